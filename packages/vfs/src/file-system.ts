@@ -1,0 +1,115 @@
+/**
+ * The contract between our packages and a disk. Whoever keeps bytes goes through it, so that one
+ * simulated disk can stand in for the real one, lose what was not synced and fail at any call.
+ *
+ * What is durable, and when: bytes after `datasync` or `writeDurable` of their file; a name after
+ * `syncDirectory` of its directory. `close` makes nothing durable. All failures are `FileError`s.
+ *
+ * Every call exists in an asynchronous form, which never blocks the event loop, and, where the Raft
+ * core or an `inline` log needs it, in a synchronous one that does the same.
+ */
+
+/**
+ * How a file is opened:
+ *
+ * - `read`: must exist; only reads are allowed.
+ * - `write`: must exist; reads and writes.
+ * - `create`: must not exist (`exists` otherwise); reads and writes. The name is not durable yet.
+ */
+export type OpenMode = 'read' | 'write' | 'create';
+
+/** An open file. Two calls that touch the same bytes must not be in flight together. */
+export interface File {
+  readonly path: string;
+
+  /**
+   * Fills `target` with the bytes from `position` on and returns how many there were: fewer than
+   * `target.length` only at the end of the file. Short reads of the platform are continued.
+   */
+  read(target: Uint8Array, position: number): Promise<number>;
+  readSync(target: Uint8Array, position: number): number;
+
+  /**
+   * Writes all of `data` at `position`, or throws. Short writes of the platform are continued
+   * (Node.js may report fewer bytes without an error). The caller must not change `data` until the
+   * promise settles. After a failure any part of `data` may have been written.
+   */
+  write(data: Uint8Array, position: number): Promise<void>;
+  writeSync(data: Uint8Array, position: number): void;
+
+  /**
+   * Writes the `parts` one behind the other at `position` and resolves when these bytes, and a
+   * growth of the file that they caused, are durable. Bytes written before by `write` may stay
+   * undurable: on Linux this is one call on an `O_DSYNC` descriptor, elsewhere a write and a
+   * `datasync`. It cannot be told which half failed: an error leaves durability unknown.
+   */
+  writeDurable(parts: readonly Uint8Array[], position: number): Promise<void>;
+  writeDurableSync(parts: readonly Uint8Array[], position: number): void;
+
+  /**
+   * Resolves when all bytes written before, and the size of the file, are durable. After an error
+   * the written bytes may be lost although later calls succeed: never try again.
+   */
+  datasync(): Promise<void>;
+  datasyncSync(): void;
+
+  /** Cuts the file, or extends it by zero bytes. */
+  truncate(bytes: number): Promise<void>;
+
+  /** The size of the file in bytes. */
+  size(): Promise<number>;
+
+  /** Gives the descriptors back; makes nothing durable. A second call does nothing. */
+  close(): Promise<void>;
+}
+
+export type EntryKind = 'file' | 'directory' | 'other';
+
+/** One name in a directory. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly kind: EntryKind;
+}
+
+/** A held lock of a directory. */
+export interface DirectoryLock {
+  /** Gives the lock back. A second call does nothing. */
+  release(): Promise<void>;
+}
+
+/** A disk: the real one, or one of the simulated ones of the test kit. Paths are absolute. */
+export interface FileSystem {
+  /** Opens a file. Not found, no permission and a broken disk are different kinds of `FileError`. */
+  open(path: string, mode: OpenMode): Promise<File>;
+
+  /** Removes a name. It may come back after a crash until the directory is synced. */
+  unlink(path: string): Promise<void>;
+
+  /**
+   * Gives a file another name within its directory, replacing what had it. Atomic: after a crash the
+   * old or the new name is there; which of them is certain only after `syncDirectory`.
+   */
+  rename(from: string, to: string): Promise<void>;
+
+  /** Makes a directory, with the missing ones above it, each made durable; fine if it exists. */
+  makeDirectory(path: string): Promise<void>;
+
+  /** The names of a directory in ascending order of their UTF-16 code units. */
+  list(path: string): Promise<DirectoryEntry[]>;
+
+  /** What has this name, or `undefined` if nothing has it. Every other failure throws. */
+  kindOf(path: string): Promise<EntryKind | undefined>;
+
+  /**
+   * Resolves when all names created, renamed and removed in this directory before are durable.
+   * Windows has no such call: there it resolves at once, and the journal of NTFS is what orders names.
+   */
+  syncDirectory(path: string): Promise<void>;
+
+  /**
+   * Takes the lock of a directory for this process, or throws a `FileError` of kind `locked` that says
+   * who holds it. The lock of an owner that is gone (killed, or from before a reboot) is taken over.
+   * Two locks of one directory exclude each other within one process too.
+   */
+  lock(path: string): Promise<DirectoryLock>;
+}

@@ -1,0 +1,262 @@
+/**
+ * Every error of a log, grouped by what the caller does about it. The codes are API and never change
+ * their meaning; the messages are for people and may. `cause` keeps what was caught. Match by `code`:
+ * two copies of this package in one process have different classes.
+ */
+
+/** The stable codes. */
+export type WalErrorCode =
+  | 'WAL_INVALID'
+  | 'WAL_OUT_OF_ORDER'
+  | 'WAL_TOO_LARGE'
+  | 'WAL_COMPACTED'
+  | 'WAL_UNAVAILABLE'
+  | 'WAL_SNAPSHOT_OUT_OF_DATE'
+  | 'WAL_SNAPSHOT_UNAVAILABLE'
+  | 'WAL_NO_SPACE'
+  | 'WAL_LOCKED'
+  | 'WAL_CLOSED'
+  | 'WAL_EXISTS'
+  | 'WAL_NOT_FOUND'
+  | 'WAL_METADATA_MISMATCH'
+  | 'WAL_FOREIGN'
+  | 'WAL_VERSION'
+  | 'WAL_PERMISSION'
+  | 'WAL_READ_FAILED'
+  | 'WAL_POISONED'
+  | 'WAL_CORRUPT';
+
+/** The base of all errors of a log. */
+export class WalError extends Error {
+  override readonly name: string = 'WalError';
+  readonly code: WalErrorCode;
+
+  constructor(code: WalErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+// --- Fix the call: the log is unchanged. ---
+
+/** An argument that no log could take. The log is unchanged. */
+export class InvalidArgumentError extends WalError {
+  override readonly name = 'InvalidArgumentError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_INVALID', message, cause);
+  }
+}
+
+/** Entries that do not join the log: a gap, an index that was purged or committed. It is unchanged. */
+export class OutOfOrderError extends WalError {
+  override readonly name = 'OutOfOrderError';
+  constructor(message: string) {
+    super('WAL_OUT_OF_ORDER', message);
+  }
+}
+
+/** An entry or a batch above the limit of the log, which could not be read back. It is unchanged. */
+export class TooLargeError extends WalError {
+  override readonly name = 'TooLargeError';
+  readonly bytes: number;
+  readonly bytesMax: number;
+  constructor(what: string, bytes: number, bytesMax: number) {
+    super('WAL_TOO_LARGE', `${what} has ${bytes} bytes; at most ${bytesMax} are allowed`);
+    this.bytes = bytes;
+    this.bytesMax = bytesMax;
+  }
+}
+
+// --- Send a snapshot, or wait: nothing is wrong. ---
+
+/** The index lies before the first one that the log still has (etcd raft: ErrCompacted). */
+export class CompactedError extends WalError {
+  override readonly name = 'CompactedError';
+  constructor(index: number, firstIndex: number) {
+    super(
+      'WAL_COMPACTED',
+      `index ${index} is unavailable due to compaction; the log starts at ${firstIndex}`,
+    );
+  }
+}
+
+/** The index lies behind the last one of the log (etcd raft: ErrUnavailable). */
+export class UnavailableError extends WalError {
+  override readonly name = 'UnavailableError';
+  constructor(index: number, lastIndex: number) {
+    super('WAL_UNAVAILABLE', `index ${index} is not in the log; it ends at ${lastIndex}`);
+  }
+}
+
+/** A snapshot older than the one that the log has (etcd raft: ErrSnapOutOfDate). */
+export class SnapshotOutOfDateError extends WalError {
+  override readonly name = 'SnapshotOutOfDateError';
+  constructor(index: number, currentIndex: number) {
+    super(
+      'WAL_SNAPSHOT_OUT_OF_DATE',
+      `the snapshot at index ${index} is older than the existing one at ${currentIndex}`,
+    );
+  }
+}
+
+/** No snapshot can be given at the moment (etcd raft: ErrSnapshotTemporarilyUnavailable). */
+export class SnapshotTemporarilyUnavailableError extends WalError {
+  override readonly name = 'SnapshotTemporarilyUnavailableError';
+  constructor(message = 'no snapshot has been recorded yet') {
+    super('WAL_SNAPSHOT_UNAVAILABLE', message);
+  }
+}
+
+// --- Back off: the log is unchanged and usable, nothing was acknowledged. ---
+
+/** The disk is full. Nothing of the batch is in the log; the same entries may be saved again later. */
+export class NoSpaceError extends WalError {
+  override readonly name = 'NoSpaceError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_NO_SPACE', message, cause);
+  }
+}
+
+// --- Another owner, life state, directory, release or user. ---
+
+/** Another process, or another manager in this one, has the log open. */
+export class LockedError extends WalError {
+  override readonly name = 'LockedError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_LOCKED', message, cause);
+  }
+}
+
+/** The log or its manager was closed. */
+export class ClosedError extends WalError {
+  override readonly name = 'ClosedError';
+  constructor(what: string) {
+    super('WAL_CLOSED', `${what} is closed`);
+  }
+}
+
+/** There is a log already where one should be created. */
+export class AlreadyExistsError extends WalError {
+  override readonly name = 'AlreadyExistsError';
+  constructor(message: string) {
+    super('WAL_EXISTS', message);
+  }
+}
+
+/** There is no log, or no such snapshot marker in it. Never said of a disk that failed. */
+export class NotFoundError extends WalError {
+  override readonly name = 'NotFoundError';
+  constructor(message: string) {
+    super('WAL_NOT_FOUND', message);
+  }
+}
+
+/** The log belongs to another cluster or node, or was created with other limits, than expected. */
+export class MetadataMismatchError extends WalError {
+  override readonly name = 'MetadataMismatchError';
+  readonly field: string;
+  constructor(where: string, field: string, expected: unknown, got: unknown) {
+    super(
+      'WAL_METADATA_MISMATCH',
+      `${where}: ${field} is ${String(got)}, expected ${String(expected)}`,
+    );
+    this.field = field;
+  }
+}
+
+/** A file or directory that is not one of ours. Nothing was changed. */
+export class ForeignFileError extends WalError {
+  override readonly name = 'ForeignFileError';
+  readonly file: string;
+  constructor(file: string, message: string) {
+    super('WAL_FOREIGN', `${file}: ${message}`);
+    this.file = file;
+  }
+}
+
+/** Written in a format version that this release does not read. */
+export class UnknownVersionError extends WalError {
+  override readonly name = 'UnknownVersionError';
+  readonly file: string;
+  constructor(file: string, version: number, known: string) {
+    super('WAL_VERSION', `${file}: format version ${version} is unknown here; ${known}`);
+    this.file = file;
+  }
+}
+
+/** The operating system does not let this user in. */
+export class PermissionError extends WalError {
+  override readonly name = 'PermissionError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_PERMISSION', message, cause);
+  }
+}
+
+// --- The disk would not read: nothing is known about the data. ---
+
+/** A read failed. It says nothing about what is stored, and is never reported as "not found". */
+export class ReadFailedError extends WalError {
+  override readonly name = 'ReadFailedError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_READ_FAILED', message, cause);
+  }
+}
+
+// --- This log takes no more writes: open it again (and so recover), or stop the node. ---
+
+/** A write failed in a way that leaves the state of the disk unknown. */
+export class WriteFailedError extends WalError {
+  override readonly name = 'WriteFailedError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_POISONED', message, cause);
+  }
+}
+
+/** A sync failed. It is never tried again: the kernel may have dropped the data already. */
+export class SyncFailedError extends WalError {
+  override readonly name = 'SyncFailedError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_POISONED', message, cause);
+  }
+}
+
+// --- Do not start on this data: repair from peers or by tool. ---
+
+/** Where damage was found and what it affects. */
+export interface CorruptionDetails {
+  readonly groupId: bigint;
+  readonly file: string;
+  /** Byte offset in the file, where known. */
+  readonly offset?: number | undefined;
+  /** The first and last entry that are affected, as far as the log can tell. */
+  readonly firstIndex?: number | undefined;
+  readonly lastIndex?: number | undefined;
+  /** The name of the rule that led to this judgement. */
+  readonly verdict: string;
+}
+
+/** Data that had been durable is damaged, or is missing. Nothing was cut and nothing was changed. */
+export class CorruptError extends WalError implements CorruptionDetails {
+  override readonly name = 'CorruptError';
+  readonly groupId: bigint;
+  readonly file: string;
+  readonly offset: number | undefined;
+  readonly firstIndex: number | undefined;
+  readonly lastIndex: number | undefined;
+  readonly verdict: string;
+
+  constructor(message: string, details: CorruptionDetails, cause?: unknown) {
+    const at = details.offset === undefined ? '' : ` at offset ${details.offset}`;
+    const range =
+      details.firstIndex === undefined
+        ? ''
+        : ` (entries ${details.firstIndex} to ${details.lastIndex ?? 'the end'})`;
+    super('WAL_CORRUPT', `${details.file}${at}: ${message}${range}`, cause);
+    this.groupId = details.groupId;
+    this.file = details.file;
+    this.offset = details.offset;
+    this.firstIndex = details.firstIndex;
+    this.lastIndex = details.lastIndex;
+    this.verdict = details.verdict;
+  }
+}
