@@ -1,0 +1,52 @@
+/**
+ * From the platform's error codes to kinds of `FileError`. One table, so that nobody else looks at
+ * codes; whatever is not in it counts as a failed device (`io`), which is the careful answer.
+ */
+import { FileError } from './file-error.ts';
+import type { FileErrorKind, FileOperation } from './file-error.ts';
+import { platform } from './platform.ts';
+
+const KIND_OF_CODE: ReadonlyMap<string, FileErrorKind> = new Map([
+  ['ENOSPC', 'no-space'],
+  ['EDQUOT', 'no-space'],
+  ['EFBIG', 'no-space'],
+  ['EACCES', 'permission'],
+  ['EPERM', 'permission'],
+  ['EROFS', 'permission'],
+  ['ENOENT', 'not-found'],
+  ['EEXIST', 'exists'],
+  ['ENOTDIR', 'not-a-directory'],
+  ['EISDIR', 'is-a-directory'],
+  ['ENOTEMPTY', 'not-empty'],
+  ['EMFILE', 'too-many-open'],
+  ['ENFILE', 'too-many-open'],
+  ['EBUSY', 'busy'],
+]);
+
+/** Calls that Windows refuses while another handle to the same name is open. */
+const NEEDS_SOLE_HANDLE: ReadonlySet<FileOperation> = new Set(['rename', 'unlink']);
+
+/** The platform's code of an error, such as `EIO`, or `undefined` if it has none. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What the caller can do about a platform's code. */
+export function kindOfErrno(errno: string | undefined, operation: FileOperation): FileErrorKind {
+  if (errno === undefined) return 'io';
+  if (NEEDS_SOLE_HANDLE.has(operation) && platform.openHandleErrnos.has(errno)) return 'busy';
+  return KIND_OF_CODE.get(errno) ?? 'io';
+}
+
+/** Wraps a failure of `node:fs`; a `FileError` passes through unchanged. */
+export function toFileError(error: unknown, operation: FileOperation, path: string): FileError {
+  if (error instanceof FileError) return error;
+  const errno = errnoOf(error);
+  const detail = errno === undefined && error instanceof Error ? error.message : undefined;
+  return new FileError(kindOfErrno(errno, operation), operation, path, {
+    errno,
+    detail,
+    cause: error,
+  });
+}

@@ -1,0 +1,69 @@
+/** The real world: the disk, the clock and the random numbers of this machine. */
+import { randomBytes } from 'node:crypto';
+import type { Clock, Environment, Random, Timer } from './environment.ts';
+import type { FileSystem } from './file-system.ts';
+import { NodeFileSystem } from './node-file-system.ts';
+
+/** The machine's clock. Its timers do not keep the process alive; its sleeps do. */
+export class NodeClock implements Clock {
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  startTimer(delayMs: number, callback: () => void): Timer {
+    const timeout = setTimeout(callback, delayMs);
+    timeout.unref();
+    return {
+      cancel: () => {
+        clearTimeout(timeout);
+      },
+    };
+  }
+
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (delayMs <= 0) setImmediate(resolve);
+      else setTimeout(resolve, delayMs);
+    });
+  }
+}
+
+/** So many bytes are fetched from the operating system at once: one call each would be slow. */
+const POOL_BYTES = 256;
+
+/** Random numbers from the operating system. */
+export class NodeRandom implements Random {
+  #pool = Buffer.alloc(0);
+  #offset = 0;
+
+  uint32(): number {
+    if (this.#offset === this.#pool.length) {
+      this.#pool = randomBytes(POOL_BYTES);
+      this.#offset = 0;
+    }
+    const value = this.#pool.readUInt32LE(this.#offset);
+    this.#offset += 4;
+    return value;
+  }
+}
+
+class NodeEnvironment implements Environment {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+
+  constructor() {
+    this.clock = new NodeClock();
+    this.random = new NodeRandom();
+    this.fileSystem = new NodeFileSystem(this.clock, this.random);
+  }
+}
+
+/** The real disk, clock and random numbers. */
+export function nodeEnvironment(): Environment {
+  return new NodeEnvironment();
+}

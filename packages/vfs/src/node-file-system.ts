@@ -1,0 +1,146 @@
+/**
+ * The real file system. Names are durable after `syncDirectory`, contents after a sync of their file;
+ * what a call of the platform means beyond that is never relied on.
+ */
+import fs from 'node:fs';
+import { dirname } from 'node:path';
+import { toFileError } from './classify-error.ts';
+import type { Clock, Random } from './environment.ts';
+import { FileError } from './file-error.ts';
+import type { FileOperation } from './file-error.ts';
+import type {
+  DirectoryEntry,
+  DirectoryLock,
+  EntryKind,
+  File,
+  FileSystem,
+  OpenMode,
+} from './file-system.ts';
+import { lockDirectory } from './lock/directory-lock.ts';
+import { openNodeFile } from './node-file.ts';
+import { platform } from './platform.ts';
+
+/** The file system of this machine, through `node:fs`. */
+export class NodeFileSystem implements FileSystem {
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  /** `clock` and `random` serve the lock: its heartbeat and its tokens. */
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  open(path: string, mode: OpenMode): Promise<File> {
+    return openNodeFile(path, mode);
+  }
+
+  async unlink(path: string): Promise<void> {
+    await classified('unlink', path, () => fs.promises.unlink(path));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    // Across directories a crash could show both names or none: two directories, two syncs.
+    if (dirname(from) !== dirname(to)) {
+      throw new RangeError(`rename ${from} to ${to}: not within one directory`);
+    }
+    await classified('rename', from, () => fs.promises.rename(from, to));
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    const missing: string[] = [];
+    let existing = path;
+    for (;;) {
+      const kind = await this.#kindOf('mkdir', existing);
+      if (kind === 'directory') break;
+      if (kind !== undefined) throw new FileError('not-a-directory', 'mkdir', existing);
+      missing.push(existing);
+      existing = dirname(existing);
+    }
+    // A process that was killed right after its mkdir left a name that is not durable yet. Each name
+    // is synced before the next is made, so only the deepest one can be in that state.
+    await syncNameOfForeign(existing);
+    for (const directory of missing.reverse()) {
+      await classified('mkdir', directory, () => fs.promises.mkdir(directory)).catch((error) => {
+        // Somebody else was quicker: as good as ours.
+        if (!(error instanceof FileError) || error.kind !== 'exists') throw error;
+      });
+      await syncDirectory('mkdir', dirname(directory));
+    }
+  }
+
+  async list(path: string): Promise<DirectoryEntry[]> {
+    const entries = await classified('list', path, () =>
+      fs.promises.readdir(path, { withFileTypes: true }),
+    );
+    return entries
+      .map((entry) => ({ name: entry.name, kind: kindOfEntry(entry) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  kindOf(path: string): Promise<EntryKind | undefined> {
+    return this.#kindOf('stat', path);
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return syncDirectory('sync-directory', path);
+  }
+
+  lock(path: string): Promise<DirectoryLock> {
+    return lockDirectory(path, this.#clock, this.#random);
+  }
+
+  async #kindOf(operation: FileOperation, path: string): Promise<EntryKind | undefined> {
+    try {
+      return kindOfEntry(await classified(operation, path, () => fs.promises.stat(path)));
+    } catch (error) {
+      if (error instanceof FileError && error.kind === 'not-found') return undefined;
+      throw error;
+    }
+  }
+}
+
+/**
+ * Makes the name of a directory durable that was there before. Where we may not even look into its
+ * parent, it was not us who made it.
+ */
+async function syncNameOfForeign(path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent === path) return;
+  try {
+    await syncDirectory('mkdir', parent);
+  } catch (error) {
+    if (!(error instanceof FileError) || error.kind !== 'permission') throw error;
+  }
+}
+
+async function syncDirectory(operation: FileOperation, path: string): Promise<void> {
+  if (!platform.syncsDirectories) return;
+  const { O_RDONLY, O_DIRECTORY } = fs.constants;
+  await classified(operation, path, async () => {
+    const handle = await fs.promises.open(path, O_RDONLY | O_DIRECTORY);
+    try {
+      // All names of this directory are durable after this.
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+function kindOfEntry(entry: fs.Dirent | fs.Stats): EntryKind {
+  if (entry.isFile()) return 'file';
+  return entry.isDirectory() ? 'directory' : 'other';
+}
+
+async function classified<T>(
+  operation: FileOperation,
+  path: string,
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw toFileError(error, operation, path);
+  }
+}
