@@ -10,7 +10,12 @@ export type WalEvent =
   /** A log was opened and its tail judged. */
   | { readonly type: 'recovered'; readonly groupId: bigint; readonly tail: TailReport }
   /** Damage that cost nothing was found and worked around, such as one of two copies of a header. */
-  | { readonly type: 'repaired'; readonly groupId: bigint; readonly file: string; readonly what: string }
+  | {
+      readonly type: 'repaired';
+      readonly groupId: bigint;
+      readonly file: string;
+      readonly what: string;
+    }
   /** A new segment took over. */
   | { readonly type: 'rotated'; readonly groupId: bigint; readonly file: string }
   | { readonly type: 'purged'; readonly groupId: bigint; readonly report: PurgeReport }

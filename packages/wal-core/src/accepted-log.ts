@@ -1,0 +1,277 @@
+/**
+ * The door of every log: checks a batch against what was accepted before, pending saves included, and
+ * turns it into a plan. What does not fit is refused here with a clear error, before anything is
+ * written, and changes nothing; what passes cannot be refused by a back end for its content.
+ */
+import {
+  entryEncodedSize,
+  type Entry,
+  type HardState,
+  type SnapshotMetadata,
+} from '@babuza/raftpb';
+import type { TermIndex } from './entry-index.ts';
+import {
+  InvalidArgumentError,
+  OutOfOrderError,
+  SnapshotOutOfDateError,
+  TooLargeError,
+} from './errors.ts';
+import type { LogState } from './log-state.ts';
+import { batchBytesMax, checkedId } from './options.ts';
+import { emptyPlan, type SavePlan } from './save-plan.ts';
+import type { SaveBatch } from './wal.ts';
+
+export class AcceptedLog {
+  readonly #state: LogState<TermIndex>;
+  readonly #entryBytesMax: number;
+
+  /** `state` is owned by this object from now on. */
+  constructor(state: LogState<TermIndex>, entryBytesMax: number) {
+    this.#state = state;
+    this.#entryBytesMax = entryBytesMax;
+  }
+
+  get hardState(): HardState {
+    return this.#state.hardState;
+  }
+
+  /** Checks a batch and takes it in; throws and changes nothing where it does not fit. */
+  acceptSave(batch: SaveBatch): SavePlan {
+    const { index, hardState: before } = this.#state;
+    const marker = batch.snapshot === undefined ? undefined : this.#checkMarker(batch.snapshot);
+    const resets = marker !== undefined && index.term(marker.index) !== marker.term;
+    const base = resets ? marker.index : this.#state.baseIndex;
+    const last = resets ? marker.index : index.lastIndex;
+    const entries = batch.entries ?? [];
+    const bytes = checkEntries(entries, this.#entryBytesMax);
+    const committed = Math.max(before.commit, marker?.index ?? 0);
+    this.#checkJoin(entries, { base, last, committed, marker: resets ? marker : undefined });
+    const lastAfter = entries.at(-1)?.index ?? last;
+    const hardState = this.#checkHardState(batch.hardState, committed, lastAfter);
+
+    const first = entries[0];
+    const plan: SavePlan = {
+      marker,
+      resets,
+      truncateFrom: first !== undefined && first.index <= last ? first.index : undefined,
+      entries,
+      hardState,
+      purgeTo: undefined,
+      durable:
+        first !== undefined ||
+        marker !== undefined ||
+        (hardState !== undefined &&
+          (hardState.term !== before.term || hardState.vote !== before.vote)),
+      bytes,
+    };
+    this.#take(plan);
+    return plan;
+  }
+
+  /** Checks a purge and takes it in. */
+  acceptPurge(toIndex: number): SavePlan {
+    checkIndex('toIndex of a purge', toIndex);
+    const { hardState, index, baseIndex } = this.#state;
+    if (toIndex > hardState.commit) {
+      throw new InvalidArgumentError(
+        `purge to ${toIndex} is above the commit index ${hardState.commit}`,
+      );
+    }
+    const target = Math.max(toIndex, baseIndex);
+    const term = index.term(target);
+    if (term === undefined) {
+      throw new InvalidArgumentError(`purge to ${toIndex} is above the last index`);
+    }
+    this.#state.applyPurge(target);
+    // The hard state goes along: were a lower commit index found after a crash, no marker would be valid.
+    return { ...emptyPlan, hardState, purgeTo: { index: target, term }, durable: true };
+  }
+
+  /** Drops everything above the commit index, and above the snapshot that the start is from. */
+  acceptDiscard(snapshotIndex: number): SavePlan {
+    const { hardState, index, baseIndex } = this.#state;
+    const from = Math.max(hardState.commit, snapshotIndex, baseIndex) + 1;
+    if (from > index.lastIndex) return emptyPlan;
+    index.truncateFrom(from);
+    return { ...emptyPlan, truncateFrom: from, hardState, durable: true };
+  }
+
+  #checkMarker(marker: SnapshotMetadata): SnapshotMetadata {
+    checkIndex('index of a snapshot', marker.index);
+    checkIndex('term of a snapshot', marker.term);
+    const { confState } = marker;
+    for (const list of ['voters', 'learners', 'votersOutgoing', 'learnersNext'] as const) {
+      if (!Array.isArray(confState?.[list])) {
+        throw new InvalidArgumentError(`the snapshot's confState needs the list ${list}`);
+      }
+      for (const id of confState[list]) checkedId(`a member of confState.${list}`, id);
+    }
+    const { index, hardState, baseIndex, markers } = this.#state;
+    const newest = Math.max(baseIndex, markers.at(-1)?.index ?? 0);
+    if (marker.index < newest) throw new SnapshotOutOfDateError(marker.index, newest);
+    const term = index.term(marker.index);
+    if (term !== undefined && term !== marker.term && marker.index <= hardState.commit) {
+      throw new InvalidArgumentError(
+        `the snapshot at index ${marker.index} has term ${marker.term}, but the committed entry there has term ${term}`,
+      );
+    }
+    return copyMarker(marker);
+  }
+
+  #checkJoin(
+    entries: readonly Entry[],
+    log: {
+      base: number;
+      last: number;
+      committed: number;
+      /** The marker that resets the log: then only it has a term. */
+      marker: SnapshotMetadata | undefined;
+    },
+  ): void {
+    const first = entries[0];
+    if (first === undefined) return;
+    if (first.index > log.last + 1) {
+      throw new OutOfOrderError(
+        `entries from ${first.index} on would leave a gap: the log ends at ${log.last}`,
+      );
+    }
+    if (first.index <= log.base) {
+      throw new OutOfOrderError(
+        `entries from ${first.index} on lie before the log, which starts at ${log.base + 1}`,
+      );
+    }
+    if (first.index <= log.committed) {
+      throw new OutOfOrderError(
+        `entries from ${first.index} on would replace committed ones; the commit index is ${log.committed}`,
+      );
+    }
+    const before =
+      log.marker?.index === first.index - 1
+        ? log.marker.term
+        : this.#state.index.term(first.index - 1);
+    if (before !== undefined && first.term < before) {
+      throw new InvalidArgumentError(
+        `entry ${first.index} has term ${first.term}, below term ${before} of the entry before it`,
+      );
+    }
+  }
+
+  /** The hard state after the batch, or `undefined` where it does not change. */
+  #checkHardState(
+    given: HardState | undefined,
+    committed: number,
+    lastIndex: number,
+  ): HardState | undefined {
+    const before = this.#state.hardState;
+    if (given !== undefined) checkHardStateStep(before, given, lastIndex);
+    const next = given ?? before;
+    const commit = Math.max(next.commit, committed);
+    if (next.term === before.term && next.vote === before.vote && commit === before.commit) {
+      return undefined;
+    }
+    return { term: next.term, vote: next.vote, commit };
+  }
+
+  #take(plan: SavePlan): void {
+    const { index } = this.#state;
+    if (plan.marker !== undefined) this.#state.applyMarker(plan.marker);
+    if (plan.truncateFrom !== undefined) index.truncateFrom(plan.truncateFrom);
+    for (const entry of plan.entries) index.append(entry.index, entry.term);
+    if (plan.hardState !== undefined) this.#state.hardState = plan.hardState;
+  }
+}
+
+/** Checks the entries among themselves and returns the sum of their encoding sizes. */
+function checkEntries(entries: readonly Entry[], entryBytesMax: number): number {
+  if (!Array.isArray(entries)) throw new InvalidArgumentError('entries must be an array');
+  let bytes = 0;
+  let previous: Entry | undefined;
+  for (const entry of entries) {
+    checkIndex('index of an entry', entry.index);
+    checkIndex(`term of entry ${entry.index}`, entry.term);
+    if (entry.index === 0 || entry.term === 0) {
+      throw new InvalidArgumentError(
+        `entries have an index and a term above 0, got index ${entry.index}, term ${entry.term}`,
+      );
+    }
+    if (entry.type !== 0 && entry.type !== 1 && entry.type !== 2) {
+      throw new InvalidArgumentError(
+        `entry ${entry.index} has the unknown type ${String(entry.type)}`,
+      );
+    }
+    if (entry.data !== undefined && !(entry.data instanceof Uint8Array)) {
+      throw new InvalidArgumentError(`the data of entry ${entry.index} must be a Uint8Array`);
+    }
+    const size = entryEncodedSize(entry);
+    if (size > entryBytesMax) throw new TooLargeError(`entry ${entry.index}`, size, entryBytesMax);
+    bytes += size;
+    if (previous !== undefined) checkNeighbours(previous, entry);
+    previous = entry;
+  }
+  if (bytes > batchBytesMax) throw new TooLargeError('the batch', bytes, batchBytesMax);
+  return bytes;
+}
+
+function checkNeighbours(previous: Entry, entry: Entry): void {
+  if (entry.index !== previous.index + 1) {
+    throw new OutOfOrderError(`entry ${entry.index} follows entry ${previous.index} in one batch`);
+  }
+  if (entry.term < previous.term) {
+    throw new InvalidArgumentError(
+      `entry ${entry.index} has term ${entry.term}, below term ${previous.term} of the entry before it`,
+    );
+  }
+}
+
+function checkHardStateStep(before: HardState, given: HardState, lastIndex: number): void {
+  checkIndex('term of the hard state', given.term);
+  checkIndex('commit of the hard state', given.commit);
+  if (typeof given.vote !== 'bigint') {
+    throw new InvalidArgumentError(
+      `the vote of the hard state must be a bigint, got ${String(given.vote)}`,
+    );
+  }
+  checkedId('vote of the hard state', given.vote);
+  if (given.term < before.term) {
+    throw new InvalidArgumentError(
+      `the term of the hard state goes back from ${before.term} to ${given.term}`,
+    );
+  }
+  if (given.term === before.term && given.vote !== before.vote && before.vote !== 0n) {
+    throw new InvalidArgumentError(
+      `the vote of term ${given.term} changes from ${before.vote} to ${given.vote}`,
+    );
+  }
+  if (given.commit < before.commit) {
+    throw new InvalidArgumentError(
+      `the commit index goes back from ${before.commit} to ${given.commit}`,
+    );
+  }
+  if (given.commit > lastIndex) {
+    throw new InvalidArgumentError(
+      `the commit index ${given.commit} is above the last index ${lastIndex}`,
+    );
+  }
+}
+
+function checkIndex(what: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new InvalidArgumentError(
+      `the ${what} must be an integer from 0 to 2^53 - 1, got ${String(value)}`,
+    );
+  }
+}
+
+function copyMarker({ index, term, confState }: SnapshotMetadata): SnapshotMetadata {
+  return {
+    index,
+    term,
+    confState: {
+      voters: [...confState.voters],
+      learners: [...confState.learners],
+      votersOutgoing: [...confState.votersOutgoing],
+      learnersNext: [...confState.learnersNext],
+      autoLeave: Boolean(confState.autoLeave),
+    },
+  };
+}

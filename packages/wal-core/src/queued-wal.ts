@@ -1,0 +1,254 @@
+/**
+ * The spine of every log: the queue of saves. It checks each batch at the door, gathers those that wait
+ * into groups, has the back end make a group durable, and then publishes and acknowledges one after the
+ * other, in the order of the calls. One group is under way at a time; what arrives meanwhile is the
+ * next group, so that waiting callers share one write and one sync.
+ *
+ * Failures: no space rejects the group and everything queued behind it (they would be gaps), and the
+ * log goes on from what is published. Any other failure of a back end poisons the log for good.
+ */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import { AcceptedLog } from './accepted-log.ts';
+import type { TermIndex } from './entry-index.ts';
+import type { EntryView } from './entry-storage.ts';
+import { ClosedError, InvalidArgumentError, WalError, WriteFailedError } from './errors.ts';
+import type { WalEventHub, WalEventSource } from './events.ts';
+import { LogState } from './log-state.ts';
+import { emptyPlan, type SavePlan } from './save-plan.ts';
+import type { PurgeReport, SaveBatch, Wal, WalStats } from './wal.ts';
+
+/** What a back end does for its log: the storing, nothing else. */
+export interface LogStore {
+  /**
+   * Writes the plans, in order, as one group. Where `durable` is set all of them, and all before them,
+   * are durable when it returns or resolves. A store that works synchronously returns nothing.
+   *
+   * Throws `NoSpaceError` only if nothing of the group is, or will be, in the log; every other error
+   * means that this is not known.
+   */
+  commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void;
+
+  /** Makes the plan visible in the view; called once, in order, for each plan of a group that succeeded. */
+  publish(plan: SavePlan): void;
+
+  /** Gives space back after a purge was published. Failing to is not fatal: it says so in the report. */
+  releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>>;
+
+  /** See `Wal.setUnsafeNoFsync`. */
+  setUnsafeNoFsync(): void;
+
+  /** Gives all resources back; `clean` when everything acknowledged is to be made durable before. */
+  close(clean: boolean): Promise<void>;
+
+  readonly stats: Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'>;
+}
+
+/** Payload bytes after which a group takes no further save. */
+const groupBytesMax = 1024 * 1024;
+
+interface PendingSave {
+  readonly plan: SavePlan;
+  readonly resolve: () => void;
+  readonly reject: (error: WalError) => void;
+}
+
+export interface QueuedWalParts {
+  readonly groupId: bigint;
+  readonly view: EntryView;
+  readonly store: LogStore;
+  readonly events: WalEventHub;
+  readonly entryBytesMax: number;
+  /** A copy of the terms of the view, for what is accepted but not durable yet. */
+  readonly cloneTerms: () => TermIndex;
+}
+
+export class QueuedWal implements Wal {
+  readonly groupId: bigint;
+  readonly events: WalEventSource;
+  readonly #parts: QueuedWalParts;
+  #accepted: AcceptedLog;
+  #queue: PendingSave[] = [];
+  /** The run of the queue, while there is one. */
+  #run: Promise<void> | undefined;
+  #releasing: Promise<unknown> = Promise.resolve();
+  #poison: WalError | undefined;
+  #closing: Promise<void> | undefined;
+  #saves = 0;
+  #entries = 0;
+  #batches = 0;
+
+  constructor(parts: QueuedWalParts) {
+    this.#parts = parts;
+    this.groupId = parts.groupId;
+    this.events = parts.events;
+    this.#accepted = this.#acceptPublished();
+  }
+
+  get stats(): WalStats {
+    const { view, store } = this.#parts;
+    return {
+      saves: this.#saves,
+      entries: this.#entries,
+      batches: this.#batches,
+      ...store.stats,
+      cacheHits: view.cacheHits,
+      cacheMisses: view.cacheMisses,
+      indexBytes: view.state.index.memoryBytes,
+      cacheBytes: view.cacheBytes,
+    };
+  }
+
+  save(batch: SaveBatch): Promise<void> {
+    if (typeof batch !== 'object' || batch === null) {
+      return Promise.reject(new InvalidArgumentError('save needs a batch'));
+    }
+    return this.#submit(() => this.#accepted.acceptSave(batch));
+  }
+
+  saveSnapshot(metadata: SnapshotMetadata): Promise<void> {
+    return this.save({ snapshot: metadata });
+  }
+
+  async purge(toIndex: number): Promise<PurgeReport> {
+    await this.#submit(() => this.#accepted.acceptPurge(toIndex));
+    const { view, store, events, groupId } = this.#parts;
+    const { firstIndex } = view.state.index;
+    const releasing = this.#releasing.then(() => store.releasePurged());
+    this.#releasing = releasing.catch(() => undefined);
+    const report = { toIndex, firstIndex, ...(await releasing) };
+    events.emit({ type: 'purged', groupId, report });
+    return report;
+  }
+
+  /**
+   * For back ends, before they hand the log out: durably drops what is above the commit index and
+   * above the snapshot of the start.
+   */
+  discardUncommitted(snapshotIndex: number): Promise<void> {
+    return this.#submit(() => this.#accepted.acceptDiscard(snapshotIndex));
+  }
+
+  sync(): Promise<void> {
+    const sync = (): SavePlan => ({
+      ...emptyPlan,
+      hardState: this.#accepted.hardState,
+      durable: true,
+    });
+    return this.#submit(sync);
+  }
+
+  setUnsafeNoFsync(): void {
+    this.#parts.store.setUnsafeNoFsync();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #submit(accept: () => SavePlan): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError('the log'));
+    if (this.#poison !== undefined) return Promise.reject(this.#poison);
+    let plan: SavePlan;
+    try {
+      plan = accept();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ plan, resolve, reject });
+      this.#run ??= this.#drain();
+    });
+  }
+
+  /** Never rejects. */
+  async #drain(): Promise<void> {
+    do {
+      await afterContinuations();
+      const group = this.#takeGroup();
+      const plans = group.map(({ plan }) => plan);
+      try {
+        const writing = this.#parts.store.commit(
+          plans,
+          plans.some(({ durable }) => durable),
+        );
+        if (writing !== undefined) await writing;
+        this.#batches += 1;
+        for (const pending of group) this.#acknowledge(pending);
+      } catch (error) {
+        this.#fail(group, error);
+      }
+    } while (this.#queue.length > 0);
+    this.#run = undefined;
+  }
+
+  #takeGroup(): PendingSave[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { plan } of this.#queue) {
+      bytes += plan.bytes;
+      if (count > 0 && bytes > groupBytesMax) break;
+      count += 1;
+    }
+    if (count === this.#queue.length) {
+      const group = this.#queue;
+      this.#queue = [];
+      return group;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  #acknowledge({ plan, resolve }: PendingSave): void {
+    this.#parts.store.publish(plan);
+    this.#saves += 1;
+    this.#entries += plan.entries.length;
+    resolve();
+  }
+
+  #fail(group: readonly PendingSave[], cause: unknown): void {
+    const { events, groupId } = this.#parts;
+    const error =
+      cause instanceof WalError ? cause : new WriteFailedError('the log failed to write', cause);
+    const behind = this.#queue;
+    this.#queue = [];
+    if (error.code === 'WAL_NO_SPACE') {
+      this.#accepted = this.#acceptPublished();
+      events.emit({ type: 'no-space', groupId, error });
+    } else {
+      this.#poison = error;
+      events.emit({ type: 'poisoned', groupId, error });
+    }
+    for (const { reject } of group) reject(error);
+    for (const { reject } of behind) reject(error);
+  }
+
+  #acceptPublished(): AcceptedLog {
+    const { view, cloneTerms, entryBytesMax } = this.#parts;
+    const { hardState, markers } = view.state;
+    return new AcceptedLog(new LogState(cloneTerms(), hardState, markers), entryBytesMax);
+  }
+
+  async #close(): Promise<void> {
+    await this.#run;
+    await this.#releasing;
+    try {
+      await this.#parts.store.close(this.#poison === undefined);
+    } finally {
+      this.#parts.view.closed = true;
+    }
+  }
+}
+
+/**
+ * Resolves when the current callback and all promise continuations that it set off have run: the savers
+ * that one finished group woke up are then in the queue together, and share the next group.
+ */
+function afterContinuations(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
