@@ -1,1 +1,11 @@
-export {};
+export { SeededRandom, mixSeeds } from './seeded-random.ts';
+export { SimulatedDisk } from './simulated-disk.ts';
+export type { SimulatedDiskOptions } from './simulated-disk.ts';
+export { WorldStopped, formatTrace } from './call-engine.ts';
+export type { CallRecord, CallSite } from './call-engine.ts';
+export type { Fault, FaultRule, InjectedFault } from './fault-rules.ts';
+export { CrashPlan } from './crash-plan.ts';
+export type { CrashChoice, CrashSelection } from './crash-plan.ts';
+export { crashStates } from './crash-states.ts';
+export type { CrashState, CrashStatesOptions } from './crash-states.ts';
+export type { DiskSurgery } from './disk-surgery.ts';

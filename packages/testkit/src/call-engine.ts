@@ -1,0 +1,252 @@
+/**
+ * Where every call of the simulated disk passes: it is counted, traced, met by faults, put in order
+ * and stopped. Asynchronous calls wait in a queue and take effect in a seeded order, a few microtasks
+ * later, as in a thread pool; no timer is involved, so that thousands of worlds pass in a second.
+ *
+ * When the world stops, the process is dead: asynchronous calls never settle, synchronous ones throw
+ * `WorldStopped`, and nothing that the dead code does reaches the disk.
+ */
+import { FileError } from '@babuza/vfs';
+import type { FileOperation } from '@babuza/vfs';
+import { InjectedFault, simulatedError } from './fault-rules.ts';
+import type { Fault, FaultRule } from './fault-rules.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { DirectoryChange, DirectoryNode, FileNode } from './simulated-node.ts';
+
+/** Thrown by synchronous calls after the world has stopped. */
+export class WorldStopped extends Error {
+  override readonly name = 'WorldStopped';
+}
+
+/** What a call that was in flight when the world stopped may leave behind. */
+export type Leaving =
+  | {
+      readonly kind: 'write';
+      readonly file: FileNode;
+      readonly data: Uint8Array;
+      readonly position: number;
+    }
+  | { readonly kind: 'truncate'; readonly file: FileNode; readonly bytes: number }
+  | {
+      readonly kind: 'names';
+      readonly directory: DirectoryNode;
+      readonly change: DirectoryChange;
+    };
+
+/** A call before it takes effect. */
+export interface PlannedCall<T> {
+  readonly operation: FileOperation;
+  readonly path: string;
+  readonly position?: number;
+  readonly bytes?: number;
+  /** Takes effect; gets those faults that are more than an error. */
+  run(fault: Fault | undefined): T;
+  /** Happens even if the call fails. */
+  always?(): void;
+  /** Asked when the world stops before the call took effect. */
+  leaves?(): readonly Leaving[];
+}
+
+/** One call, as it is counted and traced. */
+export interface CallRecord {
+  /** Its number, from 1 on. */
+  readonly number: number;
+  readonly operation: FileOperation;
+  readonly path: string;
+  readonly position: number | undefined;
+  readonly bytes: number | undefined;
+  /** `in flight`, `ok`, or the code or kind of the error. */
+  outcome: string;
+}
+
+/** How often a place in the source called the disk, and how often the call was made to fail. */
+export interface CallSite {
+  calls: number;
+  faults: number;
+}
+
+const CHANGES: ReadonlySet<FileOperation> = new Set([
+  'write',
+  'write-durable',
+  'datasync',
+  'truncate',
+  'rename',
+  'unlink',
+  'mkdir',
+  'sync-directory',
+]);
+
+interface Waiting {
+  readonly execute: () => void;
+  readonly leaves: (() => readonly Leaving[]) | undefined;
+}
+
+/** Longest time that a call stays in the queue although it could run, in microtasks. */
+const DELAY_TURNS_MAX = 4;
+
+/** Counts, orders, fails and stops calls. */
+export class CallEngine {
+  /** All calls so far. */
+  readonly records: CallRecord[] = [];
+  /** By place in the source; filled only if places are recorded. */
+  readonly sites: Map<string, CallSite> = new Map();
+  /** Calls so far that change something: the ones worth stopping at. */
+  mutationCount = 0;
+  stopped = false;
+  readonly whenStopped: Promise<void>;
+  readonly #random: SeededRandom;
+  readonly #recordsSites: boolean;
+  #faults: InjectedFault[] = [];
+  #stopWhen: ((call: CallRecord, mutationCount: number) => boolean) | undefined;
+  #onStop: () => void = () => {};
+  #waiting: Waiting[] = [];
+  #turning = false;
+  #turnsLeft = 0;
+
+  constructor(random: SeededRandom, recordsSites: boolean) {
+    this.#random = random;
+    this.#recordsSites = recordsSites;
+    this.whenStopped = new Promise((resolve) => {
+      this.#onStop = resolve;
+    });
+  }
+
+  inject(rule: FaultRule): InjectedFault {
+    const fault = new InjectedFault(rule);
+    this.#faults.push(fault);
+    return fault;
+  }
+
+  stopWhen(condition: (call: CallRecord, mutationCount: number) => boolean): void {
+    this.#stopWhen = condition;
+  }
+
+  stop(): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.#onStop();
+  }
+
+  /** What the calls in flight may leave behind, in the order of the calls. */
+  leavings(): Leaving[] {
+    return this.#waiting.flatMap((call) => call.leaves?.() ?? []);
+  }
+
+  /** Makes an asynchronous call. */
+  call<T>(planned: PlannedCall<T>): Promise<T> {
+    if (this.stopped) return never();
+    const record = this.#record(planned);
+    return new Promise((resolve, reject) => {
+      const fault = this.#faultFor(planned);
+      const execute = (): void => {
+        try {
+          resolve(this.#execute(planned, record, fault));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#waiting.push({ execute, leaves: () => planned.leaves?.() ?? [] });
+      if (this.#stopWhen?.(record, this.mutationCount) === true) this.stop();
+      else this.#turn();
+    });
+  }
+
+  /** Makes a synchronous call. */
+  callSync<T>(planned: PlannedCall<T>): T {
+    if (this.stopped) throw new WorldStopped();
+    const record = this.#record(planned);
+    const fault = this.#faultFor(planned);
+    if (this.#stopWhen?.(record, this.mutationCount) === true) {
+      this.#waiting.push({ execute: () => {}, leaves: () => planned.leaves?.() ?? [] });
+      this.stop();
+      throw new WorldStopped();
+    }
+    return this.#execute(planned, record, fault);
+  }
+
+  #record(planned: PlannedCall<unknown>): CallRecord {
+    const { operation, path, position, bytes } = planned;
+    const number = this.records.length + 1;
+    const record = { number, operation, path, position, bytes, outcome: 'in flight' };
+    this.records.push(record);
+    if (CHANGES.has(operation)) this.mutationCount += 1;
+    return record;
+  }
+
+  #faultFor(planned: PlannedCall<unknown>): Fault | undefined {
+    // Every rule counts every call, so that the n-th call is the same whatever other rules do.
+    let met: Fault | undefined;
+    for (const fault of this.#faults) {
+      if (fault.meets(planned.operation, planned.path)) met ??= fault.rule.fault;
+    }
+    if (this.#recordsSites) this.#countSite(planned.operation, met !== undefined);
+    return met;
+  }
+
+  #execute<T>(planned: PlannedCall<T>, record: CallRecord, fault: Fault | undefined): T {
+    try {
+      planned.always?.();
+      if (fault?.type === 'error')
+        throw simulatedError(fault.kind, planned.operation, planned.path);
+      const result = planned.run(fault);
+      record.outcome = fault === undefined ? 'ok' : `ok (${fault.type})`;
+      return result;
+    } catch (error) {
+      record.outcome = error instanceof FileError ? (error.errno ?? error.kind) : String(error);
+      throw error;
+    }
+  }
+
+  #turn(): void {
+    if (this.#turning) return;
+    this.#turning = true;
+    this.#turnsLeft = this.#random.below(DELAY_TURNS_MAX);
+    queueMicrotask(this.#nextTurn);
+  }
+
+  readonly #nextTurn = (): void => {
+    if (this.stopped) return;
+    if (this.#turnsLeft > 0) {
+      this.#turnsLeft -= 1;
+      queueMicrotask(this.#nextTurn);
+      return;
+    }
+    const index = this.#waiting.length === 1 ? 0 : this.#random.below(this.#waiting.length);
+    const [call] = this.#waiting.splice(index, 1);
+    this.#turning = false;
+    if (this.#waiting.length > 0) this.#turn();
+    call?.execute();
+  };
+
+  #countSite(operation: FileOperation, failed: boolean): void {
+    const site = `${operation} ${callerOutside()}`;
+    const counts = this.sites.get(site) ?? { calls: 0, faults: 0 };
+    counts.calls += 1;
+    if (failed) counts.faults += 1;
+    this.sites.set(site, counts);
+  }
+}
+
+/** One line per call, as a test prints it when it fails. */
+export function formatTrace(records: readonly CallRecord[]): string {
+  return records.map(formatRecord).join('\n');
+}
+
+function formatRecord(record: CallRecord): string {
+  const where = record.position === undefined ? '' : ` @${record.position}`;
+  const length = record.bytes === undefined ? '' : ` +${record.bytes}`;
+  return `${record.number} ${record.operation} ${record.path}${where}${length} = ${record.outcome}`;
+}
+
+/** The nearest stack frame that is not of this package's sources. */
+function callerOutside(): string {
+  const frames = (new Error().stack ?? '').split('\n').slice(1);
+  const frame = frames.find(
+    (line) => !/testkit[\\/](src|dist)[\\/]/.test(line) && line.includes(':'),
+  );
+  return frame?.trim().replace(/^at /, '') ?? 'unknown';
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => {});
+}

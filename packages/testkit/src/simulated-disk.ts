@@ -1,0 +1,380 @@
+/**
+ * A disk in memory that is as hostile as the fault model allows: what was not synced may be lost in
+ * any combination, names are as forgetful as bytes, every call can fail, and the world can stop at
+ * any call. Everything follows from one seed.
+ *
+ * Life of a test: make a disk, run a workload against it, stop the world (`stopAtCall`, `stop`),
+ * then look at disks that a power cut (`crash`, `crashStates`) or a killed process (`kill`) leaves.
+ */
+import type {
+  DirectoryEntry,
+  DirectoryLock,
+  EntryKind,
+  File,
+  FileSystem,
+  OpenMode,
+} from '@babuza/vfs';
+import { CallEngine, formatTrace } from './call-engine.ts';
+import type { CallRecord, CallSite, Leaving } from './call-engine.ts';
+import { CrashPlan } from './crash-plan.ts';
+import { DiskSurgery } from './disk-surgery.ts';
+import { simulatedError } from './fault-rules.ts';
+import type { FaultRule, InjectedFault } from './fault-rules.ts';
+import { PAGE_BYTES } from './paged-image.ts';
+import { SeededRandom, mixSeeds } from './seeded-random.ts';
+import { SimulatedFile } from './simulated-file.ts';
+import type { FileHost } from './simulated-file.ts';
+import { DiskTree, baseName, parentOf } from './disk-tree.ts';
+import { FileNode } from './simulated-node.ts';
+import type { DirectoryNode } from './simulated-node.ts';
+
+/** How a simulated disk behaves. */
+export interface SimulatedDiskOptions {
+  /** Everything that chance decides follows from it; 1 by default. */
+  readonly seed?: number;
+  /** Pieces of writes that survive a crash on their own, in bytes: 512 (default), 4096 or 1. */
+  readonly pieceBytes?: number;
+  /** Whether parts of a grown file that were not written may show old bytes instead of zeros. */
+  readonly showsGarbage?: boolean;
+  /** Room for all files together, in bytes, counted in pages of 4 KiB; no limit by default. */
+  readonly capacityBytes?: number;
+  /** Whether `callSites` is filled: costs a stack trace per call. */
+  readonly recordsCallSites?: boolean;
+}
+
+const LOCK_NAME = 'LOCK';
+
+/** The file system of a simulated machine. */
+export class SimulatedDisk implements FileSystem {
+  readonly options: Required<SimulatedDiskOptions>;
+  /** Damages what is stored: for disks at rest. */
+  readonly surgery: DiskSurgery;
+  /** Room for all files together, in bytes; may be changed at any time. */
+  capacityBytes: number;
+  readonly #tree: DiskTree;
+  readonly #engine: CallEngine;
+  readonly #host: FileHost;
+  readonly #open: Set<SimulatedFile> = new Set();
+  readonly #locks: Set<DirectoryNode> = new Set();
+
+  /** A new, empty disk with a root directory; `tree` is for disks that follow from others. */
+  constructor(options: SimulatedDiskOptions = {}, tree: DiskTree = new DiskTree()) {
+    this.options = {
+      seed: options.seed ?? 1,
+      pieceBytes: options.pieceBytes ?? 512,
+      showsGarbage: options.showsGarbage ?? false,
+      capacityBytes: options.capacityBytes ?? Infinity,
+      recordsCallSites: options.recordsCallSites ?? false,
+    };
+    this.capacityBytes = this.options.capacityBytes;
+    const random = new SeededRandom(this.options.seed);
+    this.#tree = tree;
+    this.#engine = new CallEngine(random.fork(), this.options.recordsCallSites);
+    this.surgery = new DiskSurgery(tree);
+    this.#host = {
+      engine: this.#engine,
+      random,
+      bytesThatFit: (file, position, bytes) => this.#bytesThatFit(file, position, bytes),
+      handleClosed: (file) => {
+        this.#open.delete(file);
+      },
+    };
+  }
+
+  // ---- The contract -------------------------------------------------------------------------
+
+  open(path: string, mode: OpenMode): Promise<File> {
+    const name = baseName(path);
+    const node = mode === 'create' ? new FileNode() : undefined;
+    return this.#engine.call({
+      operation: 'open',
+      path,
+      run: () => {
+        const directory = this.#tree.directory(parentOf(path), 'open', path);
+        const found = directory.current.get(name);
+        if (node !== undefined) {
+          if (found !== undefined) throw simulatedError('exists', 'open', path);
+          directory.link(name, node);
+          return this.#handle(path, node, mode);
+        }
+        if (found === undefined) throw simulatedError('not-found', 'open', path);
+        if (found.kind === 'directory') throw simulatedError('is-a-directory', 'open', path);
+        return this.#handle(path, found, mode);
+      },
+      leaves: () => (node === undefined ? [] : this.#leaveName(path, { kind: 'link', node })),
+    });
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.#engine.call({
+      operation: 'unlink',
+      path,
+      run: () => {
+        const directory = this.#tree.directory(parentOf(path), 'unlink', path);
+        const found = directory.current.get(baseName(path));
+        if (found === undefined) throw simulatedError('not-found', 'unlink', path);
+        if (found.kind === 'directory') throw simulatedError('is-a-directory', 'unlink', path);
+        directory.unlink(baseName(path));
+      },
+      leaves: () => this.#leaveName(path, { kind: 'unlink' }),
+    });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    if (parentOf(from) !== parentOf(to)) {
+      throw new RangeError(`rename ${from} to ${to}: not within one directory`);
+    }
+    const target = baseName(to);
+    await this.#engine.call({
+      operation: 'rename',
+      path: from,
+      run: () => {
+        const directory = this.#tree.directory(parentOf(from), 'rename', from);
+        const node = directory.current.get(baseName(from));
+        const replaced = directory.current.get(target);
+        if (node === undefined) throw simulatedError('not-found', 'rename', from);
+        if (replaced?.kind === 'directory') throw simulatedError('is-a-directory', 'rename', from);
+        if (node !== replaced) directory.rename(baseName(from), target);
+      },
+      leaves: () => this.#leaveName(from, { kind: 'rename', to: target }),
+    });
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    return this.#engine.call({
+      operation: 'mkdir',
+      path,
+      run: () => {
+        this.#tree.makeDirectory(path);
+      },
+      leaves: () => this.#tree.missingDirectories(path),
+    });
+  }
+
+  list(path: string): Promise<DirectoryEntry[]> {
+    return this.#engine.call({
+      operation: 'list',
+      path,
+      run: () => {
+        const directory = this.#tree.directory(path, 'list', path);
+        return [...directory.current]
+          .map(([name, node]): DirectoryEntry => ({ name, kind: node.kind }))
+          .sort((a, b) => (a.name < b.name ? -1 : 1));
+      },
+    });
+  }
+
+  kindOf(path: string): Promise<EntryKind | undefined> {
+    return this.#engine.call({
+      operation: 'stat',
+      path,
+      run: () => this.#tree.find(path, 'stat', path)?.kind,
+    });
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    // Only what has taken effect now is covered: a rename that is still in flight is not.
+    const directory = this.#tree.find(path, 'sync-directory', path);
+    const upTo = directory?.kind === 'directory' ? directory.sequence : 0;
+    await this.#engine.call({
+      operation: 'sync-directory',
+      path,
+      run: (fault) => {
+        const directory = this.#tree.directory(path, 'sync-directory', path);
+        if (fault?.type === 'sync-error') {
+          if (fault.pending !== 'kept') {
+            const half = fault.pending === 'half-written';
+            directory.dropPending(upTo, () => half && this.#host.random.chance(0.5));
+          }
+          throw simulatedError(fault.kind ?? 'io', 'sync-directory', path);
+        }
+        directory.sync(upTo);
+      },
+    });
+  }
+
+  lock(path: string): Promise<DirectoryLock> {
+    return this.#engine.call({
+      operation: 'lock',
+      path,
+      run: () => {
+        const directory = this.#tree.directory(path, 'lock', path);
+        if (this.#locks.has(directory)) {
+          throw simulatedError('locked', 'lock', path, 'held by this process');
+        }
+        this.#locks.add(directory);
+        // The file is there as on a real disk; durable at once, since nothing depends on it.
+        directory.link(LOCK_NAME, new FileNode());
+        directory.settle(LOCK_NAME);
+        return { release: () => this.#unlock(path, directory) };
+      },
+    });
+  }
+
+  async #unlock(path: string, directory: DirectoryNode): Promise<void> {
+    if (!this.#locks.has(directory)) return;
+    await this.#engine.call({
+      operation: 'unlock',
+      path,
+      run: () => {
+        directory.unlink(LOCK_NAME);
+        directory.settle(LOCK_NAME);
+      },
+      always: () => {
+        this.#locks.delete(directory);
+      },
+    });
+  }
+
+  // ---- Faults, and the end of the world -----------------------------------------------------
+
+  /** Lets something go wrong. */
+  inject(rule: FaultRule): InjectedFault {
+    return this.#engine.inject(rule);
+  }
+
+  /** Stops the world at the n-th call, counted from 1: that call is in flight. */
+  stopAtCall(number: number): void {
+    this.#engine.stopWhen((call) => call.number >= number);
+  }
+
+  /** The same, counting only calls that change or sync something. */
+  stopAtMutation(number: number): void {
+    this.#engine.stopWhen((_call, mutations) => mutations >= number);
+  }
+
+  /** Stops the world at the first call that fulfils the condition. */
+  stopWhen(condition: (call: CallRecord) => boolean): void {
+    this.#engine.stopWhen(condition);
+  }
+
+  /** Stops the world now. */
+  stop(): void {
+    this.#engine.stop();
+  }
+
+  /** Whether the world has stopped: what code that is still running says does not count. */
+  get stopped(): boolean {
+    return this.#engine.stopped;
+  }
+
+  /** Resolves when the world stops. */
+  get whenStopped(): Promise<void> {
+    return this.#engine.whenStopped;
+  }
+
+  // ---- What is left -------------------------------------------------------------------------
+
+  /** The choices that a power cut has now. Stops the world. */
+  crashPlan(): CrashPlan {
+    this.stop();
+    const { tree, leavings } = this.#tree.clone(this.#engine.leavings());
+    for (const leaving of leavings) leave(leaving);
+    return new CrashPlan(tree, this.options);
+  }
+
+  /** The disk after a power cut that takes any part of what was not synced. Stops the world. */
+  crash(seed: number): SimulatedDisk {
+    const random = new SeededRandom(mixSeeds(this.options.seed, seed));
+    const plan = this.crashPlan();
+    return this.#successor(plan.apply(plan.sample(random), random), seed);
+  }
+
+  /**
+   * The disk after a killed process: all that was written is there and still not synced; a call in
+   * flight has happened, has not, or, if it is a write, has in part. Stops the world.
+   */
+  kill(seed: number): SimulatedDisk {
+    this.stop();
+    const random = new SeededRandom(mixSeeds(this.options.seed, seed));
+    const { tree, leavings } = this.#tree.clone(this.#engine.leavings());
+    for (const leaving of leavings) if (random.chance(0.5)) finish(leaving, random);
+    return this.#successor(tree, seed);
+  }
+
+  /** A disk made by a crash plan of this one. */
+  successor(tree: DiskTree, seed: number): SimulatedDisk {
+    return this.#successor(tree, seed);
+  }
+
+  // ---- What happened ------------------------------------------------------------------------
+
+  /** All calls so far. */
+  get calls(): readonly CallRecord[] {
+    return this.#engine.records;
+  }
+
+  /** How many calls so far changed or synced something. */
+  get mutationCount(): number {
+    return this.#engine.mutationCount;
+  }
+
+  /** Calls and injected faults by place in the source, if they are recorded. */
+  get callSites(): ReadonlyMap<string, Readonly<CallSite>> {
+    return this.#engine.sites;
+  }
+
+  /** Paths of the files that are open: empty after everything was closed. */
+  get openPaths(): string[] {
+    return [...this.#open].map((file) => file.path);
+  }
+
+  /** One line per call. */
+  trace(): string {
+    return formatTrace(this.#engine.records);
+  }
+
+  #successor(tree: DiskTree, seed: number): SimulatedDisk {
+    return new SimulatedDisk({ ...this.options, seed: mixSeeds(this.options.seed, seed, 1) }, tree);
+  }
+
+  #handle(path: string, node: FileNode, mode: OpenMode): SimulatedFile {
+    const file = new SimulatedFile(path, node, mode, this.#host);
+    this.#open.add(file);
+    return file;
+  }
+
+  #leaveName(
+    path: string,
+    change: { kind: 'link'; node: FileNode } | { kind: 'unlink' } | { kind: 'rename'; to: string },
+  ): Leaving[] {
+    const directory = this.#tree.find(parentOf(path), 'open', path);
+    if (directory?.kind !== 'directory') return [];
+    const name = baseName(path);
+    // A call that would have failed leaves nothing.
+    if (directory.current.has(name) === (change.kind === 'link')) return [];
+    return [{ kind: 'names', directory, change: { ...change, name, sequence: 0 } }];
+  }
+
+  #bytesThatFit(file: FileNode, position: number, bytes: number): number {
+    if (this.capacityBytes === Infinity) return bytes;
+    const files = this.#tree.files();
+    for (const handle of this.#open) files.add(handle.node);
+    let pages = Math.floor(this.capacityBytes / PAGE_BYTES);
+    for (const each of files) pages -= each.current.pageCount;
+    for (let at = position; at < position + bytes; at += PAGE_BYTES - (at % PAGE_BYTES)) {
+      if (file.current.hasPage(Math.floor(at / PAGE_BYTES))) continue;
+      pages -= 1;
+      if (pages < 0) return at - position;
+    }
+    return bytes;
+  }
+}
+
+/** Adds what a call in flight may leave to what a crash chooses from. */
+function leave(leaving: Leaving): void {
+  if (leaving.kind === 'write') leaving.file.leaveWrite(leaving.data, leaving.position);
+  else if (leaving.kind === 'truncate') leaving.file.leaveTruncation(leaving.bytes);
+  else leaving.directory.leave(leaving.change);
+}
+
+/** Lets a call in flight happen; a write may end at any page. */
+function finish(leaving: Leaving, random: SeededRandom): void {
+  if (leaving.kind === 'write') {
+    const { file, data, position } = leaving;
+    const pages = Math.ceil(data.length / PAGE_BYTES);
+    const bytes = random.chance(0.5) ? data.length : random.below(pages + 1) * PAGE_BYTES;
+    file.write(data.subarray(0, bytes), position);
+  } else if (leaving.kind === 'truncate') leaving.file.truncate(leaving.bytes);
+  else leaving.directory.make(leaving.change);
+}
