@@ -7,6 +7,7 @@
 
 import { RaftpbEncodeError } from '../errors.ts';
 import { EntryType, type Entry } from '../types.ts';
+import { allocate } from '../wire/allocate.ts';
 import { Reader } from '../wire/reader.ts';
 import { checkRoom, sizeOfBytes, sizeOfSafeInteger } from '../wire/size.ts';
 import { bytesTag, tagBytes, varintTag } from '../wire/tags.ts';
@@ -48,7 +49,7 @@ export function entryEncodedSize(entry: Entry, form: EntryForm = 'newest'): numb
  * the type is unknown, or data is not a byte array.
  */
 export function encodeEntry(entry: Entry, form: EntryForm = 'newest'): Uint8Array {
-  const target = new Uint8Array(entryEncodedSize(entry, form));
+  const target = allocate(entryEncodedSize(entry, form));
   writeEntry(entry, target, 0, form);
   return target;
 }

@@ -165,11 +165,17 @@ export class Reader {
   /** A varint as a double: exact up to 2^53 - 1, and above that still above it. */
   #varintAsNumber(what: string): number {
     const bytes = this.#bytes;
-    const start = this.#position;
-    const first = start < this.#end ? (bytes[start] ?? 0) : 0x80;
-    if (first < 0x80) {
-      this.#position = start + 1;
-      return first;
+    const end = this.#end;
+    let position = this.#position;
+    let value = 0;
+    // Most numbers have at most four bytes, and then fit into an integer of the machine.
+    for (let shift = 0; shift < 28 && position < end; shift += 7) {
+      const byte = bytes[position++] ?? 0;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.#position = position;
+        return value;
+      }
     }
     this.#varint(what);
     return this.#high * twoToThe32 + this.#low;

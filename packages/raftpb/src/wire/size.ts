@@ -39,7 +39,7 @@ export function sizeOfId(id: bigint, what: string): number {
  * refuses arrays of another realm.)
  */
 export function sizeOfBytes(data: Uint8Array, what: string): number {
-  if (data.BYTES_PER_ELEMENT !== 1) {
+  if (data === null || data.BYTES_PER_ELEMENT !== 1) {
     throw new RaftpbEncodeError(what, `expected a Uint8Array, got ${typeof data}`);
   }
   return varintBytes(data.length) + data.length;
