@@ -1,6 +1,6 @@
 /** Random values of every message, with the edges of the varint sizes drawn often. */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   EntryType,
   type ConfState,

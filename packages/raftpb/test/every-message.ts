@@ -1,6 +1,6 @@
 /** The four functions of every message in one table, so that each law is tested on all of them. */
 
-import type fc from 'fast-check';
+import type * as fc from 'fast-check';
 import * as raftpb from '../src/index.ts';
 import * as arbitraries from './arbitraries.ts';
 import * as reference from './reference.ts';

@@ -48,7 +48,6 @@ describe('numbers that the wire cannot carry', () => {
   });
 
   it('refuses what a caller without types may pass', () => {
-    const untyped = (fields: object): Entry => ({ ...normal, ...fields });
     refused('Entry.type', () => encodeEntry(untyped({ type: 3 })));
     refused('Entry.data', () => encodeEntry(untyped({ data: 'text' })));
     refused('Entry.data', () => encodeEntry(untyped({ data: new Float64Array(1) })));
@@ -117,6 +116,11 @@ describe('encoded bytes', () => {
     }
   });
 });
+
+/** An entry as JavaScript without types may build it. */
+function untyped(fields: object): Entry {
+  return { ...normal, ...fields };
+}
 
 function refused(what: string, call: () => unknown): void {
   let caught: unknown;

@@ -1,6 +1,6 @@
 /** Property tests: our bytes are those of an independent library, and each reads the other's. */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeEntry, decodeEntry, entryEncodedSize, type Entry } from '../src/index.ts';
 import * as arbitraries from './arbitraries.ts';

@@ -1,6 +1,6 @@
 /** Bytes by hand: hexadecimal text, varints, fields that nobody knows. */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** `'08 01'` as bytes. */
 export function bytes(hex: string): Uint8Array {
