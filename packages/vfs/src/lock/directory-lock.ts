@@ -1,22 +1,299 @@
-/** Placeholder until the protocol lands: the next commit brings it. */
+/**
+ * The lock of a directory: the file `LOCK` in it, which names its owner. Node.js offers no lock that
+ * the kernel gives back, so the lock of an owner that is gone has to be taken over, and two processes
+ * that try this at the same time must not both succeed.
+ *
+ * 1. A record is written and synced under a name of its own, then linked to `LOCK`: the link is
+ *    atomic, fails if the name exists, and nobody ever sees half a record.
+ * 2. If `LOCK` names an owner that is gone, with token S, the right to replace it is the file
+ *    `LOCK.S`, taken by the very same steps. Its holder looks again, and only if `LOCK` still names S
+ *    renames its own record over it. S never comes back, since tokens are not used twice, so
+ *    whoever gets `LOCK.S` later finds another token and lets go.
+ * 3. If the holder of `LOCK.S`, with token T, is gone too, its right is taken over by `LOCK.T`.
+ *
+ * An owner is gone if its process is (`process-identity.ts`). Where that cannot be told, because the
+ * owner lives in another process namespace or the platform does not say, its heartbeat decides: the
+ * owner touches the file every two seconds, and who sees it unchanged for ten takes it over.
+ */
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { toFileError } from '../classify-error.ts';
-import type { Clock, Random } from '../environment.ts';
+import { errnoOf, toFileError } from '../classify-error.ts';
+import type { Clock, Random, Timer } from '../environment.ts';
+import { FileError } from '../file-error.ts';
 import type { DirectoryLock } from '../file-system.ts';
+import { encodeRecord, seeLock } from './lock-record.ts';
+import type { LockRecord, SeenLock } from './lock-record.ts';
+import { livenessOf, ownIdentity } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 
-/** Takes the lock of a directory. */
+/** How long to wait for what; all in milliseconds. */
+export interface LockTimings {
+  /** Time between two touches of the file by its owner. */
+  readonly heartbeatMs: number;
+  /** An owner of whom nothing else is known is gone after so long without a touch. */
+  readonly silentMs: number;
+  /** A file that cannot be understood is left over after so long without a change. */
+  readonly unreadableMs: number;
+  /** Time between two looks at a file while waiting. */
+  readonly pollMs: number;
+}
+
+/** What a lock needs from outside; tests bring their own. */
+export interface LockWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly self: ProcessIdentity;
+  readonly timings: LockTimings;
+  /** Whether hard links are tried: not every file system has them. */
+  readonly usesLinks: boolean;
+}
+
+const LOCK_NAME = 'LOCK';
+
+const TIMINGS: LockTimings = {
+  heartbeatMs: 2000,
+  silentMs: 10_000,
+  unreadableMs: 2000,
+  pollMs: 200,
+};
+
+/** What file systems answer that have no hard links. */
+const NO_LINKS: ReadonlySet<string | undefined> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+]);
+
+/** Each attempt follows a change by somebody else; so many in a row do not happen. */
+const ATTEMPTS_MAX = 1000;
+
+/** Takes the lock of a directory for this process. Throws `FileError`, kind `locked` if it is held. */
 export async function lockDirectory(
   path: string,
-  _clock: Clock,
-  _random: Random,
+  clock: Clock,
+  random: Random,
 ): Promise<DirectoryLock> {
-  const file = join(path, 'LOCK');
+  const self = await ownIdentity();
+  return lockDirectoryIn(path, { clock, random, self, timings: TIMINGS, usesLinks: true });
+}
+
+/** The same in a world that the caller makes. */
+export async function lockDirectoryIn(path: string, world: LockWorld): Promise<DirectoryLock> {
+  const acquisition = new Acquisition(path, world);
   try {
-    const handle = await fs.promises.open(file, 'wx');
-    await handle.close();
+    await acquisition.take();
+    return new HeldLock(path, acquisition.record, world);
   } catch (error) {
     throw toFileError(error, 'lock', path);
   }
-  return { release: () => fs.promises.rm(file, { force: true }) };
+}
+
+/** One try to take a lock. */
+class Acquisition {
+  readonly record: LockRecord;
+  readonly #directory: string;
+  readonly #world: LockWorld;
+  readonly #lockFile: string;
+  /** The finished record, ready to be linked or renamed to where it is needed. */
+  readonly #recordFile: string;
+  #attempts = 0;
+
+  constructor(directory: string, world: LockWorld) {
+    this.record = {
+      token: newToken(world.random),
+      owner: world.self,
+      since: new Date(world.clock.wallMs()).toISOString(),
+    };
+    this.#directory = directory;
+    this.#world = world;
+    this.#lockFile = join(directory, LOCK_NAME);
+    this.#recordFile = `${this.#lockFile}.${this.record.token}.tmp`;
+  }
+
+  async take(): Promise<void> {
+    try {
+      await this.#writeRecordFile();
+      await this.#takeFile(this.#lockFile);
+    } finally {
+      await remove(this.#recordFile);
+    }
+    await this.#removeLeftovers();
+  }
+
+  async #takeFile(file: string): Promise<void> {
+    for (;;) {
+      this.#attempts += 1;
+      if (this.#attempts > ATTEMPTS_MAX) throw this.#lockedError('it changes hands all the time');
+      if (await this.#create(file)) return;
+      const seen = await seeLock(file);
+      if (
+        seen !== undefined &&
+        (await this.#isLeftOver(file, seen)) &&
+        (await this.#replace(file, seen))
+      )
+        return;
+    }
+  }
+
+  /** Returns false if the file exists. */
+  async #create(file: string): Promise<boolean> {
+    try {
+      if (!this.#world.usesLinks) return await this.#createWithoutLink(file);
+      await fs.promises.link(this.#recordFile, file);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      if (NO_LINKS.has(errnoOf(error))) return await this.#createWithoutLink(file);
+      throw error;
+    }
+  }
+
+  /** Others may see the file before its record is whole: they wait for it to be. */
+  async #createWithoutLink(file: string): Promise<boolean> {
+    try {
+      await writeSynced(file, encodeRecord(this.record));
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+    // Whoever waited long enough for the record has taken the file away.
+    return (await seeLock(file))?.id === this.record.token;
+  }
+
+  /** Takes the place of what was seen; returns false if something else is there by now. */
+  async #replace(file: string, seen: SeenLock): Promise<boolean> {
+    const rightFile = `${this.#lockFile}.${seen.id}`;
+    await this.#takeFile(rightFile);
+    try {
+      // Only the holder of the right changes the file of an owner that is gone, so that what is
+      // seen now still holds at the rename.
+      if ((await seeLock(file))?.id !== seen.id) return false;
+      await fs.promises.rename(this.#recordFile, file);
+      await this.#writeRecordFile();
+      return true;
+    } finally {
+      await remove(rightFile);
+    }
+  }
+
+  /** Whether the owner is gone; false if the file has changed; throws if the owner is there. */
+  async #isLeftOver(file: string, seen: SeenLock): Promise<boolean> {
+    const { self, timings } = this.#world;
+    if (seen.record === undefined) return await this.#staysSame(file, seen, timings.unreadableMs);
+    const liveness = await livenessOf(seen.record.owner, self);
+    if (liveness === 'gone') return true;
+    if (liveness === 'alive') throw this.#lockedError(describe(seen.record));
+    if (await this.#staysSame(file, seen, timings.silentMs)) return true;
+    // A sign of life of the same owner: held. Another one: look again.
+    if ((await seeLock(file))?.id === seen.id) throw this.#lockedError(describe(seen.record));
+    return false;
+  }
+
+  async #staysSame(file: string, seen: SeenLock, forMs: number): Promise<boolean> {
+    const { clock, timings } = this.#world;
+    const until = clock.monotonicMs() + forMs;
+    while (clock.monotonicMs() < until) {
+      await clock.sleep(timings.pollMs);
+      if ((await seeLock(file))?.pulse !== seen.pulse) return false;
+    }
+    return true;
+  }
+
+  /** Removes what acquisitions left that were killed on their way. */
+  async #removeLeftovers(): Promise<void> {
+    for (const name of await fs.promises.readdir(this.#directory)) {
+      if (!name.startsWith(`${LOCK_NAME}.`)) continue;
+      const file = join(this.#directory, name);
+      const seen = await seeLock(file).catch(() => undefined);
+      // One that cannot be understood may be in the making.
+      if (seen?.record === undefined) continue;
+      if ((await livenessOf(seen.record.owner, this.#world.self)) === 'gone') await remove(file);
+    }
+  }
+
+  async #writeRecordFile(): Promise<void> {
+    await writeSynced(this.#recordFile, encodeRecord(this.record));
+  }
+
+  #lockedError(detail: string): FileError {
+    return new FileError('locked', 'lock', this.#directory, { detail });
+  }
+}
+
+/** A lock that is held: gives signs of life until it is given back. */
+class HeldLock implements DirectoryLock {
+  readonly #directory: string;
+  readonly #file: string;
+  readonly #record: LockRecord;
+  readonly #world: LockWorld;
+  #timer: Timer;
+  #released = false;
+
+  constructor(directory: string, record: LockRecord, world: LockWorld) {
+    this.#directory = directory;
+    this.#file = join(directory, LOCK_NAME);
+    this.#record = record;
+    this.#world = world;
+    this.#timer = this.#scheduleBeat();
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    this.#timer.cancel();
+    try {
+      const seen = await seeLock(this.#file);
+      if (seen?.id === this.#record.token) {
+        await fs.promises.unlink(this.#file);
+        return;
+      }
+      const taker = seen?.record === undefined ? 'somebody' : describe(seen.record);
+      const detail = `it was lost while held: ${seen === undefined ? 'removed' : taker}`;
+      throw new FileError('locked', 'unlock', this.#directory, { detail });
+    } catch (error) {
+      throw toFileError(error, 'unlock', this.#directory);
+    }
+  }
+
+  #scheduleBeat(): Timer {
+    const { clock, timings } = this.#world;
+    return clock.startTimer(timings.heartbeatMs, () => {
+      // A beat that fails is made up for by the next one.
+      void this.#beat().catch(() => {});
+      if (!this.#released) this.#timer = this.#scheduleBeat();
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const seen = await seeLock(this.#file);
+    if (seen?.id !== this.#record.token || this.#released) return;
+    const now = new Date(this.#world.clock.wallMs());
+    await fs.promises.utimes(this.#file, now, now);
+  }
+}
+
+function describe(record: LockRecord): string {
+  return `held by process ${record.owner.pid} on ${record.owner.host} since ${record.since}`;
+}
+
+function newToken(random: Random): string {
+  let token = '';
+  for (let word = 0; word < 4; word += 1) token += random.uint32().toString(16).padStart(8, '0');
+  return token;
+}
+
+/** Makes a file that must not exist; its bytes are durable after this, so that no crash tears them. */
+async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await fs.promises.open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function remove(file: string): Promise<void> {
+  await fs.promises.rm(file, { force: true });
 }

@@ -1,0 +1,86 @@
+/**
+ * What stands in a lock file, and what can be seen of one. A lock file that cannot be understood is
+ * told by its inode and times: it may be half written by a live owner, or torn by a power cut.
+ */
+import fs from 'node:fs';
+import { errnoOf } from '../classify-error.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+
+/** The owner of a lock. */
+export interface LockRecord {
+  /** 128 random bits in hexadecimal digits: no two acquisitions share one. */
+  readonly token: string;
+  readonly owner: ProcessIdentity;
+  /** When it was taken, by the owner's clock, as ISO 8601. For people only. */
+  readonly since: string;
+}
+
+/** A lock file at one moment. */
+export interface SeenLock {
+  /** The token, or a name made of inode and times where there is none to be read. */
+  readonly id: string;
+  /** Changes with each heartbeat. */
+  readonly pulse: string;
+  /** `undefined` if the file cannot be understood. */
+  readonly record: LockRecord | undefined;
+}
+
+/** Records are about 300 bytes; nothing longer is ours. */
+const RECORD_BYTES_MAX = 4096;
+
+const FORMAT = 'babuza-lock-1';
+
+/** The bytes of a lock file. */
+export function encodeRecord(record: LockRecord): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ format: FORMAT, ...record })}\n`);
+}
+
+/** The record in the bytes of a lock file, or `undefined` if they are not a whole one. */
+export function decodeRecord(bytes: Uint8Array): LockRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+    if (!isObject(value) || value['format'] !== FORMAT || !isObject(value['owner']))
+      return undefined;
+    const { token, since, owner } = value;
+    const { pid, host, bootId, pidNamespace, startTicks } = value['owner'];
+    // The token becomes part of file names.
+    if (typeof token !== 'string' || !/^[0-9a-f]{32}$/.test(token)) return undefined;
+    if (typeof since !== 'string' || typeof host !== 'string' || owner === undefined)
+      return undefined;
+    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
+    if (!isTextOrNull(bootId) || !isTextOrNull(pidNamespace) || !isTextOrNull(startTicks)) {
+      return undefined;
+    }
+    return { token, since, owner: { pid, host, bootId, pidNamespace, startTicks } };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Looks at a lock file; `undefined` if there is none. */
+export async function seeLock(path: string): Promise<SeenLock | undefined> {
+  let handle: fs.promises.FileHandle;
+  try {
+    handle = await fs.promises.open(path, 'r');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const stats = await handle.stat({ bigint: true });
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(RECORD_BYTES_MAX), 0);
+    const record = decodeRecord(buffer.subarray(0, bytesRead));
+    const pulse = `${stats.ino}-${stats.mtimeNs}-${stats.size}`;
+    return { id: record?.token ?? `unreadable-${pulse}`, pulse, record };
+  } finally {
+    await handle.close();
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
+}

@@ -1,0 +1,211 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { NodeClock, NodeRandom, nodeEnvironment } from '../src/index.ts';
+import { lockDirectoryIn } from '../src/lock/directory-lock.ts';
+import type { LockWorld } from '../src/lock/directory-lock.ts';
+import { decodeRecord, encodeRecord } from '../src/lock/lock-record.ts';
+import { ownIdentity } from '../src/lock/process-identity.ts';
+import type { ProcessIdentity } from '../src/lock/process-identity.ts';
+import { startContender, temporaryDirectory } from './helpers.ts';
+
+const { fileSystem } = nodeEnvironment();
+const isLinux = process.platform === 'linux';
+
+async function world(changes: Partial<LockWorld> = {}): Promise<LockWorld> {
+  return {
+    clock: new NodeClock(),
+    random: new NodeRandom(),
+    self: await ownIdentity(),
+    timings: { heartbeatMs: 20, silentMs: 200, unreadableMs: 100, pollMs: 5 },
+    usesLinks: true,
+    ...changes,
+  };
+}
+
+/** Leaves the lock file of an owner that differs from this process. */
+async function leaveLock(directory: string, changes: Partial<ProcessIdentity>): Promise<void> {
+  const owner = { ...(await ownIdentity()), ...changes };
+  const record = { token: 'ab'.repeat(16), owner, since: '2024-01-01T00:00:00.000Z' };
+  fs.writeFileSync(join(directory, 'LOCK'), encodeRecord(record));
+}
+
+async function timed(work: Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work;
+  return performance.now() - start;
+}
+
+describe('lock of a directory', () => {
+  it('excludes a second one in the same process, says who holds it, and is given back', async () => {
+    const directory = temporaryDirectory();
+    const lock = await fileSystem.lock(directory);
+    await expect(fileSystem.lock(directory)).rejects.toMatchObject({
+      kind: 'locked',
+      operation: 'lock',
+      message: expect.stringContaining(`held by process ${process.pid}`),
+    });
+    await lock.release();
+    await lock.release();
+    expect(fs.readdirSync(directory)).toEqual([]);
+    await (await fileSystem.lock(directory)).release();
+  });
+
+  it('lets exactly one of many succeed that try at once', async () => {
+    const directory = temporaryDirectory();
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, () => fileSystem.lock(directory)),
+    );
+    const held = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    expect(held).toHaveLength(1);
+    await held[0]?.release();
+  });
+
+  it('is refused while another process lives, and taken over when it was killed', async () => {
+    const directory = temporaryDirectory();
+    const holder = startContender(directory, 'holder', 'hold');
+    await holder.said('held');
+    await expect(fileSystem.lock(directory)).rejects.toMatchObject({
+      kind: 'locked',
+      message: expect.stringContaining(`held by process ${holder.process.pid}`),
+    });
+    holder.process.kill('SIGKILL');
+    await holder.exited;
+    const lock = await fileSystem.lock(directory);
+    await lock.release();
+    expect(fs.readdirSync(directory)).toEqual([]);
+  });
+
+  it('never has two holders when processes race for the lock of a dead one', async () => {
+    const directory = temporaryDirectory();
+    const contenders = Array.from({ length: 8 }, (_, index) =>
+      startContender(directory, `c${index}`, 'race'),
+    );
+    await Promise.all(contenders.map((each) => each.said('ready')));
+    for (const each of contenders) each.process.stdin?.write('g');
+    await Promise.all(contenders.map((each) => each.exited));
+    // Each of them died holding the lock: seven takeovers, all of them contended.
+    expect(contenders.map((each) => each.output())).toEqual(
+      contenders.map((_, index) => `c${index} ready\nc${index} alone\n`),
+    );
+  });
+
+  it('survives contenders that are killed in the middle of taking over', async () => {
+    const directory = temporaryDirectory();
+    const contenders = Array.from({ length: 6 }, (_, index) =>
+      startContender(directory, `c${index}`, 'race'),
+    );
+    await Promise.all(contenders.map((each) => each.said('ready')));
+    for (const each of contenders) each.process.stdin?.write('g');
+    for (const [index, each] of contenders.entries()) {
+      if (index % 2 === 0) setTimeout(() => each.process.kill('SIGKILL'), 3 + index * 3);
+    }
+    await Promise.all(contenders.map((each) => each.exited));
+    fs.rmSync(join(directory, 'inside'), { force: true });
+    await (await fileSystem.lock(directory)).release();
+  });
+
+  it.runIf(isLinux)('takes over at once from before a reboot, and from a reused pid', async () => {
+    const directory = temporaryDirectory();
+    await leaveLock(directory, { bootId: 'another' });
+    expect(await timed(fileSystem.lock(directory).then((lock) => lock.release()))).toBeLessThan(
+      1000,
+    );
+    await leaveLock(directory, { startTicks: '1' });
+    expect(await timed(fileSystem.lock(directory).then((lock) => lock.release()))).toBeLessThan(
+      1000,
+    );
+  });
+
+  it('waits for the heartbeat of an owner in another process namespace', async () => {
+    const directory = temporaryDirectory();
+    const elsewhere = await world({
+      self: { ...(await ownIdentity()), pidNamespace: 'pid:[1]', pid: 1, startTicks: '5' },
+    });
+    const lock = await lockDirectoryIn(directory, elsewhere);
+    await expect(lockDirectoryIn(directory, await world())).rejects.toMatchObject({
+      kind: 'locked',
+      message: expect.stringContaining('held by process 1 '),
+    });
+    await lock.release();
+  });
+
+  it('takes over from an owner in another process namespace that fell silent', async () => {
+    const directory = temporaryDirectory();
+    await leaveLock(directory, { pidNamespace: 'pid:[1]', startTicks: null });
+    const taking = lockDirectoryIn(directory, await world());
+    expect(await timed(taking)).toBeGreaterThan(190);
+    await (await taking).release();
+  });
+
+  it.each(['', '{"format":"babuza-lo', 'not ours at all'])(
+    'takes over a torn lock file (%j) only when it no longer changes',
+    async (text) => {
+      const directory = temporaryDirectory();
+      fs.writeFileSync(join(directory, 'LOCK'), text);
+      const taking = lockDirectoryIn(directory, await world());
+      expect(await timed(taking)).toBeGreaterThan(90);
+      await (await taking).release();
+    },
+  );
+
+  it('does not steal a lock file that its owner is just writing', async () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'LOCK');
+    fs.writeFileSync(file, '');
+    const taking = lockDirectoryIn(directory, await world());
+    const refused = expect(taking).rejects.toMatchObject({ kind: 'locked' });
+    setTimeout(() => {
+      void ownIdentity().then((owner) => {
+        const record = { token: 'cd'.repeat(16), owner, since: 'now' };
+        fs.writeFileSync(file, encodeRecord(record));
+      });
+    }, 40);
+    await refused;
+  });
+
+  it('works without hard links', async () => {
+    const directory = temporaryDirectory();
+    const without = await world({ usesLinks: false });
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, () => lockDirectoryIn(directory, without)),
+    );
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    await leaveLock(directory, { bootId: 'another', pidNamespace: null });
+    if (isLinux) await (await lockDirectoryIn(directory, without)).release();
+  });
+
+  it('says at release that it was lost', async () => {
+    const directory = temporaryDirectory();
+    const lock = await fileSystem.lock(directory);
+    fs.unlinkSync(join(directory, 'LOCK'));
+    await expect(lock.release()).rejects.toMatchObject({ kind: 'locked', operation: 'unlock' });
+  });
+
+  it('removes what killed contenders left, and nothing else', async () => {
+    const directory = temporaryDirectory();
+    await leaveLock(directory, { bootId: 'another' });
+    fs.renameSync(join(directory, 'LOCK'), join(directory, `LOCK.${'ef'.repeat(16)}.tmp`));
+    fs.writeFileSync(join(directory, 'LOCK.mine'), 'something else');
+    const lock = await fileSystem.lock(directory);
+    const left = fs.readdirSync(directory).sort();
+    expect(left.filter((name) => isLinux || !name.endsWith('.tmp'))).toEqual(['LOCK', 'LOCK.mine']);
+    await lock.release();
+  });
+
+  it('tells a missing directory from a held lock', async () => {
+    const directory = temporaryDirectory();
+    await expect(fileSystem.lock(join(directory, 'none'))).rejects.toMatchObject({
+      kind: 'not-found',
+    });
+  });
+});
+
+describe('lock record', () => {
+  it('reads back what it wrote, and nothing that could lead to another file', async () => {
+    const record = { token: '01'.repeat(16), owner: await ownIdentity(), since: 'now' };
+    expect(decodeRecord(encodeRecord(record))).toEqual(record);
+    expect(decodeRecord(encodeRecord({ ...record, token: '../../etc/passwd' }))).toBeUndefined();
+    expect(decodeRecord(encodeRecord(record).subarray(0, 50))).toBeUndefined();
+  });
+});
