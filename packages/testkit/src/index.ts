@@ -9,3 +9,12 @@ export type { CrashChoice, CrashSelection } from './crash-plan.ts';
 export { crashStates } from './crash-states.ts';
 export type { CrashState, CrashStatesOptions } from './crash-states.ts';
 export type { DiskSurgery } from './disk-surgery.ts';
+export { SimulatedClock, turnOfEventLoop } from './simulated-clock.ts';
+export {
+  WorkloadHangs,
+  isWorldStopped,
+  runWorkload,
+  simulatedEnvironment,
+} from './simulated-environment.ts';
+export type { SimulatedEnvironment, WorkloadOutcome } from './simulated-environment.ts';
+export { OneByteFileSystem } from './one-byte-file-system.ts';
