@@ -1,6 +1,6 @@
 /**
- * Golden bytes: only ever added to. Those marked "etcd" were written by etcd's own code (3.4 to 3.6, or
- * main after 3.7) into the write-ahead logs of the project's fixtures; the name of the log is given.
+ * Golden bytes: only ever added to. Those marked "etcd" were written by etcd's own code (3.4, or
+ * main after 3.7) into the write-ahead log that is named; those marked "fixture" every etcd reads.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -89,12 +89,12 @@ const hardStates: readonly [string, string, HardState][] = [
 
 const confStates: readonly [string, string, ConfState][] = [
   [
-    'etcd 3.5, base-small-tail',
+    'fixture base-small-tail',
     '08 01 08 02 08 03 28 00',
     { ...emptyConfState, voters: [1n, 2n, 3n] },
   ],
   [
-    'etcd 3.5, large-numbers',
+    'fixture large-numbers',
     '08 c6 82 cf fd 98 87 8f de 91 01 28 00',
     { ...emptyConfState, voters: [etcdMemberId] },
   ],
@@ -148,14 +148,14 @@ describe('golden bytes', () => {
 describe('what a reader must accept', () => {
   it.each([
     ['nothing at all', '', { type: 0, term: 0, index: 0 }],
-    ['etcd absent-fields: no type', '10 01 18 01', { type: 0, term: 1, index: 1 }],
+    ['fixture absent-fields: no type', '10 01 18 01', { type: 0, term: 1, index: 1 }],
     [
-      'etcd absent-fields: another order',
+      'fixture absent-fields: another order',
       '18 02 10 01 22 02 68 69',
       { type: 0, term: 1, index: 2, data: bytes('68 69') },
     ],
     [
-      'etcd absent-fields: unknown fields',
+      'fixture absent-fields: unknown fields',
       '08 00 10 01 18 03 22 05 68 65 6c 6c 6f 28 07 3a 01 61',
       { type: 0, term: 1, index: 3, data: bytes('68 65 6c 6c 6f') },
     ],
@@ -171,8 +171,8 @@ describe('what a reader must accept', () => {
   });
 
   it.each([
-    ['etcd absent-fields: term only', '08 01', { term: 1, vote: 0n, commit: 0 }],
-    ['etcd absent-fields: commit only', '18 01', { term: 0, vote: 0n, commit: 1 }],
+    ['fixture absent-fields: term only', '08 01', { term: 1, vote: 0n, commit: 0 }],
+    ['fixture absent-fields: commit only', '18 01', { term: 0, vote: 0n, commit: 1 }],
   ])('HardState: %s', (_what, hex, state) => {
     expect(decodeHardState(bytes(hex))).toStrictEqual(state);
   });

@@ -93,6 +93,11 @@ describe('hostile bytes', () => {
     });
   });
 
+  it('refuses an id of 65 bits instead of dropping the highest', () => {
+    const error = errorOf(() => decodeHardState(bytes('10 80 80 80 80 80 80 80 80 80 02')));
+    expect(error).toMatchObject({ code: 'RAFTPB_DECODE', what: 'HardState.vote', offset: 1 });
+  });
+
   it('never reads an embedded message beyond its own end', () => {
     // The metadata is one byte long, a tag; its number would be the next byte of the snapshot.
     expect(errorOf(() => decodeSnapshot(bytes('12 01 10 07')))).toMatchObject({
