@@ -3,11 +3,13 @@
  * reads or writes past the contract sees garbage, and whoever needs a write to be one call of the
  * disk fails.
  */
+import { FileError } from '@babuza/vfs';
 import type {
   DirectoryEntry,
   DirectoryLock,
   EntryKind,
   File,
+  FileOperation,
   FileSystem,
   OpenMode,
 } from '@babuza/vfs';
@@ -56,24 +58,30 @@ export class OneByteFileSystem implements FileSystem {
 class OneByteFile implements File {
   readonly path: string;
   readonly #below: File;
+  /** Calls in flight: one call here is many below, and closing must not cut it in the middle. */
+  readonly #inFlight: Set<Promise<unknown>> = new Set();
+  #closed = false;
 
   constructor(below: File) {
     this.path = below.path;
     this.#below = below;
   }
 
-  async read(target: Uint8Array, position: number): Promise<number> {
-    // A call without bytes still finds out that the handle is closed.
-    if (target.length === 0) return await this.#below.read(target, position);
-    for (let index = 0; index < target.length; index += 1) {
-      const one = target.subarray(index, index + 1);
-      if ((await this.#below.read(one, position + index)) === 0) return index;
-      one[0] = revealed(one[0] ?? 0);
-    }
-    return target.length;
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#run('read', async () => {
+      // A call without bytes still has its arguments checked.
+      if (target.length === 0) return await this.#below.read(target, position);
+      for (let index = 0; index < target.length; index += 1) {
+        const one = target.subarray(index, index + 1);
+        if ((await this.#below.read(one, position + index)) === 0) return index;
+        one[0] = revealed(one[0] ?? 0);
+      }
+      return target.length;
+    });
   }
 
   readSync(target: Uint8Array, position: number): number {
+    this.#assertOpen('read');
     if (target.length === 0) return this.#below.readSync(target, position);
     for (let index = 0; index < target.length; index += 1) {
       const one = target.subarray(index, index + 1);
@@ -83,31 +91,32 @@ class OneByteFile implements File {
     return target.length;
   }
 
-  async write(data: Uint8Array, position: number): Promise<void> {
-    if (data.length === 0) return await this.#below.write(data, position);
-    for (const [index, byte] of data.entries()) {
-      await this.#below.write(new Uint8Array([hidden(byte)]), position + index);
-    }
+  write(data: Uint8Array, position: number): Promise<void> {
+    return this.#run('write', () => this.#write(data, position));
   }
 
   writeSync(data: Uint8Array, position: number): void {
+    this.#assertOpen('write');
     if (data.length === 0) this.#below.writeSync(data, position);
     for (const [index, byte] of data.entries()) {
       this.#below.writeSync(new Uint8Array([hidden(byte)]), position + index);
     }
   }
 
-  async writeDurable(parts: readonly Uint8Array[], position: number): Promise<void> {
-    // One durable write per byte would take minutes on a real disk; one sync promises as much.
-    let at = position;
-    for (const part of parts) {
-      await this.write(part, at);
-      at += part.length;
-    }
-    await this.#below.datasync();
+  writeDurable(parts: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#run('write-durable', async () => {
+      // One durable write per byte would take minutes on a real disk; one sync promises as much.
+      let at = position;
+      for (const part of parts) {
+        await this.#write(part, at);
+        at += part.length;
+      }
+      await this.#below.datasync();
+    });
   }
 
   writeDurableSync(parts: readonly Uint8Array[], position: number): void {
+    this.#assertOpen('write-durable');
     let at = position;
     for (const part of parts) {
       this.writeSync(part, at);
@@ -117,23 +126,49 @@ class OneByteFile implements File {
   }
 
   datasync(): Promise<void> {
-    return this.#below.datasync();
+    return this.#run('datasync', () => this.#below.datasync());
   }
 
   datasyncSync(): void {
+    this.#assertOpen('datasync');
     this.#below.datasyncSync();
   }
 
   truncate(bytes: number): Promise<void> {
-    return this.#below.truncate(bytes);
+    return this.#run('truncate', () => this.#below.truncate(bytes));
   }
 
   size(): Promise<number> {
-    return this.#below.size();
+    return this.#run('size', () => this.#below.size());
   }
 
-  close(): Promise<void> {
-    return this.#below.close();
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.allSettled(this.#inFlight);
+    await this.#below.close();
+  }
+
+  async #write(data: Uint8Array, position: number): Promise<void> {
+    if (data.length === 0) await this.#below.write(data, position);
+    for (const [index, byte] of data.entries()) {
+      await this.#below.write(new Uint8Array([hidden(byte)]), position + index);
+    }
+  }
+
+  async #run<T>(operation: FileOperation, call: () => Promise<T>): Promise<T> {
+    this.#assertOpen(operation);
+    const running = call();
+    this.#inFlight.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#inFlight.delete(running);
+    }
+  }
+
+  #assertOpen(operation: FileOperation): void {
+    if (this.#closed) throw new FileError('closed', operation, this.path);
   }
 }
 
