@@ -39,6 +39,8 @@ export interface PlannedCall<T> {
   readonly path: string;
   readonly position?: number;
   readonly bytes?: number;
+  /** Whether it changes or syncs something; by default the operation decides. */
+  readonly isMutation?: boolean;
   /** Takes effect; gets those faults that are more than an error. */
   run(fault: Fault | undefined): T;
   /** Happens even if the call fails. */
@@ -65,7 +67,7 @@ export interface CallSite {
   faults: number;
 }
 
-const CHANGES: ReadonlySet<FileOperation> = new Set([
+const MUTATIONS: ReadonlySet<FileOperation> = new Set([
   'write',
   'write-durable',
   'datasync',
@@ -169,7 +171,7 @@ export class CallEngine {
     const number = this.records.length + 1;
     const record = { number, operation, path, position, bytes, outcome: 'in flight' };
     this.records.push(record);
-    if (CHANGES.has(operation)) this.mutationCount += 1;
+    if (planned.isMutation ?? MUTATIONS.has(operation)) this.mutationCount += 1;
     return record;
   }
 

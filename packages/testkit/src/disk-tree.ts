@@ -46,6 +46,16 @@ export class DiskTree {
     return node;
   }
 
+  /** The directory at a path, or nothing if anything else, or nothing, is there. */
+  directoryIfAny(path: string): DirectoryNode | undefined {
+    let node: SimulatedNode | undefined = this.root;
+    for (const name of path.split('/')) {
+      if (name === '') continue;
+      node = node?.kind === 'directory' ? node.current.get(name) : undefined;
+    }
+    return node?.kind === 'directory' ? node : undefined;
+  }
+
   /** Makes a directory and those above it; all of them durable. */
   makeDirectory(path: string): void {
     let directory = this.root;

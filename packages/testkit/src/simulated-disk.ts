@@ -89,6 +89,7 @@ export class SimulatedDisk implements FileSystem {
     return this.#engine.call({
       operation: 'open',
       path,
+      isMutation: mode === 'create',
       run: () => {
         const directory = this.#tree.directory(parentOf(path), 'open', path);
         const found = directory.current.get(name);
@@ -174,8 +175,7 @@ export class SimulatedDisk implements FileSystem {
 
   async syncDirectory(path: string): Promise<void> {
     // Only what has taken effect now is covered: a rename that is still in flight is not.
-    const directory = this.#tree.find(path, 'sync-directory', path);
-    const upTo = directory?.kind === 'directory' ? directory.sequence : 0;
+    const upTo = this.#tree.directoryIfAny(path)?.sequence ?? 0;
     await this.#engine.call({
       operation: 'sync-directory',
       path,
@@ -338,8 +338,8 @@ export class SimulatedDisk implements FileSystem {
     path: string,
     change: { kind: 'link'; node: FileNode } | { kind: 'unlink' } | { kind: 'rename'; to: string },
   ): Leaving[] {
-    const directory = this.#tree.find(parentOf(path), 'open', path);
-    if (directory?.kind !== 'directory') return [];
+    const directory = this.#tree.directoryIfAny(parentOf(path));
+    if (directory === undefined) return [];
     const name = baseName(path);
     // A call that would have failed leaves nothing.
     if (directory.current.has(name) === (change.kind === 'link')) return [];

@@ -59,7 +59,10 @@ export interface File {
   /** The size of the file in bytes. */
   size(): Promise<number>;
 
-  /** Gives the descriptors back; makes nothing durable. A second call does nothing. */
+  /**
+   * Gives the descriptors back, once the calls in flight are done; makes nothing durable. New calls
+   * fail from now on. After a failure the file is closed too. A second call does nothing.
+   */
   close(): Promise<void>;
 }
 
@@ -73,7 +76,10 @@ export interface DirectoryEntry {
 
 /** A held lock of a directory. */
 export interface DirectoryLock {
-  /** Gives the lock back. A second call does nothing. */
+  /**
+   * Gives the lock back. A second call does nothing. Throws, kind `locked`, if somebody else has taken
+   * it in the meantime: then two have believed to hold it.
+   */
   release(): Promise<void>;
 }
 
@@ -87,7 +93,8 @@ export interface FileSystem {
 
   /**
    * Gives a file another name within its directory, replacing what had it. Atomic: after a crash the
-   * old or the new name is there; which of them is certain only after `syncDirectory`.
+   * old or the new name is there; which of them is certain only after `syncDirectory`. Names in two
+   * directories are a `RangeError`.
    */
   rename(from: string, to: string): Promise<void>;
 
@@ -109,7 +116,8 @@ export interface FileSystem {
   /**
    * Takes the lock of a directory for this process, or throws a `FileError` of kind `locked` that says
    * who holds it. The lock of an owner that is gone (killed, or from before a reboot) is taken over.
-   * Two locks of one directory exclude each other within one process too.
+   * Two locks of one directory exclude each other within one process too. The names `LOCK` and
+   * `LOCK.*` in the directory belong to the lock; `list` shows them.
    */
   lock(path: string): Promise<DirectoryLock>;
 }
