@@ -99,6 +99,11 @@ export class AcceptedLog {
   #checkMarker(marker: SnapshotMetadata): SnapshotMetadata {
     checkIndex('index of a snapshot', marker.index);
     checkIndex('term of a snapshot', marker.term);
+    if ((marker.index === 0) !== (marker.term === 0)) {
+      throw new InvalidArgumentError(
+        `a snapshot has an index and a term above 0, or neither, got index ${marker.index}, term ${marker.term}`,
+      );
+    }
     const { confState } = marker;
     for (const list of ['voters', 'learners', 'votersOutgoing', 'learnersNext'] as const) {
       if (!Array.isArray(confState?.[list])) {
@@ -271,7 +276,7 @@ function copyMarker({ index, term, confState }: SnapshotMetadata): SnapshotMetad
       learners: [...confState.learners],
       votersOutgoing: [...confState.votersOutgoing],
       learnersNext: [...confState.learnersNext],
-      autoLeave: Boolean(confState.autoLeave),
+      autoLeave: confState.autoLeave,
     },
   };
 }

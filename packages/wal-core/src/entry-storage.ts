@@ -21,6 +21,7 @@ import {
   SnapshotTemporarilyUnavailableError,
   UnavailableError,
 } from './errors.ts';
+import { invariant } from './invariant.ts';
 import type { LogState } from './log-state.ts';
 import type { RingCache } from './ring-cache.ts';
 import type { SavePlan } from './save-plan.ts';
@@ -48,6 +49,8 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
   readonly #reader: EntryReader;
   snapshot: Snapshot | undefined;
   closed = false;
+  /** Entries up to this index are hidden by `compact`; the log has them until they are purged. */
+  #hiddenTo = 0;
   cacheHits = 0;
   cacheMisses = 0;
 
@@ -63,6 +66,11 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
     this.snapshot = snapshot === undefined ? undefined : { metadata: snapshot };
   }
 
+  /** The first entry that can be read: of the log, or behind what is hidden. */
+  get firstIndex(): number {
+    return Math.max(this.state.index.firstIndex, this.#hiddenTo + 1);
+  }
+
   get cacheBytes(): number {
     return this.#cache.bytes;
   }
@@ -73,13 +81,11 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
    */
   publish(plan: SavePlan, indexEntries: (entries: readonly Entry[]) => void): void {
     const { state } = this;
-    if (plan.marker !== undefined) {
-      if (state.applyMarker(plan.marker)) this.#cache.clear();
-      this.snapshot = { metadata: plan.marker };
-    }
+    if (plan.marker !== undefined) this.#publishMarker(plan.marker);
     if (plan.truncateFrom !== undefined) {
       state.index.truncateFrom(plan.truncateFrom);
       this.#cache.truncateFrom(plan.truncateFrom);
+      this.#hiddenTo = Math.min(this.#hiddenTo, plan.truncateFrom - 1);
     }
     if (plan.entries.length > 0) {
       indexEntries(plan.entries);
@@ -89,12 +95,19 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
     if (plan.purgeTo !== undefined) {
       state.applyPurge(plan.purgeTo.index);
       this.#cache.compactTo(plan.purgeTo.index);
+      // As after a restart: the log that such a snapshot would need behind it is gone.
+      if ((this.snapshot?.metadata.index ?? Infinity) < plan.purgeTo.index) {
+        this.snapshot = undefined;
+      }
     }
   }
 
-  /** Drops entries from the view alone. */
+  /**
+   * Hides entries from the readers. The state of the log stays as it is: what is saved later is judged
+   * by what the log has, and a restart shows it.
+   */
   compact(index: number): void {
-    this.state.index.compactTo(index);
+    this.#hiddenTo = Math.max(this.#hiddenTo, index);
     this.#cache.compactTo(index);
   }
 
@@ -117,6 +130,7 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
       const cacheFirst = this.#cache.firstIndex;
       const end = this.#cache.count > 0 && cacheFirst > next ? Math.min(hi, cacheFirst) : hi;
       const page = this.#reader.read(next, end, maxBytes - bytes);
+      invariant(page.length > 0, 'a reader returns at least one entry', next, end);
       for (const entry of page) {
         bytes += entryEncodedSize(entry);
         if (result.length > 0 && bytes > maxBytes) return result;
@@ -127,6 +141,19 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
       if (bytes >= maxBytes) break;
     }
     return result;
+  }
+
+  #publishMarker(marker: SnapshotMetadata): void {
+    const reset = this.state.applyMarker(marker);
+    if (reset) {
+      this.#cache.clear();
+      this.#hiddenTo = 0;
+    }
+    // One that was recorded with `createSnapshot` may be newer, or this one with its manifest.
+    const current = this.snapshot;
+    if (reset || current === undefined || marker.index > current.metadata.index) {
+      this.snapshot = { metadata: marker };
+    }
   }
 }
 
@@ -153,22 +180,23 @@ export class EntryStorage implements Storage {
     if (!(maxBytes >= 0)) {
       throw new InvalidArgumentError(`maxBytes must be 0 or more, got ${String(maxBytes)}`);
     }
-    const { firstIndex, lastIndex } = view.state.index;
+    const { firstIndex } = view;
+    const { lastIndex } = view.state.index;
     if (lo < firstIndex) throw new CompactedError(lo, firstIndex);
     if (hi > lastIndex + 1) throw new UnavailableError(hi - 1, lastIndex);
     return view.read(lo, hi, maxBytes);
   }
 
   term(index: number): number {
-    const { index: entries } = this.#open().state;
-    const term = entries.term(index);
-    if (term !== undefined) return term;
-    if (index < entries.firstIndex) throw new CompactedError(index, entries.firstIndex);
-    throw new UnavailableError(index, entries.lastIndex);
+    const { firstIndex, state } = this.#open();
+    if (index < firstIndex - 1) throw new CompactedError(index, firstIndex);
+    const term = state.index.term(index);
+    if (term === undefined) throw new UnavailableError(index, state.index.lastIndex);
+    return term;
   }
 
   firstIndex(): number {
-    return this.#open().state.index.firstIndex;
+    return this.#open().firstIndex;
   }
 
   lastIndex(): number {
@@ -217,9 +245,11 @@ export class EntryStorage implements Storage {
    */
   compact(index: number): void {
     const view = this.#open();
-    const { firstIndex, lastIndex } = view.state.index;
+    const { firstIndex } = view;
+    const { lastIndex } = view.state.index;
+    checkRange(index, index);
     if (index < firstIndex) throw new CompactedError(index, firstIndex);
-    if (!(index <= lastIndex)) throw new UnavailableError(index, lastIndex);
+    if (index > lastIndex) throw new UnavailableError(index, lastIndex);
     view.compact(index);
   }
 
@@ -233,16 +263,20 @@ export class EntryStorage implements Storage {
     hi: number,
     options: { signal?: AbortSignal; pageBytes?: number } = {},
   ): AsyncGenerator<Entry, void, void> {
+    const { signal, pageBytes = iteratePageBytes } = options;
     let next = lo;
-    while (next < hi) {
-      options.signal?.throwIfAborted();
-      const page = this.entries(next, hi, options.pageBytes ?? iteratePageBytes);
-      for (const entry of page) yield entry;
+    do {
+      signal?.throwIfAborted();
+      const page = this.entries(next, hi, pageBytes);
+      for (const entry of page) {
+        yield entry;
+        signal?.throwIfAborted();
+      }
       next += page.length;
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
       });
-    }
+    } while (next < hi);
   }
 
   #open(): EntryView {

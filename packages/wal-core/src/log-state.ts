@@ -52,6 +52,11 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
     return reset;
   }
 
+  /** A marker that was recorded and checked before: it changes nothing else. Ascending. */
+  restoreMarker(marker: SnapshotMetadata): void {
+    this.#markers = [...this.#markers, marker];
+  }
+
   /** All entries up to `index` are gone, and the markers that would need one of them. */
   applyPurge(index: number): void {
     this.index.compactTo(index);

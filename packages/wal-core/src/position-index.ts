@@ -10,6 +10,9 @@ import { invariant } from './invariant.ts';
 /** Every position is a multiple of this many bytes. */
 export const positionAlignmentBytes = 8;
 
+/** Offsets end where a 32-bit number of such steps does: at 32 GiB. */
+const offsetEnd = 2 ** 32 * positionAlignmentBytes;
+
 /** Offsets per page: 4 KiB. */
 const pageEntries = 1024;
 
@@ -65,6 +68,12 @@ export class PositionIndex implements EntryIndex {
 
   /** Adds the entry behind the last one. `offset` is a multiple of 8 below 32 GiB. */
   append(index: number, term: number, segmentId: number, offset: number): void {
+    invariant(
+      offset % positionAlignmentBytes === 0 && offset >= 0 && offset < offsetEnd,
+      'a position is aligned and fits',
+      index,
+      offset,
+    );
     this.#terms.append(index, term);
     let run = this.#runs.at(-1);
     if (run === undefined || run.segmentId !== segmentId) {
@@ -95,6 +104,23 @@ export class PositionIndex implements EntryIndex {
       lastIndex: run.lastIndex,
       offsetOf: (wanted) => offsetIn(run, wanted),
     };
+  }
+
+  /** The entries that lie in one segment, as runs of offsets in bytes. For the footer of a segment. */
+  offsetsIn(segmentId: number): { firstIndex: number; offsets: number[] }[] {
+    const { firstIndex: first } = this;
+    return this.#runs
+      .filter((run) => run.segmentId === segmentId)
+      .map((run) => {
+        const firstIndex = Math.max(run.origin, first);
+        const count = run.lastIndex - firstIndex + 1;
+        return {
+          firstIndex,
+          offsets: Array.from({ length: count }, (_, ordinal) =>
+            offsetIn(run, firstIndex + ordinal),
+          ),
+        };
+      });
   }
 
   truncateFrom(index: number): void {

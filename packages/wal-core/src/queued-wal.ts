@@ -48,6 +48,8 @@ const groupBytesMax = 1024 * 1024;
 
 interface PendingSave {
   readonly plan: SavePlan;
+  /** Asked for by `save`, and so counted as one. */
+  readonly isSave: boolean;
   readonly resolve: () => void;
   readonly reject: (error: WalError) => void;
 }
@@ -102,7 +104,7 @@ export class QueuedWal implements Wal {
     if (typeof batch !== 'object' || batch === null) {
       return Promise.reject(new InvalidArgumentError('save needs a batch'));
     }
-    return this.#submit(() => this.#accepted.acceptSave(batch));
+    return this.#submit(() => this.#accepted.acceptSave(batch), true);
   }
 
   saveSnapshot(metadata: SnapshotMetadata): Promise<void> {
@@ -112,7 +114,7 @@ export class QueuedWal implements Wal {
   async purge(toIndex: number): Promise<PurgeReport> {
     await this.#submit(() => this.#accepted.acceptPurge(toIndex));
     const { view, store, events, groupId } = this.#parts;
-    const { firstIndex } = view.state.index;
+    const { firstIndex } = view;
     const releasing = this.#releasing.then(() => store.releasePurged());
     this.#releasing = releasing.catch(() => undefined);
     const report = { toIndex, firstIndex, ...(await releasing) };
@@ -150,7 +152,7 @@ export class QueuedWal implements Wal {
     return this.close();
   }
 
-  #submit(accept: () => SavePlan): Promise<void> {
+  #submit(accept: () => SavePlan, isSave = false): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(new ClosedError('the log'));
     if (this.#poison !== undefined) return Promise.reject(this.#poison);
     let plan: SavePlan;
@@ -160,7 +162,7 @@ export class QueuedWal implements Wal {
       return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ plan, resolve, reject });
+      this.#queue.push({ plan, isSave, resolve, reject });
       this.#run ??= this.#drain();
     });
   }
@@ -202,17 +204,16 @@ export class QueuedWal implements Wal {
     return this.#queue.splice(0, count);
   }
 
-  #acknowledge({ plan, resolve }: PendingSave): void {
+  #acknowledge({ plan, isSave, resolve }: PendingSave): void {
     this.#parts.store.publish(plan);
-    this.#saves += 1;
+    if (isSave) this.#saves += 1;
     this.#entries += plan.entries.length;
     resolve();
   }
 
   #fail(group: readonly PendingSave[], cause: unknown): void {
     const { events, groupId } = this.#parts;
-    const error =
-      cause instanceof WalError ? cause : new WriteFailedError('the log failed to write', cause);
+    const error = asWriteError(cause);
     const behind = this.#queue;
     this.#queue = [];
     if (error.code === 'WAL_NO_SPACE') {
@@ -233,14 +234,23 @@ export class QueuedWal implements Wal {
   }
 
   async #close(): Promise<void> {
+    // From the call on: a read must never meet a file that is closed already.
+    this.#parts.view.closed = true;
     await this.#run;
     await this.#releasing;
-    try {
-      await this.#parts.store.close(this.#poison === undefined);
-    } finally {
-      this.#parts.view.closed = true;
-    }
+    await this.#parts.store.close(this.#poison === undefined);
   }
+}
+
+/** Any error but "no space" poisons the log, and says so by its code, whatever a back end threw. */
+function asWriteError(cause: unknown): WalError {
+  if (
+    cause instanceof WalError &&
+    (cause.code === 'WAL_NO_SPACE' || cause.code === 'WAL_POISONED')
+  ) {
+    return cause;
+  }
+  return new WriteFailedError('the log failed to write', cause);
 }
 
 /**

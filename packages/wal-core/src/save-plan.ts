@@ -19,7 +19,7 @@ export interface SavePlan {
   readonly purgeTo: { readonly index: number; readonly term: number } | undefined;
   /** Whether the plan must be durable before it is acknowledged; false for a commit index alone. */
   readonly durable: boolean;
-  /** Sum of the payload bytes, for limits of a group. */
+  /** Sum of the entries' encoding sizes, for limits of a group. */
   readonly bytes: number;
 }
 

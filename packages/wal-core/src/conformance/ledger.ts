@@ -1,0 +1,189 @@
+/**
+ * The judge of crash and fault tests. A test tells it every batch before the call and how the call
+ * ended; after a crash it compares the reopened log with what is allowed:
+ *
+ * - An acknowledged batch is there: same entries, same bytes; same term, vote and markers.
+ * - An attempted batch (no answer yet, or poisoned) is there whole or not at all, and only together
+ *   with all before it. Without the capability `batchAtomic` it may be there up to any of its parts.
+ * - What was never attempted, or was refused, is not there.
+ * - The commit index may be lower than the last one saved, but not lower than what a durable batch,
+ *   marker, purge or sync took along.
+ *
+ * So the reopened log must equal the log after some number of the attempted batches, at least all that
+ * were acknowledged. The ledger tries each number, and reports how the nearest one differs.
+ */
+import type { SaveBatch } from '../wal.ts';
+import { codeOf } from './failures.ts';
+import { differences, type ReopenedLog } from './ledger-compare.ts';
+import { ModelLog } from './model-log.ts';
+
+/** One call: a save, a purge (`purgeTo`), or a `sync`. */
+export interface LedgerBatch extends SaveBatch {
+  readonly purgeTo?: number | undefined;
+  readonly sync?: boolean | undefined;
+}
+
+export interface LedgerOptions {
+  /** The capability of the back end. Default true. */
+  readonly batchAtomic?: boolean | undefined;
+  /** The capability of the back end. Default true. */
+  readonly exactPurge?: boolean | undefined;
+}
+
+interface Attempt {
+  readonly id: number;
+  readonly batch: LedgerBatch;
+  acknowledged: boolean;
+}
+
+interface Candidate {
+  readonly model: ModelLog;
+  /** How many attempts it holds whole. */
+  readonly count: number;
+  readonly name: string;
+}
+
+/** Rejections that say for certain that nothing of the batch is, or will be, in the log. */
+const refusals: ReadonlySet<string> = new Set([
+  'WAL_NO_SPACE',
+  'WAL_INVALID',
+  'WAL_OUT_OF_ORDER',
+  'WAL_TOO_LARGE',
+  'WAL_SNAPSHOT_OUT_OF_DATE',
+  'WAL_CLOSED',
+]);
+
+export class Ledger {
+  readonly #batchAtomic: boolean;
+  readonly #exactPurge: boolean;
+  /** The log after all attempts that are not in the list any more. */
+  #settled = new ModelLog();
+  #attempts: Attempt[] = [];
+  #nextId = 1;
+  #outOfOrder: string[] = [];
+
+  constructor(options: LedgerOptions = {}) {
+    this.#batchAtomic = options.batchAtomic ?? true;
+    this.#exactPurge = options.exactPurge ?? true;
+  }
+
+  /** A call is about to be made. Payloads are copied. Returns the id for its outcome. */
+  attempt(batch: LedgerBatch): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#attempts.push({ id, batch: copyOf(batch), acknowledged: false });
+    return id;
+  }
+
+  /** The call resolved. */
+  acknowledge(id: number): void {
+    const at = this.#attempts.findIndex((attempt) => attempt.id === id);
+    const attempt = this.#attempts[at];
+    if (attempt === undefined) return;
+    attempt.acknowledged = true;
+    const earlier = this.#attempts.slice(0, at).find(({ acknowledged }) => !acknowledged);
+    if (earlier !== undefined) {
+      this.#outOfOrder.push(`batch ${id} was acknowledged before batch ${earlier.id}`);
+    }
+    while (this.#attempts[0]?.acknowledged === true) {
+      const first = this.#attempts.shift();
+      if (first !== undefined) applyTo(this.#settled, first.batch);
+    }
+  }
+
+  /**
+   * The call was rejected. After a refusal nothing of it may be in the log; after any other error, a
+   * poisoned log above all, nobody knows, and it stays an attempt.
+   */
+  reject(id: number, error: unknown): void {
+    if (!refusals.has(codeOf(error))) return;
+    this.#attempts = this.#attempts.filter((attempt) => attempt.id !== id);
+  }
+
+  /** Compares a log that was opened again with what is allowed. Empty: all is well. */
+  judge(reopened: ReopenedLog): string[] {
+    if (this.#outOfOrder.length > 0) return [...this.#outOfOrder];
+    const { best, violations } = this.#nearest(reopened);
+    if (violations.length === 0) return [];
+    const pending = this.#attempts.map(({ id }) => id).join(', ') || 'none';
+    return violations.map(
+      (violation) => `${violation} (compared with ${best.name}; attempted only: ${pending})`,
+    );
+  }
+
+  /**
+   * Goes on from the log as it was reopened, which was judged to be right: what is there now was
+   * shown, and must stay. For a crash after a crash.
+   */
+  adopt(reopened: ReopenedLog): void {
+    const { best } = this.#nearest(reopened);
+    this.#settled = best.model;
+    this.#settled.hardState = reopened.hardState;
+    this.#attempts = [];
+    this.#outOfOrder = [];
+  }
+
+  #nearest(reopened: ReopenedLog): { best: Candidate; violations: string[] } {
+    const candidates = this.#candidates();
+    // The fullest first: where several fit, the log holds all of them.
+    candidates.reverse();
+    let best: Candidate | undefined;
+    let violations: string[] = [];
+    for (const candidate of candidates) {
+      const found = differences(candidate.model, reopened, this.#exactPurge);
+      if (best === undefined || found.length < violations.length) {
+        best = candidate;
+        violations = found;
+      }
+      if (found.length === 0) break;
+    }
+    return { best: best ?? { model: this.#settled, count: 0, name: 'nothing' }, violations };
+  }
+
+  #candidates(): Candidate[] {
+    const acknowledged = this.#attempts.findLastIndex((attempt) => attempt.acknowledged) + 1;
+    let model = this.#settled.clone();
+    let name = 'all that was acknowledged';
+    const all: Candidate[] = [{ model, count: 0, name }];
+    for (const [at, { id, batch }] of this.#attempts.entries()) {
+      if (!this.#batchAtomic) {
+        for (const part of partsOf(batch)) {
+          const partial = model.clone();
+          // A part was not acknowledged: its commit index is not promised.
+          const { durableCommit } = partial;
+          partial.save(part);
+          partial.durableCommit = Math.max(durableCommit, part.snapshot?.index ?? 0);
+          all.push({ model: partial, count: at, name: `a part of batch ${id}` });
+        }
+      }
+      model = model.clone();
+      applyTo(model, batch);
+      name = `all up to batch ${id}`;
+      all.push({ model, count: at + 1, name });
+    }
+    return all.filter(({ count }) => count >= acknowledged);
+  }
+}
+
+function applyTo(model: ModelLog, batch: LedgerBatch): void {
+  model.save(batch);
+  if (batch.purgeTo !== undefined) model.purge(batch.purgeTo);
+  if (batch.sync === true) model.sync();
+}
+
+/** What may be there of a batch that is written record by record, without the whole. */
+function partsOf({ snapshot, entries = [] }: SaveBatch): SaveBatch[] {
+  const parts: SaveBatch[] = [];
+  if (snapshot !== undefined) parts.push({ snapshot });
+  for (let count = 1; count <= entries.length; count += 1) {
+    parts.push({ snapshot, entries: entries.slice(0, count) });
+  }
+  return parts;
+}
+
+function copyOf(batch: LedgerBatch): LedgerBatch {
+  const entries = batch.entries?.map((entry) =>
+    entry.data === undefined ? entry : { ...entry, data: new Uint8Array(entry.data) },
+  );
+  return { ...batch, entries };
+}

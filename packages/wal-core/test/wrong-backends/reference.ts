@@ -1,0 +1,338 @@
+/**
+ * A correct back end in about two hundred lines: the log lies in maps in memory, as it would lie in a
+ * key-value store. It is an example for those who write one, and what the wrong ones are made from.
+ * "Durable" is what is in the `MemoryPlace`; a restart is a new manager on the same place.
+ */
+import {
+  AlreadyExistsError,
+  checkedGroupId,
+  checkedMetadata,
+  checkExpectation,
+  ClosedError,
+  EntryStorage,
+  EntryView,
+  LockedError,
+  LogState,
+  NoSpaceError,
+  NotFoundError,
+  QueuedWal,
+  RingCache,
+  TermIndex,
+  WalEventHub,
+  type EntryReader,
+  type GroupOptions,
+  type LogStore,
+  type OpenedWal,
+  type PurgeReport,
+  type ReplayOptions,
+  type SavePlan,
+  type TailReport,
+  type WalCapabilities,
+  type WalManager,
+  type WalMetadata,
+  type WalMetadataInput,
+} from '@babuza/wal-core';
+import {
+  emptyHardState,
+  entryEncodedSize,
+  type Entry,
+  type HardState,
+  type SnapshotMetadata,
+} from '@babuza/raftpb';
+
+export const referenceCapabilities: WalCapabilities = {
+  durable: true,
+  batchAtomic: true,
+  detectsEveryFlip: true,
+  exactPurge: true,
+  entryBytesMax: 16 * 1024 * 1024,
+};
+
+/** What is stored of one log. */
+export interface StoredLog {
+  readonly metadata: WalMetadata;
+  baseIndex: number;
+  baseTerm: number;
+  readonly entries: Map<number, Entry>;
+  hardState: HardState;
+  markers: readonly SnapshotMetadata[];
+}
+
+/** The "disk". */
+export class MemoryPlace {
+  readonly logs = new Map<bigint, StoredLog>();
+  owner: ReferenceManager | undefined;
+  /** What the next write fails with. */
+  nextFailure: 'no-space' | 'broken' | undefined;
+}
+
+export class ReferenceStore implements LogStore, EntryReader {
+  readonly stats = { syncs: 0, bytesWritten: 0, segments: 1 };
+  protected readonly place: MemoryPlace;
+  protected readonly log: StoredLog;
+  protected readonly view: EntryView<TermIndex>;
+  protected unsafeNoFsync = false;
+  readonly #onClose: () => void;
+
+  constructor(
+    place: MemoryPlace,
+    log: StoredLog,
+    snapshot: SnapshotMetadata | undefined,
+    onClose: () => void,
+  ) {
+    this.place = place;
+    this.log = log;
+    this.#onClose = onClose;
+    this.view = new EntryView(stateOf(log), new RingCache(), this, snapshot);
+  }
+
+  get entryView(): EntryView<TermIndex> {
+    return this.view;
+  }
+
+  read(lo: number, hi: number, maxBytes: number): Entry[] {
+    const result: Entry[] = [];
+    let bytes = 0;
+    for (let index = lo; index < hi; index += 1) {
+      const entry = this.log.entries.get(index);
+      if (entry === undefined) throw new Error(`entry ${index} is not stored`);
+      bytes += entryEncodedSize(entry);
+      if (result.length > 0 && bytes > maxBytes) break;
+      result.push(entry);
+    }
+    return result;
+  }
+
+  async commit(plans: readonly SavePlan[], durable: boolean): Promise<void> {
+    await this.write();
+    for (const plan of plans) this.apply(plan);
+    if (durable) this.sync();
+  }
+
+  publish(plan: SavePlan): void {
+    this.view.publish(plan, (entries) => {
+      for (const { index, term } of entries) this.view.state.index.append(index, term);
+    });
+  }
+
+  releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
+    return Promise.resolve({
+      segmentsRemoved: 0,
+      segmentsRecycled: 0,
+      bytesFreed: 0,
+      segmentsKept: 1,
+      heldBy: undefined,
+    });
+  }
+
+  setUnsafeNoFsync(): void {
+    this.unsafeNoFsync = true;
+  }
+
+  close(_clean: boolean): Promise<void> {
+    this.#onClose();
+    return Promise.resolve();
+  }
+
+  /** The time that a write takes, and the failure that a test asked for. */
+  protected async write(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+    const failure = this.place.nextFailure;
+    this.place.nextFailure = undefined;
+    if (failure === 'no-space') throw new NoSpaceError('the test wants no space');
+    if (failure === 'broken') throw new Error('the test wants a broken disk');
+  }
+
+  protected sync(): void {
+    if (!this.unsafeNoFsync) this.stats.syncs += 1;
+  }
+
+  /** Steps and their order are those of the plan. */
+  protected apply(plan: SavePlan): void {
+    const { log } = this;
+    if (plan.marker !== undefined) this.applyMarker(plan.marker, plan.resets);
+    if (plan.truncateFrom !== undefined) this.truncateFrom(plan.truncateFrom);
+    for (const entry of plan.entries) log.entries.set(entry.index, this.copyOf(entry));
+    if (plan.hardState !== undefined) log.hardState = plan.hardState;
+    if (plan.purgeTo !== undefined) this.purgeTo(plan.purgeTo.index, plan.purgeTo.term);
+    this.stats.bytesWritten += plan.bytes;
+  }
+
+  protected applyMarker(marker: SnapshotMetadata, resets: boolean): void {
+    const { log } = this;
+    if (resets) {
+      log.entries.clear();
+      log.markers = [];
+      log.baseIndex = marker.index;
+      log.baseTerm = marker.term;
+    }
+    log.markers = [...log.markers.filter(({ index }) => index < marker.index), marker];
+  }
+
+  protected truncateFrom(index: number): void {
+    for (const stored of this.log.entries.keys()) {
+      if (stored >= index) this.log.entries.delete(stored);
+    }
+  }
+
+  protected purgeTo(index: number, term: number): void {
+    const { log } = this;
+    for (const stored of log.entries.keys()) if (stored <= index) log.entries.delete(stored);
+    log.baseIndex = index;
+    log.baseTerm = term;
+    log.markers = log.markers.filter((marker) => marker.index >= index);
+  }
+
+  protected copyOf(entry: Entry): Entry {
+    return entry.data === undefined ? entry : { ...entry, data: new Uint8Array(entry.data) };
+  }
+}
+
+/** What a log contains, from what is stored. */
+export function stateOf(log: StoredLog): LogState<TermIndex> {
+  const index = new TermIndex(log.baseIndex, log.baseTerm);
+  for (;;) {
+    const next = log.entries.get(index.lastIndex + 1);
+    if (next === undefined) return new LogState(index, log.hardState, log.markers);
+    index.append(next.index, next.term);
+  }
+}
+
+export class ReferenceManager implements WalManager {
+  readonly capabilities: WalCapabilities = referenceCapabilities;
+  readonly events = new WalEventHub();
+  protected readonly place: MemoryPlace;
+  readonly #open = new Map<bigint, QueuedWal>();
+  #closing: Promise<void> | undefined;
+
+  constructor(place: MemoryPlace) {
+    this.place = place;
+  }
+
+  async hasExistingWal(options?: GroupOptions): Promise<boolean> {
+    this.#checkOpen();
+    return this.place.logs.has(checkedGroupId(options));
+  }
+
+  async createWal(input: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal> {
+    this.#checkOpen();
+    const groupId = checkedGroupId(options);
+    const metadata = checkedMetadata(input, this.capabilities);
+    this.#own();
+    if (this.place.logs.has(groupId)) {
+      throw new AlreadyExistsError(`there is a log of group ${groupId}`);
+    }
+    const log: StoredLog = {
+      metadata,
+      baseIndex: 0,
+      baseTerm: 0,
+      entries: new Map(),
+      hardState: emptyHardState,
+      markers: [],
+    };
+    this.place.logs.set(groupId, log);
+    return this.#opened(groupId, log, undefined, false);
+  }
+
+  async findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]> {
+    this.#checkOpen();
+    return stateOf(this.#find(checkedGroupId(options))).validMarkers();
+  }
+
+  async replayWal(options: ReplayOptions = {}): Promise<OpenedWal> {
+    this.#checkOpen();
+    const groupId = checkedGroupId(options);
+    this.#own();
+    if (this.#open.has(groupId)) throw new LockedError(`the log of group ${groupId} is open`);
+    const log = this.#find(groupId);
+    this.checkMetadata(log.metadata, options.expect);
+    const markers = stateOf(log).validMarkers();
+    const { snapshot: wanted, discardUncommitted = false } = options;
+    const snapshot =
+      wanted === undefined
+        ? markers.at(-1)
+        : markers.find(({ index, term }) => index === wanted.index && term === wanted.term);
+    if (wanted !== undefined && snapshot === undefined) {
+      throw new NotFoundError(`there is no snapshot at index ${wanted.index}, term ${wanted.term}`);
+    }
+    return this.#opened(groupId, log, snapshot, discardUncommitted);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.closeLogs([...this.#open.values()]);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  protected async closeLogs(logs: readonly QueuedWal[]): Promise<void> {
+    await Promise.all(logs.map((log) => log.close()));
+    if (this.place.owner === this) this.place.owner = undefined;
+  }
+
+  protected checkMetadata(metadata: WalMetadata, expect: ReplayOptions['expect']): void {
+    checkExpectation('the log', metadata, expect);
+  }
+
+  protected makeStore(
+    log: StoredLog,
+    snapshot: SnapshotMetadata | undefined,
+    onClose: () => void,
+  ): ReferenceStore {
+    return new ReferenceStore(this.place, log, snapshot, onClose);
+  }
+
+  /** Where the wrong ones put something of theirs around a log. */
+  protected handOut(opened: OpenedWal): OpenedWal {
+    return opened;
+  }
+
+  async #opened(
+    groupId: bigint,
+    log: StoredLog,
+    snapshot: SnapshotMetadata | undefined,
+    discardUncommitted: boolean,
+  ): Promise<OpenedWal> {
+    const store = this.makeStore(log, snapshot, () => this.#open.delete(groupId));
+    const view = store.entryView;
+    const wal = new QueuedWal({
+      groupId,
+      view,
+      store,
+      events: this.events,
+      entryBytesMax: log.metadata.entryBytesMax,
+      cloneTerms: () => view.state.index.clone(),
+    });
+    this.#open.set(groupId, wal);
+    if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
+    const tail: TailReport = { verdict: 'clean', bytesDropped: 0 };
+    this.events.emit({ type: 'recovered', groupId, tail });
+    return this.handOut({
+      wal,
+      storage: new EntryStorage(view),
+      metadata: log.metadata,
+      hardState: view.state.hardState,
+      snapshots: view.state.validMarkers(),
+      tail,
+    });
+  }
+
+  #find(groupId: bigint): StoredLog {
+    const log = this.place.logs.get(groupId);
+    if (log === undefined) throw new NotFoundError(`there is no log of group ${groupId}`);
+    return log;
+  }
+
+  #own(): void {
+    this.place.owner ??= this;
+    if (this.place.owner !== this) throw new LockedError('another manager owns the place');
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new ClosedError('the manager');
+  }
+}
