@@ -229,12 +229,23 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
 
     describe('names', () => {
       it('are listed in order, with what they are', async () => {
-        for (const name of ['b', 'a', 'é', 'Z', '10', '9']) {
+        for (const name of ['b', '\uff5e', 'a', 'é', 'Z', '😀', '10', '9']) {
           await (await fileSystem.open(path(name), 'create')).close();
         }
         await fileSystem.makeDirectory(path('d'));
         const entries = await fileSystem.list(under.directory);
-        expect(entries.map((entry) => entry.name)).toEqual(['10', '9', 'Z', 'a', 'b', 'd', 'é']);
+        expect(entries.map((entry) => entry.name)).toEqual([
+          '10',
+          '9',
+          'Z',
+          'a',
+          'b',
+          'd',
+          'é',
+          // By code units: a surrogate comes before U+FF5E, by bytes or code points it would not.
+          '😀',
+          '\uff5e',
+        ]);
         expect(entries.find((entry) => entry.name === 'd')?.kind).toBe('directory');
         expect(entries.find((entry) => entry.name === 'a')?.kind).toBe('file');
         expect(await fileSystem.list(path('d'))).toEqual([]);

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, vi } from 'vitest';
 import { NodeClock, NodeRandom, nodeEnvironment } from '../src/index.ts';
 import { lockDirectoryIn } from '../src/lock/directory-lock.ts';
 import type { LockWorld } from '../src/lock/directory-lock.ts';
@@ -75,6 +77,34 @@ describe('lock of a directory', () => {
     await lock.release();
     expect(fs.readdirSync(directory)).toEqual([]);
   });
+
+  it.runIf(isLinux)(
+    'takes over from a killed process that its parent has not noticed',
+    async () => {
+      const directory = temporaryDirectory();
+      const script = fileURLToPath(new URL('./lock-child.mjs', import.meta.url));
+      // The shell becomes a program that never waits for its children: they stay zombies.
+      const command = '"$0" "$@" & exec sleep 60';
+      const parent = spawn(
+        'sh',
+        ['-c', command, process.execPath, script, directory, 'z', 'hold'],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      try {
+        await new Promise((resolve) => parent.stdout.once('data', resolve));
+        const { owner } = decodeRecord(fs.readFileSync(join(directory, 'LOCK')))!;
+        await expect(fileSystem.lock(directory)).rejects.toMatchObject({ kind: 'locked' });
+        process.kill(owner.pid, 'SIGKILL');
+        const state = (): string => fs.readFileSync(`/proc/${owner.pid}/stat`, 'utf8');
+        await vi.waitFor(() => expect(state()).toMatch(/\) Z /));
+        await (await fileSystem.lock(directory)).release();
+      } finally {
+        parent.kill('SIGKILL');
+      }
+    },
+  );
 
   it('never has two holders when processes race for the lock of a dead one', async () => {
     const directory = temporaryDirectory();

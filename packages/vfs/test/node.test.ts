@@ -1,7 +1,9 @@
 /** What is particular to the real disk; the contract itself is tested for all disks in testkit. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, vi } from 'vitest';
 import { errnoOf, kindOfErrno, toFileError } from '../src/classify-error.ts';
 import { FileError, NodeClock, NodeRandom, nodeEnvironment } from '../src/index.ts';
 import { traitsOf } from '../src/platform.ts';
@@ -88,6 +90,48 @@ describe('the real file system', () => {
       fs.closeSync(first ?? -1);
       await expect(file.close()).rejects.toMatchObject({ operation: 'close', errno: 'EBADF' });
       expect(descriptorsOf(path)).toEqual([]);
+    },
+  );
+
+  it('closes only after the calls in flight', async () => {
+    const file = await fileSystem.open(join(temporaryDirectory(), 'a'), 'create');
+    const order: string[] = [];
+    const write = file.write(new Uint8Array(32 * 1024 * 1024), 0).then(() => order.push('write'));
+    const close = file.close().then(() => order.push('close'));
+    await Promise.all([write, close]);
+    expect(order).toEqual(['write', 'close']);
+  });
+
+  it.runIf(isLinux)('leaves no file behind when there is no descriptor for the second', () => {
+    const directory = temporaryDirectory();
+    const script = fileURLToPath(new URL('./few-descriptors.mjs', import.meta.url));
+    const command = `ulimit -n 64; exec "$0" "$1" "$2"`;
+    const output = execFileSync('sh', ['-c', command, process.execPath, script, directory]);
+    expect(output.toString().trim()).toBe('too-many-open EMFILE');
+    expect(fs.readdirSync(directory)).toEqual([]);
+  });
+
+  it.runIf(isLinux)(
+    'syncs above each directory that it makes, and above the one it found',
+    async () => {
+      const directory = temporaryDirectory();
+      const path = (name: string): string => join(directory, name);
+      fs.mkdirSync(path('found'));
+      const opened = vi.spyOn(fs.promises, 'open');
+      const made = vi.spyOn(fs.promises, 'mkdir');
+      try {
+        await fileSystem.makeDirectory(path('found/a/b'));
+        const synced = opened.mock.calls.map(([name]) => name);
+        expect(synced).toEqual([directory, path('found'), path('found/a')]);
+        const [, first, second] = opened.mock.invocationCallOrder;
+        const [firstMade, secondMade] = made.mock.invocationCallOrder;
+        // A name is durable before the next one is made below it.
+        const order = [firstMade, first, secondMade, second];
+        expect(order).toEqual(order.slice().sort((x, y) => (x ?? 0) - (y ?? 0)));
+      } finally {
+        opened.mockRestore();
+        made.mockRestore();
+      }
     },
   );
 
