@@ -1,1 +1,17 @@
-export {};
+import type { WalBackend } from '@babuza/wal-core';
+import { capabilities } from './capabilities.ts';
+import { NativeWalManager } from './native-wal-manager.ts';
+import type { NativeWalOptions } from './options.ts';
+
+/** The name of this WAL type in configurations. */
+export const BabuzaWal = 'babuza-wal';
+
+/** The native log as the builder, the tools and users open it. */
+export const walBackend: WalBackend<NativeWalOptions> = {
+  types: [BabuzaWal],
+  capabilities,
+  open: async (directory, options) => new NativeWalManager(directory, options),
+};
+
+export { NativeWalManager } from './native-wal-manager.ts';
+export type { NativeWalOptions } from './options.ts';

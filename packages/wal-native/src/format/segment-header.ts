@@ -1,0 +1,106 @@
+/**
+ * The header of a segment: one page of 4,096 bytes at offset 0 and the same page again at 4,096.
+ * Little-endian; what is not named is zero, and checked.
+ *
+ *      0   magic "BABUZAWL"        8   version u32          12  salt u32
+ *      16  segment id u64          24  file length u64      32  cluster id u64
+ *      40  node id u64             48  group id u64         56  largest entry u32
+ *      60  length of extra u32     64  base batch sequence  72  end of the predecessor
+ *      80  end of the head         88  predecessor's salt   92  zero
+ *      96  extra (at most 1,024)   …   zeros                4092 CRC-32 of bytes 0 to 4,092
+ *
+ * A header is durable before the file gets the name of a segment, so a segment without one is damage.
+ */
+import { checksum } from './checksum.ts';
+import { formatVersion, framesStart, headerPageBytes } from './layout.ts';
+
+const magic = new TextEncoder().encode('BABUZAWL');
+const extraStart = 96;
+const checksumAt: number = headerPageBytes - 4;
+/** Room for the extra bytes of the metadata (wal-core's limit). */
+const extraBytesMax = 1024;
+
+export interface SegmentHeader {
+  readonly salt: number;
+  readonly segmentId: number;
+  /** The length that the file has for all its life. */
+  readonly segmentBytes: number;
+  readonly clusterId: bigint;
+  readonly nodeId: bigint;
+  readonly groupId: bigint;
+  readonly entryBytesMax: number;
+  readonly extra: Uint8Array | undefined;
+  /** The batch number 0 of this segment has this sequence; never used twice in the life of a log. */
+  readonly baseBatchSequence: number;
+  /** Where the frames of the segment before end; 0 for the first. */
+  readonly predecessorEnd: number;
+  readonly predecessorSalt: number;
+  /** The end of the first batch, which was durable before the file got its name. */
+  readonly headEnd: number;
+}
+
+/** Both pages. */
+export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
+  const bytes = new Uint8Array(framesStart);
+  const view = new DataView(bytes.buffer);
+  bytes.set(magic, 0);
+  view.setUint32(8, formatVersion, true);
+  view.setUint32(12, header.salt, true);
+  view.setBigUint64(16, BigInt(header.segmentId), true);
+  view.setBigUint64(24, BigInt(header.segmentBytes), true);
+  view.setBigUint64(32, header.clusterId, true);
+  view.setBigUint64(40, header.nodeId, true);
+  view.setBigUint64(48, header.groupId, true);
+  view.setUint32(56, header.entryBytesMax, true);
+  // One more than the length: 0 stands for absent, 1 for empty.
+  view.setUint32(60, header.extra === undefined ? 0 : header.extra.length + 1, true);
+  view.setBigUint64(64, BigInt(header.baseBatchSequence), true);
+  view.setBigUint64(72, BigInt(header.predecessorEnd), true);
+  view.setBigUint64(80, BigInt(header.headEnd), true);
+  view.setUint32(88, header.predecessorSalt, true);
+  if (header.extra !== undefined) bytes.set(header.extra, extraStart);
+  view.setUint32(checksumAt, checksum(bytes.subarray(0, checksumAt)), true);
+  bytes.copyWithin(headerPageBytes, 0, headerPageBytes);
+  return bytes;
+}
+
+/** What one page turned out to be. */
+export type HeaderPage =
+  | { readonly kind: 'ok'; readonly header: SegmentHeader }
+  | { readonly kind: 'unknown-version'; readonly version: number }
+  /** Our magic, but not whole. */
+  | { readonly kind: 'damaged' }
+  | { readonly kind: 'foreign' };
+
+/** Reads one page. */
+export function decodeHeaderPage(page: Uint8Array): HeaderPage {
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+  const ours = page.length === headerPageBytes && magic.every((byte, at) => page[at] === byte);
+  if (!ours) return { kind: 'foreign' };
+  if (checksum(page.subarray(0, checksumAt)) !== view.getUint32(checksumAt, true)) {
+    return { kind: 'damaged' };
+  }
+  const version = view.getUint32(8, true);
+  if (version !== formatVersion) return { kind: 'unknown-version', version };
+  const extraField = view.getUint32(60, true);
+  const extraEnd = extraStart + Math.max(extraField - 1, 0);
+  if (extraField > extraBytesMax + 1 || view.getUint32(92, true) !== 0) return { kind: 'damaged' };
+  if (page.subarray(extraEnd, checksumAt).some((byte) => byte !== 0)) return { kind: 'damaged' };
+  return {
+    kind: 'ok',
+    header: {
+      salt: view.getUint32(12, true),
+      segmentId: Number(view.getBigUint64(16, true)),
+      segmentBytes: Number(view.getBigUint64(24, true)),
+      clusterId: view.getBigUint64(32, true),
+      nodeId: view.getBigUint64(40, true),
+      groupId: view.getBigUint64(48, true),
+      entryBytesMax: view.getUint32(56, true),
+      extra: extraField === 0 ? undefined : page.slice(extraStart, extraEnd),
+      baseBatchSequence: Number(view.getBigUint64(64, true)),
+      predecessorEnd: Number(view.getBigUint64(72, true)),
+      headEnd: Number(view.getBigUint64(80, true)),
+      predecessorSalt: view.getUint32(88, true),
+    },
+  };
+}

@@ -1,0 +1,306 @@
+/**
+ * The storing half of a native log: groups of plans become batches in segments. It decides when a new
+ * segment is due, writes the marks that later tell damage from a crash, and gives segments back when
+ * their entries are purged. What a batch may contain was decided before (`QueuedWal`), what is on disk is
+ * decided in `format/`.
+ */
+import type { HardState } from '@babuza/raftpb';
+import type { Timer } from '@babuza/vfs';
+import type {
+  EntryView,
+  LogStore,
+  PositionIndex,
+  PurgeReport,
+  SavePlan,
+  WalEventHub,
+  WalMetadata,
+  WalStats,
+} from '@babuza/wal-core';
+import { commitFailure } from './disk-errors.ts';
+import { frameBytes } from './format/frame.ts';
+import type { CheckedOptions } from './options.ts';
+import { releaseSegments } from './purge/release-segments.ts';
+import type { AppendPoint } from './recovery/recover.ts';
+import type { LogStart } from './recovery/replayed-log.ts';
+import { sealSegment } from './segment/seal-segment.ts';
+import type { SegmentList } from './segment/segment.ts';
+import type { SpareSegments } from './segment/spare-segments.ts';
+import { createSegment } from './writer/create-segment.ts';
+import {
+  controlGroup,
+  groupOf,
+  hardStateFrame,
+  type Group,
+  type GroupEncoder,
+  type PlacedEntries,
+} from './writer/group-encoder.ts';
+import { SegmentAppender } from './writer/segment-appender.ts';
+
+const slowSyncMs = 1000;
+
+export interface NativeStoreParts {
+  readonly options: CheckedOptions;
+  readonly directory: string;
+  readonly groupId: bigint;
+  readonly metadata: WalMetadata;
+  readonly view: EntryView<PositionIndex>;
+  readonly segments: SegmentList;
+  readonly spares: SpareSegments;
+  readonly encoder: GroupEncoder;
+  readonly events: WalEventHub;
+  readonly start: LogStart;
+  readonly appendPoint: AppendPoint;
+  /** Called once, when everything is closed. */
+  readonly onClosed: () => void;
+}
+
+export class NativeStore implements LogStore {
+  readonly #parts: NativeStoreParts;
+  #appender: SegmentAppender;
+  #start: LogStart;
+  /** The hard state of the last batch, and a newer one that was not worth a write yet. */
+  #writtenHardState: HardState;
+  #unwrittenHardState: HardState | undefined;
+  /** Entries of the plans that are written but not published yet, in order. */
+  readonly #placed: PlacedEntries[] = [];
+  /** What the batch under way says of the first segment needed: what is released must be the same. */
+  #purgeSegmentId = 1;
+  #noFsync = false;
+  #idleTimer: Timer | undefined;
+  #lastWriteMs = 0;
+  #idleMark: Promise<void> | undefined;
+  #syncs = 0;
+  #bytesWritten = 0;
+
+  constructor(parts: NativeStoreParts) {
+    this.#parts = parts;
+    this.#appender = new SegmentAppender(parts.appendPoint, parts.encoder);
+    this.#start = parts.start;
+    this.#writtenHardState = parts.view.state.hardState;
+  }
+
+  get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
+    return {
+      syncs: this.#syncs,
+      bytesWritten: this.#bytesWritten,
+      segments: this.#parts.segments.count,
+    };
+  }
+
+  commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
+    for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
+    if (!durable) return undefined;
+    this.#purgeSegmentId = this.#firstSegmentNeeded(plans);
+    const group = groupOf(plans, this.#unwrittenHardState, this.#purgeSegmentId);
+    if (group.frameCount === 0) return this.#appender.hasUnsynced ? this.#datasync() : undefined;
+    for (const item of group.items) if ('entries' in item) this.#placed.push(item);
+    if (this.#parts.options.inline && this.#idleMark === undefined && this.#appender.fits(group)) {
+      this.#writeSync(group);
+      return undefined;
+    }
+    return this.#write(group);
+  }
+
+  publish(plan: SavePlan): void {
+    const { view } = this.#parts;
+    view.publish(plan, (entries) => {
+      const placed = this.#placed.shift();
+      let offset = placed?.offset ?? 0;
+      const { segmentId } = this.#appender.segment.header;
+      for (const entry of entries) {
+        view.state.index.append(entry.index, entry.term, segmentId, offset);
+        offset += frameBytesOf(entry.data);
+      }
+    });
+    if (plan.purgeTo !== undefined) {
+      this.#start = { ...plan.purgeTo, segmentId: this.#purgeSegmentId };
+    }
+  }
+
+  async releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
+    const { segments, spares, options, directory } = this.#parts;
+    return releaseSegments(options.environment.fileSystem, directory, {
+      segments,
+      spares,
+      belowSegmentId: this.#start.segmentId,
+      firstIndex: this.#start.index + 1,
+      segmentBytes: options.segmentBytes,
+    });
+  }
+
+  setUnsafeNoFsync(): void {
+    this.#noFsync = true;
+  }
+
+  async close(clean: boolean): Promise<void> {
+    this.#idleTimer?.cancel();
+    await this.#idleMark;
+    const { spares, segments, onClosed } = this.#parts;
+    try {
+      await spares.close();
+      if (clean) await this.#writeClosingMark();
+    } finally {
+      await segments.closeAll().finally(onClosed);
+    }
+  }
+
+  #noteHardState(hardState: HardState): void {
+    const { term, vote, commit } = this.#writtenHardState;
+    const same = hardState.term === term && hardState.vote === vote && hardState.commit === commit;
+    this.#unwrittenHardState = same ? undefined : hardState;
+  }
+
+  /** The segment that holds the first entry which a purge in this group keeps; a lower one is fine. */
+  #firstSegmentNeeded(plans: readonly SavePlan[]): number {
+    const purge = plans.findLast(({ purgeTo }) => purgeTo !== undefined)?.purgeTo;
+    return purge === undefined ? this.#start.segmentId : this.#segmentOf(purge.index + 1);
+  }
+
+  #segmentOf(index: number): number {
+    const { index: entries } = this.#parts.view.state;
+    return index <= entries.lastIndex
+      ? entries.runOf(index).segmentId
+      : this.#appender.segment.header.segmentId;
+  }
+
+  async #write(group: Group): Promise<void> {
+    await this.#idleMark;
+    if (!this.#appender.fits(group)) await this.#rotate(group);
+    const { clock } = this.#parts.options.environment;
+    const startedMs = clock.monotonicMs();
+    try {
+      await this.#appender.append(group, !this.#noFsync);
+    } catch (error) {
+      throw commitFailure(error);
+    }
+    this.#afterWrite(group, clock.monotonicMs() - startedMs);
+  }
+
+  #writeSync(group: Group): void {
+    try {
+      this.#appender.appendSync(group, !this.#noFsync);
+    } catch (error) {
+      throw commitFailure(error);
+    }
+    this.#afterWrite(group, 0);
+  }
+
+  #afterWrite(group: Group, latencyMs: number): void {
+    const { events, groupId, options, spares, segments } = this.#parts;
+    if (!this.#noFsync) this.#syncs += 1;
+    this.#bytesWritten += group.bytes;
+    if (this.#unwrittenHardState !== undefined) this.#writtenHardState = this.#unwrittenHardState;
+    this.#unwrittenHardState = undefined;
+    if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
+    const { header } = this.#appender.segment;
+    if (this.#appender.end > header.segmentBytes / 2) {
+      spares.prepareAhead((segments.last?.header.segmentId ?? 0) + 1, options.segmentBytes);
+    }
+    this.#lastWriteMs = options.environment.clock.monotonicMs();
+    this.#idleTimer ??= this.#startIdleTimer(options.idleMarkMs);
+  }
+
+  async #datasync(): Promise<void> {
+    try {
+      await this.#appender.datasync();
+    } catch (error) {
+      throw commitFailure(error);
+    }
+    this.#syncs += 1;
+  }
+
+  /** A group does not fit: the next segment takes over. Nothing of the group is written yet. */
+  async #rotate(group: Group): Promise<void> {
+    const { options, directory, groupId, metadata, view, spares, encoder, segments, events } =
+      this.#parts;
+    const { segment: full, end, lastBatchNumber } = this.#appender;
+    if (this.#appender.hasUnsynced) await this.#datasync();
+    const salt = differentSalt(options.environment.random.uint32(), full.header.salt);
+    const created = await createSegment(
+      {
+        environment: options.environment,
+        directory,
+        groupId,
+        metadata,
+        segmentBytes: options.segmentBytes,
+        segmentId: full.header.segmentId + 1,
+        salt,
+        predecessor: {
+          salt: full.header.salt,
+          end,
+          nextBatchSequence: full.header.baseBatchSequence + lastBatchNumber + 1,
+        },
+        state: view.state,
+        start: this.#start,
+        group,
+      },
+      spares,
+      encoder,
+    );
+    segments.add(created.segment);
+    try {
+      // Only after the successor's name is durable: a sealed segment without one is always damage.
+      await sealSegment(full, view.state.index, {
+        framesEnd: end,
+        lastBatchNumber,
+        nextSalt: salt,
+      });
+    } catch (error) {
+      throw commitFailure(error);
+    }
+    this.#appender = new SegmentAppender(
+      { ...created, batchNumber: 1, entries: 0, marked: false },
+      encoder,
+    );
+    events.emit({ type: 'rotated', groupId, file: created.segment.path });
+  }
+
+  #startIdleTimer(delayMs: number): Timer {
+    const { clock } = this.#parts.options.environment;
+    return clock.startTimer(delayMs, () => {
+      const idleMs = clock.monotonicMs() - this.#lastWriteMs;
+      const { idleMarkMs } = this.#parts.options;
+      if (idleMs < idleMarkMs) {
+        this.#idleTimer = this.#startIdleTimer(idleMarkMs - idleMs);
+        return;
+      }
+      this.#idleTimer = undefined;
+      this.#idleMark = this.#writeIdleMark().finally(() => {
+        this.#idleMark = undefined;
+      });
+    });
+  }
+
+  /** It only helps a later recovery to tell: if it fails, the next write will find out. */
+  async #writeIdleMark(): Promise<void> {
+    const hardState = this.#unwrittenHardState;
+    const frames = hardState === undefined ? [] : [hardStateFrame(hardState)];
+    await this.#appender.writeIdleMark(frames).catch(() => undefined);
+  }
+
+  /** Durable after it: everything, and that nothing more was under way. */
+  async #writeClosingMark(): Promise<void> {
+    const hardState = this.#unwrittenHardState;
+    if (this.#appender.marked && hardState === undefined) return;
+    try {
+      if (this.#appender.hasUnsynced) await this.#appender.datasync();
+      const frames = hardState === undefined ? [] : [hardStateFrame(hardState)];
+      const withHardState = controlGroup(frames);
+      if (hardState !== undefined && this.#appender.fitsMark(withHardState)) {
+        await this.#appender.append(withHardState, true);
+      }
+      const mark = controlGroup([]);
+      if (this.#appender.fitsMark(mark)) await this.#appender.append(mark, true);
+    } catch (error) {
+      throw commitFailure(error);
+    }
+  }
+}
+
+function frameBytesOf(data: Uint8Array | undefined): number {
+  return frameBytes(data?.length ?? 0);
+}
+
+function differentSalt(salt: number, before: number): number {
+  return salt === before ? (salt + 1) >>> 0 : salt;
+}

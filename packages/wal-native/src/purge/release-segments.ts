@@ -1,0 +1,79 @@
+/**
+ * Gives segments back after a purge. That the log starts behind them is durable already, so a crash may
+ * leave any of the files: an opening removes what is below the start.
+ */
+import type { FileSystem } from '@babuza/vfs';
+import type { PurgeReport } from '@babuza/wal-core';
+import type { Segment, SegmentList } from '../segment/segment.ts';
+import type { SpareSegments } from '../segment/spare-segments.ts';
+
+export interface Release {
+  readonly segments: SegmentList;
+  readonly spares: SpareSegments;
+  /** The first segment that is needed. */
+  readonly belowSegmentId: number;
+  readonly firstIndex: number;
+  readonly segmentBytes: number;
+}
+
+export async function releaseSegments(
+  fileSystem: FileSystem,
+  directory: string,
+  release: Release,
+): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
+  const { segments, spares, belowSegmentId } = release;
+  const gone = segments.removeBelow(belowSegmentId);
+  const recycled: { path: string; bytes: number }[] = [];
+  const failures: string[] = [];
+  let removed = 0;
+  let bytesFreed = 0;
+  for (const segment of gone) {
+    const { segmentBytes: bytes, segmentId } = segment.header;
+    try {
+      await segment.file.close();
+      const keep = recycled.length === 0 || spares.wants(bytes, release.segmentBytes);
+      if (keep && spares.wants(bytes, release.segmentBytes)) {
+        const path = spares.recycledPath(segmentId);
+        await fileSystem.rename(segment.path, path);
+        recycled.push({ path, bytes });
+      } else {
+        await fileSystem.unlink(segment.path);
+        removed += 1;
+      }
+      bytesFreed += bytes;
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (gone.length > 0) {
+    try {
+      // Durable after it: the new names. Before it nothing may be written to a recycled file, or a crash
+      // could show the new bytes under the name of the old segment.
+      await fileSystem.syncDirectory(directory);
+      for (const { path, bytes } of recycled) spares.addRecycled(path, bytes);
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return {
+    segmentsRemoved: removed,
+    segmentsRecycled: recycled.length,
+    bytesFreed,
+    segmentsKept: segments.count,
+    heldBy: heldBy(segments.all, release.firstIndex, failures),
+  };
+}
+
+function heldBy(
+  kept: readonly Segment[],
+  firstIndex: number,
+  failures: readonly string[],
+): string | undefined {
+  if (failures.length > 0) {
+    return `files that could not be removed yet, the next opening does: ${failures.join('; ')}`;
+  }
+  const first = kept[0];
+  return first === undefined
+    ? undefined
+    : `${first.fileName} holds entries from ${firstIndex} on, or is being written`;
+}

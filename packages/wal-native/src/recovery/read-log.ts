@@ -1,0 +1,364 @@
+/**
+ * Reads a whole log and judges it: which segments there are, what their frames add up to, how the last
+ * one ends. It changes nothing, so it serves those who only look (`findSnapshots`, `inspect`) as well as
+ * recovery, which acts on its findings.
+ */
+import type { FileSystem } from '@babuza/vfs';
+import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
+import { trailerBytes } from '../format/layout.ts';
+import {
+  isGroupFolder,
+  isTemporaryName,
+  parseSegmentName,
+  type SegmentName,
+} from '../format/segment-name.ts';
+import { footerIsWhole, openSegment } from '../segment/open-segment.ts';
+import type { Segment } from '../segment/segment.ts';
+import { headOf, ReplayedLog, type Head, type LogStart } from './replayed-log.ts';
+import { lookBehind, scanSegment, type Behind, type ScanRequest, type ScanStop } from './scan.ts';
+import { judge, type Facts, type VerdictName } from './verdict.ts';
+
+/** What a scan of one segment found. */
+export interface SegmentFinding {
+  readonly segment: Segment;
+  readonly batches: number;
+  /** Frames of entries, also of those that were superseded later. */
+  readonly entries: number;
+  readonly stop: ScanStop;
+  readonly behind: Behind | undefined;
+  readonly facts: Facts;
+  readonly verdict: VerdictName;
+  /** The last batch is a mark, and so says that everything before it is durable. */
+  readonly endsWithMark: boolean;
+}
+
+export interface LogContents {
+  readonly directory: string;
+  readonly groupId: bigint;
+  readonly metadata: WalMetadata;
+  readonly findings: readonly SegmentFinding[];
+  readonly replayed: ReplayedLog;
+  /** The segment before the last one has no seal yet: a crash came between. */
+  readonly needsSeal: Segment | undefined;
+  /** Paths of files that are not needed any more, or not yet. */
+  readonly leftovers: readonly string[];
+  readonly repaired: readonly { file: string; what: string }[];
+}
+
+export interface Listing {
+  readonly segments: readonly SegmentName[];
+  readonly temporaries: readonly string[];
+}
+
+/** The files of one log. Names that look like a log's but are not ours are refused. */
+export async function listLog(fileSystem: FileSystem, directory: string): Promise<Listing> {
+  const segments: SegmentName[] = [];
+  const temporaries: string[] = [];
+  for (const { name, kind } of await fileSystem.list(directory)) {
+    const segment = parseSegmentName(name);
+    if (segment !== undefined && kind === 'file') segments.push(segment);
+    else if (isTemporaryName(name)) temporaries.push(`${directory}/${name}`);
+    else if (name.endsWith('.wal')) {
+      throw new ForeignFileError(`${directory}/${name}`, 'is not a file of a native log');
+    }
+  }
+  segments.sort((left, right) => left.segmentId - right.segmentId);
+  return { segments, temporaries };
+}
+
+/** Names that are no obstacle to a new log. */
+export function belongsToLog(name: string): boolean {
+  return isTemporaryName(name) || isGroupFolder(name) || name.startsWith('LOCK');
+}
+
+/** Reads the log; throws `CorruptError` and closes its files where it may not be started from. */
+export async function readLog(
+  fileSystem: FileSystem,
+  directory: string,
+  groupId: bigint,
+  listing: Listing,
+  mode: 'read' | 'write',
+): Promise<LogContents> {
+  const reading = new LogReading(fileSystem, directory, groupId, mode);
+  try {
+    return await reading.run(listing);
+  } catch (error) {
+    await reading.closeAll();
+    throw error;
+  }
+}
+
+class LogReading {
+  readonly #fileSystem: FileSystem;
+  readonly #directory: string;
+  readonly #groupId: bigint;
+  readonly #mode: 'read' | 'write';
+  readonly #opened: Segment[] = [];
+  readonly #repaired: { file: string; what: string }[] = [];
+
+  constructor(
+    fileSystem: FileSystem,
+    directory: string,
+    groupId: bigint,
+    mode: 'read' | 'write',
+  ) {
+    this.#fileSystem = fileSystem;
+    this.#directory = directory;
+    this.#groupId = groupId;
+    this.#mode = mode;
+  }
+
+  async closeAll(): Promise<void> {
+    for (const { file } of this.#opened) await file.close().catch(() => undefined);
+  }
+
+  async run({ segments: names, temporaries }: Listing): Promise<LogContents> {
+    this.#checkUnique(names);
+    const newestName = names.at(-1);
+    if (newestName === undefined) throw new RangeError('a log has segments');
+    const newest = await this.#open(newestName);
+    const start = await this.#findStart(newest, names);
+    const needed = names.filter(({ segmentId }) => segmentId >= start.segmentId);
+    this.#checkConsecutive(start, needed);
+    const segments: Segment[] = [];
+    for (const name of needed) {
+      segments.push(name === newestName ? newest : await this.#open(name));
+    }
+    this.#checkChain(segments);
+    const replayed = new ReplayedLog(start);
+    const findings: SegmentFinding[] = [];
+    for (const [at, segment] of segments.entries()) {
+      const finding = await this.#replaySegment(segment, segments[at + 1], replayed);
+      findings.push(finding);
+      this.#refuseDamage(finding, replayed);
+    }
+    const needsSeal = this.#checkSeals(segments, findings);
+    if (!replayed.isWhole) {
+      throw this.#corrupt(newest, undefined, 'corrupt-order', 'entries before the last are missing');
+    }
+    const keep = replayed.start.segmentId;
+    const gone = names.filter(({ segmentId }) => segmentId < keep);
+    const { clusterId, nodeId, entryBytesMax, extra } = newest.header;
+    return {
+      directory: this.#directory,
+      groupId: this.#groupId,
+      metadata: { clusterId, nodeId, entryBytesMax, extra },
+      findings,
+      replayed,
+      needsSeal,
+      leftovers: [...gone.map(({ fileName }) => `${this.#directory}/${fileName}`), ...temporaries],
+      repaired: this.#repaired,
+    };
+  }
+
+  async #open(name: SegmentName): Promise<Segment> {
+    const { segment, repaired } = await openSegment(
+      this.#fileSystem,
+      this.#directory,
+      name,
+      this.#groupId,
+      this.#mode,
+    );
+    this.#opened.push(segment);
+    if (repaired !== undefined) this.#repaired.push({ file: segment.path, what: repaired });
+    return segment;
+  }
+
+  #checkUnique(names: readonly SegmentName[]): void {
+    for (const [at, name] of names.entries()) {
+      if (names[at + 1]?.segmentId === name.segmentId) {
+        throw new ForeignFileError(
+          `${this.#directory}/${name.fileName}`,
+          `segment ${name.segmentId} is there twice`,
+        );
+      }
+    }
+  }
+
+  /**
+   * Where the log starts, as of the newest segment's head. Segments between that and a later purge may
+   * be gone: then the newest segment's own frames say so.
+   */
+  async #findStart(newest: Segment, names: readonly SegmentName[]): Promise<LogStart> {
+    let head: Head | undefined;
+    const first = await scanSegment(this.#requestFor(newest), (batch) => {
+      head ??= headOf(batch);
+      return 'only the head is wanted';
+    });
+    if (head === undefined) {
+      throw this.#corrupt(newest, first.offset, 'corrupt-durable', 'the head of the segment is damaged');
+    }
+    const { start } = head;
+    const present = new Set(names.map(({ segmentId }) => segmentId));
+    let whole = true;
+    for (let id = start.segmentId; id <= newest.header.segmentId; id += 1) {
+      whole &&= present.has(id);
+    }
+    return whole ? start : this.#findLastStart(newest, start);
+  }
+
+  async #findLastStart(newest: Segment, fromHead: LogStart): Promise<LogStart> {
+    let start = fromHead;
+    await scanSegment(this.#requestFor(newest), (batch) => {
+      if (batch.frames.some(({ kind }) => kind === 4)) start = headlessStart(batch) ?? start;
+      return undefined;
+    });
+    return start;
+  }
+
+  #checkConsecutive(start: LogStart, needed: readonly SegmentName[]): void {
+    for (const [at, name] of needed.entries()) {
+      const expected = start.segmentId + at;
+      if (name.segmentId !== expected) {
+        throw new CorruptError(`segment ${expected} is missing before this one`, {
+          groupId: this.#groupId,
+          file: `${this.#directory}/${name.fileName}`,
+          firstIndex: start.index + 1,
+          verdict: 'corrupt-missing',
+        });
+      }
+    }
+  }
+
+  #checkChain(segments: readonly Segment[]): void {
+    for (const [at, segment] of segments.entries()) {
+      const before = segments[at - 1];
+      if (before === undefined) continue;
+      const { header } = segment;
+      const sameLog =
+        header.clusterId === before.header.clusterId &&
+        header.nodeId === before.header.nodeId &&
+        header.entryBytesMax === before.header.entryBytesMax;
+      if (!sameLog || header.predecessorSalt !== before.header.salt) {
+        throw new ForeignFileError(segment.path, `does not follow ${before.path}: another log`);
+      }
+    }
+  }
+
+  #requestFor(segment: Segment, next?: Segment): ScanRequest {
+    const { salt, segmentBytes } = segment.header;
+    const limit =
+      next?.header.predecessorEnd ?? segment.seal?.framesEnd ?? segmentBytes - trailerBytes;
+    return { file: segment.file, salt, limit, groupId: this.#groupId };
+  }
+
+  async #replaySegment(
+    segment: Segment,
+    next: Segment | undefined,
+    replayed: ReplayedLog,
+  ): Promise<SegmentFinding> {
+    let batches = 0;
+    let entries = 0;
+    let endsWithMark = false;
+    const request = this.#requestFor(segment, next);
+    const stop = await scanSegment(request, (batch) => {
+      const misfit = replayed.apply(segment.header.segmentId, batch, batches === 0);
+      if (misfit !== undefined) return misfit;
+      batches += 1;
+      for (const frame of batch.frames) if (frame.kind === 1) entries += 1;
+      endsWithMark = batch.frames.length === 0 && batch.commit.durableUpTo === batch.start;
+      return undefined;
+    });
+    const found = { segment, batches, entries, stop, endsWithMark };
+    const openEnded = next === undefined && segment.seal === undefined;
+    if (!openEnded && stop.batchStart === request.limit) {
+      return { ...found, behind: undefined, facts: factsOf(stop, undefined, false), verdict: 'end' };
+    }
+    const behind = await lookBehind(request, stop);
+    const headDurable = stop.batchStart < segment.header.headEnd;
+    const facts = factsOf(stop, behind, openEnded, headDurable);
+    return { ...found, behind, facts, verdict: judge(facts) };
+  }
+
+  #refuseDamage({ segment, stop, behind, verdict }: SegmentFinding, replayed: ReplayedLog): void {
+    if (!verdict.startsWith('corrupt')) return;
+    const firstIndex = replayed.state.index.lastIndex + 1;
+    const lastIndex = Math.max(behind?.lastIndex ?? 0, behind?.commit?.lastIndex ?? 0);
+    throw this.#corrupt(segment, stop.offset, verdict, stop.why, {
+      firstIndex: Math.min(firstIndex, behind?.firstIndex || firstIndex),
+      lastIndex: lastIndex === 0 ? undefined : lastIndex,
+    });
+  }
+
+  /** A segment that has a successor is sealed; only the last seal can be missing after a crash. */
+  #checkSeals(
+    segments: readonly Segment[],
+    findings: readonly SegmentFinding[],
+  ): Segment | undefined {
+    let needsSeal: Segment | undefined;
+    for (const [at, segment] of segments.entries()) {
+      const next = segments[at + 1];
+      if (next === undefined) {
+        if (segment.seal !== undefined) {
+          const what = `the segment is full and sealed, but segment ${segment.header.segmentId + 1} is missing`;
+          throw this.#corrupt(segment, undefined, 'corrupt-missing', what);
+        }
+        continue;
+      }
+      const { seal } = segment;
+      if (seal === undefined) {
+        const following = findings[at + 1];
+        // Nothing but the head may have been written to the successor before the seal was durable.
+        const only = at === segments.length - 2 && following?.batches === 1;
+        if (!only || following.facts.framesBehind) {
+          throw this.#corrupt(segment, undefined, 'corrupt-sealed', 'the seal is damaged');
+        }
+        needsSeal = segment;
+      } else if (
+        seal.framesEnd !== next.header.predecessorEnd ||
+        seal.nextSalt !== next.header.salt ||
+        seal.lastBatchNumber !== findings[at]?.stop.lastBatchNumber
+      ) {
+        throw this.#corrupt(segment, undefined, 'corrupt-sealed', `the seal contradicts ${next.path}`);
+      }
+    }
+    return needsSeal;
+  }
+
+  #corrupt(
+    segment: Segment,
+    offset: number | undefined,
+    verdict: string,
+    what: string,
+    range: { firstIndex?: number | undefined; lastIndex?: number | undefined } = {},
+  ): CorruptError {
+    const { path: file } = segment;
+    return new CorruptError(what, { groupId: this.#groupId, file, offset, verdict, ...range });
+  }
+}
+
+/** Whether all footers of sealed segments are as they were written; names the first that is not. */
+export async function findDamagedFooter(contents: LogContents): Promise<Segment | undefined> {
+  for (const { segment } of contents.findings) {
+    if (segment.seal !== undefined && !(await footerIsWhole(segment, segment.seal))) return segment;
+  }
+  return undefined;
+}
+
+function factsOf(
+  stop: ScanStop,
+  behind: Behind | undefined,
+  openEnded: boolean,
+  headDurable = false,
+): Facts {
+  const pending = stop.offset > stop.batchStart;
+  const laterMark = headDurable || (behind?.durableUpTo ?? 0) > stop.batchStart;
+  const commitOk = behind?.commit !== undefined;
+  return {
+    openEnded,
+    slot: stop.slot,
+    bodyOk: stop.bodyOk,
+    fits: stop.fits,
+    commitOk,
+    laterMark,
+    framesBehind: pending || laterMark || commitOk || (behind?.frames ?? 0) > 0,
+  };
+}
+
+function headlessStart(batch: Parameters<typeof headOf>[0]): LogStart | undefined {
+  const frame = batch.frames.findLast(({ kind }) => kind === 4);
+  if (frame?.body?.length !== 8) return undefined;
+  const { index, term, body } = frame;
+  const segmentId = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
+  return { index, term, segmentId };
+}

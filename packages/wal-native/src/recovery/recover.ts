@@ -1,0 +1,117 @@
+/**
+ * Acts on what `read-log` found: makes durable what is accepted, cuts what is not, finishes a rotation
+ * that a crash interrupted, and removes files that nobody needs. A crash at any point of it leads to the
+ * same findings again.
+ *
+ * Cutting is writing: a mark at the end of the accepted batches, with a batch number above all that were
+ * ever seen. What lies behind it is stale from then on. No space is needed and no file is created.
+ */
+import type { FileSystem } from '@babuza/vfs';
+import { CorruptError, type TailReport } from '@babuza/wal-core';
+import { commitFrameBytes, endSlotBytes, trailerBytes } from '../format/layout.ts';
+import { sealSegment } from '../segment/seal-segment.ts';
+import type { Segment } from '../segment/segment.ts';
+import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
+import { findDamagedFooter, type LogContents, type SegmentFinding } from './read-log.ts';
+
+/** Where the next batch goes. */
+export interface AppendPoint {
+  readonly segment: Segment;
+  readonly end: number;
+  readonly batchNumber: number;
+  /** Frames of entries that the segment has: its footer will need room for so many. */
+  readonly entries: number;
+  /** The last batch is a durable mark. */
+  readonly marked: boolean;
+}
+
+export async function recover(
+  fileSystem: FileSystem,
+  contents: LogContents,
+  uncertainTail: 'cut' | 'refuse',
+): Promise<{ tail: TailReport; appendPoint: AppendPoint }> {
+  const last = contents.findings.at(-1);
+  if (last === undefined) throw new RangeError('a log has segments');
+  const tail = tailReport(last);
+  await refuse(contents, last, tail, uncertainTail);
+  const { segment } = last;
+  // 1. What was read may be in the page cache only, after a killed process. What is built on must not
+  //    be: were the mark durable and the batch before it not, a crash would leave a hole.
+  await segment.file.datasync();
+  // 2. The successor exists, so the seal is due before anything else is written to it.
+  const { needsSeal } = contents;
+  if (needsSeal !== undefined) {
+    const finding = contents.findings.find((found) => found.segment === needsSeal);
+    await needsSeal.file.datasync();
+    await sealSegment(needsSeal, contents.replayed.state.index, {
+      framesEnd: segment.header.predecessorEnd,
+      lastBatchNumber: finding?.stop.lastBatchNumber ?? 0,
+      nextSalt: segment.header.salt,
+    });
+  }
+  // 3. Now the cut. A crash before leaves the same tail, a crash after finds the log clean.
+  const appendPoint = await markEnd(contents.groupId, last);
+  // 4. Files below the start of the log, and those that never became segments. They may come back.
+  for (const path of contents.leftovers) await fileSystem.unlink(path);
+  if (contents.leftovers.length > 0) await fileSystem.syncDirectory(contents.directory);
+  return { tail, appendPoint };
+}
+
+async function refuse(
+  contents: LogContents,
+  last: SegmentFinding,
+  tail: TailReport,
+  uncertainTail: 'cut' | 'refuse',
+): Promise<void> {
+  const { groupId } = contents;
+  const damaged = await findDamagedFooter(contents);
+  if (damaged !== undefined) {
+    throw new CorruptError('the index footer is damaged', {
+      groupId,
+      file: damaged.path,
+      offset: damaged.seal?.footerOffset,
+      verdict: 'corrupt-sealed',
+    });
+  }
+  if (tail.verdict === 'uncertain' && uncertainTail === 'refuse') {
+    throw new CorruptError(`the last batch is damaged and may have been acknowledged: ${last.stop.why}`, {
+      groupId,
+      file: last.segment.path,
+      offset: last.stop.batchStart,
+      firstIndex: tail.firstIndex,
+      lastIndex: tail.lastIndex,
+      verdict: 'uncertain',
+    });
+  }
+}
+
+export function tailReport({ segment, stop, behind, verdict }: SegmentFinding): TailReport {
+  if (verdict !== 'torn' && verdict !== 'uncertain') return { verdict: 'clean', bytesDropped: 0 };
+  const commit = behind?.commit;
+  return {
+    verdict,
+    bytesDropped: Math.max(behind?.end ?? 0, stop.offset) - stop.batchStart,
+    file: segment.path,
+    offset: stop.batchStart,
+    firstIndex: (commit?.firstIndex ?? behind?.firstIndex) || undefined,
+    lastIndex: (commit?.lastIndex ?? behind?.lastIndex) || undefined,
+  };
+}
+
+async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<AppendPoint> {
+  const { segment, stop, behind, verdict, entries } = finding;
+  const batchNumber = Math.max(behind?.batchNumberMax ?? -1, stop.lastBatchNumber) + 1;
+  const end = stop.batchStart;
+  const markEnds = end + commitFrameBytes;
+  const fits = markEnds + endSlotBytes <= segment.header.segmentBytes - trailerBytes;
+  const clean = verdict === 'end' && finding.endsWithMark && !finding.facts.framesBehind;
+  if (clean || !fits) return { segment, end, batchNumber, entries, marked: clean };
+  const parts = new GroupEncoder(groupId).encode(controlGroup([]), {
+    salt: segment.header.salt,
+    offset: end,
+    batchNumber,
+    durableUpTo: end,
+  });
+  await segment.file.writeDurable(parts, end);
+  return { segment, end: markEnds, batchNumber: batchNumber + 1, entries, marked: true };
+}

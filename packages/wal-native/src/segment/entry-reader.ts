@@ -1,0 +1,163 @@
+/**
+ * Reads entries from segments on demand: where the index says, as many as are asked for with one read,
+ * every one verified. What it returns belongs to the caller; its own buffer is used again.
+ */
+import type { Entry, EntryType } from '@babuza/raftpb';
+import {
+  CorruptError,
+  invariant,
+  type EntryReader,
+  type PositionIndex,
+  type SegmentRun,
+} from '@babuza/wal-core';
+import { frameSeed } from '../format/checksum.ts';
+import {
+  entryHasData,
+  entryTypeMask,
+  frameBytes,
+  frameChecksum,
+  FrameKind,
+  newFrameHeader,
+  readFrameHeader,
+} from '../format/frame.ts';
+import { frameHeaderBytes } from '../format/layout.ts';
+import { readFailure } from '../disk-errors.ts';
+import type { Segment, SegmentList } from './segment.ts';
+
+/** The buffer that stays, and so the most that one read returns unless one entry is larger. */
+const slabBytes: number = 256 * 1024;
+
+/** What is read for an entry whose end the index does not tell. */
+const guessBytes: number = 4 * 1024;
+
+export class SegmentEntryReader implements EntryReader {
+  readonly #index: PositionIndex;
+  readonly #segments: SegmentList;
+  readonly #groupId: bigint;
+  readonly #header = newFrameHeader();
+  #slab: Uint8Array | undefined;
+
+  constructor(index: PositionIndex, segments: SegmentList, groupId: bigint) {
+    this.#index = index;
+    this.#segments = segments;
+    this.#groupId = groupId;
+  }
+
+  read(lo: number, hi: number, maxBytes: number): Entry[] {
+    const run = this.#index.runOf(lo);
+    const segment = this.#segments.get(run.segmentId);
+    invariant(segment !== undefined, 'an indexed segment is open', run.segmentId);
+    const start = run.offsetOf(lo);
+    const wanted = spanBytes(run, lo, hi, Math.min(slabBytes, maxBytes + guessBytes));
+    const length = Math.min(wanted, segment.header.segmentBytes - start);
+    let bytes = this.#fetch(segment, start, length, lo);
+    const first = this.#frameLength(segment, bytes, start, lo);
+    if (first > bytes.length) bytes = this.#fetch(segment, start, first, lo);
+    return this.#parse(segment, run, bytes, start, lo, hi);
+  }
+
+  #fetch(segment: Segment, offset: number, length: number, index: number): Uint8Array {
+    this.#slab ??= new Uint8Array(slabBytes);
+    const target =
+      length <= slabBytes ? this.#slab.subarray(0, length) : new Uint8Array(length);
+    let read: number;
+    try {
+      read = segment.file.readSync(target, offset);
+    } catch (error) {
+      throw readFailure(error);
+    }
+    if (read < length) throw this.#damage(segment, offset, index, 'the file is shorter than it was');
+    return target;
+  }
+
+  /** The bytes of the first frame, whose header is verified here. */
+  #frameLength(segment: Segment, bytes: Uint8Array, offset: number, index: number): number {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const seed = frameSeed(segment.header.salt, offset);
+    if (!readFrameHeader(view, 0, seed, this.#header)) {
+      throw this.#damage(segment, offset, index, 'no valid frame header');
+    }
+    const length = frameBytes(this.#header.bodyBytes);
+    if (offset + length > segment.header.segmentBytes) {
+      throw this.#damage(segment, offset, index, 'a frame that is longer than the file');
+    }
+    return length;
+  }
+
+  /** All whole entries in `bytes`; the first one is whole. */
+  #parse(
+    segment: Segment,
+    run: SegmentRun,
+    bytes: Uint8Array,
+    start: number,
+    lo: number,
+    hi: number,
+  ): Entry[] {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const header = this.#header;
+    const end = Math.min(hi, run.lastIndex + 1);
+    const entries: Entry[] = [];
+    for (let index = lo; index < end; index += 1) {
+      const offset = run.offsetOf(index);
+      const at = offset - start;
+      if (at + frameHeaderBytes > bytes.length) break;
+      const seed = frameSeed(segment.header.salt, offset);
+      if (!readFrameHeader(view, at, seed, header)) {
+        throw this.#damage(segment, offset, index, 'no valid frame header');
+      }
+      if (at + frameBytes(header.bodyBytes) > bytes.length) break;
+      if (frameChecksum(bytes, at, seed, header.bodyBytes) !== header.checksum) {
+        throw this.#damage(segment, offset, index, 'a frame with a wrong checksum');
+      }
+      if (
+        header.kind !== FrameKind.Entry ||
+        header.index !== index ||
+        header.groupId !== this.#groupId
+      ) {
+        throw this.#damage(segment, offset, index, 'another frame than the index says');
+      }
+      const bodyAt = at + frameHeaderBytes;
+      entries.push(entryOf(header, bytes, bodyAt));
+    }
+    return entries;
+  }
+
+  #damage(segment: Segment, offset: number, index: number, what: string): CorruptError {
+    return new CorruptError(what, {
+      groupId: this.#groupId,
+      file: segment.path,
+      offset,
+      firstIndex: index,
+      lastIndex: index,
+      verdict: 'corrupt-read',
+    });
+  }
+}
+
+/** From the first entry to the end of the last one that starts within `limit`. */
+function spanBytes(run: SegmentRun, lo: number, hi: number, limit: number): number {
+  const start = run.offsetOf(lo);
+  const last = Math.min(hi - 1, run.lastIndex);
+  let index = lo;
+  while (index < last && run.offsetOf(index + 1) - start < limit) index += 1;
+  const end = index < run.lastIndex ? run.offsetOf(index + 1) - start : undefined;
+  if (end !== undefined && end <= slabBytes) return end;
+  return Math.min(run.offsetOf(index) - start + guessBytes, slabBytes);
+}
+
+function entryOf(
+  header: { index: number; term: number; flags: number; bodyBytes: number },
+  bytes: Uint8Array,
+  bodyAt: number,
+): Entry {
+  const type = (header.flags & entryTypeMask) as EntryType;
+  return {
+    index: header.index,
+    term: header.term,
+    type,
+    data:
+      (header.flags & entryHasData) === 0
+        ? undefined
+        : Uint8Array.prototype.slice.call(bytes, bodyAt, bodyAt + header.bodyBytes),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * Opens a segment file and reads its header: whether it is one of ours, whole, and the one that its name
+ * says. Whatever is wrong is said with the file's name; nothing is changed.
+ */
+import type { FileSystem, OpenMode } from '@babuza/vfs';
+import { CorruptError, ForeignFileError, UnknownVersionError } from '@babuza/wal-core';
+import { formatVersion, framesStart, headerPageBytes, trailerBytes } from '../format/layout.ts';
+import { decodeTrailer, footerMatches, type Seal } from '../format/seal.ts';
+import { decodeHeaderPage, type SegmentHeader } from '../format/segment-header.ts';
+import type { SegmentName } from '../format/segment-name.ts';
+import type { Segment } from './segment.ts';
+
+export interface OpenedSegment {
+  readonly segment: Segment;
+  /** One of the two header pages is damaged; the other one serves. */
+  readonly repaired: string | undefined;
+}
+
+export async function openSegment(
+  fileSystem: FileSystem,
+  directory: string,
+  name: SegmentName,
+  groupId: bigint,
+  mode: OpenMode,
+): Promise<OpenedSegment> {
+  const path = `${directory}/${name.fileName}`;
+  const file = await fileSystem.open(path, mode);
+  try {
+    const bytes = await file.size();
+    const pages = new Uint8Array(framesStart);
+    const read = await file.read(pages, 0);
+    const { header, repaired } = chooseHeader(path, groupId, pages.subarray(0, read), bytes);
+    checkBelonging(path, name, groupId, header);
+    if (bytes !== header.segmentBytes) {
+      throw new CorruptError(`the file has ${bytes} bytes, its header says ${header.segmentBytes}`, {
+        groupId,
+        file: path,
+        offset: Math.min(bytes, header.segmentBytes),
+        verdict: 'corrupt-length',
+      });
+    }
+    const trailer = new Uint8Array(trailerBytes);
+    await file.read(trailer, bytes - trailerBytes);
+    const seal = decodeTrailer(trailer, header);
+    return { segment: { path, fileName: name.fileName, file, header, seal }, repaired };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Whether the footer of a sealed segment is as it was written. */
+export async function footerIsWhole(segment: Segment, seal: Seal): Promise<boolean> {
+  const footer = new Uint8Array(seal.footerBytes);
+  const read = await segment.file.read(footer, seal.footerOffset);
+  return read === footer.length && footerMatches(footer, seal);
+}
+
+function chooseHeader(
+  path: string,
+  groupId: bigint,
+  pages: Uint8Array,
+  fileBytes: number,
+): { header: SegmentHeader; repaired: string | undefined } {
+  const found = [
+    decodeHeaderPage(pages.subarray(0, headerPageBytes)),
+    decodeHeaderPage(pages.subarray(headerPageBytes)),
+  ];
+  for (const [at, page] of found.entries()) {
+    if (page.kind !== 'ok') continue;
+    const other = found[1 - at];
+    const repaired =
+      other?.kind === 'ok' ? undefined : `header page ${2 - at} of 2 is damaged, the other serves`;
+    return { header: page.header, repaired };
+  }
+  for (const page of found) {
+    if (page.kind === 'unknown-version') {
+      throw new UnknownVersionError(
+        path,
+        page.version,
+        `this release reads version ${formatVersion}; use the release that wrote it`,
+      );
+    }
+  }
+  const lost = fileBytes < framesStart || found.some(({ kind }) => kind === 'damaged');
+  if (lost || pages.every((byte) => byte === 0)) {
+    throw new CorruptError('both copies of the segment header are damaged', {
+      groupId,
+      file: path,
+      offset: 0,
+      verdict: 'corrupt-header',
+    });
+  }
+  throw new ForeignFileError(path, 'has the name of a segment of this log but is none');
+}
+
+function checkBelonging(
+  path: string,
+  name: SegmentName,
+  groupId: bigint,
+  header: SegmentHeader,
+): void {
+  if (header.segmentId !== name.segmentId || header.salt !== name.salt) {
+    throw new ForeignFileError(
+      path,
+      `is segment ${header.segmentId} with salt ${header.salt.toString(16)} under another name`,
+    );
+  }
+  if (header.groupId !== groupId) {
+    throw new ForeignFileError(path, `belongs to group ${header.groupId}, not to ${groupId}`);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Makes the next segment of a log: header and head are written to a file that is not a segment yet and
+ * synced, then the file gets its name, then the name is made durable. So a file with the name of a segment
+ * always has a whole header, and a crash in between leaves only a file that the next opening removes.
+ */
+import type { Environment } from '@babuza/vfs';
+import { NoSpaceError, type LogState, type WalMetadata } from '@babuza/wal-core';
+import { commitFailure, prepareFailure } from '../disk-errors.ts';
+import { framesStart, tailReserveBytes, trailerBytes } from '../format/layout.ts';
+import { sealBytes } from '../format/seal.ts';
+import { encodeSegmentHeader, type SegmentHeader } from '../format/segment-header.ts';
+import { segmentName } from '../format/segment-name.ts';
+import type { LogStart } from '../recovery/replayed-log.ts';
+import type { Segment } from '../segment/segment.ts';
+import type { SpareFile, SpareSegments } from '../segment/spare-segments.ts';
+import {
+  controlGroup,
+  hardStateFrame,
+  markerFrame,
+  startFrame,
+  tailFrame,
+  type Group,
+  type GroupEncoder,
+} from './group-encoder.ts';
+
+export interface SegmentRequest {
+  readonly environment: Environment;
+  readonly directory: string;
+  readonly groupId: bigint;
+  readonly metadata: WalMetadata;
+  readonly segmentBytes: number;
+  readonly segmentId: number;
+  readonly salt: number;
+  readonly predecessor:
+    | { readonly salt: number; readonly end: number; readonly nextBatchSequence: number }
+    | undefined;
+  readonly state: LogState;
+  readonly start: LogStart;
+  /** The batch that the segment is made for; it must fit. */
+  readonly group: Group | undefined;
+}
+
+/** Everything that was durable before the first batch: it makes the segments before it dispensable. */
+function headGroup({ state, start }: SegmentRequest): Group {
+  const { index } = state;
+  return controlGroup([
+    hardStateFrame(state.hardState),
+    ...state.markers.map((marker) => markerFrame(marker, false)),
+    startFrame(start),
+    tailFrame(index.lastIndex, index.term(index.lastIndex) ?? 0),
+  ]);
+}
+
+/** The usual size, or as much as an unusually large batch needs. */
+function bytesFor(request: SegmentRequest, head: Group): number {
+  const { group, segmentBytes } = request;
+  const needed =
+    framesStart +
+    head.bytes +
+    (group?.bytes ?? 0) +
+    2 * tailReserveBytes +
+    sealBytes(1, group?.entryCount ?? 0) +
+    trailerBytes;
+  return Math.max(segmentBytes, Math.ceil(needed / 4096) * 4096);
+}
+
+/** Returns the open segment, and where its first batch goes. Throws what `commit` of a log throws. */
+export async function createSegment(
+  request: SegmentRequest,
+  spares: SpareSegments,
+  encoder: GroupEncoder,
+): Promise<{ segment: Segment; end: number }> {
+  const head = headGroup(request);
+  const segmentBytes = bytesFor(request, head);
+  const { segmentId, salt, predecessor, metadata } = request;
+  const header: SegmentHeader = {
+    salt,
+    segmentId,
+    segmentBytes,
+    clusterId: metadata.clusterId,
+    nodeId: metadata.nodeId,
+    groupId: request.groupId,
+    entryBytesMax: metadata.entryBytesMax,
+    extra: metadata.extra,
+    baseBatchSequence: predecessor?.nextBatchSequence ?? 0,
+    predecessorEnd: predecessor?.end ?? 0,
+    predecessorSalt: predecessor?.salt ?? 0,
+    headEnd: framesStart + head.bytes,
+  };
+  const place = { salt, offset: framesStart, batchNumber: 0, durableUpTo: 0 };
+  let spare: SpareFile;
+  try {
+    spare = await spares.take(segmentId, segmentBytes);
+  } catch (error) {
+    throw prepareFailure(error);
+  }
+  const { fileName } = segmentName(segmentId, salt);
+  const path = `${request.directory}/${fileName}`;
+  try {
+    const parts = [encodeSegmentHeader(header), ...encoder.encode(head, place)];
+    // 1. Durable after it: the content. The name is still that of a file that is never parsed.
+    await spare.file.writeDurable(parts, 0);
+    // 2. A crash before the directory is synced leaves one name or the other; both are fine.
+    await request.environment.fileSystem.rename(spare.path, path);
+  } catch (error) {
+    throw await givenUp(request.environment, spare, error);
+  }
+  try {
+    // 3. Durable after it: the segment. Only now may anything be written that relies on it.
+    await request.environment.fileSystem.syncDirectory(request.directory);
+  } catch (error) {
+    await spare.file.close().catch(() => undefined);
+    throw commitFailure(error);
+  }
+  const segment: Segment = { path, fileName, file: spare.file, header, seal: undefined };
+  return { segment, end: header.headEnd };
+}
+
+async function givenUp(environment: Environment, spare: SpareFile, error: unknown): Promise<unknown> {
+  await spare.file.close().catch(() => undefined);
+  await environment.fileSystem.unlink(spare.path).catch(() => undefined);
+  const failure = prepareFailure(error);
+  return failure instanceof NoSpaceError ? failure : commitFailure(error);
+}
