@@ -13,8 +13,11 @@ export const positionAlignmentBytes = 8;
 /** Offsets end where a 32-bit number of such steps does: at 32 GiB. */
 const offsetEnd = 2 ** 32 * positionAlignmentBytes;
 
-/** Offsets per page: 4 KiB. */
+/** Offsets per full page: 4 KiB. */
 const pageEntries = 1024;
+
+/** The first page of a run starts smaller and doubles: many small segments must not cost a page each. */
+const firstPageEntries = 32;
 
 /** Consecutive entries that lie in one segment in ascending order. */
 interface Run {
@@ -52,9 +55,14 @@ export class PositionIndex implements EntryIndex {
   }
 
   get memoryBytes(): number {
-    let pages = 0;
-    for (const run of this.#runs) pages += run.pages.length;
-    return pages * pageEntries * Uint32Array.BYTES_PER_ELEMENT + this.#terms.memoryBytes;
+    let bytes = this.#terms.memoryBytes;
+    for (const { pages } of this.#runs) {
+      // All pages but the first and the last are full ones.
+      bytes += Math.max(pages.length - 2, 0) * pageEntries * Uint32Array.BYTES_PER_ELEMENT;
+      bytes += pages[0]?.byteLength ?? 0;
+      if (pages.length > 1) bytes += pages.at(-1)?.byteLength ?? 0;
+    }
+    return bytes;
   }
 
   /** The terms alone, as a copy. */
@@ -82,12 +90,7 @@ export class PositionIndex implements EntryIndex {
     }
     const ordinal = index - run.origin;
     const slot = ordinal % pageEntries;
-    let page = run.pages[Math.floor(ordinal / pageEntries)];
-    if (page === undefined) {
-      page = new Uint32Array(pageEntries);
-      run.pages.push(page);
-    }
-    page[slot] = offset / positionAlignmentBytes;
+    pageFor(run, Math.floor(ordinal / pageEntries), slot)[slot] = offset / positionAlignmentBytes;
     run.lastIndex = index;
   }
 
@@ -165,6 +168,18 @@ export class PositionIndex implements EntryIndex {
     }
     return low;
   }
+}
+
+/** The page with this ordinal, made or enlarged so that it has the slot. */
+function pageFor(run: Run, ordinal: number, slot: number): Uint32Array {
+  const page = run.pages[ordinal];
+  if (page !== undefined && slot < page.length) return page;
+  const grown = new Uint32Array(
+    ordinal > 0 ? pageEntries : page === undefined ? firstPageEntries : 2 * page.length,
+  );
+  if (page !== undefined) grown.set(page);
+  run.pages[ordinal] = grown;
+  return grown;
 }
 
 function offsetIn(run: Run, index: number): number {

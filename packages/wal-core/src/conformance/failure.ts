@@ -2,8 +2,9 @@
 import type { Entry } from '@babuza/raftpb';
 import type { WalEvent } from '../events.ts';
 import type { SaveBatch } from '../wal.ts';
+import type { OpenedWal } from '../wal-manager.ts';
 import { rejectionOf } from './failures.ts';
-import { contentOf, entries, entry, texts } from './samples.ts';
+import { contentOf, entries, entry, marker, texts } from './samples.ts';
 import type { Suite, World } from './suite.ts';
 
 export function failureTests(suite: Suite): void {
@@ -102,16 +103,7 @@ async function noSpace(suite: Suite, world: World, fail: Fail): Promise<void> {
   wal.events.subscribe(({ type }) => seen.push(type));
   await wal.save({ entries: entries(1, 5, 1), hardState: { term: 1, vote: 1n, commit: 2 } });
   const before = contentOf(opened);
-  fail('no-space');
-  const outcomes = await Promise.all([
-    rejectionOf(
-      wal.save({ entries: entries(4, 8, 2), hardState: { term: 2, vote: 2n, commit: 4 } }),
-    ),
-    rejectionOf(wal.save({ entries: [entry(9, 2, 2_000_000)] })),
-    rejectionOf(wal.save({ entries: [entry(10, 2, 2_000_000)] })),
-    rejectionOf(wal.save({ hardState: { term: 3, vote: 1n, commit: 4 } })),
-  ]);
-  suite.expect(outcomes).toEqual(outcomes.map(() => 'WAL_NO_SPACE'));
+  await saveWithoutSpace(suite, opened, fail);
   suite.expect(contentOf(opened)).toEqual(before);
   suite.check(seen.includes('no-space'), 'it is announced');
   // Checked against the log again, not against what was rejected.
@@ -119,7 +111,34 @@ async function noSpace(suite: Suite, world: World, fail: Fail): Promise<void> {
   await wal.save({ entries: entries(4, 8, 2), hardState: { term: 2, vote: 2n, commit: 4 } });
   const after = contentOf(opened);
   suite.expect(after['entries']).toEqual(texts([...entries(1, 3, 1), ...entries(4, 8, 2)]));
+  const again = await world.restart();
+  suite.expect(contentOf(again)).toEqual(after);
+  await saveWithoutSpace(suite, again, fail);
   suite.expect(contentOf(await world.restart())).toEqual(after);
+}
+
+/** Several saves that are pending together, of which none has space. */
+async function saveWithoutSpace(
+  suite: Suite,
+  { wal, storage }: OpenedWal,
+  fail: Fail,
+): Promise<void> {
+  const { term, commit } = storage.initialState().hardState;
+  const next = storage.lastIndex() + 1;
+  fail('no-space');
+  const outcomes = await Promise.all([
+    rejectionOf(
+      wal.save({
+        entries: entries(commit + 1, next, term + 1),
+        hardState: { term: term + 1, vote: 2n, commit: commit + 1 },
+      }),
+    ),
+    rejectionOf(wal.save({ entries: [entry(next + 1, term + 1, 2_000_000)] })),
+    rejectionOf(wal.save({ entries: [entry(next + 2, term + 1, 2_000_000)] })),
+    rejectionOf(wal.saveSnapshot(marker(next + 100, term + 2))),
+    rejectionOf(wal.save({ hardState: { term: term + 2, vote: 1n, commit: next + 100 } })),
+  ]);
+  suite.expect(outcomes).toEqual(outcomes.map(() => 'WAL_NO_SPACE'));
 }
 
 async function broken(suite: Suite, world: World, fail: Fail): Promise<void> {

@@ -131,7 +131,7 @@ export class Ledger {
     let violations: string[] = [];
     for (const candidate of candidates) {
       const found = differences(candidate.model, reopened, this.#exactPurge);
-      if (best === undefined || found.length < violations.length) {
+      if (best === undefined || found.length <= violations.length) {
         best = candidate;
         violations = found;
       }

@@ -66,6 +66,9 @@ export class MemoryPlace {
   nextFailure: 'no-space' | 'broken' | undefined;
 }
 
+/** What a store is made from. */
+export type StoreParts = ConstructorParameters<typeof ReferenceStore>;
+
 export class ReferenceStore implements LogStore, EntryReader {
   readonly stats = { syncs: 0, bytesWritten: 0, segments: 1 };
   protected readonly place: MemoryPlace;
@@ -79,11 +82,12 @@ export class ReferenceStore implements LogStore, EntryReader {
     log: StoredLog,
     snapshot: SnapshotMetadata | undefined,
     onClose: () => void,
+    cache: RingCache = new RingCache(),
   ) {
     this.place = place;
     this.log = log;
     this.#onClose = onClose;
-    this.view = new EntryView(stateOf(log), new RingCache(), this, snapshot);
+    this.view = new EntryView(stateOf(log), cache, this, snapshot);
   }
 
   get entryView(): EntryView<TermIndex> {
@@ -220,7 +224,7 @@ export class ReferenceManager implements WalManager {
     this.#checkOpen();
     const groupId = checkedGroupId(options);
     const metadata = checkedMetadata(input, this.capabilities);
-    this.#own();
+    this.checkOwner();
     if (this.place.logs.has(groupId)) {
       throw new AlreadyExistsError(`there is a log of group ${groupId}`);
     }
@@ -244,19 +248,13 @@ export class ReferenceManager implements WalManager {
   async replayWal(options: ReplayOptions = {}): Promise<OpenedWal> {
     this.#checkOpen();
     const groupId = checkedGroupId(options);
-    this.#own();
-    if (this.#open.has(groupId)) throw new LockedError(`the log of group ${groupId} is open`);
+    this.checkOwner();
+    this.checkNotOpen(this.#open.has(groupId));
     const log = this.#find(groupId);
     this.checkMetadata(log.metadata, options.expect);
     const markers = stateOf(log).validMarkers();
     const { snapshot: wanted, discardUncommitted = false } = options;
-    const snapshot =
-      wanted === undefined
-        ? markers.at(-1)
-        : markers.find(({ index, term }) => index === wanted.index && term === wanted.term);
-    if (wanted !== undefined && snapshot === undefined) {
-      throw new NotFoundError(`there is no snapshot at index ${wanted.index}, term ${wanted.term}`);
-    }
+    const snapshot = wanted === undefined ? markers.at(-1) : this.findMarker(markers, wanted);
     return this.#opened(groupId, log, snapshot, discardUncommitted);
   }
 
@@ -278,6 +276,30 @@ export class ReferenceManager implements WalManager {
     checkExpectation('the log', metadata, expect);
   }
 
+  protected entryBytesMax(metadata: WalMetadata): number {
+    return metadata.entryBytesMax;
+  }
+
+  protected findMarker(
+    markers: readonly SnapshotMetadata[],
+    wanted: NonNullable<ReplayOptions['snapshot']>,
+  ): SnapshotMetadata {
+    const found = markers.find(({ index, term }) => index === wanted.index && term === wanted.term);
+    if (found === undefined) {
+      throw new NotFoundError(`there is no snapshot at index ${wanted.index}, term ${wanted.term}`);
+    }
+    return found;
+  }
+
+  protected checkOwner(): void {
+    this.place.owner ??= this;
+    if (this.place.owner !== this) throw new LockedError('another manager owns the place');
+  }
+
+  protected checkNotOpen(isOpen: boolean): void {
+    if (isOpen) throw new LockedError('the log is open');
+  }
+
   protected makeStore(
     log: StoredLog,
     snapshot: SnapshotMetadata | undefined,
@@ -287,7 +309,7 @@ export class ReferenceManager implements WalManager {
   }
 
   /** Where the wrong ones put something of theirs around a log. */
-  protected handOut(opened: OpenedWal): OpenedWal {
+  protected handOut(opened: OpenedWal, _view: EntryView): OpenedWal {
     return opened;
   }
 
@@ -304,32 +326,28 @@ export class ReferenceManager implements WalManager {
       view,
       store,
       events: this.events,
-      entryBytesMax: log.metadata.entryBytesMax,
+      entryBytesMax: this.entryBytesMax(log.metadata),
       cloneTerms: () => view.state.index.clone(),
     });
     this.#open.set(groupId, wal);
     if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
     const tail: TailReport = { verdict: 'clean', bytesDropped: 0 };
     this.events.emit({ type: 'recovered', groupId, tail });
-    return this.handOut({
+    const opened = {
       wal,
       storage: new EntryStorage(view),
       metadata: log.metadata,
       hardState: view.state.hardState,
       snapshots: view.state.validMarkers(),
       tail,
-    });
+    };
+    return this.handOut(opened, view);
   }
 
   #find(groupId: bigint): StoredLog {
     const log = this.place.logs.get(groupId);
     if (log === undefined) throw new NotFoundError(`there is no log of group ${groupId}`);
     return log;
-  }
-
-  #own(): void {
-    this.place.owner ??= this;
-    if (this.place.owner !== this) throw new LockedError('another manager owns the place');
   }
 
   #checkOpen(): void {

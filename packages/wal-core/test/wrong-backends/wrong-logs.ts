@@ -1,0 +1,193 @@
+/** What is put around a right log to make it break one law. */
+import {
+  EntryStorage,
+  TooLargeError,
+  type EntryView,
+  type OpenedWal,
+  type PurgeReport,
+  type SaveBatch,
+  type Wal,
+  type WalEventSource,
+  type WalStats,
+} from '@babuza/wal-core';
+import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
+
+/** A log that passes every call on. */
+class Passing implements Wal {
+  protected readonly inner: Wal;
+
+  constructor(inner: Wal) {
+    this.inner = inner;
+  }
+
+  get groupId(): bigint {
+    return this.inner.groupId;
+  }
+
+  get stats(): WalStats {
+    return this.inner.stats;
+  }
+
+  get events(): WalEventSource {
+    return this.inner.events;
+  }
+
+  save(batch: SaveBatch): Promise<void> {
+    return this.inner.save(batch);
+  }
+
+  saveSnapshot(metadata: SnapshotMetadata): Promise<void> {
+    return this.save({ snapshot: metadata });
+  }
+
+  purge(toIndex: number): Promise<PurgeReport> {
+    return this.inner.purge(toIndex);
+  }
+
+  sync(): Promise<void> {
+    return this.inner.sync();
+  }
+
+  setUnsafeNoFsync(): void {
+    this.inner.setUnsafeNoFsync();
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Law 4: a gap is taken without an error. */
+class AcceptsHoles extends Passing {
+  override async save(batch: SaveBatch): Promise<void> {
+    const first = batch.entries?.[0];
+    const gap = first !== undefined && (batch.entries?.length ?? 0) === 1;
+    await this.inner.save(batch).catch((error: unknown) => {
+      if (!gap) throw error;
+    });
+  }
+}
+
+/** Rule 4: what needs no sync is acknowledged at once. */
+class AcknowledgesOutOfOrder extends Passing {
+  override save(batch: SaveBatch): Promise<void> {
+    const saving = this.inner.save(batch);
+    if (batch.entries !== undefined || batch.snapshot !== undefined) return saving;
+    return Promise.race([saving, Promise.resolve()]);
+  }
+}
+
+/** Law 10: closing does not close. */
+class NeverCloses extends Passing {
+  readonly #closing = Promise.resolve();
+
+  override close(): Promise<void> {
+    return this.#closing;
+  }
+}
+
+/** A refused batch is saved in part. */
+class SavesWhatItCan extends Passing {
+  override async save(batch: SaveBatch): Promise<void> {
+    await this.inner.save(batch).catch(async (error: unknown) => {
+      await this.inner.save({ entries: batch.entries }).catch(() => undefined);
+      throw error;
+    });
+  }
+}
+
+/** A purge above the commit index does what it can instead of saying so. */
+class PurgesToCommit extends Passing {
+  readonly #storage: EntryStorage;
+
+  constructor({ wal, storage }: OpenedWal) {
+    super(wal);
+    this.#storage = storage;
+  }
+
+  override purge(toIndex: number): Promise<PurgeReport> {
+    const { commit } = this.#storage.initialState().hardState;
+    return this.inner.purge(toIndex > commit ? commit : toIndex);
+  }
+}
+
+/** Law 9: the limit is noticed when an entry is read. */
+class LimitsOnRead extends EntryStorage {
+  readonly #entryBytesMax: number;
+
+  constructor(view: EntryView, entryBytesMax: number) {
+    super(view);
+    this.#entryBytesMax = entryBytesMax;
+  }
+
+  override entries(lo: number, hi: number, maxBytes: number): Entry[] {
+    const entries = super.entries(lo, hi, maxBytes);
+    for (const { data } of entries) {
+      const bytes = data?.length ?? 0;
+      if (bytes > this.#entryBytesMax) throw new TooLargeError('entry', bytes, this.#entryBytesMax);
+    }
+    return entries;
+  }
+}
+
+/** `maxBytes` is ignored. */
+class IgnoresMaxBytes extends EntryStorage {
+  override entries(lo: number, hi: number): Entry[] {
+    return super.entries(lo, hi, Infinity);
+  }
+}
+
+/** `maxBytes` counts payloads, not encoded sizes. */
+class CountsPayloads extends EntryStorage {
+  override entries(lo: number, hi: number, maxBytes: number): Entry[] {
+    let bytes = 0;
+    const entries = super.entries(lo, hi, Infinity);
+    const end = entries.findIndex(({ data }, at) => {
+      bytes += data?.length ?? 0;
+      return at > 0 && bytes > maxBytes;
+    });
+    return end === -1 ? entries : entries.slice(0, end);
+  }
+}
+
+/** A page of nothing where `maxBytes` is less than the first entry. */
+class MayReturnNothing extends EntryStorage {
+  override entries(lo: number, hi: number, maxBytes: number): Entry[] {
+    return maxBytes === 0 ? [] : super.entries(lo, hi, maxBytes);
+  }
+}
+
+type HandOut = (opened: OpenedWal, view: EntryView) => OpenedWal;
+
+export const acceptsHoles: HandOut = (opened) => ({ ...opened, wal: new AcceptsHoles(opened.wal) });
+export const acknowledgesOutOfOrder: HandOut = (opened) => ({
+  ...opened,
+  wal: new AcknowledgesOutOfOrder(opened.wal),
+});
+export const neverCloses: HandOut = (opened) => ({ ...opened, wal: new NeverCloses(opened.wal) });
+export const savesWhatItCan: HandOut = (opened) => ({
+  ...opened,
+  wal: new SavesWhatItCan(opened.wal),
+});
+export const purgesToCommit: HandOut = (opened) => ({ ...opened, wal: new PurgesToCommit(opened) });
+export const limitsOnRead: HandOut = (opened, view) => ({
+  ...opened,
+  storage: new LimitsOnRead(view, opened.metadata.entryBytesMax),
+});
+export const ignoresMaxBytes: HandOut = (opened, view) => ({
+  ...opened,
+  storage: new IgnoresMaxBytes(view),
+});
+export const countsPayloads: HandOut = (opened, view) => ({
+  ...opened,
+  storage: new CountsPayloads(view),
+});
+export const mayReturnNothing: HandOut = (opened, view) => ({
+  ...opened,
+  storage: new MayReturnNothing(view),
+});
+export type { HandOut };

@@ -1,0 +1,137 @@
+/** Managers that break one law each. */
+import type {
+  EntryView,
+  GroupOptions,
+  OpenedWal,
+  ReplayOptions,
+  WalMetadataInput,
+} from '@babuza/wal-core';
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import { MemoryPlace, ReferenceManager, ReferenceStore, type StoreParts } from './reference.ts';
+import type { HandOut } from './wrong-logs.ts';
+
+/** A manager with another store, or with something put around its logs. */
+export class PatchedManager extends ReferenceManager {
+  readonly #Store: new (...parts: StoreParts) => ReferenceStore;
+  readonly #handOut: HandOut;
+
+  constructor(
+    place: MemoryPlace,
+    Store: new (...parts: StoreParts) => ReferenceStore = ReferenceStore,
+    handOut: HandOut = (opened) => opened,
+  ) {
+    super(place);
+    this.#Store = Store;
+    this.#handOut = handOut;
+  }
+
+  protected override makeStore(
+    log: StoreParts[1],
+    snapshot: SnapshotMetadata | undefined,
+    onClose: () => void,
+  ): ReferenceStore {
+    return new this.#Store(this.place, log, snapshot, onClose);
+  }
+
+  protected override handOut(opened: OpenedWal, view: EntryView): OpenedWal {
+    return this.#handOut(opened, view);
+  }
+}
+
+/** Law 9: no limit when writing. */
+export class NoLimitOnWrite extends PatchedManager {
+  protected override entryBytesMax(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+}
+
+/** Law 7: a log without entries does not count. */
+export class ForgetsEmptyLogs extends ReferenceManager {
+  override async hasExistingWal(options?: GroupOptions): Promise<boolean> {
+    await super.hasExistingWal(options);
+    return [...this.place.logs.values()].some(({ entries }) => entries.size > 0);
+  }
+}
+
+/** Law 10: whose log it is does not matter. */
+export class SkipsMetadataCheck extends ReferenceManager {
+  protected override checkMetadata(): void {}
+}
+
+/** An unknown snapshot is answered with the newest. */
+export class StartsFromAnySnapshot extends ReferenceManager {
+  protected override findMarker(
+    markers: readonly SnapshotMetadata[],
+    wanted: NonNullable<ReplayOptions['snapshot']>,
+  ): SnapshotMetadata {
+    return markers.at(-1) ?? super.findMarker(markers, wanted);
+  }
+}
+
+/** An open log is opened a second time. */
+export class OpensTwice extends ReferenceManager {
+  protected override checkOwner(): void {}
+  protected override checkNotOpen(): void {}
+}
+
+/** Rule 11: all groups share one log. */
+export class OneLogForAllGroups extends ReferenceManager {
+  override hasExistingWal(): Promise<boolean> {
+    return super.hasExistingWal();
+  }
+
+  override createWal(metadata: WalMetadataInput): Promise<OpenedWal> {
+    return super.createWal(metadata);
+  }
+
+  override findSnapshots(): Promise<SnapshotMetadata[]> {
+    return super.findSnapshots();
+  }
+
+  override replayWal({ groupId: _, ...options }: ReplayOptions = {}): Promise<OpenedWal> {
+    return super.replayWal(options);
+  }
+}
+
+/** Creating replaces the log that is there. */
+export class CreatesOverALog extends ReferenceManager {
+  override async createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal> {
+    const kept = new Map(this.place.logs);
+    this.place.logs.delete(BigInt(options?.groupId ?? 0n));
+    try {
+      return await super.createWal(metadata, options);
+    } catch (error) {
+      for (const [groupId, log] of kept) this.place.logs.set(groupId, log);
+      throw error;
+    }
+  }
+}
+
+/** Law 10: a closed manager goes on. */
+export class NeverClosesManager extends ReferenceManager {
+  readonly #logs: OpenedWal[] = [];
+  #closing: Promise<void> | undefined;
+
+  override close(): Promise<void> {
+    this.#closing ??= Promise.all(this.#logs.map(({ wal }) => wal.close())).then(() => {
+      this.place.owner = undefined;
+    });
+    return this.#closing;
+  }
+
+  protected override handOut(opened: OpenedWal): OpenedWal {
+    this.#logs.push(opened);
+    return opened;
+  }
+}
+
+/** The recovery is not announced, and nothing else either. */
+export class SaysNothing extends ReferenceManager {
+  override readonly events: ReferenceManager['events'] = silentHub();
+}
+
+function silentHub(): ReferenceManager['events'] {
+  const { events } = new ReferenceManager(new MemoryPlace());
+  events.emit = () => undefined;
+  return events;
+}
