@@ -205,14 +205,15 @@ export function stateOf(log: StoredLog): LogState<TermIndex> {
 }
 
 export class ReferenceManager implements WalManager {
-  readonly capabilities: WalCapabilities = referenceCapabilities;
+  readonly capabilities: WalCapabilities;
   readonly events = new WalEventHub();
   protected readonly place: MemoryPlace;
   readonly #open = new Map<bigint, QueuedWal>();
   #closing: Promise<void> | undefined;
 
-  constructor(place: MemoryPlace) {
+  constructor(place: MemoryPlace, capabilities: WalCapabilities = referenceCapabilities) {
     this.place = place;
+    this.capabilities = capabilities;
   }
 
   async hasExistingWal(options?: GroupOptions): Promise<boolean> {
