@@ -112,6 +112,10 @@ export class NativeStore implements LogStore {
         offset += frameBytesOf(entry.data);
       }
     });
+    if (plan.resets && plan.marker !== undefined) {
+      const { index, term } = plan.marker;
+      this.#start = { index, term, segmentId: this.#appender.segment.header.segmentId };
+    }
     if (plan.purgeTo !== undefined) {
       this.#start = { ...plan.purgeTo, segmentId: this.#purgeSegmentId };
     }

@@ -85,6 +85,9 @@ export class NativeWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
       const metadata = checkedMetadata(input, capabilities);
+      if (this.#open.get(groupId) instanceof QueuedWal) {
+        throw new AlreadyExistsError(`the log of group ${groupId} exists, and is open`);
+      }
       return this.#opening(groupId, () => this.#create(groupId, metadata));
     });
   }
@@ -196,7 +199,17 @@ export class NativeWalManager implements WalManager {
         this.events.emit({ type: 'repaired', groupId, file, what });
       }
       const { metadata } = contents;
-      const assembly = { groupId, metadata, state, start, segments, appendPoint, spares, tail, snapshot };
+      const assembly = {
+        groupId,
+        metadata,
+        state,
+        start,
+        segments,
+        appendPoint,
+        spares,
+        tail,
+        snapshot,
+      };
       return await this.#assemble(assembly, options.discardUncommitted);
     } catch (error) {
       for (const { file } of segments) await file.close().catch(() => undefined);

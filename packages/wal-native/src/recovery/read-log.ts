@@ -5,6 +5,7 @@
  */
 import type { FileSystem } from '@babuza/vfs';
 import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
+import { FrameKind } from '../format/frame.ts';
 import { trailerBytes } from '../format/layout.ts';
 import {
   isGroupFolder,
@@ -14,8 +15,15 @@ import {
 } from '../format/segment-name.ts';
 import { footerIsWhole, openSegment } from '../segment/open-segment.ts';
 import type { Segment } from '../segment/segment.ts';
-import { headOf, ReplayedLog, type Head, type LogStart } from './replayed-log.ts';
-import { lookBehind, scanSegment, type Behind, type ScanRequest, type ScanStop } from './scan.ts';
+import { headOf, ReplayedLog, startOf, type Head, type LogStart } from './replayed-log.ts';
+import {
+  lookBehind,
+  scanSegment,
+  type Behind,
+  type ScanRequest,
+  type ScannedFrame,
+  type ScanStop,
+} from './scan.ts';
 import { judge, type Facts, type VerdictName } from './verdict.ts';
 
 /** What a scan of one segment found. */
@@ -96,12 +104,7 @@ class LogReading {
   readonly #opened: Segment[] = [];
   readonly #repaired: { file: string; what: string }[] = [];
 
-  constructor(
-    fileSystem: FileSystem,
-    directory: string,
-    groupId: bigint,
-    mode: 'read' | 'write',
-  ) {
+  constructor(fileSystem: FileSystem, directory: string, groupId: bigint, mode: 'read' | 'write') {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#groupId = groupId;
@@ -134,7 +137,12 @@ class LogReading {
     }
     const needsSeal = this.#checkSeals(segments, findings);
     if (!replayed.isWhole) {
-      throw this.#corrupt(newest, undefined, 'corrupt-order', 'entries before the last are missing');
+      throw this.#corrupt(
+        newest,
+        undefined,
+        'corrupt-order',
+        'entries before the last are missing',
+      );
     }
     const keep = replayed.start.segmentId;
     const gone = names.filter(({ segmentId }) => segmentId < keep);
@@ -186,7 +194,12 @@ class LogReading {
       return 'only the head is wanted';
     });
     if (head === undefined) {
-      throw this.#corrupt(newest, first.offset, 'corrupt-durable', 'the head of the segment is damaged');
+      throw this.#corrupt(
+        newest,
+        first.offset,
+        'corrupt-durable',
+        'the head of the segment is damaged',
+      );
     }
     const { start } = head;
     const present = new Set(names.map(({ segmentId }) => segmentId));
@@ -199,8 +212,9 @@ class LogReading {
 
   async #findLastStart(newest: Segment, fromHead: LogStart): Promise<LogStart> {
     let start = fromHead;
-    await scanSegment(this.#requestFor(newest), (batch) => {
-      if (batch.frames.some(({ kind }) => kind === 4)) start = headlessStart(batch) ?? start;
+    const { segmentId } = newest.header;
+    await scanSegment(this.#requestFor(newest), ({ frames }) => {
+      for (const frame of frames) start = laterStart(start, frame, segmentId) ?? start;
       return undefined;
     });
     return start;
@@ -255,14 +269,19 @@ class LogReading {
       const misfit = replayed.apply(segment.header.segmentId, batch, batches === 0);
       if (misfit !== undefined) return misfit;
       batches += 1;
-      for (const frame of batch.frames) if (frame.kind === 1) entries += 1;
+      for (const frame of batch.frames) if (frame.kind === FrameKind.Entry) entries += 1;
       endsWithMark = batch.frames.length === 0 && batch.commit.durableUpTo === batch.start;
       return undefined;
     });
     const found = { segment, batches, entries, stop, endsWithMark };
     const openEnded = next === undefined && segment.seal === undefined;
     if (!openEnded && stop.batchStart === request.limit) {
-      return { ...found, behind: undefined, facts: factsOf(stop, undefined, false), verdict: 'end' };
+      return {
+        ...found,
+        behind: undefined,
+        facts: factsOf(stop, undefined, false),
+        verdict: 'end',
+      };
     }
     const behind = await lookBehind(request, stop);
     const headDurable = stop.batchStart < segment.header.headEnd;
@@ -309,7 +328,12 @@ class LogReading {
         seal.nextSalt !== next.header.salt ||
         seal.lastBatchNumber !== findings[at]?.stop.lastBatchNumber
       ) {
-        throw this.#corrupt(segment, undefined, 'corrupt-sealed', `the seal contradicts ${next.path}`);
+        throw this.#corrupt(
+          segment,
+          undefined,
+          'corrupt-sealed',
+          `the seal contradicts ${next.path}`,
+        );
       }
     }
     return needsSeal;
@@ -355,10 +379,11 @@ function factsOf(
   };
 }
 
-function headlessStart(batch: Parameters<typeof headOf>[0]): LogStart | undefined {
-  const frame = batch.frames.findLast(({ kind }) => kind === 4);
-  if (frame?.body?.length !== 8) return undefined;
-  const { index, term, body } = frame;
-  const segmentId = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
-  return { index, term, segmentId };
+/** The start of the log after this frame, where it says something about that. */
+function laterStart(start: LogStart, frame: ScannedFrame, segmentId: number): LogStart | undefined {
+  if (frame.kind === FrameKind.Start) return startOf(frame);
+  const { kind, flags, index, term } = frame;
+  // An installed snapshot: the log starts anew behind its marker.
+  const resets = kind === FrameKind.Marker && flags === 1 && index > start.index;
+  return resets ? { index, term, segmentId } : undefined;
 }

@@ -74,14 +74,17 @@ async function refuse(
     });
   }
   if (tail.verdict === 'uncertain' && uncertainTail === 'refuse') {
-    throw new CorruptError(`the last batch is damaged and may have been acknowledged: ${last.stop.why}`, {
-      groupId,
-      file: last.segment.path,
-      offset: last.stop.batchStart,
-      firstIndex: tail.firstIndex,
-      lastIndex: tail.lastIndex,
-      verdict: 'uncertain',
-    });
+    throw new CorruptError(
+      `the last batch is damaged and may have been acknowledged: ${last.stop.why}`,
+      {
+        groupId,
+        file: last.segment.path,
+        offset: last.stop.batchStart,
+        firstIndex: tail.firstIndex,
+        lastIndex: tail.lastIndex,
+        verdict: 'uncertain',
+      },
+    );
   }
 }
 

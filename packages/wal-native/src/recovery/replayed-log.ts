@@ -47,7 +47,9 @@ export class ReplayedLog {
   }
 
   get isWhole(): boolean {
-    return this.#ghostIndex === undefined && this.state.hardState.commit <= this.state.index.lastIndex;
+    return (
+      this.#ghostIndex === undefined && this.state.hardState.commit <= this.state.index.lastIndex
+    );
   }
 
   /** Applies a whole batch of a segment. Returns why it does not fit, or nothing. */
@@ -70,12 +72,15 @@ export class ReplayedLog {
     const { index } = this.state;
     if (this.#headSeen) {
       const last = this.#ghostIndex ?? index.lastIndex;
-      if (head.tailIndex !== last) {
-        throw new MisfitError(`the segment continues at ${head.tailIndex}, the log ends at ${last}`);
+      if (Math.max(head.tailIndex, this.#start.index) !== last) {
+        throw new MisfitError(
+          `the segment continues at ${head.tailIndex}, the log ends at ${last}`,
+        );
       }
       // A commit index that was not worth a write of its own is in here for the first time.
       for (const frame of batch.frames) {
-        if (frame.kind === FrameKind.HardState) this.state.hardState = decodeHardState(bodyOf(frame));
+        if (frame.kind === FrameKind.HardState)
+          this.state.hardState = decodeHardState(bodyOf(frame));
       }
       return;
     }
@@ -98,7 +103,7 @@ export class ReplayedLog {
         this.state.hardState = decodeHardState(bodyOf(frame));
         return;
       case FrameKind.Marker:
-        this.#applyMarker(frame);
+        this.#applyMarker(segmentId, frame);
         return;
       case FrameKind.Start:
         this.#applyStart(frame);
@@ -134,29 +139,28 @@ export class ReplayedLog {
     entries.append(index, term, segmentId, offset);
   }
 
-  #applyMarker(frame: ScannedFrame): void {
+  #applyMarker(segmentId: number, frame: ScannedFrame): void {
     const marker = decodeSnapshotMetadata(bodyOf(frame));
     if (marker.index !== frame.index || marker.term !== frame.term || frame.flags > 1) {
       throw new MisfitError(`the marker of index ${frame.index} contradicts itself`);
     }
     const resets = frame.flags === 1;
-    if (marker.index < this.#start.index) {
-      if (resets) this.#dropAll();
-      return;
-    }
+    // Purged since, so the log cannot tell any more what it was: the flag does.
+    if (resets && marker.index <= this.#start.index) this.#dropAll();
+    if (marker.index < this.#start.index) return;
     if (this.#ghostIndex !== undefined && !resets) {
       throw new MisfitError(`a marker of index ${marker.index} among entries that are gone`);
     }
     this.#ghostIndex = undefined;
-    if (this.state.applyMarker(marker) !== resets) {
+    const hasReset = this.state.applyMarker(marker);
+    if (hasReset !== (resets && marker.index > this.#start.index)) {
       throw new MisfitError(`the marker of index ${marker.index} does not match the log before it`);
     }
+    if (hasReset) this.#start = { index: marker.index, term: marker.term, segmentId };
   }
 
   #applyStart(frame: ScannedFrame): void {
-    const body = bodyOf(frame);
-    if (body.length !== 8) throw new MisfitError('a start frame of a wrong length');
-    const segmentId = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
+    const { segmentId } = startOf(frame);
     if (frame.index <= this.#start.index) {
       if (segmentId > this.#start.segmentId) {
         this.#start = { ...this.#start, segmentId };
@@ -186,19 +190,17 @@ export class ReplayedLog {
 export function headOf(batch: ScannedBatch): Head {
   const start = batch.frames.find(({ kind }) => kind === FrameKind.Start);
   const tail = batch.frames.find(({ kind }) => kind === FrameKind.Tail);
-  if (start === undefined || tail === undefined || start.body?.length !== 8) {
+  if (start === undefined || tail === undefined) {
     throw new MisfitError('the head of the segment is incomplete');
   }
-  const { body } = start;
-  return {
-    start: {
-      index: start.index,
-      term: start.term,
-      segmentId: Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true)),
-    },
-    tailIndex: tail.index,
-    tailTerm: tail.term,
-  };
+  return { start: startOf(start), tailIndex: tail.index, tailTerm: tail.term };
+}
+
+/** Reads a start frame. */
+export function startOf({ index, term, body }: ScannedFrame): LogStart {
+  if (body?.length !== 8) throw new MisfitError('a start frame of a wrong length');
+  const segmentId = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
+  return { index, term, segmentId };
 }
 
 function bodyOf(frame: ScannedFrame): Uint8Array {

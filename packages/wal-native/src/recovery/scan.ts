@@ -175,7 +175,11 @@ async function collectBatch(
         commit.frameCount === frames.length &&
         commit.batchChecksum === batchChecksum;
       if (right) return { frames, commit, batchNumber, start, end };
-      return stop({ slot: 'header', bodyOk: false, why: 'a commit frame that closes other frames' });
+      return stop({
+        slot: 'header',
+        bodyOk: false,
+        why: 'a commit frame that closes other frames',
+      });
     }
     batchChecksum = continueBatchChecksum(batchChecksum, header.checksum);
     frames.push({

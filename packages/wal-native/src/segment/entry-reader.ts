@@ -58,15 +58,15 @@ export class SegmentEntryReader implements EntryReader {
 
   #fetch(segment: Segment, offset: number, length: number, index: number): Uint8Array {
     this.#slab ??= new Uint8Array(slabBytes);
-    const target =
-      length <= slabBytes ? this.#slab.subarray(0, length) : new Uint8Array(length);
+    const target = length <= slabBytes ? this.#slab.subarray(0, length) : new Uint8Array(length);
     let read: number;
     try {
       read = segment.file.readSync(target, offset);
     } catch (error) {
       throw readFailure(error);
     }
-    if (read < length) throw this.#damage(segment, offset, index, 'the file is shorter than it was');
+    if (read < length)
+      throw this.#damage(segment, offset, index, 'the file is shorter than it was');
     return target;
   }
 

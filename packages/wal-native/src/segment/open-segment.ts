@@ -32,12 +32,15 @@ export async function openSegment(
     const { header, repaired } = chooseHeader(path, groupId, pages.subarray(0, read), bytes);
     checkBelonging(path, name, groupId, header);
     if (bytes !== header.segmentBytes) {
-      throw new CorruptError(`the file has ${bytes} bytes, its header says ${header.segmentBytes}`, {
-        groupId,
-        file: path,
-        offset: Math.min(bytes, header.segmentBytes),
-        verdict: 'corrupt-length',
-      });
+      throw new CorruptError(
+        `the file has ${bytes} bytes, its header says ${header.segmentBytes}`,
+        {
+          groupId,
+          file: path,
+          offset: Math.min(bytes, header.segmentBytes),
+          verdict: 'corrupt-length',
+        },
+      );
     }
     const trailer = new Uint8Array(trailerBytes);
     await file.read(trailer, bytes - trailerBytes);

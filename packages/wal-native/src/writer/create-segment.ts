@@ -116,7 +116,11 @@ export async function createSegment(
   return { segment, end: header.headEnd };
 }
 
-async function givenUp(environment: Environment, spare: SpareFile, error: unknown): Promise<unknown> {
+async function givenUp(
+  environment: Environment,
+  spare: SpareFile,
+  error: unknown,
+): Promise<unknown> {
   await spare.file.close().catch(() => undefined);
   await environment.fileSystem.unlink(spare.path).catch(() => undefined);
   const failure = prepareFailure(error);
