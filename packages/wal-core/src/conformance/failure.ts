@@ -49,13 +49,15 @@ export function failureTests(suite: Suite): void {
 
   suite.test('no call throws synchronously', async (world) => {
     const { wal } = await world.create();
-    const outcomes: Promise<unknown>[] = [];
-    outcomes.push(wal.save({ entries: [entry(5, 1)] }));
-    outcomes.push(wal.purge(-1));
+    const outcomes = [
+      rejectionOf(wal.save({ entries: [entry(5, 1)] })),
+      rejectionOf(wal.purge(-1)),
+    ];
     await wal.close();
-    outcomes.push(wal.save({}), wal.purge(0), wal.sync());
-    const settled = await Promise.allSettled(outcomes);
-    suite.expect(settled.map(({ status }) => status)).toEqual(outcomes.map(() => 'rejected'));
+    outcomes.push(rejectionOf(wal.save({})), rejectionOf(wal.purge(0)), rejectionOf(wal.sync()));
+    suite
+      .expect(await Promise.all(outcomes))
+      .toEqual(['WAL_OUT_OF_ORDER', 'WAL_INVALID', 'WAL_CLOSED', 'WAL_CLOSED', 'WAL_CLOSED']);
   });
 
   suite.test('a listener that throws never fails a write', async (world) => {

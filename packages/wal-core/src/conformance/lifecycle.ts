@@ -159,11 +159,15 @@ function closeTests(suite: Suite): void {
       wal.save({ hardState: { term: 1, vote: 1n, commit: 20 } }),
     ];
     let resolved = 0;
-    for (const saving of pending) void saving.then(() => (resolved += 1));
+    const outcomes = pending.map(async (saving) => {
+      await saving;
+      resolved += 1;
+    });
     const closing = wal.close();
     suite.expect(await rejectionOf(wal.save({ entries: [entry(21, 1)] }))).toBe('WAL_CLOSED');
     await closing;
     suite.expect(resolved).toBe(pending.length);
+    await Promise.all(outcomes);
     const { storage, hardState } = await world.restart();
     suite.expect(hardState).toEqual({ term: 1, vote: 1n, commit: 20 });
     suite.expect(storage.lastIndex()).toBe(20);

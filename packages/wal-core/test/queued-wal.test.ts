@@ -1,0 +1,299 @@
+/** The queue: groups, order, failures, closing; with a store that the test opens step by step. */
+import {
+  EntryStorage,
+  EntryView,
+  LogState,
+  NoSpaceError,
+  QueuedWal,
+  ReadFailedError,
+  RingCache,
+  SyncFailedError,
+  TermIndex,
+  WalEventHub,
+  type LogStore,
+  type SavePlan,
+  type WalEvent,
+} from '@babuza/wal-core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { entries, entry, marker, turn } from './samples.ts';
+
+function readsNothing(): never {
+  throw new Error('nothing is read here');
+}
+
+/** Each group waits until the test lets it end. */
+class SteppedStore implements LogStore {
+  readonly stats = { syncs: 0, bytesWritten: 0, segments: 1 };
+  readonly groups: { plans: readonly SavePlan[]; durable: boolean }[] = [];
+  readonly view: EntryView<TermIndex>;
+  closedClean: boolean | undefined;
+  unsafe = false;
+  releases = 0;
+  readonly #ends: ((error: unknown) => void)[] = [];
+
+  constructor() {
+    this.view = new EntryView(
+      new LogState(new TermIndex()),
+      new RingCache(),
+      { read: readsNothing },
+      undefined,
+    );
+  }
+
+  commit(plans: readonly SavePlan[], durable: boolean): Promise<void> {
+    this.groups.push({ plans, durable });
+    return new Promise((resolve, reject) => {
+      this.#ends.push((error) => (error === undefined ? resolve() : reject(error)));
+    });
+  }
+
+  /** Ends the group that is under way, and lets the next one begin. */
+  async end(error?: unknown): Promise<void> {
+    await turn();
+    this.#ends.shift()?.(error);
+    await turn();
+  }
+
+  publish(plan: SavePlan): void {
+    this.view.publish(plan, (list) => {
+      for (const { index, term } of list) this.view.state.index.append(index, term);
+    });
+  }
+
+  async releasePurged() {
+    this.releases += 1;
+    await turn();
+    return {
+      segmentsRemoved: this.releases,
+      segmentsRecycled: 0,
+      bytesFreed: 0,
+      segmentsKept: 1,
+      heldBy: undefined,
+    };
+  }
+
+  setUnsafeNoFsync(): void {
+    this.unsafe = true;
+  }
+
+  async close(clean: boolean): Promise<void> {
+    this.closedClean = clean;
+  }
+}
+
+let store: SteppedStore;
+let wal: QueuedWal;
+let storage: EntryStorage;
+let events: WalEvent[];
+
+beforeEach(() => {
+  store = new SteppedStore();
+  const { view } = store;
+  storage = new EntryStorage(view);
+  const hub = new WalEventHub();
+  events = [];
+  hub.subscribe((event) => events.push(event));
+  wal = new QueuedWal({
+    groupId: 3n,
+    view,
+    store,
+    events: hub,
+    entryBytesMax: 8 * 1024 * 1024,
+    cloneTerms: () => view.state.index.clone(),
+  });
+});
+
+/** How calls end, by name, in the order in which they do. */
+function watch(calls: Record<string, Promise<unknown>>): string[] {
+  const ended: string[] = [];
+  for (const [name, call] of Object.entries(calls)) {
+    call.then(
+      () => ended.push(name),
+      (error: { code?: string }) => ended.push(`${name}: ${error.code}`),
+    );
+  }
+  return ended;
+}
+
+describe('groups', () => {
+  it('what arrives while a group is under way is the next group', async () => {
+    const ended = watch({
+      a: wal.save({ entries: [entry(1)] }),
+      b: wal.save({ entries: [entry(2)] }),
+    });
+    await turn();
+    const later = watch({ c: wal.save({ entries: [entry(3)] }), d: wal.save({}) });
+    expect(store.groups.map(({ plans }) => plans.length)).toEqual([2]);
+    await store.end();
+    expect([ended, later]).toEqual([['a', 'b'], []]);
+    expect([store.groups.length, storage.lastIndex()]).toEqual([2, 2]);
+    await store.end();
+    expect(later).toEqual(['c', 'd']);
+    expect(wal.stats).toMatchObject({ saves: 4, entries: 3, batches: 2 });
+  });
+
+  it('a group ends where it would become large', async () => {
+    const calls = entries(1, 10, 1, 300_000).map((one) => wal.save({ entries: [one] }));
+    for (let group = 0; group < 4; group += 1) await store.end();
+    await Promise.all(calls);
+    expect(store.groups.map(({ plans }) => plans.length)).toEqual([3, 3, 3, 1]);
+  });
+
+  it('a group is durable when one of its saves must be', async () => {
+    const calls = [wal.save({ entries: [entry(1)] })];
+    await store.end();
+    calls.push(wal.save({ hardState: { term: 0, vote: 0n, commit: 1 } }), wal.save({}));
+    await store.end();
+    calls.push(wal.save({}), wal.sync());
+    await store.end();
+    await Promise.all(calls);
+    expect(store.groups.map(({ durable }) => durable)).toEqual([true, false, true]);
+    expect(store.groups[2]?.plans.at(-1)?.hardState?.commit).toBe(1);
+  });
+
+  it('counts saves, not the other calls that go through the queue', async () => {
+    const calls = [wal.save({ entries: [entry(1)] }), wal.sync(), wal.purge(0)];
+    await store.end();
+    await Promise.all(calls);
+    expect(wal.stats).toMatchObject({ saves: 1, entries: 1 });
+  });
+});
+
+describe('no space', () => {
+  it('rejects the group and all behind it, and goes on from what is published', async () => {
+    const kept = wal.save({ entries: entries(1, 3), hardState: { term: 1, vote: 1n, commit: 0 } });
+    await store.end();
+    await kept;
+    const ended = watch({
+      a: wal.save({ entries: entries(3, 5, 2), hardState: { term: 2, vote: 2n, commit: 1 } }),
+      b: wal.save({ snapshot: marker(90, 3) }),
+    });
+    await turn();
+    Object.assign(ended, {
+      later: watch({ c: wal.save({ entries: [entry(91, 3)] }), d: wal.sync() }),
+    });
+    await store.end(new NoSpaceError('full'));
+    expect(ended.slice()).toEqual(['a: WAL_NO_SPACE', 'b: WAL_NO_SPACE']);
+    expect(ended).toMatchObject({ later: ['c: WAL_NO_SPACE', 'd: WAL_NO_SPACE'] });
+    expect([storage.lastIndex(), storage.initialState().hardState.term]).toEqual([3, 1]);
+    expect(events).toMatchObject([
+      { type: 'no-space', groupId: 3n, error: { code: 'WAL_NO_SPACE' } },
+    ]);
+    // Term 1 again, and the same entries: nothing of what was rejected counts.
+    await expect(wal.save({ entries: [entry(6, 2)] })).rejects.toMatchObject({
+      code: 'WAL_OUT_OF_ORDER',
+    });
+    const again = wal.save({
+      entries: entries(3, 5, 2),
+      hardState: { term: 1, vote: 1n, commit: 4 },
+    });
+    await store.end();
+    await again;
+    expect(storage.lastIndex()).toBe(5);
+  });
+
+  it('does not confuse later checks with entries that the readers hid', async () => {
+    const kept = wal.save({ entries: entries(1, 9), hardState: { term: 1, vote: 0n, commit: 3 } });
+    await store.end();
+    await kept;
+    storage.compact(6);
+    const failing = watch({ a: wal.save({ entries: [entry(10)] }) });
+    await store.end(new NoSpaceError('full'));
+    expect(failing).toEqual(['a: WAL_NO_SPACE']);
+    const conflict = wal.save({ entries: entries(5, 7, 2) });
+    await store.end();
+    await conflict;
+    expect([storage.firstIndex(), storage.lastIndex()]).toEqual([5, 7]);
+  });
+});
+
+describe('poison', () => {
+  it('ends the log: what is queued and all that comes is rejected, nothing is written', async () => {
+    const ended = watch({ a: wal.save({ entries: [entry(1)] }) });
+    await turn();
+    const behind = watch({ b: wal.save({ entries: [entry(2)] }) });
+    await store.end(new SyncFailedError('no sync'));
+    expect([ended, behind]).toEqual([['a: WAL_POISONED'], ['b: WAL_POISONED']]);
+    const after = watch({ c: wal.save({}), d: wal.purge(0), e: wal.sync() });
+    await turn();
+    expect(after).toHaveLength(3);
+    expect(after.every((text) => text.endsWith('WAL_POISONED'))).toBe(true);
+    expect(store.groups).toHaveLength(1);
+    expect(events).toMatchObject([{ type: 'poisoned', groupId: 3n }]);
+    expect(storage.lastIndex()).toBe(0);
+    await wal.close();
+    expect(store.closedClean).toBe(false);
+  });
+
+  it('says so by its code whatever the store threw, and keeps the cause', async () => {
+    for (const cause of [new Error('EIO'), new ReadFailedError('unreadable'), 'a text']) {
+      const { view } = new SteppedStore();
+      const failing = Object.assign(new SteppedStore(), {
+        commit: () => {
+          throw cause;
+        },
+      });
+      const parts = {
+        groupId: 0n,
+        view,
+        store: failing,
+        events: new WalEventHub(),
+        entryBytesMax: 9999,
+      };
+      const log = new QueuedWal({ ...parts, cloneTerms: () => new TermIndex() });
+      await expect(log.save({ entries: [entry(1)] })).rejects.toMatchObject({
+        code: 'WAL_POISONED',
+        cause,
+      });
+    }
+  });
+});
+
+describe('closing', () => {
+  it('waits for what is queued and for what a purge gives back', async () => {
+    const saved = wal.save({ entries: entries(1, 3), hardState: { term: 1, vote: 0n, commit: 3 } });
+    const purged = wal.purge(2);
+    let closed = false;
+    const closing = wal.close().then(() => {
+      closed = true;
+    });
+    await turn();
+    expect([closed, store.closedClean]).toEqual([false, undefined]);
+    await store.end();
+    await Promise.all([saved, closing]);
+    expect(await purged).toMatchObject({ toIndex: 2, firstIndex: 3, segmentsRemoved: 1 });
+    expect(store.closedClean).toBe(true);
+  });
+
+  it('ends reads at once, so that none meets a closed file', async () => {
+    const closing = wal.close();
+    expect(() => storage.lastIndex()).toThrow(/closed/);
+    await closing;
+    expect(wal.close()).toBe(closing);
+  });
+});
+
+describe('purges', () => {
+  it('give space back one after the other, each with its own report', async () => {
+    const saved = wal.save({ entries: entries(1, 9), hardState: { term: 1, vote: 0n, commit: 9 } });
+    const reports = [wal.purge(2), wal.purge(5), wal.purge(4)];
+    await store.end();
+    await saved;
+    const done = await Promise.all(reports);
+    expect(done.map(({ toIndex }) => toIndex)).toEqual([2, 5, 4]);
+    expect(done.map(({ segmentsRemoved }) => segmentsRemoved)).toEqual([1, 2, 3]);
+    expect(storage.firstIndex()).toBe(6);
+    expect(events.map(({ type }) => type)).toEqual(['purged', 'purged', 'purged']);
+  });
+});
+
+it('setUnsafeNoFsync reaches the store', () => {
+  wal.setUnsafeNoFsync();
+  expect(store.unsafe).toBe(true);
+});
+
+it('a save without a batch is refused, not thrown', async () => {
+  const [nothing, text] = JSON.parse('[null, "entries"]');
+  await expect(wal.save(nothing)).rejects.toMatchObject({ code: 'WAL_INVALID' });
+  await expect(wal.save(text)).rejects.toMatchObject({ code: 'WAL_INVALID' });
+});
