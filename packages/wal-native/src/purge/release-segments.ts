@@ -31,8 +31,7 @@ export async function releaseSegments(
     const { segmentBytes: bytes, segmentId } = segment.header;
     try {
       await segment.file.close();
-      const keep = recycled.length === 0 || spares.wants(bytes, release.segmentBytes);
-      if (keep && spares.wants(bytes, release.segmentBytes)) {
+      if (bytes === release.segmentBytes && recycled.length < spares.wanted) {
         const path = spares.recycledPath(segmentId);
         await fileSystem.rename(segment.path, path);
         recycled.push({ path, bytes });

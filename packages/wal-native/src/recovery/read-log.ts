@@ -351,12 +351,22 @@ class LogReading {
   }
 }
 
-/** Whether all footers of sealed segments are as they were written; names the first that is not. */
-export async function findDamagedFooter(contents: LogContents): Promise<Segment | undefined> {
-  for (const { segment } of contents.findings) {
-    if (segment.seal !== undefined && !(await footerIsWhole(segment, segment.seal))) return segment;
+/**
+ * Checks the footers of sealed segments: no start needs them yet, but they had been durable.
+ *
+ * @throws CorruptError naming the first that is not as it was written
+ */
+export async function refuseDamagedFooters({ findings, groupId }: LogContents): Promise<void> {
+  for (const { segment } of findings) {
+    const { seal, path: file } = segment;
+    if (seal === undefined || (await footerIsWhole(segment, seal))) continue;
+    throw new CorruptError('the index footer is damaged', {
+      groupId,
+      file,
+      offset: seal.footerOffset,
+      verdict: 'corrupt-sealed',
+    });
   }
-  return undefined;
 }
 
 function factsOf(

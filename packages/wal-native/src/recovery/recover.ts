@@ -12,7 +12,7 @@ import { commitFrameBytes, endSlotBytes, trailerBytes } from '../format/layout.t
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
 import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
-import { findDamagedFooter, type LogContents, type SegmentFinding } from './read-log.ts';
+import { refuseDamagedFooters, type LogContents, type SegmentFinding } from './read-log.ts';
 
 /** Where the next batch goes. */
 export interface AppendPoint {
@@ -64,15 +64,7 @@ async function refuse(
   uncertainTail: 'cut' | 'refuse',
 ): Promise<void> {
   const { groupId } = contents;
-  const damaged = await findDamagedFooter(contents);
-  if (damaged !== undefined) {
-    throw new CorruptError('the index footer is damaged', {
-      groupId,
-      file: damaged.path,
-      offset: damaged.seal?.footerOffset,
-      verdict: 'corrupt-sealed',
-    });
-  }
+  await refuseDamagedFooters(contents);
   if (tail.verdict === 'uncertain' && uncertainTail === 'refuse') {
     throw new CorruptError(
       `the last batch is damaged and may have been acknowledged: ${last.stop.why}`,

@@ -69,9 +69,9 @@ export class SpareSegments {
     return this.#prepare(segmentId, bytes, false).done;
   }
 
-  /** Whether one more purged segment of this size is wanted. */
-  wants(bytes: number, usualBytes: number): boolean {
-    return bytes === usualBytes && this.#recycled.length < this.#recycledMax;
+  /** How many more purged segments are worth keeping. */
+  get wanted(): number {
+    return this.#recycledMax - this.#recycled.length;
   }
 
   /** The name that a purged segment gets while it waits. */

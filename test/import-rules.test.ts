@@ -1,0 +1,159 @@
+/**
+ * The arrows of docs/ARCHITECTURE.md as a test: who may import whom. A new arrow is a decision: it
+ * changes the picture and this table in the same commit.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What the sources of a package may import of ours; a door other than the main one by its full name. */
+const allowed: Record<string, readonly string[]> = {
+  raftpb: [],
+  vfs: [],
+  'wal-core': ['raftpb'],
+  'wal-native': ['raftpb', 'vfs', 'wal-core'],
+  'wal-level': ['raftpb', 'wal-core'],
+  'wal-memory': ['wal-core', 'wal-level'],
+  builder: ['raftpb', 'wal-core'],
+  testkit: ['raftpb', 'vfs', 'wal-core'],
+  demo: ['builder', 'raftpb', 'vfs', 'wal-core', 'wal-memory', 'wal-native'],
+  bench: ['raftpb', 'vfs', 'wal-core', 'wal-native'],
+};
+
+/** Packages whose sources may touch what the others reach through them only. */
+const nodeFsAllowed = ['vfs', 'demo', 'bench'];
+const timeAndChanceAllowed = ['vfs', 'testkit', 'demo', 'bench'];
+
+interface Source {
+  readonly owner: string;
+  readonly file: string;
+  readonly text: string;
+}
+
+function sourcesOf(kind: 'packages' | 'apps', folder: 'src' | 'test'): Source[] {
+  return readdirSync(`${root}/${kind}`).flatMap((owner) =>
+    filesBelow(`${root}/${kind}/${owner}/${folder}`).map((file) => ({
+      owner,
+      file: file.slice(root.length),
+      text: readFileSync(file, 'utf8'),
+    })),
+  );
+}
+
+function filesBelow(directory: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    const path = `${directory}/${name}`;
+    if (statSync(path).isDirectory()) return filesBelow(path);
+    return path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+function importsOf(text: string): string[] {
+  const pattern = /(?:from\s+|import\s*\(\s*|^import\s+)'([^']+)'/gm;
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+}
+
+const sources = [...sourcesOf('packages', 'src'), ...sourcesOf('apps', 'src')];
+
+describe('import rules', () => {
+  it('sees the sources', () => {
+    expect(sources.length).toBeGreaterThan(50);
+    expect(new Set(sources.map(({ owner }) => owner))).toEqual(new Set(Object.keys(allowed)));
+  });
+
+  it('packages import only along the arrows', () => {
+    const broken = sources.flatMap(({ owner, file, text }) =>
+      importsOf(text)
+        .filter((name) => name.startsWith('@babuza/'))
+        .map((name) => name.split('/')[1] ?? '')
+        .filter((name) => !(allowed[owner] ?? []).includes(name))
+        .map((name) => `${file} imports @babuza/${name}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('package.json and tsconfig.json name the same arrows', () => {
+    const broken = ['packages', 'apps'].flatMap((kind) =>
+      readdirSync(`${root}/${kind}`).flatMap((owner) => {
+        const read = (file: string): unknown =>
+          JSON.parse(readFileSync(`${root}/${kind}/${owner}/${file}`, 'utf8'));
+        const manifest = read('package.json') as {
+          dependencies?: Record<string, string>;
+          peerDependencies?: Record<string, string>;
+        };
+        const config = read('tsconfig.json') as { references?: { path: string }[] };
+        const declared = Object.keys(manifest.dependencies ?? {})
+          .filter((name) => name.startsWith('@babuza/'))
+          .map((name) => name.slice('@babuza/'.length));
+        const referenced = (config.references ?? []).map(({ path }) => path.split('/').at(-1) ?? '');
+        const optional = Object.keys(manifest.peerDependencies ?? {}).map((name) =>
+          name.slice('@babuza/'.length),
+        );
+        const used = sources
+          .filter((source) => source.owner === owner)
+          .flatMap(({ text }) => importsOf(text))
+          .filter((name) => name.startsWith('@babuza/'))
+          .map((name) => name.split('/')[1] ?? '');
+        return [
+          ...[...new Set(used)]
+            .filter((name) => !declared.includes(name) && !optional.includes(name))
+            .map((name) => `${owner} imports ${name} without declaring it`),
+          ...declared
+            .filter((name) => !referenced.includes(name))
+            .map((name) => `${owner} declares ${name}, its tsconfig.json does not reference it`),
+        ];
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('only vfs touches files', () => {
+    const broken = sources
+      .filter(({ owner }) => !nodeFsAllowed.includes(owner))
+      .filter(({ text }) => importsOf(text).some((name) => /^(node:)?fs(\/promises)?$/.test(name)))
+      .map(({ file }) => file);
+    expect(broken).toEqual([]);
+  });
+
+  it('time and chance come through vfs', () => {
+    const forbidden = /\b(?:Date\.now|Math\.random|setTimeout|setInterval|performance\.now)\s*\(/;
+    const broken = sources
+      .filter(({ owner }) => !timeAndChanceAllowed.includes(owner))
+      .filter(({ text }) => forbidden.test(text))
+      .map(({ file }) => file);
+    expect(broken).toEqual([]);
+  });
+
+  it('no library writes to the terminal', () => {
+    const broken = sources
+      .filter(({ file }) => file.startsWith('packages/'))
+      .filter(({ text }) => /\bconsole\.|process\.std(?:out|err)\b/.test(text))
+      .map(({ file }) => file);
+    expect(broken).toEqual([]);
+  });
+
+  it('the back ends do not know each other', () => {
+    const backEnds = ['wal-native', 'wal-level', 'wal-memory'];
+    const broken = backEnds.flatMap((owner) =>
+      (allowed[owner] ?? [])
+        .filter((name) => backEnds.includes(name) && !(owner === 'wal-memory' && name === 'wal-level'))
+        .map((name) => `${owner} → ${name}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('test code is not shipped, and the simulated world is imported by tests only', () => {
+    const broken = sources
+      .filter(({ owner, text }) => owner !== 'testkit' && importsOf(text).includes('@babuza/testkit'))
+      .map(({ file }) => file);
+    expect(broken).toEqual([]);
+  });
+});
