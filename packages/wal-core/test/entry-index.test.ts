@@ -47,6 +47,13 @@ describe('TermIndex', () => {
     expect(index.memoryBytes).toBeLessThan(64);
   });
 
+  it('has nothing to drop behind its end', () => {
+    const index = new TermIndex(5, 1);
+    index.append(6, 2);
+    index.truncateFrom(20);
+    expect([index.lastIndex, index.term(6)]).toEqual([6, 2]);
+  });
+
   it('refuses steps that would break its promise of no gaps', () => {
     const index = new TermIndex(5, 1);
     expect(() => index.append(7, 1)).toThrow(InvariantError);

@@ -152,6 +152,20 @@ describe('rejections', () => {
   });
 });
 
+it('a purge may be acknowledged after the saves behind it, which say that it is done', () => {
+  const ledger = threeAcknowledged();
+  ledger.acknowledge(ledger.attempt({ hardState: { term: 0, vote: 0n, commit: 2 } }));
+  const purge = ledger.attempt({ purgeTo: 1 });
+  ledger.acknowledge(ledger.attempt({ entries: [entry(4)] }));
+  const hardState = { term: 0, vote: 0n, commit: 2 };
+  const base = { index: 1, term: 1 };
+  const purged = reopened({ base, entries: [entry(2), entry(3), entry(4)], hardState });
+  expect(ledger.judge(purged)).toEqual([]);
+  expect(ledger.judge(reopened({ entries: [...three, entry(4)], hardState }))).not.toEqual([]);
+  ledger.acknowledge(purge);
+  expect(ledger.judge(purged)).toEqual([]);
+});
+
 describe('hard state', () => {
   it('term and vote are those of the last acknowledged batch, or of a later one', () => {
     const ledger = threeAcknowledged();

@@ -47,6 +47,11 @@ describe('a marker', () => {
   });
 });
 
+it('markers that were loaded from before the log are not valid', () => {
+  const loaded = new LogState(new TermIndex(5, 1), state.hardState, [marker(3), marker(5)]);
+  expect(loaded.validMarkers()).toEqual([marker(5)]);
+});
+
 it('a purge of what was purged changes nothing', () => {
   state.applyMarker(marker(3));
   state.applyPurge(3);

@@ -63,6 +63,7 @@ class SteppedStore implements LogStore {
   async releasePurged() {
     this.releases += 1;
     await turn();
+    expect(this.closedClean, 'closed while space is given back').toBeUndefined();
     return {
       segmentsRemoved: this.releases,
       segmentsRecycled: 0,

@@ -39,6 +39,12 @@ describe('RingCache', () => {
     expect(cached(cache, 0, 5)).toEqual([3]);
   });
 
+  it('starts anew with an entry that does not follow the last one', () => {
+    const cache = new RingCache();
+    for (const index of [1, 2, 3, 9]) cache.append(entry(index, 10));
+    expect([cached(cache, 0, 12), cache.bytes]).toEqual([[9], 10]);
+  });
+
   it('is off with no entries allowed', () => {
     const cache = new RingCache({ entriesMax: 0, bytesMax: 1000 });
     cache.append(entry(1, 10));

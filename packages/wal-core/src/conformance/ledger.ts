@@ -81,7 +81,10 @@ export class Ledger {
     const attempt = this.#attempts[at];
     if (attempt === undefined) return;
     attempt.acknowledged = true;
-    const earlier = this.#attempts.slice(0, at).find(({ acknowledged }) => !acknowledged);
+    // A purge resolves when its space is given back, and saves behind it need not wait for that.
+    const earlier = this.#attempts
+      .slice(0, at)
+      .find(({ acknowledged, batch }) => !acknowledged && batch.purgeTo === undefined);
     if (earlier !== undefined) {
       this.#outOfOrder.push(`batch ${id} was acknowledged before batch ${earlier.id}`);
     }

@@ -105,6 +105,8 @@ function groupTests(suite: Suite): void {
       await wal.saveSnapshot(marker(term + 1, term, groupId));
     }
     suite.expect(await manager.hasExistingWal({ groupId: 2n })).toBe(false);
+    suite.expect(await rejectionOf(manager.findSnapshots({ groupId: 2n }))).toBe('WAL_NOT_FOUND');
+    suite.expect(await rejectionOf(manager.replayWal({ groupId: 2n }))).toBe('WAL_NOT_FOUND');
     await world.close();
     await (await world.replay({ groupId: 1 })).wal.purge(6);
     await world.close();
@@ -210,7 +212,7 @@ function closeTests(suite: Suite): void {
     const saving = wal.save({ entries: entries(1, 5, 1) });
     const closing = manager.close();
     suite.check(manager.close() === closing, 'a second close returns the same promise');
-    await Promise.all([saving, closing]);
+    await Promise.all([saving, closing, manager[Symbol.asyncDispose]()]);
     suite.expect(await rejectionOf(wal.save({}))).toBe('WAL_CLOSED');
     suite.expect(await rejectionOf(manager.hasExistingWal())).toBe('WAL_CLOSED');
     suite.expect(await rejectionOf(manager.createWal(sampleMetadata))).toBe('WAL_CLOSED');

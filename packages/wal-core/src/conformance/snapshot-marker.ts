@@ -170,6 +170,7 @@ function validityTests(suite: Suite): void {
     const refused: [string, SnapshotMetadata, string][] = [
       ['older than the newest', marker(4, 1), 'WAL_SNAPSHOT_OUT_OF_DATE'],
       ['another term than a committed entry', marker(6, 2), 'WAL_INVALID'],
+      ['another term than the last committed entry', marker(7, 2), 'WAL_INVALID'],
       ['another term than the newest', marker(5, 2), 'WAL_INVALID'],
       ['an index that is no integer', marker(6.5, 1), 'WAL_INVALID'],
       ['an index without a term', marker(20, 0), 'WAL_INVALID'],
