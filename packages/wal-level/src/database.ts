@@ -1,0 +1,56 @@
+/**
+ * What a log needs of its database: abstract-level 3 with bytes as keys and values. This package names no
+ * database; one that uses it says how to open one and what it can do.
+ */
+import type { AbstractLevel } from 'abstract-level';
+import type { WalCapabilities } from '@babuza/wal-core';
+
+/** An open database with `view` encodings for keys and values, and `getSync`. */
+export type LevelDatabase = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
+
+/** A kind of database, as a back end presents it to `LevelWalManager`. */
+export interface LevelStoreKind {
+  readonly capabilities: WalCapabilities;
+  /**
+   * Whether batches take `sync: true` and are durable then. Where not, nothing ever is, and nothing is
+   * counted as a sync.
+   */
+  readonly syncs: boolean;
+  /** Whether there is a database in the directory; it makes nothing. */
+  exists(directory: string): Promise<boolean>;
+  /**
+   * Opens the database in the directory, makes it where there is none, and keeps others out until it is
+   * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.
+   */
+  open(directory: string): Promise<LevelDatabase>;
+  /** Why purged entries still take space, if they do; for people. */
+  readonly purgeHeldBy?: string | undefined;
+}
+
+/** The encodings of every call. */
+export const bytesOnly: { readonly keyEncoding: 'view'; readonly valueEncoding: 'view' } = {
+  keyEncoding: 'view',
+  valueEncoding: 'view',
+};
+
+/** Items that a scan asks for at a time; a database may give fewer. */
+const scanPageItems = 1000;
+
+interface Paged<Item> {
+  nextv(count: number): Promise<Item[]>;
+  close(): Promise<void>;
+}
+
+/** Walks over a database page by page and gives its resources back, also when the caller stops early. */
+export async function* pages<Item>(iterator: Paged<Item>): AsyncGenerator<Item[], void, void> {
+  try {
+    for (;;) {
+      // Fewer than asked for is not the end; none is.
+      const page = await iterator.nextv(scanPageItems);
+      if (page.length === 0) return;
+      yield page;
+    }
+  } finally {
+    await iterator.close();
+  }
+}

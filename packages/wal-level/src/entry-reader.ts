@@ -1,0 +1,80 @@
+/**
+ * Reads entries one by one with `getSync`, which is quicker than opening an iterator and is synchronous,
+ * as the Raft core needs it. Every entry is verified on every read: its checksum, its index, and its
+ * term against the index of the log.
+ */
+import { entryEncodedSize, type Entry } from '@babuza/raftpb';
+import { CorruptError, type EntryReader, type TermIndex } from '@babuza/wal-core';
+import { bytesOnly, type LevelDatabase } from './database.ts';
+import type { GroupKeys } from './keys.ts';
+import { readFailure } from './level-errors.ts';
+import { DamagedValueError, decodeEntryValue } from './values.ts';
+
+export class LevelEntryReader implements EntryReader {
+  readonly #database: LevelDatabase;
+  readonly #keys: GroupKeys;
+  readonly #index: TermIndex;
+  readonly #directory: string;
+
+  constructor(database: LevelDatabase, keys: GroupKeys, index: TermIndex, directory: string) {
+    this.#database = database;
+    this.#keys = keys;
+    this.#index = index;
+    this.#directory = directory;
+  }
+
+  read(lo: number, hi: number, maxBytes: number): Entry[] {
+    const result: Entry[] = [];
+    let bytes = 0;
+    for (let index = lo; index < hi; index += 1) {
+      const entry = this.#readOne(index);
+      bytes += entryEncodedSize(entry);
+      if (result.length > 0 && bytes > maxBytes) break;
+      result.push(entry);
+      if (bytes >= maxBytes) break;
+    }
+    return result;
+  }
+
+  #readOne(index: number): Entry {
+    const key = this.#keys.entry(index);
+    let value: Uint8Array | undefined;
+    try {
+      value = this.#database.getSync(key, bytesOnly);
+    } catch (error) {
+      throw readFailure(error, this.#directory, this.#keys.groupId);
+    }
+    if (value === undefined) throw this.#corrupt(index, 'the entry is missing', 'missing-entry');
+    try {
+      return verifiedEntry(key, value, index, this.#index.term(index));
+    } catch (error) {
+      if (!(error instanceof DamagedValueError)) throw error;
+      throw this.#corrupt(index, error.message, 'damaged-entry', error);
+    }
+  }
+
+  #corrupt(index: number, message: string, verdict: string, cause?: unknown): CorruptError {
+    const { groupId } = this.#keys;
+    return new CorruptError(
+      `entry ${index} of group ${groupId}: ${message}`,
+      { groupId, file: this.#directory, firstIndex: index, lastIndex: index, verdict },
+      cause,
+    );
+  }
+}
+
+/** The entry of a value, which must be the one that the log has there. Throws `DamagedValueError`. */
+export function verifiedEntry(
+  key: Uint8Array,
+  value: Uint8Array,
+  index: number,
+  term: number | undefined,
+): Entry {
+  const entry = decodeEntryValue(key, value);
+  if (entry.index !== index || entry.term !== term) {
+    throw new DamagedValueError(
+      `the value is of entry ${entry.index} of term ${entry.term}, the log has term ${String(term)} there`,
+    );
+  }
+  return entry;
+}

@@ -1,0 +1,145 @@
+/**
+ * The storing half of one log: a group of saves is one atomic batch, synced when it must be durable.
+ * What a save may contain was decided before (`QueuedWal`); what a batch contains is decided in
+ * `batches.ts`; how it looks in the database in `keys.ts` and `values.ts`.
+ */
+import type {
+  EntryView,
+  LogStore,
+  PurgeReport,
+  SavePlan,
+  TermIndex,
+  WalStats,
+} from '@babuza/wal-core';
+import { GroupBatch, type FinishedBatch } from './batches.ts';
+import { bytesOnly, type LevelDatabase, type LevelStoreKind } from './database.ts';
+import type { GroupKeys } from './keys.ts';
+import { writeFailure } from './level-errors.ts';
+import type { Testimony } from './testimony.ts';
+
+export interface LevelLogParts {
+  readonly kind: LevelStoreKind;
+  readonly database: LevelDatabase;
+  readonly directory: string;
+  readonly keys: GroupKeys;
+  readonly view: EntryView<TermIndex>;
+  readonly testimony: Testimony;
+  /** Called once, when everything is given back. */
+  readonly onClosed: () => void;
+}
+
+export class LevelLog implements LogStore {
+  readonly #parts: LevelLogParts;
+  #testimony: Testimony;
+  /** Entries up to here are deleted. An entry may be left over below the start, never above it. */
+  #clearedTo = 0;
+  #clearing: Promise<void> = Promise.resolve();
+  /** Something was written that is not durable yet: a commit index. */
+  #unsynced = false;
+  #noFsync = false;
+  #syncs = 0;
+  #bytesWritten = 0;
+
+  constructor(parts: LevelLogParts) {
+    this.#parts = parts;
+    this.#testimony = parts.testimony;
+  }
+
+  get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
+    return { syncs: this.#syncs, bytesWritten: this.#bytesWritten, segments: 1 };
+  }
+
+  commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
+    const changes = plans.some((plan) => this.#changes(plan));
+    if (!changes && !(durable && this.#unsynced)) return undefined;
+    const batch = new GroupBatch(this.#parts.keys, this.#parts.view.state, this.#testimony);
+    for (const plan of plans) batch.add(plan);
+    return this.#write(batch.finish(), durable);
+  }
+
+  publish(plan: SavePlan): void {
+    const { view } = this.#parts;
+    view.publish(plan, (entries) => {
+      for (const { index, term } of entries) view.state.index.append(index, term);
+    });
+  }
+
+  /** The start of the log is durable already: what is deleted here, or left over, nobody reads. */
+  async releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
+    const { kind, view } = this.#parts;
+    let heldBy = kind.purgeHeldBy;
+    await this.#clearTo(view.state.baseIndex).catch((error: unknown) => {
+      heldBy = error instanceof Error ? error.message : String(error);
+    });
+    return { segmentsRemoved: 0, segmentsRecycled: 0, bytesFreed: 0, segmentsKept: 1, heldBy };
+  }
+
+  /**
+   * Deletes entries that are left over below the start of the log. Nobody waits for it but `close`, and
+   * if it fails they go with the next purge or opening: an opening must not need space to write.
+   */
+  clearLeftovers(): void {
+    void this.#clearTo(this.#parts.view.state.baseIndex).catch(() => undefined);
+  }
+
+  setUnsafeNoFsync(): void {
+    this.#noFsync = true;
+  }
+
+  async close(clean: boolean): Promise<void> {
+    try {
+      await this.#clearing;
+      if (clean && this.#unsynced && !this.#noFsync) {
+        const { keys, view } = this.#parts;
+        await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
+      }
+    } finally {
+      this.#parts.onClosed();
+    }
+  }
+
+  #changes({ marker, truncateFrom, entries, hardState, purgeTo }: SavePlan): boolean {
+    if (marker !== undefined || truncateFrom !== undefined || entries.length > 0) return true;
+    if (purgeTo !== undefined) return true;
+    const before = this.#parts.view.state.hardState;
+    return (
+      hardState !== undefined &&
+      (hardState.term !== before.term ||
+        hardState.vote !== before.vote ||
+        hardState.commit !== before.commit)
+    );
+  }
+
+  async #write(batch: FinishedBatch, durable: boolean): Promise<void> {
+    const { kind, database, directory } = this.#parts;
+    const sync = durable && kind.syncs && !this.#noFsync;
+    try {
+      // Durable after it, where `sync` is set: the batch and all before it. A crash just before leaves
+      // all or nothing of it; without `sync` it may be lost, but never without those behind it.
+      const options = { ...bytesOnly, sync };
+      await database.batch(batch.operations, options);
+    } catch (error) {
+      throw writeFailure(error, directory);
+    }
+    this.#testimony = batch.testimony;
+    this.#bytesWritten += batch.bytes;
+    this.#unsynced = kind.syncs && !sync;
+    if (sync) this.#syncs += 1;
+    // What a reset left below the start; the view does not show the reset yet.
+    if (batch.resetTo !== undefined) void this.#clearTo(batch.resetTo).catch(() => undefined);
+  }
+
+  /** One deletion after the other. */
+  #clearTo(index: number): Promise<void> {
+    const clearing = this.#clearing.then(() => this.#clear(index));
+    this.#clearing = clearing.catch(() => undefined);
+    return clearing;
+  }
+
+  async #clear(to: number): Promise<void> {
+    if (to <= this.#clearedTo) return;
+    const { database, keys } = this.#parts;
+    await database.clear({ ...keys.entriesBetween(this.#clearedTo + 1, to + 1), ...bytesOnly });
+    this.#clearedTo = to;
+  }
+}

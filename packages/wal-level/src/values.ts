@@ -1,0 +1,242 @@
+/**
+ * The values of a log in an ordered store. Every value starts with a checksum (CRC-32) over its key and
+ * over the rest of it, so a value under a wrong key, of a wrong group or with any changed bit is
+ * noticed whenever it is read. The format is described in FORMAT.md.
+ *
+ * ```
+ *   header   | checksum 4 | magic 8 | version 4 | cluster 8 | node 8 | entryBytesMax 4 | has extra 1 | extra … |
+ *   state    | checksum 4 | start index 8 | start term 8 | last index 8 | terms 4 | markers 4
+ *                         | term 8 | vote 8 | commit 8 |
+ *   marker   | checksum 4 | raftpb.SnapshotMetadata … |
+ *   term run | checksum 4 | term 8 |
+ *   entry    | checksum 4 | index 8 | term 8 | flags 1 | payload … |
+ * ```
+ */
+import { crc32 } from 'node:zlib';
+import {
+  decodeSnapshotMetadata,
+  encodeSnapshotMetadataInto,
+  snapshotMetadataEncodedSize,
+  type Entry,
+  type EntryType,
+  type HardState,
+  type SnapshotMetadata,
+} from '@babuza/raftpb';
+import type { WalMetadata } from '@babuza/wal-core';
+import { readInteger, viewOf, writeInteger } from './numbers.ts';
+
+const checksumBytes = 4;
+
+/** The only version so far. Checksum, magic and version keep their place in all versions to come. */
+export const formatVersion = 1;
+
+/** `babuzalv` */
+const magic: bigint = 0x6261_6275_7a61_6c76n;
+const headerBytes = checksumBytes + 33;
+const stateBytes = checksumBytes + 56;
+const termRunBytes = checksumBytes + 8;
+
+/** What an entry takes in its value besides its payload. */
+export const entryOverheadBytes: number = checksumBytes + 17;
+const entryTypeMask = 0b11;
+/** Set where the entry has data; absent and empty data stay different. */
+const entryHasData = 0b100;
+
+/** A value that is not what its key says. For the caller to name the place. */
+export class DamagedValueError extends Error {
+  override readonly name = 'DamagedValueError';
+}
+
+/** A header that its checksum calls whole, of another format or version. */
+export class ForeignHeaderError extends Error {
+  override readonly name = 'ForeignHeaderError';
+  /** Absent where it is no header of ours at all. */
+  readonly version: number | undefined;
+  constructor(version?: number) {
+    super('not a header that this release reads');
+    this.version = version;
+  }
+}
+
+/** What the state record says. */
+export interface StateRecord {
+  /** The log starts behind this index, which has this term. */
+  readonly startIndex: number;
+  readonly startTerm: number;
+  readonly lastIndex: number;
+  /** Digest of the term runs; see `testimony.ts`. */
+  readonly termsDigest: number;
+  /** Digest of the markers. */
+  readonly markersDigest: number;
+  readonly hardState: HardState;
+}
+
+export function encodeHeader(key: Uint8Array, metadata: WalMetadata): Uint8Array {
+  const { clusterId, nodeId, entryBytesMax, extra } = metadata;
+  const value = new Uint8Array(headerBytes + (extra?.length ?? 0));
+  const view = viewOf(value);
+  view.setBigUint64(4, magic);
+  view.setUint32(12, formatVersion);
+  view.setBigUint64(16, clusterId);
+  view.setBigUint64(24, nodeId);
+  view.setUint32(32, entryBytesMax);
+  if (extra !== undefined) {
+    value[36] = 1;
+    value.set(extra, headerBytes);
+  }
+  return seal(key, value);
+}
+
+/** Throws `DamagedValueError`, or `ForeignHeaderError` for a whole one of another format. */
+export function decodeHeader(key: Uint8Array, value: Uint8Array): WalMetadata {
+  const view = unseal(key, value, 16 - checksumBytes);
+  if (view.getBigUint64(4) !== magic) throw new ForeignHeaderError();
+  const version = view.getUint32(12);
+  if (version !== formatVersion) throw new ForeignHeaderError(version);
+  const hasExtra = value[36];
+  const bytes = value.length - headerBytes;
+  if (bytes < 0 || (hasExtra !== 1 && (hasExtra !== 0 || bytes > 0))) {
+    throw new DamagedValueError('the header contradicts itself');
+  }
+  return {
+    clusterId: view.getBigUint64(16),
+    nodeId: view.getBigUint64(24),
+    entryBytesMax: view.getUint32(32),
+    extra: hasExtra === 1 ? new Uint8Array(value.subarray(headerBytes)) : undefined,
+  };
+}
+
+export function encodeState(key: Uint8Array, state: StateRecord): Uint8Array {
+  const value = new Uint8Array(stateBytes);
+  const view = viewOf(value);
+  writeInteger(view, 4, state.startIndex);
+  writeInteger(view, 12, state.startTerm);
+  writeInteger(view, 20, state.lastIndex);
+  view.setUint32(28, state.termsDigest);
+  view.setUint32(32, state.markersDigest);
+  writeInteger(view, 36, state.hardState.term);
+  view.setBigUint64(44, state.hardState.vote);
+  writeInteger(view, 52, state.hardState.commit);
+  return seal(key, value);
+}
+
+/** Throws `DamagedValueError`. */
+export function decodeState(key: Uint8Array, value: Uint8Array): StateRecord {
+  const view = unseal(key, value, stateBytes - checksumBytes, stateBytes - checksumBytes);
+  return {
+    startIndex: safeInteger(view, 4),
+    startTerm: safeInteger(view, 12),
+    lastIndex: safeInteger(view, 20),
+    termsDigest: view.getUint32(28),
+    markersDigest: view.getUint32(32),
+    hardState: {
+      term: safeInteger(view, 36),
+      vote: view.getBigUint64(44),
+      commit: safeInteger(view, 52),
+    },
+  };
+}
+
+export function encodeMarker(key: Uint8Array, marker: SnapshotMetadata): Uint8Array {
+  const value = new Uint8Array(checksumBytes + snapshotMetadataEncodedSize(marker));
+  encodeSnapshotMetadataInto(marker, value, checksumBytes);
+  return seal(key, value);
+}
+
+/** Throws `DamagedValueError`. */
+export function decodeMarker(key: Uint8Array, value: Uint8Array): SnapshotMetadata {
+  unseal(key, value, 0);
+  try {
+    return decodeSnapshotMetadata(value.subarray(checksumBytes));
+  } catch (error) {
+    throw new DamagedValueError('the snapshot marker cannot be decoded', { cause: error });
+  }
+}
+
+export function encodeTermRun(key: Uint8Array, term: number): Uint8Array {
+  const value = new Uint8Array(termRunBytes);
+  writeInteger(viewOf(value), 4, term);
+  return seal(key, value);
+}
+
+/** Throws `DamagedValueError`. */
+export function decodeTermRun(key: Uint8Array, value: Uint8Array): number {
+  const view = unseal(key, value, termRunBytes - checksumBytes, termRunBytes - checksumBytes);
+  return safeInteger(view, 4);
+}
+
+export function encodeEntryValue(key: Uint8Array, { index, term, type, data }: Entry): Uint8Array {
+  const value = new Uint8Array(entryOverheadBytes + (data?.length ?? 0));
+  const view = viewOf(value);
+  writeInteger(view, 4, index);
+  writeInteger(view, 12, term);
+  value[20] = type | (data === undefined ? 0 : entryHasData);
+  if (data !== undefined) value.set(data, entryOverheadBytes);
+  return seal(key, value);
+}
+
+/** The payload is a view into `value`, never a `Buffer`. Throws `DamagedValueError`. */
+export function decodeEntryValue(key: Uint8Array, value: Uint8Array): Entry {
+  const view = unseal(key, value, entryOverheadBytes - checksumBytes);
+  const index = safeInteger(view, 4);
+  const term = safeInteger(view, 12);
+  const flags = view.getUint8(20);
+  const type = entryTypeOf(flags & entryTypeMask);
+  const bytes = value.length - entryOverheadBytes;
+  const hasData = (flags & entryHasData) !== 0;
+  if (type === undefined || flags >= 2 * entryHasData || (!hasData && bytes > 0)) {
+    throw new DamagedValueError(`the entry has the unknown flags ${flags}`);
+  }
+  if (!hasData) return { index, term, type };
+  const data = new Uint8Array(value.buffer, value.byteOffset + entryOverheadBytes, bytes);
+  return { index, term, type, data };
+}
+
+/** The checksum that a sealed value carries. */
+export function checksumOf(value: Uint8Array): number {
+  return viewOf(value).getUint32(0);
+}
+
+/** Fills in the checksum. */
+function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
+  viewOf(value).setUint32(0, checksumFor(key, value));
+  return value;
+}
+
+function unseal(
+  key: Uint8Array,
+  value: Uint8Array,
+  bodyBytesMin: number,
+  bodyBytesMax = Infinity,
+): DataView {
+  const bodyBytes = value.length - checksumBytes;
+  // A length is judged before the checksum: too short a value may not even have one.
+  if (bodyBytes < bodyBytesMin || bodyBytes > bodyBytesMax) {
+    throw new DamagedValueError(`the value has ${value.length} bytes, which cannot be`);
+  }
+  const view = viewOf(value);
+  const expected = checksumFor(key, value);
+  const got = view.getUint32(0);
+  if (got !== expected) {
+    throw new DamagedValueError(`the checksum is ${hex(got)}, of the bytes it is ${hex(expected)}`);
+  }
+  return view;
+}
+
+function checksumFor(key: Uint8Array, value: Uint8Array): number {
+  return crc32(value.subarray(checksumBytes), crc32(key));
+}
+
+function safeInteger(view: DataView, offset: number): number {
+  const value = readInteger(view, offset);
+  if (!Number.isSafeInteger(value)) throw new DamagedValueError('a number is above 2^53 - 1');
+  return value;
+}
+
+function entryTypeOf(number: number): EntryType | undefined {
+  return number === 0 || number === 1 || number === 2 ? number : undefined;
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, '0');
+}

@@ -1,0 +1,66 @@
+/**
+ * The back end in memory, for tests: the log of `@babuza/wal-level` on memory-level. It behaves as a log
+ * on disk does, up to the end of the process (or of its `MemoryStore`), which takes everything along.
+ */
+import { entryBytesMaxLimit, type WalBackend, type WalCapabilities } from '@babuza/wal-core';
+import {
+  LevelWalManager,
+  type LevelDatabase,
+  type LevelStoreKind,
+  type LevelWalOptions,
+} from '@babuza/wal-level';
+import { MemoryStore } from './memory-store.ts';
+
+/** The name of this WAL type in configurations. */
+export const LevelWalMemory = 'level-wal-memory';
+
+/** A name of the original design, accepted for configurations that were written for it. */
+export const BadgerWalMemory = 'badger-wal-memory';
+
+/** A name of the original design, accepted for configurations that were written for it. */
+export const PebbleWalMemory = 'pebble-wal-memory';
+
+export interface MemoryWalOptions extends LevelWalOptions {
+  /**
+   * The store that holds the logs. Default: a new, empty one, which nobody can open again; directories
+   * do not matter.
+   */
+  readonly store?: MemoryStore | undefined;
+}
+
+/** What the log in memory promises. */
+export const capabilities: WalCapabilities = Object.freeze({
+  durable: false,
+  batchAtomic: true,
+  detectsEveryFlip: true,
+  exactPurge: true,
+  entryBytesMax: entryBytesMaxLimit,
+});
+
+/** The log in memory as the builder, the tools and users open it. */
+export const walBackend: WalBackend<MemoryWalOptions> = {
+  types: [LevelWalMemory, BadgerWalMemory, PebbleWalMemory],
+  capabilities,
+  open: async (directory, options = {}) => {
+    const { store = new MemoryStore(), ...levelOptions } = options;
+    return new LevelWalManager(new MemoryKind(store), directory, levelOptions);
+  },
+};
+
+class MemoryKind implements LevelStoreKind {
+  readonly capabilities: WalCapabilities = capabilities;
+  readonly syncs = false;
+  readonly #store: MemoryStore;
+
+  constructor(store: MemoryStore) {
+    this.#store = store;
+  }
+
+  async exists(): Promise<boolean> {
+    return this.#store.exists;
+  }
+
+  open(): Promise<LevelDatabase> {
+    return this.#store.open();
+  }
+}
