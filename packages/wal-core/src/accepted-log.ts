@@ -192,11 +192,10 @@ function checkEntries(entries: readonly Entry[], entryBytesMax: number): number 
   let bytes = 0;
   let previous: Entry | undefined;
   for (const entry of entries) {
-    checkIndex('index of an entry', entry.index);
-    checkIndex(`term of entry ${entry.index}`, entry.term);
-    if (entry.index === 0 || entry.term === 0) {
+    // No texts are built on this path: it runs for every entry.
+    if (!isPosition(entry.index) || !isPosition(entry.term)) {
       throw new InvalidArgumentError(
-        `entries have an index and a term above 0, got index ${entry.index}, term ${entry.term}`,
+        `index and term of an entry must be integers from 1 to 2^53 - 1, got index ${String(entry.index)}, term ${String(entry.term)}`,
       );
     }
     if (entry.type !== 0 && entry.type !== 1 && entry.type !== 2) {
@@ -257,6 +256,10 @@ function checkHardStateStep(before: HardState, given: HardState, lastIndex: numb
       `the commit index ${given.commit} is above the last index ${lastIndex}`,
     );
   }
+}
+
+function isPosition(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
 }
 
 function checkIndex(what: string, value: number): void {

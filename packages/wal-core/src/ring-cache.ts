@@ -1,11 +1,12 @@
 /**
  * The newest entries in memory, bounded by count and by bytes, whichever is reached first; the oldest
- * go. Payloads are copied into slabs, so a cached entry never pins the buffer that it was saved from;
- * a slab is filled once and never written again, so a payload that was handed out never changes.
+ * go. Payloads are copied into slabs, so a cached entry never pins the buffer that it was saved from. A
+ * slab of which nothing was ever handed out is filled again when its entries are gone; any other one is
+ * left to those who hold its payloads, so what was handed out never changes.
  *
  * Invariant: the cache holds a run of consecutive indexes (or nothing).
  */
-import type { Entry } from '@babuza/raftpb';
+import type { Entry, EntryType } from '@babuza/raftpb';
 import { invariant } from './invariant.ts';
 
 /** Bounds of the cache. */
@@ -21,19 +22,40 @@ export const defaultCacheLimits: CacheLimits = { entriesMax: 1024, bytesMax: 102
 /** Payloads from a quarter of this size on get a buffer of their own. */
 const slabBytes = 64 * 1024;
 
+/** Memory that holds the payloads of consecutive entries. */
+interface Slab {
+  readonly bytes: Uint8Array;
+  used: number;
+  /** Entries of the cache that lie in it. */
+  live: number;
+  /** A payload of it was handed out: it must never be written again. */
+  shared: boolean;
+}
+
+/** Where a cached entry is. Slots are filled again and again: an append makes no garbage. */
+interface Slot {
+  index: number;
+  term: number;
+  type: EntryType;
+  /** Holds the payload from `start` on; `undefined` where the entry has no data, or the slot none. */
+  slab: Slab | undefined;
+  start: number;
+  bytes: number;
+}
+
 export class RingCache {
   readonly #limits: CacheLimits;
-  /** A ring: the entry at `index` is in slot `index % length`. */
-  readonly #slots: (Entry | undefined)[];
+  /** A ring: the entry at `index` is in slot `index % entriesMax`. */
+  readonly #slots: Slot[] = [];
   #firstIndex = 1;
   #count = 0;
   #bytes = 0;
-  #slab: Uint8Array | undefined;
-  #slabUsed = 0;
+  #slab: Slab | undefined;
+  /** The next slab to fill, where one came back. */
+  #spare: Slab | undefined;
 
   constructor(limits: CacheLimits = defaultCacheLimits) {
     this.#limits = limits;
-    this.#slots = Array.from({ length: limits.entriesMax });
   }
 
   /** The first cached index; `lastIndex + 1` when the cache is empty. */
@@ -57,26 +79,29 @@ export class RingCache {
   /** The entry at `index`, or `undefined` where it is not cached. */
   get(index: number): Entry | undefined {
     if (index < this.#firstIndex || index > this.lastIndex) return undefined;
-    return this.#slots[index % this.#slots.length];
+    const { term, type, slab, start, bytes } = this.#slotOf(index);
+    if (slab === undefined) return { index, term, type, data: undefined };
+    slab.shared = true;
+    return { index, term, type, data: slab.bytes.subarray(start, start + bytes) };
   }
 
   /** Adds a copy of the entry; it follows the last one, or the cache starts anew with it. */
   append(entry: Entry): void {
     const bytes = entry.data?.length ?? 0;
     if (this.#count === 0 || entry.index !== this.lastIndex + 1) this.#restartAt(entry.index);
-    if (bytes > this.#limits.bytesMax || this.#slots.length === 0) {
+    const { bytesMax, entriesMax } = this.#limits;
+    if (bytes > bytesMax || entriesMax === 0) {
       this.#restartAt(entry.index + 1);
       return;
     }
-    while (this.#count === this.#slots.length || this.#bytes + bytes > this.#limits.bytesMax) {
-      this.#dropFirst();
-    }
-    this.#slots[entry.index % this.#slots.length] = {
-      index: entry.index,
-      term: entry.term,
-      type: entry.type,
-      data: entry.data === undefined ? undefined : this.#copy(entry.data),
-    };
+    while (this.#count === entriesMax || this.#bytes + bytes > bytesMax) this.#dropFirst();
+    const slot = this.#slotOf(entry.index);
+    slot.index = entry.index;
+    slot.term = entry.term;
+    slot.type = entry.type;
+    slot.bytes = bytes;
+    slot.start = 0;
+    if (entry.data !== undefined) this.#copy(entry.data, slot);
     this.#count += 1;
     this.#bytes += bytes;
   }
@@ -112,24 +137,56 @@ export class RingCache {
   }
 
   #release(index: number): void {
-    const slot = index % this.#slots.length;
-    const entry = this.#slots[slot];
-    invariant(entry?.index === index, 'a cached entry is in its slot', index, entry?.index);
-    this.#slots[slot] = undefined;
+    const slot = this.#slotOf(index);
+    invariant(slot.index === index, 'a cached entry is in its slot', index, slot.index);
     this.#count -= 1;
-    this.#bytes -= entry.data?.length ?? 0;
+    this.#bytes -= slot.bytes;
+    const { slab } = slot;
+    slot.slab = undefined;
+    if (slab === undefined) return;
+    slab.live -= 1;
+    const reusable = slab.live === 0 && !slab.shared && slab.bytes.length === slabBytes;
+    if (reusable && slab !== this.#slab) this.#spare = slab;
   }
 
-  /** Never `data.slice()`: of a `Buffer` that is a view. */
-  #copy(data: Uint8Array): Uint8Array {
-    if (data.length >= slabBytes / 4) return new Uint8Array(data);
-    if (this.#slab === undefined || this.#slabUsed + data.length > slabBytes) {
-      this.#slab = new Uint8Array(slabBytes);
-      this.#slabUsed = 0;
+  #slotOf(index: number): Slot {
+    const at = index % this.#limits.entriesMax;
+    let slot = this.#slots[at];
+    if (slot === undefined) {
+      slot = { index: 0, term: 0, type: 0, slab: undefined, start: 0, bytes: 0 };
+      this.#slots[at] = slot;
     }
-    const start = this.#slabUsed;
-    this.#slabUsed += data.length;
-    this.#slab.set(data, start);
-    return this.#slab.subarray(start, this.#slabUsed);
+    return slot;
+  }
+
+  #copy(data: Uint8Array, slot: Slot): void {
+    if (data.length >= slabBytes / 4) {
+      // Never `data.slice()`: of a `Buffer` that is a view.
+      slot.slab = { bytes: new Uint8Array(data), used: data.length, live: 1, shared: false };
+      return;
+    }
+    const slab =
+      this.#slab !== undefined && this.#slab.used + data.length <= slabBytes
+        ? this.#slab
+        : this.#nextSlab();
+    slab.bytes.set(data, slab.used);
+    slot.slab = slab;
+    slot.start = slab.used;
+    slab.used += data.length;
+    slab.live += 1;
+  }
+
+  #nextSlab(): Slab {
+    const slab = this.#spare ?? {
+      // What is not filled is never handed out, so it need not be zeros.
+      bytes: new Uint8Array(Buffer.allocUnsafeSlow(slabBytes).buffer),
+      used: 0,
+      live: 0,
+      shared: false,
+    };
+    slab.used = 0;
+    this.#spare = undefined;
+    this.#slab = slab;
+    return slab;
   }
 }

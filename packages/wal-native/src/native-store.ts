@@ -66,6 +66,8 @@ export class NativeStore implements LogStore {
   /** What the batch under way says of the first segment needed: what is released must be the same. */
   #purgeSegmentId = 1;
   #noFsync = false;
+  /** A batch is being written: a mark now would share its buffer and its place in the file. */
+  #busy = false;
   #idleTimer: Timer | undefined;
   #lastWriteMs = 0;
   #idleMark: Promise<void> | undefined;
@@ -168,16 +170,25 @@ export class NativeStore implements LogStore {
   }
 
   async #write(group: Group): Promise<void> {
-    await this.#idleMark;
-    if (!this.#appender.fits(group)) await this.#rotate(group);
-    const { clock } = this.#parts.options.environment;
-    const startedMs = clock.monotonicMs();
+    this.#busy = true;
+    try {
+      await this.#idleMark;
+      if (!this.#appender.fits(group)) await this.#rotate(group);
+      const { clock } = this.#parts.options.environment;
+      const startedMs = clock.monotonicMs();
+      await this.#append(group);
+      this.#afterWrite(group, clock.monotonicMs() - startedMs);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #append(group: Group): Promise<void> {
     try {
       await this.#appender.append(group, !this.#noFsync);
     } catch (error) {
       throw commitFailure(error);
     }
-    this.#afterWrite(group, clock.monotonicMs() - startedMs);
   }
 
   #writeSync(group: Group): void {
@@ -264,8 +275,8 @@ export class NativeStore implements LogStore {
     return clock.startTimer(delayMs, () => {
       const idleMs = clock.monotonicMs() - this.#lastWriteMs;
       const { idleMarkMs } = this.#parts.options;
-      if (idleMs < idleMarkMs) {
-        this.#idleTimer = this.#startIdleTimer(idleMarkMs - idleMs);
+      if (this.#busy || idleMs < idleMarkMs) {
+        this.#idleTimer = this.#startIdleTimer(this.#busy ? idleMarkMs : idleMarkMs - idleMs);
         return;
       }
       this.#idleTimer = undefined;

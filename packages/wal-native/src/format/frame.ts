@@ -50,7 +50,14 @@ export interface FrameHeader {
   flags: number;
   index: number;
   term: number;
-  groupId: bigint;
+  /** The group id as two halves: a `bigint` for each frame would be garbage for each frame. */
+  groupLow: number;
+  groupHigh: number;
+}
+
+/** The halves of a group id. */
+export function groupWords(groupId: bigint): { groupLow: number; groupHigh: number } {
+  return { groupLow: Number(groupId & 0xffff_ffffn), groupHigh: Number(groupId >> 32n) };
 }
 
 export function newFrameHeader(): FrameHeader {
@@ -62,7 +69,8 @@ export function newFrameHeader(): FrameHeader {
     flags: 0,
     index: 0,
     term: 0,
-    groupId: 0n,
+    groupLow: 0,
+    groupHigh: 0,
   };
 }
 
@@ -87,7 +95,8 @@ export function writeFrameHeader(
   view.setUint32(at + 20, Math.floor(header.index / twoTo32) | (header.kind << 24), true);
   view.setUint32(at + 24, header.term >>> 0, true);
   view.setUint32(at + 28, Math.floor(header.term / twoTo32) | (header.flags << 24), true);
-  view.setBigUint64(at + 32, header.groupId, true);
+  view.setUint32(at + 32, header.groupLow, true);
+  view.setUint32(at + 36, header.groupHigh, true);
   view.setUint32(at + 4, headerCheck(view, at, seed), true);
 }
 
@@ -130,7 +139,8 @@ export function readFrameHeader(
   target.flags = termHigh >>> 24;
   target.index = indexBits * twoTo32 + view.getUint32(at + 16, true);
   target.term = termBits * twoTo32 + view.getUint32(at + 24, true);
-  target.groupId = view.getBigUint64(at + 32, true);
+  target.groupLow = view.getUint32(at + 32, true);
+  target.groupHigh = view.getUint32(at + 36, true);
   return true;
 }
 

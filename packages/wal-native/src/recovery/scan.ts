@@ -10,6 +10,7 @@ import {
   frameBytes,
   frameChecksum,
   FrameKind,
+  groupWords,
   isEmptySlot,
   newFrameHeader,
   readCommitBody,
@@ -140,6 +141,7 @@ async function collectBatch(
   lastBatchNumber: number,
 ): Promise<ScannedBatch | ScanStop> {
   const header = newFrameHeader();
+  const { groupLow, groupHigh } = groupWords(request.groupId);
   const frames: ScannedFrame[] = [];
   let batchChecksum = emptyBatchChecksum;
   let batchNumber: number | undefined;
@@ -162,8 +164,8 @@ async function collectBatch(
       seen = 'other-batch';
     }
     if (seen !== 'ok') return stop(meaning[seen]);
-    if (header.groupId !== request.groupId) {
-      return stop({ slot: 'header', bodyOk: true, why: `a frame of group ${header.groupId}` });
+    if (header.groupLow !== groupLow || header.groupHigh !== groupHigh) {
+      return stop({ slot: 'header', bodyOk: true, why: 'a frame of another group' });
     }
     batchNumber = header.batchNumber;
     const at = offset - window.start;

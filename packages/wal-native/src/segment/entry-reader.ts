@@ -17,6 +17,7 @@ import {
   frameBytes,
   frameChecksum,
   FrameKind,
+  groupWords,
   newFrameHeader,
   readFrameHeader,
 } from '../format/frame.ts';
@@ -34,6 +35,7 @@ export class SegmentEntryReader implements EntryReader {
   readonly #index: PositionIndex;
   readonly #segments: SegmentList;
   readonly #groupId: bigint;
+  readonly #words: ReturnType<typeof groupWords>;
   readonly #header = newFrameHeader();
   #slab: Uint8Array | undefined;
 
@@ -41,6 +43,7 @@ export class SegmentEntryReader implements EntryReader {
     this.#index = index;
     this.#segments = segments;
     this.#groupId = groupId;
+    this.#words = groupWords(groupId);
   }
 
   read(lo: number, hi: number, maxBytes: number): Entry[] {
@@ -112,7 +115,8 @@ export class SegmentEntryReader implements EntryReader {
       if (
         header.kind !== FrameKind.Entry ||
         header.index !== index ||
-        header.groupId !== this.#groupId
+        header.groupLow !== this.#words.groupLow ||
+        header.groupHigh !== this.#words.groupHigh
       ) {
         throw this.#damage(segment, offset, index, 'another frame than the index says');
       }

@@ -18,9 +18,12 @@ import {
   frameBytes,
   frameChecksum,
   FrameKind,
+  groupWords,
+  newFrameHeader,
   sealFrame,
   writeCommitBody,
   writeFrameHeader,
+  type FrameHeader,
 } from '../format/frame.ts';
 import {
   alignedBytes,
@@ -159,7 +162,6 @@ function measured(items: readonly (ControlFrame | PlacedEntries)[]): Group {
 
 /** Encodes one group at a time: what it returns is valid until the next call. */
 export class GroupEncoder {
-  readonly #groupId: bigint;
   #scratch: Uint8Array = new Uint8Array(16 * 1024);
   #view: DataView = new DataView(this.#scratch.buffer);
   #parts: Uint8Array[] = [];
@@ -170,18 +172,10 @@ export class GroupEncoder {
   #place: Place = { salt: 0, offset: 0, batchNumber: 0, durableUpTo: 0 };
   #batchChecksum = 0;
   /** Filled again for each frame. */
-  readonly #header = {
-    bodyBytes: 0,
-    batchNumber: 0,
-    kind: 0,
-    flags: 0,
-    index: 0,
-    term: 0,
-    groupId: 0n,
-  };
+  readonly #header: FrameHeader = newFrameHeader();
 
   constructor(groupId: bigint) {
-    this.#groupId = groupId;
+    Object.assign(this.#header, groupWords(groupId));
   }
 
   /** The parts of one write: all frames, and the empty slot that ends it. Sets the entries' offsets. */
@@ -210,7 +204,6 @@ export class GroupEncoder {
     this.#parts = [];
     this.#batchChecksum = emptyBatchChecksum;
     this.#header.batchNumber = place.batchNumber;
-    this.#header.groupId = this.#groupId;
     const needed = scratchBytesOf(group) + endSlotBytes;
     const keeps = this.#scratch.length <= scratchBytesKept;
     if (needed <= this.#scratch.length && keeps) return;
