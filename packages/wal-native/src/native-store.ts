@@ -12,6 +12,7 @@ import type {
   PositionIndex,
   PurgeReport,
   SavePlan,
+  WalError,
   WalEventHub,
   WalMetadata,
   WalStats,
@@ -139,7 +140,7 @@ export class NativeStore implements LogStore {
   }
 
   async close(clean: boolean): Promise<void> {
-    this.#idleTimer?.cancel();
+    this.#stopMarks();
     await this.#idleMark;
     const { spares, segments, onClosed } = this.#parts;
     try {
@@ -176,18 +177,12 @@ export class NativeStore implements LogStore {
       if (!this.#appender.fits(group)) await this.#rotate(group);
       const { clock } = this.#parts.options.environment;
       const startedMs = clock.monotonicMs();
-      await this.#append(group);
+      await this.#appender.append(group, !this.#noFsync);
       this.#afterWrite(group, clock.monotonicMs() - startedMs);
+    } catch (error) {
+      throw this.#failure(error);
     } finally {
       this.#busy = false;
-    }
-  }
-
-  async #append(group: Group): Promise<void> {
-    try {
-      await this.#appender.append(group, !this.#noFsync);
-    } catch (error) {
-      throw commitFailure(error);
     }
   }
 
@@ -195,9 +190,21 @@ export class NativeStore implements LogStore {
     try {
       this.#appender.appendSync(group, !this.#noFsync);
     } catch (error) {
-      throw commitFailure(error);
+      throw this.#failure(error);
     }
     this.#afterWrite(group, 0);
+  }
+
+  /** After anything but a full disk the log writes nothing more, marks included. */
+  #failure(cause: unknown): WalError {
+    const error = commitFailure(cause);
+    if (error.code !== 'WAL_NO_SPACE') this.#stopMarks();
+    return error;
+  }
+
+  #stopMarks(): void {
+    this.#idleTimer?.cancel();
+    this.#idleTimer = undefined;
   }
 
   #afterWrite(group: Group, latencyMs: number): void {
@@ -219,7 +226,7 @@ export class NativeStore implements LogStore {
     try {
       await this.#appender.datasync();
     } catch (error) {
-      throw commitFailure(error);
+      throw this.#failure(error);
     }
     this.#syncs += 1;
   }
@@ -253,16 +260,8 @@ export class NativeStore implements LogStore {
       encoder,
     );
     segments.add(created.segment);
-    try {
-      // Only after the successor's name is durable: a sealed segment without one is always damage.
-      await sealSegment(full, view.state.index, {
-        framesEnd: end,
-        lastBatchNumber,
-        nextSalt: salt,
-      });
-    } catch (error) {
-      throw commitFailure(error);
-    }
+    // Only after the successor's name is durable: a sealed segment without one is always damage.
+    await sealSegment(full, view.state.index, { framesEnd: end, lastBatchNumber, nextSalt: salt });
     this.#appender = new SegmentAppender(
       { ...created, batchNumber: 1, entries: 0, marked: false },
       encoder,
