@@ -36,6 +36,8 @@ export interface FinishedBatch {
   readonly bytes: number;
   /** To be kept for the next batch once this one is written. */
   readonly testimony: Testimony;
+  /** Whether it deletes or replaces entries that the log had before. */
+  readonly replaces: boolean;
   /** Entries up to here are not of the log any more, because of a reset, and still in the database. */
   readonly resetTo: number | undefined;
 }
@@ -50,6 +52,7 @@ export class GroupBatch {
   /** Runs were dropped: the digest has to be made anew. */
   #termsCut = false;
   readonly #markerChecksums: Map<number, number>;
+  #replaces = false;
   #resetTo: number | undefined;
 
   /** `state` and `testimony` are of the log before the batch; they are not changed. */
@@ -78,13 +81,19 @@ export class GroupBatch {
     };
     const { state } = this.#keys;
     this.#put(state, encodeState(state, stateRecordOf(this.#next, testimony)));
-    const operations = this.#operations;
-    return { operations, bytes: this.#bytes, testimony, resetTo: this.#resetTo };
+    return {
+      operations: this.#operations,
+      bytes: this.#bytes,
+      testimony,
+      replaces: this.#replaces,
+      resetTo: this.#resetTo,
+    };
   }
 
   #addMarker(marker: SnapshotMetadata, resets: boolean): void {
     const next = this.#next;
     if (resets) {
+      this.#replaces = true;
       this.#deleteEntries(Math.max(marker.index + 1, next.index.firstIndex), next.index.lastIndex);
       this.#deleteTermRuns(next.index.firstIndex, next.index.lastIndex);
       this.#resetTo = marker.index;
@@ -100,6 +109,7 @@ export class GroupBatch {
 
   #truncateFrom(from: number, entries: readonly Entry[]): void {
     const { index } = this.#next;
+    this.#replaces = true;
     // What is put again needs no deletion.
     const replacedTo = entries.at(-1)?.index ?? from - 1;
     this.#deleteEntries(Math.max(from, replacedTo + 1), index.lastIndex);

@@ -5,7 +5,7 @@
 import type { AbstractLevel } from 'abstract-level';
 import type { WalCapabilities } from '@babuza/wal-core';
 
-/** An open database with `view` encodings for keys and values, and `getSync`. */
+/** An open database that supports `getSync`, explicit snapshots and the encoding `view`. */
 export type LevelDatabase = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
 
 /** A kind of database, as a back end presents it to `LevelWalManager`. */

@@ -3,6 +3,7 @@
  * as the Raft core needs it. Every entry is verified on every read: its checksum, its index, and its
  * term against the index of the log.
  */
+import type { AbstractSnapshot } from 'abstract-level';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { CorruptError, type EntryReader, type TermIndex } from '@babuza/wal-core';
 import { bytesOnly, type LevelDatabase } from './database.ts';
@@ -15,12 +16,29 @@ export class LevelEntryReader implements EntryReader {
   readonly #keys: GroupKeys;
   readonly #index: TermIndex;
   readonly #directory: string;
+  #pinned: AbstractSnapshot | undefined;
 
   constructor(database: LevelDatabase, keys: GroupKeys, index: TermIndex, directory: string) {
     this.#database = database;
     this.#keys = keys;
     this.#index = index;
     this.#directory = directory;
+  }
+
+  /**
+   * From now on reads see the database as it is at this moment. A batch that replaces entries can be
+   * seen in the database before it is durable, and what is not durable must not be seen.
+   */
+  pin(): void {
+    this.unpin();
+    this.#pinned = this.#database.snapshot();
+  }
+
+  /** Reads see the database as it is. */
+  unpin(): void {
+    // The database closes it at the latest when it is closed itself.
+    void this.#pinned?.close().catch(() => undefined);
+    this.#pinned = undefined;
   }
 
   read(lo: number, hi: number, maxBytes: number): Entry[] {
@@ -40,7 +58,7 @@ export class LevelEntryReader implements EntryReader {
     const key = this.#keys.entry(index);
     let value: Uint8Array | undefined;
     try {
-      value = this.#database.getSync(key, bytesOnly);
+      value = this.#database.getSync(key, { ...bytesOnly, snapshot: this.#pinned });
     } catch (error) {
       throw readFailure(error, this.#directory, this.#keys.groupId);
     }

@@ -12,6 +12,7 @@ import {
   EntryStorage,
   EntryView,
   ForeignFileError,
+  InvalidArgumentError,
   LockedError,
   LogState,
   NotFoundError,
@@ -207,6 +208,7 @@ export class LevelWalManager implements WalManager {
       directory: this.#directory,
       keys,
       view,
+      reader,
       testimony,
       onClosed: () => this.#logs.delete(groupId),
     });
@@ -280,11 +282,18 @@ export class LevelWalManager implements WalManager {
   }
 
   #openDatabase(): Promise<LevelDatabase> {
-    this.#database ??= this.#kind.open(this.#directory).catch((error: unknown) => {
+    this.#database ??= this.#openSuitable().catch((error: unknown) => {
       this.#database = undefined;
       throw readFailure(error, this.#directory);
     });
     return this.#database;
+  }
+
+  async #openSuitable(): Promise<LevelDatabase> {
+    const database = await this.#kind.open(this.#directory);
+    if (database.supports.explicitSnapshots === true) return database;
+    await database.close();
+    throw new InvalidArgumentError('the database must support explicit snapshots');
   }
 
   async #reading<Result>(keys: GroupKeys, work: () => Promise<Result>): Promise<Result> {

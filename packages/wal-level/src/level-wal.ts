@@ -12,6 +12,7 @@ import type {
   WalStats,
 } from '@babuza/wal-core';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
+import type { LevelEntryReader } from './entry-reader.ts';
 import { bytesOnly, type LevelDatabase, type LevelStoreKind } from './database.ts';
 import type { GroupKeys } from './keys.ts';
 import { writeFailure } from './level-errors.ts';
@@ -23,6 +24,7 @@ export interface LevelLogParts {
   readonly directory: string;
   readonly keys: GroupKeys;
   readonly view: EntryView<TermIndex>;
+  readonly reader: LevelEntryReader;
   readonly testimony: Testimony;
   /** Called once, when everything is given back. */
   readonly onClosed: () => void;
@@ -34,6 +36,8 @@ export class LevelLog implements LogStore {
   /** Entries up to here are deleted. An entry may be left over below the start, never above it. */
   #clearedTo = 0;
   #clearing: Promise<void> = Promise.resolve();
+  /** Plans that are written, or being written, and not visible yet. */
+  #unpublished = 0;
   /** Something was written that is not durable yet: a commit index. */
   #unsynced = false;
   #noFsync = false;
@@ -50,6 +54,7 @@ export class LevelLog implements LogStore {
   }
 
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
+    this.#unpublished = plans.length;
     const changes = plans.some((plan) => this.#changes(plan));
     if (!changes && !(durable && this.#unsynced)) return undefined;
     const batch = new GroupBatch(this.#parts.keys, this.#parts.view.state, this.#testimony);
@@ -58,10 +63,13 @@ export class LevelLog implements LogStore {
   }
 
   publish(plan: SavePlan): void {
-    const { view } = this.#parts;
+    const { view, reader } = this.#parts;
     view.publish(plan, (entries) => {
       for (const { index, term } of entries) view.state.index.append(index, term);
     });
+    this.#unpublished -= 1;
+    // The plans of a group become visible in one go. After a failed write the reader stays where it is.
+    if (this.#unpublished === 0) reader.unpin();
   }
 
   /** The start of the log is durable already: what is deleted here, or left over, nobody reads. */
@@ -94,6 +102,7 @@ export class LevelLog implements LogStore {
         await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
       }
     } finally {
+      this.#parts.reader.unpin();
       this.#parts.onClosed();
     }
   }
@@ -111,9 +120,10 @@ export class LevelLog implements LogStore {
   }
 
   async #write(batch: FinishedBatch, durable: boolean): Promise<void> {
-    const { kind, database, directory } = this.#parts;
+    const { kind, database, directory, reader } = this.#parts;
     const sync = durable && kind.syncs && !this.#noFsync;
     try {
+      if (batch.replaces) reader.pin();
       // Durable after it, where `sync` is set: the batch and all before it. A crash just before leaves
       // all or nothing of it; without `sync` it may be lost, but never without those behind it.
       const options = { ...bytesOnly, sync };
