@@ -1,1 +1,146 @@
-export {};
+#!/usr/bin/env node
+/**
+ * Prints what the native log does beside the raw disk, from one run, interleaved, as medians and ratios:
+ * absolute figures drift with the machine, ratios hold. Run it with nothing else running.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { compare, table, type Figures } from './measure.ts';
+import type { MemoryFigures } from './memory-process.ts';
+import { coldReads, entryCount, fillLog, rangeReads, replaying } from './reading.ts';
+import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
+
+const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory]
+
+  --dir DIR     where the files go; it should be on the disk that is to be measured
+                (default: a folder of the system's temporary directory)
+  --rounds N    rounds that count, after one that does not (default 5)
+  --only PART   just one part`;
+
+interface Settings {
+  readonly directory: string;
+  readonly rounds: number;
+  readonly parts: readonly string[];
+}
+
+const parts = ['save', 'read', 'memory'];
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
+}
+
+async function show(work: Work, rounds: number): Promise<void> {
+  const figures = await compare(work.contenders, rounds, (done, all) => {
+    progress(`${work.title}: ${done} of ${all}`);
+  });
+  progress('');
+  await work.close();
+  const [raw] = figures;
+  const ratio = (of: (figure: Figures) => number, figure: Figures): string =>
+    raw === undefined ? '' : (of(figure) / of(raw)).toFixed(2);
+  console.log(`\n${work.title}\n`);
+  const timed = figures.every(({ p50Us }) => !Number.isNaN(p50Us));
+  const header = timed
+    ? ['', 'p50 µs', 'p99 µs', 'total ms', 'p50 / raw', 'total / raw']
+    : ['', 'total ms', 'total / raw'];
+  const rows = figures.map((figure) => {
+    const total = [figure.totalMs.toFixed(1)];
+    const latency = [figure.p50Us.toFixed(1), figure.p99Us.toFixed(1)];
+    const totalRatio = ratio(({ totalMs }) => totalMs, figure);
+    return timed
+      ? [figure.name, ...latency, ...total, ratio(({ p50Us }) => p50Us, figure), totalRatio]
+      : [figure.name, ...total, totalRatio];
+  });
+  console.log(table(header, rows));
+}
+
+async function benchSaves({ directory, rounds }: Settings): Promise<void> {
+  await show(await sequentialSaves(directory, 1, 500), rounds);
+  await show(await sequentialSaves(directory, 64, 200), rounds);
+  await show(await concurrentSaves(directory, 64, 100), rounds);
+  await show(await unsyncedSaves(directory, 300), rounds);
+}
+
+async function benchReads({ directory, rounds }: Settings): Promise<void> {
+  progress(`filling a log with ${entryCount.toLocaleString('en')} entries`);
+  const log = `${directory}/filled`;
+  const files = await fillLog(log);
+  await show(replaying(log, files), rounds);
+  await show(await coldReads(log, files), rounds);
+  await show(await rangeReads(log, files), rounds);
+}
+
+async function benchMemory({ directory }: Settings): Promise<void> {
+  const script = fileURLToPath(new URL('memory-process.js', import.meta.url));
+  const rows: string[][] = [];
+  for (const payloadBytes of [100, 1024, 10 * 1024]) {
+    progress(`memory of 100,000 entries of ${payloadBytes} B`);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--expose-gc',
+      script,
+      `${directory}/memory-${payloadBytes}`,
+      String(payloadBytes),
+    ]);
+    const figures = JSON.parse(stdout) as MemoryFigures;
+    rows.push([
+      `${payloadBytes.toLocaleString('en')} B`,
+      mebibytes(figures.entries * payloadBytes),
+      mebibytes(figures.indexBytes),
+      (figures.indexBytes / figures.entries).toFixed(2),
+      mebibytes(figures.cacheBytes),
+      mebibytes(figures.javaScriptBytes),
+      mebibytes(figures.anonymousRssBytes),
+    ]);
+    await rm(`${directory}/memory-${payloadBytes}`, { recursive: true });
+  }
+  progress('');
+  console.log('\nmemory of a running log with 100,000 entries (MiB)\n');
+  const header = ['payload', 'held on disk', 'index', 'B/entry', 'cache', 'all JavaScript', 'RSS'];
+  console.log(table(header, rows));
+}
+
+const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(2);
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      only: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const rounds = Number(values.rounds);
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
+  if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds wants a whole number');
+  if (values.only !== undefined && !parts.includes(values.only)) {
+    throw new TypeError(`--only is one of ${parts.join(', ')}, got ${values.only}`);
+  }
+  const above = values.dir ?? tmpdir();
+  await mkdir(above, { recursive: true });
+  const directory = await mkdtemp(`${above}/babuza-bench-`);
+  const settings = { directory, rounds, parts: values.only === undefined ? parts : [values.only] };
+  console.log(
+    `Node.js ${process.version}, ${process.platform} ${process.arch}; medians of ${rounds} rounds`,
+  );
+  try {
+    if (settings.parts.includes('save')) await benchSaves(settings);
+    if (settings.parts.includes('read')) await benchReads(settings);
+    if (settings.parts.includes('memory')) await benchMemory(settings);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof TypeError ? `${error.message}\n\n${usage}` : error);
+  process.exitCode = error instanceof TypeError ? 2 : 1;
+}

@@ -3,6 +3,7 @@
  * that is not one and says what it saw there; what that means is for `verdict.ts`. Nothing is changed.
  */
 import type { File } from '@babuza/vfs';
+import { ScanWindow } from './scan-window.ts';
 import { frameSeed } from '../format/checksum.ts';
 import {
   continueBatchChecksum,
@@ -19,9 +20,6 @@ import {
   type FrameHeader,
 } from '../format/frame.ts';
 import { frameAlignmentBytes, frameHeaderBytes, framesStart } from '../format/layout.ts';
-
-/** What is read at a time. */
-const windowBytes = 1024 * 1024;
 
 /** One frame of a batch that is being collected. */
 export interface ScannedFrame {
@@ -59,40 +57,6 @@ export interface ScanStop {
   readonly pendingBatchNumber: number | undefined;
 }
 
-/** Part of a file in memory. */
-export class Window {
-  readonly #file: File;
-  readonly #fileBytes: number;
-  bytes: Uint8Array = new Uint8Array(0);
-  view: DataView = new DataView(this.bytes.buffer);
-  start = 0;
-  end = 0;
-  #buffer: Uint8Array = new Uint8Array(0);
-
-  constructor(file: File, fileBytes: number) {
-    this.#file = file;
-    this.#fileBytes = fileBytes;
-  }
-
-  has(offset: number, length: number): boolean {
-    return offset >= this.start && offset + length <= this.end;
-  }
-
-  /** Makes `length` bytes from `offset` on available; false where the file ends before. */
-  async load(offset: number, length: number): Promise<boolean> {
-    if (this.has(offset, length)) return true;
-    if (offset + length > this.#fileBytes) return false;
-    const wanted = Math.min(Math.max(length, windowBytes), this.#fileBytes - offset);
-    if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted);
-    const read = await this.#file.read(this.#buffer.subarray(0, wanted), offset);
-    this.start = offset;
-    this.end = offset + read;
-    this.bytes = this.#buffer.subarray(0, read);
-    this.view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, read);
-    return read >= length;
-  }
-}
-
 export interface ScanRequest {
   readonly file: File;
   readonly salt: number;
@@ -109,7 +73,19 @@ export async function scanSegment(
   request: ScanRequest,
   onBatch: (batch: ScannedBatch) => string | undefined,
 ): Promise<ScanStop> {
-  const window = new Window(request.file, request.limit);
+  const window = new ScanWindow(request.file, request.limit);
+  try {
+    return await scanBatches(window, request, onBatch);
+  } finally {
+    await window.close();
+  }
+}
+
+async function scanBatches(
+  window: ScanWindow,
+  request: ScanRequest,
+  onBatch: (batch: ScannedBatch) => string | undefined,
+): Promise<ScanStop> {
   let lastBatchNumber = -1;
   let batchStart = framesStart;
   for (;;) {
@@ -135,7 +111,7 @@ export async function scanSegment(
 
 /** Reads frames from `start` on until a commit frame closes them, or something else ends it. */
 async function collectBatch(
-  window: Window,
+  window: ScanWindow,
   request: ScanRequest,
   start: number,
   lastBatchNumber: number,
@@ -214,7 +190,7 @@ const meaning: Record<Unreadable, Pick<ScanStop, 'slot' | 'bodyOk' | 'why'>> = {
  * `offset` on have to be loaded first.
  */
 function readFrame(
-  window: Window,
+  window: ScanWindow,
   { salt, limit }: ScanRequest,
   offset: number,
   header: FrameHeader,
@@ -257,7 +233,7 @@ export interface Behind {
  * up to the last accepted one are stale and do not count.
  */
 export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<Behind> {
-  const window = new Window(request.file, request.limit);
+  const window = new ScanWindow(request.file, request.limit);
   const header = newFrameHeader();
   const seen = {
     durableUpTo: 0,
@@ -300,11 +276,12 @@ export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<
     offset += frameBytes(header.bodyBytes);
     seen.end = offset;
   }
+  await window.close();
   return seen;
 }
 
 /** The next offset in the window where not all of a header's word with the kind is zero. */
-function skipZeros(window: Window, from: number): number {
+function skipZeros(window: ScanWindow, from: number): number {
   const { view, start, end } = window;
   let offset = from;
   // Byte 23 of a header is its kind, which is never zero.

@@ -1,6 +1,7 @@
 /**
  * Reads entries from segments on demand: where the index says, as many as are asked for with one read,
- * every one verified. What it returns belongs to the caller; its own buffer is used again.
+ * every one verified. What it returns belongs to the caller: a range is read into a buffer of its own, of
+ * which the payloads are parts; a single entry is read into a buffer that is used again, and copied.
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
 import {
@@ -25,8 +26,14 @@ import { frameHeaderBytes } from '../format/layout.ts';
 import { readFailure } from '../disk-errors.ts';
 import type { Segment, SegmentList } from './segment.ts';
 
-/** The buffer that stays, and so the most that one read returns unless one entry is larger. */
-const slabBytes: number = 256 * 1024;
+/** The most that is read at a time, unless one entry is larger. */
+const readBytesMax: number = 256 * 1024;
+
+/** The buffer that stays, for single entries. */
+const slabBytes: number = 64 * 1024;
+
+/** Copies of single payloads share memory of this size; larger ones get their own. */
+const arenaBytes: number = 64 * 1024;
 
 /** What is read for an entry whose end the index does not tell. */
 const guessBytes: number = 4 * 1024;
@@ -38,6 +45,9 @@ export class SegmentEntryReader implements EntryReader {
   readonly #words: ReturnType<typeof groupWords>;
   readonly #header = newFrameHeader();
   #slab: Uint8Array | undefined;
+  /** Filled once from the front: what was handed out is never written again. */
+  #arena: Uint8Array | undefined;
+  #arenaUsed = 0;
 
   constructor(index: PositionIndex, segments: SegmentList, groupId: bigint) {
     this.#index = index;
@@ -51,26 +61,51 @@ export class SegmentEntryReader implements EntryReader {
     const segment = this.#segments.get(run.segmentId);
     invariant(segment !== undefined, 'an indexed segment is open', run.segmentId);
     const start = run.offsetOf(lo);
-    const wanted = spanBytes(run, lo, hi, Math.min(slabBytes, maxBytes + guessBytes));
+    const wanted = spanBytes(run, lo, hi, Math.min(readBytesMax, maxBytes + guessBytes));
     const length = Math.min(wanted, segment.header.segmentBytes - start);
-    let bytes = this.#fetch(segment, start, length, lo);
-    const first = this.#frameLength(segment, bytes, start, lo);
-    if (first > bytes.length) bytes = this.#fetch(segment, start, first, lo);
-    return this.#parse(segment, run, bytes, start, lo, hi);
+    const single = hi === lo + 1;
+    let target = this.#target(length, single);
+    this.#fetch(segment, start, target, lo);
+    const first = this.#frameLength(segment, target, start, lo);
+    if (first > target.length) {
+      target = this.#target(first, single);
+      this.#fetch(segment, start, target, lo);
+    }
+    const entries = this.#parse(segment, run, target, start, lo, hi);
+    const [only] = entries;
+    return single && only?.data !== undefined
+      ? [{ ...only, data: this.#copy(only.data) }]
+      : entries;
   }
 
-  #fetch(segment: Segment, offset: number, length: number, index: number): Uint8Array {
+  #target(length: number, single: boolean): Uint8Array {
+    if (!single || length > slabBytes) return uninitialized(length);
     this.#slab ??= new Uint8Array(slabBytes);
-    const target = length <= slabBytes ? this.#slab.subarray(0, length) : new Uint8Array(length);
+    return this.#slab.subarray(0, length);
+  }
+
+  #copy(data: Uint8Array): Uint8Array {
+    if (data.length >= arenaBytes / 4) return new Uint8Array(data);
+    if (this.#arena === undefined || this.#arenaUsed + data.length > arenaBytes) {
+      this.#arena = uninitialized(arenaBytes);
+      this.#arenaUsed = 0;
+    }
+    const start = this.#arenaUsed;
+    this.#arenaUsed += data.length;
+    this.#arena.set(data, start);
+    return this.#arena.subarray(start, this.#arenaUsed);
+  }
+
+  #fetch(segment: Segment, offset: number, target: Uint8Array, index: number): void {
     let read: number;
     try {
       read = segment.file.readSync(target, offset);
     } catch (error) {
       throw readFailure(error);
     }
-    if (read < length)
+    if (read < target.length) {
       throw this.#damage(segment, offset, index, 'the file is shorter than it was');
-    return target;
+    }
   }
 
   /** The bytes of the first frame, whose header is verified here. */
@@ -145,8 +180,8 @@ function spanBytes(run: SegmentRun, lo: number, hi: number, limit: number): numb
   let index = lo;
   while (index < last && run.offsetOf(index + 1) - start < limit) index += 1;
   const end = index < run.lastIndex ? run.offsetOf(index + 1) - start : undefined;
-  if (end !== undefined && end <= slabBytes) return end;
-  return Math.min(run.offsetOf(index) - start + guessBytes, slabBytes);
+  if (end !== undefined && end <= readBytesMax) return end;
+  return Math.min(run.offsetOf(index) - start + guessBytes, readBytesMax);
 }
 
 function entryOf(
@@ -162,6 +197,11 @@ function entryOf(
     data:
       (header.flags & entryHasData) === 0
         ? undefined
-        : Uint8Array.prototype.slice.call(bytes, bodyAt, bodyAt + header.bodyBytes),
+        : bytes.subarray(bodyAt, bodyAt + header.bodyBytes),
   };
+}
+
+/** Memory that is overwritten whole before anybody sees it. */
+function uninitialized(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
