@@ -1,0 +1,83 @@
+/** Every field of the configuration: what is refused, and how it is said. */
+import { describe, expect, it } from 'vitest';
+import { BabuzaComponentBuilder, BuilderConfigError, type BuilderConfig } from '../src/index.ts';
+
+const good: BuilderConfig = { clusterId: 7n, storageRootDir: '/data', walType: 'babuza-wal' };
+
+/** The error for a configuration as a caller without types might make it. */
+function refusal(wrong: Record<string, unknown>): BuilderConfigError {
+  try {
+    return expect.fail(`accepted: ${typeof new BabuzaComponentBuilder({ ...good, ...wrong })}`);
+  } catch (error) {
+    if (error instanceof BuilderConfigError) return error;
+    throw error;
+  }
+}
+
+const id = (first: number): string => `a bigint or a safe integer from ${first} to 2^64 - 1`;
+const logger = 'an object with the methods debug, info, warn and error, or left out';
+const directory = 'the path of a directory';
+
+const refused: [field: string, given: unknown, described: string, allowed: string][] = [
+  ['clusterId', undefined, 'undefined', id(0)],
+  ['clusterId', -1n, '-1', id(0)],
+  ['clusterId', 2n ** 64n, '18446744073709551616', id(0)],
+  ['clusterId', 1.5, '1.5', id(0)],
+  ['clusterId', 2 ** 53, '9007199254740992', id(0)],
+  ['clusterId', '7', "'7'", id(0)],
+  ['clusterId', null, 'null', id(0)],
+  ['nodeId', 0, '0', id(1)],
+  ['nodeId', 0n, '0', id(1)],
+  ['nodeId', '1', "'1'", id(1)],
+  ['nodeId', null, 'null', id(1)],
+  ['storageRootDir', undefined, 'undefined', directory],
+  ['storageRootDir', '', "''", directory],
+  ['storageRootDir', 'a\0b', "'a\0b'", directory],
+  ['storageRootDir', 5, '5', directory],
+  ['walOptions', 'big', "'big'", 'an object, or left out'],
+  ['walOptions', [1], 'an array', 'an object, or left out'],
+  ['walOptions', null, 'null', 'an object, or left out'],
+  ['logger', () => undefined, 'a function', logger],
+  ['logger', { info: () => undefined }, 'an object', logger],
+  ['logger', null, 'null', logger],
+];
+
+describe('a field that cannot be', () => {
+  for (const [field, given, described, allowed] of refused) {
+    it(`${field}: ${described}`, () => {
+      const error = refusal({ [field]: given });
+      expect([error.code, error.field, error.allowed]).toEqual(['BUILDER_CONFIG', field, allowed]);
+      expect(error.message).toBe(`${field} must be ${allowed}; got ${described}`);
+    });
+  }
+});
+
+describe('walType', () => {
+  const wrong = [undefined, null, '', 'wal', 'Babuza-Wal', 'constructor', {}, { types: ['a'] }, 1];
+  for (const walType of wrong) {
+    it(`never falls back to a default: ${JSON.stringify(walType) ?? 'undefined'}`, () => {
+      const error = refusal({ walType });
+      expect(error.field).toBe('walType');
+      for (const known of ['babuza-wal', 'etcd-wal', 'level-wal', 'pebble-wal-memory']) {
+        expect(error.message).toContain(`'${known}'`);
+      }
+    });
+  }
+});
+
+describe('fields that are not known', () => {
+  for (const field of ['transportType', 'snapshotType', 'walTyp', 'ClusterId', 'toString']) {
+    it(`${field} is refused, not ignored`, () => {
+      const error = refusal({ [field]: 'http' });
+      expect([error.code, error.field]).toEqual(['BUILDER_CONFIG', field]);
+      expect(error.message).toContain('clusterId, nodeId, storageRootDir, walType');
+    });
+  }
+
+  it('a configuration that is none', () => {
+    for (const config of [undefined, null, 'x', []]) {
+      const make = (): unknown => Reflect.construct(BabuzaComponentBuilder, [config]);
+      expect(make).toThrow(BuilderConfigError);
+    }
+  });
+});
