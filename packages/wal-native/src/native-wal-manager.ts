@@ -66,7 +66,8 @@ export class NativeWalManager implements WalManager {
   readonly #directory: string;
   readonly #options: CheckedOptions;
   #lock: Promise<DirectoryLock> | undefined;
-  readonly #open = new Map<bigint, QueuedWal | 'opening'>();
+  /** The logs that are open, or about to be. */
+  readonly #open = new Map<bigint, { wal: Wal | undefined; readonly opening: Promise<unknown> }>();
   #closing: Promise<void> | undefined;
 
   constructor(directory: string, options: NativeWalOptions = {}) {
@@ -85,7 +86,7 @@ export class NativeWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
       const metadata = checkedMetadata(input, capabilities);
-      if (this.#open.get(groupId) instanceof QueuedWal) {
+      if (this.#open.get(groupId)?.wal !== undefined) {
         throw new AlreadyExistsError(`the log of group ${groupId} exists, and is open`);
       }
       return this.#opening(groupId, () => this.#create(groupId, metadata));
@@ -127,9 +128,13 @@ export class NativeWalManager implements WalManager {
     if (this.#open.has(groupId)) {
       throw new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
     }
-    this.#open.set(groupId, 'opening');
+    const opening = open();
+    const slot = { wal: undefined as Wal | undefined, opening };
+    this.#open.set(groupId, slot);
     try {
-      return await open();
+      const opened = await opening;
+      slot.wal = opened.wal;
+      return opened;
     } catch (error) {
       this.#open.delete(groupId);
       throw error;
@@ -238,7 +243,7 @@ export class NativeWalManager implements WalManager {
       appendPoint: assembly.appendPoint,
       onClosed: () => this.#open.delete(groupId),
     });
-    const wal: Wal & QueuedWal = new QueuedWal({
+    const wal = new QueuedWal({
       groupId,
       view,
       store,
@@ -247,7 +252,6 @@ export class NativeWalManager implements WalManager {
       cloneTerms: () => state.index.cloneTerms(),
     });
     if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
-    this.#open.set(groupId, wal);
     events.emit({ type: 'recovered', groupId, tail });
     return {
       wal,
@@ -317,8 +321,10 @@ export class NativeWalManager implements WalManager {
   }
 
   async #close(): Promise<void> {
-    const open = [...this.#open.values()].filter((wal) => wal !== 'opening');
-    const results = await Promise.allSettled(open.map((wal) => wal.close()));
+    const slots = [...this.#open.values()];
+    // What is just being opened would be left behind without an owner.
+    await Promise.allSettled(slots.map(({ opening }) => opening));
+    const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
     const lock = await this.#lock?.catch(() => undefined);
     await translating(readFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;

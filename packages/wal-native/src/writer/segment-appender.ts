@@ -4,6 +4,7 @@
  *
  * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a crash.
  */
+import { invariant } from '@babuza/wal-core';
 import { footerEntryBytes, endSlotBytes, tailReserveBytes } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import type { AppendPoint } from '../recovery/recover.ts';
@@ -63,7 +64,7 @@ export class SegmentAppender {
   /** Writes the batch so that it is durable when this resolves, or without a sync. */
   async append(group: Group, durable: boolean): Promise<void> {
     const { file } = this.segment;
-    const parts = this.#encode(group);
+    const parts = this.#encode(group, durable);
     if (durable) {
       // Durable after it: the batch, and all before it. A crash before leaves some of its sectors.
       await file.writeDurable(parts, this.#end);
@@ -80,7 +81,7 @@ export class SegmentAppender {
   /** The same on the calling thread. */
   appendSync(group: Group, durable: boolean): void {
     const { file } = this.segment;
-    const parts = this.#encode(group);
+    const parts = this.#encode(group, durable);
     if (durable) {
       file.writeDurableSync(parts, this.#end);
     } else {
@@ -100,7 +101,7 @@ export class SegmentAppender {
   async writeIdleMark(frames: readonly ControlFrame[]): Promise<void> {
     const group = controlGroup(frames);
     if (this.hasUnsynced || !this.fitsMark(group)) return;
-    const [mark] = this.#encode(group);
+    const [mark] = this.#encode(group, false);
     if (mark !== undefined) await this.segment.file.write(mark, this.#end);
   }
 
@@ -111,7 +112,9 @@ export class SegmentAppender {
     this.#durableEnd = end;
   }
 
-  #encode(group: Group): readonly Uint8Array[] {
+  #encode(group: Group, durable: boolean): readonly Uint8Array[] {
+    // A durable write answers for its own bytes alone: with a gap before them they would be a lie.
+    invariant(!durable || !this.hasUnsynced, 'a durable batch follows a durable one', this.#end);
     const batchNumber = this.#batchNumber;
     this.#batchNumber += 1;
     return this.#encoder.encode(group, {
@@ -125,12 +128,7 @@ export class SegmentAppender {
   #advance(group: Group, durable: boolean): void {
     this.#end += group.bytes;
     this.#entries += group.entryCount;
-    // Bytes before that were not synced stay so: `writeDurable` answers for its own bytes alone.
-    if (durable && !this.hasUnsyncedBefore(group)) this.#durableEnd = this.#end;
+    if (durable) this.#durableEnd = this.#end;
     this.#marked = durable && group.frameCount === 0;
-  }
-
-  private hasUnsyncedBefore(group: Group): boolean {
-    return this.#durableEnd < this.#end - group.bytes;
   }
 }

@@ -1,0 +1,58 @@
+/** The examples in the READMEs run as they are printed, against the built packages. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const scratch = mkdtempSync(`${tmpdir()}/babuza-readme-`);
+
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** Whose dependencies an example may use: a user would have installed them. */
+const runsBeside: Record<string, string> = { testkit: `${root}/packages/wal-native/dist` };
+
+interface Example {
+  readonly title: string;
+  readonly owner: string;
+  readonly code: string;
+}
+
+/** Blocks that are whole programs; fragments (with an ellipsis or a test library) are not. */
+function examplesOf(title: string, owner: string, path: string): Example[] {
+  const blocks = readFileSync(path, 'utf8').matchAll(/^```(?:ts|js)\n([\s\S]*?)^```/gm);
+  return [...blocks]
+    .map((block) => block[1] ?? '')
+    .filter((code) => code.includes("from '@babuza/") && !/from 'vitest'|…/.test(code))
+    .map((code, at) => ({ title: `${title}, example ${at + 1}`, owner, code }));
+}
+
+const packages = readdirSync(`${root}/packages`);
+const examples = [
+  ...examplesOf('README.md', 'root', `${root}/README.md`),
+  ...packages.flatMap((name) =>
+    examplesOf(`packages/${name}/README.md`, name, `${root}/packages/${name}/README.md`),
+  ),
+];
+
+describe('examples in READMEs', () => {
+  it('every package has one', () => {
+    const owners = new Set(examples.map(({ owner }) => owner));
+    expect(packages.filter((name) => !owners.has(name))).toEqual([]);
+  });
+
+  for (const [at, { title, owner, code }] of examples.entries()) {
+    it(`${title} runs as printed`, async () => {
+      const file = `${runsBeside[owner] ?? `${root}/apps/demo/dist`}/readme-example-${at}.mjs`;
+      // The directories that the examples name belong to the reader; here they are made anew.
+      writeFileSync(file, code.replaceAll("'/tmp/", `'${scratch}/${at}/`));
+      try {
+        await promisify(execFile)(process.execPath, [file]);
+      } finally {
+        rmSync(file);
+      }
+    });
+  }
+});
