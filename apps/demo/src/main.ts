@@ -1,1 +1,78 @@
-export {};
+#!/usr/bin/env node
+/** The demo: reads the command line, runs the story, and gives everything back however it ends. */
+import { stat } from 'node:fs/promises';
+import { BuilderError } from '@babuza/builder';
+import { helpText, readArguments, UsageError } from './arguments.ts';
+import { openManager } from './log-story/open-log.ts';
+import type { StorySettings } from './log-story/settings.ts';
+import { NoDocumentsError, tellLogStory } from './log-story/story.ts';
+import { Terminal } from './log-story/terminal.ts';
+import { Workplace } from './log-story/workplace.ts';
+
+/** Set by a signal: from then on nothing else is reported. */
+let ending = false;
+const terminal = new Terminal(process.stdout, process.env['NO_COLOR']);
+
+/** Returns the exit code. */
+async function main(): Promise<number> {
+  const settings = readArguments(process.argv.slice(2));
+  if (settings === undefined) {
+    process.stdout.write(helpText);
+    return 0;
+  }
+  await checkInput(settings);
+  const workplace = await Workplace.open(settings.keptFolder);
+  cleanUpOnSignals(workplace);
+  try {
+    await checkWalType(settings, workplace);
+    const failures = await tellLogStory(terminal, workplace, settings);
+    return failures.length === 0 ? 0 : 1;
+  } finally {
+    await workplace.dispose();
+  }
+}
+
+async function checkInput({ inputFolder }: StorySettings): Promise<void> {
+  const found = await stat(inputFolder).catch((error: unknown) => error);
+  if (found instanceof Error) throw new UsageError(`--input: ${found.message}`);
+}
+
+/** Before anything is done: a type that is unknown, or not installed. */
+async function checkWalType({ walType }: StorySettings, workplace: Workplace): Promise<void> {
+  try {
+    const manager = await openManager(walType, workplace.storageRoot);
+    await manager.close();
+  } catch (error) {
+    if (error instanceof BuilderError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Ctrl-C and its like: no process and no temporary folder stays behind. */
+function cleanUpOnSignals(workplace: Workplace): void {
+  const end = (exitCode: number, text: string): void => {
+    if (ending) return;
+    ending = true;
+    terminal.clearProgress();
+    process.stderr.write(text);
+    void workplace.dispose().finally(() => process.exit(exitCode));
+  };
+  process.on('SIGINT', () => end(130, '\ndemo: interrupted; everything temporary is removed\n'));
+  process.on('SIGTERM', () => end(143, '\ndemo: ended; everything temporary is removed\n'));
+  // Whoever reads the output has gone, as with `| head`.
+  process.stdout.on('error', () => end(1, ''));
+}
+
+function explain(error: unknown): number {
+  if (ending) return 1;
+  terminal.clearProgress();
+  if (error instanceof UsageError || error instanceof NoDocumentsError) {
+    process.stderr.write(`demo: ${error.message}\nTry --help.\n`);
+    return 2;
+  }
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}${code}\n`);
+  return 1;
+}
+
+process.exitCode = await main().catch(explain);
