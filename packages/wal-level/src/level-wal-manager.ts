@@ -291,7 +291,7 @@ export class LevelWalManager implements WalManager {
 
   async #openSuitable(): Promise<LevelDatabase> {
     const database = await this.#kind.open(this.#directory);
-    if (database.supports.explicitSnapshots === true) return database;
+    if (database.supports.explicitSnapshots) return database;
     await database.close();
     throw new InvalidArgumentError('the database must support explicit snapshots');
   }

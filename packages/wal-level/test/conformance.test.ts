@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import type { LevelWalOptions } from '../src/index.ts';
+import { describeConformance } from '@babuza/wal-core/conformance';
+import { capabilities, HostilePlace } from './hostile-level.ts';
+
+function conformance(name: string, options: LevelWalOptions): void {
+  describeConformance(
+    { describe, it, expect },
+    {
+      name: `wal-level, ${name}`,
+      capabilities,
+      cacheLimits: options.cache,
+      failsOnDemand: true,
+      create() {
+        const place = new HostilePlace();
+        return {
+          open: async () => place.manager(options),
+          failNextWrite(kind) {
+            place.hostility.nextFailure = kind === 'broken' ? 'broken-before' : kind;
+          },
+          destroy: () => place.database.close(),
+        };
+      },
+    },
+  );
+}
+
+conformance('default options', {});
+conformance('no cache, everything verified on open', {
+  cache: { entriesMax: 0, bytesMax: 0 },
+  verifyOnOpen: true,
+});

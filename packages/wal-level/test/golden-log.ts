@@ -1,0 +1,38 @@
+/** The log whose bytes are golden. What it writes never changes: a new format gets a new file. */
+import type { HostilePlace } from './hostile-level.ts';
+import { writeSample } from './samples.ts';
+
+/** Three groups: one with something of everything, an empty one, one with the largest numbers. */
+export async function writeGoldenLog(place: HostilePlace): Promise<void> {
+  const manager = place.manager();
+  const first = await manager.createWal({ clusterId: 0xc1n, nodeId: 1n });
+  await writeSample(first.wal);
+  const extra = Uint8Array.of(0, 1, 255);
+  await manager.createWal(
+    { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 63n, entryBytesMax: 4096, extra },
+    { groupId: 1n },
+  );
+  const { wal } = await manager.createWal(
+    { clusterId: 7n, nodeId: 8n, extra: new Uint8Array() },
+    { groupId: 2n ** 64n - 1n },
+  );
+  const index = 2 ** 52;
+  const term = 2 ** 53 - 2;
+  const vote = 2n ** 64n - 1n;
+  await wal.save({
+    snapshot: {
+      index,
+      term,
+      confState: {
+        voters: [vote, 1n],
+        learners: [2n],
+        votersOutgoing: [3n],
+        learnersNext: [4n],
+        autoLeave: true,
+      },
+    },
+    entries: [{ index: index + 1, term: term + 1, type: 0, data: Uint8Array.of(1, 2, 3) }],
+    hardState: { term: term + 1, vote, commit: index + 1 },
+  });
+  await manager.close();
+}

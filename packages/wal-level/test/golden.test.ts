@@ -1,0 +1,67 @@
+/** The bytes of the format. Golden files are only ever added to: what was written once stays readable. */
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { writeGoldenLog } from './golden-log.ts';
+import { bytes, hex, HostilePlace, placeWith } from './hostile-level.ts';
+import { contentOf } from './samples.ts';
+
+/** Keys and values in hexadecimal, in the order of the database. */
+async function golden(name: string): Promise<Map<string, string>> {
+  const text = await readFile(new URL(`golden/${name}`, import.meta.url), 'utf8');
+  return new Map(Object.entries(JSON.parse(text)));
+}
+
+describe('format version 1', () => {
+  it('writes exactly these keys and values', async () => {
+    const place = new HostilePlace();
+    await writeGoldenLog(place);
+    const written = new Map(
+      [...(await place.dump())].map(([key, value]) => [key, hex(value)] as const),
+    );
+    // With the order of the keys.
+    expect([...written]).toEqual([...(await golden('version-1.json'))]);
+  });
+
+  it('reads them', async () => {
+    const stored = [...(await golden('version-1.json'))];
+    const place = await placeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
+    const manager = place.manager({ verifyOnOpen: true });
+    const first = await manager.replayWal({ expect: { clusterId: 0xc1n, nodeId: 1n } });
+    expect(contentOf(first)).toBe(
+      [
+        '4 to 13 behind term 1',
+        'term 6 vote 3 commit 11',
+        'marker 3 term 1 voters 1,2',
+        'marker 6 term 1 voters 1,18446744073709551615',
+        '4 term 1 type 0 838485868788898a8b',
+        '5 term 1 type 0 a2a3a4a5a6a7a8a9aa',
+        '6 term 1 type 0 c1c2c3c4c5c6c7c8c9',
+        '7 term 2 type 0 e7e8e9eaebecedeeef',
+        '8 term 3 type 0 0d0e0f101112131415',
+        '9 term 3 type 0 2c2d2e2f3031323334',
+        '10 term 3 type 0 4b4c4d4e4f50515253',
+        '11 term 5 type 1 ',
+        '12 term 5 type 2 none',
+        '13 term 5 type 0 00',
+      ].join('\n'),
+    );
+    const empty = await manager.replayWal({ groupId: 1n });
+    expect(empty.metadata).toEqual({
+      clusterId: 2n ** 64n - 1n,
+      nodeId: 2n ** 63n,
+      entryBytesMax: 4096,
+      extra: Uint8Array.of(0, 1, 255),
+    });
+    expect(contentOf(empty)).toBe('1 to 0 behind term 0\nterm 0 vote 0 commit 0');
+    const largest = await manager.replayWal({ groupId: 2n ** 64n - 1n });
+    expect(largest.metadata.extra).toEqual(new Uint8Array());
+    expect(largest.hardState).toEqual({
+      term: 2 ** 53 - 1,
+      vote: 2n ** 64n - 1n,
+      commit: 2 ** 52 + 1,
+    });
+    expect(largest.storage.term(2 ** 52)).toBe(2 ** 53 - 2);
+    expect(largest.storage.initialState().confState.autoLeave).toBe(true);
+    await manager.close();
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * A database for the tests: memory-level, but slow as a disk is (what is written can be read before the
+ * write resolves), with failures on demand, and with a memory of what was asked of it.
+ */
+import type { AbstractBatchOptions } from 'abstract-level';
+import { MemoryLevel } from 'memory-level';
+import { LockedError, NoSpaceError, type WalCapabilities } from '@babuza/wal-core';
+import { bytesOnly, LevelWalManager } from '../src/index.ts';
+import type { LevelDatabase, LevelStoreKind, LevelWalOptions } from '../src/index.ts';
+import type { LevelOperation } from '../src/batches.ts';
+
+export const capabilities: WalCapabilities = {
+  durable: true,
+  batchAtomic: true,
+  detectsEveryFlip: true,
+  exactPurge: true,
+  entryBytesMax: 64 * 1024 * 1024,
+};
+
+/** A batch as the log asked for it. */
+export interface SeenBatch {
+  readonly operations: readonly LevelOperation[];
+  readonly sync: boolean;
+}
+
+type BatchOptions = AbstractBatchOptions<Uint8Array, Uint8Array> & { sync?: boolean };
+
+/** What fails next: before anything is written, after all of it was, or not at all. */
+export type Failure = 'no-space' | 'broken-before' | 'broken-after' | 'dropped';
+
+/** What a place does with its database, besides storing. */
+export class Hostility {
+  readonly batches: SeenBatch[] = [];
+  nextFailure: Failure | undefined;
+  clearFails = false;
+}
+
+function hostileLevel(hostility: Hostility): MemoryLevel<Uint8Array, Uint8Array> {
+  const level = new MemoryLevel<Uint8Array, Uint8Array>({ ...bytesOnly, storeEncoding: 'view' });
+  const write = level.batch.bind(level);
+  const clear = level.clear.bind(level);
+  const batch = async (operations: LevelOperation[], options: BatchOptions): Promise<void> => {
+    hostility.batches.push({ operations: [...operations], sync: options.sync === true });
+    const failure = hostility.nextFailure;
+    hostility.nextFailure = undefined;
+    if (failure === 'no-space') throw new NoSpaceError('the test wants no space');
+    if (failure === 'broken-before') throw new Error('the test wants a broken disk');
+    if (failure !== 'dropped') await write(operations, options);
+    await turn();
+    if (failure === 'broken-after') throw new Error('the test wants a broken sync');
+  };
+  const slowClear = async (options: Parameters<typeof clear>[0]): Promise<void> => {
+    if (hostility.clearFails) throw new Error('the test wants no deletion');
+    await turn();
+    await clear(options);
+  };
+  Object.defineProperties(level, { batch: { value: batch }, clear: { value: slowClear } });
+  return level;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** A place with one such database. */
+export class HostilePlace implements LevelStoreKind {
+  readonly capabilities: WalCapabilities = capabilities;
+  readonly syncs = true;
+  readonly hostility = new Hostility();
+  readonly database: LevelDatabase = hostileLevel(this.hostility);
+  #made = false;
+  #openNow = false;
+
+  async exists(): Promise<boolean> {
+    return this.#made;
+  }
+
+  async open(): Promise<LevelDatabase> {
+    if (this.#openNow && this.database.status === 'open') throw new LockedError('the test has it');
+    this.#made = true;
+    this.#openNow = true;
+    await this.database.open();
+    return this.database;
+  }
+
+  manager(options?: LevelWalOptions): LevelWalManager {
+    return new LevelWalManager(this, '/level', options);
+  }
+
+  /** Everything that is stored, by key in hexadecimal, in order. */
+  async dump(): Promise<Map<string, Uint8Array>> {
+    await this.database.open();
+    const all = new Map<string, Uint8Array>();
+    for await (const [key, value] of this.database.iterator(bytesOnly)) all.set(hex(key), value);
+    return all;
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.database.open();
+    await this.database.put(bytes(key), value, bytesOnly);
+  }
+
+  async del(key: string): Promise<void> {
+    await this.database.open();
+    await this.database.del(bytes(key), bytesOnly);
+  }
+}
+
+/** A place that holds what was dumped. */
+export async function placeWith(content: ReadonlyMap<string, Uint8Array>): Promise<HostilePlace> {
+  const place = new HostilePlace();
+  await place.open();
+  for (const [key, value] of content) await place.put(key, value);
+  await place.database.close();
+  return place;
+}
+
+export function hex(value: Uint8Array): string {
+  return Buffer.from(value).toString('hex');
+}
+
+export function bytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}
