@@ -33,8 +33,10 @@ async function main(): Promise<number> {
 }
 
 async function checkInput({ inputFolder }: StorySettings): Promise<void> {
-  const found = await stat(inputFolder).catch((error: unknown) => error);
-  if (found instanceof Error) throw new UsageError(`--input: ${found.message}`);
+  const folder = await stat(inputFolder).catch((error: unknown) => {
+    throw new UsageError(`--input: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  if (!folder.isDirectory()) throw new UsageError(`--input: ${inputFolder} is not a folder`);
 }
 
 /** Before anything is done: a type that is unknown, or not installed. */

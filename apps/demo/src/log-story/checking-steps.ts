@@ -7,7 +7,8 @@ import type { ListedEntry, Measured, Opened } from './protocol.ts';
 import type { Run } from './run.ts';
 import type { WriterProcess } from './writer-process.ts';
 
-/** What is put into memory to measure how much that takes. */
+/** Less than this is lost in the noise of a heap; more would be a burden to try. */
+const heldBytesMin: number = 4 * 1024 * 1024;
 const heldBytesMax: number = 256 * 1024 * 1024;
 
 /** Every entry, read from the log: as acknowledged, and as the documents on disk are. */
@@ -27,9 +28,10 @@ export async function verifyAll(run: Run, writer: WriterProcess): Promise<Listed
   return entries;
 }
 
-/** What holding the whole log in memory takes, measured by doing it; nothing for a log that is too large. */
+/** What holding the whole log in memory takes, measured by doing it; nothing outside the bounds. */
 export async function measureHeld(run: Run, writer: WriterProcess): Promise<Measured | undefined> {
-  if (run.findings.bytes > heldBytesMax) return undefined;
+  const { bytes } = run.findings;
+  if (bytes < heldBytesMin || bytes > heldBytesMax) return undefined;
   return writer.ask({ type: 'measure' }, 'measured');
 }
 

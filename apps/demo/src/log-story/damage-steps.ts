@@ -31,6 +31,7 @@ export async function showTornTail(run: Run, opened: Opened): Promise<void> {
   } catch (error) {
     if (!(error instanceof WriterGone)) throw error;
   }
+  await writer.kill();
   const sought = encodeChunk(
     batch[batch.length - 1] ?? { path: '', chunk: 0, chunks: 1, content: new Uint8Array(0) },
   );
@@ -52,11 +53,8 @@ export async function showTornTail(run: Run, opened: Opened): Promise<void> {
     else terminal.warn(`${text}: this log does not promise one`);
   }
   run.judgeComparison(comparison);
-  if (comparison.listed > comparison.found) {
-    run.fail(
-      `${counted(comparison.listed - comparison.found, 'entry', 'entries')} of a torn batch came back`,
-    );
-  }
+  const back = comparison.listed - comparison.acknowledged;
+  if (back > 0) run.fail(`${counted(back, 'entry', 'entries')} of the torn batch came back`);
   await workplace.removeCopy(root);
 }
 

@@ -27,7 +27,11 @@ export function printFigures(run: Run, measurements: Measurements): void {
   const rows: (readonly [string, string, string])[] = [
     ['entries', count(ledger.count), 'acknowledged, in the log at the end of writing'],
     ['content', byteSize(ledger.contentBytes), 'of the documents in them'],
-    ['written', byteSize(written), 'to the log, with all that the format adds (wal.stats)'],
+    [
+      'written',
+      byteSize(written),
+      'to the log, format included (wal.stats at the last acknowledgements)',
+    ],
     [
       'entries/s',
       count(Math.round(entries / seconds)),
@@ -70,7 +74,7 @@ export function printFigures(run: Run, measurements: Measurements): void {
       ? [
           'log held in RAM',
           byteSize(ledger.contentBytes),
-          'at least: the content alone; too large to be tried here',
+          'at least: the content alone; too much or too little to measure',
         ]
       : [
           'log held in RAM',

@@ -149,7 +149,7 @@ function conclude(
   terminal.line(
     failures.length === 0
       ? terminal.style('green', `All of the above was verified, in ${duration(elapsedMs)}.`)
-      : terminal.style('red', `${counted(failures.length, 'check')} failed:`),
+      : terminal.style('red', 'Not everything held:'),
   );
   for (const failure of failures) terminal.line(`  - ${failure}`);
 }

@@ -116,12 +116,12 @@ async function listLog(log: ChunkLog): Promise<void> {
 /** What a log that lives in memory, such as etcd's MemoryStorage, takes for the same entries. */
 async function heldBytesOf(log: ChunkLog): Promise<number> {
   const { storage } = log.opened;
-  const bytesBefore = usedBytes();
+  const bytesBefore = await usedBytes();
   const held: Entry[] = [];
   for await (const entry of storage.iterate(storage.firstIndex(), storage.lastIndex() + 1)) {
     held.push(entry.data === undefined ? entry : { ...entry, data: new Uint8Array(entry.data) });
   }
-  const bytes = usedBytes() - bytesBefore;
+  const bytes = (await usedBytes()) - bytesBefore;
   // Used after measuring, so that the array is still there while it is measured.
   return held.length === 0 ? 0 : bytes;
 }
@@ -132,9 +132,12 @@ async function saveAndDie(log: ChunkLog): Promise<void> {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** Heap and buffers in use after a garbage collection. */
-function usedBytes(): number {
-  globalThis.gc?.();
+/** Heap and buffers in use after a garbage collection; buffers are freed some time after it. */
+async function usedBytes(): Promise<number> {
+  for (let round = 0; round < 2; round += 1) {
+    globalThis.gc?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

@@ -102,7 +102,10 @@ export function describeTail({
   lastIndex,
 }: TailReport): string {
   if (verdict === 'clean') return 'the end of the log is clean';
-  const where = file === undefined ? '' : `, ${basename(file)} from offset ${offset ?? '?'} on`;
+  const where =
+    file === undefined
+      ? ''
+      : `, ${basename(file)} from offset ${offset === undefined ? '?' : count(offset)} on`;
   const held =
     firstIndex === undefined
       ? ''
