@@ -17,7 +17,7 @@ import {
 } from '@babuza/wal-core';
 import { readFailure } from './disk-errors.ts';
 import { groupFolder } from './format/segment-name.ts';
-import { listLog, readLog, refuseDamagedFooters, type LogContents } from './recovery/read-log.ts';
+import { listLog, readLog, type LogContents } from './recovery/read-log.ts';
 import { tailReport } from './recovery/recover.ts';
 import type { VerdictName } from './recovery/verdict.ts';
 
@@ -92,12 +92,8 @@ async function inspectOnce(
   const listing = await listLog(fileSystem, directory);
   if (listing.segments.length === 0) throw new NotFoundError(`there is no log in ${directory}`);
   const contents = await readLog(fileSystem, directory, groupId, listing, 'read');
-  try {
-    await refuseDamagedFooters(contents);
-    return reportOf(contents);
-  } finally {
-    for (const { segment } of contents.findings) await segment.file.close();
-  }
+  for (const { segment } of contents.findings) await segment.file.close();
+  return reportOf(contents);
 }
 
 function reportOf(contents: LogContents): LogReport {

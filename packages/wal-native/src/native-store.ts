@@ -26,7 +26,7 @@ import type { LogStart } from './recovery/replayed-log.ts';
 import { sealSegment } from './segment/seal-segment.ts';
 import type { SegmentList } from './segment/segment.ts';
 import type { SpareSegments } from './segment/spare-segments.ts';
-import { createSegment } from './writer/create-segment.ts';
+import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
 import {
   controlGroup,
   groupOf,
@@ -235,7 +235,7 @@ export class NativeStore implements LogStore {
   async #rotate(group: Group): Promise<void> {
     const { options, directory, groupId, metadata, view, spares, encoder, segments, events } =
       this.#parts;
-    const { segment: full, end, lastBatchNumber } = this.#appender;
+    const { segment: full, end, lastBatchNumber, nextBatchNumber } = this.#appender;
     if (this.#appender.hasUnsynced) await this.#datasync();
     const salt = differentSalt(options.environment.random.uint32(), full.header.salt);
     const created = await createSegment(
@@ -250,7 +250,7 @@ export class NativeStore implements LogStore {
         predecessor: {
           salt: full.header.salt,
           end,
-          nextBatchSequence: full.header.baseBatchSequence + lastBatchNumber + 1,
+          nextBatchSequence: full.header.baseBatchSequence + nextBatchNumber,
         },
         state: view.state,
         start: this.#start,
@@ -262,10 +262,7 @@ export class NativeStore implements LogStore {
     segments.add(created.segment);
     // Only after the successor's name is durable: a sealed segment without one is always damage.
     await sealSegment(full, view.state.index, { framesEnd: end, lastBatchNumber, nextSalt: salt });
-    this.#appender = new SegmentAppender(
-      { ...created, batchNumber: 1, entries: 0, marked: false },
-      encoder,
-    );
+    this.#appender = new SegmentAppender(firstAppendPoint(created), encoder);
     events.emit({ type: 'rotated', groupId, file: created.segment.path });
   }
 

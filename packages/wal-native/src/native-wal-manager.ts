@@ -42,7 +42,7 @@ import type { LogStart } from './recovery/replayed-log.ts';
 import { SegmentEntryReader } from './segment/entry-reader.ts';
 import { SegmentList, type Segment } from './segment/segment.ts';
 import { SpareSegments } from './segment/spare-segments.ts';
-import { createSegment } from './writer/create-segment.ts';
+import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
 import { GroupEncoder } from './writer/group-encoder.ts';
 
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
@@ -169,7 +169,7 @@ export class NativeWalManager implements WalManager {
       spares,
       new GroupEncoder(groupId),
     );
-    const appendPoint = { ...created, batchNumber: 1, entries: 0, marked: false };
+    const appendPoint = firstAppendPoint(created);
     const segments = [created.segment];
     return this.#assemble({
       groupId,

@@ -135,7 +135,7 @@ class LogReading {
       findings.push(finding);
       this.#refuseDamage(finding, replayed);
     }
-    const needsSeal = this.#checkSeals(segments, findings);
+    const needsSeal = await this.#checkSeals(segments, findings);
     if (!replayed.isWhole) {
       throw this.#corrupt(
         newest,
@@ -299,42 +299,32 @@ class LogReading {
     });
   }
 
-  /** A segment that has a successor is sealed; only the last seal can be missing after a crash. */
-  #checkSeals(
+  /**
+   * A segment that has a successor is sealed. Only the last seal can be missing or half written after a
+   * crash: nothing but the head may have been written to the successor before the seal was durable.
+   */
+  async #checkSeals(
     segments: readonly Segment[],
     findings: readonly SegmentFinding[],
-  ): Segment | undefined {
+  ): Promise<Segment | undefined> {
     let needsSeal: Segment | undefined;
     for (const [at, segment] of segments.entries()) {
       const next = segments[at + 1];
+      const { seal, header } = segment;
       if (next === undefined) {
-        if (segment.seal !== undefined) {
-          const what = `the segment is full and sealed, but segment ${segment.header.segmentId + 1} is missing`;
-          throw this.#corrupt(segment, undefined, 'corrupt-missing', what);
-        }
-        continue;
+        if (seal === undefined) continue;
+        const what = `the segment is full and sealed, but segment ${header.segmentId + 1} is missing`;
+        throw this.#corrupt(segment, undefined, 'corrupt-missing', what);
       }
-      const { seal } = segment;
-      if (seal === undefined) {
-        const following = findings[at + 1];
-        // Nothing but the head may have been written to the successor before the seal was durable.
-        const only = at === segments.length - 2 && following?.batches === 1;
-        if (!only || following.facts.framesBehind) {
-          throw this.#corrupt(segment, undefined, 'corrupt-sealed', 'the seal is damaged');
-        }
-        needsSeal = segment;
-      } else if (
-        seal.framesEnd !== next.header.predecessorEnd ||
-        seal.nextSalt !== next.header.salt ||
-        seal.lastBatchNumber !== findings[at]?.stop.lastBatchNumber
-      ) {
-        throw this.#corrupt(
-          segment,
-          undefined,
-          'corrupt-sealed',
-          `the seal contradicts ${next.path}`,
-        );
+      const problem = await sealProblem(segment, next, findings[at]);
+      if (problem === undefined) continue;
+      const following = findings[at + 1];
+      const interrupted =
+        at === segments.length - 2 && following?.batches === 1 && !following.facts.framesBehind;
+      if (!interrupted) {
+        throw this.#corrupt(segment, seal?.footerOffset, 'corrupt-sealed', problem);
       }
+      needsSeal = segment;
     }
     return needsSeal;
   }
@@ -351,22 +341,20 @@ class LogReading {
   }
 }
 
-/**
- * Checks the footers of sealed segments: no start needs them yet, but they had been durable.
- *
- * @throws CorruptError naming the first that is not as it was written
- */
-export async function refuseDamagedFooters({ findings, groupId }: LogContents): Promise<void> {
-  for (const { segment } of findings) {
-    const { seal, path: file } = segment;
-    if (seal === undefined || (await footerIsWhole(segment, seal))) continue;
-    throw new CorruptError('the index footer is damaged', {
-      groupId,
-      file,
-      offset: seal.footerOffset,
-      verdict: 'corrupt-sealed',
-    });
-  }
+/** What is wrong with the seal of a segment that has a successor. */
+async function sealProblem(
+  segment: Segment,
+  next: Segment,
+  finding: SegmentFinding | undefined,
+): Promise<string | undefined> {
+  const { seal } = segment;
+  if (seal === undefined) return 'the seal is damaged';
+  if (!(await footerIsWhole(segment, seal))) return 'the index footer is damaged';
+  const agrees =
+    seal.framesEnd === next.header.predecessorEnd &&
+    seal.nextSalt === next.header.salt &&
+    seal.lastBatchNumber === finding?.stop.lastBatchNumber;
+  return agrees ? undefined : `the seal contradicts ${next.path}`;
 }
 
 function factsOf(

@@ -12,13 +12,16 @@ import { commitFrameBytes, endSlotBytes, trailerBytes } from '../format/layout.t
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
 import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
-import { refuseDamagedFooters, type LogContents, type SegmentFinding } from './read-log.ts';
+import type { LogContents, SegmentFinding } from './read-log.ts';
 
 /** Where the next batch goes. */
 export interface AppendPoint {
   readonly segment: Segment;
   readonly end: number;
-  readonly batchNumber: number;
+  /** Above all numbers that were ever used in this segment. */
+  readonly nextBatchNumber: number;
+  /** The number of the last batch before `end`. */
+  readonly lastBatchNumber: number;
   /** Frames of entries that the segment has: its footer will need room for so many. */
   readonly entries: number;
   /** The last batch is a durable mark. */
@@ -33,7 +36,7 @@ export async function recover(
   const last = contents.findings.at(-1);
   if (last === undefined) throw new RangeError('a log has segments');
   const tail = tailReport(last);
-  await refuse(contents, last, tail, uncertainTail);
+  refuseUncertain(contents, last, tail, uncertainTail);
   const { segment } = last;
   // 1. What was read may be in the page cache only, after a killed process. What is built on must not
   //    be: were the mark durable and the batch before it not, a crash would leave a hole.
@@ -57,14 +60,13 @@ export async function recover(
   return { tail, appendPoint };
 }
 
-async function refuse(
+function refuseUncertain(
   contents: LogContents,
   last: SegmentFinding,
   tail: TailReport,
   uncertainTail: 'cut' | 'refuse',
-): Promise<void> {
+): void {
   const { groupId } = contents;
-  await refuseDamagedFooters(contents);
   if (tail.verdict === 'uncertain' && uncertainTail === 'refuse') {
     throw new CorruptError(
       `the last batch is damaged and may have been acknowledged: ${last.stop.why}`,
@@ -100,7 +102,10 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
   const markEnds = end + commitFrameBytes;
   const fits = markEnds + endSlotBytes <= segment.header.segmentBytes - trailerBytes;
   const clean = verdict === 'end' && finding.endsWithMark && !finding.facts.framesBehind;
-  if (clean || !fits) return { segment, end, batchNumber, entries, marked: clean };
+  if (clean || !fits) {
+    const { lastBatchNumber } = stop;
+    return { segment, end, nextBatchNumber: batchNumber, lastBatchNumber, entries, marked: clean };
+  }
   const parts = new GroupEncoder(groupId).encode(controlGroup([]), {
     salt: segment.header.salt,
     offset: end,
@@ -108,5 +113,12 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
     durableUpTo: end,
   });
   await segment.file.writeDurable(parts, end);
-  return { segment, end: markEnds, batchNumber: batchNumber + 1, entries, marked: true };
+  return {
+    segment,
+    end: markEnds,
+    nextBatchNumber: batchNumber + 1,
+    lastBatchNumber: batchNumber,
+    entries,
+    marked: true,
+  };
 }

@@ -10,6 +10,7 @@ import { framesStart, tailReserveBytes, trailerBytes } from '../format/layout.ts
 import { sealBytes } from '../format/seal.ts';
 import { encodeSegmentHeader, type SegmentHeader } from '../format/segment-header.ts';
 import { segmentName } from '../format/segment-name.ts';
+import type { AppendPoint } from '../recovery/recover.ts';
 import type { LogStart } from '../recovery/replayed-log.ts';
 import type { Segment } from '../segment/segment.ts';
 import type { SpareFile, SpareSegments } from '../segment/spare-segments.ts';
@@ -114,6 +115,11 @@ export async function createSegment(
   }
   const segment: Segment = { path, fileName, file: spare.file, header, seal: undefined };
   return { segment, end: header.headEnd };
+}
+
+/** Where the first batch of a new segment goes: behind its head, which was batch 0. */
+export function firstAppendPoint(created: { segment: Segment; end: number }): AppendPoint {
+  return { ...created, nextBatchNumber: 1, lastBatchNumber: 0, entries: 0, marked: false };
 }
 
 async function givenUp(

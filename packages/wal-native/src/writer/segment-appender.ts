@@ -16,8 +16,10 @@ export class SegmentAppender {
   readonly #encoder: GroupEncoder;
   #end: number;
   #durableEnd: number;
-  /** The number of the next batch; also a batch that failed has used its number up. */
-  #batchNumber: number;
+  /** The number of the next batch; a mark that does not count has used its number up, too. */
+  #nextBatchNumber: number;
+  /** The number of the last batch below `end`. */
+  #lastBatchNumber: number;
   #entries: number;
   /** The last batch that was written is a durable mark. */
   #marked: boolean;
@@ -27,7 +29,8 @@ export class SegmentAppender {
     this.#encoder = encoder;
     this.#end = point.end;
     this.#durableEnd = point.end;
-    this.#batchNumber = point.batchNumber;
+    this.#nextBatchNumber = point.nextBatchNumber;
+    this.#lastBatchNumber = point.lastBatchNumber;
     this.#entries = point.entries;
     this.#marked = point.marked;
   }
@@ -37,7 +40,11 @@ export class SegmentAppender {
   }
 
   get lastBatchNumber(): number {
-    return this.#batchNumber - 1;
+    return this.#lastBatchNumber;
+  }
+
+  get nextBatchNumber(): number {
+    return this.#nextBatchNumber;
   }
 
   get marked(): boolean {
@@ -115,8 +122,8 @@ export class SegmentAppender {
   #encode(group: Group, durable: boolean): readonly Uint8Array[] {
     // A durable write answers for its own bytes alone: with a gap before them they would be a lie.
     invariant(!durable || !this.hasUnsynced, 'a durable batch follows a durable one', this.#end);
-    const batchNumber = this.#batchNumber;
-    this.#batchNumber += 1;
+    const batchNumber = this.#nextBatchNumber;
+    this.#nextBatchNumber += 1;
     return this.#encoder.encode(group, {
       salt: this.segment.header.salt,
       offset: this.#end,
@@ -127,6 +134,7 @@ export class SegmentAppender {
 
   #advance(group: Group, durable: boolean): void {
     this.#end += group.bytes;
+    this.#lastBatchNumber = this.#nextBatchNumber - 1;
     this.#entries += group.entryCount;
     if (durable) this.#durableEnd = this.#end;
     this.#marked = durable && group.frameCount === 0;
