@@ -17,7 +17,7 @@ import type {
   WalMetadata,
   WalStats,
 } from '@babuza/wal-core';
-import { commitFailure } from './disk-errors.ts';
+import { commitFailure, translating } from './disk-errors.ts';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';
 import { releaseSegments } from './purge/release-segments.ts';
@@ -147,7 +147,7 @@ export class NativeStore implements LogStore {
       await spares.close();
       if (clean) await this.#writeClosingMark();
     } finally {
-      await segments.closeAll().finally(onClosed);
+      await translating(commitFailure, () => segments.closeAll()).finally(onClosed);
     }
   }
 

@@ -326,7 +326,7 @@ export class NativeWalManager implements WalManager {
     await Promise.allSettled(slots.map(({ opening }) => opening));
     const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
     const lock = await this.#lock?.catch(() => undefined);
-    await translating(readFailure, async () => lock?.release());
+    await translating(commitFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

@@ -85,9 +85,11 @@ function refuseUncertain(
 export function tailReport({ segment, stop, behind, verdict }: SegmentFinding): TailReport {
   if (verdict !== 'torn' && verdict !== 'uncertain') return { verdict: 'clean', bytesDropped: 0 };
   const commit = behind?.commit;
+  // A slot that is not empty is dropped too, even if nothing of it can be read.
+  const slotEnd = stop.offset + (stop.slot === 'empty' ? 0 : endSlotBytes);
   return {
     verdict,
-    bytesDropped: Math.max(behind?.end ?? 0, stop.offset) - stop.batchStart,
+    bytesDropped: Math.max(behind?.end ?? 0, slotEnd) - stop.batchStart,
     file: segment.path,
     offset: stop.batchStart,
     firstIndex: (commit?.firstIndex ?? behind?.firstIndex) || undefined,
