@@ -93,7 +93,9 @@ describe('import rules', () => {
         const declared = Object.keys(manifest.dependencies ?? {})
           .filter((name) => name.startsWith('@babuza/'))
           .map((name) => name.slice('@babuza/'.length));
-        const referenced = (config.references ?? []).map(({ path }) => path.split('/').at(-1) ?? '');
+        const referenced = (config.references ?? []).map(
+          ({ path }) => path.split('/').at(-1) ?? '',
+        );
         const optional = Object.keys(manifest.peerDependencies ?? {}).map((name) =>
           name.slice('@babuza/'.length),
         );
@@ -144,7 +146,9 @@ describe('import rules', () => {
     const backEnds = ['wal-native', 'wal-level', 'wal-memory'];
     const broken = backEnds.flatMap((owner) =>
       (allowed[owner] ?? [])
-        .filter((name) => backEnds.includes(name) && !(owner === 'wal-memory' && name === 'wal-level'))
+        .filter(
+          (name) => backEnds.includes(name) && !(owner === 'wal-memory' && name === 'wal-level'),
+        )
         .map((name) => `${owner} → ${name}`),
     );
     expect(broken).toEqual([]);
@@ -152,7 +156,9 @@ describe('import rules', () => {
 
   it('test code is not shipped, and the simulated world is imported by tests only', () => {
     const broken = sources
-      .filter(({ owner, text }) => owner !== 'testkit' && importsOf(text).includes('@babuza/testkit'))
+      .filter(
+        ({ owner, text }) => owner !== 'testkit' && importsOf(text).includes('@babuza/testkit'),
+      )
       .map(({ file }) => file);
     expect(broken).toEqual([]);
   });

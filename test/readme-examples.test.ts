@@ -12,7 +12,10 @@ const scratch = mkdtempSync(`${tmpdir()}/babuza-readme-`);
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** Whose dependencies an example may use: a user would have installed them. */
-const runsBeside: Record<string, string> = { testkit: `${root}/packages/wal-native/dist` };
+const runsBeside: Record<string, string> = {
+  testkit: `${root}/packages/wal-native/dist`,
+  'wal-level': `${root}/packages/wal-memory/dist`,
+};
 
 interface Example {
   readonly title: string;

@@ -24,7 +24,10 @@ const failures: readonly Failure[] = [
   { name: 'EIO', fault: { type: 'error', kind: 'io' } },
   { name: 'ENOSPC', fault: { type: 'error', kind: 'no-space' } },
   { name: 'a short write, then EIO', fault: { type: 'partial-write', kind: 'io', bytes: 700 } },
-  { name: 'a short write, then ENOSPC', fault: { type: 'partial-write', kind: 'no-space', bytes: 700 } },
+  {
+    name: 'a short write, then ENOSPC',
+    fault: { type: 'partial-write', kind: 'no-space', bytes: 700 },
+  },
   { name: 'a sync that drops', fault: { type: 'sync-error', pending: 'dropped' } },
   { name: 'a sync that keeps', fault: { type: 'sync-error', pending: 'kept' } },
   { name: 'a sync that wrote half', fault: { type: 'sync-error', pending: 'half-written' } },
@@ -117,7 +120,8 @@ function checkOutcome({ error, laterError, closeError }: Outcome, context: strin
     expect(seen, `${context}: an error without a type: ${String(seen)}`).toBeInstanceOf(WalError);
   }
   if ((error as WalError | undefined)?.code === 'WAL_POISONED') {
-    if (laterError !== undefined) expect(laterError, context).toMatchObject({ code: 'WAL_POISONED' });
+    if (laterError !== undefined)
+      expect(laterError, context).toMatchObject({ code: 'WAL_POISONED' });
   }
 }
 

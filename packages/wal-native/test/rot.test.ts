@@ -8,6 +8,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runWorkload, SeededRandom, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
 import { WalError, type OpenedWal } from '@babuza/wal-core';
+import { inspectLog } from '../src/inspect.ts';
 import { directory, metadata, openManager } from './support/workload.ts';
 
 const counts = new Map<string, Map<string, number>>();
@@ -47,7 +48,9 @@ function contentOf({ storage, hardState, snapshots }: OpenedWal): Content {
   return {
     entries: storage
       .entries(first, storage.lastIndex() + 1, Infinity)
-      .map(({ index, term, type, data }) => `${index}/${term}/${type}/${data?.toString() ?? 'absent'}`),
+      .map(
+        ({ index, term, type, data }) => `${index}/${term}/${type}/${data?.toString() ?? 'absent'}`,
+      ),
     firstIndex: first,
     hardState: JSON.stringify(hardState, show),
     snapshots: JSON.stringify(snapshots, show),
@@ -76,7 +79,13 @@ async function makeSample(name: string, closed: boolean): Promise<Sample> {
     for (let batch = 0; batch < 7; batch += 1) await append(3, 600, 1);
     last -= 2;
     await append(2, 300, 2);
-    const confState = { voters: [3n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+    const confState = {
+      voters: [3n],
+      learners: [],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
     await wal.saveSnapshot({ index: 9, term: 1, confState });
     await wal.purge(5);
     for (let batch = 0; batch < 5; batch += 1) await append(3, 600, 2);
@@ -114,8 +123,11 @@ async function outcomeOf(sample: Sample, damaged: SimulatedDisk, context: string
   if (same) return tail.verdict === 'clean' ? 'same content' : `same content, ${tail.verdict}`;
   const kept = content.entries.length;
   const whole = sample.content.entries.length;
-  const prefix = JSON.stringify(content.entries) === JSON.stringify(sample.content.entries.slice(0, kept));
-  expect(prefix && kept >= whole - sample.lastBatch, `${context}: the log is a different one`).toBe(true);
+  const prefix =
+    JSON.stringify(content.entries) === JSON.stringify(sample.content.entries.slice(0, kept));
+  expect(prefix && kept >= whole - sample.lastBatch, `${context}: the log is a different one`).toBe(
+    true,
+  );
   expect(content.firstIndex, context).toBe(sample.content.firstIndex);
   if (tail.verdict === 'clean') return 'NOT SEEN: shorter by the last batch';
   expect(tail.bytesDropped, context).toBeGreaterThan(0);
@@ -163,9 +175,13 @@ describe('rot', () => {
         const bytes = disk.surgery.contents(path);
         for (let at = 0; at < bytes.length; at += 1) {
           // Of long runs of zeros every 16th byte stands for the others.
-          if (at % 16 !== 0 && bytes.subarray(at - 16, at + 64).every((byte) => byte === 0)) continue;
+          if (at % 16 !== 0 && bytes.subarray(at - 16, at + 64).every((byte) => byte === 0))
+            continue;
           const bit = random.below(8);
-          yield [`bit ${bit} of byte ${at} of ${path}`, (copy) => copy.surgery.flipBit(path, at * 8 + bit)];
+          yield [
+            `bit ${bit} of byte ${at} of ${path}`,
+            (copy) => copy.surgery.flipBit(path, at * 8 + bit),
+          ];
         }
       }
     });
@@ -201,10 +217,43 @@ describe('rot', () => {
         const sectors = disk.surgery.contents(path).length / 512;
         for (let times = 0; times < 100; times += 1) {
           const [left, right] = [random.below(sectors), random.below(sectors)];
-          yield [`sectors ${left} and ${right} of ${path}`, (copy) => copy.surgery.swapSectors(path, left, right)];
+          yield [
+            `sectors ${left} and ${right} of ${path}`,
+            (copy) => copy.surgery.swapSectors(path, left, right),
+          ];
         }
       }
     });
+  });
+
+  it('the whole last batch is lost, and nothing behind it testifies: what nobody can see', async () => {
+    const environment = simulatedEnvironment(21);
+    const disk = environment.fileSystem;
+    const entry = (index: number) => ({
+      index,
+      term: 1,
+      type: 0 as const,
+      data: new Uint8Array(50),
+    });
+    let before = 0;
+    let after = 0;
+    await runWorkload(environment, async () => {
+      const { wal } = await openManager(environment).createWal(metadata);
+      const endOffset = async (): Promise<number> =>
+        (await inspectLog(directory, { fileSystem: disk })).segments.at(-1)?.endOffset ?? 0;
+      await wal.save({ entries: [entry(1)] });
+      before = await endOffset();
+      await wal.save({ entries: [entry(2)] });
+      after = await endOffset();
+    });
+    const killed = disk.kill(1);
+    killed.surgery.zero(segmentsOf(killed)[0] ?? '', before, after - before);
+    const world = simulatedEnvironment(22, killed);
+    const seen = await runWorkload(world, () => openManager(world).replayWal());
+    if (seen.outcome !== 'finished') throw new Error('the world stopped');
+    expect(seen.value.storage.lastIndex()).toBe(1);
+    expect(seen.value.tail.verdict).toBe('clean');
+    count('killed: the last batch lost whole', 'NOT SEEN: shorter by the last batch');
   });
 
   it('a file is gone, doubled, renamed or exchanged', async () => {

@@ -5,7 +5,7 @@
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { isWorldStopped, SeededRandom, type SimulatedEnvironment } from '@babuza/testkit';
 import { WalError, type OpenedWal, type SaveBatch } from '@babuza/wal-core';
-import { Ledger, type LedgerBatch } from '@babuza/wal-core/conformance';
+import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import { NativeWalManager, type NativeWalOptions } from '../../src/index.ts';
 
 export const directory = '/node/wal';
