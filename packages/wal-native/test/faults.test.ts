@@ -117,7 +117,7 @@ async function failAt(
 function checkOutcome({ error, laterError, closeError }: Outcome, context: string): void {
   for (const seen of [error, laterError, closeError]) {
     if (seen === undefined) continue;
-    expect(seen, `${context}: an error without a type: ${String(seen)}`).toBeInstanceOf(WalError);
+    expect(seen, `${context}: an error without a type`).toBeInstanceOf(WalError);
   }
   if ((error as WalError | undefined)?.code === 'WAL_POISONED') {
     if (laterError !== undefined)

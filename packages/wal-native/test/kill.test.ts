@@ -11,9 +11,8 @@ import { SeededRandom } from '@babuza/testkit';
 import type { OpenedWal } from '@babuza/wal-core';
 import { NativeWalManager } from '../src/index.ts';
 // @ts-expect-error: plain JavaScript, because the writer process runs it too.
-import { payloadOf as untypedPayloadOf } from './support/payload.mjs';
+import { payloadOf } from './support/payload.mjs';
 
-const payloadOf = untypedPayloadOf as (index: number, term: number) => Uint8Array;
 const kills = Number(process.env['BABUZA_KILLS'] ?? 50);
 const writer = fileURLToPath(new URL('support/writer.mjs', import.meta.url));
 
