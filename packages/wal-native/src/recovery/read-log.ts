@@ -291,11 +291,15 @@ class LogReading {
 
   #refuseDamage({ segment, stop, behind, verdict }: SegmentFinding, replayed: ReplayedLog): void {
     if (!verdict.startsWith('corrupt')) return;
-    const firstIndex = replayed.state.index.lastIndex + 1;
-    const lastIndex = Math.max(behind?.lastIndex ?? 0, behind?.commit?.lastIndex ?? 0);
+    const { commit } = behind ?? {};
+    if (commit !== undefined && commit.firstIndex > 0) {
+      // The end of the batch is there: it says what the damage can have hit.
+      throw this.#corrupt(segment, stop.offset, verdict, stop.why, commit);
+    }
+    const next = replayed.state.index.lastIndex + 1;
     throw this.#corrupt(segment, stop.offset, verdict, stop.why, {
-      firstIndex: Math.min(firstIndex, behind?.firstIndex || firstIndex),
-      lastIndex: lastIndex === 0 ? undefined : lastIndex,
+      firstIndex: Math.min(next, behind?.firstIndex || next),
+      lastIndex: behind?.lastIndex || undefined,
     });
   }
 

@@ -249,7 +249,8 @@ export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<
     seen.firstIndex = seen.firstIndex === 0 ? index : Math.min(seen.firstIndex, index);
     seen.lastIndex = Math.max(seen.lastIndex, index);
   };
-  let offset = stop.offset;
+  // From the start of the batch: its frames before the stop say which entries it held.
+  let offset = stop.batchStart;
   while (offset + frameHeaderBytes <= request.limit) {
     if (!window.has(offset, frameHeaderBytes) && !(await window.load(offset, frameHeaderBytes))) {
       break;
@@ -263,7 +264,7 @@ export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<
       continue;
     }
     const at = offset - window.start;
-    if (offset !== stop.offset) seen.frames += 1;
+    if (offset > stop.offset) seen.frames += 1;
     seen.batchNumberMax = Math.max(seen.batchNumberMax, header.batchNumber);
     if (header.kind === FrameKind.Entry) note(header.index);
     if (header.kind === FrameKind.Commit) {
@@ -274,7 +275,7 @@ export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<
       note(commit.lastIndex);
     }
     offset += frameBytes(header.bodyBytes);
-    seen.end = offset;
+    seen.end = Math.max(seen.end, offset);
   }
   await window.close();
   return seen;
