@@ -63,7 +63,7 @@ export class NativeStore implements LogStore {
   #writtenHardState: HardState;
   #unwrittenHardState: HardState | undefined;
   /** Entries of the plans that are written but not published yet, in order. */
-  readonly #placed: PlacedEntries[] = [];
+  #placed: PlacedEntries[] = [];
   /** What the batch under way says of the first segment needed: what is released must be the same. */
   #purgeSegmentId = 1;
   #noFsync = false;
@@ -91,17 +91,19 @@ export class NativeStore implements LogStore {
   }
 
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
+    const unwrittenBefore = this.#unwrittenHardState;
     for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
     if (!durable) return undefined;
     this.#purgeSegmentId = this.#firstSegmentNeeded(plans);
     const group = groupOf(plans, this.#unwrittenHardState, this.#purgeSegmentId);
     if (group.frameCount === 0) return this.#appender.hasUnsynced ? this.#datasync() : undefined;
-    for (const item of group.items) if ('entries' in item) this.#placed.push(item);
+    // All before was published, or refused: of a refused group nothing may stay.
+    this.#placed = group.items.filter((item): item is PlacedEntries => 'entries' in item);
     if (this.#parts.options.inline && this.#idleMark === undefined && this.#appender.fits(group)) {
       this.#writeSync(group);
       return undefined;
     }
-    return this.#write(group);
+    return this.#write(group, unwrittenBefore);
   }
 
   publish(plan: SavePlan): void {
@@ -170,7 +172,7 @@ export class NativeStore implements LogStore {
       : this.#appender.segment.header.segmentId;
   }
 
-  async #write(group: Group): Promise<void> {
+  async #write(group: Group, unwrittenBefore: HardState | undefined): Promise<void> {
     this.#busy = true;
     try {
       await this.#idleMark;
@@ -179,8 +181,11 @@ export class NativeStore implements LogStore {
       const startedMs = clock.monotonicMs();
       await this.#appender.append(group, !this.#noFsync);
       this.#afterWrite(group, clock.monotonicMs() - startedMs);
-    } catch (error) {
-      throw this.#failure(error);
+    } catch (cause) {
+      const error = this.#failure(cause);
+      // Refused with the group: else the next batch, a mark or the close would write it after all.
+      if (error.code === 'WAL_NO_SPACE') this.#unwrittenHardState = unwrittenBefore;
+      throw error;
     } finally {
       this.#busy = false;
     }
