@@ -33,6 +33,8 @@ export interface SegmentFinding {
   /** Frames of entries, also of those that were superseded later. */
   readonly entries: number;
   readonly stop: ScanStop;
+  /** Everything below this offset was durable when a later frame was written. */
+  readonly durableUpTo: number;
   readonly behind: Behind | undefined;
   readonly facts: Facts;
   readonly verdict: VerdictName;
@@ -46,7 +48,7 @@ export interface LogContents {
   readonly metadata: WalMetadata;
   readonly findings: readonly SegmentFinding[];
   readonly replayed: ReplayedLog;
-  /** The segment before the last one has no seal yet: a crash came between. */
+  /** The segment before the last one has no seal yet, or nobody has built on its seal. */
   readonly needsSeal: Segment | undefined;
   /** Paths of files that are not needed any more, or not yet. */
   readonly leftovers: readonly string[];
@@ -264,16 +266,18 @@ class LogReading {
     let batches = 0;
     let entries = 0;
     let endsWithMark = false;
+    let durableUpTo = segment.header.headEnd;
     const request = this.#requestFor(segment, next);
     const stop = await scanSegment(request, (batch) => {
       const misfit = replayed.apply(segment.header.segmentId, batch, batches === 0);
       if (misfit !== undefined) return misfit;
       batches += 1;
       for (const frame of batch.frames) if (frame.kind === FrameKind.Entry) entries += 1;
+      durableUpTo = Math.max(durableUpTo, batch.commit.durableUpTo);
       endsWithMark = batch.frames.length === 0 && batch.commit.durableUpTo === batch.start;
       return undefined;
     });
-    const found = { segment, batches, entries, stop, endsWithMark };
+    const found = { segment, batches, entries, stop, durableUpTo, endsWithMark };
     const openEnded = next === undefined && segment.seal === undefined;
     if (!openEnded && stop.batchStart === request.limit) {
       return {
@@ -321,14 +325,14 @@ class LogReading {
         throw this.#corrupt(segment, undefined, 'corrupt-missing', what);
       }
       const problem = await sealProblem(segment, next, findings[at]);
-      if (problem === undefined) continue;
       const following = findings[at + 1];
       const interrupted =
         at === segments.length - 2 && following?.batches === 1 && !following.facts.framesBehind;
-      if (!interrupted) {
+      // Also a seal that looks whole: it may have been read from the memory of the kernel only.
+      if (interrupted) needsSeal = segment;
+      else if (problem !== undefined) {
         throw this.#corrupt(segment, seal?.footerOffset, 'corrupt-sealed', problem);
       }
-      needsSeal = segment;
     }
     return needsSeal;
   }

@@ -6,13 +6,17 @@
  * Cutting is writing: a mark at the end of the accepted batches, with a batch number above all that were
  * ever seen. What lies behind it is stale from then on. No space is needed and no file is created.
  */
-import type { FileSystem } from '@babuza/vfs';
+import type { File, FileSystem } from '@babuza/vfs';
 import { CorruptError, type TailReport } from '@babuza/wal-core';
+import { readFailure, translating } from '../disk-errors.ts';
 import { commitFrameBytes, endSlotBytes, trailerBytes } from '../format/layout.ts';
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
 import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
 import type { LogContents, SegmentFinding } from './read-log.ts';
+
+/** What is written again at a time; usually one batch, a whole segment where syncs were turned off. */
+const rewriteBytesMax: number = 1024 * 1024;
 
 /** Where the next batch goes. */
 export interface AppendPoint {
@@ -38,26 +42,39 @@ export async function recover(
   const tail = tailReport(last);
   refuseUncertain(contents, last, tail, uncertainTail);
   const { segment } = last;
-  // 1. What was read may be in the page cache only, after a killed process. What is built on must not
-  //    be: were the mark durable and the batch before it not, a crash would leave a hole.
-  await segment.file.datasync();
-  // 2. The successor exists, so the seal is due before anything else is written to it.
+  // What was read may be in the memory of the kernel only: after a killed process not written yet, after
+  // a failed sync never to be written, and no sync would tell. What is built on must be durable.
+  // 1. The names. Without it a power cut takes a segment with all that will be acknowledged in it.
+  await fileSystem.syncDirectory(contents.directory);
+  // 2. The frames that no later frame has testified to, written again as they are: were the mark of step 4
+  //    durable and they were not, a crash would leave a hole.
+  await writeAgain(segment.file, last.durableUpTo, last.stop.batchStart);
+  // 3. The successor exists, so the seal is due before anything else is written to it.
   const { needsSeal } = contents;
   if (needsSeal !== undefined) {
     const finding = contents.findings.find((found) => found.segment === needsSeal);
-    await needsSeal.file.datasync();
     await sealSegment(needsSeal, contents.replayed.state.index, {
       framesEnd: segment.header.predecessorEnd,
       lastBatchNumber: finding?.stop.lastBatchNumber ?? 0,
       nextSalt: segment.header.salt,
     });
   }
-  // 3. Now the cut. A crash before leaves the same tail, a crash after finds the log clean.
+  // 4. Now the cut. A crash before leaves the same tail, a crash after finds the log clean.
   const appendPoint = await markEnd(contents.groupId, last);
-  // 4. Files below the start of the log, and those that never became segments. They may come back.
+  // 5. Files below the start of the log, and those that never became segments. They may come back.
   for (const path of contents.leftovers) await fileSystem.unlink(path);
   if (contents.leftovers.length > 0) await fileSystem.syncDirectory(contents.directory);
   return { tail, appendPoint };
+}
+
+/** Durable after it: the bytes from `start` to `end`. A crash before it leaves each as it was. */
+async function writeAgain(file: File, start: number, end: number): Promise<void> {
+  const buffer = new Uint8Array(Math.max(0, Math.min(end - start, rewriteBytesMax)));
+  for (let offset = start; offset < end; offset += buffer.length) {
+    const piece = buffer.subarray(0, Math.min(buffer.length, end - offset));
+    await translating(readFailure, () => file.read(piece, offset));
+    await file.writeDurable([piece], offset);
+  }
 }
 
 function refuseUncertain(
