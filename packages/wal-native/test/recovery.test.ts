@@ -17,6 +17,7 @@ import {
   digestsOf,
   entriesOf,
   large,
+  lastBatch,
   loseFrames,
   makeLog,
   reopen,
@@ -255,6 +256,26 @@ describe('what a crash leaves', () => {
       expect(tail).toEqual({ verdict: 'clean', bytesDropped: 0 });
       expect((await reopen(second.kill(5))).entries).toEqual(expected);
     }
+  });
+
+  it('a frame behind a cut stays dead even where the empty slot before it was lost', async () => {
+    const torn = await makeLog(2, 100, {}, async ({ wal }) => {
+      await wal.save({ entries: entriesOf(7, 20, 1, 100) });
+    });
+    const { path, frames } = lastBatch(torn);
+    loseFrames(torn, isCommit);
+    const before = torn.surgery.contents(path);
+    // The mark of the cut, one entry and its commit frame end where the frame of entry 9 starts.
+    await reopen(torn, {}, async ({ wal }) => {
+      await wal.save({ entries: entriesOf(7, 7, 2, 88) });
+    });
+    const disk = torn.kill(3);
+    const stale = frames.find(isEntry(9))?.offset ?? 0;
+    expect(disk.surgery.contents(path).subarray(stale, stale + 40)).toEqual(new Uint8Array(40));
+    disk.surgery.overwrite(path, stale, before.subarray(stale, stale + 40));
+    const { entries, tail } = await reopen(disk);
+    expect(entries).toEqual([...entriesOf(1, 6), ...entriesOf(7, 7, 2, 88)]);
+    expect(tail).toEqual({ verdict: 'clean', bytesDropped: 0 });
   });
 
   it('a batch larger than a segment has one of its own', async () => {
