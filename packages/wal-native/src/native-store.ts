@@ -300,16 +300,19 @@ export class NativeStore implements LogStore {
     if (this.#appender.marked && hardState === undefined) return;
     try {
       if (this.#appender.hasUnsynced) await this.#appender.datasync();
-      const frames = hardState === undefined ? [] : [hardStateFrame(hardState)];
-      const withHardState = controlGroup(frames);
-      if (hardState !== undefined && this.#appender.fitsMark(withHardState)) {
-        await this.#appender.append(withHardState, true);
-      }
+      if (hardState !== undefined) await this.#writeLastHardState(hardState);
       const mark = controlGroup([]);
       if (this.#appender.fitsMark(mark)) await this.#appender.append(mark, true);
     } catch (error) {
       throw commitFailure(error);
     }
+  }
+
+  async #writeLastHardState(hardState: HardState): Promise<void> {
+    const group = controlGroup([hardStateFrame(hardState)]);
+    if (this.#appender.fitsMark(group)) await this.#appender.append(group, true);
+    // The head of the next segment says it, too.
+    else await this.#rotate(group);
   }
 }
 

@@ -9,7 +9,8 @@
 import type { File, FileSystem } from '@babuza/vfs';
 import { CorruptError, type TailReport } from '@babuza/wal-core';
 import { readFailure, translating } from '../disk-errors.ts';
-import { commitFrameBytes, endSlotBytes, trailerBytes } from '../format/layout.ts';
+import { commitFrameBytes, endSlotBytes } from '../format/layout.ts';
+import { sealBytes } from '../format/seal.ts';
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
 import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
@@ -119,7 +120,8 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
   const batchNumber = Math.max(behind?.batchNumberMax ?? -1, stop.lastBatchNumber) + 1;
   const end = stop.batchStart;
   const markEnds = end + commitFrameBytes;
-  const fits = markEnds + endSlotBytes <= segment.header.segmentBytes - trailerBytes;
+  // The footer needs its place: the seal would overwrite what lies there.
+  const fits = markEnds + endSlotBytes + sealBytes(1, entries) <= segment.header.segmentBytes;
   const clean = verdict === 'end' && finding.endsWithMark && !finding.facts.framesBehind;
   if (clean || !fits) {
     const { lastBatchNumber } = stop;

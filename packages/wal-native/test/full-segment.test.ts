@@ -1,0 +1,100 @@
+/**
+ * The end of a segment: what frames, the marks of idle, closed and recovered logs, and the index footer share.
+ * A log is restarted over and over when its segment is nearly full, each time with a new commit index that a
+ * mark takes along, and then goes on into the next segment. Nothing may run into the footer.
+ */
+import { EntryType, type Entry } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
+import { Ledger } from '@babuza/wal-core/conformance';
+import { metadata, openManager, perform } from './support/workload.ts';
+
+type End = 'kill' | 'close';
+
+function entry(index: number, bytes: number): Entry {
+  return { index, term: 1, type: EntryType.Normal, data: new Uint8Array(bytes).fill(index) };
+}
+
+/** Appends until the segment has room for less than `spare` bytes of another batch. */
+async function fill(ledger: Ledger, spare: number): Promise<SimulatedDisk> {
+  const environment = simulatedEnvironment(1);
+  await runWorkload(environment, async () => {
+    const opened = await openManager(environment).createWal(metadata);
+    const save = async (entries: readonly Entry[]): Promise<void> => {
+      const batch = { entries, hardState: { term: 1, vote: 1n, commit: 0 } };
+      expect(await perform(opened, ledger, batch)).toBeUndefined();
+    };
+    // 60 entries of 48 bytes with 4 bytes each in the footer, and then one that leaves so much room.
+    await save(Array.from({ length: 60 }, (_, at) => entry(at + 1, 8)));
+    await save([entry(61, 3550 - spare)]);
+    expect(opened.wal.stats.segments).toBe(1);
+  });
+  return environment.fileSystem.kill(1);
+}
+
+async function commitIn(disk: SimulatedDisk): Promise<number> {
+  const environment = simulatedEnvironment(4, disk);
+  let commit = 0;
+  await runWorkload(environment, async () => {
+    commit = (await openManager(environment).replayWal()).hardState.commit;
+  });
+  return commit;
+}
+
+/** One life: a higher commit index, an idle moment, and the end. */
+async function live(
+  disk: SimulatedDisk,
+  ledger: Ledger,
+  life: number,
+  end: End,
+): Promise<SimulatedDisk> {
+  const environment = simulatedEnvironment(life + 10, disk);
+  await runWorkload(environment, async () => {
+    const manager = openManager(environment);
+    const opened = await manager.replayWal();
+    expect(ledger.judge(opened)).toEqual([]);
+    ledger.adopt(opened);
+    const hardState = { term: 1, vote: 1n, commit: life };
+    expect(await perform(opened, ledger, { hardState })).toBeUndefined();
+    if (life % 2 === 0) await environment.clock.sleep(100);
+    if (end === 'close') await manager.close();
+  });
+  const left = disk.kill(life);
+  // A clean close makes everything durable, also what costs no sync of its own.
+  if (end === 'close') expect(await commitIn(disk.crash(life))).toBe(life);
+  return left;
+}
+
+/** Goes on into the next segment, and opens the log again. */
+async function goOn(disk: SimulatedDisk, ledger: Ledger): Promise<void> {
+  const environment = simulatedEnvironment(2, disk);
+  await runWorkload(environment, async () => {
+    const opened = await openManager(environment).replayWal();
+    expect(ledger.judge(opened)).toEqual([]);
+    ledger.adopt(opened);
+    expect(await perform(opened, ledger, { entries: [entry(62, 3000)] })).toBeUndefined();
+    expect(await perform(opened, ledger, { entries: [entry(63, 3000)] })).toBeUndefined();
+    expect(opened.wal.stats.segments).toBeGreaterThan(1);
+  });
+  const again = simulatedEnvironment(3, disk.crash(1));
+  await runWorkload(again, async () => {
+    expect(ledger.judge(await openManager(again).replayWal())).toEqual([]);
+  });
+}
+
+describe('a segment that is nearly full', () => {
+  for (const end of ['kill', 'close'] as const) {
+    it(`restarted up to twelve times (${end}), with every room from 0 to 2,000 bytes`, async () => {
+      for (let spare = 0; spare <= 2000; spare += 64) {
+        for (const lives of [1, 3, 12]) {
+          const ledger = new Ledger();
+          let disk = await fill(ledger, spare);
+          for (let life = 1; life <= lives; life += 1) disk = await live(disk, ledger, life, end);
+          await goOn(disk, ledger).catch((error: unknown) => {
+            throw new Error(`${spare} bytes of room, ${lives} lives`, { cause: error });
+          });
+        }
+      }
+    });
+  }
+});
