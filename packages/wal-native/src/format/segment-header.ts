@@ -85,7 +85,7 @@ export function decodeHeaderPage(page: Uint8Array): HeaderPage {
   const extraField = view.getUint32(60, true);
   const extraEnd = extraStart + Math.max(extraField - 1, 0);
   if (extraField > extraBytesMax + 1 || view.getUint32(92, true) !== 0) return { kind: 'damaged' };
-  if (page.subarray(extraEnd, checksumAt).some((byte) => byte !== 0)) return { kind: 'damaged' };
+  if (!isZero(page, extraEnd, checksumAt)) return { kind: 'damaged' };
   return {
     kind: 'ok',
     header: {
@@ -103,4 +103,9 @@ export function decodeHeaderPage(page: Uint8Array): HeaderPage {
       predecessorSalt: view.getUint32(88, true),
     },
   };
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if (bytes[at] !== 0) return false;
+  return true;
 }

@@ -66,7 +66,8 @@ export class ScanWindow {
     const wanted = Math.min(Math.max(length, partBytes), this.#fileBytes - offset);
     let buffer = this.#current;
     if (buffer === undefined || buffer.length < wanted) {
-      buffer = uninitialized(Math.max(wanted, bufferBytes));
+      // A small file never has a part that is read ahead.
+      buffer = uninitialized(this.#fileBytes > partBytes ? Math.max(wanted, bufferBytes) : wanted);
     }
     this.#current = buffer;
     const read = await this.#file.read(buffer.subarray(0, wanted), offset);
