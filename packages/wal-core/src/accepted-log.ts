@@ -42,7 +42,8 @@ export class AcceptedLog {
     const resets = marker !== undefined && index.term(marker.index) !== marker.term;
     const base = resets ? marker.index : this.#state.baseIndex;
     const last = resets ? marker.index : index.lastIndex;
-    const entries = batch.entries ?? [];
+    // A copy: what the caller does with its array until the save resolves must not reach the disk.
+    const entries = copyOfEntries(batch.entries);
     const bytes = checkEntries(entries, this.#entryBytesMax);
     const committed = Math.max(before.commit, marker?.index ?? 0);
     this.#checkJoin(entries, { base, last, committed, marker: resets ? marker : undefined });
@@ -97,6 +98,7 @@ export class AcceptedLog {
   }
 
   #checkMarker(marker: SnapshotMetadata): SnapshotMetadata {
+    checkObject('the metadata of a snapshot', marker);
     checkIndex('index of a snapshot', marker.index);
     checkIndex('term of a snapshot', marker.term);
     if ((marker.index === 0) !== (marker.term === 0)) {
@@ -186,12 +188,18 @@ export class AcceptedLog {
   }
 }
 
+function copyOfEntries(entries: readonly Entry[] | undefined): readonly Entry[] {
+  if (entries === undefined) return [];
+  if (!Array.isArray(entries)) throw new InvalidArgumentError('entries must be an array');
+  return [...entries];
+}
+
 /** Checks the entries among themselves and returns the sum of their encoding sizes. */
 function checkEntries(entries: readonly Entry[], entryBytesMax: number): number {
-  if (!Array.isArray(entries)) throw new InvalidArgumentError('entries must be an array');
   let bytes = 0;
   let previous: Entry | undefined;
   for (const entry of entries) {
+    checkObject('an entry', entry);
     // No texts are built on this path: it runs for every entry.
     if (!isPosition(entry.index) || !isPosition(entry.term)) {
       throw new InvalidArgumentError(
@@ -227,7 +235,13 @@ function checkNeighbours(previous: Entry, entry: Entry): void {
   }
 }
 
+function checkObject(what: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null) return;
+  throw new InvalidArgumentError(`${what} must be an object, got ${String(value)}`);
+}
+
 function checkHardStateStep(before: HardState, given: HardState, lastIndex: number): void {
+  checkObject('the hard state', given);
   checkIndex('term of the hard state', given.term);
   checkIndex('commit of the hard state', given.commit);
   if (typeof given.vote !== 'bigint') {

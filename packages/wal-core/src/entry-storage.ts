@@ -286,7 +286,9 @@ export class EntryStorage implements Storage {
 }
 
 function checkRange(lo: number, hi: number): void {
-  if (!Number.isSafeInteger(lo) || !Number.isSafeInteger(hi) || lo > hi || lo < 0) {
+  // The end of a range that ends at the largest index is one above it, which is still exact.
+  const exact = Number.isSafeInteger(lo) && (Number.isSafeInteger(hi) || hi === 2 ** 53);
+  if (!exact || lo > hi || lo < 0) {
     throw new InvalidArgumentError(
       `a range of entries needs integers lo <= hi, got ${String(lo)} and ${String(hi)}`,
     );

@@ -39,6 +39,9 @@ export function checkedMetadata(
   input: WalMetadataInput,
   capabilities: WalCapabilities,
 ): WalMetadata {
+  if (typeof input !== 'object' || input === null) {
+    throw new InvalidArgumentError('a log needs metadata: { clusterId, nodeId }');
+  }
   const entryBytesMax = input.entryBytesMax ?? entryBytesMaxDefault;
   const allowed = Math.min(capabilities.entryBytesMax, entryBytesMaxLimit);
   if (!Number.isSafeInteger(entryBytesMax) || entryBytesMax < 1024 || entryBytesMax > allowed) {

@@ -108,6 +108,11 @@ export class QueuedWal implements Wal {
   }
 
   saveSnapshot(metadata: SnapshotMetadata): Promise<void> {
+    if (metadata === undefined) {
+      return Promise.reject(
+        new InvalidArgumentError('saveSnapshot needs the metadata of a snapshot'),
+      );
+    }
     return this.save({ snapshot: metadata });
   }
 

@@ -117,7 +117,8 @@ export interface Wal extends AsyncDisposable {
 
   /**
    * Turns syncs off for good: `save` then resolves when the data is handed to the operating system. A
-   * crash of the machine may lose any of it. For tests and bulk loads only.
+   * crash of the machine may lose any of it; `sync` then promises no more than `save`. `close` still syncs.
+   * For tests and bulk loads only.
    */
   setUnsafeNoFsync(): void;
 

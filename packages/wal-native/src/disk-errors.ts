@@ -4,6 +4,8 @@
  */
 import { FileError } from '@babuza/vfs';
 import {
+  ForeignFileError,
+  InvalidArgumentError,
   LockedError,
   NoSpaceError,
   NotFoundError,
@@ -31,9 +33,24 @@ export function prepareFailure(cause: unknown): unknown {
   if (cause.kind === 'no-space') {
     return new NoSpaceError(`no space for another segment: ${cause.message}`, cause);
   }
+  if (cause.kind === 'too-many-open') {
+    return new NoSpaceError(`no file descriptor left for another segment: ${cause.message}`, cause);
+  }
   if (cause.kind === 'permission') return new PermissionError(cause.message, cause);
   if (cause.kind === 'locked') return new LockedError(cause.message, cause);
   return commitFailure(cause);
+}
+
+/** While making the directory of a log: a path that cannot be one is the caller's, not the disk's. */
+export function directoryFailure(cause: unknown): unknown {
+  if (!(cause instanceof FileError)) return cause;
+  if (cause.kind === 'not-a-directory' || cause.kind === 'exists') {
+    return new ForeignFileError(cause.path, `is not a directory: ${cause.message}`);
+  }
+  if (cause.kind === 'not-found') {
+    return new InvalidArgumentError(`no directory can be made here: ${cause.message}`, cause);
+  }
+  return prepareFailure(cause);
 }
 
 /** While writing what must not be half written: the log takes no more writes. Always a `WalError`. */

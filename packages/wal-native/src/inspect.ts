@@ -2,12 +2,10 @@
  * The second door, `@babuza/wal-native/inspect`: looks at a log without taking its lock and without
  * changing a byte, also while a node writes it. What recovery would decide is what it reports.
  *
- * A log that is being written changes under the reader: segments are purged, a batch is half there. A
- * missing file makes it start over; an unfinished batch at the end is reported as the tail, as it would be
- * after a crash at this moment.
+ * A log that is being written changes under the reader: `recovery/look.ts` says how that is told from damage.
  */
 import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
-import { FileError, nodeEnvironment, type FileSystem } from '@babuza/vfs';
+import { nodeEnvironment, type Environment } from '@babuza/vfs';
 import {
   checkedGroupId,
   NotFoundError,
@@ -15,10 +13,10 @@ import {
   type TailReport,
   type WalMetadata,
 } from '@babuza/wal-core';
-import { readFailure } from './disk-errors.ts';
+import { readFailure, translating } from './disk-errors.ts';
 import { groupFolder } from './format/segment-name.ts';
-import { listLog, readLog, type LogContents } from './recovery/read-log.ts';
-import { tailReport } from './recovery/recover.ts';
+import { lookAtLog, readSteadily } from './recovery/look.ts';
+import type { LogContents } from './recovery/read-log.ts';
 import type { VerdictName } from './recovery/verdict.ts';
 
 /** One segment as it was found. */
@@ -52,15 +50,13 @@ export interface LogReport {
 }
 
 export interface InspectOptions extends GroupOptions {
-  /** Default: the files of Node.js. */
-  readonly fileSystem?: FileSystem | undefined;
+  /** Default: the files and the clock of Node.js. */
+  readonly environment?: Pick<Environment, 'fileSystem' | 'clock'> | undefined;
 }
 
-/** How often a log that is purged while it is read is tried again. */
-const attemptsMax = 5;
-
 /**
- * Verifies every checksum of a log and says what is in it.
+ * Verifies every checksum of a log and says what is in it. What looks damaged is looked at again before it is
+ * believed, because a node may be writing the log at this moment.
  *
  * @throws CorruptError (of wal-core) where recovery would refuse to start; NotFoundError where there is no log
  */
@@ -68,37 +64,23 @@ export async function inspectLog(
   directory: string,
   options: InspectOptions = {},
 ): Promise<LogReport> {
-  const fileSystem = options.fileSystem ?? nodeEnvironment().fileSystem;
+  const environment = options.environment ?? nodeEnvironment();
+  const { fileSystem, clock } = environment;
   const groupId = checkedGroupId(options);
   const folder = groupId === 0n ? directory : `${directory}/${groupFolder(groupId)}`;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await inspectOnce(fileSystem, folder, groupId);
-    } catch (error) {
-      const vanished = error instanceof FileError && error.kind === 'not-found';
-      if (!vanished || attempt === attemptsMax) throw readFailure(error);
+  return translating(readFailure, async () => {
+    if ((await fileSystem.kindOf(folder)) === undefined) {
+      throw new NotFoundError(`there is no directory ${folder}`);
     }
-  }
+    return readSteadily(clock, async () => {
+      const { log, tail } = await lookAtLog(fileSystem, folder, groupId);
+      return { tail, value: reportOf(log, tail) };
+    });
+  });
 }
 
-async function inspectOnce(
-  fileSystem: FileSystem,
-  directory: string,
-  groupId: bigint,
-): Promise<LogReport> {
-  if ((await fileSystem.kindOf(directory)) === undefined) {
-    throw new NotFoundError(`there is no directory ${directory}`);
-  }
-  const listing = await listLog(fileSystem, directory);
-  if (listing.segments.length === 0) throw new NotFoundError(`there is no log in ${directory}`);
-  const contents = await readLog(fileSystem, directory, groupId, listing, 'read');
-  for (const { segment } of contents.findings) await segment.file.close();
-  return reportOf(contents);
-}
-
-function reportOf(contents: LogContents): LogReport {
+function reportOf(contents: LogContents, tail: TailReport): LogReport {
   const { state } = contents.replayed;
-  const last = contents.findings.at(-1);
   return {
     directory: contents.directory,
     groupId: contents.groupId,
@@ -118,7 +100,7 @@ function reportOf(contents: LogContents): LogReport {
       endOffset: stop.batchStart,
       endReason: stop.why,
     })),
-    tail: last === undefined ? { verdict: 'clean', bytesDropped: 0 } : tailReport(last),
+    tail,
     repaired: contents.repaired,
   };
 }

@@ -3,6 +3,7 @@
  * folders of their own. The directory is locked from the first log that is opened until the manager is
  * closed.
  */
+import { resolve } from 'node:path';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { DirectoryLock } from '@babuza/vfs';
 import {
@@ -14,6 +15,7 @@ import {
   EntryStorage,
   EntryView,
   ForeignFileError,
+  InvalidArgumentError,
   LockedError,
   LogState,
   NotFoundError,
@@ -32,10 +34,17 @@ import {
   type WalMetadataInput,
 } from '@babuza/wal-core';
 import { capabilities } from './capabilities.ts';
-import { commitFailure, prepareFailure, readFailure, translating } from './disk-errors.ts';
+import {
+  commitFailure,
+  directoryFailure,
+  prepareFailure,
+  readFailure,
+  translating,
+} from './disk-errors.ts';
 import { groupFolder } from './format/segment-name.ts';
 import { NativeStore } from './native-store.ts';
 import { checkedOptions, type CheckedOptions, type NativeWalOptions } from './options.ts';
+import { lookAtLog, readSteadily } from './recovery/look.ts';
 import { belongsToLog, listLog, readLog } from './recovery/read-log.ts';
 import { recover, type AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
@@ -46,6 +55,14 @@ import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
 import { GroupEncoder } from './writer/group-encoder.ts';
 
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
+
+/** A log that is open, or about to be. */
+interface Slot {
+  wal: Wal | undefined;
+  /** What it contains, once it is open. */
+  view: EntryView<PositionIndex> | undefined;
+  readonly opening: Promise<unknown>;
+}
 
 /** What opening a log comes to, whether it was created or recovered. */
 interface Assembly {
@@ -67,11 +84,14 @@ export class NativeWalManager implements WalManager {
   readonly #options: CheckedOptions;
   #lock: Promise<DirectoryLock> | undefined;
   /** The logs that are open, or about to be. */
-  readonly #open = new Map<bigint, { wal: Wal | undefined; readonly opening: Promise<unknown> }>();
+  readonly #open = new Map<bigint, Slot>();
   #closing: Promise<void> | undefined;
 
   constructor(directory: string, options: NativeWalOptions = {}) {
-    this.#directory = directory;
+    if (typeof directory !== 'string' || directory === '') {
+      throw new InvalidArgumentError(`a log needs a directory, got ${JSON.stringify(directory)}`);
+    }
+    this.#directory = resolve(directory);
     this.#options = checkedOptions(options);
   }
 
@@ -96,9 +116,17 @@ export class NativeWalManager implements WalManager {
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]> {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
-      const contents = await this.#readLog(groupId, 'read');
-      for (const { segment } of contents.findings) await segment.file.close();
-      return contents.replayed.state.validMarkers();
+      // Of a log that is open here the answer is known, and its files are changing.
+      const open = this.#open.get(groupId)?.view;
+      if (open !== undefined) return open.state.validMarkers();
+      await this.#existing(groupId);
+      const { clock, fileSystem } = this.#options.environment;
+      return translating(readFailure, () =>
+        readSteadily(clock, async () => {
+          const contents = await lookAtLog(fileSystem, this.#directoryOf(groupId), groupId);
+          return { tail: contents.tail, value: contents.log.replayed.state.validMarkers() };
+        }),
+      );
     });
   }
 
@@ -129,7 +157,7 @@ export class NativeWalManager implements WalManager {
       throw new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
     }
     const opening = open();
-    const slot = { wal: undefined as Wal | undefined, opening };
+    const slot: Slot = { wal: undefined, view: undefined, opening };
     this.#open.set(groupId, slot);
     try {
       const opened = await opening;
@@ -145,9 +173,9 @@ export class NativeWalManager implements WalManager {
     const { environment, recycledMax, segmentBytes } = this.#options;
     const { fileSystem, random } = environment;
     const directory = this.#directoryOf(groupId);
-    await translating(prepareFailure, () => fileSystem.makeDirectory(this.#directory));
+    await translating(directoryFailure, () => fileSystem.makeDirectory(this.#directory));
     await this.#takeLock();
-    await translating(prepareFailure, () => fileSystem.makeDirectory(directory));
+    await translating(directoryFailure, () => fileSystem.makeDirectory(directory));
     await this.#refuseOccupied(directory);
     const spares = new SpareSegments(environment, directory, recycledMax);
     const state = new LogState(new PositionIndex());
@@ -190,7 +218,7 @@ export class NativeWalManager implements WalManager {
     // Without a log there is nothing to lock, and nothing is made.
     await this.#existing(groupId);
     await this.#takeLock();
-    const contents = await this.#readLog(groupId, 'write');
+    const contents = await this.#readLog(groupId);
     const segments = contents.findings.map(({ segment }) => segment);
     try {
       checkExpectation(directory, contents.metadata, options.expect);
@@ -251,6 +279,8 @@ export class NativeWalManager implements WalManager {
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.cloneTerms(),
     });
+    const slot = this.#open.get(groupId);
+    if (slot !== undefined) slot.view = view;
     if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
     events.emit({ type: 'recovered', groupId, tail });
     return {
@@ -263,11 +293,11 @@ export class NativeWalManager implements WalManager {
     };
   }
 
-  async #readLog(groupId: bigint, mode: 'read' | 'write'): ReturnType<typeof readLog> {
+  async #readLog(groupId: bigint): ReturnType<typeof readLog> {
     const listing = await this.#existing(groupId);
     const { fileSystem } = this.#options.environment;
     return translating(readFailure, () =>
-      readLog(fileSystem, this.#directoryOf(groupId), groupId, listing, mode),
+      readLog(fileSystem, this.#directoryOf(groupId), groupId, listing, 'write'),
     );
   }
 

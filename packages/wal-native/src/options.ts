@@ -36,8 +36,28 @@ export type CheckedOptions = {
   readonly [Name in keyof NativeWalOptions]-?: Exclude<NativeWalOptions[Name], undefined>;
 };
 
+const optionNames: ReadonlySet<string> = new Set<keyof NativeWalOptions>([
+  'segmentBytes',
+  'cache',
+  'inline',
+  'uncertainTail',
+  'idleMarkMs',
+  'recycledMax',
+  'environment',
+]);
+
 /** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
 export function checkedOptions(options: NativeWalOptions = {}): CheckedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${String(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!optionNames.has(name)) {
+      throw new InvalidArgumentError(
+        `unknown option ${name}; there are: ${[...optionNames].join(', ')}`,
+      );
+    }
+  }
   const checked: CheckedOptions = {
     segmentBytes: options.segmentBytes ?? segmentBytesDefault,
     cache: options.cache ?? defaultCacheLimits,

@@ -46,7 +46,7 @@ function runAndKill(
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let text = '';
-    let timer: NodeJS.Timeout | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     child.stdout.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       const lines = text.split('\n');

@@ -240,7 +240,7 @@ describe('rot', () => {
     await runWorkload(environment, async () => {
       const { wal } = await openManager(environment).createWal(metadata);
       const endOffset = async (): Promise<number> =>
-        (await inspectLog(directory, { fileSystem: disk })).segments.at(-1)?.endOffset ?? 0;
+        (await inspectLog(directory, { environment })).segments.at(-1)?.endOffset ?? 0;
       await wal.save({ entries: [entry(1)] });
       before = await endOffset();
       await wal.save({ entries: [entry(2)] });
