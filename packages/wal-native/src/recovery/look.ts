@@ -6,6 +6,7 @@
  */
 import { FileError, type Clock, type FileSystem } from '@babuza/vfs';
 import { CorruptError, NotFoundError, WalError, type TailReport } from '@babuza/wal-core';
+import { closeSegments } from '../segment/segment.ts';
 import { listLog, readLog, type LogContents } from './read-log.ts';
 import { tailReport } from './recover.ts';
 
@@ -26,7 +27,7 @@ export async function lookAtLog(
   const listing = await listLog(fileSystem, directory);
   if (listing.segments.length === 0) throw new NotFoundError(`there is no log in ${directory}`);
   const log = await readLog(fileSystem, directory, groupId, listing, 'read');
-  for (const { segment } of log.findings) await segment.file.close();
+  await closeSegments(log.findings.map(({ segment }) => segment));
   const last = log.findings.at(-1);
   const tail: TailReport =
     last === undefined ? { verdict: 'clean', bytesDropped: 0 } : tailReport(last);

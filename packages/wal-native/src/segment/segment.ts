@@ -44,10 +44,15 @@ export class SegmentList {
     return this.#segments.splice(0, Math.max(0, segmentId - first));
   }
 
-  async closeAll(): Promise<void> {
-    const results = await Promise.allSettled(this.#segments.map(({ file }) => file.close()));
-    for (const result of results) {
-      if (result.status === 'rejected') throw result.reason;
-    }
+  closeAll(): Promise<void> {
+    return closeSegments(this.#segments);
+  }
+}
+
+/** Closes all of them, also where one fails; then throws what the first failure was. */
+export async function closeSegments(segments: readonly Segment[]): Promise<void> {
+  const results = await Promise.allSettled(segments.map(({ file }) => file.close()));
+  for (const result of results) {
+    if (result.status === 'rejected') throw result.reason;
   }
 }
