@@ -75,6 +75,20 @@ const scripts: readonly Script[] = [
     ],
   },
   {
+    name: 'a vote in a term that was known before',
+    before: filled,
+    steps: [
+      { hardState: { term: 2, vote: 0n, commit: 10 } },
+      { hardState: { term: 2, vote: 3n, commit: 10 } },
+      { entries: entriesFrom(13, 1, 2, 10) },
+    ],
+  },
+  {
+    name: 'a large batch over the mark of an idle log',
+    before: filled,
+    steps: ['pause', { entries: entriesFrom(13, 2, 1, 300), hardState: state(1, 12) }, 'pause'],
+  },
+  {
     name: 'rotate',
     before: filled,
     steps: [
@@ -188,6 +202,7 @@ async function playUntil(
 /** Opens the log and judges it. Returns whether the recovery came to its end. */
 async function recover(disk: SimulatedDisk, play: Play, context: string): Promise<boolean> {
   const environment = simulatedEnvironment(8, disk);
+  let hadTail = false;
   const { outcome } = await runWorkload(environment, async () => {
     const manager = openManager(environment);
     if (!(await manager.hasExistingWal())) {
@@ -198,9 +213,20 @@ async function recover(disk: SimulatedDisk, play: Play, context: string): Promis
       throw new Error(`${context}: refused`, { cause: error });
     });
     counts[opened.tail.verdict] += 1;
+    hadTail = opened.tail.verdict !== 'clean';
     expect(play.ledger.judge(opened), context).toEqual([]);
   });
+  if (outcome === 'finished' && hadTail) await expectClean(disk.kill(1), context);
   return outcome === 'finished';
+}
+
+/** What was cut is cut: who opens the log once more finds nothing of it. */
+async function expectClean(disk: SimulatedDisk, context: string): Promise<void> {
+  const environment = simulatedEnvironment(9, disk);
+  await runWorkload(environment, async () => {
+    const { tail } = await openManager(environment).replayWal();
+    expect(tail.verdict, `${context}; opened once more`).toBe('clean');
+  });
 }
 
 /** Interrupts the recovery of `state` at each of its calls, and that of what is left, too. */
