@@ -260,6 +260,11 @@ describe('a power cut at every call of a script', () => {
         const played = await playUntil(script, stopAt, pieceBytes);
         if (played === undefined) break;
         const { disk, play } = played;
+        // Killed instead, with what the kernel knows and the disk does not; the power goes in the recovery.
+        for (let kill = 1; kill <= 2; kill += 1) {
+          const context = `${script.name}, killed at mutation ${stopAt} (${kill})`;
+          await interruptRecovery(disk.kill(kill), play, context, 1);
+        }
         const options = { exhaustiveMax: 128, samples: 40, seed: stopAt };
         let number = 0;
         for (const { disk: left, lost } of crashStates(disk, options)) {
