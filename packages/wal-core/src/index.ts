@@ -24,6 +24,7 @@ export {
   checkedId,
   checkedMetadata,
   checkExpectation,
+  chosenSnapshot,
   entryBytesMaxDefault,
   entryBytesMaxLimit,
   metadataExtraBytesMax,
@@ -41,3 +42,4 @@ export { AcceptedLog } from './accepted-log.ts';
 export { QueuedWal } from './queued-wal.ts';
 export type { LogStore, QueuedWalParts } from './queued-wal.ts';
 export { invariant, InvariantError } from './invariant.ts';
+export { uninitializedBytes } from './memory.ts';

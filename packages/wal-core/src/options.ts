@@ -1,6 +1,7 @@
 /** Checks of what callers give to managers, once for all back ends, and the shared limits. */
+import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { WalCapabilities } from './capabilities.ts';
-import { InvalidArgumentError, MetadataMismatchError } from './errors.ts';
+import { InvalidArgumentError, MetadataMismatchError, NotFoundError } from './errors.ts';
 import type { GroupOptions, ReplayOptions, WalMetadata, WalMetadataInput } from './wal-manager.ts';
 
 /** The largest entry of a log unless its metadata says otherwise: every back end can hold it. */
@@ -87,4 +88,22 @@ export function checkExpectation(
       metadata.entryBytesMax,
     );
   }
+}
+
+/**
+ * The marker that a replay starts from: the wanted one, by default the newest of those that are valid.
+ * Throws `WAL_NOT_FOUND` naming those that there are.
+ */
+export function chosenSnapshot(
+  where: string,
+  valid: readonly SnapshotMetadata[],
+  wanted: ReplayOptions['snapshot'],
+): SnapshotMetadata | undefined {
+  if (wanted === undefined) return valid.at(-1);
+  const found = valid.find(({ index, term }) => index === wanted.index && term === wanted.term);
+  if (found !== undefined) return found;
+  const known = valid.map(({ index, term }) => `index ${index} of term ${term}`).join(', ');
+  throw new NotFoundError(
+    `${where} has no marker of a snapshot at index ${wanted.index} of term ${wanted.term}; it has: ${known || 'none'}`,
+  );
 }

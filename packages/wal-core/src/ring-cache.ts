@@ -8,6 +8,7 @@
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
 import { invariant } from './invariant.ts';
+import { uninitializedBytes } from './memory.ts';
 
 /** Bounds of the cache. */
 export interface CacheLimits {
@@ -179,7 +180,7 @@ export class RingCache {
   #nextSlab(): Slab {
     const slab = this.#spare ?? {
       // What is not filled is never handed out, so it need not be zeros.
-      bytes: new Uint8Array(Buffer.allocUnsafeSlow(slabBytes).buffer),
+      bytes: uninitializedBytes(slabBytes),
       used: 0,
       live: 0,
       shared: false,

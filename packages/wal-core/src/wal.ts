@@ -126,6 +126,9 @@ export interface Wal extends AsyncDisposable {
    * Waits for the saves that are queued, makes everything durable and gives all resources back. A
    * second call returns the same promise; every other call rejects with `WAL_CLOSED` from now on, and
    * so do reads of the storage.
+   *
+   * Everything is given back also where it rejects: with `WAL_POISONED`, or with `WAL_NO_SPACE` when there
+   * was no room for a commit index that had not been written yet (it then comes back lower).
    */
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import {
   checkedGroupId,
   checkedMetadata,
   checkExpectation,
+  chosenSnapshot,
   ClosedError,
   EntryStorage,
   EntryView,
@@ -176,7 +177,8 @@ export class LevelWalManager implements WalManager {
   async #replay(keys: GroupKeys, options: ReplayOptions): Promise<OpenedWal> {
     const { database, log } = await this.#read(keys);
     checkExpectation(this.#directory, log.metadata, options.expect);
-    const snapshot = this.#chooseSnapshot(log.state.validMarkers(), options.snapshot);
+    const markers = log.state.validMarkers();
+    const snapshot = chosenSnapshot(this.#directory, markers, options.snapshot);
     const { wal, store, opened } = this.#assemble(database, keys, log, snapshot);
     if (options.discardUncommitted === true) {
       try {
@@ -242,19 +244,6 @@ export class LevelWalManager implements WalManager {
       throw new NotFoundError(`there is no log of group ${keys.groupId} in ${this.#directory}`);
     }
     return { database, log };
-  }
-
-  #chooseSnapshot(
-    valid: readonly SnapshotMetadata[],
-    wanted: ReplayOptions['snapshot'],
-  ): SnapshotMetadata | undefined {
-    if (wanted === undefined) return valid.at(-1);
-    const found = valid.find(({ index, term }) => index === wanted.index && term === wanted.term);
-    if (found !== undefined) return found;
-    const known = valid.map(({ index, term }) => `index ${index} of term ${term}`).join(', ');
-    throw new NotFoundError(
-      `${this.#directory} has no marker of a snapshot at index ${wanted.index} of term ${wanted.term}; it has: ${known || 'none'}`,
-    );
   }
 
   /** A database with keys that no log has is somebody else's. The first and the last one tell. */

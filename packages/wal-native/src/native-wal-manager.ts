@@ -11,6 +11,7 @@ import {
   checkedGroupId,
   checkedMetadata,
   checkExpectation,
+  chosenSnapshot,
   ClosedError,
   EntryStorage,
   EntryView,
@@ -223,7 +224,7 @@ export class NativeWalManager implements WalManager {
     try {
       checkExpectation(directory, contents.metadata, options.expect);
       const { state, start } = contents.replayed;
-      const snapshot = chooseSnapshot(directory, state.validMarkers(), options.snapshot);
+      const snapshot = chosenSnapshot(directory, state.validMarkers(), options.snapshot);
       const { tail, appendPoint } = await translating(commitFailure, () =>
         recover(environment.fileSystem, contents, uncertainTail),
       );
@@ -359,18 +360,4 @@ export class NativeWalManager implements WalManager {
     await translating(commitFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
-}
-
-function chooseSnapshot(
-  directory: string,
-  valid: readonly SnapshotMetadata[],
-  wanted: ReplayOptions['snapshot'],
-): SnapshotMetadata | undefined {
-  if (wanted === undefined) return valid.at(-1);
-  const found = valid.find(({ index, term }) => index === wanted.index && term === wanted.term);
-  if (found !== undefined) return found;
-  const known = valid.map(({ index, term }) => `index ${index} of term ${term}`).join(', ');
-  throw new NotFoundError(
-    `${directory} has no marker of a snapshot at index ${wanted.index} of term ${wanted.term}; it has: ${known || 'none'}`,
-  );
 }

@@ -3,6 +3,7 @@
  * and verifying overlap. A frame that lies across the border is brought together in front of the next part.
  */
 import type { File } from '@babuza/vfs';
+import { uninitializedBytes } from '@babuza/wal-core';
 
 /** What is read at a time. */
 const partBytes: number = 512 * 1024;
@@ -67,7 +68,9 @@ export class ScanWindow {
     let buffer = this.#current;
     if (buffer === undefined || buffer.length < wanted) {
       // A small file never has a part that is read ahead.
-      buffer = uninitialized(this.#fileBytes > partBytes ? Math.max(wanted, bufferBytes) : wanted);
+      buffer = uninitializedBytes(
+        this.#fileBytes > partBytes ? Math.max(wanted, bufferBytes) : wanted,
+      );
     }
     this.#current = buffer;
     const read = await this.#file.read(buffer.subarray(0, wanted), offset);
@@ -78,7 +81,7 @@ export class ScanWindow {
     const start = this.end;
     const length = Math.min(partBytes, this.#fileBytes - start);
     if (this.#ahead !== undefined || length <= 0) return;
-    const buffer = this.#free ?? uninitialized(bufferBytes);
+    const buffer = this.#free ?? uninitializedBytes(bufferBytes);
     this.#free = undefined;
     const read = this.#file.read(buffer.subarray(headroomBytes, headroomBytes + length), start);
     // Whoever needs the part meets its failure; until then it is nobody's.
@@ -107,9 +110,4 @@ export class ScanWindow {
     this.bytes = buffer.subarray(from, from + length);
     this.view = new DataView(buffer.buffer, buffer.byteOffset + from, length);
   }
-}
-
-/** Memory that is overwritten before anybody looks at it. */
-function uninitialized(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

@@ -7,6 +7,7 @@ import type { Entry, EntryType } from '@babuza/raftpb';
 import {
   CorruptError,
   invariant,
+  uninitializedBytes,
   type EntryReader,
   type PositionIndex,
   type SegmentRun,
@@ -79,7 +80,7 @@ export class SegmentEntryReader implements EntryReader {
   }
 
   #target(length: number, single: boolean): Uint8Array {
-    if (!single || length > slabBytes) return uninitialized(length);
+    if (!single || length > slabBytes) return uninitializedBytes(length);
     this.#slab ??= new Uint8Array(slabBytes);
     return this.#slab.subarray(0, length);
   }
@@ -87,7 +88,7 @@ export class SegmentEntryReader implements EntryReader {
   #copy(data: Uint8Array): Uint8Array {
     if (data.length >= arenaBytes / 4) return new Uint8Array(data);
     if (this.#arena === undefined || this.#arenaUsed + data.length > arenaBytes) {
-      this.#arena = uninitialized(arenaBytes);
+      this.#arena = uninitializedBytes(arenaBytes);
       this.#arenaUsed = 0;
     }
     const start = this.#arenaUsed;
@@ -199,9 +200,4 @@ function entryOf(
         ? undefined
         : bytes.subarray(bodyAt, bodyAt + header.bodyBytes),
   };
-}
-
-/** Memory that is overwritten whole before anybody sees it. */
-function uninitialized(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

@@ -1,7 +1,7 @@
 /** Seals a full segment: index footer and trailer at the end of the file, durable before it returns. */
-import type { PositionIndex } from '@babuza/wal-core';
-import { positionAlignmentBytes } from '@babuza/wal-core';
-import { encodeSeal, type Seal } from '../format/seal.ts';
+import { positionAlignmentBytes, type PositionIndex } from '@babuza/wal-core';
+import { trailerBytes } from '../format/layout.ts';
+import { decodeTrailer, encodeSeal, type Seal } from '../format/seal.ts';
 import type { Segment } from './segment.ts';
 
 /** The index holds what is still live of the segment's entries: that is what the footer lists. */
@@ -19,12 +19,5 @@ export async function sealSegment(
   // Durable after it: nothing is ever appended here again. A crash before it leaves a successor that has
   // only its head, and recovery writes the seal.
   await segment.file.writeDurable([block], segmentBytes - block.length);
-  const footerBytes = block.length - 64;
-  segment.seal = {
-    ...facts,
-    footerOffset: segmentBytes - block.length,
-    footerBytes,
-    footerChecksum: new DataView(block.buffer).getUint32(footerBytes + 36, true),
-    runCount: runs.length,
-  };
+  segment.seal = decodeTrailer(block.subarray(-trailerBytes), segment.header);
 }
