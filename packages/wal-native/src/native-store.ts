@@ -301,8 +301,7 @@ export class NativeStore implements LogStore {
     try {
       if (this.#appender.hasUnsynced) await this.#appender.datasync();
       if (hardState !== undefined) await this.#writeLastHardState(hardState);
-      const mark = controlGroup([]);
-      if (this.#appender.fitsMark(mark)) await this.#appender.append(mark, true);
+      await this.#appender.appendMarks();
     } catch (error) {
       throw commitFailure(error);
     }

@@ -14,6 +14,9 @@ export const frameHeaderBytes = 40;
 /** A header and its copy lie in pages of their own: one rotten page never takes both. */
 export const headerPageBytes = 4096;
 
+/** What a disk loses or writes as a whole (`docs/DURABILITY.md`, assumption 2). */
+export const sectorBytes = 512;
+
 /** Where the first frame starts: behind the two header pages. */
 export const framesStart: number = 2 * headerPageBytes;
 

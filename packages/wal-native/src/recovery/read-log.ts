@@ -265,6 +265,8 @@ class LogReading {
   ): Promise<SegmentFinding> {
     let batches = 0;
     let entries = 0;
+    /** Where the marks behind the last batch that is none begin. */
+    let marksFrom: number | undefined;
     let endsWithMark = false;
     let durableUpTo = segment.header.headEnd;
     const request = this.#requestFor(segment, next);
@@ -274,7 +276,8 @@ class LogReading {
       batches += 1;
       for (const frame of batch.frames) if (frame.kind === FrameKind.Entry) entries += 1;
       durableUpTo = Math.max(durableUpTo, batch.commit.durableUpTo);
-      endsWithMark = batch.frames.length === 0 && batch.commit.durableUpTo === batch.start;
+      marksFrom = batch.frames.length === 0 ? (marksFrom ?? batch.start) : undefined;
+      endsWithMark = marksFrom !== undefined && batch.commit.durableUpTo >= marksFrom;
       return undefined;
     });
     const found = { segment, batches, entries, stop, durableUpTo, endsWithMark };

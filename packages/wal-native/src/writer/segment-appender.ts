@@ -5,7 +5,7 @@
  * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a crash.
  */
 import { invariant } from '@babuza/wal-core';
-import { footerEntryBytes, endSlotBytes, tailReserveBytes } from '../format/layout.ts';
+import { endSlotBytes, footerEntryBytes, sectorBytes, tailReserveBytes } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import type { AppendPoint } from '../recovery/recover.ts';
 import type { Segment } from '../segment/segment.ts';
@@ -110,6 +110,29 @@ export class SegmentAppender {
     if (this.hasUnsynced || !this.fitsMark(group)) return;
     const [mark] = this.#encode(group, false);
     if (mark !== undefined) await this.segment.file.write(mark, this.#end);
+  }
+
+  /**
+   * Writes marks, durably, until one lies in a sector of its own behind the last batch: were there only one,
+   * losing the sector that it shares with the end of that batch would look like a write that was
+   * interrupted. As many as fit; one write and one sync for all.
+   */
+  async appendMarks(): Promise<void> {
+    const mark = controlGroup([]);
+    const start = this.#end;
+    const nextSector = Math.ceil(start / sectorBytes) * sectorBytes;
+    const written: Uint8Array[] = [];
+    while (this.#end < nextSector + mark.bytes && this.fitsMark(mark)) {
+      // What each says to be durable is what was so before all of them.
+      const [bytes] = this.#encode(mark, false);
+      if (bytes !== undefined) written.push(bytes.slice(0, mark.bytes));
+      this.#advance(mark, false);
+    }
+    if (written.length === 0) return;
+    written.push(new Uint8Array(endSlotBytes));
+    await this.segment.file.writeDurable(written, start);
+    this.#durableEnd = this.#end;
+    this.#marked = true;
   }
 
   /** Makes durable what was written without a sync. */
