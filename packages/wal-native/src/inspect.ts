@@ -13,9 +13,8 @@ import {
   type TailReport,
   type WalMetadata,
 } from '@babuza/wal-core';
-import { readFailure, translating } from './disk-errors.ts';
-import { groupFolder } from './format/segment-name.ts';
-import { lookAtLog, readSteadily } from './recovery/look.ts';
+import { directoryOfGroup, readFailure, readSteadily, translating } from '@babuza/wal-files';
+import { lookAtLog } from './recovery/look.ts';
 import type { LogContents } from './recovery/read-log.ts';
 import type { VerdictName } from './recovery/verdict.ts';
 
@@ -67,7 +66,7 @@ export async function inspectLog(
   const environment = options.environment ?? nodeEnvironment();
   const { fileSystem, clock } = environment;
   const groupId = checkedGroupId(options);
-  const folder = groupId === 0n ? directory : `${directory}/${groupFolder(groupId)}`;
+  const folder = directoryOfGroup(directory, groupId);
   return translating(readFailure, async () => {
     if ((await fileSystem.kindOf(folder)) === undefined) {
       throw new NotFoundError(`there is no directory ${folder}`);

@@ -17,7 +17,7 @@ import type {
   WalMetadata,
   WalStats,
 } from '@babuza/wal-core';
-import { commitFailure, translating } from './disk-errors.ts';
+import { commitFailure, translating, type SpareFiles } from '@babuza/wal-files';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';
 import { releaseSegments } from './purge/release-segments.ts';
@@ -25,7 +25,6 @@ import type { AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { sealSegment } from './segment/seal-segment.ts';
 import type { SegmentList } from './segment/segment.ts';
-import type { SpareSegments } from './segment/spare-segments.ts';
 import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
 import {
   controlGroup,
@@ -46,7 +45,7 @@ export interface NativeStoreParts {
   readonly metadata: WalMetadata;
   readonly view: EntryView<PositionIndex>;
   readonly segments: SegmentList;
-  readonly spares: SpareSegments;
+  readonly spares: SpareFiles;
   readonly encoder: GroupEncoder;
   readonly events: WalEventHub;
   readonly start: LogStart;

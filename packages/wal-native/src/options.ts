@@ -1,6 +1,12 @@
 /** What a user can choose, with defaults and ranges; checked once, here. */
-import { defaultCacheLimits, InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
+import { InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
+import {
+  checkBoolean,
+  checkedCacheLimits,
+  checkInteger,
+  checkOptionNames,
+} from '@babuza/wal-files';
 import { segmentBytesDefault, segmentBytesMax, segmentBytesMin } from './format/layout.ts';
 
 export interface NativeWalOptions {
@@ -48,50 +54,29 @@ const optionNames: ReadonlySet<string> = new Set<keyof NativeWalOptions>([
 
 /** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
 export function checkedOptions(options: NativeWalOptions = {}): CheckedOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError(`options must be an object, got ${String(options)}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!optionNames.has(name)) {
-      throw new InvalidArgumentError(
-        `unknown option ${name}; there are: ${[...optionNames].join(', ')}`,
-      );
-    }
-  }
+  checkOptionNames(options, optionNames);
   const checked: CheckedOptions = {
     segmentBytes: options.segmentBytes ?? segmentBytesDefault,
-    cache: options.cache ?? defaultCacheLimits,
+    cache: checkedCacheLimits(options.cache),
     inline: options.inline ?? false,
     uncertainTail: options.uncertainTail ?? 'cut',
     idleMarkMs: options.idleMarkMs ?? 50,
     recycledMax: options.recycledMax ?? 2,
     environment: options.environment ?? nodeEnvironment(),
   };
-  integerIn('segmentBytes', checked.segmentBytes, segmentBytesMin, segmentBytesMax);
+  checkInteger('segmentBytes', checked.segmentBytes, segmentBytesMin, segmentBytesMax);
   if (checked.segmentBytes % 4096 !== 0) {
     throw new InvalidArgumentError(
       `segmentBytes must be a multiple of 4096, got ${checked.segmentBytes}`,
     );
   }
-  integerIn('cache.entriesMax', checked.cache.entriesMax, 0, 2 ** 24);
-  integerIn('cache.bytesMax', checked.cache.bytesMax, 0, 2 ** 32);
-  integerIn('idleMarkMs', checked.idleMarkMs, 1, 60_000);
-  integerIn('recycledMax', checked.recycledMax, 0, 16);
-  if (typeof checked.inline !== 'boolean') {
-    throw new InvalidArgumentError(`inline must be true or false, got ${String(checked.inline)}`);
-  }
+  checkInteger('idleMarkMs', checked.idleMarkMs, 1, 60_000);
+  checkInteger('recycledMax', checked.recycledMax, 0, 16);
+  checkBoolean('inline', checked.inline);
   if (checked.uncertainTail !== 'cut' && checked.uncertainTail !== 'refuse') {
     throw new InvalidArgumentError(
       `uncertainTail must be 'cut' or 'refuse', got ${String(checked.uncertainTail)}`,
     );
   }
   return checked;
-}
-
-function integerIn(name: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new InvalidArgumentError(
-      `${name} must be an integer from ${min} to ${max}, got ${String(value)}`,
-    );
-  }
 }

@@ -3,10 +3,11 @@
  * even where its header is not. Everything that is not a segment yet, or not any more, ends in `.tmp` and
  * is never parsed.
  */
+import type { SpareNames } from '@babuza/wal-files';
+
 
 const segmentPattern = /^([0-9a-f]{16})-([0-9a-f]{8})\.wal$/;
 const temporaryPattern = /^(?:spare|recycled)-[0-9a-f]{16}\.tmp$/;
-const groupPattern = /^group-[0-9a-f]{16}$/;
 
 export interface SegmentName {
   /** From 1, one more for each segment. */
@@ -30,27 +31,14 @@ export function parseSegmentName(fileName: string): SegmentName | undefined {
     : undefined;
 }
 
-/** A file that is being prepared for the segment with this id. */
-export function spareName(segmentId: number): string {
-  return `spare-${hex(segmentId, 16)}.tmp`;
-}
-
-/** The file of a purged segment that waits for its next use. */
-export function recycledName(segmentId: number): string {
-  return `recycled-${hex(segmentId, 16)}.tmp`;
-}
+/** Files that are being prepared, and those of purged segments that wait for their next use. */
+export const spareNames: SpareNames = {
+  spare: (segmentId) => `spare-${hex(segmentId, 16)}.tmp`,
+  recycled: (segmentId) => `recycled-${hex(segmentId, 16)}.tmp`,
+};
 
 export function isTemporaryName(fileName: string): boolean {
   return temporaryPattern.test(fileName);
-}
-
-/** The folder of a group other than 0. */
-export function groupFolder(groupId: bigint): string {
-  return `group-${groupId.toString(16).padStart(16, '0')}`;
-}
-
-export function isGroupFolder(name: string): boolean {
-  return groupPattern.test(name);
 }
 
 function hex(value: number, digits: number): string {

@@ -5,11 +5,11 @@
 import type { FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
 import type { Segment, SegmentList } from '../segment/segment.ts';
-import type { SpareSegments } from '../segment/spare-segments.ts';
+import type { SpareFiles } from '@babuza/wal-files';
 
 export interface Release {
   readonly segments: SegmentList;
-  readonly spares: SpareSegments;
+  readonly spares: SpareFiles;
   /** The first segment that is needed. */
   readonly belowSegmentId: number;
   readonly firstIndex: number;

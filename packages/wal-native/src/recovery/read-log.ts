@@ -8,7 +8,6 @@ import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-co
 import { FrameKind } from '../format/frame.ts';
 import { trailerBytes } from '../format/layout.ts';
 import {
-  isGroupFolder,
   isTemporaryName,
   parseSegmentName,
   type SegmentName,
@@ -74,11 +73,6 @@ export async function listLog(fileSystem: FileSystem, directory: string): Promis
   }
   segments.sort((left, right) => left.segmentId - right.segmentId);
   return { segments, temporaries };
-}
-
-/** Names that are no obstacle to a new log. */
-export function belongsToLog(name: string): boolean {
-  return isTemporaryName(name) || isGroupFolder(name) || name.startsWith('LOCK');
 }
 
 /** Reads the log; throws `CorruptError` and closes its files where it may not be started from. */

@@ -8,7 +8,7 @@
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import { CorruptError, type TailReport } from '@babuza/wal-core';
-import { readFailure, translating } from '../disk-errors.ts';
+import { readFailure, translating } from '@babuza/wal-files';
 import { commitFrameBytes, endSlotBytes } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import { sealSegment } from '../segment/seal-segment.ts';

@@ -24,7 +24,7 @@ import {
   readFrameHeader,
 } from '../format/frame.ts';
 import { frameHeaderBytes } from '../format/layout.ts';
-import { readFailure } from '../disk-errors.ts';
+import { readFailure } from '@babuza/wal-files';
 import type { Segment, SegmentList } from './segment.ts';
 
 /** The most that is read at a time, unless one entry is larger. */

@@ -5,7 +5,12 @@
  */
 import type { Environment } from '@babuza/vfs';
 import { NoSpaceError, type LogState, type WalMetadata } from '@babuza/wal-core';
-import { commitFailure, prepareFailure } from '../disk-errors.ts';
+import {
+  commitFailure,
+  prepareFailure,
+  type SpareFile,
+  type SpareFiles,
+} from '@babuza/wal-files';
 import { framesStart, tailReserveBytes, trailerBytes } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import { encodeSegmentHeader, type SegmentHeader } from '../format/segment-header.ts';
@@ -13,7 +18,6 @@ import { segmentName } from '../format/segment-name.ts';
 import type { AppendPoint } from '../recovery/recover.ts';
 import type { LogStart } from '../recovery/replayed-log.ts';
 import type { Segment } from '../segment/segment.ts';
-import type { SpareFile, SpareSegments } from '../segment/spare-segments.ts';
 import {
   controlGroup,
   hardStateFrame,
@@ -68,7 +72,7 @@ function bytesFor(request: SegmentRequest, head: Group): number {
 /** Returns the open segment, and where its first batch goes. Throws what `commit` of a log throws. */
 export async function createSegment(
   request: SegmentRequest,
-  spares: SpareSegments,
+  spares: SpareFiles,
   encoder: GroupEncoder,
 ): Promise<{ segment: Segment; end: number }> {
   const head = headGroup(request);

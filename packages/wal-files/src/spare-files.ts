@@ -8,7 +8,6 @@
  * the file: it is met again, and reported, there.
  */
 import type { Environment, File, Timer } from '@babuza/vfs';
-import { recycledName, spareName } from '../format/segment-name.ts';
 
 const pieceBytes: number = 256 * 1024;
 const pauseMs = 5;
@@ -26,16 +25,31 @@ interface Preparation {
   stop(): void;
 }
 
-export class SpareSegments {
+/** How the files of a back end are called while they are no segments. */
+export interface SpareNames {
+  /** The file that is being prepared for this segment. */
+  spare(segmentId: number): string;
+  /** The file of a purged segment that waits for its next use. */
+  recycled(segmentId: number): string;
+}
+
+export class SpareFiles {
   readonly #environment: Environment;
   readonly #directory: string;
+  readonly #names: SpareNames;
   readonly #recycledMax: number;
   readonly #recycled: { path: string; bytes: number }[] = [];
   #preparation: Preparation | undefined;
 
-  constructor(environment: Environment, directory: string, recycledMax: number) {
+  constructor(
+    environment: Environment,
+    directory: string,
+    names: SpareNames,
+    recycledMax: number,
+  ) {
     this.#environment = environment;
     this.#directory = directory;
+    this.#names = names;
     this.#recycledMax = recycledMax;
   }
 
@@ -76,7 +90,7 @@ export class SpareSegments {
 
   /** The name that a purged segment gets while it waits. */
   recycledPath(segmentId: number): string {
-    return `${this.#directory}/${recycledName(segmentId)}`;
+    return `${this.#directory}/${this.#names.recycled(segmentId)}`;
   }
 
   /** Adds a purged segment, whose renaming is durable: else its new content could appear under its old name. */
@@ -92,7 +106,7 @@ export class SpareSegments {
   }
 
   #prepare(segmentId: number, bytes: number, gently: boolean): Preparation {
-    const path = `${this.#directory}/${spareName(segmentId)}`;
+    const path = `${this.#directory}/${this.#names.spare(segmentId)}`;
     const pace = new Pace(this.#environment, gently);
     const done = fill(this.#environment, path, bytes, pace);
     // The failure is met by whoever takes the file; until then it is nobody's.

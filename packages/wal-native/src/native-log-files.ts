@@ -1,0 +1,140 @@
+/** The files of native logs: finding, creating and recovering them, and what is put on top. */
+import { LogState, PositionIndex, type TailReport, type WalMetadata } from '@babuza/wal-core';
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import {
+  SpareFiles,
+  type FoundLog,
+  type LogFiles,
+  type LogPlace,
+  type ReadyLog,
+} from '@babuza/wal-files';
+import { isTemporaryName, spareNames } from './format/segment-name.ts';
+import { NativeStore } from './native-store.ts';
+import type { CheckedOptions } from './options.ts';
+import { lookAtLog } from './recovery/look.ts';
+import { listLog, readLog } from './recovery/read-log.ts';
+import { recover, type AppendPoint } from './recovery/recover.ts';
+import type { LogStart } from './recovery/replayed-log.ts';
+import { SegmentEntryReader } from './segment/entry-reader.ts';
+import { SegmentList, type Segment } from './segment/segment.ts';
+import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
+import { GroupEncoder } from './writer/group-encoder.ts';
+
+/** What opening a log comes to, whether it was created or recovered. */
+interface Assembly {
+  readonly metadata: WalMetadata;
+  readonly state: LogState<PositionIndex>;
+  readonly start: LogStart;
+  readonly segments: readonly Segment[];
+  readonly appendPoint: AppendPoint;
+  readonly spares: SpareFiles;
+}
+
+export class NativeLogFiles implements LogFiles {
+  readonly #options: CheckedOptions;
+
+  constructor(options: CheckedOptions) {
+    this.#options = options;
+  }
+
+  async hasLog(directory: string): Promise<boolean> {
+    const { segments } = await listLog(this.#options.environment.fileSystem, directory);
+    return segments.length > 0;
+  }
+
+  isTemporary(name: string): boolean {
+    return isTemporaryName(name);
+  }
+
+  async create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog> {
+    const { environment, segmentBytes } = this.#options;
+    const spares = this.#sparesOf(place);
+    const state = new LogState(new PositionIndex());
+    const start = { index: 0, term: 0, segmentId: 1 };
+    const created = await createSegment(
+      {
+        environment,
+        directory: place.directory,
+        groupId: place.groupId,
+        metadata,
+        segmentBytes,
+        segmentId: 1,
+        salt: environment.random.uint32(),
+        predecessor: undefined,
+        state,
+        start,
+        group: undefined,
+      },
+      spares,
+      new GroupEncoder(place.groupId),
+    );
+    const appendPoint = firstAppendPoint(created);
+    const segments = [created.segment];
+    return this.#assemble(place, { metadata, state, start, segments, appendPoint, spares });
+  }
+
+  async look({
+    directory,
+    groupId,
+  }: LogPlace): Promise<{ tail: TailReport; markers: SnapshotMetadata[] }> {
+    const { fileSystem } = this.#options.environment;
+    const { log, tail } = await lookAtLog(fileSystem, directory, groupId);
+    return { tail, markers: log.replayed.state.validMarkers() };
+  }
+
+  async find(place: LogPlace): Promise<FoundLog> {
+    const { directory, groupId } = place;
+    const { uncertainTail, environment } = this.#options;
+    const { fileSystem } = environment;
+    const listing = await listLog(fileSystem, directory);
+    const contents = await readLog(fileSystem, directory, groupId, listing, 'write');
+    const segments = contents.findings.map(({ segment }) => segment);
+    const { metadata, repaired, replayed } = contents;
+    const { state, start } = replayed;
+    return {
+      metadata,
+      state,
+      repaired,
+      recover: async () => {
+        const { tail, appendPoint } = await recover(fileSystem, contents, uncertainTail);
+        const spares = this.#sparesOf(place);
+        const assembly = { metadata, state, start, segments, appendPoint, spares };
+        return { tail, ready: this.#assemble(place, assembly) };
+      },
+      abandon: async () => {
+        for (const { file } of segments) await file.close().catch(() => undefined);
+      },
+    };
+  }
+
+  #sparesOf({ directory }: LogPlace): SpareFiles {
+    const { environment, recycledMax } = this.#options;
+    return new SpareFiles(environment, directory, spareNames, recycledMax);
+  }
+
+  #assemble({ directory, groupId }: LogPlace, assembly: Assembly): ReadyLog {
+    const { metadata, state } = assembly;
+    const segments = new SegmentList();
+    for (const segment of assembly.segments) segments.add(segment);
+    return {
+      metadata,
+      state,
+      reader: new SegmentEntryReader(state.index, segments, groupId),
+      openStore: (view, events, onClosed) =>
+        new NativeStore({
+          options: this.#options,
+          directory,
+          groupId,
+          metadata,
+          view,
+          segments,
+          spares: assembly.spares,
+          encoder: new GroupEncoder(groupId),
+          events,
+          start: assembly.start,
+          appendPoint: assembly.appendPoint,
+          onClosed,
+        }),
+    };
+  }
+}
