@@ -16,5 +16,9 @@ export {
   checkOptionNames,
 } from './option-checks.ts';
 export { readSteadily } from './read-steadily.ts';
+export { bytesToRead, damageWhenRead, ReadBuffers, readSegment } from './read-buffers.ts';
+export { ScanWindow } from './scan-window.ts';
+export { closeSegments, SegmentList } from './segment-list.ts';
+export type { SegmentFile } from './segment-list.ts';
 export { SpareFiles } from './spare-files.ts';
 export type { SpareFile, SpareNames } from './spare-files.ts';

@@ -23,11 +23,7 @@ export interface ReadyLog {
   readonly state: LogState<PositionIndex>;
   readonly reader: EntryReader;
   /** Called once. `onClosed` is called when the store has given everything back. */
-  openStore(
-    view: EntryView<PositionIndex>,
-    events: WalEventHub,
-    onClosed: () => void,
-  ): LogStore;
+  openStore(view: EntryView<PositionIndex>, events: WalEventHub, onClosed: () => void): LogStore;
 }
 
 /** A log that was read and judged. Nothing is changed yet; its files are open. */

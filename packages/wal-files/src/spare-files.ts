@@ -41,12 +41,7 @@ export class SpareFiles {
   readonly #recycled: { path: string; bytes: number }[] = [];
   #preparation: Preparation | undefined;
 
-  constructor(
-    environment: Environment,
-    directory: string,
-    names: SpareNames,
-    recycledMax: number,
-  ) {
+  constructor(environment: Environment, directory: string, names: SpareNames, recycledMax: number) {
     this.#environment = environment;
     this.#directory = directory;
     this.#names = names;

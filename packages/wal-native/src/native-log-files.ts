@@ -2,6 +2,7 @@
 import { LogState, PositionIndex, type TailReport, type WalMetadata } from '@babuza/wal-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
+  SegmentList,
   SpareFiles,
   type FoundLog,
   type LogFiles,
@@ -16,7 +17,7 @@ import { listLog, readLog } from './recovery/read-log.ts';
 import { recover, type AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { SegmentEntryReader } from './segment/entry-reader.ts';
-import { SegmentList, type Segment } from './segment/segment.ts';
+import type { Segment } from './segment/segment.ts';
 import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
 import { GroupEncoder } from './writer/group-encoder.ts';
 
@@ -114,8 +115,7 @@ export class NativeLogFiles implements LogFiles {
 
   #assemble({ directory, groupId }: LogPlace, assembly: Assembly): ReadyLog {
     const { metadata, state } = assembly;
-    const segments = new SegmentList();
-    for (const segment of assembly.segments) segments.add(segment);
+    const segments = new SegmentList(assembly.segments);
     return {
       metadata,
       state,

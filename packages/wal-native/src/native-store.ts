@@ -17,14 +17,14 @@ import type {
   WalMetadata,
   WalStats,
 } from '@babuza/wal-core';
-import { commitFailure, translating, type SpareFiles } from '@babuza/wal-files';
+import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';
 import { releaseSegments } from './purge/release-segments.ts';
 import type { AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { sealSegment } from './segment/seal-segment.ts';
-import type { SegmentList } from './segment/segment.ts';
+import type { Segment } from './segment/segment.ts';
 import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
 import {
   controlGroup,
@@ -44,7 +44,7 @@ export interface NativeStoreParts {
   readonly groupId: bigint;
   readonly metadata: WalMetadata;
   readonly view: EntryView<PositionIndex>;
-  readonly segments: SegmentList;
+  readonly segments: SegmentList<Segment>;
   readonly spares: SpareFiles;
   readonly encoder: GroupEncoder;
   readonly events: WalEventHub;
@@ -110,7 +110,7 @@ export class NativeStore implements LogStore {
     view.publish(plan, (entries) => {
       const placed = this.#placed.shift();
       let offset = placed?.offset ?? 0;
-      const { segmentId } = this.#appender.segment.header;
+      const { segmentId } = this.#appender.segment;
       for (const entry of entries) {
         view.state.index.append(entry.index, entry.term, segmentId, offset);
         offset += frameBytesOf(entry.data);
@@ -118,7 +118,7 @@ export class NativeStore implements LogStore {
     });
     if (plan.resets && plan.marker !== undefined) {
       const { index, term } = plan.marker;
-      this.#start = { index, term, segmentId: this.#appender.segment.header.segmentId };
+      this.#start = { index, term, segmentId: this.#appender.segment.segmentId };
     }
     if (plan.purgeTo !== undefined) {
       this.#start = { ...plan.purgeTo, segmentId: this.#purgeSegmentId };
@@ -168,7 +168,7 @@ export class NativeStore implements LogStore {
     const { index: entries } = this.#parts.view.state;
     return index <= entries.lastIndex
       ? entries.runOf(index).segmentId
-      : this.#appender.segment.header.segmentId;
+      : this.#appender.segment.segmentId;
   }
 
   async #write(group: Group, unwrittenBefore: HardState | undefined): Promise<void> {
@@ -220,7 +220,7 @@ export class NativeStore implements LogStore {
     if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
     const { header } = this.#appender.segment;
     if (this.#appender.end > header.segmentBytes / 2) {
-      spares.prepareAhead((segments.last?.header.segmentId ?? 0) + 1, options.segmentBytes);
+      spares.prepareAhead((segments.last?.segmentId ?? 0) + 1, options.segmentBytes);
     }
     this.#lastWriteMs = options.environment.clock.monotonicMs();
     this.#idleTimer ??= this.#startIdleTimer(options.idleMarkMs);

@@ -5,7 +5,6 @@
  */
 import type { SpareNames } from '@babuza/wal-files';
 
-
 const segmentPattern = /^([0-9a-f]{16})-([0-9a-f]{8})\.wal$/;
 const temporaryPattern = /^(?:spare|recycled)-[0-9a-f]{16}\.tmp$/;
 

@@ -4,11 +4,11 @@
  */
 import type { FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
-import type { Segment, SegmentList } from '../segment/segment.ts';
-import type { SpareFiles } from '@babuza/wal-files';
+import type { Segment } from '../segment/segment.ts';
+import type { SegmentList, SpareFiles } from '@babuza/wal-files';
 
 export interface Release {
-  readonly segments: SegmentList;
+  readonly segments: SegmentList<Segment>;
   readonly spares: SpareFiles;
   /** The first segment that is needed. */
   readonly belowSegmentId: number;

@@ -1,7 +1,7 @@
 /** Looking at a log without owning it; what looks wrong is looked at again by those who call this. */
 import type { FileSystem } from '@babuza/vfs';
 import { NotFoundError, type TailReport } from '@babuza/wal-core';
-import { closeSegments } from '../segment/segment.ts';
+import { closeSegments } from '@babuza/wal-files';
 import { listLog, readLog, type LogContents } from './read-log.ts';
 import { tailReport } from './recover.ts';
 

@@ -7,11 +7,7 @@ import type { FileSystem } from '@babuza/vfs';
 import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
 import { FrameKind } from '../format/frame.ts';
 import { trailerBytes } from '../format/layout.ts';
-import {
-  isTemporaryName,
-  parseSegmentName,
-  type SegmentName,
-} from '../format/segment-name.ts';
+import { isTemporaryName, parseSegmentName, type SegmentName } from '../format/segment-name.ts';
 import { footerIsWhole, openSegment } from '../segment/open-segment.ts';
 import type { Segment } from '../segment/segment.ts';
 import { headOf, ReplayedLog, startOf, type Head, type LogStart } from './replayed-log.ts';

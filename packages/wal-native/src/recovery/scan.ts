@@ -3,7 +3,7 @@
  * that is not one and says what it saw there; what that means is for `verdict.ts`. Nothing is changed.
  */
 import type { File } from '@babuza/vfs';
-import { ScanWindow } from './scan-window.ts';
+import { ScanWindow } from '@babuza/wal-files';
 import { frameSeed } from '../format/checksum.ts';
 import {
   continueBatchChecksum,

@@ -1,13 +1,11 @@
 /**
  * Reads entries from segments on demand: where the index says, as many as are asked for with one read,
- * every one verified. What it returns belongs to the caller: a range is read into a buffer of its own, of
- * which the payloads are parts; a single entry is read into a buffer that is used again, and copied.
+ * every one verified.
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
 import {
-  CorruptError,
+  type CorruptError,
   invariant,
-  uninitializedBytes,
   type EntryReader,
   type PositionIndex,
   type SegmentRun,
@@ -24,33 +22,24 @@ import {
   readFrameHeader,
 } from '../format/frame.ts';
 import { frameHeaderBytes } from '../format/layout.ts';
-import { readFailure } from '@babuza/wal-files';
-import type { Segment, SegmentList } from './segment.ts';
-
-/** The most that is read at a time, unless one entry is larger. */
-const readBytesMax: number = 256 * 1024;
-
-/** The buffer that stays, for single entries. */
-const slabBytes: number = 64 * 1024;
-
-/** Copies of single payloads share memory of this size; larger ones get their own. */
-const arenaBytes: number = 64 * 1024;
-
-/** What is read for an entry whose end the index does not tell. */
-const guessBytes: number = 4 * 1024;
+import {
+  bytesToRead,
+  damageWhenRead,
+  ReadBuffers,
+  readSegment,
+  type SegmentList,
+} from '@babuza/wal-files';
+import type { Segment } from './segment.ts';
 
 export class SegmentEntryReader implements EntryReader {
   readonly #index: PositionIndex;
-  readonly #segments: SegmentList;
+  readonly #segments: SegmentList<Segment>;
   readonly #groupId: bigint;
   readonly #words: ReturnType<typeof groupWords>;
   readonly #header = newFrameHeader();
-  #slab: Uint8Array | undefined;
-  /** Filled once from the front: what was handed out is never written again. */
-  #arena: Uint8Array | undefined;
-  #arenaUsed = 0;
+  readonly #buffers = new ReadBuffers();
 
-  constructor(index: PositionIndex, segments: SegmentList, groupId: bigint) {
+  constructor(index: PositionIndex, segments: SegmentList<Segment>, groupId: bigint) {
     this.#index = index;
     this.#segments = segments;
     this.#groupId = groupId;
@@ -62,51 +51,21 @@ export class SegmentEntryReader implements EntryReader {
     const segment = this.#segments.get(run.segmentId);
     invariant(segment !== undefined, 'an indexed segment is open', run.segmentId);
     const start = run.offsetOf(lo);
-    const wanted = spanBytes(run, lo, hi, Math.min(readBytesMax, maxBytes + guessBytes));
+    const wanted = bytesToRead(run, lo, hi, maxBytes);
     const length = Math.min(wanted, segment.header.segmentBytes - start);
     const single = hi === lo + 1;
-    let target = this.#target(length, single);
-    this.#fetch(segment, start, target, lo);
+    let target = this.#buffers.target(length, single);
+    readSegment(segment, start, target, lo, this.#groupId);
     const first = this.#frameLength(segment, target, start, lo);
     if (first > target.length) {
-      target = this.#target(first, single);
-      this.#fetch(segment, start, target, lo);
+      target = this.#buffers.target(first, single);
+      readSegment(segment, start, target, lo, this.#groupId);
     }
     const entries = this.#parse(segment, run, target, start, lo, hi);
     const [only] = entries;
     return single && only?.data !== undefined
-      ? [{ ...only, data: this.#copy(only.data) }]
+      ? [{ ...only, data: this.#buffers.copy(only.data) }]
       : entries;
-  }
-
-  #target(length: number, single: boolean): Uint8Array {
-    if (!single || length > slabBytes) return uninitializedBytes(length);
-    this.#slab ??= new Uint8Array(slabBytes);
-    return this.#slab.subarray(0, length);
-  }
-
-  #copy(data: Uint8Array): Uint8Array {
-    if (data.length >= arenaBytes / 4) return new Uint8Array(data);
-    if (this.#arena === undefined || this.#arenaUsed + data.length > arenaBytes) {
-      this.#arena = uninitializedBytes(arenaBytes);
-      this.#arenaUsed = 0;
-    }
-    const start = this.#arenaUsed;
-    this.#arenaUsed += data.length;
-    this.#arena.set(data, start);
-    return this.#arena.subarray(start, this.#arenaUsed);
-  }
-
-  #fetch(segment: Segment, offset: number, target: Uint8Array, index: number): void {
-    let read: number;
-    try {
-      read = segment.file.readSync(target, offset);
-    } catch (error) {
-      throw readFailure(error);
-    }
-    if (read < target.length) {
-      throw this.#damage(segment, offset, index, 'the file is shorter than it was');
-    }
   }
 
   /** The bytes of the first frame, whose header is verified here. */
@@ -163,26 +122,8 @@ export class SegmentEntryReader implements EntryReader {
   }
 
   #damage(segment: Segment, offset: number, index: number, what: string): CorruptError {
-    return new CorruptError(what, {
-      groupId: this.#groupId,
-      file: segment.path,
-      offset,
-      firstIndex: index,
-      lastIndex: index,
-      verdict: 'corrupt-read',
-    });
+    return damageWhenRead(segment, offset, index, this.#groupId, what);
   }
-}
-
-/** From the first entry to the end of the last one that starts within `limit`. */
-function spanBytes(run: SegmentRun, lo: number, hi: number, limit: number): number {
-  const start = run.offsetOf(lo);
-  const last = Math.min(hi - 1, run.lastIndex);
-  let index = lo;
-  while (index < last && run.offsetOf(index + 1) - start < limit) index += 1;
-  const end = index < run.lastIndex ? run.offsetOf(index + 1) - start : undefined;
-  if (end !== undefined && end <= readBytesMax) return end;
-  return Math.min(run.offsetOf(index) - start + guessBytes, readBytesMax);
 }
 
 function entryOf(

@@ -45,7 +45,8 @@ export async function openSegment(
     const trailer = new Uint8Array(trailerBytes);
     await file.read(trailer, bytes - trailerBytes);
     const seal = decodeTrailer(trailer, header);
-    return { segment: { path, fileName: name.fileName, file, header, seal }, repaired };
+    const { segmentId, fileName } = name;
+    return { segment: { segmentId, path, fileName, file, header, seal }, repaired };
   } catch (error) {
     await file.close().catch(() => undefined);
     throw error;

@@ -1,58 +1,10 @@
 /** A segment file that is open: what its header says, and the handle that reads and writes it. */
-import type { File } from '@babuza/vfs';
+import type { SegmentFile } from '@babuza/wal-files';
 import type { SegmentHeader } from '../format/segment-header.ts';
 import type { Seal } from '../format/seal.ts';
 
-export interface Segment {
-  readonly path: string;
-  readonly fileName: string;
-  readonly file: File;
+export interface Segment extends SegmentFile {
   readonly header: SegmentHeader;
   /** Set when the segment is full: nothing follows in it. */
   seal: Seal | undefined;
-}
-
-/** The segments of one log, in ascending order of their ids. */
-export class SegmentList {
-  readonly #segments: Segment[] = [];
-
-  get count(): number {
-    return this.#segments.length;
-  }
-
-  get all(): readonly Segment[] {
-    return this.#segments;
-  }
-
-  get last(): Segment | undefined {
-    return this.#segments.at(-1);
-  }
-
-  add(segment: Segment): void {
-    this.#segments.push(segment);
-  }
-
-  /** The segment with this id; ids are consecutive. */
-  get(segmentId: number): Segment | undefined {
-    const first = this.#segments[0]?.header.segmentId ?? 0;
-    return this.#segments[segmentId - first];
-  }
-
-  /** Takes the segments below `segmentId` out of the list, and returns them. */
-  removeBelow(segmentId: number): Segment[] {
-    const first = this.#segments[0]?.header.segmentId ?? segmentId;
-    return this.#segments.splice(0, Math.max(0, segmentId - first));
-  }
-
-  closeAll(): Promise<void> {
-    return closeSegments(this.#segments);
-  }
-}
-
-/** Closes all of them, also where one fails; then throws what the first failure was. */
-export async function closeSegments(segments: readonly Segment[]): Promise<void> {
-  const results = await Promise.allSettled(segments.map(({ file }) => file.close()));
-  for (const result of results) {
-    if (result.status === 'rejected') throw result.reason;
-  }
 }

@@ -5,12 +5,7 @@
  */
 import type { Environment } from '@babuza/vfs';
 import { NoSpaceError, type LogState, type WalMetadata } from '@babuza/wal-core';
-import {
-  commitFailure,
-  prepareFailure,
-  type SpareFile,
-  type SpareFiles,
-} from '@babuza/wal-files';
+import { commitFailure, prepareFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
 import { framesStart, tailReserveBytes, trailerBytes } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import { encodeSegmentHeader, type SegmentHeader } from '../format/segment-header.ts';
@@ -117,7 +112,8 @@ export async function createSegment(
     await spare.file.close().catch(() => undefined);
     throw commitFailure(error);
   }
-  const segment: Segment = { path, fileName, file: spare.file, header, seal: undefined };
+  const { file } = spare;
+  const segment: Segment = { segmentId, path, fileName, file, header, seal: undefined };
   return { segment, end: header.headEnd };
 }
 
