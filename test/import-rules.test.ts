@@ -15,6 +15,7 @@ const allowed: Record<string, readonly string[]> = {
   'wal-core': ['raftpb'],
   'wal-files': ['raftpb', 'vfs', 'wal-core'],
   'wal-native': ['raftpb', 'vfs', 'wal-core', 'wal-files'],
+  'wal-etcd': ['raftpb', 'vfs', 'wal-core', 'wal-files'],
   'wal-level': ['raftpb', 'wal-core'],
   'wal-memory': ['wal-core', 'wal-level'],
   builder: ['raftpb', 'wal-core'],
@@ -144,7 +145,7 @@ describe('import rules', () => {
   });
 
   it('the back ends do not know each other', () => {
-    const backEnds = ['wal-native', 'wal-level', 'wal-memory'];
+    const backEnds = ['wal-native', 'wal-etcd', 'wal-level', 'wal-memory'];
     const broken = backEnds.flatMap((owner) =>
       (allowed[owner] ?? [])
         .filter(

@@ -4,6 +4,12 @@
  * afterwards; the reader takes hostile bytes. Errors are those of this package.
  */
 export { Reader } from './wire/reader.ts';
-export { checkRoom, sizeOfBytes, sizeOfEmbedded, sizeOfId, sizeOfSafeInteger } from './wire/size.ts';
+export {
+  checkRoom,
+  sizeOfBytes,
+  sizeOfEmbedded,
+  sizeOfId,
+  sizeOfSafeInteger,
+} from './wire/size.ts';
 export { bytesTag, tagBytes, varintTag, WireType } from './wire/tags.ts';
 export { writeBytes, writeEmbeddedHead, writeId, writeNumber } from './wire/write.ts';

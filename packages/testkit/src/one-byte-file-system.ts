@@ -53,6 +53,10 @@ export class OneByteFileSystem implements FileSystem {
   lock(path: string): Promise<DirectoryLock> {
     return this.#below.lock(path);
   }
+
+  foreignLock(path: string): Promise<string | undefined> {
+    return this.#below.foreignLock(path);
+  }
 }
 
 class OneByteFile implements File {

@@ -49,6 +49,8 @@ export class SimulatedDisk implements FileSystem {
   readonly options: Required<SimulatedDiskOptions>;
   /** Damages what is stored: for disks at rest. */
   readonly surgery: DiskSurgery;
+  /** Files that other programs have locked, and who, in words. */
+  readonly foreignLocks: Map<string, string> = new Map();
   /** Room for all files together, in bytes; may be changed at any time. */
   capacityBytes: number;
   readonly #tree: DiskTree;
@@ -170,6 +172,14 @@ export class SimulatedDisk implements FileSystem {
       operation: 'stat',
       path,
       run: () => this.#tree.find(path, 'stat', path)?.kind,
+    });
+  }
+
+  foreignLock(path: string): Promise<string | undefined> {
+    return this.#engine.call({
+      operation: 'stat',
+      path,
+      run: () => this.foreignLocks.get(path),
     });
   }
 

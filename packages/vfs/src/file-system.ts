@@ -120,4 +120,10 @@ export interface FileSystem {
    * `LOCK.*` in the directory belong to the lock; `list` shows them.
    */
   lock(path: string): Promise<DirectoryLock>;
+
+  /**
+   * Says, in words for people, who holds a write lock on this file, or `undefined`. Such locks are those of
+   * other programs: ours are of directories. Only Linux tells; elsewhere nobody is ever seen.
+   */
+  foreignLock(path: string): Promise<string | undefined>;
 }

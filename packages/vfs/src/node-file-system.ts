@@ -17,6 +17,7 @@ import type {
   OpenMode,
 } from './file-system.ts';
 import { lockDirectory } from './lock/directory-lock.ts';
+import { foreignLockOf } from './lock/foreign-lock.ts';
 import { openNodeFile } from './node-file.ts';
 import { platform } from './platform.ts';
 
@@ -88,6 +89,10 @@ export class NodeFileSystem implements FileSystem {
 
   lock(path: string): Promise<DirectoryLock> {
     return lockDirectory(path, this.#clock, this.#random);
+  }
+
+  foreignLock(path: string): Promise<string | undefined> {
+    return foreignLockOf(path);
   }
 
   async #kindOf(operation: FileOperation, path: string): Promise<EntryKind | undefined> {

@@ -80,6 +80,10 @@ class FlawedFileSystem implements FileSystem {
     if (this.#flaw !== 'the lock is not taken') return this.#below.lock(path);
     return Promise.resolve({ release: () => Promise.resolve() });
   }
+
+  foreignLock(path: string): Promise<string | undefined> {
+    return this.#below.foreignLock(path);
+  }
 }
 
 /** The durable write of a file is where the flaws are; everything else passes. */

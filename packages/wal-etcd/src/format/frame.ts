@@ -1,0 +1,47 @@
+/**
+ * The frame of a record: a length field of 8 bytes (little-endian; the low 56 bits are the length of the
+ * record, the top byte is `0x80 | padding` where there is padding), the record, zeros up to a multiple of 8.
+ * A length field of 0 means that nothing follows in this file.
+ */
+import { lengthFieldBytes } from './layout.ts';
+
+/** The zeros behind a record of so many bytes. */
+export function paddingOf(recordBytes: number): number {
+  return (8 - (recordBytes % 8)) % 8;
+}
+
+/** What a record of so many bytes takes in the file. */
+export function frameBytes(recordBytes: number): number {
+  return lengthFieldBytes + recordBytes + paddingOf(recordBytes);
+}
+
+/** Writes the length field at `at`. */
+export function writeLengthField(target: Uint8Array, at: number, recordBytes: number): void {
+  const padding = paddingOf(recordBytes);
+  let rest = recordBytes;
+  for (let byte = 0; byte < 7; byte += 1) {
+    target[at + byte] = rest & 0xff;
+    rest = Math.floor(rest / 256);
+  }
+  target[at + 7] = padding === 0 ? 0 : 0x80 | padding;
+}
+
+/** A length field that was read: filled again and again. */
+export interface LengthField {
+  recordBytes: number;
+  padding: number;
+}
+
+/**
+ * Reads the length field at `at`; false where it is 0. The top byte says how much padding there is, which a
+ * reader believes whatever the length is; its bits 3 to 6 mean nothing.
+ */
+export function readLengthField(view: DataView, at: number, field: LengthField): boolean {
+  const low = view.getUint32(at, true);
+  const high = view.getUint32(at + 4, true);
+  if (low === 0 && high === 0) return false;
+  field.recordBytes = (high & 0xff_ffff) * 0x1_0000_0000 + low;
+  const top = high >>> 24;
+  field.padding = (top & 0x80) === 0 ? 0 : top & 7;
+  return true;
+}

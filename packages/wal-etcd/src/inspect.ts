@@ -1,0 +1,142 @@
+/**
+ * The second door, `@babuza/wal-etcd/inspect`: looks at a log in etcd's format without its lock and without
+ * changing a byte. Directories of etcd servers are read as well as our own. Nothing above is kept in memory but
+ * what is returned; `readWal` returns all entries.
+ */
+import { nodeEnvironment, type Environment, type FileSystem } from '@babuza/vfs';
+import { NotFoundError } from '@babuza/wal-core';
+import { closeSegments, readFailure, translating } from '@babuza/wal-files';
+import type { EtcdHardState, EtcdSnapshot } from './format/messages.ts';
+import type { SegmentName } from './format/segment-name.ts';
+import { damage } from './recovery/damage.ts';
+import { listSegments, segmentsFrom } from './recovery/list-segments.ts';
+import { ReadLog, SnapshotRecords, visitRecords, type RecordVisitor } from './recovery/read-all.ts';
+import type { ReadAllResult } from './raw-wal.ts';
+import { segmentOf, type EtcdSegment } from './segment/segment.ts';
+
+export { decodeEtcdMetadata } from './format/messages.ts';
+export type { EtcdEntry, EtcdHardState, EtcdMetadata, EtcdSnapshot } from './format/messages.ts';
+export type { EtcdVerdict } from './recovery/damage.ts';
+export type { ReadAllResult } from './raw-wal.ts';
+
+export interface InspectOptions {
+  /** Default: the files of Node.js. */
+  readonly environment?: Pick<Environment, 'fileSystem'> | undefined;
+}
+
+/** Where to start: a snapshot record of the log; index and term 0 are the beginning. */
+export interface SnapshotPosition {
+  readonly index: bigint;
+  readonly term: bigint;
+}
+
+const beginning: SnapshotPosition = Object.freeze({ index: 0n, term: 0n });
+
+/**
+ * What etcd's `ReadAll` of a log opened for reading returns. A record that is not all there ends it without an
+ * error, **also in the middle of the log, whose later segments are then not read**.
+ *
+ * @throws NotFoundError, CorruptError with etcd's name of the error as its `verdict`, ReadFailedError
+ */
+export function readWal(
+  directory: string,
+  snapshot: SnapshotPosition = beginning,
+  options: InspectOptions = {},
+): Promise<ReadAllResult> {
+  return looking(directory, options, async (fileSystem, names) => {
+    const log = new ReadLog(snapshot, true);
+    const chosen = segmentsFrom(directory, names, snapshot.index);
+    const error = await visitAll(fileSystem, directory, chosen, log);
+    const { metadata, hardState, entries } = log;
+    if (error?.verdict === 'ErrSliceOutOfRange') {
+      return { metadata: undefined, hardState, entries, error };
+    }
+    if (error !== undefined) throw error;
+    return { metadata, hardState, entries, error: missing(log, directory, snapshot) };
+  });
+}
+
+/**
+ * The snapshot records that etcd could start from (`ValidSnapshotEntries`): index not above the commit index
+ * of the last hard state.
+ *
+ * @throws NotFoundError, CorruptError, ReadFailedError
+ */
+export function findSnapshots(
+  directory: string,
+  options: InspectOptions = {},
+): Promise<EtcdSnapshot[]> {
+  return looking(directory, options, async (fileSystem, names) => {
+    const records = new SnapshotRecords();
+    const error = await visitAll(fileSystem, directory, names, records);
+    if (error !== undefined) throw error;
+    return records.valid;
+  });
+}
+
+/**
+ * Checks all records from a snapshot on, without looking at the entries (etcd: `Verify`), and returns the last
+ * hard state.
+ *
+ * @throws NotFoundError, CorruptError, ReadFailedError
+ */
+export function verify(
+  directory: string,
+  snapshot: SnapshotPosition = beginning,
+  options: InspectOptions = {},
+): Promise<EtcdHardState> {
+  return looking(directory, options, async (fileSystem, names) => {
+    const log = new ReadLog(snapshot, false);
+    const chosen = segmentsFrom(directory, names, snapshot.index);
+    const error =
+      (await visitAll(fileSystem, directory, chosen, log)) ?? missing(log, directory, snapshot);
+    if (error !== undefined) throw error;
+    return log.hardState;
+  });
+}
+
+function missing(
+  log: ReadLog,
+  directory: string,
+  snapshot: SnapshotPosition,
+): ReadAllResult['error'] {
+  if (log.snapshotFound) return undefined;
+  const message = `no record of a snapshot at index ${snapshot.index} of term ${snapshot.term}`;
+  return damage('ErrSnapshotNotFound', message, { file: directory });
+}
+
+async function looking<Result>(
+  directory: string,
+  { environment }: InspectOptions,
+  look: (fileSystem: FileSystem, names: readonly SegmentName[]) => Promise<Result>,
+): Promise<Result> {
+  const { fileSystem } = environment ?? nodeEnvironment();
+  return translating(readFailure, async () => {
+    if ((await fileSystem.kindOf(directory)) === undefined) {
+      throw new NotFoundError(`there is no directory ${directory}`);
+    }
+    const names = await listSegments(fileSystem, directory);
+    if (names.length === 0) throw new NotFoundError(`there is no log in ${directory}`);
+    return look(fileSystem, names);
+  });
+}
+
+/** An unexpected end is an end here, as it is to etcd when it only reads. */
+async function visitAll(
+  fileSystem: FileSystem,
+  directory: string,
+  names: readonly SegmentName[],
+  visitor: RecordVisitor,
+): Promise<ReadAllResult['error']> {
+  const opened: EtcdSegment[] = [];
+  try {
+    for (const name of names) {
+      const path = `${directory}/${name.fileName}`;
+      opened.push(segmentOf(path, name, await fileSystem.open(path, 'read'), 0));
+    }
+    const { error } = await visitRecords(opened, visitor);
+    return error?.verdict === 'ErrUnexpectedEOF' ? undefined : error;
+  } finally {
+    await closeSegments(opened);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * How etcd's errors are called here. A damaged log is a `CorruptError` whose `verdict` is etcd's own name of
+ * the error, where it has one; the others are named here.
+ */
+import { CorruptError } from '@babuza/wal-core';
+import type { SegmentScan } from './scan.ts';
+
+export type EtcdVerdict =
+  | 'ErrCRCMismatch'
+  | 'ErrUnexpectedEOF'
+  | 'ErrMetadataConflict'
+  | 'ErrSnapshotMismatch'
+  | 'ErrSnapshotNotFound'
+  | 'ErrSliceOutOfRange'
+  /** A record that is no protobuf message. */
+  | 'no-message'
+  /** A record of an unknown type ("unexpected block type"). */
+  | 'unexpected-block-type'
+  /** The sequence numbers of the segments have a gap. */
+  | 'missing-segment'
+  /** An entry, hard state or snapshot whose bytes are none: etcd panics. */
+  | 'not-readable'
+  /** A number above 2^53 − 1, where the log behind the contract is read. etcd can. */
+  | 'number-too-large'
+  /** The commit index lies beyond the last entry. */
+  | 'commit-beyond-end';
+
+export function damage(
+  verdict: EtcdVerdict,
+  message: string,
+  at: {
+    readonly file: string;
+    readonly offset?: number | undefined;
+    readonly firstIndex?: number | undefined;
+    readonly groupId?: bigint | undefined;
+  },
+  cause?: unknown,
+): CorruptError {
+  const { file, offset, firstIndex, groupId = 0n } = at;
+  return new CorruptError(message, { groupId, file, offset, firstIndex, verdict }, cause);
+}
+
+/** What a scan that did not reach the end of the segment means; nothing where it did, or was stopped. */
+export function damageOf(
+  scan: SegmentScan,
+  file: string,
+  more: { readonly firstIndex?: number; readonly groupId?: bigint } = {},
+): CorruptError | undefined {
+  const at = { file, offset: scan.validEnd, ...more };
+  switch (scan.end) {
+    case 'unexpected-end':
+      return damage('ErrUnexpectedEOF', 'the file ends within a record', at);
+    case 'torn':
+      return damage('ErrUnexpectedEOF', 'a record of which a sector was never written', at);
+    case 'checksum':
+      return damage('ErrCRCMismatch', 'a record with a wrong checksum', at);
+    case 'no-message':
+      return damage('no-message', 'a record that is no protobuf message', at);
+    default:
+      return undefined;
+  }
+}

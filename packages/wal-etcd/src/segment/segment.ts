@@ -1,0 +1,23 @@
+/** A segment file that is open. */
+import type { File } from '@babuza/vfs';
+import type { SegmentFile } from '@babuza/wal-files';
+import type { SegmentName } from '../format/segment-name.ts';
+
+export interface EtcdSegment extends SegmentFile {
+  readonly name: SegmentName;
+  /** The checksum that the first record goes on from; 0 for the first segment that is read. */
+  readonly startChecksum: number;
+}
+
+/** The position of an entry in the index is that of the record before it; this one says that there is none. */
+export const startOfSegment: number = (2 ** 32 - 1) * 8;
+
+export function segmentOf(
+  path: string,
+  name: SegmentName,
+  file: File,
+  startChecksum: number,
+): EtcdSegment {
+  const segmentId = Number(name.sequence);
+  return { segmentId, path, fileName: name.fileName, file, name, startChecksum };
+}

@@ -1,0 +1,44 @@
+/**
+ * Makes the first segment of a log: checksum record, metadata, a snapshot record of index 0; then its name.
+ * A crash in between leaves only a `.tmp` file, which etcd ignores and the next creation removes. (etcd makes
+ * `DIR.tmp` beside the directory and renames that; here the directory holds a lock already.)
+ */
+import { commitFailure, prepareFailure, type SpareFile } from '@babuza/wal-files';
+import { RecordType } from '../format/layout.ts';
+import { encodeEtcdSnapshot } from '../format/messages.ts';
+import { segmentName } from '../format/segment-name.ts';
+import { segmentOf, startOfSegment } from '../segment/segment.ts';
+import { WalWriter, type WalWriterParts } from './wal-writer.ts';
+
+/** Throws errors of wal-core. */
+export async function createLog(parts: WalWriterParts): Promise<WalWriter> {
+  const { environment, directory, segmentBytes, spares } = parts;
+  const name = segmentName(0n, 0n);
+  const path = `${directory}/${name.fileName}`;
+  let spare: SpareFile;
+  try {
+    spare = await spares.take(0, segmentBytes);
+  } catch (error) {
+    throw prepareFailure(error);
+  }
+  try {
+    const writer = new WalWriter(parts, {
+      segment: segmentOf(path, name, spare.file, 0),
+      end: 0,
+      fileBytes: segmentBytes,
+      checksum: 0,
+      lastOffset: startOfSegment,
+    });
+    writer.addHead(undefined);
+    writer.add(RecordType.Snapshot, encodeEtcdSnapshot({ index: 0n, term: 0n }));
+    // 1. Durable after it: the content. The name is still that of a file that is never read.
+    await writer.flush(true);
+    // 2. Durable after it: the log.
+    await environment.fileSystem.rename(spare.path, path);
+    await environment.fileSystem.syncDirectory(directory);
+    return writer;
+  } catch (error) {
+    await spare.file.close().catch(() => undefined);
+    throw commitFailure(error);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Appends records to the last segment of a log and begins the next one when it is full. Records are encoded
+ * into memory; `flush` and `cut` write them.
+ *
+ * Invariant: everything below `end` is whole records; the file is zeros behind it, as far as it goes.
+ */
+import type { Entry } from '@babuza/raftpb';
+import { FileError, type Environment } from '@babuza/vfs';
+import { NoSpaceError } from '@babuza/wal-core';
+import { prepareFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
+import { RecordType } from '../format/layout.ts';
+import { segmentName } from '../format/segment-name.ts';
+import { segmentOf, startOfSegment, type EtcdSegment } from '../segment/segment.ts';
+import { PageWriter } from './page-writer.ts';
+import { RecordEncoder, type EncoderMark } from './record-encoder.ts';
+
+/** Where the next record goes. */
+export interface AppendPoint {
+  readonly segment: EtcdSegment;
+  readonly end: number;
+  /** The length of the file: what lies behind `end` is zeros. */
+  readonly fileBytes: number;
+  readonly checksum: number;
+  /** The last record of the segment; `startOfSegment` where there is none. */
+  readonly lastOffset: number;
+}
+
+/** A state to go back to. */
+export interface WriterMark {
+  readonly encoder: EncoderMark;
+  readonly lastOffset: number;
+}
+
+/** What the head of the next segment says. */
+export interface NextSegment {
+  /** The index in its name: of the first entry that it is expected to have. */
+  readonly firstIndex: bigint;
+  /** The encoded hard state, where there is one to repeat. */
+  readonly hardState: Uint8Array | undefined;
+}
+
+export interface WalWriterParts {
+  readonly environment: Environment;
+  readonly directory: string;
+  /** The length that a new segment is made with. It must hold its head. */
+  readonly segmentBytes: number;
+  /** Repeated at the head of each segment; absent and empty differ. */
+  readonly metadata: Uint8Array | undefined;
+  readonly spares: SpareFiles;
+}
+
+export class WalWriter {
+  readonly #parts: WalWriterParts;
+  readonly #encoder: RecordEncoder;
+  #segment: EtcdSegment;
+  #end: number;
+  #fileBytes: number;
+  #lastOffset: number;
+  #unsynced = false;
+
+  constructor(parts: WalWriterParts, point: AppendPoint) {
+    this.#parts = parts;
+    this.#segment = point.segment;
+    this.#end = point.end;
+    this.#fileBytes = point.fileBytes;
+    this.#lastOffset = point.lastOffset;
+    this.#encoder = new RecordEncoder(point.checksum, new PageWriter(point.end));
+  }
+
+  get segment(): EtcdSegment {
+    return this.#segment;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Records wait to be written. */
+  get hasPending(): boolean {
+    return this.#encoder.bytes > 0;
+  }
+
+  /** Written, but not synced. */
+  get hasUnsynced(): boolean {
+    return this.#unsynced;
+  }
+
+  /** etcd would begin another segment with the save that waits; its records still belong to this one. */
+  get isFull(): boolean {
+    return this.#encoder.pages.fileOffset >= this.#parts.segmentBytes;
+  }
+
+  /** Adds an entry, and returns its position for the index: that of the record before it. */
+  addEntry(entry: Entry): number {
+    const previous = this.#lastOffset;
+    this.#lastOffset = this.#end + this.#encoder.bytes;
+    this.#encoder.addEntry(entry);
+    return previous;
+  }
+
+  /** The same for any other record, or an entry that is encoded already. */
+  add(type: number, data: Uint8Array | undefined): number {
+    const previous = this.#lastOffset;
+    this.#lastOffset = this.#end + this.#encoder.bytes;
+    this.#encoder.add(type, data);
+    return previous;
+  }
+
+  /** Only while nothing waits. */
+  mark(): WriterMark {
+    return { encoder: this.#encoder.mark(), lastOffset: this.#lastOffset };
+  }
+
+  /** Drops the records that were added since the mark. None of them may have been written. */
+  rollBack(mark: WriterMark): void {
+    this.#encoder.rollBack(mark.encoder);
+    this.#lastOffset = mark.lastOffset;
+  }
+
+  /**
+   * Writes what waits. Durable after it, where `durable` is set: all records so far; a crash just before
+   * leaves any part of them. Throws `NoSpaceError` only if the file is as it was.
+   */
+  async flush(durable: boolean): Promise<void> {
+    const { file } = this.#segment;
+    const bytes = this.#encoder.bytes;
+    const parts = this.#encoder.take();
+    this.#encoder.pages.flush();
+    if (bytes > 0) {
+      const grows = this.#end + bytes > this.#fileBytes;
+      // A durable write answers for its own bytes alone.
+      if (grows || !durable || this.#unsynced) await this.#write(parts, grows);
+      else await file.writeDurable(parts, this.#end);
+      this.#unsynced ||= grows || !durable;
+      this.#end += bytes;
+      this.#fileBytes = Math.max(this.#fileBytes, this.#end);
+    }
+    if (durable && this.#unsynced) {
+      await file.datasync();
+      this.#unsynced = false;
+    }
+  }
+
+  /** Writes the whole pages that etcd would not hold back any longer, without a sync. */
+  async flushPages(): Promise<void> {
+    const bytes = this.#encoder.pages.fileOffset - this.#end;
+    if (bytes > 0) await this.flush(false);
+  }
+
+  /**
+   * Writes what waits at the end of this segment and begins the next one. What takes space is done first:
+   * `NoSpaceError` means that nothing was written. Durable after it: all records, and the next segment.
+   */
+  async cut(next: NextSegment, durable: boolean): Promise<void> {
+    const { spares, segmentBytes } = this.#parts;
+    const full = this.#segment;
+    const segmentId = full.segmentId + 1;
+    let spare: SpareFile;
+    try {
+      spare = await spares.take(segmentId, segmentBytes);
+    } catch (error) {
+      throw prepareFailure(error);
+    }
+    try {
+      // 1. Durable after it: the old segment, which ends at its last record. A crash leaves a log without
+      //    a next segment, which is whole.
+      await this.flush(durable);
+      await full.file.truncate(this.#end);
+      if (durable) await full.file.datasync();
+      await this.#takeOver(segmentId, spare, next, durable);
+    } catch (error) {
+      await spare.file.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Adds the records that every segment begins with. */
+  addHead(hardState: Uint8Array | undefined): void {
+    this.add(RecordType.Crc, undefined);
+    this.add(RecordType.Metadata, this.#parts.metadata);
+    if (hardState !== undefined) this.add(RecordType.State, hardState);
+  }
+
+  async #takeOver(
+    segmentId: number,
+    { path: sparePath, file }: SpareFile,
+    next: NextSegment,
+    durable: boolean,
+  ): Promise<void> {
+    const { environment, directory, segmentBytes } = this.#parts;
+    const name = segmentName(BigInt(segmentId), next.firstIndex);
+    const path = `${directory}/${name.fileName}`;
+    this.#segment = segmentOf(path, name, file, this.#encoder.checksum);
+    this.#end = 0;
+    this.#fileBytes = segmentBytes;
+    this.#lastOffset = startOfSegment;
+    this.#encoder.pages = new PageWriter(0);
+    this.addHead(next.hardState);
+    // 2. Durable after it: the head of the next one, under a name that nobody reads.
+    await this.flush(durable);
+    // 3. Durable after it: its name. Only now may anything else be written to it.
+    await environment.fileSystem.rename(sparePath, path);
+    await environment.fileSystem.syncDirectory(directory);
+  }
+
+  async #write(parts: readonly Uint8Array[], grows: boolean): Promise<void> {
+    const { file } = this.#segment;
+    let position = this.#end;
+    try {
+      for (const part of parts) {
+        await file.write(part, position);
+        position += part.length;
+      }
+    } catch (error) {
+      if (!grows || !(error instanceof FileError) || error.kind !== 'no-space') throw error;
+      await this.#takeBack();
+      throw new NoSpaceError(`no space to append to a segment: ${error.message}`, error);
+    }
+  }
+
+  /** After a write beyond the end of the file that found no space: the file is made as it was before. */
+  async #takeBack(): Promise<void> {
+    const { file } = this.#segment;
+    await file.truncate(this.#end);
+    if (this.#fileBytes > this.#end) await file.truncate(this.#fileBytes);
+    // Durable after it: that nothing of the refused records is there.
+    await file.datasync();
+  }
+}
