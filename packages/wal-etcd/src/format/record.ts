@@ -79,6 +79,20 @@ function parseCommonRecord(
   return true;
 }
 
+/**
+ * The checksum of a record of which only the beginning is there; `undefined` where it does not begin as etcd
+ * begins each.
+ */
+export function readRecordChecksum(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number | undefined {
+  const type = bytes[start + 1] ?? 0x80;
+  if (bytes[start] !== typeTag || type >= 0x80 || bytes[start + 2] !== crcTag) return undefined;
+  return readUint32(bytes, start + 3, end) === 0 ? undefined : readValue;
+}
+
 /** What the last `readUint32` read. */
 let readValue = 0;
 

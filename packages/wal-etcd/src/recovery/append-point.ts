@@ -30,13 +30,18 @@ export async function leftoverBytes(file: File, start: number): Promise<number> 
 }
 
 /**
- * Durable after it: all records of the file, and zeros behind them. What a torn write left there could be
- * taken for records later. A crash before leaves each piece as it was, or zero.
+ * Durable after it: all records of the file, and zeros behind them. The records are written again as they are:
+ * after a failed sync they may be in the memory of the kernel only, and no later sync would tell. What a torn
+ * write left behind them could be taken for records later. A crash before leaves each piece as it was, or zero.
  */
-export async function settleTail(file: File, end: number): Promise<void> {
-  await eachPiece(file, end, async (piece, offset) => {
-    if (isZero(piece, 0, piece.length)) return;
-    await file.write(piece.fill(0), offset);
+export async function settle(file: File, end: number): Promise<void> {
+  await eachPiece(file, 0, async (piece, offset) => {
+    const kept = Math.min(piece.length, Math.max(0, end - offset));
+    if (isZero(piece, kept, piece.length)) {
+      if (kept > 0) await file.write(piece.subarray(0, kept), offset);
+      return;
+    }
+    await file.write(piece.fill(0, kept), offset);
   });
   await file.datasync();
 }

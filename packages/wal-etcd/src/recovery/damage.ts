@@ -18,10 +18,11 @@ export type EtcdVerdict =
   | 'unexpected-block-type'
   /** The sequence numbers of the segments have a gap. */
   | 'missing-segment'
-  /** An entry, hard state or snapshot whose bytes are none: etcd panics. */
+  /**
+   * An entry, hard state or snapshot whose bytes are none: etcd panics. In the log behind the contract also a
+   * number above 2^53 − 1.
+   */
   | 'not-readable'
-  /** A number above 2^53 − 1, where the log behind the contract is read. etcd can. */
-  | 'number-too-large'
   /** The commit index lies beyond the last entry. */
   | 'commit-beyond-end';
 

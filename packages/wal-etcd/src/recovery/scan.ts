@@ -45,6 +45,8 @@ export interface SegmentScan {
   /** The last accepted record; `startOfSegment` where there is none. */
   readonly lastOffset: number;
   readonly fileBytes: number;
+  /** What the frame at `validEnd` claims to take; 0 where there is none. */
+  readonly brokenBytes: number;
 }
 
 /** What a scan starts with. */
@@ -84,6 +86,8 @@ class RecordScan {
   #offset = 0;
   #lastOffset: number = startOfSegment;
   #checksum: number;
+  /** Of the frame that was looked at last. */
+  #frameBytes = 0;
 
   constructor(window: ScanWindow, fileBytes: number, { checksum, isLast }: ScanStart) {
     this.#window = window;
@@ -112,6 +116,7 @@ class RecordScan {
       checksum: this.#checksum,
       lastOffset: this.#lastOffset,
       fileBytes: this.#fileBytes,
+      brokenBytes: end === 'end' ? 0 : this.#frameBytes,
     };
   }
 
@@ -127,6 +132,7 @@ class RecordScan {
     if (!readLengthField(window.view, at, field)) return 'end';
     const { recordBytes, padding } = field;
     const bytes = lengthFieldBytes + recordBytes + padding;
+    this.#frameBytes = bytes;
     if (bytes > left) return 'unexpected-end';
     if (!window.has(this.#offset, bytes)) return bytes;
     const start = at + lengthFieldBytes;

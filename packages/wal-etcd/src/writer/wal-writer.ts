@@ -37,6 +37,8 @@ export interface NextSegment {
   readonly firstIndex: bigint;
   /** The encoded hard state, where there is one to repeat. */
   readonly hardState: Uint8Array | undefined;
+  /** Adds what belongs to its head besides: the segment gets its name only when all of it is durable. */
+  readonly addRecords?: (() => Promise<void>) | undefined;
 }
 
 export interface WalWriterParts {
@@ -75,9 +77,9 @@ export class WalWriter {
     return this.#end;
   }
 
-  /** Records wait to be written. */
-  get hasPending(): boolean {
-    return this.#encoder.bytes > 0;
+  /** Bytes of records that wait to be written. */
+  get pendingBytes(): number {
+    return this.#encoder.bytes;
   }
 
   /** Written, but not synced. */
@@ -196,6 +198,7 @@ export class WalWriter {
     this.#lastOffset = startOfSegment;
     this.#encoder.pages = new PageWriter(0);
     this.addHead(next.hardState);
+    await next.addRecords?.();
     // 2. Durable after it: the head of the next one, under a name that nobody reads.
     await this.flush(durable);
     // 3. Durable after it: its name. Only now may anything else be written to it.

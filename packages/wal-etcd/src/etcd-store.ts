@@ -1,0 +1,287 @@
+/**
+ * The storing half of a log in etcd's format: groups of plans become records, in the order that etcd's `Save`
+ * has: entries, then the hard state. A snapshot marker comes first, with a hard state that covers it: only then
+ * does it count. What a batch may contain was decided before (`QueuedWal`), where a segment is cut by
+ * `WalWriter`, in etcd's manner.
+ */
+import { encodeHardState, type Entry, type HardState } from '@babuza/raftpb';
+import type {
+  EntryView,
+  LogStore,
+  PositionIndex,
+  PurgeReport,
+  SavePlan,
+  WalError,
+  WalEventHub,
+  WalStats,
+} from '@babuza/wal-core';
+import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
+import { RecordType } from './format/layout.ts';
+import { encodeEtcdSnapshot } from './format/messages.ts';
+import type { CheckedOptions } from './options.ts';
+import { releaseSegments } from './purge/release-segments.ts';
+import type { LogBase, MarkerPlace } from './recovery/replayed-log.ts';
+import type { EtcdEntryReader } from './segment/entry-reader.ts';
+import type { EtcdSegment } from './segment/segment.ts';
+import { rewriteLog } from './writer/rewrite-log.ts';
+import type { WalWriter } from './writer/wal-writer.ts';
+
+const slowSyncMs = 1000;
+
+export interface EtcdStoreParts {
+  readonly options: CheckedOptions;
+  readonly directory: string;
+  readonly groupId: bigint;
+  readonly view: EntryView<PositionIndex>;
+  readonly segments: SegmentList<EtcdSegment>;
+  readonly spares: SpareFiles;
+  readonly reader: EtcdEntryReader;
+  readonly writer: WalWriter;
+  readonly base: LogBase;
+  readonly markerPlaces: readonly MarkerPlace[];
+  readonly events: WalEventHub;
+  /** Called once, when everything is closed. */
+  readonly onClosed: () => void;
+}
+
+/** Consecutive entries that have new places, from `firstIndex` on. */
+interface Placed {
+  readonly firstIndex: number;
+  readonly positions: readonly number[];
+}
+
+export class EtcdStore implements LogStore {
+  readonly #parts: EtcdStoreParts;
+  #base: LogBase;
+  #markerPlaces: readonly MarkerPlace[];
+  /** The hard state of the last record, and a newer one that was not worth a write yet. */
+  #writtenHardState: HardState;
+  #unwrittenHardState: HardState | undefined;
+  /** Places of entries that are written but not published yet, one for each plan that has some, in order. */
+  #placed: Placed[] = [];
+  /** The segment that the records of the group under way are in. */
+  #segmentId = 0;
+  /** The last entry of the log with the plans that were added so far. */
+  #lastIndex = 0;
+  #noFsync = false;
+  #syncs = 0;
+  #bytesWritten = 0;
+
+  constructor(parts: EtcdStoreParts) {
+    this.#parts = parts;
+    this.#base = parts.base;
+    this.#markerPlaces = parts.markerPlaces;
+    this.#writtenHardState = parts.view.state.hardState;
+  }
+
+  get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
+    return {
+      syncs: this.#syncs,
+      bytesWritten: this.#bytesWritten,
+      segments: this.#parts.segments.count,
+    };
+  }
+
+  commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
+    const before = this.#unwrittenHardState;
+    for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
+    return durable ? this.#write(plans, before) : undefined;
+  }
+
+  publish(plan: SavePlan): void {
+    const { view } = this.#parts;
+    const { marker, purgeTo, truncateFrom } = plan;
+    if (purgeTo !== undefined) this.#notePurge(purgeTo.index);
+    view.publish(plan, (entries) => this.#indexEntries(entries));
+    if (truncateFrom !== undefined && plan.entries.length === 0) this.#indexRewritten();
+    if (marker === undefined) return;
+    const segmentId = this.#segmentId;
+    const others = this.#markerPlaces.filter(({ index }) => index < marker.index);
+    this.#markerPlaces = [...others, { index: marker.index, segmentId }];
+    if (plan.resets) this.#base = { segmentId, position: undefined };
+  }
+
+  releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
+    const { segments, options, directory, view } = this.#parts;
+    const needed = this.#markerPlaces.map(({ segmentId }) => segmentId);
+    const belowSegmentId = Math.min(this.#base.segmentId, ...needed);
+    const { firstIndex } = view.state.index;
+    const { fileSystem } = options.environment;
+    return releaseSegments(fileSystem, directory, { segments, belowSegmentId, firstIndex });
+  }
+
+  setUnsafeNoFsync(): void {
+    this.#noFsync = true;
+  }
+
+  async close(clean: boolean): Promise<void> {
+    const { spares, segments, writer, onClosed } = this.#parts;
+    try {
+      await spares.close();
+      if (clean) {
+        if (this.#unwrittenHardState !== undefined) this.#addHardState(this.#unwrittenHardState);
+        await translating(commitFailure, () => writer.flush(true));
+      }
+    } finally {
+      await translating(commitFailure, () => segments.closeAll()).finally(onClosed);
+    }
+  }
+
+  #noteHardState(hardState: HardState): void {
+    this.#unwrittenHardState = same(hardState, this.#writtenHardState) ? undefined : hardState;
+  }
+
+  async #write(plans: readonly SavePlan[], unwrittenBefore: HardState | undefined): Promise<void> {
+    const { writer, options, groupId, events, view } = this.#parts;
+    const mark = writer.mark();
+    const writtenBefore = this.#writtenHardState;
+    const { clock } = options.environment;
+    this.#placed = [];
+    this.#segmentId = writer.segment.segmentId;
+    this.#lastIndex = view.state.index.lastIndex;
+    try {
+      for (const plan of plans) await this.#addPlan(plan);
+      if (this.#unwrittenHardState !== undefined) this.#addHardState(this.#unwrittenHardState);
+      const startedMs = clock.monotonicMs();
+      const bytes = writer.pendingBytes;
+      if (bytes === 0 && !writer.hasUnsynced) return;
+      await (writer.isFull ? this.#cut() : writer.flush(!this.#noFsync));
+      const latencyMs = clock.monotonicMs() - startedMs;
+      if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
+      if (!this.#noFsync) this.#syncs += 1;
+      this.#bytesWritten += bytes;
+      this.#prepareAhead();
+    } catch (cause) {
+      const error: WalError = commitFailure(cause);
+      if (error.code === 'WAL_NO_SPACE') {
+        // Refused with the group: else the next one, or the close, would write it after all.
+        writer.rollBack(mark);
+        this.#unwrittenHardState = unwrittenBefore;
+        this.#writtenHardState = writtenBefore;
+      }
+      throw error;
+    }
+  }
+
+  async #addPlan(plan: SavePlan): Promise<void> {
+    const { writer } = this.#parts;
+    const { marker, entries, truncateFrom } = plan;
+    if (marker !== undefined) {
+      const { index, term, confState } = marker;
+      const snapshot = { index: BigInt(index), term: BigInt(term), confState };
+      writer.add(RecordType.Snapshot, encodeEtcdSnapshot(snapshot));
+      this.#coverMarker(index, plan.hardState);
+      if (plan.resets) this.#lastIndex = index;
+    }
+    if (entries.length > 0) {
+      const positions = entries.map((entry) => writer.addEntry(entry));
+      this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
+      this.#lastIndex = entries.at(-1)?.index ?? 0;
+    } else if (truncateFrom !== undefined) {
+      await this.#dropFrom(truncateFrom);
+      this.#lastIndex = truncateFrom - 1;
+    }
+  }
+
+  /** Entries behind a marker must not be there without the hard state that makes it count. */
+  #coverMarker(index: number, next: HardState | undefined): void {
+    const { term, vote } = next ?? this.#writtenHardState;
+    const { commit } = this.#writtenHardState;
+    if (index > commit) this.#addHardState({ term, vote, commit: index });
+  }
+
+  /**
+   * Drops the entries from `index` on, with none to replace them. An entry that is recorded again drops all
+   * behind it, also for etcd; but etcd passes over entries that its snapshot covers, so where there is none
+   * above the newest marker, the log is written anew.
+   */
+  async #dropFrom(index: number): Promise<void> {
+    const { view, reader, writer, segments, directory, options } = this.#parts;
+    const { state } = view;
+    const last = index - 1;
+    const { position, segmentId } = this.#base;
+    if (last > (state.markers.at(-1)?.index ?? 0)) {
+      if (last > state.baseIndex) {
+        const [entry] = reader.read(last, index, Infinity);
+        if (entry === undefined) throw new RangeError(`entry ${last} is not there`);
+        this.#placed.push({ firstIndex: last, positions: [writer.addEntry(entry)] });
+        return;
+      }
+      if (position !== undefined) {
+        writer.addEntry(reader.readAt(segmentId, position, last));
+        return;
+      }
+    }
+    const hardState = this.#unwrittenHardState ?? this.#writtenHardState;
+    const { fileSystem } = options.environment;
+    const log = { directory, writer, segments, reader, state, base: this.#base };
+    const { base, positions } = await rewriteLog(fileSystem, log, last, hardState);
+    this.#base = base;
+    this.#segmentId = base.segmentId;
+    this.#markerPlaces = state.markers.map((marker) => ({
+      index: marker.index,
+      segmentId: base.segmentId,
+    }));
+    this.#placed.push({ firstIndex: state.baseIndex + 1, positions });
+    this.#writtenHardState = hardState;
+    this.#unwrittenHardState = undefined;
+  }
+
+  #addHardState(hardState: HardState): void {
+    this.#parts.writer.add(RecordType.State, encodeHardState(hardState));
+    this.#writtenHardState = hardState;
+    const unwritten = this.#unwrittenHardState;
+    if (unwritten !== undefined && same(unwritten, hardState)) this.#unwrittenHardState = undefined;
+  }
+
+  /** The group is written to the end of this segment, and the next one takes over. */
+  async #cut(): Promise<void> {
+    const { writer, segments, events, groupId } = this.#parts;
+    const next = {
+      firstIndex: BigInt(this.#lastIndex + 1),
+      hardState: encodeHardState(this.#writtenHardState),
+    };
+    await writer.cut(next, !this.#noFsync);
+    segments.add(writer.segment);
+    events.emit({ type: 'rotated', groupId, file: writer.segment.path });
+  }
+
+  #prepareAhead(): void {
+    const { writer, spares, options } = this.#parts;
+    if (writer.end <= options.segmentBytes / 2) return;
+    spares.prepareAhead(writer.segment.segmentId + 1, options.segmentBytes);
+  }
+
+  #indexEntries(entries: readonly Entry[]): void {
+    const positions = this.#placed.shift()?.positions ?? [];
+    const { index } = this.#parts.view.state;
+    for (const [at, entry] of entries.entries()) {
+      index.append(entry.index, entry.term, this.#segmentId, positions[at] ?? 0);
+    }
+  }
+
+  /** Entries that the log has already, and that were recorded again. */
+  #indexRewritten(): void {
+    const placed = this.#placed.shift();
+    if (placed === undefined || placed.positions.length === 0) return;
+    const { index } = this.#parts.view.state;
+    const { firstIndex, positions } = placed;
+    const terms = positions.map((_, at) => index.term(firstIndex + at) ?? 0);
+    index.truncateFrom(firstIndex);
+    for (const [at, position] of positions.entries()) {
+      index.append(firstIndex + at, terms[at] ?? 0, this.#segmentId, position);
+    }
+  }
+
+  #notePurge(index: number): void {
+    const { state } = this.#parts.view;
+    this.#markerPlaces = this.#markerPlaces.filter((place) => place.index >= index);
+    if (index <= state.baseIndex) return;
+    const run = state.index.runOf(index);
+    this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };
+  }
+}
+
+function same(left: HardState, right: HardState): boolean {
+  return left.term === right.term && left.vote === right.vote && left.commit === right.commit;
+}

@@ -1,0 +1,14 @@
+/** A directory of logs in etcd's format: what `FileWalManager` does, with that format below it. */
+import { FileWalManager } from '@babuza/wal-files';
+import { capabilities } from './capabilities.ts';
+import { EtcdLogFiles } from './etcd-log-files.ts';
+import { checkedOptions, type EtcdWalOptions } from './options.ts';
+
+export class EtcdWalManager extends FileWalManager {
+  /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
+  constructor(directory: string, options: EtcdWalOptions = {}) {
+    const checked = checkedOptions(options);
+    const { environment, cache } = checked;
+    super(directory, { capabilities, environment, cache, files: new EtcdLogFiles(checked) });
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The metadata of our logs: etcd's own message (`08` node id, `10` cluster id) with fields of ours behind it,
+ * which etcd passes over: `50` version, `58` group id, `60` largest entry, `6a` extra bytes. So a log of ours
+ * names the same member to an etcd, and the metadata of an etcd server is read by the same code.
+ */
+import { RaftpbDecodeError } from '@babuza/raftpb';
+import {
+  bytesTag,
+  Reader,
+  sizeOfBytes,
+  sizeOfId,
+  tagBytes,
+  varintTag,
+  writeBytes,
+  writeId,
+} from '@babuza/raftpb/wire';
+import {
+  entryBytesMaxDefault,
+  ForeignFileError,
+  UnknownVersionError,
+  type WalMetadata,
+} from '@babuza/wal-core';
+import { encodeEtcdMetadata } from './messages.ts';
+
+const version = 1n;
+const nodeIdField = 1;
+const clusterIdField = 2;
+const versionField = 10;
+const groupIdField = 11;
+const entryBytesMaxField = 12;
+const extraTag = bytesTag(13);
+
+/** The metadata of a log, and the group that it was created for; `undefined` where etcd wrote it. */
+export interface StoredMetadata {
+  readonly metadata: WalMetadata;
+  readonly groupId: bigint | undefined;
+}
+
+export function encodeMetadata(
+  { clusterId, nodeId, entryBytesMax, extra }: WalMetadata,
+  groupId: bigint,
+  form: 'babuza' | 'etcd',
+): Uint8Array {
+  if (form === 'etcd') return encodeEtcdMetadata({ nodeId, clusterId });
+  const fields: readonly (readonly [number, bigint])[] = [
+    [nodeIdField, nodeId],
+    [clusterIdField, clusterId],
+    [versionField, version],
+    [groupIdField, groupId],
+    [entryBytesMaxField, BigInt(entryBytesMax)],
+  ];
+  let size = extra === undefined ? 0 : tagBytes + sizeOfBytes(extra, 'Metadata.extra');
+  for (const [, value] of fields) size += tagBytes + sizeOfId(value, 'Metadata');
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  for (const [field, value] of fields) end = writeId(bytes, end, varintTag(field), value);
+  if (extra !== undefined) writeBytes(bytes, end, extraTag, extra);
+  return bytes;
+}
+
+/** Throws `ForeignFileError` where it is neither ours nor that of an etcd server, `UnknownVersionError`. */
+export function decodeMetadata(bytes: Uint8Array | undefined, file: string): StoredMetadata {
+  const numbers = new Map<number, bigint>();
+  let extra: Uint8Array | undefined;
+  try {
+    if (bytes === undefined) throw foreign(file, 'there is none');
+    const reader = new Reader(bytes);
+    while (reader.hasMore()) {
+      const tag = reader.tag('Metadata');
+      const field = tag >>> 3;
+      if (tag === extraTag) extra = new Uint8Array(reader.bytes('Metadata.extra'));
+      else if (tag === varintTag(field)) numbers.set(field, reader.id('Metadata'));
+      else throw foreign(file, `field ${field} is unknown`);
+    }
+  } catch (error) {
+    if (error instanceof RaftpbDecodeError) throw foreign(file, error.message);
+    throw error;
+  }
+  const nodeId = numbers.get(nodeIdField);
+  const clusterId = numbers.get(clusterIdField);
+  if (nodeId === undefined || clusterId === undefined) {
+    throw foreign(file, 'it names no node and no cluster');
+  }
+  const written = numbers.get(versionField) ?? version;
+  if (written > version) {
+    throw new UnknownVersionError(
+      file,
+      Number(written),
+      `this release reads metadata of version ${version}; use the release that wrote it`,
+    );
+  }
+  const entryBytesMax = Number(numbers.get(entryBytesMaxField) ?? entryBytesMaxDefault);
+  return {
+    metadata: { clusterId, nodeId, entryBytesMax, extra },
+    groupId: numbers.get(groupIdField),
+  };
+}
+
+function foreign(file: string, why: string): ForeignFileError {
+  return new ForeignFileError(
+    file,
+    `has metadata that is neither ours nor an etcd server's (${why}); @babuza/wal-etcd/inspect reads such logs`,
+  );
+}

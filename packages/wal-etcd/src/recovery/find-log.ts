@@ -1,0 +1,169 @@
+/**
+ * Reads a log for the contract and judges it: which segments belong to it, what their records add up to, how
+ * the last one ends. It changes nothing; `recover` acts on what was found.
+ */
+import type { FileSystem, OpenMode } from '@babuza/vfs';
+import {
+  CorruptError,
+  ForeignFileError,
+  NotFoundError,
+  type TailReport,
+  type WalMetadata,
+} from '@babuza/wal-core';
+import { closeSegments } from '@babuza/wal-files';
+import { decodeMetadata } from '../format/metadata.ts';
+import type { SegmentName } from '../format/segment-name.ts';
+import { refuseRunningEtcd } from '../segment/foreign-lock.ts';
+import { segmentOf, type EtcdSegment } from '../segment/segment.ts';
+import { leftoverBytes } from './append-point.ts';
+import { damage, damageOf } from './damage.ts';
+import { listSegments } from './list-segments.ts';
+import { ReplayedLog } from './replayed-log.ts';
+import { scanSegment, type SegmentScan } from './scan.ts';
+
+export interface FoundEtcdLog {
+  readonly metadata: WalMetadata;
+  readonly metadataBytes: Uint8Array | undefined;
+  readonly replayed: ReplayedLog;
+  /** Open, in order, each with the checksum that it goes on from. */
+  readonly segments: readonly EtcdSegment[];
+  /** How the last segment ended. */
+  readonly scan: SegmentScan;
+  readonly tail: TailReport;
+  readonly repaired: readonly { readonly file: string; readonly what: string }[];
+}
+
+/**
+ * @throws NotFoundError, CorruptError where etcd would not open it either (or the numbers are too large),
+ * ForeignFileError
+ */
+export async function findLog(
+  fileSystem: FileSystem,
+  directory: string,
+  groupId: bigint,
+  mode: OpenMode,
+): Promise<FoundEtcdLog> {
+  const names = await listSegments(fileSystem, directory);
+  const chosen = lastRun(names);
+  const first = chosen[0];
+  if (first === undefined) throw new NotFoundError(`there is no log in ${directory}`);
+  const opened: EtcdSegment[] = [];
+  try {
+    for (const name of chosen) {
+      if (name.sequence > BigInt(Number.MAX_SAFE_INTEGER)) {
+        throw new ForeignFileError(`${directory}/${name.fileName}`, 'has a number above 2^53 - 1');
+      }
+      const path = `${directory}/${name.fileName}`;
+      if (mode === 'write') await refuseRunningEtcd(fileSystem, path);
+      opened.push(segmentOf(path, name, await fileSystem.open(path, mode), 0));
+    }
+    let contents = await replay(opened, first, groupId);
+    if (contents.replayed.believedTooMuch) {
+      const { commit } = contents.replayed.state.hardState;
+      contents = await replay(opened, first, groupId, commit);
+    }
+    const { replayed, segments, scan } = contents;
+    const last = segments.at(-1);
+    if (last === undefined) throw new RangeError('a log has segments');
+    const wrong = replayed.finish(last.path);
+    if (wrong !== undefined) throw wrong;
+    const skipped = names.slice(0, names.length - chosen.length);
+    refuseGap(directory, skipped, first, replayed, groupId);
+    const { metadata, groupId: written } = decodeMetadata(replayed.metadata, first.fileName);
+    if (written !== undefined && written !== groupId) {
+      throw new ForeignFileError(last.path, `belongs to group ${written}, not to ${groupId}`);
+    }
+    return {
+      metadata,
+      metadataBytes: replayed.metadata,
+      replayed,
+      segments,
+      scan,
+      tail: await tailOf(last, scan, replayed),
+      repaired: skipped.map(({ fileName }) => ({
+        file: `${directory}/${fileName}`,
+        what: 'a segment before a gap, which no snapshot needs, is not read',
+      })),
+    };
+  } catch (error) {
+    await closeSegments(opened).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The segments at the end whose numbers go up by one. */
+function lastRun(names: readonly SegmentName[]): readonly SegmentName[] {
+  let first = names.length - 1;
+  while (first > 0 && names[first - 1]?.sequence === (names[first]?.sequence ?? 0n) - 1n) {
+    first -= 1;
+  }
+  return names.slice(Math.max(first, 0));
+}
+
+/**
+ * Segments are missing in the middle. As etcd does, the log is read from a snapshot behind the gap on; without
+ * one, acknowledged entries are gone.
+ */
+function refuseGap(
+  directory: string,
+  skipped: readonly SegmentName[],
+  first: SegmentName,
+  { state }: ReplayedLog,
+  groupId: bigint,
+): void {
+  if (skipped.length === 0 || first.firstIndex === 0n) return;
+  if (state.validMarkers().length > 0) return;
+  throw damage('missing-segment', 'segments are missing before this one', {
+    file: `${directory}/${first.fileName}`,
+    groupId,
+  });
+}
+
+async function replay(
+  opened: readonly EtcdSegment[],
+  first: SegmentName,
+  groupId: bigint,
+  believesUpTo?: number,
+): Promise<{ replayed: ReplayedLog; segments: EtcdSegment[]; scan: SegmentScan }> {
+  const replayed = new ReplayedLog(first, groupId, believesUpTo);
+  const segments: EtcdSegment[] = [];
+  let checksum = 0;
+  for (const [at, segment] of opened.entries()) {
+    const { file, path, segmentId } = segment;
+    const isLast = at === opened.length - 1;
+    segments.push({ ...segment, startChecksum: checksum });
+    let refused: CorruptError | undefined;
+    const scan = await scanSegment({ file, checksum, isLast }, (record) => {
+      refused = replayed.visit(record, segmentId, path);
+      return refused === undefined;
+    });
+    checksum = scan.checksum;
+    if (refused !== undefined) throw refused;
+    const cuttable = isLast && (scan.end === 'unexpected-end' || scan.end === 'torn');
+    const firstIndex = replayed.state.index.lastIndex + 1;
+    const error = cuttable ? undefined : damageOf(scan, path, { firstIndex, groupId });
+    if (error !== undefined) throw error;
+    if (isLast) return { replayed, segments, scan };
+  }
+  throw new RangeError('a log has segments');
+}
+
+/**
+ * What is cut behind the last record. Nothing in this format says what had been durable: only a sector that was
+ * never written, in the last record that there is, speaks for a crash, and even that a lost sector could be.
+ */
+async function tailOf(
+  { path, file }: EtcdSegment,
+  { end, validEnd, brokenBytes }: SegmentScan,
+  { state }: ReplayedLog,
+): Promise<TailReport> {
+  const left = await leftoverBytes(file, validEnd);
+  if (left === 0) return { verdict: 'clean', bytesDropped: 0 };
+  return {
+    verdict: end === 'torn' && left <= brokenBytes ? 'torn' : 'uncertain',
+    bytesDropped: left,
+    file: path,
+    offset: validEnd,
+    firstIndex: state.index.lastIndex + 1,
+  };
+}
