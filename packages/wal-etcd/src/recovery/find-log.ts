@@ -4,7 +4,7 @@
  */
 import type { FileSystem, OpenMode } from '@babuza/vfs';
 import {
-  CorruptError,
+  type CorruptError,
   ForeignFileError,
   NotFoundError,
   type TailReport,
