@@ -20,8 +20,8 @@ const allowed: Record<string, readonly string[]> = {
   'wal-memory': ['wal-core', 'wal-level'],
   builder: ['raftpb', 'wal-core'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
-  demo: ['builder', 'raftpb', 'vfs', 'wal-core', 'wal-memory', 'wal-native'],
-  bench: ['raftpb', 'vfs', 'wal-core', 'wal-native'],
+  demo: ['builder', 'raftpb', 'vfs', 'wal-core', 'wal-etcd', 'wal-memory', 'wal-native'],
+  bench: ['raftpb', 'vfs', 'wal-core', 'wal-etcd', 'wal-native'],
 };
 
 /** Packages whose sources may touch what the others reach through them only. */

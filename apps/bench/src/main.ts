@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Prints what the native log does beside the raw disk, from one run, interleaved, as medians and ratios:
+ * Prints what the logs do beside the raw disk, from one run, interleaved, as medians and ratios:
  * absolute figures drift with the machine, ratios hold. Run it with nothing else running.
  */
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { compare, table, type Figures } from './measure.ts';
 import type { MemoryFigures } from './memory-process.ts';
-import { coldReads, entryCount, fillLog, rangeReads, replaying } from './reading.ts';
+import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './reading.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
 const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory]
@@ -65,22 +65,26 @@ async function benchSaves({ directory, rounds }: Settings): Promise<void> {
 }
 
 async function benchReads({ directory, rounds }: Settings): Promise<void> {
-  progress(`filling a log with ${entryCount.toLocaleString('en')} entries`);
-  const log = `${directory}/filled`;
-  const files = await fillLog(log);
-  await show(replaying(log, files), rounds);
-  await show(await coldReads(log, files), rounds);
-  await show(await rangeReads(log, files), rounds);
+  progress(`filling logs with ${entryCount.toLocaleString('en')} entries`);
+  const logs = await fillLogs(directory);
+  await show(replaying(logs), rounds);
+  await show(await coldReads(logs), rounds);
+  await show(await rangeReads(logs), rounds);
 }
 
 async function benchMemory({ directory }: Settings): Promise<void> {
+  for (const log of ['wal-native', 'wal-etcd']) await benchMemoryOf(log, directory);
+}
+
+async function benchMemoryOf(log: string, directory: string): Promise<void> {
   const script = fileURLToPath(new URL('memory-process.js', import.meta.url));
   const rows: string[][] = [];
   for (const payloadBytes of [100, 1024, 10 * 1024]) {
-    progress(`memory of 100,000 entries of ${payloadBytes} B`);
+    progress(`${log}: memory of 100,000 entries of ${payloadBytes} B`);
     const { stdout } = await promisify(execFile)(process.execPath, [
       '--expose-gc',
       script,
+      log,
       `${directory}/memory-${payloadBytes}`,
       String(payloadBytes),
     ]);
@@ -97,7 +101,7 @@ async function benchMemory({ directory }: Settings): Promise<void> {
     await rm(`${directory}/memory-${payloadBytes}`, { recursive: true });
   }
   progress('');
-  console.log('\nmemory of a running log with 100,000 entries (MiB)\n');
+  console.log(`\n${log}: memory of a running log with 100,000 entries (MiB)\n`);
   const header = ['payload', 'held on disk', 'index', 'B/entry', 'cache', 'all JavaScript', 'RSS'];
   console.log(table(header, rows));
 }

@@ -1,9 +1,11 @@
 /**
  * A fresh process that fills a log with 100,000 entries and says what its memory grew by. The load uses
- * its payload buffers again, so that the growth is the log's. Arguments: directory, payload bytes.
+ * its payload buffers again, so that the growth is the log's. Arguments: the
+ * back end, directory, payload bytes.
  */
 import { readFileSync } from 'node:fs';
 import type { Entry } from '@babuza/raftpb';
+import { EtcdWalManager } from '@babuza/wal-etcd';
 import { NativeWalManager } from '@babuza/wal-native';
 
 export interface MemoryFigures {
@@ -42,11 +44,12 @@ function anonymousRssBytes(): number {
   }
 }
 
-async function main(directory: string, payloadBytes: number): Promise<void> {
+async function main(log: string, directory: string, payloadBytes: number): Promise<void> {
   const payloads = Array.from({ length: perSave }, (_, at) =>
     new Uint8Array(payloadBytes).fill(at),
   );
-  const manager = new NativeWalManager(directory);
+  const manager =
+    log === 'wal-etcd' ? new EtcdWalManager(directory) : new NativeWalManager(directory);
   const { wal } = await manager.createWal({ clusterId: 1, nodeId: 1 });
   wal.setUnsafeNoFsync();
   const save = async (first: number): Promise<void> => {
@@ -74,4 +77,4 @@ async function main(directory: string, payloadBytes: number): Promise<void> {
   await manager.close();
 }
 
-await main(process.argv[2] ?? '', Number(process.argv[3]));
+await main(process.argv[2] ?? '', process.argv[3] ?? '', Number(process.argv[4]));

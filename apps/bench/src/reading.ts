@@ -2,7 +2,8 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
-import type { EntryStorage } from '@babuza/wal-core';
+import type { EntryStorage, WalManager } from '@babuza/wal-core';
+import { EtcdWalManager } from '@babuza/wal-etcd';
 import { NativeWalManager } from '@babuza/wal-native';
 import type { Contender } from './measure.ts';
 import { readAndChecksum } from './raw-file.ts';
@@ -11,9 +12,34 @@ import type { Work } from './saving.ts';
 export const entryCount = 100_000;
 const payloadBytes = 1024;
 
-/** A log of 100,000 entries of 1 KB, closed. Returns the paths of its segments. */
-export async function fillLog(directory: string): Promise<string[]> {
-  const manager = new NativeWalManager(directory);
+/** A log of 100,000 entries of 1 KB, closed. */
+export interface FilledLog {
+  readonly name: string;
+  /** The paths of its segments. */
+  readonly files: readonly string[];
+  readonly open: () => WalManager;
+}
+
+/** The same log in each back end that keeps segments; the raw contenders read the files of the first one. */
+export async function fillLogs(directory: string): Promise<FilledLog[]> {
+  const openers: readonly (readonly [string, (path: string) => WalManager])[] = [
+    ['wal-native', (path) => new NativeWalManager(path)],
+    ['wal-etcd', (path) => new EtcdWalManager(path)],
+  ];
+  const logs: FilledLog[] = [];
+  for (const [name, openAt] of openers) {
+    const path = `${directory}/${name}`;
+    const open = (): WalManager => openAt(path);
+    await fill(open());
+    const files = readdirSync(path)
+      .filter((file) => file.endsWith('.wal'))
+      .map((file) => `${path}/${file}`);
+    logs.push({ name, files, open });
+  }
+  return logs;
+}
+
+async function fill(manager: WalManager): Promise<void> {
   const { wal } = await manager.createWal({ clusterId: 1, nodeId: 1 });
   wal.setUnsafeNoFsync();
   const data = new Uint8Array(payloadBytes).map((_, at) => (at * 7) & 0xff);
@@ -25,34 +51,32 @@ export async function fillLog(directory: string): Promise<string[]> {
     await wal.save({ entries });
   }
   await manager.close();
-  return readdirSync(directory)
-    .filter((name) => name.endsWith('.wal'))
-    .map((name) => `${directory}/${name}`);
 }
 
 /** Opens the log, all checksums verified, against reading and checksumming its files. */
-export function replaying(directory: string, files: readonly string[]): Work {
+export function replaying(logs: readonly FilledLog[]): Work {
   const buffer = new Uint8Array(1024 * 1024);
+  const replay = ({ name, open }: FilledLog): Contender => ({
+    name: `${name}, replay`,
+    run: async () => {
+      const manager = open();
+      const { storage } = await manager.replayWal();
+      if (storage.lastIndex() !== entryCount) throw new Error('the log is not whole');
+      await manager.close();
+      return [];
+    },
+  });
   return {
     title: `open a log of ${entryCount.toLocaleString('en')} × 1 KB, every checksum verified`,
     contenders: [
       {
         name: 'raw read + crc32',
         run: async () => {
-          for (const file of files) readAndChecksum(file, buffer);
+          for (const file of logs[0]?.files ?? []) readAndChecksum(file, buffer);
           return [];
         },
       },
-      {
-        name: 'wal-native, replay',
-        run: async () => {
-          const manager = new NativeWalManager(directory);
-          const { storage } = await manager.replayWal();
-          if (storage.lastIndex() !== entryCount) throw new Error('the log is not whole');
-          await manager.close();
-          return [];
-        },
-      },
+      ...logs.map(replay),
     ],
     close: async () => undefined,
   };
@@ -61,65 +85,71 @@ export function replaying(directory: string, files: readonly string[]): Work {
 const readsPerRound = 20_000;
 
 /** Single entries that are not cached, from the page cache of the system. */
-export async function coldReads(directory: string, files: readonly string[]): Promise<Work> {
-  const manager = new NativeWalManager(directory);
-  const { storage } = await manager.replayWal();
-  const fd = openSync(files[0] ?? '', 'r');
+export function coldReads(logs: readonly FilledLog[]): Promise<Work> {
   const buffer = new Uint8Array(payloadBytes);
-  return {
+  return readingWork(logs, {
     title: 'read one entry of 1 KB that is not cached, at random',
-    contenders: [
-      timedReads('raw read + crc32', (at) => {
-        readSync(fd, buffer, 0, payloadBytes, ((at * 7919) % 50_000) * payloadBytes);
-        crc32(buffer);
-      }),
-      timedReads('wal-native, verified', (at) => {
-        const index = 1 + ((at * 7919) % (entryCount - 2000));
-        storage.entries(index, index + 1, Infinity);
-      }),
-    ],
-    close: async () => {
-      closeSync(fd);
-      await manager.close();
+    reads: readsPerRound,
+    readRaw: (fd, at) => {
+      readSync(fd, buffer, 0, payloadBytes, ((at * 7919) % 50_000) * payloadBytes);
+      crc32(buffer);
     },
-  };
+    read: (storage, at) => {
+      const index = 1 + ((at * 7919) % (entryCount - 2000));
+      storage.entries(index, index + 1, Infinity);
+    },
+  });
 }
 
 /** Ranges of a mebibyte. */
-export async function rangeReads(directory: string, files: readonly string[]): Promise<Work> {
-  const manager = new NativeWalManager(directory);
-  const { storage } = await manager.replayWal();
-  const fd = openSync(files[0] ?? '', 'r');
+export function rangeReads(logs: readonly FilledLog[]): Promise<Work> {
   const buffer = new Uint8Array(1024 * 1024);
-  const reads = 100;
-  const timed = (name: string, read: (at: number) => void): Contender =>
-    timedReads(name, read, reads);
-  return {
+  return readingWork(logs, {
     title: 'read a range of 1,000 entries of 1 KB that are not cached',
-    contenders: [
-      timed('raw read + crc32', (at) => {
-        readSync(fd, buffer, 0, buffer.length, (at % 60) * buffer.length);
-        crc32(buffer);
-      }),
-      timed('wal-native, verified', (at) => readRange(storage, 1 + (at % 90) * 1000)),
-    ],
+    reads: 100,
+    readRaw: (fd, at) => {
+      readSync(fd, buffer, 0, buffer.length, (at % 60) * buffer.length);
+      crc32(buffer);
+    },
+    read: (storage, at) => {
+      const lo = 1 + (at % 90) * 1000;
+      const entries = storage.entries(lo, lo + 1000, Infinity);
+      if (entries.length !== 1000) throw new Error('the range is not whole');
+    },
+  });
+}
+
+interface Reading {
+  readonly title: string;
+  readonly reads: number;
+  readonly readRaw: (fd: number, at: number) => void;
+  readonly read: (storage: EntryStorage, at: number) => void;
+}
+
+async function readingWork(
+  logs: readonly FilledLog[],
+  { title, reads, readRaw, read }: Reading,
+): Promise<Work> {
+  const fd = openSync(logs[0]?.files[0] ?? '', 'r');
+  const contenders = [timedReads('raw read + crc32', (at) => readRaw(fd, at), reads)];
+  const managers: WalManager[] = [];
+  for (const { name, open } of logs) {
+    const manager = open();
+    managers.push(manager);
+    const { storage } = await manager.replayWal();
+    contenders.push(timedReads(`${name}, verified`, (at) => read(storage, at), reads));
+  }
+  return {
+    title,
+    contenders,
     close: async () => {
       closeSync(fd);
-      await manager.close();
+      for (const manager of managers) await manager.close();
     },
   };
 }
 
-function readRange(storage: EntryStorage, lo: number): void {
-  const entries = storage.entries(lo, lo + 1000, Infinity);
-  if (entries.length !== 1000) throw new Error('the range is not whole');
-}
-
-function timedReads(
-  name: string,
-  read: (at: number) => void,
-  count: number = readsPerRound,
-): Contender {
+function timedReads(name: string, read: (at: number) => void, count: number): Contender {
   return {
     name,
     run: async () => {

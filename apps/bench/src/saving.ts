@@ -1,7 +1,8 @@
 /** Saves, from one entry per sync to 64 writers, beside the raw floor. */
 import type { Entry } from '@babuza/raftpb';
-import type { OpenedWal } from '@babuza/wal-core';
-import { NativeWalManager, type NativeWalOptions } from '@babuza/wal-native';
+import type { OpenedWal, WalManager } from '@babuza/wal-core';
+import { EtcdWalManager } from '@babuza/wal-etcd';
+import { NativeWalManager } from '@babuza/wal-native';
 import type { Contender } from './measure.ts';
 import { RawFile } from './raw-file.ts';
 
@@ -13,20 +14,19 @@ export interface Work {
   close(): Promise<void>;
 }
 
-async function openLog(directory: string, options: NativeWalOptions = {}): Promise<LogWriter> {
-  const manager = new NativeWalManager(directory, options);
+async function openLog(manager: WalManager): Promise<LogWriter> {
   const opened = await manager.createWal({ clusterId: 1, nodeId: 1 });
   return new LogWriter(manager, opened);
 }
 
 /** Appends entries one behind the other and purges now and then, as a node with snapshots does. */
 class LogWriter {
-  readonly #manager: NativeWalManager;
+  readonly #manager: WalManager;
   readonly #opened: OpenedWal;
   #next = 1;
   #sinceCommit = 0;
 
-  constructor(manager: NativeWalManager, opened: OpenedWal) {
+  constructor(manager: WalManager, opened: OpenedWal) {
     this.#manager = manager;
     this.#opened = opened;
   }
@@ -100,20 +100,24 @@ export async function sequentialSaves(
   repeats: number,
 ): Promise<Work> {
   const raw = new RawFile(`${directory}/raw-${count}`);
-  const free = await openLog(`${directory}/free-${count}`);
-  const inline = await openLog(`${directory}/inline-${count}`, { inline: true });
+  const free = await openLog(new NativeWalManager(`${directory}/free-${count}`));
+  const inline = await openLog(
+    new NativeWalManager(`${directory}/inline-${count}`, { inline: true }),
+  );
+  const etcd = await openLog(new EtcdWalManager(`${directory}/etcd-${count}`));
+  const logs = [free, inline, etcd];
   const contenders = [
     rawContender(raw, count, repeats, true),
     logContender('wal-native, event loop free', free, count, repeats),
     logContender('wal-native, inline', inline, count, repeats),
+    logContender('wal-etcd, event loop free', etcd, count, repeats),
   ];
   return {
     title: `${count} × 1 KB per durable save, one caller`,
-    contenders: contenders.map((contender) => tidied(contender, [free, inline])),
+    contenders: contenders.map((contender) => tidied(contender, logs)),
     close: async () => {
       raw.close();
-      await free.close();
-      await inline.close();
+      for (const log of logs) await log.close();
     },
   };
 }
@@ -125,9 +129,10 @@ export async function concurrentSaves(
   repeats: number,
 ): Promise<Work> {
   const raw = new RawFile(`${directory}/raw-writers`);
-  const log = await openLog(`${directory}/writers`);
-  const concurrent: Contender = {
-    name: 'wal-native, group commit',
+  const native = await openLog(new NativeWalManager(`${directory}/writers`));
+  const etcd = await openLog(new EtcdWalManager(`${directory}/etcd-writers`));
+  const concurrent = (name: string, log: LogWriter): Contender => ({
+    name: `${name}, group commit`,
     run: async () => {
       const latencies: number[] = [];
       const writer = async (): Promise<void> => {
@@ -140,16 +145,18 @@ export async function concurrentSaves(
       await Promise.all(Array.from({ length: writers }, writer));
       return latencies;
     },
-  };
+  });
   return {
     title: `${writers} writers of 1 × 1 KB each`,
     contenders: [
       { ...rawContender(raw, writers, repeats, true), name: `raw, ${writers} KB at a time` },
-      tidied(concurrent, [log]),
+      tidied(concurrent('wal-native', native), [native]),
+      tidied(concurrent('wal-etcd', etcd), [etcd]),
     ],
     close: async () => {
       raw.close();
-      await log.close();
+      await native.close();
+      await etcd.close();
     },
   };
 }
@@ -157,17 +164,21 @@ export async function concurrentSaves(
 /** Batches of 64 entries of 1 KB that are not synced. */
 export async function unsyncedSaves(directory: string, repeats: number): Promise<Work> {
   const raw = new RawFile(`${directory}/raw-unsynced`);
-  const log = await openLog(`${directory}/unsynced`, { inline: true });
-  log.setUnsafeNoFsync();
+  const native = await openLog(new NativeWalManager(`${directory}/unsynced`, { inline: true }));
+  const etcd = await openLog(new EtcdWalManager(`${directory}/etcd-unsynced`));
+  native.setUnsafeNoFsync();
+  etcd.setUnsafeNoFsync();
   return {
     title: '64 × 1 KB per save without sync',
     contenders: [
       { ...rawContender(raw, 64, repeats, false), name: 'raw write' },
-      tidied(logContender('wal-native, inline', log, 64, repeats), [log]),
+      tidied(logContender('wal-native, inline', native, 64, repeats), [native]),
+      tidied(logContender('wal-etcd, event loop free', etcd, 64, repeats), [etcd]),
     ],
     close: async () => {
       raw.close();
-      await log.close();
+      await native.close();
+      await etcd.close();
     },
   };
 }

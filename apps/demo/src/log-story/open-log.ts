@@ -1,5 +1,5 @@
 /** The one place of the demo where a log is chosen and opened: through the builder, as users do it. */
-import { BabuzaComponentBuilder, BabuzaWal } from '@babuza/builder';
+import { BabuzaComponentBuilder, BabuzaWal, ETCDWal } from '@babuza/builder';
 import type { WalManager } from '@babuza/wal-core';
 
 /** The cluster and node that the demo's log says it belongs to. */
@@ -9,14 +9,15 @@ export const nodeId = 1;
 export const defaultWalType: string = BabuzaWal;
 
 /** Small segments, so that a demo of some megabytes has several and a purge can give some back. */
-const nativeOptions = { segmentBytes: 8 * 1024 * 1024 };
+const smallSegments = { segmentBytes: 8 * 1024 * 1024 };
+const typesWithSegments: readonly string[] = [BabuzaWal, ETCDWal];
 
 /**
  * Opens the place of the logs below `storageRootDir`. Throws the builder's errors, which name what is known
  * and what is not installed.
  */
 export async function openManager(walType: string, storageRootDir: string): Promise<WalManager> {
-  const walOptions = walType === BabuzaWal ? nativeOptions : undefined;
+  const walOptions = typesWithSegments.includes(walType) ? smallSegments : undefined;
   const builder = new BabuzaComponentBuilder({
     clusterId,
     nodeId,

@@ -61,6 +61,7 @@ export interface Opened {
   /** There was a log, and it was replayed. */
   readonly existed: boolean;
   readonly durable: boolean;
+  readonly batchAtomic: boolean;
   readonly detectsEveryFlip: boolean;
   /** How long `replayWal` or `createWal` took. */
   readonly openMs: number;

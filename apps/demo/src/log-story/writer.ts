@@ -47,13 +47,14 @@ async function openLog({
   const opened = await openChunkLog(walType, storageRoot, how);
   const { openMs } = opened;
   log = opened.log;
-  const { durable, detectsEveryFlip } = log.manager.capabilities;
+  const { durable, batchAtomic, detectsEveryFlip } = log.manager.capabilities;
   const { tail, storage } = log.opened;
   await log.startTerm();
   return {
     type: 'opened',
     existed: opened.existed,
     durable,
+    batchAtomic,
     detectsEveryFlip,
     openMs,
     tail,
