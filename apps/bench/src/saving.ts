@@ -105,12 +105,16 @@ export async function sequentialSaves(
     new NativeWalManager(`${directory}/inline-${count}`, { inline: true }),
   );
   const etcd = await openLog(new EtcdWalManager(`${directory}/etcd-${count}`));
-  const logs = [free, inline, etcd];
+  const etcdInline = await openLog(
+    new EtcdWalManager(`${directory}/etcd-inline-${count}`, { inline: true }),
+  );
+  const logs = [free, inline, etcd, etcdInline];
   const contenders = [
     rawContender(raw, count, repeats, true),
     logContender('wal-native, event loop free', free, count, repeats),
     logContender('wal-native, inline', inline, count, repeats),
     logContender('wal-etcd, event loop free', etcd, count, repeats),
+    logContender('wal-etcd, inline', etcdInline, count, repeats),
   ];
   return {
     title: `${count} × 1 KB per durable save, one caller`,
@@ -165,7 +169,7 @@ export async function concurrentSaves(
 export async function unsyncedSaves(directory: string, repeats: number): Promise<Work> {
   const raw = new RawFile(`${directory}/raw-unsynced`);
   const native = await openLog(new NativeWalManager(`${directory}/unsynced`, { inline: true }));
-  const etcd = await openLog(new EtcdWalManager(`${directory}/etcd-unsynced`));
+  const etcd = await openLog(new EtcdWalManager(`${directory}/etcd-unsynced`, { inline: true }));
   native.setUnsafeNoFsync();
   etcd.setUnsafeNoFsync();
   return {
@@ -173,7 +177,7 @@ export async function unsyncedSaves(directory: string, repeats: number): Promise
     contenders: [
       { ...rawContender(raw, 64, repeats, false), name: 'raw write' },
       tidied(logContender('wal-native, inline', native, 64, repeats), [native]),
-      tidied(logContender('wal-etcd, event loop free', etcd, 64, repeats), [etcd]),
+      tidied(logContender('wal-etcd, inline', etcd, 64, repeats), [etcd]),
     ],
     close: async () => {
       raw.close();

@@ -113,13 +113,15 @@ export class EtcdLogFiles implements LogFiles {
       );
     }
     let { fileBytes } = scan;
+    let leftover = tail.bytesDropped;
     if (scan.end !== 'end') {
       await keepBrokenIfThereIsRoom(fileSystem, directory, last);
       await cutAt(last.file, scan.validEnd);
       fileBytes = scan.validEnd;
+      leftover = 0;
     }
     // Durable after it: what was read, and that nothing follows it.
-    await settle(last.file, scan.validEnd);
+    await settle(last.file, scan.validEnd, leftover);
     await removeTemporaries(fileSystem, directory);
     // Durable after it: the names of the segments. They may be those of a process that was killed just now.
     await fileSystem.syncDirectory(directory);

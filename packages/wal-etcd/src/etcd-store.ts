@@ -24,7 +24,7 @@ import type { LogBase, MarkerPlace } from './recovery/replayed-log.ts';
 import type { EtcdEntryReader } from './segment/entry-reader.ts';
 import type { EtcdSegment } from './segment/segment.ts';
 import { rewriteLog } from './writer/rewrite-log.ts';
-import type { WalWriter } from './writer/wal-writer.ts';
+import type { WalWriter, WriterMark } from './writer/wal-writer.ts';
 
 const slowSyncMs = 1000;
 
@@ -48,6 +48,13 @@ export interface EtcdStoreParts {
 interface Placed {
   readonly firstIndex: number;
   readonly positions: readonly number[];
+}
+
+/** What a refused group is taken back to. */
+interface Undo {
+  readonly mark: WriterMark;
+  readonly unwritten: HardState | undefined;
+  readonly written: HardState;
 }
 
 export class EtcdStore implements LogStore {
@@ -85,15 +92,27 @@ export class EtcdStore implements LogStore {
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
     const before = this.#unwrittenHardState;
     for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
-    return durable ? this.#write(plans, before) : undefined;
+    if (!durable) return undefined;
+    const { writer, options, view } = this.#parts;
+    const undo: Undo = {
+      mark: writer.mark(),
+      unwritten: before,
+      written: this.#writtenHardState,
+    };
+    this.#placed = [];
+    this.#segmentId = writer.segment.segmentId;
+    this.#lastIndex = view.state.index.lastIndex;
+    return options.inline && !plans.some(dropsOnly)
+      ? this.#writeInline(plans, undo)
+      : this.#write(plans, undo);
   }
 
   publish(plan: SavePlan): void {
     const { view } = this.#parts;
-    const { marker, purgeTo, truncateFrom } = plan;
+    const { marker, purgeTo } = plan;
     if (purgeTo !== undefined) this.#notePurge(purgeTo.index);
     view.publish(plan, (entries) => this.#indexEntries(entries));
-    if (truncateFrom !== undefined && plan.entries.length === 0) this.#indexRewritten();
+    if (dropsOnly(plan)) this.#indexRewritten();
     if (marker === undefined) return;
     const segmentId = this.#segmentId;
     const others = this.#markerPlaces.filter(({ index }) => index < marker.index);
@@ -119,7 +138,7 @@ export class EtcdStore implements LogStore {
     try {
       await spares.close();
       if (clean) {
-        if (this.#unwrittenHardState !== undefined) this.#addHardState(this.#unwrittenHardState);
+        this.#addUnwrittenHardState();
         await translating(commitFailure, () => writer.flush(true));
       }
     } finally {
@@ -131,56 +150,83 @@ export class EtcdStore implements LogStore {
     this.#unwrittenHardState = same(hardState, this.#writtenHardState) ? undefined : hardState;
   }
 
-  async #write(plans: readonly SavePlan[], unwrittenBefore: HardState | undefined): Promise<void> {
-    const { writer, options, groupId, events, view } = this.#parts;
-    const mark = writer.mark();
-    const writtenBefore = this.#writtenHardState;
-    const { clock } = options.environment;
-    this.#placed = [];
-    this.#segmentId = writer.segment.segmentId;
-    this.#lastIndex = view.state.index.lastIndex;
+  /** On the calling thread, where the group needs nothing but one write. */
+  #writeInline(plans: readonly SavePlan[], undo: Undo): Promise<void> | void {
+    const { writer } = this.#parts;
+    for (const plan of plans) this.#addPlan(plan);
+    this.#addUnwrittenHardState();
+    if (!writer.fitsOneWrite(!this.#noFsync)) return this.#finish(undo);
+    const bytes = writer.pendingBytes;
     try {
-      for (const plan of plans) await this.#addPlan(plan);
-      if (this.#unwrittenHardState !== undefined) this.#addHardState(this.#unwrittenHardState);
-      const startedMs = clock.monotonicMs();
-      const bytes = writer.pendingBytes;
-      if (bytes === 0 && !writer.hasUnsynced) return;
-      await (writer.isFull ? this.#cut() : writer.flush(!this.#noFsync));
-      const latencyMs = clock.monotonicMs() - startedMs;
-      if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
-      if (!this.#noFsync) this.#syncs += 1;
-      this.#bytesWritten += bytes;
-      this.#prepareAhead();
-    } catch (cause) {
-      const error: WalError = commitFailure(cause);
-      if (error.code === 'WAL_NO_SPACE') {
-        // Refused with the group: else the next one, or the close, would write it after all.
-        writer.rollBack(mark);
-        this.#unwrittenHardState = unwrittenBefore;
-        this.#writtenHardState = writtenBefore;
-      }
-      throw error;
+      writer.flushSync(!this.#noFsync);
+    } catch (error) {
+      throw this.#refused(error, undo);
     }
+    this.#afterWrite(bytes, 0);
+    return undefined;
   }
 
-  async #addPlan(plan: SavePlan): Promise<void> {
+  async #write(plans: readonly SavePlan[], undo: Undo): Promise<void> {
+    try {
+      for (const plan of plans) {
+        this.#addPlan(plan);
+        if (dropsOnly(plan)) await this.#dropFrom(plan.truncateFrom ?? 0);
+      }
+      this.#addUnwrittenHardState();
+    } catch (error) {
+      throw this.#refused(error, undo);
+    }
+    await this.#finish(undo);
+  }
+
+  /** Writes the records of the group. */
+  async #finish(undo: Undo): Promise<void> {
+    const { writer, options } = this.#parts;
+    const { clock } = options.environment;
+    const startedMs = clock.monotonicMs();
+    const bytes = writer.pendingBytes;
+    if (bytes === 0 && !writer.hasUnsynced) return;
+    try {
+      await (writer.isFull ? this.#cut() : writer.flush(!this.#noFsync));
+    } catch (error) {
+      throw this.#refused(error, undo);
+    }
+    this.#afterWrite(bytes, clock.monotonicMs() - startedMs);
+  }
+
+  #afterWrite(bytes: number, latencyMs: number): void {
+    const { events, groupId, writer, spares, options } = this.#parts;
+    if (!this.#noFsync) this.#syncs += 1;
+    this.#bytesWritten += bytes;
+    if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
+    if (writer.end <= options.segmentBytes / 2) return;
+    spares.prepareAhead(writer.segment.segmentId + 1, options.segmentBytes);
+  }
+
+  /** Of a group that found no space nothing may stay, or the next one, or the close, would write it after all. */
+  #refused(cause: unknown, { mark, unwritten, written }: Undo): WalError {
+    const error = commitFailure(cause);
+    if (error.code === 'WAL_NO_SPACE') {
+      this.#parts.writer.rollBack(mark);
+      this.#unwrittenHardState = unwritten;
+      this.#writtenHardState = written;
+    }
+    return error;
+  }
+
+  #addPlan({ marker, entries, hardState, resets }: SavePlan): void {
     const { writer } = this.#parts;
-    const { marker, entries, truncateFrom } = plan;
     if (marker !== undefined) {
       const { index, term, confState } = marker;
       const snapshot = { index: BigInt(index), term: BigInt(term), confState };
       writer.add(RecordType.Snapshot, encodeEtcdSnapshot(snapshot));
-      this.#coverMarker(index, plan.hardState);
-      if (plan.resets) this.#lastIndex = index;
+      this.#coverMarker(index, hardState);
+      if (resets) this.#lastIndex = index;
     }
-    if (entries.length > 0) {
-      const positions = entries.map((entry) => writer.addEntry(entry));
-      this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
-      this.#lastIndex = entries.at(-1)?.index ?? 0;
-    } else if (truncateFrom !== undefined) {
-      await this.#dropFrom(truncateFrom);
-      this.#lastIndex = truncateFrom - 1;
-    }
+    if (entries.length === 0) return;
+    const positions = entries.map((entry) => writer.addEntry(entry));
+    this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
+    this.#lastIndex = entries.at(-1)?.index ?? 0;
   }
 
   /** Entries behind a marker must not be there without the hard state that makes it count. */
@@ -199,6 +245,7 @@ export class EtcdStore implements LogStore {
     const { view, reader, writer, segments, directory, options } = this.#parts;
     const { state } = view;
     const last = index - 1;
+    this.#lastIndex = last;
     const { position, segmentId } = this.#base;
     if (last > (state.markers.at(-1)?.index ?? 0)) {
       if (last > state.baseIndex) {
@@ -227,6 +274,10 @@ export class EtcdStore implements LogStore {
     this.#unwrittenHardState = undefined;
   }
 
+  #addUnwrittenHardState(): void {
+    if (this.#unwrittenHardState !== undefined) this.#addHardState(this.#unwrittenHardState);
+  }
+
   #addHardState(hardState: HardState): void {
     this.#parts.writer.add(RecordType.State, encodeHardState(hardState));
     this.#writtenHardState = hardState;
@@ -244,12 +295,6 @@ export class EtcdStore implements LogStore {
     await writer.cut(next, !this.#noFsync);
     segments.add(writer.segment);
     events.emit({ type: 'rotated', groupId, file: writer.segment.path });
-  }
-
-  #prepareAhead(): void {
-    const { writer, spares, options } = this.#parts;
-    if (writer.end <= options.segmentBytes / 2) return;
-    spares.prepareAhead(writer.segment.segmentId + 1, options.segmentBytes);
   }
 
   #indexEntries(entries: readonly Entry[]): void {
@@ -280,6 +325,11 @@ export class EtcdStore implements LogStore {
     const run = state.index.runOf(index);
     this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };
   }
+}
+
+/** The plan of `discardUncommitted`: entries go, and none replaces them. */
+function dropsOnly({ truncateFrom, entries }: SavePlan): boolean {
+  return truncateFrom !== undefined && entries.length === 0;
 }
 
 function same(left: HardState, right: HardState): boolean {

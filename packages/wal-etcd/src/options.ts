@@ -1,7 +1,12 @@
 /** What a user can choose, with defaults and ranges; checked once, here. */
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
 import { InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
-import { checkedCacheLimits, checkInteger, checkOptionNames } from '@babuza/wal-files';
+import {
+  checkBoolean,
+  checkedCacheLimits,
+  checkInteger,
+  checkOptionNames,
+} from '@babuza/wal-files';
 import { segmentBytesDefault } from './format/layout.ts';
 
 export interface EtcdWalOptions {
@@ -12,6 +17,11 @@ export interface EtcdWalOptions {
   readonly segmentBytes?: number | undefined;
   /** Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB. */
   readonly cache?: CacheLimits | undefined;
+  /**
+   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop waits
+   * for the disk. Default false.
+   */
+  readonly inline?: boolean | undefined;
   /**
    * What is written as metadata: `babuza`, which an etcd reads too, or `etcd`, node and cluster id alone, as a
    * server of etcd writes them. Default `babuza`. Both are always read.
@@ -33,6 +43,7 @@ export type CheckedOptions = {
 const optionNames: ReadonlySet<string> = new Set<keyof EtcdWalOptions>([
   'segmentBytes',
   'cache',
+  'inline',
   'metadata',
   'uncertainTail',
   'environment',
@@ -44,11 +55,13 @@ export function checkedOptions(options: EtcdWalOptions = {}): CheckedOptions {
   const checked: CheckedOptions = {
     segmentBytes: options.segmentBytes ?? segmentBytesDefault,
     cache: checkedCacheLimits(options.cache),
+    inline: options.inline ?? false,
     metadata: options.metadata ?? 'babuza',
     uncertainTail: options.uncertainTail ?? 'cut',
     environment: options.environment ?? nodeEnvironment(),
   };
   checkInteger('segmentBytes', checked.segmentBytes, 16 * 1024, 1024 * 1024 * 1024);
+  checkBoolean('inline', checked.inline);
   if (checked.metadata !== 'babuza' && checked.metadata !== 'etcd') {
     throw new InvalidArgumentError(
       `metadata must be 'babuza' or 'etcd', got ${String(checked.metadata)}`,

@@ -37,7 +37,7 @@ import {
   type EtcdSnapshot,
 } from './format/messages.ts';
 import { spareNames } from './format/segment-name.ts';
-import { appendPointOf, settle } from './recovery/append-point.ts';
+import { appendPointOf, leftoverBytes, settle } from './recovery/append-point.ts';
 import { hasSegments, listSegments, segmentsFrom } from './recovery/list-segments.ts';
 import { noHardState, ReadLog, visitRecords } from './recovery/read-all.ts';
 import { refuseRunningEtcd } from './segment/foreign-lock.ts';
@@ -176,7 +176,8 @@ export class RawWal {
       if (error !== undefined) throw error;
       const last = this.#segments.at(-1);
       if (last === undefined) throw new RangeError('a log has segments');
-      await translating(commitFailure, () => settle(last.file, scan.validEnd));
+      const leftover = await leftoverBytes(last.file, scan.validEnd);
+      await translating(commitFailure, () => settle(last.file, scan.validEnd, leftover));
       const parts = { ...this.#parts, metadata: log.metadata };
       this.#writer = new WalWriter(parts, appendPointOf(last, scan));
       this.#lastIndex = log.lastIndex;

@@ -44,7 +44,8 @@ function onSimulatedDisk(name: string, options: EtcdWalOptions): void {
 
 onRealDisk('1 MiB segments', { segmentBytes: 1024 * 1024 });
 onSimulatedDisk('tiny segments that are cut every few entries', { segmentBytes: 16 * 1024 });
-onSimulatedDisk('tiny cache', {
+onSimulatedDisk('inline, tiny cache', {
   segmentBytes: 64 * 1024,
+  inline: true,
   cache: { entriesMax: 4, bytesMax: 256 },
 });

@@ -1,16 +1,20 @@
 /**
- * CRC-32C (Castagnoli: reflected polynomial 0x82F63B78, inverted at both ends), chained: the value that goes
- * in is that of everything before, as with `crc32.Update` in Go. `crc32c(0, "123456789")` is E3069283.
+ * CRC-32C, chained: the value that goes in is that of everything before, as with `crc32.Update` in Go.
+ * `crc32c(0, "123456789")` is E3069283.
  *
- * Sixteen bytes a step, with one table for each of them ("slicing-by-16", after Kounavis and Berry, 2008).
- * Why a table of our own and no native library: `docs/performance.md`.
+ * A native library does larger pieces where it is installed: an optional dependency with shipped binaries. Below
+ * 512 bytes its call costs more than it saves. Without it everything is the same, and 1 KB takes about twice as
+ * long: `docs/performance.md` has the figures.
  */
+import { createRequire } from 'node:module';
+import { crc32cByTable } from './crc32c-table.ts';
 
-const polynomial = 0x82f63b78;
-const stepBytes = 16;
+type NativeCrc32c = (bytes: Uint8Array, previous: number) => number;
 
-/** Table k, from `256 * k` on: what a byte means that k more bytes follow. */
-const tables: Int32Array = makeTables();
+/** Smaller pieces are done by table. */
+const nativeBytesMin = 512;
+
+const native: NativeCrc32c | undefined = loadNative();
 
 /** Continues `previous` over `bytes` from `start` up to, not including, `end`. */
 export function crc32c(
@@ -19,48 +23,30 @@ export function crc32c(
   start = 0,
   end: number = bytes.length,
 ): number {
-  const t = tables;
-  const b = bytes;
-  let crc = ~previous;
-  let i = start;
-  for (const last = end - stepBytes; i <= last; i += stepBytes) {
-    const low = crc ^ word(b, i);
-    crc =
-      (t[3840 | (low & 255)] ?? 0) ^
-      (t[3584 | ((low >>> 8) & 255)] ?? 0) ^
-      (t[3328 | ((low >>> 16) & 255)] ?? 0) ^
-      (t[3072 | (low >>> 24)] ?? 0) ^
-      (t[2816 | (b[i + 4] ?? 0)] ?? 0) ^
-      (t[2560 | (b[i + 5] ?? 0)] ?? 0) ^
-      (t[2304 | (b[i + 6] ?? 0)] ?? 0) ^
-      (t[2048 | (b[i + 7] ?? 0)] ?? 0) ^
-      (t[1792 | (b[i + 8] ?? 0)] ?? 0) ^
-      (t[1536 | (b[i + 9] ?? 0)] ?? 0) ^
-      (t[1280 | (b[i + 10] ?? 0)] ?? 0) ^
-      (t[1024 | (b[i + 11] ?? 0)] ?? 0) ^
-      (t[768 | (b[i + 12] ?? 0)] ?? 0) ^
-      (t[512 | (b[i + 13] ?? 0)] ?? 0) ^
-      (t[256 | (b[i + 14] ?? 0)] ?? 0) ^
-      (t[b[i + 15] ?? 0] ?? 0);
-  }
-  for (; i < end; i += 1) crc = (t[(crc ^ (b[i] ?? 0)) & 255] ?? 0) ^ (crc >>> 8);
-  return ~crc >>> 0;
+  return native !== undefined && end - start >= nativeBytesMin
+    ? native(bytes.subarray(start, end), previous)
+    : crc32cByTable(previous, bytes, start, end);
 }
 
-function word(b: Uint8Array, i: number): number {
-  return (b[i] ?? 0) | ((b[i + 1] ?? 0) << 8) | ((b[i + 2] ?? 0) << 16) | ((b[i + 3] ?? 0) << 24);
+function loadNative(): NativeCrc32c | undefined {
+  try {
+    const loaded: unknown = createRequire(import.meta.url)('@node-rs/crc32');
+    if (!hasCrc32c(loaded)) return undefined;
+    const check = new TextEncoder().encode('123456789');
+    return loaded.crc32c(check, 0) === crc32cByTable(0, check, 0, check.length)
+      ? loaded.crc32c
+      : undefined;
+  } catch {
+    // Not installed, or no binary for this platform.
+    return undefined;
+  }
 }
 
-function makeTables(): Int32Array {
-  const made = new Int32Array(256 * stepBytes);
-  for (let byte = 0; byte < 256; byte += 1) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : polynomial);
-    made[byte] = crc;
-  }
-  for (let at = 256; at < made.length; at += 1) {
-    const before = made[at - 256] ?? 0;
-    made[at] = (before >>> 8) ^ (made[before & 255] ?? 0);
-  }
-  return made;
+function hasCrc32c(loaded: unknown): loaded is { readonly crc32c: NativeCrc32c } {
+  return (
+    typeof loaded === 'object' &&
+    loaded !== null &&
+    'crc32c' in loaded &&
+    typeof loaded.crc32c === 'function'
+  );
 }

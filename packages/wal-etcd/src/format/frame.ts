@@ -40,7 +40,9 @@ export function readLengthField(view: DataView, at: number, field: LengthField):
   const low = view.getUint32(at, true);
   const high = view.getUint32(at + 4, true);
   if (low === 0 && high === 0) return false;
-  field.recordBytes = (high & 0xff_ffff) * 0x1_0000_0000 + low;
+  const upper = high & 0xff_ffff;
+  // Small ones stay integers of the machine.
+  field.recordBytes = upper === 0 ? low : upper * 0x1_0000_0000 + low;
   const top = high >>> 24;
   field.padding = (top & 0x80) === 0 ? 0 : top & 7;
   return true;

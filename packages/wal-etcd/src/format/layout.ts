@@ -21,6 +21,12 @@ export const writeBufferBytes: number = 128 * 1024;
  */
 export const recordBytesLimit34: number = 10 * 1024 * 1024;
 
+/**
+ * No more is written between two syncs, so that a recovery knows how much a failed sync can have lost. A save
+ * that is larger is no more atomic for being one write: this format has no borders of batches.
+ */
+export const bytesBetweenSyncsMax: number = 4 * 1024 * 1024;
+
 /** What a record adds to the encoding of an entry, at most: tags, type, checksum, data length. */
 export const recordOverheadBytes: number = 2 + 6 + 6;
 

@@ -3,12 +3,14 @@
  * read must be durable before anything is built on it.
  */
 import type { File } from '@babuza/vfs';
+import { bytesBetweenSyncsMax } from '../format/layout.ts';
 import type { EtcdSegment } from '../segment/segment.ts';
 import type { AppendPoint } from '../writer/wal-writer.ts';
 import type { SegmentScan } from './scan.ts';
-import { isZero } from './torn-record.ts';
 
 const pieceBytes: number = 256 * 1024;
+
+const zeros: Uint8Array = new Uint8Array(pieceBytes);
 
 export function appendPointOf(segment: EtcdSegment, scan: SegmentScan): AppendPoint {
   const { validEnd: end, fileBytes, checksum, lastOffset } = scan;
@@ -19,29 +21,28 @@ export function appendPointOf(segment: EtcdSegment, scan: SegmentScan): AppendPo
 export async function leftoverBytes(file: File, start: number): Promise<number> {
   let last = start;
   await eachPiece(file, start, (piece, offset) => {
-    for (let at = piece.length - 1; at >= 0 && last < offset + piece.length; at -= 1) {
-      if (piece[at] === 0) continue;
-      last = offset + at + 1;
-      break;
-    }
-    return Promise.resolve();
+    if (isAllZero(piece)) return Promise.resolve(true);
+    const at = piece.findLastIndex((byte) => byte !== 0);
+    last = offset + at + 1;
+    return Promise.resolve(true);
   });
   return last - start;
 }
 
 /**
- * Durable after it: all records of the file, and zeros behind them. The records are written again as they are:
- * after a failed sync they may be in the memory of the kernel only, and no later sync would tell. What a torn
- * write left behind them could be taken for records later. A crash before leaves each piece as it was, or zero.
+ * Durable after it: all records of the file, and zeros behind them, where something else was found. The newest
+ * records are written again as they are: after a failed sync they may be in the memory of the kernel only, and
+ * no later sync would tell. Everything before them was synced before they were written. What a torn write left
+ * behind could be taken for records later. A crash before leaves each piece as it was, or zero.
  */
-export async function settle(file: File, end: number): Promise<void> {
-  await eachPiece(file, 0, async (piece, offset) => {
+export async function settle(file: File, end: number, leftover: number): Promise<void> {
+  const newest = Math.max(0, end - bytesBetweenSyncsMax);
+  await eachPiece(file, newest, async (piece, offset) => {
     const kept = Math.min(piece.length, Math.max(0, end - offset));
-    if (isZero(piece, kept, piece.length)) {
-      if (kept > 0) await file.write(piece.subarray(0, kept), offset);
-      return;
-    }
-    await file.write(piece.fill(0, kept), offset);
+    const touched = Math.min(piece.length, end + leftover - offset);
+    if (touched <= 0) return false;
+    await file.write(piece.fill(0, kept).subarray(0, touched), offset);
+    return true;
   });
   await file.datasync();
 }
@@ -49,13 +50,17 @@ export async function settle(file: File, end: number): Promise<void> {
 async function eachPiece(
   file: File,
   start: number,
-  look: (piece: Uint8Array, offset: number) => Promise<void>,
+  look: (piece: Uint8Array, offset: number) => Promise<boolean>,
 ): Promise<void> {
   const buffer = new Uint8Array(pieceBytes);
   for (let offset = start; ;) {
     const read = await file.read(buffer, offset);
     if (read === 0) return;
-    await look(buffer.subarray(0, read), offset);
+    if (!(await look(buffer.subarray(0, read), offset))) return;
     offset += read;
   }
+}
+
+function isAllZero(piece: Uint8Array): boolean {
+  return Buffer.compare(piece, zeros.subarray(0, piece.length)) === 0;
 }

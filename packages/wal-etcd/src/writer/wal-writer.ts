@@ -8,7 +8,7 @@ import type { Entry } from '@babuza/raftpb';
 import { FileError, type Environment } from '@babuza/vfs';
 import { NoSpaceError } from '@babuza/wal-core';
 import { prepareFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
-import { RecordType } from '../format/layout.ts';
+import { bytesBetweenSyncsMax, RecordType } from '../format/layout.ts';
 import { segmentName } from '../format/segment-name.ts';
 import { segmentOf, startOfSegment, type EtcdSegment } from '../segment/segment.ts';
 import { PageWriter } from './page-writer.ts';
@@ -92,6 +92,13 @@ export class WalWriter {
     return this.#encoder.pages.fileOffset >= this.#parts.segmentBytes;
   }
 
+  /** What waits fits into the file, and one write is enough. */
+  fitsOneWrite(durable: boolean): boolean {
+    const { bytes } = this.#encoder;
+    const fits = this.#end + bytes <= this.#fileBytes && bytes <= bytesBetweenSyncsMax;
+    return bytes > 0 && fits && !(durable && this.#unsynced) && !this.isFull;
+  }
+
   /** Adds an entry, and returns its position for the index: that of the record before it. */
   addEntry(entry: Entry): number {
     const previous = this.#lastOffset;
@@ -130,10 +137,11 @@ export class WalWriter {
     this.#encoder.pages.flush();
     if (bytes > 0) {
       const grows = this.#end + bytes > this.#fileBytes;
+      const pieces = durable && bytes > bytesBetweenSyncsMax;
       // A durable write answers for its own bytes alone.
-      if (grows || !durable || this.#unsynced) await this.#write(parts, grows);
+      if (grows || pieces || !durable || this.#unsynced) await this.#write(parts, grows, pieces);
       else await file.writeDurable(parts, this.#end);
-      this.#unsynced ||= grows || !durable;
+      this.#unsynced ||= grows || pieces || !durable;
       this.#end += bytes;
       this.#fileBytes = Math.max(this.#fileBytes, this.#end);
     }
@@ -141,6 +149,25 @@ export class WalWriter {
       await file.datasync();
       this.#unsynced = false;
     }
+  }
+
+  /** `flush` on the calling thread, where `fitsOneWrite`. */
+  flushSync(durable: boolean): void {
+    const { file } = this.#segment;
+    const { bytes } = this.#encoder;
+    const parts = this.#encoder.take();
+    this.#encoder.pages.flush();
+    if (durable) {
+      file.writeDurableSync(parts, this.#end);
+    } else {
+      let position = this.#end;
+      for (const part of parts) {
+        file.writeSync(part, position);
+        position += part.length;
+      }
+      this.#unsynced = true;
+    }
+    this.#end += bytes;
   }
 
   /** Writes the whole pages that etcd would not hold back any longer, without a sync. */
@@ -206,13 +233,25 @@ export class WalWriter {
     await environment.fileSystem.syncDirectory(directory);
   }
 
-  async #write(parts: readonly Uint8Array[], grows: boolean): Promise<void> {
+  /** With `pieces` no more than `bytesBetweenSyncsMax` is ever waiting for a sync. */
+  async #write(parts: readonly Uint8Array[], grows: boolean, pieces: boolean): Promise<void> {
     const { file } = this.#segment;
+    const pieceBytes = pieces ? bytesBetweenSyncsMax / 2 : Infinity;
     let position = this.#end;
+    let unsynced = 0;
     try {
       for (const part of parts) {
-        await file.write(part, position);
-        position += part.length;
+        for (let at = 0; at < part.length;) {
+          const piece = part.subarray(at, Math.min(part.length, at + pieceBytes));
+          if (unsynced + piece.length > pieceBytes) {
+            await file.datasync();
+            unsynced = 0;
+          }
+          await file.write(piece, position);
+          position += piece.length;
+          unsynced += piece.length;
+          at += piece.length;
+        }
       }
     } catch (error) {
       if (!grows || !(error instanceof FileError) || error.kind !== 'no-space') throw error;
