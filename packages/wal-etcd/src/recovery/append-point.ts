@@ -8,7 +8,7 @@ import type { EtcdSegment } from '../segment/segment.ts';
 import type { AppendPoint } from '../writer/wal-writer.ts';
 import type { SegmentScan } from './scan.ts';
 
-const pieceBytes: number = 256 * 1024;
+const pieceBytes: number = 1024 * 1024;
 
 const zeros: Uint8Array = new Uint8Array(pieceBytes);
 

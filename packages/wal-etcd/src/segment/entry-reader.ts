@@ -57,7 +57,8 @@ export class EtcdEntryReader implements EntryReader {
     const single = hi === lo + 1;
     const end = Math.min(hi, run.lastIndex + 1);
     const position = run.offsetOf(lo);
-    const length = bytesToRead(run, lo, end, maxBytes);
+    // One more: the positions are those of the records before.
+    const length = bytesToRead(run, lo, end + 1, maxBytes);
     const window = this.#load(segment, startOf(position), length, single, lo);
     const entries: Entry[] = [];
     for (let index = lo; index < end; index += 1) {
