@@ -53,6 +53,11 @@ export interface RawWalOptions {
    * what it wrote; later versions can.
    */
   readonly recordBytesLimit?: number | undefined;
+  /**
+   * Normal entries are written without their type, as etcd does from 3.7 on; every version reads both forms.
+   * Default: false.
+   */
+  readonly omitsNormalType?: boolean | undefined;
   /** Default: the world of Node.js. */
   readonly environment?: Environment | undefined;
 }
@@ -72,6 +77,7 @@ export interface ReadAllResult {
 export class RawWal {
   readonly #parts: WalWriterParts;
   readonly #recordBytesLimit: number;
+  readonly #omitsNormalType: boolean;
   readonly #lock: DirectoryLock;
   /** Those that are open; the last one is the writer's. */
   readonly #segments: EtcdSegment[];
@@ -92,6 +98,7 @@ export class RawWal {
   ) {
     this.#parts = parts;
     this.#recordBytesLimit = options.recordBytesLimit ?? recordBytesLimit34;
+    this.#omitsNormalType = options.omitsNormalType ?? false;
     this.#lock = lock;
     this.#segments = [...segments];
     this.#snapshot = snapshot;
@@ -195,7 +202,7 @@ export class RawWal {
     const { term, vote, commit } = hardState;
     const hasState = term !== 0n || vote !== 0n || commit !== 0n;
     if (!hasState && entries.length === 0) return;
-    const encoded = entries.map((entry) => encodeEtcdEntry(entry));
+    const encoded = entries.map((entry) => encodeEtcdEntry(entry, this.#omitsNormalType));
     for (const data of encoded) this.#checkSize(data);
     const writer = this.#ready();
     for (const data of encoded) writer.add(RecordType.Entry, data);

@@ -53,9 +53,13 @@ const third = varintTag(3);
 const thirdBytes = bytesTag(3);
 const fourthBytes = bytesTag(4);
 
-export function encodeEtcdEntry({ type, term, index, data }: EtcdEntry): Uint8Array {
+/** With `omitsNormalType` a type of 0 is left out, as etcd does from 3.7 on. */
+export function encodeEtcdEntry(
+  { type, term, index, data }: EtcdEntry,
+  omitsNormalType = false,
+): Uint8Array {
   const payload = data === undefined ? 0 : tagBytes + sizeOfBytes(data, 'Entry.data');
-  const numbers = [BigInt(type), term, index];
+  const numbers = [omitsNormalType && type === 0 ? undefined : BigInt(type), term, index];
   const { bytes, end } = encodeNumbers(numbers, payload);
   if (data !== undefined) writeBytes(bytes, end, fourthBytes, data);
   return bytes;
@@ -119,17 +123,19 @@ export function decodeEtcdMetadata(bytes: Uint8Array): EtcdMetadata {
   return { nodeId: numbers[0] ?? 0n, clusterId: numbers[1] ?? 0n };
 }
 
-/** Numbers as the fields 1, 2, …, and room for `moreBytes` behind them. */
+/** Numbers as the fields 1, 2, …, without those that are `undefined`, and room for `moreBytes` behind them. */
 function encodeNumbers(
-  numbers: readonly bigint[],
+  numbers: readonly (bigint | undefined)[],
   moreBytes = 0,
 ): { bytes: Uint8Array; end: number } {
   let size = moreBytes;
-  for (const number of numbers) size += tagBytes + sizeOfId(number, 'a number');
+  for (const number of numbers) {
+    if (number !== undefined) size += tagBytes + sizeOfId(number, 'a number');
+  }
   const bytes = new Uint8Array(size);
   let end = 0;
   for (const [at, number] of numbers.entries()) {
-    end = writeId(bytes, end, varintTag(at + 1), number);
+    if (number !== undefined) end = writeId(bytes, end, varintTag(at + 1), number);
   }
   return { bytes, end };
 }

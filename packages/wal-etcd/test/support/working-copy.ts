@@ -1,0 +1,97 @@
+/** A directory on the real disk with the files of a fixture, that can be made as it was. */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeSparse } from './archive.ts';
+
+/** The time of change of files that nobody has written to: any write gives them another one. */
+const untouchedSeconds = 1;
+
+export interface FileState {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+export class WorkingCopy {
+  readonly directory: string;
+  readonly #root: string;
+  readonly #original: ReadonlyMap<string, Uint8Array>;
+  readonly #digests = new Map<string, string>();
+
+  constructor(original: ReadonlyMap<string, Uint8Array>) {
+    this.#root = fs.mkdtempSync(join(tmpdir(), 'babuza-etcd-'));
+    this.directory = join(this.#root, 'wal');
+    this.#original = original;
+    fs.mkdirSync(this.directory);
+    for (const name of original.keys()) this.#restore(name);
+  }
+
+  /** Gives every file its original content again, and removes what else there is. */
+  reset(): void {
+    for (const name of fs.readdirSync(this.directory)) {
+      if (!this.#original.has(name)) fs.rmSync(join(this.directory, name));
+    }
+    for (const name of this.#original.keys()) {
+      if (!this.#isUntouched(name)) this.#restore(name);
+    }
+  }
+
+  /** The files as they are now, sorted, without those that `etcd` prepares. */
+  states(): FileState[] {
+    return fs
+      .readdirSync(this.directory)
+      .filter((name) => !name.endsWith('.tmp'))
+      .sort()
+      .map((name) => this.#state(name));
+  }
+
+  /** The files as they were, sorted. */
+  originalStates(): FileState[] {
+    return [...this.#original]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { length }]) => ({ name, size: length, sha256: this.#originalDigest(name) }));
+  }
+
+  remove(): void {
+    fs.rmSync(this.#root, { recursive: true });
+  }
+
+  #state(name: string): FileState {
+    const path = join(this.directory, name);
+    const size = fs.statSync(path).size;
+    const sha256 = this.#isUntouched(name)
+      ? this.#originalDigest(name)
+      : digest(fs.readFileSync(path));
+    return { name, size, sha256 };
+  }
+
+  #restore(name: string): void {
+    const path = join(this.directory, name);
+    writeSparse(path, this.#bytes(name));
+    fs.utimesSync(path, untouchedSeconds, untouchedSeconds);
+  }
+
+  #isUntouched(name: string): boolean {
+    if (!this.#original.has(name)) return false;
+    const stats = fs.statSync(join(this.directory, name), { throwIfNoEntry: false });
+    return stats?.mtimeMs === untouchedSeconds * 1000;
+  }
+
+  #originalDigest(name: string): string {
+    const known = this.#digests.get(name) ?? digest(this.#bytes(name));
+    this.#digests.set(name, known);
+    return known;
+  }
+
+  #bytes(name: string): Uint8Array {
+    const bytes = this.#original.get(name);
+    if (bytes === undefined) throw new Error(`no file ${name} in the fixture`);
+    return bytes;
+  }
+}
+
+export function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
