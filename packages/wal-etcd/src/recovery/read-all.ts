@@ -168,6 +168,6 @@ function notReadable(error: unknown, file: string, offset: number): CorruptError
   return damage('not-readable', message, { file, offset }, error);
 }
 
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
 }

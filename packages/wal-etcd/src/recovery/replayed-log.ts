@@ -20,7 +20,7 @@ import { RecordType } from '../format/layout.ts';
 import { decodeEtcdSnapshot } from '../format/messages.ts';
 import type { SegmentName } from '../format/segment-name.ts';
 import { damage } from './damage.ts';
-import { dataOf } from './read-all.ts';
+import { dataOf, sameBytes } from './read-all.ts';
 import type { ScannedRecord } from './scan.ts';
 
 /** What tells the term just before the first entry: nothing is readable without it. */
@@ -162,10 +162,7 @@ export class ReplayedLog {
       this.hasMetadata = record.hasData;
       return undefined;
     }
-    const before = this.metadata ?? new Uint8Array(0);
-    if (before.length === data.length && before.every((byte, at) => byte === data[at])) {
-      return undefined;
-    }
+    if (sameBytes(this.metadata ?? data, data)) return undefined;
     return this.#damage('ErrMetadataConflict', 'other metadata than before', record, file);
   }
 
