@@ -43,7 +43,6 @@ const largest = BigInt(Number.MAX_SAFE_INTEGER);
 export class ReplayedLog {
   readonly state: LogState<PositionIndex>;
   metadata: Uint8Array | undefined;
-  hasMetadata = false;
   base: LogBase;
   markerPlaces: MarkerPlace[] = [];
   /** The lowest snapshot that dropped entries although no hard state covers it yet. */
@@ -157,11 +156,8 @@ export class ReplayedLog {
 
   #addMetadata(record: ScannedRecord, file: string): CorruptError | undefined {
     const data = dataOf(record);
-    if (!this.hasMetadata) {
-      this.metadata = record.hasData ? data.slice() : undefined;
-      this.hasMetadata = record.hasData;
-      return undefined;
-    }
+    // None first and some later is no conflict to etcd.
+    if (this.metadata === undefined && record.hasData) this.metadata = data.slice();
     if (sameBytes(this.metadata ?? data, data)) return undefined;
     return this.#damage('ErrMetadataConflict', 'other metadata than before', record, file);
   }

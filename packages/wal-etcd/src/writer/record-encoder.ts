@@ -16,7 +16,7 @@ const indexTag = varintTag(3);
 const dataTag = bytesTag(4);
 
 /** Payloads from this size on are referred to. */
-const copyBytesMax: number = 16 * 1024;
+const copyBytesMax: number = 4 * 1024;
 
 /** The scratch memory is given back where it grew beyond this. */
 const scratchBytesKept: number = 512 * 1024;
