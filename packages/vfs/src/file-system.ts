@@ -14,7 +14,8 @@
  *
  * - `read`: must exist; only reads are allowed.
  * - `write`: must exist; reads and writes.
- * - `create`: must not exist (`exists` otherwise); reads and writes. The name is not durable yet.
+ * - `create`: must not exist (`exists` otherwise); reads and writes. The name is not durable yet. The file is
+ *   for its user alone (mode 0600, as etcd has it).
  */
 export type OpenMode = 'read' | 'write' | 'create';
 
@@ -98,7 +99,10 @@ export interface FileSystem {
    */
   rename(from: string, to: string): Promise<void>;
 
-  /** Makes a directory, with the missing ones above it, each made durable; fine if it exists. */
+  /**
+   * Makes a directory, with the missing ones above it, each made durable and for its user alone (mode 0700);
+   * fine if it exists.
+   */
   makeDirectory(path: string): Promise<void>;
 
   /** The names of a directory in ascending order of their UTF-16 code units. */

@@ -62,10 +62,12 @@ export class NodeFileSystem implements FileSystem {
     // is synced before the next is made, so only the deepest one can be in that state.
     await syncNameOfForeign(existing);
     for (const directory of missing.reverse()) {
-      await classified('mkdir', directory, () => fs.promises.mkdir(directory)).catch((error) => {
-        // Somebody else was quicker: as good as ours.
-        if (!(error instanceof FileError) || error.kind !== 'exists') throw error;
-      });
+      await classified('mkdir', directory, () => fs.promises.mkdir(directory, 0o700)).catch(
+        (error) => {
+          // Somebody else was quicker: as good as ours.
+          if (!(error instanceof FileError) || error.kind !== 'exists') throw error;
+        },
+      );
       await syncDirectory('mkdir', dirname(directory));
     }
   }

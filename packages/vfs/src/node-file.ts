@@ -178,7 +178,7 @@ async function refuseDirectory(fd: number, path: string): Promise<void> {
 
 function openDescriptor(path: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    fs.open(path, flags, 0o666, (error, fd) => {
+    fs.open(path, flags, 0o600, (error, fd) => {
       if (error === null) resolve(fd);
       else reject(error);
     });

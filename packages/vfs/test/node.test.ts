@@ -197,3 +197,13 @@ describe('clock and random numbers', () => {
     expect(values.every((value) => Number.isInteger(value) && value >= 0)).toBe(true);
   });
 });
+
+describe.runIf(process.platform !== 'win32')('what is created', () => {
+  it('is for its user alone, as a log of etcd is', async () => {
+    const directory = join(await temporaryDirectory(), 'log');
+    await fileSystem.makeDirectory(directory);
+    await (await fileSystem.open(join(directory, 'segment'), 'create')).close();
+    expect(fs.statSync(directory).mode & 0o777).toBe(0o700);
+    expect(fs.statSync(join(directory, 'segment')).mode & 0o777).toBe(0o600);
+  });
+});

@@ -1,0 +1,187 @@
+/** A real etcd of one member, on loopback, in a folder of its own; spoken to through its HTTP gateway. */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+/**
+ * The program, or `undefined` where there is none: in `BABUZA_ETCD_BIN`, else wherever the shell finds it.
+ * `etcdctl` is expected beside it.
+ */
+export function findEtcd(): string | undefined {
+  const folder = process.env['BABUZA_ETCD_BIN'];
+  if (folder !== undefined) {
+    return existsSync(`${folder}/etcd`) ? `${folder}/etcd` : undefined;
+  }
+  try {
+    return execFileSync('sh', ['-c', 'command -v etcd'], { encoding: 'utf8' }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+}
+
+interface Kv {
+  readonly key: string;
+  readonly value?: string;
+}
+
+export class EtcdServer {
+  readonly #program: string;
+  readonly #process: ChildProcess;
+  readonly #port: number;
+  readonly #output: () => string;
+
+  private constructor(program: string, child: ChildProcess, port: number, output: () => string) {
+    this.#program = program;
+    this.#process = child;
+    this.#port = port;
+    this.#output = output;
+  }
+
+  /** Starts it and waits until it serves. */
+  static async start(
+    program: string,
+    dataDir: string,
+    more: readonly string[] = [],
+  ): Promise<EtcdServer> {
+    const client = await freePort();
+    const peer = await freePort();
+    const clientUrl = `http://127.0.0.1:${client}`;
+    const peerUrl = `http://127.0.0.1:${peer}`;
+    const child = spawn(
+      program,
+      [
+        `--name=x`,
+        `--data-dir=${dataDir}`,
+        `--logger=zap`,
+        `--listen-client-urls=${clientUrl}`,
+        `--advertise-client-urls=${clientUrl}`,
+        `--listen-peer-urls=${peerUrl}`,
+        `--initial-advertise-peer-urls=${peerUrl}`,
+        `--initial-cluster=x=${peerUrl}`,
+        ...more,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (bytes: Buffer) => {
+        text = (text + bytes.toString()).slice(-20_000);
+      });
+    }
+    const server = new EtcdServer(program, child, client, () => text);
+    for (let attempt = 0; attempt < 600; attempt += 1) {
+      if (child.exitCode !== null) throw new Error(`etcd ended:\n${text}`);
+      const healthy = await server.#call('/health', undefined).catch(() => undefined);
+      if (healthy?.['health'] === 'true') return server;
+      await sleep(50);
+    }
+    await server.kill();
+    throw new Error(`etcd does not serve:\n${text}`);
+  }
+
+  get output(): string {
+    return this.#output();
+  }
+
+  async put(key: string, value: Uint8Array | string): Promise<void> {
+    await this.#call('/v3/kv/put', { key: base64(key), value: base64(value) });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#call('/v3/kv/deleterange', { key: base64(key) });
+  }
+
+  /** Several puts in one transaction. */
+  async putAll(pairs: readonly KeyValue[]): Promise<void> {
+    const success = pairs.map(({ key, value }) => ({
+      requestPut: { key: base64(key), value: base64(value) },
+    }));
+    await this.#call('/v3/kv/txn', { compare: [], success });
+  }
+
+  /** All keys with their values, in order. */
+  async everything(): Promise<KeyValue[]> {
+    const answer = await this.#call('/v3/kv/range', { key: 'AA==', range_end: 'AA==' });
+    const kvs = (answer['kvs'] ?? []) as Kv[];
+    return kvs.map(({ key, value = '' }) => ({ key, value }));
+  }
+
+  /** The hash over all keys with their revisions, as `etcdctl endpoint hashkv` prints it. */
+  async hashKv(): Promise<number> {
+    const { stdout } = await promisify(execFile)(
+      this.#program.replace(/etcd$/, 'etcdctl'),
+      ['--endpoints', `http://127.0.0.1:${this.#port}`, 'endpoint', 'hashkv', '-w', 'json'],
+      { env: { ...process.env, ETCDCTL_API: '3' } },
+    );
+    const [answer] = JSON.parse(stdout) as readonly {
+      readonly HashKV: { readonly hash: number };
+    }[];
+    if (answer === undefined) throw new Error(`etcdctl said ${stdout}`);
+    return answer.HashKV.hash;
+  }
+
+  /** Ends it in order. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill(signal);
+    await ended;
+  }
+
+  #call(path: string, body: object | undefined): Promise<Record<string, unknown>> {
+    return new Promise((resolve, reject) => {
+      const call = request(
+        {
+          host: '127.0.0.1',
+          port: this.#port,
+          path,
+          method: body === undefined ? 'GET' : 'POST',
+          agent: false,
+        },
+        (response) => {
+          const pieces: Buffer[] = [];
+          response.on('error', reject);
+          response.on('data', (piece: Buffer) => pieces.push(piece));
+          response.on('end', () => {
+            const text = Buffer.concat(pieces).toString();
+            if (response.statusCode !== 200) reject(new Error(`${path}: ${text}`));
+            else resolve(JSON.parse(text) as Record<string, unknown>);
+          });
+        },
+      );
+      call.on('error', reject);
+      call.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+}
+
+function base64(data: Uint8Array | string): string {
+  return Buffer.from(data).toString('base64');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
