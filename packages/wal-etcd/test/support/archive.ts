@@ -50,6 +50,23 @@ export function writeSparse(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Makes a file that is there have this content again: only what differs is written. */
+export function restore(path: string, bytes: Uint8Array): void {
+  const file = fs.openSync(path, 'r+');
+  try {
+    fs.ftruncateSync(file, bytes.length);
+    const buffer = Buffer.alloc(zeros.length);
+    for (let at = 0; at < bytes.length; at += buffer.length) {
+      const end = Math.min(at + buffer.length, bytes.length);
+      fs.readSync(file, buffer, 0, end - at, at);
+      if (buffer.compare(bytes, at, end, 0, end - at) === 0) continue;
+      fs.writeSync(file, bytes, at, end - at, at);
+    }
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
 /** The ranges between long runs of zeros. */
 function* pieces(bytes: Uint8Array): Generator<[number, number]> {
   let start = -1;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeSparse } from './archive.ts';
+import { restore, writeSparse } from './archive.ts';
 
 /** The time of change of files that nobody has written to: any write gives them another one. */
 const untouchedSeconds = 1;
@@ -19,13 +19,18 @@ export class WorkingCopy {
   readonly #root: string;
   readonly #original: ReadonlyMap<string, Uint8Array>;
   readonly #digests = new Map<string, string>();
+  /** What changed files had when they were last looked at: large files change the same way again. */
+  readonly #changed = new Map<string, { readonly bytes: Buffer; readonly sha256: string }>();
 
   constructor(original: ReadonlyMap<string, Uint8Array>) {
     this.#root = fs.mkdtempSync(join(tmpdir(), 'babuza-etcd-'));
     this.directory = join(this.#root, 'wal');
     this.#original = original;
     fs.mkdirSync(this.directory);
-    for (const name of original.keys()) this.#restore(name);
+    for (const [name, bytes] of original) {
+      writeSparse(join(this.directory, name), bytes);
+      this.#markUntouched(name);
+    }
   }
 
   /** Gives every file its original content again, and removes what else there is. */
@@ -34,7 +39,11 @@ export class WorkingCopy {
       if (!this.#original.has(name)) fs.rmSync(join(this.directory, name));
     }
     for (const name of this.#original.keys()) {
-      if (!this.#isUntouched(name)) this.#restore(name);
+      if (this.#isUntouched(name)) continue;
+      const path = join(this.directory, name);
+      if (fs.existsSync(path)) restore(path, this.#bytes(name));
+      else writeSparse(path, this.#bytes(name));
+      this.#markUntouched(name);
     }
   }
 
@@ -63,14 +72,20 @@ export class WorkingCopy {
     const size = fs.statSync(path).size;
     const sha256 = this.#isUntouched(name)
       ? this.#originalDigest(name)
-      : digest(fs.readFileSync(path));
+      : this.#changedDigest(name, fs.readFileSync(path));
     return { name, size, sha256 };
   }
 
-  #restore(name: string): void {
-    const path = join(this.directory, name);
-    writeSparse(path, this.#bytes(name));
-    fs.utimesSync(path, untouchedSeconds, untouchedSeconds);
+  #changedDigest(name: string, bytes: Buffer): string {
+    const known = this.#changed.get(name);
+    if (known?.bytes.equals(bytes) === true) return known.sha256;
+    const sha256 = digest(bytes);
+    this.#changed.set(name, { bytes, sha256 });
+    return sha256;
+  }
+
+  #markUntouched(name: string): void {
+    fs.utimesSync(join(this.directory, name), untouchedSeconds, untouchedSeconds);
   }
 
   #isUntouched(name: string): boolean {
