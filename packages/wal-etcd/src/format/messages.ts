@@ -101,15 +101,30 @@ export function encodeEtcdSnapshot({ index, term, confState }: EtcdSnapshot): Ui
 export function decodeEtcdSnapshot(bytes: Uint8Array): EtcdSnapshot {
   let index = 0n;
   let term = 0n;
-  let confState: ConfState | undefined;
+  const confStates: Uint8Array[] = [];
   readFields(bytes, 'Snapshot', 3, (reader, tag) => {
     if (tag === first) index = reader.id('Snapshot.index');
     else if (tag === second) term = reader.id('Snapshot.term');
-    else if (tag === thirdBytes) confState = decodeConfState(reader.bytes('Snapshot.confState'));
+    else if (tag === thirdBytes) confStates.push(reader.bytes('Snapshot.confState'));
     else return false;
     return true;
   });
-  return confState === undefined ? { index, term } : { index, term, confState };
+  if (confStates.length === 0) return { index, term };
+  // Several are one: protobuf merges them as if their bytes were joined.
+  for (const each of confStates) decodeConfState(each);
+  return { index, term, confState: decodeConfState(joined(confStates)) };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return bytes;
 }
 
 /** The metadata of an etcd server, for a log that one is to start on. */

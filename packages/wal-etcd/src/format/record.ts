@@ -125,7 +125,8 @@ function parseAnyRecord(
   try {
     while (reader.hasMore()) {
       const tag = reader.tag('Record');
-      if (tag === typeTag) record.type = Number(BigInt.asIntN(32, reader.id('Record.type')));
+      // All 64 bits count: none above 2^32 may pass for a type that is known.
+      if (tag === typeTag) record.type = Number(BigInt.asIntN(64, reader.id('Record.type')));
       else if (tag === crcTag) record.crc = Number(BigInt.asUintN(32, reader.id('Record.crc')));
       else if (tag === dataTag) {
         const data = reader.bytes('Record.data');

@@ -1,11 +1,12 @@
 /**
  * Names of segments: `%016x-%016x.wal`, the sequence number and the index that the first entry is expected
  * to have. etcd reads them leniently: up to 16 hexadecimal digits each, so `9-ff.wal` is a segment, and
- * sorts behind all others.
+ * sorts behind all others. It scans the form from the front and looks apart from that at the end of the name
+ * only: `1-2.wal.wal` is a segment, too.
  */
 import type { SpareNames } from '@babuza/wal-files';
 
-const pattern = /^([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16})\.wal$/;
+const pattern = /^([0-9a-fA-F]{1,16})-([0-9a-fA-F]{1,16})\.wal(?:.*\.wal)?$/s;
 const temporaryPattern = /^[0-9]+\.tmp$/;
 
 export interface SegmentName {
