@@ -65,7 +65,9 @@ async function written(
     const files = new Map<string, Uint8Array>();
     for (const name of fs.readdirSync(directory)) {
       if (name.startsWith('LOCK')) continue;
-      files.set(name, fs.readFileSync(join(directory, name)));
+      const { buffer, byteOffset, length } = fs.readFileSync(join(directory, name));
+      // No `Buffer`, whose `slice` is no copy.
+      files.set(name, new Uint8Array(buffer, byteOffset, length));
     }
     await open?.close();
     return files;
