@@ -200,7 +200,7 @@ describe('clock and random numbers', () => {
 
 describe.runIf(process.platform !== 'win32')('what is created', () => {
   it('is for its user alone, as a log of etcd is', async () => {
-    const directory = join(await temporaryDirectory(), 'log');
+    const directory = join(temporaryDirectory(), 'log');
     await fileSystem.makeDirectory(directory);
     await (await fileSystem.open(join(directory, 'segment'), 'create')).close();
     expect(fs.statSync(directory).mode & 0o777).toBe(0o700);

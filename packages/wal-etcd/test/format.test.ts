@@ -1,5 +1,5 @@
 /** The small parts of the format: checksum, length field, names, torn records. Messages have their own file. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../src/format/crc32c.ts';
 import {

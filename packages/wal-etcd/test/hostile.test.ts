@@ -2,7 +2,7 @@
  * Bytes that nobody wrote on purpose: random ones, and logs with random damage. Whatever lies there, every
  * door ends, with an answer or with an error of ours, and asks for no more memory than there are bytes.
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import { WalError } from '@babuza/wal-core';

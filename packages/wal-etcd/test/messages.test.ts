@@ -1,5 +1,5 @@
 /** Records and the messages in them, beside another implementation of protobuf. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import {

@@ -1,5 +1,5 @@
 /** `PageWriter` counts; here is the same as etcd does it, with bytes that move, beside it. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PageWriter } from '../src/writer/page-writer.ts';
 

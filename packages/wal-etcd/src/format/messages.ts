@@ -112,19 +112,7 @@ export function decodeEtcdSnapshot(bytes: Uint8Array): EtcdSnapshot {
   if (confStates.length === 0) return { index, term };
   // Several are one: protobuf merges them as if their bytes were joined.
   for (const each of confStates) decodeConfState(each);
-  return { index, term, confState: decodeConfState(joined(confStates)) };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    bytes.set(part, end);
-    end += part.length;
-  }
-  return bytes;
+  return { index, term, confState: decodeConfState(Buffer.concat(confStates)) };
 }
 
 /** The metadata of an etcd server, for a log that one is to start on. */
