@@ -10,8 +10,6 @@ import type { SegmentScan } from './scan.ts';
 
 const pieceBytes: number = 1024 * 1024;
 
-const zeros: Uint8Array = new Uint8Array(pieceBytes);
-
 export function appendPointOf(segment: EtcdSegment, scan: SegmentScan): AppendPoint {
   const { validEnd: end, fileBytes, checksum, lastOffset } = scan;
   return { segment, end, fileBytes, checksum, lastOffset };
@@ -20,8 +18,12 @@ export function appendPointOf(segment: EtcdSegment, scan: SegmentScan): AppendPo
 /** Bytes from `start` to the last one that is not zero. */
 export async function leftoverBytes(file: File, start: number): Promise<number> {
   let last = start;
+  let zeros = new Uint8Array(0);
   await eachPiece(file, start, (piece, offset) => {
-    if (isAllZero(piece)) return Promise.resolve(true);
+    // Compared by the machine: there may be tens of megabytes of them.
+    if (zeros.length < piece.length) zeros = new Uint8Array(piece.length);
+    const rest = zeros.subarray(0, piece.length);
+    if (Buffer.compare(piece, rest) === 0) return Promise.resolve(true);
     const at = piece.findLastIndex((byte) => byte !== 0);
     last = offset + at + 1;
     return Promise.resolve(true);
@@ -52,15 +54,12 @@ async function eachPiece(
   start: number,
   look: (piece: Uint8Array, offset: number) => Promise<boolean>,
 ): Promise<void> {
-  const buffer = new Uint8Array(pieceBytes);
-  for (let offset = start; ;) {
+  const fileBytes = await file.size();
+  const buffer = new Uint8Array(Math.max(0, Math.min(pieceBytes, fileBytes - start)));
+  for (let offset = start; offset < fileBytes;) {
     const read = await file.read(buffer, offset);
     if (read === 0) return;
     if (!(await look(buffer.subarray(0, read), offset))) return;
     offset += read;
   }
-}
-
-function isAllZero(piece: Uint8Array): boolean {
-  return Buffer.compare(piece, zeros.subarray(0, piece.length)) === 0;
 }
