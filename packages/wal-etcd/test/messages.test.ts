@@ -85,7 +85,7 @@ function referenceRecord(record: Uint8Array): PlainRecord {
   return {
     type: Number(type),
     crc: Number(crc),
-    data: data === undefined ? undefined : Buffer.from(data as Uint8Array),
+    data: data instanceof Uint8Array ? Buffer.from(data) : undefined,
   };
 }
 
