@@ -18,7 +18,7 @@ export { crc32c } from './format/crc32c.ts';
 /**
  * etcd's `Repair`: where the last segment ends within a record, it is cut in front of that record, and a copy
  * of what it was stays as `NAME.wal.broken`. Returns false, and changes nothing, where the last segment is
- * damaged in another way; also true where there was nothing to repair. Damage in other segments is not looked
+ * damaged in another way, or there is none; also true where there was nothing to repair. Damage in other segments is not looked
  * at. **What is cut may have been acknowledged**: this format cannot tell.
  *
  * @throws LockedError where somebody has the log open, ReadFailedError
@@ -29,6 +29,7 @@ export function repair(
 ): Promise<boolean> {
   const { fileSystem } = environment;
   return translating(readFailure, async () => {
+    if ((await fileSystem.kindOf(directory)) === undefined) return false;
     const names = await listSegments(fileSystem, directory);
     const last = names.at(-1);
     if (last === undefined) return false;

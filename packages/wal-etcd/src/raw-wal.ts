@@ -2,7 +2,8 @@
  * etcd's `WAL` as its own package has it: create, open at a snapshot, `ReadAll`, `Save`, `SaveSnapshot`, cut,
  * with all 64 bits of each number and any metadata. The same calls give the same bytes. It does not check what
  * is saved, keeps no index, and `readAll` returns all entries at once: the log behind the contract is
- * `EtcdWalManager`. Calls must be awaited one after the other.
+ * `EtcdWalManager`. Calls must be awaited one after the other. After a write that failed, also for want of
+ * space, nothing more is written: the log must be opened again.
  */
 import { nodeEnvironment, type DirectoryLock, type Environment } from '@babuza/vfs';
 import {
@@ -11,6 +12,7 @@ import {
   InvalidArgumentError,
   NotFoundError,
   TooLargeError,
+  WriteFailedError,
   type CorruptError,
 } from '@babuza/wal-core';
 import {
@@ -86,6 +88,8 @@ export class RawWal {
   #hardState: EtcdHardState = noHardState;
   #lastIndex = 0n;
   #durable = true;
+  /** Of the first write that failed. */
+  #failure: unknown;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -145,6 +149,9 @@ export class RawWal {
   ): Promise<RawWal> {
     const parts = partsOf(directory, undefined, options);
     const { fileSystem } = parts.environment;
+    if ((await translating(readFailure, () => fileSystem.kindOf(directory))) === undefined) {
+      throw new NotFoundError(`there is no directory ${directory}`);
+    }
     const lock = await translating(readFailure, () => fileSystem.lock(directory));
     const opened: EtcdSegment[] = [];
     try {
@@ -216,7 +223,7 @@ export class RawWal {
       entries.length > 0 || (hasState && (vote !== before.vote || term !== before.term));
     if (writer.isFull) await this.cut();
     else if (mustSync) await this.#flush();
-    else await translating(commitFailure, () => writer.flushPages());
+    else await this.#writing(() => writer.flushPages());
   }
 
   /** Adds a snapshot record. Durable after it. Etcd from 3.5 on wants the membership where the index is not 0. */
@@ -233,7 +240,7 @@ export class RawWal {
     const writer = this.#ready();
     const { term, vote, commit } = this.#hardState;
     const hasState = term !== 0n || vote !== 0n || commit !== 0n;
-    await translating(commitFailure, () =>
+    await this.#writing(() =>
       writer.cut(
         {
           firstIndex: this.#lastIndex + 1n,
@@ -269,7 +276,9 @@ export class RawWal {
     const writer = this.#writer;
     try {
       await this.#parts.spares.close();
-      if (writer !== undefined) await translating(commitFailure, () => writer.flush(true));
+      if (writer !== undefined && this.#failure === undefined) {
+        await translating(commitFailure, () => writer.flush(true));
+      }
     } finally {
       await closeSegments(this.#segments).catch(() => undefined);
       await this.#lock.release();
@@ -278,11 +287,24 @@ export class RawWal {
 
   #flush(): Promise<void> {
     const writer = this.#ready();
-    return translating(commitFailure, () => writer.flush(this.#durable));
+    return this.#writing(() => writer.flush(this.#durable));
+  }
+
+  /** What failed may be half there, and the checksums go on from it: no record may follow. */
+  async #writing(write: () => Promise<void>): Promise<void> {
+    try {
+      await translating(commitFailure, write);
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    }
   }
 
   #ready(): WalWriter {
     if (this.#closing !== undefined) throw new ClosedError('the log');
+    if (this.#failure !== undefined) {
+      throw new WriteFailedError('a write has failed: open the log again', this.#failure);
+    }
     if (this.#writer === undefined) throw new InvalidArgumentError('the log must be read first');
     return this.#writer;
   }
