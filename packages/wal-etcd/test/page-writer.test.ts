@@ -120,6 +120,17 @@ describe('page writer', () => {
     expect(writer.fileOffset % page).toBe(0);
   });
 
+  it('writes directly only what is more than a page', () => {
+    const writer = new PageWriter(0);
+    writer.write(bufferMax);
+    writer.write(page);
+    expect(writer.fileOffset).toBe(bufferMax);
+    writer.flush();
+    writer.write(bufferMax);
+    writer.write(page + 1);
+    expect(writer.fileOffset).toBe(2 * bufferMax + 2 * page);
+  });
+
   it('copies are on their own', () => {
     const writer = new PageWriter(5);
     writer.write(10);

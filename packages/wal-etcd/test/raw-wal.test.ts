@@ -207,18 +207,13 @@ describe('limits and failures', () => {
     );
     const wal = await create(environment);
     let acknowledged = 0;
-    let code: unknown;
-    for (let index = 1; index < 100 && code === undefined; index += 1) {
-      await wal.save(hardState(index - 1), [entry(index, 1500)]).then(
-        () => {
-          acknowledged = index;
-        },
-        (error: unknown) => {
-          code = error instanceof Error && 'code' in error ? error.code : error;
-        },
-      );
-    }
-    expect(code).toBe('WAL_NO_SPACE');
+    const untilFull = async (): Promise<void> => {
+      for (let index = 1; index < 100; index += 1) {
+        await wal.save(hardState(index - 1), [entry(index, 1500)]);
+        acknowledged = index;
+      }
+    };
+    await expect(untilFull()).rejects.toMatchObject({ code: 'WAL_NO_SPACE' });
     expect(acknowledged).toBeGreaterThan(20);
     environment.fileSystem.capacityBytes = Infinity;
     // Its checksums would go on from records that are not there.
