@@ -223,10 +223,15 @@ export class EtcdStore implements LogStore {
       this.#coverMarker(index, hardState);
       if (resets) this.#lastIndex = index;
     }
-    if (entries.length === 0) return;
-    const positions = entries.map((entry) => writer.addEntry(entry));
-    this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
-    this.#lastIndex = entries.at(-1)?.index ?? 0;
+    if (entries.length > 0) {
+      const positions = entries.map((entry) => writer.addEntry(entry));
+      this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
+      this.#lastIndex = entries.at(-1)?.index ?? 0;
+    }
+    // Not only at the end of the group: what a crash leaves of a group must be whole batches, and a part of one.
+    if (hardState !== undefined && !same(hardState, this.#writtenHardState)) {
+      this.#addHardState(hardState);
+    }
   }
 
   /** Entries behind a marker must not be there without the hard state that makes it count. */

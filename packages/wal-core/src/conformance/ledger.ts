@@ -149,18 +149,18 @@ export class Ledger {
     let name = 'all that was acknowledged';
     const all: Candidate[] = [{ model, count: 0, name }];
     for (const [at, { id, batch }] of this.#attempts.entries()) {
+      const before = model;
       if (!this.#batchAtomic) {
         for (const part of partsOf(batch)) {
-          const partial = model.clone();
-          // A part was not acknowledged: its commit index is not promised.
-          const { durableCommit } = partial;
+          const partial = before.clone();
           partial.save(part);
-          partial.durableCommit = Math.max(durableCommit, part.snapshot?.index ?? 0);
+          unpromise(partial, before, part);
           all.push({ model: partial, count: at, name: `a part of batch ${id}` });
         }
       }
-      model = model.clone();
+      model = before.clone();
       applyTo(model, batch);
+      if (!this.#batchAtomic && at >= acknowledged) unpromise(model, before, batch);
       name = `all up to batch ${id}`;
       all.push({ model, count: at + 1, name });
     }
@@ -172,6 +172,14 @@ function applyTo(model: ModelLog, batch: LedgerBatch): void {
   model.save(batch);
   if (batch.purgeTo !== undefined) model.purge(batch.purgeTo);
   if (batch.sync === true) model.sync();
+}
+
+/**
+ * What is written record by record may be there without the hard state behind it: before it was acknowledged, it
+ * promises no commit index but that of its marker.
+ */
+function unpromise(model: ModelLog, before: ModelLog, { snapshot }: SaveBatch): void {
+  model.durableCommit = Math.max(before.durableCommit, snapshot?.index ?? 0);
 }
 
 /** What may be there of a batch that is written record by record, without the whole. */

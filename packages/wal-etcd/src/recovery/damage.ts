@@ -23,6 +23,11 @@ export type EtcdVerdict =
    * number above 2^53 − 1.
    */
   | 'not-readable'
+  /**
+   * A record whose length field makes it end between two multiples of 8. etcd reads on from there; no writer
+   * makes such a record, and there is no position for what follows it.
+   */
+  | 'not-aligned'
   /** The commit index lies beyond the last entry. */
   | 'commit-beyond-end';
 

@@ -11,6 +11,7 @@ import {
   type WalMetadata,
 } from '@babuza/wal-core';
 import { closeSegments } from '@babuza/wal-files';
+import { lengthFieldBytes } from '../format/layout.ts';
 import { decodeMetadata } from '../format/metadata.ts';
 import type { SegmentName } from '../format/segment-name.ts';
 import { refuseRunningEtcd } from '../segment/foreign-lock.ts';
@@ -133,19 +134,30 @@ async function replay(
     const isLast = at === opened.length - 1;
     segments.push({ ...segment, startChecksum: checksum });
     let refused: CorruptError | undefined;
+    let aligned = true;
     const scan = await scanSegment({ file, checksum, isLast }, (record) => {
+      aligned = isAligned(record.offset);
+      if (!aligned) return false;
       refused = replayed.visit(record, segmentId, path);
       return refused === undefined;
     });
     checksum = scan.checksum;
     if (refused !== undefined) throw refused;
-    const cuttable = isLast && (scan.end === 'unexpected-end' || scan.end === 'torn');
     const firstIndex = replayed.state.index.lastIndex + 1;
+    if (!aligned || !isAligned(scan.validEnd)) {
+      const at = { file: path, offset: scan.lastOffset, firstIndex, groupId };
+      throw damage('not-aligned', 'a record that does not end at a multiple of 8', at);
+    }
+    const cuttable = isLast && (scan.end === 'unexpected-end' || scan.end === 'torn');
     const error = cuttable ? undefined : damageOf(scan, path, { firstIndex, groupId });
     if (error !== undefined) throw error;
     if (isLast) return { replayed, segments, scan };
   }
   throw new RangeError('a log has segments');
+}
+
+function isAligned(offset: number): boolean {
+  return offset % lengthFieldBytes === 0;
 }
 
 /**

@@ -130,7 +130,7 @@ export class ReplayedLog {
     const { index, term } = entry;
     const log = this.state.index;
     const position = record.previousOffset;
-    const isLowest = this.#baseIsEntry && index < log.firstIndex - 1;
+    const isLowest = this.#baseIsEntry && index < log.firstIndex;
     if (isLowest || (this.#baseUnknown && index <= this.#firstIndex)) {
       // Its own term is known, that before it is not.
       this.#setBase(index, term, { segmentId, position });

@@ -1,202 +1,22 @@
-/**
- * Random work on a native log inside a simulated world, told to a ledger. The same seed is the same work,
- * so a failing seed can be looked at again.
- */
-import { EntryType, type Entry } from '@babuza/raftpb';
-import { isWorldStopped, SeededRandom, type SimulatedEnvironment } from '@babuza/testkit';
-import { WalError, type OpenedWal, type SaveBatch } from '@babuza/wal-core';
-import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
-import { NativeWalManager, type NativeWalOptions } from '../../src/index.ts';
+/** The native log as the rungs of the ladder know it. */
+import type { Environment } from '@babuza/vfs';
+import type { BackEnd } from '@babuza/testkit/ladder';
+import { NativeWalManager, walBackend, type NativeWalOptions } from '../../src/index.ts';
+
+export { Author, metadata, openLog, perform } from '@babuza/testkit/ladder';
 
 export const directory = '/node/wal';
-export const metadata = { clusterId: 7n, nodeId: 2n ** 64n - 3n };
 
 export function openManager(
-  environment: SimulatedEnvironment,
+  environment: Environment,
   options: NativeWalOptions = {},
 ): NativeWalManager {
   return new NativeWalManager(directory, { segmentBytes: 16 * 1024, ...options, environment });
 }
 
-/** Creates the log or opens it. */
-export async function openLog(manager: NativeWalManager): Promise<OpenedWal> {
-  return (await manager.hasExistingWal()) ? manager.replayWal() : manager.createWal(metadata);
-}
-
-const confState = {
-  voters: [1n, 2n ** 64n - 3n],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
+export const backEnd: BackEnd<NativeWalOptions> = {
+  name: 'wal-native',
+  capabilities: walBackend.capabilities,
+  directory,
+  open: openManager,
 };
-
-/** Makes one batch after the other that a Raft node could save on this log. */
-export class Author {
-  readonly #random: SeededRandom;
-  #last: number;
-  #term: number;
-  #vote: bigint;
-  #commit: number;
-  #marker: number;
-  #first: number;
-  readonly #terms = new Map<number, number>();
-
-  constructor(seed: number, opened: OpenedWal) {
-    this.#random = new SeededRandom(seed);
-    const { storage, hardState, snapshots } = opened;
-    this.#last = storage.lastIndex();
-    this.#first = storage.firstIndex();
-    this.#term = Math.max(1, hardState.term);
-    this.#vote = hardState.vote;
-    this.#commit = hardState.commit;
-    this.#marker = snapshots.at(-1)?.index ?? 0;
-    for (let index = this.#first - 1; index <= this.#last; index += 1) {
-      this.#terms.set(index, storage.term(index));
-      this.#term = Math.max(this.#term, storage.term(index));
-    }
-  }
-
-  next(): LedgerBatch {
-    const dice = this.#random.below(100);
-    if (dice < 40) return this.#append(1 + this.#random.below(4));
-    if (dice < 52) return this.#conflict();
-    if (dice < 62) return { hardState: this.#advanceCommit() };
-    if (dice < 70) return { hardState: this.#newTerm() };
-    if (dice < 78) return this.#localSnapshot();
-    if (dice < 82) return this.#installedSnapshot();
-    if (dice < 90) return this.#purge();
-    if (dice < 95) return { sync: true };
-    return this.#append(20);
-  }
-
-  #append(count: number): SaveBatch {
-    const entries: Entry[] = [];
-    for (let added = 0; added < count; added += 1) {
-      this.#last += 1;
-      this.#terms.set(this.#last, this.#term);
-      entries.push({
-        index: this.#last,
-        term: this.#term,
-        type: EntryType.Normal,
-        data: this.#payload(),
-      });
-    }
-    const withState = this.#random.below(2) === 0;
-    return withState ? { entries, hardState: this.#hardState() } : { entries };
-  }
-
-  #payload(): Uint8Array | undefined {
-    const kind = this.#random.below(20);
-    if (kind === 0) return undefined;
-    if (kind === 1) return new Uint8Array(0);
-    const bytes = kind === 2 ? 1500 + this.#random.below(4000) : this.#random.below(200);
-    return new Uint8Array(bytes).map(() => this.#random.below(256));
-  }
-
-  #conflict(): SaveBatch {
-    const lowest = Math.max(this.#commit + 1, this.#first);
-    if (lowest > this.#last) return this.#append(1);
-    this.#last = lowest + this.#random.below(this.#last - lowest + 1) - 1;
-    const hardState = this.#newTerm();
-    return { ...this.#append(1 + this.#random.below(3)), hardState };
-  }
-
-  #newTerm(): { term: number; vote: bigint; commit: number } {
-    this.#term += 1;
-    this.#vote = BigInt(1 + this.#random.below(3));
-    return this.#hardState();
-  }
-
-  #advanceCommit(): { term: number; vote: bigint; commit: number } {
-    this.#commit += this.#random.below(this.#last - this.#commit + 1);
-    return this.#hardState();
-  }
-
-  #hardState(): { term: number; vote: bigint; commit: number } {
-    return { term: this.#term, vote: this.#vote, commit: this.#commit };
-  }
-
-  #localSnapshot(): LedgerBatch {
-    const index = this.#commit;
-    if (index < this.#first || index <= this.#marker) return this.#append(1);
-    this.#marker = index;
-    return { snapshot: { index, term: this.#terms.get(index) ?? 0, confState } };
-  }
-
-  #installedSnapshot(): LedgerBatch {
-    const index = this.#last + 1 + this.#random.below(5);
-    this.#term += 1;
-    this.#last = index;
-    this.#first = index + 1;
-    this.#commit = index;
-    this.#marker = index;
-    this.#terms.set(index, this.#term);
-    const snapshot = { index, term: this.#term, confState };
-    return { snapshot, hardState: this.#hardState() };
-  }
-
-  #purge(): LedgerBatch {
-    const toIndex = Math.min(this.#commit, this.#marker);
-    if (toIndex < this.#first) return this.#append(2);
-    this.#first = toIndex + 1;
-    return { purgeTo: toIndex };
-  }
-}
-
-/** Makes one call and tells the ledger how it ended. Throws what is not an error of a log. */
-export async function perform(
-  opened: OpenedWal,
-  ledger: Ledger,
-  batch: LedgerBatch,
-): Promise<WalError | undefined> {
-  const id = ledger.attempt(batch);
-  try {
-    if (batch.purgeTo !== undefined) await opened.wal.purge(batch.purgeTo);
-    else if (batch.sync === true) await opened.wal.sync();
-    else await opened.wal.save(batch);
-    ledger.acknowledge(id);
-    return undefined;
-  } catch (error) {
-    if (isWorldStopped(error) || !(error instanceof WalError)) throw error;
-    ledger.reject(id, error);
-    return error;
-  }
-}
-
-/** How far the work has come, for those who look after a crash. */
-export interface Progress {
-  /** The log was created, and said so. */
-  created: boolean;
-}
-
-/** So many random steps, some of them at the same time, with a restart now and then. */
-export async function work(
-  environment: SimulatedEnvironment,
-  ledger: Ledger,
-  progress: Progress,
-  seed: number,
-  steps: number,
-  options: NativeWalOptions = {},
-): Promise<void> {
-  const random = new SeededRandom(seed);
-  let manager = openManager(environment, options);
-  let opened = await openLog(manager);
-  progress.created = true;
-  let author = new Author(seed, opened);
-  for (let step = 0; step < steps; step += 1) {
-    const together = random.below(4) === 0 ? 3 : 1;
-    const calls: Promise<unknown>[] = [];
-    for (let call = 0; call < together; call += 1) {
-      calls.push(perform(opened, ledger, author.next()));
-    }
-    await Promise.all(calls);
-    if (random.below(6) === 0) await environment.clock.sleep(60);
-    if (random.below(12) !== 0) continue;
-    await manager.close();
-    manager = openManager(environment, options);
-    opened = await manager.replayWal();
-    author = new Author(seed + step + 1, opened);
-  }
-  if (random.below(2) === 0) await manager.close();
-}

@@ -1,0 +1,20 @@
+/**
+ * The rungs of the ladder that every durable back end has to climb: the back end is handed in, the judge is the
+ * ledger of `@babuza/wal-core/conformance`. What a rung finds it throws; what it counts the tests print.
+ */
+export {
+  confState,
+  expectNothing,
+  expectThat,
+  LadderError,
+  ledgerFor,
+  logFiles,
+  metadata,
+  openLog,
+  Verdicts,
+} from './back-end.ts';
+export type { BackEnd } from './back-end.ts';
+export { Author, perform } from './author.ts';
+export { work } from './work.ts';
+export type { Progress, World } from './work.ts';
+export { RandomCrashes } from './random-crashes.ts';

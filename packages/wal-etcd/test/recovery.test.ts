@@ -1,0 +1,41 @@
+/** Logs that a replay once took for something else: each of them was found by a rung of the ladder. */
+import { describe, expect, it } from 'vitest';
+import { EntryType, type Entry } from '@babuza/raftpb';
+import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
+import { confState, metadata } from '@babuza/testkit/ladder';
+import { directory, openManager } from './support/back-end.ts';
+
+function entriesFrom(first: number, count: number, term: number, bytes: number): Entry[] {
+  return Array.from({ length: count }, (_, at) => ({
+    index: first + at,
+    term,
+    type: EntryType.Normal,
+    data: new Uint8Array(bytes).fill(first + at + 64 * term),
+  }));
+}
+
+describe('recovery', () => {
+  it('an entry that the first segment holds twice tells the term before the log by its last record', async () => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment);
+      const { wal } = await manager.createWal(metadata);
+      // The second segment begins with entry 21 of term 1, and has it of term 2 further on.
+      await wal.save({ entries: entriesFrom(1, 19, 1, 900) });
+      await wal.save({ entries: entriesFrom(20, 1, 1, 10) });
+      await wal.save({ entries: entriesFrom(21, 3, 1, 10) });
+      const hardState = { term: 2, vote: 1n, commit: 22 };
+      await wal.save({ entries: entriesFrom(21, 3, 2, 10), hardState });
+      await wal.saveSnapshot({ index: 21, term: 2, confState });
+      await wal.save({ entries: entriesFrom(24, 1, 2, 10) });
+      await wal.purge(21);
+      await manager.close();
+      expect(environment.fileSystem.surgery.files()).toEqual([
+        `${directory}/0000000000000001-0000000000000015.wal`,
+      ]);
+      const { storage, snapshots } = await openManager(environment).replayWal();
+      expect([storage.firstIndex(), storage.lastIndex(), storage.term(21)]).toEqual([22, 24, 2]);
+      expect(snapshots.map(({ index, term }) => `${index}/${term}`)).toEqual(['21/2']);
+    });
+  });
+});

@@ -1,0 +1,28 @@
+/** The log in etcd's format as the rungs of the ladder know it. */
+import type { Environment } from '@babuza/vfs';
+import type { BackEnd } from '@babuza/testkit/ladder';
+import { repair } from '../../src/format.ts';
+import { EtcdWalManager, walBackend, type EtcdWalOptions } from '../../src/index.ts';
+
+export const directory = '/node/wal';
+
+export function openManager(
+  environment: Environment,
+  options: EtcdWalOptions = {},
+): EtcdWalManager {
+  return new EtcdWalManager(directory, { segmentBytes: 16 * 1024, ...options, environment });
+}
+
+export const backEnd: BackEnd<EtcdWalOptions> = {
+  name: 'wal-etcd',
+  capabilities: walBackend.capabilities,
+  directory,
+  open: openManager,
+  async afterRefusal(environment, { verdict }) {
+    const repaired = await repair(directory, { environment });
+    const manager = openManager(environment);
+    // A repair says yes also where it found nothing to do: it looks at no types.
+    const opened = repaired ? await manager.replayWal().catch(() => undefined) : undefined;
+    return { how: `${verdict}, ${opened ? 'opened by repair' : 'no repair'}`, opened };
+  },
+};
