@@ -38,4 +38,41 @@ describe('recovery', () => {
       expect(snapshots.map(({ index, term }) => `${index}/${term}`)).toEqual(['21/2']);
     });
   });
+
+  it('a snapshot whose hard state a crash took does not count later, when the commit index passes it', async () => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment);
+      const { wal } = await manager.createWal(metadata);
+      await wal.save({
+        entries: entriesFrom(1, 12, 1, 10),
+        hardState: { term: 1, vote: 1n, commit: 9 },
+      });
+      await wal.save({
+        snapshot: { index: 40, term: 3, confState },
+        hardState: { term: 3, vote: 1n, commit: 40 },
+      });
+    });
+    const disk = environment.fileSystem.kill(1);
+    const path = `${directory}/0000000000000000-0000000000000000.wal`;
+    // Of the last two records the second one is a hard state of 24 bytes.
+    const end = disk.surgery.contents(path).findLastIndex((byte) => byte !== 0) + 1;
+    const start = Math.ceil(end / 8) * 8 - 24;
+    disk.surgery.zero(path, start, 24);
+    const world = simulatedEnvironment(2, disk);
+    await runWorkload(world, async () => {
+      const manager = openManager(world);
+      const { wal, storage, hardState } = await manager.replayWal();
+      expect([storage.firstIndex(), storage.lastIndex(), hardState.term]).toEqual([1, 12, 1]);
+      await wal.save({
+        entries: entriesFrom(13, 32, 4, 10),
+        hardState: { term: 4, vote: 2n, commit: 42 },
+      });
+      await manager.close();
+      const again = await openManager(world).replayWal();
+      expect([again.storage.firstIndex(), again.storage.lastIndex()]).toEqual([1, 44]);
+      expect(again.storage.term(40)).toBe(4);
+      expect(again.snapshots).toEqual([]);
+    });
+  });
 });

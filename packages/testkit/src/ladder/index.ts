@@ -18,3 +18,6 @@ export { Author, perform } from './author.ts';
 export { work } from './work.ts';
 export type { Progress, World } from './work.ts';
 export { RandomCrashes } from './random-crashes.ts';
+export { ScriptCrashes } from './script-crashes.ts';
+export { entriesFrom, filled, scripts, state } from './scripts.ts';
+export type { Script, Step } from './scripts.ts';

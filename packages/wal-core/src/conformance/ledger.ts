@@ -17,10 +17,11 @@ import { codeOf } from './failures.ts';
 import { differences, type ReopenedLog } from './ledger-compare.ts';
 import { ModelLog } from './model-log.ts';
 
-/** One call: a save, a purge (`purgeTo`), or a `sync`. */
+/** One call: a save, a purge (`purgeTo`), a `sync`, or an opening with `discardUncommitted`. */
 export interface LedgerBatch extends SaveBatch {
   readonly purgeTo?: number | undefined;
   readonly sync?: boolean | undefined;
+  readonly discardUncommitted?: boolean | undefined;
 }
 
 export interface LedgerOptions {
@@ -172,6 +173,9 @@ function applyTo(model: ModelLog, batch: LedgerBatch): void {
   model.save(batch);
   if (batch.purgeTo !== undefined) model.purge(batch.purgeTo);
   if (batch.sync === true) model.sync();
+  if (batch.discardUncommitted === true) {
+    model.discardUncommitted(model.markers.at(-1)?.index ?? 0);
+  }
 }
 
 /**

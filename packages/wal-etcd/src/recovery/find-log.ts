@@ -58,12 +58,7 @@ export async function findLog(
       if (mode === 'write') await refuseRunningEtcd(fileSystem, path);
       opened.push(segmentOf(path, name, await fileSystem.open(path, mode), 0));
     }
-    let contents = await replay(opened, first, groupId);
-    if (contents.replayed.believedTooMuch) {
-      const { commit } = contents.replayed.state.hardState;
-      contents = await replay(opened, first, groupId, commit);
-    }
-    const { replayed, segments, scan } = contents;
+    const { replayed, segments, scan } = await believe(opened, first, groupId);
     const last = segments.at(-1);
     if (last === undefined) throw new RangeError('a log has segments');
     const wrong = replayed.finish(last.path);
@@ -120,12 +115,41 @@ function refuseGap(
   });
 }
 
+/** What was read of all segments. */
+interface Contents {
+  readonly replayed: ReplayedLog;
+  readonly segments: EtcdSegment[];
+  readonly scan: SegmentScan;
+}
+
+/** Reads the log, and once more where it holds snapshots that do not count after all. */
+async function believe(
+  opened: readonly EtcdSegment[],
+  first: SegmentName,
+  groupId: bigint,
+): Promise<Contents> {
+  let contents = await replay(opened, first, groupId);
+  let believesUpTo = Infinity;
+  if (contents.replayed.believedTooMuch) {
+    believesUpTo = contents.replayed.state.hardState.commit;
+    contents = await replay(opened, first, groupId, believesUpTo);
+  }
+  const { scan } = contents;
+  const { uncoveredEnd } = contents.replayed;
+  if (uncoveredEnd === undefined) return contents;
+  const shorter = await replay(opened, first, groupId, believesUpTo, uncoveredEnd);
+  // What was found behind it is dropped with it.
+  return { ...shorter, scan: { ...shorter.scan, end: scan.end, brokenBytes: 0 } };
+}
+
+/** Reads the segments, the last one up to `endsAt`. */
 async function replay(
   opened: readonly EtcdSegment[],
   first: SegmentName,
   groupId: bigint,
-  believesUpTo?: number,
-): Promise<{ replayed: ReplayedLog; segments: EtcdSegment[]; scan: SegmentScan }> {
+  believesUpTo = Infinity,
+  endsAt = Infinity,
+): Promise<Contents> {
   const replayed = new ReplayedLog(first, groupId, believesUpTo);
   const segments: EtcdSegment[] = [];
   let checksum = 0;
@@ -137,7 +161,7 @@ async function replay(
     let aligned = true;
     const scan = await scanSegment({ file, checksum, isLast }, (record) => {
       aligned = isAligned(record.offset);
-      if (!aligned) return false;
+      if (!aligned || (isLast && record.offset >= endsAt)) return false;
       refused = replayed.visit(record, segmentId, path);
       return refused === undefined;
     });

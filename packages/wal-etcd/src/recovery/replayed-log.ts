@@ -51,6 +51,8 @@ export class ReplayedLog {
   #baseUnknown: boolean;
   /** The base is the lowest entry that was met so far: a lower one may follow, and replaces it. */
   #baseIsEntry = false;
+  /** The marker that is the last record so far, whatever it counts. */
+  #trailing: { readonly index: number; readonly offset: number } | undefined;
   readonly #firstIndex: number;
   readonly #believesUpTo: number;
   readonly #groupId: bigint;
@@ -71,8 +73,19 @@ export class ReplayedLog {
     return this.#unconfirmed > this.state.hardState.commit;
   }
 
+  /**
+   * Where the last record is, if it is a marker that no hard state covers: a crash came between the two. If it
+   * stayed, it would count as soon as the commit index passes it, and drop entries that were saved since.
+   */
+  get uncoveredEnd(): number | undefined {
+    const trailing = this.#trailing;
+    if (trailing === undefined || trailing.index <= this.state.hardState.commit) return undefined;
+    return trailing.offset;
+  }
+
   /** Takes in a record; returns what is wrong with it, or nothing. */
   visit(record: ScannedRecord, segmentId: number, file: string): CorruptError | undefined {
+    this.#trailing = undefined;
     try {
       switch (record.type) {
         case RecordType.Entry:
@@ -165,7 +178,9 @@ export class ReplayedLog {
   #addSnapshot(record: ScannedRecord, segmentId: number): void {
     const marker = markerOf(dataOf(record));
     const { state } = this;
-    if (marker === undefined || marker.index > this.#believesUpTo) return;
+    if (marker === undefined) return;
+    this.#trailing = { index: marker.index, offset: record.offset };
+    if (marker.index > this.#believesUpTo) return;
     if (this.#baseUnknown) {
       // It may tell the term that the purged segments took along; older ones are of no use any more.
       if (marker.index < this.#firstIndex - 1) return;

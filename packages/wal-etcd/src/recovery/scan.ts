@@ -34,7 +34,7 @@ export type ScanEnd =
   | 'checksum'
   /** The record is no protobuf message. */
   | 'no-message'
-  /** `onRecord` did not want to go on. */
+  /** `onRecord` did not want the last record: it does not count. */
   | 'stopped';
 
 export interface SegmentScan {
@@ -86,6 +86,8 @@ class RecordScan {
   #offset = 0;
   #lastOffset: number = startOfSegment;
   #checksum: number;
+  /** Without the record that was looked at last. */
+  #checksumBefore = 0;
   /** Of the frame that was looked at last. */
   #frameBytes = 0;
 
@@ -104,7 +106,11 @@ class RecordScan {
       }
       if (step !== 'record') return this.#ended(step);
       const { offset } = this.#record;
-      if (!onRecord(this.#record)) return this.#ended('stopped');
+      if (!onRecord(this.#record)) {
+        this.#offset = offset;
+        this.#checksum = this.#checksumBefore;
+        return this.#ended('stopped');
+      }
       this.#lastOffset = offset;
     }
   }
@@ -141,6 +147,7 @@ class RecordScan {
     if (!parseRecord(whole, start, start + recordBytes, record)) {
       return this.#isTorn(start, recordBytes + padding) ? 'torn' : 'no-message';
     }
+    this.#checksumBefore = this.#checksum;
     if (record.type === RecordType.Crc) {
       if (this.#checksum !== 0 && this.#checksum !== record.crc) return 'checksum';
       this.#checksum = record.crc;
