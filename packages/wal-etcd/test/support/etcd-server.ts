@@ -7,17 +7,25 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-/**
- * The program, or `undefined` where there is none: in `BABUZA_ETCD_BIN`, else wherever the shell finds it.
- * `etcdctl` is expected beside it.
- */
+/** The program, where there are both, it and `etcdctl`: in `BABUZA_ETCD_BIN`, else wherever the shell finds them. */
 export function findEtcd(): string | undefined {
+  return findProgram('etcdctl') === undefined ? undefined : findProgram('etcd');
+}
+
+/** One of the programs that `findEtcd` found. */
+export function etcdProgram(name: 'etcd' | 'etcdctl'): string {
+  const found = findProgram(name);
+  if (found === undefined) throw new Error(`there is no ${name}`);
+  return found;
+}
+
+function findProgram(name: string): string | undefined {
   const folder = process.env['BABUZA_ETCD_BIN'];
   if (folder !== undefined) {
-    return existsSync(`${folder}/etcd`) ? `${folder}/etcd` : undefined;
+    return existsSync(`${folder}/${name}`) ? `${folder}/${name}` : undefined;
   }
   try {
-    return execFileSync('sh', ['-c', 'command -v etcd'], { encoding: 'utf8' }).trim();
+    return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
   } catch {
     return undefined;
   }
@@ -34,34 +42,30 @@ interface Kv {
 }
 
 export class EtcdServer {
-  readonly #program: string;
   readonly #process: ChildProcess;
   readonly #port: number;
   readonly #output: () => string;
 
-  private constructor(program: string, child: ChildProcess, port: number, output: () => string) {
-    this.#program = program;
+  private constructor(child: ChildProcess, port: number, output: () => string) {
     this.#process = child;
     this.#port = port;
     this.#output = output;
   }
 
-  /** Starts it and waits until it serves. */
-  static async start(
-    program: string,
-    dataDir: string,
-    more: readonly string[] = [],
-  ): Promise<EtcdServer> {
+  /** Starts it and waits until it serves. The timings of a single member are short, so that it does not take long. */
+  static async start(dataDir: string, more: readonly string[] = []): Promise<EtcdServer> {
     const client = await freePort();
     const peer = await freePort();
     const clientUrl = `http://127.0.0.1:${client}`;
     const peerUrl = `http://127.0.0.1:${peer}`;
     const child = spawn(
-      program,
+      etcdProgram('etcd'),
       [
         `--name=x`,
         `--data-dir=${dataDir}`,
         `--logger=zap`,
+        `--heartbeat-interval=10`,
+        `--election-timeout=100`,
         `--listen-client-urls=${clientUrl}`,
         `--advertise-client-urls=${clientUrl}`,
         `--listen-peer-urls=${peerUrl}`,
@@ -77,7 +81,7 @@ export class EtcdServer {
         text = (text + bytes.toString()).slice(-20_000);
       });
     }
-    const server = new EtcdServer(program, child, client, () => text);
+    const server = new EtcdServer(child, client, () => text);
     for (let attempt = 0; attempt < 600; attempt += 1) {
       if (child.exitCode !== null) throw new Error(`etcd ended:\n${text}`);
       const healthy = await server.#call('/health', undefined).catch(() => undefined);
@@ -118,7 +122,7 @@ export class EtcdServer {
   /** The hash over all keys with their revisions, as `etcdctl endpoint hashkv` prints it. */
   async hashKv(): Promise<number> {
     const { stdout } = await promisify(execFile)(
-      this.#program.replace(/etcd$/, 'etcdctl'),
+      etcdProgram('etcdctl'),
       ['--endpoints', `http://127.0.0.1:${this.#port}`, 'endpoint', 'hashkv', '-w', 'json'],
       { env: { ...process.env, ETCDCTL_API: '3' } },
     );
