@@ -52,6 +52,7 @@ export class GroupBatch {
   /** Runs were dropped: the digest has to be made anew. */
   #termsCut = false;
   readonly #markerChecksums: Map<number, number>;
+  readonly #number: number | undefined;
   #replaces = false;
   #resetTo: number | undefined;
 
@@ -61,6 +62,7 @@ export class GroupBatch {
     this.#next = new LogState(state.index.clone(), state.hardState, state.markers);
     this.#termsDigest = testimony.termsDigest;
     this.#markerChecksums = new Map(testimony.markerChecksums);
+    this.#number = testimony.batch === undefined ? undefined : testimony.batch + 1;
   }
 
   /** Adds a plan; the steps and their order are those of `SavePlan`. */
@@ -78,6 +80,7 @@ export class GroupBatch {
     const testimony = {
       termsDigest: this.#termsDigest,
       markerChecksums: this.#markerChecksums,
+      batch: this.#number,
     };
     const { state } = this.#keys;
     this.#put(state, encodeState(state, stateRecordOf(this.#next, testimony)));
@@ -181,5 +184,6 @@ export function stateRecordOf(state: LogState<TermIndex>, testimony: Testimony):
     termsDigest: testimony.termsDigest,
     markersDigest: markersDigestOf(testimony.markerChecksums),
     hardState,
+    batch: testimony.batch,
   };
 }

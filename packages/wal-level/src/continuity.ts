@@ -26,6 +26,7 @@ import {
   decodeTermRun,
   ForeignHeaderError,
   formatVersion,
+  type Header,
   type StateRecord,
 } from './values.ts';
 
@@ -58,7 +59,7 @@ class LogRead {
   readonly #database: LevelDatabase;
   readonly #keys: GroupKeys;
   readonly #directory: string;
-  #metadata: WalMetadata | undefined;
+  #header: Header | undefined;
   #record: StateRecord | undefined;
   readonly #markers: SnapshotMetadata[] = [];
   readonly #markerChecksums = new Map<number, number>();
@@ -72,10 +73,13 @@ class LogRead {
 
   async read(verifyEntries: boolean): Promise<StoredLog> {
     await this.#readRecords();
-    const metadata = this.#metadata;
+    const header = this.#header;
     const record = this.#record;
-    if (metadata === undefined) throw this.#corrupt('missing-header', 'the header is missing');
+    if (header === undefined) throw this.#corrupt('missing-header', 'the header is missing');
     if (record === undefined) throw this.#corrupt('missing-state', 'the state record is missing');
+    if (header.numbersBatches !== (record.batch !== undefined)) {
+      throw this.#corrupt('state', 'the state record is of another format version than the header');
+    }
     this.#checkRecord(record);
     const termsDigest = this.#checkTermRuns(record);
     if (markersDigestOf(this.#markerChecksums) !== record.markersDigest) {
@@ -84,9 +88,13 @@ class LogRead {
     const index = await this.#readEntries(record, verifyEntries);
     this.#checkMarkers(index);
     return {
-      metadata,
+      metadata: header.metadata,
       state: new LogState(index, record.hardState, this.#markers),
-      testimony: { termsDigest, markerChecksums: this.#markerChecksums },
+      testimony: {
+        termsDigest,
+        markerChecksums: this.#markerChecksums,
+        batch: record.batch,
+      },
     };
   }
 
@@ -101,7 +109,7 @@ class LogRead {
     try {
       const parsed = parseKey(key);
       if (parsed === undefined) throw new DamagedValueError('no log has such a key');
-      if (parsed.kind === KeyKind.Header) this.#metadata = decodeHeader(key, value);
+      if (parsed.kind === KeyKind.Header) this.#header = decodeHeader(key, value);
       else if (parsed.kind === KeyKind.State) this.#record = decodeState(key, value);
       else if (parsed.kind === KeyKind.Marker) this.#addMarker(parsed.index, key, value);
       else this.#runs.push({ index: parsed.index, term: decodeTermRun(key, value) });
@@ -218,7 +226,11 @@ class LogRead {
   #foreign({ version }: ForeignHeaderError): Error {
     return version === undefined
       ? new ForeignFileError(this.#directory, 'the database holds something else than a log')
-      : new UnknownVersionError(this.#directory, version, `it reads version ${formatVersion}`);
+      : new UnknownVersionError(
+          this.#directory,
+          version,
+          `this release reads versions 1 to ${formatVersion}`,
+        );
   }
 
   #damaged(key: Uint8Array, error: unknown, range: AffectedRange = {}): unknown {

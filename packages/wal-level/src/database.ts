@@ -4,9 +4,27 @@
  */
 import type { AbstractLevel } from 'abstract-level';
 import type { WalCapabilities } from '@babuza/wal-core';
+import type { KeyRange } from './keys.ts';
+import type { Witness } from './witness.ts';
 
 /** An open database that supports `getSync`, explicit snapshots and the encoding `view`. */
 export type LevelDatabase = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
+
+/** Time, as far as a log needs it; the clock of `@babuza/vfs` is one. */
+export interface EventLoopClock {
+  /** Milliseconds since an arbitrary moment, never going back. */
+  monotonicMs(): number;
+  /** Calls `callback` once after `delayMs`. The timer must not keep the process alive. */
+  startTimer(delayMs: number, callback: () => void): { cancel(): void };
+}
+
+/** What `LevelStoreKind.reclaim` did. */
+export interface Reclaimed {
+  /** Bytes of the disk that came back. */
+  readonly bytesFreed: number;
+  /** Why deleted entries still take space, if they do; for people. */
+  readonly heldBy?: string | undefined;
+}
 
 /** A kind of database, as a back end presents it to `LevelWalManager`. */
 export interface LevelStoreKind {
@@ -23,8 +41,20 @@ export interface LevelStoreKind {
    * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.
    */
   open(directory: string): Promise<LevelDatabase>;
-  /** Why purged entries still take space, if they do; for people. */
-  readonly purgeHeldBy?: string | undefined;
+  /**
+   * Gives the disk back what deleted entries in the range still take. A failure is told in the report of
+   * the purge and changes nothing else. Absent where a deletion is all that there is to do.
+   */
+  reclaim?(database: LevelDatabase, range: KeyRange): Promise<Reclaimed>;
+  /**
+   * Makes durable what was written without `sync`. Absent where the next batch with `sync` does that for
+   * all batches before it.
+   */
+  flush?(database: LevelDatabase): Promise<void>;
+  /** Of the directory. Absent: the newest batches, lost together, are not missed. Needs `clock`. */
+  readonly witness?: ((directory: string) => Witness) | undefined;
+  /** For the witness and for the event `slow-sync`. Absent: there is neither. */
+  readonly clock?: EventLoopClock | undefined;
 }
 
 /** The encodings of every call. */

@@ -1,4 +1,7 @@
 export { LevelWalManager } from './level-wal-manager.ts';
 export { bytesOnly } from './database.ts';
-export type { LevelDatabase, LevelStoreKind } from './database.ts';
+export type { EventLoopClock, LevelDatabase, LevelStoreKind, Reclaimed } from './database.ts';
+export type { KeyRange } from './keys.ts';
+export { checkedLevelOptions } from './options.ts';
 export type { LevelWalOptions } from './options.ts';
+export type { Recollection, Witness } from './witness.ts';

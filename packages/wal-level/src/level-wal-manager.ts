@@ -10,6 +10,7 @@ import {
   checkExpectation,
   chosenSnapshot,
   ClosedError,
+  CorruptError,
   EntryStorage,
   EntryView,
   ForeignFileError,
@@ -40,6 +41,7 @@ import { LevelLog } from './level-wal.ts';
 import { checkedLevelOptions, type CheckedLevelOptions, type LevelWalOptions } from './options.ts';
 import { emptyTestimony } from './testimony.ts';
 import { encodeHeader, encodeState } from './values.ts';
+import { WitnessTeller, type Witness } from './witness.ts';
 
 /** A batch is whole or absent, so there are no torn tails. */
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
@@ -55,6 +57,7 @@ export class LevelWalManager implements WalManager {
   readonly #kind: LevelStoreKind;
   readonly #directory: string;
   readonly #options: CheckedLevelOptions;
+  readonly #witness: Witness | undefined;
   #database: Promise<LevelDatabase> | undefined;
   readonly #logs = new Map<bigint, OpenLog | 'opening'>();
   /** Calls under way: closing waits for them. */
@@ -65,12 +68,15 @@ export class LevelWalManager implements WalManager {
     this.#kind = kind;
     this.#directory = directory;
     this.#options = checkedLevelOptions(options);
+    this.#witness = kind.witness?.(directory);
     this.capabilities = kind.capabilities;
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
     return this.#whileOpen(async () => {
       const keys = new GroupKeys(checkedGroupId(options));
+      // Without the database, and so also while somebody else has it open.
+      if ((await this.#recall(keys)) > 0) return true;
       const database = await this.#existingDatabase();
       return database !== undefined && (await this.#reading(keys, () => hasLog(database, keys)));
     });
@@ -143,9 +149,10 @@ export class LevelWalManager implements WalManager {
   }
 
   async #create(keys: GroupKeys, metadata: WalMetadata): Promise<OpenedWal> {
+    const remembered = await this.#recall(keys);
     const database = await this.#openDatabase();
     await this.#reading(keys, async () => {
-      if (await hasLog(database, keys)) {
+      if (remembered > 0 || (await hasLog(database, keys))) {
         throw new AlreadyExistsError(
           `there is a log of group ${keys.groupId} in ${this.#directory} already`,
         );
@@ -166,6 +173,7 @@ export class LevelWalManager implements WalManager {
         ],
         batch,
       );
+      await this.#witness?.remember(keys.groupId, testimony.batch ?? 0, true);
     } catch (error) {
       throw writeFailure(error, this.#directory);
     }
@@ -212,6 +220,8 @@ export class LevelWalManager implements WalManager {
       view,
       reader,
       testimony,
+      witness: this.#teller(groupId),
+      events,
       onClosed: () => this.#logs.delete(groupId),
     });
     const wal = new QueuedWal({
@@ -234,16 +244,49 @@ export class LevelWalManager implements WalManager {
     return { wal, store, opened };
   }
 
+  #teller(groupId: bigint): WitnessTeller | undefined {
+    const { clock } = this.#kind;
+    if (this.#witness === undefined || clock === undefined) return undefined;
+    return new WitnessTeller(this.#witness, clock, groupId);
+  }
+
   async #read(keys: GroupKeys): Promise<{ database: LevelDatabase; log: StoredLog }> {
+    const remembered = await this.#recall(keys);
     const database = await this.#existingDatabase();
     const { verifyOnOpen } = this.#options;
     const log =
       database &&
       (await this.#reading(keys, () => readLog(database, keys, this.#directory, verifyOnOpen)));
+    this.#missLostBatches(keys, remembered, log);
     if (database === undefined || log === undefined) {
       throw new NotFoundError(`there is no log of group ${keys.groupId} in ${this.#directory}`);
     }
     return { database, log };
+  }
+
+  /** The number of the newest batch that the witness knows to have been durable; 0: it knows nothing. */
+  async #recall({ groupId }: GroupKeys): Promise<number> {
+    if (this.#witness === undefined) return 0;
+    const { events } = this;
+    const recollection = await this.#witness.recall(groupId);
+    if (recollection.kind === 'batch') return recollection.batch;
+    if (recollection.kind === 'damaged') {
+      const what = 'the witness of what was durable is damaged, and is written anew';
+      events.emit({ type: 'repaired', groupId, file: recollection.file, what });
+    }
+    return 0;
+  }
+
+  /** What was durable and is not there any more was lost, however whole the rest looks. */
+  #missLostBatches({ groupId }: GroupKeys, remembered: number, log: StoredLog | undefined): void {
+    const found = log === undefined ? 0 : log.testimony.batch;
+    if (found === undefined || found >= remembered) return;
+    const details = { groupId, file: this.#directory, verdict: 'lost-batches' };
+    const lost = remembered - found;
+    throw new CorruptError(
+      `the log of group ${groupId}: the database has lost the newest ${lost} batches at least: it has ${found}, and ${remembered} were durable`,
+      log === undefined ? details : { ...details, firstIndex: log.state.hardState.commit + 1 },
+    );
   }
 
   /** A database with keys that no log has is somebody else's. The first and the last one tell. */

@@ -9,6 +9,7 @@ import type {
   PurgeReport,
   SavePlan,
   TermIndex,
+  WalEventHub,
   WalStats,
 } from '@babuza/wal-core';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
@@ -17,6 +18,10 @@ import { bytesOnly, type LevelDatabase, type LevelStoreKind } from './database.t
 import type { GroupKeys } from './keys.ts';
 import { writeFailure } from './level-errors.ts';
 import type { Testimony } from './testimony.ts';
+import type { WitnessTeller } from './witness.ts';
+
+/** A group that took longer than this to become durable is worth an event. */
+const slowSyncMs = 1000;
 
 export interface LevelLogParts {
   readonly kind: LevelStoreKind;
@@ -26,6 +31,8 @@ export interface LevelLogParts {
   readonly view: EntryView<TermIndex>;
   readonly reader: LevelEntryReader;
   readonly testimony: Testimony;
+  readonly witness: WitnessTeller | undefined;
+  readonly events: WalEventHub;
   /** Called once, when everything is given back. */
   readonly onClosed: () => void;
 }
@@ -47,6 +54,7 @@ export class LevelLog implements LogStore {
   constructor(parts: LevelLogParts) {
     this.#parts = parts;
     this.#testimony = parts.testimony;
+    this.#tellWitness();
   }
 
   get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
@@ -59,7 +67,7 @@ export class LevelLog implements LogStore {
     if (!changes && !(durable && this.#unsynced)) return undefined;
     const batch = new GroupBatch(this.#parts.keys, this.#parts.view.state, this.#testimony);
     for (const plan of plans) batch.add(plan);
-    return this.#write(batch.finish(), durable);
+    return this.#write(batch.finish(), durable && !this.#noFsync);
   }
 
   publish(plan: SavePlan): void {
@@ -74,12 +82,18 @@ export class LevelLog implements LogStore {
 
   /** The start of the log is durable already: what is deleted here, or left over, nobody reads. */
   async releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
-    const { kind, view } = this.#parts;
-    let heldBy = kind.purgeHeldBy;
-    await this.#clearTo(view.state.baseIndex).catch((error: unknown) => {
-      heldBy = error instanceof Error ? error.message : String(error);
-    });
-    return { segmentsRemoved: 0, segmentsRecycled: 0, bytesFreed: 0, segmentsKept: 1, heldBy };
+    const { kind, view, database, keys } = this.#parts;
+    const to = view.state.baseIndex;
+    const nothing = { segmentsRemoved: 0, segmentsRecycled: 0, segmentsKept: 1 };
+    try {
+      await this.#clearTo(to);
+      const reclaimed = await kind.reclaim?.(database, keys.entriesBetween(0, to + 1));
+      const { bytesFreed = 0, heldBy } = reclaimed ?? {};
+      return { ...nothing, bytesFreed, heldBy };
+    } catch (error) {
+      const heldBy = error instanceof Error ? error.message : String(error);
+      return { ...nothing, bytesFreed: 0, heldBy };
+    }
   }
 
   /**
@@ -97,14 +111,28 @@ export class LevelLog implements LogStore {
   async close(clean: boolean): Promise<void> {
     try {
       await this.#clearing;
-      if (clean && this.#unsynced && !this.#noFsync) {
-        const { keys, view } = this.#parts;
-        await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
-      }
+      if (clean) await this.#makeAllDurable();
+      await this.#parts.witness?.close();
     } finally {
       this.#parts.reader.unpin();
       this.#parts.onClosed();
     }
+  }
+
+  /** What `close` promises, also of a log whose syncs were turned off. */
+  async #makeAllDurable(): Promise<void> {
+    const { kind, database, directory, keys, view } = this.#parts;
+    if (this.#unsynced) {
+      await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
+    }
+    if (!this.#noFsync) return;
+    try {
+      await kind.flush?.(database);
+    } catch (error) {
+      throw writeFailure(error, directory);
+    }
+    this.#noFsync = false;
+    this.#tellWitness();
   }
 
   #changes({ marker, truncateFrom, entries, hardState, purgeTo }: SavePlan): boolean {
@@ -119,9 +147,10 @@ export class LevelLog implements LogStore {
     );
   }
 
-  async #write(batch: FinishedBatch, durable: boolean): Promise<void> {
-    const { kind, database, directory, reader } = this.#parts;
-    const sync = durable && kind.syncs && !this.#noFsync;
+  async #write(batch: FinishedBatch, wantsSync: boolean): Promise<void> {
+    const { kind, database, directory, reader, events, keys } = this.#parts;
+    const startedMs = kind.clock?.monotonicMs() ?? 0;
+    const sync = wantsSync && kind.syncs;
     try {
       if (batch.replaces) reader.pin();
       // Durable after it, where `sync` is set: the batch and all before it. A crash just before leaves
@@ -134,9 +163,21 @@ export class LevelLog implements LogStore {
     this.#testimony = batch.testimony;
     this.#bytesWritten += batch.bytes;
     this.#unsynced = kind.syncs && !sync;
-    if (sync) this.#syncs += 1;
+    if (sync) {
+      this.#syncs += 1;
+      const latencyMs = (kind.clock?.monotonicMs() ?? 0) - startedMs;
+      const { groupId } = keys;
+      if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
+      this.#tellWitness();
+    }
     // What a reset left below the start; the view does not show the reset yet.
     if (batch.resetTo !== undefined) void this.#clearTo(batch.resetTo).catch(() => undefined);
+  }
+
+  /** Only of what is durable: of nothing, where syncs are skipped. */
+  #tellWitness(): void {
+    const { batch } = this.#testimony;
+    if (batch !== undefined && !this.#noFsync) this.#parts.witness?.note(batch);
   }
 
   /** One deletion after the other. */

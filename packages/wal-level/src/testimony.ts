@@ -14,10 +14,12 @@ export interface Testimony {
   readonly termsDigest: number;
   /** By index, in ascending order: the checksums of the marker records. */
   readonly markerChecksums: ReadonlyMap<number, number>;
+  /** The number of the newest batch; absent where the log does not number them (format version 1). */
+  readonly batch: number | undefined;
 }
 
-/** Of a log that was just created. */
-export const emptyTestimony: Testimony = { termsDigest: 0, markerChecksums: new Map() };
+/** Of a log that was just created: that was its first batch. */
+export const emptyTestimony: Testimony = { termsDigest: 0, markerChecksums: new Map(), batch: 1 };
 
 /** Entries from `index` on have `term`; those before it another. */
 export interface TermRun {

@@ -6,7 +6,7 @@
  * ```
  *   header   | checksum 4 | magic 8 | version 4 | cluster 8 | node 8 | entryBytesMax 4 | has extra 1 | extra … |
  *   state    | checksum 4 | start index 8 | start term 8 | last index 8 | terms 4 | markers 4
- *                         | term 8 | vote 8 | commit 8 |
+ *                         | term 8 | vote 8 | commit 8 | batch 8 (from version 2 on) |
  *   marker   | checksum 4 | raftpb.SnapshotMetadata … |
  *   term run | checksum 4 | term 8 |
  *   entry    | checksum 4 | index 8 | term 8 | flags 1 | payload … |
@@ -27,13 +27,16 @@ import { readInteger, viewOf, writeInteger } from './numbers.ts';
 
 const checksumBytes = 4;
 
-/** The only version so far. Checksum, magic and version keep their place in all versions to come. */
-export const formatVersion = 1;
+/** What new logs are written in. Checksum, magic and version keep their place in all versions to come. */
+export const formatVersion = 2;
+/** Its batches have no numbers. Such a log is read, and written on, in its own version. */
+const versionWithoutBatchNumbers = 1;
 
 /** `babuzalv` */
 const magic: bigint = 0x6261_6275_7a61_6c76n;
 const headerBytes = checksumBytes + 33;
 const stateBytes = checksumBytes + 56;
+const batchNumberBytes = 8;
 const termRunBytes = checksumBytes + 8;
 
 /** What an entry takes in its value besides its payload. */
@@ -69,6 +72,15 @@ export interface StateRecord {
   /** Digest of the markers. */
   readonly markersDigest: number;
   readonly hardState: HardState;
+  /** Which batch of the log it came with, from 1 on; absent in version 1. */
+  readonly batch: number | undefined;
+}
+
+/** What the header says. */
+export interface Header {
+  readonly metadata: WalMetadata;
+  /** Whether the state records of the log have the number of their batch. */
+  readonly numbersBatches: boolean;
 }
 
 export function encodeHeader(key: Uint8Array, metadata: WalMetadata): Uint8Array {
@@ -88,26 +100,29 @@ export function encodeHeader(key: Uint8Array, metadata: WalMetadata): Uint8Array
 }
 
 /** Throws `DamagedValueError`, or `ForeignHeaderError` for a whole one of another format. */
-export function decodeHeader(key: Uint8Array, value: Uint8Array): WalMetadata {
+export function decodeHeader(key: Uint8Array, value: Uint8Array): Header {
   const view = unseal(key, value, 16 - checksumBytes);
   if (view.getBigUint64(4) !== magic) throw new ForeignHeaderError();
   const version = view.getUint32(12);
-  if (version !== formatVersion) throw new ForeignHeaderError(version);
+  const numbersBatches = version !== versionWithoutBatchNumbers;
+  if (numbersBatches && version !== formatVersion) throw new ForeignHeaderError(version);
   const hasExtra = value[36];
   const bytes = value.length - headerBytes;
   if (bytes < 0 || (hasExtra !== 1 && (hasExtra !== 0 || bytes > 0))) {
     throw new DamagedValueError('the header contradicts itself');
   }
-  return {
+  const metadata = {
     clusterId: view.getBigUint64(16),
     nodeId: view.getBigUint64(24),
     entryBytesMax: view.getUint32(32),
     extra: hasExtra === 1 ? new Uint8Array(value.subarray(headerBytes)) : undefined,
   };
+  return { metadata, numbersBatches };
 }
 
 export function encodeState(key: Uint8Array, state: StateRecord): Uint8Array {
-  const value = new Uint8Array(stateBytes);
+  const { batch } = state;
+  const value = new Uint8Array(stateBytes + (batch === undefined ? 0 : batchNumberBytes));
   const view = viewOf(value);
   writeInteger(view, 4, state.startIndex);
   writeInteger(view, 12, state.startTerm);
@@ -117,12 +132,18 @@ export function encodeState(key: Uint8Array, state: StateRecord): Uint8Array {
   writeInteger(view, 36, state.hardState.term);
   view.setBigUint64(44, state.hardState.vote);
   writeInteger(view, 52, state.hardState.commit);
+  if (batch !== undefined) writeInteger(view, stateBytes, batch);
   return seal(key, value);
 }
 
 /** Throws `DamagedValueError`. */
 export function decodeState(key: Uint8Array, value: Uint8Array): StateRecord {
-  const view = unseal(key, value, stateBytes - checksumBytes, stateBytes - checksumBytes);
+  const bodyBytes = stateBytes - checksumBytes;
+  const view = unseal(key, value, bodyBytes, bodyBytes + batchNumberBytes);
+  const numbered = value.length === stateBytes + batchNumberBytes;
+  if (!numbered && value.length !== stateBytes) {
+    throw new DamagedValueError(`the value has ${value.length} bytes, which cannot be`);
+  }
   return {
     startIndex: safeInteger(view, 4),
     startTerm: safeInteger(view, 12),
@@ -134,6 +155,7 @@ export function decodeState(key: Uint8Array, value: Uint8Array): StateRecord {
       vote: view.getBigUint64(44),
       commit: safeInteger(view, 52),
     },
+    batch: numbered ? safeInteger(view, stateBytes) : undefined,
   };
 }
 

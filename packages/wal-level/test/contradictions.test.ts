@@ -27,6 +27,8 @@ interface Crafted {
   /** By the index of their key. */
   readonly markers: readonly (readonly [number, SnapshotMetadata])[];
   readonly entries: readonly Entry[];
+  /** Every header here is of a version that numbers the batches. */
+  readonly batch: number | undefined;
 }
 
 const good: Crafted = {
@@ -39,6 +41,7 @@ const good: Crafted = {
   ],
   markers: [[4, marker(4, 2)]],
   entries: [entry(3, 1), ...entries(4, 5, 2), entry(6, 4)],
+  batch: 9,
 };
 
 const keys = new GroupKeys(0n);
@@ -74,6 +77,7 @@ function craft(log: Crafted): Map<string, Uint8Array> {
     hardState: log.hardState,
     termsDigest,
     markersDigest: markersDigestOf(checksums),
+    batch: log.batch,
   };
   put(keys.state, encodeState(keys.state, state));
   return content;
@@ -99,6 +103,7 @@ const hardState = good.hardState;
 const contradictions: [string, Partial<Crafted>, string][] = [
   ['the commit index is above the last entry', { hardState: { ...hardState, commit: 7 } }, 'state'],
   ['the commit index is below the start', { hardState: { ...hardState, commit: 1 } }, 'state'],
+  ['the state record is of another version', { batch: undefined }, 'state'],
   ['the log ends before it starts', { start: { index: 7, term: 4 }, runs: [] }, 'state'],
   ['a term begins at the start', { runs: [{ index: 2, term: 2 }] }, 'terms'],
   ['a term begins behind the end', { runs: [...good.runs, { index: 7, term: 5 }] }, 'terms'],

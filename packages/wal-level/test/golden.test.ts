@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { writeGoldenLog } from './golden-log.ts';
 import { bytes, hex, HostilePlace, placeWith } from './hostile-level.ts';
-import { contentOf } from './samples.ts';
+import { contentOf, entries, reopenedContent } from './samples.ts';
 
 /** Keys and values in hexadecimal, in the order of the database. */
 async function golden(name: string): Promise<Map<string, string>> {
@@ -11,7 +11,7 @@ async function golden(name: string): Promise<Map<string, string>> {
   return new Map(Object.entries(JSON.parse(text)));
 }
 
-describe('format version 1', () => {
+describe('the newest format version', () => {
   it('writes exactly these keys and values', async () => {
     const place = new HostilePlace();
     await writeGoldenLog(place);
@@ -19,12 +19,18 @@ describe('format version 1', () => {
       [...(await place.dump())].map(([key, value]) => [key, hex(value)] as const),
     );
     // With the order of the keys.
-    expect([...written]).toEqual([...(await golden('version-1.json'))]);
+    expect([...written]).toEqual([...(await golden('version-2.json'))]);
   });
+});
 
-  it('reads them', async () => {
-    const stored = [...(await golden('version-1.json'))];
-    const place = await placeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
+describe.each([1, 2])('format version %i', (version) => {
+  async function storedPlace(): Promise<HostilePlace> {
+    const stored = [...(await golden(`version-${version}.json`))];
+    return placeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
+  }
+
+  it('is read', async () => {
+    const place = await storedPlace();
     const manager = place.manager({ verifyOnOpen: true });
     const first = await manager.replayWal({ expect: { clusterId: 0xc1n, nodeId: 1n } });
     expect(contentOf(first)).toBe(
@@ -63,5 +69,21 @@ describe('format version 1', () => {
     expect(largest.storage.term(2 ** 52)).toBe(2 ** 53 - 2);
     expect(largest.storage.initialState().confState.autoLeave).toBe(true);
     await manager.close();
+  });
+
+  it('is written on in its own version', async () => {
+    const place = await storedPlace();
+    const manager = place.manager();
+    const { wal } = await manager.replayWal();
+    await wal.save({ entries: entries(14, 15, 6), hardState: { term: 6, vote: 3n, commit: 14 } });
+    await manager.close();
+    const header = (await place.dump()).get('000000000000000010');
+    expect(header?.[15]).toBe(version);
+    const state = (await place.dump()).get('000000000000000020');
+    expect(state?.length).toBe(version === 1 ? 60 : 68);
+    await place.database.close();
+    expect(await reopenedContent(place)).toContain(
+      '4 to 15 behind term 1\nterm 6 vote 3 commit 14',
+    );
   });
 });

@@ -6,7 +6,14 @@ import type { AbstractBatchOptions } from 'abstract-level';
 import { MemoryLevel } from 'memory-level';
 import { LockedError, NoSpaceError, type WalCapabilities } from '@babuza/wal-core';
 import { bytesOnly, LevelWalManager } from '../src/index.ts';
-import type { LevelDatabase, LevelStoreKind, LevelWalOptions } from '../src/index.ts';
+import type {
+  EventLoopClock,
+  LevelDatabase,
+  LevelStoreKind,
+  LevelWalOptions,
+  Recollection,
+  Witness,
+} from '../src/index.ts';
 import type { LevelOperation } from '../src/batches.ts';
 
 export const capabilities: WalCapabilities = {
@@ -33,6 +40,10 @@ export class Hostility {
   readonly batches: SeenBatch[] = [];
   nextFailure: Failure | undefined;
   clearFails = false;
+  /** How often all that was written without sync was to be made durable. */
+  flushes = 0;
+  /** Called while a batch is being written. */
+  onWrite: () => Promise<void> = async () => undefined;
 }
 
 function hostileLevel(hostility: Hostility): MemoryLevel<Uint8Array, Uint8Array> {
@@ -47,6 +58,7 @@ function hostileLevel(hostility: Hostility): MemoryLevel<Uint8Array, Uint8Array>
     if (failure === 'broken-before') throw new Error('the test wants a broken disk');
     if (failure !== 'dropped') await write(operations, options);
     await turn();
+    await hostility.onWrite();
     if (failure === 'broken-after') throw new Error('the test wants a broken sync');
   };
   const slowClear = async (options: Parameters<typeof clear>[0]): Promise<void> => {
@@ -64,14 +76,72 @@ function turn(): Promise<void> {
   });
 }
 
+/** A clock that stands still until a write takes its time, or the test lets time pass. */
+export class HostileClock implements EventLoopClock {
+  #nowMs = 0;
+  readonly #timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  startTimer(delayMs: number, callback: () => void): { cancel(): void } {
+    const timer = { dueMs: this.#nowMs + delayMs, callback };
+    this.#timers.add(timer);
+    return { cancel: () => this.#timers.delete(timer) };
+  }
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    for (const timer of this.#timers) {
+      if (timer.dueMs > this.#nowMs) continue;
+      this.#timers.delete(timer);
+      timer.callback();
+    }
+    await turn();
+  }
+}
+
+/** A witness that remembers in memory, with failures on demand. */
+export class HostileWitness implements Witness {
+  readonly told: { readonly batch: number; readonly durable: boolean }[] = [];
+  readonly recollections = new Map<bigint, Recollection>();
+  fails = false;
+
+  async recall(groupId: bigint): Promise<Recollection> {
+    return this.recollections.get(groupId) ?? { kind: 'nothing' };
+  }
+
+  async remember(groupId: bigint, batch: number, durable: boolean): Promise<void> {
+    if (this.fails) throw new Error('the test wants a failing witness');
+    this.told.push({ batch, durable });
+    this.recollections.set(groupId, { kind: 'batch', batch });
+  }
+}
+
 /** A place with one such database. */
 export class HostilePlace implements LevelStoreKind {
   readonly capabilities: WalCapabilities = capabilities;
   readonly syncs = true;
   readonly hostility = new Hostility();
   readonly database: LevelDatabase = hostileLevel(this.hostility);
+  readonly clock: HostileClock | undefined;
+  readonly witness: (() => HostileWitness) | undefined;
   #made = false;
   #openNow = false;
+
+  constructor(witness?: HostileWitness) {
+    this.witness = witness && (() => witness);
+    this.clock = witness && new HostileClock();
+  }
+
+  async flush(): Promise<void> {
+    this.hostility.flushes += 1;
+  }
 
   async exists(): Promise<boolean> {
     return this.#made;
@@ -109,8 +179,11 @@ export class HostilePlace implements LevelStoreKind {
 }
 
 /** A place that holds what was dumped. */
-export async function placeWith(content: ReadonlyMap<string, Uint8Array>): Promise<HostilePlace> {
-  const place = new HostilePlace();
+export async function placeWith(
+  content: ReadonlyMap<string, Uint8Array>,
+  witness?: HostileWitness,
+): Promise<HostilePlace> {
+  const place = new HostilePlace(witness);
   await place.open();
   for (const [key, value] of content) await place.put(key, value);
   await place.database.close();
