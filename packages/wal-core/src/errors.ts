@@ -22,6 +22,7 @@ export type WalErrorCode =
   | 'WAL_FOREIGN'
   | 'WAL_VERSION'
   | 'WAL_PERMISSION'
+  | 'WAL_UNSUPPORTED'
   | 'WAL_READ_FAILED'
   | 'WAL_POISONED'
   | 'WAL_CORRUPT';
@@ -117,7 +118,7 @@ export class NoSpaceError extends WalError {
   }
 }
 
-// --- Another owner, life state, directory, release or user. ---
+// --- Another owner, life state, directory, release, user or machine. ---
 
 /** Another process, or another manager in this one, has the log open. */
 export class LockedError extends WalError {
@@ -189,6 +190,14 @@ export class PermissionError extends WalError {
   override readonly name = 'PermissionError';
   constructor(message: string, cause?: unknown) {
     super('WAL_PERMISSION', message, cause);
+  }
+}
+
+/** This back end does not run on this platform, such as one that its database has no binary for. */
+export class UnsupportedPlatformError extends WalError {
+  override readonly name = 'UnsupportedPlatformError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_UNSUPPORTED', message, cause);
   }
 }
 

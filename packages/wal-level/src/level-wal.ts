@@ -122,17 +122,19 @@ export class LevelLog implements LogStore {
   /** What `close` promises, also of a log whose syncs were turned off. */
   async #makeAllDurable(): Promise<void> {
     const { kind, database, directory, keys, view } = this.#parts;
+    if (this.#noFsync) {
+      try {
+        await kind.flush?.(database);
+      } catch (error) {
+        throw writeFailure(error, directory);
+      }
+      // A database may tell of a flush that failed with the next write only, so there is one.
+      this.#unsynced = kind.syncs;
+      this.#noFsync = false;
+    }
     if (this.#unsynced) {
       await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
     }
-    if (!this.#noFsync) return;
-    try {
-      await kind.flush?.(database);
-    } catch (error) {
-      throw writeFailure(error, directory);
-    }
-    this.#noFsync = false;
-    this.#tellWitness();
   }
 
   #changes({ marker, truncateFrom, entries, hardState, purgeTo }: SavePlan): boolean {

@@ -1,0 +1,133 @@
+/**
+ * LevelDB as a place for logs: where it lies, when it may be made, how deleted entries give their space
+ * back, and what makes unsynced batches durable.
+ *
+ * LevelDB makes a new database wherever the file `CURRENT` is missing, and removes the tables that it
+ * finds there. So it may make one only where there is nothing to lose.
+ */
+import { join } from 'node:path';
+import { CorruptError, invariant, type WalCapabilities } from '@babuza/wal-core';
+import {
+  bytesOnly,
+  type EventLoopClock,
+  type KeyRange,
+  type LevelDatabase,
+  type LevelStoreKind,
+  type Reclaimed,
+  type Witness,
+} from '@babuza/wal-level';
+import type { FileSystem } from '@babuza/vfs';
+import { translating } from './file-errors.ts';
+import { databaseIn, holdsData, witnessesIn } from './layout.ts';
+import type { ClassicLevelClass } from './load-classic-level.ts';
+import type { CheckedDiskOptions } from './options.ts';
+import { WitnessFiles } from './witness-files.ts';
+
+export class DiskStore implements LevelStoreKind {
+  readonly capabilities: WalCapabilities;
+  readonly syncs = true;
+  readonly clock: EventLoopClock;
+  readonly #ClassicLevel: ClassicLevelClass;
+  readonly #options: CheckedDiskOptions;
+  readonly #files: FileSystem;
+
+  constructor(
+    ClassicLevel: ClassicLevelClass,
+    capabilities: WalCapabilities,
+    options: CheckedDiskOptions,
+  ) {
+    this.#ClassicLevel = ClassicLevel;
+    this.capabilities = capabilities;
+    this.#options = options;
+    this.#files = options.environment.fileSystem;
+    this.clock = options.environment.clock;
+  }
+
+  readonly witness = (directory: string): Witness =>
+    new WitnessFiles(witnessesIn(directory), this.#files);
+
+  exists(directory: string): Promise<boolean> {
+    return translating(async () => {
+      const database = databaseIn(directory);
+      if ((await this.#files.kindOf(database)) === undefined) return false;
+      const entries = await this.#files.list(database);
+      if (entries.some(({ name }) => name === 'CURRENT')) return true;
+      const data = entries.find(({ name }) => holdsData(name));
+      if (data === undefined) return false;
+      throw new CorruptError(`CURRENT is missing, and there is data: ${data.name}`, {
+        groupId: 0n,
+        file: database,
+        verdict: 'missing-current',
+      });
+    });
+  }
+
+  async open(directory: string): Promise<LevelDatabase> {
+    const { compression, writeBufferBytes, blockCacheBytes, blockBytes } = this.#options;
+    const { tableBytes, openTablesMax } = this.#options;
+    const location = databaseIn(directory);
+    const exists = await this.exists(directory);
+    // Durable after it: the names of all directories down to LevelDB's.
+    if (!exists) await translating(() => this.#files.makeDirectory(location));
+    const database = new this.#ClassicLevel<Uint8Array, Uint8Array>(location, {
+      ...bytesOnly,
+      createIfMissing: !exists,
+      compression,
+      writeBufferSize: writeBufferBytes,
+      cacheSize: blockCacheBytes,
+      blockSize: blockBytes,
+      maxFileSize: tableBytes,
+      maxOpenFiles: openTablesMax,
+    });
+    await database.open();
+    return database;
+  }
+
+  /**
+   * LevelDB keeps what was deleted until it happens to compact the tables that hold it. It is asked to
+   * once the purged range, with all that earlier purges left in it, is large enough.
+   */
+  async reclaim(database: LevelDatabase, { gte, lt }: KeyRange): Promise<Reclaimed> {
+    invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
+    const takes = await database.approximateSize(gte, lt, bytesOnly);
+    const { compactPurgedBytes } = this.#options;
+    if (takes < compactPurgedBytes) {
+      const heldBy = `LevelDB frees what was deleted when it compacts its tables; a purge asks it to from ${compactPurgedBytes} bytes on (compactPurgedBytes), and ${takes} are purged in them`;
+      return { bytesFreed: 0, heldBy };
+    }
+    const before = await this.#bytesOfData(database.location);
+    await database.compactRange(gte, lt, bytesOnly);
+    const after = await this.#bytesOfData(database.location);
+    // What is saved meanwhile takes space of its own.
+    return { bytesFreed: Math.max(0, before - after) };
+  }
+
+  /**
+   * A sync of LevelDB covers its newest log file. Unsynced batches before it may be in an older one, or on
+   * their way into a table; a compaction, here of nothing, writes them to a table, synced.
+   */
+  async flush(database: LevelDatabase): Promise<void> {
+    invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
+    const nothing = new Uint8Array(0);
+    await database.compactRange(nothing, nothing, bytesOnly);
+  }
+
+  /** Of LevelDB's logs and tables. `LOCK` is never opened: see `layout.ts`. */
+  async #bytesOfData(location: string): Promise<number> {
+    let bytes = 0;
+    for (const { name } of await this.#files.list(location)) {
+      if (holdsData(name)) bytes += await this.#sizeOf(join(location, name));
+    }
+    return bytes;
+  }
+
+  async #sizeOf(path: string): Promise<number> {
+    // LevelDB removes files while they are counted.
+    const file = await this.#files.open(path, 'read').catch(() => undefined);
+    try {
+      return (await file?.size()) ?? 0;
+    } finally {
+      await file?.close();
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** What a failure of a file beside LevelDB's own means to a log. */
+import { FileError } from '@babuza/vfs';
+import {
+  ForeignFileError,
+  NoSpaceError,
+  PermissionError,
+  ReadFailedError,
+  type WalError,
+} from '@babuza/wal-core';
+
+/** Runs `work`; its file errors become errors of a log. */
+export async function translating<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof FileError ? translated(error) : error;
+  }
+}
+
+function translated(error: FileError): WalError {
+  if (error.kind === 'permission') return new PermissionError(error.message, error);
+  // Only ever met while the place is prepared: LevelDB writes the entries.
+  if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
+  if (error.kind === 'not-a-directory' || error.kind === 'exists') {
+    return new ForeignFileError(error.path, `is not a directory: ${error.message}`);
+  }
+  return new ReadFailedError(error.message, error);
+}
