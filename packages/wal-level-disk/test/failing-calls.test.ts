@@ -1,0 +1,84 @@
+/**
+ * Calls of the operating system that fail below LevelDB, injected with strace into a real process: syncs
+ * of its log and its tables, of directories, renames. The log takes no more writes from then on, nothing
+ * is acknowledged any more, and the next opening finds all that was. `BABUZA_FAILING_CALLS` sets how many
+ * runs there are, `BABUZA_REQUIRE_TOOLS=1` makes a missing strace a failure.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { expect, it } from 'vitest';
+import { SeededRandom } from '@babuza/testkit';
+import { JudgedWriter } from './support/judged-writer.ts';
+import { has } from './support/tools.ts';
+
+const runs = Number(process.env['BABUZA_FAILING_CALLS'] ?? 6);
+const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
+
+/** With one thread for all asynchronous calls "the n-th" is counted over all of them. */
+const env = { UV_THREADPOOL_SIZE: '1' };
+
+interface Injection {
+  readonly call: string;
+  readonly errno: string;
+  /** The n-th call fails; with a `+` behind it all from then on. */
+  readonly when: string;
+}
+
+function injectionOf(run: number, random: SeededRandom): Injection {
+  const nth = 1 + random.below(60);
+  const errno = ['EIO', 'ENOSPC'][run % 2] ?? 'EIO';
+  const sticky = random.below(2) === 0 ? '+' : '';
+  // The log is synced with fdatasync, and so are tables; fsync is of directories and comes seldom.
+  if (run % 4 === 3) return { call: 'fsync', errno, when: `${1 + random.below(6)}${sticky}` };
+  return { call: 'fdatasync', errno, when: `${nth}${sticky}` };
+}
+
+const canTrace = has('failing calls below LevelDB', 'strace', '-f', '-o', '/dev/null', 'true');
+
+it.skipIf(!canTrace)(
+  `${runs} processes whose syncs fail lose nothing`,
+  async () => {
+    const random = new SeededRandom(firstSeed);
+    let poisoned = 0;
+    let acknowledged = 0;
+    for (let run = 0; run < runs; run += 1) {
+      const directory = await mkdtemp(`${tmpdir()}/babuza-level-fail-`);
+      const writer = new JudgedWriter(directory);
+      const { call, errno, when } = injectionOf(run, random);
+      const context = `seed ${firstSeed}, run ${run + 1}: ${call} fails with ${errno}, when=${when}`;
+      try {
+        const injection = `${call}:error=${errno}:when=${when}`;
+        const { failure, ended, late } = await writer.run({
+          seed: firstSeed * 10_000 + run,
+          batches: 150,
+          through: [
+            'strace',
+            '-f',
+            '-o',
+            '/dev/null',
+            '-e',
+            `trace=${call}`,
+            '-e',
+            `inject=${injection}`,
+          ],
+          env,
+        });
+        expect(ended, context).toBe(true);
+        expect(late, context).toEqual([]);
+        // A sync that fails while LevelDB is opened or made is that of the opening.
+        const expected = [undefined, 'WAL_POISONED', 'WAL_READ_FAILED', 'WAL_NO_SPACE'];
+        expect(expected, context).toContain(failure);
+        if (failure === 'WAL_POISONED') poisoned += 1;
+        acknowledged += writer.acknowledged;
+        expect((await writer.judge()).violations, context).toEqual([]);
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    }
+    console.log(
+      `${runs} runs with failing syncs: ${poisoned} logs were poisoned, ${acknowledged} batches acknowledged before, none was lost`,
+    );
+    expect(poisoned).toBeGreaterThan(0);
+  },
+  600_000,
+);

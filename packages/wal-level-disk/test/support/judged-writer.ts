@@ -1,0 +1,142 @@
+/**
+ * Runs the writer process and keeps the ledger of what it said: what it was about to do, and what was
+ * acknowledged. All lines that it wrote before it died are read before it is judged.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { OpenedWal } from '@babuza/wal-core';
+import { Ledger } from '@babuza/wal-core/conformance';
+import { walBackend, type DiskWalOptions } from '../../src/index.ts';
+import { batchOf } from './workload.mjs';
+
+const script = fileURLToPath(new URL('writer.mjs', import.meta.url));
+
+/** Small, so that memory tables are written, compacted and replaced while the writer runs. */
+export const tinyOptions: DiskWalOptions = {
+  writeBufferBytes: 64 * 1024,
+  tableBytes: 1024 * 1024,
+  compactPurgedBytes: 16 * 1024,
+};
+
+export interface Run {
+  readonly seed: number;
+  /** 0: until it is killed or fails. */
+  readonly batches: number;
+  /** Prepended to the command, such as a tracer. */
+  readonly through?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Called with each line. */
+  readonly onLine?: (line: string, child: ChildProcess) => void;
+}
+
+export interface Ended {
+  /** The code with which a call of the log failed. */
+  readonly failure: string | undefined;
+  readonly attempted: number;
+  readonly acknowledged: number;
+  /** Whether it came to its own end. */
+  readonly ended: boolean;
+  /** Lines of saves that were acknowledged after one had failed. */
+  readonly late: readonly string[];
+}
+
+export class JudgedWriter {
+  readonly directory: string;
+  readonly ledger = new Ledger();
+  acknowledged = 0;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Resolves when the process is gone and all that it said was read. */
+  run({ seed, batches, through = [], env, onLine }: Run): Promise<Ended> {
+    const command = [
+      ...through,
+      process.execPath,
+      script,
+      this.directory,
+      String(seed),
+      JSON.stringify(tinyOptions),
+      String(batches),
+    ];
+    const [program = process.execPath, ...args] = command;
+    const seen = new Lines(this.ledger);
+    return new Promise((resolve, reject) => {
+      const child = spawn(program, args, {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, ...env },
+      });
+      child.stdout.on('data', (chunk: Buffer) => {
+        for (const line of seen.take(chunk.toString())) onLine?.(line, child);
+      });
+      child.on('error', reject);
+      child.on('close', () => {
+        this.acknowledged += seen.acknowledged;
+        resolve(seen);
+      });
+    });
+  }
+
+  /** Opens the log, compares it with the ledger, and goes on from what is there. */
+  async judge(): Promise<{ violations: string[]; entries: number }> {
+    const manager = await walBackend.open(this.directory, tinyOptions);
+    try {
+      const opened = await this.#open(manager);
+      const violations = this.ledger.judge(opened);
+      this.ledger.adopt(opened);
+      const { storage } = opened;
+      return { violations, entries: storage.lastIndex() - storage.firstIndex() + 1 };
+    } finally {
+      await manager.close();
+    }
+  }
+
+  /** A process that died before the log was created left none, and was told of none. */
+  async #open(manager: Awaited<ReturnType<typeof walBackend.open>>): Promise<OpenedWal> {
+    if (await manager.hasExistingWal()) return manager.replayWal();
+    return manager.createWal({ clusterId: 1, nodeId: 1 });
+  }
+}
+
+class Lines implements Ended {
+  readonly #ledger: Ledger;
+  readonly #ids = new Map<string, number>();
+  #rest = '';
+  failure: string | undefined;
+  attempted = 0;
+  acknowledged = 0;
+  ended = false;
+  readonly late: string[] = [];
+  readonly #purges = new Set<string>();
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  take(text: string): string[] {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#takeLine(line);
+    return lines;
+  }
+
+  #takeLine(line: string): void {
+    const [what, id = '', ...rest] = line.split(' ');
+    if (what === 'try') {
+      this.attempted += 1;
+      const batch = batchOf(JSON.parse(rest.join(' ')));
+      if (batch.purgeTo !== undefined) this.#purges.add(id);
+      this.#ids.set(id, this.#ledger.attempt(batch));
+    } else if (what === 'done') {
+      // A purge is durable before its space is given back, which is when it resolves.
+      if (this.failure !== undefined && !this.#purges.has(id)) this.late.push(line);
+      this.acknowledged += 1;
+      this.#ledger.acknowledge(this.#ids.get(id) ?? 0);
+    } else if (what === 'failed') {
+      this.failure = id;
+    } else if (what === 'end') {
+      this.ended = true;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// A real process that writes a log as fast as it can, with several saves pending at a time. Each batch is a
+// line `try` before the call and a line `done` after it resolved. It ends when a save is rejected, with a
+// line `failed` that has the code; otherwise it is killed from outside, or stops after so many batches.
+// Arguments: directory, seed, options as JSON, batches (0: no end).
+import { writeSync } from 'node:fs';
+import { walBackend } from '../../dist/index.js';
+import { batchOf, randomFrom, Workload } from './workload.mjs';
+
+const [directory, seed, options, limit] = process.argv.slice(2);
+const say = (line) => writeSync(1, `${line}\n`);
+const pendingMax = 4;
+
+say('opening');
+const manager = await walBackend.open(directory, JSON.parse(options));
+let failed = false;
+
+function fail(error) {
+  if (!failed) say(`failed ${error.code}`);
+  failed = true;
+}
+
+async function call(wal, id, line) {
+  say(`try ${id} ${JSON.stringify(line)}`);
+  const { purgeTo, ...batch } = batchOf(line);
+  try {
+    await (purgeTo === undefined ? wal.save(batch) : wal.purge(purgeTo));
+    say(`done ${id}`);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function write() {
+  const { wal, storage, hardState } = (await manager.hasExistingWal())
+    ? await manager.replayWal()
+    : await manager.createWal({ clusterId: 1, nodeId: 1 });
+  const workload = new Workload(randomFrom(Number(seed)), {
+    last: storage.lastIndex(),
+    commit: hardState.commit,
+    // A term must be above those of the log, too: its entries may be ahead of the hard state.
+    term: Math.max(hardState.term, storage.term(storage.lastIndex())),
+    start: storage.firstIndex() - 1,
+    termOf: (index) => storage.term(index),
+  });
+  say('open');
+  const pending = new Set();
+  for (let id = 1; !failed && (limit === '0' || id <= Number(limit)); id += 1) {
+    const running = call(wal, id, workload.next()).then(() => pending.delete(running));
+    pending.add(running);
+    if (pending.size >= pendingMax) await Promise.race(pending);
+  }
+  await Promise.all(pending);
+}
+
+try {
+  await write();
+  await manager.close();
+} catch (error) {
+  fail(error);
+}
+say('end');
