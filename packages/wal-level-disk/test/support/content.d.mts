@@ -1,0 +1,3 @@
+import type { Storage } from '@babuza/wal-core';
+
+export function contentOf(storage: Storage): string;
