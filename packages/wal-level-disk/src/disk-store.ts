@@ -21,6 +21,7 @@ import { translating } from './file-errors.ts';
 import { databaseIn, holdsData, witnessesIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
 import type { CheckedDiskOptions } from './options.ts';
+import { checkTables } from './table-check.ts';
 import { WitnessFiles } from './witness-files.ts';
 
 export class DiskStore implements LevelStoreKind {
@@ -80,7 +81,14 @@ export class DiskStore implements LevelStoreKind {
       maxOpenFiles: openTablesMax,
     });
     await database.open();
-    return database;
+    try {
+      const tables = database.getProperty('leveldb.sstables');
+      await translating(() => checkTables(this.#files, location, tables));
+      return database;
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
   }
 
   /**
