@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The demo: reads the command line, runs the story, and gives everything back however it ends. */
 import { stat } from 'node:fs/promises';
-import { BuilderError } from '@babuza/builder';
+import { BuilderError, type Logger } from '@babuza/builder';
 import { helpText, readArguments, UsageError } from './arguments.ts';
 import { openManager } from './log-story/open-log.ts';
 import type { StorySettings } from './log-story/settings.ts';
@@ -12,6 +12,14 @@ import { Workplace } from './log-story/workplace.ts';
 /** Set by a signal: from then on nothing else is reported. */
 let ending = false;
 const terminal = new Terminal(process.stdout, process.env['NO_COLOR']);
+
+/** What the builder reports, such as what a synonym stands for. */
+const builderNotes: Logger = {
+  debug: () => undefined,
+  info: (message) => terminal.line(message),
+  warn: (message) => terminal.warn(message),
+  error: (message) => terminal.bad(message),
+};
 
 /** Returns the exit code. */
 async function main(): Promise<number> {
@@ -42,7 +50,7 @@ async function checkInput({ inputFolder }: StorySettings): Promise<void> {
 /** Before anything is done: a type that is unknown, or not installed. */
 async function checkWalType({ walType }: StorySettings, workplace: Workplace): Promise<void> {
   try {
-    const manager = await openManager(walType, workplace.storageRoot);
+    const manager = await openManager(walType, workplace.storageRoot, builderNotes);
     await manager.close();
   } catch (error) {
     if (error instanceof BuilderError) throw new UsageError(error.message);

@@ -100,6 +100,20 @@ describe('demo log', () => {
     expect(await readdir(temporary)).toEqual([]);
   });
 
+  it('runs on LevelDB, whose synonyms it names', async () => {
+    const { exitCode, stdout } = await run('--input', input, '--wal', 'badger-wal');
+    expect(exitCode, stdout).toBe(0);
+    expect(stdout).toContain("walType 'badger-wal' is a synonym of 'level-wal' here");
+    expect(stdout).toMatch(/ok (\d+) of \1 acknowledged entries are there/);
+    expect(stdout).toContain('ok 62 of 62 documents are in the log completely, once, and equal');
+    // LevelDB does not tell of a torn batch.
+    expect(stdout).toContain('the torn batch was dropped without a report');
+    expect(stdout).toMatch(/CorruptError, WAL_CORRUPT, verdict damaged-entry/);
+    expect(stdout).toMatch(/marker at index 56; purged up to it/);
+    expect(stdout).toContain('All of the above was verified');
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
   it('says what its limits leave out', async () => {
     const { exitCode, stdout } = await run('--input', join(input, 'deep'), '--limit-files', '20');
     expect(exitCode, stdout).toBe(0);

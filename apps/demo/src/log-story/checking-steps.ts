@@ -48,9 +48,13 @@ export async function snapshotAndPurge(
   const { report } = await writer.ask({ type: 'snapshot-and-purge', index }, 'purged');
   terminal.note(`marker at index ${count(index)}; purged up to it`);
   const { segmentsRemoved, segmentsRecycled, segmentsKept, bytesFreed } = report;
-  terminal.note(
-    `segments: ${segmentsRemoved} removed, ${segmentsRecycled} set aside to be written again (${byteSize(bytesFreed)} together), ${segmentsKept} still needed`,
-  );
+  if (segmentsRemoved + segmentsRecycled === 0 && bytesFreed > 0) {
+    terminal.note(`${byteSize(bytesFreed)} given back to the disk`);
+  } else {
+    terminal.note(
+      `segments: ${segmentsRemoved} removed, ${segmentsRecycled} set aside to be written again (${byteSize(bytesFreed)} together), ${segmentsKept} still needed`,
+    );
+  }
   if (report.heldBy !== undefined) terminal.note(`why more is on disk: ${report.heldBy}`);
   if (!opened.durable) {
     judgePurged(run, await run.list(writer, lastIndex - index), index);

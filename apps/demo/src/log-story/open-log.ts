@@ -1,5 +1,5 @@
 /** The one place of the demo where a log is chosen and opened: through the builder, as users do it. */
-import { BabuzaComponentBuilder, BabuzaWal, ETCDWal } from '@babuza/builder';
+import { BabuzaComponentBuilder, BabuzaWal, ETCDWal, type Logger } from '@babuza/builder';
 import type { WalManager } from '@babuza/wal-core';
 
 /** The cluster and node that the demo's log says it belongs to. */
@@ -14,9 +14,13 @@ const typesWithSegments: readonly string[] = [BabuzaWal, ETCDWal];
 
 /**
  * Opens the place of the logs below `storageRootDir`. Throws the builder's errors, which name what is known
- * and what is not installed.
+ * and what is not installed. `logger` is told what the builder decided.
  */
-export async function openManager(walType: string, storageRootDir: string): Promise<WalManager> {
+export async function openManager(
+  walType: string,
+  storageRootDir: string,
+  logger?: Logger,
+): Promise<WalManager> {
   const walOptions = typesWithSegments.includes(walType) ? smallSegments : undefined;
   const builder = new BabuzaComponentBuilder({
     clusterId,
@@ -24,6 +28,7 @@ export async function openManager(walType: string, storageRootDir: string): Prom
     storageRootDir,
     walType,
     walOptions,
+    logger,
   });
   return (await builder.build()).walManager;
 }
