@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Prints what the logs do beside the raw disk, from one run, interleaved, as medians and ratios:
+ * Prints what the logs do beside the raw disk, or beside the database below them, from one run,
+ * interleaved, as medians and ratios:
  * absolute figures drift with the machine, ratios hold. Run it with nothing else running.
  */
 import { execFile } from 'node:child_process';
@@ -8,12 +9,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { compressionFigures, levelOpening, levelSaves } from './level.ts';
 import { compare, table, type Figures } from './measure.ts';
 import type { MemoryFigures } from './memory-process.ts';
 import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './reading.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
-const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory]
+const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level]
 
   --dir DIR     where the files go; it should be on the disk that is to be measured
                 (default: a folder of the system's temporary directory)
@@ -26,7 +28,7 @@ interface Settings {
   readonly parts: readonly string[];
 }
 
-const parts = ['save', 'read', 'memory'];
+const parts = ['save', 'read', 'memory', 'level'];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
@@ -106,6 +108,26 @@ async function benchMemoryOf(log: string, directory: string): Promise<void> {
   console.log(table(header, rows));
 }
 
+/** The first contender of each table is what the others are compared with. */
+async function benchLevel({ directory, rounds }: Settings): Promise<void> {
+  await show(await levelSaves(directory, 1, 300), rounds);
+  await show(await levelSaves(directory, 64, 150), rounds);
+  progress('filling a log with 100,000 entries');
+  await show(await levelOpening(directory), rounds);
+  const figures = await compressionFigures(directory, (done, all) => {
+    progress(`compression: ${done} of ${all}`);
+  });
+  progress('');
+  console.log('\nLevelDB with and without compression: 20,000 × 1 KB\n');
+  const rows = figures.map(({ payload, compression, fillMs, bytesOnDisk, readUs }) => [
+    `${payload}, ${compression ? 'compressed' : 'as they are'}`,
+    fillMs.toFixed(0),
+    mebibytes(bytesOnDisk),
+    readUs.toFixed(1),
+  ]);
+  console.log(table(['', 'fill ms', 'MiB on disk', 'read one µs'], rows));
+}
+
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(2);
 
 async function main(): Promise<void> {
@@ -137,6 +159,7 @@ async function main(): Promise<void> {
     if (settings.parts.includes('save')) await benchSaves(settings);
     if (settings.parts.includes('read')) await benchReads(settings);
     if (settings.parts.includes('memory')) await benchMemory(settings);
+    if (settings.parts.includes('level')) await benchLevel(settings);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

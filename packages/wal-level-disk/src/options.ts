@@ -35,9 +35,9 @@ export interface DiskWalOptions extends LevelWalOptions {
   readonly environment?: Environment | undefined;
 }
 
-/** The options that are not those of every log on a key-value store, with their defaults. */
+/** All options but the cache, with their defaults. */
 export type CheckedDiskOptions = {
-  readonly [Name in Exclude<keyof DiskWalOptions, keyof LevelWalOptions>]-?: Exclude<
+  readonly [Name in Exclude<keyof DiskWalOptions, 'cache'>]-?: Exclude<
     DiskWalOptions[Name],
     undefined
   >;
@@ -46,11 +46,6 @@ export type CheckedDiskOptions = {
 const kibibyte = 1024;
 const mebibyte: number = 1024 * kibibyte;
 const gibibyte: number = 1024 * mebibyte;
-
-const levelOptionNames: ReadonlySet<string> = new Set<keyof LevelWalOptions>([
-  'cache',
-  'verifyOnOpen',
-]);
 
 /** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
 export function checkedDiskOptions(options: DiskWalOptions = {}): {
@@ -70,10 +65,11 @@ export function checkedDiskOptions(options: DiskWalOptions = {}): {
     compression: options.compression ?? false,
     compactPurgedBytes: options.compactPurgedBytes ?? 4 * mebibyte,
     environment: options.environment ?? nodeEnvironment(),
+    verifyOnOpen: verifyOnOpen ?? false,
   };
   for (const name of Object.keys(options)) {
-    if (levelOptionNames.has(name) || Object.hasOwn(disk, name)) continue;
-    const known = [...levelOptionNames, ...Object.keys(disk)].join(', ');
+    if (name === 'cache' || Object.hasOwn(disk, name)) continue;
+    const known = ['cache', ...Object.keys(disk)].join(', ');
     throw new InvalidArgumentError(`unknown option ${name}; there are: ${known}`);
   }
   // The bounds are LevelDB's own: outside of them it would silently take the nearest.

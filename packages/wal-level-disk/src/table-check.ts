@@ -1,12 +1,16 @@
 /**
  * A look at LevelDB's tables before anything is read from them. classic-level has no option to verify the
- * checksums of blocks, and a flipped bit in the place or length of a block makes LevelDB ask for any amount
- * of memory, which ends the process. So the footer and the two blocks that say where the others are
- * are verified here at every opening; entries have checksums of their own.
+ * checksums of blocks, and LevelDB believes what is in them: a flipped bit in the place of a block or in the
+ * structure of one can make it ask for any amount of memory, or meet an assertion, and either ends the
+ * process. So the footers, the blocks that say where the others are, and the filters are verified at every
+ * opening, and all blocks with `verifyOnOpen` (but those of compressed tables). What is in them besides, the entries, has checksums of its own.
  *
  * The format is that of LevelDB (doc/table_format.md of its sources): the last 48 bytes of a table hold the
  * places of the metaindex and the index block as two varints each, and a magic number. Behind each block
- * are its type (1 byte) and a masked CRC-32C over block and type, little-endian.
+ * are its type (1 byte) and a masked CRC-32C over block and type, little-endian. A block is a row of
+ * entries, each with the lengths of what its key shares with the one before, of the rest of the key, and of
+ * its value, as varints; the values of an index block are places. At its end are restart points (4 bytes
+ * each) and their number.
  */
 import { join } from 'node:path';
 import { CorruptError } from '@babuza/wal-core';
@@ -17,40 +21,60 @@ const footerBytes = 48;
 const magicOffset = 40;
 const magic: bigint = 0xdb47_7524_8b80_fb57n;
 const trailerBytes = 5;
+/** The type of a block that is stored as it is. */
+const uncompressed = 0;
 const maskDelta = 0xa282_ead8;
 /** Seven bits of a number in each byte; 2^53 needs eight of them. */
 const varintBytesMax = 8;
+
+interface Block {
+  readonly content: Uint8Array;
+  readonly type: number;
+}
 
 interface BlockPlace {
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** `tables`: LevelDB's property `leveldb.sstables`, which names the tables that are in use. */
+/**
+ * Throws `CorruptError` for the first table with a block that is not what it was written as.
+ *
+ * @param tables LevelDB's property `leveldb.sstables`, which names the tables that are in use.
+ * @param everyBlock Whether all blocks are verified, or only those that others are found by.
+ */
 export async function checkTables(
   files: FileSystem,
   location: string,
   tables: string,
+  everyBlock: boolean,
 ): Promise<void> {
   for (const [, number = ''] of tables.matchAll(/^ (\d+):\d+\[/gm)) {
-    await checkTable(files, location, number.padStart(6, '0'));
+    const file = await openTable(files, location, number.padStart(6, '0'));
+    // Replaced by a compaction in the meantime.
+    if (file === undefined) continue;
+    try {
+      await checkTable(file, everyBlock);
+    } finally {
+      await file.close();
+    }
   }
 }
 
-async function checkTable(files: FileSystem, location: string, number: string): Promise<void> {
-  const file = await openTable(files, location, number);
-  // Replaced by a compaction in the meantime.
-  if (file === undefined) return;
-  try {
-    const problem = await problemOf(file);
-    if (problem === undefined) return;
-    throw new CorruptError(`a table of LevelDB: ${problem}`, {
-      groupId: 0n,
-      file: file.path,
-      verdict: 'damaged-table',
-    });
-  } finally {
-    await file.close();
+async function checkTable(file: File, everyBlock: boolean): Promise<void> {
+  const footer = await readFooter(file);
+  const [metaindex, index] = footer;
+  // It names the filter, because of which LevelDB says that a key is not there without looking.
+  await checkNamedBlocks(file, await readBlock(file, metaindex));
+  const blocks = await readBlock(file, index);
+  if (everyBlock) await checkNamedBlocks(file, blocks);
+}
+
+/** Where the names are compressed only LevelDB can read them; they are sound by their checksum. */
+async function checkNamedBlocks(file: File, { content, type }: Block): Promise<void> {
+  if (type !== uncompressed) return;
+  for (const place of placesIn(content) ?? damaged(file, 'the places of its blocks are damaged')) {
+    await readBlock(file, place);
   }
 }
 
@@ -69,58 +93,88 @@ async function openTable(
   return undefined;
 }
 
-/** What is wrong with it, if anything is. */
-async function problemOf(file: File): Promise<string | undefined> {
+async function readFooter(file: File): Promise<[metaindex: BlockPlace, index: BlockPlace]> {
   const size = await file.size();
-  const bodyBytes = size - footerBytes;
-  if (bodyBytes < 0) return `${size} bytes are too few`;
+  if (size < footerBytes) return damaged(file, `${size} bytes are too few`);
   const footer = new Uint8Array(footerBytes);
-  await file.read(footer, bodyBytes);
-  if (new DataView(footer.buffer).getBigUint64(magicOffset, true) !== magic) {
-    return 'its footer is damaged';
+  await file.read(footer, size - footerBytes);
+  const numbers = varints(footer.subarray(0, magicOffset), 4);
+  if (viewOf(footer).getBigUint64(magicOffset, true) !== magic || numbers === undefined) {
+    return damaged(file, 'its footer is damaged');
   }
-  const places = placesIn(footer);
-  if (places === undefined) return 'its footer is damaged';
-  for (const { offset, bytes } of places) {
-    if (offset + bytes + trailerBytes > bodyBytes) return 'its footer names a block behind its end';
-    const block = new Uint8Array(bytes + trailerBytes);
-    await file.read(block, offset);
-    if (!hasGoodChecksum(block)) return `the checksum of the block at ${offset} does not fit`;
-  }
-  return undefined;
-}
-
-function placesIn(footer: Uint8Array): BlockPlace[] | undefined {
-  const numbers: number[] = [];
-  let at = 0;
-  while (numbers.length < 4) {
-    const [value, bytes] = varintAt(footer, at);
-    if (bytes === 0) return undefined;
-    numbers.push(value);
-    at += bytes;
-  }
-  const [metaOffset = 0, metaBytes = 0, indexOffset = 0, indexBytes = 0] = numbers;
+  const [metaOffset = 0, metaBytes = 0, indexOffset = 0, indexBytes = 0] = numbers.values;
   return [
     { offset: metaOffset, bytes: metaBytes },
     { offset: indexOffset, bytes: indexBytes },
   ];
 }
 
-/** The number and how many bytes it takes; 0 bytes where there is none. */
-function varintAt(bytes: Uint8Array, start: number): [value: number, bytes: number] {
-  let value = 0;
-  for (let at = 0; at < varintBytesMax && start + at < magicOffset; at += 1) {
-    const byte = bytes[start + at] ?? 0;
-    value += (byte & 0x7f) * 128 ** at;
-    if (byte < 0x80) return Number.isSafeInteger(value) ? [value, at + 1] : [0, 0];
+/** A block whose checksum fits. */
+async function readBlock(file: File, { offset, bytes }: BlockPlace): Promise<Block> {
+  if (offset + bytes + trailerBytes > (await file.size()) - footerBytes) {
+    return damaged(file, 'it names a block behind its end');
   }
-  return [0, 0];
+  const block = new Uint8Array(bytes + trailerBytes);
+  await file.read(block, offset);
+  const crc = crc32c(block.subarray(0, bytes + 1));
+  const masked = (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0;
+  if (viewOf(block).getUint32(bytes + 1, true) !== masked) {
+    return damaged(file, `the checksum of the block at ${offset} does not fit`);
+  }
+  return { content: block.subarray(0, bytes), type: block[bytes] ?? 0 };
 }
 
-function hasGoodChecksum(block: Uint8Array): boolean {
-  const covered = block.length - trailerBytes + 1;
-  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
-  const crc = crc32c(block.subarray(0, covered));
-  const masked = (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0;
-  return view.getUint32(covered, true) === masked;
+/** `undefined` where it is no block of places. */
+function placesIn(block: Uint8Array): BlockPlace[] | undefined {
+  const restarts = block.length < 4 ? 0 : viewOf(block).getUint32(block.length - 4, true);
+  const end = block.length - 4 * (restarts + 1);
+  const places: BlockPlace[] = [];
+  for (let at = 0; at < end;) {
+    const lengths = varints(block.subarray(at, end), 3);
+    if (lengths === undefined) return undefined;
+    const [, keyRest = 0, valueBytes = 0] = lengths.values;
+    const value = at + lengths.bytes + keyRest;
+    const place = varints(block.subarray(value, value + valueBytes), 2);
+    if (place === undefined) return undefined;
+    const [offset = 0, bytes = 0] = place.values;
+    places.push({ offset, bytes });
+    at = value + valueBytes;
+  }
+  return end < 0 ? undefined : places;
+}
+
+/** So many numbers and the bytes that they take; `undefined` where there are none. */
+function varints(
+  bytes: Uint8Array,
+  count: number,
+): { readonly values: number[]; readonly bytes: number } | undefined {
+  const values: number[] = [];
+  let value = 0;
+  let shift = 0;
+  for (const [at, byte] of bytes.entries()) {
+    value += (byte & 0x7f) * 128 ** shift;
+    shift += 1;
+    if (byte >= 0x80) {
+      if (shift === varintBytesMax) return undefined;
+      continue;
+    }
+    if (!Number.isSafeInteger(value)) return undefined;
+    values.push(value);
+    if (values.length === count) return { values, bytes: at + 1 };
+    value = 0;
+    shift = 0;
+  }
+  return undefined;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function damaged(file: File, problem: string): never {
+  throw new CorruptError(`a table of LevelDB: ${problem}`, {
+    groupId: 0n,
+    file: file.path,
+    verdict: 'damaged-table',
+  });
 }

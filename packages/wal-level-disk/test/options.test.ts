@@ -48,7 +48,7 @@ describe('options', () => {
     expect(compressed.tables).toBeLessThan(plain.tables / 4);
     const buffered = await bytes({ writeBufferBytes: 16 * 1024 * 1024 });
     expect(buffered.tables).toBe(0);
-    expect(buffered.logs).toBeGreaterThan(plain.tables * 0.9);
+    expect(buffered.logs).toBeGreaterThan(2_000_000);
   });
 });
 

@@ -5,7 +5,7 @@
  * witness, except for what was acknowledged after the witness was last told: 50 ms before a crash.
  *
  * `BABUZA_ROT=every` flips a bit of every byte of the small database, and many of the larger one; by default
- * it is every twelfth byte, from where `BABUZA_SEED` says.
+ * it is every 24th byte, from where `BABUZA_SEED` says.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -70,12 +70,12 @@ async function makeSample(plan: Plan): Promise<Sample> {
   return { files: takeFiles(directory), contents };
 }
 
-/** One bit of each byte, or of every twelfth. */
+/** One bit of each byte, or of every 24th. */
 function bytesOfAll(files: Files): Flip[] {
   const all = [...files].flatMap(([name, { length }]) =>
     Array.from({ length }, (_, offset): Flip => [name, offset, 1 << (offset % 8)]),
   );
-  return every ? all : all.filter((_, at) => at % 12 === firstSeed % 12);
+  return every ? all : all.filter((_, at) => at % 24 === firstSeed % 24);
 }
 
 function onlyLogs(files: Files): Files {
@@ -124,7 +124,7 @@ const small: Plan = {
   closed: false,
 };
 
-describe('one flipped bit in a small database', () => {
+describe('one flipped bit in a small database', { timeout: 600_000 }, () => {
   it('after a kill, all of it witnessed: every one is noticed or harmless', async () => {
     const sample = await makeSample(small);
     const flips = bytesOfAll(without(sample.files, /LOG/));
@@ -157,12 +157,22 @@ describe('one flipped bit in a small database', () => {
   it('after a clean close, in tables: every one is noticed or harmless', async () => {
     const sample = await makeSample({ ...small, closed: true });
     const flips = bytesOfAll(without(sample.files, /LOG/));
-    const { unnoticed, ended } = await judge('after a clean close', sample, flips);
-    expect([...unnoticed, ...ended]).toEqual([]);
+    // LevelDB may end the process: its own assertions meet the structure of a block that is not right.
+    const { unnoticed } = await judge('after a clean close', sample, flips);
+    expect([...unnoticed]).toEqual([]);
+  });
+
+  it('the same when everything is verified on open: it never ends the process', async () => {
+    const sample = await makeSample({ ...small, closed: true });
+    const flips = bytesOfAll(without(sample.files, /LOG/));
+    const title = 'after a clean close, verified on open';
+    const tally = await judge(title, sample, flips, { verifyOnOpen: true });
+    expect([...tally.unnoticed, ...tally.ended]).toEqual([]);
+    expect(tally.counts.get('refused when read') ?? 0).toBe(0);
   });
 });
 
-describe('one flipped bit in a larger database', () => {
+describe('one flipped bit in a larger database', { timeout: 600_000 }, () => {
   const larger: Plan = {
     batches: 60,
     entriesPerBatch: 4,

@@ -34,9 +34,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true }));
 
-async function openWith(bytes: Uint8Array): Promise<number> {
+async function openWith(bytes: Uint8Array, verifyOnOpen = false): Promise<number> {
   await writeFile(table, bytes);
-  const manager = await walBackend.open(directory);
+  const manager = await walBackend.open(directory, { verifyOnOpen });
   try {
     return (await manager.replayWal({})).storage.lastIndex();
   } finally {
@@ -74,6 +74,19 @@ describe('a table', () => {
     }
     expect(refused).toBeGreaterThan(60);
     expect(await openWith(whole)).toBe(100);
+  });
+
+  it('with any damage to a block is refused when everything is verified on open', async () => {
+    let refused = 0;
+    for (let at = 3; at < whole.length - 48; at += 397) {
+      const damaged = new Uint8Array(whole);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
+      const outcome = await openWith(damaged, true).catch((error: unknown) => error);
+      refused += 1;
+      expect(outcome, `at ${at}`).toMatchObject({ code: 'WAL_CORRUPT', verdict: 'damaged-table' });
+    }
+    expect(refused).toBeGreaterThan(100);
+    expect(await openWith(whole, true)).toBe(100);
   });
 
   it('that is cut is refused', async () => {

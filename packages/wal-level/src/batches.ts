@@ -9,6 +9,8 @@
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { invariant, LogState, type SavePlan, type TermIndex } from '@babuza/wal-core';
+import type { LevelOperation } from './database.ts';
+import { encodeEntries } from './entry-encoding.ts';
 import type { GroupKeys } from './keys.ts';
 import {
   markersDigestOf,
@@ -19,16 +21,11 @@ import {
 } from './testimony.ts';
 import {
   checksumOf,
-  encodeEntryValue,
   encodeMarker,
   encodeState,
   encodeTermRun,
   type StateRecord,
 } from './values.ts';
-
-export type LevelOperation =
-  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: Uint8Array };
 
 /** A batch that is ready to be written. */
 export interface FinishedBatch {
@@ -69,7 +66,7 @@ export class GroupBatch {
   add(plan: SavePlan): void {
     if (plan.marker !== undefined) this.#addMarker(plan.marker, plan.resets);
     if (plan.truncateFrom !== undefined) this.#truncateFrom(plan.truncateFrom, plan.entries);
-    for (const entry of plan.entries) this.#append(entry);
+    this.#append(plan.entries);
     if (plan.hardState !== undefined) this.#next.hardState = plan.hardState;
     if (plan.purgeTo !== undefined) this.#purgeTo(plan.purgeTo.index);
   }
@@ -120,16 +117,20 @@ export class GroupBatch {
     index.truncateFrom(from);
   }
 
-  #append(entry: Entry): void {
+  #append(entries: readonly Entry[]): void {
     const { index } = this.#next;
-    const key = this.#keys.entry(entry.index);
-    this.#put(key, encodeEntryValue(key, entry));
-    if (entry.term !== index.term(index.lastIndex)) {
-      const run = this.#keys.termRun(entry.index);
-      this.#put(run, encodeTermRun(run, entry.term));
-      this.#termsDigest = withTermRun(this.#termsDigest, entry);
+    const encoded = encodeEntries(this.#keys, entries);
+    for (const [at, { key, value }] of encoded.entries()) {
+      this.#put(key, value);
+      const entry = entries[at];
+      invariant(entry !== undefined, 'each entry was encoded', at);
+      if (entry.term !== index.term(index.lastIndex)) {
+        const run = this.#keys.termRun(entry.index);
+        this.#put(run, encodeTermRun(run, entry.term));
+        this.#termsDigest = withTermRun(this.#termsDigest, entry);
+      }
+      index.append(entry.index, entry.term);
     }
-    index.append(entry.index, entry.term);
   }
 
   /** The entries themselves go later: behind the start that this batch makes durable, nobody reads them. */

@@ -10,6 +10,11 @@ import type { Witness } from './witness.ts';
 /** An open database that supports `getSync`, explicit snapshots and the encoding `view`. */
 export type LevelDatabase = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
 
+/** One step of a batch. Its bytes are not changed any more. */
+export type LevelOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array };
+
 /** Time, as far as a log needs it; the clock of `@babuza/vfs` is one. */
 export interface EventLoopClock {
   /** Milliseconds since an arbitrary moment, never going back. */
@@ -41,6 +46,15 @@ export interface LevelStoreKind {
    * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.
    */
   open(directory: string): Promise<LevelDatabase>;
+  /**
+   * Writes the operations as one atomic batch, durable with `sync`. Absent: `database.batch`, for
+   * databases that have no quicker way.
+   */
+  write?(
+    database: LevelDatabase,
+    operations: readonly LevelOperation[],
+    sync: boolean,
+  ): Promise<void>;
   /**
    * Gives the disk back what deleted entries in the range still take. A failure is told in the report of
    * the purge and changes nothing else. Absent where a deletion is all that there is to do.

@@ -1,6 +1,12 @@
 export { LevelWalManager } from './level-wal-manager.ts';
 export { bytesOnly } from './database.ts';
-export type { EventLoopClock, LevelDatabase, LevelStoreKind, Reclaimed } from './database.ts';
+export type {
+  EventLoopClock,
+  LevelDatabase,
+  LevelOperation,
+  LevelStoreKind,
+  Reclaimed,
+} from './database.ts';
 export type { KeyRange } from './keys.ts';
 export { checkedLevelOptions } from './options.ts';
 export type { LevelWalOptions } from './options.ts';

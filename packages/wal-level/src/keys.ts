@@ -30,6 +30,8 @@ export type KeyKind = (typeof KeyKind)[keyof typeof KeyKind];
 const groupBytes = 8;
 const shortKeyBytes = groupBytes + 1;
 const longKeyBytes = shortKeyBytes + integerBytes;
+/** Of the key of an entry. */
+export const entryKeyBytes: number = longKeyBytes;
 
 const longKinds: ReadonlySet<number> = new Set([KeyKind.Marker, KeyKind.TermRun, KeyKind.Entry]);
 
@@ -52,6 +54,8 @@ export class GroupKeys {
   readonly #prefix: Uint8Array;
   readonly header: Uint8Array;
   readonly state: Uint8Array;
+  /** What the keys of all entries begin with; the index follows. */
+  readonly entryPrefix: Uint8Array;
   /** All keys of the group, also those that no kind explains. */
   readonly all: KeyRange;
   /** All but the entries. */
@@ -63,13 +67,13 @@ export class GroupKeys {
     viewOf(this.#prefix).setBigUint64(0, groupId);
     this.header = this.#short(KeyKind.Header);
     this.state = this.#short(KeyKind.State);
-    const entries = this.#short(KeyKind.Entry);
+    this.entryPrefix = this.#short(KeyKind.Entry);
     // Longer than any key of ours and made of the highest bytes: nothing in the group is above it, and
     // the next group, if there is one, starts above it.
     const end = new Uint8Array(longKeyBytes + groupBytes).fill(0xff);
     end.set(this.#prefix);
     this.all = { gte: this.#prefix, lt: end };
-    this.records = { gte: this.#prefix, lt: entries };
+    this.records = { gte: this.#prefix, lt: this.entryPrefix };
   }
 
   marker(index: number): Uint8Array {

@@ -33,11 +33,17 @@ import {
 } from '@babuza/wal-core';
 import { stateRecordOf } from './batches.ts';
 import { hasLog, readLog, type StoredLog } from './continuity.ts';
-import { bytesOnly, pages, type LevelDatabase, type LevelStoreKind } from './database.ts';
+import {
+  bytesOnly,
+  pages,
+  type LevelDatabase,
+  type LevelOperation,
+  type LevelStoreKind,
+} from './database.ts';
 import { LevelEntryReader } from './entry-reader.ts';
 import { describeKey, GroupKeys, parseKey } from './keys.ts';
 import { readFailure, writeFailure } from './level-errors.ts';
-import { LevelLog } from './level-wal.ts';
+import { LevelLog, writeBatch } from './level-wal.ts';
 import { checkedLevelOptions, type CheckedLevelOptions, type LevelWalOptions } from './options.ts';
 import { emptyTestimony } from './testimony.ts';
 import { encodeHeader, encodeState } from './values.ts';
@@ -165,14 +171,11 @@ export class LevelWalManager implements WalManager {
     const record = stateRecordOf(state, testimony);
     try {
       // Durable after it: the log exists. A crash just before leaves nothing of it.
-      const batch = { ...bytesOnly, sync: this.#kind.syncs };
-      await database.batch(
-        [
-          { type: 'put', key: header, value: encodeHeader(header, metadata) },
-          { type: 'put', key: stateKey, value: encodeState(stateKey, record) },
-        ],
-        batch,
-      );
+      const puts: LevelOperation[] = [
+        { type: 'put', key: header, value: encodeHeader(header, metadata) },
+        { type: 'put', key: stateKey, value: encodeState(stateKey, record) },
+      ];
+      await writeBatch(this.#kind, database, puts, this.#kind.syncs);
       await this.#witness?.remember(keys.groupId, testimony.batch ?? 0, true);
     } catch (error) {
       throw writeFailure(error, this.#directory);

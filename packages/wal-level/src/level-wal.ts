@@ -14,11 +14,29 @@ import type {
 } from '@babuza/wal-core';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
 import type { LevelEntryReader } from './entry-reader.ts';
-import { bytesOnly, type LevelDatabase, type LevelStoreKind } from './database.ts';
+import {
+  bytesOnly,
+  type LevelDatabase,
+  type LevelOperation,
+  type LevelStoreKind,
+} from './database.ts';
 import type { GroupKeys } from './keys.ts';
 import { writeFailure } from './level-errors.ts';
 import type { Testimony } from './testimony.ts';
 import type { WitnessTeller } from './witness.ts';
+
+/** All or nothing of the operations. Durable after it, with `sync`. */
+export function writeBatch(
+  kind: LevelStoreKind,
+  database: LevelDatabase,
+  operations: LevelOperation[],
+  sync: boolean,
+): Promise<void> {
+  if (kind.write !== undefined) return kind.write(database, operations, sync);
+  // Not a literal where it is used: `sync` is an option of databases that have it.
+  const options = { ...bytesOnly, sync };
+  return database.batch(operations, options);
+}
 
 /** A group that took longer than this to become durable is worth an event. */
 const slowSyncMs = 1000;
@@ -157,8 +175,7 @@ export class LevelLog implements LogStore {
       if (batch.replaces) reader.pin();
       // Durable after it, where `sync` is set: the batch and all before it. A crash just before leaves
       // all or nothing of it; without `sync` it may be lost, but never without those behind it.
-      const options = { ...bytesOnly, sync };
-      await database.batch(batch.operations, options);
+      await writeBatch(kind, database, batch.operations, sync);
     } catch (error) {
       throw writeFailure(error, directory);
     }

@@ -43,7 +43,7 @@ const termRunBytes = checksumBytes + 8;
 export const entryOverheadBytes: number = checksumBytes + 17;
 const entryTypeMask = 0b11;
 /** Set where the entry has data; absent and empty data stay different. */
-const entryHasData = 0b100;
+export const entryHasData = 0b100;
 
 /** A value that is not what its key says. For the caller to name the place. */
 export class DamagedValueError extends Error {
@@ -185,16 +185,6 @@ export function encodeTermRun(key: Uint8Array, term: number): Uint8Array {
 export function decodeTermRun(key: Uint8Array, value: Uint8Array): number {
   const view = unseal(key, value, termRunBytes - checksumBytes, termRunBytes - checksumBytes);
   return safeInteger(view, 4);
-}
-
-export function encodeEntryValue(key: Uint8Array, { index, term, type, data }: Entry): Uint8Array {
-  const value = new Uint8Array(entryOverheadBytes + (data?.length ?? 0));
-  const view = viewOf(value);
-  writeInteger(view, 4, index);
-  writeInteger(view, 12, term);
-  value[20] = type | (data === undefined ? 0 : entryHasData);
-  if (data !== undefined) value.set(data, entryOverheadBytes);
-  return seal(key, value);
 }
 
 /** The payload is a view into `value`, never a `Buffer`. Throws `DamagedValueError`. */

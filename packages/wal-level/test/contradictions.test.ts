@@ -4,18 +4,18 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
+import { encodeEntries } from '../src/entry-encoding.ts';
 import { GroupKeys } from '../src/keys.ts';
 import { markersDigestOf, withTermRun, type TermRun } from '../src/testimony.ts';
 import {
   checksumOf,
-  encodeEntryValue,
   encodeHeader,
   encodeMarker,
   encodeState,
   encodeTermRun,
 } from '../src/values.ts';
 import type { LevelWalOptions } from '../src/index.ts';
-import { hex, placeWith } from './hostile-level.ts';
+import { hex, placeWith, resealed } from './hostile-level.ts';
 import { contentOf, entries, entry, marker } from './samples.ts';
 
 /** What a log is made from; the digests always fit. */
@@ -67,8 +67,7 @@ function craft(log: Crafted): Map<string, Uint8Array> {
     checksums.set(index, checksumOf(value));
   }
   for (const one of log.entries) {
-    const key = keys.entry(one.index);
-    put(key, encodeEntryValue(key, one));
+    for (const { key, value } of encodeEntries(keys, [one])) put(key, value);
   }
   const state = {
     startIndex: log.start.index,
@@ -156,7 +155,9 @@ describe('a log that contradicts itself', () => {
   it('a value with the index of another entry is not believed', async () => {
     const content = craft(good);
     const key = keys.entry(5);
-    content.set(hex(key), encodeEntryValue(key, entry(4, 2)));
+    const value = new Uint8Array(content.get(hex(key)) ?? []);
+    value[11] = 4;
+    content.set(hex(key), resealed(key, value));
     expect(await verdict(content)).toBe('damaged-entry');
   });
 
@@ -164,8 +165,9 @@ describe('a log that contradicts itself', () => {
     for (const flags of [0b011, 0b111, 0b1100, 0b1000_0000]) {
       const content = craft(good);
       const key = keys.entry(5);
-      const crafted = Object.assign(entry(5, 2), { type: flags & ~0b100 });
-      content.set(hex(key), encodeEntryValue(key, crafted));
+      const value = new Uint8Array(content.get(hex(key)) ?? []);
+      value[20] = flags;
+      content.set(hex(key), resealed(key, value));
       expect(await verdict(content), `flags ${flags}`).toBe('damaged-entry');
     }
   });

@@ -1,5 +1,4 @@
 /** Failures of the database by code, a log that ends, and places that are not ours. */
-import { crc32 } from 'node:zlib';
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
 import {
@@ -11,7 +10,7 @@ import {
 import { GroupKeys } from '../src/keys.ts';
 import { readFailure, writeFailure } from '../src/level-errors.ts';
 import { encodeHeader } from '../src/values.ts';
-import { capabilities, HostilePlace } from './hostile-level.ts';
+import { capabilities, HostilePlace, resealed } from './hostile-level.ts';
 import { contentOf, entries, reopenedContent } from './samples.ts';
 
 const identity = { clusterId: 1n, nodeId: 1n };
@@ -22,13 +21,6 @@ function levelError(...codes: string[]): Error | undefined {
   if (code === undefined) return undefined;
   const cause = levelError(...rest);
   return Object.assign(new Error(`failed with ${code}`, { cause }), { code });
-}
-
-/** The value with a checksum that fits. */
-function resealed(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const sealed = Buffer.from(value);
-  sealed.writeUInt32BE(crc32(value.subarray(4), crc32(key)), 0);
-  return new Uint8Array(sealed);
 }
 
 function openingWith(open: () => Promise<LevelDatabase>): LevelWalManager {

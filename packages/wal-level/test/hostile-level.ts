@@ -2,6 +2,7 @@
  * A database for the tests: memory-level, but slow as a disk is (what is written can be read before the
  * write resolves), with failures on demand, and with a memory of what was asked of it.
  */
+import { crc32 } from 'node:zlib';
 import type { AbstractBatchOptions } from 'abstract-level';
 import { MemoryLevel } from 'memory-level';
 import { LockedError, NoSpaceError, type WalCapabilities } from '@babuza/wal-core';
@@ -14,7 +15,7 @@ import type {
   Recollection,
   Witness,
 } from '../src/index.ts';
-import type { LevelOperation } from '../src/batches.ts';
+import type { LevelOperation } from '../src/database.ts';
 
 export const capabilities: WalCapabilities = {
   durable: true,
@@ -196,4 +197,11 @@ export function hex(value: Uint8Array): string {
 
 export function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'));
+}
+
+/** The value with a checksum that fits. */
+export function resealed(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const sealed = Buffer.from(value);
+  sealed.writeUInt32BE(crc32(value.subarray(4), crc32(key)), 0);
+  return new Uint8Array(sealed);
 }

@@ -4,7 +4,7 @@
  * always noticed, unless the rest says everything that the lost batch said.
  */
 import { describe, expect, it } from 'vitest';
-import type { LevelOperation } from '../src/batches.ts';
+import type { LevelOperation } from '../src/database.ts';
 import { hex, HostilePlace, placeWith, type SeenBatch } from './hostile-level.ts';
 import { contentOf, randomFrom, randomStep, reopenedContent } from './samples.ts';
 

@@ -1,0 +1,91 @@
+/**
+ * Entries as keys and values of the store. This runs for every entry that is saved, so it is written for
+ * speed: all of a save lies in one piece of memory, numbers are written byte by byte, and the short parts of
+ * a checksum are computed here, because a call of `node:zlib` costs more than they do. The format is that of
+ * FORMAT.md, and `decodeEntryValue` reads it.
+ */
+import { crc32 } from 'node:zlib';
+import type { Entry } from '@babuza/raftpb';
+import { uninitializedBytes } from '@babuza/wal-core';
+import { entryKeyBytes, type GroupKeys } from './keys.ts';
+import { entryHasData, entryOverheadBytes } from './values.ts';
+
+export interface EncodedEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+const checksumBytes = 4;
+const lowRange = 2 ** 32;
+/** The reflected polynomial of zlib's CRC-32. */
+const polynomial = 0xedb8_8320;
+
+const table: Uint32Array = new Uint32Array(256).map((_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ ((crc & 1) * polynomial);
+  return crc;
+});
+
+/** Keys and values in the order of the entries. They share memory, which nobody writes to any more. */
+export function encodeEntries(keys: GroupKeys, entries: readonly Entry[]): EncodedEntry[] {
+  let bytes = 0;
+  for (const { data } of entries) bytes += entryKeyBytes + entryOverheadBytes + (data?.length ?? 0);
+  const memory = uninitializedBytes(bytes);
+  const { buffer } = memory;
+  let offset = 0;
+  return entries.map((entry) => {
+    const keyOffset = offset;
+    const valueOffset = keyOffset + entryKeyBytes;
+    offset = encodeEntry(memory, keyOffset, valueOffset, keys, entry);
+    return {
+      key: new Uint8Array(buffer, keyOffset, entryKeyBytes),
+      value: new Uint8Array(buffer, valueOffset, offset - valueOffset),
+    };
+  });
+}
+
+/** Returns the offset behind the value. */
+function encodeEntry(
+  memory: Uint8Array,
+  keyOffset: number,
+  valueOffset: number,
+  keys: GroupKeys,
+  { index, term, type, data }: Entry,
+): number {
+  memory.set(keys.entryPrefix, keyOffset);
+  putInteger(memory, keyOffset + keys.entryPrefix.length, index);
+  const body = valueOffset + checksumBytes;
+  putInteger(memory, body, index);
+  putInteger(memory, body + 8, term);
+  memory[body + 16] = type | (data === undefined ? 0 : entryHasData);
+  const payload = valueOffset + entryOverheadBytes;
+  let crc = crcOf(memory, keyOffset, valueOffset, 0);
+  crc = crcOf(memory, body, payload, crc);
+  if (data !== undefined && data.length > 0) {
+    memory.set(data, payload);
+    // Of what is stored, not of what the caller still holds.
+    crc = crc32(memory.subarray(payload, payload + data.length), crc);
+  }
+  putUint32(memory, valueOffset, crc);
+  return payload + (data?.length ?? 0);
+}
+
+function crcOf(bytes: Uint8Array, start: number, end: number, before: number): number {
+  let crc = ~before;
+  for (let at = start; at < end; at += 1) {
+    crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  }
+  return ~crc >>> 0;
+}
+
+function putInteger(bytes: Uint8Array, offset: number, value: number): void {
+  putUint32(bytes, offset, Math.floor(value / lowRange));
+  putUint32(bytes, offset + 4, value % lowRange);
+}
+
+function putUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24;
+  bytes[offset + 1] = value >>> 16;
+  bytes[offset + 2] = value >>> 8;
+  bytes[offset + 3] = value;
+}
