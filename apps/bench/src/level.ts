@@ -9,20 +9,28 @@ import { ClassicLevel } from 'classic-level';
 import type { Contender } from './measure.ts';
 import type { Work } from './saving.ts';
 
-export const payloadBytes = 1024;
+const payloadBytes = 1024;
 /** Of a key and of a value of the log, besides the payload. */
 const keyBytes = 17;
 const valueOverheadBytes = 21;
+/** Of the record that goes with every batch. */
+const stateBytes = 68;
 const encodings = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
 const elapsedUs = (startedMs: number): number => (performance.now() - startedMs) * 1000;
 
-/** So many entries of 1 KB in one durable batch, one caller. */
-export async function levelSaves(directory: string, count: number, repeats: number): Promise<Work> {
-  const plain = await openPlain(`${directory}/plain-${count}`);
-  const manager = await walBackend.open(`${directory}/level-${count}`);
+/** So many entries in one durable batch, one caller. */
+export async function levelSaves(
+  directory: string,
+  count: number,
+  entryBytes: number,
+  repeats: number,
+): Promise<Work> {
+  const place = `${directory}/batches-${count}-${entryBytes}`;
+  const plain = await openPlain(`${place}-plain`);
+  const manager = await walBackend.open(`${place}-level`);
   const { wal } = await manager.createWal({ clusterId: 1, nodeId: 1 });
-  const data = incompressible(0);
+  const data = incompressible(0).subarray(0, entryBytes);
   let next = 1;
   const save = async (): Promise<void> => {
     const entries: Entry[] = [];
@@ -33,8 +41,9 @@ export async function levelSaves(directory: string, count: number, repeats: numb
     await wal.save({ entries });
   };
   let nextKey = 1;
-  const value = new Uint8Array(valueOverheadBytes + payloadBytes);
+  const value = new Uint8Array(valueOverheadBytes + entryBytes);
   value.set(data, valueOverheadBytes);
+  const state = new Uint8Array(stateBytes);
   const put = async (): Promise<void> => {
     const operations = Array.from({ length: count }, (_, at) => ({
       type: 'put' as const,
@@ -42,10 +51,11 @@ export async function levelSaves(directory: string, count: number, repeats: numb
       value,
     }));
     nextKey += count;
+    operations.push({ type: 'put', key: plainKey(0), value: state });
     await plain.batch(operations, { ...encodings, sync: true });
   };
   return {
-    title: `${count} × 1 KB per durable batch, LevelDB`,
+    title: `${count} × ${entryBytes} B per durable batch, LevelDB`,
     contenders: [
       timed('classic-level, the same puts, sync', repeats, put),
       timed('wal-level-disk, save', repeats, save),

@@ -110,8 +110,9 @@ async function benchMemoryOf(log: string, directory: string): Promise<void> {
 
 /** The first contender of each table is what the others are compared with. */
 async function benchLevel({ directory, rounds }: Settings): Promise<void> {
-  await show(await levelSaves(directory, 1, 300), rounds);
-  await show(await levelSaves(directory, 64, 150), rounds);
+  await show(await levelSaves(directory, 1, 1024, 300), rounds);
+  await show(await levelSaves(directory, 64, 128, 300), rounds);
+  await show(await levelSaves(directory, 64, 1024, 150), rounds);
   progress('filling a log with 100,000 entries');
   await show(await levelOpening(directory), rounds);
   const figures = await compressionFigures(directory, (done, all) => {

@@ -24,6 +24,8 @@ const trailerBytes = 5;
 /** The type of a block that is stored as it is. */
 const uncompressed = 0;
 const maskDelta = 0xa282_ead8;
+/** So much is read at a time where every block is read. */
+const windowBytes: number = 1024 * 1024;
 /** Seven bits of a number in each byte; 2^53 needs eight of them. */
 const varintBytesMax = 8;
 
@@ -54,27 +56,26 @@ export async function checkTables(
     // Replaced by a compaction in the meantime.
     if (file === undefined) continue;
     try {
-      await checkTable(file, everyBlock);
+      await checkTable(new Table(file, await file.size()), everyBlock);
     } finally {
       await file.close();
     }
   }
 }
 
-async function checkTable(file: File, everyBlock: boolean): Promise<void> {
-  const footer = await readFooter(file);
-  const [metaindex, index] = footer;
+async function checkTable(table: Table, everyBlock: boolean): Promise<void> {
+  const [metaindex, index] = await table.readFooter();
   // It names the filter, because of which LevelDB says that a key is not there without looking.
-  await checkNamedBlocks(file, await readBlock(file, metaindex));
-  const blocks = await readBlock(file, index);
-  if (everyBlock) await checkNamedBlocks(file, blocks);
+  await checkNamedBlocks(table, await table.readBlock(metaindex));
+  const blocks = await table.readBlock(index);
+  if (everyBlock) await checkNamedBlocks(table, blocks);
 }
 
 /** Where the names are compressed only LevelDB can read them; they are sound by their checksum. */
-async function checkNamedBlocks(file: File, { content, type }: Block): Promise<void> {
+async function checkNamedBlocks(table: Table, { content, type }: Block): Promise<void> {
   if (type !== uncompressed) return;
-  for (const place of placesIn(content) ?? damaged(file, 'the places of its blocks are damaged')) {
-    await readBlock(file, place);
+  for (const place of placesIn(content) ?? table.damaged('the places of its blocks are damaged')) {
+    await table.readBlock(place);
   }
 }
 
@@ -93,35 +94,65 @@ async function openTable(
   return undefined;
 }
 
-async function readFooter(file: File): Promise<[metaindex: BlockPlace, index: BlockPlace]> {
-  const size = await file.size();
-  if (size < footerBytes) return damaged(file, `${size} bytes are too few`);
-  const footer = new Uint8Array(footerBytes);
-  await file.read(footer, size - footerBytes);
-  const numbers = varints(footer.subarray(0, magicOffset), 4);
-  if (viewOf(footer).getBigUint64(magicOffset, true) !== magic || numbers === undefined) {
-    return damaged(file, 'its footer is damaged');
-  }
-  const [metaOffset = 0, metaBytes = 0, indexOffset = 0, indexBytes = 0] = numbers.values;
-  return [
-    { offset: metaOffset, bytes: metaBytes },
-    { offset: indexOffset, bytes: indexBytes },
-  ];
-}
+/** Reads a table in windows: its blocks lie one behind the other. */
+class Table {
+  readonly #file: File;
+  readonly #size: number;
+  #window: Uint8Array = new Uint8Array(0);
+  #windowOffset = 0;
 
-/** A block whose checksum fits. */
-async function readBlock(file: File, { offset, bytes }: BlockPlace): Promise<Block> {
-  if (offset + bytes + trailerBytes > (await file.size()) - footerBytes) {
-    return damaged(file, 'it names a block behind its end');
+  constructor(file: File, size: number) {
+    this.#file = file;
+    this.#size = size;
   }
-  const block = new Uint8Array(bytes + trailerBytes);
-  await file.read(block, offset);
-  const crc = crc32c(block.subarray(0, bytes + 1));
-  const masked = (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0;
-  if (viewOf(block).getUint32(bytes + 1, true) !== masked) {
-    return damaged(file, `the checksum of the block at ${offset} does not fit`);
+
+  async readFooter(): Promise<[metaindex: BlockPlace, index: BlockPlace]> {
+    if (this.#size < footerBytes) return this.damaged(`${this.#size} bytes are too few`);
+    const footer = await this.#read(this.#size - footerBytes, footerBytes);
+    const numbers = varints(footer.subarray(0, magicOffset), 4);
+    if (viewOf(footer).getBigUint64(magicOffset, true) !== magic || numbers === undefined) {
+      return this.damaged('its footer is damaged');
+    }
+    const [metaOffset = 0, metaBytes = 0, indexOffset = 0, indexBytes = 0] = numbers.values;
+    return [
+      { offset: metaOffset, bytes: metaBytes },
+      { offset: indexOffset, bytes: indexBytes },
+    ];
   }
-  return { content: block.subarray(0, bytes), type: block[bytes] ?? 0 };
+
+  /** A block whose checksum fits. */
+  async readBlock({ offset, bytes }: BlockPlace): Promise<Block> {
+    if (offset + bytes + trailerBytes > this.#size - footerBytes) {
+      return this.damaged('it names a block behind its end');
+    }
+    const block = await this.#read(offset, bytes + trailerBytes);
+    const crc = crc32c(block.subarray(0, bytes + 1));
+    const masked = (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0;
+    if (viewOf(block).getUint32(bytes + 1, true) !== masked) {
+      return this.damaged(`the checksum of the block at ${offset} does not fit`);
+    }
+    return { content: block.subarray(0, bytes), type: block[bytes] ?? 0 };
+  }
+
+  damaged(problem: string): never {
+    throw new CorruptError(`a table of LevelDB: ${problem}`, {
+      groupId: 0n,
+      file: this.#file.path,
+      verdict: 'damaged-table',
+    });
+  }
+
+  async #read(offset: number, bytes: number): Promise<Uint8Array> {
+    const start = offset - this.#windowOffset;
+    if (start >= 0 && start + bytes <= this.#window.length) {
+      return this.#window.subarray(start, start + bytes);
+    }
+    // What was given out before stays as it is.
+    this.#window = new Uint8Array(Math.min(Math.max(bytes, windowBytes), this.#size - offset));
+    this.#windowOffset = offset;
+    await this.#file.read(this.#window, offset);
+    return this.#window.subarray(0, bytes);
+  }
 }
 
 /** `undefined` where it is no block of places. */
@@ -169,12 +200,4 @@ function varints(
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function damaged(file: File, problem: string): never {
-  throw new CorruptError(`a table of LevelDB: ${problem}`, {
-    groupId: 0n,
-    file: file.path,
-    verdict: 'damaged-table',
-  });
 }

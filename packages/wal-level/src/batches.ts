@@ -119,15 +119,14 @@ export class GroupBatch {
 
   #append(entries: readonly Entry[]): void {
     const { index } = this.#next;
-    const encoded = encodeEntries(this.#keys, entries);
-    for (const [at, { key, value }] of encoded.entries()) {
-      this.#put(key, value);
-      const entry = entries[at];
-      invariant(entry !== undefined, 'each entry was encoded', at);
-      if (entry.term !== index.term(index.lastIndex)) {
+    this.#bytes += encodeEntries(this.#keys, entries, this.#operations);
+    let lastTerm = index.term(index.lastIndex);
+    for (const entry of entries) {
+      if (entry.term !== lastTerm) {
         const run = this.#keys.termRun(entry.index);
         this.#put(run, encodeTermRun(run, entry.term));
         this.#termsDigest = withTermRun(this.#termsDigest, entry);
+        lastTerm = entry.term;
       }
       index.append(entry.index, entry.term);
     }

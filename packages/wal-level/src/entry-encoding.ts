@@ -7,13 +7,9 @@
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
 import { uninitializedBytes } from '@babuza/wal-core';
+import type { LevelOperation } from './database.ts';
 import { entryKeyBytes, type GroupKeys } from './keys.ts';
 import { entryHasData, entryOverheadBytes } from './values.ts';
-
-export interface EncodedEntry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
 
 const checksumBytes = 4;
 const lowRange = 2 ** 32;
@@ -26,22 +22,29 @@ const table: Uint32Array = new Uint32Array(256).map((_, byte) => {
   return crc;
 });
 
-/** Keys and values in the order of the entries. They share memory, which nobody writes to any more. */
-export function encodeEntries(keys: GroupKeys, entries: readonly Entry[]): EncodedEntry[] {
+/**
+ * Adds a put for each entry, in order. The keys and values share memory that nobody writes to any more.
+ * Returns how many bytes they have.
+ */
+export function encodeEntries(
+  keys: GroupKeys,
+  entries: readonly Entry[],
+  operations: LevelOperation[],
+): number {
   let bytes = 0;
   for (const { data } of entries) bytes += entryKeyBytes + entryOverheadBytes + (data?.length ?? 0);
   const memory = uninitializedBytes(bytes);
   const { buffer } = memory;
   let offset = 0;
-  return entries.map((entry) => {
-    const keyOffset = offset;
-    const valueOffset = keyOffset + entryKeyBytes;
-    offset = encodeEntry(memory, keyOffset, valueOffset, keys, entry);
-    return {
-      key: new Uint8Array(buffer, keyOffset, entryKeyBytes),
-      value: new Uint8Array(buffer, valueOffset, offset - valueOffset),
-    };
-  });
+  for (const entry of entries) {
+    const valueOffset = offset + entryKeyBytes;
+    const end = encodeEntry(memory, offset, valueOffset, keys, entry);
+    const key = new Uint8Array(buffer, offset, entryKeyBytes);
+    const value = new Uint8Array(buffer, valueOffset, end - valueOffset);
+    operations.push({ type: 'put', key, value });
+    offset = end;
+  }
+  return bytes;
 }
 
 /** Returns the offset behind the value. */

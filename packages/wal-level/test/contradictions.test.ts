@@ -14,7 +14,7 @@ import {
   encodeState,
   encodeTermRun,
 } from '../src/values.ts';
-import type { LevelWalOptions } from '../src/index.ts';
+import type { LevelOperation, LevelWalOptions } from '../src/index.ts';
 import { hex, placeWith, resealed } from './hostile-level.ts';
 import { contentOf, entries, entry, marker } from './samples.ts';
 
@@ -67,7 +67,10 @@ function craft(log: Crafted): Map<string, Uint8Array> {
     checksums.set(index, checksumOf(value));
   }
   for (const one of log.entries) {
-    for (const { key, value } of encodeEntries(keys, [one])) put(key, value);
+    const operations: LevelOperation[] = [];
+    encodeEntries(keys, [one], operations);
+    for (const operation of operations)
+      if (operation.type === 'put') put(operation.key, operation.value);
   }
   const state = {
     startIndex: log.start.index,

@@ -85,7 +85,7 @@ describe('batches', () => {
     const { wal } = await place.manager().createWal(identity);
     expect(shapeOf(place)).toEqual(['put Header 0', 'put State 0']);
     await wal.save({ entries: entries(1, 2, 1) });
-    expect(shapeOf(place)).toEqual(['put Entry 1', 'put TermRun 1', 'put Entry 2', 'put State 0']);
+    expect(shapeOf(place)).toEqual(['put Entry 1', 'put Entry 2', 'put TermRun 1', 'put State 0']);
     await wal.save({ entries: entries(3, 5, 1) });
     expect(shapeOf(place)).toEqual(['put Entry 3', 'put Entry 4', 'put Entry 5', 'put State 0']);
     await wal.save({ entries: entries(3, 3, 2), hardState: { term: 2, vote: 0n, commit: 2 } });
