@@ -36,6 +36,7 @@ function examplesOf(title: string, owner: string, path: string): Example[] {
 const packages = readdirSync(`${root}/packages`);
 const examples = [
   ...examplesOf('README.md', 'root', `${root}/README.md`),
+  ...examplesOf('docs/wal-api.md', 'root', `${root}/docs/wal-api.md`),
   ...packages.flatMap((name) =>
     examplesOf(`packages/${name}/README.md`, name, `${root}/packages/${name}/README.md`),
   ),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { WalBackend, WalManager } from '@babuza/wal-core';
+import * as walLevelDisk from '@babuza/wal-level-disk';
 import * as walMemory from '@babuza/wal-memory';
 import * as walNative from '@babuza/wal-native';
 import * as door from '../src/index.ts';
@@ -105,11 +106,10 @@ describe('names', () => {
   });
 
   it('the registry says what the back ends say themselves', () => {
-    const lines = walRegistry.filter(({ packageName }) =>
-      ['@babuza/wal-memory', '@babuza/wal-native'].includes(packageName),
-    );
+    const lines = walRegistry.filter(({ packageName }) => packageName !== '@babuza/wal-etcd');
     expect(lines.map(({ types }) => types)).toEqual([
       walNative.walBackend.types,
+      walLevelDisk.walBackend.types,
       walMemory.walBackend.types,
     ]);
     const all = walRegistry.flatMap(({ types }) => types);
@@ -117,17 +117,26 @@ describe('names', () => {
   });
 
   it('a synonym is resolved and reported; a canonical name is not worth a word', async () => {
-    for (const walType of ['badger-wal-memory', 'pebble-wal-memory', 'level-wal-memory']) {
-      const logger = new RecordingLogger();
-      const component = await new BabuzaComponentBuilder({ ...base, walType, logger }).build();
-      await component.close();
-      const expected = {
-        level: 'info',
-        message: `walType '${walType}' is a synonym of 'level-wal-memory' here`,
-        fields: { walType, canonical: 'level-wal-memory', packageName: '@babuza/wal-memory' },
-      };
-      expect(logger.lines).toEqual(walType === 'level-wal-memory' ? [] : [expected]);
+    const storageRootDir = await mkdtemp(join(tmpdir(), 'babuza-builder-'));
+    for (const [canonical, packageName] of [
+      ['level-wal-memory', '@babuza/wal-memory'],
+      ['level-wal', '@babuza/wal-level-disk'],
+    ] as const) {
+      const synonyms = ['badger', 'pebble'].map((name) => canonical.replace('level', name));
+      for (const walType of [...synonyms, canonical]) {
+        const logger = new RecordingLogger();
+        const config = { ...base, storageRootDir, walType, logger };
+        const component = await new BabuzaComponentBuilder(config).build();
+        await component.close();
+        const expected = {
+          level: 'info',
+          message: `walType '${walType}' is a synonym of '${canonical}' here`,
+          fields: { walType, canonical, packageName },
+        };
+        expect(logger.lines).toEqual(walType === canonical ? [] : [expected]);
+      }
     }
+    await rm(storageRootDir, { recursive: true });
   });
 });
 

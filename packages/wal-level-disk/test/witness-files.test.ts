@@ -10,9 +10,7 @@ function witness(): WitnessFiles {
 describe('the record of a witness', () => {
   it('has these bytes', () => {
     const hex = Buffer.from(encodeWitness(0x0102n, 0x0304)).toString('hex');
-    expect(hex).toBe(
-      '626162757a6177740000000100000000' + '0000000000000102' + '0000000000000304' + '26477711',
-    );
+    expect(hex).toBe('626162757a61777400000001000000000000000000000102000000000000030426477711');
   });
 
   it('is believed as it was written only', () => {

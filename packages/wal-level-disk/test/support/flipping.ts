@@ -86,7 +86,7 @@ function tallyOf(flips: readonly Flip[], answers: readonly Answer[]): Tally {
   const ended: string[] = [];
   let batchesMin = Infinity;
   for (const [at, { outcome, batches = Infinity, what = '' }] of answers.entries()) {
-    const [name = '', offset, mask] = flips[at] ?? [];
+    const [name, offset, mask] = flips[at] ?? ['', 0, 0];
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     batchesMin = Math.min(batchesMin, outcome === 'gone' ? 0 : batches);
     const text = `${name} at ${offset} ^ ${mask}: ${what}`;

@@ -6,17 +6,18 @@ import { writeSync } from 'node:fs';
 import { walBackend } from '../../dist/index.js';
 import { batchOf, randomFrom, Workload } from './workload.mjs';
 
-const [directory, seed, options, limit] = process.argv.slice(2);
+const [directory, seed, options, limitText] = process.argv.slice(2);
+const limit = Number(limitText) || Infinity;
 const say = (line) => writeSync(1, `${line}\n`);
 const pendingMax = 4;
 
 say('opening');
 const manager = await walBackend.open(directory, JSON.parse(options));
-let failed = false;
+const failures = [];
 
 function fail(error) {
-  if (!failed) say(`failed ${error.code}`);
-  failed = true;
+  if (failures.length === 0) say(`failed ${error.code}`);
+  failures.push(error);
 }
 
 async function call(wal, id, line) {
@@ -44,7 +45,7 @@ async function write() {
   });
   say('open');
   const pending = new Set();
-  for (let id = 1; !failed && (limit === '0' || id <= Number(limit)); id += 1) {
+  for (let id = 1; failures.length === 0 && id <= limit; id += 1) {
     const running = call(wal, id, workload.next()).then(() => pending.delete(running));
     pending.add(running);
     if (pending.size >= pendingMax) await Promise.race(pending);
