@@ -4,7 +4,7 @@
  * is acknowledged any more, and the next opening finds all that was. `BABUZA_FAILING_CALLS` sets how many
  * runs there are, `BABUZA_REQUIRE_TOOLS=1` makes a missing strace a failure.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { expect, it } from 'vitest';
 import { SeededRandom } from '@babuza/testkit';
@@ -34,6 +34,29 @@ function injectionOf(run: number, random: SeededRandom): Injection {
 }
 
 const canTrace = has('failing calls below LevelDB', 'strace', '-f', '-o', '/dev/null', 'true');
+
+it.skipIf(!canTrace)('every sync that the log counts is one of LevelDB’s log', async () => {
+  const directory = await mkdtemp(`${tmpdir()}/babuza-level-syncs-`);
+  const writer = new JudgedWriter(`${directory}/wal`);
+  const trace = `${directory}/trace`;
+  let counted = 0;
+  try {
+    const through = ['strace', '-f', '-y', '-o', trace, '-e', 'trace=fdatasync'];
+    const onLine = (line: string): void => {
+      if (line.startsWith('syncs ')) counted = Number(line.slice('syncs '.length));
+    };
+    const ended = await writer.run({ seed: firstSeed, batches: 100, through, onLine });
+    expect([ended.failure, ended.ended]).toEqual([undefined, true]);
+    const calls = (await readFile(trace, 'utf8')).split('\n');
+    const ofLogs = calls.filter((call) => /fdatasync\(\d+<.*\/db\/\d+\.log>/.test(call));
+    // Its creation is one more, which no log counts, and closing makes a commit index durable.
+    expect(counted).toBeGreaterThan(20);
+    expect(ofLogs.length - counted).toBeGreaterThanOrEqual(1);
+    expect(ofLogs.length - counted).toBeLessThanOrEqual(2);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
 
 it.skipIf(!canTrace)(
   `${runs} processes whose syncs fail lose nothing`,

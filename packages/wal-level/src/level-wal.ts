@@ -193,10 +193,10 @@ export class LevelLog implements LogStore {
     if (batch.resetTo !== undefined) void this.#clearTo(batch.resetTo).catch(() => undefined);
   }
 
-  /** Only of what is durable: of nothing, where syncs are skipped. */
+  /** Only called where the newest batch, and so all before it, is durable. */
   #tellWitness(): void {
     const { batch } = this.#testimony;
-    if (batch !== undefined && !this.#noFsync) this.#parts.witness?.note(batch);
+    if (batch !== undefined) this.#parts.witness?.note(batch);
   }
 
   /** One deletion after the other. */

@@ -51,6 +51,7 @@ async function write() {
     if (pending.size >= pendingMax) await Promise.race(pending);
   }
   await Promise.all(pending);
+  say(`syncs ${wal.stats.syncs}`);
 }
 
 try {
