@@ -31,6 +31,9 @@ function findProgram(name: string): string | undefined {
   }
 }
 
+/** Less than a test may take, so that it is this that fails. */
+const startMsMax = 40_000;
+
 export interface KeyValue {
   readonly key: string;
   readonly value: string;
@@ -52,7 +55,7 @@ export class EtcdServer {
     this.#output = output;
   }
 
-  /** Starts it and waits until it serves. The timings of a single member are short, so that it does not take long. */
+  /** Starts it; `ready` waits for it. The timings of a single member are short, so that it does not take long. */
   static async start(dataDir: string, more: readonly string[] = []): Promise<EtcdServer> {
     const client = await freePort();
     const peer = await freePort();
@@ -81,15 +84,19 @@ export class EtcdServer {
         text = (text + bytes.toString()).slice(-20_000);
       });
     }
-    const server = new EtcdServer(child, client, () => text);
-    for (let attempt = 0; attempt < 600; attempt += 1) {
-      if (child.exitCode !== null) throw new Error(`etcd ended:\n${text}`);
-      const healthy = await server.#call('/health', undefined).catch(() => undefined);
-      if (healthy?.['health'] === 'true') return server;
-      await sleep(50);
+    return new EtcdServer(child, client, () => text);
+  }
+
+  /** Waits until it serves; fails with its last words where it does not. */
+  async ready(): Promise<void> {
+    const start = performance.now();
+    while (performance.now() - start < startMsMax) {
+      if (this.#hasEnded) throw new Error(`etcd ended:\n${this.output}`);
+      const healthy = await this.#call('/health', undefined, 5000).catch(() => undefined);
+      if (healthy?.['health'] === 'true') return;
+      await sleep(20);
     }
-    await server.kill();
-    throw new Error(`etcd does not serve:\n${text}`);
+    throw new Error(`etcd does not serve:\n${this.output}`);
   }
 
   get output(): string {
@@ -142,14 +149,22 @@ export class EtcdServer {
     await this.#end('SIGKILL');
   }
 
+  get #hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (this.#hasEnded) return;
     const ended = once(this.#process, 'exit');
     this.#process.kill(signal);
     await ended;
   }
 
-  #call(path: string, body: object | undefined): Promise<Record<string, unknown>> {
+  #call(
+    path: string,
+    body: object | undefined,
+    idleMsMax = startMsMax,
+  ): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
       const call = request(
         {
@@ -158,6 +173,7 @@ export class EtcdServer {
           path,
           method: body === undefined ? 'GET' : 'POST',
           agent: false,
+          timeout: idleMsMax,
         },
         (response) => {
           const pieces: Buffer[] = [];
@@ -171,6 +187,7 @@ export class EtcdServer {
         },
       );
       call.on('error', reject);
+      call.on('timeout', () => call.destroy(new Error(`${path}: no answer`)));
       call.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }

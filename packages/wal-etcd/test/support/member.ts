@@ -45,9 +45,11 @@ export class Members {
     return `${this.#scratch}/${name}`;
   }
 
+  /** Starts a server and waits until it serves. It ends with the test. */
   async start(dataDir: string, more: readonly string[] = []): Promise<EtcdServer> {
     const server = await EtcdServer.start(dataDir, more);
     this.#running.push(server);
+    await server.ready();
     return server;
   }
 }
