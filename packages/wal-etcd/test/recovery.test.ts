@@ -15,6 +15,31 @@ function entriesFrom(first: number, count: number, term: number, bytes: number):
 }
 
 describe('recovery', () => {
+  it('reads a log once, unless a snapshot in it does not count', async () => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment);
+      const { wal } = await manager.createWal(metadata);
+      const hardState = { term: 1, vote: 1n, commit: 5 };
+      await wal.save({ entries: entriesFrom(1, 60, 1, 900), hardState });
+      await wal.saveSnapshot({ index: 5, term: 1, confState });
+      await manager.close();
+      const before = environment.fileSystem.calls.length;
+      await openManager(environment).replayWal();
+      let read = 0;
+      for (const { operation, bytes, path } of environment.fileSystem.calls.slice(before)) {
+        if (operation === 'read' && path.endsWith('.wal')) read += bytes ?? 0;
+      }
+      let stored = 0;
+      for (const path of environment.fileSystem.surgery.files()) {
+        stored += environment.fileSystem.surgery.contents(path).length;
+      }
+      // And once more the newest part, which is written again.
+      expect(read).toBeGreaterThan(stored);
+      expect(read).toBeLessThanOrEqual(2 * stored);
+    });
+  });
+
   it('an entry that the first segment holds twice tells the term before the log by its last record', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {

@@ -70,7 +70,7 @@ export class ReplayedLog {
 
   /** Snapshots were believed that the hard state does not cover. */
   get believedTooMuch(): boolean {
-    return this.#unconfirmed > this.state.hardState.commit;
+    return this.#unconfirmed !== Infinity && this.#unconfirmed > this.state.hardState.commit;
   }
 
   /**
@@ -156,7 +156,7 @@ export class ReplayedLog {
       return this.#damage('ErrSliceOutOfRange', message, record, file);
     }
     // What is purged does not come back; but an entry that is written again drops all behind it.
-    log.truncateFrom(Math.max(index, log.firstIndex));
+    if (index <= log.lastIndex) log.truncateFrom(Math.max(index, log.firstIndex));
     if (index < log.firstIndex) return undefined;
     log.append(index, term, segmentId, position);
     return undefined;
