@@ -1,7 +1,7 @@
 /** Logs that a replay once took for something else: each of them was found by a rung of the ladder. */
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
-import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
+import { crashStates, runWorkload, simulatedEnvironment } from '@babuza/testkit';
 import { confState, metadata } from '@babuza/testkit/ladder';
 import { directory, openManager } from './support/back-end.ts';
 
@@ -99,5 +99,34 @@ describe('recovery', () => {
       expect(again.storage.term(40)).toBe(4);
       expect(again.snapshots).toEqual([]);
     });
+  });
+});
+
+describe('a power cut', () => {
+  it('of a save that makes the file longer, with a payload that is not copied, is never taken for damage', async () => {
+    const environment = simulatedEnvironment(1);
+    const { fileSystem: disk } = environment;
+    await runWorkload(environment, async () => {
+      const { wal } = await openManager(environment).createWal(metadata);
+      await wal.save({ entries: entriesFrom(1, 3, 1, 5000) });
+      // The next segment is prepared, and synced, until then.
+      await environment.clock.sleep(100);
+      disk.stopWhen(({ operation }) => operation === 'datasync');
+      await wal.save({ entries: entriesFrom(4, 1, 1, 4100) });
+    });
+    let states = 0;
+    for (const { disk: left, lost } of crashStates(disk, { exhaustiveMax: 8192 })) {
+      const world = simulatedEnvironment(2, left);
+      await runWorkload(world, async () => {
+        const opened = await openManager(world)
+          .replayWal()
+          .catch((error: unknown) => {
+            throw new Error(`lost: ${lost}`, { cause: error });
+          });
+        expect(opened.storage.lastIndex()).toBeGreaterThanOrEqual(3);
+        states += 1;
+      });
+    }
+    expect(states).toBeGreaterThan(500);
   });
 });

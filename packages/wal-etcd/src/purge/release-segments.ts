@@ -25,8 +25,8 @@ export async function releaseSegments(
   let failure: string | undefined;
   for (const { file, path } of gone) {
     try {
-      const bytes = await file.size();
-      await file.close();
+      // Closed whatever fails: nobody has it any more.
+      const bytes = await file.size().finally(() => file.close());
       // After one that could not be removed the others stay, too.
       if (failure !== undefined) continue;
       await fileSystem.unlink(path);

@@ -8,7 +8,7 @@ import type { Entry } from '@babuza/raftpb';
 import { FileError, type Environment } from '@babuza/vfs';
 import { NoSpaceError } from '@babuza/wal-core';
 import { prepareFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
-import { bytesBetweenSyncsMax, RecordType } from '../format/layout.ts';
+import { bytesBetweenSyncsMax, pageBytes, RecordType } from '../format/layout.ts';
 import { segmentName } from '../format/segment-name.ts';
 import { segmentOf, startOfSegment, type EtcdSegment } from '../segment/segment.ts';
 import { PageWriter } from './page-writer.ts';
@@ -236,22 +236,17 @@ export class WalWriter {
   /** With `pieces` no more than `bytesBetweenSyncsMax` is ever waiting for a sync. */
   async #write(parts: readonly Uint8Array[], grows: boolean, pieces: boolean): Promise<void> {
     const { file } = this.#segment;
-    const pieceBytes = pieces ? bytesBetweenSyncsMax / 2 : Infinity;
     let position = this.#end;
     let unsynced = 0;
     try {
-      for (const part of parts) {
-        for (let at = 0; at < part.length;) {
-          const piece = part.subarray(at, Math.min(part.length, at + pieceBytes));
-          if (unsynced + piece.length > pieceBytes) {
-            await file.datasync();
-            unsynced = 0;
-          }
-          await file.write(piece, position);
-          position += piece.length;
-          unsynced += piece.length;
-          at += piece.length;
+      for (const piece of pagesOf(parts, position)) {
+        if (pieces && unsynced > 0) {
+          await file.datasync();
+          unsynced = 0;
         }
+        await file.write(piece, position);
+        position += piece.length;
+        unsynced += piece.length;
       }
     } catch (error) {
       if (!grows || !(error instanceof FileError) || error.kind !== 'no-space') throw error;
@@ -268,4 +263,36 @@ export class WalWriter {
     // Durable after it: that nothing of the refused records is there.
     await file.datasync();
   }
+}
+
+/**
+ * What is written at `position`, in pieces that end with a page of the file. Two writes must not share a sector: a
+ * crash could leave one with the first of them alone, which no rule would take for an interrupted write.
+ */
+function* pagesOf(parts: readonly Uint8Array[], position: number): Generator<Uint8Array> {
+  const pieceBytes = bytesBetweenSyncsMax / 2;
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined && only.length <= pieceBytes) {
+    yield only;
+    return;
+  }
+  let piece = new Uint8Array(0);
+  let filled = 0;
+  let left = parts.reduce((sum, { length }) => sum + length, 0);
+  for (const part of parts) {
+    for (let at = 0; at < part.length;) {
+      if (filled === piece.length) {
+        if (filled > 0) yield piece;
+        position += filled;
+        piece = new Uint8Array(Math.min(left, pieceBytes - (position % pageBytes)));
+        left -= piece.length;
+        filled = 0;
+      }
+      const taken = part.subarray(at, at + piece.length - filled);
+      piece.set(taken, filled);
+      filled += taken.length;
+      at += taken.length;
+    }
+  }
+  if (filled > 0) yield piece;
 }

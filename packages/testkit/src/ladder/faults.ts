@@ -1,0 +1,164 @@
+/**
+ * Every call of the disk fails while random work runs: once, or from then on. What fails is said with a typed
+ * error, nothing that was not durable is acknowledged, a log that is poisoned stays so, and what is on the disk
+ * afterwards opens to what the ledger allows.
+ */
+import { WalError, type OpenedWal } from '@babuza/wal-core';
+import type { Ledger } from '@babuza/wal-core/conformance';
+import type { Fault } from '../fault-rules.ts';
+import { SimulatedDisk } from '../simulated-disk.ts';
+import {
+  runWorkload,
+  simulatedEnvironment,
+  type SimulatedEnvironment,
+} from '../simulated-environment.ts';
+import { Author, perform } from './author.ts';
+import {
+  expectNothing,
+  expectThat,
+  ledgerFor,
+  openLog,
+  Verdicts,
+  type BackEnd,
+} from './back-end.ts';
+
+export interface Failure {
+  readonly name: string;
+  readonly fault: Fault;
+}
+
+export const failures: readonly Failure[] = [
+  { name: 'EIO', fault: { type: 'error', kind: 'io' } },
+  { name: 'ENOSPC', fault: { type: 'error', kind: 'no-space' } },
+  { name: 'a short write, then EIO', fault: { type: 'partial-write', kind: 'io', bytes: 700 } },
+  {
+    name: 'a short write, then ENOSPC',
+    fault: { type: 'partial-write', kind: 'no-space', bytes: 700 },
+  },
+  { name: 'a sync that drops', fault: { type: 'sync-error', pending: 'dropped' } },
+  { name: 'a sync that keeps', fault: { type: 'sync-error', pending: 'kept' } },
+  { name: 'a sync that wrote half', fault: { type: 'sync-error', pending: 'half-written' } },
+];
+
+/** Some random work. */
+export interface Workload<Options> {
+  readonly seed: number;
+  readonly steps: number;
+  readonly options: Options;
+}
+
+interface Outcome {
+  created: boolean;
+  error: unknown;
+  laterError: unknown;
+  closeError: unknown;
+}
+
+export class SingleFaults<Options extends object> {
+  readonly verdicts: Verdicts = new Verdicts();
+  runs = 0;
+  readonly #backEnd: BackEnd<Options>;
+
+  constructor(backEnd: BackEnd<Options>) {
+    this.#backEnd = backEnd;
+  }
+
+  toString(): string {
+    return `${this.runs} calls failed: ${this.verdicts}`;
+  }
+
+  /** Fails every call of the workload. Returns how many there were. */
+  async run(workload: Workload<Options>, failure: Failure, sticky: boolean): Promise<number> {
+    let nth = 1;
+    while (await this.#failAt(workload, failure, nth, sticky)) nth += 1;
+    this.runs += nth - 1;
+    return nth - 1;
+  }
+
+  /** One world in which call `nth` fails. Returns whether it came to that call. */
+  async #failAt(
+    workload: Workload<Options>,
+    { name, fault }: Failure,
+    nth: number,
+    sticky: boolean,
+  ): Promise<boolean> {
+    const { seed } = workload;
+    const context = `seed ${seed}, ${name} at call ${nth}${sticky ? ' and ever after' : ''}`;
+    const disk = new SimulatedDisk({ seed });
+    const environment = simulatedEnvironment(seed, disk);
+    const ledger = ledgerFor(this.#backEnd);
+    const injected = disk.inject({ nth, sticky, fault });
+    const result = await runWorkload(environment, () =>
+      this.#attempt(environment, ledger, workload),
+    );
+    expectThat(result.outcome === 'finished', `${context}: the world stopped`);
+    if (result.outcome !== 'finished' || injected.hits === 0) return false;
+    checkOutcome(result.value, context);
+    injected.remove();
+    const { created } = result.value;
+    const survivor = simulatedEnvironment(seed + 1, disk.crash(nth));
+    await runWorkload(survivor, async () => {
+      const manager = this.#backEnd.open(survivor);
+      if (!(await manager.hasExistingWal())) {
+        expectThat(!created, `${context}: a log that was created is gone`);
+        return;
+      }
+      const opened = await this.verdicts.open(this.#backEnd, manager, survivor, () => context);
+      if (opened === undefined) return;
+      expectNothing(ledger.judge(opened), context);
+      await manager.close();
+    });
+    return true;
+  }
+
+  /** Does some work and stops at the first error; what failed is told to the ledger. */
+  async #attempt(
+    environment: SimulatedEnvironment,
+    ledger: Ledger,
+    { seed, steps, options }: Workload<Options>,
+  ): Promise<Outcome> {
+    const manager = this.#backEnd.open(environment, options);
+    const outcome: Outcome = {
+      created: false,
+      error: undefined,
+      laterError: undefined,
+      closeError: undefined,
+    };
+    let opened: OpenedWal;
+    try {
+      opened = await openLog(manager);
+    } catch (error) {
+      outcome.error = error;
+      await manager.close().catch(() => undefined);
+      return outcome;
+    }
+    outcome.created = true;
+    const author = new Author(seed, opened);
+    for (let step = 0; step < steps && outcome.error === undefined; step += 1) {
+      outcome.error = await perform(opened, ledger, author.next());
+      await environment.clock.sleep(step % 3 === 0 ? 60 : 0);
+    }
+    if (outcome.error !== undefined) await afterFailure(opened, outcome);
+    outcome.closeError = await manager.close().catch((error: unknown) => error);
+    return outcome;
+  }
+}
+
+/** What the log still does after a failure: read what is durable, and say why it writes no more. */
+async function afterFailure({ wal, storage }: OpenedWal, outcome: Outcome): Promise<void> {
+  if (!(outcome.error instanceof WalError) || outcome.error.code !== 'WAL_POISONED') return;
+  outcome.laterError = await wal.sync().catch((error: unknown) => error);
+  const first = storage.firstIndex();
+  const last = storage.lastIndex();
+  if (last >= first) storage.entries(first, last + 1, Infinity);
+}
+
+function checkOutcome({ error, laterError, closeError }: Outcome, context: string): void {
+  for (const seen of [error, laterError, closeError]) {
+    const typed = seen === undefined || seen instanceof WalError;
+    expectThat(typed, `${context}: an error without a type: ${String(seen)}`);
+  }
+  if (!(error instanceof WalError) || error.code !== 'WAL_POISONED') return;
+  const stays = laterError instanceof WalError && laterError.code === 'WAL_POISONED';
+  expectThat(laterError === undefined || stays, `${context}: not poisoned any more`);
+}

@@ -1,0 +1,100 @@
+/** A log is opened, used and closed while the disk fails, and what was said of it is written down. */
+import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
+import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
+import type { SimulatedEnvironment } from '../simulated-environment.ts';
+import { perform } from './author.ts';
+import { expectThat } from './back-end.ts';
+import { entriesFrom } from './scripts.ts';
+
+/** What the life with the fault came to. */
+export interface Outcome {
+  readonly errors: unknown[];
+  /** Said of the failure without an error, by the report of a purge. */
+  heldBy: string | undefined;
+  readonly readsMayFail: boolean;
+}
+
+const oneVoter = {
+  voters: [1n],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+
+export async function secondLife(
+  environment: SimulatedEnvironment,
+  manager: WalManager,
+  ledger: Ledger,
+  readsMayFail: boolean,
+): Promise<Outcome> {
+  const outcome: Outcome = { errors: [], heldBy: undefined, readsMayFail };
+  const note = (error: unknown): undefined => {
+    outcome.errors.push(error);
+    return undefined;
+  };
+  await manager.findSnapshots().catch(note);
+  const opened = await manager.replayWal().catch(note);
+  if (opened !== undefined) await useLog(environment, opened, ledger, outcome);
+  await manager.close().catch(note);
+  return outcome;
+}
+
+async function useLog(
+  { clock }: SimulatedEnvironment,
+  opened: OpenedWal,
+  ledger: Ledger,
+  outcome: Outcome,
+): Promise<void> {
+  const { storage, wal } = opened;
+  const before = storage.lastIndex();
+  const commit = before - 2;
+  const snapshot = { index: commit, term: storage.term(commit), confState: oneVoter };
+  const batches: LedgerBatch[] = [
+    { entries: entriesFrom(before + 1, 4, 2, 700), hardState: { term: 2, vote: 2n, commit } },
+    { entries: entriesFrom(before + 5, 14, 2, 700) },
+    { snapshot },
+    { entries: entriesFrom(before + 19, 1, 3, 20), hardState: { term: 3, vote: 1n, commit } },
+  ];
+  for (const batch of batches) {
+    let error = await perform(opened, ledger, batch);
+    if (error?.code === 'WAL_NO_SPACE') {
+      outcome.errors.push(error);
+      // The log is as before: once there is room, the same entries can be saved.
+      error = await perform(opened, ledger, batch);
+    }
+    if (error !== undefined) {
+      outcome.errors.push(error);
+      if (error.code !== 'WAL_NO_SPACE') {
+        expectThat(error.code === 'WAL_POISONED', `a save failed with ${error.code}`);
+        const later = await perform(opened, ledger, { sync: true });
+        expectThat(later?.code === 'WAL_POISONED', 'not poisoned any more');
+      }
+      readAll(opened, outcome);
+      return;
+    }
+    await clock.sleep(60);
+  }
+  const id = ledger.attempt({ purgeTo: commit });
+  try {
+    outcome.heldBy = (await wal.purge(commit)).heldBy;
+    ledger.acknowledge(id);
+  } catch (error) {
+    outcome.errors.push(error);
+  }
+  readAll(opened, outcome);
+}
+
+/** Everything that is durable can be read, whatever the log is in, unless reads are what fails. */
+function readAll({ storage }: OpenedWal, outcome: Outcome): void {
+  const first = storage.firstIndex();
+  const last = storage.lastIndex();
+  try {
+    const { length } = storage.entries(first, last + 1, Infinity);
+    expectThat(length === last + 1 - first, `${length} entries from ${first} to ${last}`);
+  } catch (error) {
+    const mayFail = outcome.readsMayFail || outcome.errors.length === 0;
+    if (!(error instanceof WalError) || !mayFail) throw error;
+    outcome.errors.push(error);
+  }
+}

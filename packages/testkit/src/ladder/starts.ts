@@ -1,0 +1,134 @@
+/** Lives of a log that ended in different ways, to be opened again on a disk that fails. */
+import type { OpenedWal } from '@babuza/wal-core';
+import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
+import type { Fault } from '../fault-rules.ts';
+import { SimulatedDisk, type SimulatedDiskOptions } from '../simulated-disk.ts';
+import {
+  runWorkload,
+  simulatedEnvironment,
+  type SimulatedEnvironment,
+} from '../simulated-environment.ts';
+import { perform } from './author.ts';
+import { expectNothing, ledgerFor, logFiles, metadata, type BackEnd } from './back-end.ts';
+import { entriesFrom } from './scripts.ts';
+
+const oneVoter = {
+  voters: [1n],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+
+/** The life before: 24 entries of 700 bytes in two segments and a marker, ended in different ways. */
+export interface Start {
+  readonly name: string;
+  readonly disk: SimulatedDisk;
+  readonly batches: readonly LedgerBatch[];
+  /** What its end attempted. */
+  readonly attempted: readonly LedgerBatch[];
+}
+
+type End = (
+  world: SimulatedEnvironment,
+  opened: OpenedWal,
+  close: () => Promise<void>,
+) => Promise<void>;
+
+const rotating: LedgerBatch = { entries: entriesFrom(25, 12, 1, 700) };
+const torn: LedgerBatch = { entries: entriesFrom(25, 3, 1, 600) };
+
+/**
+ * Makes them: one that was closed, one killed in a rotation, one with a torn tail, one killed in a purge. Of the torn
+ * batch `tornBytes` were written.
+ */
+export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<Start[]> {
+  const life = (name: string, end: End, attempted: readonly LedgerBatch[]): Promise<Start> =>
+    firstLife(backEnd, name, end, attempted);
+  return [
+    await life('closed', (_world, _opened, close) => close(), []),
+    await life(
+      'killed in a rotation',
+      async ({ fileSystem }, { wal }) => {
+        let renamed = false;
+        fileSystem.stopWhen(({ operation }) => {
+          renamed ||= operation === 'rename';
+          return renamed && operation === 'write-durable';
+        });
+        // Who writes nothing behind the renaming is killed with the next save.
+        for (let batch = 0; batch < 4; batch += 1) await wal.save(rotating);
+      },
+      [rotating],
+    ),
+    await life(
+      'torn',
+      async ({ fileSystem }, { wal }) => {
+        const partial: Fault = { type: 'partial-write', kind: 'io', bytes: tornBytes };
+        fileSystem.inject({ on: 'write-durable', fault: partial });
+        await wal.save(torn).catch(() => undefined);
+      },
+      [torn],
+    ),
+    await life(
+      'purged, and the files are still there',
+      async ({ fileSystem }, { wal }) => {
+        fileSystem.stopWhen(({ operation }) => operation === 'rename' || operation === 'unlink');
+        await wal.purge(20);
+      },
+      [{ purgeTo: 20 }],
+    ),
+  ];
+}
+
+async function firstLife(
+  backEnd: BackEnd,
+  name: string,
+  end: End,
+  attempted: readonly LedgerBatch[],
+): Promise<Start> {
+  const environment = simulatedEnvironment(1);
+  const { fileSystem: disk } = environment;
+  const ledger = ledgerFor(backEnd);
+  const batches: LedgerBatch[] = [];
+  for (let first = 1; first <= 22; first += 3) {
+    const hardState = { term: 1, vote: 1n, commit: first - 1 };
+    batches.push({ entries: entriesFrom(first, 3, 1, 700), hardState });
+  }
+  batches.push({ snapshot: { index: 20, term: 1, confState: oneVoter } });
+  await runWorkload(environment, async () => {
+    const manager = backEnd.open(environment);
+    const opened = await manager.createWal(metadata);
+    for (const batch of batches) {
+      const error = await perform(opened, ledger, batch);
+      if (error !== undefined) throw error;
+    }
+    await end(environment, opened, () => manager.close());
+  });
+  return { name, disk: disk.kill(1), batches, attempted };
+}
+
+/** The ledger of the first life, whose end has added what a healthy world finds there, or not. */
+export async function ledgerOf(backEnd: BackEnd, start: Start): Promise<Ledger> {
+  const ledger = ledgerFor(backEnd);
+  for (const batch of start.batches) ledger.acknowledge(ledger.attempt(batch));
+  for (const batch of start.attempted) ledger.attempt(batch);
+  const environment = simulatedEnvironment(9, await copyOf(backEnd, start, { seed: 1 }));
+  await runWorkload(environment, async () => {
+    const opened = await backEnd.open(environment).replayWal();
+    expectNothing(ledger.judge(opened), start.name);
+    ledger.adopt(opened);
+  });
+  return ledger;
+}
+
+/** Its files on another disk. */
+export async function copyOf(
+  { directory }: BackEnd,
+  { disk }: Start,
+  options: SimulatedDiskOptions,
+): Promise<SimulatedDisk> {
+  const copy = new SimulatedDisk(options);
+  await copy.makeDirectory(directory);
+  for (const path of logFiles(disk)) copy.surgery.put(path, disk.surgery.contents(path));
+  return copy;
+}

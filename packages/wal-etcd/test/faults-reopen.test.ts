@@ -1,0 +1,52 @@
+/**
+ * Every call of the disk fails while a log is opened again, used and closed. What fails is reported, or is
+ * something that nobody waits for; no place that calls the disk goes without having failed.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeStarts, ReopenFaults, reopenFaults, type Start } from '@babuza/testkit/ladder';
+import { backEnd } from './support/back-end.ts';
+
+const faults = new ReopenFaults(backEnd, {
+  optionsOf: (inline) => ({ inline }),
+  // A file for later, and the copy of a damaged one for people, where there is no room for it.
+  isOptional: ({ path, operation, outcome }) =>
+    path.endsWith('.tmp') ||
+    path.endsWith('.broken') ||
+    (outcome === 'ENOSPC' && /size|read|sync-directory/.test(operation)),
+  // A file that could not be filled, nor removed.
+  isUnreachable: (site) => site.startsWith('unlink fill'),
+});
+
+/** Up to the end of a sector: no record of this format is known to be torn within one. */
+const tornBytes = 944;
+
+const starts: Start[] = [];
+
+beforeAll(async () => {
+  starts.push(...(await makeStarts(backEnd, tornBytes)));
+});
+
+afterAll(() => {
+  const never = faults.sites.filter(([, failures]) => failures === 0).map(([site]) => site);
+  console.log(
+    `${faults.sites.length} places in the sources call the disk, ${never.length} never failed`,
+  );
+  console.log(`${faults.runs} calls failed while reopening: ${faults.verdicts}`);
+  expect(never).toEqual([]);
+});
+
+describe('a disk that fails while a log is opened again', () => {
+  for (const sticky of [false, true]) {
+    for (const fault of sticky ? reopenFaults.slice(0, 2) : reopenFaults) {
+      it(`${JSON.stringify(fault)}, ${sticky ? 'from a call on' : 'once'}`, async () => {
+        const { refused } = faults.verdicts;
+        for (const start of starts) {
+          expect(await faults.run(start, fault, sticky), start.name).toBeGreaterThan(4);
+        }
+        // A write that ended within a sector looks like damage: this format has nothing that would tell.
+        const withinSector = fault.type === 'partial-write' && fault.bytes % 512 !== 0;
+        if (!withinSector) expect(faults.verdicts.refused).toBe(refused);
+      });
+    }
+  }
+});
