@@ -27,3 +27,7 @@ export { ReopenFaults, reopenFaults } from './faults-reopen.ts';
 export type { ReopenRules } from './faults-reopen.ts';
 export { makeStarts } from './starts.ts';
 export type { Start } from './starts.ts';
+export { killRepeatedly } from './kill.ts';
+export type { KillOptions } from './kill.ts';
+export { payloadOf, writeUntilKilled } from './kill-writer.ts';
+export { failedSyncs, PageCache } from './page-cache.ts';
