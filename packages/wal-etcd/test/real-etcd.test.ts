@@ -3,7 +3,8 @@
  * `etcd` and `etcdctl` (Debian: etcd-server and etcd-client); `BABUZA_REQUIRE_ETCD=1` makes their absence a
  * failure.
  */
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EtcdWalManager, type EtcdWalOptions } from '../src/index.ts';
 import { findSnapshots, readWal, verify } from '../src/inspect.ts';
@@ -50,6 +51,35 @@ describe.runIf(members.isPossible)('a real etcd and a log that was written here'
       expect(added.some((data) => data.includes('from-etcd'))).toBe(true);
     });
   }
+});
+
+describe.runIf(members.isPossible)('docs/etcd-wal.md', () => {
+  it('has programs that read and copy the log of a server, as printed', async () => {
+    const page = readFileSync(new URL('../../../docs/etcd-wal.md', import.meta.url), 'utf8');
+    const programs = [...page.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((block) => block[1] ?? '');
+    expect(programs).toHaveLength(2);
+    const original = members.folder('documented');
+    const copy = members.folder('documented-copy');
+    const server = await members.start(original, ['--snapshot-count=100']);
+    for (let at = 0; at < 120; at += 1) await server.put(`key-${at % 50}`, `value ${at}`);
+    const hash = await server.hashKv();
+    await server.stop();
+    const said: string[] = [];
+    for (const [at, program] of programs.entries()) {
+      // In the package, so that its own name means what was built.
+      const file = new URL(`../dist/etcd-wal-page-${at}.mjs`, import.meta.url);
+      const here = program.replaceAll('/var/lib/etcd', original).replaceAll('/tmp/etcd-copy', copy);
+      writeFileSync(file, here);
+      try {
+        said.push(execFileSync(process.execPath, [file.pathname], { encoding: 'utf8' }));
+      } finally {
+        rmSync(file);
+      }
+    }
+    expect(said[0]).toMatch(/nodeId: \d+n[\s\S]*a start is possible from index 1\d\d of term 2/);
+    const again = await members.start(copy);
+    expect(await again.hashKv()).toBe(hash);
+  });
 });
 
 describe.runIf(members.isPossible)('the log of a real etcd', () => {
