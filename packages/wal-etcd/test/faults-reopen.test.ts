@@ -31,7 +31,7 @@ afterAll(() => {
   console.log(
     `${faults.sites.length} places in the sources call the disk, ${never.length} never failed`,
   );
-  console.log(`${faults.runs} calls failed while reopening: ${faults.verdicts}`);
+  console.log(`${faults.runs} calls failed while reopening: ${faults.verdicts.toString()}`);
   expect(never).toEqual([]);
 });
 

@@ -9,7 +9,9 @@ import { backEnd } from './support/back-end.ts';
 
 const pageCache = new PageCache(backEnd, (seed) => ({ inline: seed % 3 === 0 }));
 
-afterAll(() => console.log(`lives after a kill or a failed sync: ${pageCache.verdicts}`));
+afterAll(() =>
+  console.log(`lives after a kill or a failed sync: ${pageCache.verdicts.toString()}`),
+);
 
 describe('the kernel remembers more than the disk', () => {
   it('killed at any call, restarted, and then a power cut', () => pageCache.runKilled(12));

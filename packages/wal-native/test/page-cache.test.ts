@@ -9,7 +9,9 @@ import { backEnd } from './support/workload.ts';
 
 const pageCache = new PageCache(backEnd, (seed) => ({ recycledMax: seed % 3 }));
 
-afterAll(() => console.log(`lives after a kill or a failed sync: ${pageCache.verdicts}`));
+afterAll(() =>
+  console.log(`lives after a kill or a failed sync: ${pageCache.verdicts.toString()}`),
+);
 
 describe('the kernel remembers more than the disk', () => {
   it('killed at any call, restarted, and then a power cut', () => pageCache.runKilled(12));

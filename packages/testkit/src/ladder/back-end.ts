@@ -119,7 +119,9 @@ export class Verdicts {
     const { refused } = this;
     if (refused === 0) return tails;
     const share = ((100 * refused) / (clean + torn + uncertain + refused)).toFixed(2);
-    const rows = [...this.refusals].sort().map(([how, times]) => `\n  ${times} ${how}`);
+    const rows = [...this.refusals]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([how, times]) => `\n  ${times} ${how}`);
     return `${tails}, ${refused} refused (${share} %)${rows.join('')}`;
   }
 }

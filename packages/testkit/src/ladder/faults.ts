@@ -64,7 +64,7 @@ export class SingleFaults<Options extends object> {
   }
 
   toString(): string {
-    return `${this.runs} calls failed: ${this.verdicts}`;
+    return `${this.runs} calls failed: ${this.verdicts.toString()}`;
   }
 
   /** Fails every call of the workload. Returns how many there were. */

@@ -41,7 +41,7 @@ export class RandomCrashes<Options extends object> {
   }
 
   toString(): string {
-    return `${this.states} crash states: ${this.verdicts}, ${this.empty} before the log existed`;
+    return `${this.states} crash states: ${this.verdicts.toString()}, ${this.empty} before the log existed`;
   }
 
   /** One world: works until call `stopAt`, then looks at some of the states that a crash may leave. */
@@ -118,8 +118,8 @@ export class RandomCrashes<Options extends object> {
     }
     const again = simulatedEnvironment(seed + 1, world.fileSystem.crash(seed));
     await runWorkload(again, async () => {
-      const twice = (): string => `${context()}, and a second crash`;
-      await this.#reopen(again, after, { created: true }, twice);
+      const secondCrash = `${context()}, and a second crash`;
+      await this.#reopen(again, after, { created: true }, () => secondCrash);
     });
   }
 }

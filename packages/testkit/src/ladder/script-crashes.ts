@@ -95,7 +95,7 @@ export class ScriptCrashes {
   }
 
   toString(): string {
-    return `${this.states} crash states of scripts, ${this.inRecovery} more in recovery: ${this.verdicts}`;
+    return `${this.states} crash states of scripts, ${this.inRecovery} more in recovery: ${this.verdicts.toString()}`;
   }
 
   /** Stops the world at every call of the script. */

@@ -2,7 +2,7 @@
  * Gives segments back after a purge, oldest first, each durably: a crash never leaves a gap, which nobody could
  * tell from a lost segment. etcd, too, removes them in this order.
  */
-import type { FileSystem } from '@babuza/vfs';
+import type { File, FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
 import type { SegmentList } from '@babuza/wal-files';
 import type { EtcdSegment } from '../segment/segment.ts';
@@ -25,8 +25,7 @@ export async function releaseSegments(
   let failure: string | undefined;
   for (const { file, path } of gone) {
     try {
-      // Closed whatever fails: nobody has it any more.
-      const bytes = await file.size().finally(() => file.close());
+      const bytes = await sizeWhenClosed(file);
       // After one that could not be removed the others stay, too.
       if (failure !== undefined) continue;
       await fileSystem.unlink(path);
@@ -45,6 +44,15 @@ export async function releaseSegments(
     segmentsKept: segments.count + gone.length - removed,
     heldBy: heldBy(segments.all[0], firstIndex, failure),
   };
+}
+
+/** Closed whatever fails: nobody has it any more. */
+async function sizeWhenClosed(file: File): Promise<number> {
+  try {
+    return await file.size();
+  } finally {
+    await file.close();
+  }
 }
 
 function heldBy(
