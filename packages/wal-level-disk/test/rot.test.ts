@@ -12,7 +12,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SeededRandom } from '@babuza/testkit';
+import { nodeEnvironment } from '@babuza/vfs';
 import { walBackend, type DiskWalOptions } from '../src/index.ts';
+import { witnessesIn } from '../src/layout.ts';
+import { WitnessFiles } from '../src/witness-files.ts';
 import { contentOf } from './support/content.mjs';
 import { bytesOf, takeFiles, without, type Files } from './support/files-of-log.ts';
 import { flipAll, type Flip, type Sample, type Tally } from './support/flipping.ts';
@@ -57,7 +60,7 @@ async function makeSample(plan: Plan): Promise<Sample> {
     await opened.wal.save({ entries, hardState });
     contents.push(contentOf(opened.storage));
     if (batch === plan.batches - plan.unwitnessed) {
-      await new Promise((resolve) => setTimeout(resolve, 80));
+      await untilWitnessed(directory, batch);
     }
   }
   // While it is open: what a killed process leaves. LevelDB has handed everything to the system.
@@ -68,6 +71,16 @@ async function makeSample(plan: Plan): Promise<Sample> {
   await again.replayWal();
   await again.close();
   return { files: takeFiles(directory), contents };
+}
+
+/** The creation of a log is number 1, each save one more. */
+async function untilWitnessed(directory: string, batch: number): Promise<void> {
+  const witness = new WitnessFiles(witnessesIn(directory), nodeEnvironment().fileSystem);
+  for (;;) {
+    const recalled = await witness.recall(0n);
+    if (recalled.kind === 'batch' && recalled.batch === batch + 1) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** One bit of each byte, or of every 24th. */
