@@ -31,3 +31,12 @@ export { killRepeatedly } from './kill.ts';
 export type { KillOptions } from './kill.ts';
 export { payloadOf, writeUntilKilled } from './kill-writer.ts';
 export { failedSyncs, PageCache } from './page-cache.ts';
+export {
+  flaws,
+  sealNotSynced,
+  secondOpening,
+  unlocked,
+  withFlaw,
+  worldsUntilCaught,
+} from './mutants.ts';
+export type { Flaw } from './mutants.ts';
