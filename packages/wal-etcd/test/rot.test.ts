@@ -29,9 +29,12 @@ function count(rot: string, outcome: string): void {
   row.set(outcome, (row.get(outcome) ?? 0) + 1);
 }
 
+const byName = ([left]: [string, unknown], [right]: [string, unknown]): number =>
+  left < right ? -1 : 1;
+
 afterAll(() => {
-  for (const [rot, row] of [...counts].sort()) {
-    const cells = [...row].sort().map(([outcome, times]) => `${outcome} ${times}`);
+  for (const [rot, row] of [...counts].sort(byName)) {
+    const cells = [...row].sort(byName).map(([outcome, times]) => `${outcome} ${times}`);
     console.log(`${rot.padEnd(44)} ${cells.join(', ')}`);
   }
 });

@@ -186,11 +186,8 @@ async function findings(
   return found.length === 0 && ended.outcome === 'finished' ? 'finished' : found;
 }
 
-/** What a second manager is told while the first one has the log open. */
-export async function secondOpening(
-  backEnd: BackEnd,
-  flaw: Flaw | undefined,
-): Promise<'opened twice' | string> {
+/** What a second manager is told while the first one has the log open: a code, or `opened twice`. */
+export async function secondOpening(backEnd: BackEnd, flaw: Flaw | undefined): Promise<string> {
   const environment = simulatedEnvironment(1);
   const flawed = withFlaw(backEnd, flaw);
   const result = await runWorkload(environment, async () => {
