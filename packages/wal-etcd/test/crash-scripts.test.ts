@@ -65,7 +65,7 @@ const own: readonly Script[] = [
   },
 ];
 
-const crashes = new ScriptCrashes(backEnd, { exhaustiveMax: 16, samples: 10 });
+const crashes = new ScriptCrashes(backEnd, { exhaustiveMax: 8, samples: 5 });
 
 afterAll(() => console.log(String(crashes)));
 

@@ -1,6 +1,5 @@
 /** Puts our code beside what etcd said of one fixture. */
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { decodeSnapshot } from '@babuza/raftpb';
@@ -25,7 +24,7 @@ import { readLines, type Fixture } from './fixture-set.ts';
 import { forge, type ForgeLine } from './forge.ts';
 import { performSpec, type SpecLine } from './perform-spec.ts';
 import { recordsIn } from './records.ts';
-import type { WorkingCopy } from './working-copy.ts';
+import { scratchRoot, type WorkingCopy } from './working-copy.ts';
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -58,7 +57,7 @@ async function written(
   lines: readonly SpecLine[],
   options: RawWalOptions,
 ): Promise<Map<string, Uint8Array>> {
-  const root = fs.mkdtempSync(join(tmpdir(), 'babuza-etcd-'));
+  const root = fs.mkdtempSync(join(scratchRoot, 'babuza-etcd-'));
   try {
     const directory = join(root, 'wal');
     const open = await performSpec(directory, lines, options);

@@ -14,6 +14,9 @@ export interface FileState {
   readonly sha256: string;
 }
 
+/** In memory where there is such a place: segments of 64 MB, nearly all zeros, are written again and again. */
+export const scratchRoot: string = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 export class WorkingCopy {
   readonly directory: string;
   readonly #root: string;
@@ -23,7 +26,7 @@ export class WorkingCopy {
   readonly #changed = new Map<string, { readonly bytes: Buffer; readonly sha256: string }>();
 
   constructor(original: ReadonlyMap<string, Uint8Array>) {
-    this.#root = fs.mkdtempSync(join(tmpdir(), 'babuza-etcd-'));
+    this.#root = fs.mkdtempSync(join(scratchRoot, 'babuza-etcd-'));
     this.directory = join(this.#root, 'wal');
     this.#original = original;
     fs.mkdirSync(this.directory);
