@@ -42,3 +42,28 @@ export {
   encodeSnapshotInto,
   snapshotEncodedSize,
 } from './messages/snapshot.ts';
+export {
+  decodeMessage,
+  encodeMessage,
+  encodeMessageInto,
+  messageEncodedSize,
+  responsesDepthMax,
+} from './messages/message.ts';
+export {
+  confChangeEncodedSize,
+  decodeConfChange,
+  encodeConfChange,
+  encodeConfChangeInto,
+} from './messages/conf-change.ts';
+export {
+  confChangeSingleEncodedSize,
+  decodeConfChangeSingle,
+  encodeConfChangeSingle,
+  encodeConfChangeSingleInto,
+} from './messages/conf-change-single.ts';
+export {
+  confChangeV2EncodedSize,
+  decodeConfChangeV2,
+  encodeConfChangeV2,
+  encodeConfChangeV2Into,
+} from './messages/conf-change-v2.ts';

@@ -1,5 +1,6 @@
 /**
- * The data types of etcd raft (package `raftpb`) that a log stores. Ids are `bigint`, because real
+ * The data types of etcd raft (package `raftpb`) that a log stores; what nodes say to each other is in
+ * `message.ts`, how a membership changes in `conf-change.ts`. Ids are `bigint`, because real
  * etcd member ids use all 64 bits; terms and indexes are `number`, checked to be safe integers at
  * every boundary. All values are immutable once they were handed to a log, a core or a decoder's caller.
  *

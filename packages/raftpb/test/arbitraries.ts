@@ -3,9 +3,18 @@
 import * as fc from 'fast-check';
 import {
   EntryType,
+  messageTypeMax,
+  newMessage,
+  type ConfChange,
+  type ConfChangeSingle,
+  type ConfChangeTransition,
+  type ConfChangeType,
+  type ConfChangeV2,
   type ConfState,
   type Entry,
   type HardState,
+  type Message,
+  type MessageType,
   type Snapshot,
   type SnapshotMetadata,
 } from '../src/index.ts';
@@ -74,3 +83,58 @@ export const snapshot: fc.Arbitrary<Snapshot> = fc.record(
   { data, metadata: snapshotMetadata },
   { requiredKeys: ['metadata'], noNullPrototype: true },
 );
+
+const changeType = fc.constantFrom<ConfChangeType>(0, 1, 2, 3);
+
+export const confChange: fc.Arbitrary<ConfChange> = fc.record(
+  { id, type: changeType, nodeId: id, context: data },
+  { requiredKeys: ['id', 'type', 'nodeId'], noNullPrototype: true },
+);
+
+export const confChangeSingle: fc.Arbitrary<ConfChangeSingle> = fc.record(
+  { type: changeType, nodeId: id },
+  { noNullPrototype: true },
+);
+
+export const confChangeV2: fc.Arbitrary<ConfChangeV2> = fc.record(
+  {
+    transition: fc.constantFrom<ConfChangeTransition>(0, 1, 2),
+    changes: fc.array(confChangeSingle, { maxLength: 5 }),
+    context: data,
+  },
+  { requiredKeys: ['transition', 'changes'], noNullPrototype: true },
+);
+
+/** A snapshot as messages carry it; one of index 0 is a case of its own (golden.test.ts). */
+const sentSnapshot: fc.Arbitrary<Snapshot> = snapshot.map((sent) => ({
+  ...sent,
+  metadata: { ...sent.metadata, index: Math.max(1, sent.metadata.index) },
+}));
+
+function messageWith(responses: fc.Arbitrary<Message[]>): fc.Arbitrary<Message> {
+  return fc
+    .record(
+      {
+        type: fc.nat(messageTypeMax).map((type) => type as MessageType),
+        to: id,
+        from: id,
+        term: safeInteger,
+        logTerm: safeInteger,
+        index: safeInteger,
+        entries: fc.array(entry, { maxLength: 4 }),
+        commit: safeInteger,
+        snapshot: sentSnapshot,
+        reject: fc.boolean(),
+        rejectHint: safeInteger,
+        context: data,
+        vote: id,
+        responses,
+      },
+      { requiredKeys: ['type'], noNullPrototype: true },
+    )
+    .map(newMessage);
+}
+
+const response = messageWith(fc.constant([]));
+
+export const message: fc.Arbitrary<Message> = messageWith(fc.array(response, { maxLength: 3 }));

@@ -69,6 +69,46 @@ const snapshot: MessageUnderTest<raftpb.Snapshot> = {
   fields: reference.fieldsOfSnapshot,
 };
 
+const message: MessageUnderTest<raftpb.Message> = {
+  name: 'Message',
+  arbitrary: arbitraries.message,
+  size: raftpb.messageEncodedSize,
+  encode: raftpb.encodeMessage,
+  encodeInto: raftpb.encodeMessageInto,
+  decode: raftpb.decodeMessage,
+  fields: reference.fieldsOfMessage,
+};
+
+const confChange: MessageUnderTest<raftpb.ConfChange> = {
+  name: 'ConfChange',
+  arbitrary: arbitraries.confChange,
+  size: raftpb.confChangeEncodedSize,
+  encode: raftpb.encodeConfChange,
+  encodeInto: raftpb.encodeConfChangeInto,
+  decode: raftpb.decodeConfChange,
+  fields: reference.fieldsOfConfChange,
+};
+
+const confChangeSingle: MessageUnderTest<raftpb.ConfChangeSingle> = {
+  name: 'ConfChangeSingle',
+  arbitrary: arbitraries.confChangeSingle,
+  size: raftpb.confChangeSingleEncodedSize,
+  encode: raftpb.encodeConfChangeSingle,
+  encodeInto: raftpb.encodeConfChangeSingleInto,
+  decode: raftpb.decodeConfChangeSingle,
+  fields: reference.fieldsOfConfChangeSingle,
+};
+
+const confChangeV2: MessageUnderTest<raftpb.ConfChangeV2> = {
+  name: 'ConfChangeV2',
+  arbitrary: arbitraries.confChangeV2,
+  size: raftpb.confChangeV2EncodedSize,
+  encode: raftpb.encodeConfChangeV2,
+  encodeInto: raftpb.encodeConfChangeV2Into,
+  decode: raftpb.decodeConfChangeV2,
+  fields: reference.fieldsOfConfChangeV2,
+};
+
 /** Applies one law to all messages. */
 export function forEveryMessage(law: Law): void {
   law(entry);
@@ -76,4 +116,8 @@ export function forEveryMessage(law: Law): void {
   law(confState);
   law(snapshotMetadata);
   law(snapshot);
+  law(message);
+  law(confChange);
+  law(confChangeSingle);
+  law(confChangeV2);
 }

@@ -5,23 +5,34 @@
 
 import { describe, expect, it } from 'vitest';
 import {
+  decodeConfChange,
+  decodeConfChangeV2,
   decodeConfState,
   decodeEntry,
   decodeHardState,
+  decodeMessage,
   decodeSnapshot,
   decodeSnapshotMetadata,
   emptyConfState,
   emptyHardState,
+  encodeConfChange,
+  encodeConfChangeV2,
   encodeConfState,
   encodeEntry,
   encodeHardState,
+  encodeMessage,
   encodeSnapshot,
   encodeSnapshotMetadata,
   entryEncodedSize,
+  leaveJointChange,
+  newMessage,
+  type ConfChange,
+  type ConfChangeV2,
   type ConfState,
   type Entry,
   type EntryForm,
   type HardState,
+  type Message,
 } from '../src/index.ts';
 import { bytes } from './wire.ts';
 
@@ -112,7 +123,124 @@ const confStates: readonly [string, string, ConfState][] = [
   ],
 ];
 
+const messages: readonly [string, string, Message][] = [
+  ['nothing but its type', '08 00', newMessage({ type: 0 })],
+  [
+    'an append',
+    '08 03 10 02 18 01 20 05 28 04 30 07 3a 07 10 05 18 08 22 01 61 3a 04 10 05 18 09 40 06',
+    newMessage({
+      type: 3,
+      to: 2n,
+      from: 1n,
+      term: 5,
+      logTerm: 4,
+      index: 7,
+      entries: [
+        { type: 0, term: 5, index: 8, data: bytes('61') },
+        { type: 0, term: 5, index: 9 },
+      ],
+      commit: 6,
+    }),
+  ],
+  [
+    'a rejection',
+    '08 04 10 01 18 c6 82 cf fd 98 87 8f de 91 01 20 05 28 03 30 07 50 01 58 06',
+    newMessage({
+      type: 4,
+      to: 1n,
+      from: etcdMemberId,
+      term: 5,
+      logTerm: 3,
+      index: 7,
+      reject: true,
+      rejectHint: 6,
+    }),
+  ],
+  [
+    'a snapshot',
+    '08 07 10 02 18 01 20 05 4a 0c 12 0a 0a 04 08 01 28 00 10 09 18 04',
+    newMessage({
+      type: 7,
+      to: 2n,
+      from: 1n,
+      term: 5,
+      snapshot: {
+        metadata: { confState: { ...emptyConfState, voters: [1n] }, index: 9, term: 4 },
+      },
+    }),
+  ],
+  [
+    'a heartbeat with context',
+    '08 08 10 02 18 01 20 05 40 06 62 08 01 00 00 00 00 00 00 00',
+    newMessage({
+      type: 8,
+      to: 2n,
+      from: 1n,
+      term: 5,
+      commit: 6,
+      context: bytes('01 00 00 00 00 00 00 00'),
+    }),
+  ],
+  [
+    'storage work with its responses',
+    '08 13 10 ff ff ff ff ff ff ff ff ff 01 18 01 20 05 68 01 72 08 08 04 10 01 18 02 20 05',
+    newMessage({
+      type: 19,
+      to: 0xffff_ffff_ffff_ffffn,
+      from: 1n,
+      term: 5,
+      vote: 1n,
+      responses: [newMessage({ type: 4, to: 1n, from: 2n, term: 5 })],
+    }),
+  ],
+];
+
+const confChanges: readonly [string, string, ConfChange][] = [
+  ['etcd 3.4, conf-changes', '08 64 10 00 18 01', { id: 100n, type: 0, nodeId: 1n }],
+  [
+    'without id, with context',
+    '10 01 18 03 22 01 61',
+    {
+      id: 0n,
+      type: 1,
+      nodeId: 3n,
+      context: bytes('61'),
+    },
+  ],
+];
+
+const confChangesV2: readonly [string, string, ConfChangeV2][] = [
+  ['leaving joint consensus', '', leaveJointChange],
+  [
+    'two operations, explicit, with context',
+    '08 02 12 04 08 00 10 02 12 04 08 03 10 01 1a 01 61',
+    {
+      transition: 2,
+      changes: [
+        { type: 0, nodeId: 2n },
+        { type: 3, nodeId: 1n },
+      ],
+      context: bytes('61'),
+    },
+  ],
+];
+
 describe('golden bytes', () => {
+  it.each(messages)('Message: %s', (_what, hex, message) => {
+    expect(encodeMessage(message)).toStrictEqual(bytes(hex));
+    expect(decodeMessage(bytes(hex))).toStrictEqual(message);
+  });
+
+  it.each(confChanges)('ConfChange: %s', (_what, hex, change) => {
+    expect(encodeConfChange(change)).toStrictEqual(bytes(hex));
+    expect(decodeConfChange(bytes(hex))).toStrictEqual(change);
+  });
+
+  it.each(confChangesV2)('ConfChangeV2: %s', (_what, hex, change) => {
+    expect(encodeConfChangeV2(change)).toStrictEqual(bytes(hex));
+    expect(decodeConfChangeV2(bytes(hex))).toStrictEqual(change);
+  });
+
   it.each(entries)('Entry: %s', (_what, form, hex, entry) => {
     expect(encodeEntry(entry, form)).toStrictEqual(bytes(hex));
     expect(entryEncodedSize(entry, form)).toBe(bytes(hex).length);
@@ -200,6 +328,38 @@ describe('what a reader must accept', () => {
     expect(decodeSnapshot(empty)).toStrictEqual({
       metadata: { confState: emptyConfState, index: 0, term: 0 },
     });
+  });
+});
+
+describe('what older etcd writes', () => {
+  it('Message: every number, and an empty snapshot that means none', () => {
+    const hex =
+      '08 08 10 02 18 01 20 05 28 00 30 00 40 06 4a 0a 12 08 0a 02 28 00 10 00 18 00 50 00 58 00 68 00';
+    const heartbeat = newMessage({ type: 8, to: 2n, from: 1n, term: 5, commit: 6 });
+    expect(decodeMessage(bytes(hex))).toStrictEqual(heartbeat);
+  });
+
+  it('Message: an empty snapshot in a message that brings snapshots stays one', () => {
+    const { snapshot } = decodeMessage(bytes('08 07 4a 00'));
+    expect(snapshot).toStrictEqual({ metadata: { confState: emptyConfState, index: 0, term: 0 } });
+  });
+
+  it('Message: entries with their type, and a snapshot that comes in pieces', () => {
+    const hex = '3a 06 08 00 10 05 18 08 08 07 4a 04 12 02 10 07 4a 07 0a 01 61 12 02 18 03';
+    expect(decodeMessage(bytes(hex))).toStrictEqual(
+      newMessage({
+        type: 7,
+        entries: [{ type: 0, term: 5, index: 8 }],
+        snapshot: {
+          data: bytes('61'),
+          metadata: { confState: emptyConfState, index: 7, term: 3 },
+        },
+      }),
+    );
+  });
+
+  it('ConfChangeV2: its transition, also Auto', () => {
+    expect(decodeConfChangeV2(bytes('08 00'))).toStrictEqual(leaveJointChange);
   });
 });
 

@@ -6,11 +6,19 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  decodeConfChange,
+  decodeConfChangeV2,
   decodeConfState,
   decodeEntry,
   decodeHardState,
+  decodeMessage,
   decodeSnapshot,
+  encodeMessage,
+  newMessage,
   RaftpbDecodeError,
+  RaftpbEncodeError,
+  responsesDepthMax,
+  type Message,
 } from '../src/index.ts';
 import { forEveryMessage, type MessageUnderTest } from './every-message.ts';
 import { bytes, concat, tag, varint } from './wire.ts';
@@ -98,6 +106,43 @@ describe('hostile bytes', () => {
     expect(error).toMatchObject({ code: 'RAFTPB_DECODE', what: 'HardState.vote', offset: 1 });
   });
 
+  it('refuses types that it does not know, of messages and of changes', () => {
+    const refusals: readonly [() => unknown, string][] = [
+      [() => decodeMessage(bytes('08 18')), 'Message.type'],
+      [() => decodeMessage(bytes('08 80 80 80 80 10')), 'Message.type'],
+      [() => decodeConfChange(bytes('10 04')), 'ConfChange.type'],
+      [() => decodeConfChangeV2(bytes('12 02 08 04')), 'ConfChangeSingle.type'],
+      [() => decodeConfChangeV2(bytes('08 03')), 'ConfChangeV2.transition'],
+    ];
+    for (const [call, what] of refusals) {
+      expect(errorOf(call)).toMatchObject({ code: 'RAFTPB_DECODE', what });
+    }
+  });
+
+  it.each([
+    ['term', 4],
+    ['logTerm', 5],
+    ['index', 6],
+    ['commit', 8],
+    ['rejectHint', 11],
+  ])('refuses a message whose %s is above 2^53 - 1', (name, fieldNumber) => {
+    const input = concat(tag(fieldNumber, 0), varint(2n ** 53n));
+    expect(errorOf(() => decodeMessage(input))).toMatchObject({ what: `Message.${name}` });
+  });
+
+  it('reads responses as deep as it writes them, and refuses deeper ones in both directions', () => {
+    const deepest = nestedResponses(responsesDepthMax);
+    expect(decodeMessage(encodeMessage(deepest))).toStrictEqual(deepest);
+    const tooDeep = nestedResponses(responsesDepthMax + 1);
+    expect(errorOf(() => encodeMessage(tooDeep))).toBeInstanceOf(RaftpbEncodeError);
+    const inner = encodeMessage(deepest);
+    const input = concat(tag(14, 2), varint(BigInt(inner.length)), inner);
+    expect(errorOf(() => decodeMessage(input))).toMatchObject({ what: 'Message.responses' });
+    // Each level claims all that is left.
+    const bottomless = new Uint8Array(100_000).fill(0x72);
+    expect(errorOf(() => decodeMessage(bottomless))).toBeInstanceOf(RaftpbDecodeError);
+  });
+
   it('never reads an embedded message beyond its own end', () => {
     // The metadata is one byte long, a tag; its number would be the next byte of the snapshot.
     expect(errorOf(() => decodeSnapshot(bytes('12 01 10 07')))).toMatchObject({
@@ -164,6 +209,12 @@ function expectValueOrDecodeError<T>(message: MessageUnderTest<T>, input: Uint8A
     return;
   }
   expect(message.decode(message.encode(value))).toStrictEqual(value);
+}
+
+/** A message with a response with a response and so on, so many levels deep. */
+function nestedResponses(depth: number): Message {
+  if (depth === 0) return newMessage({ type: 4 });
+  return newMessage({ type: 19, responses: [nestedResponses(depth - 1)] });
 }
 
 /** Groups of field 7 around nothing, and then a term of 7. */

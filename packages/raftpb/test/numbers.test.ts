@@ -2,19 +2,28 @@
 
 import { describe, expect, it } from 'vitest';
 import {
+  confChangeAsV2,
   decodeEntry,
   decodeHardState,
+  encodeConfChange,
+  encodeConfChangeV2,
   encodeConfState,
   encodeEntry,
   encodeEntryInto,
   encodeHardState,
   encodeHardStateInto,
+  encodeMessage,
   encodeSnapshot,
   encodeSnapshotMetadata,
   entryEncodedSize,
   emptyConfState,
+  entersJoint,
   EntryType,
+  leaveJointChange,
+  leavesJoint,
+  newMessage,
   RaftpbEncodeError,
+  type ConfChangeV2,
   type Entry,
 } from '../src/index.ts';
 
@@ -28,6 +37,9 @@ describe('numbers that the wire cannot carry', () => {
     refused('Entry.term', () => entryEncodedSize({ ...normal, term: value }));
     refused('HardState.term', () => encodeHardState({ term: value, vote: 0n, commit: 0 }));
     refused('HardState.commit', () => encodeHardState({ term: 0, vote: 0n, commit: value }));
+    for (const field of ['term', 'logTerm', 'index', 'commit', 'rejectHint']) {
+      refused(`Message.${field}`, () => encodeMessage(newMessage({ type: 3, [field]: value })));
+    }
     const metadata = { confState: emptyConfState, index: 1, term: 1 };
     refused('SnapshotMetadata.index', () => encodeSnapshotMetadata({ ...metadata, index: value }));
     refused('SnapshotMetadata.term', () =>
@@ -45,6 +57,14 @@ describe('numbers that the wire cannot carry', () => {
     refused('ConfState.learnersNext', () =>
       encodeConfState({ ...emptyConfState, learnersNext: [value] }),
     );
+    for (const field of ['to', 'from', 'vote']) {
+      refused(`Message.${field}`, () => encodeMessage(newMessage({ type: 3, [field]: value })));
+    }
+    refused('ConfChange.nodeId', () => encodeConfChange({ id: 0n, type: 0, nodeId: value }));
+    refused('ConfChange.id', () => encodeConfChange({ id: value, type: 0, nodeId: 1n }));
+    refused('ConfChangeSingle.nodeId', () =>
+      encodeConfChangeV2({ transition: 0, changes: [{ type: 0, nodeId: value }] }),
+    );
   });
 
   it('refuses what a caller without types may pass', () => {
@@ -53,6 +73,12 @@ describe('numbers that the wire cannot carry', () => {
     refused('Entry.data', () => encodeEntry(untyped({ data: new Float64Array(1) })));
     refused('Entry.data', () => encodeEntry(untyped({ data: null })));
     refused('Entry.index', () => encodeEntry(untyped({ index: 1n })));
+    const unknown = JSON.parse('{"type":24,"transition":3}');
+    refused('Message.type', () => encodeMessage({ ...newMessage({ type: 0 }), ...unknown }));
+    refused('ConfChange.type', () => encodeConfChange({ id: 0n, type: 0, nodeId: 1n, ...unknown }));
+    refused('ConfChangeV2.transition', () =>
+      encodeConfChangeV2({ transition: 0, changes: [], ...unknown }),
+    );
     const state = { term: 0, vote: 0n, commit: 0, ...JSON.parse('{"vote":1}') };
     refused('HardState.vote', () => encodeHardState(state));
   });
@@ -115,6 +141,43 @@ describe('encoded bytes', () => {
       expect(data.every((byte) => byte === position % 256)).toBe(true);
     }
   });
+});
+
+describe('changes of the membership', () => {
+  const operation = { type: 0, nodeId: 1n } as const;
+  const change = (transition: 0 | 1 | 2, count: number): ConfChangeV2 => ({
+    transition,
+    changes: Array.from({ length: count }, () => operation),
+  });
+
+  it('a change of one member is the newer form with one operation and transition Auto', () => {
+    expect(confChangeAsV2({ id: 9n, type: 0, nodeId: 1n })).toStrictEqual(change(0, 1));
+    const context = new Uint8Array([7]);
+    expect(confChangeAsV2({ id: 9n, type: 0, nodeId: 1n, context })).toStrictEqual({
+      ...change(0, 1),
+      context,
+    });
+    expect(confChangeAsV2(leaveJointChange)).toBe(leaveJointChange);
+  });
+
+  it.each([
+    [0, 0, undefined, true],
+    [0, 1, undefined, false],
+    [0, 2, true, false],
+    [1, 0, true, false],
+    [1, 1, true, false],
+    [2, 0, false, false],
+    [2, 2, false, false],
+  ] as const)(
+    'transition %i with %i operations enters with autoLeave %s, leaves %s',
+    (transition, count, autoLeave, leaves) => {
+      expect(entersJoint(change(transition, count))?.autoLeave).toBe(autoLeave);
+      expect(leavesJoint(change(transition, count))).toBe(leaves);
+      expect(leavesJoint({ ...change(transition, count), context: new Uint8Array(1) })).toBe(
+        leaves,
+      );
+    },
+  );
 });
 
 /** An entry as JavaScript without types may build it. */

@@ -16,13 +16,35 @@ import {
   FieldDescriptorProto_Type as Type,
   FileDescriptorProtoSchema,
 } from '@bufbuild/protobuf/wkt';
-import type { ConfState, Entry, HardState, Snapshot, SnapshotMetadata } from '../src/index.ts';
+import {
+  ConfChangeTransition,
+  ConfChangeType,
+  MessageType,
+  type ConfChange,
+  type ConfChangeSingle,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+  type HardState,
+  type Message,
+  type Snapshot,
+  type SnapshotMetadata,
+} from '../src/index.ts';
 
+type EnumValueInit = { name: string; number: number };
 type FieldInit = { name: string; number: number; label: Label; type: Type; typeName?: string };
 
 function field(name: string, number: number, type: Type, typeName?: string): FieldInit {
   const init: FieldInit = { name, number, type, label: Label.OPTIONAL };
   return typeName === undefined ? init : { ...init, typeName };
+}
+
+function repeatedMessages(name: string, number: number, typeName: string): FieldInit {
+  return { name, number, type: Type.MESSAGE, label: Label.REPEATED, typeName };
+}
+
+function valuesOf(prefix: string, numbers: Readonly<Record<string, number>>): EnumValueInit[] {
+  return Object.entries(numbers).map(([name, number]) => ({ name: `${prefix}${name}`, number }));
 }
 
 function repeatedIds(name: string, number: number): FieldInit {
@@ -41,6 +63,12 @@ const file = create(FileDescriptorProtoSchema, {
         { name: 'EntryConfChange', number: 1 },
         { name: 'EntryConfChangeV2', number: 2 },
       ],
+    },
+    { name: 'MessageType', value: valuesOf('Msg', MessageType) },
+    { name: 'ConfChangeType', value: valuesOf('ConfChange', ConfChangeType) },
+    {
+      name: 'ConfChangeTransition',
+      value: valuesOf('ConfChangeTransition', ConfChangeTransition),
     },
   ],
   messageType: [
@@ -86,6 +114,49 @@ const file = create(FileDescriptorProtoSchema, {
         field('metadata', 2, Type.MESSAGE, '.raftpb.SnapshotMetadata'),
       ],
     },
+    {
+      name: 'Message',
+      field: [
+        field('type', 1, Type.ENUM, '.raftpb.MessageType'),
+        field('to', 2, Type.UINT64),
+        field('from', 3, Type.UINT64),
+        field('term', 4, Type.UINT64),
+        field('logTerm', 5, Type.UINT64),
+        field('index', 6, Type.UINT64),
+        repeatedMessages('entries', 7, '.raftpb.Entry'),
+        field('commit', 8, Type.UINT64),
+        field('snapshot', 9, Type.MESSAGE, '.raftpb.Snapshot'),
+        field('reject', 10, Type.BOOL),
+        field('rejectHint', 11, Type.UINT64),
+        field('context', 12, Type.BYTES),
+        field('vote', 13, Type.UINT64),
+        repeatedMessages('responses', 14, '.raftpb.Message'),
+      ],
+    },
+    {
+      name: 'ConfChange',
+      field: [
+        field('id', 1, Type.UINT64),
+        field('type', 2, Type.ENUM, '.raftpb.ConfChangeType'),
+        field('node_id', 3, Type.UINT64),
+        field('context', 4, Type.BYTES),
+      ],
+    },
+    {
+      name: 'ConfChangeSingle',
+      field: [
+        field('type', 1, Type.ENUM, '.raftpb.ConfChangeType'),
+        field('node_id', 2, Type.UINT64),
+      ],
+    },
+    {
+      name: 'ConfChangeV2',
+      field: [
+        field('transition', 1, Type.ENUM, '.raftpb.ConfChangeTransition'),
+        repeatedMessages('changes', 2, '.raftpb.ConfChangeSingle'),
+        field('context', 3, Type.BYTES),
+      ],
+    },
   ],
 });
 
@@ -95,7 +166,14 @@ const registry = createFileRegistry(file, () => undefined);
 export interface Fields {
   readonly [name: string]: FieldValue | undefined;
 }
-export type FieldValue = bigint | number | boolean | Uint8Array | readonly bigint[] | Fields;
+export type FieldValue =
+  | bigint
+  | number
+  | boolean
+  | Uint8Array
+  | readonly bigint[]
+  | readonly Fields[]
+  | Fields;
 
 function descriptorOf(name: string): DescMessage {
   const descriptor = registry.getMessage(`raftpb.${name}`);
@@ -116,7 +194,10 @@ function build(descriptor: DescMessage, fields: Fields): ReturnType<typeof refle
     if (value === undefined) continue;
     if (desc.fieldKind === 'list') {
       if (!Array.isArray(value)) throw new Error(`${desc.name} is a list`);
-      for (const item of value) message.get(desc).add(item);
+      for (const item of value) {
+        const added = desc.listKind === 'message' ? build(desc.message, nested(item)) : item;
+        message.get(desc).add(added);
+      }
     } else if (desc.fieldKind === 'message') {
       message.set(desc, build(desc.message, nested(value)));
     } else message.set(desc, value);
@@ -142,7 +223,11 @@ function fieldsOf(message: ReturnType<typeof reflect>): Fields {
   for (const desc of message.fields) {
     if (!message.isSet(desc)) continue;
     if (desc.fieldKind === 'list') {
-      fields[desc.name] = [...message.get(desc)].map((item) => BigInt(String(item)));
+      const items = [...message.get(desc)];
+      fields[desc.name] =
+        desc.listKind === 'message'
+          ? items.map((item) => fieldsOf(item as ReturnType<typeof reflect>))
+          : items.map((item) => BigInt(String(item)));
     } else if (desc.fieldKind === 'message') fields[desc.name] = fieldsOf(message.get(desc));
     else fields[desc.name] = message.get(desc) as FieldValue;
   }
@@ -188,4 +273,56 @@ export function fieldsOfSnapshot(snapshot: Snapshot): Fields {
     ...(snapshot.data === undefined ? {} : { data: snapshot.data }),
     metadata: fieldsOfSnapshotMetadata(snapshot.metadata),
   };
+}
+
+export function fieldsOfMessage(message: Message): Fields {
+  const { entries, snapshot, context, responses } = message;
+  return {
+    type: message.type,
+    ...present('to', message.to),
+    ...present('from', message.from),
+    ...present('term', BigInt(message.term)),
+    ...present('logTerm', BigInt(message.logTerm)),
+    ...present('index', BigInt(message.index)),
+    ...(entries.length === 0 ? {} : { entries: entries.map((entry) => fieldsOfEntry(entry)) }),
+    ...present('commit', BigInt(message.commit)),
+    ...(snapshot === undefined ? {} : { snapshot: fieldsOfSnapshot(snapshot) }),
+    ...(message.reject ? { reject: true } : {}),
+    ...present('rejectHint', BigInt(message.rejectHint)),
+    ...(context === undefined ? {} : { context }),
+    ...present('vote', message.vote),
+    ...(responses.length === 0
+      ? {}
+      : { responses: responses.map((response) => fieldsOfMessage(response)) }),
+  };
+}
+
+export function fieldsOfConfChange(change: ConfChange): Fields {
+  const { id, type, nodeId, context } = change;
+  return {
+    ...present('id', id),
+    type,
+    node_id: nodeId,
+    ...(context === undefined ? {} : { context }),
+  };
+}
+
+export function fieldsOfConfChangeSingle(change: ConfChangeSingle): Fields {
+  return { type: change.type, node_id: change.nodeId };
+}
+
+export function fieldsOfConfChangeV2(change: ConfChangeV2): Fields {
+  const { transition, changes, context } = change;
+  return {
+    ...(transition === ConfChangeTransition.Auto ? {} : { transition }),
+    ...(changes.length === 0
+      ? {}
+      : { changes: changes.map((single) => fieldsOfConfChangeSingle(single)) }),
+    ...(context === undefined ? {} : { context }),
+  };
+}
+
+/** A number field of which newest etcd leaves out the zero. */
+function present(name: string, value: bigint): Fields {
+  return value === 0n ? {} : { [name]: value };
 }

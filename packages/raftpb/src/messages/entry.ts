@@ -80,7 +80,11 @@ export function encodeEntryInto(
  * 2^53 - 1, or the type is unknown (to treat it as a normal entry could apply it wrongly).
  */
 export function decodeEntry(bytes: Uint8Array): Entry {
-  const reader = new Reader(bytes);
+  return readEntry(new Reader(bytes));
+}
+
+/** Reads the entry that the reader is in; for messages that embed entries. */
+export function readEntry(reader: Reader): Entry {
   let type: EntryType = EntryType.Normal;
   let term = 0;
   let index = 0;
@@ -96,7 +100,13 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   return data === undefined ? { index, term, type } : { index, term, type, data };
 }
 
-function writeEntry(entry: Entry, target: Uint8Array, offset: number, form: EntryForm): number {
+/** Writes what `entryEncodedSize` has checked; for messages that embed entries. */
+export function writeEntry(
+  entry: Entry,
+  target: Uint8Array,
+  offset: number,
+  form: EntryForm,
+): number {
   let end = offset;
   if (writesType(entry, form)) end = writeNumber(target, end, typeTag, entry.type);
   end = writeNumber(target, end, termTag, entry.term);

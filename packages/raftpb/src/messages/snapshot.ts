@@ -12,11 +12,18 @@ import {
   readSnapshotMetadata,
   snapshotMetadataEncodedSize,
   writeSnapshotMetadata,
+  type SnapshotMetadataDraft,
 } from './snapshot-metadata.ts';
 
 const dataTag = bytesTag(1);
 const metadataTag = bytesTag(2);
 const knownFieldMax = 2;
+
+/** A snapshot that is being read: a message may embed it in pieces, which are merged. */
+export interface SnapshotDraft {
+  data: Uint8Array | undefined;
+  metadata: SnapshotMetadataDraft;
+}
 
 /**
  * The size of `encodeSnapshot(snapshot)` in bytes, exact.
@@ -61,22 +68,36 @@ export function encodeSnapshotInto(snapshot: Snapshot, target: Uint8Array, offse
  * above 2^53 - 1.
  */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
-  const reader = new Reader(bytes);
-  const metadata = newSnapshotMetadataDraft();
-  let data: Uint8Array | undefined;
+  const draft = newSnapshotDraft();
+  readSnapshot(new Reader(bytes), draft);
+  return finishSnapshot(draft);
+}
+
+export function newSnapshotDraft(): SnapshotDraft {
+  return { data: undefined, metadata: newSnapshotMetadataDraft() };
+}
+
+/** Merges the message that the reader is in into `draft`. */
+export function readSnapshot(reader: Reader, draft: SnapshotDraft): void {
   while (reader.hasMore()) {
     const tag = reader.tag('Snapshot');
-    if (tag === dataTag) data = reader.bytes('Snapshot.data');
+    if (tag === dataTag) draft.data = reader.bytes('Snapshot.data');
     else if (tag === metadataTag) {
       const outerEnd = reader.enter('Snapshot.metadata');
-      readSnapshotMetadata(reader, metadata);
+      readSnapshotMetadata(reader, draft.metadata);
       reader.leave(outerEnd);
     } else reader.skipUnknown(tag, knownFieldMax, 'Snapshot');
   }
+}
+
+/** The draft as it was read; without data it has no property `data`. */
+export function finishSnapshot(draft: SnapshotDraft): Snapshot {
+  const { data, metadata } = draft;
   return data === undefined ? { metadata } : { data, metadata };
 }
 
-function writeSnapshot(snapshot: Snapshot, target: Uint8Array, offset: number): number {
+/** Writes what `snapshotEncodedSize` has checked; for messages that embed a snapshot. */
+export function writeSnapshot(snapshot: Snapshot, target: Uint8Array, offset: number): number {
   const { data, metadata } = snapshot;
   let end = offset;
   if (data !== undefined) end = writeBytes(target, end, dataTag, data);
