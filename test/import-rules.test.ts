@@ -19,6 +19,7 @@ const allowed: Record<string, readonly string[]> = {
   'wal-level': ['raftpb', 'wal-core'],
   'wal-memory': ['wal-core', 'wal-level'],
   'wal-level-disk': ['vfs', 'wal-core', 'wal-level'],
+  'raft-core': ['raftpb', 'wal-core'],
   builder: ['raftpb', 'wal-core'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
@@ -90,6 +91,14 @@ describe('import rules', () => {
         .map((name) => `${file} imports @babuza/${name}`),
     );
     expect(broken).toEqual([]);
+  });
+
+  it('the Raft core knows of a log its storage only', () => {
+    const names = sources
+      .filter(({ owner }) => owner === 'raft-core')
+      .flatMap(({ text }) => importsOf(text))
+      .filter((name) => !name.startsWith('.'));
+    expect([...new Set(names)].sort()).toEqual(['@babuza/raftpb', '@babuza/wal-core/storage']);
   });
 
   it('package.json and tsconfig.json name the same arrows', () => {

@@ -1,0 +1,71 @@
+/**
+ * The arithmetic of majorities, and of two majorities at once (joint consensus). Pure functions of what
+ * the voters said; who said it is the caller's business.
+ *
+ * Source: etcd-io/raft `quorum/`, described in the project's Raft specification, section 17.1.
+ */
+
+/** How many of `count` voters are a majority. */
+export function majorityOf(count: number): number {
+  return Math.floor(count / 2) + 1;
+}
+
+/**
+ * The highest index that a majority has acknowledged. `acknowledged` has one index per voter, 0 where
+ * nothing is known, and is **sorted in place**: callers on the hot path bring a scratch array. Without
+ * voters nothing limits the index: `Infinity`.
+ */
+export function majorityIndex(acknowledged: number[]): number {
+  const count = acknowledged.length;
+  if (count === 0) return Infinity;
+  sortSmall(acknowledged);
+  return acknowledged[count - majorityOf(count)] ?? 0;
+}
+
+/** What an election has come to. */
+export const VoteResult = { Pending: 1, Lost: 2, Won: 3 } as const;
+export type VoteResult = (typeof VoteResult)[keyof typeof VoteResult];
+
+/** The result among `voters`; `votes` has yes or no of those who answered. Without voters it is won. */
+export function majorityVote(
+  voters: readonly bigint[],
+  votes: ReadonlyMap<bigint, boolean>,
+): VoteResult {
+  if (voters.length === 0) return VoteResult.Won;
+  let yes = 0;
+  let missing = 0;
+  for (const id of voters) {
+    const vote = votes.get(id);
+    if (vote === undefined) missing += 1;
+    else if (vote) yes += 1;
+  }
+  const needed = majorityOf(voters.length);
+  if (yes >= needed) return VoteResult.Won;
+  return yes + missing >= needed ? VoteResult.Pending : VoteResult.Lost;
+}
+
+/** The result of an election that both halves must win. */
+export function jointVote(
+  incoming: readonly bigint[],
+  outgoing: readonly bigint[],
+  votes: ReadonlyMap<bigint, boolean>,
+): VoteResult {
+  const first = majorityVote(incoming, votes);
+  const second = majorityVote(outgoing, votes);
+  if (first === second) return first;
+  if (first === VoteResult.Lost || second === VoteResult.Lost) return VoteResult.Lost;
+  return VoteResult.Pending;
+}
+
+/** Insertion sort: there are a handful of voters, and `Array.sort` costs a call of its comparison each. */
+function sortSmall(values: number[]): void {
+  for (let at = 1; at < values.length; at += 1) {
+    const value = values[at] ?? 0;
+    let hole = at;
+    while (hole > 0 && (values[hole - 1] ?? 0) > value) {
+      values[hole] = values[hole - 1] ?? 0;
+      hole -= 1;
+    }
+    values[hole] = value;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The queue of reads that wait until a quorum has confirmed the leader. Each heartbeat carries the position
+ * of the newest read in the queue, and an answer to it confirms all reads up to there. Positions count
+ * from 1 since the node last changed its role, so an answer to an older leadership cannot confirm anything.
+ *
+ * Source: etcd-io/raft `read_only.go`, described in the project's Raft specification, section 18.
+ */
+
+import type { Message } from '@babuza/raftpb';
+
+/** An answer to `readIndex`: the read may be served once the entry at `index` was applied. */
+export interface ReadState {
+  readonly index: number;
+  /** What the caller gave to `readIndex`. */
+  readonly requestContext: Uint8Array;
+}
+
+/** A read and the commit index as of its arrival. */
+export interface PendingRead {
+  readonly request: Message;
+  readonly index: number;
+}
+
+const positionBytes = 8;
+const twoToThe32 = 2 ** 32;
+
+export class ReadOnlyQueue {
+  readonly #queue: PendingRead[] = [];
+  /** The highest position that each member has confirmed. */
+  readonly #acknowledged: Map<bigint, number> = new Map();
+  #confirmed = 0;
+
+  /** How many reads wait. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** The position of the newest read. */
+  get newest(): number {
+    return this.#confirmed + this.#queue.length;
+  }
+
+  add(request: Message, index: number): void {
+    this.#queue.push({ request, index });
+  }
+
+  /** What heartbeats carry while reads wait: the newest position, 8 bytes, little-endian. */
+  heartbeatContext(): Uint8Array | undefined {
+    if (this.#queue.length === 0) return undefined;
+    const context = new Uint8Array(positionBytes);
+    const view = new DataView(context.buffer);
+    view.setUint32(0, this.newest % twoToThe32, true);
+    view.setUint32(4, Math.floor(this.newest / twoToThe32), true);
+    return context;
+  }
+
+  /** The position in a heartbeat's answer; 0 when it holds none that was ever asked for. */
+  positionOf(context: Uint8Array): number {
+    if (context.length !== positionBytes) return 0;
+    const view = new DataView(context.buffer, context.byteOffset, positionBytes);
+    const position = view.getUint32(4, true) * twoToThe32 + view.getUint32(0, true);
+    return position <= this.newest ? position : 0;
+  }
+
+  acknowledge(id: bigint, position: number): void {
+    this.#acknowledged.set(id, Math.max(position, this.#acknowledged.get(id) ?? 0));
+  }
+
+  /**
+   * Takes out, in order, the reads that a quorum has confirmed by now; `quorumOf` is the position that a
+   * quorum has reached.
+   */
+  takeConfirmed(quorumOf: (positions: ReadonlyMap<bigint, number>) => number): PendingRead[] {
+    const reached = Math.min(quorumOf(this.#acknowledged), this.newest);
+    if (reached <= this.#confirmed) return [];
+    const released = this.#queue.splice(0, reached - this.#confirmed);
+    this.#confirmed = reached;
+    return released;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Linearizable reads at the leader: the commit index as of a read is the answer, once it is certain that no
+ * other leader has committed anything by then.
+ *
+ * Source: the project's Raft specification, section 18; Raft thesis, section 6.4.
+ */
+
+import { MessageType, type Message } from '@babuza/raftpb';
+import { ReadOnlyOption } from './config.ts';
+import { none } from './ids.ts';
+import { send } from './outbox.ts';
+import type { Raft } from './raft.ts';
+import { broadcastHeartbeat } from './replication.ts';
+
+const noBytes = new Uint8Array(0);
+
+/** A read reached the leader, from its own application or from a follower. */
+export function handleReadIndex(raft: Raft, request: Message): void {
+  // Nobody else could have been elected.
+  if (raft.tracker.isSingleton()) {
+    answer(raft, request, raft.log.committed);
+    return;
+  }
+  // Until then the leader may not know of everything that earlier ones have committed.
+  if (!hasCommittedInTerm(raft)) {
+    raft.pendingReads.push(request);
+    return;
+  }
+  confirmOrAnswer(raft, request);
+}
+
+/** The commit index has advanced: reads that waited for the first commit of the term go on. */
+export function releasePendingReads(raft: Raft): void {
+  if (raft.pendingReads.length === 0) return;
+  if (!hasCommittedInTerm(raft)) {
+    raft.config.logger?.log(
+      'error',
+      () => 'pending MsgReadIndex should be released only after first commit in current term',
+    );
+    return;
+  }
+  const requests = raft.pendingReads;
+  raft.pendingReads = [];
+  for (const request of requests) confirmOrAnswer(raft, request);
+}
+
+/** A member has answered a heartbeat that asked for confirmation. */
+export function confirmReads(raft: Raft, from: bigint, context: Uint8Array): void {
+  raft.readOnly.acknowledge(from, raft.readOnly.positionOf(context));
+  const confirmed = raft.readOnly.takeConfirmed((positions) => raft.tracker.quorumOf(positions));
+  for (const { request, index } of confirmed) answer(raft, request, index);
+}
+
+function confirmOrAnswer(raft: Raft, request: Message): void {
+  if (raft.config.readOnlyOption === ReadOnlyOption.LeaseBased) {
+    answer(raft, request, raft.log.committed);
+    return;
+  }
+  raft.readOnly.add(request, raft.log.committed);
+  raft.readOnly.acknowledge(raft.id, raft.readOnly.newest);
+  broadcastHeartbeat(raft);
+}
+
+function answer(raft: Raft, request: Message, index: number): void {
+  if (request.from === none || request.from === raft.id) {
+    raft.readStates.push({ index, requestContext: request.entries[0]?.data ?? noBytes });
+    return;
+  }
+  const response = raft.draft(MessageType.ReadIndexResp, request.from);
+  response.index = index;
+  response.entries = request.entries;
+  send(raft, response);
+}
+
+function hasCommittedInTerm({ log, term }: Raft): boolean {
+  return log.matchTerm(log.committed, term);
+}

@@ -1,0 +1,54 @@
+/**
+ * The data-driven tests: scripts with their whole output, etcd's and our own. `BABUZA_REWRITE=1` writes the
+ * outputs of our own files anew; such a change is committed only when one knows what caused it and wants it.
+ * Etcd's files are never written: where they differ, we are wrong.
+ */
+
+import { describe, expect, it } from 'vitest';
+import {
+  etcdFolder,
+  filesOf,
+  hasEtcdFolder,
+  isDefaultEtcdFolder,
+  kinds,
+  ownFolder,
+  requiresEtcdFolder,
+} from './datadriven/files.ts';
+import { parseFile } from './datadriven/grammar.ts';
+import { checkFile, checkOrRewrite } from './datadriven/run.ts';
+
+/** So that no mistake in the reader can make tests vanish. */
+const etcdCounts = {
+  interaction: { files: 22, directives: 463 },
+  confchange: { files: 7, directives: 48 },
+  quorum: { files: 3, directives: 105 },
+};
+
+describe("etcd's files", () => {
+  if (!hasEtcdFolder) {
+    it.skipIf(!requiresEtcdFolder)('are there', () => {
+      console.log("not run: etcd's files");
+      expect.fail(`etcd's files are needed in this run, and are not in ${etcdFolder}`);
+    });
+    console.log("not run: etcd's files");
+    return;
+  }
+  for (const kind of kinds) {
+    const files = filesOf(etcdFolder, kind);
+    it.skipIf(!isDefaultEtcdFolder)(`${kind}: all are there, with all directives`, () => {
+      const directives = files.reduce((sum, { text }) => sum + parseFile(text).length, 0);
+      expect({ files: files.length, directives }).toEqual(etcdCounts[kind]);
+    });
+    for (const file of files) {
+      it(`${kind}: ${file.name}`, () => checkFile(kind, file));
+    }
+  }
+});
+
+describe('our own files', () => {
+  for (const kind of kinds) {
+    for (const file of filesOf(ownFolder, kind)) {
+      it(`${kind}: ${file.name}`, () => checkOrRewrite(kind, file));
+    }
+  }
+});

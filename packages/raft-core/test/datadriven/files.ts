@@ -1,0 +1,55 @@
+/**
+ * Where data-driven files are: our own beside the tests, etcd's in a folder that is not part of the
+ * repository. `BABUZA_ETCD_RAFT_FIXTURES` names another folder of the same layout: interaction tests in
+ * `testdata`, the others in `confchange/testdata` and `quorum/testdata`.
+ */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export type Kind = 'interaction' | 'confchange' | 'quorum';
+
+export interface DataFile {
+  /** Relative to the folder of its kind. */
+  readonly name: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+const folders: Readonly<Record<Kind, string>> = {
+  interaction: 'testdata',
+  confchange: 'confchange/testdata',
+  quorum: 'quorum/testdata',
+};
+
+export const kinds: readonly Kind[] = ['interaction', 'confchange', 'quorum'];
+
+export const ownFolder: string = fileURLToPath(new URL('../data', import.meta.url));
+
+const repositoryRoot = fileURLToPath(new URL('../../../..', import.meta.url));
+const given = process.env['BABUZA_ETCD_RAFT_FIXTURES'];
+
+export const etcdFolder: string = given ?? `${repositoryRoot}/../shared/fixtures/etcd-raft`;
+/** Counts are known for the folder that goes with this project, not for any that somebody brings. */
+export const isDefaultEtcdFolder: boolean = given === undefined;
+export const hasEtcdFolder: boolean = existsSync(etcdFolder);
+/** Whether a run without etcd's files is a failed one. */
+export const requiresEtcdFolder: boolean = isSet('BABUZA_REQUIRE_FIXTURES') || isSet('CI');
+/** Whether expectations of our own files are to be written anew. */
+export const rewrites: boolean = isSet('BABUZA_REWRITE');
+
+/** Every file of this kind, in all sub-folders. */
+export function filesOf(folder: string, kind: Kind): DataFile[] {
+  const root = `${folder}/${folders[kind]}`;
+  if (!existsSync(root)) return [];
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`)
+    .sort()
+    .map((path) => ({ name: path.slice(root.length + 1), path, text: readFileSync(path, 'utf8') }));
+}
+
+function isSet(name: string): boolean {
+  const value = process.env[name];
+  return value !== undefined && value !== '' && value !== '0' && value !== 'false';
+}
