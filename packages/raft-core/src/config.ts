@@ -91,7 +91,8 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     applied: config.applied ?? 0,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
     maxSizePerMsg,
-    maxCommittedSizePerReady: orIfZero(config.maxCommittedSizePerReady, maxSizePerMsg),
+    // At least one byte, which means one entry at a time: with 0 nothing could ever be handed out.
+    maxCommittedSizePerReady: Math.max(1, orIfZero(config.maxCommittedSizePerReady, maxSizePerMsg)),
     maxUncommittedEntriesSize: orIfZero(config.maxUncommittedEntriesSize, Infinity),
     maxInflightMsgs: config.maxInflightMsgs,
     maxInflightBytes: orIfZero(config.maxInflightBytes, Infinity),

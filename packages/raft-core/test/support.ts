@@ -313,3 +313,10 @@ export function codeOf(call: () => unknown): unknown {
   }
   return undefined;
 }
+
+/** The element at a position, which must be there. */
+export function at<T>(list: readonly T[], position: number): T {
+  const element = list.at(position);
+  if (element === undefined) throw new Error(`there is no element ${position}`);
+  return element;
+}

@@ -1,0 +1,286 @@
+/** Obligations "Snapshots" of the Raft specification, section 24; rules of section 16. */
+
+import { emptyConfState, MessageType, type ConfState, type Snapshot } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import { MemoryStorage, ProgressState, StateType } from '../src/index.ts';
+import { at, leaderOf, storageOf, taken, TestNode, textOf } from './support.ts';
+
+function snapshotOf(confState: Partial<ConfState>, index = 11, term = 11): Snapshot {
+  return { metadata: { confState: { ...emptyConfState, ...confState }, index, term } };
+}
+
+/** A leader whose log begins behind a snapshot at 11, with peer 2 far behind. */
+function leaderWithSnapshot(): TestNode {
+  const node = leaderOf(
+    storageOf({ index: 11, term: 11, voters: [1n, 2n], hardState: { term: 11, commit: 11 } }),
+  );
+  node.settle();
+  const member = node.progress(2n);
+  member.recentActive = true;
+  member.becomeProbe();
+  member.next = node.raft.log.firstIndex();
+  return node;
+}
+
+describe('sending', () => {
+  it('a peer that needs what was compacted gets a snapshot, and nothing else until it answers', () => {
+    const node = leaderWithSnapshot();
+    node.step({
+      type: MessageType.AppResp,
+      from: 2n,
+      term: 12,
+      index: 11,
+      reject: true,
+      rejectHint: 0,
+    });
+    expect(taken(node, MessageType.Snap)).toMatchObject([
+      { to: 2n, snapshot: snapshotOf({ voters: [1n, 2n] }) },
+    ]);
+    expect(node.progress(2n)).toMatchObject({
+      state: ProgressState.Snapshot,
+      pendingSnapshot: 11,
+      next: 12,
+      sentCommit: 11,
+    });
+    node.propose('x');
+    node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 12 });
+    expect(taken(node)).toEqual([]);
+  });
+
+  it('none to a peer that is not recently active: a new leader first needs its answer', () => {
+    const node = leaderWithSnapshot();
+    const member = node.progress(2n);
+    member.recentActive = false;
+    member.next = 5;
+    node.propose('x');
+    expect([taken(node), member.state]).toEqual([[], ProgressState.Probe]);
+    node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 12 });
+    expect(taken(node, MessageType.Snap).length).toBe(1);
+  });
+
+  it('when the storage has none at the moment, it is tried again at the next occasion', () => {
+    class Later extends MemoryStorage {
+      ready = false;
+      override snapshot(): Snapshot {
+        return this.ready ? snapshotOf({ voters: [1n, 2n] }) : super.snapshot();
+      }
+    }
+    const storage = new Later();
+    storage.applySnapshot(snapshotOf({ voters: [1n, 2n] }, 0, 0));
+    const node = leaderOf(storage);
+    node.settle();
+    storage.compact(1);
+    node.progress(2n).recentActive = true;
+    node.progress(2n).becomeProbe();
+    node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 });
+    expect([taken(node), node.progress(2n).state]).toEqual([[], ProgressState.Probe]);
+    storage.ready = true;
+    node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 });
+    expect(taken(node, MessageType.Snap).length).toBe(1);
+  });
+
+  it.each([
+    [new Error('disk'), 'disk'],
+    [undefined, 'need non-empty snapshot'],
+  ])('an error of the storage, or an empty snapshot, stops the node: %s', (error, text) => {
+    class Broken extends MemoryStorage {
+      override snapshot(): Snapshot {
+        if (error !== undefined) throw error;
+        return snapshotOf({}, 0, 0);
+      }
+    }
+    const storage = new Broken();
+    storage.applySnapshot(snapshotOf({ voters: [1n, 2n] }, 0, 0));
+    const node = leaderOf(storage);
+    node.settle();
+    storage.compact(1);
+    node.progress(2n).recentActive = true;
+    node.progress(2n).becomeProbe();
+    expect(() => node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 })).toThrow(
+      expect.objectContaining({ code: 'RAFT_CORE_PANIC', message: text }),
+    );
+  });
+});
+
+describe('the outcome at the leader', () => {
+  it('failure: probed from what matched, after the next heartbeat response', () => {
+    const node = leaderWithSnapshot();
+    node.progress(2n).becomeSnapshot(11);
+    node.raw.reportSnapshot(2n, 'failure');
+    expect(node.progress(2n)).toMatchObject({
+      state: ProgressState.Probe,
+      pendingSnapshot: 0,
+      next: 1,
+      msgAppFlowPaused: true,
+    });
+  });
+
+  it('success: probed from behind it, after its acknowledgment', () => {
+    const node = leaderWithSnapshot();
+    node.progress(2n).becomeSnapshot(11);
+    node.raw.reportSnapshot(2n, 'finish');
+    expect(node.progress(2n)).toMatchObject({
+      state: ProgressState.Probe,
+      pendingSnapshot: 0,
+      next: 12,
+      msgAppFlowPaused: true,
+    });
+  });
+
+  it('a report outside of that state says nothing', () => {
+    const node = leaderWithSnapshot();
+    node.progress(2n).becomeReplicate();
+    node.raw.reportSnapshot(2n, 'failure');
+    expect(node.progress(2n).state).toBe(ProgressState.Replicate);
+  });
+
+  it('an acknowledgment that reaches the log ends it, whatever snapshot was on its way', () => {
+    const node = leaderWithSnapshot();
+    node.propose('x');
+    taken(node);
+    node.progress(2n).becomeSnapshot(13);
+    node.step({ type: MessageType.AppResp, from: 2n, term: 12, index: 10 });
+    expect(node.progress(2n).state).toBe(ProgressState.Snapshot);
+    node.step({ type: MessageType.AppResp, from: 2n, term: 12, index: 11 });
+    expect(node.progress(2n)).toMatchObject({ state: ProgressState.Replicate, match: 11 });
+    expect(taken(node, MessageType.App).flatMap(({ entries }) => textOf(entries))).toContain(
+      '12:12,12',
+    );
+  });
+});
+
+describe('receiving', () => {
+  it('replaces log and membership; the answer waits until it is durable; applied moves with it', () => {
+    const node = new TestNode(storageOf({ entries: '1:1', voters: [1n, 2n] }));
+    const snapshot = snapshotOf({ voters: [1n, 2n, 3n] });
+    node.step({ type: MessageType.Snap, from: 2n, term: 11, snapshot });
+    const { log, tracker } = node.raft;
+    expect([log.lastIndex(), log.term(11), log.committed, log.applied]).toEqual([11, 11, 11, 0]);
+    expect(tracker.config.incoming).toEqual([1n, 2n, 3n]);
+    // Every progress begins anew, at the end of the log, not behind it.
+    expect(tracker.members.map(({ match, next }) => [match, next])).toEqual([
+      [0, 11],
+      [0, 11],
+      [0, 11],
+    ]);
+    expect(node.raft.promotable()).toBe(false);
+    const ready = node.raw.ready();
+    expect([ready.snapshot, ready.committedEntries]).toEqual([snapshot, []]);
+    expect(ready.messages).toMatchObject([{ type: MessageType.AppResp, index: 11 }]);
+    node.storage.applySnapshot(snapshot);
+    node.raw.advance();
+    expect([log.applied, node.raft.promotable()]).toEqual([11, true]);
+  });
+
+  it.each([
+    [{ voters: [2n, 3n], learners: [1n] }, true, false],
+    [{ voters: [2n], votersOutgoing: [1n, 2n] }, false, true],
+    [{ voters: [1n, 2n], learners: [3n] }, false, true],
+    [{ voters: [2n], votersOutgoing: [1n], learnersNext: [1n], autoLeave: true }, false, true],
+  ] as readonly (readonly [Partial<ConfState>, boolean, boolean])[])(
+    'membership %#: learner %s, promotable %s',
+    (confState, isLearner, promotable) => {
+      const node = new TestNode(storageOf({ voters: [1n, 2n] }));
+      node.step({ type: MessageType.Snap, from: 2n, term: 11, snapshot: snapshotOf(confState) });
+      node.settle();
+      expect([node.raft.isLearner, node.raft.promotable()]).toEqual([isLearner, promotable]);
+      expect(node.raft.tracker.config.outgoing).toEqual(confState.votersOutgoing ?? []);
+    },
+  );
+
+  it('a learner is promoted by one, and a voter demoted', () => {
+    const changes: readonly (readonly [Partial<ConfState>, Partial<ConfState>])[] = [
+      [{ voters: [2n], learners: [1n] }, { voters: [1n, 2n] }],
+      [{ voters: [1n, 2n] }, { voters: [2n], learners: [1n] }],
+    ];
+    for (const [before, after] of changes) {
+      const node = new TestNode(storageOf({ confState: before }));
+      const wasLearner = node.raft.isLearner;
+      node.step({ type: MessageType.Snap, from: 2n, term: 11, snapshot: snapshotOf(after) });
+      expect(node.raft.isLearner).toBe(!wasLearner);
+    }
+  });
+
+  it('at or below the commit index it is ignored, and answered with that', () => {
+    const node = new TestNode(storageOf({ entries: '1:1,1', hardState: { term: 1, commit: 2 } }));
+    node.step({
+      type: MessageType.Snap,
+      from: 2n,
+      term: 1,
+      snapshot: snapshotOf({ voters: [1n] }, 2, 1),
+    });
+    expect(node.settle()).toMatchObject([{ type: MessageType.AppResp, index: 2, reject: false }]);
+    expect(node.log).toBe('1:1,1');
+  });
+
+  it('an entry that the log has: the commit index moves there, and the log stays', () => {
+    const node = new TestNode(storageOf({ entries: '1:1,1,1', hardState: { term: 1, commit: 1 } }));
+    node.step({
+      type: MessageType.Snap,
+      from: 2n,
+      term: 1,
+      snapshot: snapshotOf({ voters: [1n, 2n] }, 2, 1),
+    });
+    expect([node.committed, node.log]).toEqual([2, '1:1,1,1']);
+    expect(node.settle()).toMatchObject([{ type: MessageType.AppResp, index: 2 }]);
+  });
+
+  it('one that does not name this node is ignored', () => {
+    const node = new TestNode(storageOf());
+    node.step({
+      type: MessageType.Snap,
+      from: 2n,
+      term: 1,
+      snapshot: snapshotOf({ voters: [2n, 3n] }),
+    });
+    expect([node.raft.log.lastIndex(), node.raft.tracker.config.incoming]).toEqual([
+      0,
+      [1n, 2n, 3n],
+    ]);
+  });
+
+  it('a candidate that gets one follows its sender', () => {
+    const node = new TestNode(storageOf());
+    node.raw.campaign();
+    node.step({
+      type: MessageType.Snap,
+      from: 2n,
+      term: 1,
+      snapshot: snapshotOf({ voters: [1n, 2n] }),
+    });
+    expect([node.state, node.raft.lead, node.raft.log.lastIndex()]).toEqual([
+      StateType.Follower,
+      2n,
+      11,
+    ]);
+  });
+
+  it('a membership that contradicts itself stops the node', () => {
+    const node = new TestNode(storageOf());
+    const snapshot = snapshotOf({ voters: [1n, 2n], learners: [2n] });
+    expect(() => node.step({ type: MessageType.Snap, from: 2n, term: 1, snapshot })).toThrow(
+      expect.objectContaining({ code: 'RAFT_CORE_PANIC' }),
+    );
+  });
+
+  it('two in a row: the report about the first does not end the second', () => {
+    const node = new TestNode(storageOf(), { asyncStorageWrites: true });
+    node.step({
+      type: MessageType.Snap,
+      from: 2n,
+      term: 1,
+      snapshot: snapshotOf({ voters: [1n, 2n] }, 5, 1),
+    });
+    const { messages } = node.raw.ready();
+    node.step({
+      type: MessageType.Snap,
+      from: 2n,
+      term: 1,
+      snapshot: snapshotOf({ voters: [1n, 2n] }, 9, 1),
+    });
+    for (const response of at(messages, 0).responses)
+      if (response.to === 1n) node.raw.step(response);
+    expect(node.raft.log.unstable.snapshot?.metadata.index).toBe(9);
+    expect([node.raft.log.applied, node.raft.promotable()]).toEqual([5, false]);
+  });
+});

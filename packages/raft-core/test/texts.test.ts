@@ -1,0 +1,202 @@
+/** Texts, status as JSON, log lines and trace events: what tools and people read. */
+
+import { emptyConfState, EntryType, MessageType, newMessage } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import {
+  describeConfChange,
+  describeEntry,
+  describeMembership,
+  describeMessage,
+  describeReady,
+  localAppendThread,
+  localApplyThread,
+  quote,
+  RawNode,
+  statusJson,
+  StateType,
+  type TraceEvent,
+} from '../src/index.ts';
+import { bytesOf, clusterOf, leaderOf, storageOf, TestNode } from './support.ts';
+
+describe('bytes between double quotes', () => {
+  it.each([
+    [[], '""'],
+    [bytesOf('foo'), '"foo"'],
+    [bytesOf('"foo" \\'), String.raw`"\"foo\" \\"`],
+    [[7, 8, 12, 10, 13, 9, 11], String.raw`"\a\b\f\n\r\t\v"`],
+    [[0, 1, 0x1f, 0x7f], String.raw`"\x00\x01\x1f\x7f"`],
+    [bytesOf('äöü € 日本 😀'), '"äöü € 日本 😀"'],
+    // No-break space, zero-width space, a control character beyond ASCII, a private character.
+    [bytesOf('\u{a0}\u{200b}\u{85}\u{f0000}'), String.raw`"\u00a0\u200b\u0085\U000f0000"`],
+    [[0xff, 0x61, 0xc3], String.raw`"\xffa\xc3"`],
+    // Over-long, half of a pair, beyond Unicode: no characters.
+    [
+      [0xc0, 0x80, 0xed, 0xa0, 0x80, 0xf4, 0x90, 0x80, 0x80],
+      String.raw`"\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80"`,
+    ],
+    [bytesOf('\u{fffd}'), '"\u{fffd}"'],
+  ])('%#: %s', (data, text) => {
+    expect(quote(Uint8Array.from(data))).toBe(text);
+  });
+
+  it('no data is the same as empty data', () => {
+    expect(quote(undefined)).toBe('""');
+  });
+});
+
+describe('messages, entries and memberships', () => {
+  it('ids are hexadecimal as addresses, decimal as votes and in lists', () => {
+    const message = newMessage({
+      type: MessageType.StorageAppend,
+      from: 255n,
+      to: localAppendThread,
+      vote: 255n,
+      snapshot: {
+        metadata: { confState: { ...emptyConfState, voters: [10n, 255n] }, index: 5, term: 1 },
+      },
+      responses: [newMessage({ type: MessageType.StorageApplyResp, from: localApplyThread })],
+    });
+    expect(describeMessage(message)).toBe(
+      'ff->AppendThread MsgStorageAppend Term:0 Log:0/0 Vote:255\n' +
+        '  Snapshot: Index:5 Term:1 ConfState:Voters:[10 255] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false Responses:[\n' +
+        '  ApplyThread->None MsgStorageApplyResp Term:0 Log:0/0\n' +
+        ']',
+    );
+    const config = {
+      incoming: [10n, 11n],
+      outgoing: [10n],
+      learners: [255n],
+      learnersNext: [12n],
+      autoLeave: true,
+    };
+    expect(describeMembership(config)).toBe(
+      'voters=(a b)&&(a) learners=(ff) learners_next=(c) autoleave',
+    );
+  });
+
+  it.each([
+    [EntryType.ConfChange, [0x10, 1, 0x18, 10], '1/5 EntryConfChange r10'],
+    [EntryType.ConfChangeV2, [], '1/5 EntryConfChangeV2'],
+    [
+      EntryType.ConfChangeV2,
+      [0x12, 4, 8, 3, 0x10, 2, 0x12, 4, 8, 2, 0x10, 3],
+      '1/5 EntryConfChangeV2 l2 u3',
+    ],
+    [EntryType.Normal, [], '1/5 EntryNormal ""'],
+  ])('entry of type %i, %j: %s', (type, data, text) => {
+    expect(describeEntry({ index: 5, term: 1, type, data: Uint8Array.from(data) })).toBe(text);
+  });
+
+  it('what does not decode is described by the error', () => {
+    const entry = { index: 5, term: 1, type: EntryType.ConfChange, data: Uint8Array.of(0xff) };
+    expect(describeEntry(entry)).toMatch(/^1\/5 EntryConfChange ConfChange at byte 0/);
+  });
+
+  it('a change, in one line', () => {
+    expect(describeConfChange({ id: 1n, type: 3, nodeId: 255n, context: bytesOf('c') })).toBe(
+      'transition:ConfChangeTransitionAuto changes:{type:ConfChangeAddLearnerNode node_id:255} context:"c"',
+    );
+  });
+
+  it('an empty Ready, and one with reads', () => {
+    const empty = {
+      readStates: [],
+      entries: [],
+      committedEntries: [],
+      messages: [],
+      mustSync: false,
+    };
+    expect(describeReady(empty)).toBe('<empty Ready>');
+    const readStates = [{ index: 11, requestContext: bytesOf('ctx') }];
+    expect(describeReady({ ...empty, readStates })).toBe(
+      'Ready MustSync=false:\nReadStates [{11 [99 116 120]}]\n',
+    );
+  });
+});
+
+it('the status as JSON has ids in hexadecimal and members ascending', () => {
+  const node = leaderOf(storageOf({ voters: [1n, 10n, 9n] }));
+  const json = statusJson(node.raw.status());
+  expect(json).toBe(
+    '{"id":"1","term":1,"vote":"1","commit":0,"lead":"1","raftState":"StateLeader","applied":0,"progress":{' +
+      '"1":{"match":0,"next":1,"state":"StateReplicate"},' +
+      '"9":{"match":0,"next":1,"state":"StateProbe"},' +
+      '"a":{"match":0,"next":1,"state":"StateProbe"}},"leadtransferee":"0"}',
+  );
+  expect(JSON.parse(json)).toMatchObject({ id: '1' });
+});
+
+describe('log lines', () => {
+  it('are not formatted for a logger that does not ask for them', () => {
+    let asked = 0;
+    const levels = new Set<string>();
+    const node = new TestNode(storageOf(), {
+      logger: {
+        log: (level) => {
+          asked += 1;
+          levels.add(level);
+        },
+      },
+    });
+    node.raw.campaign();
+    expect([asked > 3, [...levels]]).toEqual([true, ['info']]);
+  });
+
+  it('a panic is logged as fatal, and then thrown with the same text', () => {
+    const node = new TestNode(storageOf({ hardState: { term: 1 } }));
+    const heartbeat = newMessage({ type: MessageType.Heartbeat, from: 2n, term: 1, commit: 9 });
+    expect(() => node.raw.step(heartbeat)).toThrow('tocommit(9) is out of range [lastIndex(0)]');
+    expect(node.lines.at(-1)).toMatch(/^FATAL tocommit\(9\) is out of range/);
+  });
+
+  it('without a logger everything works', () => {
+    const raw = new RawNode({
+      id: 1n,
+      storage: storageOf(),
+      electionTick: 10,
+      heartbeatTick: 1,
+      maxInflightMsgs: 1,
+      random: () => 0,
+    });
+    raw.campaign();
+    expect(raw.basicStatus().raftState).toBe(StateType.Candidate);
+  });
+});
+
+it('trace events follow an election and a proposal; pre-votes and proposals are no part of the model', () => {
+  const events: TraceEvent[] = [];
+  const network = clusterOf(3, { preVote: true, trace: (event) => events.push(event) });
+  network.campaign(1n);
+  network.node(1n).raw.proposeConfChange({ id: 0n, type: 3, nodeId: 4n });
+  network.settle();
+  const names = events.filter(({ nid }) => nid === '1').map(({ name }) => name);
+  const inOrder = [
+    'InitState',
+    'ApplyConfChange',
+    'BecomeFollower',
+    'BecomeCandidate',
+    'SendRequestVoteRequest',
+    'Ready',
+    'BecomeLeader',
+    'Replicate',
+    'SendAppendEntriesRequest',
+    'Commit',
+    'ChangeConf',
+    'ReceiveAppendEntriesResponse',
+  ];
+  let from = 0;
+  for (const name of inOrder) {
+    const at = names.indexOf(name, from);
+    expect(at, name).toBeGreaterThanOrEqual(from);
+    from = at;
+  }
+  const sent = events.find(({ name }) => name === 'SendRequestVoteRequest');
+  expect(sent).toMatchObject({
+    role: 'StateCandidate',
+    conf: [['1', '2', '3'], []],
+    msg: { type: 'MsgVote', from: '1', to: '2', term: 1 },
+  });
+  expect(events.filter(({ msg }) => msg?.type.includes('PreVote'))).toEqual([]);
+  const changed = events.findLast(({ name }) => name === 'ApplyConfChange');
+  expect(changed?.prop).toEqual({ cc: { newconf: ['1', '2', '3', '4'] } });
+});
