@@ -1,0 +1,20 @@
+/**
+ * The longest rungs of the ladder of tests. They are not part of `pnpm test`, which stays short; `pnpm torture` runs
+ * them and takes the others as far as their variables say, and so does CI.
+ */
+export const longLadders: string[] = [
+  'packages/wal-native/test/rot.test.ts',
+  'packages/wal-native/test/faults-reopen.test.ts',
+  'packages/wal-etcd/test/faults-reopen.test.ts',
+  'packages/wal-etcd/test/crash-scripts.test.ts',
+  'packages/wal-native/test/crash-scripts.test.ts',
+  'packages/wal-etcd/test/real-logs.test.ts',
+];
+
+/** Those that run short in `pnpm test` and longer by `BABUZA_CRASH_STATES` and `BABUZA_KILLS`. */
+export const adjustableLadders: string[] = [
+  'packages/wal-native/test/crash.test.ts',
+  'packages/wal-native/test/kill.test.ts',
+  'packages/wal-etcd/test/crash.test.ts',
+  'packages/wal-etcd/test/kill.test.ts',
+];

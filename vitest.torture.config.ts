@@ -1,0 +1,9 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+import config from './vitest.config.ts';
+import { adjustableLadders, longLadders } from './vitest.ladders.ts';
+
+const torture = mergeConfig(config, defineConfig({}));
+torture.test.include = [...longLadders, ...adjustableLadders];
+torture.test.exclude = [];
+
+export default torture;
