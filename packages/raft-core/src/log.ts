@@ -265,12 +265,7 @@ export class RaftLog {
     return false;
   }
 
-  // --- Durability ---
-
-  /** Everything unstable was handed out to be written. */
-  acceptUnstable(): void {
-    this.unstable.acceptInProgress();
-  }
+  // --- Starting anew ---
 
   /** The log starts anew behind a snapshot that was received. */
   restore(snapshot: Snapshot): void {

@@ -82,7 +82,7 @@ describe('maybeAppend: the append of a follower', () => {
 
   it('a shorter message that matches never truncates, and what is there is not written again', () => {
     const log = logOf({ unstable: '1:1,1,1' });
-    log.acceptUnstable();
+    log.unstable.acceptInProgress();
     expect(log.maybeAppend(0, 0, entriesOf('1:1'), 0)).toBe(1);
     expect(log.lastIndex()).toBe(3);
     expect(log.unstable.nextEntries()).toEqual([]);
@@ -313,7 +313,7 @@ describe('committed entries to hand out', () => {
     log.append(entriesOf('3:1'));
     log.commitTo(3);
     expect(log.hasNextCommittedEntries(true)).toBe(false);
-    log.acceptUnstable();
+    log.unstable.acceptInProgress();
     expect(log.hasNextCommittedEntries(true)).toBe(false);
     log.unstable.stableSnapshotTo(2);
     log.appliedTo(2, []);

@@ -43,3 +43,5 @@ export { QueuedWal } from './queued-wal.ts';
 export type { LogStore, QueuedWalParts } from './queued-wal.ts';
 export { invariant, InvariantError } from './invariant.ts';
 export { uninitializedBytes } from './memory.ts';
+export { crc32ByTable, crc32cByTable } from './crc-by-table.ts';
+export type { CrcByTable } from './crc-by-table.ts';

@@ -13,9 +13,8 @@
  * each) and their number.
  */
 import { join } from 'node:path';
-import { CorruptError } from '@babuza/wal-core';
+import { CorruptError, crc32cByTable } from '@babuza/wal-core';
 import { FileError, type File, type FileSystem } from '@babuza/vfs';
-import { crc32c } from './crc32c.ts';
 
 const footerBytes = 48;
 const magicOffset = 40;
@@ -126,7 +125,7 @@ class Table {
       return this.damaged('it names a block behind its end');
     }
     const block = await this.#read(offset, bytes + trailerBytes);
-    const crc = crc32c(block.subarray(0, bytes + 1));
+    const crc = crc32cByTable(0, block, 0, bytes + 1);
     const masked = (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0;
     if (viewOf(block).getUint32(bytes + 1, true) !== masked) {
       return this.damaged(`the checksum of the block at ${offset} does not fit`);

@@ -68,7 +68,8 @@ describe('purging', () => {
     );
     expect(before).toBeGreaterThan(6000 * 4096);
     expect(after).toBeLessThan(before / 10);
-    expect(report.bytesFreed).toBeGreaterThan(before * 0.9);
+    // Not compared with `before`: LevelDB may have had a table in two places just then.
+    expect(report.bytesFreed).toBeGreaterThan(5900 * 4096 * 0.95);
     expect([report.firstIndex, report.heldBy]).toEqual([5901, undefined]);
     await manager.close();
     const again = await walBackend.open(directory, { verifyOnOpen: true });

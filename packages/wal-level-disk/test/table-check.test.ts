@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { walBackend } from '../src/index.ts';
-import { crc32c } from '../src/crc32c.ts';
+import { crc32cByTable } from '@babuza/wal-core';
 
 let directory = '';
 let table = '';
@@ -46,10 +46,15 @@ async function openWith(bytes: Uint8Array, verifyOnOpen = false): Promise<number
 
 describe('CRC-32C', () => {
   it('is that of its test vectors', () => {
-    expect(crc32c(new Uint8Array(32))).toBe(0x8a91_36aa);
-    expect(crc32c(new Uint8Array(32).fill(0xff))).toBe(0x62a8_ab43);
-    expect(crc32c(Uint8Array.from({ length: 32 }, (_, at) => at))).toBe(0x46dd_794e);
-    expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe306_9283);
+    expect(crc32cByTable(0, new Uint8Array(32))).toBe(0x8a91_36aa);
+    expect(crc32cByTable(0, new Uint8Array(32).fill(0xff))).toBe(0x62a8_ab43);
+    expect(
+      crc32cByTable(
+        0,
+        Uint8Array.from({ length: 32 }, (_, at) => at),
+      ),
+    ).toBe(0x46dd_794e);
+    expect(crc32cByTable(0, new TextEncoder().encode('123456789'))).toBe(0xe306_9283);
   });
 });
 

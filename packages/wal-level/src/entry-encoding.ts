@@ -1,27 +1,18 @@
 /**
  * Entries as keys and values of the store. This runs for every entry that is saved, so it is written for
  * speed: all of a save lies in one piece of memory, numbers are written byte by byte, and the short parts of
- * a checksum are computed here, because a call of `node:zlib` costs more than they do. The format is that of
+ * a checksum are computed by table, because a call of `node:zlib` costs more than they do. The format is that of
  * FORMAT.md, and `decodeEntryValue` reads it.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
-import { uninitializedBytes } from '@babuza/wal-core';
+import { crc32ByTable, uninitializedBytes } from '@babuza/wal-core';
 import type { LevelOperation } from './database.ts';
 import { entryKeyBytes, type GroupKeys } from './keys.ts';
 import { entryHasData, entryOverheadBytes } from './values.ts';
 
 const checksumBytes = 4;
 const lowRange = 2 ** 32;
-/** The reflected polynomial of zlib's CRC-32. */
-const polynomial = 0xedb8_8320;
-
-const table: Uint32Array = new Uint32Array(256).map((_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ ((crc & 1) * polynomial);
-  return crc;
-});
-
 /**
  * Adds a put for each entry, in order. The keys and values share memory that nobody writes to any more.
  * Returns how many bytes they have.
@@ -62,8 +53,8 @@ function encodeEntry(
   putInteger(memory, body + 8, term);
   memory[body + 16] = type | (data === undefined ? 0 : entryHasData);
   const payload = valueOffset + entryOverheadBytes;
-  let crc = crcOf(memory, keyOffset, valueOffset, 0);
-  crc = crcOf(memory, body, payload, crc);
+  let crc = crc32ByTable(0, memory, keyOffset, valueOffset);
+  crc = crc32ByTable(crc, memory, body, payload);
   if (data !== undefined && data.length > 0) {
     memory.set(data, payload);
     // Of what is stored, not of what the caller still holds.
@@ -71,14 +62,6 @@ function encodeEntry(
   }
   putUint32(memory, valueOffset, crc);
   return payload + (data?.length ?? 0);
-}
-
-function crcOf(bytes: Uint8Array, start: number, end: number, before: number): number {
-  let crc = ~before;
-  for (let at = start; at < end; at += 1) {
-    crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
-  }
-  return ~crc >>> 0;
 }
 
 function putInteger(bytes: Uint8Array, offset: number, value: number): void {

@@ -7,7 +7,7 @@
  * long: `docs/performance.md` has the figures.
  */
 import { createRequire } from 'node:module';
-import { crc32cByTable } from './crc32c-table.ts';
+import { crc32cByTable } from '@babuza/wal-core';
 
 type NativeCrc32c = (bytes: Uint8Array, previous: number) => number;
 

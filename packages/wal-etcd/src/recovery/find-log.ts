@@ -65,7 +65,10 @@ export async function findLog(
     if (wrong !== undefined) throw wrong;
     const skipped = names.slice(0, names.length - chosen.length);
     refuseGap(directory, skipped, first, replayed, groupId);
-    const { metadata, groupId: written } = decodeMetadata(replayed.metadata, first.fileName);
+    const { metadata, groupId: written } = decodeMetadata(
+      replayed.metadata,
+      `${directory}/${first.fileName}`,
+    );
     if (written !== undefined && written !== groupId) {
       throw new ForeignFileError(last.path, `belongs to group ${written}, not to ${groupId}`);
     }

@@ -183,10 +183,9 @@ export class WalWriter {
   async cut(next: NextSegment, durable: boolean): Promise<void> {
     const { spares, segmentBytes } = this.#parts;
     const full = this.#segment;
-    const segmentId = full.segmentId + 1;
     let spare: SpareFile;
     try {
-      spare = await spares.take(segmentId, segmentBytes);
+      spare = await spares.take(full.segmentId + 1, segmentBytes);
     } catch (error) {
       throw prepareFailure(error);
     }
@@ -196,7 +195,7 @@ export class WalWriter {
       await this.flush(durable);
       await full.file.truncate(this.#end);
       if (durable) await full.file.datasync();
-      await this.#takeOver(segmentId, spare, next, durable);
+      await this.#takeOver(spare, next, durable);
     } catch (error) {
       await spare.file.close().catch(() => undefined);
       throw error;
@@ -211,13 +210,12 @@ export class WalWriter {
   }
 
   async #takeOver(
-    segmentId: number,
     { path: sparePath, file }: SpareFile,
     next: NextSegment,
     durable: boolean,
   ): Promise<void> {
     const { environment, directory, segmentBytes } = this.#parts;
-    const name = segmentName(BigInt(segmentId), next.firstIndex);
+    const name = segmentName(this.#segment.name.sequence + 1n, next.firstIndex);
     const path = `${directory}/${name.fileName}`;
     this.#segment = segmentOf(path, name, file, this.#encoder.checksum);
     this.#end = 0;
