@@ -177,6 +177,18 @@ describe('applying', () => {
     expect(node.state).toBe(StateType.Follower);
   });
 
+  it('a joint state commits by both halves', () => {
+    const node = leaderOf(storageOf());
+    node.settle();
+    // Incoming 1, 2, 4; outgoing 1, 2, 3.
+    const changes = [single(Type.AddNode, 4n), single(Type.RemoveNode, 3n)];
+    node.raw.applyConfChange(v2(changes, Transition.JointExplicit));
+    node.step({ type: MessageType.AppResp, from: 4n, term: 1, index: 1 });
+    expect(node.committed).toBe(0);
+    node.step({ type: MessageType.AppResp, from: 3n, term: 1, index: 1 });
+    expect(node.committed).toBe(1);
+  });
+
   it('removing a voter may commit what waited for it', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n] }));
     node.settle();

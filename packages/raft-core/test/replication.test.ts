@@ -290,6 +290,8 @@ describe('heartbeats', () => {
     node.settle();
     node.raft.log.commitTo(3);
     taken(node);
+    // It may lower what counts as told: an append that told more may be lost.
+    node.progress(2n).sentCommit = 3;
     node.tick(1);
     expect(taken(node)).toMatchObject([{ type: MessageType.Heartbeat, commit: 1 }]);
     expect(node.progress(2n).sentCommit).toBe(1);
