@@ -9,13 +9,14 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { coreProposals, proposalsPerRound } from './core.ts';
 import { compressionFigures, levelOpening, levelSaves } from './level.ts';
 import { compare, table, type Figures } from './measure.ts';
 import type { MemoryFigures } from './memory-process.ts';
 import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './reading.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
-const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level]
+const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level|core]
 
   --dir DIR     where the files go; it should be on the disk that is to be measured
                 (default: a folder of the system's temporary directory)
@@ -28,7 +29,7 @@ interface Settings {
   readonly parts: readonly string[];
 }
 
-const parts = ['save', 'read', 'memory', 'level'];
+const parts = ['save', 'read', 'memory', 'level', 'core'];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
@@ -129,6 +130,23 @@ async function benchLevel({ directory, rounds }: Settings): Promise<void> {
   console.log(table(['', 'fill ms', 'MiB on disk', 'read one µs'], rows));
 }
 
+/** No raw floor here: the figure is proposals per second. */
+async function benchCore({ rounds }: Settings): Promise<void> {
+  const { title, contenders } = coreProposals();
+  const figures = await compare(contenders, rounds, (done, all) => {
+    progress(`${title}: ${done} of ${all}`);
+  });
+  progress('');
+  console.log(`\n${title}\n`);
+  const rows = figures.map(({ name, totalMs }) => [
+    name,
+    totalMs.toFixed(0),
+    Math.round((proposalsPerRound / totalMs) * 1000).toLocaleString('en'),
+  ]);
+  const header = ['', `ms for ${proposalsPerRound.toLocaleString('en')}`, 'committed per second'];
+  console.log(table(header, rows));
+}
+
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(2);
 
 async function main(): Promise<void> {
@@ -161,6 +179,7 @@ async function main(): Promise<void> {
     if (settings.parts.includes('read')) await benchReads(settings);
     if (settings.parts.includes('memory')) await benchMemory(settings);
     if (settings.parts.includes('level')) await benchLevel(settings);
+    if (settings.parts.includes('core')) await benchCore(settings);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
