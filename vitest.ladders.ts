@@ -9,6 +9,7 @@ export const longLadders: string[] = [
   'packages/wal-etcd/test/crash-scripts.test.ts',
   'packages/wal-native/test/crash-scripts.test.ts',
   'packages/wal-etcd/test/real-logs.test.ts',
+  'packages/raft-core/test/mutants.test.ts',
 ];
 
 /** Those that run short in `pnpm test` and longer by `BABUZA_CRASH_STATES` and `BABUZA_KILLS`. */

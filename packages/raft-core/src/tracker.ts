@@ -162,8 +162,10 @@ export class Tracker {
   }
 
   #majorityMatch(half: readonly Progress[]): number {
+    if (half.length === 0) return Infinity;
     const scratch = this.#scratch;
-    scratch.length = half.length;
+    // Setting a length is a call into the engine, also when it stays what it was.
+    if (scratch.length !== half.length) scratch.length = half.length;
     for (let at = 0; at < half.length; at += 1) scratch[at] = half[at]?.match ?? 0;
     return majorityIndex(scratch);
   }
