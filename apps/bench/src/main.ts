@@ -111,7 +111,8 @@ async function benchMemoryOf(log: string, directory: string): Promise<void> {
 
 /** The first contender of each table is what the others are compared with. */
 async function benchLevel({ directory, rounds }: Settings): Promise<void> {
-  await show(await levelSaves(directory, 1, 1024, 300), rounds);
+  progress('durable batches on LevelDB, warming up');
+  await show(await levelSaves(directory, 1, 1024, 500), rounds);
   await show(await levelSaves(directory, 64, 128, 300), rounds);
   await show(await levelSaves(directory, 64, 1024, 150), rounds);
   progress('filling a log with 100,000 entries');
