@@ -20,6 +20,7 @@ const allowed: Record<string, readonly string[]> = {
   'wal-memory': ['wal-core', 'wal-level'],
   'wal-level-disk': ['vfs', 'wal-core', 'wal-level'],
   'raft-core': ['raftpb', 'wal-core'],
+  raft: ['raft-core', 'raftpb', 'vfs', 'wal-core'],
   builder: ['raftpb', 'wal-core'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
@@ -32,7 +33,7 @@ const allowed: Record<string, readonly string[]> = {
     'wal-memory',
     'wal-native',
   ],
-  bench: ['raftpb', 'vfs', 'wal-core', 'wal-etcd', 'wal-level-disk', 'wal-native'],
+  bench: ['raft-core', 'raftpb', 'vfs', 'wal-core', 'wal-etcd', 'wal-level-disk', 'wal-native'],
 };
 
 /** Packages whose sources may touch what the others reach through them only. */

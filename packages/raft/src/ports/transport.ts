@@ -1,0 +1,55 @@
+/**
+ * How messages reach the other members. The port knows messages and streams of bytes, no addresses' meaning, no
+ * protocol. Loss, duplication and reordering are allowed: Raft copes. What a message says must arrive unaltered
+ * or not at all, and `from` must be who sent it.
+ *
+ * Decisions: the project's contract, 31 to 33.
+ */
+import type { Message } from '@babuza/raftpb';
+
+export interface TransportPeer {
+  readonly id: bigint;
+  /** As the member advertises it. */
+  readonly address: string;
+}
+
+/** What the node does with what arrives. None of these throws. */
+export interface TransportHandler {
+  /** A message that arrived; it belongs to the node from now on. */
+  receive(message: Message): void;
+  /**
+   * A snapshot arrives: its message (`MsgSnap`) and its files as one stream. It resolves when the files are durable
+   * and the message was taken; it rejects when they could not be taken, and the sender is told so.
+   */
+  receiveSnapshot(
+    message: Message,
+    stream: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** How many bytes of the stream of this snapshot message are here already. */
+  receivedSnapshotBytes(message: Message): Promise<number>;
+  /** A message to this peer could not be sent, or was dropped from a full queue. */
+  unreachable(id: bigint): void;
+}
+
+export interface Transport extends AsyncDisposable {
+  /** Begins to take messages. Called once, before anything is sent. */
+  start(handler: TransportHandler): Promise<void>;
+  /** A member, or a member at another address. */
+  setPeer(peer: TransportPeer): void;
+  /** Not a member any more: nothing is sent to it or taken from it. */
+  removePeer(id: bigint): void;
+  /** Sends without waiting; what cannot be sent is dropped and reported. Snapshots do not come this way. */
+  send(messages: readonly Message[]): void;
+  /**
+   * Sends a snapshot message with its files; `open` gives the stream from an offset on. Resolves when the receiver
+   * has taken it, and rejects otherwise: the node reports either to the Raft core.
+   */
+  sendSnapshot(
+    message: Message,
+    open: (offset: number) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Ends all connections. A second call returns the same promise. */
+  close(): Promise<void>;
+}
