@@ -91,8 +91,8 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     applied: config.applied ?? 0,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
     maxSizePerMsg,
-    // At least one byte, which means one entry at a time: with 0 nothing could ever be handed out.
-    maxCommittedSizePerReady: Math.max(1, orIfZero(config.maxCommittedSizePerReady, maxSizePerMsg)),
+    // One byte means one entry at a time: with 0 nothing could ever be handed out.
+    maxCommittedSizePerReady: orIfZero(orIfZero(config.maxCommittedSizePerReady, maxSizePerMsg), 1),
     maxUncommittedEntriesSize: orIfZero(config.maxUncommittedEntriesSize, Infinity),
     maxInflightMsgs: config.maxInflightMsgs,
     maxInflightBytes: orIfZero(config.maxInflightBytes, Infinity),

@@ -55,6 +55,11 @@ export function hup(raft: Raft, kind: Campaign): void {
     logger?.log('error', () => `${self} cannot campaign: term ${raft.term} is the last one`);
     return;
   }
+  // A leader begins with an entry.
+  if (!raft.log.hasRoomFor(1)) {
+    logger?.log('error', () => `${self} cannot campaign: the log is full`);
+    return;
+  }
   logger?.log('info', () => `${self} is starting a new election at term ${raft.term}`);
   campaign(raft, kind);
 }

@@ -43,6 +43,8 @@ export type ProposalDroppedReason =
   | 'transferring'
   /** The uncommitted entries have reached their limit: propose again later. */
   | 'uncommitted-limit'
+  /** The log has come to the last index that a number holds exactly, 2^53 - 1. */
+  | 'log-full'
   /** This leader is no member any more. */
   | 'not-a-member';
 

@@ -47,11 +47,23 @@ export class RaftLog {
   }
 
   firstIndex(): number {
-    return this.unstable.firstIndex() ?? this.#storage.firstIndex();
+    const index = this.unstable.firstIndex();
+    if (index !== undefined) return index;
+    try {
+      return this.#storage.firstIndex();
+    } catch (error) {
+      return panic(this.#logger, messageOf(error), error);
+    }
   }
 
   lastIndex(): number {
-    return this.unstable.lastIndex() ?? this.#storage.lastIndex();
+    const index = this.unstable.lastIndex();
+    if (index !== undefined) return index;
+    try {
+      return this.#storage.lastIndex();
+    } catch (error) {
+      return panic(this.#logger, messageOf(error), error);
+    }
   }
 
   /** The term at `index`, from `firstIndex() - 1` to `lastIndex()`. */
@@ -79,6 +91,11 @@ export class RaftLog {
       this.#logger,
       `unexpected error when getting the last term at ${index}: the storage does not have it`,
     );
+  }
+
+  /** Whether this many more entries would have indexes that a number holds exactly. */
+  hasRoomFor(count: number): boolean {
+    return this.lastIndex() <= Number.MAX_SAFE_INTEGER - count;
   }
 
   /** Whether a log that ends so has at least what this one has: Raft paper, section 5.4.1. */

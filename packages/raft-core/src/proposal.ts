@@ -47,6 +47,7 @@ export function acceptProposal(raft: Raft, proposed: readonly Entry[]): void {
     );
     throw new ProposalDroppedError('transferring');
   }
+  if (!raft.log.hasRoomFor(proposed.length)) throw new ProposalDroppedError('log-full');
   const checked = proposed.every(({ type }) => type === EntryType.Normal)
     ? proposed
     : proposed.map((entry, at) => checkedChange(raft, entry, raft.log.lastIndex() + at + 1));

@@ -191,7 +191,7 @@ export class RawNode {
     ) {
       throw new PeerNotFoundError();
     }
-    checkMessage(message, this.#raft.id);
+    checkMessage(message, this.#raft.id, this.#raft.term);
     this.#raft.step(message);
   }
 

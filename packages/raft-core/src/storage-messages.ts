@@ -39,7 +39,8 @@ export function storageAppend(raft: Raft, work: AppendWork): Message | undefined
     message.commit = hardState.commit;
   }
   const done = storageAppendDone(raft, snapshot);
-  message.responses = done === undefined ? responses : [...responses, done];
+  // A copy: more answers may come before the Ready is taken.
+  message.responses = done === undefined ? responses.slice() : [...responses, done];
   return message;
 }
 

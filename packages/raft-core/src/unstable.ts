@@ -147,7 +147,8 @@ export class Unstable {
       this.#entries = [];
       this.#offset = first;
       this.#offsetInProgress = first;
-    } else if (first < this.#offset + this.#entries.length) {
+    } else if (first !== this.#offset + this.#entries.length) {
+      this.#checkRange(this.#offset, first);
       this.#logger?.log('info', () => `truncate the unstable entries before index ${first}`);
       this.#entries.length = first - this.#offset;
       this.#offsetInProgress = Math.min(this.#offsetInProgress, first);
@@ -157,11 +158,15 @@ export class Unstable {
 
   /** The entries from `lo` up to, not including, `hi`; all must be here. */
   slice(lo: number, hi: number): Entry[] {
+    this.#checkRange(lo, hi);
+    return this.#entries.slice(lo - this.#offset, hi - this.#offset);
+  }
+
+  #checkRange(lo: number, hi: number): void {
     if (lo > hi) panic(this.#logger, `invalid unstable.slice ${lo} > ${hi}`);
     const end = this.#offset + this.#entries.length;
     if (lo < this.#offset || hi > end) {
       panic(this.#logger, `unstable.slice[${lo},${hi}) out of bound [${this.#offset},${end}]`);
     }
-    return this.#entries.slice(lo - this.#offset, hi - this.#offset);
   }
 }

@@ -164,6 +164,28 @@ describe('term', () => {
     const broken = new RaftLog(storage, Infinity, undefined);
     expect(codeOf(() => broken.term(1))).toBe('RAFT_CORE_PANIC');
   });
+
+  it('errors of the storage about its ends stop the node (section 12)', () => {
+    class Closed extends MemoryStorage {
+      isClosed = false;
+
+      override firstIndex(): number {
+        if (this.isClosed) throw new Error('closed');
+        return super.firstIndex();
+      }
+
+      override lastIndex(): number {
+        if (this.isClosed) throw new Error('closed');
+        return super.lastIndex();
+      }
+    }
+    const storage = new Closed();
+    const log = new RaftLog(storage, Infinity, undefined);
+    storage.isClosed = true;
+    const stops = expect.objectContaining({ code: 'RAFT_CORE_PANIC', message: 'closed' });
+    expect(() => log.firstIndex()).toThrow(stops);
+    expect(() => log.lastIndex()).toThrow(stops);
+  });
 });
 
 describe('append and commit', () => {

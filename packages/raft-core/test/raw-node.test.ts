@@ -70,6 +70,14 @@ describe('configuration: what no node can run with is refused, in this order', (
       { maxSizePerMsg: Number.NaN },
       'maxSizePerMsg must be an integer from 0 to 2^53 - 1 or Infinity',
     ],
+    [
+      { maxCommittedSizePerReady: -1 },
+      'maxCommittedSizePerReady must be an integer from 0 to 2^53 - 1 or Infinity, got -1',
+    ],
+    [
+      { maxCommittedSizePerReady: 0.5 },
+      'maxCommittedSizePerReady must be an integer from 0 to 2^53 - 1 or Infinity, got 0.5',
+    ],
     [untyped({ random: 7 }), 'random must be a function'],
   ])('%#: %s', (fields, text) => {
     expect(() => new RawNode({ ...base, ...fields })).toThrow(
@@ -382,6 +390,16 @@ describe('asynchronous writes', () => {
       MessageType.AppResp,
       MessageType.StorageAppendResp,
     ]);
+  });
+
+  it('what was looked at does not change when more comes in (section 23.33)', () => {
+    const node = new TestNode(storageOf({ hardState: { term: 1 } }), { asyncStorageWrites: true });
+    const heartbeat = { type: MessageType.App, from: 2n, term: 1 } as const;
+    node.step(heartbeat);
+    const looked = node.raw.peekReady();
+    node.step(heartbeat);
+    expect(workOf(looked).append?.responses).toHaveLength(1);
+    expect(workOf(node.raw.ready()).append?.responses).toHaveLength(2);
   });
 
   it('applied moves with the answers of the apply thread', () => {

@@ -1,12 +1,13 @@
 /** Texts, status as JSON, log lines and trace events: what tools and people read. */
 
-import { emptyConfState, EntryType, MessageType, newMessage } from '@babuza/raftpb';
+import { ConfChangeType, emptyConfState, EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {
   describeConfChange,
   describeEntry,
   describeMembership,
   describeMessage,
+  describeOperations,
   describeReady,
   localAppendThread,
   localApplyThread,
@@ -90,6 +91,11 @@ describe('messages, entries and memberships', () => {
   it('what does not decode is described by the error', () => {
     const entry = { index: 5, term: 1, type: EntryType.ConfChange, data: Uint8Array.of(0xff) };
     expect(describeEntry(entry)).toMatch(/^1\/5 EntryConfChange ConfChange at byte 0/);
+  });
+
+  it('an operation of a type that does not exist has the id of its node', () => {
+    const change = { type: ConfChangeType.AddNode, nodeId: 10n, ...JSON.parse('{"type":9}') };
+    expect(describeOperations([change])).toBe('unknown10');
   });
 
   it('a change, in one line', () => {

@@ -51,6 +51,17 @@ describe('append', () => {
   });
 });
 
+it('a gap stops the node instead of putting entries at the wrong places (section 10.4)', () => {
+  const unstable = unstableOf('5:1,1', 5);
+  expect(() => unstable.truncateAndAppend(entriesOf('8:1'))).toThrow(
+    expect.objectContaining({
+      code: 'RAFT_CORE_PANIC',
+      message: 'unstable.slice[5,8) out of bound [5,7]',
+    }),
+  );
+  expect(stateOf(unstable)).toEqual([5, 5, '5:1,1']);
+});
+
 describe('first index, last index, term', () => {
   it('without a snapshot nothing is known of the first index', () => {
     expect(unstableOf('5:1', 5).firstIndex()).toBeUndefined();

@@ -85,6 +85,6 @@ function operationLetter(type: ConfChangeType): string {
     case ConfChangeType.UpdateNode:
       return 'u';
     default:
-      return `unknown${String(type)}`;
+      return 'unknown';
   }
 }

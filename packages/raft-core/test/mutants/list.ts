@@ -331,7 +331,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'entries of a message that do not follow each other',
     file: 'message-class.ts',
-    find: 'if (type === MessageType.App) checkEntries(message);',
+    find: 'if (type === MessageType.App) checkOrder(message);',
     replace: '',
     caughtBy: ['hostile', 'an append with a gap'],
   },
