@@ -21,10 +21,13 @@ export function valueOf({ key, values }: Argument): string {
 export function asNumber(text: string | undefined): number {
   if (text === undefined || !/^-?\d+$/.test(text)) throw new Error(`not a number: ${text}`);
   const value = Number(text);
-  // The largest number of 64 bits is how the reference writes "no limit".
-  if (text === '18446744073709551615') return Infinity;
   if (!Number.isSafeInteger(value)) throw new Error(`not a safe integer: ${text}`);
   return value;
+}
+
+/** A limit; what is beyond all sizes, as the largest number of 64 bits, is none. */
+export function asLimit(text: string): number {
+  return Number(asId(text)) > Number.MAX_SAFE_INTEGER ? Infinity : asNumber(text);
 }
 
 export function asId(text: string | undefined): bigint {

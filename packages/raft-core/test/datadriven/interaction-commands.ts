@@ -23,7 +23,16 @@ import {
   stateTypeName,
   type RaftConfig,
 } from '../../src/index.ts';
-import { asBool, asId, asIds, asNumber, option, positional, valueOf } from './arguments.ts';
+import {
+  asBool,
+  asId,
+  asIds,
+  asLimit,
+  asNumber,
+  option,
+  positional,
+  valueOf,
+} from './arguments.ts';
 import { DirectiveError } from './directive-error.ts';
 import type { Directive } from './grammar.ts';
 import { HistoryStorage, InteractionNode } from './interaction-node.ts';
@@ -48,7 +57,8 @@ export class InteractionEnvironment {
 
   run(directive: Directive): string {
     this.output.clear();
-    const command = commands[directive.command];
+    const { command: name } = directive;
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     try {
       if (command === undefined) throw new DirectiveError('unknown command');
       command(this, directive);
@@ -222,7 +232,7 @@ const commands: Readonly<Record<string, Command>> = {
       type: MessageType.Snap,
       term: node.raw.basicStatus().term,
       from: node.id,
-      to: env.node(to).id,
+      to: asId(to),
       snapshot: node.storage.snapshot(),
     });
     env.messages.push(message);
@@ -290,18 +300,18 @@ function addNodes(env: InteractionEnvironment, directive: Directive): void {
 }
 
 function configOptions(directive: Directive): Partial<RaftConfig> {
-  const number = (key: string): number | undefined => {
+  const limit = (key: string): number | undefined => {
     const arg = option(directive, key);
-    return arg === undefined ? undefined : asNumber(valueOf(arg));
+    return arg === undefined ? undefined : asLimit(valueOf(arg));
   };
   const bool = (key: string): boolean => {
     const arg = option(directive, key);
     return arg !== undefined && asBool(valueOf(arg));
   };
-  const inflight = number('inflight');
-  const maxCommittedSizePerReady = number('max-committed-size-per-ready');
-  const maxSizePerMsg = number('max-size-per-msg');
-  const maxUncommittedEntriesSize = number('max-uncommitted-size');
+  const inflight = limit('inflight');
+  const maxCommittedSizePerReady = limit('max-committed-size-per-ready');
+  const maxSizePerMsg = limit('max-size-per-msg');
+  const maxUncommittedEntriesSize = limit('max-uncommitted-size');
   return {
     ...(inflight === undefined ? {} : { maxInflightMsgs: inflight }),
     ...(maxSizePerMsg === undefined ? {} : { maxSizePerMsg }),
@@ -333,11 +343,12 @@ function deliverMessages(env: InteractionEnvironment, directive: Directive): voi
   for (const { key, values } of directive.args) {
     if (values.length === 0) recipients.push({ id: asId(key), drop: false });
     else if (key === 'drop') {
-      recipients.push(...asIds(values).map((id) => ({ id, drop: true })));
+      for (const id of asIds(values)) {
+        if (recipients.some((other) => other.id === id)) throw new Error(`${id} is named already`);
+        recipients.push({ id, drop: true });
+      }
     }
   }
-  const ids = recipients.map(({ id }) => id);
-  if (new Set(ids).size !== ids.length) throw new Error('a node is named twice');
   let count = 0;
   for (const { id, drop } of recipients) count += env.deliver(id, type, drop);
   if (count === 0) env.output.write('no messages\n');

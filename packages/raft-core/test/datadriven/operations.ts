@@ -1,7 +1,7 @@
 /** Operations of a change of the membership as tests write them: `v1 l2 r3 u4`. */
 
 import { ConfChangeType, type ConfChangeSingle } from '@babuza/raftpb';
-import { asId } from './arguments.ts';
+import { quote } from '../../src/index.ts';
 import { DirectiveError } from './directive-error.ts';
 
 const types: ReadonlyMap<string, ConfChangeType> = new Map([
@@ -18,6 +18,15 @@ export function parseOperations(input: string): ConfChangeSingle[] {
     if (token.length < 2) throw new DirectiveError(`unknown token ${token}`);
     const type = types.get(token.slice(0, 1));
     if (type === undefined) throw new DirectiveError(`unknown input: ${token}`);
-    return { type, nodeId: asId(token.slice(1)) };
+    return { type, nodeId: parseId(token.slice(1)) };
   });
+}
+
+/** In the words of Go, because they become an output. */
+function parseId(text: string): bigint {
+  const where = `strconv.ParseUint: parsing ${quote(new TextEncoder().encode(text))}`;
+  if (!/^\d+$/.test(text)) throw new DirectiveError(`${where}: invalid syntax`);
+  const id = BigInt(text);
+  if (id >= 2n ** 64n) throw new DirectiveError(`${where}: value out of range`);
+  return id;
 }
