@@ -226,6 +226,26 @@ describe('pre-votes', () => {
     });
   });
 
+  it('a timeout that begins them begins anew, so they are asked for once per timeout (section 9.1)', () => {
+    const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
+    const counts = [9, 1, 9, 1].map((ticks) => {
+      node.tick(ticks);
+      return taken(node, MessageType.PreVote).length;
+    });
+    expect([counts, node.state]).toEqual([[0, 2, 0, 2], StateType.PreCandidate]);
+  });
+
+  it('answers to an earlier round do not count in the next (section 4)', () => {
+    const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
+    const answer = { type: MessageType.PreVoteResp, from: 2n } as const;
+    node.raw.campaign();
+    node.step({ ...answer, term: 2, reject: true });
+    node.raw.campaign();
+    node.settle();
+    node.step({ ...answer, term: 3 });
+    expect(node.state).toBe(StateType.Candidate);
+  });
+
   it('ask about the next term and are answered about it; the askers learn nothing of it', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
     node.raw.campaign();
