@@ -347,6 +347,18 @@ describe('the check of the quorum, and the lease', () => {
     expect([leader.state, leader.term, leader.raft.lead]).toEqual([StateType.Follower, 1, 0n]);
   });
 
+  it('a leader counts itself in every check (section 9.5)', () => {
+    const node = leaderOf(storageOf(), { checkQuorum: true });
+    node.settle();
+    for (let check = 0; check < 4; check += 1) {
+      node.step({ type: MessageType.HeartbeatResp, from: 2n, term: node.term });
+      node.tick(10);
+      expect(node.state).toBe(StateType.Leader);
+    }
+    node.tick(10);
+    expect(node.state).toBe(StateType.Follower);
+  });
+
   it('within the election timeout of a known leader, vote requests of higher terms are not looked at', () => {
     for (const type of [MessageType.Vote, MessageType.PreVote]) {
       const node = new TestNode(storageOf({ hardState: { term: 1 } }), { checkQuorum: true });
