@@ -281,6 +281,16 @@ describe('Ready', () => {
     expect(summary()).toEqual([undefined, undefined, undefined, false]);
   });
 
+  it('a vote within the own term needs a sync, as a term does; a commit index does not (section 6)', () => {
+    const node = new TestNode(storageOf({ entries: '1:1', hardState: { term: 2 } }));
+    node.step({ type: MessageType.Vote, from: 2n, term: 2, index: 1, logTerm: 1 });
+    expect(node.process()).toMatchObject({ hardState: { term: 2, vote: 2n }, mustSync: true });
+    node.step({ type: MessageType.Heartbeat, from: 2n, term: 2, commit: 1 });
+    expect(node.process()).toMatchObject({ hardState: { commit: 1 }, mustSync: false });
+    node.step({ type: MessageType.Heartbeat, from: 2n, term: 3 });
+    expect(node.process()).toMatchObject({ hardState: { term: 3 }, mustSync: true });
+  });
+
   it('there is one also for messages that only wait for durability', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1, vote: 2n } }));
     node.step({ type: MessageType.Vote, from: 2n, term: 1 });
