@@ -412,6 +412,20 @@ describe('asynchronous writes', () => {
     expect(workOf(node.raw.ready()).append?.responses).toHaveLength(2);
   });
 
+  it('a report of an older snapshot does not move applied back (section 7.2)', () => {
+    const node = new TestNode(storageOf({ index: 5, term: 1, hardState: { term: 1, commit: 5 } }), {
+      asyncStorageWrites: true,
+    });
+    const { confState } = node.storage.initialState();
+    const snapshot = { metadata: { confState, index: 4, term: 1 } };
+    const report = { type: MessageType.StorageAppendResp, from: localAppendThread, snapshot };
+    for (const term of [1, 2]) {
+      node.step({ type: MessageType.Heartbeat, from: 2n, term: 2 });
+      node.step({ ...report, term });
+      expect(node.raft.log.applied).toBe(5);
+    }
+  });
+
   it('applied moves with the answers of the apply thread', () => {
     const node = new TestNode(
       storageOf({ voters: [1n], entries: '1:1,1', hardState: { term: 1, commit: 2 } }),

@@ -107,6 +107,14 @@ describe('what is next, and what is in progress', () => {
   });
 });
 
+it('a snapshot that replaces one in progress is handed out, too (section 11)', () => {
+  const unstable = unstableOf('', 5);
+  unstable.restore(snapshotOf(7, 2));
+  unstable.acceptInProgress();
+  unstable.restore(snapshotOf(9, 2));
+  expect(unstable.nextSnapshot()).toEqual(snapshotOf(9, 2));
+});
+
 describe('durable up to (index, term)', () => {
   it.each([
     // entries, offset, in progress; term, index → offset, in progress, entries
