@@ -16,8 +16,9 @@ const noBytes = new Uint8Array(0);
 
 /** A read reached the leader, from its own application or from a follower. */
 export function handleReadIndex(raft: Raft, request: Message): void {
-  // Nobody else could have been elected.
-  if (raft.tracker.isSingleton()) {
+  // Nobody else could have been elected. (A leader that was removed and leads on is not that voter: it has
+  // to ask, unlike etcd's, which may answer with less than what the voter has committed as a leader.)
+  if (raft.tracker.isOnlyVoter(raft.id)) {
     answer(raft, request, raft.log.committed);
     return;
   }

@@ -42,8 +42,8 @@ export function sendAppend(raft: Raft, member: Progress, evenIfEmpty: boolean): 
   // A full window lets one empty append through per heartbeat response, by which losses are noticed.
   const isBlocked = member.state === ProgressState.Replicate && member.inflights.full();
   const entries = isBlocked ? [] : log.entriesFrom(member.next, config.maxSizePerMsg);
+  if ((entries === undefined || entries.length === 0) && !evenIfEmpty) return false;
   if (entries === undefined) return sendSnapshot(raft, member);
-  if (entries.length === 0 && !evenIfEmpty) return false;
   const append = raft.draft(MessageType.App, member.id);
   append.index = previousIndex;
   append.logTerm = previousTerm;

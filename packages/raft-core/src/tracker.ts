@@ -127,9 +127,10 @@ export class Tracker {
     return Math.min(indexOf(this.config.incoming), indexOf(this.config.outgoing));
   }
 
-  /** Exactly one voter, and not joint. */
-  isSingleton(): boolean {
-    return this.config.incoming.length === 1 && !isJoint(this.config);
+  /** Whether this is the only voter, and the membership is not joint. */
+  isOnlyVoter(id: bigint): boolean {
+    const { incoming } = this.config;
+    return incoming.length === 1 && incoming[0] === id && !isJoint(this.config);
   }
 
   isVoter(id: bigint): boolean {

@@ -1,6 +1,6 @@
 /** Obligations "Reads" of the Raft specification, section 24; rules of section 18. */
 
-import { MessageType, newMessage, type Message } from '@babuza/raftpb';
+import { ConfChangeType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { ReadOnlyOption } from '../src/index.ts';
 import {
@@ -74,6 +74,21 @@ describe('reads', () => {
     expect(node.committed).toBe(1);
     node.raw.readIndex(bytesOf('r'));
     expect(node.raft.readStates).toMatchObject([{ index: 1 }]);
+  });
+
+  it('a leader that is no voter any more asks the only one that is: it may have another leader', () => {
+    for (const type of [ConfChangeType.RemoveNode, ConfChangeType.AddLearnerNode]) {
+      const node = leaderOf(storageOf({ voters: [1n, 2n] }));
+      node.settle();
+      node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
+      node.settle();
+      node.raw.applyConfChange({ id: 0n, type, nodeId: 1n });
+      taken(node);
+      node.raw.readIndex(bytesOf('r'));
+      expect(node.raft.readStates).toEqual([]);
+      for (const message of heartbeatAnswers(node, 2n)) node.raw.step(message);
+      expect(node.raft.readStates).toMatchObject([{ index: 1 }]);
+    }
   });
 
   it('without a leader they are dropped: at a follower, and at a candidate', () => {

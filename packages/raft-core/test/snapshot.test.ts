@@ -1,9 +1,17 @@
 /** Obligations "Snapshots" of the Raft specification, section 24; rules of section 16. */
 
-import { emptyConfState, MessageType, type ConfState, type Snapshot } from '@babuza/raftpb';
+import {
+  ConfChangeType,
+  emptyConfState,
+  MessageType,
+  type ConfState,
+  type Entry,
+  type Snapshot,
+} from '@babuza/raftpb';
+import { CompactedError } from '@babuza/wal-core/storage';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage, ProgressState, StateType } from '../src/index.ts';
-import { at, leaderOf, storageOf, taken, TestNode, textOf } from './support.ts';
+import { at, clusterOf, leaderOf, storageOf, taken, TestNode, textOf } from './support.ts';
 
 function snapshotOf(confState: Partial<ConfState>, index = 11, term = 11): Snapshot {
   return { metadata: { confState: { ...emptyConfState, ...confState }, index, term } };
@@ -99,6 +107,53 @@ describe('sending', () => {
     expect(() => node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 })).toThrow(
       expect.objectContaining({ code: 'RAFT_CORE_PANIC', message: text }),
     );
+  });
+
+  it('entries that go while they are read: a snapshot where an append is due, nothing where only news are', () => {
+    class Compacting extends MemoryStorage {
+      compacted = false;
+      override entries(lo: number, hi: number, maxBytes: number): Entry[] {
+        if (this.compacted) throw new CompactedError(lo, hi);
+        return super.entries(lo, hi, maxBytes);
+      }
+    }
+    const storage = new Compacting();
+    storage.applySnapshot(snapshotOf({ voters: [1n, 2n] }));
+    storage.setHardState({ term: 11, vote: 0n, commit: 11 });
+    const node = leaderOf(storage);
+    node.settle();
+    const member = node.progress(2n);
+    member.recentActive = true;
+    member.becomeProbe();
+    member.next = 12;
+    storage.compacted = true;
+    node.raw.applyConfChange({ id: 0n, type: ConfChangeType.UpdateNode, nodeId: 2n });
+    expect([taken(node), member.state]).toEqual([[], ProgressState.Probe]);
+    node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 12 });
+    expect(taken(node).map(({ type }) => type)).toEqual([MessageType.Snap]);
+  });
+
+  it('a slow node that was cut off catches up by one, and then by appends', () => {
+    const network = clusterOf(3);
+    network.campaign(1n);
+    network.isolate(3n);
+    for (let count = 0; count <= 100; count += 1) network.propose(1n, `${count}`);
+    const leader = network.node(1n);
+    leader.storage.createSnapshot(leader.raft.log.applied, leader.confState);
+    leader.storage.compact(leader.raft.log.applied);
+    network.heal();
+    const sent: MessageType[] = [];
+    network.passes = ({ type, to }) => {
+      if (to === 3n) sent.push(type);
+      return true;
+    };
+    leader.tick(1);
+    network.settle();
+    network.propose(1n, 'last');
+    expect(sent.filter((type) => type === MessageType.Snap).length).toBe(1);
+    expect(network.node(3n).committed).toBe(leader.committed);
+    expect(network.node(3n).appliedTexts).toEqual(['last']);
+    expect(leader.progress(3n)).toMatchObject({ state: ProgressState.Replicate });
   });
 });
 
