@@ -165,7 +165,16 @@ export class RawNode {
   /**
    * Makes a committed change take effect, and returns the new membership. To be called for every change among
    * the committed entries, in order. One that the application rejects is not applied, or with node id
-   * 0; every node must decide the same.
+   * 0; every node must decide the same. Two things are the caller's to see to, because a change does not say
+   * where it lies in the log:
+   *
+   * - The commit index that covers the change is durable first, also where `mustSync` does not ask for it.
+   *   After a crash the node would otherwise be a member by a change of which it does not know that it is
+   *   committed: it could campaign by an older membership, or not start with what it had applied.
+   * - A change at or below the index of a snapshot that was received since it was handed out is skipped, as
+   *   all entries there: the membership of the snapshot has it. With asynchronous writes such entries may
+   *   still wait in the queue of the apply thread; without, they are those of a Ready during which the
+   *   snapshot came.
    *
    * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the change is not possible.
    */

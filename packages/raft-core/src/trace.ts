@@ -52,6 +52,13 @@ export interface TraceEvent {
 
 type Extra = Pick<TraceEvent, 'msg' | 'prop'>;
 
+/** What the model calls the operations of a change; it does not know any other. */
+const actions: ReadonlyMap<ConfChangeType, string> = new Map([
+  [ConfChangeType.AddNode, 'AddNewServer'],
+  [ConfChangeType.RemoveNode, 'RemoveServer'],
+  [ConfChangeType.AddLearnerNode, 'AddLearner'],
+]);
+
 export function traceEvent(raft: Raft, name: string, extra?: Extra): void {
   const { trace } = raft.config;
   if (trace === undefined) return;
@@ -77,8 +84,8 @@ export function traceReplicate(raft: Raft, entries: readonly Entry[]): void {
 export function traceProposedChange(raft: Raft, change: ConfChangeV2): void {
   if (raft.config.trace === undefined) return;
   const changes = change.changes
-    .filter(({ type }) => type !== ConfChangeType.UpdateNode)
-    .map(({ type, nodeId }) => ({ nid: String(nodeId), action: actionOf(type) }));
+    .map(({ type, nodeId }) => ({ nid: String(nodeId), action: actions.get(type) }))
+    .filter(({ action }) => action !== undefined);
   if (changes.length > 0) traceEvent(raft, 'ChangeConf', { prop: { cc: { changes } } });
 }
 
@@ -135,9 +142,4 @@ function traced(message: Message): TracedMessage {
     reject: message.reject,
     rejectHint: message.rejectHint,
   };
-}
-
-function actionOf(type: ConfChangeType): string {
-  if (type === ConfChangeType.AddNode) return 'AddNewServer';
-  return type === ConfChangeType.RemoveNode ? 'RemoveServer' : 'AddLearner';
 }

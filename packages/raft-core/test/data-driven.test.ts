@@ -33,6 +33,9 @@ describe("etcd's files", () => {
     console.log("not run: etcd's files");
     return;
   }
+  it('some are in the folder that is named', () => {
+    expect(kinds.flatMap((kind) => filesOf(etcdFolder, kind))).not.toEqual([]);
+  });
   for (const kind of kinds) {
     const files = filesOf(etcdFolder, kind);
     it.skipIf(!isDefaultEtcdFolder)(`${kind}: all are there, with all directives`, () => {

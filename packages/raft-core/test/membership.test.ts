@@ -189,6 +189,22 @@ describe('applying', () => {
     expect(node.committed).toBe(1);
   });
 
+  it('a joint state needs an active quorum in both halves', () => {
+    const confState = { voters: [1n, 2n, 3n], votersOutgoing: [1n, 4n, 5n] };
+    const stateWith = (active: readonly bigint[]): StateType => {
+      const node = leaderOf(storageOf({ confState }), { checkQuorum: true }, [2n, 4n]);
+      node.settle();
+      for (const from of active) node.step({ type: MessageType.HeartbeatResp, from, term: 1 });
+      node.tick(10);
+      return node.state;
+    };
+    expect([stateWith([2n, 3n]), stateWith([4n, 5n]), stateWith([3n, 4n])]).toEqual([
+      StateType.Follower,
+      StateType.Follower,
+      StateType.Leader,
+    ]);
+  });
+
   it('removing a voter may commit what waited for it', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n] }));
     node.settle();
@@ -278,6 +294,12 @@ describe('changes of version 1 and 2, with every transition', () => {
       { voters: [2n], learners: [1n] },
     ],
     [
+      'no operation, but implicit: enters a joint state',
+      v2([], Transition.JointImplicit),
+      { voters: [1n], votersOutgoing: [1n], autoLeave: true },
+      { voters: [1n] },
+    ],
+    [
       'no operation, but explicit: enters a joint state',
       v2([], Transition.JointExplicit),
       { voters: [1n], votersOutgoing: [1n] },
@@ -333,7 +355,24 @@ describe('leaving a joint state by itself', () => {
     expect(node.confState.votersOutgoing).toEqual([]);
   });
 
-  it('is tried again when a transfer was in the way, and by the next leader', () => {
+  it('is tried again by the same leader when a transfer was in the way and did not come about', () => {
+    const network = clusterOf(3);
+    network.campaign(1n);
+    const leader = network.node(1n);
+    network.passes = ({ type }) => type !== MessageType.TimeoutNow;
+    leader.raw.proposeConfChange(v2([single(Type.UpdateNode, 1n), single(Type.UpdateNode, 2n)]));
+    leader.raw.transferLeader(2n);
+    network.settle();
+    expect([leader.confState.autoLeave, leader.raft.log.lastIndex()]).toEqual([true, 2]);
+    leader.tick(10);
+    network.settle();
+    // Only what is applied next makes it try.
+    expect([leader.raft.leadTransferee, leader.raft.log.lastIndex()]).toEqual([0n, 2]);
+    network.propose(1n, 'x');
+    for (const node of network.nodes.values()) expect(node.confState.votersOutgoing).toEqual([]);
+  });
+
+  it('is tried again after a transfer, by the next leader', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);

@@ -167,7 +167,7 @@ describe('reads', () => {
     expect(node.raft.readOnly.length).toBe(0);
   });
 
-  it('needs a quorum of both halves, and learners do not count', () => {
+  it('needs a quorum of the voters: learners do not count', () => {
     const confState = { voters: [1n, 2n, 3n], learners: [4n, 5n] };
     const node = leaderOf(storageOf({ confState }));
     node.settle();
@@ -180,6 +180,26 @@ describe('reads', () => {
     expect(node.raft.readStates).toEqual([]);
     node.raw.step({ ...confirmed, from: 3n });
     expect(node.raft.readStates.length).toBe(1);
+  });
+
+  it('needs a quorum of both halves while joint', () => {
+    const confState = { voters: [1n, 2n, 3n], votersOutgoing: [1n, 4n, 5n] };
+    const node = leaderOf(storageOf({ confState }), {}, [2n, 4n]);
+    for (const from of [2n, 4n]) node.step({ type: MessageType.AppResp, from, term: 1, index: 1 });
+    node.settle();
+    taken(node);
+    for (const [first, second] of [
+      [2n, 5n],
+      [4n, 3n],
+    ] as const) {
+      node.raw.readIndex(bytesOf('r'));
+      const confirmed = at(heartbeatAnswers(node, 2n), 0);
+      const before = node.raft.readStates.length;
+      node.raw.step({ ...confirmed, from: first });
+      expect(node.raft.readStates.length).toBe(before);
+      node.raw.step({ ...confirmed, from: second });
+      expect(node.raft.readStates.length).toBe(before + 1);
+    }
   });
 
   it('a confirmation of what was never asked is none', () => {
@@ -209,5 +229,15 @@ describe('reads', () => {
     node.raw.readIndex(bytesOf('waiting'));
     node.step({ type: MessageType.App, from: 2n, term: 2 });
     expect(node.raft.pendingReads.length).toBe(1);
+    // As a leader again it answers, with what is committed by then.
+    node.raw.campaign();
+    node.settle();
+    node.step({ type: MessageType.VoteResp, from: 2n, term: 3 });
+    node.settle();
+    const index = node.raft.log.lastIndex();
+    node.step({ type: MessageType.AppResp, from: 2n, term: 3, index });
+    for (const message of heartbeatAnswers(node, 2n)) node.raw.step(message);
+    expect(node.raft.readStates).toMatchObject([{ index }]);
+    expect(node.raft.pendingReads).toEqual([]);
   });
 });

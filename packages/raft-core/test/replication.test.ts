@@ -120,6 +120,18 @@ describe('flow control', () => {
     expect(taken(node, MessageType.App).map(({ index }) => index)).toEqual([5]);
   });
 
+  it('an acknowledgment lets as many appends go as the window has room for', () => {
+    const node = leaderWith(ProgressState.Replicate, { maxInflightMsgs: 4, maxSizePerMsg: 0 });
+    acknowledge(node, 1);
+    taken(node);
+    for (let round = 0; round < 8; round += 1) node.propose('a');
+    expect(taken(node, MessageType.App).map(({ index }) => index)).toEqual([1, 2, 3, 4]);
+    acknowledge(node, 5);
+    expect(
+      taken(node, MessageType.App).map(({ index, entries }) => [index, entries.length]),
+    ).toEqual([5, 6, 7, 8].map((index) => [index, 1]));
+  });
+
   it('by bytes: softly, one append may go over', () => {
     const node = leaderWith(ProgressState.Replicate, { maxInflightBytes: 10, maxSizePerMsg: 1 });
     acknowledge(node, 1);
@@ -375,7 +387,27 @@ describe('acknowledgments', () => {
     expect(taken(leader)).toEqual([]);
   });
 
-  it('commits by two halves, the own log included only for a voter', () => {
+  it('a peer whose acknowledgment commits nothing is told of the commit index by one empty append', () => {
+    const node = leaderOf(storageOf());
+    node.settle();
+    for (const from of [2n, 3n]) acknowledge(node, 1, from);
+    node.propose('a');
+    node.propose('b');
+    node.settle();
+    acknowledge(node, 3, 2n);
+    // The append that told 3 is lost, and a heartbeat has told it of less.
+    node.tick(1);
+    taken(node);
+    expect([node.committed, node.progress(3n).sentCommit]).toEqual([3, 1]);
+    acknowledge(node, 2, 3n);
+    expect(taken(node)).toMatchObject([
+      { type: MessageType.App, to: 3n, index: 3, entries: [], commit: 3 },
+    ]);
+    acknowledge(node, 3, 3n);
+    expect(taken(node)).toEqual([]);
+  });
+
+  it('a leader that is no voter any more does not count itself', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n, 3n] }));
     node.settle();
     node.raw.applyConfChange({ id: 0n, type: 1, nodeId: 1n });

@@ -318,6 +318,28 @@ describe('receiving', () => {
     );
   });
 
+  it('a report of the apply thread about entries below it comes late, and changes nothing', () => {
+    const node = new TestNode(
+      storageOf({ entries: '1:1,1', hardState: { term: 1, commit: 2 }, voters: [1n, 2n] }),
+      { asyncStorageWrites: true },
+    );
+    const apply = at(node.raw.ready().messages, -1);
+    expect([apply.type, textOf(apply.entries)]).toEqual([MessageType.StorageApply, '1:1,1']);
+    const snapshot = snapshotOf({ voters: [1n, 2n] }, 9, 1);
+    node.step({ type: MessageType.Snap, from: 2n, term: 1, snapshot });
+    for (const response of at(node.raw.ready().messages, 0).responses) {
+      if (response.to === 1n) node.raw.step(response);
+    }
+    node.storage.applySnapshot(snapshot);
+    expect(node.raft.log.applied).toBe(9);
+    for (const response of apply.responses) node.raw.step(response);
+    expect([node.raft.log.applied, node.raft.log.applying, node.raw.hasReady()]).toEqual([
+      9,
+      9,
+      false,
+    ]);
+  });
+
   it('two in a row: the report about the first does not end the second', () => {
     const node = new TestNode(storageOf(), { asyncStorageWrites: true });
     node.step({

@@ -278,11 +278,15 @@ export function clusterOf(
 }
 
 /** A node alone that has become leader: its peers are played by the test. */
-export function leaderOf(storage: MemoryStorage, config: Partial<RaftConfig> = {}): TestNode {
+export function leaderOf(
+  storage: MemoryStorage,
+  config: Partial<RaftConfig> = {},
+  supporters?: readonly bigint[],
+): TestNode {
   const node = new TestNode(storage, config);
   node.raw.campaign();
   node.settle();
-  for (const id of node.raft.tracker.config.incoming) {
+  for (const id of supporters ?? node.raft.tracker.config.incoming) {
     if (id !== node.id && node.state !== StateType.Leader) {
       node.step({ type: MessageType.VoteResp, from: id, term: node.term });
     }

@@ -204,5 +204,10 @@ it('trace events follow an election and a proposal; pre-votes and proposals are 
   });
   expect(events.filter(({ msg }) => msg?.type.includes('PreVote'))).toEqual([]);
   const changed = events.findLast(({ name }) => name === 'ApplyConfChange');
+  const proposed = events.filter(({ name }) => name === 'ChangeConf').map(({ prop }) => prop);
+  expect(proposed).toEqual([{ cc: { changes: [{ nid: '4', action: 'AddLearner' }] } }]);
+  // One that changes nobody is none.
+  network.node(1n).raw.proposeConfChange({ id: 0n, type: 2, nodeId: 4n });
+  expect(events.filter(({ name }) => name === 'ChangeConf').length).toBe(1);
   expect(changed?.prop).toEqual({ cc: { newconf: ['1', '2', '3', '4'] } });
 });

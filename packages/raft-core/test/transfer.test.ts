@@ -2,7 +2,7 @@
 
 import { ConfChangeTransition, ConfChangeType, MessageType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { StateType } from '../src/index.ts';
+import { ReadOnlyOption, StateType } from '../src/index.ts';
 import {
   bytesOf,
   clusterOf,
@@ -215,6 +215,14 @@ describe('forgetting the leader', () => {
     network.node(1n).tick(1);
     network.settle();
     expect(network.node(2n).raft.lead).toBe(1n);
+  });
+
+  it('not with lease-based reads: the lease of the leader counts on it', () => {
+    const network = ledCluster({ checkQuorum: true, readOnlyOption: ReadOnlyOption.LeaseBased });
+    const node = network.node(2n);
+    node.raw.forgetLeader();
+    expect(node.raft.lead).toBe(1n);
+    expect(node.lines.at(-1)).toBe('ERROR ignoring MsgForgetLeader due to ReadOnlyLeaseBased');
   });
 
   it('means nothing to leaders and candidates', () => {

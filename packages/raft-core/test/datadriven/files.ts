@@ -33,8 +33,9 @@ export const etcdFolder: string = given ?? `${repositoryRoot}/../shared/fixtures
 /** Counts are known for the folder that goes with this project, not for any that somebody brings. */
 export const isDefaultEtcdFolder: boolean = given === undefined;
 export const hasEtcdFolder: boolean = existsSync(etcdFolder);
-/** Whether a run without etcd's files is a failed one. */
-export const requiresEtcdFolder: boolean = isSet('BABUZA_REQUIRE_FIXTURES') || isSet('CI');
+/** Whether a run without etcd's files is a failed one; also when somebody names a folder that is not there. */
+export const requiresEtcdFolder: boolean =
+  isSet('BABUZA_REQUIRE_FIXTURES') || isSet('CI') || given !== undefined;
 /** Whether expectations of our own files are to be written anew. */
 export const rewrites: boolean = isSet('BABUZA_REWRITE');
 
