@@ -25,7 +25,13 @@ import {
 import { StateType } from '../src/index.ts';
 import { idSetOf } from '../src/ids.ts';
 import { Inflights } from '../src/inflights.ts';
-import { confStateOf, type Membership } from '../src/tracker.ts';
+import { Progress } from '../src/progress.ts';
+import {
+  confStateOf,
+  emptyMembership,
+  type Membership,
+  type MembershipConfig,
+} from '../src/tracker.ts';
 import {
   at,
   bytesOf,
@@ -247,6 +253,60 @@ describe('applying', () => {
     expect(
       codeOf(() => node.raw.step(newMessage({ type: MessageType.Vote, ...from }))),
     ).toBeUndefined();
+  });
+});
+
+describe('a membership that contradicts itself is refused by every change', () => {
+  const progressOf = (id: bigint, isLearner: boolean): Progress =>
+    new Progress({ id, isLearner, next: 1, inflights: new Inflights(1, Infinity) });
+  it.each<[string, Partial<MembershipConfig>, readonly bigint[], readonly bigint[]]>([
+    // what is said, the membership, whose progress is a voter's and a learner's
+    ['no progress for 2', { incoming: [1n, 2n] }, [1n], []],
+    ['no progress for 3', { incoming: [1n], learners: [3n] }, [1n], []],
+    [
+      '2 is in LearnersNext, but not Voters[1]',
+      { incoming: [1n], outgoing: [1n], learnersNext: [2n] },
+      [1n, 2n],
+      [],
+    ],
+    [
+      '2 is in LearnersNext, but is already marked as learner',
+      { incoming: [1n], outgoing: [1n, 2n], learnersNext: [2n] },
+      [1n],
+      [2n],
+    ],
+    [
+      '2 is in Learners and Voters[1]',
+      { incoming: [1n], outgoing: [2n], learners: [2n] },
+      [1n],
+      [2n],
+    ],
+    ['2 is in Learners and Voters[0]', { incoming: [1n, 2n], learners: [2n] }, [1n], [2n]],
+    [
+      '2 is in Learners, but is not marked as learner',
+      { incoming: [1n], learners: [2n] },
+      [1n, 2n],
+      [],
+    ],
+    ['AutoLeave must be false when not joint', { incoming: [1n], autoLeave: true }, [1n], []],
+  ])('%s', (text, config, voters, learners) => {
+    const members = [
+      ...voters.map((id) => progressOf(id, false)),
+      ...learners.map((id) => progressOf(id, true)),
+    ];
+    const membership = {
+      config: { ...emptyMembership, ...config },
+      progress: new Map(members.map((member) => [member.id, member])),
+    };
+    for (const change of [
+      () => simpleChange(membership, [], defaults),
+      () => enterJoint(membership, false, [], defaults),
+      () => leaveJoint(membership),
+    ]) {
+      expect(change).toThrow(
+        expect.objectContaining({ code: 'RAFT_CORE_CONF_CHANGE', message: text }),
+      );
+    }
   });
 });
 

@@ -26,7 +26,7 @@ describe('mutants', () => {
     }).catch(() => undefined); // It fails, as it should: tests failed.
     failed = JSON.parse(readFileSync(results, 'utf8'));
     rmSync(scratch, { recursive: true });
-  }, 280_000);
+  }, 560_000);
 
   it('there are enough, and all differ', () => {
     expect(mutants.length).toBeGreaterThanOrEqual(40);

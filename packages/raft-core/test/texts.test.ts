@@ -1,6 +1,13 @@
 /** Texts, status as JSON, log lines and trace events: what tools and people read. */
 
-import { ConfChangeType, emptyConfState, EntryType, MessageType, newMessage } from '@babuza/raftpb';
+import {
+  ConfChangeType,
+  emptyConfState,
+  EntryType,
+  MessageType,
+  newMessage,
+  type Snapshot,
+} from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {
   describeConfChange,
@@ -15,9 +22,10 @@ import {
   RawNode,
   statusJson,
   StateType,
+  type RaftConfig,
   type TraceEvent,
 } from '../src/index.ts';
-import { bytesOf, clusterOf, leaderOf, storageOf, TestNode } from './support.ts';
+import { bytesOf, clusterOf, leaderOf, storageOf, TestNode, type StorageInit } from './support.ts';
 
 describe('bytes between double quotes', () => {
   it.each([
@@ -153,6 +161,143 @@ describe('log lines', () => {
     const heartbeat = newMessage({ type: MessageType.Heartbeat, from: 2n, term: 1, commit: 9 });
     expect(() => node.raw.step(heartbeat)).toThrow('tocommit(9) is out of range [lastIndex(0)]');
     expect(node.lines.at(-1)).toMatch(/^FATAL tocommit\(9\) is out of range/);
+  });
+
+  const snapshotOf = (index: number, term: number): Snapshot => ({
+    metadata: { confState: { ...emptyConfState, voters: [2n, 10n] }, index, term },
+  });
+  const followerOf = (init: StorageInit, config: Partial<RaftConfig> = {}): TestNode =>
+    new TestNode(storageOf({ voters: [2n, 10n], ...init }), { id: 10n, ...config });
+  const leading = (config: Partial<RaftConfig> = {}): TestNode => {
+    const node = leaderOf(storageOf({ voters: [2n, 10n] }), { id: 10n, ...config });
+    node.settle();
+    return node;
+  };
+  const committed = { entries: '1:1,1', hardState: { term: 1, commit: 1 } };
+  const snap = (node: TestNode, snapshot: Snapshot): void =>
+    node.step({ type: MessageType.Snap, from: 2n, term: 1, snapshot });
+
+  // Each is the end of what the call logs; ids are hexadecimal.
+  it.each<[string, () => TestNode, (node: TestNode) => void, string]>([
+    [
+      'a snapshot that the log has',
+      () => followerOf(committed),
+      (node) => snap(node, snapshotOf(2, 1)),
+      'INFO a [commit: 1, lastindex: 2, lastterm: 1] fast-forwarded commit to snapshot [index: 2, term: 1]\n' +
+        'INFO a [commit: 2] ignored snapshot [index: 2, term: 1]',
+    ],
+    [
+      'a snapshot that is old',
+      () => followerOf(committed),
+      (node) => snap(node, snapshotOf(1, 1)),
+      'INFO a [commit: 1] ignored snapshot [index: 1, term: 1]',
+    ],
+    [
+      'a snapshot for others',
+      () => new TestNode(storageOf(), { id: 3n }),
+      (node) => snap(node, snapshotOf(5, 1)),
+      'WARN 3 attempted to restore snapshot but it is not in the ConfState Voters:[2 10] VotersOutgoing:[] ' +
+        'Learners:[] LearnersNext:[] AutoLeave:false; should never happen\n' +
+        'INFO 3 [commit: 0] ignored snapshot [index: 5, term: 1]',
+    ],
+    [
+      'a snapshot that arrived',
+      () => {
+        const node = leading();
+        node.progress(2n).becomeSnapshot(4);
+        return node;
+      },
+      (node) => node.raw.reportSnapshot(2n, 'finish'),
+      'DEBUG a snapshot succeeded, resumed sending replication messages to 2 [StateProbe match=0 next=5 inactive]',
+    ],
+    [
+      'a snapshot that did not',
+      () => {
+        const node = leading();
+        node.progress(2n).becomeSnapshot(4);
+        return node;
+      },
+      (node) => node.raw.reportSnapshot(2n, 'failure'),
+      'DEBUG a snapshot failed, resumed sending replication messages to 2 [StateProbe match=0 next=1 inactive]',
+    ],
+    [
+      'an answer to a read that is none',
+      () => followerOf({ hardState: { term: 1 } }),
+      (node) => node.step({ type: MessageType.ReadIndexResp, from: 2n, term: 1 }),
+      'ERROR a invalid format of MsgReadIndexResp from 2, entries count: 0',
+    ],
+    [
+      'a transfer without a leader',
+      () => followerOf({ hardState: { term: 1 } }),
+      (node) => node.raw.transferLeader(2n),
+      'INFO a no leader at term 1; dropping leader transfer msg',
+    ],
+    [
+      'a read without a leader',
+      () => followerOf({ hardState: { term: 1 } }),
+      (node) => node.raw.readIndex(bytesOf('r')),
+      'INFO a no leader at term 1; dropping index reading msg',
+    ],
+    [
+      'a proposal that is not passed on',
+      () => followerOf({ hardState: { term: 1 } }, { disableProposalForwarding: true }),
+      (node) => {
+        node.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });
+        expect(() => node.raw.propose(bytesOf('x'))).toThrow('raft proposal dropped');
+      },
+      'INFO a not forwarding to leader 2 at term 1; dropping proposal',
+    ],
+    [
+      'an order to campaign at a candidate',
+      () => followerOf({}),
+      (node) => {
+        node.raw.campaign();
+        node.step({ type: MessageType.TimeoutNow, from: 2n, term: 1 });
+      },
+      'DEBUG a [term 1 state StateCandidate] ignored MsgTimeoutNow from 2',
+    ],
+    [
+      'a campaign with a change that is not applied',
+      () => followerOf({ hardState: { term: 1 } }),
+      (node) => {
+        const entries = [{ index: 1, term: 1, type: EntryType.ConfChangeV2 }];
+        node.step({ type: MessageType.App, from: 2n, term: 1, commit: 1, entries });
+        node.raw.campaign();
+      },
+      'WARN a cannot campaign at term 1 since there are still pending configuration changes to apply',
+    ],
+    [
+      'a campaign of the leader',
+      () => leading(),
+      (node) => node.raw.campaign(),
+      'DEBUG a ignoring MsgHup because already leader',
+    ],
+    [
+      'a joint state that cannot be left yet',
+      () => leading(),
+      (node) => {
+        node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
+        node.settle();
+        node.raw.proposeConfChange({ transition: 1, changes: [{ type: 2, nodeId: 2n }] });
+        node.raw.transferLeader(2n);
+        node.settle();
+        node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 2 });
+        node.settle();
+      },
+      'DEBUG a [term 1] transfer leadership to 2 is in progress; dropping proposal\n' +
+        'DEBUG not initiating automatic transition out of joint configuration ' +
+        'voters=(2 a)&&(2 a) autoleave: raft proposal dropped',
+    ],
+    [
+      'a report about somebody unknown',
+      () => leading(),
+      (node) => node.raw.reportUnreachable(11n),
+      'DEBUG a no progress available for b',
+    ],
+  ])('%s', (_name, make, call, expected) => {
+    const node = make();
+    call(node);
+    expect(node.lines.slice(-expected.split('\n').length).join('\n')).toBe(expected);
   });
 
   it('without a logger everything works', () => {
