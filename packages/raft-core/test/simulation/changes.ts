@@ -1,0 +1,61 @@
+/**
+ * Changes of the membership, drawn so that they are possible when they are committed: a change that is not
+ * (all voters removed, say) is a fatal mistake of whoever proposes it.
+ */
+
+import {
+  ConfChangeTransition,
+  ConfChangeType,
+  leaveJointChange,
+  type ConfChange,
+  type ConfChangeSingle,
+  type ConfChangeV2,
+} from '@babuza/raftpb';
+import type { MembershipConfig } from '../../src/index.ts';
+import type { Random } from './random.ts';
+
+const transitions = [
+  ConfChangeTransition.Auto,
+  ConfChangeTransition.JointImplicit,
+  ConfChangeTransition.JointExplicit,
+];
+
+/** For a leader that knows the membership in force; it takes no change while another is under way. */
+export function drawChange(
+  random: Random,
+  ids: readonly bigint[],
+  config: MembershipConfig,
+): ConfChange | ConfChangeV2 {
+  if (config.outgoing.length > 0) return leaveJointChange;
+  const votersMin = random.chance(0.15) ? 1 : Math.min(3, config.incoming.length);
+  const count = random.chance(0.5) ? 1 : random.between(2, 4);
+  const voters = new Set(config.incoming);
+  const changes: ConfChangeSingle[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const nodeId = random.pick(ids);
+    if (changes.some((change) => change.nodeId === nodeId)) continue;
+    const type = drawType(random, voters.has(nodeId) && voters.size <= votersMin);
+    if (type === ConfChangeType.AddNode) voters.add(nodeId);
+    else if (type !== ConfChangeType.UpdateNode) voters.delete(nodeId);
+    changes.push({ type, nodeId });
+  }
+  const [only] = changes;
+  if (changes.length === 1 && only !== undefined && random.chance(0.5)) return { id: 0n, ...only };
+  return { transition: random.pick(transitions), changes };
+}
+
+/** For a follower, whose leader may know another membership: it adds a voter, which is always possible. */
+export function drawForwardedChange(random: Random, ids: readonly bigint[]): ConfChange {
+  return { id: 0n, type: ConfChangeType.AddNode, nodeId: random.pick(ids) };
+}
+
+function drawType(random: Random, mustStayVoter: boolean): ConfChangeType {
+  if (mustStayVoter || random.chance(0.5)) return ConfChangeType.AddNode;
+  return random.pick([
+    ConfChangeType.RemoveNode,
+    ConfChangeType.RemoveNode,
+    ConfChangeType.AddLearnerNode,
+    ConfChangeType.AddLearnerNode,
+    ConfChangeType.UpdateNode,
+  ]);
+}

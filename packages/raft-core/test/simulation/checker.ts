@@ -1,0 +1,201 @@
+/**
+ * The invariants of Raft, over all nodes and the whole run, crashes included; looked at after every step, and
+ * each time only what the step has changed. Raft paper, figure 3 and section 5.4.
+ */
+
+import { EntryType, MessageType, type Entry, type HardState, type Message } from '@babuza/raftpb';
+import { StateType } from '../../src/index.ts';
+import type { RaftLog } from '../../src/log.ts';
+import type { Counters } from './counters.ts';
+import { termIn, type Disk, type Write } from './disk.ts';
+import { Ledger } from './ledger.ts';
+import type { SimulatedNode } from './node.ts';
+import { demand } from './violation.ts';
+
+/** What a node was when it was last looked at. */
+export interface Seen {
+  readonly hardState: HardState;
+  readonly applied: number;
+  readonly state: StateType;
+}
+
+interface Leadership {
+  readonly node: bigint;
+  /** Which life of the node: one that has forgotten that it led must not lead the same term again. */
+  readonly life: number;
+}
+
+export class Checker {
+  readonly ledger: Ledger = new Ledger();
+  readonly #nodes: ReadonlyMap<bigint, SimulatedNode>;
+  readonly #counters: Counters;
+  readonly #leaders: Map<number, Leadership> = new Map();
+  /** Of each node, the candidate that it voted for in each term. */
+  readonly #votes: Map<string, bigint> = new Map();
+
+  constructor(nodes: ReadonlyMap<bigint, SimulatedNode>, counters: Counters) {
+    this.#nodes = nodes;
+    this.#counters = counters;
+  }
+
+  /** What the group begins with is committed by decree. */
+  found(index: number, term: number): void {
+    while (this.ledger.commit < index) this.ledger.noteCommitted(term, term);
+  }
+
+  /** After everything that touched this node. */
+  afterStep(node: SimulatedNode): void {
+    const { raw, seen, id } = node;
+    if (raw === undefined) return;
+    const { term, vote, log, state } = raw.unsafeRaft;
+    const { committed, applied } = log;
+    const before = seen.hardState;
+    if (term !== before.term || vote !== before.vote || committed !== before.commit) {
+      const hardState = { term, vote, commit: committed };
+      checkProgress(id, before, hardState);
+      if (committed > this.ledger.commit) this.#checkCommit(node);
+      this.#checkCommitted(node, before.commit, committed);
+      node.seen = { hardState, applied, state };
+    }
+    demand(applied >= seen.applied, 'monotone', () => `node ${id}: applied fell to ${applied}`);
+    if (state === StateType.Leader && (seen.state !== state || term !== before.term)) {
+      this.#checkNewLeader(node, term);
+    }
+    if (applied !== seen.applied || state !== seen.state) {
+      node.seen = { hardState: node.seen.hardState, applied, state };
+    }
+  }
+
+  /** Entries that a node is about to write. */
+  beforeWrite(entries: readonly Entry[], log: RaftLog): void {
+    const first = entries[0];
+    if (first !== undefined) this.ledger.noteWritten(entries, log.termOrZero(first.index - 1));
+  }
+
+  /** A message leaves a node, or comes back to itself: what it grants or claims is out in the world. */
+  sent(message: Message): void {
+    const { type, from, to, term, reject, entries, logTerm } = message;
+    if (type === MessageType.App) this.ledger.noteWritten(entries, logTerm);
+    if (type !== MessageType.VoteResp || reject) return;
+    const key = `${from}/${term}`;
+    const known = this.#votes.get(key) ?? to;
+    demand(
+      known === to,
+      'one vote per term',
+      () => `node ${from} voted in term ${term} for ${known} and for ${to}`,
+    );
+    this.#votes.set(key, to);
+  }
+
+  applied(node: SimulatedNode, entry: Entry): void {
+    const { ledger } = this;
+    const { index, term } = entry;
+    demand(
+      ledger.committed(index)?.term === term,
+      'only committed entries are applied',
+      () => `node ${node.id} applied ${index} of term ${term}`,
+    );
+    if (entry.type !== EntryType.Normal) this.#counters.add('changesApplied');
+  }
+
+  /** A write is about to become durable: it must not take back what is durable. */
+  beforeDurable(id: bigint, { durable }: Disk, { hardState, entries }: Write): void {
+    if (hardState !== undefined) {
+      checkProgress(id, durable.initialState().hardState, hardState);
+    }
+    const first = entries[0];
+    if (first === undefined) return;
+    for (let index = first.index; index <= durable.lastIndex(); index += 1) {
+      const committed = this.ledger.committed(index);
+      if (committed === undefined || termIn(durable, index) !== committed.term) continue;
+      const kept = entries[index - first.index]?.term === committed.term;
+      const text = (): string => `node ${id} rewrites entry ${index}, which is committed`;
+      demand(kept, 'committed entries stay', text);
+    }
+  }
+
+  #checkNewLeader(node: SimulatedNode, term: number): void {
+    const { id, life } = node;
+    const known = this.#leaders.get(term) ?? { node: id, life };
+    demand(
+      known.node === id && known.life === life,
+      'one leader per term',
+      () => `term ${term}: node ${known.node} in life ${known.life} and ${id} in life ${life} led`,
+    );
+    this.#leaders.set(term, known);
+    this.#counters.add('elections');
+    for (let index = 1; index <= this.ledger.commit; index += 1) {
+      const committed = this.ledger.committed(index);
+      if (committed !== undefined && committed.byTerm < term) {
+        this.#checkHolds(node, index, 'leader completeness');
+      }
+    }
+  }
+
+  /** This node is the first to know of these commits: it must lead, and quorums must have them durably. */
+  #checkCommit(node: SimulatedNode): void {
+    const raft = node.running.unsafeRaft;
+    const { ledger } = this;
+    demand(
+      raft.state === StateType.Leader,
+      'leaders commit',
+      () => `node ${node.id} knows of commit ${raft.log.committed}, which no leader does`,
+    );
+    const { incoming, outgoing } = raft.tracker.config;
+    for (let index = ledger.commit + 1; index <= raft.log.committed; index += 1) {
+      const term = raft.log.termOrZero(index);
+      for (const half of [incoming, outgoing]) {
+        const holders = half.filter((id) => this.#holdsDurably(id, index, term)).length;
+        demand(
+          half.length === 0 || holders * 2 > half.length,
+          'committed is durable on a quorum',
+          () => `${index} of term ${term}, on ${holders} of ${half.length} nodes (${half.join()})`,
+        );
+      }
+      ledger.noteCommitted(term, raft.term);
+      this.#counters.add('commits');
+      for (const other of this.#nodes.values()) {
+        const rival = other.raw?.unsafeRaft;
+        if (rival?.state === StateType.Leader && rival.term > raft.term) {
+          this.#checkHolds(other, index, 'leader completeness');
+        }
+      }
+    }
+  }
+
+  #holdsDurably(id: bigint, index: number, term: number): boolean {
+    const durable = this.#nodes.get(id)?.disk.durable;
+    if (durable === undefined) return false;
+    // Behind a snapshot, which has been compared already.
+    return index < durable.firstIndex() - 1 || termIn(durable, index) === term;
+  }
+
+  #checkCommitted(node: SimulatedNode, after: number, upTo: number): void {
+    for (let index = after + 1; index <= upTo; index += 1) {
+      this.#checkHolds(node, index, 'same entry per index');
+    }
+  }
+
+  #checkHolds(node: SimulatedNode, index: number, invariant: string): void {
+    const { log } = node.running.unsafeRaft;
+    if (index < log.firstIndex() - 1) return;
+    const term = index > log.lastIndex() ? 0 : log.termOrZero(index);
+    const expected = this.ledger.committed(index)?.term;
+    demand(
+      term === expected,
+      invariant,
+      () =>
+        `node ${node.id} has ${index} of term ${term}, but that of term ${expected} is committed`,
+    );
+  }
+}
+
+function checkProgress(id: bigint, before: HardState, after: HardState): void {
+  const text = (): string =>
+    `node ${id}: term ${before.term}, vote ${before.vote}, commit ${before.commit} became ` +
+    `term ${after.term}, vote ${after.vote}, commit ${after.commit}`;
+  demand(after.term >= before.term, 'monotone', text);
+  demand(after.commit >= before.commit, 'monotone', text);
+  const keptVote = after.term > before.term || before.vote === 0n || before.vote === after.vote;
+  demand(keptVote, 'one vote per term', text);
+}

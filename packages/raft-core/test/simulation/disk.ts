@@ -1,0 +1,118 @@
+/**
+ * A disk: what was written is visible at once, but only what was synced, and perhaps some of the writes
+ * behind it in their order, survives a crash. One write is atomic.
+ */
+
+import type { ConfState, Entry, HardState, Snapshot } from '@babuza/raftpb';
+import { codeOf } from '../../src/errors.ts';
+import { MemoryStorage } from '../../src/index.ts';
+
+/** What is written at once; `created` is a snapshot of the own application, with what it makes obsolete. */
+export interface Write {
+  readonly hardState?: HardState | undefined;
+  readonly entries: readonly Entry[];
+  readonly snapshot?: Snapshot | undefined;
+  readonly created?: CreatedSnapshot | undefined;
+}
+
+export interface CreatedSnapshot {
+  readonly index: number;
+  readonly confState: ConfState;
+  readonly data: Uint8Array;
+  /** The entries up to here go; 0 for none. */
+  readonly compactTo: number;
+}
+
+export class Disk {
+  /** What the node reads. */
+  visible: MemoryStorage = new MemoryStorage();
+  /** What a crash leaves, at least. */
+  durable: MemoryStorage = new MemoryStorage();
+  #pending: Write[] = [];
+  /** Told of every write before it becomes durable. */
+  readonly #beforeDurable: (write: Write) => void;
+
+  constructor(beforeDurable: (write: Write) => void) {
+    this.#beforeDurable = beforeDurable;
+  }
+
+  /** How many writes are not durable. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /** Begins with a snapshot that holds the membership. */
+  found(snapshot: Snapshot): void {
+    const { index: commit, term } = snapshot.metadata;
+    this.write({ hardState: { term, vote: 0n, commit }, entries: [], snapshot });
+    this.sync();
+  }
+
+  write(write: Write): void {
+    applyWrite(this.visible, write);
+    this.#pending.push(write);
+  }
+
+  sync(): void {
+    this.#makeDurable(this.#pending.length);
+  }
+
+  /** Loses all but the first `survivors` of the unsynced writes; returns how many were lost. */
+  crash(survivors: number): number {
+    this.#makeDurable(Math.min(survivors, this.#pending.length));
+    const lost = this.#pending.length;
+    this.#pending = [];
+    this.visible = cloneOf(this.durable);
+    return lost;
+  }
+
+  #makeDurable(count: number): void {
+    for (const write of this.#pending.splice(0, count)) {
+      this.#beforeDurable(write);
+      applyWrite(this.durable, write);
+    }
+  }
+}
+
+/** The term at `index`, and 0 where the storage does not know it. */
+export function termIn(storage: MemoryStorage, index: number): number {
+  const isKnown = index >= storage.firstIndex() - 1 && index <= storage.lastIndex();
+  return isKnown ? storage.term(index) : 0;
+}
+
+function applyWrite(storage: MemoryStorage, write: Write): void {
+  const { hardState, entries, snapshot, created } = write;
+  if (snapshot !== undefined) storage.applySnapshot(snapshot);
+  storage.append(entries);
+  if (hardState !== undefined) storage.setHardState(hardState);
+  if (created === undefined) return;
+  storage.createSnapshot(created.index, created.confState, created.data);
+  if (created.compactTo >= storage.firstIndex()) storage.compact(created.compactTo);
+}
+
+/** The newest snapshot in a storage. */
+export function snapshotIn(storage: MemoryStorage): Snapshot | undefined {
+  try {
+    return storage.snapshot();
+  } catch (error) {
+    if (codeOf(error) === 'WAL_SNAPSHOT_UNAVAILABLE') return undefined;
+    throw error;
+  }
+}
+
+function cloneOf(storage: MemoryStorage): MemoryStorage {
+  const clone = new MemoryStorage();
+  const { hardState, confState } = storage.initialState();
+  const base = storage.firstIndex() - 1;
+  const last = storage.lastIndex();
+  const snapshot = snapshotIn(storage);
+  const index = snapshot?.metadata.index ?? 0;
+  if (snapshot !== undefined && index === base) clone.applySnapshot(snapshot);
+  else if (base > 0) {
+    clone.applySnapshot({ metadata: { index: base, term: storage.term(base), confState } });
+  }
+  if (last > base) clone.append(storage.entries(base + 1, last + 1, Infinity));
+  if (index > base) clone.createSnapshot(index, confState, snapshot?.data);
+  clone.setHardState(hardState);
+  return clone;
+}

@@ -1,0 +1,75 @@
+/** What goes wrong while the world is hostile: crashes, also of majorities, and cuts in the network. */
+
+import type { Network } from './network.ts';
+import type { SimulatedNode, World } from './node.ts';
+
+export class Misfortune {
+  readonly #world: World;
+  readonly #nodes: readonly SimulatedNode[];
+  readonly #network: Network;
+
+  constructor(world: World, nodes: readonly SimulatedNode[], network: Network) {
+    this.#world = world;
+    this.#nodes = nodes;
+    this.#network = network;
+    const { options } = world;
+    this.#repeat(options.crashEveryMs, () => this.#crashSome());
+    this.#repeat(options.partitionEveryMs, () => this.#partition());
+  }
+
+  /** Nothing goes wrong any more. */
+  end(): void {
+    this.#network.heal();
+    for (const node of this.#nodes) node.stalledUntil = 0;
+  }
+
+  /** Does it again and again, this often on average, as long as the world is hostile. */
+  #repeat(everyMs: number, action: () => void): void {
+    const { random, scheduler } = this.#world;
+    scheduler.after(everyMs * 2 * random.next(), () => {
+      if (this.#world.isCalm) return;
+      action();
+      this.#repeat(everyMs, action);
+    });
+  }
+
+  #crashSome(): void {
+    const { random, counters } = this.#world;
+    if (random.chance(0.15)) {
+      counters.add('majorityCrashes');
+      const all = random.chance(0.3);
+      for (const node of this.#nodes) if (all || random.chance(0.7)) this.#crash(node);
+    } else this.#crash(random.pick(this.#nodes));
+  }
+
+  #crash(node: SimulatedNode): void {
+    const { random, scheduler, counters } = this.#world;
+    if (node.raw === undefined) return;
+    node.crash();
+    const downMs = random.chance(0.5) ? random.between(1, 40) : random.between(40, 500);
+    scheduler.after(downMs, () => {
+      if (node.raw !== undefined || this.#world.isCalm) return;
+      counters.add('restarts');
+      node.start();
+    });
+  }
+
+  #partition(): void {
+    const { random, scheduler, counters } = this.#world;
+    const network = this.#network;
+    const ids = this.#nodes.map(({ id }) => id);
+    const leader = this.#nodes.find(({ leads }) => leads)?.id ?? random.pick(ids);
+    const kind = random.below(4);
+    if (kind === 0) network.split([leader]);
+    else if (kind === 1) network.split([leader, ...random.some(ids, 0.3)]);
+    else if (kind === 2) network.split(random.some(ids, 0.5));
+    else {
+      counters.add('oneWayCuts');
+      for (const from of random.some(ids, 0.5)) {
+        for (const to of random.some(ids, 0.5)) if (from !== to) network.cut(from, to);
+      }
+    }
+    counters.add('partitions');
+    scheduler.after(random.between(20, 400), () => network.heal());
+  }
+}

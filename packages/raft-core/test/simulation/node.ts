@@ -1,0 +1,299 @@
+/**
+ * One node: the core, its disk, its application, and the work between them, which proceeds in small steps (see
+ * `ready-loop.ts` and `storage-threads.ts`) so that a crash or a message can come between any two of them.
+ */
+
+import {
+  decodeConfChange,
+  decodeConfChangeV2,
+  EntryType,
+  type ConfChange,
+  type ConfChangeV2,
+  type Entry,
+  type Message,
+  type Snapshot,
+} from '@babuza/raftpb';
+import { RaftCoreError, RawNode, StateType, type Ready } from '../../src/index.ts';
+import { Application } from './application.ts';
+import type { Checker, Seen } from './checker.ts';
+import type { Counters } from './counters.ts';
+import { Disk, snapshotIn } from './disk.ts';
+import type { Options } from './options.ts';
+import type { Random } from './random.ts';
+import { ReadyLoop } from './ready-loop.ts';
+import type { Reads } from './reads.ts';
+import type { Scheduler } from './scheduler.ts';
+import { StorageThreads } from './storage-threads.ts';
+import type { Trace } from './trace.ts';
+import { demand } from './violation.ts';
+
+/** What all nodes share. */
+export interface World {
+  readonly options: Options;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly checker: Checker;
+  readonly reads: Reads;
+  readonly counters: Counters;
+  readonly trace: Trace;
+  /** No more misfortunes: the group has to settle. */
+  readonly isCalm: boolean;
+  send(message: Message): void;
+}
+
+/** How the work of Readys is done. */
+export interface StorageWork {
+  /** Something may have to be done now. */
+  wake(): void;
+}
+
+const noBytes = new Uint8Array(0);
+const nothingSeen: Seen = {
+  hardState: { term: 0, vote: 0n, commit: 0 },
+  applied: 0,
+  state: StateType.Follower,
+};
+/** Refusals that any user of the core must expect; everything else is a failure. */
+const refusals: ReadonlySet<string> = new Set([
+  'RAFT_CORE_PROPOSAL_DROPPED',
+  'RAFT_CORE_PEER_NOT_FOUND',
+]);
+
+export class SimulatedNode {
+  readonly id: bigint;
+  readonly disk: Disk;
+  raw: RawNode | undefined;
+  application: Application = new Application();
+  seen: Seen = nothingSeen;
+  /** Counts the starts: what was planned in an older life does not happen. */
+  life = 0;
+  /** The disk does not finish anything before. */
+  stalledUntil = 0;
+  readonly #world: World;
+  #work: StorageWork | undefined;
+
+  constructor(id: bigint, world: World) {
+    this.id = id;
+    this.#world = world;
+    this.disk = new Disk((write) => world.checker.beforeDurable(id, this.disk, write));
+  }
+
+  /** The core of a node that is up. */
+  get running(): RawNode {
+    if (this.raw === undefined) throw new Error(`node ${this.id} is down`);
+    return this.raw;
+  }
+
+  get leads(): boolean {
+    return this.raw?.unsafeRaft.state === StateType.Leader;
+  }
+
+  start(): void {
+    const { options, random, trace } = this.#world;
+    const { visible } = this.disk;
+    const { hardState, confState } = visible.initialState();
+    const snapshot = snapshotIn(visible);
+    this.application = new Application();
+    if (snapshot !== undefined) this.application.restore(snapshot);
+    this.application.confState = confState;
+    this.life += 1;
+    const { applied } = this.application;
+    trace.note(() => `${this.id} starts: term ${hardState.term}, log to ${visible.lastIndex()}`);
+    this.seen = { hardState, applied, state: StateType.Follower };
+    this.raw = new RawNode({
+      ...options.core,
+      id: this.id,
+      storage: visible,
+      applied,
+      random: () => random.next(),
+    });
+    this.#work =
+      options.core.asyncStorageWrites === true
+        ? new StorageThreads(this, this.#world)
+        : new ReadyLoop(this, this.#world);
+    this.#foundIfNew();
+    this.act('start', () => {});
+    this.#planTick();
+  }
+
+  crash(): void {
+    const { random, counters, trace } = this.#world;
+    this.raw = undefined;
+    this.#work = undefined;
+    this.life += 1;
+    const lost = this.disk.crash(random.below(this.disk.pendingCount + 1));
+    counters.add('crashes');
+    counters.add('writesLost', lost);
+    trace.note(() => `${this.id} crashes`);
+  }
+
+  /** Does something to the core; refusals that every user must expect are none of our business. */
+  act(what: string, action: (raw: RawNode) => void): void {
+    const { raw } = this;
+    if (raw === undefined) return;
+    const { counters, checker, trace } = this.#world;
+    try {
+      action(raw);
+    } catch (error) {
+      if (!(error instanceof RaftCoreError && refusals.has(error.code))) throw error;
+      const isProposal = error.code === 'RAFT_CORE_PROPOSAL_DROPPED';
+      counters.add(isProposal ? 'proposalsRefused' : 'answersRefused');
+    }
+    const { term, log, state, lead } = raw.unsafeRaft;
+    trace.note(
+      () =>
+        `${this.#world.scheduler.now.toFixed(1)} node ${this.id} ${what}: term ${term}, ` +
+        `${['follower', 'candidate', 'leader', 'pre-candidate'][state]} of ${lead}, ` +
+        `log to ${log.lastIndex()}, committed ${log.committed}, applied ${this.application.applied}`,
+    );
+    trace.mix(Number(this.id) * 31 + term);
+    trace.mix(log.lastIndex() * 31 + log.committed);
+    checker.afterStep(this);
+    this.#work?.wake();
+  }
+
+  /** Does it after a while, if the node still lives this life. */
+  later(delay: number, what: string, action: (raw: RawNode) => void): void {
+    const { life } = this;
+    this.#world.scheduler.after(delay, () => {
+      if (this.life === life) this.act(what, action);
+    });
+  }
+
+  /** How long a write, or a sync, takes now. */
+  writeMs(): number {
+    const { random, options, scheduler, counters, isCalm } = this.#world;
+    if (isCalm) return random.next();
+    if (random.chance(options.stallRate)) {
+      this.stalledUntil = scheduler.now + random.between(50, 400);
+      counters.add('stalls');
+    }
+    const wait = Math.max(0, this.stalledUntil - scheduler.now);
+    return wait + random.next() * options.writeMsMax;
+  }
+
+  takeReady(): Ready {
+    const { checker, reads } = this.#world;
+    const raw = this.running;
+    const ready = raw.ready();
+    checker.beforeWrite(ready.entries, raw.unsafeRaft.log);
+    for (const state of ready.readStates) reads.answered(this.id, state);
+    if (ready.snapshot !== undefined) this.#supersede(ready.snapshot);
+    return ready;
+  }
+
+  send(message: Message): void {
+    this.#world.checker.sent(message);
+    this.#world.send(message);
+  }
+
+  /**
+   * Whether these committed entries may be applied now. Where the settings of the run say so, changes of the
+   * membership wait until it is durable that they are committed.
+   */
+  mayApply(entries: readonly Entry[]): boolean {
+    if (!this.#world.options.changesWaitForDurableCommit) return true;
+    const { commit } = this.disk.durable.initialState().hardState;
+    return entries.every(({ type, index }) => type === EntryType.Normal || index <= commit);
+  }
+
+  apply(entries: readonly Entry[]): void {
+    const { application } = this;
+    const { checker, counters } = this.#world;
+    for (const entry of entries) {
+      const { index } = entry;
+      const change = changeOf(entry);
+      if (change !== undefined) this.#lookForSnapshot();
+      if (index <= Math.max(application.applied, application.supersededTo)) {
+        counters.add('applicationsSuperseded');
+        continue;
+      }
+      const { applied } = application;
+      const text = (): string => `node ${this.id} is given ${index} after ${applied}`;
+      demand(index === applied + 1, 'entries are applied in order', text);
+      checker.applied(this, entry);
+      application.apply(entry);
+      checker.ledger.noteDigest(this.id, index, application.digest);
+      if (change !== undefined) this.#applyChange(change);
+    }
+    const { snapshotEvery } = this.#world.options;
+    const snapshotIndex = snapshotIn(this.disk.visible)?.metadata.index ?? 0;
+    if (application.applied - snapshotIndex >= snapshotEvery) this.takeSnapshot();
+  }
+
+  /** A received snapshot was written: the application takes it over. */
+  install(snapshot: Snapshot): void {
+    const { application } = this;
+    const { checker, counters } = this.#world;
+    application.restore(snapshot);
+    checker.ledger.noteDigest(this.id, application.applied, application.digest);
+    counters.add('snapshotsInstalled');
+  }
+
+  /** Has the application take a snapshot and compacts the log behind it, as far as it is durable. */
+  takeSnapshot(): void {
+    const { application, disk } = this;
+    const { visible, durable } = disk;
+    const index = application.applied;
+    const current = snapshotIn(visible)?.metadata.index ?? 0;
+    const { commit } = durable.initialState().hardState;
+    if (index <= current || index > commit || index > durable.lastIndex()) return;
+    if (application.supersededTo > index) return;
+    const { options, random, counters } = this.#world;
+    // The core looks at what it does not know to be applied, so that must stay in the log.
+    const knownApplied = this.running.basicStatus().applied;
+    const compactTo = Math.min(index - random.between(0, options.keptBehindSnapshot), knownApplied);
+    const { confState } = application;
+    disk.write({
+      entries: [],
+      created: { index, confState, data: application.encode(), compactTo },
+    });
+    counters.add('snapshotsTaken');
+  }
+
+  #applyChange(change: ConfChange | ConfChangeV2): void {
+    const { counters } = this.#world;
+    const before = this.application.confState;
+    const after = this.running.applyConfChange(change);
+    this.application.confState = after;
+    if (before.votersOutgoing.length === 0 && after.votersOutgoing.length > 0) {
+      counters.add('jointEntered');
+    } else if (before.votersOutgoing.length > 0 && after.votersOutgoing.length === 0) {
+      counters.add('jointLeft');
+    }
+  }
+
+  /** A snapshot may have come since the last Ready: the core then has its membership already. */
+  #lookForSnapshot(): void {
+    const { snapshot } = this.running.peekReady();
+    if (snapshot !== undefined) this.#supersede(snapshot);
+  }
+
+  #supersede({ metadata }: Snapshot): void {
+    this.application.supersededTo = metadata.index;
+  }
+
+  #foundIfNew(): void {
+    const { options } = this.#world;
+    if (options.founding !== 'bootstrap' || !options.voters.includes(this.id)) return;
+    const { hardState } = this.seen;
+    if (this.disk.visible.lastIndex() > 0 || hardState.term > 0) return;
+    this.running.bootstrap(options.voters.map((id) => ({ id })));
+  }
+
+  #planTick(): void {
+    const { options, random, isCalm } = this.#world;
+    const rate = isCalm ? 1 : (options.clockRates[Number(this.id) - 1] ?? 1);
+    const delay = (options.tickMs * (0.9 + 0.2 * random.next())) / rate;
+    this.later(delay, 'ticks', (raw) => {
+      this.#planTick();
+      raw.tick();
+    });
+  }
+}
+
+function changeOf({ type, data }: Entry): ConfChange | ConfChangeV2 | undefined {
+  if (type === EntryType.Normal) return undefined;
+  if (type === EntryType.ConfChange) return decodeConfChange(data ?? noBytes);
+  return decodeConfChangeV2(data ?? noBytes);
+}

@@ -1,0 +1,125 @@
+/**
+ * A node with asynchronous writes: an append thread and an apply thread, each with a queue, neither waiting for
+ * the other, and several Readys under way. Answers are delivered when the work is done, those of the append
+ * thread when it is durable; each thread's in order, at any time.
+ */
+
+import type { Message } from '@babuza/raftpb';
+import { isLocalThread, localAppendThread } from '../../src/index.ts';
+import type { SimulatedNode, StorageWork, World } from './node.ts';
+
+export class StorageThreads implements StorageWork {
+  readonly #node: SimulatedNode;
+  readonly #world: World;
+  #toAppend: Message[] = [];
+  #toApply: Message[] = [];
+  #isReadyPlanned = false;
+  #isAppending = false;
+  #isApplying = false;
+  /** When the last answer of each thread is delivered: none overtakes another. */
+  #appendAnswerAt = 0;
+  #applyAnswerAt = 0;
+
+  constructor(node: SimulatedNode, world: World) {
+    this.#node = node;
+    this.#world = world;
+  }
+
+  wake(): void {
+    if (!this.#isReadyPlanned && this.#node.running.hasReady()) {
+      this.#isReadyPlanned = true;
+      const delay = this.#world.random.next();
+      this.#node.later(delay, 'takes a Ready', () => {
+        this.#isReadyPlanned = false;
+        this.#takeReady();
+      });
+    }
+    this.#planAppend();
+    this.#planApply();
+  }
+
+  #takeReady(): void {
+    if (!this.#node.running.hasReady()) return;
+    for (const message of this.#node.takeReady().messages) {
+      if (message.to === localAppendThread) this.#toAppend.push(message);
+      else if (isLocalThread(message.to)) this.#toApply.push(message);
+      else this.#node.send(message);
+    }
+  }
+
+  #planAppend(): void {
+    if (this.#isAppending || this.#toAppend.length === 0) return;
+    this.#isAppending = true;
+    this.#node.later(this.#world.random.next(), 'writes', () => this.#write());
+  }
+
+  /** Writes some of what waits, with one sync for all. */
+  #write(): void {
+    const node = this.#node;
+    const batch = this.#toAppend.splice(0, this.#world.random.between(1, 3));
+    for (const { term, vote, commit, entries, snapshot } of batch) {
+      const hardState = term === 0 ? undefined : { term, vote, commit };
+      node.disk.write({ hardState, entries, snapshot });
+      if (snapshot !== undefined) node.install(snapshot);
+    }
+    const answers = batch.flatMap(({ responses }) => responses);
+    if (answers.length === 0 && this.#world.random.chance(0.7)) {
+      // Nobody is told, so it need not be durable.
+      this.#isAppending = false;
+      return;
+    }
+    node.later(node.writeMs(), 'syncs', () => {
+      node.disk.sync();
+      this.#isAppending = false;
+      this.#answerAppended(answers);
+    });
+  }
+
+  #answerAppended(answers: readonly Message[]): void {
+    const node = this.#node;
+    const { scheduler } = this.#world;
+    for (const answer of answers) {
+      if (answer.to !== node.id) {
+        node.send(answer);
+        continue;
+      }
+      this.#appendAnswerAt = Math.max(this.#appendAnswerAt, scheduler.now + this.#answerMs());
+      const delay = this.#appendAnswerAt - scheduler.now;
+      node.later(delay, 'hears of its writes', (raw) => {
+        this.#world.checker.sent(answer);
+        raw.step(answer);
+      });
+    }
+  }
+
+  #planApply(): void {
+    if (this.#isApplying || this.#toApply.length === 0) return;
+    this.#isApplying = true;
+    this.#node.later(this.#answerMs(), 'applies', () => this.#apply());
+  }
+
+  #apply(): void {
+    this.#isApplying = false;
+    const node = this.#node;
+    const [message] = this.#toApply;
+    if (message === undefined) return;
+    if (!node.mayApply(message.entries)) {
+      // What says that they are committed may be written and not yet durable, with nobody waiting for it.
+      if (!this.#isAppending && this.#toAppend.length === 0) node.disk.sync();
+      return;
+    }
+    this.#toApply.shift();
+    node.apply(message.entries);
+    const { scheduler } = this.#world;
+    for (const answer of message.responses) {
+      this.#applyAnswerAt = Math.max(this.#applyAnswerAt, scheduler.now + this.#answerMs());
+      const delay = this.#applyAnswerAt - scheduler.now;
+      node.later(delay, 'hears what it applied', (raw) => raw.step(answer));
+    }
+  }
+
+  #answerMs(): number {
+    const { random } = this.#world;
+    return random.chance(0.1) ? random.next() * 40 : random.next() * 2;
+  }
+}
