@@ -236,9 +236,10 @@ export class SimulatedNode {
     const { visible, durable } = disk;
     const index = application.applied;
     const current = snapshotIn(visible)?.metadata.index ?? 0;
+    if (index <= current || application.supersededTo > index) return;
+    disk.sync();
     const { commit } = durable.initialState().hardState;
-    if (index <= current || index > commit || index > durable.lastIndex()) return;
-    if (application.supersededTo > index) return;
+    if (index > commit || index > durable.lastIndex()) return;
     const { options, random, counters } = this.#world;
     // The core looks at what it does not know to be applied, so that must stay in the log.
     const knownApplied = this.running.basicStatus().applied;

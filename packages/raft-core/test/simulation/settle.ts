@@ -68,14 +68,14 @@ class Settling {
   help(): void {
     const leader = this.#leader();
     if (leader === undefined) return;
-    const { raft } = { raft: leader.running.unsafeRaft };
+    for (const node of this.#nodes) node.act('takes a snapshot', () => node.takeSnapshot());
+    const raft = leader.running.unsafeRaft;
     // Its membership is the one in force only when it has committed something itself.
     if (!raft.log.matchTerm(raft.log.committed, raft.term)) return;
     for (const node of this.#nodes) {
       const isMember = raft.tracker.progress.has(node.id);
       if (isMember && node.raw === undefined) node.start();
       else if (!isMember && node.raw !== undefined) node.crash();
-      else node.act('takes a snapshot', () => node.takeSnapshot());
     }
     if (leader.raw === undefined) return;
     const { config } = raft.tracker;
