@@ -27,6 +27,7 @@ export function drawChange(
   config: MembershipConfig,
 ): ConfChange | ConfChangeV2 {
   if (config.outgoing.length > 0) return leaveJointChange;
+  if (random.chance(0.3)) return drawReplacement(random, ids, config);
   const votersMin = random.chance(0.15) ? 1 : Math.min(3, config.incoming.length);
   const count = random.chance(0.5) ? 1 : random.between(2, 4);
   const voters = new Set(config.incoming);
@@ -42,6 +43,32 @@ export function drawChange(
   const [only] = changes;
   if (changes.length === 1 && only !== undefined && random.chance(0.5)) return { id: 0n, ...only };
   return { transition: random.pick(transitions), changes };
+}
+
+/** Other voters, perhaps none of those before: the two halves of the joint state need not meet. */
+function drawReplacement(
+  random: Random,
+  ids: readonly bigint[],
+  config: MembershipConfig,
+): ConfChangeV2 {
+  const shuffled = ids
+    .map((id) => ({ id, place: random.next() + (config.incoming.includes(id) ? 0.3 : 0) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ id }) => id);
+  const voters = shuffled.slice(0, random.between(1, Math.min(4, ids.length)));
+  const added = voters.filter((id) => !config.incoming.includes(id));
+  const removed = config.incoming.filter((id) => !voters.includes(id));
+  const leavingType = random.pick([ConfChangeType.RemoveNode, ConfChangeType.AddLearnerNode]);
+  return {
+    transition: random.pick([
+      ConfChangeTransition.JointImplicit,
+      ConfChangeTransition.JointExplicit,
+    ]),
+    changes: [
+      ...added.map((nodeId) => ({ type: ConfChangeType.AddNode, nodeId })),
+      ...removed.map((nodeId) => ({ type: leavingType, nodeId })),
+    ],
+  };
 }
 
 /** For a follower, whose leader may know another membership: it adds a voter, which is always possible. */

@@ -4,12 +4,13 @@
  */
 
 import { EntryType, MessageType, type Entry, type HardState, type Message } from '@babuza/raftpb';
-import { StateType } from '../../src/index.ts';
+import { StateType, type MemoryStorage } from '../../src/index.ts';
 import type { RaftLog } from '../../src/log.ts';
 import type { Counters } from './counters.ts';
 import { termIn, type Disk, type Write } from './disk.ts';
 import { Ledger } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
+import type { Reads } from './reads.ts';
 import { demand } from './violation.ts';
 
 /** What a node was when it was last looked at. */
@@ -28,13 +29,17 @@ interface Leadership {
 export class Checker {
   readonly ledger: Ledger = new Ledger();
   readonly #nodes: ReadonlyMap<bigint, SimulatedNode>;
+  readonly #reads: Reads;
   readonly #counters: Counters;
   readonly #leaders: Map<number, Leadership> = new Map();
   /** Of each node, the candidate that it voted for in each term. */
   readonly #votes: Map<string, bigint> = new Map();
+  /** Campaigns because of a transfer. */
+  readonly #transfers: Set<string> = new Set();
 
-  constructor(nodes: ReadonlyMap<bigint, SimulatedNode>, counters: Counters) {
+  constructor(nodes: ReadonlyMap<bigint, SimulatedNode>, reads: Reads, counters: Counters) {
     this.#nodes = nodes;
+    this.#reads = reads;
     this.#counters = counters;
   }
 
@@ -58,8 +63,9 @@ export class Checker {
       node.seen = { hardState, applied, state };
     }
     demand(applied >= seen.applied, 'monotone', () => `node ${id}: applied fell to ${applied}`);
-    if (state === StateType.Leader && (seen.state !== state || term !== before.term)) {
-      this.#checkNewLeader(node, term);
+    if (state === StateType.Leader) {
+      if (seen.state !== state || term !== before.term) this.#checkNewLeader(node, term);
+      if (raw.unsafeRaft.tracker.isSingleton()) this.#reads.sawSingleVoter();
     }
     if (applied !== seen.applied || state !== seen.state) {
       node.seen = { hardState: node.seen.hardState, applied, state };
@@ -74,9 +80,19 @@ export class Checker {
 
   /** A message leaves a node, or comes back to itself: what it grants or claims is out in the world. */
   sent(message: Message): void {
-    const { type, from, to, term, reject, entries, logTerm } = message;
+    const { type, from, to, term, reject, entries, logTerm, context } = message;
     if (type === MessageType.App) this.ledger.noteWritten(entries, logTerm);
-    if (type !== MessageType.VoteResp || reject) return;
+    // Only the target of a transfer asks for votes with a context.
+    if (type === MessageType.Vote && context !== undefined) this.#transfers.add(`${from}/${term}`);
+    if (reject) return;
+    if (type === MessageType.AppResp) this.#checkAcknowledgment(message);
+    if (type !== MessageType.VoteResp) return;
+    const { hardState } = this.#durableOf(from).initialState();
+    demand(
+      hardState.term > term || (hardState.term === term && hardState.vote === to),
+      'votes are durable when they leave',
+      () => `node ${from} votes in term ${term} for ${to} without having it durable`,
+    );
     const key = `${from}/${term}`;
     const known = this.#votes.get(key) ?? to;
     demand(
@@ -114,6 +130,23 @@ export class Checker {
     }
   }
 
+  /** One of an older term does not count any more: a leader of a newer one may have taken it back meanwhile. */
+  #checkAcknowledgment({ from, index, term }: Message): void {
+    if (this.#nodes.get(from)?.seen.hardState.term !== term) return;
+    const lastIndex = this.#durableOf(from).lastIndex();
+    demand(
+      index <= lastIndex,
+      'acknowledged is durable',
+      () => `node ${from} acknowledges ${index}, and has ${lastIndex} durably`,
+    );
+  }
+
+  #durableOf(id: bigint): MemoryStorage {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new Error(`there is no node ${id}`);
+    return node.disk.durable;
+  }
+
   #checkNewLeader(node: SimulatedNode, term: number): void {
     const { id, life } = node;
     const known = this.#leaders.get(term) ?? { node: id, life };
@@ -124,6 +157,7 @@ export class Checker {
     );
     this.#leaders.set(term, known);
     this.#counters.add('elections');
+    if (this.#transfers.has(`${id}/${term}`)) this.#counters.add('transfersDone');
     for (let index = 1; index <= this.ledger.commit; index += 1) {
       const committed = this.ledger.committed(index);
       if (committed !== undefined && committed.byTerm < term) {
@@ -164,8 +198,7 @@ export class Checker {
   }
 
   #holdsDurably(id: bigint, index: number, term: number): boolean {
-    const durable = this.#nodes.get(id)?.disk.durable;
-    if (durable === undefined) return false;
+    const durable = this.#durableOf(id);
     // Behind a snapshot, which has been compared already.
     return index < durable.firstIndex() - 1 || termIn(durable, index) === term;
   }

@@ -12,6 +12,7 @@ const names = [
   'readsAsked',
   'readsServed',
   'leaseReadsServed',
+  'singleVoterReadsServed',
   'changesApplied',
   'jointEntered',
   'jointLeft',
@@ -37,6 +38,7 @@ const names = [
   'delayed',
   'answersRefused',
   'settled',
+  'stranded',
 ] as const;
 
 export type Counter = (typeof names)[number];

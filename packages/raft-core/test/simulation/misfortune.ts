@@ -3,6 +3,9 @@
 import type { Network } from './network.ts';
 import type { SimulatedNode, World } from './node.ts';
 
+/** How often somebody looks for a bad moment. */
+const worstMomentEveryMs = 5;
+
 export class Misfortune {
   readonly #world: World;
   readonly #nodes: readonly SimulatedNode[];
@@ -14,6 +17,7 @@ export class Misfortune {
     this.#network = network;
     const { options } = world;
     this.#repeat(options.crashEveryMs, () => this.#crashSome());
+    this.#repeat(worstMomentEveryMs, () => this.#crashAtWorstMoment());
     this.#repeat(options.partitionEveryMs, () => this.#partition());
   }
 
@@ -40,6 +44,21 @@ export class Misfortune {
       const all = random.chance(0.3);
       for (const node of this.#nodes) if (all || random.chance(0.7)) this.#crash(node);
     } else this.#crash(random.pick(this.#nodes));
+  }
+
+  /** Crashes a node whose core is ahead of its disk: what it has said since must not have needed the disk. */
+  #crashAtWorstMoment(): void {
+    const { random, options } = this.#world;
+    const ahead = this.#nodes.filter(({ raw, disk }) => {
+      if (raw === undefined) return false;
+      const { term, log } = raw.unsafeRaft;
+      const { durable } = disk;
+      return term > durable.initialState().hardState.term || log.lastIndex() > durable.lastIndex();
+    });
+    const chance = options.hasBadLuck ? 0.1 : worstMomentEveryMs / options.crashEveryMs;
+    if (ahead.length === 0 || !random.chance(chance)) return;
+    const leaders = ahead.filter(({ leads }) => leads);
+    this.#crash(random.pick(leaders.length > 0 && random.chance(0.5) ? leaders : ahead));
   }
 
   #crash(node: SimulatedNode): void {

@@ -27,8 +27,17 @@ import { StorageThreads } from './storage-threads.ts';
 import type { Trace } from './trace.ts';
 import { demand } from './violation.ts';
 
+/** What may be done wrong on purpose, to see that it is found. */
+export interface Faults {
+  /** With asynchronous writes, vote requests leave before the term they are about is durable. */
+  readonly votesLeaveEarly?: boolean;
+  /** Reads are checked also where a single voter answers: see `reads.ts`. */
+  readonly holdsSingleVotersToReads?: boolean;
+}
+
 /** What all nodes share. */
 export interface World {
+  readonly faults: Faults;
   readonly options: Options;
   readonly random: Random;
   readonly scheduler: Scheduler;

@@ -31,7 +31,11 @@ export function settle(world: World, nodes: readonly SimulatedNode[], users: Use
       counters.add('settled');
       return;
     }
-    demand(scheduler.now < deadline, 'liveness', () => settling.describe());
+    if (scheduler.now >= deadline) {
+      demand(settling.isStranded(), 'liveness', () => settling.describe());
+      counters.add('stranded');
+      return;
+    }
     settling.help();
   }
 }
@@ -63,6 +67,26 @@ class Settling {
         raw !== undefined && applied === ledger.commit && digest === leader.application.digest
       );
     });
+  }
+
+  /**
+   * Nobody can be elected any more, as in etcd's raft: a leader that was removed is gone (it crashed, or stepped
+   * down) before it told anybody that the change is committed. The others still need its vote, which
+   * it refuses because its log has more than theirs; it does not campaign, because it is no member.
+   */
+  isStranded(): boolean {
+    if (this.#leader() !== undefined) return false;
+    const up = this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
+    const candidates = up.filter((raft) => raft.promotable());
+    return candidates.every((candidate) =>
+      up.some(
+        (raft) =>
+          !raft.tracker.isVoter(raft.id) &&
+          candidate.tracker.isVoter(raft.id) &&
+          raft.log.committed > candidate.log.committed &&
+          !raft.log.isUpToDate(candidate.log.lastIndex(), candidate.log.lastTerm()),
+      ),
+    );
   }
 
   help(): void {

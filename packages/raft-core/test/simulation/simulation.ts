@@ -10,7 +10,7 @@ import { Checker } from './checker.ts';
 import { Counters } from './counters.ts';
 import { Misfortune } from './misfortune.ts';
 import { Network } from './network.ts';
-import { SimulatedNode, type World } from './node.ts';
+import { SimulatedNode, type Faults, type World } from './node.ts';
 import { drawOptions, type Options } from './options.ts';
 import { Random } from './random.ts';
 import { Reads } from './reads.ts';
@@ -28,18 +28,23 @@ export interface Outcome {
 }
 
 /** @throws Error that names seed, step, invariant and the last steps, when an invariant breaks. */
-export function simulate(seed: number): Outcome {
-  const simulation = new Simulation(seed, false);
+export function simulate(seed: number, faults: Faults = {}): Outcome {
+  const { stackTraceLimit } = Error;
   try {
-    return simulation.run();
+    // Refusals are part of life; where they come from would cost more than the rest.
+    Error.stackTraceLimit = 0;
+    return new Simulation(seed, faults, false).run();
   } catch {
+    Error.stackTraceLimit = stackTraceLimit;
     // The same again, with words.
-    throw explain(seed);
+    throw explain(seed, faults);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
-function explain(seed: number): Error {
-  const simulation = new Simulation(seed, true);
+function explain(seed: number, faults: Faults): Error {
+  const simulation = new Simulation(seed, faults, true);
   try {
     simulation.run();
   } catch (error) {
@@ -58,6 +63,7 @@ function explain(seed: number): Error {
 }
 
 class Simulation implements World {
+  readonly faults: Faults;
   readonly options: Options;
   readonly random: Random;
   readonly scheduler: Scheduler = new Scheduler();
@@ -69,13 +75,16 @@ class Simulation implements World {
   readonly #nodes: Map<bigint, SimulatedNode> = new Map();
   readonly #network: Network;
 
-  constructor(seed: number, keepsLines: boolean) {
+  constructor(seed: number, faults: Faults, keepsLines: boolean) {
+    this.faults = faults;
     this.random = new Random(seed);
-    this.options = drawOptions(this.random);
+    this.options = drawOptions(seed, this.random);
     this.trace = new Trace(keepsLines);
-    this.checker = new Checker(this.#nodes, this.counters);
-    const trustsLease = this.options.core.readOnlyOption === ReadOnlyOption.LeaseBased;
-    this.reads = new Reads(this.counters, trustsLease);
+    this.reads = new Reads(this.scheduler, this.counters, {
+      trustsLease: this.options.core.readOnlyOption === ReadOnlyOption.LeaseBased,
+      holdsSingleVoters: faults.holdsSingleVotersToReads === true,
+    });
+    this.checker = new Checker(this.#nodes, this.reads, this.counters);
     this.#network = new Network(this, this.#nodes);
     const { voters, learners, spares } = this.options;
     for (const id of [...voters, ...learners, ...spares]) {

@@ -1,10 +1,11 @@
 /**
  * A node with asynchronous writes: an append thread and an apply thread, each with a queue, neither waiting for
  * the other, and several Readys under way. Answers are delivered when the work is done, those of the append
- * thread when it is durable; each thread's in order, at any time.
+ * thread when it is durable; each thread's in order, at any time. Other messages leave at once, except requests
+ * for votes: see `#mayLeave`.
  */
 
-import type { Message } from '@babuza/raftpb';
+import { MessageType, type Message } from '@babuza/raftpb';
 import { isLocalThread, localAppendThread } from '../../src/index.ts';
 import type { SimulatedNode, StorageWork, World } from './node.ts';
 
@@ -13,6 +14,8 @@ export class StorageThreads implements StorageWork {
   readonly #world: World;
   #toAppend: Message[] = [];
   #toApply: Message[] = [];
+  /** What must not leave before its term is durable. */
+  #waiting: Message[] = [];
   #isReadyPlanned = false;
   #isAppending = false;
   #isApplying = false;
@@ -43,7 +46,27 @@ export class StorageThreads implements StorageWork {
     for (const message of this.#node.takeReady().messages) {
       if (message.to === localAppendThread) this.#toAppend.push(message);
       else if (isLocalThread(message.to)) this.#toApply.push(message);
-      else this.#node.send(message);
+      else if (this.#mayLeave(message)) this.#node.send(message);
+      else this.#waiting.push(message);
+    }
+  }
+
+  /**
+   * A request for votes waits until the term is durable. Otherwise a node that crashes would campaign for the
+   * same term again, with another log and with votes that it was given for the old one, and could even
+   * lead that term twice, with different entries. The core hands them out at once, as etcd's does.
+   */
+  #mayLeave({ type, term }: Message): boolean {
+    if (type !== MessageType.Vote || this.#world.faults.votesLeaveEarly === true) return true;
+    return this.#node.disk.durable.initialState().hardState.term >= term;
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const message of waiting) {
+      if (this.#mayLeave(message)) this.#node.send(message);
+      else this.#waiting.push(message);
     }
   }
 
@@ -71,6 +94,7 @@ export class StorageThreads implements StorageWork {
     node.later(node.writeMs(), 'syncs', () => {
       node.disk.sync();
       this.#isAppending = false;
+      this.#sendWaiting();
       this.#answerAppended(answers);
     });
   }

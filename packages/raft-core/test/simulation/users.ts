@@ -40,11 +40,11 @@ export class Users {
   #use(node: SimulatedNode): void {
     const { random } = this.#world;
     const roll = random.below(100);
-    if (roll < 60) this.propose(random.chance(0.5) ? this.#leaderOr(node) : node);
+    if (roll < 60) this.propose(random.chance(0.7) ? this.#leaderOr(node) : node);
     else if (roll < 85) this.#read(random.chance(0.5) ? this.#leaderOr(node) : node);
-    else if (roll < 91) this.#transfer(random.chance(0.7) ? this.#leaderOr(node) : node);
-    else if (roll < 93) node.act('campaigns', (raw) => raw.campaign());
-    else if (roll < 96) this.#forgetLeader(node);
+    else if (roll < 88) this.#transfer(random.chance(0.7) ? this.#leaderOr(node) : node);
+    else if (roll < 89) node.act('campaigns', (raw) => raw.campaign());
+    else if (roll < 91) this.#forgetLeader(node);
     else node.act('takes a snapshot', () => node.takeSnapshot());
   }
 
