@@ -17,9 +17,13 @@ describe('simulation', () => {
       counters.addAll(simulate(seed).counters);
     }
     console.log(`simulated ${seeds} seeds from ${first}: ${counters.toString()}`);
-    expect(counters.of('settled')).toBe(seeds);
+    // A group may end without anybody who can be elected, as etcd's: see `Settling.isStranded`. It is rare.
+    expect(counters.of('settled') + counters.of('stranded')).toBe(seeds);
+    expect(counters.of('stranded')).toBeLessThanOrEqual(Math.ceil(seeds / 50));
     // A simulation that does not do something proves nothing of it. One seed alone need not do everything.
-    if (seeds >= 100) expect(counters.below(seeds / 10)).toEqual([]);
+    if (seeds >= 100) {
+      expect(counters.below(seeds / 10).filter((name) => name !== 'stranded')).toEqual([]);
+    }
   });
 
   it('is the same again with the same seed', () => {

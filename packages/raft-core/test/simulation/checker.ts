@@ -65,7 +65,7 @@ export class Checker {
     demand(applied >= seen.applied, 'monotone', () => `node ${id}: applied fell to ${applied}`);
     if (state === StateType.Leader) {
       if (seen.state !== state || term !== before.term) this.#checkNewLeader(node, term);
-      if (raw.unsafeRaft.tracker.isSingleton()) this.#reads.sawSingleVoter();
+      if (raw.unsafeRaft.tracker.isOnlyVoter(id)) this.#reads.sawSingleVoter();
     }
     if (applied !== seen.applied || state !== seen.state) {
       node.seen = { hardState: node.seen.hardState, applied, state };

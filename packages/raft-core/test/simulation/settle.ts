@@ -7,6 +7,8 @@
  */
 
 import { leaveJointChange } from '@babuza/raftpb';
+import { majorityOf } from '../../src/quorum.ts';
+import type { Raft } from '../../src/raft.ts';
 import { votersOf } from '../../src/tracker.ts';
 import type { SimulatedNode, World } from './node.ts';
 import type { Users } from './users.ts';
@@ -63,29 +65,35 @@ class Settling {
     return this.#nodes.every(({ id, raw, application }) => {
       if (!tracker.progress.has(id)) return true;
       const { applied, digest } = application;
-      return (
-        raw !== undefined && applied === ledger.commit && digest === leader.application.digest
-      );
+      return raw !== undefined && applied === ledger.commit && digest === leader.application.digest;
     });
   }
 
   /**
-   * Nobody can be elected any more, as in etcd's raft: a leader that was removed is gone (it crashed, or stepped
-   * down) before it told anybody that the change is committed. The others still need its vote, which
-   * it refuses because its log has more than theirs; it does not campaign, because it is no member.
+   * The group cannot come to rest by itself, as etcd's raft cannot, in one of two ways.
+   *
+   * Nobody can be elected any more: a leader that was removed is gone (it crashed, or stepped down) before it told
+   * anybody that the change is committed. The others still need its vote, which it refuses because its log
+   * has more than theirs; it does not campaign, because it is no member.
+   *
+   * Or a leader, or who should be one, is ignored: without pre-votes and checks of the quorum it never hears that others have gone to a
+   * higher term, which a node that was removed and does not know it raises with each campaign.
    */
   isStranded(): boolean {
-    if (this.#leader() !== undefined) return false;
+    const leader = this.#leader();
     const up = this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
+    if (leader !== undefined) return isIgnored(leader.running.unsafeRaft, up);
     const candidates = up.filter((raft) => raft.promotable());
-    return candidates.every((candidate) =>
-      up.some(
-        (raft) =>
-          !raft.tracker.isVoter(raft.id) &&
-          candidate.tracker.isVoter(raft.id) &&
-          raft.log.committed > candidate.log.committed &&
-          !raft.log.isUpToDate(candidate.log.lastIndex(), candidate.log.lastTerm()),
-      ),
+    return candidates.every(
+      (candidate) =>
+        isIgnored(candidate, up) ||
+        up.some(
+          (raft) =>
+            !raft.tracker.isVoter(raft.id) &&
+            candidate.tracker.isVoter(raft.id) &&
+            raft.log.committed > candidate.log.committed &&
+            !raft.log.isUpToDate(candidate.log.lastIndex(), candidate.log.lastTerm()),
+        ),
     );
   }
 
@@ -140,4 +148,12 @@ class Settling {
     }
     return newest;
   }
+}
+
+function isIgnored({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
+  if (config.checkQuorum || config.preVote) return false;
+  const listens = (id: bigint): boolean => up.some((raft) => raft.id === id && raft.term <= term);
+  return [tracker.config.incoming, tracker.config.outgoing].some(
+    (half) => half.length > 0 && half.filter(listens).length < majorityOf(half.length),
+  );
 }
