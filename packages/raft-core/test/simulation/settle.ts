@@ -82,11 +82,11 @@ class Settling {
   isStranded(): boolean {
     const leader = this.#leader();
     const up = this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
-    if (leader !== undefined) return isIgnored(leader.running.unsafeRaft, up);
+    if (leader !== undefined) return isIgnoredLeader(leader.running.unsafeRaft, up);
     const candidates = up.filter((raft) => raft.promotable());
     return candidates.every(
       (candidate) =>
-        isIgnored(candidate, up) ||
+        isIgnoredCandidate(candidate, up) ||
         up.some(
           (raft) =>
             !raft.tracker.isVoter(raft.id) &&
@@ -150,7 +150,13 @@ class Settling {
   }
 }
 
-function isIgnored({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
+/** Some member, perhaps a learner, has a higher term, and the leader cannot learn of it. */
+function isIgnoredLeader({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
+  if (config.checkQuorum || config.preVote) return false;
+  return up.some((raft) => tracker.progress.has(raft.id) && raft.term > term);
+}
+
+function isIgnoredCandidate({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
   if (config.checkQuorum || config.preVote) return false;
   const listens = (id: bigint): boolean => up.some((raft) => raft.id === id && raft.term <= term);
   return [tracker.config.incoming, tracker.config.outgoing].some(
