@@ -12,10 +12,11 @@ export const longLadders: string[] = [
   'packages/raft-core/test/mutants.test.ts',
 ];
 
-/** Those that run short in `pnpm test` and longer by `BABUZA_CRASH_STATES` and `BABUZA_KILLS`. */
+/** Those that run short in `pnpm test` and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS` and `BABUZA_SIMULATION_SEEDS`. */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
   'packages/wal-native/test/kill.test.ts',
   'packages/wal-etcd/test/crash.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
+  'packages/raft-core/test/simulation.test.ts',
 ];

@@ -73,8 +73,8 @@ class Settling {
    * The group cannot come to rest by itself, as etcd's raft cannot, in one of two ways.
    *
    * Nobody can be elected any more: a leader that was removed is gone (it crashed, or stepped down) before it told
-   * anybody that the change is committed. The others still need its vote, which it refuses because its log
-   * has more than theirs; it does not campaign, because it is no member.
+   * everybody that the change is committed. Those who do not know still need the votes of members that were
+   * removed, which refuse them because their logs have more; and these do not campaign, being no members.
    *
    * Or a leader, or who should be one, is ignored: without pre-votes and checks of the quorum it never hears that others have gone to a
    * higher term, which a node that was removed and does not know it raises with each campaign.
@@ -85,15 +85,7 @@ class Settling {
     if (leader !== undefined) return isIgnoredLeader(leader.running.unsafeRaft, up);
     const candidates = up.filter((raft) => raft.promotable());
     return candidates.every(
-      (candidate) =>
-        isIgnoredCandidate(candidate, up) ||
-        up.some(
-          (raft) =>
-            !raft.tracker.isVoter(raft.id) &&
-            candidate.tracker.isVoter(raft.id) &&
-            raft.log.committed > candidate.log.committed &&
-            !raft.log.isUpToDate(candidate.log.lastIndex(), candidate.log.lastTerm()),
-        ),
+      (candidate) => isIgnoredCandidate(candidate, up) || !couldWin(candidate, up),
     );
   }
 
@@ -156,10 +148,20 @@ function isIgnoredLeader({ config, term, tracker }: Raft, up: readonly Raft[]): 
   return up.some((raft) => tracker.progress.has(raft.id) && raft.term > term);
 }
 
+/** A majority has a higher term already, and goes on to a higher one as often as the candidate does. */
 function isIgnoredCandidate({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
-  if (config.checkQuorum || config.preVote) return false;
+  if (config.preVote) return false;
   const listens = (id: bigint): boolean => up.some((raft) => raft.id === id && raft.term <= term);
   return [tracker.config.incoming, tracker.config.outgoing].some(
     (half) => half.length > 0 && half.filter(listens).length < majorityOf(half.length),
+  );
+}
+
+/** Whether enough logs of each half are not ahead of the candidate's. */
+function couldWin({ log, tracker }: Raft, up: readonly Raft[]): boolean {
+  const grants = (id: bigint): boolean =>
+    up.some((raft) => raft.id === id && raft.log.isUpToDate(log.lastIndex(), log.lastTerm()));
+  return [tracker.config.incoming, tracker.config.outgoing].every(
+    (half) => half.length === 0 || half.filter(grants).length >= majorityOf(half.length),
   );
 }
