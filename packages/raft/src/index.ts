@@ -1,1 +1,25 @@
+export { bootstrapRaftCluster, joinRaftCluster, type PeersConfiguration } from './bootstrap.ts';
+export { defaultBabuzaConfig, type BabuzaConfig } from './config.ts';
+export {
+  BusyError,
+  DroppedError,
+  NotLeaderError,
+  OutcomeUnknownError,
+  RaftConfigError,
+  RaftError,
+  StoppedError,
+  type LeaderHint,
+  type RaftErrorCode,
+} from './errors.ts';
+export type { RaftEvent, RaftEventListener } from './events.ts';
+export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
+export {
+  Raft,
+  type NewMember,
+  type ProposeOptions,
+  type ProposeResult,
+  type WaitOptions,
+} from './raft.ts';
+export type { SnapshotPlace } from './snapshots.ts';
+export type { ClusterInfo, PeerProgress, RaftRole, RaftStatus } from './status.ts';

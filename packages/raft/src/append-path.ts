@@ -1,0 +1,116 @@
+/**
+ * The way of a Ready to the log: each is one save, submitted in order and at once, so that the log can make several
+ * durable with one sync. What was to be said after it is said when its save has resolved, never before.
+ *
+ * A full disk loses nothing: the log rejects the save and all behind it, they stay here in their order, and are
+ * submitted again after a pause. Every other failure stops the node.
+ *
+ * Decisions: the project's contract, 17 and 29.
+ */
+import type { Clock, Timer } from '@babuza/vfs';
+import type { SaveBatch, Wal } from '@babuza/wal-core';
+
+interface Work {
+  readonly batch: SaveBatch;
+  readonly done: () => void;
+}
+
+export interface AppendPathParts {
+  readonly wal: Wal;
+  readonly clock: Clock;
+  /** The disk was full, or is not any more. */
+  readonly onFull: (full: boolean) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+const retryMsMin = 100;
+const retryMsMax = 5000;
+
+export class AppendPath {
+  readonly #parts: AppendPathParts;
+  /** Everything that is not durable yet, in order. */
+  #works: Work[] = [];
+  /** How many of them the log has at the moment: the first ones. */
+  #submitted = 0;
+  #full = false;
+  #retryMs = retryMsMin;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(parts: AppendPathParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether the disk was full when something was to be written last. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** `done` is called once the batch and all before it are durable. */
+  submit(batch: SaveBatch, done: () => void): void {
+    this.#works.push({ batch, done });
+    if (!this.#full) this.#submitNext();
+  }
+
+  /** The same as a promise, which rejects only when the node stops; a refusal by the log rejects, too. */
+  save(batch: SaveBatch): Promise<void> {
+    return new Promise((resolve) => {
+      this.submit(batch, resolve);
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#works = [];
+  }
+
+  #submitNext(): void {
+    const work = this.#works[this.#submitted];
+    if (work === undefined) return;
+    this.#submitted += 1;
+    this.#parts.wal.save(work.batch).then(
+      () => {
+        this.#saved(work);
+      },
+      (error: unknown) => {
+        this.#rejected(error);
+      },
+    );
+  }
+
+  #saved(work: Work): void {
+    if (this.#stopped) return;
+    this.#works.shift();
+    this.#submitted -= 1;
+    this.#retryMs = retryMsMin;
+    if (this.#full && this.#works.length === 0) {
+      this.#full = false;
+      this.#parts.onFull(false);
+    }
+    work.done();
+  }
+
+  /** All that were submitted behind it are rejected as well, and arrive here one by one. */
+  #rejected(error: unknown): void {
+    if (this.#stopped) return;
+    if (codeOf(error) !== 'WAL_NO_SPACE') {
+      this.#parts.onFailure(error);
+      return;
+    }
+    this.#submitted -= 1;
+    if (!this.#full) {
+      this.#full = true;
+      this.#parts.onFull(true);
+    }
+    this.#timer ??= this.#parts.clock.startTimer(this.#retryMs, () => {
+      this.#timer = undefined;
+      this.#retryMs = Math.min(retryMsMax, 2 * this.#retryMs);
+      while (this.#submitted < this.#works.length) this.#submitNext();
+    });
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+}

@@ -1,0 +1,197 @@
+/**
+ * How a node begins: as one of the first members of a cluster, as one that joins, or again on what it left. Which of
+ * these is decided by the log: where there is one, the node goes on with it, whatever the call says, so that nobody
+ * bootstraps over data.
+ *
+ * A cluster begins with a snapshot at index 1 that holds the first membership and no state. So every member has the
+ * same beginning, learners included, and one that joins later gets it like any other snapshot.
+ *
+ * Decisions: the project's contract, 7, 10 and 21.
+ */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { OpenedWal, TailReport } from '@babuza/wal-core';
+import { checkConfig, type BabuzaConfig } from './config.ts';
+import { RaftConfigError, RaftError } from './errors.ts';
+import { confStateOf, firstMembership, type MemberRole } from './membership.ts';
+import type { OpenedNode } from './node-parts.ts';
+import type { RaftComponent } from './ports/component.ts';
+import type { StoredSnapshot } from './ports/snapshot-manager.ts';
+import type { StateMachine } from './ports/state-machine.ts';
+import { Raft } from './raft.ts';
+import { nodeFileName, ReplicatedState } from './replicated-state.ts';
+import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
+
+/** The first members of a cluster; every one of them starts with the same list. */
+export type PeersConfiguration = readonly {
+  readonly id: bigint;
+  readonly address: string;
+  /** Default: voter. */
+  readonly role?: MemberRole;
+}[];
+
+const firstSnapshot = { index: 1, term: 1 };
+
+/**
+ * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` is not looked at.
+ * The node owns the parts of the component from now on; `shutdown` closes them.
+ *
+ * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; the parts are closed then.
+ */
+export function bootstrapRaftCluster<Query, Answer>(
+  config: BabuzaConfig,
+  peers: PeersConfiguration,
+  stateMachine: StateMachine<Query, Answer>,
+  component: RaftComponent,
+): Promise<Raft<Query, Answer>> {
+  return starting(config, stateMachine, component, async () => {
+    const membership = firstMembership(peers);
+    if (!membership.members.has(config.nodeId)) {
+      throw new RaftConfigError(
+        `node ${config.nodeId} is not one of the peers; use joinRaftCluster`,
+      );
+    }
+    const state = new ReplicatedState(component.sessionManager);
+    state.membership = membership;
+    const metadata: SnapshotMetadata = { ...firstSnapshot, confState: confStateOf(membership) };
+    // Durable after it: the membership. A crash before the marker leaves a log that is still empty.
+    await component.snapshotManager.create(metadata, (files) =>
+      files.writeFile(nodeFileName, [state.encode()]),
+    );
+    return metadata;
+  });
+}
+
+/**
+ * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer` or `addLearner`; it
+ * gets everything from the leader. On what it left before it goes on.
+ */
+export function joinRaftCluster<Query, Answer>(
+  config: BabuzaConfig,
+  stateMachine: StateMachine<Query, Answer>,
+  component: RaftComponent,
+): Promise<Raft<Query, Answer>> {
+  return starting(config, stateMachine, component, async () => undefined);
+}
+
+/** `begin` makes the first snapshot of a log that has nothing. */
+async function starting<Query, Answer>(
+  config: BabuzaConfig,
+  stateMachine: StateMachine<Query, Answer>,
+  component: RaftComponent,
+  begin: () => Promise<SnapshotMetadata | undefined>,
+): Promise<Raft<Query, Answer>> {
+  try {
+    checkConfig(config);
+    if (config.clusterId !== component.clusterId) {
+      throw new RaftConfigError(
+        `clusterId ${config.clusterId} differs from the component's, ${component.clusterId}`,
+      );
+    }
+    return await Raft.start(await openNode(config, stateMachine, component, begin));
+  } catch (error) {
+    await closeParts(component);
+    throw error;
+  }
+}
+
+async function openNode<Query, Answer>(
+  config: BabuzaConfig,
+  stateMachine: StateMachine<Query, Answer>,
+  component: RaftComponent,
+  begin: () => Promise<SnapshotMetadata | undefined>,
+): Promise<OpenedNode<Query, Answer>> {
+  const { walManager, snapshotManager } = component;
+  const { groupId } = config;
+  const machineAppliedIndex =
+    stateMachine.kind === 'disk' ? (await stateMachine.open()).appliedIndex : 0;
+  await snapshotManager.open(groupId);
+  const exists = await walManager.hasExistingWal({ groupId });
+  const usable = exists ? await usableSnapshot(component, groupId) : undefined;
+  let opened = await openLog(config, component, exists, usable);
+  // Also where an earlier attempt ended before it wrote the first marker.
+  const isNew = opened.storage.lastIndex() === 0 && opened.hardState.term === 0;
+  let snapshot = usable;
+  if (isNew) {
+    const first = await begin();
+    if (first !== undefined) {
+      const hardState = { term: first.term, vote: 0n, commit: first.index };
+      // Durable after it: the beginning of the log. It is never written a second time.
+      await opened.wal.save({ hardState, snapshot: first });
+      snapshot = snapshotManager.list().find(({ metadata }) => metadata.index === first.index);
+    }
+  }
+  if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
+  refuseUncertain(config, opened.tail);
+  const state = new ReplicatedState(component.sessionManager);
+  await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
+  return { config, component, opened, state, stateMachine, machineAppliedIndex, tail: opened.tail };
+}
+
+/** The newest snapshot that has a marker in the log and whose files are whole. */
+async function usableSnapshot(
+  { walManager, snapshotManager, logger }: RaftComponent,
+  groupId: bigint,
+): Promise<StoredSnapshot | undefined> {
+  const markers = await walManager.findSnapshots({ groupId });
+  for (const { index, term } of markers.toReversed()) {
+    const stored = snapshotManager
+      .list()
+      .find(({ metadata }) => metadata.index === index && metadata.term === term);
+    if (stored !== undefined && (await snapshotManager.verify(stored.metadata))) return stored;
+    logger?.warn('a snapshot is missing or damaged; the one before it is tried', { index, term });
+  }
+  const newest = markers.at(-1);
+  if (newest === undefined) return undefined;
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the log begins behind a snapshot, the newest at index ${newest.index}, and no snapshot that fits is whole`,
+  );
+}
+
+function openLog(
+  config: BabuzaConfig,
+  { walManager }: RaftComponent,
+  exists: boolean,
+  snapshot: StoredSnapshot | undefined,
+): Promise<OpenedWal> {
+  const { groupId, clusterId, nodeId, entryBytesMax } = config;
+  if (!exists) return walManager.createWal({ clusterId, nodeId, entryBytesMax }, { groupId });
+  return walManager.replayWal({
+    groupId,
+    expect: { clusterId, nodeId },
+    snapshot: snapshot?.metadata,
+  });
+}
+
+function refuseUncertain({ refuseUncertainTail }: BabuzaConfig, tail: TailReport): void {
+  if (!refuseUncertainTail || tail.verdict !== 'uncertain') return;
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the last batch of the log was damaged, entries ${tail.firstIndex ?? '?'} to ${tail.lastIndex ?? '?'}, and it cannot be told whether a crash or rot did it`,
+  );
+}
+
+async function restore<Query, Answer>(
+  state: ReplicatedState,
+  stateMachine: StateMachine<Query, Answer>,
+  { snapshotManager }: RaftComponent,
+  snapshot: StoredSnapshot | undefined,
+  machineAppliedIndex: number,
+): Promise<void> {
+  if (snapshot === undefined) return;
+  const { metadata } = snapshot;
+  await using open = await snapshotManager.read(metadata);
+  state.restore(await readNodePart(open), metadata);
+  // A state on disk that is as far, or further, is kept.
+  if (!hasState(open) || machineAppliedIndex >= metadata.index) return;
+  await stateMachine.restoreSnapshot(stateReader(open), new AbortController().signal);
+}
+
+async function closeParts({
+  transport,
+  snapshotManager,
+  walManager,
+}: RaftComponent): Promise<void> {
+  // The error that ended the start is what counts.
+  await Promise.allSettled([transport.close(), snapshotManager.close(), walManager.close()]);
+}

@@ -1,0 +1,17 @@
+/** Numbers of 64 bits in bytes, big-endian; those of this project fit into a double exactly. */
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** `value` is an integer from 0 to 2^53 − 1. */
+export function writeInteger(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, Math.floor(value / 2 ** 32));
+  view.setUint32(offset + 4, value >>> 0);
+}
+
+/** Above 2^53 − 1: `NaN`. */
+export function readInteger(view: DataView, offset: number): number {
+  const value = view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4);
+  return Number.isSafeInteger(value) ? value : Number.NaN;
+}

@@ -1,0 +1,139 @@
+/**
+ * The configuration of a node. `defaultBabuzaConfig` gives one that keeps the promises of the project; change what
+ * you need. Times in milliseconds, sizes in bytes, `Infinity` for "no limit".
+ *
+ * Decisions: the project's contract, 12 and 20.
+ */
+import { RaftConfigError } from './errors.ts';
+
+export interface BabuzaConfig {
+  readonly clusterId: bigint;
+  /** From 1 to 2^64 − 3. */
+  readonly nodeId: bigint;
+  /** What other members reach this one by. */
+  readonly address: string;
+  /** The Raft group, where a manager holds several. */
+  readonly groupId: bigint;
+  readonly tickMs: number;
+  /** Ticks without a leader until a follower campaigns; up to twice as many, by chance. */
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  readonly checkQuorum: boolean;
+  readonly preVote: boolean;
+  /** Followers hand proposals to the leader instead of refusing them. */
+  readonly forwardProposals: boolean;
+  /** Reads trust the lease of the leader: correct only while all clocks run at about one speed. */
+  readonly leaseReads: boolean;
+  /** The largest entry of the cluster, encoded; one value for all members. */
+  readonly entryBytesMax: number;
+  readonly messageBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly inflightBytesMax: number;
+  readonly uncommittedBytesMax: number;
+  /** Committed entries that are handed to the state machine at a time. */
+  readonly applyBytesMax: number;
+  /** A snapshot is made after so many applied entries; `Infinity`: only by `manualSnapshot`. */
+  readonly snapshotEntries: number;
+  /** Entries that stay in the log below the newest snapshot, for followers that are a little behind. */
+  readonly compactionMargin: number;
+  /** At least 2: when the newest is damaged, the one before it still finds its log. */
+  readonly snapshotsKept: number;
+  readonly readTimeoutMs: number;
+  readonly readRetryMs: number;
+  /** A learner may be promoted when its log reaches this share of the leader's; from 0 to 1. */
+  readonly learnerReadyShare: number;
+  /** Refuses to start where recovery could not tell a crash from damage in the last batch. */
+  readonly refuseUncertainTail: boolean;
+}
+
+const mebibyte: number = 1024 * 1024;
+
+/** A configuration with the defaults of the project in every field but the three that nobody can guess. */
+export function defaultBabuzaConfig(
+  clusterId: bigint | number,
+  nodeId: bigint | number,
+  address: string,
+): BabuzaConfig {
+  return {
+    clusterId: BigInt(clusterId),
+    nodeId: BigInt(nodeId),
+    address,
+    groupId: 0n,
+    tickMs: 100,
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    checkQuorum: true,
+    preVote: true,
+    forwardProposals: false,
+    leaseReads: false,
+    entryBytesMax: 8 * mebibyte,
+    messageBytesMax: mebibyte,
+    inflightMessagesMax: 512,
+    inflightBytesMax: 32 * mebibyte,
+    uncommittedBytesMax: 128 * mebibyte,
+    applyBytesMax: 8 * mebibyte,
+    snapshotEntries: 10_000,
+    compactionMargin: 5000,
+    snapshotsKept: 3,
+    readTimeoutMs: 3000,
+    readRetryMs: 500,
+    learnerReadyShare: 0.95,
+    refuseUncertainTail: false,
+  };
+}
+
+/** Throws `RAFT_CONFIG` naming the field, what was given and what is allowed. */
+export function checkConfig(config: BabuzaConfig): void {
+  const whole = (field: NumericField, min: number, max = Number.MAX_SAFE_INTEGER): void => {
+    const value = config[field];
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+    refuse(
+      field,
+      value,
+      `an integer from ${min} to ${max === Number.MAX_SAFE_INTEGER ? '2^53 - 1' : max}`,
+    );
+  };
+  const wholeOrInfinity = (field: NumericField, min: number): void => {
+    if (config[field] !== Infinity) whole(field, min);
+  };
+  id('clusterId', config.clusterId, 0n, 2n ** 64n - 1n);
+  id('nodeId', config.nodeId, 1n, 2n ** 64n - 3n);
+  id('groupId', config.groupId, 0n, 2n ** 64n - 1n);
+  if (typeof config.address !== 'string' || config.address === '') {
+    refuse('address', config.address, 'the address that other members reach this one by');
+  }
+  if (!(config.tickMs > 0 && config.tickMs <= 60_000)) {
+    refuse('tickMs', config.tickMs, 'above 0 and at most 60,000');
+  }
+  whole('heartbeatTicks', 1);
+  whole('electionTicks', config.heartbeatTicks + 1);
+  whole('entryBytesMax', 1024, 64 * mebibyte);
+  whole('messageBytesMax', 1);
+  whole('inflightMessagesMax', 1);
+  wholeOrInfinity('inflightBytesMax', config.messageBytesMax);
+  wholeOrInfinity('uncommittedBytesMax', 1);
+  wholeOrInfinity('applyBytesMax', 1);
+  wholeOrInfinity('snapshotEntries', 1);
+  whole('compactionMargin', 0);
+  whole('snapshotsKept', 2);
+  whole('readTimeoutMs', 1);
+  whole('readRetryMs', 1);
+  const share = config.learnerReadyShare;
+  if (!(share >= 0 && share <= 1)) refuse('learnerReadyShare', share, 'from 0 to 1');
+  if (config.leaseReads && !config.checkQuorum) {
+    refuse('leaseReads', true, 'false without checkQuorum: a lease needs it');
+  }
+}
+
+type NumericField = {
+  [Field in keyof BabuzaConfig]: BabuzaConfig[Field] extends number ? Field : never;
+}[keyof BabuzaConfig];
+
+function id(field: string, value: unknown, min: bigint, max: bigint): void {
+  if (typeof value === 'bigint' && value >= min && value <= max) return;
+  refuse(field, value, `a bigint from ${min} to ${max}`);
+}
+
+function refuse(field: string, given: unknown, allowed: string): never {
+  throw new RaftConfigError(`${field} must be ${allowed}; got ${String(given)}`);
+}

@@ -1,0 +1,102 @@
+/**
+ * The errors of a node. The codes are API and never change their meaning; the messages are for people and may.
+ * Match by `code`.
+ *
+ * Decisions: the project's contract, 26.
+ */
+
+export type RaftErrorCode =
+  | 'RAFT_CONFIG'
+  | 'RAFT_NOT_LEADER'
+  | 'RAFT_DROPPED'
+  | 'RAFT_OUTCOME_UNKNOWN'
+  | 'RAFT_BUSY'
+  | 'RAFT_TOO_LARGE'
+  | 'RAFT_CONF_CHANGE_REFUSED'
+  | 'RAFT_LEARNER_NOT_READY'
+  | 'RAFT_SESSION_EXPIRED'
+  | 'RAFT_SEQUENCE_STALE'
+  | 'RAFT_STATE_MACHINE_FAILED'
+  | 'RAFT_STATE_UNREADABLE'
+  | 'RAFT_STOPPED';
+
+/** The base of all errors of a node. */
+export class RaftError extends Error {
+  override readonly name: string = 'RaftError';
+  readonly code: RaftErrorCode;
+
+  constructor(code: RaftErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** A configuration that no node can run with; nothing was opened. */
+export class RaftConfigError extends RaftError {
+  override readonly name = 'RaftConfigError';
+
+  constructor(message: string) {
+    super('RAFT_CONFIG', message);
+  }
+}
+
+/** Where the leader is, as far as it is known. */
+export interface LeaderHint {
+  readonly id: bigint;
+  readonly address: string | undefined;
+}
+
+/** Only the leader can do this. Nothing was done: ask the one that the hint names, or try again later. */
+export class NotLeaderError extends RaftError {
+  override readonly name = 'NotLeaderError';
+  readonly leader: LeaderHint | undefined;
+
+  constructor(leader: LeaderHint | undefined) {
+    const where =
+      leader === undefined
+        ? 'none is known'
+        : `it is ${leader.id} at ${leader.address ?? 'an unknown address'}`;
+    super('RAFT_NOT_LEADER', `this node is not the leader; ${where}`);
+    this.leader = leader;
+  }
+}
+
+/** The proposal is certainly not applied, and never will be: another leader's entry has its place. */
+export class DroppedError extends RaftError {
+  override readonly name = 'DroppedError';
+
+  constructor(message: string, cause?: unknown) {
+    super('RAFT_DROPPED', message, cause);
+  }
+}
+
+/** It may have been applied, or may still be: ask the state, or propose again within a session. */
+export class OutcomeUnknownError extends RaftError {
+  override readonly name = 'OutcomeUnknownError';
+
+  constructor(message: string, cause?: unknown) {
+    super('RAFT_OUTCOME_UNKNOWN', message, cause);
+  }
+}
+
+/** The node takes no more at the moment: too much is uncommitted, or the disk is full. Try again later. */
+export class BusyError extends RaftError {
+  override readonly name = 'BusyError';
+
+  constructor(message: string, cause?: unknown) {
+    super('RAFT_BUSY', message, cause);
+  }
+}
+
+/** The node has stopped; `cause` is why, when it was not asked to. */
+export class StoppedError extends RaftError {
+  override readonly name = 'StoppedError';
+
+  constructor(cause?: unknown) {
+    super(
+      'RAFT_STOPPED',
+      cause === undefined ? 'the node has stopped' : 'the node has stopped on an error',
+      cause,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/** What a node tells those who watch it. A listener runs inside the node's own work; what it throws is dropped. */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { Member, MembershipOperation } from './membership.ts';
+
+export type RaftEvent =
+  /** Another leader is known, or none (`0n`). */
+  | { readonly type: 'leader'; readonly leader: bigint; readonly term: number }
+  | { readonly type: 'leadership-acquired'; readonly term: number }
+  | { readonly type: 'leadership-lost'; readonly term: number }
+  | {
+      readonly type: 'membership';
+      readonly operations: readonly MembershipOperation[];
+      readonly members: readonly Member[];
+    }
+  | { readonly type: 'snapshot-taken'; readonly metadata: SnapshotMetadata }
+  | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
+  /** The disk is full, or is not any more. */
+  | { readonly type: 'disk-full'; readonly full: boolean }
+  /** The node has ended; `cause` is why, when it was not asked to. */
+  | { readonly type: 'stopped'; readonly cause: unknown };
+
+export type RaftEventListener = (event: RaftEvent) => void;
+
+export class RaftEventHub {
+  readonly #listeners = new Set<RaftEventListener>();
+
+  /** Adds a listener and returns the function that removes it. */
+  subscribe(listener: RaftEventListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  emit(event: RaftEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch {
+        // A watcher cannot fail the node.
+      }
+    }
+  }
+}

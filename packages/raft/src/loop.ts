@@ -1,0 +1,237 @@
+/**
+ * The loop around the Raft core: what goes into it, and what it wants done. One turn takes Readys until there is no
+ * more, hands each to the log, the apply path and the network, and never waits: the answers of log and apply path
+ * are stepped when they come. Turns begin behind the work of the moment, so that proposals made together share a
+ * Ready, and Readys that follow each other share a sync.
+ *
+ * Order, with what breaks otherwise:
+ * 1. The save of a Ready is submitted before its committed entries are given to the apply path.
+ * 2. What is to be said after a save is said when it has resolved: an answer that runs ahead of the disk is an
+ *    acknowledged entry that a crash loses.
+ * 3. An installed snapshot is restored on the apply path, before the entries behind it.
+ *
+ * Source: the project's Raft specification, sections 6, 7 and 20.
+ */
+import {
+  MessageType,
+  type ConfChangeV2,
+  type ConfState,
+  type Message,
+  type SnapshotMetadata,
+} from '@babuza/raftpb';
+import {
+  localAppendThread,
+  localApplyThread,
+  StateType,
+  type RawNode,
+  type Ready,
+  type ReadState,
+  type SoftState,
+} from '@babuza/raft-core';
+import type { Clock, Timer } from '@babuza/vfs';
+import type { EntryStorage } from '@babuza/wal-core';
+import type { AppendPath } from './append-path.ts';
+import type { ApplyPath } from './apply-path.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { Transport } from './ports/transport.ts';
+
+export interface LoopParts<Query, Answer> {
+  readonly node: RawNode;
+  readonly nodeId: bigint;
+  readonly clock: Clock;
+  readonly tickMs: number;
+  readonly storage: EntryStorage;
+  readonly append: AppendPath;
+  readonly apply: ApplyPath<Query, Answer>;
+  readonly snapshots: Snapshots<Query, Answer>;
+  readonly transport: Transport;
+  readonly onRole: (state: SoftState) => void;
+  readonly onReads: (reads: readonly ReadState[]) => void;
+  readonly onInstalled: (metadata: SnapshotMetadata) => void;
+  /** The core cannot go on. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** After a pause of the process no more ticks than this are made up for. */
+const ticksCaughtUpMax = 2;
+
+export class Loop<Query, Answer> {
+  readonly #parts: LoopParts<Query, Answer>;
+  #scheduled = false;
+  #stopped = false;
+  #timer: Timer | undefined;
+  #tickedMs: number;
+  /** Changes up to here are part of a snapshot that the core has taken already. */
+  #installedIndex = 0;
+
+  constructor(parts: LoopParts<Query, Answer>) {
+    this.#parts = parts;
+    this.#tickedMs = parts.clock.monotonicMs();
+  }
+
+  start(): void {
+    this.#startTick();
+    this.wake();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  /**
+   * Gives the core something, and has a turn soon. Errors of the call itself are the caller's; one that says that
+   * the core cannot go on stops the node as well.
+   */
+  call<T>(give: (node: RawNode) => T): T {
+    try {
+      return give(this.#parts.node);
+    } catch (error) {
+      if (isPanic(error)) this.#parts.onFailure(error);
+      throw error;
+    } finally {
+      this.wake();
+    }
+  }
+
+  /** A message from another member. What cannot be used is dropped, as if it had been lost. */
+  receive(message: Message): void {
+    if (this.#stopped || isLocalOnly(message)) return;
+    this.#step(message);
+  }
+
+  /** Makes a membership change take effect, unless the core knows more already. */
+  applyToCore(change: ConfChangeV2, index: number): ConfState | undefined {
+    if (index <= this.#installedIndex) return undefined;
+    return this.call((node) => node.applyConfChange(change));
+  }
+
+  wake(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  #step(message: Message): void {
+    try {
+      this.call((node) => node.step(message));
+    } catch {
+      // Not for this node, or not now. A failure of the core itself was reported by `call`.
+    }
+  }
+
+  #turn(): void {
+    const { node, onFailure } = this.#parts;
+    try {
+      while (!this.#stopped && node.hasReady()) this.#handle(node.ready());
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+
+  #handle(ready: Ready): void {
+    const { append, apply, snapshots, transport, onRole, onReads } = this.#parts;
+    if (ready.softState !== undefined) onRole(ready.softState);
+    const outgoing: Message[] = [];
+    for (const message of ready.messages) {
+      if (message.to === localAppendThread) this.#append(message, append);
+      else if (message.to === localApplyThread) {
+        const deliver = (): void => this.#deliver(message.responses);
+        apply.apply(message.entries, deliver);
+      } else if (message.type === MessageType.Snap) {
+        void snapshots.send(message, (sent) => {
+          if (!this.#stopped) {
+            this.call((node) => node.reportSnapshot(message.to, sent ? 'finish' : 'failure'));
+          }
+        });
+      } else outgoing.push(message);
+    }
+    if (outgoing.length > 0) transport.send(outgoing);
+    if (ready.readStates.length > 0) onReads(ready.readStates);
+  }
+
+  #append(message: Message, append: AppendPath): void {
+    const { entries, snapshot, term, vote, commit, responses } = message;
+    // Without a change of the hard state a message of the core has zeros.
+    const hardState =
+      term === 0 && vote === 0n && commit === 0 ? undefined : { term, vote, commit };
+    if (snapshot !== undefined) {
+      this.#installedIndex = snapshot.metadata.index;
+      this.#parts.snapshots.installing(snapshot.metadata);
+    }
+    append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {
+      if (snapshot !== undefined) this.#installed(snapshot);
+      this.#deliver(responses);
+    });
+  }
+
+  /** The marker is durable and the log begins behind it. */
+  #installed(snapshot: NonNullable<Message['snapshot']>): void {
+    const { storage, apply, snapshots, onInstalled } = this.#parts;
+    storage.applySnapshot(snapshot);
+    apply.run(async () => {
+      await snapshots.restore(snapshot);
+      onInstalled(snapshot.metadata);
+    });
+  }
+
+  /** What was to be said once something is durable, or applied. */
+  #deliver(responses: readonly Message[]): void {
+    if (this.#stopped) return;
+    const outgoing: Message[] = [];
+    for (const response of responses) {
+      if (response.to === this.#parts.nodeId) this.#step(response);
+      else outgoing.push(response);
+    }
+    if (outgoing.length > 0) this.#parts.transport.send(outgoing);
+  }
+
+  #startTick(): void {
+    const { clock, tickMs } = this.#parts;
+    const dueMs = this.#tickedMs + tickMs;
+    this.#timer = clock.startTimer(Math.max(0, dueMs - clock.monotonicMs()), () => {
+      const isLate = clock.monotonicMs() - this.#tickedMs >= 2 * tickMs;
+      // After a stall: first what has arrived meanwhile, perhaps a sign of the leader.
+      if (isLate) void clock.sleep(0).then(() => this.#tick());
+      else this.#tick();
+    });
+  }
+
+  #tick(): void {
+    if (this.#stopped) return;
+    const { clock, tickMs } = this.#parts;
+    const passed = Math.floor((clock.monotonicMs() - this.#tickedMs) / tickMs);
+    this.#tickedMs += passed * tickMs;
+    for (let tick = 0; tick < Math.min(passed, ticksCaughtUpMax); tick += 1) {
+      this.call((node) => node.tick());
+    }
+    this.#startTick();
+  }
+}
+
+/** Messages that only the node itself may give to its core. */
+function isLocalOnly({ type, from }: Message): boolean {
+  return (
+    from === localAppendThread ||
+    from === localApplyThread ||
+    type === MessageType.Hup ||
+    type === MessageType.Beat ||
+    type === MessageType.Unreachable ||
+    type === MessageType.SnapStatus ||
+    type === MessageType.CheckQuorum
+  );
+}
+
+function isPanic(error: unknown): boolean {
+  return (
+    typeof error === 'object' && error !== null && Reflect.get(error, 'code') === 'RAFT_CORE_PANIC'
+  );
+}
+
+/** Whether this is the role of a leader. */
+export function leads(state: SoftState): boolean {
+  return state.raftState === StateType.Leader;
+}

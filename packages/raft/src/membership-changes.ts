@@ -1,0 +1,118 @@
+/**
+ * Changes of the membership from the leader's door to their end: checked against the membership as applied, put
+ * into one change of the core, answered when it was applied; one that needs joint consensus when that was left.
+ *
+ * Decisions: the project's contract, 21 and 22.
+ */
+import { ConfChangeTransition, type ConfChangeV2 } from '@babuza/raftpb';
+import type { RawNode } from '@babuza/raft-core';
+import { NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
+import {
+  changedMembership,
+  coreChanges,
+  encodeOperations,
+  type MembershipOperation,
+} from './membership.ts';
+import { isMembershipEntry, type Proposals } from './proposals.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+import { waiting, type Waiter } from './waiters.ts';
+
+export interface MembershipChangeParts {
+  readonly nodeId: bigint;
+  readonly state: ReplicatedState;
+  readonly proposals: Proposals;
+  readonly learnerReadyShare: number;
+  readonly leader: () => LeaderHint | undefined;
+  readonly call: <T>(give: (node: RawNode) => T) => T;
+}
+
+export class MembershipChanges {
+  readonly #parts: MembershipChangeParts;
+  /** Who waits for the end of joint consensus. */
+  #untilLeft: Waiter<void>[] = [];
+
+  constructor(parts: MembershipChangeParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the change is in effect, whole. */
+  async change(
+    operations: readonly MembershipOperation[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    this.#check(operations);
+    const change: ConfChangeV2 = {
+      transition: ConfChangeTransition.Auto,
+      changes: coreChanges(operations),
+      context: encodeOperations(operations),
+    };
+    const { entry } = await this.#parts.proposals.placed(
+      (node) => node.proposeConfChange(change),
+      signal,
+    );
+    if (!isMembershipEntry(entry)) {
+      throw new RaftError(
+        'RAFT_CONF_CHANGE_REFUSED',
+        'another change of the membership is under way; nothing was changed',
+      );
+    }
+    if (this.#isJoint()) {
+      await waiting<void>(signal, (waiter) => {
+        this.#untilLeft.push(waiter);
+        return () => {
+          this.#untilLeft = this.#untilLeft.filter((other) => other !== waiter);
+        };
+      });
+    }
+  }
+
+  /** Something was applied. */
+  applied(): void {
+    if (this.#untilLeft.length === 0 || this.#isJoint()) return;
+    const waiters = this.#untilLeft;
+    this.#untilLeft = [];
+    for (const waiter of waiters) waiter.resolve();
+  }
+
+  stop(cause: Error): void {
+    for (const waiter of this.#untilLeft) waiter.reject(cause);
+    this.#untilLeft = [];
+  }
+
+  #isJoint(): boolean {
+    return (this.#parts.state.confState?.votersOutgoing.length ?? 0) > 0;
+  }
+
+  /** What the leader knows before it proposes; all replicas look again when they apply. */
+  #check(operations: readonly MembershipOperation[]): void {
+    const { state, leader, nodeId } = this.#parts;
+    if (operations.length === 0) {
+      throw new RaftError('RAFT_CONF_CHANGE_REFUSED', 'a change needs at least one operation');
+    }
+    const hint = leader();
+    if (hint?.id !== nodeId) throw new NotLeaderError(hint);
+    const next = changedMembership(state.membership, operations);
+    if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);
+    for (const operation of operations) {
+      const isPromotion =
+        operation.op === 'set' &&
+        operation.role === 'voter' &&
+        state.membership.members.get(operation.id)?.role === 'learner';
+      if (isPromotion) this.#checkReady(operation.id);
+    }
+  }
+
+  /** A voter that lags would count for the quorum and not be of use to it. */
+  #checkReady(id: bigint): void {
+    const { call, learnerReadyShare, nodeId } = this.#parts;
+    const { progress } = call((node) => node.status());
+    const match = progress.get(id)?.match ?? 0;
+    const lastIndex = progress.get(nodeId)?.match ?? 0;
+    if (match >= lastIndex * learnerReadyShare && match > 0) return;
+    throw new RaftError(
+      'RAFT_LEARNER_NOT_READY',
+      `learner ${id} has the log up to ${match}, this leader up to ${lastIndex}; it may be promoted from ${learnerReadyShare * 100} % on`,
+    );
+  }
+}

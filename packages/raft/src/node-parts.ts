@@ -1,0 +1,312 @@
+/** The parts of a running node, wired: who tells whom what, and in which order they end. */
+import { MessageType, type Message } from '@babuza/raftpb';
+import { RawNode, ReadOnlyOption, type RaftConfig, type SoftState } from '@babuza/raft-core';
+import type { Clock } from '@babuza/vfs';
+import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
+import { AppendPath } from './append-path.ts';
+import { ApplyPath } from './apply-path.ts';
+import type { BabuzaConfig } from './config.ts';
+import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
+import { RaftEventHub } from './events.ts';
+import { leads, Loop } from './loop.ts';
+import { MembershipChanges } from './membership-changes.ts';
+import type { MembershipOperation } from './membership.ts';
+import type { RaftComponent } from './ports/component.ts';
+import type { StateMachine } from './ports/state-machine.ts';
+import type { TransportHandler } from './ports/transport.ts';
+import { Proposals } from './proposals.ts';
+import { ReadRounds } from './reads.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+import { Snapshots } from './snapshots.ts';
+import { IndexWaiters } from './waiters.ts';
+
+/** A node whose log is open and whose state was restored; nothing runs yet. */
+export interface OpenedNode<Query, Answer> {
+  readonly config: BabuzaConfig;
+  readonly component: RaftComponent;
+  readonly opened: OpenedWal;
+  readonly state: ReplicatedState;
+  readonly stateMachine: StateMachine<Query, Answer>;
+  readonly machineAppliedIndex: number;
+  readonly tail: TailReport;
+}
+
+export class NodeParts<Query, Answer> {
+  readonly config: BabuzaConfig;
+  readonly clock: Clock;
+  readonly wal: Wal;
+  readonly storage: EntryStorage;
+  readonly state: ReplicatedState;
+  readonly stateMachine: StateMachine<Query, Answer>;
+  readonly events: RaftEventHub = new RaftEventHub();
+  readonly node: RawNode;
+  readonly append: AppendPath;
+  readonly apply: ApplyPath<Query, Answer>;
+  readonly snapshots: Snapshots<Query, Answer>;
+  readonly reads: ReadRounds;
+  readonly proposals: Proposals;
+  readonly membershipChanges: MembershipChanges;
+  readonly appliedWaiters: IndexWaiters;
+  readonly #component: RaftComponent;
+  readonly #loop: Loop<Query, Answer>;
+  #role: SoftState;
+  #stopCause: StoppedError | undefined;
+
+  constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
+    const { config, component, state, stateMachine } = opened;
+    const { clock, transport, logger } = component;
+    const { wal, storage } = opened.opened;
+    this.config = config;
+    this.clock = clock;
+    this.wal = wal;
+    this.storage = storage;
+    this.state = state;
+    this.stateMachine = stateMachine;
+    this.#component = component;
+    this.node = new RawNode(coreConfig(opened));
+    this.#role = this.node.basicStatus();
+    this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
+    const onFull = (full: boolean): void => this.#diskFull(full);
+    this.append = new AppendPath({ wal, clock, onFull, onFailure });
+    this.apply = new ApplyPath({
+      state,
+      stateMachine,
+      machineAppliedIndex: opened.machineAppliedIndex,
+      applyToCore: (change, index) => this.#loop.applyToCore(change, index),
+      onOutcome: (entry, envelope, outcome) => this.proposals.reached(entry, envelope, outcome),
+      onMembership: (operations) => this.#membershipChanged(operations),
+      onProgress: () => this.#progressed(),
+      onFailure,
+    });
+    this.snapshots = new Snapshots({
+      config,
+      manager: component.snapshotManager,
+      wal,
+      storage,
+      append: this.append,
+      apply: this.apply,
+      state,
+      stateMachine,
+      transport,
+      logger,
+      onTaken: (metadata) => this.events.emit({ type: 'snapshot-taken', metadata }),
+    });
+    this.#loop = new Loop({
+      node: this.node,
+      nodeId: config.nodeId,
+      clock,
+      tickMs: config.tickMs,
+      storage,
+      append: this.append,
+      apply: this.apply,
+      snapshots: this.snapshots,
+      transport,
+      onRole: (role) => this.#roleChanged(role),
+      onReads: (reads) => {
+        for (const { index, requestContext } of reads) this.reads.answered(index, requestContext);
+      },
+      onInstalled: (metadata) => {
+        this.proposals.skipTo(metadata.index);
+        for (const { id, address } of state.membership.members.values()) this.#setPeer(id, address);
+        this.events.emit({ type: 'snapshot-installed', metadata });
+        this.#progressed();
+      },
+      onFailure,
+    });
+    this.reads = new ReadRounds({
+      clock,
+      nodeId: config.nodeId,
+      life: component.random.uint32(),
+      timeoutMs: config.readTimeoutMs,
+      retryMs: config.readRetryMs,
+      ask: (context) => this.call((node) => node.readIndex(context)),
+      appliedIndex: () => state.appliedIndex,
+    });
+    this.proposals = new Proposals({
+      nodeId: config.nodeId,
+      clock,
+      entryBytesMax: opened.opened.metadata.entryBytesMax,
+      forwards: config.forwardProposals,
+      leader: () => this.leader(),
+      checkOpen: () => this.#checkOpen(),
+      call: (give) => this.call(give),
+    });
+    this.membershipChanges = new MembershipChanges({
+      nodeId: config.nodeId,
+      state,
+      proposals: this.proposals,
+      learnerReadyShare: config.learnerReadyShare,
+      leader: () => this.leader(),
+      call: (give) => this.call(give),
+    });
+  }
+
+  /** What arrives from the other members. */
+  get handler(): TransportHandler {
+    return {
+      receive: (message) => {
+        if (message.type !== MessageType.Snap) this.#loop.receive(message);
+      },
+      receiveSnapshot: async (message, stream, signal) => {
+        this.checkRunning();
+        await this.snapshots.receive(message, stream, signal);
+        this.#loop.receive(message);
+      },
+      receivedSnapshotBytes: (message) => this.#receivedBytes(message),
+      unreachable: (id) => {
+        if (this.#stopCause === undefined) this.call((node) => node.reportUnreachable(id));
+      },
+    };
+  }
+
+  async start(): Promise<void> {
+    const { transport } = this.#component;
+    for (const { id, address } of this.state.membership.members.values())
+      this.#setPeer(id, address);
+    await transport.start(this.handler);
+    this.#loop.start();
+  }
+
+  readonly call = <T>(give: (node: RawNode) => T): T => this.#loop.call(give);
+
+  isLeader(): boolean {
+    return leads(this.#role);
+  }
+
+  leader(): LeaderHint | undefined {
+    const { lead } = this.#role;
+    if (lead === 0n) return undefined;
+    return { id: lead, address: this.state.membership.members.get(lead)?.address };
+  }
+
+  /** The voter whose log is furthest, besides this node. */
+  bestSuccessor(): bigint | undefined {
+    let best: { id: bigint; match: number } | undefined;
+    for (const { id, match, isLearner, recentActive } of this.node.status().progress.values()) {
+      if (isLearner || !recentActive || id === this.config.nodeId) continue;
+      if (best === undefined || match > best.match) best = { id, match };
+    }
+    return best?.id;
+  }
+
+  checkRunning(): void {
+    if (this.#stopCause !== undefined) throw this.#stopCause;
+  }
+
+  /** In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is given back. */
+  async stop(cause: unknown): Promise<void> {
+    const stopped = new StoppedError(cause);
+    this.#stopCause = stopped;
+    this.#loop.stop();
+    this.append.stop();
+    this.snapshots.stop();
+    this.reads.rejectAll(stopped);
+    this.proposals.stop(stopped);
+    this.membershipChanges.stop(stopped);
+    this.appliedWaiters.stop(stopped);
+    const { transport, snapshotManager, walManager, logger } = this.#component;
+    const closing = [
+      () => transport.close(),
+      () => this.apply.stop(),
+      () => snapshotManager.close(),
+      () => this.stateMachine.close(),
+      () => walManager.close(),
+    ];
+    for (const close of closing) {
+      try {
+        await close();
+      } catch (error) {
+        logger?.warn('a part of the node did not close cleanly', { error });
+      }
+    }
+    this.events.emit({ type: 'stopped', cause });
+  }
+
+  #checkOpen(): void {
+    this.checkRunning();
+    if (this.append.full) throw new BusyError('the disk of this node is full');
+  }
+
+  #setPeer(id: bigint, address: string): void {
+    if (id !== this.config.nodeId) this.#component.transport.setPeer({ id, address });
+  }
+
+  #membershipChanged(operations: readonly MembershipOperation[]): void {
+    const { members } = this.state.membership;
+    for (const { id } of operations) {
+      const member = members.get(id);
+      if (member !== undefined) this.#setPeer(id, member.address);
+      else if (id !== this.config.nodeId) this.#component.transport.removePeer(id);
+    }
+    this.events.emit({ type: 'membership', operations, members: [...members.values()] });
+  }
+
+  #progressed(): void {
+    this.reads.applied();
+    this.appliedWaiters.applied();
+    this.membershipChanges.applied();
+    this.snapshots.maybeTake();
+  }
+
+  #roleChanged(role: SoftState): void {
+    const before = this.#role;
+    this.#role = role;
+    const { term } = this.node.basicStatus();
+    if (!leads(before) && leads(role)) this.events.emit({ type: 'leadership-acquired', term });
+    if (leads(before) && !leads(role)) this.events.emit({ type: 'leadership-lost', term });
+    if (before.lead !== role.lead) {
+      this.proposals.leaderChanged();
+      this.events.emit({ type: 'leader', leader: role.lead, term });
+    }
+  }
+
+  /** A leader whose disk is full is of no use: another one can go on. */
+  #diskFull(full: boolean): void {
+    this.events.emit({ type: 'disk-full', full });
+    const successor = full && this.isLeader() ? this.bestSuccessor() : undefined;
+    if (successor !== undefined) this.call((node) => node.transferLeader(successor));
+  }
+
+  #receivedBytes({ snapshot }: Message): Promise<number> {
+    const manifest = snapshot?.data;
+    return manifest === undefined
+      ? Promise.resolve(0)
+      : this.#component.snapshotManager.received(manifest);
+  }
+}
+
+function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig {
+  const { config, component, state, opened } = node;
+  return {
+    id: config.nodeId,
+    storage: opened.storage,
+    applied: state.appliedIndex,
+    asyncStorageWrites: true,
+    electionTick: config.electionTicks,
+    heartbeatTick: config.heartbeatTicks,
+    random: () => component.random.uint32() / 2 ** 32,
+    maxSizePerMsg: config.messageBytesMax,
+    maxCommittedSizePerReady: config.applyBytesMax,
+    maxUncommittedEntriesSize: config.uncommittedBytesMax,
+    maxInflightMsgs: config.inflightMessagesMax,
+    maxInflightBytes: config.inflightBytesMax,
+    checkQuorum: config.checkQuorum,
+    preVote: config.preVote,
+    readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
+    disableProposalForwarding: !config.forwardProposals,
+    stepDownOnRemoval: true,
+    logger: component.logger === undefined ? undefined : coreLogger(component.logger),
+  };
+}
+
+function coreLogger(logger: NonNullable<RaftComponent['logger']>): RaftConfig['logger'] {
+  return {
+    log: (level, line) => {
+      if (level === 'debug') return;
+      const text = line();
+      if (level === 'info') logger.info(text);
+      else if (level === 'warn') logger.warn(text);
+      else logger.error(text);
+    },
+  };
+}

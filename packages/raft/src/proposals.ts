@@ -1,0 +1,181 @@
+/**
+ * Proposals from the door to their answer: checked, put into an envelope, given to the core, and answered when the
+ * apply path reaches the entry at their index and term; never earlier. That is what makes an acknowledged proposal
+ * one that is durable on a quorum.
+ */
+import { EntryType, type Entry } from '@babuza/raftpb';
+import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
+import type { Clock } from '@babuza/vfs';
+import type { Outcome } from './apply-path.ts';
+import {
+  encodeEnvelope,
+  envelopeOverheadMax,
+  type EnvelopeKind,
+  type Envelope,
+  type RequestId,
+} from './envelope.ts';
+import {
+  BusyError,
+  NotLeaderError,
+  OutcomeUnknownError,
+  RaftError,
+  type LeaderHint,
+} from './errors.ts';
+import type { SessionCall } from './ports/session-manager.ts';
+import { ProposalWaiters, waiting } from './waiters.ts';
+
+/** The entry that was reached, and what became of it. */
+export interface Reached {
+  readonly entry: Entry;
+  readonly outcome: Outcome;
+}
+
+export interface ProposalParts {
+  readonly nodeId: bigint;
+  readonly clock: Clock;
+  readonly entryBytesMax: number;
+  readonly forwards: boolean;
+  readonly leader: () => LeaderHint | undefined;
+  /** Throws where nothing may be proposed at the moment. */
+  readonly checkOpen: () => void;
+  readonly call: <T>(give: (node: RawNode) => T) => T;
+}
+
+/** What index, term and type add to the data of an entry, at most. */
+const entryOverheadBytes = 40;
+const noPayload = new Uint8Array(0);
+
+export class Proposals {
+  readonly #parts: ProposalParts;
+  readonly #waiters = new ProposalWaiters<Reached>();
+  #requests = 0;
+
+  constructor(parts: ProposalParts) {
+    this.#parts = parts;
+  }
+
+  /** Proposals whose answer is not known yet. */
+  get pending(): number {
+    return this.#waiters.count;
+  }
+
+  /** Resolves when the entry was applied here. */
+  propose(
+    kind: EnvelopeKind,
+    payload: Uint8Array,
+    session: SessionCall | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Reached> {
+    const { entryBytesMax, clock } = this.#parts;
+    const bytesMax = entryBytesMax - envelopeOverheadMax - entryOverheadBytes;
+    if (!(payload instanceof Uint8Array) || payload.length > bytesMax) {
+      const got = payload instanceof Uint8Array ? `${payload.length} bytes` : typeof payload;
+      return Promise.reject(
+        new RaftError(
+          'RAFT_TOO_LARGE',
+          `a proposal must be bytes, at most ${bytesMax}; got ${got}`,
+        ),
+      );
+    }
+    return waiting(signal, (waiter) => {
+      const proposedAtMs = Math.max(0, Math.floor(clock.wallMs()));
+      const request = this.#newRequest();
+      const envelope: Envelope = { kind, proposedAtMs, session, request, payload };
+      const place = this.#give((node) => node.propose(encodeEnvelope(envelope)));
+      if (place !== undefined) return this.#waiters.place(place.index, place.term, waiter);
+      if (request !== undefined) return this.#waiters.placeRequest(request, waiter);
+      return undefined;
+    });
+  }
+
+  /** An entry without effect: when it is applied, all before it is. */
+  barrier(signal: AbortSignal | undefined): Promise<Reached> {
+    return this.placed((node) => node.propose(noPayload), signal);
+  }
+
+  /** Something else that takes a place in the log of this leader. */
+  placed(
+    give: (node: RawNode) => ProposedEntry | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Reached> {
+    return waiting(signal, (waiter) => {
+      const place = this.#give(give);
+      if (place === undefined) throw new NotLeaderError(this.#parts.leader());
+      return this.#waiters.place(place.index, place.term, waiter);
+    });
+  }
+
+  /** The apply path has reached an entry. */
+  reached(entry: Entry, envelope: Envelope | undefined, outcome: Outcome): void {
+    const waiter = this.#waiters.take(entry.index, entry.term) ?? this.#requestOf(envelope);
+    if (waiter === undefined) return;
+    if (outcome.kind === 'refused') waiter.reject(outcome.error);
+    else waiter.resolve({ entry, outcome });
+  }
+
+  /** What was handed to the leader before may have been lost with it. */
+  leaderChanged(): void {
+    this.#waiters.rejectRequests(
+      new OutcomeUnknownError('the leader changed while it had the proposal'),
+    );
+  }
+
+  /** See `ProposalWaiters.skipTo`. */
+  skipTo(index: number): void {
+    this.#waiters.skipTo(index);
+  }
+
+  stop(cause: Error): void {
+    this.#waiters.rejectAll(
+      (index) =>
+        new OutcomeUnknownError(
+          index === undefined
+            ? 'the node stopped while the leader had the proposal'
+            : `the node stopped before entry ${index} was applied`,
+          cause,
+        ),
+    );
+  }
+
+  #newRequest(): RequestId | undefined {
+    const { nodeId, forwards, leader } = this.#parts;
+    if (!forwards || leader()?.id === nodeId) return undefined;
+    this.#requests += 1;
+    return { nodeId, number: this.#requests };
+  }
+
+  #requestOf(envelope: Envelope | undefined): ReturnType<ProposalWaiters<Reached>['takeRequest']> {
+    const request = envelope?.request;
+    if (request === undefined || request.nodeId !== this.#parts.nodeId) return undefined;
+    return this.#waiters.takeRequest(request);
+  }
+
+  #give(give: (node: RawNode) => ProposedEntry | undefined): ProposedEntry | undefined {
+    const { leader, forwards, nodeId, checkOpen, call } = this.#parts;
+    checkOpen();
+    const hint = leader();
+    if (hint === undefined || (hint.id !== nodeId && !forwards)) throw new NotLeaderError(hint);
+    try {
+      return call(give);
+    } catch (error) {
+      throw this.#refusal(error);
+    }
+  }
+
+  #refusal(error: unknown): unknown {
+    if (!(error instanceof ProposalDroppedError)) return error;
+    switch (error.reason) {
+      case 'uncommitted-limit':
+        return new BusyError('too much is proposed and not committed yet', error);
+      case 'transferring':
+        return new BusyError('leadership is being handed over', error);
+      default:
+        return new NotLeaderError(this.#parts.leader());
+    }
+  }
+}
+
+/** Whether the entry at this place is a membership change, and not what the core puts in place of one it refused. */
+export function isMembershipEntry({ type }: Entry): boolean {
+  return type !== EntryType.Normal;
+}

@@ -1,0 +1,380 @@
+/**
+ * A Raft node: it replicates a state machine of yours over the members of a cluster. This is its door; what happens
+ * behind it is in `loop.ts` (around the core), `append-path.ts` (to the log), `apply-path.ts` (to the state machine),
+ * `snapshots.ts`, `reads.ts`, `proposals.ts` and `membership-changes.ts`. A node is made by `bootstrap.ts`.
+ *
+ * No call throws synchronously. Errors have the codes of `errors.ts`; a signal ends the waiting of its caller with
+ * the signal's reason, never what is waited for.
+ */
+import type { TailReport } from '@babuza/wal-core';
+import {
+  DroppedError,
+  NotLeaderError,
+  RaftError,
+  StoppedError,
+  type LeaderHint,
+} from './errors.ts';
+import { EnvelopeKind } from './envelope.ts';
+import type { RaftEventListener } from './events.ts';
+import type { MemberRole, MembershipOperation } from './membership.ts';
+import { NodeParts, type OpenedNode } from './node-parts.ts';
+import type { SessionCall } from './ports/session-manager.ts';
+import type { ApplyResult, StateMachine } from './ports/state-machine.ts';
+import type { Reached } from './proposals.ts';
+import type { SnapshotPlace } from './snapshots.ts';
+import { progressStateOf, roleOf, type ClusterInfo, type RaftStatus } from './status.ts';
+import { waiting } from './waiters.ts';
+
+export interface WaitOptions {
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ProposeOptions extends WaitOptions {
+  /** Within a session a proposal that is sent again applies once. Default: none. */
+  readonly session?: SessionCall | undefined;
+}
+
+export interface ProposeResult {
+  readonly index: number;
+  readonly term: number;
+  /** What the state machine answered. */
+  readonly result: ApplyResult;
+  /** It was applied earlier, and its answer is not known any more. */
+  readonly resultLost: boolean;
+}
+
+/** A member to add. */
+export interface NewMember {
+  readonly id: bigint;
+  readonly address: string;
+}
+
+const noPayload = new Uint8Array(0);
+
+export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable {
+  readonly #parts: NodeParts<Query, Answer>;
+  readonly #tail: TailReport;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(opened: OpenedNode<Query, Answer>) {
+    this.#parts = new NodeParts(opened, (error) => void this.#stop(error));
+    this.#tail = opened.tail;
+  }
+
+  /** For `bootstrapRaftCluster` and its like. */
+  static async start<Query, Answer>(
+    opened: OpenedNode<Query, Answer>,
+  ): Promise<Raft<Query, Answer>> {
+    const { tail, component } = opened;
+    if (tail.verdict === 'uncertain') {
+      component.logger?.warn('the last batch of the log was damaged and was cut', { tail });
+    }
+    const raft = new Raft(opened);
+    await raft.#parts.start();
+    return raft;
+  }
+
+  get nodeId(): bigint {
+    return this.#parts.config.nodeId;
+  }
+
+  /** The state machine of this node, as it is: what it shows may be behind. See `read`. */
+  get stateMachine(): StateMachine<Query, Answer> {
+    return this.#parts.stateMachine;
+  }
+
+  /** Adds a listener and returns the function that removes it. */
+  subscribe(listener: RaftEventListener): () => void {
+    return this.#parts.events.subscribe(listener);
+  }
+
+  /**
+   * Proposes `data`, which is copied. Resolves when it is durable on a quorum and was applied here.
+   *
+   * Rejects with `RAFT_NOT_LEADER`, `RAFT_BUSY`, `RAFT_TOO_LARGE` (nothing happened), `RAFT_DROPPED` (certainly not
+   * applied), `RAFT_OUTCOME_UNKNOWN` (perhaps applied), `RAFT_SESSION_EXPIRED`, `RAFT_SEQUENCE_STALE`,
+   * `RAFT_STOPPED`.
+   */
+  async propose(data: Uint8Array, options: ProposeOptions = {}): Promise<ProposeResult> {
+    const { session, signal } = options;
+    const reached = await this.#parts.proposals.propose(
+      EnvelopeKind.Payload,
+      data,
+      session,
+      signal,
+    );
+    return resultOf(reached);
+  }
+
+  /** Proposes several, in order and at once. Each has an answer of its own. */
+  proposeBatch(
+    batch: readonly Uint8Array[],
+    options: WaitOptions = {},
+  ): Promise<PromiseSettledResult<ProposeResult>[]> {
+    return Promise.allSettled(batch.map((data) => this.propose(data, options)));
+  }
+
+  /**
+   * Waits until this node's state machine reflects everything that was acknowledged, anywhere, before the call.
+   * Returns the index that it reflects at least.
+   *
+   * Rejects with `RAFT_OUTCOME_UNKNOWN` when no leader with a quorum answered in time, `RAFT_STOPPED`.
+   */
+  async linearizableRead(options: WaitOptions = {}): Promise<number> {
+    this.#parts.checkRunning();
+    return waiting(options.signal, (waiter) => this.#parts.reads.wait(waiter));
+  }
+
+  /** A linearizable read, and the question to the state machine. */
+  async read(query: Query, options: WaitOptions = {}): Promise<Answer> {
+    await this.linearizableRead(options);
+    return this.stateMachine.query(query);
+  }
+
+  /** Asks the state machine as it is here and now: it may be behind. */
+  async staleRead(query: Query): Promise<Answer> {
+    this.#parts.checkRunning();
+    return this.stateMachine.query(query);
+  }
+
+  /** Leader only. Resolves when everything that was proposed before is applied here. */
+  async barrier(options: WaitOptions = {}): Promise<number> {
+    const { entry } = await this.#parts.proposals.barrier(options.signal);
+    return entry.index;
+  }
+
+  /** Resolves when a quorum has confirmed that this node leads. Rejects with `RAFT_NOT_LEADER`. */
+  async verifyLeader(options: WaitOptions = {}): Promise<void> {
+    if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
+    await this.linearizableRead(options);
+    if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
+  }
+
+  /** Resolves when this node has applied this index. */
+  async waitForApplied(index: number, options: WaitOptions = {}): Promise<void> {
+    this.#parts.checkRunning();
+    await this.#parts.appliedWaiters.wait(index, options.signal);
+  }
+
+  /** Who leads, as far as this node knows. */
+  leader(): LeaderHint | undefined {
+    return this.#parts.leader();
+  }
+
+  /** Resolves when this node knows who leads. */
+  async waitForLeader(options: WaitOptions = {}): Promise<LeaderHint> {
+    this.#parts.checkRunning();
+    const known = this.leader();
+    if (known !== undefined) return known;
+    return waiting(options.signal, (waiter) =>
+      this.subscribe((event) => {
+        const hint = this.leader();
+        if (event.type === 'leader' && hint !== undefined) waiter.resolve(hint);
+        if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
+      }),
+    );
+  }
+
+  /** Leader only, as all changes of the membership. Rejects with `RAFT_CONF_CHANGE_REFUSED` and why. */
+  addVotingPeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
+    return this.changeMembership([{ op: 'set', id, role: 'voter', address }], options);
+  }
+
+  /** A member that gets everything and has no vote. */
+  addLearner({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
+    return this.changeMembership([{ op: 'set', id, role: 'learner', address }], options);
+  }
+
+  /** Rejects with `RAFT_LEARNER_NOT_READY` while its log lags. */
+  promoteLearner(id: bigint, options: WaitOptions = {}): Promise<void> {
+    return this.#changeRole(id, 'voter', options);
+  }
+
+  demoteVoter(id: bigint, options: WaitOptions = {}): Promise<void> {
+    return this.#changeRole(id, 'learner', options);
+  }
+
+  /** Its id never returns. The leader may remove itself; it then steps down. */
+  removePeer(id: bigint, options: WaitOptions = {}): Promise<void> {
+    return this.changeMembership([{ op: 'remove', id }], options);
+  }
+
+  /** The address where the others reach it. */
+  updatePeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
+    return this.changeMembership([{ op: 'address', id, address }], options);
+  }
+
+  /** Makes known where a member serves clients; without address, that it does not. */
+  publishApplicationService(
+    service: { readonly name: string; readonly address?: string; readonly id?: bigint },
+    options: WaitOptions = {},
+  ): Promise<void> {
+    const { name, address, id = this.nodeId } = service;
+    const operation = { op: 'service', id, name } as const;
+    return this.changeMembership(
+      [address === undefined ? operation : { ...operation, address }],
+      options,
+    );
+  }
+
+  /** Several changes at once: all are in effect when it resolves. More than one goes by joint consensus. */
+  async changeMembership(
+    operations: readonly MembershipOperation[],
+    options: WaitOptions = {},
+  ): Promise<void> {
+    this.#parts.checkRunning();
+    await this.#parts.membershipChanges.change(operations, options.signal);
+  }
+
+  /**
+   * Leader only. Hands leadership to a voter; without one named, to the one whose log is furthest. Resolves when it
+   * leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
+   */
+  async transferLeader(to?: bigint, options: WaitOptions = {}): Promise<void> {
+    const { config, call } = this.#parts;
+    this.#parts.checkRunning();
+    if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
+    const target = to ?? this.#parts.bestSuccessor();
+    const role =
+      target === undefined ? undefined : this.#parts.state.membership.members.get(target)?.role;
+    if (target === undefined || role !== 'voter') {
+      throw new DroppedError(
+        `leadership cannot go to ${String(target)}: there is no such other voter`,
+      );
+    }
+    if (target === this.nodeId) return;
+    const timeoutMs = 2 * config.electionTicks * config.tickMs;
+    await waiting<void>(options.signal, (waiter) => {
+      const timer = this.#parts.clock.startTimer(timeoutMs, () => {
+        waiter.reject(new DroppedError(`${target} did not take over within ${timeoutMs} ms`));
+      });
+      const unsubscribe = this.subscribe((event) => {
+        if (event.type === 'leader' && event.leader === target) waiter.resolve();
+        if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
+      });
+      call((node) => node.transferLeader(target));
+      return () => {
+        timer.cancel();
+        unsubscribe();
+      };
+    });
+  }
+
+  /** As a follower, forgets who leads, so that it may vote for another within the term. */
+  async forgetLeader(): Promise<void> {
+    this.#parts.checkRunning();
+    this.#parts.call((node) => node.forgetLeader());
+  }
+
+  /** Makes a snapshot of what is applied, durably, or returns the newest when nothing was applied since. */
+  async manualSnapshot(options: WaitOptions = {}): Promise<SnapshotPlace> {
+    this.#parts.checkRunning();
+    return waiting(options.signal, (waiter) => {
+      this.#parts.snapshots.take(waiter);
+      return undefined;
+    });
+  }
+
+  /** Opens a session; returns its id. */
+  async registerSession(options: WaitOptions = {}): Promise<number> {
+    const { entry } = await this.#parts.proposals.propose(
+      EnvelopeKind.RegisterSession,
+      noPayload,
+      undefined,
+      options.signal,
+    );
+    return entry.index;
+  }
+
+  /** Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is none. */
+  async unregisterSession(sessionId: number, options: WaitOptions = {}): Promise<void> {
+    const { outcome } = await this.#parts.proposals.propose(
+      EnvelopeKind.UnregisterSession,
+      noPayload,
+      { sessionId, sequence: 0, lowestUnanswered: 0 },
+      options.signal,
+    );
+    if (outcome.kind === 'session' && outcome.ended) return;
+    throw new RaftError('RAFT_SESSION_EXPIRED', `there is no session ${sessionId}`);
+  }
+
+  status(): RaftStatus {
+    const { config, state, storage, wal, node, snapshots } = this.#parts;
+    const core = node.status();
+    return {
+      clusterId: config.clusterId,
+      nodeId: config.nodeId,
+      groupId: config.groupId,
+      role: roleOf(core),
+      term: core.term,
+      leader: core.lead,
+      commitIndex: core.commit,
+      appliedIndex: state.appliedIndex,
+      firstIndex: storage.firstIndex(),
+      lastIndex: storage.lastIndex(),
+      pendingProposals: this.#parts.proposals.pending,
+      snapshot: snapshots.newest(),
+      progress: [...core.progress.values()].map(({ id, match, next, state: at, recentActive }) => ({
+        id,
+        matchIndex: match,
+        nextIndex: next,
+        state: progressStateOf(at),
+        recentlyActive: recentActive,
+      })),
+      sessions: state.sessions.count,
+      diskFull: this.#parts.append.full,
+      tail: this.#tail,
+      wal: wal.stats,
+    };
+  }
+
+  clusterInfo(): ClusterInfo {
+    const { config, state, node } = this.#parts;
+    return {
+      clusterId: config.clusterId,
+      leader: node.basicStatus().lead,
+      members: [...state.membership.members.values()],
+      removed: [...state.membership.removed],
+    };
+  }
+
+  /**
+   * Ends the node and gives everything back: log, snapshots, transport, state machine. With `transferLeadership` a
+   * leader hands over first. What waits gets `RAFT_STOPPED` or `RAFT_OUTCOME_UNKNOWN`. A second call returns the
+   * same promise.
+   */
+  async shutdown(options: { readonly transferLeadership?: boolean } = {}): Promise<void> {
+    const handsOver =
+      options.transferLeadership === true && this.#stopping === undefined && this.#parts.isLeader();
+    // Nobody may be there to take over: the node stops in any case.
+    if (handsOver) await this.transferLeader().catch(() => undefined);
+    await this.#stop(undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  #stop(cause: unknown): Promise<void> {
+    this.#stopping ??= this.#parts.stop(cause);
+    return this.#stopping;
+  }
+
+  #changeRole(id: bigint, role: MemberRole, options: WaitOptions): Promise<void> {
+    if (!this.#parts.state.membership.members.has(id)) {
+      return Promise.reject(new RaftError('RAFT_CONF_CHANGE_REFUSED', `${id} is not a member`));
+    }
+    return this.changeMembership([{ op: 'set', id, role }], options);
+  }
+}
+
+function resultOf({ entry, outcome }: Reached): ProposeResult {
+  const applied = outcome.kind === 'applied' ? outcome : undefined;
+  return {
+    index: entry.index,
+    term: entry.term,
+    result: applied?.result,
+    resultLost: applied?.resultLost ?? false,
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * Linearizable reads: the leader says up to which index the log was committed, a quorum confirms that it still
+ * leads, and the read is served once that index is applied. All who wait share a round; who comes while one is under
+ * way takes part in the next, because a round answers for what was committed when it began. Each round, and each
+ * repetition of one, has an id that is never used twice.
+ *
+ * Source: the project's Raft specification, section 18; Raft dissertation, section 6.4.
+ */
+import type { Clock, Timer } from '@babuza/vfs';
+import { viewOf, writeInteger } from './bytes.ts';
+import type { Waiter } from './waiters.ts';
+import { OutcomeUnknownError } from './errors.ts';
+
+interface Reader {
+  readonly waiter: Waiter<number>;
+  readonly deadlineMs: number;
+}
+
+export interface ReadParts {
+  readonly clock: Clock;
+  readonly nodeId: bigint;
+  /** Different in each life of the node, so that an answer to an earlier life is not taken for one to this. */
+  readonly life: number;
+  readonly timeoutMs: number;
+  readonly retryMs: number;
+  /** Asks the core for an index. */
+  readonly ask: (context: Uint8Array) => void;
+  readonly appliedIndex: () => number;
+}
+
+export class ReadRounds {
+  readonly #parts: ReadParts;
+  /** Who waits for the round that is under way, and who for the next. */
+  #current: Reader[] = [];
+  #next: Reader[] = [];
+  /** The ids of the round under way and of its repetitions: the answer to any of them counts. */
+  #contexts = new Set<string>();
+  /** Who has an index and waits for it to be applied. */
+  #confirmed: { index: number; waiter: Waiter<number> }[] = [];
+  #rounds = 0;
+  #retry: Timer | undefined;
+  #starting = false;
+
+  constructor(parts: ReadParts) {
+    this.#parts = parts;
+  }
+
+  /** The waiter gets the index that the state reflects at least. */
+  wait(waiter: Waiter<number>): () => void {
+    const { clock, timeoutMs } = this.#parts;
+    const reader = { waiter, deadlineMs: clock.monotonicMs() + timeoutMs };
+    this.#next.push(reader);
+    this.#startSoon();
+    return () => {
+      this.#current = this.#current.filter((other) => other !== reader);
+      this.#next = this.#next.filter((other) => other !== reader);
+      this.#confirmed = this.#confirmed.filter((other) => other.waiter !== waiter);
+    };
+  }
+
+  /** The core has an answer. */
+  answered(index: number, context: Uint8Array): void {
+    if (!this.#contexts.has(keyOf(context))) return;
+    const readers = this.#current;
+    this.#current = [];
+    this.#contexts.clear();
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    for (const { waiter } of readers) this.#confirmed.push({ index, waiter });
+    this.applied();
+    if (this.#next.length > 0) this.#startSoon();
+  }
+
+  /** More was applied. */
+  applied(): void {
+    if (this.#confirmed.length === 0) return;
+    const appliedIndex = this.#parts.appliedIndex();
+    const ready = this.#confirmed.filter(({ index }) => index <= appliedIndex);
+    if (ready.length === 0) return;
+    this.#confirmed = this.#confirmed.filter(({ index }) => index > appliedIndex);
+    for (const { index, waiter } of ready) waiter.resolve(index);
+  }
+
+  rejectAll(error: Error): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    for (const { waiter } of [...this.#current, ...this.#next, ...this.#confirmed])
+      waiter.reject(error);
+    this.#current = [];
+    this.#next = [];
+    this.#confirmed = [];
+  }
+
+  /** Everybody who asks in one turn of the event loop shares a round. */
+  #startSoon(): void {
+    if (this.#starting || this.#current.length > 0) return;
+    this.#starting = true;
+    queueMicrotask(() => {
+      this.#starting = false;
+      if (this.#current.length > 0 || this.#next.length === 0) return;
+      this.#current = this.#next;
+      this.#next = [];
+      this.#ask();
+    });
+  }
+
+  #ask(): void {
+    const { clock, retryMs, ask } = this.#parts;
+    const context = this.#newContext();
+    this.#contexts.add(keyOf(context));
+    this.#retry = clock.startTimer(retryMs, () => {
+      this.#retry = undefined;
+      this.#dropLate();
+      if (this.#current.length > 0) this.#ask();
+      else if (this.#next.length > 0) this.#startSoon();
+    });
+    ask(context);
+  }
+
+  #dropLate(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const isLate = ({ deadlineMs }: Reader): boolean => deadlineMs <= nowMs;
+    const late = [...this.#current, ...this.#next].filter(isLate);
+    this.#current = this.#current.filter((reader) => !isLate(reader));
+    this.#next = this.#next.filter((reader) => !isLate(reader));
+    if (this.#current.length === 0) this.#contexts.clear();
+    for (const { waiter } of late) {
+      waiter.reject(
+        new OutcomeUnknownError(
+          `no leader with a quorum confirmed the read within ${this.#parts.timeoutMs} ms; nothing was read`,
+        ),
+      );
+    }
+  }
+
+  #newContext(): Uint8Array {
+    this.#rounds += 1;
+    const context = new Uint8Array(20);
+    const view = viewOf(context);
+    view.setBigUint64(0, this.#parts.nodeId);
+    view.setUint32(8, this.#parts.life);
+    writeInteger(view, 12, this.#rounds);
+    return context;
+  }
+}
+
+const keyOf = (context: Uint8Array): string => Array.from(context).join(' ');

@@ -1,0 +1,235 @@
+/**
+ * Snapshots of a running node: made from the applied state, sent to members that are too far behind, taken from
+ * others. The order of the steps is what makes them safe:
+ *
+ * 1. the files are durable (snapshot manager),
+ * 2. the marker is in the log,
+ * 3. the storage shows the snapshot, so that the core can send it,
+ * 4. older snapshots go, and the log below them.
+ *
+ * With 2 before 1 a crash could leave a marker without files; with 4 before 2 a log that starts behind a snapshot it
+ * does not know. The log is never purged past the oldest snapshot that is kept, so falling back to that one always
+ * finds its log; nor past one that is being sent.
+ *
+ * Decisions: the project's contract, 9 and 10.
+ */
+import type { Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
+import type { EntryStorage, Wal } from '@babuza/wal-core';
+import type { AppendPath } from './append-path.ts';
+import type { ApplyPath } from './apply-path.ts';
+import type { BabuzaConfig } from './config.ts';
+import { RaftError, StoppedError } from './errors.ts';
+import type { RaftNodeLogger } from './ports/component.ts';
+import type { SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
+import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
+import type { Transport } from './ports/transport.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+import { hasState, readNodePart, stateReader, writeSnapshotFiles } from './snapshot-files.ts';
+import type { Waiter } from './waiters.ts';
+
+export interface SnapshotParts<Query, Answer> {
+  readonly config: BabuzaConfig;
+  readonly manager: SnapshotManager;
+  readonly wal: Wal;
+  readonly storage: EntryStorage;
+  readonly append: AppendPath;
+  readonly apply: ApplyPath<Query, Answer>;
+  readonly state: ReplicatedState;
+  readonly stateMachine: StateMachine<Query, Answer>;
+  readonly transport: Transport;
+  readonly logger: RaftNodeLogger | undefined;
+  readonly onTaken: (metadata: SnapshotMetadata) => void;
+}
+
+/** Where a snapshot stands in the log. */
+export interface SnapshotPlace {
+  readonly index: number;
+  readonly term: number;
+}
+
+export class Snapshots<Query, Answer> {
+  readonly #parts: SnapshotParts<Query, Answer>;
+  readonly #stopping = new AbortController();
+  /** Who waits for the snapshot that is being made. */
+  #waiters: Waiter<SnapshotPlace>[] = [];
+  #taking = false;
+  /** The newest marker that was submitted to the log. */
+  #newestMarker: number;
+  /** Indexes of snapshots that are being sent: their log must stay. */
+  readonly #sending: number[] = [];
+
+  constructor(parts: SnapshotParts<Query, Answer>) {
+    this.#parts = parts;
+    this.#newestMarker = parts.manager.list().at(-1)?.metadata.index ?? 0;
+  }
+
+  /** Makes one when enough was applied since the last. */
+  maybeTake(): void {
+    const { config, state, manager } = this.#parts;
+    const newest = manager.list().at(-1)?.metadata.index ?? 0;
+    if (this.#taking || state.appliedIndex - newest < config.snapshotEntries) return;
+    this.take({
+      resolve: () => undefined,
+      reject: (error) => {
+        this.#parts.logger?.warn('an automatic snapshot failed', { error });
+      },
+    });
+  }
+
+  /** Makes one of what is applied now. Where nothing was applied since the newest, that one is the answer. */
+  take(waiter: Waiter<SnapshotPlace>): void {
+    this.#waiters.push(waiter);
+    if (this.#taking) return;
+    this.#taking = true;
+    this.#parts.apply.run(() => this.#takeBetweenEntries());
+  }
+
+  /** The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any more. */
+  installing({ index }: SnapshotMetadata): void {
+    this.#newestMarker = Math.max(this.#newestMarker, index);
+  }
+
+  /** Takes over a snapshot whose marker is in the log, before anything behind it is applied. */
+  async restore({ metadata }: Snapshot): Promise<void> {
+    const { manager, state, stateMachine } = this.#parts;
+    await using open = await manager.read(metadata);
+    state.restore(await readNodePart(open), metadata);
+    if (hasState(open))
+      await stateMachine.restoreSnapshot(stateReader(open), this.#stopping.signal);
+    await this.#tidy();
+  }
+
+  /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
+  async send(message: Message, report: (sent: boolean) => void): Promise<void> {
+    const { manager, transport, logger } = this.#parts;
+    const metadata = message.snapshot?.metadata;
+    if (metadata === undefined) return;
+    this.#sending.push(metadata.index);
+    try {
+      const open = (offset: number): AsyncIterable<Uint8Array> => manager.send(metadata, offset);
+      await transport.sendSnapshot(message, open, this.#stopping.signal);
+      report(true);
+    } catch (error) {
+      logger?.warn('sending a snapshot failed', { to: message.to, index: metadata.index, error });
+      report(false);
+    } finally {
+      this.#sending.splice(this.#sending.indexOf(metadata.index), 1);
+    }
+  }
+
+  /** Makes the files of an incoming snapshot durable; the message may be stepped then. */
+  async receive(
+    message: Message,
+    stream: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { metadata, data } = message.snapshot ?? {};
+    if (metadata === undefined || data === undefined) {
+      throw new RaftError('RAFT_STATE_UNREADABLE', 'a snapshot message without manifest');
+    }
+    const either = AbortSignal.any([signal, this.#stopping.signal]);
+    await this.#parts.manager.receive(metadata, data, stream, either);
+  }
+
+  newest(): SnapshotPlace | undefined {
+    const metadata = this.#parts.manager.list().at(-1)?.metadata;
+    return metadata === undefined ? undefined : { index: metadata.index, term: metadata.term };
+  }
+
+  stop(): void {
+    this.#stopping.abort(new StoppedError());
+    this.#settle((waiter) => waiter.reject(new StoppedError()));
+  }
+
+  async #takeBetweenEntries(): Promise<void> {
+    const { state, manager, stateMachine } = this.#parts;
+    const { appliedIndex: index, appliedTerm: term, confState } = state;
+    const newest = manager.list().at(-1)?.metadata;
+    if (newest !== undefined && newest.index >= index) {
+      this.#settle(({ resolve }) => resolve(newest));
+      return;
+    }
+    if (confState === undefined) {
+      this.#failed(new RaftError('RAFT_BUSY', 'there is nothing to make a snapshot of yet'));
+      return;
+    }
+    // From here on the state machine may change: what belongs to this index is taken now.
+    const metadata = { confState, index, term };
+    const nodePart = state.encode();
+    const { signal } = this.#stopping;
+    if (stateMachine.kind === 'memory') {
+      await this.#write(metadata, nodePart, (writer) => stateMachine.saveSnapshot(writer, signal));
+      return;
+    }
+    let prepared: unknown;
+    try {
+      prepared = stateMachine.prepareSnapshot();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    void this.#write(metadata, nodePart, (writer) =>
+      stateMachine.saveSnapshot(prepared, writer, signal),
+    );
+  }
+
+  /** Never rejects: a snapshot that fails costs nothing but space in the log. */
+  async #write(
+    metadata: SnapshotMetadata,
+    nodePart: Uint8Array,
+    save: (writer: SnapshotWriter) => Promise<void>,
+  ): Promise<void> {
+    const { manager, onTaken } = this.#parts;
+    try {
+      const stored = await manager.create(
+        metadata,
+        (files) => writeSnapshotFiles(files, nodePart, save),
+        this.#stopping.signal,
+      );
+      await this.#record(stored);
+      onTaken(metadata);
+      this.#settle(({ resolve }) => resolve({ index: metadata.index, term: metadata.term }));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #record({ metadata, manifest }: StoredSnapshot): Promise<void> {
+    const { append, storage } = this.#parts;
+    // A newer one was installed meanwhile: the log starts behind this one.
+    if (metadata.index <= this.#newestMarker) return;
+    this.#newestMarker = metadata.index;
+    // Durable after it: the marker. A crash just before leaves files without a marker, which the next start ignores.
+    await append.save({ snapshot: metadata });
+    if (metadata.index === this.#newestMarker) storage.createSnapshot(metadata, manifest);
+    await this.#tidy();
+  }
+
+  /** Snapshots that are too many go, then the log that none of the rest needs. Failing costs only space. */
+  async #tidy(): Promise<void> {
+    const { config, manager, storage, wal, logger } = this.#parts;
+    try {
+      await manager.retain(config.snapshotsKept);
+      const kept = manager.list();
+      const oldest = kept[0]?.metadata.index ?? 0;
+      const newest = kept.at(-1)?.metadata.index ?? 0;
+      const toIndex = Math.min(oldest, newest - config.compactionMargin, ...this.#sending);
+      if (toIndex >= storage.firstIndex()) await wal.purge(toIndex);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted)
+        logger?.warn('old snapshots or log were not removed', { error });
+    }
+  }
+
+  #failed(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.#settle(({ reject }) => reject(failure));
+  }
+
+  #settle(settle: (waiter: Waiter<SnapshotPlace>) => void): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    this.#taking = false;
+    for (const waiter of waiters) settle(waiter);
+  }
+}

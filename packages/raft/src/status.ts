@@ -1,0 +1,62 @@
+/** What a node tells about itself, copied: it does not change any more. */
+import type { BasicStatus } from '@babuza/raft-core';
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { TailReport, WalStats } from '@babuza/wal-core';
+import type { Member } from './membership.ts';
+
+export type RaftRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
+
+/** What a leader knows of a member. */
+export interface PeerProgress {
+  readonly id: bigint;
+  /** Its log equals the leader's up to here. */
+  readonly matchIndex: number;
+  readonly nextIndex: number;
+  readonly state: 'probe' | 'replicate' | 'snapshot';
+  readonly recentlyActive: boolean;
+}
+
+export interface RaftStatus {
+  readonly clusterId: bigint;
+  readonly nodeId: bigint;
+  readonly groupId: bigint;
+  readonly role: RaftRole;
+  readonly term: number;
+  /** `0n`: none is known. */
+  readonly leader: bigint;
+  readonly commitIndex: number;
+  /** Up to here the state machine reflects the log. */
+  readonly appliedIndex: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly pendingProposals: number;
+  readonly snapshot: Pick<SnapshotMetadata, 'index' | 'term'> | undefined;
+  /** Ascending by id; empty on a node that does not lead. */
+  readonly progress: readonly PeerProgress[];
+  readonly sessions: number;
+  readonly diskFull: boolean;
+  /** What recovery found behind the last whole batch of the log. */
+  readonly tail: TailReport;
+  readonly wal: WalStats;
+}
+
+export interface ClusterInfo {
+  readonly clusterId: bigint;
+  readonly leader: bigint;
+  /** Ascending by id. */
+  readonly members: readonly Member[];
+  /** Ids that were removed and never return. */
+  readonly removed: readonly bigint[];
+}
+
+const roles: readonly RaftRole[] = ['follower', 'candidate', 'leader', 'pre-candidate'];
+
+export function roleOf({ raftState }: BasicStatus): RaftRole {
+  return roles[raftState] ?? 'follower';
+}
+
+const progressStates = ['probe', 'replicate', 'snapshot'] as const;
+
+export function progressStateOf(state: number): PeerProgress['state'] {
+  return progressStates[state] ?? 'probe';
+}

@@ -1,0 +1,149 @@
+/**
+ * Callers who wait for what they proposed. They are known by the place of their entry, index and term: if
+ * another term's entry takes the index, theirs is certainly not applied. Proposals that were forwarded have no place
+ * yet and are known by their request.
+ *
+ * Decision: the project's contract, 23.
+ */
+import type { RequestId } from './envelope.ts';
+import { DroppedError, OutcomeUnknownError } from './errors.ts';
+
+/** Someone who waits. Only the first call counts. */
+export interface Waiter<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A promise whose waiting a signal can end; what is waited for goes on. `begin` may return what is to be tidied up
+ * in whatever way the waiting ends. What it throws rejects the promise.
+ */
+export async function waiting<T>(
+  signal: AbortSignal | undefined,
+  begin: (waiter: Waiter<T>) => (() => void) | undefined,
+): Promise<T> {
+  signal?.throwIfAborted();
+  let tidy: (() => void) | undefined;
+  let onAbort: (() => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      onAbort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      tidy = begin({ resolve, reject });
+    });
+  } finally {
+    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    tidy?.();
+  }
+}
+
+/** Callers who wait until an index is applied. */
+export class IndexWaiters {
+  #waiters: { readonly index: number; readonly waiter: Waiter<void> }[] = [];
+  readonly #appliedIndex: () => number;
+
+  constructor(appliedIndex: () => number) {
+    this.#appliedIndex = appliedIndex;
+  }
+
+  async wait(index: number, signal: AbortSignal | undefined): Promise<void> {
+    if (index <= this.#appliedIndex()) return;
+    await waiting<void>(signal, (waiter) => {
+      const waits = { index, waiter };
+      this.#waiters.push(waits);
+      return () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waits);
+      };
+    });
+  }
+
+  /** More was applied. */
+  applied(): void {
+    const appliedIndex = this.#appliedIndex();
+    for (const { index, waiter } of this.#waiters) if (index <= appliedIndex) waiter.resolve();
+  }
+
+  stop(cause: Error): void {
+    for (const { waiter } of this.#waiters) waiter.reject(cause);
+  }
+}
+
+interface Placed<T> {
+  readonly term: number;
+  readonly waiter: Waiter<T>;
+}
+
+export class ProposalWaiters<T> {
+  /** By index, which is also the order of the keys: proposals are placed in ascending order. */
+  readonly #placed = new Map<number, Placed<T>>();
+  readonly #requests = new Map<number, Waiter<T>>();
+
+  get count(): number {
+    return this.#placed.size + this.#requests.size;
+  }
+
+  /** Waits for the entry of this index and term. One that waits there for another term was dropped. */
+  place(index: number, term: number, waiter: Waiter<T>): () => void {
+    this.#dropAt(index);
+    this.#placed.set(index, { term, waiter });
+    return () => {
+      if (this.#placed.get(index)?.waiter === waiter) this.#placed.delete(index);
+    };
+  }
+
+  placeRequest({ number }: RequestId, waiter: Waiter<T>): () => void {
+    this.#requests.set(number, waiter);
+    return () => this.#requests.delete(number);
+  }
+
+  /** The entry of this index and term was reached by the apply path: who waits for it is handed out. */
+  take(index: number, term: number): Waiter<T> | undefined {
+    const placed = this.#placed.get(index);
+    if (placed === undefined) return undefined;
+    this.#placed.delete(index);
+    if (placed.term === term) return placed.waiter;
+    placed.waiter.reject(dropped(index, placed.term));
+    return undefined;
+  }
+
+  takeRequest({ number }: RequestId): Waiter<T> | undefined {
+    const waiter = this.#requests.get(number);
+    this.#requests.delete(number);
+    return waiter;
+  }
+
+  /** A snapshot from elsewhere covers everything up to `index`: what became of it cannot be told here. */
+  skipTo(index: number): void {
+    for (const [at, { waiter }] of this.#placed) {
+      if (at > index) continue;
+      this.#placed.delete(at);
+      waiter.reject(
+        new OutcomeUnknownError(`entry ${at} is covered by a snapshot of another member`),
+      );
+    }
+  }
+
+  rejectRequests(error: Error): void {
+    for (const waiter of this.#requests.values()) waiter.reject(error);
+    this.#requests.clear();
+  }
+
+  /** The node stops. */
+  rejectAll(error: (index: number | undefined) => Error): void {
+    for (const [index, { waiter }] of this.#placed) waiter.reject(error(index));
+    for (const waiter of this.#requests.values()) waiter.reject(error(undefined));
+    this.#placed.clear();
+    this.#requests.clear();
+  }
+
+  #dropAt(index: number): void {
+    const placed = this.#placed.get(index);
+    if (placed !== undefined) placed.waiter.reject(dropped(index, placed.term));
+  }
+}
+
+function dropped(index: number, term: number): DroppedError {
+  return new DroppedError(
+    `another leader's entry took the place ${index} of the one of term ${term}`,
+  );
+}
