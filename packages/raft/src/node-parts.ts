@@ -179,12 +179,15 @@ export class NodeParts<Query, Answer> {
     return { id: lead, address: this.state.membership.members.get(lead)?.address };
   }
 
-  /** The voter whose log is furthest, besides this node. */
+  /** The voter to hand leadership to: one that was heard from lately if there is one, then the furthest. */
   bestSuccessor(): bigint | undefined {
-    let best: { id: bigint; match: number } | undefined;
+    let best: { id: bigint; match: number; recentActive: boolean } | undefined;
     for (const { id, match, isLearner, recentActive } of this.node.status().progress.values()) {
-      if (isLearner || !recentActive || id === this.config.nodeId) continue;
-      if (best === undefined || match > best.match) best = { id, match };
+      if (isLearner || id === this.config.nodeId) continue;
+      const isBetter =
+        best === undefined ||
+        (recentActive === best.recentActive ? match > best.match : recentActive);
+      if (isBetter) best = { id, match, recentActive };
     }
     return best?.id;
   }

@@ -13,7 +13,7 @@
  *
  * Decisions: the project's contract, 9 and 10.
  */
-import type { Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
+import type { ConfState, Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryStorage, Wal } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from './apply-path.ts';
@@ -104,6 +104,11 @@ export class Snapshots<Query, Answer> {
     const { manager, transport, logger } = this.#parts;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) return;
+    if (!isMember(metadata.confState, message.to)) {
+      // It joined after this snapshot, and could not use it. The core asks again, and gets a newer one.
+      this.take({ resolve: () => report(false), reject: () => report(false) });
+      return;
+    }
     this.#sending.push(metadata.index);
     try {
       const open = (offset: number): AsyncIterable<Uint8Array> => manager.send(metadata, offset);
@@ -146,7 +151,7 @@ export class Snapshots<Query, Answer> {
     const { appliedIndex: index, appliedTerm: term, confState } = state;
     const newest = manager.list().at(-1)?.metadata;
     if (newest !== undefined && newest.index >= index) {
-      this.#settle(({ resolve }) => resolve(newest));
+      this.#settle(({ resolve }) => resolve({ index: newest.index, term: newest.term }));
       return;
     }
     if (confState === undefined) {
@@ -232,4 +237,8 @@ export class Snapshots<Query, Answer> {
     this.#taking = false;
     for (const waiter of waiters) settle(waiter);
   }
+}
+
+function isMember({ voters, votersOutgoing, learners }: ConfState, id: bigint): boolean {
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
 }

@@ -1,0 +1,427 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { bytesOf, textOf, World } from './support.ts';
+
+let world: World;
+
+afterEach(async () => {
+  await world.close();
+});
+
+const texts = (from: number, count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `t${from + at}`);
+
+async function proposeAll(...all: string[]): Promise<void> {
+  const { raft } = await world.leader();
+  await world.until(Promise.all(all.map((text) => raft.propose(bytesOf(text)))));
+}
+
+function applied(): string[][] {
+  return [...world.members.values()].map(({ machine }) => machine.texts);
+}
+
+describe('proposals', () => {
+  it('a cluster of one applies what is proposed and answers with the result', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, machine } = await world.leader();
+    const first = await world.until(raft.propose(bytesOf('a')));
+    const second = await world.until(raft.propose(bytesOf('b')));
+    expect([textOf(first.result), textOf(second.result)]).toEqual(['1', '2']);
+    expect(second.index).toBe(first.index + 1);
+    expect(machine.texts).toEqual(['a', 'b']);
+  });
+
+  it('a cluster of three elects a leader, and all apply the same', async () => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a', 'b', 'c');
+    await world.pass(500);
+    expect(applied()).toEqual([texts(0, 0), [], []].map(() => ['a', 'b', 'c']));
+  });
+
+  it('a follower refuses with the id and address of the leader', async () => {
+    world = new World();
+    await world.startAll(3);
+    const leader = await world.leader();
+    await world.pass(300);
+    const [follower] = await world.followers();
+    const id = leader.raft.nodeId;
+    await expect(follower?.raft.propose(bytesOf('a'))).rejects.toMatchObject({
+      code: 'RAFT_NOT_LEADER',
+      leader: { id, address: `address-${id}` },
+    });
+  });
+
+  it('a follower hands them to the leader where that is asked for, and has the answer', async () => {
+    world = new World({ forwardProposals: true });
+    await world.startAll(3);
+    await proposeAll('a');
+    const [follower] = await world.followers();
+    await world.pass(300);
+    const answer = await world.until(follower!.raft.propose(bytesOf('b')));
+    expect(textOf(answer.result)).toBe('2');
+  });
+
+  it('what is too large is refused at the door', async () => {
+    world = new World({ entryBytesMax: 2048 });
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    await expect(raft.propose(new Uint8Array(2048))).rejects.toMatchObject({
+      code: 'RAFT_TOO_LARGE',
+    });
+    await world.until(raft.propose(new Uint8Array(1900)));
+  });
+
+  it('of a leader that was cut off are dropped when another entry took their place', async () => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a');
+    const old = await world.leader();
+    world.wire.cut.add(old.raft.nodeId);
+    const lost = old.raft.propose(bytesOf('lost'));
+    lost.catch(() => undefined);
+    await world.pass(5000);
+    await proposeAll('b', 'c', 'd');
+    world.wire.cut.clear();
+    await expect(world.until(lost)).rejects.toMatchObject({ code: 'RAFT_DROPPED' });
+    await world.pass(1000);
+    expect(applied()).toEqual(applied().map(() => ['a', 'b', 'c', 'd']));
+  });
+
+  it('a signal ends the waiting, not the entry', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft, machine } = await world.leader();
+    const abort = new AbortController();
+    const proposal = raft.propose(bytesOf('a'), { signal: abort.signal });
+    abort.abort(new Error('no patience'));
+    await expect(proposal).rejects.toThrow('no patience');
+    await world.pass(500);
+    expect(machine.texts).toEqual(['a']);
+  });
+
+  it('a state machine that throws stops the node with the cause', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    const causes: unknown[] = [];
+    raft.subscribe((event) => {
+      if (event.type === 'stopped') causes.push(event.cause);
+    });
+    await expect(world.until(raft.propose(bytesOf('!')))).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    await world.pass(100);
+    expect(causes).toMatchObject([{ code: 'RAFT_STATE_MACHINE_FAILED' }]);
+    await expect(raft.propose(bytesOf('a'))).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+  });
+});
+
+describe('reads', () => {
+  it('show what was acknowledged before, on every member', async () => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a', 'b');
+    for (const { raft } of world.members.values()) {
+      expect(await world.until(raft.read(undefined))).toEqual(['a', 'b']);
+    }
+  });
+
+  it('many share a round', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    await proposeAll('a');
+    const reads = Array.from({ length: 100 }, () => raft.linearizableRead());
+    const indexes = await world.until(Promise.all(reads));
+    expect(new Set(indexes).size).toBe(1);
+  });
+
+  it('end with an error when no quorum answers, after the timeout', async () => {
+    world = new World({ checkQuorum: false, readTimeoutMs: 1000 });
+    await world.startAll(3);
+    await proposeAll('a');
+    const { raft } = await world.leader();
+    for (const { raft: other } of await world.followers()) world.wire.cut.add(other.nodeId);
+    await expect(world.until(raft.linearizableRead())).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+  });
+
+  it('come through when an answer was lost: the round is repeated', async () => {
+    world = new World({ checkQuorum: false });
+    await world.startAll(3);
+    await proposeAll('a');
+    const { raft } = await world.leader();
+    for (const { raft: other } of await world.followers()) world.wire.cut.add(other.nodeId);
+    const read = raft.linearizableRead();
+    await world.pass(200);
+    world.wire.cut.clear();
+    expect(await world.until(read)).toBeGreaterThan(0);
+  });
+});
+
+describe('membership', () => {
+  it('a learner joins, gets everything, is promoted, and counts', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll(...texts(0, 20));
+    const { raft } = await world.leader();
+    const joined = await world.start(2n, undefined);
+    await world.until(raft.addLearner({ id: 2n, address: 'address-2' }));
+    await world.pass(1000);
+    expect(joined.machine.texts).toEqual(texts(0, 20));
+    await world.until(raft.promoteLearner(2n));
+    await proposeAll('x');
+    expect(raft.clusterInfo().members.map(({ id, role }) => [id, role])).toEqual([
+      [1n, 'voter'],
+      [2n, 'voter'],
+    ]);
+    expect(joined.raft.clusterInfo().members).toEqual(raft.clusterInfo().members);
+  });
+
+  it('a learner that lags is not promoted', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll(...texts(0, 20));
+    const { raft } = await world.leader();
+    await world.until(raft.addLearner({ id: 2n, address: 'address-2' }));
+    await expect(world.until(raft.promoteLearner(2n))).rejects.toMatchObject({
+      code: 'RAFT_LEARNER_NOT_READY',
+    });
+  });
+
+  it('refuses the last voter, ids that were removed, addresses in use, and says why', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const [follower] = await world.followers();
+    const gone = follower!.raft.nodeId;
+    await world.until(raft.removePeer(gone));
+    const refused = { code: 'RAFT_CONF_CHANGE_REFUSED' };
+    const back = raft.addVotingPeer({ id: gone, address: 'elsewhere' });
+    await expect(world.until(back)).rejects.toMatchObject(refused);
+    const clash = raft.addLearner({ id: 9n, address: `address-${raft.nodeId}` });
+    await expect(world.until(clash)).rejects.toMatchObject(refused);
+    const other = [...world.members.keys()].find((id) => id !== gone && id !== raft.nodeId)!;
+    await world.until(raft.removePeer(other));
+    await expect(world.until(raft.removePeer(raft.nodeId))).rejects.toMatchObject(refused);
+  });
+
+  it('several members change at once, by joint consensus', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const [a, b] = await world.followers();
+    await world.start(4n, undefined);
+    await world.start(5n, undefined);
+    await world.until(
+      raft.changeMembership([
+        { op: 'set', id: 4n, role: 'voter', address: 'address-4' },
+        { op: 'set', id: 5n, role: 'voter', address: 'address-5' },
+        { op: 'remove', id: a!.raft.nodeId },
+        { op: 'remove', id: b!.raft.nodeId },
+      ]),
+    );
+    await proposeAll('a');
+    expect(raft.clusterInfo().members.map(({ id }) => id)).toEqual(
+      [raft.nodeId, 4n, 5n].sort((x, y) => (x < y ? -1 : 1)),
+    );
+  });
+
+  it('a leader that removes itself steps down, and the others go on', async () => {
+    world = new World();
+    await world.startAll(3);
+    const old = await world.leader();
+    await world.until(old.raft.removePeer(old.raft.nodeId));
+    world.members.delete(old.raft.nodeId);
+    await world.pass(3000);
+    await proposeAll('a');
+    await world.pass(500);
+    expect(applied()).toEqual([['a'], ['a']]);
+    await world.until(old.raft.shutdown());
+  });
+
+  it('addresses and services are known everywhere', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    await world.until(raft.updatePeer({ id: 2n, address: 'moved' }));
+    await world.until(raft.publishApplicationService({ name: 'http', address: 'web-1' }));
+    await world.pass(500);
+    for (const member of world.members.values()) {
+      const { members } = member.raft.clusterInfo();
+      expect(members.find(({ id }) => id === 2n)?.address).toBe('moved');
+      expect(members.find(({ id }) => id === raft.nodeId)?.services).toEqual({ http: 'web-1' });
+    }
+  });
+});
+
+describe('leadership', () => {
+  it('goes to the member that is named, and to the furthest when none is', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const target = (await world.followers())[0]!.raft.nodeId;
+    await world.until(raft.transferLeader(target));
+    expect((await world.leader()).raft.nodeId).toBe(target);
+    const next = await world.leader();
+    await world.until(next.raft.transferLeader());
+    expect((await world.leader()).raft.nodeId).not.toBe(target);
+  });
+
+  it('is handed over by a leader that shuts down, where that is asked for', async () => {
+    world = new World();
+    await world.startAll(3);
+    const old = await world.leader();
+    await world.until(old.raft.shutdown({ transferLeadership: true }));
+    world.members.delete(old.raft.nodeId);
+    const roles = [...world.members.values()].map(({ raft }) => raft.status().role);
+    expect(roles).toContain('leader');
+  });
+
+  it('of a member that is gone passes to another, and nothing acknowledged is lost', async () => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a', 'b');
+    const old = await world.leader();
+    await world.until(old.raft.shutdown());
+    world.members.delete(old.raft.nodeId);
+    await proposeAll('c');
+    await world.pass(500);
+    expect(applied()).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+  });
+});
+
+describe('sessions', () => {
+  it('a proposal that is sent again applies once and has the same answer, across leaders', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const sessionId = await world.until(raft.registerSession());
+    const session = { sessionId, sequence: 1, lowestUnanswered: 1 };
+    const first = await world.until(raft.propose(bytesOf('a'), { session }));
+    const both = await world.until(
+      Promise.all([
+        raft.propose(bytesOf('a'), { session }),
+        raft.propose(bytesOf('a'), { session }),
+      ]),
+    );
+    await world.until(raft.transferLeader());
+    const next = await world.leader();
+    const again = await world.until(next.raft.propose(bytesOf('a'), { session }));
+    expect([...both, again].map(({ result }) => textOf(result))).toEqual(['1', '1', '1']);
+    expect(textOf(first.result)).toBe('1');
+    expect(next.machine.texts).toEqual(['a']);
+    await world.until(next.raft.unregisterSession(sessionId));
+    await expect(world.until(next.raft.propose(bytesOf('a'), { session }))).rejects.toMatchObject({
+      code: 'RAFT_SESSION_EXPIRED',
+    });
+  });
+
+  it('two copies in one batch: the second has the answer of the first', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, machine } = await world.leader();
+    const sessionId = await world.until(raft.registerSession());
+    const session = { sessionId, sequence: 1, lowestUnanswered: 1 };
+    const answers = await world.until(
+      Promise.all([1, 2, 3].map(() => raft.propose(bytesOf('a'), { session }))),
+    );
+    expect(answers.map(({ result }) => textOf(result))).toEqual(['1', '1', '1']);
+    expect(machine.texts).toEqual(['a']);
+  });
+});
+
+describe('snapshots', () => {
+  it('a member goes on from its own one, with the entries behind it', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll(...texts(0, 5));
+    const { raft } = await world.leader();
+    const place = await world.until(raft.manualSnapshot());
+    expect(place.index).toBe(raft.status().appliedIndex);
+    expect(await world.until(raft.manualSnapshot())).toEqual(place);
+    await proposeAll('x', 'y');
+    const again = await world.restart(1n);
+    await world.leader();
+    await world.pass(500);
+    expect(again.machine.texts).toEqual([...texts(0, 5), 'x', 'y']);
+  });
+
+  it('falls back to the one before when the newest is damaged', async () => {
+    world = new World({ compactionMargin: 0 });
+    await world.startAll(1);
+    for (const from of [0, 5, 10]) {
+      await proposeAll(...texts(from, 5));
+      const { raft } = await world.leader();
+      await world.until(raft.manualSnapshot());
+    }
+    const member = world.member(1n);
+    member.snapshots.damaged.add(member.snapshots.list().at(-1)!.metadata.index);
+    const again = await world.restart(1n);
+    await world.leader();
+    await world.pass(500);
+    expect(again.machine.texts).toEqual(texts(0, 15));
+  });
+
+  it('are made by themselves, and the log behind them goes', async () => {
+    world = new World({ snapshotEntries: 50, compactionMargin: 10 });
+    await world.startAll(1);
+    for (let from = 0; from < 500; from += 10) await proposeAll(...texts(from, 10));
+    await world.pass(500);
+    const { raft, snapshots } = await world.leader();
+    expect(snapshots.list()).toHaveLength(3);
+    expect(raft.status().firstIndex).toBeGreaterThan(300);
+  });
+
+  it('a member that was away too long gets one, and what follows', async () => {
+    world = new World({ snapshotEntries: 20, compactionMargin: 5 });
+    await world.startAll(3);
+    await proposeAll('a');
+    const [away] = await world.followers();
+    world.wire.cut.add(away!.raft.nodeId);
+    for (let from = 0; from < 300; from += 10) await proposeAll(...texts(from, 10));
+    const { raft } = await world.leader();
+    const learner = { id: 7n, address: 'address-7' };
+    await world.until(raft.addLearner(learner));
+    world.wire.cut.clear();
+    await world.pass(3000);
+    await proposeAll('z');
+    await world.pass(500);
+    const all = ['a', ...texts(0, 300), 'z'];
+    expect(applied()).toEqual([all, all, all]);
+    expect(away!.raft.clusterInfo().members).toContainEqual(
+      expect.objectContaining({ ...learner, role: 'learner' }),
+    );
+  });
+});
+
+describe('shutdown', () => {
+  it('closes everything, and twice is harmless', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, machine } = await world.leader();
+    await world.until(Promise.all([raft.shutdown(), raft.shutdown()]));
+    await world.until(raft.shutdown());
+    expect(machine.closed).toBe(1);
+    await expect(raft.linearizableRead()).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+    await expect(raft.manualSnapshot()).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+  });
+
+  it('all members one after the other, and nothing is lost', async () => {
+    world = new World();
+    await world.startAll(3);
+    for (const id of [1n, 2n, 3n]) {
+      await proposeAll(`before-${id}`);
+      await world.restart(id);
+    }
+    await proposeAll('end');
+    await world.pass(1000);
+    const all = ['before-1', 'before-2', 'before-3', 'end'];
+    expect(applied()).toEqual([all, all, all]);
+  });
+});

@@ -1,0 +1,374 @@
+/**
+ * A small world for the node alone: members in one process, messages through an array, snapshots in a map. The real
+ * parts have packages and tests of their own; the whole of them runs in the builder's tests.
+ */
+import type { Message } from '@babuza/raftpb';
+import { decodeMessage, encodeMessage } from '@babuza/raftpb';
+import { SimulatedClock, SeededRandom } from '@babuza/testkit';
+import { MemoryStore, walBackend } from '@babuza/wal-memory';
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  joinRaftCluster,
+  type AppliedEntry,
+  type BabuzaConfig,
+  type MemoryStateMachine,
+  type PeersConfiguration,
+  type Raft,
+  type RaftComponent,
+  type SessionManager,
+  type SessionVerdict,
+  type SnapshotManager,
+  type StoredSnapshot,
+  type Transport,
+  type TransportHandler,
+} from '../src/index.ts';
+
+/** Texts in the order in which they were applied; a text with `!` makes it throw. */
+export class ListMachine implements MemoryStateMachine<undefined, string[]> {
+  readonly kind = 'memory';
+  texts: string[] = [];
+  closed = 0;
+
+  apply(entries: readonly AppliedEntry[]): Uint8Array[] {
+    return entries.map(({ data }) => {
+      const text = new TextDecoder().decode(data);
+      if (text.includes('!')) throw new Error('the machine cannot do this');
+      this.texts.push(text);
+      return bytesOf(`${this.texts.length}`);
+    });
+  }
+
+  query(): string[] {
+    return [...this.texts];
+  }
+
+  async saveSnapshot(writer: { write(chunk: Uint8Array): Promise<void> }): Promise<void> {
+    for (const text of this.texts) await writer.write(bytesOf(`${text}\n`));
+  }
+
+  async restoreSnapshot(reader: { read(): AsyncIterable<Uint8Array> }): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of reader.read()) chunks.push(chunk);
+    this.texts = textOf(Buffer.concat(chunks)).split('\n').slice(0, -1);
+  }
+
+  close(): void {
+    this.closed += 1;
+  }
+}
+
+export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+export const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+
+/** The files of snapshots by name; what is kept here outlives a node. */
+export class MapSnapshots implements SnapshotManager {
+  readonly durable = false;
+  readonly stored: { snapshot: StoredSnapshot; files: Map<string, Uint8Array> }[] = [];
+  damaged = new Set<number>();
+
+  async open(): Promise<readonly StoredSnapshot[]> {
+    return this.list();
+  }
+
+  list(): readonly StoredSnapshot[] {
+    return this.stored.map(({ snapshot }) => snapshot);
+  }
+
+  async create(
+    ...[metadata, write, signal]: Parameters<SnapshotManager['create']>
+  ): Promise<StoredSnapshot> {
+    const files = new Map<string, Uint8Array>();
+    await write({
+      writeFile: async (name, chunks) => {
+        const all: Uint8Array[] = [];
+        for await (const chunk of chunks) all.push(chunk.slice());
+        files.set(name, Buffer.concat(all));
+      },
+    });
+    signal?.throwIfAborted();
+    const id = `${metadata.index}-${metadata.term}`;
+    const snapshot = { metadata, id, bytes: 0, manifest: bytesOf(id) };
+    this.stored.push({ snapshot, files });
+    return snapshot;
+  }
+
+  async read({ index }: { index: number }): ReturnType<SnapshotManager['read']> {
+    const found = this.stored.find(({ snapshot }) => snapshot.metadata.index === index);
+    if (found === undefined) throw new Error(`no snapshot ${index}`);
+    const close = async (): Promise<void> => undefined;
+    return {
+      snapshot: found.snapshot,
+      fileNames: [...found.files.keys()].sort(),
+      readFile: (name) => chunksOf(found.files.get(name) ?? new Uint8Array(0)),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  async verify({ index }: { index: number }): Promise<boolean> {
+    return !this.damaged.has(index);
+  }
+
+  send({ index }: { index: number }): AsyncIterable<Uint8Array> {
+    const found = this.stored.find(({ snapshot }) => snapshot.metadata.index === index);
+    const files = [...(found?.files ?? [])].map(([name, bytes]) => [
+      name,
+      Buffer.from(bytes).toString('base64'),
+    ]);
+    return chunksOf(bytesOf(JSON.stringify(files)));
+  }
+
+  async received(): Promise<number> {
+    return 0;
+  }
+
+  async receive(
+    ...[metadata, manifest, stream]: Parameters<SnapshotManager['receive']>
+  ): Promise<StoredSnapshot> {
+    const all: Uint8Array[] = [];
+    for await (const chunk of stream) all.push(chunk);
+    const files = new Map<string, Uint8Array>(
+      JSON.parse(textOf(Buffer.concat(all))).map(([name, text]: [string, string]) => [
+        name,
+        Buffer.from(text, 'base64'),
+      ]),
+    );
+    const snapshot = { metadata, id: textOf(manifest), bytes: 0, manifest };
+    this.stored.push({ snapshot, files });
+    return snapshot;
+  }
+
+  async retain(count: number): Promise<void> {
+    this.stored.splice(0, Math.max(0, this.stored.length - count));
+  }
+
+  async remove(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7);
+}
+
+/** Results by session and sequence, without bounds. */
+export class PlainSessions implements SessionManager {
+  #sessions = new Map<number, Map<number, Uint8Array | undefined>>();
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  register(sessionId: number): void {
+    this.#sessions.set(sessionId, new Map());
+  }
+
+  unregister(sessionId: number): boolean {
+    return this.#sessions.delete(sessionId);
+  }
+
+  judge({
+    sessionId,
+    sequence,
+    lowestUnanswered,
+  }: Parameters<SessionManager['judge']>[0]): SessionVerdict {
+    const results = this.#sessions.get(sessionId);
+    if (results === undefined) return { kind: 'expired' };
+    if (sequence < lowestUnanswered) return { kind: 'stale' };
+    if (!results.has(sequence)) return { kind: 'apply' };
+    return { kind: 'duplicate', result: results.get(sequence), resultLost: false };
+  }
+
+  record(...[{ sessionId, sequence }, result]: Parameters<SessionManager['record']>): void {
+    this.#sessions.get(sessionId)?.set(sequence, result);
+  }
+
+  encode(): Uint8Array {
+    const sessions = [...this.#sessions].map(([id, results]) => [
+      id,
+      [...results].map(([sequence, result]) => [sequence, textOf(result)]),
+    ]);
+    return bytesOf(JSON.stringify(sessions));
+  }
+
+  restore(bytes?: Uint8Array): void {
+    this.#sessions = new Map(
+      JSON.parse(bytes === undefined ? '[]' : textOf(bytes)).map(
+        ([id, results]: [number, [number, string][]]) => [
+          id,
+          new Map(results.map(([sequence, result]) => [sequence, bytesOf(result)])),
+        ],
+      ),
+    );
+  }
+}
+
+/** Delivers in order, a turn later; drops what crosses a cut. */
+export class Wire {
+  readonly #handlers = new Map<bigint, TransportHandler>();
+  /** Members that nothing reaches, and nothing comes from. */
+  readonly cut = new Set<bigint>();
+  readonly #clock: SimulatedClock;
+
+  constructor(clock: SimulatedClock) {
+    this.#clock = clock;
+  }
+
+  transport(id: bigint): Transport {
+    const handlers = this.#handlers;
+    const close = async (): Promise<void> => {
+      handlers.delete(id);
+    };
+    return {
+      start: async (handler) => {
+        handlers.set(id, handler);
+      },
+      setPeer: () => undefined,
+      removePeer: () => undefined,
+      send: (messages) => {
+        for (const message of messages) this.#send(id, message);
+      },
+      sendSnapshot: async (message, open, signal) => {
+        const handler = this.#between(id, message.to);
+        if (handler === undefined) throw new Error('unreachable');
+        await handler.receiveSnapshot(decodeMessage(encodeMessage(message)), open(0), signal);
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  #send(from: bigint, message: Message): void {
+    const bytes = encodeMessage(message);
+    this.#clock.startTimer(1, () => {
+      this.#between(from, message.to)?.receive(decodeMessage(bytes));
+    });
+  }
+
+  #between(from: bigint, to: bigint): TransportHandler | undefined {
+    return this.cut.has(from) || this.cut.has(to) ? undefined : this.#handlers.get(to);
+  }
+}
+
+/** What a member leaves when it stops. */
+export interface Disk {
+  readonly store: MemoryStore;
+  readonly snapshots: MapSnapshots;
+}
+
+export interface Member extends Disk {
+  readonly raft: Raft<undefined, string[]>;
+  readonly machine: ListMachine;
+}
+
+/** A cluster on one simulated clock; `run` lets time pass. */
+export class World {
+  readonly clock = new SimulatedClock();
+  readonly wire: Wire = new Wire(this.clock);
+  readonly members = new Map<bigint, Member>();
+  readonly #config: Partial<BabuzaConfig>;
+
+  constructor(config: Partial<BabuzaConfig> = {}) {
+    this.#config = config;
+  }
+
+  /** Without peers it joins; on a disk that was used it goes on. */
+  async start(
+    id: bigint,
+    peers: PeersConfiguration | undefined,
+    disk: Disk = { store: new MemoryStore(), snapshots: new MapSnapshots() },
+  ): Promise<Member> {
+    const { store, snapshots } = disk;
+    const machine = new ListMachine();
+    const component: RaftComponent = {
+      clusterId: 1n,
+      walManager: await walBackend.open('/memory', { store }),
+      snapshotManager: snapshots,
+      sessionManager: new PlainSessions(),
+      transport: this.wire.transport(id),
+      clock: this.clock,
+      random: new SeededRandom(Number(id)),
+    };
+    const config = { ...defaultBabuzaConfig(1, id, `address-${id}`), ...this.#config };
+    const raft =
+      peers === undefined
+        ? await joinRaftCluster(config, machine, component)
+        : await bootstrapRaftCluster(config, peers, machine, component);
+    const member = { raft, machine, store, snapshots };
+    this.members.set(id, member);
+    return member;
+  }
+
+  async startAll(count: number): Promise<void> {
+    const peers = Array.from({ length: count }, (_, at) => ({
+      id: BigInt(at + 1),
+      address: `address-${at + 1}`,
+    }));
+    for (const { id } of peers) await this.start(id, peers);
+  }
+
+  /** Stops a member and starts it again on what it left. */
+  async restart(id: bigint): Promise<Member> {
+    const member = this.member(id);
+    await this.until(member.raft.shutdown());
+    return this.until(this.start(id, undefined, member));
+  }
+
+  member(id: bigint): Member {
+    const member = this.members.get(id);
+    if (member === undefined) throw new Error(`no member ${id}`);
+    return member;
+  }
+
+  /** All but the leader. */
+  async followers(): Promise<Member[]> {
+    const leader = await this.leader();
+    return [...this.members.values()].filter((member) => member !== leader);
+  }
+
+  /** Lets time pass until the promise settles. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const ended = promise.finally(() => {
+      settled = true;
+    });
+    ended.catch(() => undefined);
+    for (let step = 0; !settled; step += 1) {
+      if (step > 20_000) throw new Error('it does not come to an end');
+      await turns();
+      if (!settled) this.clock.fireNext();
+    }
+    return ended;
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    await this.until(this.clock.sleep(milliseconds));
+  }
+
+  /** The member that leads; waits for one. */
+  async leader(): Promise<Member> {
+    for (let step = 0; step < 200; step += 1) {
+      for (const member of this.members.values()) {
+        if (member.raft.status().role === 'leader') return member;
+      }
+      await this.pass(100);
+    }
+    throw new Error('nobody leads');
+  }
+
+  async close(): Promise<void> {
+    for (const { raft } of this.members.values()) await this.until(raft.shutdown());
+  }
+}
+
+/** Lets everything happen that does not need time. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) {
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
