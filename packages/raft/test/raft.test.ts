@@ -44,9 +44,9 @@ describe('proposals', () => {
     await world.startAll(3);
     const leader = await world.leader();
     await world.pass(300);
-    const [follower] = await world.followers();
+    const follower = await world.follower();
     const id = leader.raft.nodeId;
-    await expect(follower?.raft.propose(bytesOf('a'))).rejects.toMatchObject({
+    await expect(follower.raft.propose(bytesOf('a'))).rejects.toMatchObject({
       code: 'RAFT_NOT_LEADER',
       leader: { id, address: `address-${id}` },
     });
@@ -56,9 +56,9 @@ describe('proposals', () => {
     world = new World({ forwardProposals: true });
     await world.startAll(3);
     await proposeAll('a');
-    const [follower] = await world.followers();
+    const follower = await world.follower();
     await world.pass(300);
-    const answer = await world.until(follower!.raft.propose(bytesOf('b')));
+    const answer = await world.until(follower.raft.propose(bytesOf('b')));
     expect(textOf(answer.result)).toBe('2');
   });
 
@@ -195,8 +195,8 @@ describe('membership', () => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.leader();
-    const [follower] = await world.followers();
-    const gone = follower!.raft.nodeId;
+    const follower = await world.follower();
+    const gone = follower.raft.nodeId;
     await world.until(raft.removePeer(gone));
     const refused = { code: 'RAFT_CONF_CHANGE_REFUSED' };
     const back = raft.addVotingPeer({ id: gone, address: 'elsewhere' });
@@ -212,15 +212,15 @@ describe('membership', () => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.leader();
-    const [a, b] = await world.followers();
+    const [a, b] = (await world.followers()).map(({ raft: { nodeId } }) => nodeId);
     await world.start(4n, undefined);
     await world.start(5n, undefined);
     await world.until(
       raft.changeMembership([
         { op: 'set', id: 4n, role: 'voter', address: 'address-4' },
         { op: 'set', id: 5n, role: 'voter', address: 'address-5' },
-        { op: 'remove', id: a!.raft.nodeId },
-        { op: 'remove', id: b!.raft.nodeId },
+        { op: 'remove', id: a ?? 0n },
+        { op: 'remove', id: b ?? 0n },
       ]),
     );
     await proposeAll('a');
@@ -262,7 +262,7 @@ describe('leadership', () => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.leader();
-    const target = (await world.followers())[0]!.raft.nodeId;
+    const target = (await world.follower()).raft.nodeId;
     await world.until(raft.transferLeader(target));
     expect((await world.leader()).raft.nodeId).toBe(target);
     const next = await world.leader();
@@ -382,8 +382,8 @@ describe('snapshots', () => {
     world = new World({ snapshotEntries: 20, compactionMargin: 5 });
     await world.startAll(3);
     await proposeAll('a');
-    const [away] = await world.followers();
-    world.wire.cut.add(away!.raft.nodeId);
+    const away = await world.follower();
+    world.wire.cut.add(away.raft.nodeId);
     for (let from = 0; from < 300; from += 10) await proposeAll(...texts(from, 10));
     const { raft } = await world.leader();
     const learner = { id: 7n, address: 'address-7' };
@@ -394,7 +394,7 @@ describe('snapshots', () => {
     await world.pass(500);
     const all = ['a', ...texts(0, 300), 'z'];
     expect(applied()).toEqual([all, all, all]);
-    expect(away!.raft.clusterInfo().members).toContainEqual(
+    expect(away.raft.clusterInfo().members).toContainEqual(
       expect.objectContaining({ ...learner, role: 'learner' }),
     );
   });

@@ -323,6 +323,12 @@ export class World {
     return member;
   }
 
+  async follower(): Promise<Member> {
+    const [first] = await this.followers();
+    if (first === undefined) throw new Error('there is only one member');
+    return first;
+  }
+
   /** All but the leader. */
   async followers(): Promise<Member[]> {
     const leader = await this.leader();
@@ -331,17 +337,17 @@ export class World {
 
   /** Lets time pass until the promise settles. */
   async until<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
+    const state = { settled: false };
     const ended = promise.finally(() => {
-      settled = true;
+      state.settled = true;
     });
     ended.catch(() => undefined);
-    for (let step = 0; !settled; step += 1) {
-      if (step > 20_000) throw new Error('it does not come to an end');
+    for (let step = 0; step < 20_000; step += 1) {
       await turns();
-      if (!settled) this.clock.fireNext();
+      if (state.settled) return ended;
+      this.clock.fireNext();
     }
-    return ended;
+    throw new Error('it does not come to an end');
   }
 
   async pass(milliseconds: number): Promise<void> {
