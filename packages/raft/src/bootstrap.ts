@@ -19,6 +19,7 @@ import type { StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { Raft } from './raft.ts';
 import { nodeFileName, ReplicatedState } from './replicated-state.ts';
+import { removeEverybodyElse } from './standalone.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
 
 /** The first members of a cluster; every one of them starts with the same list. */
@@ -43,7 +44,7 @@ export function bootstrapRaftCluster<Query, Answer>(
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
 ): Promise<Raft<Query, Answer>> {
-  return starting(config, stateMachine, component, async () => {
+  const begin = async (): Promise<SnapshotMetadata> => {
     const membership = firstMembership(peers);
     if (!membership.members.has(config.nodeId)) {
       throw new RaftConfigError(
@@ -58,7 +59,8 @@ export function bootstrapRaftCluster<Query, Answer>(
       files.writeFile(nodeFileName, [state.encode()]),
     );
     return metadata;
-  });
+  };
+  return starting(config, stateMachine, component, { begin });
 }
 
 /**
@@ -70,15 +72,47 @@ export function joinRaftCluster<Query, Answer>(
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
 ): Promise<Raft<Query, Answer>> {
-  return starting(config, stateMachine, component, async () => undefined);
+  return starting(config, stateMachine, component, { begin: async () => undefined });
 }
 
-/** `begin` makes the first snapshot of a log that has nothing. */
+export interface StandaloneOptions {
+  /**
+   * Drops what this member does not know to be committed, instead of keeping all of it. What was acknowledged to
+   * clients shortly before the loss may be in it. Default false.
+   */
+  readonly discardTail?: boolean;
+}
+
+/**
+ * Starts a survivor as the only member of its cluster, when the others are gone for good; see `standalone.ts` for
+ * what is kept. It needs an existing log. The others must never come back under the same cluster id.
+ *
+ * Rejects with `RAFT_CONFIG` where there is no log.
+ */
+export function recoverAsStandalone<Query, Answer>(
+  config: BabuzaConfig,
+  stateMachine: StateMachine<Query, Answer>,
+  component: RaftComponent,
+  options: StandaloneOptions = {},
+): Promise<Raft<Query, Answer>> {
+  const begin = async (): Promise<never> => {
+    throw new RaftConfigError('there is no log to recover from');
+  };
+  return starting(config, stateMachine, component, { begin, standalone: options });
+}
+
+/** What a start does besides opening what there is. */
+interface Beginning {
+  /** Makes the first snapshot of a log that has nothing. */
+  readonly begin: () => Promise<SnapshotMetadata | undefined>;
+  readonly standalone?: StandaloneOptions;
+}
+
 async function starting<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
-  begin: () => Promise<SnapshotMetadata | undefined>,
+  beginning: Beginning,
 ): Promise<Raft<Query, Answer>> {
   try {
     checkConfig(config);
@@ -87,7 +121,7 @@ async function starting<Query, Answer>(
         `clusterId ${config.clusterId} differs from the component's, ${component.clusterId}`,
       );
     }
-    return await Raft.start(await openNode(config, stateMachine, component, begin));
+    return await Raft.start(await openNode(config, stateMachine, component, beginning));
   } catch (error) {
     await closeParts(component);
     throw error;
@@ -98,7 +132,7 @@ async function openNode<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
-  begin: () => Promise<SnapshotMetadata | undefined>,
+  { begin, standalone }: Beginning,
 ): Promise<OpenedNode<Query, Answer>> {
   const { walManager, snapshotManager } = component;
   const { groupId } = config;
@@ -107,7 +141,7 @@ async function openNode<Query, Answer>(
   await snapshotManager.open(groupId);
   const exists = await walManager.hasExistingWal({ groupId });
   const usable = exists ? await usableSnapshot(component, groupId) : undefined;
-  let opened = await openLog(config, component, exists, usable);
+  const opened = await openLog(config, component, exists, usable, standalone);
   // Also where an earlier attempt ended before it wrote the first marker.
   const isNew = opened.storage.lastIndex() === 0 && opened.hardState.term === 0;
   let snapshot = usable;
@@ -124,6 +158,7 @@ async function openNode<Query, Answer>(
   refuseUncertain(config, opened.tail);
   const state = new ReplicatedState(component.sessionManager);
   await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
+  if (standalone !== undefined) await removeEverybodyElse(config, opened, state);
   return { config, component, opened, state, stateMachine, machineAppliedIndex, tail: opened.tail };
 }
 
@@ -153,6 +188,7 @@ function openLog(
   { walManager }: RaftComponent,
   exists: boolean,
   snapshot: StoredSnapshot | undefined,
+  { discardTail = false }: StandaloneOptions = {},
 ): Promise<OpenedWal> {
   const { groupId, clusterId, nodeId, entryBytesMax } = config;
   if (!exists) return walManager.createWal({ clusterId, nodeId, entryBytesMax }, { groupId });
@@ -160,6 +196,7 @@ function openLog(
     groupId,
     expect: { clusterId, nodeId },
     snapshot: snapshot?.metadata,
+    discardUncommitted: discardTail,
   });
 }
 

@@ -1,4 +1,10 @@
-export { bootstrapRaftCluster, joinRaftCluster, type PeersConfiguration } from './bootstrap.ts';
+export {
+  bootstrapRaftCluster,
+  joinRaftCluster,
+  recoverAsStandalone,
+  type PeersConfiguration,
+  type StandaloneOptions,
+} from './bootstrap.ts';
 export { defaultBabuzaConfig, type BabuzaConfig } from './config.ts';
 export {
   BusyError,

@@ -1,3 +1,4 @@
+import { NoSpaceError, SyncFailedError } from '@babuza/wal-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, textOf, World } from './support.ts';
 
@@ -423,5 +424,88 @@ describe('shutdown', () => {
     await world.pass(1000);
     const all = ['before-1', 'before-2', 'before-3', 'end'];
     expect(applied()).toEqual([all, all, all]);
+  });
+});
+
+describe('a disk', () => {
+  it('that is full loses nothing: the node goes on when there is space again', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll('a');
+    const { raft, machine } = await world.leader();
+    const full: boolean[] = [];
+    raft.subscribe((event) => {
+      if (event.type === 'disk-full') full.push(event.full);
+    });
+    world.faults.save = new NoSpaceError('no space is left', new Error('ENOSPC'));
+    const waiting = raft.propose(bytesOf('b'));
+    await world.pass(1000);
+    await expect(raft.propose(bytesOf('c'))).rejects.toMatchObject({ code: 'RAFT_BUSY' });
+    world.faults.save = undefined;
+    await world.until(waiting);
+    await proposeAll('d');
+    expect(machine.texts).toEqual(['a', 'b', 'd']);
+    expect(full).toEqual([true, false]);
+  });
+
+  it('that fails stops the node with the cause, and nothing is acknowledged', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll('a');
+    const { raft } = await world.leader();
+    const causes: unknown[] = [];
+    raft.subscribe((event) => {
+      if (event.type === 'stopped') causes.push(event.cause);
+    });
+    world.faults.save = new SyncFailedError('the sync failed', new Error('EIO'));
+    await expect(world.until(raft.propose(bytesOf('b')))).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    await world.pass(100);
+    expect(causes).toMatchObject([{ code: 'WAL_POISONED' }]);
+  });
+});
+
+describe('a survivor alone', () => {
+  it.each([
+    ['without snapshot', false],
+    ['with snapshot', true],
+  ])(
+    'goes on with everything it has, also what it did not know to be committed: %s',
+    async (_, takes) => {
+      world = new World();
+      await world.startAll(3);
+      await proposeAll('a', 'b');
+      await world.pass(500);
+      if (takes)
+        for (const { raft } of world.members.values()) await world.until(raft.manualSnapshot());
+      const survivor = await world.follower();
+      const { nodeId } = survivor.raft;
+      const { raft } = await world.leader();
+      await world.until(raft.addLearner({ id: 9n, address: 'address-9' }));
+      // Acknowledged by the leader with this follower; the news of the commit does not reach it.
+      const other = (await world.followers()).find((member) => member !== survivor);
+      world.wire.cut.add(other?.raft.nodeId ?? 0n);
+      await proposeAll('c');
+      for (const member of world.members.values()) await world.until(member.raft.shutdown());
+      world.members.clear();
+      world.wire.cut.clear();
+      const alone = await world.until(world.start(nodeId, 'alone', survivor));
+      await proposeAll('d');
+      expect(alone.machine.texts).toEqual(['a', 'b', 'c', 'd']);
+      const { members, removed } = alone.raft.clusterInfo();
+      expect(members.map(({ id, role }) => [id, role])).toEqual([[nodeId, 'voter']]);
+      expect(removed).toContain(9n);
+      expect(removed).toHaveLength(3);
+      const again = await world.restart(nodeId);
+      await world.leader();
+      await world.pass(500);
+      expect(again.machine.texts).toEqual(['a', 'b', 'c', 'd']);
+    },
+  );
+
+  it('needs a log', async () => {
+    world = new World();
+    await expect(world.start(1n, 'alone')).rejects.toMatchObject({ code: 'RAFT_CONFIG' });
   });
 });

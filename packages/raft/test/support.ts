@@ -5,11 +5,13 @@
 import type { Message } from '@babuza/raftpb';
 import { decodeMessage, encodeMessage } from '@babuza/raftpb';
 import { SimulatedClock, SeededRandom } from '@babuza/testkit';
+import type { OpenedWal, WalManager } from '@babuza/wal-core';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
   joinRaftCluster,
+  recoverAsStandalone,
   type AppliedEntry,
   type BabuzaConfig,
   type MemoryStateMachine,
@@ -268,6 +270,8 @@ export interface Member extends Disk {
 export class World {
   readonly clock = new SimulatedClock();
   readonly wire: Wire = new Wire(this.clock);
+  /** What the logs of all members answer to a save at the moment. */
+  readonly faults: { save?: Error | undefined } = {};
   readonly members = new Map<bigint, Member>();
   readonly #config: Partial<BabuzaConfig>;
 
@@ -275,17 +279,17 @@ export class World {
     this.#config = config;
   }
 
-  /** Without peers it joins; on a disk that was used it goes on. */
+  /** Without peers it joins; on a disk that was used it goes on; `'alone'`: as the only survivor. */
   async start(
     id: bigint,
-    peers: PeersConfiguration | undefined,
+    peers: PeersConfiguration | 'alone' | undefined,
     disk: Disk = { store: new MemoryStore(), snapshots: new MapSnapshots() },
   ): Promise<Member> {
     const { store, snapshots } = disk;
     const machine = new ListMachine();
     const component: RaftComponent = {
       clusterId: 1n,
-      walManager: await walBackend.open('/memory', { store }),
+      walManager: failing(await walBackend.open('/memory', { store }), this.faults),
       snapshotManager: snapshots,
       sessionManager: new PlainSessions(),
       transport: this.wire.transport(id),
@@ -294,9 +298,11 @@ export class World {
     };
     const config = { ...defaultBabuzaConfig(1, id, `address-${id}`), ...this.#config };
     const raft =
-      peers === undefined
-        ? await joinRaftCluster(config, machine, component)
-        : await bootstrapRaftCluster(config, peers, machine, component);
+      peers === 'alone'
+        ? await recoverAsStandalone(config, machine, component)
+        : peers === undefined
+          ? await joinRaftCluster(config, machine, component)
+          : await bootstrapRaftCluster(config, peers, machine, component);
     const member = { raft, machine, store, snapshots };
     this.members.set(id, member);
     return member;
@@ -377,4 +383,29 @@ async function turns(): Promise<void> {
       setImmediate(resolve);
     });
   }
+}
+
+/** A place of logs whose saves can be made to fail. */
+function failing(manager: WalManager, faults: { save?: Error | undefined }): WalManager {
+  const withFaults = (opened: OpenedWal): OpenedWal => {
+    const { wal } = opened;
+    const save: typeof wal.save = (batch) =>
+      faults.save === undefined ? wal.save(batch) : Promise.reject(faults.save);
+    const faulty = new Proxy(wal, {
+      get: (target, name) => {
+        if (name === 'save') return save;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    return { ...opened, wal: faulty };
+  };
+  const create = manager.createWal.bind(manager);
+  const replay = manager.replayWal.bind(manager);
+  return Object.assign(manager, {
+    createWal: async (...given: Parameters<WalManager['createWal']>) =>
+      withFaults(await create(...given)),
+    replayWal: async (...given: Parameters<WalManager['replayWal']>) =>
+      withFaults(await replay(...given)),
+  });
 }

@@ -1,0 +1,114 @@
+/**
+ * The way out when most members are gone for good: one survivor goes on alone with everything it has. Its commit
+ * index may lag behind what clients were told, so the whole tail of its log is kept and counts as committed; behind
+ * it come, as ordinary changes of the membership, the removals of everybody else. All of it is one durable save:
+ * before it the log is as it was, after it the survivor is the cluster.
+ *
+ * What only the lost members had is lost. None of them may come back under the same cluster id.
+ *
+ * Decision: the project's contract, 28.
+ */
+import {
+  confChangeAsV2,
+  ConfChangeTransition,
+  decodeConfChange,
+  decodeConfChangeV2,
+  encodeConfChangeV2,
+  entersJoint,
+  EntryType,
+  leaveJointChange,
+  leavesJoint,
+  type ConfChangeV2,
+  type Entry,
+} from '@babuza/raftpb';
+import type { OpenedWal } from '@babuza/wal-core';
+import type { BabuzaConfig } from './config.ts';
+import {
+  changedMembership,
+  coreChanges,
+  decodeOperations,
+  encodeOperations,
+  type Membership,
+  type MembershipOperation,
+} from './membership.ts';
+import { RaftError } from './errors.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+
+/** The membership at the end of the log, and whether it is joint there. */
+interface EndOfLog {
+  readonly membership: Membership;
+  readonly isJoint: boolean;
+}
+
+const noBytes = new Uint8Array(0);
+const pageBytes = 1024 * 1024;
+
+/** Makes this node the only member, durably. `state` is that of the snapshot the log is opened with. */
+export async function removeEverybodyElse(
+  config: BabuzaConfig,
+  { wal, storage, hardState }: OpenedWal,
+  state: ReplicatedState,
+): Promise<void> {
+  const end = await endOfLog(storage, state);
+  const term = Math.max(hardState.term, storage.term(storage.lastIndex())) + 1;
+  const firstIndex = storage.lastIndex() + 1;
+  const changes = changesToBeAlone(config, end);
+  const entries = changes.map((change, at): Entry => {
+    const data = encodeConfChangeV2(change);
+    const entry = { index: firstIndex + at, term, type: EntryType.ConfChangeV2 };
+    return data.length === 0 ? entry : { ...entry, data };
+  });
+  const commit = storage.lastIndex() + entries.length;
+  // Durable after it: the tail as committed and the removals. A crash just before leaves the log as it was.
+  await wal.save({ hardState: { term, vote: config.nodeId, commit }, entries });
+}
+
+function changesToBeAlone(
+  { nodeId, address }: BabuzaConfig,
+  { membership, isJoint }: EndOfLog,
+): ConfChangeV2[] {
+  const operations: MembershipOperation[] = [];
+  if (membership.members.get(nodeId)?.role !== 'voter') {
+    operations.push({ op: 'set', id: nodeId, role: 'voter', address });
+  }
+  for (const id of membership.members.keys()) {
+    if (id !== nodeId) operations.push({ op: 'remove', id });
+  }
+  const next = changedMembership(membership, operations);
+  if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);
+  const changes = operations.map((operation): ConfChangeV2 => ({
+    transition: ConfChangeTransition.Auto,
+    changes: coreChanges([operation]),
+    context: encodeOperations([operation]),
+  }));
+  return isJoint ? [leaveJointChange, ...changes] : changes;
+}
+
+async function endOfLog(
+  storage: OpenedWal['storage'],
+  { membership: first, confState, appliedIndex }: ReplicatedState,
+): Promise<EndOfLog> {
+  let membership = first;
+  let isJoint = (confState?.votersOutgoing.length ?? 0) > 0;
+  const from = appliedIndex + 1;
+  if (from > storage.lastIndex()) return { membership, isJoint };
+  for await (const entry of storage.iterate(from, storage.lastIndex() + 1, { pageBytes })) {
+    const change = changeOf(entry);
+    if (change === undefined) continue;
+    const operations = change.context === undefined ? [] : decodeOperations(change.context);
+    const next = changedMembership(membership, operations);
+    // One that every replica refuses changes nothing.
+    if (typeof next === 'string') continue;
+    if (operations.length > 0) membership = next;
+    if (leavesJoint(change)) isJoint = false;
+    else if (entersJoint(change) !== undefined) isJoint = true;
+  }
+  return { membership, isJoint };
+}
+
+function changeOf({ type, data = noBytes }: Entry): ConfChangeV2 | undefined {
+  if (type === EntryType.Normal) return undefined;
+  return type === EntryType.ConfChange
+    ? confChangeAsV2(decodeConfChange(data))
+    : decodeConfChangeV2(data);
+}
