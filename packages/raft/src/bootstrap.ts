@@ -95,10 +95,11 @@ export function recoverAsStandalone<Query, Answer>(
   component: RaftComponent,
   options: StandaloneOptions = {},
 ): Promise<Raft<Query, Answer>> {
-  const begin = async (): Promise<never> => {
-    throw new RaftConfigError('there is no log to recover from');
-  };
-  return starting(config, stateMachine, component, { begin, standalone: options });
+  return starting(config, stateMachine, component, { begin: refuseToBegin, standalone: options });
+}
+
+async function refuseToBegin(): Promise<never> {
+  throw new RaftConfigError('there is no log to recover from');
 }
 
 /** What a start does besides opening what there is. */

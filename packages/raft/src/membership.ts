@@ -54,13 +54,13 @@ export const noMembership: Membership = { members: new Map(), removed: new Set()
 export function firstMembership(
   peers: readonly { readonly id: bigint; readonly address: string; readonly role?: MemberRole }[],
 ): Membership {
-  let membership = noMembership;
-  for (const { id, address, role = 'voter' } of peers) {
-    if (membership.members.has(id)) throw new RaftConfigError(`member ${id} is named twice`);
-    const next = changedMembership(membership, [{ op: 'set', id, role, address }]);
-    if (typeof next === 'string') throw new RaftConfigError(next);
-    membership = next;
-  }
+  const ids = new Set(peers.map(({ id }) => id));
+  if (ids.size < peers.length) throw new RaftConfigError('a member is named twice among the peers');
+  const membership = changedMembership(
+    noMembership,
+    peers.map(({ id, address, role = 'voter' }) => ({ op: 'set', id, role, address })),
+  );
+  if (typeof membership === 'string') throw new RaftConfigError(membership);
   return membership;
 }
 

@@ -1,0 +1,90 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  envelopeOverheadMax,
+  type Envelope,
+} from '../src/envelope.ts';
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const payload = new Uint8Array([0xab, 0xcd]);
+
+/** Bytes that lie in logs: lines are only ever added. */
+const golden: readonly [Envelope, string][] = [
+  [{ kind: 1, proposedAtMs: 0, payload: new Uint8Array(0) }, '010100000000000000000000'],
+  [{ kind: 1, proposedAtMs: 1_704_067_200_000, payload }, '010100000000018cc251f400abcd'],
+  [
+    {
+      kind: 1,
+      proposedAtMs: 1,
+      session: { sessionId: 7, sequence: 2 ** 53 - 1, lowestUnanswered: 3 },
+      payload,
+    },
+    '0101010000000000000000010000000000000007001fffffffffffff0000000000000003abcd',
+  ],
+  [
+    { kind: 1, proposedAtMs: 1, request: { nodeId: 2n ** 64n - 3n, number: 9 }, payload },
+    '010102000000000000000001fffffffffffffffd0000000000000009abcd',
+  ],
+  [{ kind: 2, proposedAtMs: 1, payload: new Uint8Array(0) }, '010200000000000000000001'],
+];
+
+describe('the envelope of a proposal', () => {
+  it.each(golden)('%o has these bytes, and is read from them', (envelope, bytes) => {
+    expect(hex(encodeEnvelope(envelope))).toBe(bytes);
+    expect(decodeEnvelope(Buffer.from(bytes, 'hex'), 1)).toMatchObject({
+      ...envelope,
+      payload: Buffer.from(envelope.payload),
+    });
+  });
+
+  it('comes back as it was, with at most the overhead that is announced', () => {
+    const integer = fc.maxSafeNat();
+    const envelopes = fc.record({
+      kind: fc.constantFrom(1, 2, 3),
+      proposedAtMs: integer,
+      session: fc.option(
+        fc.record({ sessionId: integer, sequence: integer, lowestUnanswered: integer }),
+        { nil: undefined },
+      ),
+      request: fc.option(
+        fc.record({ nodeId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), number: integer }),
+        { nil: undefined },
+      ),
+      payload: fc.uint8Array({ maxLength: 100 }),
+    });
+    fc.assert(
+      fc.property(envelopes, (envelope) => {
+        const bytes = encodeEnvelope(envelope);
+        expect(bytes.length).toBeLessThanOrEqual(envelope.payload.length + envelopeOverheadMax);
+        expect(decodeEnvelope(bytes, 1)).toEqual(envelope);
+      }),
+    );
+  });
+
+  it('any other bytes are an error with a code, never another envelope', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        let envelope: Envelope;
+        try {
+          envelope = decodeEnvelope(bytes, 5);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+          return;
+        }
+        expect(hex(encodeEnvelope(envelope))).toBe(hex(bytes));
+      }),
+    );
+    for (const bad of [
+      '',
+      '02',
+      '0104000000000000',
+      '010104000000000000000000',
+      '0101000100000000',
+    ]) {
+      const decode = (): unknown => decodeEnvelope(Buffer.from(bad, 'hex'), 5);
+      expect(decode, bad).toThrow(expect.objectContaining({ code: 'RAFT_STATE_UNREADABLE' }));
+    }
+  });
+});
