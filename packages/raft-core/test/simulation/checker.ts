@@ -114,14 +114,19 @@ export class Checker {
     if (entry.type !== EntryType.Normal) this.#counters.add('changesApplied');
   }
 
-  /** A write is about to become durable: it must not take back what is durable. */
+  /**
+   * A write is about to become durable: it must not take back what is durable and, as this node knows, committed.
+   * What it does not know of may go: a slow disk writes what the node took over in an older term, while the
+   * entry that it replaces was committed without this node.
+   */
   beforeDurable(id: bigint, { durable }: Disk, { hardState, entries }: Write): void {
     if (hardState !== undefined) {
       checkProgress(id, durable.initialState().hardState, hardState);
     }
     const first = entries[0];
     if (first === undefined) return;
-    for (let index = first.index; index <= durable.lastIndex(); index += 1) {
+    const known = this.#nodes.get(id)?.seen.hardState.commit ?? 0;
+    for (let index = first.index; index <= Math.min(known, durable.lastIndex()); index += 1) {
       const committed = this.ledger.committed(index);
       if (committed === undefined || termIn(durable, index) !== committed.term) continue;
       const kept = entries[index - first.index]?.term === committed.term;
