@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mutants } from './mutants/list.ts';
+import { mutants, seenBySimulation } from './mutants/list.ts';
 
 const config = fileURLToPath(new URL('mutants/vitest.config.ts', import.meta.url));
 const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', import.meta.url));
@@ -21,7 +21,7 @@ describe('mutants', () => {
     // The inner run is its own: nothing of this one's environment may tell it otherwise.
     const { VITEST: _, VITEST_MODE: __, ...environment } = process.env;
     await promisify(execFile)(process.execPath, [vitest, 'run', '--config', config], {
-      env: { ...environment, BABUZA_MUTANT_RESULTS: results },
+      env: { ...environment, BABUZA_MUTANT_RESULTS: results, BABUZA_SIMULATION_SEEDS: '600' },
       maxBuffer: 64 * 1024 * 1024,
     }).catch(() => undefined); // It fails, as it should: tests failed.
     failed = JSON.parse(readFileSync(results, 'utf8'));
@@ -42,4 +42,11 @@ describe('mutants', () => {
       expect(titles.filter((title) => title.includes(caughtBy[1]))).not.toEqual([]);
     },
   );
+
+  it.each(seenBySimulation)('the simulation sees it, too: %s', (name) => {
+    const number = mutants.findIndex((mutant) => mutant.name === name);
+    expect(number).toBeGreaterThanOrEqual(0);
+    const titles = failed[`simulation ${number}`] ?? [];
+    expect(titles.filter((title) => title.includes('keeps the invariants'))).not.toEqual([]);
+  });
 });

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { Reporter, TestCase } from 'vitest/node';
-import { mutants, type Mutant } from './list.ts';
+import { mutants, seenBySimulation, type Mutant } from './list.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 const resultFile = process.env['BABUZA_MUTANT_RESULTS'];
@@ -23,7 +23,7 @@ const collector: Reporter = {
   },
 };
 
-function projectOf(mutant: Mutant, number: number): ViteUserConfig {
+function projectOf(mutant: Mutant, name: string, testFile: string): ViteUserConfig {
   return {
     root: packageRoot,
     plugins: [
@@ -38,11 +38,19 @@ function projectOf(mutant: Mutant, number: number): ViteUserConfig {
     ],
     resolve: { conditions },
     ssr: { resolve: { conditions } },
-    test: { name: String(number), include: [`test/${mutant.caughtBy[0]}.test.ts`] },
+    test: { name, include: [`test/${testFile}.test.ts`] },
   };
 }
 
 export default defineConfig({
   root: packageRoot,
-  test: { projects: mutants.map(projectOf), reporters: [collector], maxWorkers: 2 },
+  test: {
+    projects: mutants.flatMap((mutant, number) => {
+      const named = projectOf(mutant, String(number), mutant.caughtBy[0]);
+      if (!seenBySimulation.includes(mutant.name)) return [named];
+      return [named, projectOf(mutant, `simulation ${number}`, 'simulation')];
+    }),
+    reporters: [collector],
+    maxWorkers: 2,
+  },
 });
