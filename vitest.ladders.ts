@@ -10,13 +10,18 @@ export const longLadders: string[] = [
   'packages/wal-native/test/crash-scripts.test.ts',
   'packages/wal-etcd/test/real-logs.test.ts',
   'packages/raft-core/test/mutants.test.ts',
+  'packages/raft-core/test/mutants-simulation.test.ts',
 ];
 
-/** Those that run short in `pnpm test` and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS` and `BABUZA_SIMULATION_SEEDS`. */
+/**
+ * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS` and
+ * `BABUZA_SIMULATION_SEEDS`.
+ */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
   'packages/wal-native/test/kill.test.ts',
   'packages/wal-etcd/test/crash.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
-  'packages/raft-core/test/simulation.test.ts',
+  'packages/raft-core/test/simulation-ready-loop.test.ts',
+  'packages/raft-core/test/simulation-storage-threads.test.ts',
 ];

@@ -5,5 +5,8 @@ import { adjustableLadders, longLadders } from './vitest.ladders.ts';
 const torture = mergeConfig(config, defineConfig({}));
 torture.test.include = [...longLadders, ...adjustableLadders];
 torture.test.exclude = [];
+torture.test.env = {
+  BABUZA_SIMULATION_SEEDS: process.env['BABUZA_SIMULATION_SEEDS'] ?? '2000',
+};
 
 export default torture;

@@ -226,7 +226,10 @@ export class RawNode {
    *
    * With asynchronous writes, the messages hold the work for the two storage threads: each does its
    * messages in order, and then delivers their `responses`, those to this node by `step`. The other parts
-   * of the Ready are for information, and several may be under way.
+   * of the Ready are for information, and several may be under way. Other messages may be sent at once,
+   * except requests for votes (`MessageType.Vote`): they wait until the hard state of their Ready is durable, or
+   * a node that crashes could lead the same term twice, with different entries. Entries of the log must stay
+   * there as long as `basicStatus().applied` has not reached them.
    *
    * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the one before was not advanced.
    */

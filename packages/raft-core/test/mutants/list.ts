@@ -547,16 +547,3 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ['raw-node', 'ascending order of their ids'],
   },
 ];
-
-/** Those that the simulation must notice as well, within 600 seeds, whatever the named test says. */
-export const seenBySimulation: readonly string[] = [
-  'a new leader that does not know of pending changes',
-  'a read answered before the first commit of the term',
-  'durability by index alone, whatever the term',
-  'a matching append that truncates',
-  'heartbeats that carry the whole commit index',
-  'half of the voters taken for a majority',
-  'commit by the incoming half alone',
-  'reads confirmed by whoever answers',
-  'arrays that were handed out and change',
-];

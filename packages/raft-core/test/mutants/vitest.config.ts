@@ -4,10 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { Reporter, TestCase } from 'vitest/node';
-import { mutants, seenBySimulation, type Mutant } from './list.ts';
+import { mutants, type Mutant } from './list.ts';
+import { mutantSeeds, simulationMutants } from './simulation-list.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 const resultFile = process.env['BABUZA_MUTANT_RESULTS'];
+/** Which list: see `run.ts`. */
+const list = process.env['BABUZA_MUTANTS'] === 'simulation' ? simulationMutants : mutants;
 const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
 
 /** Which tests failed under which mutant. */
@@ -15,15 +18,19 @@ const failed: Record<string, string[]> = {};
 
 const collector: Reporter = {
   onTestCaseResult(test: TestCase): void {
-    const list = (failed[test.project.name] ??= []);
-    if (test.result().state === 'failed') list.push(test.fullName);
+    const titles = (failed[test.project.name] ??= []);
+    const { state, errors } = test.result();
+    // With the reason: the simulation says which seed it was.
+    if (state === 'failed') titles.push(`${test.fullName}: ${errors?.[0]?.message.split('\n')[0]}`);
   },
   onTestRunEnd(): void {
     if (resultFile !== undefined) writeFileSync(resultFile, JSON.stringify(failed));
   },
 };
 
-function projectOf(mutant: Mutant, name: string, testFile: string): ViteUserConfig {
+function projectOf(mutant: Mutant, number: number): ViteUserConfig {
+  const [test] = mutant.caughtBy;
+  const include = test === 'simulation' ? ['test/simulation-*.test.ts'] : [`test/${test}.test.ts`];
   return {
     root: packageRoot,
     plugins: [
@@ -38,19 +45,16 @@ function projectOf(mutant: Mutant, name: string, testFile: string): ViteUserConf
     ],
     resolve: { conditions },
     ssr: { resolve: { conditions } },
-    test: { name, include: [`test/${testFile}.test.ts`] },
+    test: {
+      name: String(number),
+      include,
+      env: { BABUZA_SIMULATION_SEEDS: String(mutantSeeds), BABUZA_SEED: '1' },
+      testTimeout: 240_000,
+    },
   };
 }
 
 export default defineConfig({
   root: packageRoot,
-  test: {
-    projects: mutants.flatMap((mutant, number) => {
-      const named = projectOf(mutant, String(number), mutant.caughtBy[0]);
-      if (!seenBySimulation.includes(mutant.name)) return [named];
-      return [named, projectOf(mutant, `simulation ${number}`, 'simulation')];
-    }),
-    reporters: [collector],
-    maxWorkers: 2,
-  },
+  test: { projects: list.map(projectOf), reporters: [collector], maxWorkers: 2 },
 });

@@ -67,6 +67,10 @@ export class Checker {
       if (seen.state !== state || term !== before.term) this.#checkNewLeader(node, term);
       if (raw.unsafeRaft.tracker.isOnlyVoter(id)) this.#reads.sawSingleVoter();
     }
+    const campaigns = state === StateType.Candidate || state === StateType.PreCandidate;
+    if (campaigns && (seen.state !== state || term !== before.term)) {
+      this.#checkCampaign(node, applied, committed);
+    }
     if (applied !== seen.applied || state !== seen.state) {
       node.seen = { hardState: node.seen.hardState, applied, state };
     }
@@ -101,6 +105,18 @@ export class Checker {
       () => `node ${from} voted in term ${term} for ${known} and for ${to}`,
     );
     this.#votes.set(key, to);
+  }
+
+  /** With asynchronous writes, what is handed out to be applied is durable here. */
+  toBeApplied(id: bigint, entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    const durable = this.#durableOf(id);
+    demand(
+      last.index < durable.firstIndex() || termIn(durable, last.index) === last.term,
+      'entries are durable before they are applied',
+      () => `node ${id} is to apply ${last.index}, and has ${durable.lastIndex()} durably`,
+    );
   }
 
   applied(node: SimulatedNode, entry: Entry): void {
@@ -161,6 +177,7 @@ export class Checker {
       () => `term ${term}: node ${known.node} in life ${known.life} and ${id} in life ${life} led`,
     );
     this.#leaders.set(term, known);
+    this.#checkElected(node, term);
     this.#counters.add('elections');
     if (this.#transfers.has(`${id}/${term}`)) this.#counters.add('transfersDone');
     for (let index = 1; index <= this.ledger.commit; index += 1) {
@@ -168,6 +185,31 @@ export class Checker {
       if (committed !== undefined && committed.byTerm < term) {
         this.#checkHolds(node, index, 'leader completeness');
       }
+    }
+  }
+
+  #checkElected({ id, running }: SimulatedNode, term: number): void {
+    const { hardState } = this.#durableOf(id).initialState();
+    const votedForSelf = hardState.term === term && hardState.vote === id;
+    const { incoming, outgoing } = running.unsafeRaft.tracker.config;
+    for (const half of [incoming, outgoing]) {
+      const votes = half.filter((voter) =>
+        voter === id ? votedForSelf : this.#votes.get(`${voter}/${term}`) === id,
+      ).length;
+      demand(
+        half.length === 0 || votes * 2 > half.length,
+        'leaders are elected by quorums',
+        () => `node ${id} leads term ${term} by ${votes} of ${half.length} votes (${half.join()})`,
+      );
+    }
+  }
+
+  /** Otherwise it could be elected by a membership that is not in force any more. */
+  #checkCampaign({ id }: SimulatedNode, applied: number, committed: number): void {
+    for (let index = applied + 1; index <= committed; index += 1) {
+      const isChange = this.ledger.committedEntry(index)?.type !== EntryType.Normal;
+      const text = (): string => `node ${id} campaigns and has not applied the change at ${index}`;
+      demand(!isChange, 'no campaign with unapplied changes', text);
     }
   }
 
@@ -179,6 +221,11 @@ export class Checker {
       raft.state === StateType.Leader,
       'leaders commit',
       () => `node ${node.id} knows of commit ${raft.log.committed}, which no leader does`,
+    );
+    demand(
+      raft.log.termOrZero(raft.log.committed) === raft.term,
+      'leaders commit entries of their own term',
+      () => `node ${node.id} of term ${raft.term} commits ${raft.log.committed} of an older one`,
     );
     const { incoming, outgoing } = raft.tracker.config;
     for (let index = ledger.commit + 1; index <= raft.log.committed; index += 1) {

@@ -37,6 +37,12 @@ export class Ledger {
     return this.#committed[index];
   }
 
+  /** The entry that is committed at an index; nothing when it was never seen, as those of the founding. */
+  committedEntry(index: number): Entry | undefined {
+    const term = this.#committed[index]?.term;
+    return term === undefined ? undefined : this.#written.get(index * termsMax + term)?.entry;
+  }
+
   /**
    * Entries that stand behind one of `previousTerm`, in a log or a message. Log matching by induction: an
    * (index, term) has one payload and one term before it, wherever it appears.

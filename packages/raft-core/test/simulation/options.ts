@@ -72,7 +72,7 @@ export function drawOptions(seed: number, random: Random): Options {
     hasBadLuck: random.chance(0.2),
     crashEveryMs: random.pick([150, 500, 1500]),
     partitionEveryMs: random.pick([300, 1000, 3000]),
-    changeEveryMs: random.pick([50, 200, 1000, 1_000_000]),
+    changeEveryMs: random.pick([80, 300, 1200, 1_000_000]),
     useEveryMs: random.pick([4, 10, 25]),
   };
 }

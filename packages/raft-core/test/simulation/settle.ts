@@ -7,9 +7,8 @@
  */
 
 import { leaveJointChange } from '@babuza/raftpb';
-import { majorityOf } from '../../src/quorum.ts';
+import { jointVote, VoteResult } from '../../src/quorum.ts';
 import type { Raft } from '../../src/raft.ts';
-import { votersOf } from '../../src/tracker.ts';
 import type { SimulatedNode, World } from './node.ts';
 import type { Users } from './users.ts';
 import { demand } from './violation.ts';
@@ -18,6 +17,7 @@ const settleMsMax = 20_000;
 const roundMs = 50;
 /** Time for a living leader to be heard, and for stale ones to notice. */
 const calmFirstMs = 500;
+const roundsOfPatience = 100;
 
 /** Lets the group come to rest. Throws a violation when it does not. */
 export function settle(world: World, nodes: readonly SimulatedNode[], users: Users): void {
@@ -34,8 +34,9 @@ export function settle(world: World, nodes: readonly SimulatedNode[], users: Use
       return;
     }
     if (scheduler.now >= deadline) {
-      demand(settling.isStranded(), 'liveness', () => settling.describe());
-      counters.add('stranded');
+      const reason = settling.knownReason();
+      demand(reason !== undefined, 'liveness', () => settling.describe());
+      if (reason !== undefined) counters.add(reason);
       return;
     }
     settling.help();
@@ -48,6 +49,7 @@ class Settling {
   readonly #users: Users;
   /** Where the proposal lies that was made since all is calm. */
   #proposedAt: number | undefined;
+  #roundsWithoutLeader = 0;
 
   constructor(world: World, nodes: readonly SimulatedNode[], users: Users) {
     this.#world = world;
@@ -69,29 +71,47 @@ class Settling {
     });
   }
 
-  /**
-   * The group cannot come to rest by itself, as etcd's raft cannot, in one of two ways.
-   *
-   * Nobody can be elected any more: a leader that was removed is gone (it crashed, or stepped down) before it told
-   * everybody that the change is committed. Those who do not know still need the votes of members that were
-   * removed, which refuse them because their logs have more; and these do not campaign, being no members.
-   *
-   * Or a leader, or who should be one, is ignored: without pre-votes and checks of the quorum it never hears that others have gone to a
-   * higher term, which a node that was removed and does not know it raises with each campaign.
-   */
-  isStranded(): boolean {
-    const leader = this.#leader();
-    const up = this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
-    if (leader !== undefined) return isIgnoredLeader(leader.running.unsafeRaft, up);
-    const candidates = up.filter((raft) => raft.promotable());
-    return candidates.every(
-      (candidate) => isIgnoredCandidate(candidate, up) || !couldWin(candidate, up),
+  /** Why the group cannot come to rest, where that is known of etcd's raft; nothing otherwise. */
+  knownReason(): 'strandedByRemoval' | 'strandedByTerm' | undefined {
+    const leader = this.#leader()?.running.unsafeRaft;
+    if (leader === undefined) return this.#canElect() ? undefined : 'strandedByRemoval';
+    // Without these settings a message of an older term is not answered. A node that does not know that it is
+    // a member does not campaign where the leader hears it, so neither learns of the other.
+    if (leader.config.checkQuorum || leader.config.preVote) return undefined;
+    const deaf = this.#cores().some(
+      ({ id, term }) => leader.tracker.progress.has(id) && term > leader.term,
     );
+    return deaf ? 'strandedByTerm' : undefined;
+  }
+
+  /**
+   * Whether anybody's log is good enough for those whose votes it needs. Not so when a leader that was removed
+   * is gone (it crashed, or stepped down) before it told anybody that its removal is committed: the
+   * others still need its vote, which it refuses because its log has more than theirs, and it does not
+   * campaign itself, because it is no member.
+   */
+  #canElect(): boolean {
+    const cores = this.#cores();
+    return cores.some((candidate) => {
+      const { log, tracker } = candidate;
+      const votes = new Map(
+        cores.map(({ id, log: other }) => [id, other.isUpToDate(log.lastIndex(), log.lastTerm())]),
+      );
+      const { incoming, outgoing } = tracker.config;
+      return candidate.promotable() && jointVote(incoming, outgoing, votes) === VoteResult.Won;
+    });
+  }
+
+  #cores(): Raft[] {
+    return this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
   }
 
   help(): void {
     const leader = this.#leader();
-    if (leader === undefined) return;
+    if (leader === undefined) {
+      this.#stopDisturbers();
+      return;
+    }
     for (const node of this.#nodes) node.act('takes a snapshot', () => node.takeSnapshot());
     const raft = leader.running.unsafeRaft;
     // Its membership is the one in force only when it has committed something itself.
@@ -111,6 +131,20 @@ class Settling {
     } else if (raft.log.lastIndex() < this.#proposedAt) this.#proposedAt = undefined;
   }
 
+  /** Without pre-votes, nodes that do not know that they were removed can keep others from being elected. */
+  #stopDisturbers(): void {
+    if (this.#world.options.core.preVote === true) return;
+    this.#roundsWithoutLeader += 1;
+    if (this.#roundsWithoutLeader < roundsOfPatience) return;
+    const up = this.#nodes.filter(({ raw }) => raw !== undefined);
+    const appliedMost = Math.max(...up.map(({ application }) => application.applied));
+    const newest = up.find(({ application }) => application.applied === appliedMost);
+    for (const node of up) {
+      const isMember = newest?.running.unsafeRaft.tracker.progress.has(node.id) === true;
+      if (!isMember && node.application.applied < appliedMost) node.crash();
+    }
+  }
+
   describe(): string {
     const { ledger } = this.#world.checker;
     const states = this.#nodes.map((node) => {
@@ -121,7 +155,7 @@ class Settling {
       return (
         `${id} is ${state} of term ${term} with leader ${lead}, log ${log.describe()}, ` +
         `applied ${application.applied}, voters (${incoming.join()})(${outgoing.join()}) ` +
-        `promotable ${raw.unsafeRaft.promotable()}, votersOf ${votersOf(tracker.config).length}`
+        `promotable ${raw.unsafeRaft.promotable()}`
       );
     });
     return (
@@ -140,28 +174,4 @@ class Settling {
     }
     return newest;
   }
-}
-
-/** Some member, perhaps a learner, has a higher term, and the leader cannot learn of it. */
-function isIgnoredLeader({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
-  if (config.checkQuorum || config.preVote) return false;
-  return up.some((raft) => tracker.progress.has(raft.id) && raft.term > term);
-}
-
-/** A majority has a higher term already, and goes on to a higher one as often as the candidate does. */
-function isIgnoredCandidate({ config, term, tracker }: Raft, up: readonly Raft[]): boolean {
-  if (config.preVote) return false;
-  const listens = (id: bigint): boolean => up.some((raft) => raft.id === id && raft.term <= term);
-  return [tracker.config.incoming, tracker.config.outgoing].some(
-    (half) => half.length > 0 && half.filter(listens).length < majorityOf(half.length),
-  );
-}
-
-/** Whether enough logs of each half are not ahead of the candidate's. */
-function couldWin({ log, tracker }: Raft, up: readonly Raft[]): boolean {
-  const grants = (id: bigint): boolean =>
-    up.some((raft) => raft.id === id && raft.log.isUpToDate(log.lastIndex(), log.lastTerm()));
-  return [tracker.config.incoming, tracker.config.outgoing].every(
-    (half) => half.length === 0 || half.filter(grants).length >= majorityOf(half.length),
-  );
 }

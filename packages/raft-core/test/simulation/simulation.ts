@@ -55,7 +55,7 @@ function explain(seed: number, faults: Faults): Error {
       `seed ${seed}, step ${steps}, time ${now.toFixed(1)}: ${invariant}${what}\n` +
         `${simulation.trace.lines.join('\n')}\n` +
         `again: BABUZA_SEED=${seed} BABUZA_SIMULATION_SEEDS=1 ` +
-        'npx vitest run packages/raft-core/test/simulation.test.ts',
+        'npx vitest run packages/raft-core/test/simulation-',
       { cause: error },
     );
   }
@@ -107,7 +107,6 @@ class Simulation implements World {
     settle(this, nodes, users);
     counters.add('seeds');
     counters.add('steps', scheduler.steps);
-    counters.add(options.core.asyncStorageWrites === true ? 'seedsAsync' : 'seedsSync');
     return { counters, digest: this.trace.digest };
   }
 

@@ -43,7 +43,9 @@ export class StorageThreads implements StorageWork {
 
   #takeReady(): void {
     if (!this.#node.running.hasReady()) return;
-    for (const message of this.#node.takeReady().messages) {
+    const { messages, committedEntries } = this.#node.takeReady();
+    this.#world.checker.toBeApplied(this.#node.id, committedEntries);
+    for (const message of messages) {
       if (message.to === localAppendThread) this.#toAppend.push(message);
       else if (isLocalThread(message.to)) this.#toApply.push(message);
       else if (this.#mayLeave(message)) this.#node.send(message);

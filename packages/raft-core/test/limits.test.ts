@@ -1,0 +1,58 @@
+/**
+ * What the behaviour of etcd's raft leaves to its user: each of these was found by the simulation, follows the
+ * specification, and has to be known by whoever builds a node on this core.
+ */
+
+import { MessageType, type Message } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import { StateType, type MemoryStorage } from '../src/index.ts';
+import { bytesOf, storageOf, TestNode } from './support.ts';
+
+/** Leads term 1 by the votes of the others, without having written anything, and proposes; returns its appends. */
+function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
+  const node = new TestNode(storage, { asyncStorageWrites: true });
+  node.raw.campaign();
+  const requests = node.raw.ready().messages.filter(({ type }) => type === MessageType.Vote);
+  expect(requests.map(({ to, term }) => [to, term])).toEqual([
+    [2n, 1],
+    [3n, 1],
+  ]);
+  // Both vote for the same candidate as often as they are asked.
+  for (const from of [2n, 3n]) {
+    if (node.state !== StateType.Leader) node.step({ type: MessageType.VoteResp, from, term: 1 });
+    if (node.state !== StateType.Leader) continue;
+    node.raw.propose(bytesOf(text));
+    node.step({ type: MessageType.AppResp, from, term: 1, index: 1 });
+  }
+  return node.raw.ready().messages.filter(({ type }) => type === MessageType.App);
+}
+
+describe('limits that come with the behaviour of etcd', () => {
+  it('specification, section 7: vote requests that leave before they are durable let a term be led twice', () => {
+    // Nothing of the first life became durable: the second one leads the same term, with another entry.
+    const storage = storageOf({ voters: [1n, 2n, 3n] });
+    const texts = ['x', 'y'].map((text) => {
+      const entries = leadWithoutWriting(storage, text).flatMap((message) => message.entries);
+      const proposed = entries.find(({ index }) => index === 2);
+      return [proposed?.term, new TextDecoder().decode(proposed?.data)];
+    });
+    expect(texts).toEqual([
+      [1, 'x'],
+      [1, 'y'],
+    ]);
+  });
+
+  it('specification, section 18: a single voter reads below what it had committed before a crash', () => {
+    // The entries up to 3 were committed and answered; the commit index of the hard state may be older.
+    const storage = storageOf({
+      voters: [1n],
+      entries: '1:1,1,1',
+      hardState: { term: 1, vote: 1n, commit: 1 },
+    });
+    const node = new TestNode(storage);
+    node.raw.campaign();
+    while (node.state !== StateType.Leader) node.process();
+    node.raw.readIndex(bytesOf('r'));
+    expect(node.raw.ready().readStates.map(({ index }) => index)).toEqual([1]);
+  });
+});
