@@ -75,6 +75,7 @@ const MUTATIONS: ReadonlySet<FileOperation> = new Set([
   'rename',
   'unlink',
   'mkdir',
+  'rmdir',
   'sync-directory',
 ]);
 

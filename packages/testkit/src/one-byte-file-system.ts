@@ -38,6 +38,10 @@ export class OneByteFileSystem implements FileSystem {
     return this.#below.makeDirectory(path);
   }
 
+  removeDirectory(path: string): Promise<void> {
+    return this.#below.removeDirectory(path);
+  }
+
   list(path: string): Promise<DirectoryEntry[]> {
     return this.#below.list(path);
   }

@@ -154,6 +154,22 @@ export class SimulatedDisk implements FileSystem {
     });
   }
 
+  removeDirectory(path: string): Promise<void> {
+    return this.#engine.call({
+      operation: 'rmdir',
+      path,
+      run: () => {
+        const directory = this.#tree.directory(path, 'rmdir', path);
+        if (directory.current.size > 0) throw simulatedError('not-empty', 'rmdir', path);
+        this.#tree.directory(parentOf(path), 'rmdir', path).unlink(baseName(path));
+      },
+      leaves: () => {
+        const empty = this.#tree.directoryIfAny(path)?.current.size === 0;
+        return empty ? this.#leaveName(path, { kind: 'unlink' }) : [];
+      },
+    });
+  }
+
   list(path: string): Promise<DirectoryEntry[]> {
     return this.#engine.call({
       operation: 'list',

@@ -229,6 +229,22 @@ describe('names after a power cut', () => {
     ]);
   });
 
+  it('of removed directories come back until the one above is synced', async () => {
+    const disk = new SimulatedDisk();
+    await disk.makeDirectory('/x/y');
+    await disk.removeDirectory('/x/y');
+    const kinds = new Set<string>();
+    for (const { disk: after } of crashStates(disk.kill(1))) {
+      kinds.add(String(await after.kindOf('/x/y')));
+    }
+    expect([...kinds].sort()).toEqual(['directory', 'undefined']);
+    const synced = new SimulatedDisk();
+    await synced.makeDirectory('/x/y');
+    await synced.removeDirectory('/x/y');
+    await synced.syncDirectory('/x');
+    expect(await synced.crash(1).kindOf('/x/y')).toBeUndefined();
+  });
+
   it('in flight may survive', async () => {
     const disk = await diskWithFile(filled(512, 1));
     disk.stopAtMutation(disk.mutationCount + 1);

@@ -302,6 +302,21 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         expect(['is-a-directory', 'permission']).toContain(error.kind);
       });
 
+      it('of directories change, and go when they are empty', async () => {
+        await fileSystem.makeDirectory(path('x/y'));
+        await (await fileSystem.open(path('x/f'), 'create')).close();
+        await fileSystem.rename(path('x'), path('z'));
+        expect(await fileSystem.kindOf(path('x'))).toBeUndefined();
+        expect((await fileSystem.list(path('z'))).map(({ name }) => name)).toEqual(['f', 'y']);
+        await fails('not-empty', fileSystem.removeDirectory(path('z')));
+        await fails('not-a-directory', fileSystem.removeDirectory(path('z/f')));
+        await fails('not-found', fileSystem.removeDirectory(path('none')));
+        await fileSystem.unlink(path('z/f'));
+        await fileSystem.removeDirectory(path('z/y'));
+        await fileSystem.removeDirectory(path('z'));
+        expect(await fileSystem.kindOf(path('z'))).toBeUndefined();
+      });
+
       it('of directories are made with those above them', async () => {
         await fileSystem.makeDirectory(path('x/y/z'));
         await fileSystem.makeDirectory(path('x/y/z'));

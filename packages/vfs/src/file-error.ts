@@ -44,6 +44,7 @@ export type FileOperation =
   | 'rename'
   | 'unlink'
   | 'mkdir'
+  | 'rmdir'
   | 'list'
   | 'stat'
   | 'sync-directory'

@@ -93,8 +93,8 @@ export interface FileSystem {
   unlink(path: string): Promise<void>;
 
   /**
-   * Gives a file another name within its directory, replacing what had it. Atomic: after a crash the
-   * old or the new name is there; which of them is certain only after `syncDirectory`. Names in two
+   * Gives a file or a directory another name within its directory; a file replaces what had it. Atomic: after a
+   * crash the old or the new name is there; which of them is certain only after `syncDirectory`. Names in two
    * directories are a `RangeError`.
    */
   rename(from: string, to: string): Promise<void>;
@@ -104,6 +104,12 @@ export interface FileSystem {
    * fine if it exists.
    */
   makeDirectory(path: string): Promise<void>;
+
+  /**
+   * Removes an empty directory; kind `not-empty` otherwise. Its name may come back after a crash until the
+   * directory above is synced, and with it names that were removed from it before without a sync of their own.
+   */
+  removeDirectory(path: string): Promise<void>;
 
   /** The names of a directory in ascending order of their UTF-16 code units. */
   list(path: string): Promise<DirectoryEntry[]>;

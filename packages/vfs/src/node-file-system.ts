@@ -72,6 +72,10 @@ export class NodeFileSystem implements FileSystem {
     }
   }
 
+  async removeDirectory(path: string): Promise<void> {
+    await classified('rmdir', path, () => fs.promises.rmdir(path));
+  }
+
   async list(path: string): Promise<DirectoryEntry[]> {
     const entries = await classified('list', path, () =>
       fs.promises.readdir(path, { withFileTypes: true }),

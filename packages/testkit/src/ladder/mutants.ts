@@ -99,6 +99,7 @@ function flawedFileSystem(below: FileSystem, flaw: Flaw): FileSystem {
     kindOf: (path) => below.kindOf(path),
     syncDirectory: (path) => below.syncDirectory(path),
     lock: (path) => below.lock(path),
+    removeDirectory: (path) => below.removeDirectory(path),
     foreignLock: (path) => below.foreignLock(path),
     ...flaw.names?.(below),
   };
