@@ -24,4 +24,5 @@ export const adjustableLadders: string[] = [
   'packages/wal-etcd/test/kill.test.ts',
   'packages/raft-core/test/simulation-ready-loop.test.ts',
   'packages/raft-core/test/simulation-storage-threads.test.ts',
+  'packages/snapshot/test/crash.test.ts',
 ];

@@ -21,6 +21,7 @@ const allowed: Record<string, readonly string[]> = {
   'wal-level-disk': ['vfs', 'wal-core', 'wal-level'],
   'raft-core': ['raftpb', 'wal-core'],
   raft: ['raft-core', 'raftpb', 'vfs', 'wal-core'],
+  snapshot: ['raft', 'raftpb', 'vfs'],
   builder: ['raftpb', 'wal-core'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
@@ -35,6 +36,9 @@ const allowed: Record<string, readonly string[]> = {
   ],
   bench: ['raft-core', 'raftpb', 'vfs', 'wal-core', 'wal-etcd', 'wal-level-disk', 'wal-native'],
 };
+
+/** Packages that implement ports of the node: they import them as types, and the node never imports them. */
+const implementsPorts = ['snapshot'];
 
 /** Packages whose sources may touch what the others reach through them only. */
 const nodeFsAllowed = ['vfs', 'demo', 'bench'];
@@ -161,6 +165,19 @@ describe('import rules', () => {
       .filter(({ file }) => file.startsWith('packages/'))
       .filter(({ text }) => /\bconsole\.|process\.std(?:out|err)\b/.test(text))
       .map(({ file }) => file);
+    expect(broken).toEqual([]);
+  });
+
+  it('who implements the ports of the node knows their types only', () => {
+    const broken = sources
+      .filter(({ owner }) => implementsPorts.includes(owner))
+      .flatMap(({ file, text }) =>
+        text
+          .split(';')
+          .filter((statement) => statement.includes("from '@babuza/raft'"))
+          .filter((statement) => !/(?:import|export) type \{[^}]*\} from/.test(statement))
+          .map(() => file),
+      );
     expect(broken).toEqual([]);
   });
 

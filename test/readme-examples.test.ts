@@ -14,6 +14,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 /** Whose dependencies an example may use: a user would have installed them. */
 const runsBeside: Record<string, string> = {
   'raft-core': `${root}/packages/raft-core/dist`,
+  snapshot: `${root}/packages/snapshot/dist`,
   testkit: `${root}/packages/wal-native/dist`,
   'wal-files': `${root}/packages/wal-native/dist`,
   'wal-level': `${root}/packages/wal-memory/dist`,

@@ -27,6 +27,11 @@ export interface SnapshotWriter {
   write(chunk: Uint8Array): Promise<void>;
   /** Writes a further file of the snapshot, whole, from chunks. Names: letters, digits, `.`, `_`, `-`. */
   writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
+  /**
+   * Makes a file that lies elsewhere (absolute path) one of the snapshot without copying it. It must not be changed or
+   * removed while the snapshot exists; other members get its content as that of any other file.
+   */
+  linkFile(name: string, path: string): Promise<void>;
 }
 
 /** Where a snapshot is read from. Every chunk was checked against its checksum before it is handed out. */

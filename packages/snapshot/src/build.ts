@@ -1,0 +1,198 @@
+/** A snapshot that is being made, in a folder with a temporary name. Nothing of it counts before it is published. */
+import { dirname, isAbsolute } from 'node:path';
+import type { SnapshotFiles } from '@babuza/raft';
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { File, FileSystem } from '@babuza/vfs';
+import { chunkSalt } from './format/chunk.ts';
+import {
+  checkManifestLimits,
+  encodeManifest,
+  isFileName,
+  type ManifestFile,
+} from './format/manifest.ts';
+import {
+  outsidePathBytesMax,
+  type FilePlace,
+  type SnapshotContents,
+} from './format/metadata-file.ts';
+import { snapshotIdOf } from './format/snapshot-id.ts';
+import { ChunkWriter, type WrittenFile } from './files/chunk-writer.ts';
+import type { StorageForm } from './options.ts';
+import type { SnapshotFolder } from './snapshot-folder.ts';
+import { readFailure, SnapshotError, translating, writeFailure } from './snapshot-error.ts';
+import { orAborted, untilAborted } from './until-aborted.ts';
+
+interface BuiltFile {
+  readonly entry: ManifestFile;
+  readonly place: FilePlace;
+}
+
+export class SnapshotBuild implements SnapshotFiles {
+  readonly #folder: SnapshotFolder;
+  readonly #name: string;
+  readonly #metadata: SnapshotMetadata;
+  readonly #form: StorageForm;
+  readonly #signal: AbortSignal;
+  readonly #names: Set<string> = new Set();
+  readonly #files: BuiltFile[] = [];
+  readonly #running: Set<Promise<void>> = new Set();
+  #sealed = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    folder: SnapshotFolder,
+    name: string,
+    metadata: SnapshotMetadata,
+    form: StorageForm,
+    signal: AbortSignal,
+  ) {
+    this.#folder = folder;
+    this.#name = name;
+    this.#metadata = metadata;
+    this.#form = form;
+    this.#signal = signal;
+  }
+
+  writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    return this.#add(name, async (number) => ({
+      entry: { name, ...(await this.#write(name, number, chunks, false)) },
+      place: { number },
+    }));
+  }
+
+  linkFile(name: string, path: string): Promise<void> {
+    return this.#add(name, async (number) => {
+      const { outside } = this.#folder;
+      checkOutsidePath(path);
+      if (outside === undefined) throw invalid('files in memory cannot be linked to the disk');
+      const source = await translating(sourceFailure, () => outside.open(path, 'read'));
+      try {
+        await translating(writeFailure, () => makeDurable(outside, source, path));
+        const content = contentOf(source, this.#form.chunkBytes);
+        const written = await this.#write(name, number, content, true);
+        return { entry: { name, ...written }, place: { number, outside: path } };
+      } finally {
+        await source.close();
+      }
+    });
+  }
+
+  /** Runs `write`, then waits for what it did not wait for. Throws the first failure, also one that `write` ignored. */
+  async run(write: (files: SnapshotFiles) => Promise<void>): Promise<void> {
+    try {
+      await orAborted(
+        Promise.resolve().then(() => write(this)),
+        this.#signal,
+      );
+    } catch (error) {
+      // What a file said first is the cause of what `write` says.
+      this.#failure ??= { error };
+    } finally {
+      this.#sealed = true;
+      await Promise.allSettled(this.#running);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#signal.throwIfAborted();
+  }
+
+  /** Writes the metadata. Durable after it: all of the folder but its own name, which is a temporary one. */
+  async finish(): Promise<SnapshotContents> {
+    const files = this.#files.toSorted((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
+    const entries = files.map(({ entry }) => entry);
+    checkManifestLimits(entries.length);
+    const id = snapshotIdOf(this.#folder.groupId, this.#metadata, entries);
+    const { codec, chunkBytes } = this.#form;
+    const manifest = { id, codec, chunkBytes, files: entries };
+    const contents: SnapshotContents = {
+      groupId: this.#folder.groupId,
+      metadata: this.#metadata,
+      manifest,
+      manifestBytes: encodeManifest(manifest),
+      places: files.map(({ place }) => place),
+    };
+    await this.#folder.writeContents(this.#name, contents);
+    return contents;
+  }
+
+  #add(name: string, work: (number: number) => Promise<BuiltFile>): Promise<void> {
+    const adding = this.#added(name, work).catch((error: unknown) => {
+      this.#failure ??= { error };
+      throw error;
+    });
+    // Whoever does not wait for it learns of a failure from the snapshot.
+    adding.catch(() => undefined);
+    this.#running.add(adding);
+    return adding;
+  }
+
+  async #added(name: string, work: (number: number) => Promise<BuiltFile>): Promise<void> {
+    if (this.#sealed) throw invalid('the snapshot takes no more files');
+    if (!isFileName(name)) {
+      throw invalid(`a file name has 1 to 64 of A-Z a-z 0-9 . _ -, got ${String(name)}`);
+    }
+    if (this.#names.has(name)) throw invalid(`the file ${name} is there already`);
+    this.#names.add(name);
+    checkManifestLimits(this.#names.size);
+    this.#signal.throwIfAborted();
+    this.#files.push(await work(this.#names.size));
+  }
+
+  async #write(
+    name: string,
+    number: number,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    headsOnly: boolean,
+  ): Promise<WrittenFile> {
+    const path = this.#folder.filePath(this.#name, number);
+    const file = await translating(writeFailure, () =>
+      this.#folder.fileSystem.open(path, 'create'),
+    );
+    try {
+      const { codec, chunkBytes, level } = this.#form;
+      const form = { codec, chunkBytes, salt: chunkSalt(this.#metadata, name) };
+      const writer = new ChunkWriter(file, form, { level, headsOnly });
+      for await (const chunk of untilAborted(chunks, this.#signal)) {
+        if (!(chunk instanceof Uint8Array)) throw invalid(`file ${name}: a chunk is no Uint8Array`);
+        await translating(writeFailure, () => writer.append(chunk));
+      }
+      return await translating(writeFailure, () => writer.end());
+    } finally {
+      await translating(writeFailure, () => file.close());
+    }
+  }
+}
+
+/** The file may have been written a moment ago: from here on it is as durable as the snapshot that needs it. */
+async function makeDurable(outside: FileSystem, source: File, path: string): Promise<void> {
+  // Durable after these two: content and name of the file outside. The snapshot that names it comes later.
+  await source.datasync();
+  await outside.syncDirectory(dirname(path));
+}
+
+async function* contentOf(source: File, chunkBytes: number): AsyncGenerator<Uint8Array, void> {
+  const buffer = new Uint8Array(chunkBytes);
+  for (let position = 0; ; position += buffer.length) {
+    const got = await translating(readFailure, () => source.read(buffer, position));
+    if (got > 0) yield buffer.subarray(0, got);
+    if (got < buffer.length) return;
+  }
+}
+
+/** The path is the caller's: that nothing is there is no damage of a snapshot. */
+function sourceFailure(cause: unknown): unknown {
+  const failure = readFailure(cause);
+  if (!(failure instanceof SnapshotError) || failure.code !== 'SNAPSHOT_CORRUPT') return failure;
+  return invalid('there is no such file to be linked', cause);
+}
+
+function checkOutsidePath(path: string): void {
+  const fits = typeof path === 'string' && Buffer.byteLength(path) <= outsidePathBytesMax;
+  if (fits && isAbsolute(path)) return;
+  throw invalid(
+    `a file outside has an absolute path of at most ${outsidePathBytesMax} bytes, got ${path}`,
+  );
+}
+
+function invalid(message: string, cause?: unknown): SnapshotError {
+  return new SnapshotError('SNAPSHOT_INVALID', message, { cause });
+}

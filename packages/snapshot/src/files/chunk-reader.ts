@@ -1,0 +1,157 @@
+/**
+ * Reads the chunks of one file of a snapshot, each checked before anybody sees it. The content of a file outside is read
+ * from where it lies, and the heads from the file in the folder: what comes out is the same.
+ */
+import { createHash } from 'node:crypto';
+import type { File, FileSystem } from '@babuza/vfs';
+import { chunkHeadBytes } from '../format/manifest.ts';
+import type { FileChunks } from '../format/chunk.ts';
+import { corrupt } from '../snapshot-error.ts';
+
+/** One chunk with its head, and where it begins in the file as stored and sent. */
+export interface Chunk {
+  readonly number: number;
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+export class ChunkReader {
+  readonly chunks: FileChunks;
+  readonly #inside: File;
+  readonly #outside: File | undefined;
+
+  private constructor(chunks: FileChunks, inside: File, outside: File | undefined) {
+    this.chunks = chunks;
+    this.#inside = inside;
+    this.#outside = outside;
+  }
+
+  /** Opens the files of a snapshot's file. Throws `FileError`. */
+  static async open(
+    chunks: FileChunks,
+    inside: { readonly fileSystem: FileSystem; readonly path: string },
+    outside?: { readonly fileSystem: FileSystem; readonly path: string },
+  ): Promise<ChunkReader> {
+    const file = await inside.fileSystem.open(inside.path, 'read');
+    if (outside === undefined) return new ChunkReader(chunks, file, undefined);
+    try {
+      return new ChunkReader(chunks, file, await outside.fileSystem.open(outside.path, 'read'));
+    } catch (error) {
+      await file.close().catch(ignore);
+      throw error;
+    }
+  }
+
+  /** Refuses files of another size than the manifest says. */
+  async checkSizes(): Promise<void> {
+    const { file, count } = this.chunks;
+    if (this.#outside === undefined) return checkSize(this.#inside, file.storedBytes);
+    await checkSize(this.#inside, count * chunkHeadBytes);
+    await checkSize(this.#outside, file.contentBytes);
+  }
+
+  /** The chunks, from the one on that holds byte `from` of the file as stored and sent. */
+  async *read(from = 0): AsyncGenerator<Chunk, void> {
+    const { count, allPlain, chunkBytes } = this.chunks;
+    let position = 0;
+    let number = 0;
+    if (allPlain) {
+      number = Math.min(Math.floor(from / (chunkHeadBytes + chunkBytes)), count);
+      position = number * (chunkHeadBytes + chunkBytes);
+    }
+    for (; number < count; number += 1) {
+      const end = allPlain ? Infinity : await this.#endOf(number, position, from);
+      if (end <= from) {
+        position = end;
+        continue;
+      }
+      const bytes = await this.#chunk(number, position);
+      this.chunks.check(bytes, number, { file: this.#inside.path, offset: position });
+      yield { number, position, bytes };
+      position += bytes.length;
+    }
+    this.#checkEnd(position);
+  }
+
+  /** The content in chunks; the hash of the whole is compared at the end. */
+  async *content(): AsyncGenerator<Uint8Array, void> {
+    const hash = createHash('sha256');
+    for await (const { number, position, bytes } of this.read()) {
+      const where = { file: this.#inside.path, offset: position };
+      const content = await this.chunks.unpack(bytes, number, where);
+      hash.update(content);
+      yield content;
+    }
+    const expected = Buffer.from(this.chunks.file.sha256).toString('hex');
+    const got = hash.digest('hex');
+    if (got === expected) return;
+    const where = { file: this.#inside.path, offset: 0 };
+    throw corrupt('the content is another one', { ...where, expected, got });
+  }
+
+  async close(): Promise<void> {
+    const files = this.#outside === undefined ? [this.#inside] : [this.#inside, this.#outside];
+    await Promise.all(files.map((file) => file.close()));
+  }
+
+  /** Where a chunk ends, if anything before `from` can be skipped at all. */
+  async #endOf(number: number, position: number, from: number): Promise<number> {
+    if (position + chunkHeadBytes >= from) return Infinity;
+    const head = new Uint8Array(chunkHeadBytes);
+    await readWhole(this.#inside, head, position);
+    const where = { file: this.#inside.path, offset: position };
+    return position + chunkHeadBytes + this.chunks.storedBytesIn(head, number, where);
+  }
+
+  async #chunk(number: number, position: number): Promise<Uint8Array> {
+    const contentBytes = this.chunks.contentBytesOf(number);
+    const where = { file: this.#inside.path, offset: position };
+    if (this.#outside !== undefined) {
+      const bytes = new Uint8Array(chunkHeadBytes + contentBytes);
+      await readWhole(this.#inside, bytes.subarray(0, chunkHeadBytes), number * chunkHeadBytes);
+      this.chunks.storedBytesIn(bytes, number, where);
+      const offset = number * this.chunks.chunkBytes;
+      await readWhole(this.#outside, bytes.subarray(chunkHeadBytes), offset);
+      return bytes;
+    }
+    // One read for head and content; of what gets smaller it fetches some of the next chunk too.
+    const room = Math.min(chunkHeadBytes + contentBytes, this.chunks.file.storedBytes - position);
+    const bytes = new Uint8Array(Math.max(room, chunkHeadBytes));
+    await readWhole(this.#inside, bytes, position);
+    const end = chunkHeadBytes + this.chunks.storedBytesIn(bytes, number, where);
+    if (end > bytes.length) {
+      throw corrupt('the chunk does not fit into the file', {
+        ...where,
+        expected: bytes.length,
+        got: end,
+      });
+    }
+    return bytes.subarray(0, end);
+  }
+
+  #checkEnd(got: number): void {
+    const expected = this.chunks.file.storedBytes;
+    if (got === expected) return;
+    const where = { file: this.#inside.path, offset: got };
+    throw corrupt('the chunks do not fill the file', { ...where, expected, got });
+  }
+}
+
+async function checkSize(file: File, expected: number): Promise<void> {
+  const got = await file.size();
+  if (got === expected) return;
+  throw corrupt('the file has another size', { file: file.path, offset: 0, expected, got });
+}
+
+async function readWhole(file: File, target: Uint8Array, position: number): Promise<void> {
+  const got = await file.read(target, position);
+  if (got === target.length) return;
+  throw corrupt('the file ends too early', {
+    file: file.path,
+    offset: position,
+    expected: target.length,
+    got,
+  });
+}
+
+function ignore(): void {}

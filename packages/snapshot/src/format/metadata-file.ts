@@ -1,0 +1,146 @@
+/**
+ * The file `snapshot` in the folder of each snapshot: what the snapshot is, and where its files lie on this node. It
+ * has a checksum over all of it. Big-endian; byte diagram in README.md beside this file.
+ */
+import {
+  decodeSnapshotMetadata,
+  encodeSnapshotMetadata,
+  type SnapshotMetadata,
+} from '@babuza/raftpb';
+import { corrupt, SnapshotError } from '../snapshot-error.ts';
+import { seal, unseal } from './byte-reader.ts';
+import { decodeManifest, manifestBytesMax, type SnapshotManifest } from './manifest.ts';
+import { snapshotIdOf } from './snapshot-id.ts';
+
+/** Where a file of the manifest lies. */
+export interface FilePlace {
+  /** Of the file in the folder: the chunks, or, for a file outside, only their heads. */
+  readonly number: number;
+  /** The path of the content, for a file outside of the snapshot. */
+  readonly outside?: string | undefined;
+}
+
+/** All that is known of a snapshot without reading its files. */
+export interface SnapshotContents {
+  readonly groupId: bigint;
+  readonly metadata: SnapshotMetadata;
+  readonly manifest: SnapshotManifest;
+  readonly manifestBytes: Uint8Array;
+  /** As many as the manifest has files, in the same order. */
+  readonly places: readonly FilePlace[];
+}
+
+/** `babuzasn` */
+const magic: bigint = 0x6261_6275_7a61_736en;
+const version = 1;
+const fixedBytes = 36;
+const checksumBytes = 4;
+export const outsidePathBytesMax = 4096;
+const metadataBytesMax = 1024 * 1024;
+export const metadataFileBytesMax: number = 24 * 1024 * 1024;
+
+export function encodeMetadataFile(contents: SnapshotContents): Uint8Array {
+  const metadata = encodeSnapshotMetadata(contents.metadata);
+  const places = contents.places.map(encodePlace);
+  const placesBytes = places.reduce((sum, place) => sum + place.length, 0);
+  const bodyBytes = metadata.length + contents.manifestBytes.length + placesBytes;
+  const bytes = Buffer.alloc(fixedBytes + bodyBytes + checksumBytes);
+  bytes.writeBigUInt64BE(magic, 0);
+  bytes.writeUInt32BE(version, 8);
+  bytes.writeBigUInt64BE(contents.groupId, 16);
+  bytes.writeUInt32BE(metadata.length, 24);
+  bytes.writeUInt32BE(contents.manifestBytes.length, 28);
+  bytes.writeUInt32BE(places.length, 32);
+  let at = fixedBytes;
+  for (const part of [metadata, contents.manifestBytes, ...places]) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return new Uint8Array(seal(bytes));
+}
+
+/**
+ * Reads a metadata file; everything in it fits together afterwards, and the id was computed again.
+ *
+ * @throws SnapshotError `SNAPSHOT_CORRUPT`, `SNAPSHOT_VERSION`.
+ */
+export function decodeMetadataFile(
+  bytes: Uint8Array,
+  groupId: bigint,
+  file: string,
+): SnapshotContents {
+  const reader = unseal(bytes, file, { magic, version, bytesMax: metadataFileBytesMax });
+  reader.zeros(4);
+  if (reader.u64() !== groupId) reader.fail(`it is not of group ${groupId}`);
+  const metadataBytes = reader.u32();
+  const manifestLength = reader.u32();
+  const placeCount = reader.u32();
+  if (metadataBytes > metadataBytesMax || manifestLength > manifestBytesMax) {
+    reader.fail('a length is impossible');
+  }
+  const metadata = decodeMetadata(reader.bytes(metadataBytes), file);
+  const manifestBytes = reader.bytes(manifestLength);
+  const manifest = decodeManifest(manifestBytes, `manifest in ${file}`);
+  if (placeCount !== manifest.files.length) reader.fail(`${placeCount} places are not one a file`);
+  const places: FilePlace[] = [];
+  const numbers = new Set<number>();
+  for (let at = 0; at < placeCount; at += 1) {
+    const number = reader.u16();
+    if (numbers.has(number)) reader.fail(`the number ${number} is there twice`);
+    numbers.add(number);
+    const pathBytes = reader.u16();
+    if (pathBytes > outsidePathBytesMax) reader.fail('the path is too long');
+    places.push(pathBytes === 0 ? { number } : { number, outside: reader.text(pathBytes) });
+  }
+  reader.end();
+  checkId(groupId, metadata, manifest, file);
+  return { groupId, metadata, manifest, manifestBytes, places };
+}
+
+/** Refuses a manifest that is not of this group and metadata. */
+export function checkId(
+  groupId: bigint,
+  metadata: SnapshotMetadata,
+  manifest: SnapshotManifest,
+  file: string,
+): void {
+  const expected = snapshotIdOf(groupId, metadata, manifest.files);
+  if (manifest.id === expected) return;
+  throw corrupt('the id is not that of the content', {
+    file,
+    offset: 0,
+    expected,
+    got: manifest.id,
+  });
+}
+
+/** A copy that is known to be valid, which nobody else can change. Throws `SNAPSHOT_INVALID`. */
+export function checkedMetadata(metadata: SnapshotMetadata): SnapshotMetadata {
+  try {
+    if (metadata.index >= 1) return decodeSnapshotMetadata(encodeSnapshotMetadata(metadata));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SnapshotError('SNAPSHOT_INVALID', `the metadata is not valid: ${why}`, { cause });
+  }
+  throw new SnapshotError(
+    'SNAPSHOT_INVALID',
+    `the index of a snapshot is at least 1, got ${metadata.index}`,
+  );
+}
+
+function decodeMetadata(bytes: Uint8Array, file: string): SnapshotMetadata {
+  try {
+    return decodeSnapshotMetadata(bytes);
+  } catch (cause) {
+    throw corrupt('the metadata cannot be read', { file, offset: fixedBytes }, cause);
+  }
+}
+
+function encodePlace({ number, outside }: FilePlace): Uint8Array {
+  const path = Buffer.from(outside ?? '');
+  const bytes = Buffer.alloc(4 + path.length);
+  bytes.writeUInt16BE(number, 0);
+  bytes.writeUInt16BE(path.length, 2);
+  bytes.set(path, 4);
+  return bytes;
+}

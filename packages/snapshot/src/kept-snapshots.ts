@@ -1,0 +1,127 @@
+/**
+ * The snapshots that exist, who holds them, and every change of what exists. The changes take turns, so that none sees
+ * another one half done.
+ */
+import type { StoredSnapshot } from '@babuza/raft';
+import type { SnapshotContents } from './format/metadata-file.ts';
+import { KeptSnapshot } from './kept-snapshot.ts';
+import { PinnedSnapshot } from './pinned-snapshot.ts';
+import type { SnapshotFolder, SnapshotPlace } from './snapshot-folder.ts';
+import { SnapshotError, translating, writeFailure } from './snapshot-error.ts';
+
+export class KeptSnapshots {
+  readonly #folder: SnapshotFolder;
+  /** By name of the folder; also those that go when nobody holds them any more. */
+  readonly #kept: Map<string, KeptSnapshot>;
+  readonly #pinned: Set<PinnedSnapshot> = new Set();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: SnapshotFolder, found: readonly KeptSnapshot[]) {
+    this.#folder = folder;
+    this.#kept = new Map(found.map((kept) => [kept.name, kept]));
+  }
+
+  /** Ascending by index, then by term: as their names are. */
+  existing(): KeptSnapshot[] {
+    return [...this.#kept.values()]
+      .filter(({ fate }) => fate === 'stays')
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  find(at: SnapshotPlace): KeptSnapshot | undefined {
+    const kept = this.#kept.get(this.#folder.nameOf(at));
+    return kept?.fate === 'stays' ? kept : undefined;
+  }
+
+  /** One that exists, or that somebody holds and whose going is called off with this. */
+  revive(at: SnapshotPlace): StoredSnapshot | undefined {
+    const kept = this.#kept.get(this.#folder.nameOf(at));
+    if (kept === undefined || kept.fate === 'gone') return undefined;
+    kept.fate = 'stays';
+    return kept.stored;
+  }
+
+  /** Throws `SNAPSHOT_NOT_FOUND`. */
+  pin(at: SnapshotPlace): PinnedSnapshot {
+    const kept = this.find(at);
+    if (kept === undefined) {
+      const what = `index ${at.index} and term ${at.term}`;
+      throw new SnapshotError('SNAPSHOT_NOT_FOUND', `there is no snapshot of ${what}`);
+    }
+    kept.pins += 1;
+    const pinned = new PinnedSnapshot(this.#folder, kept, async () => {
+      kept.pins -= 1;
+      this.#pinned.delete(pinned);
+      // A failure here is nobody's who reads: the next `retain` tries again.
+      if (kept.fate === 'goes') await this.#inTurn(() => this.#removeIfFree(kept)).catch(ignore);
+    });
+    this.#pinned.add(pinned);
+    return pinned;
+  }
+
+  /** A finished folder becomes a snapshot, unless there is one of this index and term: then that one stays. */
+  publish(from: string, contents: SnapshotContents): Promise<StoredSnapshot> {
+    return this.#inTurn(async () => {
+      const existing = this.revive(contents.metadata);
+      if (existing !== undefined) {
+        await this.#folder.removeTree(from).catch(ignore);
+        return existing;
+      }
+      const name = this.#folder.nameOf(contents.metadata);
+      await this.#folder.publish(from, name);
+      const kept = new KeptSnapshot(name, contents);
+      this.#kept.set(name, kept);
+      return kept.stored;
+    });
+  }
+
+  /** It was found damaged. Who holds it may go on; nobody else gets it. */
+  setAside(kept: KeptSnapshot): Promise<void> {
+    return this.#inTurn(async () => {
+      if (kept.fate === 'gone') return;
+      kept.fate = 'gone';
+      this.#kept.delete(kept.name);
+      kept.name = await this.#folder.setAside(kept.name);
+    });
+  }
+
+  /** Removes those that go and are held by nobody. All are tried; the first failure is thrown. */
+  removeFree(): Promise<void> {
+    return this.#inTurn(async () => {
+      const going = [...this.#kept.values()].filter(({ fate }) => fate === 'goes');
+      let failure: { readonly error: unknown } | undefined;
+      for (const kept of going) {
+        await this.#removeIfFree(kept).catch((error: unknown) => {
+          failure ??= { error };
+        });
+      }
+      if (failure !== undefined) throw failure.error;
+    });
+  }
+
+  /** Ends all reading. */
+  async closePinned(): Promise<void> {
+    await Promise.all([...this.#pinned].map((pinned) => pinned.close()));
+  }
+
+  async #removeIfFree(kept: KeptSnapshot): Promise<void> {
+    if (kept.fate !== 'goes' || kept.pins > 0) return;
+    kept.fate = 'gone';
+    try {
+      await this.#folder.discard(kept.name);
+      this.#kept.delete(kept.name);
+    } catch (error) {
+      // Its name may be gone already: it can only be removed, and only by the next attempt or opening.
+      this.#kept.delete(kept.name);
+      throw error;
+    }
+  }
+
+  #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(() => translating(writeFailure, change));
+    this.#turn = result.catch(ignore);
+    return result;
+  }
+}
+
+function ignore(): void {}

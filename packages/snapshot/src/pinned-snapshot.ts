@@ -1,0 +1,107 @@
+/**
+ * A snapshot that is read. As long as it is open its folder stays. Every chunk is checked before it is handed out; the hash
+ * of a file is compared behind its last chunk.
+ */
+import type { OpenSnapshot, StoredSnapshot } from '@babuza/raft';
+import type { ChunkReader } from './files/chunk-reader.ts';
+import type { KeptSnapshot } from './kept-snapshot.ts';
+import type { SnapshotFolder } from './snapshot-folder.ts';
+import { readFailure, SnapshotError } from './snapshot-error.ts';
+
+export class PinnedSnapshot implements OpenSnapshot {
+  readonly snapshot: StoredSnapshot;
+  readonly fileNames: readonly string[];
+  readonly #folder: SnapshotFolder;
+  readonly #kept: KeptSnapshot;
+  readonly #release: () => Promise<void>;
+  readonly #readers: Set<ChunkReader> = new Set();
+  #closing: Promise<void> | undefined;
+
+  /** `release` gives the pin back; it never rejects. */
+  constructor(folder: SnapshotFolder, kept: KeptSnapshot, release: () => Promise<void>) {
+    this.#folder = folder;
+    this.#kept = kept;
+    this.#release = release;
+    this.snapshot = kept.stored;
+    this.fileNames = kept.contents.manifest.files.map(({ name }) => name);
+  }
+
+  async *readFile(name: string): AsyncGenerator<Uint8Array, void> {
+    const at = this.fileNames.indexOf(name);
+    if (at === -1) {
+      throw new SnapshotError('SNAPSHOT_NOT_FOUND', `there is no file ${name} in the snapshot`);
+    }
+    yield* this.#reading(at, (reader) => reader.content());
+  }
+
+  /** All files as they are stored and sent, from a byte on. */
+  async *readStored(offset: number): AsyncGenerator<Uint8Array, void> {
+    let start = 0;
+    for (const [at, { storedBytes }] of this.#kept.contents.manifest.files.entries()) {
+      const from = offset - start;
+      start += storedBytes;
+      if (from >= storedBytes) continue;
+      for await (const { position, bytes } of this.#reading(at, (reader) =>
+        reader.read(Math.max(from, 0)),
+      )) {
+        yield position < from ? bytes.subarray(from - position) : bytes;
+      }
+    }
+  }
+
+  /** Whether all files are what they were. Damage is `false`; a disk that would not read throws. */
+  async verify(): Promise<boolean> {
+    try {
+      for (const name of this.fileNames) {
+        const chunks = this.readFile(name);
+        while ((await chunks.next()).done !== true);
+      }
+      return true;
+    } catch (error) {
+      if (error instanceof SnapshotError && error.code === 'SNAPSHOT_CORRUPT') return false;
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    // The bytes were checked when they were read: that a file for reading closes badly says nothing about them.
+    await Promise.allSettled([...this.#readers].map((reader) => reader.close()));
+    await this.#release();
+  }
+
+  async *#reading<Item>(
+    at: number,
+    read: (reader: ChunkReader) => AsyncGenerator<Item, void>,
+  ): AsyncGenerator<Item, void> {
+    this.#assertOpen();
+    let reader: ChunkReader | undefined;
+    try {
+      reader = await this.#folder.openFile(this.#kept.name, this.#kept.contents, at);
+      this.#readers.add(reader);
+      await reader.checkSizes();
+      yield* read(reader);
+    } catch (error) {
+      this.#assertOpen();
+      throw readFailure(error);
+    } finally {
+      if (reader !== undefined) {
+        this.#readers.delete(reader);
+        await reader.close().catch(() => undefined);
+      }
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing === undefined) return;
+    throw new SnapshotError('SNAPSHOT_CLOSED', 'the snapshot is closed');
+  }
+}

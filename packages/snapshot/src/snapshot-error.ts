@@ -1,0 +1,114 @@
+/**
+ * The errors of snapshots, by what the caller does about them. The codes are API and never change their meaning; the
+ * messages are for people. Match by `code`: two copies of this package in one process have different classes.
+ *
+ * - `SNAPSHOT_INVALID`: fix the call. `SNAPSHOT_CLOSED`: the manager or the open snapshot is closed, or not open yet.
+ * - `SNAPSHOT_NOT_FOUND`: there is no such snapshot, or no such file in it.
+ * - `SNAPSHOT_BUSY`: the same snapshot is being received already. Wait for that, or end it.
+ * - `SNAPSHOT_NO_SPACE`: nothing is left of the attempt. Free space and try again.
+ * - `SNAPSHOT_WRITE_FAILED`: the disk failed; nothing is left of the attempt, and nothing was acknowledged.
+ * - `SNAPSHOT_READ_FAILED`: the disk would not read; nothing is known about the data.
+ * - `SNAPSHOT_CORRUPT`: bytes are not what they were; `details` say which. Use another snapshot.
+ * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the folder.
+ */
+import { FileError, type FileErrorKind } from '@babuza/vfs';
+
+export type SnapshotErrorCode =
+  | 'SNAPSHOT_INVALID'
+  | 'SNAPSHOT_CLOSED'
+  | 'SNAPSHOT_NOT_FOUND'
+  | 'SNAPSHOT_BUSY'
+  | 'SNAPSHOT_NO_SPACE'
+  | 'SNAPSHOT_WRITE_FAILED'
+  | 'SNAPSHOT_READ_FAILED'
+  | 'SNAPSHOT_CORRUPT'
+  | 'SNAPSHOT_VERSION'
+  | 'SNAPSHOT_LOCKED';
+
+/** Where bytes are wrong, as far as it is known. */
+export interface DamageDetails {
+  /** The file, or what was being read. */
+  readonly file: string;
+  /** In bytes from its start. */
+  readonly offset: number;
+  readonly expected?: string | number | undefined;
+  readonly got?: string | number | undefined;
+}
+
+export class SnapshotError extends Error {
+  override readonly name = 'SnapshotError';
+  readonly code: SnapshotErrorCode;
+  /** Present with `SNAPSHOT_CORRUPT`. */
+  readonly details: DamageDetails | undefined;
+
+  constructor(
+    code: SnapshotErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: DamageDetails } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details;
+  }
+}
+
+/** Bytes that are not what they should be. */
+export function corrupt(problem: string, details: DamageDetails, cause?: unknown): SnapshotError {
+  const { file, offset, expected, got } = details;
+  const both = expected === undefined ? '' : `: expected ${expected}, got ${got}`;
+  return new SnapshotError('SNAPSHOT_CORRUPT', `${file} at byte ${offset}: ${problem}${both}`, {
+    cause,
+    details,
+  });
+}
+
+export function isCorrupt(error: unknown): error is SnapshotError {
+  return error instanceof SnapshotError && error.code === 'SNAPSHOT_CORRUPT';
+}
+
+const missingKinds: ReadonlySet<FileErrorKind> = new Set([
+  'not-found',
+  'not-a-directory',
+  'is-a-directory',
+]);
+
+/** A failed file while a snapshot is read. A file that is gone is damage: its snapshot says that it is there. */
+export function readFailure(cause: unknown): unknown {
+  if (!(cause instanceof FileError)) return cause;
+  if (cause.kind === 'closed') {
+    return new SnapshotError('SNAPSHOT_CLOSED', 'the snapshot is closed', { cause });
+  }
+  if (missingKinds.has(cause.kind)) {
+    return corrupt('the file is missing', { file: cause.path, offset: 0 }, cause);
+  }
+  return new SnapshotError('SNAPSHOT_READ_FAILED', `the disk would not read: ${cause.message}`, {
+    cause,
+  });
+}
+
+/** A failed file while a snapshot is made, taken or removed. */
+export function writeFailure(cause: unknown): unknown {
+  if (!(cause instanceof FileError)) return cause;
+  if (cause.kind === 'locked') {
+    return new SnapshotError('SNAPSHOT_LOCKED', cause.message, { cause });
+  }
+  // Also from a sync: what it lost is thrown away as a whole, so another attempt starts with new files.
+  const noSpace = cause.kind === 'no-space';
+  return new SnapshotError(
+    noSpace ? 'SNAPSHOT_NO_SPACE' : 'SNAPSHOT_WRITE_FAILED',
+    `the disk ${noSpace ? 'is full' : 'failed to write'}: ${cause.message}`,
+    { cause },
+  );
+}
+
+/** Runs `work` and turns its file errors with one of the functions above. */
+export async function translating<Result>(
+  translate: (cause: unknown) => unknown,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translate(error);
+  }
+}

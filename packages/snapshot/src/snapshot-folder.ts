@@ -1,0 +1,238 @@
+/**
+ * The folder of one group: the names in it, what they mean, and every durable step that changes them.
+ *
+ * - `<index>-<term>`: a snapshot, whole and durable. It got this name when it was both.
+ * - `….tmp`: being made; `….gone`: being removed. Removed at the next opening.
+ * - `<id>.part`: an interrupted transfer, to be continued.
+ * - `….damaged`: set aside for people; never read again.
+ *
+ * Errors are the `FileError`s of the disk, and those of the format.
+ */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import { FileError, type DirectoryLock, type FileSystem } from '@babuza/vfs';
+import { FileChunks } from './format/chunk.ts';
+import {
+  decodeMetadataFile,
+  encodeMetadataFile,
+  metadataFileBytesMax,
+  type SnapshotContents,
+} from './format/metadata-file.ts';
+import { ChunkReader } from './files/chunk-reader.ts';
+import { corrupt } from './snapshot-error.ts';
+
+export type SnapshotPlace = Pick<SnapshotMetadata, 'index' | 'term'>;
+
+/** As many as a number of 53 bits needs, so that names sort as numbers. */
+const digits = 16;
+const snapshotPattern = /^(\d{16})-(\d{16})$/;
+const leftoverPattern = /\.(?:tmp|gone)$/;
+const partPattern = /^[0-9a-f]{64}\.part$/;
+const damagedPattern = /^\d{16}-\d{16}\.damaged$/;
+const metadataName = 'snapshot';
+/** More would fill a disk that rots. */
+const damagedKept = 2;
+
+export interface FoundNames {
+  readonly snapshots: readonly string[];
+  readonly leftovers: readonly string[];
+  readonly parts: readonly string[];
+}
+
+export class SnapshotFolder {
+  readonly fileSystem: FileSystem;
+  /** Where files outside of snapshots are, if there may be any. */
+  readonly outside: FileSystem | undefined;
+  readonly groupId: bigint;
+  readonly path: string;
+  #lock: DirectoryLock | undefined;
+
+  constructor(
+    fileSystem: FileSystem,
+    outside: FileSystem | undefined,
+    directory: string,
+    groupId: bigint,
+  ) {
+    this.fileSystem = fileSystem;
+    this.outside = outside;
+    this.groupId = groupId;
+    this.path = `${directory}/group-${groupId.toString(16).padStart(digits, '0')}`;
+  }
+
+  /** Makes the folder, durably, and takes its lock: two managers would remove each other's work. */
+  async prepare(): Promise<void> {
+    await this.fileSystem.makeDirectory(this.path);
+    this.#lock = await this.fileSystem.lock(this.path);
+    // Durable after it: every name that is about to be believed, and the renames before removals that were interrupted.
+    // A crash just before leaves the same names, or those before the last step of the process that was here.
+    await this.fileSystem.syncDirectory(this.path);
+  }
+
+  async release(): Promise<void> {
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async find(): Promise<FoundNames> {
+    const names = (await this.fileSystem.list(this.path))
+      .filter(({ kind }) => kind === 'directory')
+      .map(({ name }) => name);
+    return {
+      snapshots: names.filter((name) => snapshotPattern.test(name)),
+      leftovers: names.filter((name) => leftoverPattern.test(name)),
+      parts: names.filter((name) => partPattern.test(name)),
+    };
+  }
+
+  nameOf({ index, term }: SnapshotPlace): string {
+    return `${String(index).padStart(digits, '0')}-${String(term).padStart(digits, '0')}`;
+  }
+
+  pathOf(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  filePath(name: string, number: number): string {
+    return `${this.pathOf(name)}/file-${String(number).padStart(4, '0')}`;
+  }
+
+  /** The metadata of a snapshot or of a part, checked in itself. */
+  async readContents(name: string): Promise<SnapshotContents> {
+    const path = `${this.pathOf(name)}/${metadataName}`;
+    const file = await this.fileSystem.open(path, 'read');
+    try {
+      const bytes = await file.size();
+      if (bytes > metadataFileBytesMax) {
+        throw corrupt('the file is too long', { file: path, offset: 0 });
+      }
+      const content = new Uint8Array(bytes);
+      const got = await file.read(content, 0);
+      return decodeMetadataFile(content.subarray(0, got), this.groupId, path);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The contents of a snapshot whose files are there and have the right sizes; their bytes are not read. */
+  async load(name: string): Promise<SnapshotContents> {
+    const contents = await this.readContents(name);
+    const expected = this.nameOf(contents.metadata);
+    if (name !== expected) {
+      const details = { file: this.pathOf(name), offset: 0, expected, got: name };
+      throw corrupt('the folder has the name of another snapshot', details);
+    }
+    for (const [at] of contents.places.entries()) {
+      const reader = await this.openFile(name, contents, at);
+      try {
+        await reader.checkSizes();
+      } finally {
+        await reader.close();
+      }
+    }
+    return contents;
+  }
+
+  /** Opens a file of a snapshot, by its number in the manifest. */
+  async openFile(name: string, contents: SnapshotContents, at: number): Promise<ChunkReader> {
+    const entry = contents.manifest.files[at];
+    const place = contents.places[at];
+    if (entry === undefined || place === undefined) throw new RangeError(`there is no file ${at}`);
+    const chunks = new FileChunks(contents.metadata, contents.manifest, entry);
+    const inside = { fileSystem: this.fileSystem, path: this.filePath(name, place.number) };
+    if (place.outside === undefined) return ChunkReader.open(chunks, inside);
+    if (this.outside === undefined) {
+      throw corrupt('there are no files outside', { file: place.outside, offset: 0 });
+    }
+    return ChunkReader.open(chunks, inside, { fileSystem: this.outside, path: place.outside });
+  }
+
+  /** Writes the metadata into a folder and makes it, and the names in the folder, durable. */
+  async writeContents(name: string, contents: SnapshotContents): Promise<void> {
+    await this.#writeMetadata(name, contents, 'create');
+    await this.syncNames(name);
+  }
+
+  /** Writes the same metadata again: it was read, but only this makes sure that it is more than cached. */
+  rewriteContents(name: string, contents: SnapshotContents): Promise<void> {
+    return this.#writeMetadata(name, contents, 'write');
+  }
+
+  /** Durable after it: the names of the files in a folder. A crash just before may leave any of them out. */
+  async syncNames(name: string): Promise<void> {
+    await this.fileSystem.syncDirectory(this.pathOf(name));
+  }
+
+  /**
+   * Gives a finished folder its name. Its files and their names must be durable: (1) rename, (2) sync. A crash before (2)
+   * leaves either name, and so all of the snapshot or nothing of it. A failure is undone as far as the disk lets us.
+   */
+  async publish(from: string, to: string): Promise<void> {
+    // What has the name and was not believed: the undoing of an earlier failure failed too.
+    if ((await this.fileSystem.kindOf(this.pathOf(to))) !== undefined) await this.discard(to);
+    await this.fileSystem.rename(this.pathOf(from), this.pathOf(to));
+    try {
+      await this.fileSystem.syncDirectory(this.path);
+    } catch (error) {
+      await this.discard(to).catch(ignore);
+      throw error;
+    }
+  }
+
+  /**
+   * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go before (2), a crash could
+   * leave a snapshot without some of them.
+   */
+  async discard(name: string): Promise<void> {
+    const gone = `${name}.gone`;
+    await this.removeTree(gone);
+    await this.fileSystem.rename(this.pathOf(name), this.pathOf(gone));
+    // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
+    await this.fileSystem.syncDirectory(this.path);
+    await this.removeTree(gone);
+  }
+
+  /** Puts a damaged snapshot out of the way and returns its new name. Only the newest of them are kept. */
+  async setAside(name: string): Promise<string> {
+    const damaged = `${name}.damaged`;
+    await this.removeTree(damaged);
+    await this.fileSystem.rename(this.pathOf(name), this.pathOf(damaged));
+    // Durable after it: that nobody takes it for a snapshot. A crash just before: it is found damaged again.
+    await this.fileSystem.syncDirectory(this.path);
+    const names = (await this.fileSystem.list(this.path))
+      .map((entry) => entry.name)
+      .filter((entry) => damagedPattern.test(entry));
+    for (const old of names.slice(0, -damagedKept)) await this.removeTree(old);
+    return damaged;
+  }
+
+  async #writeMetadata(
+    name: string,
+    contents: SnapshotContents,
+    mode: 'create' | 'write',
+  ): Promise<void> {
+    const file = await this.fileSystem.open(`${this.pathOf(name)}/${metadataName}`, mode);
+    try {
+      await file.write(encodeMetadataFile(contents), 0);
+      // Durable after it: the metadata; a new file's name may still be lost.
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Removes a folder with its files; fine if there is none. Nothing of it may count any more. */
+  async removeTree(name: string): Promise<void> {
+    const path = this.pathOf(name);
+    if ((await this.fileSystem.kindOf(path)) === undefined) return;
+    for (const entry of await this.fileSystem.list(path)) {
+      await this.fileSystem.unlink(`${path}/${entry.name}`);
+    }
+    await this.fileSystem.removeDirectory(path);
+  }
+}
+
+/** Whether a failure says that something is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof FileError && error.kind === 'not-found';
+}
+
+function ignore(): void {}

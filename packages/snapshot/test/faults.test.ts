@@ -1,0 +1,186 @@
+/**
+ * Every call of the disk fails, once and from then on: what was acknowledged stays, what was not is there whole or not at
+ * all, every error says what kind it is, no handle stays open, and once the disk works again so does the manager. Then the
+ * power goes.
+ */
+import {
+  runWorkload,
+  SimulatedDisk,
+  simulatedEnvironment,
+  type Fault,
+  type SimulatedEnvironment,
+} from '@babuza/testkit';
+import type { StoredSnapshot } from '@babuza/raft';
+import { FileError } from '@babuza/vfs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DurableSnapshotManager, SnapshotError, VolatileSnapshotManager } from '../src/index.ts';
+import { asStream, bytesOf, chunkBytes, filesOf, joined, make, type Files } from './support.ts';
+
+const filesAt = (index: number): Files => ({ a: bytesOf(700, index), b: bytesOf(3, index) });
+
+let arriving: { readonly stored: StoredSnapshot; readonly stream: Uint8Array };
+
+beforeAll(async () => {
+  const other = new VolatileSnapshotManager({ chunkBytes });
+  await other.open(1n);
+  const stored = await make(other, 25, filesAt(25));
+  arriving = { stored, stream: await joined(other.send(stored.metadata)) };
+});
+
+interface Outcome {
+  readonly acknowledged: Set<number>;
+  readonly errors: unknown[];
+}
+
+/** Does everything, and goes on after failures. */
+async function life(environment: SimulatedEnvironment): Promise<Outcome> {
+  const acknowledged = new Set<number>();
+  const errors: unknown[] = [];
+  const attempt = async (work: () => Promise<unknown>, index?: number): Promise<void> => {
+    try {
+      await work();
+      if (index !== undefined) acknowledged.add(index);
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  const { stored, stream } = arriving;
+  const receive = (manager: DurableSnapshotManager, end: number) => async (): Promise<void> => {
+    const offset = await manager.received(stored.manifest);
+    const rest = asStream([stream.subarray(offset, Math.max(offset, end))]);
+    await manager.receive(stored.metadata, stored.manifest, rest);
+  };
+  for (const round of [0, 1]) {
+    const manager = new DurableSnapshotManager('/data/snap', { chunkBytes }, environment);
+    await attempt(() => manager.open(1n));
+    const base = 100 * round;
+    if (round === 0) await attempt(() => make(manager, 10, filesAt(10)), 10);
+    await attempt(() => make(manager, base + 20, filesAt(base + 20)), base + 20);
+    if (round === 0) {
+      if (acknowledged.has(20)) acknowledged.delete(10);
+      await attempt(() => manager.retain(1));
+    }
+    // The second round goes on where this one ends.
+    await attempt(receive(manager, round === 0 ? 560 : Infinity), round === 0 ? undefined : 25);
+    await attempt(() => filesOf(manager, base + 20));
+    await attempt(async () => {
+      // A false `false` would be the loss of a snapshot.
+      const isWhole = await manager.verify({ index: base + 20, term: 1 });
+      if (acknowledged.has(base + 20)) expect(isWhole).toBe(true);
+    });
+    await attempt(() => manager.close());
+  }
+  return { acknowledged, errors };
+}
+
+/** An early end of the stream is part of the life. */
+function isExpected(error: unknown): boolean {
+  if (!(error instanceof SnapshotError)) return false;
+  if (error.code === 'SNAPSHOT_CORRUPT') return error.message.includes('too early');
+  const isDisk = ['SNAPSHOT_WRITE_FAILED', 'SNAPSHOT_READ_FAILED', 'SNAPSHOT_NO_SPACE'];
+  if (isDisk.includes(error.code)) return error.cause instanceof FileError;
+  return error.code === 'SNAPSHOT_CLOSED' || error.code === 'SNAPSHOT_NOT_FOUND';
+}
+
+async function judge(
+  disk: SimulatedDisk,
+  acknowledged: Set<number>,
+  context: string,
+): Promise<void> {
+  const environment = simulatedEnvironment(3, disk);
+  await runWorkload(environment, async () => {
+    const manager = new DurableSnapshotManager('/data/snap', { chunkBytes }, environment);
+    const found = (await manager.open(1n)).map(({ metadata }) => metadata.index);
+    const missing = [...acknowledged].filter((index) => !found.includes(index));
+    expect(missing, `${context}: acknowledged and gone`).toEqual([]);
+    for (const index of found) {
+      expect(await filesOf(manager, index), `${context}: ${index}`).toEqual(filesAt(index));
+    }
+    await make(manager, 900, filesAt(900));
+    expect(disk.surgery.files().join('\n'), context).not.toMatch(/damaged|\.tmp|\.gone/);
+    await manager.close();
+  });
+}
+
+async function failEach(
+  name: string,
+  fault: Fault,
+  sticky: boolean,
+  step: number,
+): Promise<number> {
+  for (let nth = 1; ; nth += step) {
+    const context = `${name} at call ${nth}${sticky ? ' and from then on' : ''}`;
+    const disk = new SimulatedDisk({ seed: nth });
+    const injected = disk.inject({ nth, sticky, fault });
+    const environment = simulatedEnvironment(2, disk);
+    const ended = await runWorkload(environment, () => life(environment));
+    if (injected.hits === 0) return nth - 1;
+    if (ended.outcome !== 'finished') throw new Error(`${context}: it did not end`);
+    const { acknowledged, errors } = ended.value;
+    expect(
+      errors.filter((error) => !isExpected(error)),
+      context,
+    ).toEqual([]);
+    expect(disk.openPaths, context).toEqual([]);
+    injected.remove();
+    const left = nth % 2 === 0 ? disk.kill(1) : disk.crash(nth);
+    await judge(left, acknowledged, `${context}, then the ${nth % 2 === 0 ? 'process' : 'power'}`);
+  }
+}
+
+/** Name, what fails, and of which calls: every one, or every fifth. */
+const faults: readonly [string, Fault, number][] = [
+  ['an I/O error', { type: 'error', kind: 'io' }, 1],
+  ['no space', { type: 'error', kind: 'no-space' }, 5],
+  ['half a write', { type: 'partial-write', kind: 'no-space', bytes: 100 }, 1],
+  ['a failed sync', { type: 'sync-error', pending: 'kept' }, 1],
+  ['a failed sync that loses', { type: 'sync-error', pending: 'dropped' }, 1],
+  ['a failed sync that loses half', { type: 'sync-error', pending: 'half-written' }, 1],
+];
+
+describe('a failing disk', () => {
+  for (const [name, fault, step] of faults) {
+    it(`${name}, once`, async () => {
+      expect(await failEach(name, fault, false, step)).toBeGreaterThan(15);
+    });
+    it(`${name}, from then on`, async () => {
+      expect(await failEach(name, fault, true, step * 3)).toBeGreaterThan(10);
+    });
+  }
+
+  it('leaves nothing of a snapshot whose name could not be made durable', async () => {
+    for (const pending of ['kept', 'dropped'] as const) {
+      const environment = simulatedEnvironment(1);
+      const disk = environment.fileSystem;
+      const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
+      await manager.open(1n);
+      disk.inject({
+        on: 'sync-directory',
+        path: /group-\d+$/,
+        fault: { type: 'sync-error', pending },
+      });
+      await expect(make(manager, 10)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
+      expect(disk.surgery.files().filter((path) => !path.endsWith('LOCK'))).toEqual([]);
+      await make(manager, 10);
+      await manager.close();
+    }
+  });
+
+  it('tells a full disk, frees what it took, and goes on when there is room', async () => {
+    const environment = simulatedEnvironment(1);
+    const disk = environment.fileSystem;
+    const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
+    await manager.open(1n);
+    await make(manager, 10);
+    disk.capacityBytes = 15 * 4096;
+    const large: Files = { state: bytesOf(100_000) };
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await expect(make(manager, 20, large)).rejects.toMatchObject({ code: 'SNAPSHOT_NO_SPACE' });
+    }
+    await make(manager, 15, { state: bytesOf(20_000) });
+    disk.capacityBytes = Infinity;
+    await make(manager, 20, large);
+    expect(await filesOf(manager, 20)).toEqual(large);
+    await manager.close();
+  });
+});

@@ -1,0 +1,188 @@
+/**
+ * Damage at rest: a bit of every byte, a cut at every length, files that are missing, exchanged or of another snapshot.
+ * Nothing of it is ever read as if it were right, and the previous snapshot stays.
+ */
+import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
+import { describe, expect, it } from 'vitest';
+import { DurableSnapshotManager, type SnapshotManagerOptions } from '../src/index.ts';
+import { bytesOf, chunkBytes, filesOf, indexes, joined, make, metadataOf } from './support.ts';
+
+const folder = '/snap/group-0000000000000001';
+const folderOf = (index: number): string =>
+  `${folder}/${String(index).padStart(16, '0')}-0000000000000001`;
+const at = (index: number): { index: number; term: number } => ({ index, term: 1 });
+const files = { a: bytesOf(chunkBytes + 9, 4), b: new Uint8Array(40).fill(7) };
+
+/** Snapshots 10 and 20; the second one also has a file outside of it, if asked for. */
+async function diskWithTwo(
+  options: SnapshotManagerOptions = {},
+  links = false,
+): Promise<SimulatedDisk> {
+  const environment = simulatedEnvironment(1);
+  const disk = environment.fileSystem;
+  const manager = new DurableSnapshotManager('/snap', { chunkBytes, ...options }, environment);
+  await manager.open(1n);
+  await make(manager, 10);
+  disk.surgery.put('/snap/linked', bytesOf(600, 5));
+  await manager.create(metadataOf(20), async (writer) => {
+    for (const [name, content] of Object.entries(files)) await writer.writeFile(name, [content]);
+    if (links) await writer.linkFile('linked', '/snap/linked');
+  });
+  await manager.close();
+  return disk;
+}
+
+/** Opens a copy of the disk after `damage`, and looks at what is told. */
+async function expectNoticed(
+  whole: SimulatedDisk,
+  context: string,
+  damage: (disk: SimulatedDisk) => void,
+  thorough = true,
+): Promise<'at opening' | 'when read'> {
+  const disk = whole.kill(1);
+  damage(disk);
+  const manager = new DurableSnapshotManager('/snap', {}, simulatedEnvironment(2, disk));
+  await manager.open(1n);
+  const opened = indexes(manager);
+  if (opened.length === 2) {
+    await using open = await manager.read(at(20));
+    for (const name of open.fileNames) {
+      const got: Uint8Array[] = [];
+      try {
+        for await (const chunk of open.readFile(name)) got.push(chunk);
+      } catch (error) {
+        expect(error, context).toMatchObject({ code: 'SNAPSHOT_CORRUPT' });
+      }
+      // What was handed out before the damage was right.
+      const expected = name === 'linked' ? bytesOf(600, 5) : files[name === 'a' ? 'a' : 'b'];
+      const bytes = Buffer.concat(got);
+      expect(Buffer.compare(bytes, expected.subarray(0, bytes.length)), context).toBe(0);
+    }
+    await expect(joined(manager.send(at(20))), context).rejects.toMatchObject({
+      code: 'SNAPSHOT_CORRUPT',
+    });
+    expect(await manager.verify(at(20)), context).toBe(false);
+  }
+  expect(indexes(manager), context).toEqual([10]);
+  expect(await manager.verify(at(20)), context).toBe(false);
+  expect(disk.surgery.files().join(), context).toContain('.damaged');
+  if (thorough) {
+    expect(await manager.verify(at(10)), context).toBe(true);
+    await make(manager, 20, { again: bytesOf(3) });
+    expect(await filesOf(manager, 20), context).toEqual({ again: bytesOf(3) });
+  }
+  await manager.close();
+  expect(disk.openPaths, context).toEqual([]);
+  return opened.length === 2 ? 'when read' : 'at opening';
+}
+
+describe('rot', () => {
+  for (const [name, options, links] of [
+    ['plain', {}, false],
+    ['compressed', { compression: 'deflate' }, false],
+    ['with a file outside', {}, true],
+  ] as const) {
+    it(`of any byte is noticed: ${name}`, async () => {
+      const whole = await diskWithTwo(options, links);
+      const seen = new Set<string>();
+      const paths = whole.surgery
+        .files()
+        .filter((path) => path.startsWith(folderOf(20)) || (links && path === '/snap/linked'));
+      expect(paths).toHaveLength(links ? 5 : 3);
+      for (const path of paths) {
+        const { length } = whole.surgery.contents(path);
+        for (let byte = 0; byte < length; byte += name === 'plain' ? 1 : 4) {
+          const context = `${path}, byte ${byte}`;
+          seen.add(
+            await expectNoticed(
+              whole,
+              context,
+              (disk) => {
+                disk.surgery.flipBit(path, 8 * byte + (byte % 8));
+              },
+              byte % 64 === 0,
+            ),
+          );
+        }
+      }
+      expect([...seen].sort()).toEqual(['at opening', 'when read']);
+    });
+  }
+
+  it('that cuts or lengthens a file is noticed at opening', async () => {
+    const whole = await diskWithTwo({}, true);
+    for (const path of whole.surgery.files()) {
+      if (!path.startsWith(folderOf(20)) && path !== '/snap/linked') continue;
+      const { length } = whole.surgery.contents(path);
+      for (let bytes = 0; bytes <= length + 8; bytes += 7) {
+        if (bytes === length) continue;
+        const noticed = await expectNoticed(whole, `${path} cut to ${bytes}`, (disk) => {
+          disk.surgery.cut(path, bytes);
+        });
+        expect(noticed).toBe('at opening');
+      }
+      const removed = await expectNoticed(whole, `${path} removed`, (disk) => {
+        disk.surgery.remove(path);
+      });
+      expect(removed).toBe('at opening');
+    }
+  });
+
+  it('that mixes files and snapshots is noticed', async () => {
+    const whole = await diskWithTwo();
+    const [a, b] = [`${folderOf(20)}/file-0001`, `${folderOf(20)}/file-0002`];
+    await expectNoticed(whole, 'exchanged', (disk) => disk.surgery.swap(a, b));
+    const other = `${folderOf(10)}/snapshot`;
+    await expectNoticed(whole, 'metadata of another', (disk) => {
+      disk.surgery.copy(other, `${folderOf(20)}/snapshot`);
+    });
+    await expectNoticed(whole, 'a chunk of zeros', (disk) => disk.surgery.zero(a, 0, 520));
+  });
+
+  it('of chunks that change places is noticed before they are handed out', async () => {
+    const environment = simulatedEnvironment(1);
+    const disk = environment.fileSystem;
+    const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
+    await manager.open(1n);
+    // Two files of one size, and two chunks of one size in each: all look alike but for their checksums.
+    const content = { a: bytesOf(1024, 1), b: bytesOf(1024, 2) };
+    await make(manager, 10, content);
+    await make(manager, 20, { a: bytesOf(1024, 3), b: content.b });
+    const path = `${folderOf(20)}/file-0001`;
+    const original = disk.surgery.contents(path);
+    const first = async (): Promise<unknown> => {
+      await using open = await manager.read(at(20));
+      return await open.readFile('a')[Symbol.asyncIterator]().next();
+    };
+    const chunks = [original.slice(520), original.slice(0, 520)];
+    disk.surgery.put(path, Buffer.concat(chunks));
+    await expect(first()).rejects.toMatchObject({ code: 'SNAPSHOT_CORRUPT' });
+    for (const [index, name] of [
+      [20, 'file-0002'],
+      [10, 'file-0001'],
+    ] as const) {
+      disk.surgery.put(path, disk.surgery.contents(`${folderOf(index)}/${name}`));
+      await expect(first()).rejects.toMatchObject({ code: 'SNAPSHOT_CORRUPT' });
+    }
+    disk.surgery.put(path, original);
+    expect(await first()).toMatchObject({ done: false });
+    await manager.close();
+  });
+
+  it('of a disk that would not read is no damage', async () => {
+    const disk = await diskWithTwo();
+    const manager = new DurableSnapshotManager('/snap', {}, simulatedEnvironment(2, disk));
+    await manager.open(1n);
+    disk.surgery.makeUnreadable(`${folderOf(20)}/file-0001`, 0, 1);
+    await expect(manager.verify(at(20))).rejects.toMatchObject({ code: 'SNAPSHOT_READ_FAILED' });
+    await expect(filesOf(manager, 20)).rejects.toMatchObject({ code: 'SNAPSHOT_READ_FAILED' });
+    disk.surgery.makeReadable(`${folderOf(20)}/file-0001`);
+    expect(await manager.verify(at(20))).toBe(true);
+    disk.surgery.makeUnreadable(`${folderOf(20)}/snapshot`, 0, 1);
+    await manager.close();
+    const second = new DurableSnapshotManager('/snap', {}, simulatedEnvironment(3, disk));
+    await expect(second.open(1n)).rejects.toMatchObject({ code: 'SNAPSHOT_READ_FAILED' });
+    await second.close();
+    expect(disk.surgery.files().join()).not.toContain('damaged');
+  });
+});
