@@ -3,16 +3,19 @@
  * durable with one sync. What was to be said after it is said when its save has resolved, never before.
  *
  * A full disk loses nothing: the log rejects the save and all behind it, they stay here in their order, and are
- * submitted again after a pause. Every other failure stops the node.
+ * submitted again after a pause. Every other failure stops the node. After `stop` nothing is answered any more but by
+ * a rejection: whoever waits here must not keep the node from ending.
  *
  * Decisions: the project's contract, 17 and 29.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 import type { SaveBatch, Wal } from '@babuza/wal-core';
+import { StoppedError } from './errors.ts';
 
 interface Work {
   readonly batch: SaveBatch;
   readonly done: () => void;
+  readonly stopped?: (error: StoppedError) => void;
 }
 
 export interface AppendPathParts {
@@ -36,9 +39,16 @@ export class AppendPath {
   #retryMs = retryMsMin;
   #timer: Timer | undefined;
   #stopped = false;
+  #rejectStopping: (error: StoppedError) => void = () => undefined;
+  /** Rejects when the path ends. */
+  readonly #stopping: Promise<never>;
 
   constructor(parts: AppendPathParts) {
     this.#parts = parts;
+    this.#stopping = new Promise((_, reject) => {
+      this.#rejectStopping = reject;
+    });
+    this.#stopping.catch(() => undefined);
   }
 
   /** Whether the disk was full when something was to be written last. */
@@ -48,21 +58,47 @@ export class AppendPath {
 
   /** `done` is called once the batch and all before it are durable. */
   submit(batch: SaveBatch, done: () => void): void {
-    this.#works.push({ batch, done });
-    if (!this.#full) this.#submitNext();
+    this.#submit({ batch, done });
   }
 
-  /** The same as a promise, which rejects only when the node stops; a refusal by the log rejects, too. */
+  /** The same as a promise. Rejects with `RAFT_STOPPED` when the node ends before. */
   save(batch: SaveBatch): Promise<void> {
-    return new Promise((resolve) => {
-      this.submit(batch, resolve);
+    return new Promise((done, stopped) => {
+      this.#submit({ batch, done, stopped });
     });
   }
 
+  /** Resolves when everything submitted before is durable, the commit index included. Rejects as `save`. */
+  async sync(): Promise<void> {
+    const { wal, clock } = this.#parts;
+    await this.save({});
+    for (;;) {
+      try {
+        return await Promise.race([wal.sync(), this.#stopping]);
+      } catch (error) {
+        if (codeOf(error) !== 'WAL_NO_SPACE') throw error;
+      }
+      await Promise.race([clock.sleep(retryMsMin), this.#stopping]);
+    }
+  }
+
   stop(): void {
+    const works = this.#works;
+    const error = new StoppedError();
     this.#stopped = true;
     this.#timer?.cancel();
     this.#works = [];
+    this.#rejectStopping(error);
+    for (const { stopped } of works) stopped?.(error);
+  }
+
+  #submit(work: Work): void {
+    if (this.#stopped) {
+      work.stopped?.(new StoppedError());
+      return;
+    }
+    this.#works.push(work);
+    if (!this.#full) this.#submitNext();
   }
 
   #submitNext(): void {

@@ -35,6 +35,8 @@ export interface ApplyParts<Query, Answer> {
   readonly stateMachine: StateMachine<Query, Answer>;
   /** Entries up to here are in a disk state machine already; it is not given them again. */
   readonly machineAppliedIndex: number;
+  /** Resolves when the commit index is durable. */
+  readonly syncCommit: () => Promise<void>;
   /** Makes a change take effect in the core, which may know the entry's index as part of a snapshot already. */
   readonly applyToCore: (change: ConfChangeV2, index: number) => ConfState | undefined;
   /** An entry was applied; called in order. */
@@ -112,7 +114,7 @@ export class ApplyPath<Query, Answer> {
       if (entry.index <= state.appliedIndex) continue;
       if (entry.type !== EntryType.Normal) {
         await this.#flush();
-        this.#applyChange(entry);
+        await this.#applyChange(entry);
       } else if (entry.data === undefined || entry.data.length === 0) {
         await this.#flush();
         this.#finish(entry, undefined, { kind: 'applied', result: undefined, resultLost: false });
@@ -196,9 +198,15 @@ export class ApplyPath<Query, Answer> {
     return results;
   }
 
-  /** Every replica decides alike; a change that is refused reaches the core as one of nobody. */
-  #applyChange(entry: Entry): void {
-    const { state, applyToCore, onMembership } = this.#parts;
+  /**
+   * Every replica decides alike; a change that is refused reaches the core as one of nobody.
+   *
+   * Durable before it takes effect: that it is committed. A node that crashed after it and came back with an older
+   * commit index would count in the old membership again, in which the new one may have voted already.
+   */
+  async #applyChange(entry: Entry): Promise<void> {
+    const { state, syncCommit, applyToCore, onMembership } = this.#parts;
+    await syncCommit();
     const data = entry.data ?? noBytes;
     const change =
       entry.type === EntryType.ConfChange

@@ -8,7 +8,9 @@
  * 1. The save of a Ready is submitted before its committed entries are given to the apply path.
  * 2. What is to be said after a save is said when it has resolved: an answer that runs ahead of the disk is an
  *    acknowledged entry that a crash loses.
- * 3. An installed snapshot is restored on the apply path, before the entries behind it.
+ * 3. A request for votes leaves when its term is durable: a node that crashed after it, and has forgotten the term,
+ *    would ask in the same term again, with another log, and be given the same votes. etcd sends it at once.
+ * 4. An installed snapshot is restored on the apply path, before the entries behind it.
  *
  * Source: the project's Raft specification, sections 6, 7 and 20.
  */
@@ -136,6 +138,7 @@ export class Loop<Query, Answer> {
     const { append, apply, snapshots, transport, onRole, onReads } = this.#parts;
     if (ready.softState !== undefined) onRole(ready.softState);
     const outgoing: Message[] = [];
+    const voteRequests: Message[] = [];
     for (const message of ready.messages) {
       if (message.to === localAppendThread) this.#append(message, append);
       else if (message.to === localApplyThread) {
@@ -147,9 +150,11 @@ export class Loop<Query, Answer> {
             this.call((node) => node.reportSnapshot(message.to, sent ? 'finish' : 'failure'));
           }
         });
-      } else outgoing.push(message);
+      } else if (message.type === MessageType.Vote) voteRequests.push(message);
+      else outgoing.push(message);
     }
     if (outgoing.length > 0) transport.send(outgoing);
+    if (voteRequests.length > 0) append.submit({}, () => transport.send(voteRequests));
     if (ready.readStates.length > 0) onReads(ready.readStates);
   }
 

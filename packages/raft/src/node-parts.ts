@@ -72,6 +72,7 @@ export class NodeParts<Query, Answer> {
       state,
       stateMachine,
       machineAppliedIndex: opened.machineAppliedIndex,
+      syncCommit: () => this.append.sync(),
       applyToCore: (change, index) => this.#loop.applyToCore(change, index),
       onOutcome: (entry, envelope, outcome) => this.proposals.reached(entry, envelope, outcome),
       onMembership: (operations) => this.#membershipChanged(operations),

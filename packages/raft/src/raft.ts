@@ -3,7 +3,7 @@
  * behind it is in `loop.ts` (around the core), `append-path.ts` (to the log), `apply-path.ts` (to the state machine),
  * `snapshots.ts`, `reads.ts`, `proposals.ts` and `membership-changes.ts`. A node is made by `bootstrap.ts`.
  *
- * No call throws synchronously. Errors have the codes of `errors.ts`; a signal ends the waiting of its caller with
+ * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`; a signal ends the waiting of its caller with
  * the signal's reason, never what is waited for.
  */
 import type { TailReport } from '@babuza/wal-core';
@@ -299,7 +299,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     throw new RaftError('RAFT_SESSION_EXPIRED', `there is no session ${sessionId}`);
   }
 
+  /** Throws `RAFT_STOPPED`. */
   status(): RaftStatus {
+    this.#parts.checkRunning();
     const { config, state, storage, wal, node, snapshots } = this.#parts;
     const core = node.status();
     return {
@@ -329,7 +331,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     };
   }
 
+  /** Throws `RAFT_STOPPED`. */
   clusterInfo(): ClusterInfo {
+    this.#parts.checkRunning();
     const { config, state, node } = this.#parts;
     return {
       clusterId: config.clusterId,

@@ -22,6 +22,7 @@ export async function writeSnapshotFiles(
   const saving = save({
     write: (chunk) => channel.write(chunk),
     writeFile: (name, chunks) => files.writeFile(userPrefix + name, chunks),
+    linkFile: (name, path) => files.linkFile(userPrefix + name, path),
   }).then(
     () => channel.end(),
     (error: unknown) => {

@@ -111,8 +111,12 @@ export class Snapshots<Query, Answer> {
     }
     this.#sending.push(metadata.index);
     try {
-      const open = (offset: number): AsyncIterable<Uint8Array> => manager.send(metadata, offset);
-      await transport.sendSnapshot(message, open, this.#stopping.signal);
+      // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
+      await using _pinned = await manager.read(metadata);
+      const { signal } = this.#stopping;
+      const open = (offset: number): AsyncIterable<Uint8Array> =>
+        manager.send(metadata, offset, signal);
+      await transport.sendSnapshot(message, open, signal);
       report(true);
     } catch (error) {
       logger?.warn('sending a snapshot failed', { to: message.to, index: metadata.index, error });

@@ -1,3 +1,4 @@
+import { MessageType } from '@babuza/raftpb';
 import { NoSpaceError, SyncFailedError } from '@babuza/wal-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, textOf, World } from './support.ts';
@@ -413,6 +414,21 @@ describe('shutdown', () => {
     await expect(raft.manualSnapshot()).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
   });
 
+  it('does not wait for a disk that never answers', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll('a');
+    const { raft } = await world.leader();
+    world.faults.held.set(1n, new Promise(() => undefined));
+    const snapshot = raft.manualSnapshot();
+    snapshot.catch(() => undefined);
+    await world.pass(100);
+    await world.until(raft.shutdown());
+    await expect(snapshot).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+    expect(() => raft.status()).toThrow(expect.objectContaining({ code: 'RAFT_STOPPED' }));
+    world.members.clear();
+  });
+
   it('all members one after the other, and nothing is lost', async () => {
     world = new World();
     await world.startAll(3);
@@ -463,6 +479,51 @@ describe('a disk', () => {
     });
     await world.pass(100);
     expect(causes).toMatchObject([{ code: 'WAL_POISONED' }]);
+  });
+});
+
+describe('what must be durable first', () => {
+  it('requests for votes leave when their term is: else a node that crashes could lead it twice', async () => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a');
+    const { raft } = await world.leader();
+    const { nodeId } = (await world.follower()).raft;
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    world.faults.held.set(nodeId, held);
+    const requests = (): number =>
+      world.wire.sent.filter(
+        ({ from, message }) => from === nodeId && message.type === MessageType.Vote,
+      ).length;
+    const before = requests();
+    const transferred = raft.transferLeader(nodeId);
+    await world.pass(300);
+    expect(requests()).toBe(before);
+    world.faults.held.clear();
+    release();
+    await world.until(transferred);
+    expect(requests()).toBeGreaterThan(before);
+  });
+
+  it('the commit index is, before a change of the membership takes effect', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const seen: number[] = [];
+    for (const member of world.members.values()) {
+      const before = world.faults.syncs;
+      member.raft.subscribe((event) => {
+        if (event.type === 'membership') seen.push(world.faults.syncs - before);
+      });
+    }
+    await world.until(raft.addLearner({ id: 9n, address: 'address-9' }));
+    await world.pass(500);
+    // Each of the three has asked its log before it told.
+    expect(seen).toHaveLength(3);
+    for (const [at, syncs] of seen.entries()) expect(syncs).toBeGreaterThan(at);
   });
 });
 

@@ -87,10 +87,11 @@ export class MapSnapshots implements SnapshotManager {
         for await (const chunk of chunks) all.push(chunk.slice());
         files.set(name, Buffer.concat(all));
       },
+      linkFile: () => Promise.reject(new Error('files elsewhere are not for this stand-in')),
     });
     signal?.throwIfAborted();
     const id = `${metadata.index}-${metadata.term}`;
-    const snapshot = { metadata, id, bytes: 0, manifest: bytesOf(id) };
+    const snapshot = { metadata, id, bytes: 0, manifest: bytesOf(id), linkedPaths: [] };
     this.stored.push({ snapshot, files });
     return snapshot;
   }
@@ -136,7 +137,7 @@ export class MapSnapshots implements SnapshotManager {
         Buffer.from(text, 'base64'),
       ]),
     );
-    const snapshot = { metadata, id: textOf(manifest), bytes: 0, manifest };
+    const snapshot = { metadata, id: textOf(manifest), bytes: 0, manifest, linkedPaths: [] };
     this.stored.push({ snapshot, files });
     return snapshot;
   }
@@ -213,6 +214,8 @@ export class Wire {
   readonly #handlers = new Map<bigint, TransportHandler>();
   /** Members that nothing reaches, and nothing comes from. */
   readonly cut = new Set<bigint>();
+  /** Everything that was sent, in order. */
+  readonly sent: { readonly from: bigint; readonly message: Message }[] = [];
   readonly #clock: SimulatedClock;
 
   constructor(clock: SimulatedClock) {
@@ -245,6 +248,7 @@ export class Wire {
 
   #send(from: bigint, message: Message): void {
     const bytes = encodeMessage(message);
+    this.sent.push({ from, message });
     this.#clock.startTimer(1, () => {
       this.#between(from, message.to)?.receive(decodeMessage(bytes));
     });
@@ -270,8 +274,7 @@ export interface Member extends Disk {
 export class World {
   readonly clock = new SimulatedClock();
   readonly wire: Wire = new Wire(this.clock);
-  /** What the logs of all members answer to a save at the moment. */
-  readonly faults: { save?: Error | undefined } = {};
+  readonly faults: LogFaults = { held: new Map(), syncs: 0 };
   readonly members = new Map<bigint, Member>();
   readonly #config: Partial<BabuzaConfig>;
 
@@ -289,7 +292,7 @@ export class World {
     const machine = new ListMachine();
     const component: RaftComponent = {
       clusterId: 1n,
-      walManager: failing(await walBackend.open('/memory', { store }), this.faults),
+      walManager: failing(await walBackend.open('/memory', { store }), this.faults, id),
       snapshotManager: snapshots,
       sessionManager: new PlainSessions(),
       transport: this.wire.transport(id),
@@ -385,15 +388,33 @@ async function turns(): Promise<void> {
   }
 }
 
-/** A place of logs whose saves can be made to fail. */
-function failing(manager: WalManager, faults: { save?: Error | undefined }): WalManager {
+/** What happens to the logs of the members at the moment. */
+export interface LogFaults {
+  /** What all of them answer to a save. */
+  save?: Error | undefined;
+  /** Saves of this member wait for this. */
+  readonly held: Map<bigint, Promise<void>>;
+  /** How often a log was asked to make everything durable. */
+  syncs: number;
+}
+
+/** A place of logs whose saves can be made to fail, or to wait. */
+function failing(manager: WalManager, faults: LogFaults, id: bigint): WalManager {
   const withFaults = (opened: OpenedWal): OpenedWal => {
     const { wal } = opened;
-    const save: typeof wal.save = (batch) =>
-      faults.save === undefined ? wal.save(batch) : Promise.reject(faults.save);
+    const save: typeof wal.save = async (batch) => {
+      await faults.held.get(id);
+      if (faults.save !== undefined) throw faults.save;
+      return wal.save(batch);
+    };
+    const sync: typeof wal.sync = async () => {
+      faults.syncs += 1;
+      return wal.sync();
+    };
     const faulty = new Proxy(wal, {
       get: (target, name) => {
         if (name === 'save') return save;
+        if (name === 'sync') return sync;
         const value: unknown = Reflect.get(target, name, target);
         return typeof value === 'function' ? value.bind(target) : value;
       },
