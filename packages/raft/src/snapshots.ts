@@ -112,10 +112,10 @@ export class Snapshots<Query, Answer> {
     this.#sending.push(metadata.index);
     try {
       // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
-      await using _pinned = await manager.read(metadata);
+      await using pinned = await manager.read(metadata);
       const { signal } = this.#stopping;
       const open = (offset: number): AsyncIterable<Uint8Array> =>
-        manager.send(metadata, offset, signal);
+        manager.send(pinned.snapshot.metadata, offset, signal);
       await transport.sendSnapshot(message, open, signal);
       report(true);
     } catch (error) {
