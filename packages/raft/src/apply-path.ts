@@ -16,6 +16,7 @@ import {
   type ConfState,
   type Entry,
 } from '@babuza/raftpb';
+import type { Clock } from '@babuza/vfs';
 import { decodeEnvelope, EnvelopeKind, type Envelope } from './envelope.ts';
 import { RaftError } from './errors.ts';
 import { changedMembership, decodeOperations, type MembershipOperation } from './membership.ts';
@@ -31,6 +32,7 @@ export type Outcome =
   | { readonly kind: 'membership' };
 
 export interface ApplyParts<Query, Answer> {
+  readonly clock: Clock;
   readonly state: ReplicatedState;
   readonly stateMachine: StateMachine<Query, Answer>;
   /** Entries up to here are in a disk state machine already; it is not given them again. */
@@ -56,18 +58,22 @@ interface Gathered {
 }
 
 const noBytes = new Uint8Array(0);
+/** After so long without one the event loop gets a turn: a log that is caught up must not delay heartbeats. */
+const turnMs = 10;
 
 export class ApplyPath<Query, Answer> {
   readonly #parts: ApplyParts<Query, Answer>;
   readonly #tasks: (() => Promise<void> | void)[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
+  #turnStartedMs: number;
   #gathered: Gathered[] = [];
   /** Sessions with a proposal among the gathered: their next one must see its result. */
   readonly #gatheredSessions = new Set<number>();
 
   constructor(parts: ApplyParts<Query, Answer>) {
     this.#parts = parts;
+    this.#turnStartedMs = parts.clock.monotonicMs();
   }
 
   /** Committed entries; `done` is called when all were applied. */
@@ -76,6 +82,7 @@ export class ApplyPath<Query, Answer> {
       await this.#applyAll(entries);
       done();
       this.#parts.onProgress();
+      await this.#giveTurn();
     });
   }
 
@@ -93,7 +100,15 @@ export class ApplyPath<Query, Answer> {
     await this.#running;
   }
 
+  async #giveTurn(): Promise<void> {
+    const { clock } = this.#parts;
+    if (clock.monotonicMs() - this.#turnStartedMs < turnMs) return;
+    await clock.sleep(0);
+    this.#turnStartedMs = clock.monotonicMs();
+  }
+
   async #runAll(): Promise<void> {
+    this.#turnStartedMs = this.#parts.clock.monotonicMs();
     try {
       for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
         await task();

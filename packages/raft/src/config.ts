@@ -22,6 +22,8 @@ export interface BabuzaConfig {
   readonly preVote: boolean;
   /** Followers hand proposals to the leader instead of refusing them. */
   readonly forwardProposals: boolean;
+  /** After this time the outcome of a proposal that was handed to the leader counts as unknown. */
+  readonly forwardTimeoutMs: number;
   /** Reads trust the lease of the leader: correct only while all clocks run at about one speed. */
   readonly leaseReads: boolean;
   /** The largest entry of the cluster, encoded; one value for all members. */
@@ -65,6 +67,7 @@ export function defaultBabuzaConfig(
     checkQuorum: true,
     preVote: true,
     forwardProposals: false,
+    forwardTimeoutMs: 5000,
     leaseReads: false,
     entryBytesMax: 8 * mebibyte,
     messageBytesMax: mebibyte,
@@ -116,6 +119,7 @@ export function checkConfig(config: BabuzaConfig): void {
   wholeOrInfinity('snapshotEntries', 1);
   whole('compactionMargin', 0);
   whole('snapshotsKept', 2);
+  whole('forwardTimeoutMs', 1);
   whole('readTimeoutMs', 1);
   whole('readRetryMs', 1);
   const share = config.learnerReadyShare;

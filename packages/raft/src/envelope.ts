@@ -21,9 +21,10 @@ import type { SessionCall } from './ports/session-manager.ts';
 export const EnvelopeKind = { Payload: 1, RegisterSession: 2, UnregisterSession: 3 } as const;
 export type EnvelopeKind = (typeof EnvelopeKind)[keyof typeof EnvelopeKind];
 
-/** Who waits for a proposal that was forwarded; only that node can tell. */
+/** Who waits for a proposal that was forwarded; only that life of that node can tell. */
 export interface RequestId {
   readonly nodeId: bigint;
+  /** Used once in all lives of the node. */
   readonly number: number;
 }
 

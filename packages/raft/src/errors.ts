@@ -7,6 +7,7 @@
 
 export type RaftErrorCode =
   | 'RAFT_CONFIG'
+  | 'RAFT_INVALID'
   | 'RAFT_NOT_LEADER'
   | 'RAFT_DROPPED'
   | 'RAFT_OUTCOME_UNKNOWN'

@@ -69,6 +69,7 @@ export class NodeParts<Query, Answer> {
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
     this.apply = new ApplyPath({
+      clock,
       state,
       stateMachine,
       machineAppliedIndex: opened.machineAppliedIndex,
@@ -114,10 +115,11 @@ export class NodeParts<Query, Answer> {
       },
       onFailure,
     });
+    const life = component.random.uint32();
     this.reads = new ReadRounds({
       clock,
       nodeId: config.nodeId,
-      life: component.random.uint32(),
+      life,
       timeoutMs: config.readTimeoutMs,
       retryMs: config.readRetryMs,
       ask: (context) => this.call((node) => node.readIndex(context)),
@@ -125,9 +127,11 @@ export class NodeParts<Query, Answer> {
     });
     this.proposals = new Proposals({
       nodeId: config.nodeId,
+      life,
       clock,
       entryBytesMax: opened.opened.metadata.entryBytesMax,
       forwards: config.forwardProposals,
+      forwardTimeoutMs: config.forwardTimeoutMs,
       leader: () => this.leader(),
       checkOpen: () => this.#checkOpen(),
       call: (give) => this.call(give),

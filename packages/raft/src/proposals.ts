@@ -22,7 +22,7 @@ import {
   type LeaderHint,
 } from './errors.ts';
 import type { SessionCall } from './ports/session-manager.ts';
-import { ProposalWaiters, waiting } from './waiters.ts';
+import { ProposalWaiters, waiting, type Waiter } from './waiters.ts';
 
 /** The entry that was reached, and what became of it. */
 export interface Reached {
@@ -32,9 +32,12 @@ export interface Reached {
 
 export interface ProposalParts {
   readonly nodeId: bigint;
+  /** 32 random bits, others in each life of the node: an answer to an earlier life is none to this one. */
+  readonly life: number;
   readonly clock: Clock;
   readonly entryBytesMax: number;
   readonly forwards: boolean;
+  readonly forwardTimeoutMs: number;
   readonly leader: () => LeaderHint | undefined;
   /** Throws where nothing may be proposed at the moment. */
   readonly checkOpen: () => void;
@@ -44,6 +47,8 @@ export interface ProposalParts {
 /** What index, term and type add to the data of an entry, at most. */
 const entryOverheadBytes = 40;
 const noPayload = new Uint8Array(0);
+/** So that the life and the number in it make an integer below 2^53. */
+const requestsPerLife = 2 ** 21;
 
 export class Proposals {
   readonly #parts: ProposalParts;
@@ -83,8 +88,7 @@ export class Proposals {
       const envelope: Envelope = { kind, proposedAtMs, session, request, payload };
       const place = this.#give((node) => node.propose(encodeEnvelope(envelope)));
       if (place !== undefined) return this.#waiters.place(place.index, place.term, waiter);
-      if (request !== undefined) return this.#waiters.placeRequest(request, waiter);
-      return undefined;
+      return request === undefined ? undefined : this.#waitForForwarded(request, waiter);
     });
   }
 
@@ -138,10 +142,25 @@ export class Proposals {
   }
 
   #newRequest(): RequestId | undefined {
-    const { nodeId, forwards, leader } = this.#parts;
+    const { nodeId, life, forwards, leader } = this.#parts;
     if (!forwards || leader()?.id === nodeId) return undefined;
-    this.#requests += 1;
-    return { nodeId, number: this.#requests };
+    this.#requests = (this.#requests + 1) % requestsPerLife;
+    return { nodeId, number: life * requestsPerLife + this.#requests };
+  }
+
+  /** Its message, or its place in the leader's log, may get lost without a word. */
+  #waitForForwarded(request: RequestId, waiter: Waiter<Reached>): () => void {
+    const { clock, forwardTimeoutMs } = this.#parts;
+    const remove = this.#waiters.placeRequest(request, waiter);
+    const timer = clock.startTimer(forwardTimeoutMs, () => {
+      waiter.reject(
+        new OutcomeUnknownError(`no answer to the forwarded proposal in ${forwardTimeoutMs} ms`),
+      );
+    });
+    return () => {
+      timer.cancel();
+      remove();
+    };
   }
 
   #requestOf(envelope: Envelope | undefined): ReturnType<ProposalWaiters<Reached>['takeRequest']> {

@@ -92,12 +92,13 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /**
    * Proposes `data`, which is copied. Resolves when it is durable on a quorum and was applied here.
    *
-   * Rejects with `RAFT_NOT_LEADER`, `RAFT_BUSY`, `RAFT_TOO_LARGE` (nothing happened), `RAFT_DROPPED` (certainly not
+   * Rejects with `RAFT_INVALID`, `RAFT_NOT_LEADER`, `RAFT_BUSY`, `RAFT_TOO_LARGE` (nothing happened), `RAFT_DROPPED` (certainly not
    * applied), `RAFT_OUTCOME_UNKNOWN` (perhaps applied), `RAFT_SESSION_EXPIRED`, `RAFT_SEQUENCE_STALE`,
    * `RAFT_STOPPED`.
    */
   async propose(data: Uint8Array, options: ProposeOptions = {}): Promise<ProposeResult> {
     const { session, signal } = options;
+    if (session !== undefined) checkSession(session);
     const reached = await this.#parts.proposals.propose(
       EnvelopeKind.Payload,
       data,
@@ -371,6 +372,19 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     }
     return this.changeMembership([{ op: 'set', id, role }], options);
   }
+}
+
+function checkSession({ sessionId, sequence, lowestUnanswered }: SessionCall): void {
+  const isFine =
+    [sessionId, sequence, lowestUnanswered].every((value) => Number.isSafeInteger(value)) &&
+    sessionId >= 1 &&
+    lowestUnanswered >= 1 &&
+    sequence >= lowestUnanswered;
+  if (isFine) return;
+  throw new RaftError(
+    'RAFT_INVALID',
+    `a session needs a sessionId from 1, and a sequence from its lowestUnanswered, from 1; got ${sessionId}, ${sequence}, ${lowestUnanswered}`,
+  );
 }
 
 function resultOf({ entry, outcome }: Reached): ProposeResult {

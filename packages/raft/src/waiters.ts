@@ -77,6 +77,8 @@ export class ProposalWaiters<T> {
   /** By index, which is also the order of the keys: proposals are placed in ascending order. */
   readonly #placed = new Map<number, Placed<T>>();
   readonly #requests = new Map<number, Waiter<T>>();
+  /** Of the newest entry that was reached: terms in the log never fall. */
+  #term = 0;
 
   get count(): number {
     return this.#placed.size + this.#requests.size;
@@ -98,12 +100,23 @@ export class ProposalWaiters<T> {
 
   /** The entry of this index and term was reached by the apply path: who waits for it is handed out. */
   take(index: number, term: number): Waiter<T> | undefined {
+    if (term > this.#term) this.#dropOlderThan(term);
     const placed = this.#placed.get(index);
     if (placed === undefined) return undefined;
     this.#placed.delete(index);
     if (placed.term === term) return placed.waiter;
     placed.waiter.reject(dropped(index, placed.term));
     return undefined;
+  }
+
+  /** An entry of this term was reached: none of an older term comes behind it. */
+  #dropOlderThan(term: number): void {
+    this.#term = term;
+    for (const [index, placed] of this.#placed) {
+      if (placed.term >= term) continue;
+      this.#placed.delete(index);
+      placed.waiter.reject(dropped(index, placed.term));
+    }
   }
 
   takeRequest({ number }: RequestId): Waiter<T> | undefined {
@@ -144,6 +157,6 @@ export class ProposalWaiters<T> {
 
 function dropped(index: number, term: number): DroppedError {
   return new DroppedError(
-    `another leader's entry took the place ${index} of the one of term ${term}`,
+    `the log of another leader took the place of entry ${index} of term ${term}`,
   );
 }

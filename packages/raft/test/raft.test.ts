@@ -90,6 +90,51 @@ describe('proposals', () => {
     expect(applied()).toEqual(applied().map(() => ['a', 'b', 'c', 'd']));
   });
 
+  it('of a leader that was cut off are dropped also where nothing took their place', async () => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a');
+    const old = await world.leader();
+    world.wire.cut.add(old.raft.nodeId);
+    const lost = ['b', 'c', 'd'].map((text) => old.raft.propose(bytesOf(text)));
+    for (const proposal of lost) proposal.catch(() => undefined);
+    await world.pass(5000);
+    world.wire.cut.clear();
+    const ended = await world.until(Promise.allSettled(lost));
+    expect(ended.map((end) => end.status === 'rejected' && end.reason.code)).toEqual(
+      Array.from({ length: 3 }, () => 'RAFT_DROPPED'),
+    );
+  });
+
+  it('that were handed to the leader and got lost have an end', async () => {
+    world = new World({ forwardProposals: true });
+    await world.startAll(3);
+    await proposeAll('a');
+    const follower = await world.follower();
+    world.wire.loses = ({ type }) => type === MessageType.Prop;
+    await expect(world.until(follower.raft.propose(bytesOf('b')))).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    world.wire.loses = () => false;
+    await world.until(follower.raft.propose(bytesOf('c')));
+    expect(follower.raft.status().pendingProposals).toBe(0);
+  });
+
+  it.each([
+    { sessionId: 1, sequence: 0, lowestUnanswered: 0 },
+    { sessionId: 1, sequence: 3, lowestUnanswered: 4 },
+    { sessionId: 1.5, sequence: 1, lowestUnanswered: 1 },
+    { sessionId: 1, sequence: 2 ** 53, lowestUnanswered: 1 },
+    { sessionId: 0, sequence: 1, lowestUnanswered: -1 },
+  ])('in a session that cannot be are refused at the door: %o', async (session) => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    await expect(raft.propose(bytesOf('a'), { session })).rejects.toMatchObject({
+      code: 'RAFT_INVALID',
+    });
+  });
+
   it('a signal ends the waiting, not the entry', async () => {
     world = new World();
     await world.startAll(3);

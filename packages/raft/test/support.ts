@@ -216,6 +216,8 @@ export class Wire {
   readonly cut = new Set<bigint>();
   /** Everything that was sent, in order. */
   readonly sent: { readonly from: bigint; readonly message: Message }[] = [];
+  /** What gets lost on the way. */
+  loses: (message: Message) => boolean = () => false;
   readonly #clock: SimulatedClock;
 
   constructor(clock: SimulatedClock) {
@@ -249,6 +251,7 @@ export class Wire {
   #send(from: bigint, message: Message): void {
     const bytes = encodeMessage(message);
     this.sent.push({ from, message });
+    if (this.loses(message)) return;
     this.#clock.startTimer(1, () => {
       this.#between(from, message.to)?.receive(decodeMessage(bytes));
     });
