@@ -19,7 +19,8 @@ import {
 import type { Clock } from '@babuza/vfs';
 import { decodeEnvelope, EnvelopeKind, type Envelope } from './envelope.ts';
 import { RaftError } from './errors.ts';
-import { changedMembership, decodeOperations, type MembershipOperation } from './membership.ts';
+import { changedMembership, type MembershipOperation } from './membership.ts';
+import { decodeOperations } from './membership-codec.ts';
 import type { SessionVerdict } from './ports/session-manager.ts';
 import type { AppliedEntry, ApplyResult, StateMachine } from './ports/state-machine.ts';
 import type { ReplicatedState } from './replicated-state.ts';

@@ -7,12 +7,8 @@
 import { ConfChangeTransition, type ConfChangeV2 } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
 import { NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
-import {
-  changedMembership,
-  coreChanges,
-  encodeOperations,
-  type MembershipOperation,
-} from './membership.ts';
+import { changedMembership, coreChanges, type MembershipOperation } from './membership.ts';
+import { encodeOperations } from './membership-codec.ts';
 import { isMembershipEntry, type Proposals } from './proposals.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import { waiting, type Waiter } from './waiters.ts';

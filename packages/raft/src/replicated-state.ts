@@ -4,13 +4,8 @@
  */
 import type { ConfState } from '@babuza/raftpb';
 import { RaftError } from './errors.ts';
-import {
-  parseJson,
-  membershipFromJson,
-  membershipToJson,
-  noMembership,
-  type Membership,
-} from './membership.ts';
+import { noMembership, type Membership } from './membership.ts';
+import { membershipFromJson, membershipToJson, parseJson } from './membership-codec.ts';
 import type { SessionManager } from './ports/session-manager.ts';
 
 /** The file of a snapshot with the node's own part. */

@@ -26,11 +26,10 @@ import type { BabuzaConfig } from './config.ts';
 import {
   changedMembership,
   coreChanges,
-  decodeOperations,
-  encodeOperations,
   type Membership,
   type MembershipOperation,
 } from './membership.ts';
+import { decodeOperations, encodeOperations } from './membership-codec.ts';
 import { RaftError } from './errors.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 

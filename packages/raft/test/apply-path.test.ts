@@ -46,9 +46,13 @@ it('gives the event loop a turn now and then while a long log is caught up', asy
     payload: bytesOf('a'),
   });
   const entry = (index: number): Entry => ({ index, term: 1, type: EntryType.Normal, data });
-  let done = 0;
-  for (let index = 1; index <= 100; index += 1) path.apply([entry(index)], () => (done += 1));
-  while (done < 100) await Promise.resolve();
+  await new Promise<void>((resolve) => {
+    for (let index = 1; index <= 100; index += 1) {
+      path.apply([entry(index)], () => {
+        if (index === 100) resolve();
+      });
+    }
+  });
   await path.stop();
   expect(machine.texts).toHaveLength(100);
   expect(clock.slept).toBeGreaterThan(10);

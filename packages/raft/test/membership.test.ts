@@ -4,14 +4,16 @@ import {
   changedMembership,
   confStateOf,
   coreChanges,
-  decodeOperations,
-  encodeOperations,
   firstMembership,
-  membershipFromJson,
-  membershipToJson,
   type Membership,
   type MembershipOperation,
 } from '../src/membership.ts';
+import {
+  decodeOperations,
+  encodeOperations,
+  membershipFromJson,
+  membershipToJson,
+} from '../src/membership-codec.ts';
 
 const three = firstMembership([
   { id: 3n, address: 'c', role: 'learner' },
@@ -98,6 +100,14 @@ describe('the membership', () => {
   ])('refuses, whole: %s', (why, operations) => {
     expect(changedMembership(three, operations)).toContain(why);
   });
+
+  it.each(['', '__proto__', 'a b', 'a'.repeat(65)])(
+    'a service of the name %o is refused: it could get lost in a snapshot',
+    (name) => {
+      const operation = { op: 'service', id: 3n, name, address: 'web' } as const;
+      expect(changedMembership(three, [operation])).toMatch('a service needs a name');
+    },
+  );
 
   it('a promotion keeps address and services; a service can be withdrawn', () => {
     const served = changed(three, { op: 'service', id: 3n, name: 'http', address: 'web' });
