@@ -23,6 +23,17 @@ export type WalEvent =
   | { readonly type: 'no-space'; readonly groupId: bigint; readonly error: Error }
   /** A write or sync failed; the log takes no more writes. */
   | { readonly type: 'poisoned'; readonly groupId: bigint; readonly error: Error }
+  /** Saves that waited together were written together; `durable`: and synced. `latencyMs`: where the log has a clock. */
+  | {
+      readonly type: 'committed';
+      readonly groupId: bigint;
+      readonly saves: number;
+      readonly entries: number;
+      /** With all that the format adds. */
+      readonly bytes: number;
+      readonly durable: boolean;
+      readonly latencyMs: number | undefined;
+    }
   /** A group took longer than a second to become durable. */
   | { readonly type: 'slow-sync'; readonly groupId: bigint; readonly latencyMs: number };
 
@@ -43,6 +54,11 @@ export class WalEventHub implements WalEventSource {
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  /** Whether anybody listens: an event that is told often need not be made for nobody. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0;
   }
 
   emit(event: WalEvent): void {

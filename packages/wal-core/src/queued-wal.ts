@@ -45,6 +45,7 @@ export interface LogStore {
 
 /** Payload bytes after which a group takes no further save. */
 const groupBytesMax = 1024 * 1024;
+const slowSyncMs = 1000;
 
 interface PendingSave {
   readonly plan: SavePlan;
@@ -60,6 +61,8 @@ export interface QueuedWalParts {
   readonly store: LogStore;
   readonly events: WalEventHub;
   readonly entryBytesMax: number;
+  /** Absent: nobody is told how long a group took. */
+  readonly clock?: { monotonicMs(): number } | undefined;
   /** A copy of the terms of the view, for what is accepted but not durable yet. */
   readonly cloneTerms: () => TermIndex;
 }
@@ -176,16 +179,18 @@ export class QueuedWal implements Wal {
   async #drain(): Promise<void> {
     do {
       await afterContinuations();
+      const { store, clock, events } = this.#parts;
       const group = this.#takeGroup();
       const plans = group.map(({ plan }) => plan);
+      const durable = plans.some((plan) => plan.durable);
+      const startedMs = clock?.monotonicMs() ?? 0;
+      const bytesBefore = events.isHeard ? store.stats.bytesWritten : 0;
       try {
-        const writing = this.#parts.store.commit(
-          plans,
-          plans.some(({ durable }) => durable),
-        );
+        const writing = store.commit(plans, durable);
         if (writing !== undefined) await writing;
         this.#batches += 1;
         for (const pending of group) this.#acknowledge(pending);
+        this.#tell(group, durable, startedMs, bytesBefore);
       } catch (error) {
         this.#fail(group, error);
       }
@@ -214,6 +219,24 @@ export class QueuedWal implements Wal {
     if (isSave) this.#saves += 1;
     this.#entries += plan.entries.length;
     resolve();
+  }
+
+  #tell(
+    group: readonly PendingSave[],
+    durable: boolean,
+    startedMs: number,
+    bytesBefore: number,
+  ): void {
+    const { events, groupId, clock, store } = this.#parts;
+    if (!events.isHeard) return;
+    const latencyMs = clock === undefined ? undefined : clock.monotonicMs() - startedMs;
+    if (durable && latencyMs !== undefined && latencyMs > slowSyncMs) {
+      events.emit({ type: 'slow-sync', groupId, latencyMs });
+    }
+    const saves = group.filter(({ isSave }) => isSave).length;
+    const entries = group.reduce((sum, { plan }) => sum + plan.entries.length, 0);
+    const bytes = store.stats.bytesWritten - bytesBefore;
+    events.emit({ type: 'committed', groupId, saves, entries, bytes, durable, latencyMs });
   }
 
   #fail(group: readonly PendingSave[], cause: unknown): void {

@@ -86,6 +86,8 @@ let store: SteppedStore;
 let wal: QueuedWal;
 let storage: EntryStorage;
 let events: WalEvent[];
+let committed: WalEvent[];
+let nowMs: number;
 
 beforeEach(() => {
   store = new SteppedStore();
@@ -93,12 +95,15 @@ beforeEach(() => {
   storage = new EntryStorage(view);
   const hub = new WalEventHub();
   events = [];
-  hub.subscribe((event) => events.push(event));
+  nowMs = 0;
+  committed = [];
+  hub.subscribe((event) => (event.type === 'committed' ? committed : events).push(event));
   wal = new QueuedWal({
     groupId: 3n,
     view,
     store,
     events: hub,
+    clock: { monotonicMs: () => nowMs },
     entryBytesMax: 8 * 1024 * 1024,
     cloneTerms: () => view.state.index.clone(),
   });
@@ -157,6 +162,33 @@ describe('groups', () => {
     await store.end();
     await Promise.all(calls);
     expect(wal.stats).toMatchObject({ saves: 1, entries: 1 });
+  });
+});
+
+describe('events', () => {
+  it('tell of each group what was in it and how long it took, and of those that were slow', async () => {
+    const calls = [wal.save({ entries: entries(1, 3) }), wal.save({}), wal.sync()];
+    await turn();
+    nowMs = 7;
+    store.stats.bytesWritten = 99;
+    await store.end();
+    calls.push(wal.save({ hardState: { term: 0, vote: 0n, commit: 1 } }));
+    await turn();
+    nowMs = 2000;
+    await store.end();
+    calls.push(wal.save({ entries: [entry(4)] }));
+    await turn();
+    nowMs = 3001;
+    await store.end();
+    await Promise.all(calls);
+    const group = { type: 'committed', groupId: 3n, bytes: 0 };
+    expect(committed).toEqual([
+      { ...group, saves: 2, entries: 3, bytes: 99, durable: true, latencyMs: 7 },
+      { ...group, saves: 1, entries: 0, durable: false, latencyMs: 1993 },
+      { ...group, saves: 1, entries: 1, durable: true, latencyMs: 1001 },
+    ]);
+    // Only what was to be durable counts as slow.
+    expect(events).toEqual([{ type: 'slow-sync', groupId: 3n, latencyMs: 1001 }]);
   });
 });
 

@@ -26,8 +26,6 @@ import type { EtcdSegment } from './segment/segment.ts';
 import { rewriteLog } from './writer/rewrite-log.ts';
 import type { WalWriter, WriterMark } from './writer/wal-writer.ts';
 
-const slowSyncMs = 1000;
-
 export interface EtcdStoreParts {
   readonly options: CheckedOptions;
   readonly directory: string;
@@ -162,7 +160,7 @@ export class EtcdStore implements LogStore {
     } catch (error) {
       throw this.#refused(error, undo);
     }
-    this.#afterWrite(bytes, 0);
+    this.#afterWrite(bytes);
     return undefined;
   }
 
@@ -181,9 +179,7 @@ export class EtcdStore implements LogStore {
 
   /** Writes the records of the group. */
   async #finish(undo: Undo): Promise<void> {
-    const { writer, options } = this.#parts;
-    const { clock } = options.environment;
-    const startedMs = clock.monotonicMs();
+    const { writer } = this.#parts;
     const bytes = writer.pendingBytes;
     if (bytes === 0 && !writer.hasUnsynced) return;
     try {
@@ -191,14 +187,13 @@ export class EtcdStore implements LogStore {
     } catch (error) {
       throw this.#refused(error, undo);
     }
-    this.#afterWrite(bytes, clock.monotonicMs() - startedMs);
+    this.#afterWrite(bytes);
   }
 
-  #afterWrite(bytes: number, latencyMs: number): void {
-    const { events, groupId, writer, spares, options } = this.#parts;
+  #afterWrite(bytes: number): void {
+    const { writer, spares, options } = this.#parts;
     if (!this.#noFsync) this.#syncs += 1;
     this.#bytesWritten += bytes;
-    if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
     if (writer.end <= options.segmentBytes / 2) return;
     spares.prepareAhead(writer.segment.segmentId + 1, options.segmentBytes);
   }

@@ -204,6 +204,7 @@ export class FileWalManager implements WalManager {
       view,
       store,
       events,
+      clock: this.#environment.clock,
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.cloneTerms(),
     });

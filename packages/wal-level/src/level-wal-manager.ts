@@ -224,7 +224,6 @@ export class LevelWalManager implements WalManager {
       reader,
       testimony,
       witness: this.#teller(groupId),
-      events,
       onClosed: () => this.#logs.delete(groupId),
     });
     const wal = new QueuedWal({
@@ -232,6 +231,7 @@ export class LevelWalManager implements WalManager {
       view,
       store,
       events,
+      clock: this.#kind.clock,
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.clone(),
     });

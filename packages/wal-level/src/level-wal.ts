@@ -9,7 +9,6 @@ import type {
   PurgeReport,
   SavePlan,
   TermIndex,
-  WalEventHub,
   WalStats,
 } from '@babuza/wal-core';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
@@ -38,9 +37,6 @@ export function writeBatch(
   return database.batch(operations, options);
 }
 
-/** A group that took longer than this to become durable is worth an event. */
-const slowSyncMs = 1000;
-
 export interface LevelLogParts {
   readonly kind: LevelStoreKind;
   readonly database: LevelDatabase;
@@ -50,7 +46,6 @@ export interface LevelLogParts {
   readonly reader: LevelEntryReader;
   readonly testimony: Testimony;
   readonly witness: WitnessTeller | undefined;
-  readonly events: WalEventHub;
   /** Called once, when everything is given back. */
   readonly onClosed: () => void;
 }
@@ -168,8 +163,7 @@ export class LevelLog implements LogStore {
   }
 
   async #write(batch: FinishedBatch, wantsSync: boolean): Promise<void> {
-    const { kind, database, directory, reader, events, keys } = this.#parts;
-    const startedMs = kind.clock?.monotonicMs() ?? 0;
+    const { kind, database, directory, reader } = this.#parts;
     const sync = wantsSync && kind.syncs;
     try {
       if (batch.replaces) reader.pin();
@@ -184,9 +178,6 @@ export class LevelLog implements LogStore {
     this.#unsynced = kind.syncs && !sync;
     if (sync) {
       this.#syncs += 1;
-      const latencyMs = (kind.clock?.monotonicMs() ?? 0) - startedMs;
-      const { groupId } = keys;
-      if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
       this.#tellWitness();
     }
     // What a reset left below the start; the view does not show the reset yet.

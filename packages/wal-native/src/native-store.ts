@@ -36,8 +36,6 @@ import {
 } from './writer/group-encoder.ts';
 import { SegmentAppender } from './writer/segment-appender.ts';
 
-const slowSyncMs = 1000;
-
 export interface NativeStoreParts {
   readonly options: CheckedOptions;
   readonly directory: string;
@@ -176,10 +174,8 @@ export class NativeStore implements LogStore {
     try {
       await this.#idleMark;
       if (!this.#appender.fits(group)) await this.#rotate(group);
-      const { clock } = this.#parts.options.environment;
-      const startedMs = clock.monotonicMs();
       await this.#appender.append(group, !this.#noFsync);
-      this.#afterWrite(group, clock.monotonicMs() - startedMs);
+      this.#afterWrite(group);
     } catch (cause) {
       const error = this.#failure(cause);
       // Refused with the group: else the next batch, a mark or the close would write it after all.
@@ -196,7 +192,7 @@ export class NativeStore implements LogStore {
     } catch (error) {
       throw this.#failure(error);
     }
-    this.#afterWrite(group, 0);
+    this.#afterWrite(group);
   }
 
   /** After anything but a full disk the log writes nothing more, marks included. */
@@ -211,13 +207,12 @@ export class NativeStore implements LogStore {
     this.#idleTimer = undefined;
   }
 
-  #afterWrite(group: Group, latencyMs: number): void {
-    const { events, groupId, options, spares, segments } = this.#parts;
+  #afterWrite(group: Group): void {
+    const { options, spares, segments } = this.#parts;
     if (!this.#noFsync) this.#syncs += 1;
     this.#bytesWritten += group.bytes;
     if (this.#unwrittenHardState !== undefined) this.#writtenHardState = this.#unwrittenHardState;
     this.#unwrittenHardState = undefined;
-    if (latencyMs > slowSyncMs) events.emit({ type: 'slow-sync', groupId, latencyMs });
     const { header } = this.#appender.segment;
     if (this.#appender.end > header.segmentBytes / 2) {
       spares.prepareAhead((segments.last?.segmentId ?? 0) + 1, options.segmentBytes);

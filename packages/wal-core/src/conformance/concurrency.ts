@@ -1,4 +1,5 @@
 /** Saves that are pending together: order, sharing, and what may be seen when. */
+import type { WalEvent } from '../events.ts';
 import type { SaveBatch } from '../wal.ts';
 import type { OpenedWal } from '../wal-manager.ts';
 import { rejectionOf } from './failures.ts';
@@ -136,12 +137,20 @@ function groupTests(suite: Suite): void {
   suite.test('saves that wait together share syncs', async (world) => {
     const { wal, storage } = await world.create();
     const before = wal.stats;
+    const groups: WalEvent[] = [];
+    wal.events.subscribe((event) => {
+      if (event.type === 'committed') groups.push(event);
+    });
     const written = entries(1, 200, 1);
     await Promise.all(written.map((one) => wal.save({ entries: [one] })));
     const { saves, entries: count, syncs, bytesWritten } = wal.stats;
     suite.expect([saves - before.saves, count - before.entries]).toEqual([200, 200]);
     suite.check(syncs - before.syncs < 100, `${syncs - before.syncs} syncs for 200 saves`);
     suite.check(bytesWritten - before.bytesWritten >= 200 * 24, 'bytes written are counted');
+    const told = (name: 'saves' | 'entries' | 'bytes'): number =>
+      groups.reduce((sum, event) => sum + (event.type === 'committed' ? event[name] : 0), 0);
+    suite.expect([told('saves'), told('entries')], 'what events told').toEqual([200, 200]);
+    suite.check(told('bytes') === bytesWritten - before.bytesWritten, 'events tell all bytes');
     suite.expect(texts(storage.entries(1, 201, Infinity))).toEqual(texts(written));
   });
 
