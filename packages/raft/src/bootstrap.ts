@@ -12,7 +12,8 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal, TailReport } from '@babuza/wal-core';
 import { checkConfig, type BabuzaConfig } from './config.ts';
 import { RaftConfigError, RaftError } from './errors.ts';
-import { confStateOf, firstMembership, type MemberRole } from './membership.ts';
+import { ExportReader } from './exported-snapshot.ts';
+import { confStateOf, firstMembership, type Membership, type MemberRole } from './membership.ts';
 import type { OpenedNode } from './node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { StoredSnapshot } from './ports/snapshot-manager.ts';
@@ -32,9 +33,17 @@ export type PeersConfiguration = readonly {
 
 const firstSnapshot = { index: 1, term: 1 };
 
+export interface BootstrapOptions {
+  /**
+   * What `Raft.exportSnapshot` gave, from this cluster or another: the new cluster begins with that state and those
+   * sessions, and with `peers` as its members. All of them are given the same.
+   */
+  readonly snapshot?: AsyncIterable<Uint8Array> | undefined;
+}
+
 /**
- * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` is not looked at.
- * The node owns the parts of the component from now on; `shutdown` closes them.
+ * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and `options` are not
+ * looked at. The node owns the parts of the component from now on; `shutdown` closes them.
  *
  * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; the parts are closed then.
  */
@@ -43,6 +52,7 @@ export function bootstrapRaftCluster<Query, Answer>(
   peers: PeersConfiguration,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
+  options: BootstrapOptions = {},
 ): Promise<Raft<Query, Answer>> {
   const begin = async (): Promise<SnapshotMetadata> => {
     const membership = firstMembership(peers);
@@ -50,6 +60,9 @@ export function bootstrapRaftCluster<Query, Answer>(
       throw new RaftConfigError(
         `node ${config.nodeId} is not one of the peers; use joinRaftCluster`,
       );
+    }
+    if (options.snapshot !== undefined) {
+      return beginWithExport(membership, component, options.snapshot);
     }
     const state = new ReplicatedState(component.sessionManager);
     state.membership = membership;
@@ -96,6 +109,32 @@ export function recoverAsStandalone<Query, Answer>(
   options: StandaloneOptions = {},
 ): Promise<Raft<Query, Answer>> {
   return starting(config, stateMachine, component, { begin: refuseToBegin, standalone: options });
+}
+
+/** The first snapshot of a cluster that goes on from the state of another, at the index of that one. */
+async function beginWithExport(
+  membership: Membership,
+  { sessionManager, snapshotManager }: RaftComponent,
+  stream: AsyncIterable<Uint8Array>,
+): Promise<SnapshotMetadata> {
+  const reader = new ExportReader(stream);
+  try {
+    const { index, term } = await reader.header();
+    const metadata: SnapshotMetadata = { index, term, confState: confStateOf(membership) };
+    const withMembership = (bytes: Uint8Array): Uint8Array => {
+      const state = new ReplicatedState(sessionManager);
+      state.restore(bytes, metadata);
+      state.membership = membership;
+      return state.encode();
+    };
+    // Durable after it: state and membership. A crash before the marker leaves a log that is still empty.
+    await snapshotManager.create(metadata, (files) =>
+      reader.copyTo(files, nodeFileName, withMembership),
+    );
+    return metadata;
+  } finally {
+    await reader.close();
+  }
 }
 
 async function refuseToBegin(): Promise<never> {

@@ -12,7 +12,22 @@ export type RaftEvent =
       readonly operations: readonly MembershipOperation[];
       readonly members: readonly Member[];
     }
-  | { readonly type: 'snapshot-taken'; readonly metadata: SnapshotMetadata }
+  | {
+      readonly type: 'snapshot-taken';
+      readonly metadata: SnapshotMetadata;
+      /** Of its files, as stored. */
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
+  /** None was made; nothing is lost but space in the log. */
+  | { readonly type: 'snapshot-failed'; readonly error: Error }
+  /** Sending one to a member that is too far behind has ended. */
+  | {
+      readonly type: 'snapshot-sent';
+      readonly to: bigint;
+      readonly metadata: SnapshotMetadata;
+      readonly arrived: boolean;
+    }
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }

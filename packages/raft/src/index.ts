@@ -2,6 +2,7 @@ export {
   bootstrapRaftCluster,
   joinRaftCluster,
   recoverAsStandalone,
+  type BootstrapOptions,
   type PeersConfiguration,
   type StandaloneOptions,
 } from './bootstrap.ts';
@@ -28,4 +29,11 @@ export {
   type WaitOptions,
 } from './raft.ts';
 export type { SnapshotPlace } from './snapshots.ts';
-export type { ClusterInfo, PeerProgress, RaftRole, RaftStatus } from './status.ts';
+export type {
+  CallCounts,
+  ClusterInfo,
+  PeerProgress,
+  RaftRole,
+  RaftStatus,
+  Readiness,
+} from './status.ts';

@@ -18,6 +18,7 @@ import { Proposals } from './proposals.ts';
 import { ReadRounds } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import { Snapshots } from './snapshots.ts';
+import type { Readiness } from './status.ts';
 import { IndexWaiters } from './waiters.ts';
 
 /** A node whose log is open and whose state was restored; nothing runs yet. */
@@ -49,6 +50,8 @@ export class NodeParts<Query, Answer> {
   readonly appliedWaiters: IndexWaiters;
   readonly #component: RaftComponent;
   readonly #loop: Loop<Query, Answer>;
+  /** What was committed when the node first knew a leader. */
+  #readyIndex = Infinity;
   #role: SoftState;
   #stopCause: StoppedError | undefined;
 
@@ -91,7 +94,8 @@ export class NodeParts<Query, Answer> {
       stateMachine,
       transport,
       logger,
-      onTaken: (metadata) => this.events.emit({ type: 'snapshot-taken', metadata }),
+      clock,
+      tell: (event) => this.events.emit(event),
     });
     this.#loop = new Loop({
       node: this.node,
@@ -197,6 +201,16 @@ export class NodeParts<Query, Answer> {
     return best?.id;
   }
 
+  readiness(): Readiness {
+    const no = (reason: string): Readiness => ({ ready: false, reason });
+    if (this.#stopCause !== undefined) return no('the node has stopped');
+    if (this.leader() === undefined) return no('no leader is known');
+    if (this.append.full) return no('the disk is full');
+    const { appliedIndex } = this.state;
+    if (appliedIndex >= this.#readyIndex) return { ready: true };
+    return no(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
+  }
+
   checkRunning(): void {
     if (this.#stopCause !== undefined) throw this.#stopCause;
   }
@@ -259,7 +273,8 @@ export class NodeParts<Query, Answer> {
   #roleChanged(role: SoftState): void {
     const before = this.#role;
     this.#role = role;
-    const { term } = this.node.basicStatus();
+    const { term, commit } = this.node.basicStatus();
+    if (role.lead !== 0n) this.#readyIndex = Math.min(this.#readyIndex, commit);
     if (!leads(before) && leads(role)) this.events.emit({ type: 'leadership-acquired', term });
     if (leads(before) && !leads(role)) this.events.emit({ type: 'leadership-lost', term });
     if (before.lead !== role.lead) {

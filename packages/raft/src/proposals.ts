@@ -22,6 +22,7 @@ import {
   type LeaderHint,
 } from './errors.ts';
 import type { SessionCall } from './ports/session-manager.ts';
+import type { CallCounts } from './status.ts';
 import { ProposalWaiters, waiting, type Waiter } from './waiters.ts';
 
 /** The entry that was reached, and what became of it. */
@@ -54,14 +55,15 @@ export class Proposals {
   readonly #parts: ProposalParts;
   readonly #waiters = new ProposalWaiters<Reached>();
   #requests = 0;
+  #answered = 0;
+  #failed = 0;
 
   constructor(parts: ProposalParts) {
     this.#parts = parts;
   }
 
-  /** Proposals whose answer is not known yet. */
-  get pending(): number {
-    return this.#waiters.count;
+  get counts(): CallCounts {
+    return { pending: this.#waiters.count, answered: this.#answered, failed: this.#failed };
   }
 
   /** Resolves when the entry was applied here. */
@@ -75,6 +77,7 @@ export class Proposals {
     const bytesMax = entryBytesMax - envelopeOverheadMax - entryOverheadBytes;
     if (!(payload instanceof Uint8Array) || payload.length > bytesMax) {
       const got = payload instanceof Uint8Array ? `${payload.length} bytes` : typeof payload;
+      this.#failed += 1;
       return Promise.reject(
         new RaftError(
           'RAFT_TOO_LARGE',
@@ -82,7 +85,7 @@ export class Proposals {
         ),
       );
     }
-    return waiting(signal, (waiter) => {
+    return this.#counted(signal, (waiter) => {
       const proposedAtMs = Math.max(0, Math.floor(clock.wallMs()));
       const request = this.#newRequest();
       const envelope: Envelope = { kind, proposedAtMs, session, request, payload };
@@ -102,7 +105,7 @@ export class Proposals {
     give: (node: RawNode) => ProposedEntry | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Reached> {
-    return waiting(signal, (waiter) => {
+    return this.#counted(signal, (waiter) => {
       const place = this.#give(give);
       if (place === undefined) throw new NotLeaderError(this.#parts.leader());
       return this.#waiters.place(place.index, place.term, waiter);
@@ -139,6 +142,18 @@ export class Proposals {
           cause,
         ),
     );
+  }
+
+  async #counted(...wait: Parameters<typeof waiting<Reached>>): Promise<Reached> {
+    const [signal] = wait;
+    try {
+      const reached = await waiting(...wait);
+      this.#answered += 1;
+      return reached;
+    } catch (error) {
+      if (signal?.aborted !== true) this.#failed += 1;
+      throw error;
+    }
   }
 
   #newRequest(): RequestId | undefined {

@@ -16,13 +16,20 @@ import {
 } from './errors.ts';
 import { EnvelopeKind } from './envelope.ts';
 import type { RaftEventListener } from './events.ts';
+import { encodeExport } from './exported-snapshot.ts';
 import type { MemberRole, MembershipOperation } from './membership.ts';
 import { NodeParts, type OpenedNode } from './node-parts.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { ApplyResult, StateMachine } from './ports/state-machine.ts';
 import type { Reached } from './proposals.ts';
 import type { SnapshotPlace } from './snapshots.ts';
-import { progressStateOf, roleOf, type ClusterInfo, type RaftStatus } from './status.ts';
+import {
+  progressStateOf,
+  roleOf,
+  type ClusterInfo,
+  type RaftStatus,
+  type Readiness,
+} from './status.ts';
 import { waiting } from './waiters.ts';
 
 export interface WaitOptions {
@@ -277,6 +284,21 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     });
   }
 
+  /**
+   * The state as applied now as one stream, to be kept outside of the cluster; see `BootstrapOptions.snapshot`. A snapshot
+   * is made for it, and stays until the stream ends or is returned. It begins when the first chunk is asked for.
+   *
+   * Rejects with `RAFT_STOPPED`, or what the snapshot manager says.
+   */
+  async *exportSnapshot(options: WaitOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    const place = await this.manualSnapshot(options);
+    await using open = await this.#parts.snapshots.open(place);
+    for await (const chunk of encodeExport(this.#parts.config.clusterId, open)) {
+      options.signal?.throwIfAborted();
+      yield chunk;
+    }
+  }
+
   /** Opens a session; returns its id. */
   async registerSession(options: WaitOptions = {}): Promise<number> {
     const { entry } = await this.#parts.proposals.propose(
@@ -316,7 +338,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
       appliedIndex: state.appliedIndex,
       firstIndex: storage.firstIndex(),
       lastIndex: storage.lastIndex(),
-      pendingProposals: this.#parts.proposals.pending,
+      proposals: this.#parts.proposals.counts,
+      reads: this.#parts.reads.counts,
       snapshot: snapshots.newest(),
       progress: [...core.progress.values()].map(({ id, match, next, state: at, recentActive }) => ({
         id,
@@ -330,6 +353,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
       tail: this.#tail,
       wal: wal.stats,
     };
+  }
+
+  /** For a load balancer: a leader is known, the disk has space, and what was committed at the start was applied. */
+  readiness(): Readiness {
+    return this.#parts.readiness();
   }
 
   /** Throws `RAFT_STOPPED`. */

@@ -8,6 +8,7 @@
  */
 import type { Clock, Timer } from '@babuza/vfs';
 import { viewOf, writeInteger } from './bytes.ts';
+import type { CallCounts } from './status.ts';
 import type { Waiter } from './waiters.ts';
 import { OutcomeUnknownError } from './errors.ts';
 
@@ -40,9 +41,16 @@ export class ReadRounds {
   #rounds = 0;
   #retry: Timer | undefined;
   #starting = false;
+  #answered = 0;
+  #failed = 0;
 
   constructor(parts: ReadParts) {
     this.#parts = parts;
+  }
+
+  get counts(): CallCounts {
+    const pending = this.#current.length + this.#next.length + this.#confirmed.length;
+    return { pending, answered: this.#answered, failed: this.#failed };
   }
 
   /** The waiter gets the index that the state reflects at least. */
@@ -78,6 +86,7 @@ export class ReadRounds {
     const ready = this.#confirmed.filter(({ index }) => index <= appliedIndex);
     if (ready.length === 0) return;
     this.#confirmed = this.#confirmed.filter(({ index }) => index > appliedIndex);
+    this.#answered += ready.length;
     for (const { index, waiter } of ready) waiter.resolve(index);
   }
 
@@ -124,6 +133,7 @@ export class ReadRounds {
     this.#current = this.#current.filter((reader) => !isLate(reader));
     this.#next = this.#next.filter((reader) => !isLate(reader));
     if (this.#current.length === 0) this.#contexts.clear();
+    this.#failed += late.length;
     for (const { waiter } of late) {
       waiter.reject(
         new OutcomeUnknownError(

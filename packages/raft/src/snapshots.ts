@@ -14,13 +14,15 @@
  * Decisions: the project's contract, 9 and 10.
  */
 import type { ConfState, Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
+import type { Clock } from '@babuza/vfs';
 import type { EntryStorage, Wal } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from './apply-path.ts';
 import type { BabuzaConfig } from './config.ts';
 import { RaftError, StoppedError } from './errors.ts';
+import type { RaftEvent } from './events.ts';
 import type { RaftNodeLogger } from './ports/component.ts';
-import type { SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
+import type { OpenSnapshot, SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
 import type { Transport } from './ports/transport.ts';
 import type { ReplicatedState } from './replicated-state.ts';
@@ -38,7 +40,8 @@ export interface SnapshotParts<Query, Answer> {
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly transport: Transport;
   readonly logger: RaftNodeLogger | undefined;
-  readonly onTaken: (metadata: SnapshotMetadata) => void;
+  readonly clock: Clock;
+  readonly tell: (event: RaftEvent) => void;
 }
 
 /** Where a snapshot stands in the log. */
@@ -53,6 +56,8 @@ export class Snapshots<Query, Answer> {
   /** Who waits for the snapshot that is being made. */
   #waiters: Waiter<SnapshotPlace>[] = [];
   #taking = false;
+  /** After one that failed the next is not tried before this was applied. */
+  #nextIndex = 0;
   /** The newest marker that was submitted to the log. */
   #newestMarker: number;
   /** Indexes of snapshots that are being sent: their log must stay. */
@@ -67,10 +72,14 @@ export class Snapshots<Query, Answer> {
   maybeTake(): void {
     const { config, state, manager } = this.#parts;
     const newest = manager.list().at(-1)?.metadata.index ?? 0;
-    if (this.#taking || state.appliedIndex - newest < config.snapshotEntries) return;
+    const { appliedIndex } = state;
+    if (this.#taking || appliedIndex - newest < config.snapshotEntries) return;
+    if (appliedIndex < this.#nextIndex) return;
     this.take({
       resolve: () => undefined,
       reject: (error) => {
+        // Not with every entry again, while a disk is full.
+        this.#nextIndex = appliedIndex + Math.ceil(config.snapshotEntries / 10);
         this.#parts.logger?.warn('an automatic snapshot failed', { error });
       },
     });
@@ -101,7 +110,7 @@ export class Snapshots<Query, Answer> {
 
   /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
   async send(message: Message, report: (sent: boolean) => void): Promise<void> {
-    const { manager, transport, logger } = this.#parts;
+    const { manager, transport, logger, tell } = this.#parts;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) return;
     if (!isMember(metadata.confState, message.to)) {
@@ -110,6 +119,7 @@ export class Snapshots<Query, Answer> {
       return;
     }
     this.#sending.push(metadata.index);
+    let arrived = false;
     try {
       // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
       await using pinned = await manager.read(metadata);
@@ -117,13 +127,13 @@ export class Snapshots<Query, Answer> {
       const open = (offset: number): AsyncIterable<Uint8Array> =>
         manager.send(pinned.snapshot.metadata, offset, signal);
       await transport.sendSnapshot(message, open, signal);
-      report(true);
+      arrived = true;
     } catch (error) {
       logger?.warn('sending a snapshot failed', { to: message.to, index: metadata.index, error });
-      report(false);
-    } finally {
-      this.#sending.splice(this.#sending.indexOf(metadata.index), 1);
     }
+    this.#sending.splice(this.#sending.indexOf(metadata.index), 1);
+    report(arrived);
+    tell({ type: 'snapshot-sent', to: message.to, metadata, arrived });
   }
 
   /** Makes the files of an incoming snapshot durable; the message may be stepped then. */
@@ -138,6 +148,11 @@ export class Snapshots<Query, Answer> {
     }
     const either = AbortSignal.any([signal, this.#stopping.signal]);
     await this.#parts.manager.receive(metadata, data, stream, either);
+  }
+
+  /** Opens one for reading, and keeps it until it is closed. */
+  open(place: SnapshotPlace): Promise<OpenSnapshot> {
+    return this.#parts.manager.read(place);
   }
 
   newest(): SnapshotPlace | undefined {
@@ -188,7 +203,8 @@ export class Snapshots<Query, Answer> {
     nodePart: Uint8Array,
     save: (writer: SnapshotWriter) => Promise<void>,
   ): Promise<void> {
-    const { manager, onTaken } = this.#parts;
+    const { manager, clock, tell } = this.#parts;
+    const startedMs = clock.monotonicMs();
     try {
       const stored = await manager.create(
         metadata,
@@ -196,7 +212,8 @@ export class Snapshots<Query, Answer> {
         this.#stopping.signal,
       );
       await this.#record(stored);
-      onTaken(metadata);
+      const durationMs = clock.monotonicMs() - startedMs;
+      tell({ type: 'snapshot-taken', metadata, bytes: stored.bytes, durationMs });
       this.#settle(({ resolve }) => resolve({ index: metadata.index, term: metadata.term }));
     } catch (error) {
       this.#failed(error);
@@ -232,6 +249,8 @@ export class Snapshots<Query, Answer> {
 
   #failed(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
+    if (!this.#stopping.signal.aborted)
+      this.#parts.tell({ type: 'snapshot-failed', error: failure });
     this.#settle(({ reject }) => reject(failure));
   }
 

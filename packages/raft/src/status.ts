@@ -16,6 +16,15 @@ export interface PeerProgress {
   readonly recentlyActive: boolean;
 }
 
+/** What became of the calls of one kind that were made at this node since it started. */
+export interface CallCounts {
+  /** They wait for an answer. */
+  readonly pending: number;
+  readonly answered: number;
+  /** They were rejected: refused at the door, dropped, outcome unknown. Those whose waiting a signal ended count nowhere. */
+  readonly failed: number;
+}
+
 export interface RaftStatus {
   readonly clusterId: bigint;
   readonly nodeId: bigint;
@@ -29,7 +38,8 @@ export interface RaftStatus {
   readonly appliedIndex: number;
   readonly firstIndex: number;
   readonly lastIndex: number;
-  readonly pendingProposals: number;
+  readonly proposals: CallCounts;
+  readonly reads: CallCounts;
   readonly snapshot: Pick<SnapshotMetadata, 'index' | 'term'> | undefined;
   /** Ascending by id; empty on a node that does not lead. */
   readonly progress: readonly PeerProgress[];
@@ -39,6 +49,11 @@ export interface RaftStatus {
   readonly tail: TailReport;
   readonly wal: WalStats;
 }
+
+/** Whether clients should be sent to a node. */
+export type Readiness =
+  | { readonly ready: true }
+  | { readonly ready: false; /** For people. */ readonly reason: string };
 
 export interface ClusterInfo {
   readonly clusterId: bigint;

@@ -117,7 +117,7 @@ describe('proposals', () => {
     });
     world.wire.loses = () => false;
     await world.until(follower.raft.propose(bytesOf('c')));
-    expect(follower.raft.status().pendingProposals).toBe(0);
+    expect(follower.raft.status().proposals).toEqual({ pending: 0, answered: 1, failed: 1 });
   });
 
   it.each([
@@ -444,6 +444,92 @@ describe('snapshots', () => {
     expect(away.raft.clusterInfo().members).toContainEqual(
       expect.objectContaining({ ...learner, role: 'learner' }),
     );
+  });
+});
+
+describe('a snapshot that is exported', () => {
+  const exported = async (): Promise<Uint8Array[]> => {
+    world = new World();
+    await world.startAll(3);
+    await proposeAll('a', 'b');
+    const { raft } = await world.leader();
+    const sessionId = await world.until(raft.registerSession());
+    const call = { session: { sessionId, sequence: 1, lowestUnanswered: 1 } };
+    await world.until(raft.propose(bytesOf('c'), call));
+    const chunks: Uint8Array[] = [];
+    const reading = (async () => {
+      for await (const chunk of raft.exportSnapshot()) chunks.push(chunk.slice());
+    })();
+    await world.until(reading);
+    await world.close();
+    return chunks;
+  };
+
+  async function* streamOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+    yield* chunks;
+  }
+
+  it('is the beginning of another cluster: the state, the sessions, and other members', async () => {
+    const chunks = await exported();
+    const [name] = /"index":(\d+)/.exec(textOf(chunks[0])) ?? [];
+    expect(name).toBeDefined();
+    world = new World();
+    const peers = [
+      { id: 7n, address: 'address-7' },
+      { id: 8n, address: 'address-8' },
+    ];
+    // In pieces that have nothing to do with its frames.
+    const whole = Buffer.concat(chunks);
+    const pieces = Array.from({ length: Math.ceil(whole.length / 5) }, (_, at) =>
+      whole.subarray(at * 5, at * 5 + 5),
+    );
+    for (const { id } of peers) {
+      await world.start(id, peers, undefined, { snapshot: streamOf(pieces) });
+    }
+    await proposeAll('d');
+    await world.pass(500);
+    expect(applied()).toEqual([0, 0].map(() => ['a', 'b', 'c', 'd']));
+    const { raft } = await world.leader();
+    expect(raft.clusterInfo().members.map(({ id }) => id)).toEqual([7n, 8n]);
+    expect(raft.status().sessions).toBe(1);
+    const ids = [...world.members.keys()];
+    for (const id of ids) await world.restart(id);
+    await proposeAll('e');
+    await world.pass(500);
+    expect(applied()).toEqual([0, 0].map(() => ['a', 'b', 'c', 'd', 'e']));
+  });
+
+  it('is refused when a byte of it is damaged, or when it was cut', async () => {
+    const whole = Buffer.concat(await exported());
+    world = new World();
+    const peers = [{ id: 7n, address: 'address-7' }];
+    for (let at = 0; at < whole.length; at += 7) {
+      const damaged = Buffer.from(whole);
+      damaged[at] = (damaged[at] ?? 0) ^ 4;
+      for (const bytes of [damaged, whole.subarray(0, at)]) {
+        await expect(
+          world.start(7n, peers, undefined, { snapshot: streamOf([bytes]) }),
+        ).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+      }
+    }
+  });
+});
+
+describe('readiness', () => {
+  it('begins with a leader and what was committed before, and ends with the node', async () => {
+    world = new World();
+    await world.startAll(2);
+    const { raft } = world.member(1n);
+    expect(raft.readiness()).toEqual({ ready: false, reason: 'no leader is known' });
+    await proposeAll('a');
+    await world.pass(500);
+    expect(raft.readiness()).toEqual({ ready: true });
+    world.wire.cut.add(1n);
+    await world.pass(5000);
+    expect(raft.readiness()).toMatchObject({ ready: false });
+    await world.until(raft.shutdown());
+    expect(raft.readiness()).toEqual({ ready: false, reason: 'the node has stopped' });
+    world.members.delete(1n);
   });
 });
 

@@ -14,6 +14,7 @@ import {
   recoverAsStandalone,
   type AppliedEntry,
   type BabuzaConfig,
+  type BootstrapOptions,
   type MemoryStateMachine,
   type PeersConfiguration,
   type Raft,
@@ -290,6 +291,7 @@ export class World {
     id: bigint,
     peers: PeersConfiguration | 'alone' | undefined,
     disk: Disk = { store: new MemoryStore(), snapshots: new MapSnapshots() },
+    options: BootstrapOptions = {},
   ): Promise<Member> {
     const { store, snapshots } = disk;
     const machine = new ListMachine();
@@ -308,7 +310,7 @@ export class World {
         ? await recoverAsStandalone(config, machine, component)
         : peers === undefined
           ? await joinRaftCluster(config, machine, component)
-          : await bootstrapRaftCluster(config, peers, machine, component);
+          : await bootstrapRaftCluster(config, peers, machine, component, options);
     const member = { raft, machine, store, snapshots };
     this.members.set(id, member);
     return member;
