@@ -13,6 +13,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** Whose dependencies an example may use: a user would have installed them. */
 const runsBeside: Record<string, string> = {
+  metrics: `${root}/packages/metrics/dist`,
   'raft-core': `${root}/packages/raft-core/dist`,
   snapshot: `${root}/packages/snapshot/dist`,
   testkit: `${root}/packages/wal-native/dist`,

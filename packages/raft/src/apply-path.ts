@@ -24,6 +24,7 @@ import { decodeOperations } from './membership-codec.ts';
 import type { SessionVerdict } from './ports/session-manager.ts';
 import type { AppliedEntry, ApplyResult, StateMachine } from './ports/state-machine.ts';
 import type { ReplicatedState } from './replicated-state.ts';
+import type { SessionCounts } from './status.ts';
 
 /** What became of an entry, for who proposed it. */
 export type Outcome =
@@ -72,9 +73,17 @@ export class ApplyPath<Query, Answer> {
   /** Sessions with a proposal among the gathered: their next one must see its result. */
   readonly #gatheredSessions = new Set<number>();
 
+  #duplicates = 0;
+  #refused = 0;
+
   constructor(parts: ApplyParts<Query, Answer>) {
     this.#parts = parts;
     this.#turnStartedMs = parts.clock.monotonicMs();
+  }
+
+  get sessionCounts(): SessionCounts {
+    const { count: open } = this.#parts.state.sessions;
+    return { open, duplicates: this.#duplicates, refused: this.#refused };
   }
 
   /** Committed entries; `done` is called when all were applied. */
@@ -159,6 +168,8 @@ export class ApplyPath<Query, Answer> {
       if (verdict.kind === 'apply') this.#gather(entry, envelope, timeMs);
       else {
         await this.#flush();
+        if (verdict.kind === 'duplicate') this.#duplicates += 1;
+        else this.#refused += 1;
         this.#finish(entry, envelope, outcomeOf(verdict));
       }
     }

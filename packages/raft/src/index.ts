@@ -36,4 +36,5 @@ export type {
   RaftRole,
   RaftStatus,
   Readiness,
+  SessionCounts,
 } from './status.ts';

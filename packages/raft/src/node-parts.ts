@@ -202,13 +202,12 @@ export class NodeParts<Query, Answer> {
   }
 
   readiness(): Readiness {
-    const no = (reason: string): Readiness => ({ ready: false, reason });
-    if (this.#stopCause !== undefined) return no('the node has stopped');
-    if (this.leader() === undefined) return no('no leader is known');
-    if (this.append.full) return no('the disk is full');
+    if (this.#stopCause !== undefined) return notReady('the node has stopped');
+    if (this.leader() === undefined) return notReady('no leader is known');
+    if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
     if (appliedIndex >= this.#readyIndex) return { ready: true };
-    return no(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
+    return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
   }
 
   checkRunning(): void {
@@ -297,6 +296,8 @@ export class NodeParts<Query, Answer> {
       : this.#component.snapshotManager.received(manifest);
   }
 }
+
+const notReady = (reason: string): Readiness => ({ ready: false, reason });
 
 function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig {
   const { config, component, state, opened } = node;

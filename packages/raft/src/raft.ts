@@ -19,6 +19,7 @@ import type { RaftEventListener } from './events.ts';
 import { encodeExport } from './exported-snapshot.ts';
 import type { MemberRole, MembershipOperation } from './membership.ts';
 import { NodeParts, type OpenedNode } from './node-parts.ts';
+import type { NodeObserver } from './ports/observer.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { ApplyResult, StateMachine } from './ports/state-machine.ts';
 import type { Reached } from './proposals.ts';
@@ -79,6 +80,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     }
     const raft = new Raft(opened);
     await raft.#parts.start();
+    raft.#observe(component.observer);
     return raft;
   }
 
@@ -348,7 +350,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
         state: progressStateOf(at),
         recentlyActive: recentActive,
       })),
-      sessions: state.sessions.count,
+      sessions: this.#parts.apply.sessionCounts,
       diskFull: this.#parts.append.full,
       tail: this.#tail,
       wal: wal.stats,
@@ -392,6 +394,19 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   #stop(cause: unknown): Promise<void> {
     this.#stopping ??= this.#parts.stop(cause);
     return this.#stopping;
+  }
+
+  #observe(observer: NodeObserver | undefined): void {
+    const end = observer?.observe({
+      status: () => this.status(),
+      readiness: () => this.readiness(),
+      subscribe: (listener) => this.subscribe(listener),
+      wal: this.#parts.wal,
+    });
+    if (end === undefined) return;
+    this.subscribe((event) => {
+      if (event.type === 'stopped') end();
+    });
   }
 
   #changeRole(id: bigint, role: MemberRole, options: WaitOptions): Promise<void> {

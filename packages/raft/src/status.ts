@@ -25,6 +25,14 @@ export interface CallCounts {
   readonly failed: number;
 }
 
+export interface SessionCounts {
+  readonly open: number;
+  /** Proposals that were applied before: they were answered, not applied again. Since the start of this node. */
+  readonly duplicates: number;
+  /** Proposals of sessions that had ended, and sequences that were answered before. */
+  readonly refused: number;
+}
+
 export interface RaftStatus {
   readonly clusterId: bigint;
   readonly nodeId: bigint;
@@ -43,7 +51,7 @@ export interface RaftStatus {
   readonly snapshot: Pick<SnapshotMetadata, 'index' | 'term'> | undefined;
   /** Ascending by id; empty on a node that does not lead. */
   readonly progress: readonly PeerProgress[];
-  readonly sessions: number;
+  readonly sessions: SessionCounts;
   readonly diskFull: boolean;
   /** What recovery found behind the last whole batch of the log. */
   readonly tail: TailReport;

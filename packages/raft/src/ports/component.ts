@@ -1,6 +1,7 @@
 /** The parts that a node is put together from. `@babuza/builder` builds them; parts of your own fit as well. */
 import type { Clock, Random } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
+import type { NodeObserver } from './observer.ts';
 import type { SessionManager } from './session-manager.ts';
 import type { SnapshotManager } from './snapshot-manager.ts';
 import type { Transport } from './transport.ts';
@@ -23,4 +24,5 @@ export interface RaftComponent {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: RaftNodeLogger | undefined;
+  readonly observer?: NodeObserver | undefined;
 }

@@ -1,0 +1,6 @@
+export type { MetricLabels, MetricsCollector } from './collector.ts';
+export { labelNames } from './definitions.ts';
+export type { DistributionDefinition, ValueDefinition } from './definitions.ts';
+export { metricDefinitions } from './metric-definitions.ts';
+export { nodeMetrics } from './node-metrics.ts';
+export { observeWal } from './wal-metrics.ts';

@@ -1,0 +1,210 @@
+/** The metrics of a node: its Raft, its snapshots, its sessions and its log. */
+import type { NodeObserver, ObservedNode, RaftEvent, RaftStatus } from '@babuza/raft';
+import type { MetricLabels, MetricsCollector } from './collector.ts';
+import {
+  bucketsFrom,
+  counter,
+  gauge,
+  histogram,
+  type DistributionDefinition,
+  type ReadValue,
+} from './definitions.ts';
+import { observeWal } from './wal-metrics.ts';
+
+/** What is counted: by the node, and here from its events. */
+interface NodeCounts {
+  readonly status: RaftStatus;
+  readonly isReady: boolean;
+  leaderChanges: number;
+  taken: number;
+  takenBytes: number;
+  failed: number;
+  sent: number;
+  sendsFailed: number;
+  installed: number;
+}
+
+export const raftValues: readonly ReadValue<NodeCounts>[] = [
+  gauge('raft_has_leader', '1 when this node knows a leader.', ({ status }) =>
+    Number(status.leader !== 0n),
+  ),
+  gauge('raft_is_leader', '1 when this node leads.', ({ status }) =>
+    Number(status.role === 'leader'),
+  ),
+  counter('raft_leader_changes', 'Leaders that this node has seen.', (of) => of.leaderChanges),
+  gauge('raft_ready', '1 when clients may be sent here; see Raft.readiness.', ({ isReady }) =>
+    Number(isReady),
+  ),
+  gauge('raft_term', 'The term.', ({ status }) => status.term),
+  gauge(
+    'raft_commit_index',
+    'Up to here entries are committed, as this node knows.',
+    ({ status }) => status.commitIndex,
+  ),
+  gauge(
+    'raft_applied_index',
+    'Up to here entries have taken effect here.',
+    ({ status }) => status.appliedIndex,
+  ),
+  gauge('raft_first_index', 'The oldest entry of the log.', ({ status }) => status.firstIndex),
+  gauge('raft_last_index', 'The newest entry of the log.', ({ status }) => status.lastIndex),
+  gauge(
+    'raft_slowest_peer_lag_entries',
+    'Entries that the member furthest behind lacks; 0 where this node does not lead.',
+    ({ status }) => lagOf(status),
+  ),
+  gauge(
+    'raft_proposals_pending',
+    'Proposals that wait for an answer.',
+    ({ status }) => status.proposals.pending,
+  ),
+  counter(
+    'raft_proposals_committed',
+    'Proposals that were applied.',
+    ({ status }) => status.proposals.answered,
+  ),
+  counter(
+    'raft_proposals_failed',
+    'Proposals that were rejected or dropped, or whose outcome is unknown.',
+    ({ status }) => status.proposals.failed,
+  ),
+  gauge(
+    'raft_reads_pending',
+    'Linearizable reads that wait for their read index, or for it to be applied.',
+    ({ status }) => status.reads.pending,
+  ),
+  counter(
+    'raft_reads_answered',
+    'Linearizable reads whose read index was confirmed and applied.',
+    ({ status }) => status.reads.answered,
+  ),
+  counter(
+    'raft_reads_failed',
+    'Linearizable reads that no leader with a quorum has confirmed in time.',
+    ({ status }) => status.reads.failed,
+  ),
+  gauge('raft_disk_full', '1 while entries wait for space on the disk.', ({ status }) =>
+    Number(status.diskFull),
+  ),
+  gauge(
+    'raft_log_tail_dropped_bytes',
+    'Bytes behind the last whole batch that were cut when the log was opened.',
+    ({ status }) => status.tail.bytesDropped,
+  ),
+  gauge(
+    'raft_log_tail_uncertain',
+    '1 when it could not be told whether a crash or damage had made that tail.',
+    ({ status }) => Number(status.tail.verdict === 'uncertain'),
+  ),
+];
+
+export const snapshotValues: readonly ReadValue<NodeCounts>[] = [
+  counter('snapshots_taken', 'Snapshots that were made here.', ({ taken }) => taken),
+  counter('snapshots_failed', 'Snapshots that could not be made.', ({ failed }) => failed),
+  gauge(
+    'snapshot_bytes',
+    'Bytes of the newest snapshot that was made here, as stored.',
+    ({ takenBytes }) => takenBytes,
+  ),
+  gauge(
+    'snapshot_index',
+    'Index of the newest snapshot.',
+    ({ status }) => status.snapshot?.index ?? 0,
+  ),
+  counter('snapshots_sent', 'Snapshots that arrived at a member behind.', ({ sent }) => sent),
+  counter(
+    'snapshot_sends_failed',
+    'Snapshots that did not arrive.',
+    ({ sendsFailed }) => sendsFailed,
+  ),
+  counter(
+    'snapshots_installed',
+    'Snapshots of others that were taken over here.',
+    ({ installed }) => installed,
+  ),
+];
+
+export const sessionValues: readonly ReadValue<NodeCounts>[] = [
+  gauge('sessions_open', 'Sessions of clients.', ({ status }) => status.sessions.open),
+  counter(
+    'session_duplicates',
+    'Proposals that came again and were not applied again.',
+    ({ status }) => status.sessions.duplicates,
+  ),
+  counter(
+    'session_refused',
+    'Proposals of sessions that had ended, or that were answered before.',
+    ({ status }) => status.sessions.refused,
+  ),
+];
+
+/** From 10 ms to almost three minutes. */
+const snapshotDuration = histogram(
+  'snapshot_duration_seconds',
+  'Making a snapshot, until it is durable and in the log.',
+  bucketsFrom(0.01, 2, 15),
+);
+
+export const snapshotDistributions: readonly DistributionDefinition[] = [snapshotDuration];
+
+/** For `RaftComponent.observer`: each node that starts with it is collected until it ends. */
+export function nodeMetrics(collector: MetricsCollector): NodeObserver {
+  return { observe: (node) => observeNode(collector, node) };
+}
+
+function observeNode(collector: MetricsCollector, node: ObservedNode): () => void {
+  const { clusterId, nodeId, groupId } = node.status();
+  const labels: MetricLabels = {
+    cluster: String(clusterId),
+    node: String(nodeId),
+    group: String(groupId),
+  };
+  const counts = countsOf(node);
+  const recordDuration = collector.distribution(snapshotDuration, labels);
+  const ends = [...raftValues, ...snapshotValues, ...sessionValues].map((value) =>
+    collector.observe(value, labels, () => value.read(counts)),
+  );
+  ends.push(
+    node.subscribe((event) => {
+      count(event, counts);
+      if (event.type === 'snapshot-taken') recordDuration(event.durationMs / 1000);
+    }),
+    observeWal(collector, node.wal, labels),
+  );
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+function countsOf(node: ObservedNode): NodeCounts {
+  return {
+    get status() {
+      return node.status();
+    },
+    get isReady() {
+      return node.readiness().ready;
+    },
+    leaderChanges: 0,
+    taken: 0,
+    takenBytes: 0,
+    failed: 0,
+    sent: 0,
+    sendsFailed: 0,
+    installed: 0,
+  };
+}
+
+function count(event: RaftEvent, counts: NodeCounts): void {
+  if (event.type === 'leader' && event.leader !== 0n) counts.leaderChanges += 1;
+  else if (event.type === 'snapshot-taken') {
+    counts.taken += 1;
+    counts.takenBytes = event.bytes;
+  } else if (event.type === 'snapshot-failed') counts.failed += 1;
+  else if (event.type === 'snapshot-installed') counts.installed += 1;
+  else if (event.type === 'snapshot-sent' && event.arrived) counts.sent += 1;
+  else if (event.type === 'snapshot-sent') counts.sendsFailed += 1;
+}
+
+function lagOf({ lastIndex, progress }: RaftStatus): number {
+  return Math.max(0, ...progress.map(({ matchIndex }) => lastIndex - matchIndex));
+}

@@ -1,0 +1,104 @@
+/**
+ * Metrics for Prometheus, through prom-client, which is to be installed beside this package. Several nodes, and several
+ * collectors, may share a registry: each metric exists once in it, with a value for each log or node.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { MetricLabels, MetricsCollector } from './collector.ts';
+import { labelNames, type DistributionDefinition, type ValueDefinition } from './definitions.ts';
+
+export interface PrometheusOptions {
+  /** Where the metrics are registered; by default in a registry of their own. */
+  readonly registry?: Registry | undefined;
+}
+
+interface Reader {
+  readonly labels: MetricLabels;
+  readonly read: () => number;
+}
+
+/** By registry and name: who is read when the metric is collected. */
+const readersOf = new WeakMap<Registry, Map<string, Set<Reader>>>();
+const histogramsOf = new WeakMap<Registry, Map<string, Histogram>>();
+
+export class PrometheusCollector implements MetricsCollector {
+  readonly registry: Registry;
+
+  constructor({ registry = new Registry() }: PrometheusOptions = {}) {
+    this.registry = registry;
+  }
+
+  /** For the answer to Prometheus' request. */
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /** What Prometheus is to be given. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  observe(definition: ValueDefinition, labels: MetricLabels, read: () => number): () => void {
+    const byName = madeOnce(readersOf, this.registry);
+    let readers = byName.get(definition.name);
+    if (readers === undefined) {
+      readers = new Set();
+      byName.set(definition.name, readers);
+      this.#register(definition, readers);
+    }
+    const reader: Reader = { labels, read };
+    readers.add(reader);
+    return () => readers.delete(reader);
+  }
+
+  distribution(definition: DistributionDefinition, labels: MetricLabels): (value: number) => void {
+    const byName = madeOnce(histogramsOf, this.registry);
+    let histogram = byName.get(definition.name);
+    if (histogram === undefined) {
+      histogram = new Histogram({
+        name: definition.name,
+        help: definition.description,
+        labelNames: [...labelNames],
+        buckets: [...definition.buckets],
+        registers: [this.registry],
+      });
+      byName.set(definition.name, histogram);
+    }
+    const child = histogram.labels({ ...labels });
+    return (value) => child.observe(value);
+  }
+
+  #register({ kind, name, description }: ValueDefinition, readers: ReadonlySet<Reader>): void {
+    const options = {
+      name,
+      help: description,
+      labelNames: [...labelNames],
+      registers: [this.registry],
+    };
+    if (kind === 'gauge') {
+      const gauge: Gauge = new Gauge({
+        ...options,
+        collect: () => {
+          gauge.reset();
+          for (const { labels, read } of readers) gauge.set({ ...labels }, read());
+        },
+      });
+      return;
+    }
+    const counter: Counter = new Counter({
+      ...options,
+      collect: () => {
+        counter.reset();
+        for (const { labels, read } of readers) counter.inc({ ...labels }, read());
+      },
+    });
+  }
+}
+
+function madeOnce<T>(all: WeakMap<Registry, Map<string, T>>, registry: Registry): Map<string, T> {
+  let made = all.get(registry);
+  if (made === undefined) {
+    made = new Map();
+    all.set(registry, made);
+  }
+  return made;
+}
