@@ -264,11 +264,12 @@ async function restore<Query, Answer>(
   await stateMachine.restoreSnapshot(stateReader(open), new AbortController().signal);
 }
 
-async function closeParts({
-  transport,
-  snapshotManager,
-  walManager,
-}: RaftComponent): Promise<void> {
-  // The error that ended the start is what counts.
-  await Promise.allSettled([transport.close(), snapshotManager.close(), walManager.close()]);
+/** The error that ended the start is what counts. A component without a transport says so when it is asked for it. */
+async function closeParts(component: RaftComponent): Promise<void> {
+  const closing = [
+    async () => component.transport.close(),
+    async () => component.snapshotManager.close(),
+    async () => component.walManager.close(),
+  ];
+  await Promise.allSettled(closing.map((close) => close()));
 }

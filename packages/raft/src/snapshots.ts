@@ -21,7 +21,7 @@ import type { ApplyPath } from './apply-path.ts';
 import type { BabuzaConfig } from './config.ts';
 import { RaftError, StoppedError } from './errors.ts';
 import type { RaftEvent } from './events.ts';
-import type { RaftNodeLogger } from './ports/component.ts';
+import type { Logger } from './ports/logger.ts';
 import type { OpenSnapshot, SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
 import type { Transport } from './ports/transport.ts';
@@ -39,7 +39,7 @@ export interface SnapshotParts<Query, Answer> {
   readonly state: ReplicatedState;
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly transport: Transport;
-  readonly logger: RaftNodeLogger | undefined;
+  readonly logger: Logger | undefined;
   readonly clock: Clock;
   readonly tell: (event: RaftEvent) => void;
 }

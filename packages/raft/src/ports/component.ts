@@ -1,18 +1,11 @@
 /** The parts that a node is put together from. `@babuza/builder` builds them; parts of your own fit as well. */
 import type { Clock, Random } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
+import type { Logger } from './logger.ts';
 import type { NodeObserver } from './observer.ts';
 import type { SessionManager } from './session-manager.ts';
 import type { SnapshotManager } from './snapshot-manager.ts';
 import type { Transport } from './transport.ts';
-
-/** What libraries report through: they never print. `console` fits as it is. */
-export interface RaftNodeLogger {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
 
 export interface RaftComponent {
   /** The cluster that the parts were built for; the node's configuration must name the same. */
@@ -23,6 +16,6 @@ export interface RaftComponent {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger?: RaftNodeLogger | undefined;
+  readonly logger?: Logger | undefined;
   readonly observer?: NodeObserver | undefined;
 }

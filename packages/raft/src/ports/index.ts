@@ -1,4 +1,5 @@
 export type * from './component.ts';
+export type * from './logger.ts';
 export type * from './observer.ts';
 export type * from './session-manager.ts';
 export type * from './snapshot-manager.ts';

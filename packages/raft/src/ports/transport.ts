@@ -6,6 +6,8 @@
  * Decisions: the project's contract, 31 to 33.
  */
 import type { Message } from '@babuza/raftpb';
+import type { Clock, Random } from '@babuza/vfs';
+import type { Logger } from './logger.ts';
 
 export interface TransportPeer {
   readonly id: bigint;
@@ -30,6 +32,23 @@ export interface TransportHandler {
   receivedSnapshotBytes(message: Message): Promise<number>;
   /** A message to this peer could not be sent, or was dropped from a full queue. */
   unreachable(id: bigint): void;
+}
+
+/** A kind of transport, as its package presents it. */
+export interface TransportBackend<Options extends object = object> {
+  /** The names of the transport type, the canonical one first; the rest are documented synonyms. */
+  readonly types: readonly [string, ...string[]];
+  /** Nothing is opened before `start`. What the options cannot be, it says with an error that has a code. */
+  create(identity: TransportIdentity, options?: Options): Transport;
+}
+
+/** Whose messages a transport carries, and the world it lives in. */
+export interface TransportIdentity {
+  readonly clusterId: bigint;
+  readonly nodeId: bigint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger?: Logger | undefined;
 }
 
 export interface Transport extends AsyncDisposable {
