@@ -22,8 +22,10 @@ const allowed: Record<string, readonly string[]> = {
   'raft-core': ['raftpb', 'wal-core'],
   raft: ['raft-core', 'raftpb', 'vfs', 'wal-core'],
   snapshot: ['raft', 'raftpb', 'vfs'],
+  session: ['raft'],
+  'transport-memory': ['raft', 'raftpb', 'vfs'],
   metrics: ['raft', 'wal-core'],
-  builder: ['raftpb', 'wal-core'],
+  builder: ['metrics', 'raft', 'session', 'snapshot', 'vfs', 'wal-core'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
     'builder',
@@ -39,7 +41,7 @@ const allowed: Record<string, readonly string[]> = {
 };
 
 /** Packages that implement ports of the node: they import them as types, and the node never imports them. */
-const implementsPorts = ['snapshot', 'metrics'];
+const implementsPorts = ['snapshot', 'session', 'transport-memory', 'metrics'];
 
 /** Packages whose sources may touch what the others reach through them only. */
 const nodeFsAllowed = ['vfs', 'demo', 'bench'];

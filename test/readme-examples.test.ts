@@ -15,7 +15,9 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 const runsBeside: Record<string, string> = {
   metrics: `${root}/packages/metrics/dist`,
   'raft-core': `${root}/packages/raft-core/dist`,
+  session: `${root}/packages/session/dist`,
   snapshot: `${root}/packages/snapshot/dist`,
+  'transport-memory': `${root}/packages/transport-memory/dist`,
   testkit: `${root}/packages/wal-native/dist`,
   'wal-files': `${root}/packages/wal-native/dist`,
   'wal-level': `${root}/packages/wal-memory/dist`,

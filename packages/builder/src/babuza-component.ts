@@ -1,31 +1,98 @@
 /** What a builder builds: the parts of a node, and one way to close them all. */
+import type { MetricsCollector } from '@babuza/metrics';
+import type {
+  Logger,
+  NodeObserver,
+  RaftComponent,
+  SessionManager,
+  SnapshotManager,
+  Transport,
+} from '@babuza/raft';
+import type { Clock, Random } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
-import type { CheckedConfig } from './config.ts';
+import { BuilderConfigError } from './errors.ts';
+import { knownTypes, transportRegistry } from './registry.ts';
 
-export class BabuzaComponent implements AsyncDisposable {
+/** What the builder has made. */
+export interface BuiltParts {
+  readonly clusterId: bigint;
+  readonly nodeId: bigint | undefined;
+  readonly storageRootDir: string;
+  readonly walManager: WalManager;
+  readonly snapshotManager: SnapshotManager;
+  readonly sessionManager: SessionManager;
+  readonly transport: Transport | undefined;
+  readonly metrics: MetricsCollector | undefined;
+  readonly observer: NodeObserver | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger | undefined;
+}
+
+/**
+ * The parts of one node. `bootstrapRaftCluster` and its like take them over: the node closes them then. Who uses the log
+ * alone closes the component.
+ */
+export class BabuzaComponent implements RaftComponent, AsyncDisposable {
   readonly clusterId: bigint;
   readonly nodeId: bigint | undefined;
   /** Absolute. */
   readonly storageRootDir: string;
   /** The place that holds the logs. */
   readonly walManager: WalManager;
+  readonly snapshotManager: SnapshotManager;
+  readonly sessionManager: SessionManager;
+  /** What collects the metrics of the node; none with `NoMetrics`. */
+  readonly metrics: MetricsCollector | undefined;
+  readonly observer: NodeObserver | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger | undefined;
+  readonly #transport: Transport | undefined;
   #closing: Promise<void> | undefined;
 
   /** For the builder. */
-  constructor(config: CheckedConfig, walManager: WalManager) {
-    this.clusterId = config.clusterId;
-    this.nodeId = config.nodeId;
-    this.storageRootDir = config.storageRootDir;
-    this.walManager = walManager;
+  constructor(parts: BuiltParts) {
+    this.clusterId = parts.clusterId;
+    this.nodeId = parts.nodeId;
+    this.storageRootDir = parts.storageRootDir;
+    this.walManager = parts.walManager;
+    this.snapshotManager = parts.snapshotManager;
+    this.sessionManager = parts.sessionManager;
+    this.metrics = parts.metrics;
+    this.observer = parts.observer;
+    this.clock = parts.clock;
+    this.random = parts.random;
+    this.logger = parts.logger;
+    this.#transport = parts.transport;
+  }
+
+  /** Throws `BUILDER_CONFIG` where none was chosen: a node cannot be without. */
+  get transport(): Transport {
+    if (this.#transport !== undefined) return this.#transport;
+    const allowed = `one of ${knownTypes(transportRegistry)} for a node`;
+    throw new BuilderConfigError('transportType', undefined, allowed);
   }
 
   /** Closes all parts, those that depend on others first. A second call returns the same promise. */
   close(): Promise<void> {
-    this.#closing ??= this.walManager.close();
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#transport?.close();
+    } finally {
+      try {
+        await this.snapshotManager.close();
+      } finally {
+        await this.walManager.close();
+      }
+    }
   }
 }

@@ -8,14 +8,24 @@ export {
   BuilderError,
 } from './errors.ts';
 export type { BuilderErrorCode } from './errors.ts';
-export type { LogFields, Logger } from './logger.ts';
+export type { LogFields, Logger } from '@babuza/raft';
 export {
   BabuzaWal,
   BadgerWalDisk,
   BadgerWalMemory,
+  DurableSnapshot,
   ETCDWal,
+  ExpireSession,
+  HttpTransport,
   LevelWalDisk,
   LevelWalMemory,
+  LruSession,
+  MemoryTransport,
+  NoMetrics,
+  NoopSession,
   PebbleWalDisk,
   PebbleWalMemory,
+  PrometheusMetrics,
+  TcpMemoryTransport,
+  VolatileSnapshot,
 } from './registry.ts';

@@ -1,6 +1,7 @@
 /**
  * The parts that can be chosen by name: one line per back end. The first name of a line is the
  * canonical one, the others are documented synonyms. A new back end is one more line here.
+ * Snapshots and sessions come with the builder; logs and transports are packages that are chosen.
  */
 
 /** The native log; recommended. */
@@ -20,6 +21,30 @@ export const BadgerWalMemory = 'badger-wal-memory';
 /** A name of the original design: here a synonym of `LevelWalMemory`. */
 export const PebbleWalMemory = 'pebble-wal-memory';
 
+/** Raft messages over HTTP. */
+export const HttpTransport = 'http';
+/** Inside one process: for tests and examples. */
+export const MemoryTransport = 'memory';
+/** A name of the original design: here a synonym of `MemoryTransport`. */
+export const TcpMemoryTransport = 'tcp-memory';
+
+/** Snapshots in folders below `storageRootDir`; the default. */
+export const DurableSnapshot = 'durable';
+/** Snapshots in memory: for tests, loses all on exit. */
+export const VolatileSnapshot = 'volatile';
+
+/** Every proposal applies, also one that was sent again. */
+export const NoopSession = 'noop';
+/** Sessions that end when there are too many; the default. */
+export const LruSession = 'lru';
+/** Sessions that end when they were not used for long. */
+export const ExpireSession = 'expire';
+
+/** Nothing is collected; the default. */
+export const NoMetrics = 'none';
+/** Metrics for Prometheus, through prom-client. */
+export const PrometheusMetrics = 'prometheus';
+
 /** A part that can be chosen, and the package that it is in. */
 export interface RegistryLine {
   readonly types: readonly [string, ...string[]];
@@ -33,6 +58,22 @@ export const walRegistry: readonly RegistryLine[] = [
   { types: [LevelWalDisk, BadgerWalDisk, PebbleWalDisk], packageName: '@babuza/wal-level-disk' },
   { types: [LevelWalMemory, BadgerWalMemory, PebbleWalMemory], packageName: '@babuza/wal-memory' },
 ];
+
+/** The transports. */
+export const transportRegistry: readonly RegistryLine[] = [
+  { types: [HttpTransport], packageName: '@babuza/transport-http' },
+  { types: [MemoryTransport, TcpMemoryTransport], packageName: '@babuza/transport-memory' },
+];
+
+/** Transports of the original design that are not here, and what to use instead. */
+export const transportsElsewhere: Readonly<Record<string, string>> = {
+  tcp: HttpTransport,
+  grpc: HttpTransport,
+};
+
+export const snapshotTypes: readonly string[] = [DurableSnapshot, VolatileSnapshot];
+export const sessionTypes: readonly string[] = [NoopSession, LruSession, ExpireSession];
+export const metricTypes: readonly string[] = [NoMetrics, PrometheusMetrics];
 
 /** The line that knows the name. */
 export function lineOf(registry: readonly RegistryLine[], type: string): RegistryLine | undefined {

@@ -9,7 +9,7 @@ import * as walMemory from '@babuza/wal-memory';
 import * as walNative from '@babuza/wal-native';
 import * as door from '../src/index.ts';
 import { walRegistry } from '../src/registry.ts';
-import type { LogFields, Logger } from '../src/logger.ts';
+import type { LogFields, Logger } from '../src/index.ts';
 
 const { BabuzaComponentBuilder } = door;
 

@@ -1,5 +1,8 @@
 /** Every field of the configuration: what is refused, and how it is said. */
 import { describe, expect, it } from 'vitest';
+import { PrometheusCollector } from '@babuza/metrics/prometheus';
+import { LruSessionManager } from '@babuza/session';
+import { VolatileSnapshotManager } from '@babuza/snapshot';
 import { BabuzaComponentBuilder, BuilderConfigError, type BuilderConfig } from '../src/index.ts';
 
 const good: BuilderConfig = { clusterId: 7n, storageRootDir: '/data', walType: 'babuza-wal' };
@@ -65,8 +68,62 @@ describe('walType', () => {
   }
 });
 
+describe('the other parts', () => {
+  const known: Record<string, { names: string; part: string }> = {
+    transportType: {
+      names: "'http', 'memory', 'tcp-memory'",
+      part: 'a TransportBackend, or a Transport',
+    },
+    snapshotType: { names: "'durable', 'volatile'", part: 'a SnapshotManager' },
+    sessionType: { names: "'noop', 'lru', 'expire'", part: 'a SessionManager' },
+    metricType: { names: "'none', 'prometheus'", part: 'a MetricsCollector' },
+  };
+  for (const [field, { names, part }] of Object.entries(known)) {
+    it(`${field} is a known name or a part, never something else`, () => {
+      for (const given of [null, '', 'etcd', 'Durable', 'constructor', {}, 7, { types: ['a'] }]) {
+        const error = refusal({ [field]: given });
+        expect([error.field, error.allowed]).toEqual([field, `one of ${names}, or ${part}`]);
+      }
+    });
+  }
+
+  it.each(['tcp', 'grpc'])('the transport %s is not here, and what to use is said', (type) => {
+    expect(refusal({ transportType: type }).message).toBe(
+      `transportType must be 'http': '${type}' is not available here; got '${type}'`,
+    );
+  });
+
+  it('options of a part that was made already belong to who made it', () => {
+    const made: Record<string, [unknown, string]> = {
+      snapshotOptions: [new VolatileSnapshotManager(), 'snapshotType'],
+      sessionOptions: [new LruSessionManager(), 'sessionType'],
+      metricOptions: [new PrometheusCollector(), 'metricType'],
+    };
+    for (const [options, [part, type]] of Object.entries(made)) {
+      const error = refusal({ [type]: part, [options]: {} });
+      expect(error.field).toBe(options);
+      expect(error.allowed).toContain(`left out where ${type} is`);
+    }
+  });
+
+  it.each([
+    ['transportOptions', 'x', 'an object, or left out'],
+    ['snapshotOptions', null, 'an object, or left out'],
+    ['sessionOptions', [1], 'an object, or left out'],
+    ['metricOptions', 3, 'an object, or left out'],
+    ['random', {}, 'an object with the method uint32, or left out'],
+    [
+      'clock',
+      { sleep: () => undefined },
+      'an object with the methods monotonicMs, wallMs, startTimer and sleep, or left out',
+    ],
+  ])('%s: %o', (field, given, allowed) => {
+    expect(refusal({ [field]: given })).toMatchObject({ field, allowed });
+  });
+});
+
 describe('fields that are not known', () => {
-  for (const field of ['transportType', 'snapshotType', 'walTyp', 'ClusterId', 'toString']) {
+  for (const field of ['transport', 'snapshotDir', 'walTyp', 'ClusterId', 'toString']) {
     it(`${field} is refused, not ignored`, () => {
       const error = refusal({ [field]: 'http' });
       expect([error.code, error.field]).toEqual(['BUILDER_CONFIG', field]);

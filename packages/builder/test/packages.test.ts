@@ -38,7 +38,7 @@ function backendCode(name: string, types: string[], head = ''): string {
     export const walBackend = {
       types: ${JSON.stringify(types)},
       capabilities: {},
-      open: async (directory) => ({ directory, close: async () => undefined }),
+      open: async (directory) => ({ directory, capabilities: {}, close: async () => undefined }),
     };`;
 }
 
@@ -67,7 +67,9 @@ beforeAll(async () => {
   // Copied, not linked: a link would find the packages that are next to the original.
   await cp(join(packages, 'builder', 'dist'), join(scope, 'builder', 'dist'), { recursive: true });
   await cp(join(packages, 'builder', 'package.json'), join(scope, 'builder', 'package.json'));
-  await symlink(join(packages, 'wal-core'), join(scope, 'wal-core'), 'junction');
+  for (const name of ['metrics', 'raft', 'session', 'snapshot', 'vfs', 'wal-core']) {
+    await symlink(join(packages, name), join(scope, name), 'junction');
+  }
   await install('@babuza/wal-memory', backendCode('memory', ['level-wal-memory']));
   await install('@babuza/wal-etcd', backendCode('etcd', ['etcd-wal'], "import 'not-there';"));
   await writeFile(join(place, 'app.mjs'), app);

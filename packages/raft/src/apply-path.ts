@@ -18,7 +18,7 @@ import {
 } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
 import { decodeEnvelope, EnvelopeKind, type Envelope } from './envelope.ts';
-import { RaftError } from './errors.ts';
+import { BusyError, RaftError } from './errors.ts';
 import { changedMembership, type MembershipOperation } from './membership.ts';
 import { decodeOperations } from './membership-codec.ts';
 import type { SessionVerdict } from './ports/session-manager.ts';
@@ -283,6 +283,15 @@ function outcomeOf(verdict: Exclude<SessionVerdict, { kind: 'apply' }>): Outcome
           'the session has ended; the proposal was not applied',
         ),
       };
+    case 'full':
+      return {
+        kind: 'refused',
+        error: new BusyError(
+          'too many proposals of the session have not been answered; the proposal was not applied',
+        ),
+      };
+    case 'pending':
+      throw new TypeError('a proposal of a session is judged when those before it are recorded');
     default:
       return {
         kind: 'refused',

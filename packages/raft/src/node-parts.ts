@@ -113,7 +113,7 @@ export class NodeParts<Query, Answer> {
       },
       onInstalled: (metadata) => {
         this.proposals.skipTo(metadata.index);
-        for (const { id, address } of state.membership.members.values()) this.#setPeer(id, address);
+        this.#tellTransport();
         this.events.emit({ type: 'snapshot-installed', metadata });
         this.#progressed();
       },
@@ -170,8 +170,7 @@ export class NodeParts<Query, Answer> {
 
   async start(): Promise<void> {
     const { transport } = this.#component;
-    for (const { id, address } of this.state.membership.members.values())
-      this.#setPeer(id, address);
+    this.#tellTransport();
     await transport.start(this.handler);
     this.#loop.start();
   }
@@ -246,6 +245,13 @@ export class NodeParts<Query, Answer> {
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
+  }
+
+  /** Who belongs to the cluster, and who does not any more. */
+  #tellTransport(): void {
+    const { members, removed } = this.state.membership;
+    for (const { id, address } of members.values()) this.#setPeer(id, address);
+    for (const id of removed) this.#component.transport.removePeer(id);
   }
 
   #setPeer(id: bigint, address: string): void {

@@ -1,0 +1,133 @@
+/**
+ * The sessions of a group, in the order of their last use, which is the order in which they end. What every manager
+ * that keeps sessions does; they differ in the limits. Replicated state: it depends on the calls and the limits,
+ * so the limits are written into the bytes and all members must have the same.
+ */
+import type { ApplyResult, SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
+import { SessionError, checkWhole } from './errors.ts';
+import { Session, type KeptResult } from './session.ts';
+import { decodeSessions, encodeSessions, type SessionKind } from './session-bytes.ts';
+import type { SessionLimits } from './session-limits.ts';
+import { SessionsInOrder } from './sessions-in-order.ts';
+
+const expiredVerdict: SessionVerdict = Object.freeze({ kind: 'expired' });
+const lostResult: KeptResult = Object.freeze({ result: undefined, lost: true });
+const emptyResult: KeptResult = Object.freeze({ result: undefined, lost: false });
+
+export class SessionTable implements SessionManager {
+  readonly #kind: SessionKind;
+  readonly #limits: SessionLimits;
+  #sessions = new SessionsInOrder();
+  /** Of all sessions together. At most `resultsMax`, and one more for each session. */
+  #resultCount = 0;
+  /** The latest time that was seen; it never goes back. */
+  #timeMs = 0;
+
+  constructor(kind: SessionKind, limits: SessionLimits) {
+    this.#kind = kind;
+    this.#limits = limits;
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  register(sessionId: number, timeMs: number): void {
+    checkWhole('sessionId', sessionId, 1);
+    this.#advance(timeMs);
+    if (this.#sessions.has(sessionId)) {
+      throw new SessionError('SESSION_INVALID', `session ${sessionId} is registered already`);
+    }
+    this.#sessions.add(new Session(sessionId, this.#timeMs));
+    const { oldest } = this.#sessions;
+    if (oldest !== undefined && this.#sessions.size > this.#limits.sessionsMax) this.#end(oldest);
+  }
+
+  unregister(sessionId: number, timeMs: number): boolean {
+    this.#advance(timeMs);
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return false;
+    this.#end(session);
+    return true;
+  }
+
+  judge(call: SessionCall, timeMs: number): SessionVerdict {
+    const sequence = checkWhole('sequence', call.sequence, 0);
+    const lowestUnanswered = checkWhole('lowestUnanswered', call.lowestUnanswered, 0);
+    this.#advance(timeMs);
+    const session = this.#sessions.get(call.sessionId);
+    if (session === undefined) return expiredVerdict;
+    this.#use(session);
+    const { resultsMax, resultsPerSessionMax } = this.#limits;
+    const elsewhere = this.#resultCount - session.size;
+    session.raiseLowest(lowestUnanswered);
+    // Where all is taken, by clients that do not say what they got, the others still go on, one by one.
+    const isCrowded = elsewhere + session.size >= resultsMax;
+    const verdict = session.judge(sequence, isCrowded ? 1 : resultsPerSessionMax);
+    this.#resultCount = elsewhere + session.size;
+    return verdict;
+  }
+
+  record(call: SessionCall, result: ApplyResult, resultLost: boolean): void {
+    if (result !== undefined && !(result instanceof Uint8Array)) {
+      const problem = `a result must be a Uint8Array or undefined, got ${typeof result}`;
+      throw new SessionError('SESSION_INVALID', problem);
+    }
+    const session = this.#sessions.get(call.sessionId);
+    // Judging ahead may have ended the session: then nobody asks any more.
+    if (session === undefined) return;
+    if (session.record(call.sequence, this.#kept(result, resultLost))) return;
+    throw new SessionError(
+      'SESSION_INVALID',
+      `sequence ${call.sequence} of session ${call.sessionId} waits for no result`,
+    );
+  }
+
+  encode(): Uint8Array {
+    return encodeSessions(this.#kind, this.#limits, {
+      timeMs: this.#timeMs,
+      sessions: this.#sessions,
+    });
+  }
+
+  restore(bytes?: Uint8Array): void {
+    const { timeMs, sessions } =
+      bytes === undefined
+        ? { timeMs: 0, sessions: new SessionsInOrder() }
+        : decodeSessions(bytes, this.#kind, this.#limits);
+    this.#timeMs = timeMs;
+    this.#sessions = sessions;
+    this.#resultCount = 0;
+    for (const session of sessions) this.#resultCount += session.size;
+  }
+
+  /** Lets time pass, and ends the sessions whose last use is too old by now. */
+  #advance(timeMs: number): void {
+    this.#timeMs = Math.max(this.#timeMs, checkWhole('timeMs', timeMs, 0));
+    const { expireMs } = this.#limits;
+    if (expireMs === 0) return;
+    let { oldest } = this.#sessions;
+    while (oldest !== undefined && this.#timeMs - oldest.lastUsedMs > expireMs) {
+      this.#end(oldest);
+      ({ oldest } = this.#sessions);
+    }
+  }
+
+  #use(session: Session): void {
+    session.lastUsedMs = this.#timeMs;
+    this.#sessions.use(session);
+  }
+
+  #end(session: Session): void {
+    this.#sessions.delete(session);
+    this.#resultCount -= session.size;
+  }
+
+  /** A copy: the result belongs to the state machine. */
+  #kept(result: ApplyResult, resultLost: boolean): KeptResult {
+    if (resultLost) return lostResult;
+    if (result === undefined) return emptyResult;
+    if (result.length > this.#limits.resultBytesMax) return lostResult;
+    return { result: new Uint8Array(result), lost: false };
+  }
+}

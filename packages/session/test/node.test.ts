@@ -1,0 +1,224 @@
+/** What the client of a real node has of its session: across snapshots, restarts, time, and states on disk. */
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  type AppliedEntry,
+  type BabuzaConfig,
+  type DiskStateMachine,
+  type Raft,
+  type SessionManager,
+  type Transport,
+} from '@babuza/raft';
+import { DurableSnapshotManager } from '@babuza/snapshot';
+import { SeededRandom, simulatedEnvironment, SimulatedDisk } from '@babuza/testkit';
+import { MemoryStore, walBackend } from '@babuza/wal-memory';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ExpireSessionManager, LruSessionManager, NoopSessionManager } from '../src/index.ts';
+import { bytesOf } from './support.ts';
+
+const minuteMs = 60_000;
+
+/** Counts what was applied to it, on a disk that outlives the node. */
+class CountingMachine implements DiskStateMachine<undefined, number> {
+  readonly kind = 'disk';
+  readonly #disk: { count: number; appliedIndex: number };
+
+  constructor(disk: { count: number; appliedIndex: number }) {
+    this.#disk = disk;
+  }
+
+  async open(): Promise<{ appliedIndex: number }> {
+    return { appliedIndex: this.#disk.appliedIndex };
+  }
+
+  apply(entries: readonly AppliedEntry[]): Uint8Array[] {
+    return entries.map(({ index }) => {
+      this.#disk.count += 1;
+      this.#disk.appliedIndex = index;
+      return bytesOf(`${this.#disk.count}`);
+    });
+  }
+
+  query(): number {
+    return this.#disk.count;
+  }
+
+  prepareSnapshot(): number {
+    return this.#disk.count;
+  }
+
+  async saveSnapshot(
+    prepared: unknown,
+    writer: { write(chunk: Uint8Array): Promise<void> },
+  ): Promise<void> {
+    await writer.write(bytesOf(String(prepared)));
+  }
+
+  async restoreSnapshot(reader: { read(): AsyncIterable<Uint8Array> }): Promise<void> {
+    for await (const chunk of reader.read()) this.#disk.count = Number(Buffer.from(chunk));
+  }
+
+  close(): void {}
+}
+
+/** Nobody else is there. */
+const alone: Transport = {
+  start: async () => undefined,
+  setPeer: () => undefined,
+  removePeer: () => undefined,
+  send: () => undefined,
+  sendSnapshot: () => Promise.reject(new Error('nobody is there')),
+  close: async () => undefined,
+  [Symbol.asyncDispose]: async () => undefined,
+};
+
+/** A cluster of one on simulated disks and time. */
+class World {
+  readonly #environment = simulatedEnvironment(1, new SimulatedDisk({ seed: 1 }));
+  readonly #store = new MemoryStore();
+  readonly state = { count: 0, appliedIndex: 0 };
+  #raft: Raft<undefined, number> | undefined;
+
+  get raft(): Raft<undefined, number> {
+    if (this.#raft === undefined) throw new Error('the node does not run');
+    return this.#raft;
+  }
+
+  async start(sessionManager: SessionManager, changes: Partial<BabuzaConfig> = {}): Promise<void> {
+    const { clock } = this.#environment;
+    const component = {
+      clusterId: 1n,
+      walManager: await walBackend.open('/wal', { store: this.#store }),
+      snapshotManager: new DurableSnapshotManager('/snap', {}, this.#environment),
+      sessionManager,
+      transport: alone,
+      clock,
+      random: new SeededRandom(1),
+    };
+    const config = { ...defaultBabuzaConfig(1, 1, 'a'), ...changes };
+    const peers = [{ id: 1n, address: 'a' }];
+    const machine = new CountingMachine(this.state);
+    this.#raft = await this.until(bootstrapRaftCluster(config, peers, machine, component));
+    await this.until(this.raft.waitForLeader());
+  }
+
+  async restart(sessionManager: SessionManager): Promise<void> {
+    await this.stop();
+    await this.start(sessionManager);
+  }
+
+  async stop(): Promise<void> {
+    const raft = this.#raft;
+    this.#raft = undefined;
+    if (raft !== undefined) await this.until(raft.shutdown());
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    await this.until(this.#environment.clock.sleep(milliseconds));
+  }
+
+  /** What a client sees of a proposal: the answer, `lost`, or the code of the error. */
+  async propose(sessionId: number, sequence: number, lowestUnanswered = 1): Promise<string> {
+    const session = { sessionId, sequence, lowestUnanswered };
+    try {
+      const answer = await this.until(this.raft.propose(bytesOf('add'), { session }));
+      return answer.resultLost ? 'lost' : Buffer.from(answer.result ?? []).toString();
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    }
+  }
+
+  /** Lets time pass until the promise settles. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const settle = (): void => {
+      settled = true;
+    };
+    promise.then(settle, settle);
+    for (let step = 0; step < 100_000; step += 1) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+      if (settled) return promise;
+      this.#environment.clock.fireNext();
+    }
+    throw new Error('it does not come to an end');
+  }
+}
+
+let world: World;
+
+afterEach(() => world.stop());
+
+describe.each([
+  ['lru', () => new LruSessionManager()],
+  ['expire', () => new ExpireSessionManager()],
+] as const)('a client of a node with %s', (_, create) => {
+  it('has its answer again after a snapshot and a restart, and nothing applies twice', async () => {
+    world = new World();
+    await world.start(create());
+    const id = await world.until(world.raft.registerSession());
+    expect(await world.propose(id, 1)).toBe('1');
+    expect(await world.propose(id, 2)).toBe('2');
+    await world.until(world.raft.manualSnapshot());
+    await world.restart(create());
+    expect(world.raft.status().sessions.open).toBe(1);
+    expect(await world.propose(id, 1)).toBe('1');
+    expect(await world.propose(id, 2, 2)).toBe('2');
+    expect(await world.propose(id, 1)).toBe('RAFT_SEQUENCE_STALE');
+    expect(world.state.count).toBe(2);
+    await world.until(world.raft.unregisterSession(id));
+    expect(await world.propose(id, 3)).toBe('RAFT_SESSION_EXPIRED');
+    expect(world.state.count).toBe(2);
+  });
+
+  it('is told that it was applied where the state on disk was ahead of the log', async () => {
+    world = new World();
+    await world.start(create());
+    const id = await world.until(world.raft.registerSession());
+    expect(await world.propose(id, 1)).toBe('1');
+    // No snapshot: the log is walked again, and the machine has it already.
+    await world.restart(create());
+    expect(await world.propose(id, 1)).toBe('lost');
+    expect(await world.propose(id, 2)).toBe('2');
+    expect(world.state.count).toBe(2);
+  });
+
+  it('does not get a node that was started with other limits', async () => {
+    world = new World();
+    await world.start(create());
+    await world.until(world.raft.registerSession());
+    await world.until(world.raft.manualSnapshot());
+    await expect(world.restart(new LruSessionManager({ sessionsMax: 7 }))).rejects.toMatchObject({
+      code: 'SESSION_MISMATCH',
+    });
+    await world.start(create());
+    expect(world.raft.status().sessions.open).toBe(1);
+  });
+});
+
+describe('a client of a node', () => {
+  it('loses its session after half an hour without a proposal, and not before', async () => {
+    world = new World();
+    await world.start(new ExpireSessionManager(), { tickMs: minuteMs });
+    const id = await world.until(world.raft.registerSession());
+    await world.pass(29 * minuteMs);
+    expect(await world.propose(id, 1)).toBe('1');
+    await world.pass(29 * minuteMs);
+    expect(await world.propose(id, 2)).toBe('2');
+    await world.pass(31 * minuteMs);
+    expect(await world.propose(id, 3)).toBe('RAFT_SESSION_EXPIRED');
+    expect(world.state.count).toBe(2);
+  });
+
+  it('without sessions applies what it sends again', async () => {
+    world = new World();
+    await world.start(new NoopSessionManager());
+    const id = await world.until(world.raft.registerSession());
+    expect(await world.propose(id, 1)).toBe('1');
+    expect(await world.propose(id, 1)).toBe('2');
+    await world.until(world.raft.manualSnapshot());
+    await world.restart(new NoopSessionManager());
+    expect(await world.propose(id, 1)).toBe('3');
+  });
+});

@@ -1,0 +1,43 @@
+/** What the tests of sessions share. */
+import type { SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
+
+export function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+export function callOf(sessionId: number, sequence: number, lowestUnanswered = 1): SessionCall {
+  return { sessionId, sequence, lowestUnanswered };
+}
+
+/** Judges as a node does that applies one proposal at a time: what is new answers `result`. */
+export function propose(
+  manager: SessionManager,
+  call: SessionCall,
+  timeMs: number,
+  result = `${call.sequence}`,
+): string {
+  const verdict = manager.judge(call, timeMs);
+  if (verdict.kind === 'apply') manager.record(call, bytesOf(result), false);
+  return describeVerdict(verdict);
+}
+
+export function describeVerdict(verdict: SessionVerdict): string {
+  if (verdict.kind !== 'duplicate') return verdict.kind;
+  const { result, resultLost } = verdict;
+  if (resultLost) return 'duplicate lost';
+  return result === undefined ? 'duplicate' : `duplicate ${new TextDecoder().decode(result)}`;
+}
+
+/** The code of the error that this throws. */
+export function codeOf(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
+  return 'nothing was thrown';
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

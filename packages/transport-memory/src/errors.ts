@@ -1,0 +1,21 @@
+/** The errors of the transport. The codes are API; the messages are for people. */
+export type TransportErrorCode =
+  /** Options that cannot be. */
+  | 'TRANSPORT_INVALID'
+  /** Nobody answers at the address of the peer, or it has none. */
+  | 'TRANSPORT_UNREACHABLE'
+  /** The connection broke in the middle. What has arrived is not lost: send again. */
+  | 'TRANSPORT_BROKEN'
+  /** The other side takes nothing from this one. */
+  | 'TRANSPORT_REFUSED'
+  | 'TRANSPORT_CLOSED';
+
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+  readonly code: TransportErrorCode;
+
+  constructor(code: TransportErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,34 @@
+/** How the builder makes a transport of this package. */
+import type { TransportBackend, TransportIdentity } from '@babuza/raft';
+import { TransportError } from './errors.ts';
+import { MemoryNetwork } from './memory-network.ts';
+import { MemoryTransport } from './memory-transport.ts';
+
+export interface MemoryTransportOptions {
+  /** The network that all members of the cluster share. */
+  readonly network: MemoryNetwork;
+  /** What the other members know as the address of this one. */
+  readonly address: string;
+}
+
+export const transportBackend: TransportBackend<MemoryTransportOptions> = {
+  types: ['memory', 'tcp-memory'],
+  create(
+    { clusterId, nodeId, clock }: TransportIdentity,
+    options?: MemoryTransportOptions,
+  ): MemoryTransport {
+    const { network, address } = options ?? {};
+    if (!(network instanceof MemoryNetwork)) {
+      refuse('network', network, 'a MemoryNetwork that all members share');
+    }
+    if (typeof address !== 'string' || address === '') {
+      refuse('address', address, 'what the other members know as the address of this one');
+    }
+    return new MemoryTransport({ network, clusterId, nodeId, address, clock });
+  },
+};
+
+function refuse(option: string, given: unknown, allowed: string): never {
+  const problem = `the option ${option} must be ${allowed}; got ${String(given)}`;
+  throw new TransportError('TRANSPORT_INVALID', problem);
+}
