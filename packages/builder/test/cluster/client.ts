@@ -1,0 +1,178 @@
+/**
+ * A client of the cluster: one operation at a time, at any node, sent again until it has an answer, as an application would.
+ * Within a session a proposal that is sent again applies once; without one, what may have been applied is not sent again.
+ */
+import type { Raft, SessionCall } from '@babuza/raft';
+import type {
+  KeyValueInput,
+  KeyValueOperation,
+  KeyValueOutput,
+  SeededRandom,
+  SimulatedClock,
+} from '@babuza/testkit';
+import { encodeCommand, hasSet, type AppliedLedger } from './key-value-machine.ts';
+import type { ClusterOptions } from './options.ts';
+
+type Node = Raft<string, string | undefined>;
+
+export interface ClientParts {
+  readonly options: ClusterOptions;
+  readonly clock: SimulatedClock;
+  readonly random: SeededRandom;
+  readonly ledger: AppliedLedger;
+  /** Nodes that run now. */
+  readonly nodes: () => readonly Node[];
+  /** The place of the next call or return in the history. */
+  readonly nextPlace: () => number;
+  readonly fail: (problem: string, cause?: unknown) => void;
+}
+
+const attemptsMax = 25;
+
+export class Client {
+  readonly #number: number;
+  readonly #parts: ClientParts;
+  readonly operations: KeyValueOperation[] = [];
+  #session: { id: number; sequence: number } | undefined;
+  #count = 0;
+
+  constructor(number: number, parts: ClientParts) {
+    this.#number = number;
+    this.#parts = parts;
+  }
+
+  async runUntil(isOver: () => boolean): Promise<void> {
+    const { clock, random } = this.#parts;
+    while (!isOver()) {
+      await this.#operate(this.#draw());
+      await clock.sleep(random.below(30));
+    }
+  }
+
+  #draw(): KeyValueInput {
+    const { random, options } = this.#parts;
+    const key = `key-${random.below(options.keyCount)}`;
+    this.#count += 1;
+    const value = `${this.#number}.${this.#count}`;
+    if (random.chance(0.35)) return { kind: 'get', key };
+    if (random.chance(0.6)) return { kind: 'put', key, value };
+    const last = this.operations.findLast(({ input }) => input.key === key)?.returned?.output;
+    const expected = typeof last === 'string' ? last : undefined;
+    return { kind: 'compare-and-set', key, expected, value };
+  }
+
+  async #operate(input: KeyValueInput): Promise<void> {
+    const calledAt = this.#parts.nextPlace();
+    const output = await (input.kind === 'get' ? this.#get(input.key) : this.#change(input));
+    const operation = { client: this.#number, input, calledAt };
+    // What certainly never happened is no part of the history; of a read without an answer nobody knows anything.
+    if (output === 'never') return;
+    if (output === 'unknown') this.operations.push(operation);
+    else {
+      const returned = { at: this.#parts.nextPlace(), output: output.value };
+      this.operations.push({ ...operation, returned });
+    }
+  }
+
+  async #get(key: string): Promise<{ value: KeyValueOutput } | 'never'> {
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const node = this.#node(undefined);
+      const value = await this.#answer(node?.read(key));
+      if (value !== undefined && 'answer' in value) return { value: value.answer };
+      await this.#pause();
+    }
+    return 'never';
+  }
+
+  async #change(input: KeyValueInput): Promise<{ value: KeyValueOutput } | 'unknown' | 'never'> {
+    const { random, options, ledger, fail } = this.#parts;
+    const data = encodeCommand(input, 'x'.repeat(random.below(options.fillerMax + 1)));
+    const session = options.sessionType === 'noop' ? undefined : await this.#call();
+    if (session === undefined && options.sessionType !== 'noop') return 'never';
+    let isUnknown = false;
+    let leader: bigint | undefined;
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const outcome = await this.#answer(this.#node(leader)?.propose(data, { session }));
+      if (outcome !== undefined && 'answer' in outcome) {
+        const { index, term, result, resultLost } = outcome.answer;
+        if (!resultLost && session === undefined && !ledger.has(index, term)) {
+          fail(`acknowledged and applied nowhere: index ${index} of term ${term}`);
+        }
+        if (resultLost) return 'unknown';
+        return { value: input.kind === 'put' ? undefined : hasSet(result) };
+      }
+      leader = outcome?.leader;
+      if (outcome?.code === 'RAFT_SESSION_EXPIRED') {
+        this.#session = undefined;
+        return isUnknown ? 'unknown' : 'never';
+      }
+      // The process that had it is gone, or it said that it cannot tell.
+      if (outcome === undefined || outcome.isUnknown) {
+        isUnknown = true;
+        if (session === undefined) return 'unknown';
+      }
+      await this.#pause();
+    }
+    // It may still be applied, and its sequence may not be used for anything else.
+    this.#session = undefined;
+    return isUnknown ? 'unknown' : 'never';
+  }
+
+  /** The next call of this client's session; none where no session could be had. */
+  async #call(): Promise<SessionCall | undefined> {
+    for (let attempt = 0; this.#session === undefined && attempt < attemptsMax; attempt += 1) {
+      const outcome = await this.#answer(this.#node(undefined)?.registerSession());
+      if (outcome !== undefined && 'answer' in outcome) {
+        this.#session = { id: outcome.answer, sequence: 0 };
+      } else await this.#pause();
+    }
+    if (this.#session === undefined) return undefined;
+    this.#session.sequence += 1;
+    const { id: sessionId, sequence } = this.#session;
+    return { sessionId, sequence, lowestUnanswered: sequence };
+  }
+
+  /** The answer of a node, or why there is none; nothing when the node died over it. */
+  async #answer<T>(
+    answer: Promise<T> | undefined,
+  ): Promise<
+    { answer: T } | { code: unknown; isUnknown: boolean; leader: bigint | undefined } | undefined
+  > {
+    const { clock, fail } = this.#parts;
+    // No node was there to ask: certainly nothing has happened.
+    if (answer === undefined) return { code: 'none', isUnknown: false, leader: undefined };
+    let patience: { cancel(): void } | undefined;
+    const impatient = new Promise<undefined>((resolve) => {
+      patience = clock.startTimer(1500, () => resolve(undefined));
+    });
+    try {
+      const got = await Promise.race([answer.then((value) => ({ answer: value })), impatient]);
+      return got;
+    } catch (error) {
+      const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+      if (typeof code !== 'string' || !code.startsWith('RAFT_')) {
+        fail('an error without a code of the node', error);
+      }
+      const hint: unknown = error instanceof Error ? Reflect.get(error, 'leader') : undefined;
+      const leader: unknown =
+        typeof hint === 'object' && hint !== null ? Reflect.get(hint, 'id') : undefined;
+      const isUnknown = code === 'RAFT_OUTCOME_UNKNOWN' || code === 'RAFT_STOPPED';
+      return { code, isUnknown, leader: typeof leader === 'bigint' ? leader : undefined };
+    } finally {
+      patience?.cancel();
+    }
+  }
+
+  #node(preferred: bigint | undefined): Node | undefined {
+    const { nodes, random } = this.#parts;
+    const up = nodes();
+    return (
+      up.find(({ nodeId }) => nodeId === preferred) ?? up[random.below(Math.max(1, up.length))]
+    );
+  }
+
+  #pause(): Promise<void> {
+    const { clock, random } = this.#parts;
+    return clock.sleep(20 + random.below(80));
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * A key-value store as each kind of state machine, for tests: put and compare-and-set are proposals, get is a question.
+ * All replicas write what they apply into one ledger, which finds the first difference between them.
+ */
+import type {
+  AppliedEntry,
+  ApplyResult,
+  SnapshotReader,
+  SnapshotWriter,
+  StateMachine,
+} from '@babuza/raft';
+import type { KeyValueInput } from '@babuza/testkit';
+
+export type KeyValueMachine = StateMachine<string, string | undefined> & {
+  /** The whole state as text: the same on replicas that have applied the same. */
+  content(): string;
+};
+
+/** Proposals as they were applied first, by index. Every replica must apply the same. */
+export class AppliedLedger {
+  readonly #entries = new Map<number, string>();
+  highest = 0;
+
+  note({ index, term, data, timeMs }: AppliedEntry): void {
+    const entry = `term ${term}, at ${timeMs}: ${decode(data)}`;
+    const known = this.#entries.get(index);
+    if (known === undefined) this.#entries.set(index, entry);
+    else if (known !== entry) {
+      throw new Error(`replicas differ at index ${index}: applied ${known}; and now ${entry}`);
+    }
+    this.highest = Math.max(this.highest, index);
+  }
+
+  has(index: number, term: number): boolean {
+    return this.#entries.get(index)?.startsWith(`term ${term},`) === true;
+  }
+}
+
+/** What of a disk machine survives a crash: the state at some index, written at once. */
+export interface MachineDisk {
+  appliedIndex: number;
+  content: string;
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+export const encodeCommand = (input: KeyValueInput, filler: string): Uint8Array =>
+  encode(JSON.stringify({ ...input, filler }));
+
+/** Whether a compare-and-set has set. */
+export const hasSet = (result: ApplyResult): boolean => result !== undefined && result[0] === 1;
+
+class Store {
+  readonly #ledger: AppliedLedger;
+  readonly #map = new Map<string, string>();
+  #appliedIndex = 0;
+
+  constructor(ledger: AppliedLedger) {
+    this.#ledger = ledger;
+  }
+
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  apply(entries: readonly AppliedEntry[]): ApplyResult[] {
+    return entries.map((entry) => {
+      if (entry.index <= this.#appliedIndex) {
+        throw new Error(`index ${entry.index} is applied again, after ${this.#appliedIndex}`);
+      }
+      this.#appliedIndex = entry.index;
+      this.#ledger.note(entry);
+      const command: KeyValueInput = JSON.parse(decode(entry.data));
+      if (command.kind === 'get') return undefined;
+      const fits =
+        command.kind === 'put' || this.#map.get(command.key) === (command.expected ?? undefined);
+      if (fits) this.#map.set(command.key, command.value);
+      return Uint8Array.of(fits ? 1 : 0);
+    });
+  }
+
+  query(key: string): string | undefined {
+    return this.#map.get(key);
+  }
+
+  content(): string {
+    return JSON.stringify([...this.#map].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** With its index, so that a restored one goes on from there. */
+  whole(): string {
+    return JSON.stringify({ appliedIndex: this.#appliedIndex, content: this.content() });
+  }
+
+  load(whole: string): void {
+    const { appliedIndex, content }: MachineDisk = JSON.parse(whole);
+    this.#map.clear();
+    for (const [key, value] of JSON.parse(content) as [string, string][]) this.#map.set(key, value);
+    this.#appliedIndex = appliedIndex;
+  }
+
+  async restore(reader: SnapshotReader): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of reader.read()) chunks.push(chunk.slice());
+    this.load(decode(Buffer.concat(chunks)));
+  }
+
+  async write(whole: string, writer: SnapshotWriter): Promise<void> {
+    const bytes = encode(whole);
+    for (let at = 0; at < bytes.length; at += 100) await writer.write(bytes.subarray(at, at + 100));
+  }
+}
+
+/** `disk`: the state is durable whenever `isFlushTime` says so, and lags behind otherwise. */
+export function keyValueMachine(
+  kind: StateMachine['kind'],
+  ledger: AppliedLedger,
+  disk: MachineDisk,
+  isFlushTime: () => boolean,
+): KeyValueMachine {
+  const store = new Store(ledger);
+  const flush = (): void => {
+    disk.appliedIndex = store.appliedIndex;
+    disk.content = store.content();
+  };
+  const base = {
+    query: (key: string) => store.query(key),
+    close: () => undefined,
+    content: () => store.content(),
+  };
+  if (kind === 'memory') {
+    return {
+      ...base,
+      kind,
+      apply: (entries) => store.apply(entries),
+      saveSnapshot: (writer) => store.write(store.whole(), writer),
+      restoreSnapshot: (reader) => store.restore(reader),
+    };
+  }
+  const concurrent = {
+    ...base,
+    prepareSnapshot: () => store.whole(),
+    saveSnapshot: (prepared: unknown, writer: SnapshotWriter) =>
+      store.write(String(prepared), writer),
+  };
+  if (kind === 'concurrent') {
+    return {
+      ...concurrent,
+      kind,
+      apply: async (entries) => store.apply(entries),
+      restoreSnapshot: (reader) => store.restore(reader),
+    };
+  }
+  return {
+    ...concurrent,
+    kind,
+    open: async () => {
+      store.load(JSON.stringify(disk));
+      return { appliedIndex: disk.appliedIndex };
+    },
+    apply: async (entries) => {
+      const results = store.apply(entries);
+      if (isFlushTime()) flush();
+      return results;
+    },
+    restoreSnapshot: async (reader) => {
+      await store.restore(reader);
+      flush();
+    },
+  };
+}

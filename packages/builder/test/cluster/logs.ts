@@ -1,0 +1,36 @@
+/** Log matching: entries of the same index and term are the same, and so are all before them. */
+import type { EntryStorage } from '@babuza/wal-core';
+
+interface MemberLog {
+  readonly id: bigint;
+  readonly storage: EntryStorage;
+}
+
+/** The first difference between two logs, in words. Compared are the indexes that both hold. */
+export function logsDiffer(logs: readonly MemberLog[]): string | undefined {
+  for (const [at, one] of logs.entries()) {
+    for (const other of logs.slice(at + 1)) {
+      const difference = pairDiffers(one, other);
+      if (difference !== undefined) return difference;
+    }
+  }
+  return undefined;
+}
+
+function pairDiffers(one: MemberLog, other: MemberLog): string | undefined {
+  const first = Math.max(one.storage.firstIndex(), other.storage.firstIndex());
+  const last = Math.min(one.storage.lastIndex(), other.storage.lastIndex());
+  let mustMatch = false;
+  // From the end: where terms agree once, everything before must be the same.
+  for (let index = last; index >= first; index -= 1) {
+    const [a] = one.storage.entries(index, index + 1, Infinity);
+    const [b] = other.storage.entries(index, index + 1, Infinity);
+    mustMatch ||= a?.term === b?.term;
+    const isSame =
+      a?.term === b?.term &&
+      a?.type === b?.type &&
+      Buffer.compare(a?.data ?? new Uint8Array(0), b?.data ?? new Uint8Array(0)) === 0;
+    if (mustMatch && !isSame) return `the logs of ${one.id} and ${other.id} differ at ${index}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,94 @@
+/** The machine under a node: its clock, which stops with its process, and its disk, whose syncs take time. */
+import type { Clock, File, FileSystem, Random, Timer } from '@babuza/vfs';
+
+/** A view of the world's clock that ends with the process: nothing fires any more then. */
+export class ProcessClock implements Clock {
+  readonly #world: Clock;
+  readonly #timers = new Set<Timer>();
+  #isDead = false;
+
+  constructor(world: Clock) {
+    this.#world = world;
+  }
+
+  monotonicMs(): number {
+    return this.#world.monotonicMs();
+  }
+
+  wallMs(): number {
+    return this.#world.wallMs();
+  }
+
+  startTimer(delayMs: number, callback: () => void): Timer {
+    if (this.#isDead) return { cancel: () => undefined };
+    const timer = this.#world.startTimer(delayMs, () => {
+      this.#timers.delete(timer);
+      callback();
+    });
+    this.#timers.add(timer);
+    return {
+      cancel: () => {
+        this.#timers.delete(timer);
+        timer.cancel();
+      },
+    };
+  }
+
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.startTimer(delayMs, resolve);
+    });
+  }
+
+  /** Timers and sleeps that have not fired. */
+  get pendingCount(): number {
+    return this.#timers.size;
+  }
+
+  die(): void {
+    this.#isDead = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+}
+
+/** How long syncs take, drawn for each. */
+export interface SyncTimes {
+  readonly syncMsMax: number;
+  /** The share of syncs that take `stallMs`. */
+  readonly stallShare: number;
+  readonly stallMs: number;
+}
+
+/** A file system whose syncs take time; everything else is quick, as in a page cache. */
+export function slowSyncs(
+  disk: FileSystem,
+  clock: Clock,
+  random: Random,
+  { syncMsMax, stallShare, stallMs }: SyncTimes,
+): FileSystem {
+  const wait = (): Promise<void> => {
+    const share = random.uint32() / 2 ** 32;
+    return clock.sleep(share < stallShare ? stallMs : share * syncMsMax);
+  };
+  const slow = <T extends object>(target: T, syncs: readonly string[]): T =>
+    new Proxy(target, {
+      get: (of, name) => {
+        const value: unknown = Reflect.get(of, name, of);
+        if (typeof value !== 'function') return value;
+        if (!syncs.includes(String(name))) return value.bind(of);
+        return async (...given: unknown[]): Promise<unknown> => {
+          await wait();
+          return Reflect.apply(value, of, given);
+        };
+      },
+    });
+  const slowDisk = slow(disk, ['syncDirectory']);
+  return new Proxy(slowDisk, {
+    get: (of, name) => {
+      if (name !== 'open') return Reflect.get(of, name, of);
+      return async (...given: Parameters<FileSystem['open']>): Promise<File> =>
+        slow(await of.open(...given), ['writeDurable', 'datasync']);
+    },
+  });
+}

@@ -1,0 +1,218 @@
+/** What goes wrong in the simulated world, and what operators do meanwhile. Each kind has its own rhythm. */
+import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
+import type { MemoryNetwork } from '@babuza/transport-memory';
+import { addressOf, type Member } from './member.ts';
+import type { ClusterOptions } from './options.ts';
+
+export interface NemesisParts {
+  readonly options: ClusterOptions;
+  readonly clock: SimulatedClock;
+  readonly random: SeededRandom;
+  readonly network: MemoryNetwork;
+  readonly members: readonly Member[];
+  readonly log: (line: string) => void;
+}
+
+export class Nemesis {
+  readonly #parts: NemesisParts;
+  /** Crashes, restarts and changes that are under way. */
+  readonly #underWay = new Set<Promise<void>>();
+  readonly counts = { crashes: 0, partitions: 0, changes: 0, transfers: 0, snapshots: 0 };
+
+  constructor(parts: NemesisParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the hostile time is over, and nothing that it began is under way. */
+  async runUntil(isOver: () => boolean): Promise<void> {
+    const { options } = this.#parts;
+    const rhythms: [everyMs: number, act: () => Promise<void>][] = [
+      [options.crashEveryMs, () => this.#crash()],
+      [options.partitionEveryMs, () => this.#partition()],
+      [options.faultsEveryMs, () => this.#faults()],
+      [options.changeEveryMs, () => this.#changeMembership()],
+      [options.changeEveryMs, () => this.#operate()],
+      [options.fullDiskEveryMs, () => this.#fillDisk()],
+    ];
+    await Promise.all(rhythms.map(([everyMs, act]) => this.#repeat(everyMs, act, isOver)));
+    await Promise.all(this.#underWay);
+  }
+
+  async #repeat(everyMs: number, act: () => Promise<void>, isOver: () => boolean): Promise<void> {
+    const { clock, random } = this.#parts;
+    if (everyMs === Infinity) return;
+    for (;;) {
+      await clock.sleep(random.below(2 * everyMs));
+      if (isOver()) return;
+      const acting = act();
+      this.#underWay.add(acting);
+      void acting.finally(() => this.#underWay.delete(acting));
+    }
+  }
+
+  async #crash(): Promise<void> {
+    const { clock, random } = this.#parts;
+    const member = this.#pick(({ life }) => life !== undefined);
+    if (member === undefined) return;
+    this.counts.crashes += 1;
+    await member.crashSoon(random.below(12), 200);
+    const how = random.chance(0.6) ? 'power' : 'kill';
+    member.revive(how);
+    await clock.sleep(random.below(700));
+    // It may crash again while it starts.
+    const starting = member.start();
+    if (random.chance(0.2)) {
+      void member.crashSoon(random.below(10), 100);
+      await starting;
+      if (member.isDown) {
+        await clock.sleep(random.below(300));
+        member.revive('power');
+        await member.start();
+      }
+    }
+    await starting;
+  }
+
+  async #partition(): Promise<void> {
+    const { clock, random, network, members } = this.#parts;
+    const addresses = members.filter(({ hasStarted }) => hasStarted).map(({ id }) => addressOf(id));
+    const [one] = addresses;
+    if (one === undefined || addresses.length < 2) return;
+    this.counts.partitions += 1;
+    const pick = addresses[random.below(addresses.length)] ?? one;
+    const kind = random.below(4);
+    if (kind === 0) network.isolate(pick);
+    else if (kind === 1) {
+      for (const other of addresses) if (other !== pick) network.cut(pick, other);
+    } else if (kind === 2) {
+      for (const other of addresses) if (other !== pick) network.cut(other, pick);
+    } else {
+      const side = addresses.filter(() => random.chance(0.5));
+      network.partition(
+        side,
+        addresses.filter((address) => !side.includes(address)),
+      );
+    }
+    this.#parts.log(`the network is divided (${kind})`);
+    await clock.sleep(random.below(900));
+    network.heal();
+  }
+
+  async #faults(): Promise<void> {
+    const { clock, random, network } = this.#parts;
+    network.setFaults({
+      loss: random.pick([0, 0.02, 0.2]),
+      duplication: random.pick([0, 0.05, 0.2]),
+      delayMs: random.pick([
+        [0, 2],
+        [1, 10],
+        [0, 80],
+      ]),
+      reordering: random.chance(0.4),
+    });
+    await clock.sleep(random.below(1500));
+    network.heal({ faults: true });
+  }
+
+  async #fillDisk(): Promise<void> {
+    const { clock, random } = this.#parts;
+    const member = this.#pick(({ life }) => life !== undefined);
+    if (member === undefined) return;
+    member.fill();
+    this.#parts.log(`the disk of node ${member.id} is full`);
+    await clock.sleep(random.below(600));
+    member.makeSpace();
+  }
+
+  /** As an operator does it: at the leader, and what is refused or gets no answer is left alone. */
+  async #changeMembership(): Promise<void> {
+    const { clock, random, members } = this.#parts;
+    const leader = this.#leader();
+    if (leader?.life === undefined) return;
+    const { raft } = leader.life;
+    const signal = this.#patience(1500);
+    const known = raft.clusterInfo().members;
+    const voters = known.filter(({ role }) => role === 'voter');
+    const learner = known.find(({ role }) => role === 'learner');
+    const spare = members.find(({ hasStarted }) => !hasStarted);
+    this.counts.changes += 1;
+    const change = async (): Promise<void> => {
+      if (learner !== undefined && random.chance(0.6)) {
+        await raft.promoteLearner(learner.id, { signal });
+      } else if (spare !== undefined && random.chance(0.6)) {
+        await this.#join(spare, leader, random.chance(0.5));
+      } else if (voters.length > 3) {
+        const gone = voters[random.below(voters.length)];
+        if (gone !== undefined) await this.#remove(gone.id, leader);
+      } else if (voters.length === 3 && random.chance(0.3)) {
+        const demoted = voters[random.below(voters.length)];
+        if (demoted === undefined || demoted.id === leader.id) return;
+        await raft.demoteVoter(demoted.id, { signal });
+      }
+    };
+    await change().catch((error: unknown) =>
+      this.#parts.log(`a change came to nothing: ${String(error)}`),
+    );
+    await clock.sleep(0);
+  }
+
+  async #join(spare: Member, leader: Member, asVoter: boolean): Promise<void> {
+    const { raft } = leader.life ?? {};
+    if (raft === undefined) return;
+    const newMember = { id: spare.id, address: addressOf(spare.id) };
+    const signal = this.#patience(1500);
+    const starting = spare.start();
+    this.#parts.log(`node ${spare.id} joins as ${asVoter ? 'voter' : 'learner'}`);
+    // Several voters need one more than before for a quorum, which the newcomer cannot be of use to yet.
+    await (asVoter
+      ? raft.addVotingPeer(newMember, { signal })
+      : raft.addLearner(newMember, { signal }));
+    await starting;
+  }
+
+  async #remove(id: bigint, leader: Member): Promise<void> {
+    const { clock, members } = this.#parts;
+    const removed = members.find((member) => member.id === id);
+    if (leader.life === undefined || removed === undefined) return;
+    this.#parts.log(`node ${id} is removed`);
+    await leader.life.raft.removePeer(id, { signal: this.#patience(1500) });
+    // Its process ends a while later, when the operator gets to it; crashes of it are over then.
+    removed.isGone = true;
+    await clock.sleep(300);
+  }
+
+  /** Transfers, and snapshots by hand. */
+  async #operate(): Promise<void> {
+    const { random, log } = this.#parts;
+    const leader = this.#leader();
+    const any = this.#pick(({ life }) => life !== undefined);
+    const signal = this.#patience(1000);
+    try {
+      if (random.chance(0.5)) {
+        this.counts.transfers += 1;
+        await leader?.life?.raft.transferLeader(undefined, { signal });
+      } else {
+        this.counts.snapshots += 1;
+        await any?.life?.raft.manualSnapshot({ signal });
+      }
+    } catch (error) {
+      log(`an operation came to nothing: ${String(error)}`);
+    }
+  }
+
+  #leader(): Member | undefined {
+    return this.#pick(({ life }) => life?.raft.status().role === 'leader');
+  }
+
+  #pick(fits: (member: Member) => boolean): Member | undefined {
+    const { random, members } = this.#parts;
+    const fitting = members.filter((member) => !member.isGone && fits(member));
+    return fitting[random.below(Math.max(1, fitting.length))];
+  }
+
+  #patience(milliseconds: number): AbortSignal {
+    const abort = new AbortController();
+    this.#parts.clock.startTimer(milliseconds, () => abort.abort(new Error('no patience left')));
+    return abort.signal;
+  }
+}

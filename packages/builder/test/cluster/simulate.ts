@@ -1,0 +1,252 @@
+/**
+ * A whole cluster in one process, from one seed: real nodes on the native log over simulated disks, a simulated network and
+ * clock, clients, and everything that goes wrong. It ends with a world that is healed, in which everything must settle, and
+ * is then judged: what was acknowledged, what replicas applied, what their logs hold, what clients saw.
+ */
+import {
+  checkKeyValueHistory,
+  SeededRandom,
+  SimulatedClock,
+  turnOfEventLoop,
+  type KeyValueOperation,
+} from '@babuza/testkit';
+import { MemoryNetwork } from '@babuza/transport-memory';
+import { Client } from './client.ts';
+import { AppliedLedger } from './key-value-machine.ts';
+import { logsDiffer } from './logs.ts';
+import { addressOf, Member } from './member.ts';
+import { Nemesis } from './nemesis.ts';
+import { drawOptions, type ClusterOptions } from './options.ts';
+
+export interface SimulationReport {
+  readonly seed: number;
+  readonly options: ClusterOptions;
+  readonly operations: number;
+  readonly unknown: number;
+  readonly applied: number;
+  readonly crashes: number;
+  readonly installed: number;
+  readonly members: number;
+  readonly simulatedMs: number;
+}
+
+/** A rule was broken: which, and the lines of the run before it. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+const settleMs = 20_000;
+const checkerStepsMax = 2_000_000;
+
+export async function simulate(seed: number): Promise<SimulationReport> {
+  const simulation = new Simulation(seed);
+  return simulation.run();
+}
+
+class Simulation {
+  readonly #seed: number;
+  readonly #random: SeededRandom;
+  readonly #clock = new SimulatedClock();
+  readonly #network: MemoryNetwork;
+  readonly #ledger = new AppliedLedger();
+  readonly #options: ClusterOptions;
+  readonly #members: Member[];
+  readonly #clients: Client[];
+  readonly #nemesis: Nemesis;
+  readonly #lines: string[] = [];
+  #violation: Violation | undefined;
+  #place = 0;
+  #isHostile = true;
+  #isOver = false;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = new SeededRandom(seed);
+    const random = this.#random;
+    const clock = this.#clock;
+    this.#options = drawOptions(random.fork());
+    const options = this.#options;
+    this.#network = new MemoryNetwork({ clock, random: random.fork() });
+    const network = this.#network;
+    const fail = (problem: string, cause?: unknown): void => this.#fail(problem, cause);
+    const log = (line: string): void => this.#log(line);
+    const ids = Array.from({ length: options.memberCount + options.spareCount }, (_, at) =>
+      BigInt(at + 1),
+    );
+    const peers = ids.slice(0, options.memberCount).map((id) => ({ id, address: addressOf(id) }));
+    const parts = { options, clock, network, ledger: this.#ledger, peers, fail, log };
+    this.#members = ids.map((id) => new Member(id, { ...parts, random: random.fork() }));
+    const members = this.#members;
+    this.#clients = Array.from({ length: options.clientCount }, (_, number) => {
+      const nextPlace = (): number => (this.#place += 1);
+      const nodes = () => members.flatMap(({ life }) => life?.raft ?? []);
+      const { ledger } = parts;
+      return new Client(number, {
+        options,
+        clock,
+        random: random.fork(),
+        ledger,
+        nodes,
+        nextPlace,
+        fail,
+      });
+    });
+    this.#nemesis = new Nemesis({ options, clock, random: random.fork(), network, members, log });
+  }
+
+  async run(): Promise<SimulationReport> {
+    const { hostileMs, memberCount } = this.#options;
+    const founders = this.#members.slice(0, memberCount);
+    await this.#until(Promise.all(founders.map((member) => member.start())));
+    const clients = this.#clients.map((client) => client.runUntil(() => this.#isOver));
+    this.#clock.startTimer(hostileMs, () => {
+      this.#isHostile = false;
+    });
+    await this.#until(this.#nemesis.runUntil(() => !this.#isHostile));
+    await this.#until(this.#settle());
+    this.#isOver = true;
+    await this.#until(Promise.all(clients));
+    await this.#until(this.#judge());
+    const report = this.#report();
+    await this.#until(this.#end());
+    return report;
+  }
+
+  /** Lets time pass until the promise settles; a violation ends everything. */
+  async #until<T>(promise: Promise<T>): Promise<T> {
+    const state = { settled: false };
+    const ended = promise.finally(() => {
+      state.settled = true;
+    });
+    ended.catch(() => undefined);
+    for (;;) {
+      await turnOfEventLoop();
+      if (this.#violation !== undefined) throw this.#violation;
+      if (state.settled) return ended;
+      if (!this.#clock.fireNext())
+        this.#fail('nothing is left to happen, and something still waits');
+      if (this.#clock.monotonicMs() > 120_000) this.#fail('it does not come to an end');
+    }
+  }
+
+  /** The world is healed: everybody runs, who was removed has ended, and all apply the same. */
+  async #settle(): Promise<void> {
+    this.#network.heal({ faults: true });
+    for (const member of this.#members) {
+      member.makeSpace();
+      if (member.isDown) member.revive('kill');
+      if (member.isGone) await member.shutdown(false);
+      else if (member.hasStarted && member.life === undefined) await member.start();
+    }
+    const untilMs = this.#clock.monotonicMs() + settleMs;
+    while (!this.#isSettled()) {
+      if (this.#clock.monotonicMs() > untilMs) this.#fail(`it does not settle: ${this.#state()}`);
+      await this.#clock.sleep(50);
+    }
+  }
+
+  /** There is a leader, and every member of the cluster that runs is as far as it was a moment ago. */
+  #isSettled(): boolean {
+    const statuses = this.#running().map(({ raft }) => raft.status());
+    const leader = statuses.find(({ role }) => role === 'leader');
+    if (leader === undefined) return false;
+    return statuses
+      .filter(({ nodeId }) => leader.progress.some(({ id }) => id === nodeId))
+      .every(({ appliedIndex }) => appliedIndex > 0 && appliedIndex >= leader.commitIndex - 20);
+  }
+
+  async #judge(): Promise<void> {
+    // Nobody proposes any more: all must come to the same end.
+    const untilMs = this.#clock.monotonicMs() + settleMs;
+    const members = (): string[] => {
+      const running = this.#running();
+      const leader = running.find(({ raft }) => raft.status().role === 'leader');
+      const ids = leader?.raft.clusterInfo().members.map(({ id }) => id) ?? [];
+      return running
+        .filter(({ raft }) => ids.includes(raft.nodeId))
+        .map(({ raft, machine }) => `${raft.status().appliedIndex} ${machine.content()}`);
+    };
+    while (new Set(members()).size !== 1) {
+      if (this.#clock.monotonicMs() > untilMs) this.#fail(`replicas differ: ${this.#state()}`);
+      await this.#clock.sleep(50);
+    }
+    const difference = logsDiffer(
+      this.#running().map(({ raft, storage }) => ({ id: raft.nodeId, storage })),
+    );
+    if (difference !== undefined) this.#fail(difference);
+    const verdict = checkKeyValueHistory(this.#history(), checkerStepsMax);
+    if (verdict.verdict === 'violated') {
+      this.#fail(
+        `the history of ${verdict.key} is not linearizable:\n${this.#historyOf(verdict.key ?? '')}`,
+      );
+    }
+    // Never a pass: nobody knows.
+    if (verdict.verdict === 'unknown')
+      this.#fail(`the history of ${verdict.key} was not judged in time`);
+  }
+
+  /** An orderly end leaves nothing behind. */
+  async #end(): Promise<void> {
+    for (const member of this.#members) {
+      const clock = member.life?.clock;
+      await member.shutdown(this.#random.chance(0.3));
+      if (clock !== undefined && clock.pendingCount > 0) {
+        this.#fail(`node ${member.id} left ${clock.pendingCount} timers`);
+      }
+    }
+  }
+
+  #running(): NonNullable<Member['life']>[] {
+    return this.#members.flatMap(({ life }) => life ?? []);
+  }
+
+  #history(): KeyValueOperation[] {
+    return this.#clients.flatMap(({ operations }) => operations);
+  }
+
+  #historyOf(key: string): string {
+    return this.#history()
+      .filter(({ input }) => input.key === key)
+      .sort((a, b) => a.calledAt - b.calledAt)
+      .map(({ client, input, calledAt, returned }) => {
+        const answer = returned === undefined ? '?' : `${returned.at}: ${String(returned.output)}`;
+        return `${calledAt} client ${client} ${JSON.stringify(input)} → ${answer}`;
+      })
+      .join('\n');
+  }
+
+  #state(): string {
+    return this.#running()
+      .map(({ raft }) => {
+        const { role, term, commitIndex, appliedIndex, lastIndex } = raft.status();
+        return `${raft.nodeId}: ${role} of ${term}, log to ${lastIndex}, committed ${commitIndex}, applied ${appliedIndex}`;
+      })
+      .join('; ');
+  }
+
+  #report(): SimulationReport {
+    const history = this.#history();
+    return {
+      seed: this.#seed,
+      options: this.#options,
+      operations: history.length,
+      unknown: history.filter(({ returned }) => returned === undefined).length,
+      applied: this.#ledger.highest,
+      crashes: this.#nemesis.counts.crashes,
+      installed: this.#members.reduce((sum, { installed }) => sum + installed, 0),
+      members: this.#members.filter(({ hasStarted }) => hasStarted).length,
+      simulatedMs: this.#clock.monotonicMs(),
+    };
+  }
+
+  #log(line: string): void {
+    this.#lines.push(`${this.#clock.monotonicMs().toFixed(1)} ms: ${line}`);
+  }
+
+  #fail(problem: string, cause?: unknown): void {
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    const before = this.#lines.slice(-25).join('\n');
+    const text = `seed ${this.#seed}, ${this.#clock.monotonicMs().toFixed(1)} ms: ${problem}${why}\n${before}`;
+    this.#violation ??= new Violation(text, { cause });
+  }
+}
