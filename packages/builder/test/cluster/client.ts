@@ -45,7 +45,7 @@ export class Client {
     const { clock, random } = this.#parts;
     while (!isOver()) {
       await this.#operate(this.#draw());
-      await clock.sleep(random.below(30));
+      await clock.sleep(random.below(40));
     }
   }
 

@@ -61,6 +61,8 @@ export class Member {
   installed = 0;
   /** It left the cluster and never comes back. */
   isGone = false;
+  /** It crashes, or comes back. */
+  isInTrouble = false;
 
   constructor(id: bigint, parts: ClusterParts) {
     this.id = id;

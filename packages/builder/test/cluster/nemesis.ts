@@ -51,26 +51,29 @@ export class Nemesis {
   }
 
   async #crash(): Promise<void> {
-    const { clock, random } = this.#parts;
-    const member = this.#pick(({ life }) => life !== undefined);
+    const { random } = this.#parts;
+    const member = this.#pick(({ life, isInTrouble }) => life !== undefined && !isInTrouble);
     if (member === undefined) return;
     this.counts.crashes += 1;
+    member.isInTrouble = true;
     await member.crashSoon(random.below(12), 200);
-    const how = random.chance(0.6) ? 'power' : 'kill';
-    member.revive(how);
-    await clock.sleep(random.below(700));
-    // It may crash again while it starts.
-    const starting = member.start();
+    let starting = this.#startAgain(member);
     if (random.chance(0.2)) {
-      void member.crashSoon(random.below(10), 100);
+      // It crashes again, perhaps while it starts.
+      await member.crashSoon(random.below(40), 400);
       await starting;
-      if (member.isDown) {
-        await clock.sleep(random.below(300));
-        member.revive('power');
-        await member.start();
-      }
+      starting = this.#startAgain(member);
     }
     await starting;
+    member.isInTrouble = false;
+  }
+
+  /** On what the crash has left, after a while. */
+  #startAgain(member: Member): Promise<void> {
+    const { clock, random } = this.#parts;
+    member.revive(random.chance(0.6) ? 'power' : 'kill');
+    const afterMs = random.below(400);
+    return clock.sleep(afterMs).then(() => member.start());
   }
 
   async #partition(): Promise<void> {

@@ -28,19 +28,19 @@ export interface ClusterOptions {
   readonly fullDiskEveryMs: number;
 }
 
-const often = [800, 1500, 4000] as const;
+const often = [300, 600, 1500] as const;
 
 export function drawOptions(random: SeededRandom): ClusterOptions {
   return {
     memberCount: random.pick([1, 3, 3, 3, 3, 5]),
     spareCount: random.below(3),
-    clientCount: 2 + random.below(4),
+    clientCount: 2 + random.below(3),
     keyCount: 1 + random.below(3),
     machineKind: random.pick(['memory', 'concurrent', 'disk']),
     sessionType: random.pick(['lru', 'lru', 'expire', 'noop']),
     forwardProposals: random.chance(0.4),
-    snapshotEntries: random.pick([15, 40, 100]),
-    compactionMargin: random.pick([0, 5, 20]),
+    snapshotEntries: random.pick([8, 15, 40]),
+    compactionMargin: random.pick([0, 3, 10]),
     segmentBytes: random.pick([16, 32, 64]) * 1024,
     cacheEntriesMax: random.pick([0, 4, 1024]),
     fillerMax: random.pick([0, 100, 1500]),
@@ -49,11 +49,11 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
       stallShare: random.chance(0.3) ? 0.01 : 0,
       stallMs: 300,
     },
-    hostileMs: 2500 + random.below(2500),
+    hostileMs: 800 + random.below(1200),
     crashEveryMs: random.pick(often),
     partitionEveryMs: random.pick(often),
     faultsEveryMs: random.pick(often),
     changeEveryMs: random.pick(often),
-    fullDiskEveryMs: random.pick([Infinity, Infinity, 2500]),
+    fullDiskEveryMs: random.pick([Infinity, Infinity, 1000]),
   };
 }
