@@ -197,12 +197,15 @@ export class Loop<Query, Answer> {
   #startTick(): void {
     const { clock, tickMs } = this.#parts;
     const dueMs = this.#tickedMs + tickMs;
-    this.#timer = clock.startTimer(Math.max(0, dueMs - clock.monotonicMs()), () => {
+    const onTick = (): void => {
       const isLate = clock.monotonicMs() - this.#tickedMs >= 2 * tickMs;
       // After a stall: first what has arrived meanwhile, perhaps a sign of the leader.
       if (isLate) void clock.sleep(0).then(() => this.#tick());
       else this.#tick();
-    });
+    };
+    // A node that runs keeps its process alive, as a server does.
+    const keepsAlive = true;
+    this.#timer = clock.startTimer(Math.max(0, dueMs - clock.monotonicMs()), onTick, keepsAlive);
   }
 
   #tick(): void {

@@ -6,6 +6,7 @@
  * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`; a signal ends the waiting of its caller with
  * the signal's reason, never what is waited for.
  */
+import type { Timer } from '@babuza/vfs';
 import type { TailReport } from '@babuza/wal-core';
 import {
   DroppedError,
@@ -254,18 +255,28 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
       );
     }
     if (target === this.nodeId) return;
-    const timeoutMs = 2 * config.electionTicks * config.tickMs;
+    const untilTick = 2 * config.electionTicks;
     await waiting<void>(options.signal, (waiter) => {
-      const timer = this.#parts.clock.startTimer(timeoutMs, () => {
-        waiter.reject(new DroppedError(`${target} did not take over within ${timeoutMs} ms`));
-      });
+      let ticks = 0;
+      let timer: Timer | undefined;
+      // The request may get lost, or come before the target knows that it is a voter: the core gives up then, and is
+      // asked again. Where it is at it, asking changes nothing.
+      const ask = (): void => {
+        if (ticks === untilTick) {
+          waiter.reject(new DroppedError(`${target} did not take over within ${ticks} ticks`));
+          return;
+        }
+        ticks += 1;
+        if (this.#parts.isLeader()) call((node) => node.transferLeader(target));
+        timer = this.#parts.clock.startTimer(config.tickMs, ask);
+      };
       const unsubscribe = this.subscribe((event) => {
         if (event.type === 'leader' && event.leader === target) waiter.resolve();
         if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
       });
-      call((node) => node.transferLeader(target));
+      ask();
       return () => {
-        timer.cancel();
+        timer?.cancel();
         unsubscribe();
       };
     });

@@ -317,6 +317,25 @@ describe('leadership', () => {
     expect((await world.leader()).raft.nodeId).not.toBe(target);
   });
 
+  it('goes to a member that does not know yet that it was promoted', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const learner = { id: 4n, address: 'address-4' };
+    await world.until(raft.addLearner(learner));
+    await world.start(4n, undefined);
+    await world.pass(1000);
+    // It gets the promotion, but not the word that it is committed.
+    world.wire.loses = ({ to, type, entries }) =>
+      to === 4n && type !== MessageType.TimeoutNow && entries.length === 0;
+    await world.until(raft.promoteLearner(4n));
+    const transferred = raft.transferLeader(4n);
+    await world.pass(200);
+    world.wire.loses = () => false;
+    await world.until(transferred);
+    expect(raft.leader()?.id).toBe(4n);
+  });
+
   it('is handed over by a leader that shuts down, where that is asked for', async () => {
     world = new World();
     await world.startAll(3);

@@ -4,7 +4,7 @@ import type { Clock, Environment, Random, Timer } from './environment.ts';
 import type { FileSystem } from './file-system.ts';
 import { NodeFileSystem } from './node-file-system.ts';
 
-/** The machine's clock. Its timers do not keep the process alive; its sleeps do. */
+/** The machine's clock. Its timers keep the process alive only where that is asked for; its sleeps do. */
 export class NodeClock implements Clock {
   monotonicMs(): number {
     return performance.now();
@@ -14,9 +14,9 @@ export class NodeClock implements Clock {
     return Date.now();
   }
 
-  startTimer(delayMs: number, callback: () => void): Timer {
+  startTimer(delayMs: number, callback: () => void, keepsAlive = false): Timer {
     const timeout = setTimeout(callback, delayMs);
-    timeout.unref();
+    if (!keepsAlive) timeout.unref();
     return {
       cancel: () => {
         clearTimeout(timeout);
