@@ -151,6 +151,19 @@ export class QueuedWal implements Wal {
     this.#parts.store.setUnsafeNoFsync();
   }
 
+  /**
+   * For back ends whose logs share a file or a database: it failed while another log wrote to it, so this
+   * one takes no more writes either, and says so now, not with its next save. What the back end made durable
+   * before is still acknowledged.
+   */
+  poison(cause: unknown): void {
+    if (this.#poison !== undefined) return;
+    const { events, groupId } = this.#parts;
+    const error = asPoison(cause);
+    this.#poison = error;
+    events.emit({ type: 'poisoned', groupId, error });
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -186,6 +199,7 @@ export class QueuedWal implements Wal {
       const startedMs = clock?.monotonicMs() ?? 0;
       const bytesBefore = events.isHeard ? store.stats.bytesWritten : 0;
       try {
+        if (this.#poison !== undefined) throw this.#poison;
         const writing = store.commit(plans, durable);
         if (writing !== undefined) await writing;
         this.#batches += 1;
@@ -241,15 +255,15 @@ export class QueuedWal implements Wal {
 
   #fail(group: readonly PendingSave[], cause: unknown): void {
     const { events, groupId } = this.#parts;
-    const error = asWriteError(cause);
+    const noSpace = cause instanceof WalError && cause.code === 'WAL_NO_SPACE';
+    const error = noSpace ? cause : asPoison(cause);
     const behind = this.#queue;
     this.#queue = [];
-    if (error.code === 'WAL_NO_SPACE') {
+    if (noSpace) {
       this.#accepted = this.#acceptPublished();
       events.emit({ type: 'no-space', groupId, error });
     } else {
-      this.#poison = error;
-      events.emit({ type: 'poisoned', groupId, error });
+      this.poison(error);
     }
     for (const { reject } of group) reject(error);
     for (const { reject } of behind) reject(error);
@@ -271,13 +285,8 @@ export class QueuedWal implements Wal {
 }
 
 /** Any error but "no space" poisons the log, and says so by its code, whatever a back end threw. */
-function asWriteError(cause: unknown): WalError {
-  if (
-    cause instanceof WalError &&
-    (cause.code === 'WAL_NO_SPACE' || cause.code === 'WAL_POISONED')
-  ) {
-    return cause;
-  }
+function asPoison(cause: unknown): WalError {
+  if (cause instanceof WalError && cause.code === 'WAL_POISONED') return cause;
   return new WriteFailedError('the log failed to write', cause);
 }
 

@@ -282,6 +282,49 @@ describe('poison', () => {
   });
 });
 
+describe('poison from outside', () => {
+  const failure = new SyncFailedError('of another log');
+
+  it('ends an idle log at once, and says so once', async () => {
+    wal.poison(failure);
+    wal.poison(new Error('later'));
+    await expect(wal.save({ entries: entries(1, 1, 1) })).rejects.toBe(failure);
+    await expect(wal.sync()).rejects.toBe(failure);
+    expect(events).toEqual([{ type: 'poisoned', groupId: 3n, error: failure }]);
+    expect(store.groups.length).toBe(0);
+    await wal.close();
+    expect(store.closedClean).toBe(false);
+  });
+
+  it('acknowledges what is durable, and writes nothing that waits', async () => {
+    const first = wal.save({ entries: entries(1, 2, 1) });
+    await turn();
+    const behind = wal.save({ entries: entries(3, 3, 1) });
+    const rejected = expect(behind).rejects.toBe(failure);
+    wal.poison(failure);
+    await store.end();
+    await first;
+    await rejected;
+    expect([store.groups.length, storage.lastIndex(), events.length]).toEqual([1, 2, 1]);
+  });
+
+  it('is that of the group under way, too, which fails with it', async () => {
+    const saving = wal.save({ entries: entries(1, 2, 1) });
+    const rejected = expect(saving).rejects.toBe(failure);
+    await turn();
+    wal.poison(failure);
+    await store.end(failure);
+    await rejected;
+    expect([storage.lastIndex(), events.length]).toEqual([0, 1]);
+  });
+
+  it('keeps what it was caused by, whatever it was', async () => {
+    const cause = new Error('a database that broke');
+    wal.poison(cause);
+    await expect(wal.save({})).rejects.toMatchObject({ code: 'WAL_POISONED', cause });
+  });
+});
+
 describe('closing', () => {
   it('waits for what is queued and for what a purge gives back', async () => {
     const saved = wal.save({ entries: entries(1, 3), hardState: { term: 1, vote: 0n, commit: 3 } });
