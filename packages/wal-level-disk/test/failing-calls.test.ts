@@ -4,10 +4,13 @@
  * is acknowledged any more, and the next opening finds all that was. `BABUZA_FAILING_CALLS` sets how many
  * runs there are, `BABUZA_REQUIRE_TOOLS=1` makes a missing strace a failure.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { SeededRandom } from '@babuza/testkit';
+import { walBackend } from '../src/index.ts';
 import { JudgedWriter } from './support/judged-writer.ts';
 import { has } from './support/tools.ts';
 
@@ -104,4 +107,57 @@ it.skipIf(!canTrace)(
     expect(poisoned).toBeGreaterThan(0);
   },
   600_000,
+);
+
+const twoGroups = fileURLToPath(new URL('support/two-groups.mjs', import.meta.url));
+
+/** The highest index of each group in lines like `done <group> <index>`. */
+function highest(what: string, text: string): number[] {
+  const result = [0, 0];
+  for (const [, group, index] of text.matchAll(new RegExp(`^${what} (\\d) (\\d+)$`, 'gm'))) {
+    result[Number(group)] = Math.max(result[Number(group)] ?? 0, Number(index));
+  }
+  return result;
+}
+
+// LevelDB's first log. The sixth call on it belongs to a save of the first group, whatever comes before.
+it.skipIf(!canTrace).each(['write:error=ENOSPC', 'fdatasync:error=EIO'])(
+  'two logs of a database in which a call fails lose nothing, and go on after opening: %s',
+  async (injection) => {
+    const directory = await mkdtemp(`${tmpdir()}/babuza-level-groups-`);
+    try {
+      const [call = ''] = injection.split(':');
+      const which = ['-P', `${directory}/db/000003.log`, '-e', `trace=${call}`];
+      const inject = ['-e', `inject=${injection}:when=6`];
+      const command = [process.execPath, twoGroups, directory];
+      const args = ['-f', '-o', '/dev/null', ...which, ...inject, ...command];
+      const { stdout, signal } = spawnSync('strace', args, {
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      });
+      const lines = stdout.split('\n');
+      expect(signal, stdout).toBe('SIGKILL');
+      // The one whose write failed, and the other one, which never wrote after it.
+      expect(lines.filter((line) => line.startsWith('failed'))).toEqual([
+        'failed 0 WAL_POISONED',
+        'failed 1 WAL_POISONED',
+      ]);
+      const [before = '', after = ''] = stdout.split('again\n');
+      const acknowledged = highest('done', before);
+      const opened = highest('opened', after);
+      for (const group of [0, 1]) {
+        expect(opened[group], stdout).toBeGreaterThanOrEqual(acknowledged[group] ?? 0);
+      }
+      const manager = await walBackend.open(directory);
+      for (const [group, last] of highest('done', after).entries()) {
+        expect(last - (opened[group] ?? 0), stdout).toBe(20);
+        const { storage } = await manager.replayWal({ groupId: BigInt(group) });
+        expect(storage.lastIndex(), stdout).toBe(last);
+        expect(storage.entries(1, last + 1, Infinity).length).toBe(last);
+      }
+      await manager.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  },
 );

@@ -10,43 +10,30 @@ import {
   checkExpectation,
   chosenSnapshot,
   ClosedError,
-  CorruptError,
   EntryStorage,
   EntryView,
-  ForeignFileError,
-  InvalidArgumentError,
   LockedError,
-  LogState,
-  NotFoundError,
   QueuedWal,
   RingCache,
-  TermIndex,
   WalEventHub,
   type GroupOptions,
+  type LogState,
   type OpenedWal,
   type ReplayOptions,
   type TailReport,
+  type TermIndex,
   type WalCapabilities,
   type WalManager,
   type WalMetadata,
   type WalMetadataInput,
 } from '@babuza/wal-core';
-import { stateRecordOf } from './batches.ts';
-import { hasLog, readLog, type StoredLog } from './continuity.ts';
-import {
-  bytesOnly,
-  pages,
-  type LevelDatabase,
-  type LevelOperation,
-  type LevelStoreKind,
-} from './database.ts';
+import type { LogOwner } from './database-holder.ts';
+import type { LevelStoreKind } from './database.ts';
 import { LevelEntryReader } from './entry-reader.ts';
-import { describeKey, GroupKeys, parseKey } from './keys.ts';
-import { readFailure, writeFailure } from './level-errors.ts';
-import { LevelLog, writeBatch } from './level-wal.ts';
+import { GroupKeys } from './keys.ts';
+import { LevelLog } from './level-wal.ts';
 import { checkedLevelOptions, type CheckedLevelOptions, type LevelWalOptions } from './options.ts';
-import { emptyTestimony } from './testimony.ts';
-import { encodeHeader, encodeState } from './values.ts';
+import { StoredLogs, type FoundLog } from './stored-logs.ts';
 import { WitnessTeller, type Witness } from './witness.ts';
 
 /** A batch is whole or absent, so there are no torn tails. */
@@ -64,7 +51,7 @@ export class LevelWalManager implements WalManager {
   readonly #directory: string;
   readonly #options: CheckedLevelOptions;
   readonly #witness: Witness | undefined;
-  #database: Promise<LevelDatabase> | undefined;
+  readonly #stored: StoredLogs;
   readonly #logs = new Map<bigint, OpenLog | 'opening'>();
   /** Calls under way: closing waits for them. */
   readonly #calls = new Set<Promise<unknown>>();
@@ -76,15 +63,30 @@ export class LevelWalManager implements WalManager {
     this.#options = checkedLevelOptions(options);
     this.#witness = kind.witness?.(directory);
     this.capabilities = kind.capabilities;
+    const owner: LogOwner = {
+      openGroups: () => this.#openLogs().map(({ wal }) => wal.groupId),
+      poisonAll: (error) => {
+        for (const { wal } of this.#openLogs()) wal.poison(error);
+      },
+    };
+    const { events } = this;
+    const witness = this.#witness;
+    this.#stored = new StoredLogs({
+      kind,
+      directory,
+      options: this.#options,
+      witness,
+      events,
+      owner,
+    });
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
     return this.#whileOpen(async () => {
-      const keys = new GroupKeys(checkedGroupId(options));
-      // Without the database, and so also while somebody else has it open.
-      if ((await this.#recall(keys)) > 0) return true;
-      const database = await this.#existingDatabase();
-      return database !== undefined && (await this.#reading(keys, () => hasLog(database, keys)));
+      const groupId = checkedGroupId(options);
+      const open = this.#logs.get(groupId);
+      if (open !== undefined && open !== 'opening') return true;
+      return this.#stored.exists(new GroupKeys(groupId));
     });
   }
 
@@ -107,7 +109,7 @@ export class LevelWalManager implements WalManager {
       // A log that is being written is not read from outside: it would be seen in between.
       if (open === 'opening') throw this.#locked(groupId);
       if (open !== undefined) return open.state.validMarkers();
-      const { log } = await this.#read(new GroupKeys(groupId));
+      const { log } = await this.#stored.read(new GroupKeys(groupId));
       return log.state.validMarkers();
     });
   }
@@ -150,47 +152,27 @@ export class LevelWalManager implements WalManager {
     }
   }
 
+  #openLogs(): OpenLog[] {
+    return [...this.#logs.values()].filter((log) => log !== 'opening');
+  }
+
   #locked(groupId: bigint): LockedError {
     return new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
   }
 
   async #create(keys: GroupKeys, metadata: WalMetadata): Promise<OpenedWal> {
-    const remembered = await this.#recall(keys);
-    const database = await this.#openDatabase();
-    await this.#reading(keys, async () => {
-      if (remembered > 0 || (await hasLog(database, keys))) {
-        throw new AlreadyExistsError(
-          `there is a log of group ${keys.groupId} in ${this.#directory} already`,
-        );
-      }
-      await this.#refuseForeign(database);
-    });
-    const state = new LogState(new TermIndex());
-    const testimony = emptyTestimony;
-    const { header, state: stateKey } = keys;
-    const record = stateRecordOf(state, testimony);
-    try {
-      // Durable after it: the log exists. A crash just before leaves nothing of it.
-      const puts: LevelOperation[] = [
-        { type: 'put', key: header, value: encodeHeader(header, metadata) },
-        { type: 'put', key: stateKey, value: encodeState(stateKey, record) },
-      ];
-      await writeBatch(this.#kind, database, puts, this.#kind.syncs);
-      await this.#witness?.remember(keys.groupId, testimony.batch ?? 0, true);
-    } catch (error) {
-      throw writeFailure(error, this.#directory);
-    }
-    const { opened } = this.#assemble(database, keys, { metadata, state, testimony }, undefined);
+    const { opened } = this.#assemble(keys, await this.#stored.create(keys, metadata), undefined);
     this.events.emit({ type: 'recovered', groupId: keys.groupId, tail: cleanTail });
     return opened;
   }
 
   async #replay(keys: GroupKeys, options: ReplayOptions): Promise<OpenedWal> {
-    const { database, log } = await this.#read(keys);
+    const found = await this.#stored.read(keys);
+    const { log } = found;
     checkExpectation(this.#directory, log.metadata, options.expect);
     const markers = log.state.validMarkers();
     const snapshot = chosenSnapshot(this.#directory, markers, options.snapshot);
-    const { wal, store, opened } = this.#assemble(database, keys, log, snapshot);
+    const { wal, store, opened } = this.#assemble(keys, found, snapshot);
     if (options.discardUncommitted === true) {
       try {
         await wal.discardUncommitted(snapshot?.index ?? 0);
@@ -206,18 +188,18 @@ export class LevelWalManager implements WalManager {
   }
 
   #assemble(
-    database: LevelDatabase,
     keys: GroupKeys,
-    { metadata, state, testimony }: StoredLog,
+    { shared, log: { metadata, state, testimony } }: FoundLog,
     snapshot: SnapshotMetadata | undefined,
   ): { wal: QueuedWal; store: LevelLog; opened: OpenedWal } {
+    shared.throwIfFailed();
     const { groupId } = keys;
     const { events } = this;
-    const reader = new LevelEntryReader(database, keys, state.index, this.#directory);
+    const reader = new LevelEntryReader(shared.database, keys, state.index, this.#directory);
     const view = new EntryView(state, new RingCache(this.#options.cache), reader, snapshot);
     const store = new LevelLog({
       kind: this.#kind,
-      database,
+      shared,
       directory: this.#directory,
       keys,
       view,
@@ -253,102 +235,10 @@ export class LevelWalManager implements WalManager {
     return new WitnessTeller(this.#witness, clock, groupId);
   }
 
-  async #read(keys: GroupKeys): Promise<{ database: LevelDatabase; log: StoredLog }> {
-    const remembered = await this.#recall(keys);
-    const database = await this.#existingDatabase();
-    const { verifyOnOpen } = this.#options;
-    const log =
-      database &&
-      (await this.#reading(keys, () => readLog(database, keys, this.#directory, verifyOnOpen)));
-    this.#missLostBatches(keys, remembered, log);
-    if (database === undefined || log === undefined) {
-      throw new NotFoundError(`there is no log of group ${keys.groupId} in ${this.#directory}`);
-    }
-    return { database, log };
-  }
-
-  /** The number of the newest batch that the witness knows to have been durable; 0: it knows nothing. */
-  async #recall({ groupId }: GroupKeys): Promise<number> {
-    if (this.#witness === undefined) return 0;
-    const { events } = this;
-    const recollection = await this.#witness.recall(groupId);
-    if (recollection.kind === 'batch') return recollection.batch;
-    if (recollection.kind === 'damaged') {
-      const what = 'the witness of what was durable is damaged, and is written anew';
-      events.emit({ type: 'repaired', groupId, file: recollection.file, what });
-    }
-    return 0;
-  }
-
-  /** What was durable and is not there any more was lost, however whole the rest looks. */
-  #missLostBatches({ groupId }: GroupKeys, remembered: number, log: StoredLog | undefined): void {
-    const found = log === undefined ? 0 : log.testimony.batch;
-    if (found === undefined || found >= remembered) return;
-    const details = { groupId, file: this.#directory, verdict: 'lost-batches' };
-    const lost = remembered - found;
-    throw new CorruptError(
-      `the log of group ${groupId}: the database has lost the newest ${lost} batches at least: it has ${found}, and ${remembered} were durable`,
-      log === undefined ? details : { ...details, firstIndex: log.state.hardState.commit + 1 },
-    );
-  }
-
-  /** A database with keys that no log has is somebody else's. The first and the last one tell. */
-  async #refuseForeign(database: LevelDatabase): Promise<void> {
-    for (const reverse of [false, true]) {
-      const iterator = database.keys({ ...bytesOnly, reverse, limit: 1 });
-      for await (const page of pages(iterator)) {
-        for (const key of page) {
-          if (parseKey(key) !== undefined) continue;
-          const message = `the database holds something else than logs: ${describeKey(key)}`;
-          throw new ForeignFileError(this.#directory, message);
-        }
-      }
-    }
-  }
-
-  async #existingDatabase(): Promise<LevelDatabase | undefined> {
-    if (this.#database !== undefined) return this.#database;
-    try {
-      if (!(await this.#kind.exists(this.#directory))) return undefined;
-    } catch (error) {
-      throw readFailure(error, this.#directory);
-    }
-    return this.#openDatabase();
-  }
-
-  #openDatabase(): Promise<LevelDatabase> {
-    this.#database ??= this.#openSuitable().catch((error: unknown) => {
-      this.#database = undefined;
-      throw readFailure(error, this.#directory);
-    });
-    return this.#database;
-  }
-
-  async #openSuitable(): Promise<LevelDatabase> {
-    const database = await this.#kind.open(this.#directory);
-    if (database.supports.explicitSnapshots) return database;
-    await database.close();
-    throw new InvalidArgumentError('the database must support explicit snapshots');
-  }
-
-  async #reading<Result>(keys: GroupKeys, work: () => Promise<Result>): Promise<Result> {
-    try {
-      return await work();
-    } catch (error) {
-      throw readFailure(error, this.#directory, keys.groupId);
-    }
-  }
-
   async #close(): Promise<void> {
     await Promise.allSettled(this.#calls);
-    const logs = [...this.#logs.values()].filter((log) => log !== 'opening');
-    const results = await Promise.allSettled(logs.map(({ wal }) => wal.close()));
-    const database = await this.#database;
-    try {
-      await database?.close();
-    } catch (error) {
-      throw readFailure(error, this.#directory);
-    }
+    const results = await Promise.allSettled(this.#openLogs().map(({ wal }) => wal.close()));
+    await this.#stored.close();
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

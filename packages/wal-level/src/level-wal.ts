@@ -13,33 +13,21 @@ import type {
 } from '@babuza/wal-core';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
 import type { LevelEntryReader } from './entry-reader.ts';
-import {
-  bytesOnly,
-  type LevelDatabase,
-  type LevelOperation,
-  type LevelStoreKind,
-} from './database.ts';
+import { bytesOnly, type LevelStoreKind } from './database.ts';
 import type { GroupKeys } from './keys.ts';
 import { writeFailure } from './level-errors.ts';
+import type { KeySpan, SharedDatabase } from './shared-database.ts';
 import type { Testimony } from './testimony.ts';
 import type { WitnessTeller } from './witness.ts';
 
-/** All or nothing of the operations. Durable after it, with `sync`. */
-export function writeBatch(
-  kind: LevelStoreKind,
-  database: LevelDatabase,
-  operations: LevelOperation[],
-  sync: boolean,
-): Promise<void> {
-  if (kind.write !== undefined) return kind.write(database, operations, sync);
-  // Not a literal where it is used: `sync` is an option of databases that have it.
-  const options = { ...bytesOnly, sync };
-  return database.batch(operations, options);
-}
+/** Entries that are deleted at a time; saves go in between. */
+const clearPageEntries = 1000;
+
+type LowerBound = { readonly gte: Uint8Array } | { readonly gt: Uint8Array };
 
 export interface LevelLogParts {
   readonly kind: LevelStoreKind;
-  readonly database: LevelDatabase;
+  readonly shared: SharedDatabase;
   readonly directory: string;
   readonly keys: GroupKeys;
   readonly view: EntryView<TermIndex>;
@@ -95,12 +83,12 @@ export class LevelLog implements LogStore {
 
   /** The start of the log is durable already: what is deleted here, or left over, nobody reads. */
   async releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
-    const { kind, view, database, keys } = this.#parts;
+    const { kind, view, shared, keys } = this.#parts;
     const to = view.state.baseIndex;
     const nothing = { segmentsRemoved: 0, segmentsRecycled: 0, segmentsKept: 1 };
     try {
       await this.#clearTo(to);
-      const reclaimed = await kind.reclaim?.(database, keys.entriesBetween(0, to + 1));
+      const reclaimed = await kind.reclaim?.(shared.database, keys.entriesBetween(0, to + 1));
       const { bytesFreed = 0, heldBy } = reclaimed ?? {};
       return { ...nothing, bytesFreed, heldBy };
     } catch (error) {
@@ -134,10 +122,10 @@ export class LevelLog implements LogStore {
 
   /** What `close` promises, also of a log whose syncs were turned off. */
   async #makeAllDurable(): Promise<void> {
-    const { kind, database, directory, keys, view } = this.#parts;
+    const { kind, shared, directory, keys, view } = this.#parts;
     if (this.#noFsync) {
       try {
-        await kind.flush?.(database);
+        await kind.flush?.(shared.database);
       } catch (error) {
         throw writeFailure(error, directory);
       }
@@ -163,13 +151,13 @@ export class LevelLog implements LogStore {
   }
 
   async #write(batch: FinishedBatch, wantsSync: boolean): Promise<void> {
-    const { kind, database, directory, reader } = this.#parts;
+    const { kind, shared, directory, reader } = this.#parts;
     const sync = wantsSync && kind.syncs;
     try {
       if (batch.replaces) reader.pin();
       // Durable after it, where `sync` is set: the batch and all before it. A crash just before leaves
       // all or nothing of it; without `sync` it may be lost, but never without those behind it.
-      await writeBatch(kind, database, batch.operations, sync);
+      await shared.write(batch, sync);
     } catch (error) {
       throw writeFailure(error, directory);
     }
@@ -197,10 +185,25 @@ export class LevelLog implements LogStore {
     return clearing;
   }
 
+  /** Page by page. A page that cannot be read is left; one that cannot be written ends the writing. */
   async #clear(to: number): Promise<void> {
     if (to <= this.#clearedTo) return;
-    const { database, keys } = this.#parts;
-    await database.clear({ ...keys.entriesBetween(this.#clearedTo + 1, to + 1), ...bytesOnly });
+    const { shared, keys } = this.#parts;
+    const { gte, lt } = keys.entriesBetween(this.#clearedTo + 1, to + 1);
+    let span = await this.#spanOf({ gte, lt });
+    while (span !== undefined) {
+      await shared.clear(span);
+      span = await this.#spanOf({ gt: span.last, lt });
+    }
     this.#clearedTo = to;
+  }
+
+  /** Of the next keys that are there. */
+  async #spanOf(range: LowerBound & { readonly lt: Uint8Array }): Promise<KeySpan | undefined> {
+    const options = { ...bytesOnly, ...range, limit: clearPageEntries };
+    const found = await this.#parts.shared.database.keys(options).all();
+    const [first] = found;
+    const last = found.at(-1);
+    return first === undefined || last === undefined ? undefined : { first, last };
   }
 }

@@ -137,7 +137,8 @@ describe('batches', () => {
     expect((await opened.wal.purge(3)).heldBy).toBe(undefined);
     place.hostility.clearFails = true;
     const report = await opened.wal.purge(5);
-    expect([report.firstIndex, report.heldBy]).toEqual([6, 'the test wants no deletion']);
+    expect(report.firstIndex).toBe(6);
+    expect(report.heldBy).toMatch('the test wants no deletion');
     const before = await reading(place, manager, opened);
     place.hostility.clearFails = false;
     // What was left over goes when the log is opened.

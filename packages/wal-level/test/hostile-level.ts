@@ -41,6 +41,8 @@ export class Hostility {
   readonly batches: SeenBatch[] = [];
   nextFailure: Failure | undefined;
   clearFails = false;
+  /** Deletions of ranges so far. */
+  clears = 0;
   /** How often all that was written without sync was to be made durable. */
   flushes = 0;
   /** Called while a batch is being written. */
@@ -64,6 +66,7 @@ function hostileLevel(hostility: Hostility): MemoryLevel<Uint8Array, Uint8Array>
   };
   const slowClear = async (options: Parameters<typeof clear>[0]): Promise<void> => {
     if (hostility.clearFails) throw new Error('the test wants no deletion');
+    hostility.clears += 1;
     await turn();
     await clear(options);
   };
