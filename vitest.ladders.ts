@@ -14,14 +14,16 @@ export const longLadders: string[] = [
 ];
 
 /**
- * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS` and
- * `BABUZA_SIMULATION_SEEDS`.
+ * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS`,
+ * `BABUZA_FAILING_CALLS` and `BABUZA_SIMULATION_SEEDS`.
  */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
   'packages/wal-native/test/kill.test.ts',
   'packages/wal-etcd/test/crash.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
+  'packages/wal-level-disk/test/kill.test.ts',
+  'packages/wal-level-disk/test/failing-calls.test.ts',
   'packages/raft-core/test/simulation-ready-loop.test.ts',
   'packages/raft-core/test/simulation-storage-threads.test.ts',
   'packages/snapshot/test/crash.test.ts',

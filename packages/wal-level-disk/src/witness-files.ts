@@ -24,6 +24,8 @@ const checksumOffset = 32;
 /** `babuzawt` */
 const magic: bigint = 0x6261_6275_7a61_7774n;
 const formatVersion = 1;
+/** One that is called otherwise, such as a temporary one that a crash left, says nothing. */
+const groupFile = /^[0-9a-f]{16}$/;
 
 export class WitnessFiles implements Witness {
   readonly #directory: string;
@@ -42,6 +44,14 @@ export class WitnessFiles implements Witness {
       const known = batches.filter((batch) => batch !== undefined);
       if (known.length === 0) return { kind: 'damaged', file };
       return { kind: 'batch', batch: Math.max(...known) };
+    });
+  }
+
+  knowsAny(): Promise<boolean> {
+    return translating(async () => {
+      if ((await this.#files.kindOf(this.#directory)) === undefined) return false;
+      const entries = await this.#files.list(this.#directory);
+      return entries.some(({ name }) => groupFile.test(name));
     });
   }
 

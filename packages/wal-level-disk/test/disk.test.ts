@@ -147,7 +147,13 @@ describe('a place', () => {
     await expect(again.replayWal()).rejects.toMatchObject(refused);
     expect(await again.hasExistingWal()).toBe(true);
     await expect(again.createWal(identity)).rejects.toMatchObject({ code: 'WAL_EXISTS' });
+    await expect(again.createWal(identity, { groupId: 5n })).rejects.toMatchObject({
+      code: 'WAL_CORRUPT',
+      verdict: 'missing-database',
+    });
     await again.close();
+    // It stays missing, for people to look for it.
+    expect(await readdir(directory)).toEqual(['witness']);
   });
 
   it('where LevelDB died while it was made is made anew', async () => {

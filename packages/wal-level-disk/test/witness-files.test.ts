@@ -40,6 +40,19 @@ describe('a witness file', () => {
     expect(await files.recall(1n)).toEqual({ kind: 'nothing' });
   });
 
+  it('is there or not, whatever it says; half a new one is none', async () => {
+    const { fileSystem } = simulatedEnvironment(1);
+    const files = new WitnessFiles('/log/witness', fileSystem);
+    expect(await files.knowsAny()).toBe(false);
+    await fileSystem.makeDirectory('/log/witness');
+    await (await fileSystem.open('/log/witness/0000000000000007.tmp', 'create')).close();
+    expect(await files.knowsAny()).toBe(false);
+    await files.remember(7n, 1, true);
+    expect(await files.knowsAny()).toBe(true);
+    fileSystem.surgery.flipBit('/log/witness/0000000000000007', 20 * 8);
+    expect(await files.knowsAny()).toBe(true);
+  });
+
   it('is never damaged by a crash, and never says more than it was told', async () => {
     const steps: readonly (readonly [batch: number, durable: boolean])[] = [
       [1, true],

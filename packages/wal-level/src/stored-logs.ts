@@ -64,7 +64,9 @@ export class StoredLogs {
 
   async create(keys: GroupKeys, metadata: WalMetadata): Promise<FoundLog> {
     const { kind, directory, witness } = this.#parts;
+    // Before the database is made: one that is missing stays missing, for people to look for it.
     if ((await this.#recall(keys)) > 0) throw this.#alreadyExists(keys);
+    await this.#missDatabase(keys);
     const shared = await this.#databases.open();
     const { database } = shared;
     const state = new LogState(new TermIndex());
@@ -132,7 +134,19 @@ export class StoredLogs {
     if (recollection.kind === 'batch') return recollection.batch;
     const what = 'the witness of what was durable is damaged, and is written anew';
     events.emit({ type: 'repaired', groupId, file: recollection.file, what });
-    return 0;
+    // It was first told when the log had been created.
+    return emptyTestimony.batch ?? 0;
+  }
+
+  /** Logs of other groups that have a witness and no database were lost: no new one hides that. */
+  async #missDatabase({ groupId }: GroupKeys): Promise<void> {
+    const { witness, directory } = this.#parts;
+    if (witness === undefined || (await this.#databases.exists())) return;
+    if (!(await witness.knowsAny())) return;
+    throw new CorruptError(
+      `there is no database in ${directory}, and a witness knows of logs that were in it`,
+      { groupId, file: directory, verdict: 'missing-database' },
+    );
   }
 
   /** What was durable and is not there any more was lost, however whole the rest looks. */

@@ -18,6 +18,8 @@ export type Recollection =
 export interface Witness {
   /** Needs no lock, and may be asked while another process writes. */
   recall(groupId: bigint): Promise<Recollection>;
+  /** Whether it was ever told of a log, of any group; what it remembers may be damaged. */
+  knowsAny(): Promise<boolean>;
   /** With `durable` it resolves when this survives a power cut. Calls for one group do not overlap. */
   remember(groupId: bigint, batch: number, durable: boolean): Promise<void>;
 }

@@ -59,6 +59,7 @@ export class ForgetfulPlace implements LevelStoreKind {
       const batch = this.#told.get(groupId);
       return batch === undefined ? { kind: 'nothing' } : { kind: 'batch', batch };
     },
+    knowsAny: async () => this.#told.size > 0,
     remember: async (groupId, batch, durable) => {
       this.#told.set(groupId, batch);
       if (durable) this.#toldDurably.set(groupId, batch);

@@ -120,6 +120,10 @@ export class HostileWitness implements Witness {
     return this.recollections.get(groupId) ?? { kind: 'nothing' };
   }
 
+  async knowsAny(): Promise<boolean> {
+    return this.recollections.size > 0;
+  }
+
   async remember(groupId: bigint, batch: number, durable: boolean): Promise<void> {
     if (this.fails) throw new Error('the test wants a failing witness');
     this.told.push({ batch, durable });

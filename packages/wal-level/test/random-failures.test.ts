@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { FailingWorld, type Seen } from './failing-world.ts';
 import { randomFrom } from './samples.ts';
 
-const seeds = 60;
+const seeds = 40;
 const stepsPerSeed = 120;
 
 it(`${seeds} random sequences with failing writes, reopenings and power cuts lose nothing`, async () => {

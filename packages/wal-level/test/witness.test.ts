@@ -126,6 +126,26 @@ describe('because of the witness', () => {
     await manager.close();
   });
 
+  it('no new database takes the place of one that is missing', async () => {
+    const { place: made, witness } = place();
+    await made.manager().createWal(identity);
+    const missing = new HostilePlace(witness);
+    const manager = missing.manager();
+    const creating = (groupId: bigint) => manager.createWal(identity, { groupId });
+    const refused = { code: 'WAL_CORRUPT', verdict: 'missing-database' };
+    await expect(creating(1n)).rejects.toMatchObject(refused);
+    witness.recollections.set(0n, { kind: 'damaged', file: '/witness' });
+    await expect(creating(1n)).rejects.toMatchObject(refused);
+    // Also a damaged one was only ever made for a log that there was.
+    await expect(creating(0n)).rejects.toMatchObject({ code: 'WAL_EXISTS' });
+    expect(await manager.hasExistingWal()).toBe(true);
+    await expect(manager.replayWal()).rejects.toMatchObject({ verdict: 'lost-batches' });
+    expect(await missing.exists()).toBe(false);
+    witness.recollections.clear();
+    await creating(1n);
+    await manager.close();
+  });
+
   it('whether there is a log is known without the database', async () => {
     const { place: made } = place();
     const owner = made.manager();
