@@ -13,7 +13,12 @@ import { DurableSnapshotManager } from '@babuza/snapshot';
 import { SeededRandom, simulatedEnvironment, SimulatedDisk } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ExpireSessionManager, LruSessionManager, NoopSessionManager } from '../src/index.ts';
+import {
+  ExpireSessionManager,
+  LruSessionManager,
+  NoopSessionManager,
+  type LruSessionOptions,
+} from '../src/index.ts';
 import { bytesOf } from './support.ts';
 
 const minuteMs = 60_000;
@@ -151,8 +156,8 @@ let world: World;
 afterEach(() => world.stop());
 
 describe.each([
-  ['lru', () => new LruSessionManager()],
-  ['expire', () => new ExpireSessionManager()],
+  ['lru', (options?: LruSessionOptions) => new LruSessionManager(options)],
+  ['expire', (options?: LruSessionOptions) => new ExpireSessionManager(options)],
 ] as const)('a client of a node with %s', (_, create) => {
   it('has its answer again after a snapshot and a restart, and nothing applies twice', async () => {
     world = new World();
@@ -182,6 +187,30 @@ describe.each([
     expect(await world.propose(id, 1)).toBe('lost');
     expect(await world.propose(id, 2)).toBe('2');
     expect(world.state.count).toBe(2);
+  });
+
+  it('may have many in flight, each sent twice', async () => {
+    world = new World();
+    await world.start(create());
+    const id = await world.until(world.raft.registerSession());
+    const sequences = Array.from({ length: 64 }, (_item, at) => at + 1);
+    const answers = await Promise.all(
+      sequences.flatMap((sequence) => [world.propose(id, sequence), world.propose(id, sequence)]),
+    );
+    expect(answers).toEqual(sequences.flatMap((sequence) => [`${sequence}`, `${sequence}`]));
+    expect(world.state.count).toBe(64);
+  });
+
+  it('is told to wait when it never says what it got, and goes on when it does', async () => {
+    world = new World();
+    await world.start(create({ resultsPerSessionMax: 2 }));
+    const id = await world.until(world.raft.registerSession());
+    expect(await world.propose(id, 1)).toBe('1');
+    expect(await world.propose(id, 2)).toBe('2');
+    expect(await world.propose(id, 3)).toBe('RAFT_BUSY');
+    expect(world.state.count).toBe(2);
+    expect(await world.propose(id, 3, 3)).toBe('3');
+    expect(world.state.count).toBe(3);
   });
 
   it('does not get a node that was started with other limits', async () => {

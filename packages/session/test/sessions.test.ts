@@ -283,10 +283,12 @@ describe('ExpireSessionManager', () => {
   it('does not let time go back', () => {
     const manager = new ExpireSessionManager({ expireMs: 10 });
     manager.register(1, 100);
-    propose(manager, callOf(1, 1), 50);
-    manager.register(2, 110);
-    expect(propose(manager, callOf(1, 1), 111)).toBe('expired');
-    expect(propose(manager, callOf(2, 1), 0)).toBe('apply');
+    // A leader whose clock is behind: still a use at 100.
+    expect(propose(manager, callOf(1, 1), 50)).toBe('apply');
+    expect(propose(manager, callOf(1, 1), 110)).toBe('duplicate 1');
+    manager.register(2, 60);
+    expect(propose(manager, callOf(2, 1), 120)).toBe('apply');
+    expect(propose(manager, callOf(1, 1), 121)).toBe('expired');
   });
 
   it('has a bound for clients that register without end', () => {
