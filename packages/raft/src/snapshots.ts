@@ -55,6 +55,9 @@ export class Snapshots<Query, Answer> {
   readonly #stopping = new AbortController();
   /** Who waits for the snapshot that is being made. */
   #waiters: Waiter<SnapshotPlace>[] = [];
+  /** Who came when its content was fixed already, and waits for the next one. */
+  #nextWaiters: Waiter<SnapshotPlace>[] = [];
+  #isFixed = false;
   #taking = false;
   /** After one that failed the next is not tried before this was applied. */
   #nextIndex = 0;
@@ -87,7 +90,7 @@ export class Snapshots<Query, Answer> {
 
   /** Makes one of what is applied now. Where nothing was applied since the newest, that one is the answer. */
   take(waiter: Waiter<SnapshotPlace>): void {
-    this.#waiters.push(waiter);
+    (this.#isFixed ? this.#nextWaiters : this.#waiters).push(waiter);
     if (this.#taking) return;
     this.#taking = true;
     this.#parts.apply.run(() => this.#takeBetweenEntries());
@@ -162,6 +165,7 @@ export class Snapshots<Query, Answer> {
 
   stop(): void {
     this.#stopping.abort(new StoppedError());
+    this.#waiters.push(...this.#nextWaiters.splice(0));
     this.#settle((waiter) => waiter.reject(new StoppedError()));
   }
 
@@ -178,6 +182,7 @@ export class Snapshots<Query, Answer> {
       return;
     }
     // From here on the state machine may change: what belongs to this index is taken now.
+    this.#isFixed = true;
     const metadata = { confState, index, term };
     const nodePart = state.encode();
     const { signal } = this.#stopping;
@@ -258,7 +263,9 @@ export class Snapshots<Query, Answer> {
     const waiters = this.#waiters;
     this.#waiters = [];
     this.#taking = false;
+    this.#isFixed = false;
     for (const waiter of waiters) settle(waiter);
+    for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);
   }
 }
 

@@ -1,0 +1,148 @@
+/** A cluster built by the builder, on a real disk and the clock of the machine. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  joinRaftCluster,
+  recoverAsStandalone,
+  type BabuzaConfig,
+  type Raft,
+} from '@babuza/raft';
+import { MemoryNetwork } from '@babuza/transport-memory';
+import { nodeEnvironment } from '@babuza/vfs';
+import { BabuzaComponentBuilder } from '../src/index.ts';
+import {
+  AppliedLedger,
+  encodeCommand,
+  keyValueMachine,
+  type KeyValueMachine,
+} from './cluster/key-value-machine.ts';
+
+export interface RealNode {
+  readonly id: bigint;
+  readonly raft: Raft<string, string | undefined>;
+  readonly machine: KeyValueMachine;
+}
+
+const { clock, random } = nodeEnvironment();
+
+export class RealCluster {
+  readonly nodes = new Map<bigint, RealNode>();
+  readonly #network = new MemoryNetwork({ clock, random });
+  readonly #ledger = new AppliedLedger();
+  readonly #walTypeOf: (id: bigint) => string;
+  readonly #directory: Promise<string>;
+
+  /** `walTypeOf`: members may have different logs. */
+  constructor(walTypeOf: (id: bigint) => string) {
+    this.#walTypeOf = walTypeOf;
+    this.#directory = mkdtemp(join(tmpdir(), 'babuza-cluster-'));
+  }
+
+  /** `peers`: a member of a new cluster; `join`: of one that runs; `alone`: the only survivor. What is on disk counts. */
+  async start(
+    id: bigint,
+    how: 'peers' | 'join' | 'alone' = 'peers',
+    address = addressOf(id),
+  ): Promise<RealNode> {
+    const component = await new BabuzaComponentBuilder({
+      clusterId: 1,
+      nodeId: id,
+      storageRootDir: join(await this.#directory, `node-${id}`),
+      walType: this.#walTypeOf(id),
+      transportType: 'memory',
+      transportOptions: { network: this.#network, address },
+    }).build();
+    const disk = { appliedIndex: 0, content: '[]' };
+    const machine = keyValueMachine('concurrent', this.#ledger, disk, () => false);
+    const config: BabuzaConfig = {
+      ...defaultBabuzaConfig(1, id, address),
+      tickMs: 20,
+      snapshotEntries: 40,
+      compactionMargin: 5,
+    };
+    const peers = [1n, 2n, 3n].map((peer) => ({ id: peer, address: addressOf(peer) }));
+    const starting = {
+      peers: () => bootstrapRaftCluster(config, peers, machine, component),
+      join: () => joinRaftCluster(config, machine, component),
+      alone: () => recoverAsStandalone(config, machine, component),
+    };
+    const node = { id, raft: await starting[how](), machine };
+    this.nodes.set(id, node);
+    return node;
+  }
+
+  async stop(id: bigint): Promise<void> {
+    await this.nodes.get(id)?.raft.shutdown({ transferLeadership: true });
+    this.nodes.delete(id);
+  }
+
+  node(id: bigint): RealNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`node ${id} does not run`);
+    return node;
+  }
+
+  /** The node that leads, by its own word. */
+  leader(): Promise<RealNode> {
+    return eventually('a leader', async () =>
+      [...this.nodes.values()].find(({ raft }) => raft.leader()?.id === raft.nodeId),
+    );
+  }
+
+  /** Does something at the leader, again where leadership has moved meanwhile. */
+  atLeader<T>(act: (raft: RealNode['raft']) => Promise<T>): Promise<T> {
+    return eventually('an answer of the leader', async () => {
+      const { raft } = await this.leader();
+      try {
+        return { answer: await act(raft) };
+      } catch (error) {
+        const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+        const isMoving = ['RAFT_NOT_LEADER', 'RAFT_DROPPED', 'RAFT_BUSY', 'RAFT_LEARNER_NOT_READY'];
+        if (isMoving.includes(String(code))) return undefined;
+        throw error;
+      }
+    }).then(({ answer }) => answer);
+  }
+
+  /** Values of several clients at once; a value that is put twice is put with the same value. */
+  async put(prefix: string, count: number): Promise<void> {
+    const client = async (number: number): Promise<void> => {
+      for (let at = number; at < count; at += 4) {
+        const input = { kind: 'put', key: `${prefix}-${at}`, value: `value ${at}` } as const;
+        await this.atLeader((raft) => raft.propose(encodeCommand(input, '')));
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(client));
+  }
+
+  /** All members that run have applied the same. */
+  async agree(): Promise<string> {
+    return eventually('agreement', async () => {
+      const contents = [...this.nodes.values()].map(
+        ({ raft, machine }) => `${raft.status().appliedIndex} ${machine.content()}`,
+      );
+      const [content] = contents;
+      return new Set(contents).size === 1 ? content : undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.nodes.values()].map(({ raft }) => raft.shutdown()));
+    await rm(await this.#directory, { recursive: true, force: true });
+  }
+}
+
+export const addressOf = (id: bigint): string => `host-${id}`;
+
+/** What `ask` gives at last; the tests' own timeout is the limit. */
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  for (let attempt = 0; attempt < 3000; attempt += 1) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await clock.sleep(10);
+  }
+  throw new Error(`${what} did not come about`);
+}
