@@ -37,7 +37,18 @@ const allowed: Record<string, readonly string[]> = {
     'wal-memory',
     'wal-native',
   ],
-  bench: ['raft-core', 'raftpb', 'vfs', 'wal-core', 'wal-etcd', 'wal-level-disk', 'wal-native'],
+  bench: [
+    'builder',
+    'raft',
+    'raft-core',
+    'raftpb',
+    'transport-memory',
+    'vfs',
+    'wal-core',
+    'wal-etcd',
+    'wal-level-disk',
+    'wal-native',
+  ],
 };
 
 /** Packages that implement ports of the node: they import them as types, and the node never imports them. */

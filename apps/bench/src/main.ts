@@ -13,10 +13,11 @@ import { coreProposals, proposalsPerRound } from './core.ts';
 import { compressionFigures, levelOpening, levelSaves } from './level.ts';
 import { compare, table, type Figures } from './measure.ts';
 import type { MemoryFigures } from './memory-process.ts';
+import { benchNodeMemory } from './node-memory.ts';
 import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './reading.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
-const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level|core]
+const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level|core|node]
 
   --dir DIR     where the files go; it should be on the disk that is to be measured
                 (default: a folder of the system's temporary directory)
@@ -29,7 +30,7 @@ interface Settings {
   readonly parts: readonly string[];
 }
 
-const parts = ['save', 'read', 'memory', 'level', 'core'];
+const parts = ['save', 'read', 'memory', 'level', 'core', 'node'];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
@@ -181,6 +182,7 @@ async function main(): Promise<void> {
     if (settings.parts.includes('memory')) await benchMemory(settings);
     if (settings.parts.includes('level')) await benchLevel(settings);
     if (settings.parts.includes('core')) await benchCore(settings);
+    if (settings.parts.includes('node')) await benchNodeMemory(directory, progress);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
