@@ -216,13 +216,18 @@ export class ApplyPath<Query, Answer> {
     } catch (error) {
       throw new RaftError('RAFT_STATE_MACHINE_FAILED', `apply of entries ${range} failed`, error);
     }
-    if (!Array.isArray(results) || results.length !== fresh.length) {
-      throw new RaftError(
-        'RAFT_STATE_MACHINE_FAILED',
-        `apply of entries ${range} must return ${fresh.length} results, got ${Array.isArray(results) ? results.length : typeof results}`,
-      );
-    }
-    return results;
+    const isFine =
+      Array.isArray(results) &&
+      results.length === fresh.length &&
+      results.every((result) => result === undefined || result instanceof Uint8Array);
+    if (isFine) return results;
+    const got = Array.isArray(results)
+      ? `${results.length}: ${results.map(String).join(', ')}`
+      : typeof results;
+    throw new RaftError(
+      'RAFT_STATE_MACHINE_FAILED',
+      `apply of entries ${range} must return ${fresh.length} results, each bytes or undefined; got ${got.slice(0, 200)}`,
+    );
   }
 
   /**

@@ -255,7 +255,11 @@ async function restore<Query, Answer>(
   snapshot: StoredSnapshot | undefined,
   machineAppliedIndex: number,
 ): Promise<void> {
-  if (snapshot === undefined) return;
+  if (snapshot === undefined) {
+    // The manager may have served another node before.
+    state.sessions.restore();
+    return;
+  }
   const { metadata } = snapshot;
   await using open = await snapshotManager.read(metadata);
   state.restore(await readNodePart(open), metadata);

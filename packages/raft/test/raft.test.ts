@@ -1,7 +1,7 @@
 import { MessageType } from '@babuza/raftpb';
 import { NoSpaceError, SyncFailedError } from '@babuza/wal-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { bytesOf, textOf, World } from './support.ts';
+import { bytesOf, PlainSessions, textOf, World } from './support.ts';
 
 let world: World;
 
@@ -145,6 +145,27 @@ describe('proposals', () => {
     await expect(proposal).rejects.toThrow('no patience');
     await world.pass(500);
     expect(machine.texts).toEqual(['a']);
+  });
+
+  it.each([
+    ['too few results', () => []],
+    ['a result that is no bytes', () => ['yes']],
+    ['no array', () => 7],
+  ])('a state machine that answers with %s stops the node with the cause', async (_, answer) => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, machine } = await world.leader();
+    const causes: unknown[] = [];
+    raft.subscribe((event) => {
+      if (event.type === 'stopped') causes.push(event.cause);
+    });
+    Reflect.set(machine, 'apply', answer);
+    await expect(world.until(raft.propose(bytesOf('a')))).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    await world.pass(100);
+    expect(causes).toMatchObject([{ code: 'RAFT_STATE_MACHINE_FAILED' }]);
+    world.members.clear();
   });
 
   it('a state machine that throws stops the node with the cause', async () => {
@@ -399,6 +420,16 @@ describe('sessions', () => {
     );
     expect(answers.map(({ result }) => textOf(result))).toEqual(['1', '1', '1']);
     expect(machine.texts).toEqual(['a']);
+  });
+});
+
+describe('a start', () => {
+  it('without a snapshot begins without sessions, whatever the manager held', async () => {
+    world = new World();
+    const sessions = new PlainSessions();
+    sessions.register(5);
+    await world.start(9n, undefined, undefined, {}, sessions);
+    expect(world.member(9n).raft.status().sessions.open).toBe(0);
   });
 });
 

@@ -292,6 +292,7 @@ export class World {
     peers: PeersConfiguration | 'alone' | undefined,
     disk: Disk = { store: new MemoryStore(), snapshots: new MapSnapshots() },
     options: BootstrapOptions = {},
+    sessionManager: SessionManager = new PlainSessions(),
   ): Promise<Member> {
     const { store, snapshots } = disk;
     const machine = new ListMachine();
@@ -299,7 +300,7 @@ export class World {
       clusterId: 1n,
       walManager: failing(await walBackend.open('/memory', { store }), this.faults, id),
       snapshotManager: snapshots,
-      sessionManager: new PlainSessions(),
+      sessionManager,
       transport: this.wire.transport(id),
       clock: this.clock,
       random: new SeededRandom(Number(id)),
