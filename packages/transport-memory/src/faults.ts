@@ -12,16 +12,63 @@ export interface LinkFaults {
   readonly reordering: boolean;
 }
 
-export const noFaults: LinkFaults = {
+/** One direction, or all that match: absent means every address. */
+export interface Direction {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+interface Rule {
+  readonly direction: Direction;
+  readonly change: Partial<LinkFaults>;
+}
+
+const noFaults: LinkFaults = {
   loss: 0,
   duplication: 0,
   delayMs: [0, 0],
   reordering: false,
 };
 
-/** `before` with what is given; throws `TRANSPORT_INVALID` naming the field. */
-export function changedFaults(before: LinkFaults, change: Partial<LinkFaults>): LinkFaults {
-  const faults = { ...before, ...change };
+/** The faults of all directions. Of the rules that match, the newest counts, field by field. */
+export class FaultRules {
+  #rules: Rule[] = [];
+
+  /** Throws `TRANSPORT_INVALID` naming the field. */
+  set(change: Partial<LinkFaults>, direction: Direction): void {
+    check({ ...noFaults, ...change });
+    // What the new rule overrides everywhere is dropped: rules do not pile up, however often they are changed.
+    const kept = this.#rules.map((rule) =>
+      covers(direction, rule.direction) ? without(rule, change) : rule,
+    );
+    this.#rules = kept.filter((rule) => Object.keys(rule.change).length > 0);
+    this.#rules.push({ direction, change: { ...change } });
+  }
+
+  clear(): void {
+    this.#rules = [];
+  }
+
+  of(from: string, to: string): LinkFaults {
+    const changes = this.#rules
+      .filter(({ direction }) => covers(direction, { from, to }))
+      .map(({ change }) => change);
+    return Object.assign({ ...noFaults }, ...changes);
+  }
+}
+
+/** Whether each direction that matches `other` matches `direction`, too. */
+function covers(direction: Direction, other: Direction): boolean {
+  const { from = other.from, to = other.to } = direction;
+  return from === other.from && to === other.to;
+}
+
+function without({ direction, change }: Rule, overriding: Partial<LinkFaults>): Rule {
+  const left = Object.entries(change).filter(([field]) => !Object.hasOwn(overriding, field));
+  return { direction, change: Object.fromEntries(left) };
+}
+
+function check(faults: LinkFaults): void {
   for (const field of ['loss', 'duplication'] as const) {
     const share = faults[field];
     if (!(share >= 0 && share <= 1)) refuse(field, share, 'from 0 to 1');
@@ -30,7 +77,6 @@ export function changedFaults(before: LinkFaults, change: Partial<LinkFaults>): 
   if (!(min >= 0 && max >= min && max < Infinity)) {
     refuse('delayMs', faults.delayMs, 'two numbers, the first from 0, the second not below it');
   }
-  return faults;
 }
 
 function refuse(field: string, given: unknown, allowed: string): never {

@@ -1,6 +1,6 @@
-/** One direction between two addresses: what is on its way, and when it arrives. */
+/** One direction between two members: what is on its way, and when it arrives. */
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
-import type { Clock, Random } from '@babuza/vfs';
+import type { Clock, Random, Timer } from '@babuza/vfs';
 import type { LinkFaults } from './faults.ts';
 import type { MemoryNetwork } from './memory-network.ts';
 import type { MemoryTransport } from './memory-transport.ts';
@@ -17,80 +17,131 @@ const queuedMax = 256;
 interface Carried {
   readonly sender: MemoryTransport;
   readonly target: MemoryTransport;
+  /** Whom the message was for. */
+  readonly to: bigint;
   readonly bytes: Uint8Array;
 }
 
 export class Link {
   readonly from: string;
   readonly to: string;
-  faults: LinkFaults;
   readonly #world: LinkWorld;
   /** In the order of their sending; of these the first arrives next. */
   readonly #inOrder: Carried[] = [];
+  /** Those that may overtake others. */
+  readonly #alone = new Set<Carried>();
+  /** One for each that is on its way. */
+  readonly #timers = new Set<Timer>();
   /** No message that keeps the order arrives before this. */
   #orderedMs = 0;
-  #carried = 0;
 
-  constructor(from: string, to: string, world: LinkWorld, faults: LinkFaults) {
+  constructor(from: string, to: string, world: LinkWorld) {
     this.from = from;
     this.to = to;
     this.#world = world;
-    this.faults = faults;
   }
 
   /** False where too many are on their way; a message that gets lost counts as taken. */
   carry(sender: MemoryTransport, target: MemoryTransport, message: Message): boolean {
     const { network } = this.#world;
-    if (this.#carried >= queuedMax) {
+    const { loss, duplication } = this.#faults;
+    if (this.#isFull) {
       network.count('overflowed');
       return false;
     }
-    if (this.happens(this.faults.loss)) {
+    if (this.#happens(loss)) {
       network.count('lost');
       return true;
     }
-    const carried = { sender, target, bytes: encodeMessage(message) };
-    if (this.faults.reordering) this.#carryAlone(carried);
-    else this.#carryInOrder(carried);
-    if (this.happens(this.faults.duplication)) {
+    const carried = { sender, target, to: message.to, bytes: encodeMessage(message) };
+    this.#carryOne(carried);
+    if (this.#happens(duplication) && !this.#isFull) {
       network.count('duplicated');
-      this.#carryAlone(carried);
+      // What is decoded shares the memory of its bytes: each copy has its own.
+      this.#carryOne({ ...carried, bytes: carried.bytes.slice() });
     }
     return true;
   }
 
-  /** Whether something of this share happens now. */
-  happens(share: number): boolean {
+  /** Nobody is there any more: what is on its way arrives nowhere, and its sender is told. */
+  drop(): void {
+    const dropped = [...this.#inOrder, ...this.#alone];
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    this.#inOrder.length = 0;
+    this.#alone.clear();
+    for (const carried of dropped) this.#notTaken(carried, 'unreachable');
+  }
+
+  /** Whether something gets lost now. */
+  loses(): boolean {
+    return this.#happens(this.#faults.loss);
+  }
+
+  drawDelayMs(): number {
+    const [min, max] = this.#faults.delayMs;
+    return max === min ? min : min + ((max - min) * this.#world.random.uint32()) / 2 ** 32;
+  }
+
+  get #faults(): LinkFaults {
+    return this.#world.network.faultsOf(this.from, this.to);
+  }
+
+  get #isFull(): boolean {
+    return this.#timers.size >= queuedMax;
+  }
+
+  #happens(share: number): boolean {
     // Nothing is drawn for what never happens: a fault that is off does not change the others.
     return share > 0 && this.#world.random.uint32() < share * 2 ** 32;
   }
 
-  drawDelayMs(): number {
-    const [min, max] = this.faults.delayMs;
-    return max === min ? min : min + ((max - min) * this.#world.random.uint32()) / 2 ** 32;
-  }
-
-  #carryInOrder(carried: Carried): void {
-    const { clock } = this.#world;
-    const nowMs = clock.monotonicMs();
-    this.#orderedMs = Math.max(this.#orderedMs, nowMs + this.drawDelayMs());
+  #carryOne(carried: Carried): void {
+    const delayMs = this.drawDelayMs();
+    if (this.#faults.reordering) {
+      this.#alone.add(carried);
+      this.#later(delayMs, () => {
+        this.#alone.delete(carried);
+        this.#arrive(carried);
+      });
+      return;
+    }
+    const nowMs = this.#world.clock.monotonicMs();
+    this.#orderedMs = Math.max(this.#orderedMs, nowMs + delayMs);
     this.#inOrder.push(carried);
-    this.#carried += 1;
-    clock.startTimer(this.#orderedMs - nowMs, () => {
+    this.#later(this.#orderedMs - nowMs, () => {
       const first = this.#inOrder.shift();
       if (first !== undefined) this.#arrive(first);
     });
   }
 
-  #carryAlone(carried: Carried): void {
-    this.#carried += 1;
-    this.#world.clock.startTimer(this.drawDelayMs(), () => this.#arrive(carried));
+  #later(delayMs: number, arrive: () => void): void {
+    const timer = this.#world.clock.startTimer(delayMs, () => {
+      this.#timers.delete(timer);
+      arrive();
+    });
+    this.#timers.add(timer);
   }
 
-  #arrive({ sender, target, bytes }: Carried): void {
+  #arrive(carried: Carried): void {
     const { network } = this.#world;
-    this.#carried -= 1;
-    if (network.isCut(this.from, this.to)) network.count('cut');
-    else network.count(target.deliver(sender, decodeMessage(bytes)));
+    const { sender, target, bytes } = carried;
+    if (network.isCut(this.from, this.to)) {
+      network.count('cut');
+      return;
+    }
+    const message = decodeMessage(bytes);
+    if (!target.takesFrom(sender, message)) {
+      this.#notTaken(carried, 'refused');
+      return;
+    }
+    // Counted first: who receives it may look at the counts.
+    network.count('delivered');
+    target.deliver(message);
+  }
+
+  #notTaken({ sender, to }: Carried, outcome: 'unreachable' | 'refused'): void {
+    this.#world.network.count(outcome);
+    sender.tellUnreachable(to);
   }
 }

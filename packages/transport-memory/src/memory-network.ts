@@ -1,54 +1,57 @@
 /**
- * The network between the members of a cluster inside one process. What it does to a message is drawn from one source of
+ * The network between the members of clusters inside one process. What it does to a message is drawn from one source of
  * random numbers and happens on one clock, so that a simulated run is the same whenever it is run again. A message is
  * encoded when it is sent and decoded when it arrives, as on a real wire: no object is shared.
  *
  * Nothing is delivered within `send`. Without reordering the messages of one direction keep their order. What is on its way
- * to a member that ends is lost; what a member has sent before it ends still arrives.
+ * to a member that ends is lost, and its sender is told, as by a connection that is reset; what a member has sent before it
+ * ends still arrives. Several clusters, and groups of one cluster, may use the same addresses: none of them sees the others,
+ * and the faults of an address are those of all of them, as those of a machine are.
  */
 import type { Message } from '@babuza/raftpb';
 import type { Clock, Random } from '@babuza/vfs';
+import { Cuts } from './cuts.ts';
 import { TransportError } from './errors.ts';
-import { changedFaults, noFaults, type LinkFaults } from './faults.ts';
+import { FaultRules, type Direction, type LinkFaults } from './faults.ts';
 import { Link } from './link.ts';
 import type { MemoryTransport } from './memory-transport.ts';
 
-/** What became of the messages so far. */
+/**
+ * What became of the messages so far. `sent` and `duplicated` together are the sum of the others and of what is still on
+ * its way. Snapshots are not among them.
+ */
 export interface NetworkCounts {
   readonly sent: number;
-  readonly delivered: number;
+  /** Second copies. */
   readonly duplicated: number;
+  readonly delivered: number;
   /** By chance, as `loss` says. */
   readonly lost: number;
   /** Where the direction was cut. */
   readonly cut: number;
   /** The queue to the peer was full. */
   readonly overflowed: number;
-  /** The peer has no address, or nobody was there. */
+  /** The peer has no address, or nobody of the group was there, or not until it arrived. */
   readonly unreachable: number;
-  /** The receiver takes nothing from the sender: another cluster, a removed member. */
+  /** Another member is at the address, or the receiver takes nothing from a member that was removed. */
   readonly refused: number;
 }
 
 export type NetworkOutcome = keyof NetworkCounts;
 
-/** One direction, or all that match: absent means every address. */
-export interface Direction {
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-}
-
 export class MemoryNetwork {
   readonly #clock: Clock;
   readonly #random: Random;
+  /** By scope (cluster and group) and address. */
   readonly #transports = new Map<string, MemoryTransport>();
+  /** By scope and both addresses. */
   readonly #links = new Map<string, Link>();
-  readonly #rules: { readonly direction: Direction; readonly change: Partial<LinkFaults> }[] = [];
-  readonly #cuts = new Set<string>();
+  readonly #rules = new FaultRules();
+  readonly #cuts = new Cuts();
   readonly #counts: { -readonly [Outcome in NetworkOutcome]: number } = {
     sent: 0,
-    delivered: 0,
     duplicated: 0,
+    delivered: 0,
     lost: 0,
     cut: 0,
     overflowed: 0,
@@ -67,58 +70,51 @@ export class MemoryNetwork {
 
   /** The faults of these directions from now on; the newest rule counts, field by field. Throws `TRANSPORT_INVALID`. */
   setFaults(change: Partial<LinkFaults>, direction: Direction = {}): void {
-    changedFaults(noFaults, change);
-    this.#rules.push({ direction, change });
-    for (const link of this.#links.values()) link.faults = this.#faultsOf(link.from, link.to);
+    this.#rules.set(change, direction);
   }
 
   /** Nothing passes from one to the other any more; the opposite direction is another. */
   cut(from: string, to: string): void {
-    this.#cuts.add(nameOf(from, to));
+    this.#cuts.cut(from, to);
   }
 
-  /** Only within each of the groups anything passes. An address in none of them reaches nobody. */
+  /**
+   * Only within each of the groups anything passes. An address in none of them reaches nobody, one in two of them reaches
+   * both. It takes the place of an earlier partition; what is cut or isolated stays so.
+   */
   partition(...groups: readonly (readonly string[])[]): void {
-    this.#cuts.clear();
-    const all = new Set([...this.#transports.keys(), ...groups.flat()]);
-    for (const from of all) {
-      const group = groups.find((addresses) => addresses.includes(from)) ?? [];
-      for (const to of all) if (to !== from && !group.includes(to)) this.cut(from, to);
-    }
+    this.#cuts.partition(groups);
   }
 
   /** Nothing passes to or from this address. */
   isolate(address: string): void {
-    for (const other of this.#transports.keys()) {
-      if (other === address) continue;
-      this.cut(address, other);
-      this.cut(other, address);
-    }
+    this.#cuts.isolate(address);
   }
 
   /** Ends all cuts, and with `faults` all other faults. */
   heal(what: { readonly faults?: boolean } = {}): void {
-    this.#cuts.clear();
-    if (what.faults !== true) return;
-    this.#rules.length = 0;
-    for (const link of this.#links.values()) link.faults = noFaults;
+    this.#cuts.heal();
+    if (what.faults === true) this.#rules.clear();
   }
 
   /** @internal A transport begins to listen. */
   register(transport: MemoryTransport): void {
-    const { address } = transport;
-    if (this.#transports.has(address)) {
-      const problem = `the address ${address} is in use in this network`;
+    const name = nameOf(transport.scope, transport.address);
+    const other = this.#transports.get(name);
+    if (other !== undefined) {
+      const problem = `member ${transport.nodeId} cannot listen at ${transport.address}: member ${other.nodeId} does`;
       throw new TransportError('TRANSPORT_INVALID', problem);
     }
-    this.#transports.set(address, transport);
+    this.#transports.set(name, transport);
   }
 
-  /** @internal */
+  /** @internal It listens no more; what is on its way to it is lost. */
   unregister(transport: MemoryTransport): void {
-    if (this.#transports.get(transport.address) === transport) {
-      this.#transports.delete(transport.address);
-    }
+    const { scope, address } = transport;
+    if (this.#transports.get(nameOf(scope, address)) !== transport) return;
+    this.#transports.delete(nameOf(scope, address));
+    const end = nameOf(scope, address);
+    for (const [name, link] of this.#links) if (name.startsWith(end)) link.drop();
   }
 
   /** @internal What happens to a message is counted here. */
@@ -126,23 +122,27 @@ export class MemoryNetwork {
     this.#counts[outcome] += 1;
   }
 
-  /** @internal Who listens at the address, unless the way there is cut or closed. */
-  reach(from: string, to: string): MemoryTransport | undefined {
-    return this.isCut(from, to) ? undefined : this.#transports.get(to);
+  /** @internal Who of this scope listens at the address. */
+  listener(scope: string, address: string): MemoryTransport | undefined {
+    return this.#transports.get(nameOf(scope, address));
   }
 
   /** @internal */
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(nameOf(from, to));
+    return this.#cuts.isCut(from, to);
   }
 
   /** @internal */
-  link(from: string, to: string): Link {
-    const name = nameOf(from, to);
+  faultsOf(from: string, to: string): LinkFaults {
+    return this.#rules.of(from, to);
+  }
+
+  /** @internal */
+  link(scope: string, from: string, to: string): Link {
+    const name = nameOf(scope, to) + from;
     let link = this.#links.get(name);
     if (link === undefined) {
-      const world = { clock: this.#clock, random: this.#random, network: this };
-      link = new Link(from, to, world, this.#faultsOf(from, to));
+      link = new Link(from, to, { clock: this.#clock, random: this.#random, network: this });
       this.#links.set(name, link);
     }
     return link;
@@ -151,24 +151,17 @@ export class MemoryNetwork {
   /** @internal Sends one message; who cannot be reached is told later, never within the call. */
   send(sender: MemoryTransport, address: string | undefined, message: Message): void {
     this.count('sent');
-    const target = address === undefined ? undefined : this.#transports.get(address);
-    if (address === undefined || target === undefined || this.isCut(sender.address, address)) {
-      this.count(target === undefined ? 'unreachable' : 'cut');
-      this.#clock.startTimer(0, () => sender.peerUnreachable(message.to));
-      return;
+    const target = address === undefined ? undefined : this.listener(sender.scope, address);
+    let isOnItsWay = false;
+    if (address === undefined || target === undefined) this.count('unreachable');
+    else if (this.isCut(sender.address, address)) this.count('cut');
+    else {
+      const link = this.link(sender.scope, sender.address, address);
+      isOnItsWay = link.carry(sender, target, message);
     }
-    const taken = this.link(sender.address, address).carry(sender, target, message);
-    if (!taken) this.#clock.startTimer(0, () => sender.peerUnreachable(message.to));
-  }
-
-  #faultsOf(from: string, to: string): LinkFaults {
-    let faults = noFaults;
-    for (const { direction, change } of this.#rules) {
-      const matches = (direction.from ?? from) === from && (direction.to ?? to) === to;
-      if (matches) faults = changedFaults(faults, change);
-    }
-    return faults;
+    if (!isOnItsWay) sender.tellUnreachable(message.to);
   }
 }
 
-const nameOf = (from: string, to: string): string => `${from.length} ${from} ${to}`;
+/** No two pairs have the same name, and none begins with that of another. */
+const nameOf = (scope: string, address: string): string => `${scope} ${address.length} ${address} `;

@@ -1,10 +1,12 @@
 /** The transport of one member in a `MemoryNetwork`. */
+import { setMaxListeners } from 'node:events';
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
 import type { Transport, TransportHandler, TransportPeer } from '@babuza/raft';
-import type { Clock } from '@babuza/vfs';
+import type { Clock, Timer } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
-import type { MemoryNetwork, NetworkOutcome } from './memory-network.ts';
-import { SnapshotStream } from './snapshot-stream.ts';
+import type { MemoryNetwork } from './memory-network.ts';
+import { Peers } from './peers.ts';
+import { SnapshotStream, type SnapshotReceiver } from './snapshot-stream.ts';
 
 export interface MemoryTransportParts {
   readonly network: MemoryNetwork;
@@ -19,10 +21,11 @@ export class MemoryTransport implements Transport {
   readonly address: string;
   readonly nodeId: bigint;
   readonly #parts: MemoryTransportParts;
-  readonly #peers = new Map<bigint, string>();
-  /** Members that are none any more: nothing is taken from them. */
-  readonly #removed = new Set<bigint>();
+  readonly #peers = new Peers();
   readonly #ending = new AbortController();
+  /** Reports that are due. */
+  readonly #reports = new Set<Timer>();
+  #groupId = 0n;
   #handler: TransportHandler | undefined;
   #closing: Promise<void> | undefined;
 
@@ -30,58 +33,70 @@ export class MemoryTransport implements Transport {
     this.#parts = parts;
     this.address = parts.address;
     this.nodeId = parts.nodeId;
+    // One for each snapshot that is on its way to it, however many: not a leak.
+    setMaxListeners(0, this.#ending.signal);
   }
 
-  /** Rejects with `TRANSPORT_INVALID` where another one has the address. */
-  async start(handler: TransportHandler): Promise<void> {
+  /** Rejects with `TRANSPORT_INVALID` where another member of the group has the address, or it was started before. */
+  async start(handler: TransportHandler, groupId = 0n): Promise<void> {
     if (this.#closing !== undefined) throw closed();
+    if (this.#handler !== undefined) {
+      throw new TransportError('TRANSPORT_INVALID', `member ${this.nodeId} was started before`);
+    }
+    this.#groupId = groupId;
     this.#parts.network.register(this);
     this.#handler = handler;
   }
 
-  setPeer({ id, address }: TransportPeer): void {
-    this.#removed.delete(id);
-    this.#peers.set(id, address);
+  setPeer(peer: TransportPeer): void {
+    this.#peers.set(peer);
   }
 
   removePeer(id: bigint): void {
-    this.#peers.delete(id);
-    this.#removed.add(id);
+    this.#peers.remove(id);
   }
 
   send(messages: readonly Message[]): void {
     if (this.#handler === undefined) return;
     const { network } = this.#parts;
-    for (const message of messages) network.send(this, this.#peers.get(message.to), message);
+    for (const message of messages) {
+      network.send(this, this.#peers.addressOf(message.to), message);
+    }
   }
 
-  /** Rejects with `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN`, `TRANSPORT_CLOSED`, the signal's reason, or the receiver's. */
+  /**
+   * Rejects with `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN`, `TRANSPORT_REFUSED` (with the receiver's reason as cause),
+   * `TRANSPORT_CLOSED`, the reason of the signal, or what went wrong with the stream of `open`.
+   */
   async sendSnapshot(
     message: Message,
     open: (offset: number) => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
     const { network, clock } = this.#parts;
-    const ending = AbortSignal.any([signal, this.#ending.signal]);
-    ending.throwIfAborted();
-    const address = this.#peers.get(message.to);
-    const target = address === undefined ? undefined : network.reach(this.address, address);
-    if (address === undefined || target === undefined) {
-      throw new TransportError('TRANSPORT_UNREACHABLE', `member ${message.to} cannot be reached`);
-    }
-    const link = network.link(this.address, address);
+    const sender = AbortSignal.any([signal, this.#ending.signal]);
+    sender.throwIfAborted();
+    const address = this.#peers.addressOf(message.to);
+    if (address === undefined || this.#handler === undefined) throw unreachable(message);
+    if (network.isCut(this.address, address)) throw unreachable(message);
+    const bytes = encodeMessage(message);
     const stream = new SnapshotStream({
-      link,
+      there: network.link(this.scope, this.address, address),
+      back: network.link(this.scope, address, this.address),
       network,
       clock,
-      target: target.ended,
-      sender: ending,
+      sender,
+      findReceiver: () => this.#receiverAt(address, bytes),
     });
-    await stream.send((offset) => open(offset), target.#receiverOf(this, message));
+    await stream.send(open);
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // The promise is there first: what the end sets off may ask for it again.
+    if (this.#closing === undefined) {
+      this.#closing = Promise.resolve();
+      this.#end();
+    }
     return this.#closing;
   }
 
@@ -89,61 +104,70 @@ export class MemoryTransport implements Transport {
     return this.close();
   }
 
-  /** @internal Fires when the member ends. */
-  get ended(): AbortSignal {
-    return this.#ending.signal;
-  }
-
-  /** @internal A message has arrived; says what became of it. */
-  deliver(sender: MemoryTransport, message: Message): NetworkOutcome {
-    const handler = this.#handler;
-    if (handler === undefined) return 'unreachable';
-    if (!this.#takesFrom(sender, message)) return 'refused';
-    handler.receive(message);
-    return 'delivered';
-  }
-
-  /** @internal A message could not be sent. */
-  peerUnreachable(id: bigint): void {
-    this.#handler?.unreachable(id);
+  /** @internal Who is in another scope does not exist for this member. */
+  get scope(): string {
+    return `${this.#parts.clusterId} ${this.#groupId}`;
   }
 
   /**
-   * A message says who sent it, and is for this member of this cluster. Where the sender is not known yet (this member has
-   * just joined) its address is learned from it, as from the handshake of a real connection.
+   * @internal Whether this member takes a message: it says who sent it and is for this member. Where the sender is not
+   * known yet (this member has just joined) its address is learned, as from the handshake of a real connection.
    */
-  #takesFrom(sender: MemoryTransport, { from, to }: Message): boolean {
-    const isOurs = sender.#parts.clusterId === this.#parts.clusterId && to === this.nodeId;
-    if (!isOurs || from !== sender.nodeId || this.#removed.has(from)) return false;
-    if (!this.#peers.has(from)) this.#peers.set(from, sender.address);
+  takesFrom(sender: MemoryTransport, { from, to }: Message): boolean {
+    const isRight = to === this.nodeId && from === sender.nodeId;
+    if (this.#handler === undefined || !isRight || this.#peers.isRemoved(from)) return false;
+    this.#peers.learn(from, sender.address);
     return true;
   }
 
-  /** What this member does with a snapshot: a copy of the message for each call, as a wire would make it. */
-  #receiverOf(sender: MemoryTransport, message: Message): SnapshotReceiver {
-    const bytes = encodeMessage(message);
-    const handler = this.#handler;
-    if (handler === undefined || !this.#takesFrom(sender, message)) {
-      const problem = `member ${message.to} takes nothing from ${message.from}`;
+  /** @internal A message has arrived, and is taken. */
+  deliver(message: Message): void {
+    this.#handler?.receive(message);
+  }
+
+  /** @internal A message to this member did not arrive, and that is known: the node is told, but not within this call. */
+  tellUnreachable(id: bigint): void {
+    if (this.#handler === undefined) return;
+    const timer = this.#parts.clock.startTimer(0, () => {
+      this.#reports.delete(timer);
+      this.#handler?.unreachable(id);
+    });
+    this.#reports.add(timer);
+  }
+
+  /** Who takes the snapshot there, now that the question has arrived. Each call gets a message of its own. */
+  #receiverAt(address: string, bytes: Uint8Array): SnapshotReceiver {
+    const message = decodeMessage(bytes);
+    const target = this.#parts.network.listener(this.scope, address);
+    if (target === undefined) throw unreachable(message);
+    const handler = target.#handler;
+    if (handler === undefined) throw unreachable(message);
+    const isWanted = (): boolean =>
+      !this.#peers.isRemoved(message.to) && target.takesFrom(this, message);
+    if (!isWanted()) {
+      const problem = `member ${target.nodeId} at ${address} takes no snapshot for ${message.to} from ${message.from}`;
       throw new TransportError('TRANSPORT_REFUSED', problem);
     }
+    const copy = (): Message => decodeMessage(bytes.slice());
     return {
-      receivedBytes: () => handler.receivedSnapshotBytes(decodeMessage(bytes)),
-      receive: (stream, signal) => handler.receiveSnapshot(decodeMessage(bytes), stream, signal),
+      ended: target.#ending.signal,
+      isWanted,
+      receivedBytes: async () => handler.receivedSnapshotBytes(copy()),
+      receive: async (stream, signal) => handler.receiveSnapshot(copy(), stream, signal),
     };
   }
 
-  async #close(): Promise<void> {
+  #end(): void {
     this.#handler = undefined;
-    this.#parts.network.unregister(this);
+    for (const report of this.#reports) report.cancel();
+    this.#reports.clear();
     this.#ending.abort(closed());
+    this.#parts.network.unregister(this);
   }
 }
 
-/** The other end of a snapshot that is sent. */
-export interface SnapshotReceiver {
-  readonly receivedBytes: () => Promise<number>;
-  readonly receive: (stream: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<void>;
+function unreachable({ to }: Message): TransportError {
+  return new TransportError('TRANSPORT_UNREACHABLE', `member ${to} cannot be reached`);
 }
 
 function closed(): TransportError {

@@ -15,6 +15,14 @@ export interface Member {
   refusesSnapshots: Error | undefined;
 }
 
+export interface MemberOptions {
+  readonly clusterId?: bigint;
+  readonly groupId?: bigint;
+  readonly address?: string;
+  /** What it does otherwise than others. */
+  readonly handler?: Partial<TransportHandler>;
+}
+
 export class World {
   readonly clock = new SimulatedClock();
   readonly network: MemoryNetwork;
@@ -35,7 +43,10 @@ export class World {
     return members;
   }
 
-  async member(id: number, clusterId = 1n, address = `address-${id}`): Promise<Member> {
+  async member(
+    id: number,
+    { clusterId = 1n, groupId = 0n, address = `address-${id}`, handler = {} }: MemberOptions = {},
+  ): Promise<Member> {
     const { network, clock } = this;
     const parts = { network, clock, clusterId, nodeId: BigInt(id), address };
     const member: Member = {
@@ -46,7 +57,7 @@ export class World {
       snapshotFailure: undefined,
       refusesSnapshots: undefined,
     };
-    await member.transport.start(handlerOf(member));
+    await member.transport.start({ ...handlerOf(member), ...handler }, groupId);
     return member;
   }
 
@@ -89,6 +100,40 @@ function handlerOf(member: Member): TransportHandler {
     },
   };
 }
+
+/** Members 1 and 2, that know each other. */
+export async function pair(seed?: number): Promise<{ world: World; a: Member; b: Member }> {
+  const world = new World(seed);
+  const [a, b] = await world.members(2);
+  if (a === undefined || b === undefined) throw new Error('there are two');
+  return { world, a, b };
+}
+
+/** A state of 100 bytes. */
+export const state = Uint8Array.from({ length: 100 }, (_, at) => at);
+
+/** The state in chunks of ten bytes, and what became of the one who reads it. */
+export function source() {
+  const seen = { offsets: [] as number[], returned: 0, chunks: [] as Uint8Array[] };
+  const open = async function* (offset: number): AsyncGenerator<Uint8Array, void, void> {
+    seen.offsets.push(offset);
+    try {
+      for (let at = offset; at < state.length; at += 10) {
+        const chunk = state.slice(at, at + 10);
+        seen.chunks.push(chunk);
+        yield chunk;
+      }
+    } finally {
+      seen.returned += 1;
+    }
+  };
+  return { seen, open };
+}
+
+/** Nobody gives up. */
+export const never = new AbortController().signal;
+
+export const count = (length: number): number[] => Array.from({ length }, (_, at) => at);
 
 export const peer = (id: number) => ({ id: BigInt(id), address: `address-${id}` });
 
