@@ -171,7 +171,7 @@ export class NodeParts<Query, Answer> {
   async start(): Promise<void> {
     const { transport } = this.#component;
     this.#tellTransport();
-    await transport.start(this.handler);
+    await transport.start(this.handler, this.config.groupId);
     this.#loop.start();
   }
 

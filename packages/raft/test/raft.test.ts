@@ -310,6 +310,13 @@ describe('membership', () => {
     await world.until(old.raft.shutdown());
   });
 
+  it('is of one group, which the transport is told', async () => {
+    world = new World({ groupId: 7n });
+    await world.startAll(3);
+    await world.leader();
+    expect([...world.wire.groups.values()]).toEqual([7n, 7n, 7n]);
+  });
+
   it('addresses and services are known everywhere', async () => {
     world = new World();
     await world.startAll(3);

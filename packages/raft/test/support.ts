@@ -215,6 +215,8 @@ export class Wire {
   readonly #handlers = new Map<bigint, TransportHandler>();
   /** Members that nothing reaches, and nothing comes from. */
   readonly cut = new Set<bigint>();
+  /** Of which group the members that have started are. */
+  readonly groups = new Map<bigint, bigint>();
   /** Everything that was sent, in order. */
   readonly sent: { readonly from: bigint; readonly message: Message }[] = [];
   /** What gets lost on the way. */
@@ -231,8 +233,9 @@ export class Wire {
       handlers.delete(id);
     };
     return {
-      start: async (handler) => {
+      start: async (handler, groupId) => {
         handlers.set(id, handler);
+        this.groups.set(id, groupId);
       },
       setPeer: () => undefined,
       removePeer: () => undefined,

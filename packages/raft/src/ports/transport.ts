@@ -30,7 +30,7 @@ export interface TransportHandler {
   ): Promise<void>;
   /** How many bytes of the stream of this snapshot message are here already. */
   receivedSnapshotBytes(message: Message): Promise<number>;
-  /** A message to this peer could not be sent, or was dropped from a full queue. */
+  /** A message to this peer could not be sent, was dropped from a full queue, or was not taken there. */
   unreachable(id: bigint): void;
 }
 
@@ -52,8 +52,11 @@ export interface TransportIdentity {
 }
 
 export interface Transport extends AsyncDisposable {
-  /** Begins to take messages. Called once, before anything is sent. */
-  start(handler: TransportHandler): Promise<void>;
+  /**
+   * Begins to take messages of this group of the cluster; other groups do not exist for it. Called once, before anything
+   * is sent; peers may be told before.
+   */
+  start(handler: TransportHandler, groupId: bigint): Promise<void>;
   /** A member, or a member at another address. */
   setPeer(peer: TransportPeer): void;
   /** Not a member any more: nothing is sent to it or taken from it. */
@@ -62,7 +65,8 @@ export interface Transport extends AsyncDisposable {
   send(messages: readonly Message[]): void;
   /**
    * Sends a snapshot message with its files; `open` gives the stream from an offset on. Resolves when the receiver
-   * has taken it, and rejects otherwise: the node reports either to the Raft core.
+   * has taken it, and rejects otherwise: the node reports either to the Raft core. Where it rejects the receiver may have
+   * taken it all the same, when its answer got lost. The stream is ended before, unless it hangs in a read.
    */
   sendSnapshot(
     message: Message,
