@@ -120,9 +120,11 @@ export class AppendPath {
     this.#works.shift();
     this.#submitted -= 1;
     this.#retryMs = retryMsMin;
-    if (this.#full && this.#works.length === 0) {
+    // All that were tried again are saved: there is space, also for what came meanwhile.
+    if (this.#full && this.#submitted === 0 && this.#timer === undefined) {
       this.#full = false;
       this.#parts.onFull(false);
+      this.#submitAll();
     }
     work.done();
   }
@@ -142,8 +144,12 @@ export class AppendPath {
     this.#timer ??= this.#parts.clock.startTimer(this.#retryMs, () => {
       this.#timer = undefined;
       this.#retryMs = Math.min(retryMsMax, 2 * this.#retryMs);
-      while (this.#submitted < this.#works.length) this.#submitNext();
+      this.#submitAll();
     });
+  }
+
+  #submitAll(): void {
+    while (this.#submitted < this.#works.length) this.#submitNext();
   }
 }
 

@@ -1,0 +1,88 @@
+/** The way to the log while its disk is full: order, and an end of the waiting. */
+import { SimulatedClock } from '@babuza/testkit';
+import { NoSpaceError, type SaveBatch, type Wal } from '@babuza/wal-core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AppendPath } from '../src/append-path.ts';
+
+/** A log whose saves end when a test says so, in order. */
+class SteppedLog implements Pick<Wal, 'save' | 'sync'> {
+  readonly saved: unknown[] = [];
+  #waiting: { readonly end: (error?: Error) => void }[] = [];
+
+  save(batch: SaveBatch): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error): void => {
+        if (error !== undefined) return reject(error);
+        this.saved.push(batch.hardState?.commit);
+        resolve();
+      };
+      this.#waiting.push({ end });
+    });
+  }
+
+  async sync(): Promise<void> {}
+
+  /** Ends all that wait; with an error all of them, as a full disk does. */
+  async end(error?: Error): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { end } of waiting) end(error);
+    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  }
+}
+
+const clock = new SimulatedClock();
+let log: SteppedLog;
+let path: AppendPath;
+let fullness: boolean[];
+let done: number[];
+
+beforeEach(() => {
+  log = new SteppedLog();
+  fullness = [];
+  done = [];
+  path = new AppendPath({
+    wal: log as unknown as Wal,
+    clock,
+    onFull: (full) => fullness.push(full),
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+});
+
+const submit = (number: number): void =>
+  path.submit({ hardState: { term: 1, vote: 0n, commit: number } }, () => done.push(number));
+
+describe('a full disk', () => {
+  it('keeps the order, and what came while it was tried again is saved, too', async () => {
+    submit(1);
+    submit(2);
+    await log.end(new NoSpaceError('full'));
+    expect([path.full, done]).toEqual([true, []]);
+    submit(3);
+    await clock.advance(100);
+    // Tried again; this one comes while they are under way.
+    submit(4);
+    await log.end();
+    await log.end();
+    expect(done).toEqual([1, 2, 3, 4]);
+    expect(log.saved).toEqual([1, 2, 3, 4]);
+    expect([path.full, fullness]).toEqual([false, [true, false]]);
+  });
+
+  it('that is still full is tried again, ever more rarely', async () => {
+    submit(1);
+    await log.end(new NoSpaceError('full'));
+    await clock.advance(100);
+    submit(2);
+    await log.end(new NoSpaceError('full'));
+    await clock.advance(199);
+    await log.end();
+    expect(done).toEqual([]);
+    await clock.advance(1);
+    await log.end();
+    expect(done).toEqual([1, 2]);
+    expect(fullness).toEqual([true, false]);
+  });
+});
