@@ -184,6 +184,7 @@ async function openNode<Query, Answer>(
   const opened = await openLog(config, component, exists, usable, standalone);
   // Also where an earlier attempt ended before it wrote the first marker.
   const isNew = opened.storage.lastIndex() === 0 && opened.hardState.term === 0;
+  const markers = [...opened.snapshots];
   let snapshot = usable;
   if (isNew) {
     const first = await begin();
@@ -191,6 +192,7 @@ async function openNode<Query, Answer>(
       const hardState = { term: first.term, vote: 0n, commit: first.index };
       // Durable after it: the beginning of the log. It is never written a second time.
       await opened.wal.save({ hardState, snapshot: first });
+      markers.push(first);
       snapshot = snapshotManager.list().find(({ metadata }) => metadata.index === first.index);
     }
   }
@@ -199,7 +201,8 @@ async function openNode<Query, Answer>(
   const state = new ReplicatedState(component.sessionManager);
   await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
   if (standalone !== undefined) await removeEverybodyElse(config, opened, state);
-  return { config, component, opened, state, stateMachine, machineAppliedIndex, tail: opened.tail };
+  const { tail } = opened;
+  return { config, component, opened, markers, state, stateMachine, machineAppliedIndex, tail };
 }
 
 /** The newest snapshot that has a marker in the log and whose files are whole. */

@@ -17,7 +17,7 @@ import type { TransportHandler } from './ports/transport.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
-import { Snapshots } from './snapshots.ts';
+import { Snapshots, type SnapshotPlace } from './snapshots.ts';
 import type { Readiness } from './status.ts';
 import { IndexWaiters } from './waiters.ts';
 
@@ -29,6 +29,8 @@ export interface OpenedNode<Query, Answer> {
   readonly state: ReplicatedState;
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly machineAppliedIndex: number;
+  /** Where the log has markers of snapshots. */
+  readonly markers: readonly SnapshotPlace[];
   readonly tail: TailReport;
 }
 
@@ -91,6 +93,7 @@ export class NodeParts<Query, Answer> {
       append: this.append,
       apply: this.apply,
       state,
+      markers: opened.markers,
       stateMachine,
       transport,
       logger,

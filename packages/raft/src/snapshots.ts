@@ -7,6 +7,9 @@
  * 3. the storage shows the snapshot, so that the core can send it,
  * 4. older snapshots go, and the log below them.
  *
+ * A crash between 1 and 2 leaves files without a marker. They do not count as a snapshot: the next one of the same index
+ * takes them over, and a later one removes them.
+ *
  * With 2 before 1 a crash could leave a marker without files; with 4 before 2 a log that starts behind a snapshot it
  * does not know. The log is never purged past the oldest snapshot that is kept, so falling back to that one always
  * finds its log; nor past one that is being sent.
@@ -37,6 +40,8 @@ export interface SnapshotParts<Query, Answer> {
   readonly append: AppendPath;
   readonly apply: ApplyPath<Query, Answer>;
   readonly state: ReplicatedState;
+  /** The markers that the log was opened with. */
+  readonly markers: readonly SnapshotPlace[];
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly transport: Transport;
   readonly logger: Logger | undefined;
@@ -61,22 +66,23 @@ export class Snapshots<Query, Answer> {
   #taking = false;
   /** After one that failed the next is not tried before this was applied. */
   #nextIndex = 0;
-  /** The newest marker that was submitted to the log. */
+  /** Places whose marker is in the log; the newest is submitted, at least. */
+  readonly #markers: Set<string>;
   #newestMarker: number;
   /** Indexes of snapshots that are being sent: their log must stay. */
   readonly #sending: number[] = [];
 
   constructor(parts: SnapshotParts<Query, Answer>) {
     this.#parts = parts;
-    this.#newestMarker = parts.manager.list().at(-1)?.metadata.index ?? 0;
+    this.#markers = new Set(parts.markers.map(nameOf));
+    this.#newestMarker = this.newest()?.index ?? 0;
   }
 
   /** Makes one when enough was applied since the last. */
   maybeTake(): void {
-    const { config, state, manager } = this.#parts;
-    const newest = manager.list().at(-1)?.metadata.index ?? 0;
+    const { config, state } = this.#parts;
     const { appliedIndex } = state;
-    if (this.#taking || appliedIndex - newest < config.snapshotEntries) return;
+    if (this.#taking || appliedIndex - this.#newestMarker < config.snapshotEntries) return;
     if (appliedIndex < this.#nextIndex) return;
     this.take({
       resolve: () => undefined,
@@ -97,8 +103,9 @@ export class Snapshots<Query, Answer> {
   }
 
   /** The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any more. */
-  installing({ index }: SnapshotMetadata): void {
-    this.#newestMarker = Math.max(this.#newestMarker, index);
+  installing(metadata: SnapshotMetadata): void {
+    this.#markers.add(nameOf(metadata));
+    this.#newestMarker = Math.max(this.#newestMarker, metadata.index);
   }
 
   /** Takes over a snapshot whose marker is in the log, before anything behind it is applied. */
@@ -159,7 +166,7 @@ export class Snapshots<Query, Answer> {
   }
 
   newest(): SnapshotPlace | undefined {
-    const metadata = this.#parts.manager.list().at(-1)?.metadata;
+    const metadata = this.#recorded().at(-1)?.metadata;
     return metadata === undefined ? undefined : { index: metadata.index, term: metadata.term };
   }
 
@@ -170,11 +177,11 @@ export class Snapshots<Query, Answer> {
   }
 
   async #takeBetweenEntries(): Promise<void> {
-    const { state, manager, stateMachine } = this.#parts;
+    const { state, stateMachine } = this.#parts;
     const { appliedIndex: index, appliedTerm: term, confState } = state;
-    const newest = manager.list().at(-1)?.metadata;
+    const newest = this.newest();
     if (newest !== undefined && newest.index >= index) {
-      this.#settle(({ resolve }) => resolve({ index: newest.index, term: newest.term }));
+      this.#settle(({ resolve }) => resolve(newest));
       return;
     }
     if (confState === undefined) {
@@ -232,6 +239,7 @@ export class Snapshots<Query, Answer> {
     this.#newestMarker = metadata.index;
     // Durable after it: the marker. A crash just before leaves files without a marker, which the next start ignores.
     await append.save({ snapshot: metadata });
+    this.#markers.add(nameOf(metadata));
     if (metadata.index === this.#newestMarker) storage.createSnapshot(metadata, manifest);
     await this.#tidy();
   }
@@ -240,8 +248,14 @@ export class Snapshots<Query, Answer> {
   async #tidy(): Promise<void> {
     const { config, manager, storage, wal, logger } = this.#parts;
     try {
+      const newestFiles = manager.list().at(-1);
+      for (const stored of manager.list()) {
+        const isLeftOver = !this.#markers.has(nameOf(stored.metadata)) && stored !== newestFiles;
+        if (isLeftOver) await manager.remove(stored.metadata);
+      }
       await manager.retain(config.snapshotsKept);
-      const kept = manager.list();
+      const kept = this.#recorded();
+      this.#forgetMarkers(kept);
       const oldest = kept[0]?.metadata.index ?? 0;
       const newest = kept.at(-1)?.metadata.index ?? 0;
       const toIndex = Math.min(oldest, newest - config.compactionMargin, ...this.#sending);
@@ -250,6 +264,16 @@ export class Snapshots<Query, Answer> {
       if (!this.#stopping.signal.aborted)
         logger?.warn('old snapshots or log were not removed', { error });
     }
+  }
+
+  /** Snapshots with files and a marker, ascending: those that a start can use. */
+  #recorded(): readonly StoredSnapshot[] {
+    return this.#parts.manager.list().filter(({ metadata }) => this.#markers.has(nameOf(metadata)));
+  }
+
+  #forgetMarkers(kept: readonly StoredSnapshot[]): void {
+    const names = new Set(kept.map(({ metadata }) => nameOf(metadata)));
+    for (const name of this.#markers) if (!names.has(name)) this.#markers.delete(name);
   }
 
   #failed(error: unknown): void {
@@ -268,6 +292,8 @@ export class Snapshots<Query, Answer> {
     for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);
   }
 }
+
+const nameOf = ({ index, term }: SnapshotPlace): string => `${index} ${term}`;
 
 function isMember({ voters, votersOutgoing, learners }: ConfState, id: bigint): boolean {
   return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);

@@ -472,6 +472,28 @@ describe('snapshots', () => {
     expect(again.machine.texts).toEqual(texts(0, 15));
   });
 
+  it('whose files are there and whose marker a crash took, are no reason to send an old one for ever', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll('a', 'b');
+    const { raft } = await world.leader();
+    // From here on nothing is committed without the newcomer, which needs a snapshot that names it.
+    await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }));
+    world.faults.held.set(1n, new Promise(() => undefined));
+    raft.manualSnapshot().catch(() => undefined);
+    await world.pass(100);
+    expect(world.member(1n).snapshots.list()).toHaveLength(2);
+    await world.until(raft.shutdown());
+    world.faults.held.clear();
+    const again = await world.until(world.start(1n, undefined, world.member(1n)));
+    const joiner = await world.start(2n, undefined);
+    await world.leader();
+    await world.until(joiner.raft.waitForApplied(again.raft.status().lastIndex));
+    expect(joiner.machine.texts).toEqual(['a', 'b']);
+    const { index } = await world.until(again.raft.manualSnapshot());
+    expect(again.raft.status().snapshot?.index).toBe(index);
+  });
+
   it('are made by themselves, and the log behind them goes', async () => {
     world = new World({ snapshotEntries: 50, compactionMargin: 10 });
     await world.startAll(1);

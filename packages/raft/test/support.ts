@@ -81,6 +81,10 @@ export class MapSnapshots implements SnapshotManager {
   async create(
     ...[metadata, write, signal]: Parameters<SnapshotManager['create']>
   ): Promise<StoredSnapshot> {
+    const known = this.list().find(
+      ({ metadata: { index, term } }) => index === metadata.index && term === metadata.term,
+    );
+    if (known !== undefined) return known;
     const files = new Map<string, Uint8Array>();
     await write({
       writeFile: async (name, chunks) => {

@@ -54,7 +54,7 @@ export class Client {
     const key = `key-${random.below(options.keyCount)}`;
     this.#count += 1;
     const value = `${this.#number}.${this.#count}`;
-    if (random.chance(0.35)) return { kind: 'get', key };
+    if (random.chance(0.45)) return { kind: 'get', key };
     if (random.chance(0.6)) return { kind: 'put', key, value };
     const last = this.operations.findLast(({ input }) => input.key === key)?.returned?.output;
     const expected = typeof last === 'string' ? last : undefined;

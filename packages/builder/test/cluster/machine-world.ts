@@ -5,10 +5,13 @@ import type { Clock, File, FileSystem, Random, Timer } from '@babuza/vfs';
 export class ProcessClock implements Clock {
   readonly #world: Clock;
   readonly #timers = new Set<Timer>();
+  readonly #wallSkewMs: number;
   #isDead = false;
 
-  constructor(world: Clock) {
+  /** Its wall clock differs from that of other machines, also from its own before a restart. */
+  constructor(world: Clock, wallSkewMs: number) {
     this.#world = world;
+    this.#wallSkewMs = wallSkewMs;
   }
 
   monotonicMs(): number {
@@ -16,7 +19,7 @@ export class ProcessClock implements Clock {
   }
 
   wallMs(): number {
-    return this.#world.wallMs();
+    return this.#world.wallMs() + this.#wallSkewMs;
   }
 
   startTimer(delayMs: number, callback: () => void): Timer {

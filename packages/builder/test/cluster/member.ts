@@ -68,7 +68,7 @@ export class Member {
     this.id = id;
     this.#parts = parts;
     this.#disk = new SimulatedDisk({ seed: parts.random.uint32() });
-    this.#clock = new ProcessClock(parts.clock);
+    this.#clock = this.#newClock();
   }
 
   /** While it runs. */
@@ -111,7 +111,8 @@ export class Member {
     const seed = this.#parts.random.uint32();
     this.#disk = how === 'power' ? this.#disk.crash(seed) : this.#disk.kill(seed);
     this.#disk.capacityBytes = Infinity;
-    this.#clock = new ProcessClock(this.#parts.clock);
+    if (this.#parts.random.chance(0.2)) this.#damageNewestSnapshot();
+    this.#clock = this.#newClock();
   }
 
   fill(): void {
@@ -133,7 +134,7 @@ export class Member {
     if (disk.openPaths.length > 0) {
       this.#parts.fail(`node ${this.id} left files open: ${disk.openPaths.join(', ')}`);
     }
-    this.#clock = new ProcessClock(this.#parts.clock);
+    this.#clock = this.#newClock();
   }
 
   async #begin(disk: SimulatedDisk): Promise<Life> {
@@ -183,6 +184,24 @@ export class Member {
     });
     if (storage === undefined) throw new Error('the log was not opened');
     return { clock, machine, raft, storage };
+  }
+
+  #newClock(): ProcessClock {
+    return new ProcessClock(this.#parts.clock, this.#parts.random.below(20_000) - 10_000);
+  }
+
+  /**
+   * Where there is one before it: then the node must do without. Not after one was installed, because the log begins
+   * behind that one, and nothing can replace it.
+   */
+  #damageNewestSnapshot(): void {
+    if (this.installed > 0) return;
+    const { surgery } = this.#disk;
+    const states = surgery.files().filter((path) => /\/snap\/.*\/state/.test(path));
+    const newest = states.sort().at(-1);
+    if (newest === undefined || states.length < 2 || surgery.contents(newest).length === 0) return;
+    surgery.flipBit(newest, this.#parts.random.below(surgery.contents(newest).length * 8));
+    this.#parts.log(`a bit of ${newest} of node ${this.id} is flipped`);
   }
 
   #config(): BabuzaConfig {
