@@ -9,20 +9,24 @@ const count = Number(process.env['BABUZA_CLUSTER_SEEDS'] ?? 30);
 const first = Number(process.env['BABUZA_CLUSTER_FIRST_SEED'] ?? 1);
 
 describe('a cluster under a hostile world', () => {
-  it(`loses nothing, and its clients see one copy: seeds ${first} to ${first + count - 1}`, async () => {
-    const reports: SimulationReport[] = [];
-    for (let seed = first; seed < first + count; seed += 1) reports.push(await simulate(seed));
-    const sum = (of: (report: SimulationReport) => number): number =>
-      reports.reduce((total, report) => total + of(report), 0);
-    const operations = sum((report) => report.operations);
-    console.log(
-      `${count} clusters: ${operations} operations, ${sum(({ unknown }) => unknown)} of unknown outcome, ` +
-        `${sum(({ crashes }) => crashes)} crashes, ${sum(({ installed }) => installed)} snapshots sent and installed`,
-    );
-    // A world in which nothing gets done proves nothing.
-    expect(operations / count).toBeGreaterThan(20);
-    expect(sum(({ unknown }) => unknown)).toBeLessThan(operations * 0.2);
-  }, 600_000 + count * 1000);
+  it(
+    `loses nothing, and its clients see one copy: seeds ${first} to ${first + count - 1}`,
+    async () => {
+      const reports: SimulationReport[] = [];
+      for (let seed = first; seed < first + count; seed += 1) reports.push(await simulate(seed));
+      const sum = (of: (report: SimulationReport) => number): number =>
+        reports.reduce((total, report) => total + of(report), 0);
+      const operations = sum((report) => report.operations);
+      console.log(
+        `${count} clusters: ${operations} operations, ${sum(({ unknown }) => unknown)} of unknown outcome, ` +
+          `${sum(({ crashes }) => crashes)} crashes, ${sum(({ installed }) => installed)} snapshots sent and installed`,
+      );
+      // A world in which nothing gets done proves nothing.
+      expect(operations / count).toBeGreaterThan(20);
+      expect(sum(({ unknown }) => unknown)).toBeLessThan(operations * 0.2);
+    },
+    600_000 + count * 1000,
+  );
 
   it('a seed is the same run again', async () => {
     expect(await simulate(first)).toEqual(await simulate(first));

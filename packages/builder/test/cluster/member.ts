@@ -197,9 +197,13 @@ export class Member {
   #damageNewestSnapshot(): void {
     if (this.installed > 0) return;
     const { surgery } = this.#disk;
-    const states = surgery.files().filter((path) => /\/snap\/.*\/state/.test(path));
-    const newest = states.sort().at(-1);
-    if (newest === undefined || states.length < 2 || surgery.contents(newest).length === 0) return;
+    // The last file that is written of a snapshot: with it the folder is whole.
+    const whole = surgery.files().filter((path) => /\/snap\/.*[0-9a-f]\/snapshot$/.test(path));
+    const newest = whole
+      .sort()
+      .at(-1)
+      ?.replace(/snapshot$/, 'file-0002');
+    if (newest === undefined || whole.length < 2 || !surgery.files().includes(newest)) return;
     surgery.flipBit(newest, this.#parts.random.below(surgery.contents(newest).length * 8));
     this.#parts.log(`a bit of ${newest} of node ${this.id} is flipped`);
   }
