@@ -11,11 +11,13 @@ export const longLadders: string[] = [
   'packages/wal-etcd/test/real-logs.test.ts',
   'packages/raft-core/test/mutants.test.ts',
   'packages/raft-core/test/mutants-simulation.test.ts',
+  'packages/builder/test/cluster-mutants.test.ts',
+  'packages/builder/test/back-ends.test.ts',
 ];
 
 /**
  * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS`,
- * `BABUZA_FAILING_CALLS` and `BABUZA_SIMULATION_SEEDS`.
+ * `BABUZA_FAILING_CALLS`, `BABUZA_SIMULATION_SEEDS` and `BABUZA_CLUSTER_SEEDS`.
  */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
@@ -27,4 +29,5 @@ export const adjustableLadders: string[] = [
   'packages/raft-core/test/simulation-ready-loop.test.ts',
   'packages/raft-core/test/simulation-storage-threads.test.ts',
   'packages/snapshot/test/crash.test.ts',
+  'packages/builder/test/cluster-simulation.test.ts',
 ];

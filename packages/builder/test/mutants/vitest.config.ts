@@ -1,0 +1,52 @@
+/** One project per mutant: its change is made while the source is loaded, and the simulated cluster runs on that. */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import type { Reporter, TestCase } from 'vitest/node';
+import { mutants, mutantSeeds, type Mutant } from './list.ts';
+
+const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
+const resultFile = process.env['BABUZA_MUTANT_RESULTS'];
+const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
+
+/** By mutant: how the simulation failed, in a line. */
+const found: Record<string, string> = {};
+
+const collector: Reporter = {
+  onTestCaseResult(test: TestCase): void {
+    const { state, errors } = test.result();
+    if (state === 'failed') found[test.project.name] = errors?.[0]?.message.split('\n')[0] ?? '';
+  },
+  onTestRunEnd(): void {
+    if (resultFile !== undefined) writeFileSync(resultFile, JSON.stringify(found));
+  },
+};
+
+function projectOf(mutant: Mutant, number: number): ViteUserConfig {
+  return {
+    root: packageRoot,
+    plugins: [
+      {
+        name: 'mutant',
+        enforce: 'pre',
+        transform(code: string, id: string): string | undefined {
+          if (!id.endsWith(`/packages/${mutant.file}`)) return undefined;
+          return code.replace(mutant.find, () => mutant.replace);
+        },
+      },
+    ],
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: {
+      name: String(number),
+      include: ['test/cluster-simulation.test.ts'],
+      env: { BABUZA_CLUSTER_SEEDS: String(mutantSeeds) },
+      testNamePattern: 'loses nothing',
+    },
+  };
+}
+
+export default defineConfig({
+  root: packageRoot,
+  test: { projects: mutants.map(projectOf), reporters: [collector], maxWorkers: 2 },
+});
