@@ -4,11 +4,11 @@ import { RawNode, ReadOnlyOption, type RaftConfig, type SoftState } from '@babuz
 import type { Clock } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
-import { ApplyPath } from './apply-path.ts';
+import { ApplyPath, type ApplyParts } from './apply-path.ts';
 import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
-import { RaftEventHub } from './events.ts';
-import { leads, Loop } from './loop.ts';
+import { RaftEventHub, type RaftEvent } from './events.ts';
+import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import type { MembershipOperation } from './membership.ts';
 import type { RaftComponent } from './ports/component.ts';
@@ -17,7 +17,7 @@ import type { TransportHandler } from './ports/transport.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
-import { Snapshots, type SnapshotPlace } from './snapshots.ts';
+import { Snapshots, type SnapshotParts, type SnapshotPlace } from './snapshots.ts';
 import type { Readiness } from './status.ts';
 import { IndexWaiters } from './waiters.ts';
 
@@ -59,7 +59,7 @@ export class NodeParts<Query, Answer> {
 
   constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
     const { config, component, state, stateMachine } = opened;
-    const { clock, transport, logger } = component;
+    const { clock } = component;
     const { wal, storage } = opened.opened;
     this.config = config;
     this.clock = clock;
@@ -73,55 +73,9 @@ export class NodeParts<Query, Answer> {
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
-    this.apply = new ApplyPath({
-      clock,
-      state,
-      stateMachine,
-      machineAppliedIndex: opened.machineAppliedIndex,
-      syncCommit: () => this.append.sync(),
-      applyToCore: (change, index) => this.#loop.applyToCore(change, index),
-      onOutcome: (entry, envelope, outcome) => this.proposals.reached(entry, envelope, outcome),
-      onMembership: (operations) => this.#membershipChanged(operations),
-      onProgress: () => this.#progressed(),
-      onFailure,
-    });
-    this.snapshots = new Snapshots({
-      config,
-      manager: component.snapshotManager,
-      wal,
-      storage,
-      append: this.append,
-      apply: this.apply,
-      state,
-      markers: opened.markers,
-      stateMachine,
-      transport,
-      logger,
-      clock,
-      tell: (event) => this.events.emit(event),
-    });
-    this.#loop = new Loop({
-      node: this.node,
-      nodeId: config.nodeId,
-      clock,
-      tickMs: config.tickMs,
-      storage,
-      append: this.append,
-      apply: this.apply,
-      snapshots: this.snapshots,
-      transport,
-      onRole: (role) => this.#roleChanged(role),
-      onReads: (reads) => {
-        for (const { index, requestContext } of reads) this.reads.answered(index, requestContext);
-      },
-      onInstalled: (metadata) => {
-        this.proposals.skipTo(metadata.index);
-        this.#tellTransport();
-        this.events.emit({ type: 'snapshot-installed', metadata });
-        this.#progressed();
-      },
-      onFailure,
-    });
+    this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
+    this.snapshots = new Snapshots(this.#snapshotParts(opened));
+    this.#loop = new Loop(this.#loopParts(onFailure));
     const life = component.random.uint32();
     this.reads = new ReadRounds({
       clock,
@@ -180,9 +134,7 @@ export class NodeParts<Query, Answer> {
 
   readonly call = <T>(give: (node: RawNode) => T): T => this.#loop.call(give);
 
-  isLeader(): boolean {
-    return leads(this.#role);
-  }
+  readonly isLeader = (): boolean => leads(this.#role);
 
   leader(): LeaderHint | undefined {
     const { lead } = this.#role;
@@ -243,6 +195,72 @@ export class NodeParts<Query, Answer> {
       }
     }
     this.events.emit({ type: 'stopped', cause });
+  }
+
+  #applyParts(
+    { machineAppliedIndex }: OpenedNode<Query, Answer>,
+    onFailure: (error: unknown) => void,
+  ): ApplyParts<Query, Answer> {
+    const { clock, state, stateMachine } = this;
+    return {
+      clock,
+      state,
+      stateMachine,
+      machineAppliedIndex,
+      syncCommit: () => this.append.sync(),
+      applyToCore: (change, index) => this.#loop.applyToCore(change, index),
+      onOutcome: (entry, envelope, outcome) => this.proposals.reached(entry, envelope, outcome),
+      onMembership: (operations) => this.#membershipChanged(operations),
+      onProgress: () => this.#progressed(),
+      onFailure,
+    };
+  }
+
+  #snapshotParts({ markers }: OpenedNode<Query, Answer>): SnapshotParts<Query, Answer> {
+    const { config, clock, wal, storage, append, apply, state, stateMachine } = this;
+    const { snapshotManager: manager, transport, logger } = this.#component;
+    const tell = (event: RaftEvent): void => this.events.emit(event);
+    return {
+      config,
+      clock,
+      manager,
+      wal,
+      storage,
+      append,
+      apply,
+      state,
+      markers,
+      stateMachine,
+      transport,
+      logger,
+      tell,
+    };
+  }
+
+  #loopParts(onFailure: (error: unknown) => void): LoopParts<Query, Answer> {
+    const { config, clock, node, storage, append, apply, snapshots } = this;
+    return {
+      node,
+      nodeId: config.nodeId,
+      clock,
+      tickMs: config.tickMs,
+      storage,
+      append,
+      apply,
+      snapshots,
+      transport: this.#component.transport,
+      onRole: (role) => this.#roleChanged(role),
+      onReads: (reads) => {
+        for (const { index, requestContext } of reads) this.reads.answered(index, requestContext);
+      },
+      onInstalled: (metadata) => {
+        this.proposals.skipTo(metadata.index);
+        this.#tellTransport();
+        this.events.emit({ type: 'snapshot-installed', metadata });
+        this.#progressed();
+      },
+      onFailure,
+    };
   }
 
   #checkOpen(): void {

@@ -6,7 +6,6 @@
  * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`; a signal ends the waiting of its caller with
  * the signal's reason, never what is waited for.
  */
-import type { Timer } from '@babuza/vfs';
 import type { TailReport } from '@babuza/wal-core';
 import {
   DroppedError,
@@ -25,13 +24,8 @@ import type { SessionCall } from './ports/session-manager.ts';
 import type { ApplyResult, StateMachine } from './ports/state-machine.ts';
 import type { Reached } from './proposals.ts';
 import type { SnapshotPlace } from './snapshots.ts';
-import {
-  progressStateOf,
-  roleOf,
-  type ClusterInfo,
-  type RaftStatus,
-  type Readiness,
-} from './status.ts';
+import { handOver } from './hand-over.ts';
+import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
 import { waiting } from './waiters.ts';
 
 export interface WaitOptions {
@@ -243,7 +237,6 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
    * leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
    */
   async transferLeader(to?: bigint, options: WaitOptions = {}): Promise<void> {
-    const { config, call } = this.#parts;
     this.#parts.checkRunning();
     if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
     const target = to ?? this.#parts.bestSuccessor();
@@ -255,31 +248,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
       );
     }
     if (target === this.nodeId) return;
-    const untilTick = 2 * config.electionTicks;
-    await waiting<void>(options.signal, (waiter) => {
-      let ticks = 0;
-      let timer: Timer | undefined;
-      // The request may get lost, or come before the target knows that it is a voter: the core gives up then, and is
-      // asked again. Where it is at it, asking changes nothing.
-      const ask = (): void => {
-        if (ticks === untilTick) {
-          waiter.reject(new DroppedError(`${target} did not take over within ${ticks} ticks`));
-          return;
-        }
-        ticks += 1;
-        if (this.#parts.isLeader()) call((node) => node.transferLeader(target));
-        timer = this.#parts.clock.startTimer(config.tickMs, ask);
-      };
-      const unsubscribe = this.subscribe((event) => {
-        if (event.type === 'leader' && event.leader === target) waiter.resolve();
-        if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
-      });
-      ask();
-      return () => {
-        timer?.cancel();
-        unsubscribe();
-      };
-    });
+    await handOver(this.#parts, target, options.signal);
   }
 
   /** As a follower, forgets who leads, so that it may vote for another within the term. */
@@ -338,34 +307,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /** Throws `RAFT_STOPPED`. */
   status(): RaftStatus {
     this.#parts.checkRunning();
-    const { config, state, storage, wal, node, snapshots } = this.#parts;
-    const core = node.status();
-    return {
-      clusterId: config.clusterId,
-      nodeId: config.nodeId,
-      groupId: config.groupId,
-      role: roleOf(core),
-      term: core.term,
-      leader: core.lead,
-      commitIndex: core.commit,
-      appliedIndex: state.appliedIndex,
-      firstIndex: storage.firstIndex(),
-      lastIndex: storage.lastIndex(),
-      proposals: this.#parts.proposals.counts,
-      reads: this.#parts.reads.counts,
-      snapshot: snapshots.newest(),
-      progress: [...core.progress.values()].map(({ id, match, next, state: at, recentActive }) => ({
-        id,
-        matchIndex: match,
-        nextIndex: next,
-        state: progressStateOf(at),
-        recentlyActive: recentActive,
-      })),
-      sessions: this.#parts.apply.sessionCounts,
-      diskFull: this.#parts.append.full,
-      tail: this.#tail,
-      wal: wal.stats,
-    };
+    return statusOf(this.#parts, this.#tail);
   }
 
   /** For a load balancer: a leader is known, the disk has space, and what was committed at the start was applied. */

@@ -1,7 +1,8 @@
 /** What a node tells about itself, copied: it does not change any more. */
-import type { BasicStatus } from '@babuza/raft-core';
+import type { RawNode } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import type { TailReport, WalStats } from '@babuza/wal-core';
+import type { EntryStorage, TailReport, Wal, WalStats } from '@babuza/wal-core';
+import type { BabuzaConfig } from './config.ts';
 import type { Member } from './membership.ts';
 
 export type RaftRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
@@ -72,14 +73,50 @@ export interface ClusterInfo {
   readonly removed: readonly bigint[];
 }
 
-const roles: readonly RaftRole[] = ['follower', 'candidate', 'leader', 'pre-candidate'];
-
-export function roleOf({ raftState }: BasicStatus): RaftRole {
-  return roles[raftState] ?? 'follower';
+/** Where the figures of a status come from. */
+export interface StatusSources {
+  readonly config: BabuzaConfig;
+  readonly node: RawNode;
+  readonly storage: EntryStorage;
+  readonly wal: Wal;
+  readonly state: { readonly appliedIndex: number };
+  readonly proposals: { readonly counts: CallCounts };
+  readonly reads: { readonly counts: CallCounts };
+  readonly apply: { readonly sessionCounts: SessionCounts };
+  readonly append: { readonly full: boolean };
+  readonly snapshots: { newest(): RaftStatus['snapshot'] };
 }
 
+const roles: readonly RaftRole[] = ['follower', 'candidate', 'leader', 'pre-candidate'];
 const progressStates = ['probe', 'replicate', 'snapshot'] as const;
 
-export function progressStateOf(state: number): PeerProgress['state'] {
-  return progressStates[state] ?? 'probe';
+export function statusOf(sources: StatusSources, tail: TailReport): RaftStatus {
+  const { config, node, storage, wal, state } = sources;
+  const core = node.status();
+  return {
+    clusterId: config.clusterId,
+    nodeId: config.nodeId,
+    groupId: config.groupId,
+    role: roles[core.raftState] ?? 'follower',
+    term: core.term,
+    leader: core.lead,
+    commitIndex: core.commit,
+    appliedIndex: state.appliedIndex,
+    firstIndex: storage.firstIndex(),
+    lastIndex: storage.lastIndex(),
+    proposals: sources.proposals.counts,
+    reads: sources.reads.counts,
+    snapshot: sources.snapshots.newest(),
+    progress: [...core.progress.values()].map(({ id, match, next, state: at, recentActive }) => ({
+      id,
+      matchIndex: match,
+      nextIndex: next,
+      state: progressStates[at] ?? 'probe',
+      recentlyActive: recentActive,
+    })),
+    sessions: sources.apply.sessionCounts,
+    diskFull: sources.append.full,
+    tail,
+    wal: wal.stats,
+  };
 }

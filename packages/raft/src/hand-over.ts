@@ -1,0 +1,51 @@
+/** Leadership on its way to another voter. */
+import type { RawNode } from '@babuza/raft-core';
+import type { Clock, Timer } from '@babuza/vfs';
+import type { BabuzaConfig } from './config.ts';
+import { DroppedError, StoppedError } from './errors.ts';
+import type { RaftEventHub } from './events.ts';
+import { waiting } from './waiters.ts';
+
+export interface HandOverParts {
+  readonly config: BabuzaConfig;
+  readonly clock: Clock;
+  readonly events: RaftEventHub;
+  readonly isLeader: () => boolean;
+  readonly call: <T>(give: (node: RawNode) => T) => T;
+}
+
+/**
+ * Resolves when `target` leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
+ *
+ * The core asks the target once, and gives up after an election timeout. The request may get lost, or come before the
+ * target knows that it is a voter; so the core is asked again with every tick. Where it is at it, that changes nothing.
+ */
+export function handOver(
+  { config, clock, events, isLeader, call }: HandOverParts,
+  target: bigint,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const ticksMax = 2 * config.electionTicks;
+  return waiting<void>(signal, (waiter) => {
+    let ticks = 0;
+    let timer: Timer | undefined;
+    const ask = (): void => {
+      if (ticks === ticksMax) {
+        waiter.reject(new DroppedError(`${target} did not take over within ${ticks} ticks`));
+        return;
+      }
+      ticks += 1;
+      if (isLeader()) call((node) => node.transferLeader(target));
+      timer = clock.startTimer(config.tickMs, ask);
+    };
+    ask();
+    const unsubscribe = events.subscribe((event) => {
+      if (event.type === 'leader' && event.leader === target) waiter.resolve();
+      if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
+    });
+    return () => {
+      timer?.cancel();
+      unsubscribe();
+    };
+  });
+}
