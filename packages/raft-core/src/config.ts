@@ -57,6 +57,11 @@ export interface RaftConfig {
   readonly preVote?: boolean;
   /** Default `Safe`; `LeaseBased` needs `checkQuorum`. */
   readonly readOnlyOption?: ReadOnlyOption;
+  /**
+   * The only voter answers reads at once, as etcd's does, also before its first commit of the term; it may know of less
+   * then than was acknowledged before a crash. With false it waits for that commit. Default true.
+   */
+  readonly onlyVoterReadsAtOnce?: boolean;
   /** Default: nothing is logged. */
   readonly logger?: RaftLogger | undefined;
   /** Followers drop proposals instead of sending them to the leader. Default false. */
@@ -99,6 +104,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     checkQuorum: config.checkQuorum ?? false,
     preVote: config.preVote ?? false,
     readOnlyOption: config.readOnlyOption ?? ReadOnlyOption.Safe,
+    onlyVoterReadsAtOnce: config.onlyVoterReadsAtOnce ?? true,
     logger: config.logger,
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,

@@ -16,9 +16,7 @@ const noBytes = new Uint8Array(0);
 
 /** A read reached the leader, from its own application or from a follower. */
 export function handleReadIndex(raft: Raft, request: Message): void {
-  // Nobody else could have been elected. (A leader that was removed and leads on is not that voter: it has
-  // to ask, unlike etcd's, which may answer with less than what the voter has committed as a leader.)
-  if (raft.tracker.isOnlyVoter(raft.id)) {
+  if (raft.config.onlyVoterReadsAtOnce && raft.tracker.isOnlyVoter(raft.id)) {
     answer(raft, request, raft.log.committed);
     return;
   }
@@ -53,7 +51,11 @@ export function confirmReads(raft: Raft, from: bigint, context: Uint8Array): voi
 }
 
 function confirmOrAnswer(raft: Raft, request: Message): void {
-  if (raft.config.readOnlyOption === ReadOnlyOption.LeaseBased) {
+  // As the only voter: nobody else could have been elected. (A leader that was removed and leads on is not that voter: it
+  // has to ask, unlike etcd's, which may answer with less than what the voter has committed as a leader.)
+  const isCertain =
+    raft.config.readOnlyOption === ReadOnlyOption.LeaseBased || raft.tracker.isOnlyVoter(raft.id);
+  if (isCertain) {
     answer(raft, request, raft.log.committed);
     return;
   }

@@ -3,7 +3,7 @@
  * specification, and has to be known by whoever builds a node on this core.
  */
 
-import { MessageType, type Message } from '@babuza/raftpb';
+import { EntryType, MessageType, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { StateType, type MemoryStorage } from '../src/index.ts';
 import { bytesOf, storageOf, TestNode } from './support.ts';
@@ -54,5 +54,30 @@ describe('limits that come with the behaviour of etcd', () => {
     while (node.state !== StateType.Leader) node.process();
     node.raw.readIndex(bytesOf('r'));
     expect(node.raw.ready().readStates.map(({ index }) => index)).toEqual([1]);
+  });
+
+  it('a single voter that is told to waits for its first commit of the term', () => {
+    const storage = storageOf({
+      voters: [1n],
+      entries: '1:1,1,1',
+      hardState: { term: 1, vote: 1n, commit: 1 },
+    });
+    const node = new TestNode(storage, { onlyVoterReadsAtOnce: false });
+    node.raw.campaign();
+    while (node.state !== StateType.Leader) node.process();
+    node.raw.readIndex(bytesOf('r'));
+    const type = EntryType.Normal;
+    const entries = [{ index: 0, term: 0, type, data: bytesOf('of another member') }];
+    node.step({ type: MessageType.ReadIndex, from: 2n, entries });
+    const answers: Message[] = [];
+    while (node.raw.hasReady()) {
+      const { messages } = node.process();
+      answers.push(...messages.filter(({ type }) => type === MessageType.ReadIndexResp));
+    }
+    // The entry of its own term lies behind everything that was ever committed.
+    expect(node.reads).toEqual(['r@4']);
+    expect(answers.map(({ index, to }) => [index, to])).toEqual([[4, 2n]]);
+    node.raw.readIndex(bytesOf('later'));
+    expect(node.raw.ready().readStates.map(({ index }) => index)).toEqual([4]);
   });
 });

@@ -343,6 +343,8 @@ function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig 
     maxInflightBytes: config.inflightBytesMax,
     checkQuorum: config.checkQuorum,
     preVote: config.preVote,
+    // A node that was killed may come back with an older commit index than it has acknowledged.
+    onlyVoterReadsAtOnce: false,
     readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
     disableProposalForwarding: !config.forwardProposals,
     stepDownOnRemoval: true,

@@ -167,8 +167,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a single voter that waits for a commit before it answers reads',
     file: 'reads.ts',
-    find: 'if (raft.tracker.isOnlyVoter(raft.id)) {',
-    replace: 'if (raft.tracker.isOnlyVoter(raft.id) && hasCommittedInTerm(raft)) {',
+    find: 'if (raft.config.onlyVoterReadsAtOnce && raft.tracker.isOnlyVoter(raft.id)) {',
+    replace: 'if (raft.term < 0) {',
     caughtBy: ['reads', 'a single voter answers at once'],
   },
   // More of the same kind.
