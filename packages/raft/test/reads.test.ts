@@ -1,0 +1,123 @@
+/** Rounds of linearizable reads: who takes part in which, and which answers count. */
+import { SimulatedClock } from '@babuza/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ReadRounds } from '../src/reads.ts';
+
+let clock: SimulatedClock;
+let asked: Uint8Array[];
+let appliedIndex: number;
+let rounds: ReadRounds;
+
+beforeEach(() => {
+  clock = new SimulatedClock();
+  asked = [];
+  appliedIndex = 0;
+  rounds = new ReadRounds({
+    clock,
+    nodeId: 1n,
+    life: 7,
+    timeoutMs: 1000,
+    retryMs: 100,
+    ask: (context) => asked.push(context),
+    appliedIndex: () => appliedIndex,
+  });
+});
+
+/** A reader, and how its waiting ended. */
+function reader(): { ended: unknown[] } {
+  const ended: unknown[] = [];
+  rounds.wait({
+    resolve: (index) => ended.push(index),
+    reject: (error) => ended.push(Reflect.get(error, 'code')),
+  });
+  return { ended };
+}
+
+/** The round under way is answered, by its newest id or an earlier one. */
+function answer(index: number, at = -1): void {
+  const context = asked.at(at);
+  if (context === undefined) throw new Error('nothing was asked');
+  rounds.answered(index, context);
+}
+
+const turn = (): Promise<void> => Promise.resolve();
+
+describe('a round', () => {
+  it('is shared by all who ask together, and wakes each of them when its index is applied', async () => {
+    const readers = [reader(), reader(), reader()];
+    await turn();
+    expect(asked).toHaveLength(1);
+    answer(5);
+    expect(readers.map(({ ended }) => ended)).toEqual([[], [], []]);
+    appliedIndex = 4;
+    rounds.applied();
+    expect(readers[0]?.ended).toEqual([]);
+    appliedIndex = 6;
+    rounds.applied();
+    expect(readers.map(({ ended }) => ended)).toEqual([[5], [5], [5]]);
+  });
+
+  it('does not answer who came when it had begun: something may have been acknowledged since', async () => {
+    appliedIndex = 9;
+    const early = reader();
+    await turn();
+    const late = reader();
+    await turn();
+    expect(asked).toHaveLength(1);
+    answer(5);
+    expect([early.ended, late.ended]).toEqual([[5], []]);
+    await turn();
+    expect(asked).toHaveLength(2);
+    answer(6);
+    expect(late.ended).toEqual([6]);
+  });
+
+  it('has an id of its own each time it is asked; any of the current round counts, none of an earlier one', async () => {
+    appliedIndex = 9;
+    const first = reader();
+    await turn();
+    await clock.advance(250);
+    expect(asked).toHaveLength(3);
+    expect(new Set(asked.map(String)).size).toBe(3);
+    answer(5, 1);
+    expect(first.ended).toEqual([5]);
+    const second = reader();
+    await turn();
+    answer(4, 2);
+    expect(second.ended).toEqual([]);
+    answer(6);
+    expect(second.ended).toEqual([6]);
+  });
+
+  it('of another life of the node has other ids', async () => {
+    const other: Uint8Array[] = [];
+    const later = new ReadRounds({
+      clock,
+      nodeId: 1n,
+      life: 8,
+      timeoutMs: 1000,
+      retryMs: 100,
+      ask: (context) => other.push(context),
+      appliedIndex: () => 9,
+    });
+    reader();
+    later.wait({ resolve: () => undefined, reject: () => undefined });
+    await turn();
+    expect(String(other[0])).not.toBe(String(asked[0]));
+  });
+
+  it('ends for who waited too long, and goes on for who came later', async () => {
+    const early = reader();
+    await turn();
+    await clock.advance(700);
+    const late = reader();
+    await clock.advance(400);
+    expect([early.ended, late.ended]).toEqual([['RAFT_OUTCOME_UNKNOWN'], []]);
+    answer(3);
+    appliedIndex = 3;
+    rounds.applied();
+    expect(late.ended).toEqual([3]);
+    expect(rounds.counts).toEqual({ pending: 0, answered: 1, failed: 1 });
+    expect(clock.pendingCount).toBe(0);
+  });
+});
