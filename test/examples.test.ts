@@ -60,7 +60,7 @@ describe('examples', () => {
   });
 
   for (const [name, lines] of Object.entries(printed)) {
-    it(`${name} prints what it does, and its process ends by itself`, async () => {
+    it.concurrent(`${name} prints what it does, and its process ends by itself`, async () => {
       const program = [`${examples}/${name}.js`, `${scratch}/${name}`];
       mkdirSync(`${scratch}/${name}`);
       const { stdout, stderr } = await promisify(execFile)(process.execPath, program, {
