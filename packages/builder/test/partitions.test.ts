@@ -1,6 +1,6 @@
 /** Named misfortunes of a cluster of three on the native log, with clients that go on meanwhile. */
 import { describe, expect, it } from 'vitest';
-import { addressOf } from './cluster/member.ts';
+import { addressOf } from './cluster/life.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
 
 describe('a network', () => {

@@ -14,11 +14,11 @@ import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';
 import { BabuzaComponentBuilder } from '../src/index.ts';
 import {
-  AppliedLedger,
   encodeCommand,
   keyValueMachine,
   type KeyValueMachine,
 } from './cluster/key-value-machine.ts';
+import { AppliedLedger } from './cluster/ledger.ts';
 
 export interface RealNode {
   readonly id: bigint;

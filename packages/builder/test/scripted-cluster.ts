@@ -10,8 +10,9 @@ import {
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { expect } from 'vitest';
 import { Client } from './cluster/client.ts';
-import { AppliedLedger } from './cluster/key-value-machine.ts';
-import { addressOf, Member } from './cluster/member.ts';
+import { AppliedLedger } from './cluster/ledger.ts';
+import { addressOf } from './cluster/life.ts';
+import { Member } from './cluster/member.ts';
 import type { ClusterOptions } from './cluster/options.ts';
 
 export const quietOptions: ClusterOptions = {
@@ -21,8 +22,11 @@ export const quietOptions: ClusterOptions = {
   keyCount: 2,
   machineKind: 'memory',
   sessionType: 'lru',
+  sessionOptions: undefined,
   forwardProposals: false,
+  flushShare: 0.3,
   snapshotEntries: 1000,
+  snapshotsKept: 3,
   compactionMargin: 10,
   segmentBytes: 64 * 1024,
   cacheEntriesMax: 16,
@@ -52,6 +56,7 @@ export class ScriptedCluster {
     this.network = new MemoryNetwork({ clock, random: random.fork() });
     const { network } = this;
     const ledger = new AppliedLedger();
+    const leaders = new Map<number, string>();
     const fail = (problem: string, cause?: unknown): void => {
       this.#failure ??= new Error(problem, { cause });
     };
@@ -68,6 +73,7 @@ export class ScriptedCluster {
           network,
           ledger,
           peers,
+          leaders,
           fail,
           log,
           random: random.fork(),

@@ -37,6 +37,9 @@ export interface Envelope {
   readonly payload: Uint8Array;
 }
 
+/** A number of a request is that of the life, times this, and one in it: together an integer below 2^53. */
+export const requestsPerLife: number = 2 ** 21;
+
 const formatVersion = 1;
 const headBytes = 12;
 const sessionBytes = 24;

@@ -8,6 +8,7 @@ import { ApplyPath, type ApplyParts } from './apply-path.ts';
 import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
+import { ForwardedRequests } from './forwarded-requests.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import type { MembershipOperation } from './membership.ts';
@@ -52,6 +53,7 @@ export class NodeParts<Query, Answer> {
   readonly appliedWaiters: IndexWaiters;
   readonly #component: RaftComponent;
   readonly #loop: Loop<Query, Answer>;
+  readonly #forwarded = new ForwardedRequests();
   /** What was committed when the node first knew a leader. */
   #readyIndex = Infinity;
   #role: SoftState;
@@ -111,7 +113,9 @@ export class NodeParts<Query, Answer> {
   get handler(): TransportHandler {
     return {
       receive: (message) => {
-        if (message.type !== MessageType.Snap) this.#loop.receive(message);
+        if (message.type === MessageType.Snap) return;
+        if (message.type === MessageType.Prop && !this.#takesForwarded(message)) return;
+        this.#loop.receive(message);
       },
       receiveSnapshot: async (message, stream, signal) => {
         this.checkRunning();
@@ -261,6 +265,11 @@ export class NodeParts<Query, Answer> {
       },
       onFailure,
     };
+  }
+
+  /** What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be due. */
+  #takesForwarded(message: Message): boolean {
+    return leads(this.node.basicStatus()) && this.#forwarded.take(message);
   }
 
   #checkOpen(): void {

@@ -10,6 +10,7 @@ import type { Outcome } from './apply-path.ts';
 import {
   encodeEnvelope,
   envelopeOverheadMax,
+  requestsPerLife,
   type EnvelopeKind,
   type Envelope,
   type RequestId,
@@ -48,8 +49,6 @@ export interface ProposalParts {
 /** What index, term and type add to the data of an entry, at most. */
 const entryOverheadBytes = 40;
 const noPayload = new Uint8Array(0);
-/** So that the life and the number in it make an integer below 2^53. */
-const requestsPerLife = 2 ** 21;
 
 export class Proposals {
   readonly #parts: ProposalParts;
@@ -91,7 +90,8 @@ export class Proposals {
       const envelope: Envelope = { kind, proposedAtMs, session, request, payload };
       const place = this.#give((node) => node.propose(encodeEnvelope(envelope)));
       if (place !== undefined) return this.#waiters.place(place.index, place.term, waiter);
-      return request === undefined ? undefined : this.#waitForForwarded(request, waiter);
+      if (request !== undefined) return this.#waitForForwarded(request, waiter);
+      throw new OutcomeUnknownError('the leader changed as the proposal was made');
     });
   }
 

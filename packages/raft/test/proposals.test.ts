@@ -7,7 +7,7 @@ import { Proposals } from '../src/proposals.ts';
 import { bytesOf } from './support.ts';
 
 /** The proposals of a follower, and what it hands to the leader. */
-function follower(life: number): { proposals: Proposals; handed: Uint8Array[] } {
+function follower(life: number, leader = 1n): { proposals: Proposals; handed: Uint8Array[] } {
   const handed: Uint8Array[] = [];
   const proposals = new Proposals({
     nodeId: 2n,
@@ -16,7 +16,7 @@ function follower(life: number): { proposals: Proposals; handed: Uint8Array[] } 
     entryBytesMax: 4096,
     forwards: true,
     forwardTimeoutMs: 1000,
-    leader: () => ({ id: 1n, address: 'address-1' }),
+    leader: () => ({ id: leader, address: `address-${leader}` }),
     checkOpen: () => undefined,
     call: (give) =>
       give({
@@ -45,5 +45,12 @@ describe('a forwarded proposal', () => {
       later.proposals.reached(entry, decodeEnvelope(entry.data, entry.index), outcome);
     }
     await expect(answer).resolves.toMatchObject({ entry: { index: 6 } });
+  });
+
+  it('that was made as the leader changes has an answer', async () => {
+    // This node believes that it leads, and its core has handed the proposal on.
+    const { proposals } = follower(1, 2n);
+    const answer = proposals.propose(EnvelopeKind.Payload, bytesOf('a'), undefined, undefined);
+    await expect(answer).rejects.toMatchObject({ code: 'RAFT_OUTCOME_UNKNOWN' });
   });
 });

@@ -17,6 +17,13 @@ async function proposeAll(...all: string[]): Promise<void> {
   await world.until(Promise.all(all.map((text) => raft.propose(bytesOf(text)))));
 }
 
+/** All proposals that were handed to a leader arrive there once more. */
+function repeatForwarded(): void {
+  const handed = world.wire.sent.filter(({ message }) => message.type === MessageType.Prop);
+  expect(handed).not.toEqual([]);
+  for (const { from, message } of handed) world.wire.repeat(from, message);
+}
+
 function applied(): string[][] {
   return [...world.members.values()].map(({ machine }) => machine.texts);
 }
@@ -104,6 +111,31 @@ describe('proposals', () => {
     expect(ended.map((end) => end.status === 'rejected' && end.reason.code)).toEqual(
       Array.from({ length: 3 }, () => 'RAFT_DROPPED'),
     );
+  });
+
+  it('that a follower hands over are applied once, also where a transport repeats them later', async () => {
+    world = new World({ forwardProposals: true });
+    await world.startAll(3);
+    await proposeAll('a');
+    const follower = await world.follower();
+    await world.until(follower.raft.propose(bytesOf('b')));
+    await world.until(follower.raft.propose(bytesOf('c')));
+    repeatForwarded();
+    await world.pass(500);
+    expect(applied()).toEqual(applied().map(() => ['a', 'b', 'c']));
+  });
+
+  it('that were handed over are not handed on: two leaders could append them', async () => {
+    world = new World({ forwardProposals: true });
+    await world.startAll(3);
+    await proposeAll('a');
+    const old = await world.leader();
+    const follower = await world.follower();
+    await world.until(follower.raft.propose(bytesOf('b')));
+    await world.until(old.raft.transferLeader());
+    repeatForwarded();
+    await world.pass(500);
+    expect(applied()).toEqual(applied().map(() => ['a', 'b']));
   });
 
   it('that were handed to the leader and got lost have an end', async () => {

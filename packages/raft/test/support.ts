@@ -256,6 +256,11 @@ export class Wire {
     };
   }
 
+  /** A message that was sent before arrives once more. */
+  repeat(from: bigint, message: Message): void {
+    this.#send(from, message);
+  }
+
   #send(from: bigint, message: Message): void {
     const bytes = encodeMessage(message);
     this.sent.push({ from, message });

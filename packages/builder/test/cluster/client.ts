@@ -1,8 +1,8 @@
 /**
- * A client of the cluster: one operation at a time, at any node, sent again until it has an answer, as an application would.
- * Within a session a proposal that is sent again applies once; without one, what may have been applied is not sent again.
+ * A client of the cluster: one operation at a time, or two, at any node, sent again until it has an answer, as an application
+ * would. Within a session a proposal that is sent again applies once; without one, what may have been applied is not sent again.
  */
-import type { Raft, SessionCall } from '@babuza/raft';
+import type { ProposeResult, Raft, SessionCall } from '@babuza/raft';
 import type {
   KeyValueInput,
   KeyValueOperation,
@@ -10,7 +10,8 @@ import type {
   SeededRandom,
   SimulatedClock,
 } from '@babuza/testkit';
-import { encodeCommand, hasSet, type AppliedLedger } from './key-value-machine.ts';
+import { encodeCommand, hasSet } from './key-value-machine.ts';
+import type { AppliedLedger } from './ledger.ts';
 import type { ClusterOptions } from './options.ts';
 
 type Node = Raft<string, string | undefined>;
@@ -29,22 +30,34 @@ export interface ClientParts {
 
 const attemptsMax = 25;
 
+/** A session, and what of it has no answer yet. */
+interface OpenSession {
+  readonly id: number;
+  readonly unanswered: Set<number>;
+  sequence: number;
+}
+
 export class Client {
   readonly #number: number;
   readonly #parts: ClientParts;
   readonly operations: KeyValueOperation[] = [];
-  #session: { id: number; sequence: number } | undefined;
+  readonly #usesSession: boolean;
+  #session: OpenSession | undefined;
+  #opening: Promise<void> | undefined;
   #count = 0;
 
   constructor(number: number, parts: ClientParts) {
     this.#number = number;
     this.#parts = parts;
+    this.#usesSession = parts.options.sessionType !== 'noop' && parts.random.chance(0.8);
   }
 
   async runUntil(isOver: () => boolean): Promise<void> {
     const { clock, random } = this.#parts;
     while (!isOver()) {
+      const beside = random.chance(0.2) ? this.#operate(this.#draw()) : undefined;
       await this.#operate(this.#draw());
+      await beside;
       await clock.sleep(random.below(40));
     }
   }
@@ -85,25 +98,44 @@ export class Client {
   }
 
   async #change(input: KeyValueInput): Promise<{ value: KeyValueOutput } | 'unknown' | 'never'> {
-    const { random, options, ledger, fail } = this.#parts;
+    const { random, options } = this.#parts;
     const data = encodeCommand(input, 'x'.repeat(random.below(options.fillerMax + 1)));
-    const session = options.sessionType === 'noop' ? undefined : await this.#call();
-    if (session === undefined && options.sessionType !== 'noop') return 'never';
+    if (!this.#usesSession) return this.#propose(input, data, undefined, () => undefined);
+    await this.#openSession();
+    const session = this.#session;
+    if (session === undefined) return 'never';
+    session.sequence += 1;
+    const { id: sessionId, sequence, unanswered } = session;
+    unanswered.add(sequence);
+    const call = { sessionId, sequence, lowestUnanswered: Math.min(...unanswered) };
+    // What has no answer may still be applied, and its sequence may not be used for anything else.
+    const giveUp = (): void => {
+      if (this.#session === session) this.#session = undefined;
+    };
+    const outcome = await this.#propose(input, data, call, giveUp);
+    unanswered.delete(sequence);
+    return outcome;
+  }
+
+  async #propose(
+    input: KeyValueInput,
+    data: Uint8Array,
+    session: SessionCall | undefined,
+    giveUp: () => void,
+  ): Promise<{ value: KeyValueOutput } | 'unknown' | 'never'> {
     let isUnknown = false;
     let leader: bigint | undefined;
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       const outcome = await this.#answer(this.#node(leader)?.propose(data, { session }));
       if (outcome !== undefined && 'answer' in outcome) {
-        const { index, term, result, resultLost } = outcome.answer;
-        if (!resultLost && session === undefined && !ledger.has(index, term)) {
-          fail(`acknowledged and applied nowhere: index ${index} of term ${term}`);
-        }
+        const { result, resultLost } = outcome.answer;
+        this.#checkAnswer(outcome.answer, data, session !== undefined);
         if (resultLost) return 'unknown';
         return { value: input.kind === 'put' ? undefined : hasSet(result) };
       }
       leader = outcome?.leader;
       if (outcome?.code === 'RAFT_SESSION_EXPIRED') {
-        this.#session = undefined;
+        giveUp();
         return isUnknown ? 'unknown' : 'never';
       }
       // The process that had it is gone, or it said that it cannot tell.
@@ -113,23 +145,38 @@ export class Client {
       }
       await this.#pause();
     }
-    // It may still be applied, and its sequence may not be used for anything else.
-    this.#session = undefined;
+    giveUp();
     return isUnknown ? 'unknown' : 'never';
   }
 
-  /** The next call of this client's session; none where no session could be had. */
-  async #call(): Promise<SessionCall | undefined> {
+  /** Who says that something was applied has applied it. */
+  #checkAnswer(
+    { index, term, resultLost }: ProposeResult,
+    data: Uint8Array,
+    isInSession: boolean,
+  ): void {
+    const { ledger, fail } = this.#parts;
+    // In a session it may be the answer to an earlier attempt.
+    const isApplied =
+      isInSession || resultLost ? ledger.hasApplied(data) : ledger.holds(index, term, data);
+    if (!isApplied) fail(`acknowledged and not applied: index ${index} of term ${term}`);
+  }
+
+  /** Opens one where there is none. It may come to nothing. */
+  async #openSession(): Promise<void> {
+    this.#opening ??= this.#tryOpenSession().finally(() => {
+      this.#opening = undefined;
+    });
+    await this.#opening;
+  }
+
+  async #tryOpenSession(): Promise<void> {
     for (let attempt = 0; this.#session === undefined && attempt < attemptsMax; attempt += 1) {
       const outcome = await this.#answer(this.#node(undefined)?.registerSession());
       if (outcome !== undefined && 'answer' in outcome) {
-        this.#session = { id: outcome.answer, sequence: 0 };
+        this.#session = { id: outcome.answer, sequence: 0, unanswered: new Set() };
       } else await this.#pause();
     }
-    if (this.#session === undefined) return undefined;
-    this.#session.sequence += 1;
-    const { id: sessionId, sequence } = this.#session;
-    return { sessionId, sequence, lowestUnanswered: sequence };
   }
 
   /** The answer of a node, or why there is none; nothing when the node died over it. */

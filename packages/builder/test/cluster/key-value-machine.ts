@@ -1,6 +1,6 @@
 /**
  * A key-value store as each kind of state machine, for tests: put and compare-and-set are proposals, get is a question.
- * All replicas write what they apply into one ledger, which finds the first difference between them.
+ * All replicas write what they apply into one ledger.
  */
 import type {
   AppliedEntry,
@@ -10,31 +10,12 @@ import type {
   StateMachine,
 } from '@babuza/raft';
 import type { KeyValueInput } from '@babuza/testkit';
+import type { AppliedLedger } from './ledger.ts';
 
 export type KeyValueMachine = StateMachine<string, string | undefined> & {
   /** The whole state as text: the same on replicas that have applied the same. */
   content(): string;
 };
-
-/** Proposals as they were applied first, by index. Every replica must apply the same. */
-export class AppliedLedger {
-  readonly #entries = new Map<number, string>();
-  highest = 0;
-
-  note({ index, term, data, timeMs }: AppliedEntry): void {
-    const entry = `term ${term}, at ${timeMs}: ${decode(data)}`;
-    const known = this.#entries.get(index);
-    if (known === undefined) this.#entries.set(index, entry);
-    else if (known !== entry) {
-      throw new Error(`replicas differ at index ${index}: applied ${known}; and now ${entry}`);
-    }
-    this.highest = Math.max(this.highest, index);
-  }
-
-  has(index: number, term: number): boolean {
-    return this.#entries.get(index)?.startsWith(`term ${term},`) === true;
-  }
-}
 
 /** What of a disk machine survives a crash: the state at some index, written at once. */
 export interface MachineDisk {

@@ -2,28 +2,15 @@
  * One node of the simulated cluster, over all its lives: the real node with the native log, durable snapshots and sessions,
  * on a disk that survives its crashes.
  */
-import {
-  bootstrapRaftCluster,
-  defaultBabuzaConfig,
-  joinRaftCluster,
-  type BabuzaConfig,
-  type PeersConfiguration,
-  type Raft,
-} from '@babuza/raft';
+import type { Logger, PeersConfiguration, RaftEvent } from '@babuza/raft';
 import { SimulatedDisk, type SeededRandom, type SimulatedClock } from '@babuza/testkit';
-import { transportBackend, type MemoryNetwork } from '@babuza/transport-memory';
-import type { EntryStorage, WalManager } from '@babuza/wal-core';
-import { walBackend } from '@babuza/wal-native';
-import { DurableSnapshotManager } from '@babuza/snapshot';
-import { BabuzaComponentBuilder } from '../../src/index.ts';
-import {
-  keyValueMachine,
-  type AppliedLedger,
-  type KeyValueMachine,
-  type MachineDisk,
-} from './key-value-machine.ts';
-import { ProcessClock, slowSyncs } from './machine-world.ts';
+import type { MemoryNetwork } from '@babuza/transport-memory';
+import type { MachineDisk } from './key-value-machine.ts';
+import type { AppliedLedger } from './ledger.ts';
+import { beginLife, type Life } from './life.ts';
+import { ProcessClock } from './machine-world.ts';
 import type { ClusterOptions } from './options.ts';
+import { Promises } from './promises.ts';
 
 export interface ClusterParts {
   readonly options: ClusterOptions;
@@ -33,30 +20,24 @@ export interface ClusterParts {
   readonly ledger: AppliedLedger;
   /** The first members; a node that is not one of them joins. */
   readonly peers: PeersConfiguration;
+  /** Who has led in a term, by term. */
+  readonly leaders: Map<number, string>;
   readonly fail: (problem: string, cause?: unknown) => void;
   readonly log: (line: string) => void;
-}
-
-export const addressOf = (id: bigint): string => `node-${id}`;
-const tickMs = 20;
-
-/** What of a life is there while it runs. */
-interface Life {
-  readonly clock: ProcessClock;
-  readonly machine: KeyValueMachine;
-  readonly raft: Raft<string, string | undefined>;
-  readonly storage: EntryStorage;
 }
 
 export class Member {
   readonly id: bigint;
   readonly #parts: ClusterParts;
   readonly #machineDisk: MachineDisk = { appliedIndex: 0, content: '[]' };
+  readonly #promises = new Promises();
   #disk: SimulatedDisk;
   #clock: ProcessClock;
   #closeTransport: () => void = () => undefined;
   #life: Life | undefined;
   #lives = 0;
+  /** Snapshots of its own whose files were damaged. */
+  #damages = 0;
   /** Snapshots of others that it took over. */
   installed = 0;
   /** It left the cluster and never comes back. */
@@ -100,10 +81,15 @@ export class Member {
 
   /** The process is gone at the next call of its disk that changes something, or one of those behind it. */
   crashSoon(calls: number, withinMs: number): Promise<void> {
-    const disk = this.#disk;
-    disk.stopAtMutation(disk.mutationCount + 1 + calls);
-    this.#clock.startTimer(withinMs, () => disk.stop());
-    return disk.whenStopped.then(() => this.#die());
+    this.#disk.stopAtMutation(this.#disk.mutationCount + 1 + calls);
+    return this.#crashWithin(withinMs);
+  }
+
+  /** The process is gone while it works at a snapshot: at the first call for one, or one of those behind it. */
+  crashAtSnapshot(calls: number, withinMs: number): Promise<void> {
+    let left = calls;
+    this.#disk.stopWhen(({ path }) => path.startsWith('/data/snap/') && (left -= 1) < 0);
+    return this.#crashWithin(withinMs);
   }
 
   /** What the crash left is its disk from now on: what was not synced may be lost (`power`), or not. */
@@ -138,52 +124,57 @@ export class Member {
   }
 
   async #begin(disk: SimulatedDisk): Promise<Life> {
-    const { options, random, network, ledger, peers } = this.#parts;
-    const clock = this.#clock;
-    const fileSystem = slowSyncs(disk, clock, random, options.syncs);
-    const environment = { fileSystem, clock, random: random.fork() };
-    let storage: EntryStorage | undefined;
-    const component = await new BabuzaComponentBuilder({
-      clusterId: 1,
-      nodeId: this.id,
-      storageRootDir: '/data',
-      walType: {
-        ...walBackend,
-        open: async (directory: string) =>
-          watching(
-            await walBackend.open(directory, {
-              environment,
-              segmentBytes: options.segmentBytes,
-              cache: { entriesMax: options.cacheEntriesMax, bytesMax: 64 * 1024 },
-            }),
-            (opened) => {
-              storage = opened;
-            },
-          ),
+    const { options, random, network, ledger, peers, fail } = this.#parts;
+    const named = `${this.id} in life ${this.#lives}`;
+    const life = await beginLife(
+      {
+        id: this.id,
+        options,
+        clock: this.#clock,
+        disk,
+        machineDisk: this.#machineDisk,
+        random,
+        network,
+        ledger,
+        promises: this.#promises,
+        peers,
+        logger: this.#logger(disk),
+        fail,
       },
-      snapshotType: new DurableSnapshotManager('/data/snap', {}, environment),
-      sessionType: options.sessionType,
-      // As objects, not by name: loading a package would take real time.
-      transportType: transportBackend,
-      transportOptions: { network, address: addressOf(this.id) },
-      clock,
-      random: environment.random,
-    }).build();
-    this.#closeTransport = () => void component.transport.close();
-    const machine = keyValueMachine(options.machineKind, ledger, this.#machineDisk, () =>
-      random.chance(0.3),
+      (closeTransport) => {
+        this.#closeTransport = closeTransport;
+      },
     );
-    const isPeer = peers.some(({ id }) => id === this.id);
-    const raft = isPeer
-      ? await bootstrapRaftCluster(this.#config(), peers, machine, component)
-      : await joinRaftCluster(this.#config(), machine, component);
-    raft.subscribe((event) => {
-      if (event.type === 'snapshot-installed') this.installed += 1;
-      if (event.type !== 'stopped' || disk.stopped || event.cause === undefined) return;
-      this.#parts.fail(`node ${this.id} has stopped`, event.cause);
+    life.raft.subscribe((event) => {
+      if (!disk.stopped) this.#heard(event, life, named);
     });
-    if (storage === undefined) throw new Error('the log was not opened');
-    return { clock, machine, raft, storage };
+    return life;
+  }
+
+  #heard(event: RaftEvent, { raft }: Life, named: string): void {
+    const { leaders, fail } = this.#parts;
+    if (event.type === 'snapshot-installed') this.installed += 1;
+    // It is said while the entry is applied: the one behind those that were.
+    if (event.type === 'membership') this.#promises.changes(raft.status().appliedIndex + 1);
+    if (event.type === 'leadership-acquired') {
+      const other = leaders.get(event.term) ?? named;
+      leaders.set(event.term, named);
+      if (other !== named) fail(`two leaders in term ${event.term}: ${other}, and ${named}`);
+    }
+    if (event.type === 'stopped' && event.cause !== undefined) {
+      fail(`node ${this.id} has stopped`, event.cause);
+    }
+  }
+
+  /** Nothing is missing that was not damaged here, and everything closes. */
+  #logger(disk: SimulatedDisk): Logger {
+    const warn = (message: string, fields: object = {}): void => {
+      const isMissing = message.startsWith('a snapshot is missing') && this.#damages === 0;
+      if (disk.stopped || !(isMissing || message.includes('did not close cleanly'))) return;
+      this.#parts.fail(`node ${this.id} warns: ${message} ${JSON.stringify(fields)}`);
+    };
+    const ignore = (): void => undefined;
+    return { debug: ignore, info: ignore, warn, error: warn };
   }
 
   #newClock(): ProcessClock {
@@ -205,21 +196,14 @@ export class Member {
       ?.replace(/snapshot$/, 'file-0002');
     if (newest === undefined || whole.length < 2 || !surgery.files().includes(newest)) return;
     surgery.flipBit(newest, this.#parts.random.below(surgery.contents(newest).length * 8));
+    this.#damages += 1;
     this.#parts.log(`a bit of ${newest} of node ${this.id} is flipped`);
   }
 
-  #config(): BabuzaConfig {
-    const { snapshotEntries, compactionMargin, forwardProposals } = this.#parts.options;
-    return {
-      ...defaultBabuzaConfig(1, this.id, addressOf(this.id)),
-      tickMs,
-      snapshotEntries,
-      compactionMargin,
-      forwardProposals,
-      readTimeoutMs: 600,
-      readRetryMs: 100,
-      forwardTimeoutMs: 600,
-    };
+  #crashWithin(withinMs: number): Promise<void> {
+    const disk = this.#disk;
+    this.#clock.startTimer(withinMs, () => disk.stop());
+    return disk.whenStopped.then(() => this.#die());
   }
 
   #die(): void {
@@ -228,20 +212,4 @@ export class Member {
     this.#clock.die();
     this.#closeTransport();
   }
-}
-
-/** Shows the storage of the log that is opened. */
-function watching(manager: WalManager, show: (storage: EntryStorage) => void): WalManager {
-  return new Proxy(manager, {
-    get: (of, name) => {
-      const value: unknown = Reflect.get(of, name, of);
-      if (typeof value !== 'function') return value;
-      if (name !== 'createWal' && name !== 'replayWal') return value.bind(of);
-      return async (...given: unknown[]): Promise<unknown> => {
-        const opened: { storage: EntryStorage } = await Reflect.apply(value, of, given);
-        show(opened.storage);
-        return opened;
-      };
-    },
-  });
 }

@@ -1,7 +1,8 @@
 /** What goes wrong in the simulated world, and what operators do meanwhile. Each kind has its own rhythm. */
 import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
-import { addressOf, type Member } from './member.ts';
+import { addressOf } from './life.ts';
+import type { Member } from './member.ts';
 import type { ClusterOptions } from './options.ts';
 
 export interface NemesisParts {
@@ -56,7 +57,9 @@ export class Nemesis {
     if (member === undefined) return;
     this.counts.crashes += 1;
     member.isInTrouble = true;
-    await member.crashSoon(random.below(12), 200);
+    await (random.chance(0.3)
+      ? member.crashAtSnapshot(random.below(25), 200)
+      : member.crashSoon(random.below(12), 200));
     let starting = this.#startAgain(member);
     if (random.chance(0.2)) {
       // It crashes again, perhaps while it starts.

@@ -1,5 +1,6 @@
 /** What differs from seed to seed: the cluster, its settings, and how hostile its world is. */
 import type { StateMachine } from '@babuza/raft';
+import type { ExpireSessionOptions, LruSessionOptions } from '@babuza/session';
 import type { SeededRandom } from '@babuza/testkit';
 import type { SyncTimes } from './machine-world.ts';
 
@@ -11,8 +12,13 @@ export interface ClusterOptions {
   readonly keyCount: number;
   readonly machineKind: StateMachine['kind'];
   readonly sessionType: 'lru' | 'expire' | 'noop';
+  /** Sessions may end while their clients still use them. */
+  readonly sessionOptions: LruSessionOptions | ExpireSessionOptions | undefined;
   readonly forwardProposals: boolean;
+  /** How often a disk machine is durable after it has applied something. */
+  readonly flushShare: number;
   readonly snapshotEntries: number;
+  readonly snapshotsKept: number;
   readonly compactionMargin: number;
   readonly segmentBytes: number;
   readonly cacheEntriesMax: number;
@@ -31,15 +37,19 @@ export interface ClusterOptions {
 const often = [300, 600, 1500] as const;
 
 export function drawOptions(random: SeededRandom): ClusterOptions {
+  const sessionType = random.pick(['lru', 'lru', 'expire', 'noop'] as const);
   return {
     memberCount: random.pick([1, 3, 3, 3, 3, 5]),
     spareCount: random.below(3),
     clientCount: 2 + random.below(3),
     keyCount: 1 + random.below(3),
     machineKind: random.pick(['memory', 'concurrent', 'disk']),
-    sessionType: random.pick(['lru', 'lru', 'expire', 'noop']),
+    sessionType,
+    sessionOptions: drawSessionOptions(random, sessionType),
     forwardProposals: random.chance(0.4),
+    flushShare: random.pick([0.3, 0.03]),
     snapshotEntries: random.pick([8, 15, 40]),
+    snapshotsKept: random.pick([2, 3]),
     compactionMargin: random.pick([0, 3, 10]),
     segmentBytes: random.pick([16, 32, 64]) * 1024,
     cacheEntriesMax: random.pick([0, 4, 1024]),
@@ -56,4 +66,12 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
     changeEveryMs: random.pick(often),
     fullDiskEveryMs: random.pick([Infinity, Infinity, 1000]),
   };
+}
+
+function drawSessionOptions(
+  random: SeededRandom,
+  sessionType: ClusterOptions['sessionType'],
+): ClusterOptions['sessionOptions'] {
+  if (sessionType === 'noop' || random.chance(0.5)) return undefined;
+  return sessionType === 'lru' ? { sessionsMax: 2 } : { expireMs: random.pick([300, 3000]) };
 }

@@ -12,9 +12,11 @@ import {
 } from '@babuza/testkit';
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { Client } from './client.ts';
-import { AppliedLedger } from './key-value-machine.ts';
+import { leaderOf, membershipDiffers, unfinished, type Complaint } from './judge.ts';
+import { AppliedLedger } from './ledger.ts';
+import { addressOf, type Life } from './life.ts';
 import { logsDiffer } from './logs.ts';
-import { addressOf, Member } from './member.ts';
+import { Member } from './member.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawOptions, type ClusterOptions } from './options.ts';
 
@@ -74,7 +76,8 @@ class Simulation {
       BigInt(at + 1),
     );
     const peers = ids.slice(0, options.memberCount).map((id) => ({ id, address: addressOf(id) }));
-    const parts = { options, clock, network, ledger: this.#ledger, peers, fail, log };
+    const leaders = new Map<number, string>();
+    const parts = { options, clock, network, ledger: this.#ledger, peers, leaders, fail, log };
     this.#members = ids.map((id) => new Member(id, { ...parts, random: random.fork() }));
     const members = this.#members;
     this.#clients = Array.from({ length: options.clientCount }, (_, number) => {
@@ -157,19 +160,8 @@ class Simulation {
 
   async #judge(): Promise<void> {
     // Nobody proposes any more: all must come to the same end.
-    const untilMs = this.#clock.monotonicMs() + settleMs;
-    const members = (): string[] => {
-      const running = this.#running();
-      const leader = running.find(({ raft }) => raft.status().role === 'leader');
-      const ids = leader?.raft.clusterInfo().members.map(({ id }) => id) ?? [];
-      return running
-        .filter(({ raft }) => ids.includes(raft.nodeId))
-        .map(({ raft, machine }) => `${raft.status().appliedIndex} ${machine.content()}`);
-    };
-    while (new Set(members()).size !== 1) {
-      if (this.#clock.monotonicMs() > untilMs) this.#fail(`replicas differ: ${this.#state()}`);
-      await this.#clock.sleep(50);
-    }
+    await this.#untilNo(unfinished);
+    await this.#judgeMembership();
     const difference = logsDiffer(
       this.#running().map(({ raft, storage }) => ({ id: raft.nodeId, storage })),
     );
@@ -185,6 +177,31 @@ class Simulation {
       this.#fail(`the history of ${verdict.key} was not judged in time`);
   }
 
+  /** What the core counts is to be seen of a leader only: each voter leads for a moment. */
+  async #judgeMembership(): Promise<void> {
+    await this.#untilNo(membershipDiffers);
+    for (const { raft } of this.#running()) {
+      const leader = leaderOf(this.#running())?.raft;
+      const member = leader?.clusterInfo().members.find(({ id }) => id === raft.nodeId);
+      if (leader === raft || member?.role !== 'voter') continue;
+      await leader?.transferLeader(raft.nodeId).catch(() => undefined);
+      await this.#untilNo(membershipDiffers);
+    }
+  }
+
+  async #untilNo(complaintOf: (lives: readonly Life[]) => Complaint): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + settleMs;
+    for (;;) {
+      const complaint = complaintOf(this.#running());
+      if (complaint === undefined) return;
+      if (this.#clock.monotonicMs() > untilMs) {
+        this.#fail(`${complaint}: ${this.#state()}`);
+        return;
+      }
+      await this.#clock.sleep(50);
+    }
+  }
+
   /** An orderly end leaves nothing behind. */
   async #end(): Promise<void> {
     for (const member of this.#members) {
@@ -196,7 +213,7 @@ class Simulation {
     }
   }
 
-  #running(): NonNullable<Member['life']>[] {
+  #running(): Life[] {
     return this.#members.flatMap(({ life }) => life ?? []);
   }
 

@@ -1,0 +1,57 @@
+/** What all replicas applied, written down as each of them applies it: the first difference is found at once. */
+import type { AppliedEntry } from '@babuza/raft';
+
+interface Applied {
+  readonly term: number;
+  readonly timeMs: number;
+  readonly text: string;
+}
+
+export class AppliedLedger {
+  /** By index, as they were applied first. */
+  readonly #entries = new Map<number, Applied>();
+  /** Where a proposal was applied: every one is different. */
+  readonly #indexes = new Map<string, number>();
+  highest = 0;
+
+  /** Throws where replicas differ, where time goes back, or where a proposal is applied a second time. */
+  note({ index, term, data, timeMs }: AppliedEntry): void {
+    const text = decode(data);
+    const known = this.#entries.get(index);
+    if (known === undefined) this.#add(index, { term, timeMs, text });
+    else if (known.term !== term || known.timeMs !== timeMs || known.text !== text) {
+      throw new Error(
+        `replicas differ at index ${index}: applied ${lineOf(known)}; and now ${lineOf({ term, timeMs, text })}`,
+      );
+    }
+  }
+
+  /** Whether this was applied as this entry. */
+  holds(index: number, term: number, data: Uint8Array): boolean {
+    const entry = this.#entries.get(index);
+    return entry !== undefined && entry.term === term && entry.text === decode(data);
+  }
+
+  hasApplied(data: Uint8Array): boolean {
+    return this.#indexes.has(decode(data));
+  }
+
+  #add(index: number, entry: Applied): void {
+    const before = this.#entries.get(this.highest);
+    if (index > this.highest && before !== undefined && entry.timeMs < before.timeMs) {
+      throw new Error(`time goes back at index ${index}: ${lineOf(before)}; then ${lineOf(entry)}`);
+    }
+    const earlier = this.#indexes.get(entry.text);
+    if (earlier !== undefined) {
+      throw new Error(`applied twice, at ${earlier} and at ${index}: ${entry.text.slice(0, 100)}`);
+    }
+    this.#entries.set(index, entry);
+    this.#indexes.set(entry.text, index);
+    this.highest = Math.max(this.highest, index);
+  }
+}
+
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+const lineOf = ({ term, timeMs, text }: Applied): string =>
+  `term ${term}, at ${timeMs}: ${text.slice(0, 100)}`;

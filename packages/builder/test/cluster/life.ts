@@ -1,0 +1,144 @@
+/** One life of a node: the real one, put together on the disk and the clock of its machine, and watched. */
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  joinRaftCluster,
+  type BabuzaConfig,
+  type Logger,
+  type PeersConfiguration,
+  type Raft,
+  type RaftComponent,
+} from '@babuza/raft';
+import { DurableSnapshotManager } from '@babuza/snapshot';
+import type { SeededRandom, SimulatedDisk } from '@babuza/testkit';
+import type { MemoryNetwork } from '@babuza/transport-memory';
+import type { EntryStorage, OpenedWal, WalManager } from '@babuza/wal-core';
+import { walBackend } from '@babuza/wal-native';
+import { BabuzaComponentBuilder } from '../../src/index.ts';
+import { keyValueMachine, type KeyValueMachine, type MachineDisk } from './key-value-machine.ts';
+import { slowSyncs, type ProcessClock } from './machine-world.ts';
+import type { ClusterOptions } from './options.ts';
+import type { AppliedLedger } from './ledger.ts';
+import type { Promises } from './promises.ts';
+import { watchedBackend, type WatchedTransport } from './watched-transport.ts';
+
+export interface LifeParts {
+  readonly id: bigint;
+  readonly options: ClusterOptions;
+  readonly clock: ProcessClock;
+  readonly disk: SimulatedDisk;
+  readonly machineDisk: MachineDisk;
+  readonly random: SeededRandom;
+  readonly network: MemoryNetwork;
+  readonly ledger: AppliedLedger;
+  readonly promises: Promises;
+  /** The first members; a node that is not one of them joins. */
+  readonly peers: PeersConfiguration;
+  readonly logger: Logger;
+  readonly fail: (problem: string, cause?: unknown) => void;
+}
+
+/** What of a life is there while it runs. */
+export interface Life {
+  readonly clock: ProcessClock;
+  readonly machine: KeyValueMachine;
+  readonly raft: Raft<string, string | undefined>;
+  readonly storage: EntryStorage;
+  readonly transport: WatchedTransport;
+}
+
+export const addressOf = (id: bigint): string => `node-${id}`;
+const tickMs = 20;
+
+/** `onBuilt` gets what ends its connections, which a process that dies on the way must do, too. */
+export async function beginLife(
+  parts: LifeParts,
+  onBuilt: (closeTransport: () => void) => void,
+): Promise<Life> {
+  const { id, options, clock, random, ledger, peers, machineDisk } = parts;
+  const watched: { storage?: EntryStorage; transport?: WatchedTransport } = {};
+  const component = await build(parts, watched);
+  onBuilt(() => void component.transport.close());
+  const machine = keyValueMachine(options.machineKind, ledger, machineDisk, () =>
+    random.chance(options.flushShare),
+  );
+  const raft = peers.some((peer) => peer.id === id)
+    ? await bootstrapRaftCluster(configOf(parts), peers, machine, component)
+    : await joinRaftCluster(configOf(parts), machine, component);
+  const { storage, transport } = watched;
+  if (storage === undefined || transport === undefined) throw new Error('nothing was opened');
+  return { clock, machine, raft, storage, transport };
+}
+
+async function build(
+  { id, options, clock, disk, random, network, promises, logger, fail }: LifeParts,
+  watched: { storage?: EntryStorage; transport?: WatchedTransport },
+): Promise<RaftComponent> {
+  const fileSystem = slowSyncs(disk, clock, random, options.syncs);
+  const environment = { fileSystem, clock, random: random.fork() };
+  const onOpened = ({ storage, hardState }: OpenedWal): void => {
+    watched.storage = storage;
+    const broken = promises.broken({ hardState, lastIndex: storage.lastIndex() });
+    if (broken !== undefined) fail(`node ${id} has forgotten what it promised: ${broken}`);
+  };
+  const walOptions = {
+    environment,
+    segmentBytes: options.segmentBytes,
+    cache: { entriesMax: options.cacheEntriesMax, bytesMax: 64 * 1024 },
+  };
+  return new BabuzaComponentBuilder({
+    clusterId: 1,
+    nodeId: id,
+    storageRootDir: '/data',
+    walType: {
+      ...walBackend,
+      open: async (directory: string) =>
+        watching(await walBackend.open(directory, walOptions), onOpened),
+    },
+    snapshotType: new DurableSnapshotManager('/data/snap', {}, environment),
+    sessionType: options.sessionType,
+    sessionOptions: options.sessionOptions,
+    // As objects, not by name: loading a package would take real time.
+    transportType: watchedBackend(
+      (message) => promises.says(message),
+      (transport) => {
+        watched.transport = transport;
+      },
+    ),
+    transportOptions: { network, address: addressOf(id) },
+    clock,
+    random: environment.random,
+    logger,
+  }).build();
+}
+
+function configOf({ id, options }: LifeParts): BabuzaConfig {
+  const { snapshotEntries, snapshotsKept, compactionMargin, forwardProposals } = options;
+  return {
+    ...defaultBabuzaConfig(1, id, addressOf(id)),
+    tickMs,
+    snapshotEntries,
+    snapshotsKept,
+    compactionMargin,
+    forwardProposals,
+    readTimeoutMs: 600,
+    readRetryMs: 100,
+    forwardTimeoutMs: 600,
+  };
+}
+
+/** Shows each log that is opened. */
+function watching(manager: WalManager, show: (opened: OpenedWal) => void): WalManager {
+  return new Proxy(manager, {
+    get: (of, name) => {
+      const value: unknown = Reflect.get(of, name, of);
+      if (typeof value !== 'function') return value;
+      if (name !== 'createWal' && name !== 'replayWal') return value.bind(of);
+      return async (...given: unknown[]): Promise<unknown> => {
+        const opened: OpenedWal = await Reflect.apply(value, of, given);
+        show(opened);
+        return opened;
+      };
+    },
+  });
+}

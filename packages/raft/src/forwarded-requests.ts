@@ -1,0 +1,78 @@
+/**
+ * Proposals that followers have handed to this node. A transport may repeat a message, and a proposal must not be
+ * appended, and so applied, a second time for that. Each has a number that its sender uses once: of each life of each
+ * sender the newest ones are known here. What is older than those counts as repeated, and so as lost.
+ *
+ * Only the leader looks at them, and only it appends them: were they handed on by a node that leads no more, the copies
+ * of one proposal could reach two leaders. Nothing of it outlives the process: a transport must not bring a copy to its
+ * next one.
+ *
+ * Decisions: the project's contract, 23 and 31.
+ */
+import { EntryType, type Entry, type Message } from '@babuza/raftpb';
+import { decodeEnvelope, requestsPerLife, type RequestId } from './envelope.ts';
+
+/** Of one life of a sender, the newest and how many before it. */
+const knownMax = 4096;
+const livesKept = 2;
+
+/** Numbers of one life: the newest, and which of it and those before have come. */
+interface Life {
+  newest: number;
+  readonly known: Set<number>;
+}
+
+export class ForwardedRequests {
+  /** By sender, then by life. */
+  readonly #senders = new Map<bigint, Map<number, Life>>();
+
+  /** Whether all of a message of proposals may be appended. It is known from then on. */
+  take({ entries }: Message): boolean {
+    return entries.every((entry) => this.#takeEntry(entry));
+  }
+
+  #takeEntry({ type, index, data }: Entry): boolean {
+    // Changes of the membership and entries without effect may come twice.
+    if (type !== EntryType.Normal || data === undefined || data.length === 0) return true;
+    let request: RequestId | undefined;
+    try {
+      ({ request } = decodeEnvelope(data, index));
+    } catch {
+      // Appended, it would stop every replica.
+      return false;
+    }
+    return request !== undefined && this.#takeRequest(request);
+  }
+
+  #takeRequest({ nodeId, number }: RequestId): boolean {
+    const request = number % requestsPerLife;
+    const life = this.#lifeOf(nodeId, Math.floor(number / requestsPerLife), request);
+    const ahead = distance(life.newest, request);
+    if (life.known.has(request) || ahead <= -knownMax) return false;
+    if (ahead > 0) life.newest = request;
+    life.known.add(request);
+    if (life.known.size > 2 * knownMax) {
+      for (const other of life.known) {
+        if (distance(life.newest, other) <= -knownMax) life.known.delete(other);
+      }
+    }
+    return true;
+  }
+
+  #lifeOf(nodeId: bigint, number: number, newest: number): Life {
+    const lives = this.#senders.get(nodeId) ?? new Map<number, Life>();
+    this.#senders.set(nodeId, lives);
+    const known = lives.get(number);
+    if (known !== undefined) return known;
+    const life = { newest, known: new Set<number>() };
+    lives.set(number, life);
+    for (const old of lives.keys()) if (lives.size > livesKept) lives.delete(old);
+    return life;
+  }
+}
+
+/** How far `to` is ahead of `from`, or behind it: numbers begin again when all of a life were used. */
+function distance(from: number, to: number): number {
+  const ahead = (to - from + requestsPerLife) % requestsPerLife;
+  return ahead < requestsPerLife / 2 ? ahead : ahead - requestsPerLife;
+}
