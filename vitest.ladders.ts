@@ -7,6 +7,7 @@ export const longLadders: string[] = [
   'packages/wal-native/test/faults-reopen.test.ts',
   'packages/wal-native/test/page-cache.test.ts',
   'packages/wal-etcd/test/page-cache.test.ts',
+  'packages/wal-etcd/test/rot.test.ts',
   'packages/wal-level-disk/test/rot.test.ts',
   'packages/snapshot/test/rot.test.ts',
   'packages/wal-etcd/test/faults-reopen.test.ts',

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { simulate, type SimulationReport } from './cluster/simulate.ts';
 
-const count = Number(process.env['BABUZA_CLUSTER_SEEDS'] ?? 30);
+const count = Number(process.env['BABUZA_CLUSTER_SEEDS'] ?? 20);
 const first = Number(process.env['BABUZA_CLUSTER_FIRST_SEED'] ?? 1);
 
 describe('a cluster under a hostile world', () => {
