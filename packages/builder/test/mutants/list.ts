@@ -16,14 +16,11 @@ export const mutantSeeds = 60;
 
 export const mutants: readonly Mutant[] = [
   {
-    name: 'answers that leave before the entries are durable',
+    name: 'acknowledgments that leave before the entries are durable',
     file: 'raft/src/loop.ts',
-    find: `      if (snapshot !== undefined) this.#installed(snapshot);
-      this.#deliver(responses);
-    });`,
-    replace: `      if (snapshot !== undefined) this.#installed(snapshot);
-    });
-    this.#deliver(responses);`,
+    find: '    append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {',
+    replace: `    this.#parts.transport.send(responses.filter(({ to }) => to !== this.#parts.nodeId));
+    append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {`,
   },
   {
     name: 'a log that is purged past the oldest snapshot',
@@ -68,12 +65,6 @@ export const mutants: readonly Mutant[] = [
     replace: 'const fresh = gathered;',
   },
   {
-    name: 'results that are not kept with their session',
-    file: 'raft/src/apply-path.ts',
-    find: 'sessions.record(session, result, resultLost);',
-    replace: 'sessions.record(session, undefined, resultLost);',
-  },
-  {
     name: 'a timer that outlives the node',
     file: 'raft/src/loop.ts',
     find: 'this.#timer?.cancel();',
@@ -84,11 +75,5 @@ export const mutants: readonly Mutant[] = [
     file: 'session/src/session.ts',
     find: 'if (kept !== undefined) {',
     replace: 'if (kept !== undefined && sequence < 0) {',
-  },
-  {
-    name: 'a session that hands out the wrong result',
-    file: 'session/src/session.ts',
-    find: "return { kind: 'duplicate', result: kept.result?.slice(), resultLost: kept.lost };",
-    replace: "return { kind: 'duplicate', result: undefined, resultLost: kept.lost };",
   },
 ];
