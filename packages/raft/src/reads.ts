@@ -59,24 +59,15 @@ export class ReadRounds {
     const reader = { waiter, deadlineMs: clock.monotonicMs() + timeoutMs };
     this.#next.push(reader);
     this.#startSoon();
-    return () => {
-      this.#current = this.#current.filter((other) => other !== reader);
-      this.#next = this.#next.filter((other) => other !== reader);
-      this.#confirmed = this.#confirmed.filter((other) => other.waiter !== waiter);
-    };
+    return () => this.#leave(reader);
   }
 
   /** The core has an answer. */
   answered(index: number, context: Uint8Array): void {
     if (!this.#contexts.has(keyOf(context))) return;
-    const readers = this.#current;
-    this.#current = [];
-    this.#contexts.clear();
-    this.#retry?.cancel();
-    this.#retry = undefined;
-    for (const { waiter } of readers) this.#confirmed.push({ index, waiter });
+    for (const { waiter } of this.#current) this.#confirmed.push({ index, waiter });
+    this.#endRound();
     this.applied();
-    if (this.#next.length > 0) this.#startSoon();
   }
 
   /** More was applied. */
@@ -98,6 +89,23 @@ export class ReadRounds {
     this.#current = [];
     this.#next = [];
     this.#confirmed = [];
+  }
+
+  #leave(reader: Reader): void {
+    const wasLast = this.#current.length === 1 && this.#current[0] === reader;
+    this.#current = this.#current.filter((other) => other !== reader);
+    this.#next = this.#next.filter((other) => other !== reader);
+    this.#confirmed = this.#confirmed.filter(({ waiter }) => waiter !== reader.waiter);
+    if (wasLast) this.#endRound();
+  }
+
+  /** An answer to it that is still on its way is too old for whoever comes from now on. */
+  #endRound(): void {
+    this.#current = [];
+    this.#contexts.clear();
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    if (this.#next.length > 0) this.#startSoon();
   }
 
   /** Everybody who asks in one turn of the event loop shares a round. */

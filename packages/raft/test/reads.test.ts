@@ -24,13 +24,13 @@ beforeEach(() => {
 });
 
 /** A reader, and how its waiting ended. */
-function reader(): { ended: unknown[] } {
+function reader(): { ended: unknown[]; leave: () => void } {
   const ended: unknown[] = [];
-  rounds.wait({
+  const leave = rounds.wait({
     resolve: (index) => ended.push(index),
     reject: (error) => ended.push(Reflect.get(error, 'code')),
   });
-  return { ended };
+  return { ended, leave };
 }
 
 /** The round under way is answered, by its newest id or an earlier one. */
@@ -119,5 +119,38 @@ describe('a round', () => {
     expect(late.ended).toEqual([3]);
     expect(rounds.counts).toEqual({ pending: 0, answered: 1, failed: 1 });
     expect(clock.pendingCount).toBe(0);
+  });
+
+  it('that all have left answers nobody who came later: something may have been acknowledged since', async () => {
+    appliedIndex = 9;
+    const left = reader();
+    await turn();
+    left.leave();
+    const later = reader();
+    await turn();
+    expect(asked).toHaveLength(2);
+    answer(5, 0);
+    expect(later.ended).toEqual([]);
+    answer(9);
+    expect(later.ended).toEqual([9]);
+  });
+
+  it('that all have left makes way for the next at once, and is not repeated', async () => {
+    const left = reader();
+    await turn();
+    const next = reader();
+    left.leave();
+    await turn();
+    expect(asked).toHaveLength(2);
+    next.leave();
+    expect(clock.pendingCount).toBe(0);
+    for (let at = 0; at < 5; at += 1) {
+      const other = reader();
+      await turn();
+      other.leave();
+    }
+    reader();
+    await turn();
+    expect(clock.pendingCount).toBe(1);
   });
 });
