@@ -50,9 +50,17 @@ const withRequest = 2;
 /** What an envelope adds to a payload, at most. */
 export const envelopeOverheadMax: number = headBytes + sessionBytes + requestBytes;
 
-/** The payload is copied. */
+/**
+ * The payload is copied.
+ *
+ * @throws RaftError (`RAFT_INVALID`) for a number that is no integer from 0 to 2^53 - 1: no replica could read it.
+ */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { session, request, payload } = envelope;
+  const wrong = numbersOf(envelope).find((value) => !Number.isSafeInteger(value) || value < 0);
+  if (wrong !== undefined) {
+    throw new RaftError('RAFT_INVALID', `a proposal has integers from 0 to 2^53 - 1; got ${wrong}`);
+  }
   const payloadAt =
     headBytes +
     (session === undefined ? 0 : sessionBytes) +
@@ -116,16 +124,18 @@ export function decodeEnvelope(bytes: Uint8Array, index: number): Envelope {
       : undefined,
     payload: bytes.subarray(payloadAt),
   };
-  const { session, request } = envelope;
-  const numbers = [
-    envelope.proposedAtMs,
+  if (numbersOf(envelope).some(Number.isNaN)) throw unreadable(index, 'a number above 2^53 - 1');
+  return envelope;
+}
+
+function numbersOf({ proposedAtMs, session, request }: Envelope): number[] {
+  return [
+    proposedAtMs,
     session?.sessionId ?? 0,
     session?.sequence ?? 0,
     session?.lowestUnanswered ?? 0,
     request?.number ?? 0,
   ];
-  if (numbers.some(Number.isNaN)) throw unreadable(index, 'a number above 2^53 - 1');
-  return envelope;
 }
 
 function unreadable(index: number, what: string): RaftError {

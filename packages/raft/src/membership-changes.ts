@@ -4,12 +4,12 @@
  *
  * Decisions: the project's contract, 21 and 22.
  */
-import { ConfChangeTransition, type ConfChangeV2 } from '@babuza/raftpb';
+import { ConfChangeTransition, encodeConfChangeV2, type ConfChangeV2 } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
 import { NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
 import { changedMembership, coreChanges, type MembershipOperation } from './membership.ts';
-import { encodeOperations } from './membership-codec.ts';
-import { isMembershipEntry, type Proposals } from './proposals.ts';
+import { decodeOperations, encodeOperations } from './membership-codec.ts';
+import { entryOverheadBytes, isMembershipEntry, type Proposals } from './proposals.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import { waiting, type Waiter } from './waiters.ts';
 
@@ -18,6 +18,7 @@ export interface MembershipChangeParts {
   readonly state: ReplicatedState;
   readonly proposals: Proposals;
   readonly learnerReadyShare: number;
+  readonly entryBytesMax: number;
   readonly leader: () => LeaderHint | undefined;
   readonly call: <T>(give: (node: RawNode) => T) => T;
 }
@@ -33,16 +34,18 @@ export class MembershipChanges {
 
   /** Resolves when the change is in effect, whole. */
   async change(
-    operations: readonly MembershipOperation[],
+    given: readonly MembershipOperation[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     signal?.throwIfAborted();
+    const operations = asRead(given);
     this.#check(operations);
     const change: ConfChangeV2 = {
       transition: ConfChangeTransition.Auto,
       changes: coreChanges(operations),
       context: encodeOperations(operations),
     };
+    this.#checkSize(change);
     const { entry } = await this.#parts.proposals.placed(
       (node) => node.proposeConfChange(change),
       signal,
@@ -99,6 +102,17 @@ export class MembershipChanges {
     }
   }
 
+  /** An entry that is too large would stop whoever is to save it. */
+  #checkSize(change: ConfChangeV2): void {
+    const bytes = encodeConfChangeV2(change).length;
+    const bytesMax = this.#parts.entryBytesMax - entryOverheadBytes;
+    if (bytes <= bytesMax) return;
+    throw new RaftError(
+      'RAFT_TOO_LARGE',
+      `a change of the membership has at most ${bytesMax} bytes; got ${bytes}`,
+    );
+  }
+
   /** A voter that lags would count for the quorum and not be of use to it. */
   #checkReady(id: bigint): void {
     const { call, learnerReadyShare, nodeId } = this.#parts;
@@ -109,6 +123,19 @@ export class MembershipChanges {
     throw new RaftError(
       'RAFT_LEARNER_NOT_READY',
       `learner ${id} has the log up to ${match}, this leader up to ${lastIndex}; it may be promoted from ${learnerReadyShare * 100} % on`,
+    );
+  }
+}
+
+/** The operations as every replica will read them: one that none of them can read must not get into the log. */
+function asRead(operations: readonly MembershipOperation[]): MembershipOperation[] {
+  try {
+    return decodeOperations(encodeOperations(operations));
+  } catch (error) {
+    throw new RaftError(
+      'RAFT_CONF_CHANGE_REFUSED',
+      'a change of the membership has an operation that is not known',
+      error,
     );
   }
 }

@@ -91,6 +91,9 @@ function apply(
     const address = operation.address ?? member?.address;
     if (id < 1n || id >= 2n ** 64n - 2n) return `${id} cannot be the id of a member`;
     if (removed.has(id)) return `member ${id} was removed; ids never return`;
+    if (!roles.includes(operation.role)) {
+      return `member ${id} needs a role, ${roles.join(' or ')}; got ${operation.role}`;
+    }
     if (!isAddress(address)) return `member ${id} needs ${addressAllowed}`;
     const refusal = clash(members, id, address);
     if (refusal !== undefined) return refusal;
@@ -120,6 +123,7 @@ function apply(
   return undefined;
 }
 
+const roles: readonly string[] = ['voter', 'learner'] satisfies MemberRole[];
 const serviceName = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const addressLengthMax = 1024;
 const addressAllowed = `an address of 1 to ${addressLengthMax} characters`;

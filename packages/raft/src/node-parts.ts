@@ -88,11 +88,12 @@ export class NodeParts<Query, Answer> {
       ask: (context) => this.call((node) => node.readIndex(context)),
       appliedIndex: () => state.appliedIndex,
     });
+    const { entryBytesMax } = opened.opened.metadata;
     this.proposals = new Proposals({
       nodeId: config.nodeId,
       life,
       clock,
-      entryBytesMax: opened.opened.metadata.entryBytesMax,
+      entryBytesMax,
       forwards: config.forwardProposals,
       forwardTimeoutMs: config.forwardTimeoutMs,
       leader: () => this.leader(),
@@ -104,6 +105,7 @@ export class NodeParts<Query, Answer> {
       state,
       proposals: this.proposals,
       learnerReadyShare: config.learnerReadyShare,
+      entryBytesMax,
       leader: () => this.leader(),
       call: (give) => this.call(give),
     });

@@ -47,7 +47,7 @@ export interface ProposalParts {
 }
 
 /** What index, term and type add to the data of an entry, at most. */
-const entryOverheadBytes = 40;
+export const entryOverheadBytes = 40;
 const noPayload = new Uint8Array(0);
 
 export class Proposals {

@@ -292,8 +292,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return entry.index;
   }
 
-  /** Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is none. */
+  /** Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is none, `RAFT_INVALID` for what is no id of one. */
   async unregisterSession(sessionId: number, options: WaitOptions = {}): Promise<void> {
+    if (!Number.isSafeInteger(sessionId) || sessionId < 1) {
+      throw new RaftError('RAFT_INVALID', `a sessionId is an integer from 1; got ${sessionId}`);
+    }
     const { outcome } = await this.#parts.proposals.propose(
       EnvelopeKind.UnregisterSession,
       noPayload,

@@ -1,0 +1,77 @@
+/** Calls that no type checker has seen, and values at the limits: refused at the door, and never in the log. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryStore } from '@babuza/wal-memory';
+import type { MembershipOperation, PeersConfiguration } from '../src/index.ts';
+import { bytesOf, MapSnapshots, World } from './support.ts';
+
+let world: World;
+
+afterEach(() => world.close());
+
+/** The cluster goes on, also after a restart: nothing of the call before lies in the log. */
+async function expectToGoOn(): Promise<void> {
+  const { raft } = await world.leader();
+  await world.until(raft.propose(bytesOf('after')));
+  await world.pass(1000);
+  for (const id of world.members.keys()) await world.restart(id);
+  await world.leader();
+  await world.pass(1000);
+  for (const { machine } of world.members.values()) expect(machine.texts.at(-1)).toBe('after');
+}
+
+describe('the end of a session', () => {
+  it.each([-1, 2 ** 60, 1.5, Number.NaN, 0])('that has the id %s is refused', async (id) => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    await expect(world.until(raft.unregisterSession(id))).rejects.toMatchObject({
+      code: 'RAFT_INVALID',
+    });
+    await expectToGoOn();
+  });
+});
+
+/** As a body of a request would be given. */
+const untyped = (text: string): MembershipOperation[] =>
+  JSON.parse(text, (name, value: unknown) => (name === 'id' ? BigInt(Number(value)) : value));
+
+describe('a change of the membership', () => {
+  it.each([
+    '[{ "op": "set", "id": 4, "role": "observer", "address": "a" }]',
+    '[{ "op": "replace", "id": 2, "name": "x", "address": "a" }]',
+    '[{ "op": "service", "id": 2, "name": 5, "address": "a" }]',
+  ])('that nobody knows is refused: %s', async (text) => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    await expect(world.until(raft.changeMembership(untyped(text)))).rejects.toMatchObject({
+      code: 'RAFT_CONF_CHANGE_REFUSED',
+    });
+    await expectToGoOn();
+  });
+
+  it('that is larger than an entry may be is refused', async () => {
+    world = new World({ entryBytesMax: 1024 });
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const address = 'a'.repeat(1000);
+    await expect(world.until(raft.addLearner({ id: 4n, address }))).rejects.toMatchObject({
+      code: 'RAFT_TOO_LARGE',
+    });
+    await expectToGoOn();
+  });
+});
+
+describe('first members', () => {
+  it('of a role that nobody knows are refused, and the next attempt begins with others', async () => {
+    world = new World();
+    const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
+    const peers: PeersConfiguration = JSON.parse(
+      '[{ "address": "a", "role": "observer" }]',
+      (name, value: unknown) => (name === '0' ? Object.assign({ id: 1n }, value) : value),
+    );
+    await expect(world.start(1n, peers, disk)).rejects.toMatchObject({ code: 'RAFT_CONFIG' });
+    await world.start(1n, [{ id: 1n, address: 'a' }], disk);
+    await expectToGoOn();
+  });
+});
