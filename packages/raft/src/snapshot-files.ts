@@ -19,11 +19,13 @@ export async function writeSnapshotFiles(
     channel.fail(error instanceof Error ? error : new Error(String(error)));
     throw error;
   });
-  const saving = save({
+  const writer: SnapshotWriter = {
     write: (chunk) => channel.write(chunk),
     writeFile: (name, chunks) => files.writeFile(userPrefix + name, chunks),
     linkFile: (name, path) => files.linkFile(userPrefix + name, path),
-  }).then(
+  };
+  // Also one that throws at once ends the file, which the manager waits for.
+  const saving = (async () => save(writer))().then(
     () => channel.end(),
     (error: unknown) => {
       channel.fail(error instanceof Error ? error : new Error(String(error)));

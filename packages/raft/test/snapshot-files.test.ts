@@ -1,0 +1,55 @@
+/** The files of a snapshot, and a state machine that does not do its part. */
+import { describe, expect, it } from 'vitest';
+import { writeSnapshotFiles } from '../src/snapshot-files.ts';
+import { bytesOf } from './support.ts';
+
+/** Writes a snapshot whose state machine saves like this; tells which files were waited for to their end. */
+async function write(save: () => Promise<void>): Promise<{ error: unknown; ended: string[] }> {
+  const ended: string[] = [];
+  const writing: Promise<void>[] = [];
+  const readAll = async (
+    name: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> => {
+    try {
+      for await (const chunk of chunks) expect(chunk).toBeInstanceOf(Uint8Array);
+    } finally {
+      ended.push(name);
+    }
+  };
+  const files = {
+    writeFile: (...given: Parameters<typeof readAll>) => {
+      const written = readAll(...given);
+      writing.push(written);
+      return written;
+    },
+    linkFile: () => Promise.resolve(),
+  };
+  const error: unknown = await writeSnapshotFiles(files, bytesOf('node'), save).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  await Promise.race([
+    Promise.allSettled(writing),
+    new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    }),
+  ]);
+  return { error, ended };
+}
+
+describe('the main file ends', () => {
+  it('when the state machine rejects', async () => {
+    const failure = new Error('it cannot');
+    const { error, ended } = await write(() => Promise.reject(failure));
+    expect([error, ended]).toEqual([failure, ['node.json', 'state']]);
+  });
+
+  it('when the state machine throws instead', async () => {
+    const failure = new Error('it cannot');
+    const { error, ended } = await write(() => {
+      throw failure;
+    });
+    expect([error, ended]).toEqual([failure, ['node.json', 'state']]);
+  });
+});
