@@ -176,8 +176,7 @@ async function openNode<Query, Answer>(
 ): Promise<OpenedNode<Query, Answer>> {
   const { walManager, snapshotManager } = component;
   const { groupId } = config;
-  const machineAppliedIndex =
-    stateMachine.kind === 'disk' ? (await stateMachine.open()).appliedIndex : 0;
+  const openedAt = stateMachine.kind === 'disk' ? (await stateMachine.open()).appliedIndex : 0;
   await snapshotManager.open(groupId);
   const exists = await walManager.hasExistingWal({ groupId });
   const usable = exists ? await usableSnapshot(component, groupId) : undefined;
@@ -199,7 +198,11 @@ async function openNode<Query, Answer>(
   if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
   refuseUncertain(config, opened.tail);
   const state = new ReplicatedState(component.sessionManager);
-  await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
+  // A state ahead of the whole log is none of its states: entries that take those indexes now would be passed over.
+  const isBeyond = openedAt > opened.storage.lastIndex();
+  const machineAppliedIndex = isBeyond ? 0 : openedAt;
+  const isReplaced = await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
+  if (isBeyond && !isReplaced) refuseBeyond(openedAt, opened.storage.lastIndex());
   if (standalone !== undefined) await removeEverybodyElse(config, opened, state);
   const { tail } = opened;
   return { config, component, opened, markers, state, stateMachine, machineAppliedIndex, tail };
@@ -243,6 +246,13 @@ function openLog(
   });
 }
 
+function refuseBeyond(appliedIndex: number, lastIndex: number): never {
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the state machine has applied ${appliedIndex}, the log ends at ${lastIndex} and has no snapshot of a state to go back to: either the log has lost entries, or the state belongs to another log`,
+  );
+}
+
 function refuseUncertain({ refuseUncertainTail }: BabuzaConfig, tail: TailReport): void {
   if (!refuseUncertainTail || tail.verdict !== 'uncertain') return;
   throw new RaftError(
@@ -251,24 +261,26 @@ function refuseUncertain({ refuseUncertainTail }: BabuzaConfig, tail: TailReport
   );
 }
 
+/** Whether the state of the machine was replaced by that of the snapshot. */
 async function restore<Query, Answer>(
   state: ReplicatedState,
   stateMachine: StateMachine<Query, Answer>,
   { snapshotManager }: RaftComponent,
   snapshot: StoredSnapshot | undefined,
   machineAppliedIndex: number,
-): Promise<void> {
+): Promise<boolean> {
   if (snapshot === undefined) {
     // The manager may have served another node before.
     state.sessions.restore();
-    return;
+    return false;
   }
   const { metadata } = snapshot;
   await using open = await snapshotManager.read(metadata);
   state.restore(await readNodePart(open), metadata);
   // A state on disk that is as far, or further, is kept.
-  if (!hasState(open) || machineAppliedIndex >= metadata.index) return;
+  if (!hasState(open) || machineAppliedIndex >= metadata.index) return false;
   await stateMachine.restoreSnapshot(stateReader(open), new AbortController().signal);
+  return true;
 }
 
 /** The error that ended the start is what counts. A component without a transport says so when it is asked for it. */

@@ -222,7 +222,10 @@ export class NodeParts<Query, Answer> {
     };
   }
 
-  #snapshotParts({ markers }: OpenedNode<Query, Answer>): SnapshotParts<Query, Answer> {
+  #snapshotParts({
+    markers,
+    machineAppliedIndex,
+  }: OpenedNode<Query, Answer>): SnapshotParts<Query, Answer> {
     const { config, clock, wal, storage, append, apply, state, stateMachine } = this;
     const { snapshotManager: manager, transport, logger } = this.#component;
     const tell = (event: RaftEvent): void => this.events.emit(event);
@@ -237,6 +240,7 @@ export class NodeParts<Query, Answer> {
       state,
       markers,
       stateMachine,
+      machineAppliedIndex,
       transport,
       logger,
       tell,

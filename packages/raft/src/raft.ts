@@ -257,7 +257,12 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     this.#parts.call((node) => node.forgetLeader());
   }
 
-  /** Makes a snapshot of what is applied, durably, or returns the newest when nothing was applied since. */
+  /**
+   * Makes a snapshot of what is applied, durably, or returns the newest when nothing was applied since.
+   *
+   * Rejects with `RAFT_BUSY` while a state on disk is ahead of what the node has applied since it started, `RAFT_STOPPED`,
+   * or what the state machine or the snapshot manager says.
+   */
   async manualSnapshot(options: WaitOptions = {}): Promise<SnapshotPlace> {
     this.#parts.checkRunning();
     return waiting(options.signal, (waiter) => {

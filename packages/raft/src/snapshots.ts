@@ -22,7 +22,7 @@ import type { EntryStorage, Wal } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from './apply-path.ts';
 import type { BabuzaConfig } from './config.ts';
-import { RaftError, StoppedError } from './errors.ts';
+import { BusyError, RaftError, StoppedError } from './errors.ts';
 import type { RaftEvent } from './events.ts';
 import type { Logger } from './ports/logger.ts';
 import type { OpenSnapshot, SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
@@ -43,6 +43,8 @@ export interface SnapshotParts<Query, Answer> {
   /** The markers that the log was opened with. */
   readonly markers: readonly SnapshotPlace[];
   readonly stateMachine: StateMachine<Query, Answer>;
+  /** A state on disk is as far as this at least, whatever the node has applied since it started. */
+  readonly machineAppliedIndex: number;
   readonly transport: Transport;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
@@ -80,8 +82,9 @@ export class Snapshots<Query, Answer> {
 
   /** Makes one when enough was applied since the last. */
   maybeTake(): void {
-    const { config, state } = this.#parts;
+    const { config, state, machineAppliedIndex } = this.#parts;
     const { appliedIndex } = state;
+    if (appliedIndex < machineAppliedIndex) return;
     if (this.#taking || appliedIndex - this.#newestMarker < config.snapshotEntries) return;
     if (appliedIndex < this.#nextIndex) return;
     this.take({
@@ -177,7 +180,7 @@ export class Snapshots<Query, Answer> {
   }
 
   async #takeBetweenEntries(): Promise<void> {
-    const { state, stateMachine } = this.#parts;
+    const { state, stateMachine, machineAppliedIndex } = this.#parts;
     const { appliedIndex: index, appliedTerm: term, confState } = state;
     const newest = this.newest();
     if (newest !== undefined && newest.index >= index) {
@@ -186,6 +189,12 @@ export class Snapshots<Query, Answer> {
     }
     if (confState === undefined) {
       this.#failed(new RaftError('RAFT_BUSY', 'there is nothing to make a snapshot of yet'));
+      return;
+    }
+    if (index < machineAppliedIndex) {
+      // It would hold the state of a later index: whoever took it over would apply entries twice.
+      const behind = `the node has applied ${index}, the state machine ${machineAppliedIndex}`;
+      this.#failed(new BusyError(`no snapshot before the node has caught up: ${behind}`));
       return;
     }
     // From here on the state machine may change: what belongs to this index is taken now.

@@ -1,0 +1,181 @@
+/** A state that lies on disk by itself, and is ahead of what the node knows when it starts again. */
+import { SeededRandom } from '@babuza/testkit';
+import { MemoryStore, walBackend } from '@babuza/wal-memory';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  joinRaftCluster,
+  type AppliedEntry,
+  type BabuzaConfig,
+  type DiskStateMachine,
+  type PeersConfiguration,
+  type Raft,
+  type SnapshotReader,
+  type SnapshotWriter,
+} from '../src/index.ts';
+import { bytesOf, MapSnapshots, PlainSessions, textOf, World } from './support.ts';
+
+/** What a member keeps on its disk: texts, and the index of the last. */
+interface State {
+  appliedIndex: number;
+  texts: string[];
+}
+
+class DiskList implements DiskStateMachine<undefined, string[]> {
+  readonly kind = 'disk';
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  async open(): Promise<{ appliedIndex: number }> {
+    return { appliedIndex: this.#state.appliedIndex };
+  }
+
+  apply(entries: readonly AppliedEntry[]): Uint8Array[] {
+    return entries.map(({ index, data }) => {
+      this.#state.appliedIndex = index;
+      this.#state.texts.push(textOf(data));
+      return bytesOf(`${this.#state.texts.length}`);
+    });
+  }
+
+  query(): string[] {
+    return this.#state.texts;
+  }
+
+  prepareSnapshot(): string {
+    return JSON.stringify(this.#state);
+  }
+
+  async saveSnapshot(prepared: unknown, writer: SnapshotWriter): Promise<void> {
+    await writer.write(bytesOf(String(prepared)));
+  }
+
+  async restoreSnapshot(reader: SnapshotReader): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of reader.read()) chunks.push(chunk);
+    Object.assign(this.#state, JSON.parse(textOf(Buffer.concat(chunks))));
+  }
+
+  close(): void {}
+}
+
+let world: World;
+let store: MemoryStore;
+let snapshots: MapSnapshots;
+let state: State;
+let raft: Raft<undefined, string[]> | undefined;
+
+beforeEach(() => {
+  world = new World();
+  store = new MemoryStore();
+  snapshots = new MapSnapshots();
+  state = { appliedIndex: 0, texts: [] };
+});
+
+afterEach(stop);
+
+async function stop(): Promise<void> {
+  const running = raft;
+  raft = undefined;
+  if (running !== undefined) await world.until(running.shutdown());
+}
+
+async function start(
+  config: Partial<BabuzaConfig> = {},
+  peers: PeersConfiguration | undefined = [{ id: 1n, address: 'a' }],
+): Promise<Raft<undefined, string[]>> {
+  const component = {
+    clusterId: 1n,
+    walManager: await walBackend.open('/memory', { store }),
+    snapshotManager: snapshots,
+    sessionManager: new PlainSessions(),
+    transport: world.wire.transport(1n),
+    clock: world.clock,
+    random: new SeededRandom(1),
+  };
+  const full = { ...defaultBabuzaConfig(1, 1, 'a'), ...config };
+  const machine = new DiskList(state);
+  raft =
+    peers === undefined
+      ? await joinRaftCluster(full, machine, component)
+      : await bootstrapRaftCluster(full, peers, machine, component);
+  return raft;
+}
+
+const texts = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, at) => `t${from + at}`);
+
+async function propose(...all: string[]): Promise<void> {
+  for (const text of all) await world.until(raft?.propose(bytesOf(text)) ?? Promise.reject(raft));
+}
+
+async function begin(count: number): Promise<void> {
+  await world.until((await start()).waitForLeader());
+  await propose(...texts(1, count));
+}
+
+describe('a state ahead of the snapshot', () => {
+  it('is not told as the state of an earlier index: another member would apply entries twice', async () => {
+    await begin(12);
+    await stop();
+    const again = await start({ snapshotEntries: 3, applyBytesMax: 1, snapshotsKept: 100 });
+    await world.until(again.waitForLeader());
+    await propose(...texts(13, 30));
+    await world.pass(1000);
+    expect(state.texts).toEqual(texts(1, 30));
+    expect(snapshots.stored.length).toBeGreaterThan(1);
+    for (const { snapshot, files } of snapshots.stored) {
+      const text = textOf(files.get('state'));
+      const { appliedIndex } = text === '' ? { appliedIndex: 0 } : JSON.parse(text);
+      expect(appliedIndex).toBeLessThanOrEqual(snapshot.metadata.index);
+    }
+  });
+
+  it('has no snapshot by hand before the node has come as far, and says so', async () => {
+    await begin(12);
+    await stop();
+    const again = await start({ applyBytesMax: 1 });
+    const before = snapshots.stored.length;
+    const taken = again.waitForApplied(4).then(() => again.manualSnapshot());
+    await expect(world.until(taken)).rejects.toMatchObject({ code: 'RAFT_BUSY' });
+    expect(snapshots.stored).toHaveLength(before);
+    await world.until(again.waitForLeader());
+    await propose('end');
+    const { index } = await world.until(again.manualSnapshot());
+    expect(index).toBe(again.status().appliedIndex);
+  });
+});
+
+describe('a state ahead of the whole log', () => {
+  /** The log loses what the last of the texts were in; the state keeps it. */
+  async function loseTail(): Promise<void> {
+    await stop();
+    state.appliedIndex += 5;
+    state.texts.push('from entries that are gone');
+  }
+
+  it('is taken back to the snapshot: what is acknowledged from now on would not be applied', async () => {
+    await begin(3);
+    await world.until(raft?.manualSnapshot() ?? Promise.reject(raft));
+    await propose('t4');
+    await loseTail();
+    await world.until((await start()).waitForLeader());
+    await propose('t5', 't6');
+    expect(state.texts).toEqual(texts(1, 6));
+  });
+
+  it('is refused where there is no snapshot of a state', async () => {
+    await begin(3);
+    await loseTail();
+    await expect(start()).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+  });
+
+  it('is refused by one that joins', async () => {
+    state.appliedIndex = 7;
+    await expect(start({}, undefined)).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+  });
+});
