@@ -24,6 +24,7 @@ const allowed: Record<string, readonly string[]> = {
   snapshot: ['raft', 'raftpb', 'vfs'],
   session: ['raft'],
   'transport-memory': ['raft', 'raftpb', 'vfs'],
+  'transport-http': ['raft', 'raftpb', 'vfs'],
   metrics: ['raft', 'wal-core'],
   builder: ['metrics', 'raft', 'session', 'snapshot', 'vfs', 'wal-core'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
@@ -52,7 +53,7 @@ const allowed: Record<string, readonly string[]> = {
 };
 
 /** Packages that implement ports of the node: they import them as types, and the node never imports them. */
-const implementsPorts = ['snapshot', 'session', 'transport-memory', 'metrics'];
+const implementsPorts = ['snapshot', 'session', 'transport-memory', 'transport-http', 'metrics'];
 
 /** Packages whose sources may touch what the others reach through them only. */
 const nodeFsAllowed = ['vfs', 'demo', 'bench'];

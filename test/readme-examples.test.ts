@@ -20,6 +20,7 @@ const runsBeside: Record<string, string> = {
   'raft-core': `${root}/packages/raft-core/dist`,
   session: `${root}/packages/session/dist`,
   snapshot: `${root}/packages/snapshot/dist`,
+  'transport-http': `${root}/examples`,
   'transport-memory': `${root}/packages/transport-memory/dist`,
   testkit: `${root}/packages/wal-native/dist`,
   'wal-files': `${root}/packages/wal-native/dist`,

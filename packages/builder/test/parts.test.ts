@@ -93,11 +93,12 @@ describe('by name', () => {
     ]);
   });
 
-  it('a transport that is not installed is named with its package', async () => {
-    await expect(built({ transportType: door.HttpTransport })).rejects.toMatchObject({
-      code: 'BUILDER_NOT_INSTALLED',
-      packageName: '@babuza/transport-http',
-    });
+  it('the transport over HTTP gets its options, and says what is wrong with them', async () => {
+    const { HttpTransport: transportType } = door;
+    const transportOptions = { address: '127.0.0.1:7101' };
+    const { transport } = await built({ transportType, transportOptions });
+    await transport.close();
+    await expect(built({ transportType })).rejects.toThrow('the option transportOptions must be');
   });
 
   it('a log without a transport is for tools; a node says what it lacks', async () => {

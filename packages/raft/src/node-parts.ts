@@ -58,6 +58,7 @@ export class NodeParts<Query, Answer> {
   #readyIndex = Infinity;
   #role: SoftState;
   #stopCause: StoppedError | undefined;
+  readonly #entryBytesMax: number;
 
   constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
     const { config, component, state, stateMachine } = opened;
@@ -89,6 +90,7 @@ export class NodeParts<Query, Answer> {
       appliedIndex: () => state.appliedIndex,
     });
     const { entryBytesMax } = opened.opened.metadata;
+    this.#entryBytesMax = entryBytesMax;
     this.proposals = new Proposals({
       nodeId: config.nodeId,
       life,
@@ -134,7 +136,9 @@ export class NodeParts<Query, Answer> {
   async start(): Promise<void> {
     const { transport } = this.#component;
     this.#tellTransport();
-    await transport.start(this.handler, this.config.groupId);
+    const { groupId, messageBytesMax } = this.config;
+    const entryBytesMax = this.#entryBytesMax;
+    await transport.start(this.handler, { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
   }
 

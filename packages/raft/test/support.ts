@@ -237,7 +237,7 @@ export class Wire {
       handlers.delete(id);
     };
     return {
-      start: async (handler, groupId) => {
+      start: async (handler, { groupId }) => {
         handlers.set(id, handler);
         this.groups.set(id, groupId);
       },

@@ -1,7 +1,7 @@
 /** The transport of one member in a `MemoryNetwork`. */
 import { setMaxListeners } from 'node:events';
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
-import type { Transport, TransportHandler, TransportPeer } from '@babuza/raft';
+import type { Transport, TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft';
 import type { Clock, Timer } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
 import type { MemoryNetwork } from './memory-network.ts';
@@ -38,7 +38,10 @@ export class MemoryTransport implements Transport {
   }
 
   /** Rejects with `TRANSPORT_INVALID` where another member of the group has the address, or it was started before. */
-  async start(handler: TransportHandler, groupId = 0n): Promise<void> {
+  async start(
+    handler: TransportHandler,
+    { groupId = 0n }: Partial<TransportGroup> = {},
+  ): Promise<void> {
     if (this.#closing !== undefined) throw closed();
     if (this.#handler !== undefined) {
       throw new TransportError('TRANSPORT_INVALID', `member ${this.nodeId} was started before`);

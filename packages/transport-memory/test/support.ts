@@ -57,7 +57,7 @@ export class World {
       snapshotFailure: undefined,
       refusesSnapshots: undefined,
     };
-    await member.transport.start({ ...handlerOf(member), ...handler }, groupId);
+    await member.transport.start({ ...handlerOf(member), ...handler }, { groupId });
     return member;
   }
 

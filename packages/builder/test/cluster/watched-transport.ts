@@ -1,5 +1,11 @@
 /** A transport that is listened to: what the node says, and whom it was told of. */
-import type { Transport, TransportBackend, TransportHandler, TransportPeer } from '@babuza/raft';
+import type {
+  Transport,
+  TransportBackend,
+  TransportGroup,
+  TransportHandler,
+  TransportPeer,
+} from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { transportBackend, type MemoryTransportOptions } from '@babuza/transport-memory';
 
@@ -15,8 +21,8 @@ export class WatchedTransport implements Transport {
     this.#onMessage = onMessage;
   }
 
-  start(handler: TransportHandler, groupId: bigint): Promise<void> {
-    return this.#inner.start(handler, groupId);
+  start(handler: TransportHandler, group: TransportGroup): Promise<void> {
+    return this.#inner.start(handler, group);
   }
 
   setPeer(peer: TransportPeer): void {

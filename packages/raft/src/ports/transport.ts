@@ -15,6 +15,15 @@ export interface TransportPeer {
   readonly address: string;
 }
 
+/** What the members of a group agree about, and what of it a transport must know. */
+export interface TransportGroup {
+  readonly groupId: bigint;
+  /** The largest entry, encoded, in bytes: one value for all members, fixed with their logs. */
+  readonly entryBytesMax: number;
+  /** What the entries of a message take together, in bytes, unless a single one is larger. */
+  readonly messageBytesMax: number;
+}
+
 /** What the node does with what arrives. None of these throws. */
 export interface TransportHandler {
   /** A message that arrived; it belongs to the node from now on. */
@@ -56,7 +65,7 @@ export interface Transport extends AsyncDisposable {
    * Begins to take messages of this group of the cluster; other groups do not exist for it. Called once, before anything
    * is sent; peers may be told before.
    */
-  start(handler: TransportHandler, groupId: bigint): Promise<void>;
+  start(handler: TransportHandler, group: TransportGroup): Promise<void>;
   /** A member, or a member at another address. */
   setPeer(peer: TransportPeer): void;
   /** Not a member any more: nothing is sent to it or taken from it. */

@@ -1,0 +1,154 @@
+/** Asks another member over HTTP, and checks who answers. */
+import {
+  request as httpRequest,
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
+import { request as httpsRequest, type Agent as TlsAgent } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { placeOf } from './address.ts';
+import { TransportError, type RefusalReason } from './errors.ts';
+import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
+import { refusalHeader, type Wire } from './wire.ts';
+
+export interface Target {
+  readonly id: bigint;
+  readonly address: string;
+}
+
+export interface Question {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly agent?: Agent | TlsAgent;
+  readonly signal: AbortSignal;
+}
+
+/** An answer of the right member; `socket` where the connection was upgraded. */
+export interface Answer {
+  readonly response: IncomingMessage;
+  readonly socket?: Duplex;
+  /** What of the upgraded connection came with the answer. */
+  readonly head?: Buffer;
+}
+
+/** The body is the caller's to write and to end. */
+export function ask(wire: Wire, { id, address }: Target, question: Question): ClientRequest {
+  const { tls } = wire.settings;
+  const { host, port } = placeOf(address, tls !== undefined);
+  const options = {
+    host,
+    port,
+    method: question.method,
+    path: question.path,
+    headers: { ...question.headers, [handshakeHeader]: encodeHandshake(wire.handshakeTo(id)) },
+    agent: question.agent ?? false,
+    signal: question.signal,
+  };
+  if (tls === undefined) return httpRequest(options);
+  const shown = tls.mutual === false ? {} : { cert: pem(tls.cert), key: pem(tls.key) };
+  const trusted = tls.ca === undefined ? {} : { ca: pem(tls.ca) };
+  return httpsRequest({ ...options, ...shown, ...trusted, minVersion: 'TLSv1.2' });
+}
+
+/** Node.js wants buffers. */
+export const pem = (value: string | Uint8Array): string | Buffer =>
+  typeof value === 'string' ? value : Buffer.from(value);
+
+/**
+ * The answer, once its head is here.
+ *
+ * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_REFUSED`, or `TRANSPORT_PROTOCOL` where somebody
+ * else answered than a member. Its response is consumed then.
+ */
+export async function answerOf(
+  wire: Wire,
+  target: Target,
+  request: ClientRequest,
+): Promise<Answer> {
+  const answer = await headOf(wire, target, request);
+  const { response } = answer;
+  try {
+    const reason = response.headers[refusalHeader];
+    if (typeof reason === 'string') throw refused(target, reason, await textOf(response));
+    const said = response.headers[handshakeHeader];
+    const status = response.statusCode ?? 0;
+    if (said === undefined || status >= 400) {
+      throw strange(target, `no member answers at ${target.address}, but a server with ${status}`);
+    }
+    const problem = disagreement(decodeHandshake(said), wire.handshakeTo(target.id));
+    if (problem !== undefined) throw refused(target, problem.reason, problem.message);
+    return answer;
+  } catch (error) {
+    request.destroy();
+    answer.socket?.destroy();
+    throw error;
+  }
+}
+
+function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Answer> {
+  const { clock, settings } = wire;
+  const where = `member ${target.id} at ${target.address}`;
+  return new Promise((resolve, reject) => {
+    const timer = clock.startTimer(settings.stallTimeoutMs, () => {
+      request.destroy(new Error(`no answer within ${settings.stallTimeoutMs} ms`));
+    });
+    request.on('error', (cause) => {
+      timer.cancel();
+      const problem = `${where} cannot be reached: ${cause.message}`;
+      reject(new TransportError('TRANSPORT_UNREACHABLE', problem, { cause }));
+    });
+    request.once('response', (response) => {
+      timer.cancel();
+      resolve({ response });
+    });
+    request.once('upgrade', (response, socket, head) => {
+      timer.cancel();
+      // Until it has an owner, who listens again.
+      socket.on('error', () => undefined);
+      resolve({ response, socket, head });
+    });
+  });
+}
+
+const reasons: readonly string[] = [
+  'bad-handshake',
+  'other-protocol',
+  'other-cluster',
+  'other-group',
+  'other-node',
+  'other-address',
+  'other-entry-limit',
+  'removed',
+  'too-much',
+  'not-taken',
+  'not-found',
+  'closed',
+] satisfies RefusalReason[];
+
+const isReason = (text: string): text is RefusalReason => reasons.includes(text);
+
+export function refused({ id, address }: Target, reason: string, why: string): TransportError {
+  const problem = `member ${id} at ${address} takes nothing from this one (${reason}): ${why}`;
+  return new TransportError('TRANSPORT_REFUSED', problem, isReason(reason) ? { reason } : {});
+}
+
+function strange({ id }: Target, problem: string): TransportError {
+  return new TransportError('TRANSPORT_PROTOCOL', `member ${id}: ${problem}`);
+}
+
+const textBytesMax = 4096;
+
+/** The body, for people; what is longer is cut. */
+export async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > textBytesMax) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, textBytesMax).trim();
+}

@@ -1,0 +1,5 @@
+export { TransportError, type RefusalReason, type TransportErrorCode } from './errors.ts';
+export { HttpTransport, type HttpPeerStats } from './http-transport.ts';
+export type { HttpTransportOptions, HttpTransportTls } from './options.ts';
+export { transportBackend } from './transport-backend.ts';
+export type { PeerCounters } from './wire.ts';

@@ -1,0 +1,61 @@
+/** The other members as this one knows them, and who is let in. */
+import type { TransportPeer } from '@babuza/raft';
+import { disagreement, type Handshake, type Refusal } from './handshake.ts';
+
+/** Members whose address the membership does not tell yet; more are refused. */
+const learnedMax = 64;
+
+export class Members {
+  /** As the membership says. */
+  readonly #addresses = new Map<bigint, string>();
+  /** As they said themselves. */
+  readonly #learned = new Map<bigint, string>();
+  readonly #removed = new Set<bigint>();
+
+  /** Whether its address is another one than before. */
+  set({ id, address }: TransportPeer): boolean {
+    const before = this.addressOf(id);
+    this.#removed.delete(id);
+    this.#learned.delete(id);
+    this.#addresses.set(id, address);
+    return before !== address;
+  }
+
+  remove(id: bigint): void {
+    this.#addresses.delete(id);
+    this.#learned.delete(id);
+    this.#removed.add(id);
+  }
+
+  addressOf(id: bigint): string | undefined {
+    return this.#addresses.get(id) ?? this.#learned.get(id);
+  }
+
+  /**
+   * Why a member is not let in, or nothing: then where it is reached is known from now on. A joiner learns the others so,
+   * until the membership tells more.
+   */
+  admit(theirs: Handshake, ours: Handshake): Refusal | undefined {
+    const problem = disagreement(theirs, ours);
+    if (problem !== undefined) return problem;
+    const { from, address } = theirs;
+    if (this.#removed.has(from)) {
+      return { reason: 'removed', message: `member ${from} was removed from the cluster` };
+    }
+    const known = this.#addresses.get(from);
+    if (known !== undefined && known !== address) {
+      const message = `the membership knows member ${from} at ${known}, and it says that it is at ${address}: another process with its id, or an address to be updated first`;
+      return { reason: 'other-address', message };
+    }
+    if (known === undefined) return this.#learn(from, address);
+    return undefined;
+  }
+
+  #learn(id: bigint, address: string): Refusal | undefined {
+    if (this.#learned.size >= learnedMax && !this.#learned.has(id)) {
+      return { reason: 'too-much', message: `more than ${learnedMax} members nobody knows` };
+    }
+    this.#learned.set(id, address);
+    return undefined;
+  }
+}

@@ -1,0 +1,126 @@
+/** What the transport can be told, checked at the door. */
+import { placeOf, type Place } from './address.ts';
+import { TransportError } from './errors.ts';
+
+/**
+ * Certificate and key of this member in PEM, and whom it trusts. The same certificate serves both roles: the member
+ * shows it to who connects to it, and, with `mutual`, to whom it connects.
+ */
+export interface HttpTransportTls {
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+  /** The certificate authorities of the members. Without them, those that Node.js trusts. */
+  readonly ca?: string | Uint8Array | undefined;
+  /** Who connects must show a certificate of these authorities, too; true by default, and needs `ca` then. */
+  readonly mutual?: boolean | undefined;
+}
+
+export interface HttpTransportOptions {
+  /** Where the other members reach this one: `host:port`. What the membership says of it must be the same. */
+  readonly address: string;
+  /** Where to listen; by default the port of the address, on its host. Port 0: any that is free. */
+  readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined };
+  /** Absent: no encryption, and whoever reaches the port can speak as a member. */
+  readonly tls?: HttpTransportTls | undefined;
+  /** Messages go over a stream where the way allows it; false: each batch is a request of its own. */
+  readonly streams?: boolean | undefined;
+  /** Snapshots that are sent take so much of the network at most, together, in bytes a second; no limit by default. */
+  readonly snapshotBytesPerSecond?: number | undefined;
+  /** A connection on which nothing moves for so long, in ms, is given up: 100 to 600,000; 5000 by default. */
+  readonly stallTimeoutMs?: number | undefined;
+}
+
+export interface HttpSettings {
+  readonly address: string;
+  readonly listen: Place;
+  readonly tls: HttpTransportTls | undefined;
+  readonly streams: boolean;
+  readonly snapshotBytesPerSecond: number;
+  readonly stallTimeoutMs: number;
+}
+
+const known = ['address', 'listen', 'tls', 'streams', 'snapshotBytesPerSecond', 'stallTimeoutMs'];
+
+/** @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed. */
+export function checkOptions(given: HttpTransportOptions | undefined): HttpSettings {
+  const options = objectOf('transportOptions', given, known);
+  const { address, streams = true } = options;
+  if (typeof address !== 'string' || address.length > 1024) {
+    refuse('address', address, 'where the other members reach this one, as host:port');
+  }
+  if (typeof streams !== 'boolean') refuse('streams', streams, 'true or false');
+  const tls = options['tls'] === undefined ? undefined : checkTls(options['tls']);
+  return {
+    address,
+    listen: checkListen(options['listen'] ?? {}, placeOf(address, tls !== undefined)),
+    tls,
+    streams,
+    snapshotBytesPerSecond: checkRate(options['snapshotBytesPerSecond'] ?? Infinity),
+    stallTimeoutMs: checkStall(options['stallTimeoutMs'] ?? 5000),
+  };
+}
+
+function checkListen(given: unknown, advertised: Place): Place {
+  const { host = advertised.host, port = advertised.port } = objectOf('listen', given, [
+    'host',
+    'port',
+  ]);
+  if (typeof host !== 'string' || host === '') {
+    refuse('listen.host', host, 'a name or an IP address of this machine');
+  }
+  const isPort = typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535;
+  if (!isPort) refuse('listen.port', port, 'an integer from 0 to 65535');
+  return { host, port };
+}
+
+function checkTls(given: unknown): HttpTransportTls {
+  const { cert, key, ca, mutual = true } = objectOf('tls', given, ['cert', 'key', 'ca', 'mutual']);
+  if (!isPem(cert)) refuse('tls.cert', hidden(cert), 'a certificate in PEM');
+  if (!isPem(key)) refuse('tls.key', hidden(key), 'a private key in PEM');
+  if (ca !== undefined && !isPem(ca)) refuse('tls.ca', hidden(ca), 'certificates in PEM');
+  if (typeof mutual !== 'boolean') refuse('tls.mutual', mutual, 'true or false');
+  if (mutual && ca === undefined) {
+    refuse('tls.ca', ca, "the members' certificate authorities, or tls.mutual: false");
+  }
+  return { cert, key, ca, mutual };
+}
+
+const isPem = (value: unknown): value is string | Uint8Array =>
+  (typeof value === 'string' && value !== '') || value instanceof Uint8Array;
+
+/** What may be a secret is not repeated. */
+const hidden = (value: unknown): string => (value === undefined ? 'undefined' : typeof value);
+
+function checkRate(value: unknown): number {
+  if (value === Infinity) return value;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1024) return value;
+  return refuse('snapshotBytesPerSecond', value, 'an integer from 1024, or Infinity');
+}
+
+function checkStall(value: unknown): number {
+  if (typeof value === 'number' && value >= 100 && value <= 600_000) return value;
+  return refuse('stallTimeoutMs', value, 'from 100 to 600000');
+}
+
+function objectOf(
+  name: string,
+  given: unknown,
+  fields: readonly string[],
+): Record<string, unknown> {
+  if (typeof given !== 'object' || given === null) {
+    refuse(name, given, `an object with ${fields.join(', ')}`);
+  }
+  const entries = Object.entries(given);
+  const stranger = entries.find(([field]) => !fields.includes(field));
+  if (stranger !== undefined) {
+    const prefix = name === 'transportOptions' ? '' : `${name}.`;
+    const allowed = `left out: the fields are ${fields.join(', ')}`;
+    refuse(`${prefix}${stranger[0]}`, hidden(stranger[1]), allowed);
+  }
+  return Object.fromEntries(entries);
+}
+
+function refuse(option: string, given: unknown, allowed: string): never {
+  const problem = `the option ${option} must be ${allowed}; got ${String(given)}`;
+  throw new TransportError('TRANSPORT_INVALID', problem);
+}

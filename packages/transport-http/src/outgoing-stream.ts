@@ -1,0 +1,135 @@
+/**
+ * The way of messages to one peer: a connection that was upgraded, written to by this side only. The other side answers
+ * with how many bytes it has taken, several times within the stall timeout: so a peer that hangs, and a connection of
+ * which only this half is left, are told from one that is quiet.
+ */
+import type { Duplex } from 'node:stream';
+import { answerOf, ask, type Target } from './client.ts';
+import { TransportError } from './errors.ts';
+import { emptyFrame, FrameReader } from './frames.ts';
+import type { MessageFrame } from './message-queue.ts';
+import { paths, streamProtocol, type Wire } from './wire.ts';
+
+/** A way to one peer that is open. */
+export interface MessageLink {
+  /** False while what was written before has not left. */
+  readonly canTake: boolean;
+  write(frame: MessageFrame): void;
+  /** To be called several times within the stall timeout. */
+  pulse(nowMs: number): void;
+  /** This process was asleep: what has not come meanwhile says nothing about the other side. */
+  forgive(nowMs: number): void;
+  close(): void;
+}
+
+export interface LinkEvents {
+  /** It can take more. */
+  readonly onReady: () => void;
+  /** The other side works: something was answered. */
+  readonly onAnswer: () => void;
+  /** It is of no use any more. Called once, never after `close`. */
+  readonly onBroken: (error: TransportError) => void;
+}
+
+/** So much may lie before the socket: enough that the next frame is encoded while one is sent. */
+const unsentBytesMax = 1024 * 1024;
+const answerBytes = 8;
+
+/** Rejects as `answerOf` does. */
+export async function openStream(
+  wire: Wire,
+  target: Target,
+  events: LinkEvents,
+  signal: AbortSignal,
+): Promise<MessageLink> {
+  const headers = { Connection: 'Upgrade', Upgrade: streamProtocol };
+  const request = ask(wire, target, { method: 'GET', path: paths.stream, headers, signal });
+  request.end();
+  const { response, socket, head } = await answerOf(wire, target, request);
+  if (socket === undefined) {
+    response.destroy();
+    throw new TransportError('TRANSPORT_PROTOCOL', `member ${target.id} opened no stream`);
+  }
+  return new OutgoingStream(wire, target, socket, head, events);
+}
+
+class OutgoingStream implements MessageLink {
+  readonly #wire: Wire;
+  readonly #target: Target;
+  readonly #socket: Duplex;
+  readonly #events: LinkEvents;
+  readonly #answers = new FrameReader(answerBytes);
+  #answeredMs: number;
+  #wroteSincePulse = false;
+  #isOver = false;
+
+  constructor(
+    wire: Wire,
+    target: Target,
+    socket: Duplex,
+    head: Buffer | undefined,
+    events: LinkEvents,
+  ) {
+    this.#wire = wire;
+    this.#target = target;
+    this.#socket = socket;
+    this.#events = events;
+    this.#answeredMs = wire.clock.monotonicMs();
+    socket.on('data', (chunk: Buffer) => this.#answered(chunk));
+    socket.on('drain', () => {
+      if (!this.#isOver) events.onReady();
+    });
+    socket.on('error', (error) => this.#break(error.message, error));
+    socket.on('close', () => this.#break('the connection was closed'));
+    socket.on('end', () => this.#break('the other side has closed the connection'));
+    if (head !== undefined && head.length > 0) this.#answered(head);
+    socket.resume();
+  }
+
+  get canTake(): boolean {
+    return !this.#isOver && this.#socket.writableLength < unsentBytesMax;
+  }
+
+  write({ bytes }: MessageFrame): void {
+    this.#wroteSincePulse = true;
+    this.#socket.write(bytes);
+  }
+
+  pulse(nowMs: number): void {
+    const { stallTimeoutMs } = this.#wire.settings;
+    if (nowMs - this.#answeredMs > stallTimeoutMs) {
+      this.#break(`nothing was answered for ${stallTimeoutMs} ms`);
+      return;
+    }
+    if (!this.#wroteSincePulse && this.canTake) this.#socket.write(emptyFrame);
+    this.#wroteSincePulse = false;
+  }
+
+  forgive(nowMs: number): void {
+    this.#answeredMs = nowMs;
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#socket.destroy();
+  }
+
+  #answered(chunk: Buffer): void {
+    try {
+      const answers = this.#answers.push(chunk).length;
+      if (answers === 0 || this.#isOver) return;
+      this.#answeredMs = this.#wire.clock.monotonicMs();
+      this.#events.onAnswer();
+    } catch (error) {
+      this.#break('the other side answers something else than this protocol', error);
+    }
+  }
+
+  #break(why: string, cause?: unknown): void {
+    if (this.#isOver) return;
+    this.close();
+    const { id, address } = this.#target;
+    const problem = `the stream to member ${id} at ${address} broke: ${why}`;
+    this.#events.onBroken(new TransportError('TRANSPORT_BROKEN', problem, { cause }));
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * One peer, as this member sends to it. A connection is made when there is something to send; what comes meanwhile waits
+ * in the queue. After a failure messages are dropped until the next attempt is due: Raft repeats what matters, and
+ * old messages are of no use. Every message that is dropped, or may have been lost with a connection, is reported.
+ */
+import type { Message } from '@babuza/raftpb';
+import { TransportError } from './errors.ts';
+import { MessageQueue } from './message-queue.ts';
+import { openStream, type LinkEvents, type MessageLink } from './outgoing-stream.ts';
+import { RequestLink } from './request-link.ts';
+import { sizeInFrame } from './frames.ts';
+import type { PeerCounters, Wire } from './wire.ts';
+
+/** Between attempts; doubled after each that fails. Short against an election, so that a peer that is back is heard of. */
+const pauseMinMs = 50;
+const pauseMaxMs = 1000;
+/** Where no stream could be opened it is tried again after this time. */
+const streamAgainMs = 60_000;
+
+export class Peer {
+  readonly id: bigint;
+  readonly #wire: Wire;
+  readonly #queue = new MessageQueue();
+  readonly #counters: PeerCounters;
+  readonly #address: () => string | undefined;
+  #link: MessageLink | undefined;
+  #connecting: AbortController | undefined;
+  #failures = 0;
+  #retryMs = 0;
+  #requestsUntilMs = 0;
+  #isFlushDue = false;
+  #isReportDue = false;
+  #lastProblem = '';
+  #isClosed = false;
+
+  constructor(wire: Wire, id: bigint, address: () => string | undefined) {
+    this.id = id;
+    this.#wire = wire;
+    this.#address = address;
+    this.#counters = wire.countersOf(id);
+  }
+
+  get isConnected(): boolean {
+    return this.#link !== undefined;
+  }
+
+  get queuedMessages(): number {
+    return this.#queue.length;
+  }
+
+  send(message: Message): void {
+    const isTooLarge = sizeInFrame(message) > this.#wire.framePayloadMax;
+    if (isTooLarge || this.#isResting() || !this.#queue.push(message)) {
+      this.#drop(1);
+      return;
+    }
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    // What is sent within one turn shares a frame.
+    queueMicrotask(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** The peer has just connected to this member, or has another address: it is worth an attempt now. */
+  wake(): void {
+    this.#retryMs = 0;
+  }
+
+  pulse(nowMs: number): void {
+    this.#link?.pulse(nowMs);
+  }
+
+  forgive(nowMs: number): void {
+    this.#link?.forgive(nowMs);
+  }
+
+  /** Ends the connection; the next message makes another one, unless `close` was called. */
+  disconnect(): void {
+    this.#connecting?.abort();
+    this.#connecting = undefined;
+    this.#link?.close();
+    this.#link = undefined;
+    this.wake();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.disconnect();
+    this.#queue.clear();
+  }
+
+  #isResting(): boolean {
+    const isAway = this.#link === undefined && this.#connecting === undefined;
+    return this.#isClosed || (isAway && this.#wire.clock.monotonicMs() < this.#retryMs);
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#queue.length === 0) return;
+    if (this.#link === undefined) {
+      this.#connect();
+      return;
+    }
+    while (this.#queue.length > 0 && this.#link.canTake) {
+      const frame = this.#queue.shift();
+      this.#counters.sentMessages += frame.messages;
+      this.#counters.sentBytes += frame.bytes.length;
+      this.#link.write(frame);
+    }
+  }
+
+  #connect(): void {
+    if (this.#connecting !== undefined) return;
+    const address = this.#address();
+    if (address === undefined) {
+      this.#failed(new TransportError('TRANSPORT_UNREACHABLE', `member ${this.id} has no address`));
+      return;
+    }
+    const connecting = new AbortController();
+    this.#connecting = connecting;
+    this.#open(address, connecting.signal).then(
+      (link) => {
+        if (this.#connecting !== connecting) link.close();
+        else this.#opened(link);
+      },
+      (error: unknown) => {
+        if (this.#connecting === connecting) this.#failed(error);
+      },
+    );
+  }
+
+  async #open(address: string, signal: AbortSignal): Promise<MessageLink> {
+    const { settings, clock, logger } = this.#wire;
+    const target = { id: this.id, address };
+    const events: LinkEvents = {
+      onReady: () => this.#flush(),
+      onAnswer: () => this.#answered(),
+      onBroken: (error) => this.#failed(error),
+    };
+    if (settings.streams && clock.monotonicMs() >= this.#requestsUntilMs) {
+      try {
+        return await openStream(this.#wire, target, events, signal);
+      } catch (error) {
+        const isStrange = error instanceof TransportError && error.code === 'TRANSPORT_PROTOCOL';
+        if (!isStrange) throw error;
+        logger?.info('no stream to this member: requests instead', { id: this.id, error });
+        this.#requestsUntilMs = clock.monotonicMs() + streamAgainMs;
+      }
+    }
+    return new RequestLink(this.#wire, target, events);
+  }
+
+  #opened(link: MessageLink): void {
+    this.#connecting = undefined;
+    this.#link = link;
+    this.#counters.connections += 1;
+    this.#flush();
+  }
+
+  #answered(): void {
+    this.#failures = 0;
+    if (this.#lastProblem === '') return;
+    this.#lastProblem = '';
+    this.#wire.logger?.info('a member is reached again', { id: this.id });
+  }
+
+  #failed(error: unknown): void {
+    this.#connecting = undefined;
+    this.#link = undefined;
+    this.#counters.failedConnections += 1;
+    const pauseMs = Math.min(pauseMaxMs, pauseMinMs * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 16);
+    // Not all of a cluster in one moment.
+    const share = 0.5 + this.#wire.random.uint32() / 2 ** 33;
+    this.#retryMs = this.#wire.clock.monotonicMs() + pauseMs * share;
+    this.#drop(this.#queue.clear());
+    this.#tell(error);
+  }
+
+  /** Each problem once, however often it is met. */
+  #tell(error: unknown): void {
+    const problem = error instanceof Error ? error.message : String(error);
+    if (problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
+    this.#wire.logger?.warn('a member cannot be reached', { id: this.id, error });
+  }
+
+  #drop(messages: number): void {
+    this.#counters.droppedMessages += messages;
+    if (this.#isReportDue || this.#isClosed) return;
+    this.#isReportDue = true;
+    // Not within the call of the node.
+    queueMicrotask(() => {
+      this.#isReportDue = false;
+      if (!this.#isClosed) this.#wire.handler.unreachable(this.id);
+    });
+  }
+}

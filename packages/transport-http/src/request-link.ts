@@ -1,0 +1,83 @@
+/**
+ * The way of messages to one peer where something between the two lets no stream through: each frame is a request, one
+ * at a time, and what gathers meanwhile is the next one.
+ */
+import { Agent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
+import { answerOf, ask, type Target } from './client.ts';
+import { TransportError } from './errors.ts';
+import type { MessageFrame } from './message-queue.ts';
+import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
+import { paths, type Wire } from './wire.ts';
+
+export class RequestLink implements MessageLink {
+  readonly #wire: Wire;
+  readonly #target: Target;
+  readonly #events: LinkEvents;
+  readonly #agent: Agent;
+  readonly #ending = new AbortController();
+  #isSending = false;
+
+  constructor(wire: Wire, target: Target, events: LinkEvents) {
+    this.#wire = wire;
+    this.#target = target;
+    this.#events = events;
+    const options = { keepAlive: true, maxSockets: 1 };
+    this.#agent = wire.settings.tls === undefined ? new Agent(options) : new TlsAgent(options);
+  }
+
+  get canTake(): boolean {
+    return !this.#isSending && !this.#ending.signal.aborted;
+  }
+
+  write({ bytes }: MessageFrame): void {
+    this.#isSending = true;
+    this.#post(bytes).then(
+      () => {
+        this.#isSending = false;
+        if (this.#ending.signal.aborted) return;
+        this.#events.onAnswer();
+        this.#events.onReady();
+      },
+      (error: unknown) => this.#break(error),
+    );
+  }
+
+  /** Requests have their own time limit. */
+  pulse(): void {}
+
+  forgive(): void {}
+
+  close(): void {
+    this.#ending.abort();
+    this.#agent.destroy();
+  }
+
+  async #post(frame: Buffer): Promise<void> {
+    const request = ask(this.#wire, this.#target, {
+      method: 'POST',
+      path: paths.messages,
+      headers: { 'Content-Length': String(frame.length) },
+      agent: this.#agent,
+      signal: this.#ending.signal,
+    });
+    request.end(frame);
+    const { response } = await answerOf(this.#wire, this.#target, request);
+    response.resume();
+    await new Promise((resolve, reject) => {
+      response.once('end', resolve);
+      response.once('error', reject);
+    });
+  }
+
+  #break(error: unknown): void {
+    if (this.#ending.signal.aborted) return;
+    this.close();
+    const problem = `a request to member ${this.#target.id} failed`;
+    this.#events.onBroken(
+      error instanceof TransportError
+        ? error
+        : new TransportError('TRANSPORT_BROKEN', problem, { cause: error }),
+    );
+  }
+}

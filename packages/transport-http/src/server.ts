@@ -1,0 +1,246 @@
+/** What other members ask of this one, over HTTP. Nobody is heard before the handshake has told who it is. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { framesOf } from './body.ts';
+import { pem } from './client.ts';
+import { deliver } from './deliver.ts';
+import { TransportError, type RefusalReason } from './errors.ts';
+import { decodeMessages } from './frames.ts';
+import { decodeHandshake, encodeHandshake, handshakeHeader } from './handshake.ts';
+import { IncomingStream } from './incoming-stream.ts';
+import type { Members } from './members.ts';
+import type { SnapshotReceiver } from './snapshot-receiver.ts';
+import { paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
+
+export interface ServerParts {
+  readonly wire: Wire;
+  readonly members: Members;
+  readonly snapshots: SnapshotReceiver;
+  /** A member that was let in. */
+  readonly onMember: (id: bigint) => void;
+}
+
+const connectionsMax = 256;
+const headBytesMax = 16 * 1024;
+
+const statusOf: Record<RefusalReason, number> = {
+  'bad-handshake': 400,
+  'other-protocol': 409,
+  'other-cluster': 409,
+  'other-group': 409,
+  'other-node': 409,
+  'other-address': 409,
+  'other-entry-limit': 409,
+  removed: 410,
+  'too-much': 503,
+  'not-taken': 422,
+  'not-found': 404,
+  closed: 503,
+};
+
+export class MessageServer {
+  readonly #parts: ServerParts;
+  readonly #server: Server;
+  readonly #streams = new Map<bigint, IncomingStream>();
+  /** Sockets that are no business of the HTTP server any more. */
+  readonly #upgraded = new Set<Duplex>();
+  /** The last refusal that was logged, by member: each is told once. */
+  readonly #toldRefusals = new Map<bigint, RefusalReason>();
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.#server = newServer(parts.wire);
+    this.#server.maxConnections = connectionsMax;
+    this.#server.on('request', (request, response) => void this.#serve(request, response));
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on('clientError', (_, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      else socket.destroy();
+    });
+  }
+
+  /** The port that it listens on. Rejects with `TRANSPORT_LISTEN`. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#parts.wire.settings.listen;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        const problem = `cannot listen on ${host}:${port}: ${cause.message}`;
+        reject(new TransportError('TRANSPORT_LISTEN', problem, { cause }));
+      });
+      this.#server.listen(port, host, resolve);
+    });
+    const place = this.#server.address();
+    return typeof place === 'object' && place !== null ? place.port : port;
+  }
+
+  /** To be called several times within the stall timeout. */
+  pulse(nowMs: number): void {
+    for (const stream of this.#streams.values()) stream.pulse(nowMs);
+  }
+
+  forgive(nowMs: number): void {
+    for (const stream of this.#streams.values()) stream.forgive(nowMs);
+  }
+
+  /** What comes from a member that was removed. */
+  endStreamOf(id: bigint): void {
+    this.#streams.get(id)?.destroy();
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    for (const socket of this.#upgraded) socket.destroy();
+    await closed;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A connection that breaks is found where it is read or written.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    const admitted = this.#admit(request);
+    if (!admitted.isFine) {
+      refuse(response, admitted.reason, admitted.message);
+      return;
+    }
+    response.setHeader(handshakeHeader, admitted.answer);
+    try {
+      await this.#answer(admitted.from, request, response);
+    } catch (error) {
+      this.#parts.wire.logger?.warn('a request of a member failed', { from: admitted.from, error });
+      if (response.headersSent) response.destroy();
+      else refuse(response, 'bad-handshake', error instanceof Error ? error.message : '');
+    }
+  }
+
+  async #answer(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { snapshots } = this.#parts;
+    const route = `${request.method} ${request.url}`;
+    if (route === `POST ${paths.messages}`) {
+      await this.#takeMessages(from, request);
+      response.writeHead(204).end();
+    } else if (route === `POST ${paths.snapshotReceived}`) {
+      response.end(await snapshots.tellReceived(from, request));
+    } else if (route === `POST ${paths.snapshot}`) {
+      await snapshots.take(from, request, response);
+    } else refuse(response, 'not-found', `there is no ${route}`);
+  }
+
+  async #takeMessages(from: bigint, request: IncomingMessage): Promise<void> {
+    const { wire } = this.#parts;
+    const { clock, settings, framePayloadMax, countersOf } = wire;
+    const frames = framesOf(request, clock, settings.stallTimeoutMs, framePayloadMax);
+    for await (const payload of frames) {
+      countersOf(from).receivedBytes += payload.length;
+      deliver(wire, from, decodeMessages(payload));
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const admitted = this.#admit(request);
+    const isStream =
+      request.method === 'GET' &&
+      request.url === paths.stream &&
+      request.headers.upgrade?.toLowerCase() === streamProtocol;
+    if (!admitted.isFine || !isStream) {
+      const { reason, message } = admitted.isFine
+        ? { reason: 'not-found' as const, message: 'there is no such stream' }
+        : admitted;
+      socket.end(
+        `HTTP/1.1 ${statusOf[reason]} Refused\r\n${refusalHeader}: ${reason}\r\nConnection: close\r\n` +
+          `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+      );
+      return;
+    }
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${streamProtocol}\r\n` +
+        `${handshakeHeader}: ${admitted.answer}\r\n\r\n`,
+    );
+    this.#openStream(admitted.from, socket, head);
+  }
+
+  /** One stream from each member: a new one means that the other side has given up the old one. */
+  #openStream(from: bigint, socket: Duplex, head: Buffer): void {
+    this.#streams.get(from)?.destroy();
+    const stream = new IncomingStream(this.#parts.wire, socket, from, head);
+    this.#streams.set(from, stream);
+    this.#upgraded.add(socket);
+    socket.once('close', () => {
+      this.#upgraded.delete(socket);
+      if (this.#streams.get(from) === stream) this.#streams.delete(from);
+    });
+  }
+
+  #admit(request: IncomingMessage): Admission {
+    const { wire, members, onMember } = this.#parts;
+    try {
+      const theirs = decodeHandshake(request.headers[handshakeHeader]);
+      const ours = wire.handshakeTo(theirs.from);
+      const refusal = members.admit(theirs, ours);
+      if (refusal !== undefined) {
+        this.#tellRefusal(theirs.from, refusal.reason, refusal.message);
+        return { isFine: false, ...refusal };
+      }
+      this.#toldRefusals.delete(theirs.from);
+      onMember(theirs.from);
+      return { isFine: true, from: theirs.from, answer: encodeHandshake(ours) };
+    } catch (error) {
+      // Anybody who finds the port can cause it: no reason for a warning.
+      wire.logger?.debug('a request without a handshake', { error });
+      return { isFine: false, reason: 'bad-handshake', message: String(error) };
+    }
+  }
+
+  #tellRefusal(from: bigint, reason: RefusalReason, message: string): void {
+    if (this.#toldRefusals.get(from) === reason) return;
+    // Who is told of is remembered, but not everybody who makes up an id.
+    if (this.#toldRefusals.size >= connectionsMax) this.#toldRefusals.clear();
+    this.#toldRefusals.set(from, reason);
+    this.#parts.wire.logger?.warn('a member was refused', { from, reason, message });
+  }
+}
+
+type Admission =
+  | { readonly isFine: true; readonly from: bigint; readonly answer: string }
+  | { readonly isFine: false; readonly reason: RefusalReason; readonly message: string };
+
+function newServer({ settings }: Wire): Server {
+  const options = {
+    maxHeaderSize: headBytesMax,
+    headersTimeout: settings.stallTimeoutMs,
+    // A snapshot takes as long as it takes; what stands still is ended where it is read.
+    requestTimeout: 0,
+    connectionsCheckingInterval: settings.stallTimeoutMs / 2,
+    keepAliveTimeout: 60_000,
+    noDelay: true,
+  };
+  const { tls } = settings;
+  if (tls === undefined) return createServer(options);
+  const { mutual = true } = tls;
+  try {
+    return createTlsServer({
+      ...options,
+      cert: pem(tls.cert),
+      key: pem(tls.key),
+      ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: settings.stallTimeoutMs,
+      requestCert: mutual,
+      rejectUnauthorized: mutual,
+    });
+  } catch (cause) {
+    const problem = `the option tls cannot be used: ${String(cause)}`;
+    throw new TransportError('TRANSPORT_INVALID', problem, { cause });
+  }
+}
+
+function refuse(response: ServerResponse, reason: RefusalReason, message: string): void {
+  response.writeHead(statusOf[reason], {
+    [refusalHeader]: reason,
+    'Content-Type': 'text/plain; charset=utf-8',
+    Connection: 'close',
+  });
+  response.end(message);
+}

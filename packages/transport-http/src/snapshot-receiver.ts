@@ -1,0 +1,157 @@
+/**
+ * Takes snapshots from other members. One at a time from each: a new attempt ends the one before, which may not know yet
+ * that its connection is gone. While the node works the sender is told so.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decodeMessage, MessageType, type Message } from '@babuza/raftpb';
+import { framesOf } from './body.ts';
+import { TransportError } from './errors.ts';
+import { offsetHeader } from './snapshot-sender.ts';
+import { fateLine, workingLine, type SnapshotFate } from './snapshot-fate.ts';
+import type { Wire } from './wire.ts';
+
+/** Of one frame of a snapshot, as the contract allows. */
+const chunkBytesMax = 3 * 1024 * 1024;
+
+interface Reception {
+  readonly ending: AbortController;
+  readonly done: Promise<void>;
+}
+
+export class SnapshotReceiver {
+  readonly #wire: Wire;
+  readonly #receptions = new Map<bigint, Reception>();
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  /** How much of a snapshot is here; the answer is a number in decimal digits. */
+  async tellReceived(from: bigint, request: IncomingMessage): Promise<string> {
+    const frames = this.#frames(request);
+    const message = await this.#message(from, frames);
+    // What is still being taken would change under the sender's eyes.
+    await this.end(from);
+    return String(await this.#wire.handler.receivedSnapshotBytes(message));
+  }
+
+  /** Answers 200 at once, and says in the body what became of it. */
+  async take(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const frames = this.#frames(request);
+    const message = await this.#message(from, frames);
+    await this.end(from);
+    const ending = new AbortController();
+    response.once('close', () => ending.abort(broken('the connection was closed')));
+    // A read that waits for what will not come ends with it.
+    ending.signal.addEventListener('abort', () => request.destroy(), { once: true });
+    const done = this.#receive(message, offsetOf(request), frames, response, ending);
+    const reception = { ending, done };
+    this.#receptions.set(from, reception);
+    await done;
+    if (this.#receptions.get(from) === reception) this.#receptions.delete(from);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#receptions.keys()].map((from) => this.end(from)));
+  }
+
+  /** Ends what is being taken from a member. */
+  async end(from: bigint): Promise<void> {
+    const reception = this.#receptions.get(from);
+    reception?.ending.abort(broken('another attempt has begun, or this member ends'));
+    await reception?.done;
+  }
+
+  async #receive(
+    message: Message,
+    offset: number,
+    frames: AsyncGenerator<Buffer, void, void>,
+    response: ServerResponse,
+    { signal }: AbortController,
+  ): Promise<void> {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+    const stopTelling = this.#tellWorking(response);
+    const fate = await this.#fate(message, offset, frames, signal);
+    stopTelling();
+    if (!signal.aborted) response.end(fateLine(fate));
+    else response.destroy();
+  }
+
+  async #fate(
+    message: Message,
+    offset: number,
+    frames: AsyncGenerator<Buffer, void, void>,
+    signal: AbortSignal,
+  ): Promise<SnapshotFate> {
+    const { handler } = this.#wire;
+    try {
+      const received = await handler.receivedSnapshotBytes(message);
+      if (received !== offset) {
+        const problem = `${received} bytes are here, and it begins at ${offset}`;
+        return { taken: false, reason: 'other-offset', message: problem };
+      }
+      await handler.receiveSnapshot(message, chunksOf(frames, signal), signal);
+      return { taken: true, reason: '', message: '' };
+    } catch (error) {
+      return { taken: false, reason: 'not-taken', message: String(error) };
+    }
+  }
+
+  #tellWorking(response: ServerResponse): () => void {
+    const { clock, settings } = this.#wire;
+    let timer = clock.startTimer(0, tell);
+    function tell(): void {
+      if (!response.writableNeedDrain) response.write(workingLine);
+      timer = clock.startTimer(settings.stallTimeoutMs / 5, tell);
+    }
+    return () => timer.cancel();
+  }
+
+  #frames(request: IncomingMessage): AsyncGenerator<Buffer, void, void> {
+    const { clock, settings, framePayloadMax } = this.#wire;
+    const bytesMax = Math.max(chunkBytesMax, framePayloadMax);
+    return framesOf(request, clock, settings.stallTimeoutMs, bytesMax);
+  }
+
+  async #message(from: bigint, frames: AsyncGenerator<Buffer, void, void>): Promise<Message> {
+    const { value, done } = await frames.next();
+    const message = done === true ? undefined : decoded(value);
+    const isRight =
+      message?.type === MessageType.Snap &&
+      message.from === from &&
+      message.to === this.#wire.nodeId &&
+      message.snapshot !== undefined;
+    if (isRight) return message;
+    throw new TransportError('TRANSPORT_PROTOCOL', 'this is no snapshot message of its sender');
+  }
+}
+
+function decoded(bytes: Buffer): Message {
+  try {
+    return decodeMessage(bytes);
+  } catch (cause) {
+    throw new TransportError('TRANSPORT_PROTOCOL', 'a message cannot be read', { cause });
+  }
+}
+
+function offsetOf({ headers }: IncomingMessage): number {
+  const given = headers[offsetHeader];
+  if (typeof given === 'string' && /^\d{1,15}$/.test(given)) return Number(given);
+  throw new TransportError('TRANSPORT_PROTOCOL', 'the request does not say where it begins');
+}
+
+/** The chunks up to the frame that ends the snapshot. Without that one it did not arrive whole. */
+async function* chunksOf(
+  frames: AsyncGenerator<Buffer, void, void>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const frame of frames) {
+    signal.throwIfAborted();
+    if (frame.length === 0) return;
+    yield frame;
+  }
+  throw broken('the stream ended early');
+}
+
+const broken = (why: string): TransportError =>
+  new TransportError('TRANSPORT_BROKEN', `a snapshot did not arrive: ${why}`);

@@ -1,0 +1,184 @@
+/**
+ * Sends a snapshot: asks how much of it is there already, sends the rest in frames, and waits until the receiver has made
+ * it durable. When the connection breaks it goes on where the receiver has ended, as long as that gets further.
+ */
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { encodeMessage, type Message } from '@babuza/raftpb';
+import { answerOf, ask, refused, textOf, type Answer, type Target } from './client.ts';
+import { TransportError } from './errors.ts';
+import { emptyFrame, frameHead } from './frames.ts';
+import { pause, type Pacer } from './pacer.ts';
+import { fateOf } from './snapshot-fate.ts';
+import { unlessAborted } from './unless-aborted.ts';
+import { paths, type Wire } from './wire.ts';
+
+export const offsetHeader = 'babuza-offset';
+
+export interface SnapshotSending {
+  readonly wire: Wire;
+  readonly pacer: Pacer;
+  /** Where the receiver is now; it may move between two attempts. */
+  readonly target: () => Target;
+  readonly message: Message;
+  readonly open: (offset: number) => AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+/** Attempts that got no further than the one before until it is given up. */
+const vainAttemptsMax = 5;
+const pauseMs = 200;
+/** Larger chunks are divided; the contract allows 3 MiB. */
+const chunkBytesMax = 1024 * 1024;
+
+/** What the stream of the sender itself threw: no other attempt would help. */
+class SourceFailure extends Error {}
+
+export async function sendSnapshot(sending: SnapshotSending): Promise<void> {
+  const { wire, target, signal } = sending;
+  let furthest = -1;
+  for (let vain = 1; ; vain += 1) {
+    try {
+      const offset = await receivedBytes(sending);
+      if (offset > furthest) vain = 1;
+      furthest = Math.max(furthest, offset);
+      await sendFrom(sending, offset);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof SourceFailure) throw error.cause;
+      if (!isWorthAnother(error) || vain >= vainAttemptsMax) throw error;
+      wire.logger?.debug('a snapshot goes on later', { to: target().id, error });
+      await pause(wire.clock, pauseMs * 2 ** (vain - 1), signal);
+    }
+  }
+}
+
+function isWorthAnother(error: unknown): boolean {
+  if (!(error instanceof TransportError)) return false;
+  return error.code === 'TRANSPORT_BROKEN' || error.code === 'TRANSPORT_UNREACHABLE';
+}
+
+async function receivedBytes({ wire, target, message, signal }: SnapshotSending): Promise<number> {
+  const there = target();
+  const request = ask(wire, there, { method: 'POST', path: paths.snapshotReceived, signal });
+  const bytes = encodeMessage(message);
+  request.end(Buffer.concat([frameHead(bytes), bytes]));
+  const { response } = await unlessAborted(signal, answerOf(wire, there, request));
+  const text = await unlessAborted(signal, textOf(response));
+  const received = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  if (received !== undefined) return received;
+  throw new TransportError('TRANSPORT_PROTOCOL', `member ${there.id} does not say how much it has`);
+}
+
+async function sendFrom(sending: SnapshotSending, offset: number): Promise<void> {
+  const { wire, target, message } = sending;
+  const there = target();
+  // One attempt: both directions end together.
+  const ending = new AbortController();
+  const signal = AbortSignal.any([sending.signal, ending.signal]);
+  const headers = { [offsetHeader]: String(offset), 'Content-Type': 'application/octet-stream' };
+  const request = ask(wire, there, { method: 'POST', path: paths.snapshot, headers, signal });
+  try {
+    const answer = answerOf(wire, there, request);
+    const bytes = encodeMessage(message);
+    request.write(Buffer.concat([frameHead(bytes), bytes]));
+    const { response } = await unlessAborted(signal, answer);
+    await exchange(sending, { request, response }, there, offset, signal);
+  } finally {
+    ending.abort();
+    request.destroy();
+  }
+}
+
+interface Exchange extends Answer {
+  readonly request: ClientRequest;
+  readonly response: IncomingMessage;
+}
+
+/** Sends while the other side says how far it is. Its last word counts, also when it comes in the middle. */
+async function exchange(
+  { wire, open, pacer }: SnapshotSending,
+  { request, response }: Exchange,
+  there: Target,
+  offset: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const fate = unlessAborted(signal, fateOf(response, wire, there));
+  const sending = send(request, () => open(offset), pacer, signal);
+  const isOver = fate.then(
+    () => undefined,
+    () => undefined,
+  );
+  await Promise.race([sending.catch((error: unknown) => rethrowOwn(error)), isOver]);
+  const { taken, reason, message } = await fate;
+  if (taken) return;
+  if (reason === 'other-offset') throw broken(there, message);
+  throw refused(there, 'not-taken', message);
+}
+
+/** A request that breaks while it is written shows in the answer, too, with a better reason. */
+function rethrowOwn(error: unknown): void {
+  if (error instanceof SourceFailure) throw error;
+}
+
+async function send(
+  request: ClientRequest,
+  open: () => AsyncIterable<Uint8Array>,
+  pacer: Pacer,
+  signal: AbortSignal,
+): Promise<void> {
+  const chunks = iterate(open);
+  let isReading = false;
+  try {
+    for (;;) {
+      isReading = true;
+      const { done, value } = await unlessAborted(signal, readFrom(chunks));
+      isReading = false;
+      if (done === true) break;
+      for (let at = 0; at < value.length; at += chunkBytesMax) {
+        const chunk = value.subarray(at, at + chunkBytesMax);
+        await pacer.pass(chunk.length, signal);
+        await write(request, chunk, signal);
+      }
+    }
+    request.end(emptyFrame);
+  } finally {
+    const ended = Promise.resolve(chunks.return?.()).catch(() => undefined);
+    // A read that hangs would keep the sender from its end; the stream ends behind it.
+    if (!isReading) await ended;
+  }
+}
+
+function iterate(open: () => AsyncIterable<Uint8Array>): AsyncIterator<Uint8Array> {
+  try {
+    return open()[Symbol.asyncIterator]();
+  } catch (error) {
+    throw new SourceFailure('the snapshot cannot be read', { cause: error });
+  }
+}
+
+async function readFrom(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  try {
+    return await chunks.next();
+  } catch (error) {
+    throw new SourceFailure('the snapshot cannot be read', { cause: error });
+  }
+}
+
+/** The chunk is its owner's again when this resolves. */
+async function write(
+  request: ClientRequest,
+  chunk: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  request.write(frameHead(chunk));
+  const written = new Promise<void>((resolve, reject) => {
+    request.write(chunk, (error) => (error instanceof Error ? reject(error) : resolve()));
+  });
+  await unlessAborted(signal, written);
+}
+
+function broken({ id, address }: Target, why: string): TransportError {
+  const problem = `a snapshot to member ${id} at ${address} did not arrive: ${why}`;
+  return new TransportError('TRANSPORT_BROKEN', problem);
+}

@@ -1,0 +1,104 @@
+/**
+ * A bad network in front of one member, for tests of clusters on real sockets: the address that the member advertises is
+ * the proxy's, and what comes there passes, or not. A cut is as bad as a real one: connections stay open, and nothing
+ * moves on them.
+ *
+ * Without TLS the proxy reads from the handshake who connects, so that a cut can be between two members; with TLS only
+ * one of all is possible.
+ */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Clock } from '@babuza/vfs';
+import { ProxiedConnection } from './proxied-connection.ts';
+
+export interface ProxyFaults {
+  /** Each chunk that passes comes so much later, in ms. */
+  readonly delayMs: number;
+  /** Each connection lets so many bytes a second through. */
+  readonly bytesPerSecond: number;
+}
+
+export class FaultProxy {
+  readonly #clock: Clock;
+  readonly #server: Server;
+  readonly #connections = new Set<ProxiedConnection>();
+  readonly #cutFrom = new Set<bigint>();
+  #isCut = false;
+  #target: { readonly host: string; readonly port: number } | undefined;
+  #faults: ProxyFaults = { delayMs: 0, bytesPerSecond: Infinity };
+
+  private constructor(clock: Clock) {
+    this.#clock = clock;
+    // A half that has ended says nothing about the other.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Listens on a free port of the loopback, or the given one. */
+  static async open(clock: Clock, port = 0): Promise<FaultProxy> {
+    const proxy = new FaultProxy(clock);
+    await new Promise<void>((resolve, reject) => {
+      proxy.#server.once('error', reject);
+      proxy.#server.listen(port, '127.0.0.1', resolve);
+    });
+    return proxy;
+  }
+
+  /** What the member behind it advertises: `host:port`. */
+  get address(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `127.0.0.1:${port}`;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Where the member listens; absent while it is down: connections are refused then. */
+  setTarget(port: number | undefined, host = '127.0.0.1'): void {
+    this.#target = port === undefined ? undefined : { host, port };
+  }
+
+  setFaults(faults: Partial<ProxyFaults>): void {
+    this.#faults = { ...this.#faults, ...faults };
+  }
+
+  /** Nothing moves any more, of this member or of all; new connections are taken, and hang. */
+  cut(from?: bigint): void {
+    if (from === undefined) this.#isCut = true;
+    else this.#cutFrom.add(from);
+    for (const connection of this.#connections) connection.flow();
+  }
+
+  heal(): void {
+    this.#isCut = false;
+    this.#cutFrom.clear();
+    for (const connection of this.#connections) connection.flow();
+  }
+
+  /** Breaks all connections that are open. */
+  breakAll(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.breakAll();
+    await closed;
+  }
+
+  #accept(incoming: Socket): void {
+    const target = this.#target;
+    if (target === undefined) {
+      incoming.destroy();
+      return;
+    }
+    const connection = new ProxiedConnection({
+      clock: this.#clock,
+      incoming,
+      outgoing: connect({ ...target, allowHalfOpen: true }),
+      faults: () => this.#faults,
+      isCut: (from) => this.#isCut || (from !== undefined && this.#cutFrom.has(from)),
+      onClose: () => this.#connections.delete(connection),
+    });
+    this.#connections.add(connection);
+  }
+}

@@ -1,0 +1,1 @@
+export { FaultProxy, type ProxyFaults } from './fault-proxy.ts';

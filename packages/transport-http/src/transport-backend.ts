@@ -1,0 +1,11 @@
+/** How the builder makes a transport of this package. */
+import type { TransportBackend, TransportIdentity } from '@babuza/raft';
+import { HttpTransport } from './http-transport.ts';
+import type { HttpTransportOptions } from './options.ts';
+
+export const transportBackend: TransportBackend<HttpTransportOptions> = {
+  types: ['http'],
+  create(identity: TransportIdentity, options?: HttpTransportOptions): HttpTransport {
+    return new HttpTransport(identity, options);
+  },
+};

@@ -1,0 +1,64 @@
+/** What all connections of one member share: who it is, what it may take, and how it talks. */
+import type { Logger, TransportHandler } from '@babuza/raft';
+import type { Clock, Random } from '@babuza/vfs';
+import type { Handshake } from './handshake.ts';
+import type { HttpSettings } from './options.ts';
+
+export interface Wire {
+  readonly settings: HttpSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger | undefined;
+  readonly handler: TransportHandler;
+  readonly nodeId: bigint;
+  /** What this member says of itself to that one. */
+  readonly handshakeTo: (id: bigint) => Handshake;
+  /** The largest payload of a frame of messages that this member takes, in bytes. */
+  readonly framePayloadMax: number;
+  readonly countersOf: (id: bigint) => PeerCounters;
+}
+
+/** Since the start of this member. */
+export interface PeerCounters {
+  sentMessages: number;
+  sentBytes: number;
+  /** From a full queue, while the peer was away, or too large for it. */
+  droppedMessages: number;
+  receivedMessages: number;
+  receivedBytes: number;
+  /** Connections to the peer that were made, and attempts that failed. */
+  connections: number;
+  failedConnections: number;
+}
+
+export function newCounters(): PeerCounters {
+  return {
+    sentMessages: 0,
+    sentBytes: 0,
+    droppedMessages: 0,
+    receivedMessages: 0,
+    receivedBytes: 0,
+    connections: 0,
+    failedConnections: 0,
+  };
+}
+
+export const paths = {
+  stream: '/raft/v1/stream',
+  messages: '/raft/v1/messages',
+  snapshotReceived: '/raft/v1/snapshots/received',
+  snapshot: '/raft/v1/snapshots',
+} as const;
+
+/** The protocol that a connection is upgraded to. */
+export const streamProtocol = 'babuza-raft';
+/** Marks the answer of a member that takes nothing, with the reason. */
+export const refusalHeader = 'babuza-refusal';
+
+/** What frames add to the messages in them, and what a message of a response may have beside its entries, amply. */
+const frameSlackBytes = 1024 * 1024;
+
+/** A frame is closed when it has 1 MiB, and a message has one entry of the largest size, or more up to its own limit. */
+export function framePayloadMaxOf(messageBytesMax: number): number {
+  return messageBytesMax + 2 * frameSlackBytes;
+}

@@ -1,0 +1,106 @@
+/** Members on the loopback, each behind a proxy, and what they have got. */
+import { MessageType, newMessage, type Message } from '@babuza/raftpb';
+import type { Logger, TransportHandler } from '@babuza/raft';
+import { nodeEnvironment } from '@babuza/vfs';
+import { HttpTransport, type HttpTransportOptions } from '../src/index.ts';
+import { FaultProxy } from '../src/testing/index.ts';
+
+const environment = nodeEnvironment();
+export const { clock, random } = environment;
+
+export const mebibyte: number = 1024 * 1024;
+
+export class Member {
+  readonly id: bigint;
+  readonly proxy: FaultProxy;
+  readonly transport: HttpTransport;
+  readonly received: Message[] = [];
+  readonly unreachable: bigint[] = [];
+  readonly logged: string[] = [];
+
+  constructor(id: bigint, proxy: FaultProxy, transport: HttpTransport, logged: string[]) {
+    this.id = id;
+    this.proxy = proxy;
+    this.transport = transport;
+    this.logged = logged;
+  }
+
+  get address(): string {
+    return this.proxy.address;
+  }
+
+  /** The contexts of what was received, as texts. */
+  get texts(): string[] {
+    return this.received.map(({ context = new Uint8Array() }) => Buffer.from(context).toString());
+  }
+}
+
+export interface MemberOptions extends Partial<HttpTransportOptions> {
+  readonly clusterId?: bigint;
+  readonly groupId?: bigint;
+  readonly entryBytesMax?: number;
+  readonly handler?: Partial<TransportHandler>;
+}
+
+export class Net {
+  readonly members: Member[] = [];
+
+  async add(id: bigint, options: MemberOptions = {}): Promise<Member> {
+    const { clusterId = 1n, groupId = 0n, entryBytesMax = mebibyte, handler, ...given } = options;
+    const proxy = await FaultProxy.open(clock);
+    const logged: string[] = [];
+    const log = (message: string, fields?: object): void =>
+      void logged.push(`${message} ${Object.values(fields ?? {}).join(' ')}`);
+    const logger: Logger = { debug: log, info: log, warn: log, error: log };
+    const transport = new HttpTransport(
+      { clusterId, nodeId: id, clock, random, logger },
+      { address: proxy.address, listen: { port: 0 }, stallTimeoutMs: 500, ...given },
+    );
+    const member = new Member(id, proxy, transport, logged);
+    this.members.push(member);
+    const group = { groupId, entryBytesMax, messageBytesMax: mebibyte };
+    await transport.start({ ...handlerOf(member), ...handler }, group);
+    proxy.setTarget(transport.listeningPort);
+    return member;
+  }
+
+  /** Two members that know each other. */
+  async pair(first: MemberOptions = {}, second: MemberOptions = first): Promise<[Member, Member]> {
+    const one = await this.add(1n, first);
+    const two = await this.add(2n, second);
+    one.transport.setPeer({ id: 2n, address: two.address });
+    two.transport.setPeer({ id: 1n, address: one.address });
+    return [one, two];
+  }
+
+  async close(): Promise<void> {
+    for (const { transport } of this.members) await transport.close();
+    for (const { proxy } of this.members) await proxy.close();
+  }
+}
+
+function handlerOf(member: Member): TransportHandler {
+  return {
+    receive: (message) => void member.received.push(message),
+    receiveSnapshot: async () => {
+      throw new Error('no snapshots here');
+    },
+    receivedSnapshotBytes: async () => 0,
+    unreachable: (id) => void member.unreachable.push(id),
+  };
+}
+
+export function messageOf(from: bigint, to: bigint, text: string): Message {
+  return newMessage({
+    type: MessageType.Heartbeat,
+    from,
+    to,
+    term: 1,
+    context: Buffer.from(text),
+  });
+}
+
+/** Until it holds; the test's own time limit ends it otherwise. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await clock.sleep(5);
+}
