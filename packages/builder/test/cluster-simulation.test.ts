@@ -21,7 +21,8 @@ describe('a cluster under a hostile world', () => {
         `${count} clusters: ${operations} operations, ${sum(({ unknown }) => unknown)} of unknown outcome, ` +
           `${sum(({ crashes }) => crashes)} crashes, ${sum(({ installed }) => installed)} snapshots sent and installed`,
       );
-      // A world in which nothing gets done proves nothing.
+      // A world in which nothing gets done proves nothing; a single one may be that bad.
+      if (count < 10) return;
       expect(operations / count).toBeGreaterThan(20);
       expect(sum(({ unknown }) => unknown)).toBeLessThan(operations * 0.2);
     },

@@ -6,6 +6,7 @@ import {
   snapshotDistributions,
   snapshotValues,
 } from './node-metrics.ts';
+import { transportValues } from './transport-metrics.ts';
 import { walDistributions, walValues } from './wal-metrics.ts';
 
 export const metricDefinitions: readonly (ValueDefinition | DistributionDefinition)[] = [
@@ -15,4 +16,5 @@ export const metricDefinitions: readonly (ValueDefinition | DistributionDefiniti
   ...snapshotValues,
   ...snapshotDistributions,
   ...sessionValues,
+  ...transportValues,
 ];

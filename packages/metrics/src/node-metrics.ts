@@ -9,6 +9,7 @@ import {
   type DistributionDefinition,
   type ReadValue,
 } from './definitions.ts';
+import { transportValues } from './transport-metrics.ts';
 import { observeWal } from './wal-metrics.ts';
 
 /** What is counted: by the node, and here from its events. */
@@ -164,6 +165,12 @@ function observeNode(collector: MetricsCollector, node: ObservedNode): () => voi
   const ends = [...raftValues, ...snapshotValues, ...sessionValues].map((value) =>
     collector.observe(value, labels, () => value.read(counts)),
   );
+  const { transport } = node;
+  if (transport !== undefined) {
+    for (const value of transportValues) {
+      ends.push(collector.observe(value, labels, () => value.read(transport())));
+    }
+  }
   ends.push(
     node.subscribe((event) => {
       count(event, counts);

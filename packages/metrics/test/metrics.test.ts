@@ -53,6 +53,15 @@ describe('a node', () => {
       wal_segments: 4,
       wal_index_bytes: 100,
       wal_cache_bytes: 200,
+      transport_connected_peers: 2,
+      transport_queued_messages: 3,
+      transport_sent_messages_total: 40,
+      transport_sent_bytes_total: 5000,
+      transport_dropped_messages_total: 6,
+      transport_received_messages_total: 70,
+      transport_received_bytes_total: 8000,
+      transport_connections_total: 9,
+      transport_failed_connections_total: 10,
     };
     for (const [name, value] of Object.entries(values)) {
       expect([name, kept.value(`babuza_${name}`)]).toEqual([name, value]);

@@ -47,6 +47,17 @@ const stats: WalStats = {
 
 /** A node that says what a test wants it to. */
 export class ToldNode implements ObservedNode {
+  readonly transport: NonNullable<ObservedNode['transport']> = () => ({
+    connectedPeers: 2,
+    queuedMessages: 3,
+    sentMessages: 40,
+    sentBytes: 5000,
+    droppedMessages: 6,
+    receivedMessages: 70,
+    receivedBytes: 8000,
+    connections: 9,
+    failedConnections: 10,
+  });
   readonly #listeners = new Set<(event: RaftEvent) => void>();
   readonly #walListeners = new Set<(event: WalEvent) => void>();
   current: RaftStatus;

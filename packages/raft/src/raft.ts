@@ -19,7 +19,7 @@ import type { RaftEventListener } from './events.ts';
 import { encodeExport } from './exported-snapshot.ts';
 import type { MemberRole, MembershipOperation } from './membership.ts';
 import { NodeParts, type OpenedNode } from './node-parts.ts';
-import type { NodeObserver } from './ports/observer.ts';
+import type { RaftComponent } from './ports/component.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { ApplyResult, StateMachine } from './ports/state-machine.ts';
 import type { Reached } from './proposals.ts';
@@ -75,7 +75,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     }
     const raft = new Raft(opened);
     await raft.#parts.start();
-    raft.#observe(component.observer);
+    raft.#observe(component);
     return raft;
   }
 
@@ -357,11 +357,12 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return this.#stopping;
   }
 
-  #observe(observer: NodeObserver | undefined): void {
+  #observe({ observer, transport }: RaftComponent): void {
     const end = observer?.observe({
       status: () => this.status(),
       readiness: () => this.readiness(),
       subscribe: (listener) => this.subscribe(listener),
+      transport: transport.counts === undefined ? undefined : transport.counts.bind(transport),
       wal: this.#parts.wal,
     });
     if (end === undefined) return;

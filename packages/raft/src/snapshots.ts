@@ -133,20 +133,42 @@ export class Snapshots<Query, Answer> {
     }
     this.#sending.push(metadata.index);
     let arrived = false;
+    let isReadable = false;
     try {
       // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
       await using pinned = await manager.read(metadata);
+      isReadable = true;
       const { signal } = this.#stopping;
       const open = (offset: number): AsyncIterable<Uint8Array> =>
-        manager.send(pinned.snapshot.metadata, offset, signal);
+        noticing(
+          () => manager.send(pinned.snapshot.metadata, offset, signal),
+          () => {
+            isReadable = false;
+          },
+        );
       await transport.sendSnapshot(message, open, signal);
       arrived = true;
     } catch (error) {
       logger?.warn('sending a snapshot failed', { to: message.to, index: metadata.index, error });
     }
+    if (!isReadable) await this.#replaceDamaged(metadata);
     this.#sending.splice(this.#sending.indexOf(metadata.index), 1);
     report(arrived);
     tell({ type: 'snapshot-sent', to: message.to, metadata, arrived });
+  }
+
+  /**
+   * Where a snapshot that could not be read is damaged, another one is made, of what is applied now: the core goes on to
+   * ask for the damaged one otherwise, and perhaps nothing more can be committed without the member that needs it.
+   */
+  async #replaceDamaged(metadata: SnapshotMetadata): Promise<void> {
+    const { manager, logger } = this.#parts;
+    try {
+      if (this.#stopping.signal.aborted || (await manager.verify(metadata))) return;
+      await new Promise<SnapshotPlace>((resolve, reject) => this.take({ resolve, reject }));
+    } catch (error) {
+      logger?.warn('a damaged snapshot was not replaced', { index: metadata.index, error });
+    }
   }
 
   /** Makes the files of an incoming snapshot durable; the message may be stepped then. */
@@ -244,10 +266,11 @@ export class Snapshots<Query, Answer> {
   async #record({ metadata, manifest }: StoredSnapshot): Promise<void> {
     const { append, storage } = this.#parts;
     // A newer one was installed meanwhile: the log starts behind this one.
-    if (metadata.index <= this.#newestMarker) return;
+    if (metadata.index < this.#newestMarker) return;
     this.#newestMarker = metadata.index;
     // Durable after it: the marker. A crash just before leaves files without a marker, which the next start ignores.
-    await append.save({ snapshot: metadata });
+    // It is there already where these files take the place of damaged ones.
+    if (!this.#markers.has(nameOf(metadata))) await append.save({ snapshot: metadata });
     this.#markers.add(nameOf(metadata));
     if (metadata.index === this.#newestMarker) storage.createSnapshot(metadata, manifest);
     await this.#tidy();
@@ -306,4 +329,17 @@ const nameOf = ({ index, term }: SnapshotPlace): string => `${index} ${term}`;
 
 function isMember({ voters, votersOutgoing, learners }: ConfState, id: bigint): boolean {
   return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
+}
+
+/** Passes a stream on; `onFailure` is called when it throws. */
+async function* noticing(
+  open: () => AsyncIterable<Uint8Array>,
+  onFailure: () => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* open();
+  } catch (error) {
+    onFailure();
+    throw error;
+  }
 }

@@ -526,6 +526,19 @@ describe('snapshots', () => {
     expect(again.raft.status().snapshot?.index).toBe(index);
   });
 
+  it('that is found damaged when it is sent is replaced, also where nothing can be committed without who needs it', async () => {
+    world = new World({ compactionMargin: 0 });
+    await world.startAll(1);
+    await proposeAll('a', 'b');
+    const { raft, snapshots } = await world.leader();
+    await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }));
+    const { index } = await world.until(raft.manualSnapshot());
+    snapshots.damaged.add(index);
+    const joiner = await world.start(2n, undefined);
+    await world.until(joiner.raft.waitForApplied(raft.status().lastIndex));
+    expect(joiner.machine.texts).toEqual(['a', 'b']);
+  });
+
   it('are made by themselves, and the log behind them goes', async () => {
     world = new World({ snapshotEntries: 50, compactionMargin: 10 });
     await world.startAll(1);

@@ -115,10 +115,16 @@ export class MapSnapshots implements SnapshotManager {
   }
 
   async verify({ index }: { index: number }): Promise<boolean> {
-    return !this.damaged.has(index);
+    const isWhole = !this.damaged.has(index);
+    const place = this.stored.findIndex(({ snapshot }) => snapshot.metadata.index === index);
+    // Set aside: it is not listed any more, and may be made again.
+    if (!isWhole && place >= 0) this.stored.splice(place, 1);
+    this.damaged.delete(index);
+    return isWhole;
   }
 
   send({ index }: { index: number }): AsyncIterable<Uint8Array> {
+    if (this.damaged.has(index)) throw new Error(`snapshot ${index} is damaged`);
     const found = this.stored.find(({ snapshot }) => snapshot.metadata.index === index);
     const files = [...(found?.files ?? [])].map(([name, bytes]) => [
       name,

@@ -9,6 +9,8 @@ export class KeptSnapshot {
   /** Of its folder; another one once it was set aside. */
   name: string;
   pins = 0;
+  /** Made in this life, or read whole in it. */
+  isChecked: boolean;
   /**
    * - `stays`: it exists.
    * - `goes`: it was removed for everybody but those who hold it; its folder goes with the last of them.
@@ -16,9 +18,10 @@ export class KeptSnapshot {
    */
   fate: 'stays' | 'goes' | 'gone' = 'stays';
 
-  constructor(name: string, contents: SnapshotContents) {
+  constructor(name: string, contents: SnapshotContents, isChecked: boolean) {
     const { metadata, manifest, manifestBytes, places } = contents;
     this.name = name;
+    this.isChecked = isChecked;
     this.contents = contents;
     this.stored = Object.freeze({
       metadata,

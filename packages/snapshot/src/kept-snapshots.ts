@@ -41,6 +41,30 @@ export class KeptSnapshots {
     return kept.stored;
   }
 
+  /**
+   * The same, where it is whole. One from an earlier life, whose files nobody has read in this one, is read now: what is
+   * damaged must not take the place of what is made or received.
+   */
+  async reviveWhole(at: SnapshotPlace): Promise<StoredSnapshot | undefined> {
+    const stored = this.revive(at);
+    if (stored === undefined || this.find(at)?.isChecked === true) return stored;
+    return (await this.verify(at)) ? this.revive(at) : undefined;
+  }
+
+  /** False for one that is damaged, and set aside with this, or that is not there. */
+  async verify(at: SnapshotPlace): Promise<boolean> {
+    const found = this.find(at);
+    if (found === undefined) return false;
+    const pinned = this.pin(at);
+    try {
+      found.isChecked = await pinned.verify();
+      if (!found.isChecked) await this.setAside(found);
+      return found.isChecked;
+    } finally {
+      await pinned.close();
+    }
+  }
+
   /** Throws `SNAPSHOT_NOT_FOUND`. */
   pin(at: SnapshotPlace): PinnedSnapshot {
     const kept = this.find(at);
@@ -69,7 +93,7 @@ export class KeptSnapshots {
       }
       const name = this.#folder.nameOf(contents.metadata);
       await this.#folder.publish(from, name);
-      const kept = new KeptSnapshot(name, contents);
+      const kept = new KeptSnapshot(name, contents, true);
       this.#kept.set(name, kept);
       return kept.stored;
     });

@@ -24,7 +24,7 @@ export async function openFolder(folder: SnapshotFolder): Promise<KeptSnapshot[]
     const kept: KeptSnapshot[] = [];
     for (const name of snapshots) {
       const contents = await wholeContents(folder, name);
-      if (contents !== undefined) kept.push(new KeptSnapshot(name, contents));
+      if (contents !== undefined) kept.push(new KeptSnapshot(name, contents, false));
     }
     const newestIndex = kept.at(-1)?.contents.metadata.index ?? 0;
     await translating(writeFailure, () => keepNewestPart(folder, parts, newestIndex));

@@ -75,9 +75,9 @@ export class StoredSnapshotManager implements SnapshotManager {
       const name = opened.folder.nameOf(checked);
       // The second of two creations of one snapshot finds what the first has made, or tries itself.
       while (this.#creating.has(name)) await this.#creating.get(name);
-      const existing = opened.kept.revive(checked);
-      if (existing !== undefined) return existing;
-      const creating = this.#create(opened, checked, write, this.#withClosing(signal));
+      const creating = this.#existingOr(opened, checked, () =>
+        this.#create(opened, checked, write, this.#withClosing(signal)),
+      );
       this.#creating.set(
         name,
         creating.then(ignore, ignore).finally(() => this.#creating.delete(name)),
@@ -91,18 +91,7 @@ export class StoredSnapshotManager implements SnapshotManager {
   }
 
   verify(at: SnapshotPlace): Promise<boolean> {
-    return this.#run(async ({ kept }) => {
-      const found = kept.find(at);
-      if (found === undefined) return false;
-      const pinned = kept.pin(at);
-      try {
-        const isWhole = await pinned.verify();
-        if (!isWhole) await kept.setAside(found);
-        return isWhole;
-      } finally {
-        await pinned.close();
-      }
-    });
+    return this.#run(({ kept }) => kept.verify(at));
   }
 
   async *send(
@@ -132,8 +121,10 @@ export class StoredSnapshotManager implements SnapshotManager {
   received(manifest: Uint8Array): Promise<number> {
     return this.#run(async ({ kept, parts }) => {
       const decoded = decodeManifest(manifest);
-      const isHere = kept.existing().some(({ stored }) => stored.id === decoded.id);
-      return isHere ? storedBytesOf(decoded) : await parts.measure(decoded.id, manifest);
+      const here = kept.existing().find(({ stored }) => stored.id === decoded.id);
+      const isWhole =
+        here !== undefined && (await kept.reviveWhole(here.stored.metadata)) !== undefined;
+      return isWhole ? storedBytesOf(decoded) : await parts.measure(decoded.id, manifest);
     });
   }
 
@@ -145,7 +136,7 @@ export class StoredSnapshotManager implements SnapshotManager {
   ): Promise<StoredSnapshot> {
     return this.#run(async ({ folder, kept, parts }) => {
       const contents = arriving(folder.groupId, metadata, manifest);
-      const existing = kept.revive(contents.metadata);
+      const existing = await kept.reviveWhole(contents.metadata);
       if (existing !== undefined) return existing;
       return await parts.receive(contents, stream, this.#withClosing(signal), (part) =>
         kept.publish(part, contents),
@@ -190,6 +181,14 @@ export class StoredSnapshotManager implements SnapshotManager {
     const folder = new SnapshotFolder(fileSystem, outside, directory, groupId);
     const kept = new KeptSnapshots(folder, await openFolder(folder));
     return { folder, kept, parts: new ReceivingParts(folder) };
+  }
+
+  async #existingOr(
+    { kept }: Opened,
+    at: SnapshotPlace,
+    make: () => Promise<StoredSnapshot>,
+  ): Promise<StoredSnapshot> {
+    return (await kept.reviveWhole(at)) ?? (await make());
   }
 
   async #create(

@@ -169,6 +169,31 @@ describe('rot', () => {
     await manager.close();
   });
 
+  it('of one from an earlier life is found before it is taken for one that is made or received', async () => {
+    const source = new DurableSnapshotManager('/other', { chunkBytes }, simulatedEnvironment(3));
+    await source.open(1n);
+    const made = await make(source, 20, files);
+    const damaged = async (): Promise<DurableSnapshotManager> => {
+      const disk = (await diskWithTwo()).kill(1);
+      disk.surgery.flipBit(`${folderOf(20)}/file-0001`, 99);
+      const options = { chunkBytes };
+      const manager = new DurableSnapshotManager('/snap', options, simulatedEnvironment(2, disk));
+      await manager.open(1n);
+      return manager;
+    };
+    const again = await damaged();
+    await make(again, 20, { again: bytesOf(3) });
+    expect(await filesOf(again, 20)).toEqual({ again: bytesOf(3) });
+    const receiver = await damaged();
+    expect(await receiver.received(made.manifest)).toBe(0);
+    await receiver.receive(made.metadata, made.manifest, source.send(at(20)));
+    expect(await filesOf(receiver, 20)).toEqual(files);
+    const unasked = await damaged();
+    await unasked.receive(made.metadata, made.manifest, source.send(at(20)));
+    expect(await filesOf(unasked, 20)).toEqual(files);
+    for (const manager of [source, again, receiver, unasked]) await manager.close();
+  });
+
   it('of a disk that would not read is no damage', async () => {
     const disk = await diskWithTwo();
     const manager = new DurableSnapshotManager('/snap', {}, simulatedEnvironment(2, disk));

@@ -6,6 +6,7 @@
  */
 import type {
   Transport,
+  TransportCounts,
   TransportGroup,
   TransportHandler,
   TransportIdentity,
@@ -22,7 +23,13 @@ import { Peer } from './peer.ts';
 import { MessageServer } from './server.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { sendSnapshot } from './snapshot-sender.ts';
-import { framePayloadMaxOf, newCounters, type PeerCounters, type Wire } from './wire.ts';
+import {
+  addCounters,
+  framePayloadMaxOf,
+  newCounters,
+  type PeerCounters,
+  type Wire,
+} from './wire.ts';
 
 /** What is open once the transport was started. */
 interface Running {
@@ -41,6 +48,7 @@ export class HttpTransport implements Transport {
   readonly #members = new Members();
   readonly #peers = new Map<bigint, Peer>();
   readonly #counters = new Map<bigint, PeerCounters>();
+  readonly #countersOfRemoved = newCounters();
   readonly #ending = new AbortController();
   /** Fires when the member is removed; kept while a snapshot is sent to it. */
   readonly #removals = new Map<bigint, Set<AbortController>>();
@@ -76,6 +84,17 @@ export class HttpTransport implements Transport {
     });
   }
 
+  counts(): TransportCounts {
+    const peers = [...this.#peers.values()];
+    const total = { ...this.#countersOfRemoved };
+    for (const counters of this.#counters.values()) addCounters(total, counters);
+    return {
+      ...total,
+      connectedPeers: peers.filter(({ isConnected }) => isConnected).length,
+      queuedMessages: peers.reduce((sum, { queuedMessages }) => sum + queuedMessages, 0),
+    };
+  }
+
   /** Rejects with `TRANSPORT_LISTEN`, or `TRANSPORT_INVALID` for certificates that cannot be used. */
   async start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     if (this.#closing !== undefined) throw closed();
@@ -102,6 +121,7 @@ export class HttpTransport implements Transport {
     this.#members.remove(id);
     this.#peers.get(id)?.close();
     this.#peers.delete(id);
+    addCounters(this.#countersOfRemoved, this.#countersOf(id));
     this.#counters.delete(id);
     for (const removal of this.#removals.get(id) ?? []) removal.abort(removed(id));
     this.#running?.server.endStreamOf(id);

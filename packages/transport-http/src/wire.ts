@@ -26,8 +26,9 @@ export interface PeerCounters {
   droppedMessages: number;
   receivedMessages: number;
   receivedBytes: number;
-  /** Connections to the peer that were made, and attempts that failed. */
+  /** Connections to the peer that were made. */
   connections: number;
+  /** Attempts that failed, and connections that broke. */
   failedConnections: number;
 }
 
@@ -41,6 +42,16 @@ export function newCounters(): PeerCounters {
     connections: 0,
     failedConnections: 0,
   };
+}
+
+export function addCounters(sum: PeerCounters, more: PeerCounters): void {
+  sum.sentMessages += more.sentMessages;
+  sum.sentBytes += more.sentBytes;
+  sum.droppedMessages += more.droppedMessages;
+  sum.receivedMessages += more.receivedMessages;
+  sum.receivedBytes += more.receivedBytes;
+  sum.connections += more.connections;
+  sum.failedConnections += more.failedConnections;
 }
 
 export const paths = {

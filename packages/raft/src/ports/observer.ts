@@ -2,12 +2,15 @@
 import type { Wal } from '@babuza/wal-core';
 import type { RaftEventListener } from '../events.ts';
 import type { RaftStatus, Readiness } from '../status.ts';
+import type { TransportCounts } from './transport.ts';
 
 export interface ObservedNode {
   /** To be asked until the observing ends. */
   readonly status: () => RaftStatus;
   readonly readiness: () => Readiness;
   readonly subscribe: (listener: RaftEventListener) => () => void;
+  /** Absent where the transport does not count. */
+  readonly transport?: (() => TransportCounts) | undefined;
   readonly wal: Pick<Wal, 'groupId' | 'stats' | 'events'>;
 }
 

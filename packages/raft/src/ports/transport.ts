@@ -60,6 +60,22 @@ export interface TransportIdentity {
   readonly logger?: Logger | undefined;
 }
 
+/** What passed, over all peers, since the start. */
+export interface TransportCounts {
+  readonly connectedPeers: number;
+  readonly queuedMessages: number;
+  readonly sentMessages: number;
+  readonly sentBytes: number;
+  /** From a full queue, or while the peer was away. */
+  readonly droppedMessages: number;
+  readonly receivedMessages: number;
+  readonly receivedBytes: number;
+  /** Connections to peers that were made. */
+  readonly connections: number;
+  /** Connections that could not be made, or broke. */
+  readonly failedConnections: number;
+}
+
 export interface Transport extends AsyncDisposable {
   /**
    * Begins to take messages of this group of the cluster; other groups do not exist for it. Called once, before anything
@@ -82,6 +98,8 @@ export interface Transport extends AsyncDisposable {
     open: (offset: number) => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Absent where nothing is counted. */
+  counts?(): TransportCounts;
   /** Ends all connections. A second call returns the same promise. */
   close(): Promise<void>;
 }
