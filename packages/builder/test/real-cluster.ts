@@ -10,7 +10,6 @@ import {
   type BabuzaConfig,
   type Raft,
 } from '@babuza/raft';
-import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';
 import { BabuzaComponentBuilder } from '../src/index.ts';
 import {
@@ -19,6 +18,7 @@ import {
   type KeyValueMachine,
 } from './cluster/key-value-machine.ts';
 import { AppliedLedger } from './cluster/ledger.ts';
+import { openNetwork, type NetworkKind, type RealNetwork } from './real-network.ts';
 
 export interface RealNode {
   readonly id: bigint;
@@ -26,17 +26,18 @@ export interface RealNode {
   readonly machine: KeyValueMachine;
 }
 
-const { clock, random } = nodeEnvironment();
+const { clock } = nodeEnvironment();
 
 export class RealCluster {
   readonly nodes = new Map<bigint, RealNode>();
-  readonly #network = new MemoryNetwork({ clock, random });
+  readonly #network: Promise<RealNetwork>;
   readonly #ledger = new AppliedLedger();
   readonly #walTypeOf: (id: bigint) => string;
   readonly #directory: Promise<string>;
 
   /** `walTypeOf`: members may have different logs. */
-  constructor(walTypeOf: (id: bigint) => string) {
+  constructor(walTypeOf: (id: bigint) => string, network: NetworkKind = 'memory') {
+    this.#network = openNetwork(network);
     this.#walTypeOf = walTypeOf;
     this.#directory = mkdtemp(join(tmpdir(), 'babuza-cluster-'));
   }
@@ -45,15 +46,17 @@ export class RealCluster {
   async start(
     id: bigint,
     how: 'peers' | 'join' | 'alone' = 'peers',
-    address = addressOf(id),
+    place: 'home' | 'elsewhere' = 'home',
   ): Promise<RealNode> {
+    const network = await this.#network;
+    const address = network.address(id, place);
     const component = await new BabuzaComponentBuilder({
       clusterId: 1,
       nodeId: id,
       storageRootDir: join(await this.#directory, `node-${id}`),
       walType: this.#walTypeOf(id),
-      transportType: 'memory',
-      transportOptions: { network: this.#network, address },
+      transportType: network.transportType,
+      transportOptions: network.optionsOf(address),
     }).build();
     const disk = { appliedIndex: 0, content: '[]' };
     const machine = keyValueMachine('concurrent', this.#ledger, disk, () => false);
@@ -63,15 +66,23 @@ export class RealCluster {
       snapshotEntries: 40,
       compactionMargin: 5,
     };
-    const peers = [1n, 2n, 3n].map((peer) => ({ id: peer, address: addressOf(peer) }));
+    const peers = [1n, 2n, 3n].map((peer) => ({
+      id: peer,
+      address: network.address(peer),
+    }));
     const starting = {
       peers: () => bootstrapRaftCluster(config, peers, machine, component),
       join: () => joinRaftCluster(config, machine, component),
       alone: () => recoverAsStandalone(config, machine, component),
     };
     const node = { id, raft: await starting[how](), machine };
+    network.started(address, component.transport);
     this.nodes.set(id, node);
     return node;
+  }
+
+  async addressOf(id: bigint, place: 'home' | 'elsewhere' = 'home'): Promise<string> {
+    return (await this.#network).address(id, place);
   }
 
   async stop(id: bigint): Promise<void> {
@@ -131,11 +142,10 @@ export class RealCluster {
 
   async close(): Promise<void> {
     await Promise.all([...this.nodes.values()].map(({ raft }) => raft.shutdown()));
+    await (await this.#network).close();
     await rm(await this.#directory, { recursive: true, force: true });
   }
 }
-
-export const addressOf = (id: bigint): string => `host-${id}`;
 
 /** What `ask` gives at last; the tests' own timeout is the limit. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
