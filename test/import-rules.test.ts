@@ -30,6 +30,7 @@ const allowed: Record<string, readonly string[]> = {
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
     'builder',
+    'raft',
     'raftpb',
     'vfs',
     'wal-core',
