@@ -30,8 +30,10 @@ const allowed: Record<string, readonly string[]> = {
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
     'builder',
+    'metrics',
     'raft',
     'raftpb',
+    'transport-http',
     'vfs',
     'wal-core',
     'wal-etcd',

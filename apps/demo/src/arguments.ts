@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isPackageDocument } from './log-story/documents.ts';
+import { isPackageDocument } from './common/documents.ts';
 import { defaultWalType } from './log-story/open-log.ts';
 import type { StorySettings } from './log-story/settings.ts';
 

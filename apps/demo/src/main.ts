@@ -6,7 +6,7 @@ import { helpText, readArguments, UsageError } from './arguments.ts';
 import { openManager } from './log-story/open-log.ts';
 import type { StorySettings } from './log-story/settings.ts';
 import { NoDocumentsError, tellLogStory } from './log-story/story.ts';
-import { Terminal } from './log-story/terminal.ts';
+import { Terminal } from './common/terminal.ts';
 import { Workplace } from './log-story/workplace.ts';
 
 /** Set by a signal: from then on nothing else is reported. */

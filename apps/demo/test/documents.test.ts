@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findDocuments, isPackageDocument, piecesOf } from '../src/log-story/documents.ts';
+import { findDocuments, isPackageDocument, piecesOf } from '../src/common/documents.ts';
 
 const unlimited = { bytesMax: Infinity, filesMax: Infinity };
 let folder = '';

@@ -18,7 +18,4 @@ export {
 } from './simulated-environment.ts';
 export type { SimulatedEnvironment, WorkloadOutcome } from './simulated-environment.ts';
 export { OneByteFileSystem } from './one-byte-file-system.ts';
-export { checkHistory, impossible } from './history/check-history.ts';
-export type { Impossible, Model, Operation, Verdict } from './history/check-history.ts';
-export { checkKeyValueHistory } from './history/key-values.ts';
-export type { KeyValueInput, KeyValueOperation, KeyValueOutput } from './history/key-values.ts';
+export * from './history/index.ts';

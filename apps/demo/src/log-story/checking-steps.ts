@@ -1,6 +1,6 @@
 /** Checking the whole log against ledger and documents, and giving back what a snapshot covers. */
 import { openChunkLog } from './chunk-log.ts';
-import { byteSize, count, counted, duration } from './figures.ts';
+import { byteSize, count, counted, duration } from '../common/figures.ts';
 import { hashPieces } from './hash-pieces.ts';
 import { compareWithPieces } from './ledger.ts';
 import type { ListedEntry, Measured, Opened } from './protocol.ts';

@@ -3,7 +3,7 @@ import { CorruptError } from '@babuza/wal-core';
 import { basename } from 'node:path';
 import { openChunkLog } from './chunk-log.ts';
 import { fileSha256, findBytes, flipBit, lastBatch, tearFrom, type Place } from './damage.ts';
-import { byteSize, count, counted } from './figures.ts';
+import { byteSize, count, counted } from '../common/figures.ts';
 import { encodeChunk } from './framing.ts';
 import type { Comparison } from './ledger.ts';
 import type { ListedEntry, Opened } from './protocol.ts';

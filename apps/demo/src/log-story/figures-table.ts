@@ -1,5 +1,5 @@
 /** The figures of a run, each with what it is: all of them were counted or measured in this run. */
-import { byteSize, count, duration } from './figures.ts';
+import { byteSize, count, duration } from '../common/figures.ts';
 import type { Counters, Measured, Opened } from './protocol.ts';
 import type { Run } from './run.ts';
 

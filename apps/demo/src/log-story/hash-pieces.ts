@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import type { Piece } from './documents.ts';
+import type { Piece } from '../common/documents.ts';
 
 export async function hashPieces(
   root: string,

@@ -3,7 +3,7 @@
  * under way at a time; it is answered by any number of notices and then by one answer.
  */
 import type { PurgeReport, TailReport } from '@babuza/wal-core';
-import type { Piece } from './documents.ts';
+import type { Piece } from '../common/documents.ts';
 
 export type Request =
   | {

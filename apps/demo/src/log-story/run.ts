@@ -1,10 +1,10 @@
 /** What the steps of one run share: where they print, where they work, and what they have found. */
-import type { Findings, Piece } from './documents.ts';
-import { count, counted } from './figures.ts';
+import type { Findings, Piece } from '../common/documents.ts';
+import { count, counted } from '../common/figures.ts';
 import { Ledger, type Comparison } from './ledger.ts';
 import type { Counters, ListedEntry } from './protocol.ts';
 import type { StorySettings } from './settings.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../common/terminal.ts';
 import type { Workplace } from './workplace.ts';
 import type { WriterProcess } from './writer-process.ts';
 

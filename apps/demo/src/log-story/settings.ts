@@ -1,5 +1,5 @@
 /** What a run is asked to do. */
-import type { SearchLimits } from './documents.ts';
+import type { SearchLimits } from '../common/documents.ts';
 
 export interface StorySettings extends SearchLimits {
   readonly walType: string;

@@ -5,13 +5,13 @@
  */
 import { measureHeld, snapshotAndPurge, verifyAll } from './checking-steps.ts';
 import { showRottenByte, showTornTail } from './damage-steps.ts';
-import { findDocuments, piecesOf, type Findings } from './documents.ts';
+import { findDocuments, piecesOf, type Findings } from '../common/documents.ts';
 import { printFigures } from './figures-table.ts';
-import { byteSize, count, counted, duration } from './figures.ts';
+import { byteSize, count, counted, duration } from '../common/figures.ts';
 import type { Opened } from './protocol.ts';
 import { Run } from './run.ts';
 import type { StorySettings } from './settings.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../common/terminal.ts';
 import type { Workplace } from './workplace.ts';
 import type { WriterProcess } from './writer-process.ts';
 import { finishWriting, recoverAndCheck, writeUntilKilled } from './writing-steps.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Entry } from '@babuza/raftpb';
 import { openChunkLog, sha256Of, type ChunkLog } from './chunk-log.ts';
 import { lastBatch } from './damage.ts';
-import type { Piece } from './documents.ts';
+import type { Piece } from '../common/documents.ts';
 import { isRequest, type Answer, type ListedEntry, type Notice, type Request } from './protocol.ts';
 
 /** Entries that are told in one message when the log is listed. */

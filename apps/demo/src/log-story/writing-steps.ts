@@ -1,8 +1,8 @@
 /** Writing: until the process is killed, and, after a recovery, to the end. */
 import type { TailReport } from '@babuza/wal-core';
 import { basename } from 'node:path';
-import type { Piece } from './documents.ts';
-import { byteSize, count, counted, duration } from './figures.ts';
+import type { Piece } from '../common/documents.ts';
+import { byteSize, count, counted, duration } from '../common/figures.ts';
 import { pieceKey } from './ledger.ts';
 import type { Counters, ListedEntry, Opened } from './protocol.ts';
 import type { Run } from './run.ts';

@@ -1,0 +1,158 @@
+/** The nodes of the demo: a process each, on ports and directories that stay theirs, behind proxies where that is asked for. */
+import { join } from 'node:path';
+import { FaultProxy } from '@babuza/transport-http/testing';
+import { nodeEnvironment } from '@babuza/vfs';
+import { NodeHandle } from './node-handle.ts';
+import type { NodeNotice, NodeSettings } from './node-protocol.ts';
+import { freePorts } from './ports.ts';
+
+export interface ClusterSettings {
+  /** Everything that the nodes keep. */
+  readonly directory: string;
+  /** Of each node; nodes may have different logs. */
+  readonly walTypeOf: (id: bigint) => string;
+  /** The first members: 1 to this. */
+  readonly nodes: number;
+  /** Puts a proxy before the transport of each node, for partitions. */
+  readonly withProxies: boolean;
+  readonly snapshotEntries: number;
+  readonly compactionMargin: number;
+  readonly onNotice: (id: bigint, notice: NodeNotice) => void;
+  readonly onFailure: (id: bigint, message: string) => void;
+}
+
+/** A node that has a place in the demo, whether it runs or not. */
+export interface ClusterNode {
+  readonly id: bigint;
+  readonly handle: NodeHandle;
+  /** What the other members reach it by. */
+  readonly address: string;
+  readonly apiUrl: string;
+  readonly proxy: FaultProxy | undefined;
+  readonly directory: string;
+  /** Of the first members; a later one joins. */
+  readonly isFirst: boolean;
+  readonly ports: { readonly transport: number; readonly api: number };
+}
+
+
+export class Cluster {
+  readonly #settings: ClusterSettings;
+  readonly #nodes = new Map<bigint, ClusterNode>();
+
+  private constructor(settings: ClusterSettings) {
+    this.#settings = settings;
+  }
+
+  /** Starts the first members. What has started already ends when one of them cannot. */
+  static async open(settings: ClusterSettings): Promise<Cluster> {
+    const cluster = new Cluster(settings);
+    try {
+      const ids = Array.from({ length: settings.nodes }, (_, at) => BigInt(at + 1));
+      for (const id of ids) await cluster.#place(id, true);
+      await Promise.all(ids.map((id) => cluster.start(id)));
+      return cluster;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  /** Ascending by id. */
+  get nodes(): readonly ClusterNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  get running(): readonly ClusterNode[] {
+    return this.nodes.filter(({ handle }) => handle.isRunning);
+  }
+
+  node(id: bigint): ClusterNode {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new RangeError(`there is no node ${id}`);
+    return node;
+  }
+
+  /** A place for one more node. It is started by `start`, once the members have added it. */
+  async prepare(): Promise<ClusterNode> {
+    const last = this.nodes.at(-1)?.id ?? 0n;
+    return this.#place(last + 1n, false);
+  }
+
+  /** Starts a node on what its directory holds. */
+  async start(id: bigint): Promise<void> {
+    const node = this.node(id);
+    node.proxy?.setTarget(undefined);
+    const { transportPort } = await node.handle.start(this.#settingsOf(node));
+    node.proxy?.setTarget(transportPort);
+  }
+
+  /** SIGKILL. */
+  async kill(id: bigint): Promise<void> {
+    const node = this.node(id);
+    node.proxy?.setTarget(undefined);
+    await node.handle.kill();
+  }
+
+  async shutdown(id: bigint): Promise<void> {
+    await this.node(id).handle.shutdown();
+  }
+
+  /** Nothing passes between these and all others, in both directions. */
+  partition(ids: readonly bigint[]): void {
+    for (const node of this.nodes) {
+      for (const other of this.nodes) {
+        if (ids.includes(node.id) !== ids.includes(other.id)) node.proxy?.cut(other.id);
+      }
+    }
+  }
+
+  heal(): void {
+    for (const { proxy } of this.nodes) proxy?.heal();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map(({ handle }) => handle.kill()));
+    await Promise.all(this.nodes.map(async ({ proxy }) => proxy?.close()));
+  }
+
+  async #place(id: bigint, isFirst: boolean): Promise<ClusterNode> {
+    const { onNotice, onFailure, directory, withProxies } = this.#settings;
+    const [transport = 0, api = 0] = await freePorts(2);
+    const proxy = withProxies ? await FaultProxy.open(nodeEnvironment().clock) : undefined;
+    const handle = new NodeHandle(id, {
+      onNotice: (notice) => onNotice(id, notice),
+      onFailure: (message) => onFailure(id, message),
+    });
+    const node: ClusterNode = {
+      id,
+      handle,
+      address: proxy?.address ?? `127.0.0.1:${transport}`,
+      apiUrl: `http://127.0.0.1:${api}`,
+      proxy,
+      directory: join(directory, `node-${id}`),
+      isFirst,
+      ports: { transport, api },
+    };
+    this.#nodes.set(id, node);
+    return node;
+  }
+
+  #settingsOf({ id, address, proxy, directory, isFirst, ports }: ClusterNode): NodeSettings {
+    const { walTypeOf, snapshotEntries, compactionMargin } = this.#settings;
+    const first = this.nodes.filter((node) => node.isFirst);
+    return {
+      nodeId: String(id),
+      address,
+      listenPort: proxy === undefined ? ports.transport : 0,
+      apiPort: ports.api,
+      directory,
+      walType: walTypeOf(id),
+      peers: isFirst
+        ? first.map((peer) => ({ id: String(peer.id), address: peer.address }))
+        : undefined,
+      snapshotEntries,
+      compactionMargin,
+    };
+  }
+}

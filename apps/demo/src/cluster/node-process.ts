@@ -1,0 +1,116 @@
+/** One node of the cluster, as a process of its own: a Raft node over HTTP on a durable log, and its REST API. */
+import { BabuzaComponentBuilder } from '@babuza/builder';
+import { PrometheusCollector } from '@babuza/metrics/prometheus';
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  joinRaftCluster,
+  type BabuzaConfig,
+  type Raft,
+  type RaftEvent,
+} from '@babuza/raft';
+import { HttpTransport } from '@babuza/transport-http';
+import { serveKeyValueApi, type KeyValueApi } from './api/index.ts';
+import { KeyValueMachine, type KeyValueAnswer, type KeyValueQuery } from './key-value-machine.ts';
+import {
+  isNodeRequest,
+  type NodeAnswer,
+  type NodeNotice,
+  type NodeSettings,
+} from './node-protocol.ts';
+
+export const clusterId = 0xbab02an;
+
+interface RunningNode {
+  readonly raft: Raft<KeyValueQuery, KeyValueAnswer>;
+  readonly api: KeyValueApi;
+}
+
+let running: Promise<RunningNode> | undefined;
+
+async function start(settings: NodeSettings): Promise<RunningNode> {
+  const metrics = new PrometheusCollector();
+  const component = await new BabuzaComponentBuilder({
+    clusterId,
+    nodeId: BigInt(settings.nodeId),
+    storageRootDir: settings.directory,
+    walType: settings.walType,
+    transportType: 'http',
+    transportOptions: {
+      address: settings.address,
+      listen: { host: '127.0.0.1', port: settings.listenPort },
+    },
+    snapshotType: 'durable',
+    sessionType: 'expire',
+    metricType: metrics,
+  }).build();
+  const config: BabuzaConfig = {
+    ...defaultBabuzaConfig(clusterId, BigInt(settings.nodeId), settings.address),
+    snapshotEntries: settings.snapshotEntries,
+    compactionMargin: settings.compactionMargin,
+  };
+  const machine = new KeyValueMachine();
+  const peers = settings.peers?.map(({ id, address }) => ({ id: BigInt(id), address }));
+  const raft =
+    peers === undefined
+      ? await joinRaftCluster(config, machine, component)
+      : await bootstrapRaftCluster(config, peers, machine, component);
+  raft.subscribe(report);
+  const api = await serveKeyValueApi({
+    raft,
+    port: settings.apiPort,
+    figures: () => figuresOf(raft),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+    report: fail,
+  });
+  const { transport } = component;
+  const transportPort = transport instanceof HttpTransport ? transport.listeningPort : undefined;
+  const apiPort = Number(new URL(api.url).port);
+  tell({ type: 'started', transportPort: transportPort ?? settings.listenPort, apiPort });
+  return { raft, api };
+}
+
+/** What the process takes, beside what the node says of itself. */
+function figuresOf(raft: Raft<KeyValueQuery, KeyValueAnswer>): object {
+  const { heapUsed, external, rss } = process.memoryUsage();
+  const { indexBytes, cacheBytes, syncs, bytesWritten } = raft.status().wal;
+  const handles = process.getActiveResourcesInfo().length;
+  return { heapUsed, external, rss, handles, indexBytes, cacheBytes, syncs, bytesWritten };
+}
+
+function report(event: RaftEvent): void {
+  if (event.type === 'leadership-acquired' || event.type === 'leadership-lost') {
+    tell({ type: event.type, term: event.term });
+  } else if (event.type === 'snapshot-taken') {
+    tell({ type: event.type, index: event.metadata.index, bytes: event.bytes });
+  } else if (event.type === 'snapshot-installed') {
+    tell({ type: event.type, index: event.metadata.index });
+  } else if (event.type === 'stopped' && event.cause !== undefined) fail(event.cause);
+}
+
+function tell(message: NodeAnswer | NodeNotice): void {
+  process.send?.(message);
+}
+
+function fail(error: unknown): void {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  tell({ type: 'failed', code, message });
+}
+
+async function shutdown(): Promise<void> {
+  const node = await running?.catch(() => undefined);
+  await node?.api.close();
+  await node?.raft.shutdown({ transferLeadership: true });
+  if (process.connected) process.disconnect();
+}
+
+process.on('message', (message: unknown) => {
+  if (!isNodeRequest(message)) return;
+  if (message.type === 'start') {
+    running = start(message.settings);
+    running.catch(fail);
+  } else void shutdown();
+});
+// Without the demo nobody would end it.
+process.on('disconnect', () => void shutdown().finally(() => process.exit()));

@@ -1,0 +1,60 @@
+/** What the demo and the processes of its nodes say to each other, as JSON over the IPC channel. */
+
+/** Ids are decimal digits: JSON has no bigint. */
+export interface NodeSettings {
+  readonly nodeId: string;
+  /** What the other members reach its transport by. */
+  readonly address: string;
+  /** Where the transport listens; 0: any port that is free, behind a proxy that has the address. */
+  readonly listenPort: number;
+  /** Where its REST API listens. */
+  readonly apiPort: number;
+  /** Everything that it keeps. */
+  readonly directory: string;
+  readonly walType: string;
+  /** The first members, for those; a later one joins. What is on disk counts for both. */
+  readonly peers: readonly { readonly id: string; readonly address: string }[] | undefined;
+  readonly snapshotEntries: number;
+  readonly compactionMargin: number;
+}
+
+export type NodeRequest =
+  | { readonly type: 'start'; readonly settings: NodeSettings }
+  | { readonly type: 'shutdown' };
+
+export type NodeAnswer =
+  | { readonly type: 'started'; readonly transportPort: number; readonly apiPort: number }
+  /** The node could not start, or has stopped because of an error. */
+  | { readonly type: 'failed'; readonly code: string | undefined; readonly message: string };
+
+/** What happens in the node, as it happens. */
+export type NodeNotice =
+  | { readonly type: 'leadership-acquired'; readonly term: number }
+  | { readonly type: 'leadership-lost'; readonly term: number }
+  | { readonly type: 'snapshot-taken'; readonly index: number; readonly bytes: number }
+  | { readonly type: 'snapshot-installed'; readonly index: number };
+
+const answerTypes = ['started', 'failed'];
+const noticeTypes = [
+  'leadership-acquired',
+  'leadership-lost',
+  'snapshot-taken',
+  'snapshot-installed',
+];
+
+export const isNodeRequest = (message: unknown): message is NodeRequest =>
+  hasTypeOf(message, ['start', 'shutdown']);
+export const isNodeAnswer = (message: unknown): message is NodeAnswer =>
+  hasTypeOf(message, answerTypes);
+export const isNodeNotice = (message: unknown): message is NodeNotice =>
+  hasTypeOf(message, noticeTypes);
+
+function hasTypeOf(message: unknown, types: readonly string[]): boolean {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'type' in message &&
+    typeof message.type === 'string' &&
+    types.includes(message.type)
+  );
+}
