@@ -1,0 +1,147 @@
+/**
+ * The errors of the API. Every one is answered as JSON, `{ code, message, leader? }`, with a code that is API and never changes
+ * its meaning; the messages are for people. Codes of the node (`RAFT_…`) pass through as they are: the table here says with
+ * which status.
+ */
+import { NotLeaderError, RaftError, type Raft, type RaftErrorCode } from '@babuza/raft';
+
+export type ApiErrorCode =
+  | 'API_BAD_REQUEST'
+  | 'API_NOT_FOUND'
+  | 'API_METHOD_NOT_ALLOWED'
+  | 'API_KEY_NOT_FOUND'
+  | 'API_INVALID_KEY'
+  | 'API_INVALID_QUERY'
+  | 'API_INVALID_BODY'
+  | 'API_INVALID_SESSION'
+  | 'API_BODY_TOO_LARGE'
+  | 'API_HEADERS_TOO_LARGE'
+  | 'API_EXPECTATION_FAILED'
+  | 'API_REQUEST_TIMEOUT'
+  | 'API_BUSY'
+  | 'API_CLOSING'
+  | 'API_DEADLINE'
+  | 'API_CLIENT_GONE'
+  | 'API_RESULT_LOST'
+  | 'API_NOT_READY'
+  | 'API_STORAGE'
+  | 'API_INTERNAL';
+
+/** What each code is answered with. `API_CLIENT_GONE` is for us alone: nobody is there to read it. */
+const statusOfApiCode: Readonly<Record<ApiErrorCode, number>> = {
+  API_BAD_REQUEST: 400,
+  API_NOT_FOUND: 404,
+  API_METHOD_NOT_ALLOWED: 405,
+  API_KEY_NOT_FOUND: 404,
+  API_INVALID_KEY: 400,
+  API_INVALID_QUERY: 400,
+  API_INVALID_BODY: 400,
+  API_INVALID_SESSION: 400,
+  API_BODY_TOO_LARGE: 413,
+  API_HEADERS_TOO_LARGE: 431,
+  API_EXPECTATION_FAILED: 417,
+  API_REQUEST_TIMEOUT: 408,
+  API_BUSY: 503,
+  API_CLOSING: 503,
+  API_DEADLINE: 504,
+  API_CLIENT_GONE: 499,
+  API_RESULT_LOST: 409,
+  API_NOT_READY: 503,
+  API_STORAGE: 500,
+  API_INTERNAL: 500,
+};
+
+/**
+ * A node that does not lead answers 421, "misdirected request", and names the leader in the body. A redirect (307) would make
+ * every client that follows it send a value of up to 1 MiB twice for each call, and has no place for "nobody leads now";
+ * 503 would tell load balancers that a healthy node is not.
+ */
+const statusOfRaftCode: Readonly<Record<RaftErrorCode, number>> = {
+  RAFT_CONFIG: 500,
+  RAFT_INVALID: 400,
+  RAFT_NOT_LEADER: 421,
+  RAFT_DROPPED: 503,
+  RAFT_OUTCOME_UNKNOWN: 504,
+  RAFT_BUSY: 503,
+  RAFT_TOO_LARGE: 413,
+  RAFT_CONF_CHANGE_REFUSED: 409,
+  RAFT_LEARNER_NOT_READY: 409,
+  RAFT_SESSION_EXPIRED: 410,
+  RAFT_SEQUENCE_STALE: 409,
+  RAFT_STATE_MACHINE_FAILED: 500,
+  RAFT_STATE_UNREADABLE: 500,
+  RAFT_STOPPED: 503,
+};
+
+/** Something that is answered with an error. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode | RaftErrorCode;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ApiErrorCode | RaftErrorCode,
+    message: string,
+    { cause, headers = {} }: { cause?: unknown; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.status = statusOf(code);
+    this.headers = headers;
+  }
+}
+
+/** The status that this code is answered with. */
+export function statusOf(code: ApiErrorCode | RaftErrorCode): number {
+  return isApiCode(code) ? statusOfApiCode[code] : statusOfRaftCode[code];
+}
+
+const isApiCode = (code: ApiErrorCode | RaftErrorCode): code is ApiErrorCode =>
+  code in statusOfApiCode;
+
+/** What was thrown, as what is answered. What nobody expects says nothing of itself to clients; it is the cause. */
+export function apiErrorOf(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof RaftError) return new ApiError(error.code, error.message, { cause: error });
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  if (typeof code === 'string' && /^(?:SNAPSHOT|WAL)_/.test(code)) {
+    return new ApiError('API_STORAGE', `the node's storage says ${code}`, { cause: error });
+  }
+  return new ApiError('API_INTERNAL', 'an unexpected error; the node has reported it', {
+    cause: error,
+  });
+}
+
+/** The name under which a member publishes the address of its API, as `http://host:port`. */
+export const apiServiceName = 'key-value-api';
+
+/** Who leads, for clients. Absent parts are not known to this node. */
+export interface LeaderPlace {
+  /** Decimal. */
+  readonly id: string;
+  /** Of its Raft transport. */
+  readonly address: string | null;
+  /** Of its API. */
+  readonly api: string | null;
+}
+
+/** `null`: no leader is known here. */
+export function leaderPlace<Query, Answer>(raft: Raft<Query, Answer>): LeaderPlace | null {
+  const leader = raft.leader();
+  if (leader === undefined) return null;
+  let api: string | undefined;
+  try {
+    const { members } = raft.clusterInfo();
+    api = members.find(({ id }) => id === leader.id)?.services[apiServiceName];
+  } catch {
+    // The node has stopped: what it knew last is all there is.
+  }
+  return { id: leader.id.toString(), address: leader.address ?? null, api: api ?? null };
+}
+
+/** Before a body is read: a node that does not lead need not take a value in to refuse it. */
+export function checkLeads<Query, Answer>(raft: Raft<Query, Answer>): void {
+  const leader = raft.leader();
+  if (leader?.id !== raft.nodeId) throw new NotLeaderError(leader);
+}

@@ -1,0 +1,153 @@
+/**
+ * One request and its answer: the handler runs under a deadline, everything it holds is given back, and whatever it throws is
+ * answered as an error. A connection goes on behind an error wherever the bounds allow it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Raft } from '@babuza/raft';
+import { mayBeDiscarded, readBody, type ByteBudget } from './body.ts';
+import { jsonAnswer, type ApiAnswer } from './call.ts';
+import { ApiError, apiErrorOf, leaderPlace } from './errors.ts';
+import type { ApiLimits } from './limits.ts';
+import type { Router } from './router.ts';
+
+/** Smaller answers are in the hands of the system as soon as they are written. */
+const largeAnswerBytes: number = 16 * 1024;
+/** Of these a client may think otherwise when it hears who leads. */
+const namesLeader: ReadonlySet<number> = new Set([421, 503, 504]);
+
+export interface ExchangeParts<Query, Answer> {
+  readonly raft: Raft<Query, Answer>;
+  readonly router: Router;
+  readonly limits: ApiLimits;
+  readonly budget: ByteBudget;
+  /** Is told what nobody expected. */
+  readonly report: (error: unknown) => void;
+}
+
+export interface Exchange {
+  /** Settles when the answer was handed over; never rejects. */
+  readonly answered: Promise<void>;
+  /** Ends it with this error, where it has no answer yet. */
+  readonly abort: (reason: ApiError) => void;
+}
+
+/** `waitsForGo`: the client sends its body when it is told to (`Expect: 100-continue`). */
+export function startExchange<Query, Answer>(
+  parts: ExchangeParts<Query, Answer>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  waitsForGo: boolean,
+): Exchange {
+  const ending = new AbortController();
+  const abort = (reason: ApiError): void => ending.abort(reason);
+  const answered = run(parts, request, response, ending, waitsForGo).catch((error: unknown) => {
+    parts.report(error);
+    response.destroy();
+  });
+  return { answered, abort };
+}
+
+async function run<Query, Answer>(
+  parts: ExchangeParts<Query, Answer>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  ending: AbortController,
+  waitsForGo: boolean,
+): Promise<void> {
+  const { router, limits, budget } = parts;
+  const { signal } = ending;
+  const lease = budget.lease();
+  const gone = (): void => ending.abort(new ApiError('API_CLIENT_GONE', 'the client has gone'));
+  response.once('close', gone);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const { route, parts: variable, query } = router.find(request.method ?? '', request.url ?? '');
+    const deadlineMs = route.isLong === true ? limits.longDeadlineMs : limits.deadlineMs;
+    timer = setTimeout(() => {
+      const message = `no answer within ${deadlineMs} ms; a write may take effect later`;
+      ending.abort(new ApiError('API_DEADLINE', message));
+    }, deadlineMs);
+    const call = {
+      parts: variable,
+      query,
+      headers: request.headers,
+      signal,
+      body: (bytesMax: number): Promise<Uint8Array> => {
+        if (waitsForGo) response.writeContinue();
+        return readBody(request, bytesMax, lease, signal);
+      },
+    };
+    const answer = await untilAborted(signal, route.handler(call));
+    lease.release();
+    if (answer.body.length >= largeAnswerBytes && !lease.take(answer.body.length)) {
+      throw new ApiError('API_BUSY', 'too many bytes are under way at this node');
+    }
+    send(request, response, answer, {}, waitsForGo);
+  } catch (error) {
+    const known = apiErrorOf(error);
+    if (known.code === 'API_INTERNAL') parts.report(error);
+    const leader = namesLeader.has(known.status) ? { leader: leaderPlace(parts.raft) } : {};
+    const { code, message, status, headers } = known;
+    send(request, response, jsonAnswer({ code, message, ...leader }, status), headers, waitsForGo);
+  } finally {
+    clearTimeout(timer);
+    response.off('close', gone);
+    releaseWhenTaken(response, limits.answerTimeoutMs, () => lease.release());
+  }
+}
+
+/** What a handler waits for may know nothing of the signal, as a digest. */
+async function untilAborted(
+  signal: AbortSignal,
+  answer: ApiAnswer | Promise<ApiAnswer>,
+): Promise<ApiAnswer> {
+  if (!(answer instanceof Promise)) return answer;
+  let end: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    end = () => reject(apiErrorOf(signal.reason));
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    if (end !== undefined) signal.removeEventListener('abort', end);
+  }
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, contentType, body }: ApiAnswer,
+  headers: Readonly<Record<string, string>>,
+  waitsForGo: boolean,
+): void {
+  if (response.destroyed || response.headersSent) return;
+  // A client that was never told to go on may send its body all the same, or not: nobody can tell what the next bytes are.
+  const ends = !mayBeDiscarded(request) || (waitsForGo && !request.complete);
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length,
+    'cache-control': 'no-store',
+    ...(ends ? { connection: 'close' } : {}),
+    ...headers,
+  });
+  response.end(body);
+}
+
+/** An answer that is not taken holds its bytes, and its connection ends when that takes too long. */
+function releaseWhenTaken(
+  response: ServerResponse,
+  answerTimeoutMs: number,
+  release: () => void,
+): void {
+  if (response.destroyed || response.writableLength < largeAnswerBytes) {
+    release();
+    return;
+  }
+  const timer = setTimeout(() => response.destroy(), answerTimeoutMs);
+  response.once('close', () => {
+    clearTimeout(timer);
+    release();
+  });
+}

@@ -1,0 +1,54 @@
+/** Finds the handler for a method and a path. Parts that begin with `:` are variable; they stay percent-encoded. */
+import type { ApiHandler } from './call.ts';
+import { ApiError } from './errors.ts';
+
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** As `/v1/keys/:key`. */
+  readonly path: string;
+  readonly handler: ApiHandler;
+  /** It may take long, as a snapshot does. Default: false. */
+  readonly isLong?: boolean;
+}
+
+export interface Match {
+  readonly route: Route;
+  readonly parts: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+export class Router {
+  /** By number of parts: few are left to compare. */
+  readonly #routes = new Map<number, { readonly route: Route; readonly parts: string[] }[]>();
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      const parts = route.path.split('/');
+      const same = this.#routes.get(parts.length) ?? [];
+      same.push({ route, parts });
+      this.#routes.set(parts.length, same);
+    }
+  }
+
+  /** Throws `API_NOT_FOUND`, and `API_METHOD_NOT_ALLOWED` with the methods that there are. */
+  find(method: string, target: string): Match {
+    const mark = target.indexOf('?');
+    const parts = (mark < 0 ? target : target.slice(0, mark)).split('/');
+    const here = (this.#routes.get(parts.length) ?? []).filter((candidate) =>
+      candidate.parts.every((part, at) => (part.startsWith(':') ? true : part === parts[at])),
+    );
+    if (here.length === 0) throw new ApiError('API_NOT_FOUND', 'there is nothing at this path');
+    const found = here.find(({ route }) => route.method === method);
+    if (found === undefined) {
+      const allow = here.map(({ route }) => route.method).join(', ');
+      throw new ApiError('API_METHOD_NOT_ALLOWED', `this path has ${allow}`, {
+        headers: { allow },
+      });
+    }
+    return {
+      route: found.route,
+      parts: parts.filter((_part, at) => found.parts[at]?.startsWith(':') === true),
+      query: new URLSearchParams(mark < 0 ? '' : target.slice(mark)),
+    };
+  }
+}
