@@ -111,13 +111,17 @@ export class Snapshots<Query, Answer> {
     this.#newestMarker = Math.max(this.#newestMarker, metadata.index);
   }
 
-  /** Takes over a snapshot whose marker is in the log, before anything behind it is applied. */
+  /**
+   * Takes over a snapshot whose marker is in the log, before anything behind it is applied. The machine comes first: from
+   * when its index counts as applied reads are answered.
+   */
   async restore({ metadata }: Snapshot): Promise<void> {
     const { manager, state, stateMachine } = this.#parts;
     await using open = await manager.read(metadata);
-    state.restore(await readNodePart(open), metadata);
+    const nodePart = await readNodePart(open);
     if (hasState(open))
       await stateMachine.restoreSnapshot(stateReader(open), this.#stopping.signal);
+    state.restore(nodePart, metadata);
     await this.#tidy();
   }
 

@@ -64,6 +64,20 @@ export class ListMachine implements MemoryStateMachine<undefined, string[]> {
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
 
+/** A promise, and the function that resolves it. */
+export interface Gate {
+  readonly passed: Promise<void>;
+  readonly open: () => void;
+}
+
+export function newGate(): Gate {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open };
+}
+
 /** The files of snapshots by name; what is kept here outlives a node. */
 export class MapSnapshots implements SnapshotManager {
   readonly durable = false;

@@ -49,9 +49,12 @@ interface StateMachineBase<Query, Answer> {
    * value in the result; what is thrown stops the node (`RAFT_STATE_MACHINE_FAILED`), because replicas would differ.
    */
   apply(entries: readonly AppliedEntry[]): readonly ApplyResult[] | Promise<readonly ApplyResult[]>;
-  /** Answers a question about the state as it is. It may run beside `apply`. */
+  /** Answers a question about the state as it is. It may run beside `apply`, and beside `restoreSnapshot`. */
   query(request: Query): Answer | Promise<Answer>;
-  /** Replaces the whole state by that of a snapshot. `apply` does not run meanwhile. */
+  /**
+   * Replaces the whole state by that of a snapshot. `apply` does not run meanwhile, but `query` may: until the new state is
+   * whole, it should be answered from the old one.
+   */
   restoreSnapshot(reader: SnapshotReader, signal: AbortSignal): Promise<void>;
   /** Gives all resources back. */
   close(): void | Promise<void>;

@@ -1,0 +1,59 @@
+/** A snapshot of another member is taken over, and the state machine takes its time for it. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { bytesOf, newGate, World, type Member } from './support.ts';
+
+let world: World;
+
+afterEach(() => world.close());
+
+interface Restoring {
+  readonly member: Member;
+  /** What was acknowledged last, and lies in the snapshot. */
+  readonly newest: number;
+  readonly goOn: () => void;
+}
+
+/** A member that was away, and whose machine waits in the middle of the snapshot that it gets. */
+async function restoringMember(): Promise<Restoring> {
+  world = new World({ snapshotEntries: 20, compactionMargin: 5 });
+  await world.startAll(3);
+  const { raft } = await world.leader();
+  const member = await world.follower();
+  world.wire.cut.add(member.raft.nodeId);
+  for (let at = 0; at < 100; at += 1) await world.until(raft.propose(bytesOf(`t${at}`)));
+  const { index: newest } = await world.until(raft.manualSnapshot());
+  const gate = newGate();
+  const began = newGate();
+  const restore = member.machine.restoreSnapshot.bind(member.machine);
+  member.machine.restoreSnapshot = async (reader) => {
+    began.open();
+    await gate.passed;
+    await restore(reader);
+  };
+  world.wire.cut.clear();
+  await world.until(began.passed);
+  return { member, newest, goOn: gate.open };
+}
+
+describe('while a state machine takes over a snapshot', () => {
+  it('no linearizable read is answered from the state before it', async () => {
+    const { member, goOn } = await restoringMember();
+    const read = member.raft.read(undefined);
+    await world.pass(1000);
+    goOn();
+    expect((await world.until(read)).at(-1)).toBe('t99');
+  });
+
+  it('nobody is told that the index of the snapshot was applied', async () => {
+    const { member, newest, goOn } = await restoringMember();
+    let isApplied = false;
+    const waiting = member.raft.waitForApplied(newest).then(() => {
+      isApplied = true;
+    });
+    await world.pass(200);
+    expect([isApplied, member.raft.status().appliedIndex < newest]).toEqual([false, true]);
+    goOn();
+    await world.until(waiting);
+    expect(member.machine.texts.at(-1)).toBe('t99');
+  });
+});
