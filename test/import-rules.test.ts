@@ -46,6 +46,7 @@ const allowed: Record<string, readonly string[]> = {
     'raft',
     'raft-core',
     'raftpb',
+    'transport-http',
     'transport-memory',
     'vfs',
     'wal-core',

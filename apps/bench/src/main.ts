@@ -15,9 +15,10 @@ import { compare, table, type Figures } from './measure.ts';
 import type { MemoryFigures } from './memory-process.ts';
 import { benchNodeMemory } from './node-memory.ts';
 import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './reading.ts';
+import { messagesPerRound, transportMessages } from './transport.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
-const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level|core|node]
+const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level|core|node|transport]
 
   --dir DIR     where the files go; it should be on the disk that is to be measured
                 (default: a folder of the system's temporary directory)
@@ -30,7 +31,7 @@ interface Settings {
   readonly parts: readonly string[];
 }
 
-const parts = ['save', 'read', 'memory', 'level', 'core', 'node'];
+const parts = ['save', 'read', 'memory', 'level', 'core', 'node', 'transport'];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
@@ -149,6 +150,24 @@ async function benchCore({ rounds }: Settings): Promise<void> {
   console.log(table(header, rows));
 }
 
+/** Messages per second, and how many times plain requests that is. */
+async function benchTransport({ rounds }: Settings): Promise<void> {
+  const { title, contenders, close } = await transportMessages();
+  const figures = await compare(contenders, rounds, (done, all) => {
+    progress(`${title}: ${done} of ${all}`);
+  });
+  progress('');
+  await close();
+  console.log(`\n${title}\n`);
+  const [plain] = figures;
+  const rows = figures.map(({ name, totalMs }) => [
+    name,
+    Math.round((messagesPerRound / totalMs) * 1000).toLocaleString('en'),
+    ((plain?.totalMs ?? totalMs) / totalMs).toFixed(1),
+  ]);
+  console.log(table(['', 'messages per second', 'times plain'], rows));
+}
+
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(2);
 
 async function main(): Promise<void> {
@@ -182,6 +201,7 @@ async function main(): Promise<void> {
     if (settings.parts.includes('memory')) await benchMemory(settings);
     if (settings.parts.includes('level')) await benchLevel(settings);
     if (settings.parts.includes('core')) await benchCore(settings);
+    if (settings.parts.includes('transport')) await benchTransport(settings);
     if (settings.parts.includes('node')) await benchNodeMemory(directory, progress);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -35,7 +35,6 @@ export interface ClusterNode {
   readonly ports: { readonly transport: number; readonly api: number };
 }
 
-
 export class Cluster {
   readonly #settings: ClusterSettings;
   readonly #nodes = new Map<bigint, ClusterNode>();
