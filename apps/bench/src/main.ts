@@ -152,12 +152,13 @@ async function benchCore({ rounds }: Settings): Promise<void> {
 
 /** Messages per second, and how many times plain requests that is. */
 async function benchTransport({ rounds }: Settings): Promise<void> {
-  const { title, contenders, close } = await transportMessages();
+  const work = await transportMessages();
+  const { title, contenders } = work;
   const figures = await compare(contenders, rounds, (done, all) => {
     progress(`${title}: ${done} of ${all}`);
   });
   progress('');
-  await close();
+  await work.close();
   console.log(`\n${title}\n`);
   const [plain] = figures;
   const rows = figures.map(({ name, totalMs }) => [
