@@ -11,7 +11,7 @@ import { RaftEventHub, type RaftEvent } from './events.ts';
 import { ForwardedRequests } from './forwarded-requests.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import type { MembershipOperation } from './membership.ts';
+import { isMember, type MembershipOperation } from './membership.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
@@ -320,6 +320,10 @@ export class NodeParts<Query, Answer> {
   }
 
   #progressed(): void {
+    const { confState } = this.state;
+    if (confState !== undefined && !isMember(confState, this.config.nodeId)) {
+      this.proposals.leftCluster();
+    }
     this.reads.applied();
     this.appliedWaiters.applied();
     this.membershipChanges.applied();
