@@ -105,14 +105,18 @@ export class AppendPath {
     const work = this.#works[this.#submitted];
     if (work === undefined) return;
     this.#submitted += 1;
-    this.#parts.wal.save(work.batch).then(
-      () => {
-        this.#saved(work);
-      },
-      (error: unknown) => {
-        this.#rejected(error);
-      },
-    );
+    const { wal, onFailure } = this.#parts;
+    // Also what throws at once counts as an answer of the log; what the node throws after an answer stops it.
+    (async () => wal.save(work.batch))()
+      .then(
+        () => {
+          this.#saved(work);
+        },
+        (error: unknown) => {
+          this.#rejected(error);
+        },
+      )
+      .catch(onFailure);
   }
 
   #saved(work: Work): void {

@@ -16,8 +16,10 @@ import { ExportReader } from './exported-snapshot.ts';
 import { confStateOf, firstMembership, type Membership, type MemberRole } from './membership.ts';
 import type { OpenedNode } from './node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
+import type { Logger } from './ports/logger.ts';
 import type { StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
+import { quietLogger } from './quiet-logger.ts';
 import { Raft } from './raft.ts';
 import { nodeFileName, ReplicatedState } from './replicated-state.ts';
 import { removeEverybodyElse } from './standalone.ts';
@@ -43,9 +45,9 @@ export interface BootstrapOptions {
 
 /**
  * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and `options` are not
- * looked at. The node owns the parts of the component from now on; `shutdown` closes them.
+ * looked at. The node owns the parts of the component and the state machine from now on; `shutdown` closes them.
  *
- * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; the parts are closed then.
+ * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; all of them are closed then.
  */
 export function bootstrapRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -154,6 +156,7 @@ async function starting<Query, Answer>(
   component: RaftComponent,
   beginning: Beginning,
 ): Promise<Raft<Query, Answer>> {
+  let raft: Raft<Query, Answer>;
   try {
     checkConfig(config);
     if (config.clusterId !== component.clusterId) {
@@ -161,11 +164,13 @@ async function starting<Query, Answer>(
         `clusterId ${config.clusterId} differs from the component's, ${component.clusterId}`,
       );
     }
-    return await Raft.start(await openNode(config, stateMachine, component, beginning));
+    raft = Raft.make(await openNode(config, stateMachine, component, beginning));
   } catch (error) {
-    await closeParts(component);
+    await closeParts(component, stateMachine);
     throw error;
   }
+  await Raft.start(raft, component);
+  return raft;
 }
 
 async function openNode<Query, Answer>(
@@ -176,10 +181,11 @@ async function openNode<Query, Answer>(
 ): Promise<OpenedNode<Query, Answer>> {
   const { walManager, snapshotManager } = component;
   const { groupId } = config;
+  const logger = quietLogger(component.logger);
   const openedAt = stateMachine.kind === 'disk' ? (await stateMachine.open()).appliedIndex : 0;
   await snapshotManager.open(groupId);
   const exists = await walManager.hasExistingWal({ groupId });
-  const usable = exists ? await usableSnapshot(component, groupId) : undefined;
+  const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
   const opened = await openLog(config, component, exists, usable, standalone);
   // Also where an earlier attempt ended before it wrote the first marker.
   const isNew = opened.storage.lastIndex() === 0 && opened.hardState.term === 0;
@@ -196,7 +202,7 @@ async function openNode<Query, Answer>(
     }
   }
   if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
-  refuseUncertain(config, opened.tail);
+  checkTail(config, opened.tail, logger);
   const state = new ReplicatedState(component.sessionManager);
   // A state ahead of the whole log is none of its states: entries that take those indexes now would be passed over.
   const isBeyond = openedAt > opened.storage.lastIndex();
@@ -205,13 +211,24 @@ async function openNode<Query, Answer>(
   if (isBeyond && !isReplaced) refuseBeyond(openedAt, opened.storage.lastIndex());
   if (standalone !== undefined) await removeEverybodyElse(config, opened, state);
   const { tail } = opened;
-  return { config, component, opened, markers, state, stateMachine, machineAppliedIndex, tail };
+  return {
+    config,
+    component,
+    logger,
+    opened,
+    markers,
+    state,
+    stateMachine,
+    machineAppliedIndex,
+    tail,
+  };
 }
 
 /** The newest snapshot that has a marker in the log and whose files are whole. */
 async function usableSnapshot(
-  { walManager, snapshotManager, logger }: RaftComponent,
+  { walManager, snapshotManager }: RaftComponent,
   groupId: bigint,
+  logger: Logger | undefined,
 ): Promise<StoredSnapshot | undefined> {
   const markers = await walManager.findSnapshots({ groupId });
   for (const { index, term } of markers.toReversed()) {
@@ -253,8 +270,14 @@ function refuseBeyond(appliedIndex: number, lastIndex: number): never {
   );
 }
 
-function refuseUncertain({ refuseUncertainTail }: BabuzaConfig, tail: TailReport): void {
-  if (!refuseUncertainTail || tail.verdict !== 'uncertain') return;
+function checkTail(
+  { refuseUncertainTail }: BabuzaConfig,
+  tail: TailReport,
+  logger: Logger | undefined,
+): void {
+  if (tail.verdict !== 'uncertain') return;
+  logger?.warn('the last batch of the log was damaged and was cut', { tail });
+  if (!refuseUncertainTail) return;
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
     `the last batch of the log was damaged, entries ${tail.firstIndex ?? '?'} to ${tail.lastIndex ?? '?'}, and it cannot be told whether a crash or rot did it`,
@@ -284,10 +307,14 @@ async function restore<Query, Answer>(
 }
 
 /** The error that ended the start is what counts. A component without a transport says so when it is asked for it. */
-async function closeParts(component: RaftComponent): Promise<void> {
+async function closeParts<Query, Answer>(
+  component: RaftComponent,
+  stateMachine: StateMachine<Query, Answer>,
+): Promise<void> {
   const closing = [
     async () => component.transport.close(),
     async () => component.snapshotManager.close(),
+    async () => stateMachine.close(),
     async () => component.walManager.close(),
   ];
   await Promise.allSettled(closing.map((close) => close()));

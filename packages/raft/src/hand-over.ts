@@ -11,7 +11,7 @@ export interface HandOverParts {
   readonly clock: Clock;
   readonly events: RaftEventHub;
   readonly isLeader: () => boolean;
-  readonly call: <T>(give: (node: RawNode) => T) => T;
+  readonly attempt: (give: (node: RawNode) => void) => void;
 }
 
 /**
@@ -21,7 +21,7 @@ export interface HandOverParts {
  * target knows that it is a voter; so the core is asked again with every tick. Where it is at it, that changes nothing.
  */
 export function handOver(
-  { config, clock, events, isLeader, call }: HandOverParts,
+  { config, clock, events, isLeader, attempt }: HandOverParts,
   target: bigint,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -35,7 +35,7 @@ export function handOver(
         return;
       }
       ticks += 1;
-      if (isLeader()) call((node) => node.transferLeader(target));
+      if (isLeader()) attempt((node) => node.transferLeader(target));
       timer = clock.startTimer(config.tickMs, ask);
     };
     ask();

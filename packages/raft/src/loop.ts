@@ -96,10 +96,22 @@ export class Loop<Query, Answer> {
     }
   }
 
+  /**
+   * The same where nobody waits for an answer, as in a timer: what the core refuses is dropped, as a message would be
+   * that got lost. That the core cannot go on was reported by `call`.
+   */
+  attempt(give: (node: RawNode) => void): void {
+    if (this.#stopped) return;
+    try {
+      this.call(give);
+    } catch {
+      // Not for this node, or not now.
+    }
+  }
+
   /** A message from another member. What cannot be used is dropped, as if it had been lost. */
   receive(message: Message): void {
-    if (this.#stopped || isLocalOnly(message)) return;
-    this.#step(message);
+    if (!isLocalOnly(message)) this.attempt((node) => node.step(message));
   }
 
   /** Makes a membership change take effect, unless the core knows more already. */
@@ -115,14 +127,6 @@ export class Loop<Query, Answer> {
       this.#scheduled = false;
       this.#turn();
     });
-  }
-
-  #step(message: Message): void {
-    try {
-      this.call((node) => node.step(message));
-    } catch {
-      // Not for this node, or not now. A failure of the core itself was reported by `call`.
-    }
   }
 
   #turn(): void {
@@ -146,9 +150,7 @@ export class Loop<Query, Answer> {
         apply.apply(message.entries, deliver);
       } else if (message.type === MessageType.Snap) {
         void snapshots.send(message, (sent) => {
-          if (!this.#stopped) {
-            this.call((node) => node.reportSnapshot(message.to, sent ? 'finish' : 'failure'));
-          }
+          this.attempt((node) => node.reportSnapshot(message.to, sent ? 'finish' : 'failure'));
         });
       } else if (message.type === MessageType.Vote) voteRequests.push(message);
       else outgoing.push(message);
@@ -188,7 +190,7 @@ export class Loop<Query, Answer> {
     if (this.#stopped) return;
     const outgoing: Message[] = [];
     for (const response of responses) {
-      if (response.to === this.#parts.nodeId) this.#step(response);
+      if (response.to === this.#parts.nodeId) this.attempt((node) => node.step(response));
       else outgoing.push(response);
     }
     if (outgoing.length > 0) this.#parts.transport.send(outgoing);
@@ -214,7 +216,7 @@ export class Loop<Query, Answer> {
     const passed = Math.floor((clock.monotonicMs() - this.#tickedMs) / tickMs);
     this.#tickedMs += passed * tickMs;
     for (let tick = 0; tick < Math.min(passed, ticksCaughtUpMax); tick += 1) {
-      this.call((node) => node.tick());
+      this.attempt((node) => node.tick());
     }
     this.#startTick();
   }

@@ -167,3 +167,8 @@ export function confStateOf({ members }: Membership): ConfState {
     autoLeave: false,
   };
 }
+
+/** Whether the core counts it as a member, also while the membership is joint. */
+export function isMember({ voters, votersOutgoing, learners }: ConfState, id: bigint): boolean {
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
+}

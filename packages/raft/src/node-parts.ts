@@ -11,8 +11,9 @@ import { RaftEventHub, type RaftEvent } from './events.ts';
 import { ForwardedRequests } from './forwarded-requests.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import type { MembershipOperation } from './membership.ts';
+import { isMember, type MembershipOperation } from './membership.ts';
 import type { RaftComponent } from './ports/component.ts';
+import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import type { TransportHandler } from './ports/transport.ts';
 import { Proposals } from './proposals.ts';
@@ -26,6 +27,8 @@ import { IndexWaiters } from './waiters.ts';
 export interface OpenedNode<Query, Answer> {
   readonly config: BabuzaConfig;
   readonly component: RaftComponent;
+  /** That of the component, made quiet. */
+  readonly logger: Logger | undefined;
   readonly opened: OpenedWal;
   readonly state: ReplicatedState;
   readonly stateMachine: StateMachine<Query, Answer>;
@@ -52,6 +55,7 @@ export class NodeParts<Query, Answer> {
   readonly membershipChanges: MembershipChanges;
   readonly appliedWaiters: IndexWaiters;
   readonly #component: RaftComponent;
+  readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
   readonly #forwarded = new ForwardedRequests();
   /** What was committed when the node first knew a leader. */
@@ -71,6 +75,7 @@ export class NodeParts<Query, Answer> {
     this.state = state;
     this.stateMachine = stateMachine;
     this.#component = component;
+    this.#logger = opened.logger;
     this.node = new RawNode(coreConfig(opened));
     this.#role = this.node.basicStatus();
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
@@ -86,7 +91,7 @@ export class NodeParts<Query, Answer> {
       life,
       timeoutMs: config.readTimeoutMs,
       retryMs: config.readRetryMs,
-      ask: (context) => this.call((node) => node.readIndex(context)),
+      ask: (context) => this.attempt((node) => node.readIndex(context)),
       appliedIndex: () => state.appliedIndex,
     });
     const { entryBytesMax } = opened.opened.metadata;
@@ -127,9 +132,7 @@ export class NodeParts<Query, Answer> {
         this.#loop.receive(message);
       },
       receivedSnapshotBytes: (message) => this.#receivedBytes(message),
-      unreachable: (id) => {
-        if (this.#stopCause === undefined) this.call((node) => node.reportUnreachable(id));
-      },
+      unreachable: (id) => this.attempt((node) => node.reportUnreachable(id)),
     };
   }
 
@@ -142,7 +145,18 @@ export class NodeParts<Query, Answer> {
     this.#loop.start();
   }
 
-  readonly call = <T>(give: (node: RawNode) => T): T => this.#loop.call(give);
+  /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
+  readonly call = <T>(give: (node: RawNode) => T): T => {
+    try {
+      return this.#loop.call(give);
+    } catch (error) {
+      this.checkRunning();
+      throw error;
+    }
+  };
+
+  /** For everybody else; see `Loop.attempt`. */
+  readonly attempt = (give: (node: RawNode) => void): void => this.#loop.attempt(give);
 
   readonly isLeader = (): boolean => leads(this.#role);
 
@@ -189,7 +203,7 @@ export class NodeParts<Query, Answer> {
     this.proposals.stop(stopped);
     this.membershipChanges.stop(stopped);
     this.appliedWaiters.stop(stopped);
-    const { transport, snapshotManager, walManager, logger } = this.#component;
+    const { transport, snapshotManager, walManager } = this.#component;
     const closing = [
       () => transport.close(),
       () => this.apply.stop(),
@@ -201,7 +215,7 @@ export class NodeParts<Query, Answer> {
       try {
         await close();
       } catch (error) {
-        logger?.warn('a part of the node did not close cleanly', { error });
+        this.#logger?.warn('a part of the node did not close cleanly', { error });
       }
     }
     this.events.emit({ type: 'stopped', cause });
@@ -231,7 +245,8 @@ export class NodeParts<Query, Answer> {
     machineAppliedIndex,
   }: OpenedNode<Query, Answer>): SnapshotParts<Query, Answer> {
     const { config, clock, wal, storage, append, apply, state, stateMachine } = this;
-    const { snapshotManager: manager, transport, logger } = this.#component;
+    const logger = this.#logger;
+    const { snapshotManager: manager, transport } = this.#component;
     const tell = (event: RaftEvent): void => this.events.emit(event);
     return {
       config,
@@ -309,6 +324,10 @@ export class NodeParts<Query, Answer> {
   }
 
   #progressed(): void {
+    const { confState } = this.state;
+    if (confState !== undefined && !isMember(confState, this.config.nodeId)) {
+      this.proposals.leftCluster();
+    }
     this.reads.applied();
     this.appliedWaiters.applied();
     this.membershipChanges.applied();
@@ -332,7 +351,7 @@ export class NodeParts<Query, Answer> {
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
     const successor = full && this.isLeader() ? this.bestSuccessor() : undefined;
-    if (successor !== undefined) this.call((node) => node.transferLeader(successor));
+    if (successor !== undefined) this.attempt((node) => node.transferLeader(successor));
   }
 
   #receivedBytes({ snapshot }: Message): Promise<number> {
@@ -346,7 +365,7 @@ export class NodeParts<Query, Answer> {
 const notReady = (reason: string): Readiness => ({ ready: false, reason });
 
 function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig {
-  const { config, component, state, opened } = node;
+  const { config, component, logger, state, opened } = node;
   return {
     id: config.nodeId,
     storage: opened.storage,
@@ -367,11 +386,11 @@ function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig 
     readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
     disableProposalForwarding: !config.forwardProposals,
     stepDownOnRemoval: true,
-    logger: component.logger === undefined ? undefined : coreLogger(component.logger),
+    logger: logger === undefined ? undefined : coreLogger(logger),
   };
 }
 
-function coreLogger(logger: NonNullable<RaftComponent['logger']>): RaftConfig['logger'] {
+function coreLogger(logger: Logger): RaftConfig['logger'] {
   return {
     log: (level, line) => {
       if (level === 'debug') return;

@@ -24,6 +24,7 @@ import {
 } from './errors.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { CallCounts } from './status.ts';
+import { leads } from './loop.ts';
 import { ProposalWaiters, waiting, type Waiter } from './waiters.ts';
 
 /** The entry that was reached, and what became of it. */
@@ -100,14 +101,17 @@ export class Proposals {
     return this.placed((node) => node.propose(noPayload), signal);
   }
 
-  /** Something else that takes a place in the log of this leader. */
+  /**
+   * Something else that takes a place in the log of this leader. The core is asked whether it leads: it may have heard of
+   * another leader a moment ago, and would hand this on to it.
+   */
   placed(
     give: (node: RawNode) => ProposedEntry | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Reached> {
     return this.#counted(signal, (waiter) => {
-      const place = this.#give(give);
-      if (place === undefined) throw new NotLeaderError(this.#parts.leader());
+      const place = this.#give((node) => (leads(node.basicStatus()) ? give(node) : undefined));
+      if (place === undefined) throw new NotLeaderError(this.#otherLeader());
       return this.#waiters.place(place.index, place.term, waiter);
     });
   }
@@ -130,6 +134,13 @@ export class Proposals {
   /** See `ProposalWaiters.skipTo`. */
   skipTo(index: number): void {
     this.#waiters.skipTo(index);
+  }
+
+  /** This node belongs to the cluster no more: nobody will tell it what became of the rest of its log. */
+  leftCluster(): void {
+    this.#waiters.rejectPlaced(
+      (index) => new OutcomeUnknownError(`the node was removed before entry ${index} was applied`),
+    );
   }
 
   stop(cause: Error): void {
@@ -196,6 +207,12 @@ export class Proposals {
     }
   }
 
+  /** Not this node, also where it has not heard yet that it leads no more. */
+  #otherLeader(): LeaderHint | undefined {
+    const hint = this.#parts.leader();
+    return hint?.id === this.#parts.nodeId ? undefined : hint;
+  }
+
   #refusal(error: unknown): unknown {
     if (!(error instanceof ProposalDroppedError)) return error;
     switch (error.reason) {
@@ -204,7 +221,7 @@ export class Proposals {
       case 'transferring':
         return new BusyError('leadership is being handed over', error);
       default:
-        return new NotLeaderError(this.#parts.leader());
+        return new NotLeaderError(this.#otherLeader());
     }
   }
 }

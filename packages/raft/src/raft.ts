@@ -65,18 +65,23 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     this.#tail = opened.tail;
   }
 
-  /** For `bootstrapRaftCluster` and its like. */
+  /** For `bootstrapRaftCluster` and its like. Nothing runs yet. */
+  static make<Query, Answer>(opened: OpenedNode<Query, Answer>): Raft<Query, Answer> {
+    return new Raft(opened);
+  }
+
+  /** For the same. Where it rejects the node has ended and closed everything. */
   static async start<Query, Answer>(
-    opened: OpenedNode<Query, Answer>,
-  ): Promise<Raft<Query, Answer>> {
-    const { tail, component } = opened;
-    if (tail.verdict === 'uncertain') {
-      component.logger?.warn('the last batch of the log was damaged and was cut', { tail });
+    raft: Raft<Query, Answer>,
+    component: RaftComponent,
+  ): Promise<void> {
+    try {
+      await raft.#parts.start();
+      raft.#observe(component);
+    } catch (error) {
+      await raft.#stop(error);
+      throw error;
     }
-    const raft = new Raft(opened);
-    await raft.#parts.start();
-    raft.#observe(component);
-    return raft;
   }
 
   get nodeId(): bigint {

@@ -16,7 +16,7 @@
  *
  * Decisions: the project's contract, 9 and 10.
  */
-import type { ConfState, Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
+import type { Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
 import type { EntryStorage, Wal } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
@@ -29,6 +29,7 @@ import type { OpenSnapshot, SnapshotManager, StoredSnapshot } from './ports/snap
 import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
 import type { Transport } from './ports/transport.ts';
 import type { ReplicatedState } from './replicated-state.ts';
+import { isMember } from './membership.ts';
 import { hasState, readNodePart, stateReader, writeSnapshotFiles } from './snapshot-files.ts';
 import type { Waiter } from './waiters.ts';
 
@@ -330,10 +331,6 @@ export class Snapshots<Query, Answer> {
 }
 
 const nameOf = ({ index, term }: SnapshotPlace): string => `${index} ${term}`;
-
-function isMember({ voters, votersOutgoing, learners }: ConfState, id: bigint): boolean {
-  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
-}
 
 /** Passes a stream on; `onFailure` is called when it throws. */
 async function* noticing(

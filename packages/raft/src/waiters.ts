@@ -141,12 +141,15 @@ export class ProposalWaiters<T> {
     this.#requests.clear();
   }
 
+  rejectPlaced(error: (index: number) => Error): void {
+    for (const [index, { waiter }] of this.#placed) waiter.reject(error(index));
+    this.#placed.clear();
+  }
+
   /** The node stops. */
   rejectAll(error: (index: number | undefined) => Error): void {
-    for (const [index, { waiter }] of this.#placed) waiter.reject(error(index));
-    for (const waiter of this.#requests.values()) waiter.reject(error(undefined));
-    this.#placed.clear();
-    this.#requests.clear();
+    this.rejectPlaced(error);
+    this.rejectRequests(error(undefined));
   }
 
   #dropAt(index: number): void {

@@ -428,6 +428,8 @@ async function turns(): Promise<void> {
 
 /** What happens to the logs of the members at the moment. */
 export interface LogFaults {
+  /** What all of them answer to the question for the term of an entry. */
+  read?: Error | undefined;
   /** What all of them answer to a save. */
   save?: Error | undefined;
   /** Saves of this member wait for this. */
@@ -457,6 +459,12 @@ function failing(manager: WalManager, faults: LogFaults, id: bigint): WalManager
         return typeof value === 'function' ? value.bind(target) : value;
       },
     });
+    const { storage } = opened;
+    const term = storage.term.bind(storage);
+    storage.term = (index) => {
+      if (faults.read !== undefined) throw faults.read;
+      return term(index);
+    };
     return { ...opened, wal: faulty };
   };
   const create = manager.createWal.bind(manager);

@@ -1,0 +1,179 @@
+/** Parts that throw where nobody waits for them: the node stops with the cause or goes on, and never ends the process. */
+import { MessageType } from '@babuza/raftpb';
+import { SeededRandom } from '@babuza/testkit';
+import { ReadFailedError } from '@babuza/wal-core';
+import { MemoryStore, walBackend } from '@babuza/wal-memory';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bootstrapRaftCluster, defaultBabuzaConfig, type RaftComponent } from '../src/index.ts';
+import { bytesOf, ListMachine, MapSnapshots, PlainSessions, World } from './support.ts';
+
+let world: World;
+/** What ended up with nobody: it would have ended the process. */
+let unhandled: unknown[];
+
+const onUnhandled = (error: unknown): void => void unhandled.push(error);
+
+beforeEach(() => {
+  unhandled = [];
+  world = new World();
+  process.on('unhandledRejection', onUnhandled);
+  process.on('uncaughtException', onUnhandled);
+});
+
+afterEach(async () => {
+  await world.close();
+  process.off('unhandledRejection', onUnhandled);
+  process.off('uncaughtException', onUnhandled);
+  expect(unhandled).toEqual([]);
+});
+
+const broken = new Error('broken on purpose');
+
+/** Why the first member stops. */
+function firstCause(): Promise<unknown> {
+  return new Promise((resolve) => {
+    for (const { raft } of world.members.values()) {
+      raft.subscribe((event) => {
+        if (event.type === 'stopped') resolve(event.cause);
+      });
+    }
+  });
+}
+
+describe('a transport that throws', () => {
+  it.each([
+    ['heartbeats', MessageType.Heartbeat],
+    ['answers to entries', MessageType.AppResp],
+    ['requests for votes', MessageType.Vote],
+    ['answers to those', MessageType.VoteResp],
+  ])('at %s stops its node with the cause', async (_, type) => {
+    let throws = true;
+    world.wire.loses = (message) => {
+      if (throws && message.type === type) throw broken;
+      return false;
+    };
+    await world.startAll(3);
+    expect(await world.until(firstCause())).toBe(broken);
+    throws = false;
+  });
+});
+
+describe('a log that cannot be read', () => {
+  const unreadable = new ReadFailedError('the disk would not read');
+
+  it.each([
+    ['at a tick', () => world.pass(5000)],
+    [
+      'at a read',
+      async () => {
+        const { raft } = await world.leader();
+        const read = raft.linearizableRead();
+        await expect(world.until(read)).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+      },
+    ],
+    [
+      'at a proposal',
+      async () => {
+        const { raft } = await world.leader();
+        const proposal = world.until(raft.propose(bytesOf('a')));
+        await expect(proposal).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+      },
+    ],
+    [
+      'when leadership is handed over',
+      async () => {
+        const [behind] = await world.followers();
+        const { raft } = await world.leader();
+        const transfer = world.until(raft.transferLeader(behind?.raft.nodeId));
+        await expect(transfer).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+      },
+    ],
+  ])('%s stops the node with the cause', async (_, meet) => {
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    await world.until(raft.propose(bytesOf('before')));
+    await world.pass(300);
+    const [behind] = await world.followers();
+    if (behind !== undefined) world.wire.cut.add(behind.raft.nodeId);
+    await world.until(raft.propose(bytesOf('behind')));
+    const cause = firstCause();
+    world.faults.read = unreadable;
+    await meet();
+    expect(await world.until(cause)).toMatchObject({ cause: unreadable });
+  });
+});
+
+describe('a logger that throws', () => {
+  it('has no say in what its node does, and a part that does not close is passed over', async () => {
+    const fail = (): never => {
+      throw broken;
+    };
+    const machine = new ListMachine();
+    const snapshots = new MapSnapshots();
+    snapshots.close = async () => fail();
+    const component = await newComponent({
+      snapshotManager: snapshots,
+      logger: { debug: fail, info: fail, warn: fail, error: fail },
+    });
+    const config = defaultBabuzaConfig(1, 1, 'a');
+    const raft = await bootstrapRaftCluster(config, [{ id: 1n, address: 'a' }], machine, component);
+    await world.until(raft.waitForLeader());
+    await world.until(raft.propose(bytesOf('a')));
+    await world.until(raft.shutdown());
+    expect([machine.texts, machine.closed]).toEqual([['a'], 1]);
+  });
+});
+
+describe('a start that fails', () => {
+  it.each([
+    ['the transport', { transport: true }],
+    ['the observer', { observer: true }],
+  ])('at %s leaves nothing that runs, and closes everything once', async (_, fails) => {
+    const machine = new ListMachine();
+    const transport = world.wire.transport(1n);
+    const component = await newComponent({
+      transport:
+        'transport' in fails
+          ? Object.assign(transport, { start: () => Promise.reject(broken) })
+          : transport,
+      observer:
+        'observer' in fails
+          ? {
+              observe: () => {
+                throw broken;
+              },
+            }
+          : undefined,
+    });
+    const starting = bootstrapRaftCluster(
+      defaultBabuzaConfig(1, 1, 'a'),
+      [{ id: 1n, address: 'a' }],
+      machine,
+      component,
+    );
+    await expect(world.until(starting)).rejects.toBe(broken);
+    await world.pass(10_000);
+    expect([world.clock.pendingCount, machine.closed]).toEqual([0, 1]);
+  });
+
+  it('before anything runs closes the state machine as well', async () => {
+    const machine = new ListMachine();
+    const component = await newComponent({});
+    const starting = bootstrapRaftCluster(defaultBabuzaConfig(1, 1, 'a'), [], machine, component);
+    await expect(world.until(starting)).rejects.toMatchObject({ code: 'RAFT_CONFIG' });
+    expect(machine.closed).toBe(1);
+  });
+});
+
+async function newComponent(parts: Partial<RaftComponent>): Promise<RaftComponent> {
+  return {
+    clusterId: 1n,
+    walManager: await walBackend.open('/memory', { store: new MemoryStore() }),
+    snapshotManager: new MapSnapshots(),
+    sessionManager: new PlainSessions(),
+    transport: world.wire.transport(1n),
+    clock: world.clock,
+    random: new SeededRandom(1),
+    ...parts,
+  };
+}
