@@ -33,6 +33,8 @@ const allowed: Record<string, readonly string[]> = {
     'metrics',
     'raft',
     'raftpb',
+    // Of it the judge of histories only: `@babuza/testkit/history`.
+    'testkit',
     'transport-http',
     'vfs',
     'wal-core',

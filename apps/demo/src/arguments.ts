@@ -2,27 +2,41 @@
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isPackageDocument } from './common/documents.ts';
+import type { ClusterStorySettings } from './cluster-story/settings.ts';
+import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { defaultWalType } from './log-story/open-log.ts';
 import type { StorySettings } from './log-story/settings.ts';
 
-const defaultLimitBytes: number = 96 * 1024 * 1024;
-const defaultLimitFiles = 20_000;
+const mebibyte: number = 1024 * 1024;
+/** What each story takes of the documents unless it is told otherwise. */
+const limits = {
+  log: { bytesMax: 96 * mebibyte, filesMax: 20_000 },
+  cluster: { bytesMax: 64 * mebibyte, filesMax: 12_000 },
+};
+const nodesMax = 9;
+const clientsMax = 1024;
 
-export const helpText: string = `Usage: demo [log] [options]
+export const helpText: string = `Usage: demo [cluster|log] [options]
 
 Stories:
+  cluster              real files are written to a cluster of processes whose leader is killed and comes
+                       back; a node joins, another leaves, and nothing is lost (default)
   log                  real files are logged by a process that is killed in the middle; the log is
-                       recovered, verified, damaged on copies, and purged (default)
+                       recovered, verified, damaged on copies, and purged
 
-Options:
+Options of the cluster:
+  --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
+  --clients COUNT      that write at a time (default: 32)
+  --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
+
+Options of both:
   --wal TYPE           the back end (default: ${defaultWalType})
   --input DIR          log all files below DIR (default: every package.json, *.md, *.d.ts and *.js
                        below the workspace's node_modules)
   --limit BYTES        take documents of so many bytes together; K, M and G may follow
-                       (default: ${defaultLimitBytes / 1024 / 1024}M)
-  --limit-files COUNT  take so many documents (default: ${defaultLimitFiles})
-  --dir DIR            keep the log in DIR, which must not hold one yet (default: a temporary
+                       (default: ${limits.cluster.bytesMax / mebibyte}M; of the log ${limits.log.bytesMax / mebibyte}M)
+  --limit-files COUNT  take so many documents (default: ${limits.cluster.filesMax}; of the log ${limits.log.filesMax})
+  --dir DIR            keep everything in DIR, which must not hold a log yet (default: a temporary
                        folder that is removed at the end)
   --help               this text
 
@@ -34,16 +48,42 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+export type Story =
+  | { readonly story: 'log'; readonly settings: StorySettings }
+  | { readonly story: 'cluster'; readonly settings: ClusterStorySettings };
+
 /** What the command line asks for; nothing when it asks for help. Throws `UsageError`. */
-export function readArguments(args: readonly string[]): StorySettings | undefined {
+export function readArguments(args: readonly string[]): Story | undefined {
   const { values, positionals } = parsed(args);
   if (values.help === true) return undefined;
-  const [story = 'log', ...rest] = positionals;
-  if (story !== 'log') throw new UsageError(`unknown story ${story}; there is: log`);
+  const [story = 'cluster', ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`more than one story: ${positionals.join(' ')}`);
+  const { wal: walType = defaultWalType } = values;
+  if (story === 'log') {
+    for (const option of ['nodes', 'clients'] as const) {
+      if (values[option] !== undefined) throw new UsageError(`--${option} is of the cluster`);
+    }
+    return { story, settings: { ...commonSettings(values, limits.log), walType } };
+  }
+  if (story !== 'cluster') throw new UsageError(`unknown story ${story}; there are: cluster, log`);
+  const nodes = values.nodes === undefined ? 3 : atMost('--nodes', values.nodes, nodesMax);
+  if (nodes < 3) throw new UsageError('--nodes wants 3 at least: one is killed, another leaves');
+  const clients =
+    values.clients === undefined ? 32 : atMost('--clients', values.clients, clientsMax);
+  const common = commonSettings(values, limits.cluster);
+  return { story, settings: { ...common, nodes, clients, walTypes: walType.split(',') } };
+}
+
+interface CommonSettings extends SearchLimits {
+  readonly inputFolder: string;
+  readonly inputName: string;
+  readonly wanted: (fileName: string) => boolean;
+  readonly keptFolder: string | undefined;
+}
+
+function commonSettings(values: Values, preset: SearchLimits): CommonSettings {
   const { input, dir } = values;
   return {
-    walType: values.wal ?? defaultWalType,
     inputFolder: input === undefined ? workspaceModules() : resolve(input),
     inputName:
       input === undefined
@@ -51,13 +91,15 @@ export function readArguments(args: readonly string[]): StorySettings | undefine
         : `all files below ${input}`,
     wanted: input === undefined ? isPackageDocument : () => true,
     keptFolder: dir === undefined ? undefined : resolve(dir),
-    bytesMax: values.limit === undefined ? defaultLimitBytes : bytesOf('--limit', values.limit),
+    bytesMax: values.limit === undefined ? preset.bytesMax : bytesOf('--limit', values.limit),
     filesMax:
       values['limit-files'] === undefined
-        ? defaultLimitFiles
+        ? preset.filesMax
         : positive('--limit-files', values['limit-files'], /^\d+$/),
   };
 }
+
+type Values = ReturnType<typeof parse>['values'];
 
 function parsed(args: readonly string[]): ReturnType<typeof parse> {
   try {
@@ -74,6 +116,8 @@ function parse(args: readonly string[]) {
     options: {
       wal: { type: 'string' },
       input: { type: 'string' },
+      nodes: { type: 'string' },
+      clients: { type: 'string' },
       limit: { type: 'string' },
       'limit-files': { type: 'string' },
       dir: { type: 'string' },
@@ -95,6 +139,12 @@ function positive(option: string, text: string, pattern: RegExp): number {
   if (!pattern.test(text) || !Number.isSafeInteger(value) || value < 1) {
     throw new UsageError(`${option} wants a number above 0, got ${text}`);
   }
+  return value;
+}
+
+function atMost(option: string, text: string, most: number): number {
+  const value = positive(option, text, /^\d+$/);
+  if (value > most) throw new UsageError(`${option} wants at most ${most}, got ${text}`);
   return value;
 }
 

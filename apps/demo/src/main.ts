@@ -2,12 +2,13 @@
 /** The demo: reads the command line, runs the story, and gives everything back however it ends. */
 import { stat } from 'node:fs/promises';
 import { BuilderError, type Logger } from '@babuza/builder';
-import { helpText, readArguments, UsageError } from './arguments.ts';
+import { helpText, readArguments, UsageError, type Story } from './arguments.ts';
+import { tellClusterStory } from './cluster-story/story.ts';
 import { openManager } from './log-story/open-log.ts';
-import type { StorySettings } from './log-story/settings.ts';
-import { NoDocumentsError, tellLogStory } from './log-story/story.ts';
+import { tellLogStory } from './log-story/story.ts';
+import { NoDocumentsError } from './common/documents.ts';
 import { Terminal } from './common/terminal.ts';
-import { Workplace } from './log-story/workplace.ts';
+import { Workplace } from './common/workplace.ts';
 
 /** Set by a signal: from then on nothing else is reported. */
 let ending = false;
@@ -23,35 +24,53 @@ const builderNotes: Logger = {
 
 /** Returns the exit code. */
 async function main(): Promise<number> {
-  const settings = readArguments(process.argv.slice(2));
-  if (settings === undefined) {
+  const asked = readArguments(process.argv.slice(2));
+  if (asked === undefined) {
     process.stdout.write(helpText);
     return 0;
   }
-  await checkInput(settings);
+  const { settings } = asked;
+  await checkInput(settings.inputFolder);
   const workplace = await Workplace.open(settings.keptFolder);
   cleanUpOnSignals(workplace);
   try {
-    await checkWalType(settings, workplace);
-    const failures = await tellLogStory(terminal, workplace, settings);
+    const failures = await tell(asked, workplace);
     return failures.length === 0 ? 0 : 1;
   } finally {
     await workplace.dispose();
   }
 }
 
-async function checkInput({ inputFolder }: StorySettings): Promise<void> {
+async function tell(asked: Story, workplace: Workplace): Promise<readonly string[]> {
+  if (asked.story === 'log') {
+    await checkWalTypes([asked.settings.walType], workplace, false);
+    return tellLogStory(terminal, workplace, asked.settings);
+  }
+  await checkWalTypes(asked.settings.walTypes, workplace, true);
+  return tellClusterStory(terminal, workplace, asked.settings);
+}
+
+async function checkInput(inputFolder: string): Promise<void> {
   const folder = await stat(inputFolder).catch((error: unknown) => {
     throw new UsageError(`--input: ${error instanceof Error ? error.message : String(error)}`);
   });
   if (!folder.isDirectory()) throw new UsageError(`--input: ${inputFolder} is not a folder`);
 }
 
-/** Before anything is done: a type that is unknown, or not installed. */
-async function checkWalType({ walType }: StorySettings, workplace: Workplace): Promise<void> {
+/** Before anything is done: a type that is unknown, not installed, or of no use for the story. */
+async function checkWalTypes(
+  walTypes: readonly string[],
+  workplace: Workplace,
+  mustBeDurable: boolean,
+): Promise<void> {
   try {
-    const manager = await openManager(walType, workplace.storageRoot, builderNotes);
-    await manager.close();
+    for (const walType of walTypes) {
+      const manager = await openManager(walType, workplace.storageRoot, builderNotes);
+      await manager.close();
+      if (mustBeDurable && !manager.capabilities.durable) {
+        throw new UsageError(`--wal ${walType}: it loses all with its process, and one is killed`);
+      }
+    }
   } catch (error) {
     if (error instanceof BuilderError) throw new UsageError(error.message);
     throw error;

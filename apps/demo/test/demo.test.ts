@@ -80,18 +80,18 @@ describe('demo log', () => {
 
   it('keeps a log where it is told to, and never writes over one', async () => {
     const kept = join(folder, 'kept');
-    const first = await run('--input', join(input, 'deep'), '--dir', kept);
+    const first = await run('log', '--input', join(input, 'deep'), '--dir', kept);
     expect(first.exitCode, first.stdout + first.stderr).toBe(0);
     expect(first.stdout).toContain(`The log stays in ${kept}`);
     expect((await readdir(join(kept, 'wal'))).some((name) => name.endsWith('.wal'))).toBe(true);
-    const second = await run('--input', join(input, 'deep'), '--dir', kept);
+    const second = await run('log', '--input', join(input, 'deep'), '--dir', kept);
     expect(second.exitCode).toBe(1);
     expect(second.stderr).toMatch(/there is a log in .*kept.* \(WAL_EXISTS\)/);
     expect(await readdir(temporary)).toEqual([]);
   });
 
   it('says what a log in memory cannot show', async () => {
-    const { exitCode, stdout } = await run('--input', input, '--wal', 'level-wal-memory');
+    const { exitCode, stdout } = await run('log', '--input', input, '--wal', 'level-wal-memory');
     expect(exitCode, stdout).toBe(0);
     expect(stdout).toContain('level-wal-memory keeps its log in memory only');
     expect(stdout).toContain('cannot be shown: level-wal-memory has no files');
@@ -101,7 +101,7 @@ describe('demo log', () => {
   });
 
   it('runs on LevelDB, whose synonyms it names', async () => {
-    const { exitCode, stdout } = await run('--input', input, '--wal', 'badger-wal');
+    const { exitCode, stdout } = await run('log', '--input', input, '--wal', 'badger-wal');
     expect(exitCode, stdout).toBe(0);
     expect(stdout).toContain("walType 'badger-wal' is a synonym of 'level-wal' here");
     expect(stdout).toMatch(/ok (\d+) of \1 acknowledged entries are there/);
@@ -115,13 +115,19 @@ describe('demo log', () => {
   });
 
   it('says what its limits leave out', async () => {
-    const { exitCode, stdout } = await run('--input', join(input, 'deep'), '--limit-files', '20');
+    const { exitCode, stdout } = await run(
+      'log',
+      '--input',
+      join(input, 'deep'),
+      '--limit-files',
+      '20',
+    );
     expect(exitCode, stdout).toBe(0);
     expect(stdout).toMatch(/left out: 40 documents, .*--limit-files 20\)/);
   });
 
   it.skipIf(process.platform === 'win32')('gives everything back on Ctrl-C', async () => {
-    const child = start('--input', input);
+    const child = start('log', '--input', input);
     let output = '';
     const writer = await new Promise<number>((resolve) => {
       child.stdout?.on('data', (data: Buffer) => {
@@ -143,7 +149,11 @@ describe('a wrong command line', () => {
     const cases: [string[], RegExp][] = [
       [['--wal', 'no-such-wal'], /'babuza-wal'.*got 'no-such-wal'/],
       [['--no-such-option'], /--no-such-option/],
-      [['cluster'], /unknown story cluster; there is: log/],
+      [['clusters'], /unknown story clusters; there are: cluster, log/],
+      [['--nodes', '2'], /--nodes wants 3 at least/],
+      [['--clients', '9999'], /--clients wants at most 1024, got 9999/],
+      [['log', '--nodes', '3'], /--nodes is of the cluster/],
+      [['--wal', 'level-wal-memory'], /it loses all with its process/],
       [['--limit', '12X'], /--limit wants a number above 0, got 12X/],
       [['--input', join(folder, 'missing')], /--input: .*ENOENT/],
       [['--input', join(input, 'large.txt')], /is not a folder/],

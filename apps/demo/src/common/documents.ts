@@ -8,6 +8,11 @@ import { constants } from 'node:fs';
 import { access, lstat, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** There is nothing to take. */
+export class NoDocumentsError extends Error {
+  override readonly name = 'NoDocumentsError';
+}
+
 /** Larger documents become several entries. */
 export const chunkBytesMax: number = 1024 * 1024;
 

@@ -8,7 +8,7 @@ import { encodeChunk } from './framing.ts';
 import type { Comparison } from './ledger.ts';
 import type { ListedEntry, Opened } from './protocol.ts';
 import type { Run } from './run.ts';
-import { WriterGone } from './writer-process.ts';
+import { WriterGone, WriterProcess } from './writer-process.ts';
 import { describeTail } from './writing-steps.ts';
 
 /** So much of an entry is looked for: enough to be found once only. */
@@ -23,7 +23,7 @@ export async function showTornTail(run: Run, opened: Opened): Promise<void> {
   if (!opened.durable) return explainNoFiles(run);
   const root = await workplace.copyLog('torn');
   const batch = lastBatch();
-  const writer = workplace.startWriter();
+  const writer = WriterProcess.startIn(workplace);
   const { walType } = settings;
   await writer.ask({ type: 'open', walType, storageRoot: root, how: 'recover' }, 'opened');
   try {

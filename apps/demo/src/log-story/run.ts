@@ -5,7 +5,7 @@ import { Ledger, type Comparison } from './ledger.ts';
 import type { Counters, ListedEntry } from './protocol.ts';
 import type { StorySettings } from './settings.ts';
 import type { Terminal } from '../common/terminal.ts';
-import type { Workplace } from './workplace.ts';
+import type { Workplace } from '../common/workplace.ts';
 import type { WriterProcess } from './writer-process.ts';
 
 /** Problems that are printed one by one; the rest is counted. */

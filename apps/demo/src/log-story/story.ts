@@ -5,21 +5,16 @@
  */
 import { measureHeld, snapshotAndPurge, verifyAll } from './checking-steps.ts';
 import { showRottenByte, showTornTail } from './damage-steps.ts';
-import { findDocuments, piecesOf, type Findings } from '../common/documents.ts';
+import { findDocuments, NoDocumentsError, piecesOf, type Findings } from '../common/documents.ts';
 import { printFigures } from './figures-table.ts';
 import { byteSize, count, counted, duration } from '../common/figures.ts';
 import type { Opened } from './protocol.ts';
 import { Run } from './run.ts';
 import type { StorySettings } from './settings.ts';
 import type { Terminal } from '../common/terminal.ts';
-import type { Workplace } from './workplace.ts';
-import type { WriterProcess } from './writer-process.ts';
+import type { Workplace } from '../common/workplace.ts';
+import { WriterProcess } from './writer-process.ts';
 import { finishWriting, recoverAndCheck, writeUntilKilled } from './writing-steps.ts';
-
-/** There is nothing to log. */
-export class NoDocumentsError extends Error {
-  override readonly name = 'NoDocumentsError';
-}
 
 /** Tells the story; returns what did not hold, in sentences. */
 export async function tellLogStory(
@@ -125,7 +120,7 @@ async function restartCleanly(
 }
 
 async function openAgain(run: Run): Promise<{ writer: WriterProcess; reopened: Opened }> {
-  const writer = run.workplace.startWriter();
+  const writer = WriterProcess.startIn(run.workplace);
   const { walType } = run.settings;
   const { storageRoot } = run.workplace;
   const reopened = await writer.ask(

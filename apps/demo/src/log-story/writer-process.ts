@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Workplace } from '../common/workplace.ts';
 import {
   isAnswer,
   isAnswerOf,
@@ -31,7 +32,14 @@ export class WriterProcess {
   readonly #child: ChildProcess;
   readonly #gone: Promise<void>;
 
-  constructor() {
+  /** It is killed before the workplace is removed. */
+  static startIn(workplace: Workplace): WriterProcess {
+    const writer = new WriterProcess();
+    workplace.closesFirst(() => writer.kill());
+    return writer;
+  }
+
+  private constructor() {
     const script = fileURLToPath(new URL('./writer.js', import.meta.url));
     // What the log keeps in memory is measured after garbage collections.
     const execArgv = ['--expose-gc'];

@@ -6,7 +6,7 @@ import { byteSize, count, counted, duration } from '../common/figures.ts';
 import { pieceKey } from './ledger.ts';
 import type { Counters, ListedEntry, Opened } from './protocol.ts';
 import type { Run } from './run.ts';
-import { WriterGone, type WriterProcess } from './writer-process.ts';
+import { WriterGone, WriterProcess } from './writer-process.ts';
 
 /** Writes with many writers and kills the process when about half is acknowledged. */
 export async function writeUntilKilled(run: Run): Promise<void> {
@@ -14,7 +14,7 @@ export async function writeUntilKilled(run: Run): Promise<void> {
   terminal.step(
     `Write, ${counted(run.writers, 'writer')} at a time, and kill the process in the middle`,
   );
-  const writer = workplace.startWriter();
+  const writer = WriterProcess.startIn(workplace);
   const { walType } = settings;
   const { storageRoot } = workplace;
   await writer.ask({ type: 'open', walType, storageRoot, how: 'create' }, 'opened');
@@ -45,7 +45,7 @@ export async function recoverAndCheck(
 ): Promise<{ writer: WriterProcess; opened: Opened; entries: ListedEntry[] }> {
   const { terminal, workplace, settings, ledger } = run;
   terminal.step('Start again on the same directory');
-  const writer = workplace.startWriter();
+  const writer = WriterProcess.startIn(workplace);
   const { walType } = settings;
   const { storageRoot } = workplace;
   const opened = await writer.ask({ type: 'open', walType, storageRoot, how: 'recover' }, 'opened');

@@ -5,14 +5,13 @@
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WriterProcess } from './writer-process.ts';
 
 export class Workplace {
   readonly #temporary: string;
   /** Where the log lies: below the temporary folder, or where the user said, and then it is kept. */
   readonly storageRoot: string;
   readonly isKept: boolean;
-  readonly #writers = new Set<WriterProcess>();
+  readonly #closing = new Set<() => Promise<unknown>>();
 
   private constructor(temporary: string, kept: string | undefined) {
     this.#temporary = temporary;
@@ -27,10 +26,9 @@ export class Workplace {
     return workplace;
   }
 
-  startWriter(): WriterProcess {
-    const writer = new WriterProcess();
-    this.#writers.add(writer);
-    return writer;
+  /** What is to end before the files go, however the demo ends. It may be called when all is over. */
+  closesFirst(close: () => Promise<unknown>): void {
+    this.#closing.add(close);
   }
 
   /** Copies the files of the log, which nobody writes meanwhile, to damage the copy. */
@@ -45,7 +43,7 @@ export class Workplace {
   }
 
   async dispose(): Promise<void> {
-    await Promise.allSettled([...this.#writers].map((writer) => writer.kill()));
+    await Promise.allSettled([...this.#closing].map((close) => close()));
     await rm(this.#temporary, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -1,0 +1,88 @@
+/** Many clients that write the pieces of documents, each until it is acknowledged, whatever happens to the nodes. */
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyValueClient } from '../cluster/client/index.ts';
+import type { Piece } from '../common/documents.ts';
+import type { Acknowledged } from './acknowledged.ts';
+
+export const keyOf = ({ path, chunk }: Piece): string => `documents/${path}#${chunk}`;
+
+export class Load {
+  readonly #root: string;
+  readonly #pieces: readonly Piece[];
+  readonly #acknowledged: Acknowledged;
+  /** Of each write, in ms. */
+  readonly latenciesMs: number[] = [];
+  #next = 0;
+  #tookMs = 0;
+  #waiters: { readonly writes: number; readonly resolve: () => void }[] = [];
+
+  constructor(root: string, pieces: readonly Piece[], acknowledged: Acknowledged) {
+    this.#root = root;
+    this.#pieces = pieces;
+    this.#acknowledged = acknowledged;
+  }
+
+  get total(): number {
+    return this.#pieces.length;
+  }
+
+  get done(): number {
+    return this.latenciesMs.length;
+  }
+
+  /** From the first call to the last acknowledgement. */
+  get seconds(): number {
+    return this.#tookMs / 1000;
+  }
+
+  /** Resolves when every piece is acknowledged. Rejects with the first error that a client does not get over. */
+  async run(clients: readonly KeyValueClient[]): Promise<void> {
+    const startMs = performance.now();
+    await Promise.all(clients.map((client) => this.#work(client)));
+    this.#tookMs = performance.now() - startMs;
+  }
+
+  /** Resolves when this share of all writes is acknowledged, from 0 to 1. */
+  reached(share: number): Promise<void> {
+    const writes = Math.floor(this.total * share);
+    if (this.done >= writes) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ writes, resolve }));
+  }
+
+  async #work(client: KeyValueClient): Promise<void> {
+    for (;;) {
+      const piece = this.#pieces[this.#next++];
+      if (piece === undefined) return;
+      const value = await readPiece(this.#root, piece);
+      const startMs = performance.now();
+      await client.put(keyOf(piece), value);
+      this.latenciesMs.push(performance.now() - startMs);
+      this.#acknowledged.add(keyOf(piece), value);
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    if (this.#waiters.every(({ writes }) => writes > this.done)) return;
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ writes }) => writes > this.done);
+    for (const { writes, resolve } of waiters) if (writes <= this.done) resolve();
+  }
+}
+
+async function readPiece(root: string, { path, offset, bytes }: Piece): Promise<Uint8Array> {
+  const file = await open(join(root, path), 'r');
+  try {
+    const content = new Uint8Array(bytes);
+    let filled = 0;
+    while (filled < bytes) {
+      const { bytesRead } = await file.read(content, filled, bytes - filled, offset + filled);
+      if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
+      filled += bytesRead;
+    }
+    return content;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,132 @@
+/** What the steps of a story share: the cluster, its clients, where it prints, and what did not hold. */
+import { Cluster, type ClusterNode } from '../cluster/cluster.ts';
+import { KeyValueClient } from '../cluster/client/index.ts';
+import type { NodeNotice } from '../cluster/node-protocol.ts';
+import type { Terminal } from '../common/terminal.ts';
+import { Timeline } from './timeline.ts';
+
+export interface StageSettings {
+  readonly directory: string;
+  readonly nodes: number;
+  readonly walTypes: readonly string[];
+  readonly withProxies: boolean;
+  readonly snapshotEntries: number;
+  readonly compactionMargin: number;
+}
+
+/** Long enough for a leader that was killed to be replaced, several times. */
+const deadlineMs = 30_000;
+
+export class Stage {
+  readonly terminal: Terminal;
+  readonly timeline: Timeline;
+  readonly failures: string[] = [];
+  readonly admin: KeyValueClient;
+  readonly #cluster: Cluster;
+  readonly #clients: KeyValueClient[] = [];
+  readonly #listeners = new Set<(id: bigint, notice: NodeNotice) => void>();
+
+  private constructor(terminal: Terminal, timeline: Timeline, cluster: Cluster) {
+    this.terminal = terminal;
+    this.timeline = timeline;
+    this.#cluster = cluster;
+    this.admin = this.client();
+  }
+
+  static async open(terminal: Terminal, settings: StageSettings): Promise<Stage> {
+    const timeline = new Timeline(terminal);
+    const early: (readonly [bigint, NodeNotice])[] = [];
+    let stage: Stage | undefined;
+    const { walTypes } = settings;
+    const cluster = await Cluster.open({
+      ...settings,
+      walTypeOf: (id) => walTypes[(Number(id) - 1) % walTypes.length] ?? 'babuza-wal',
+      onNotice: (id, notice) => {
+        if (stage === undefined) early.push([id, notice]);
+        else stage.#heard(id, notice);
+      },
+      onFailure: (_, message) => stage?.fail(message),
+    });
+    stage = new Stage(terminal, timeline, cluster);
+    for (const [id, notice] of early) stage.#heard(id, notice);
+    return stage;
+  }
+
+  get cluster(): Cluster {
+    return this.#cluster;
+  }
+
+  /** A client of its own, with a session of its own. Closed with the stage. */
+  client(): KeyValueClient {
+    const nodes = this.#cluster.nodes.map(({ apiUrl }) => apiUrl);
+    const client = new KeyValueClient({ nodes, deadlineMs, attemptTimeoutMs: 1500 });
+    this.#clients.push(client);
+    return client;
+  }
+
+  fail(text: string): void {
+    this.failures.push(text);
+    this.terminal.bad(text);
+  }
+
+  /** The first notice from now on that is looked for. */
+  heard(looksFor: (id: bigint, notice: NodeNotice) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const listener = (id: bigint, notice: NodeNotice): void => {
+        if (!looksFor(id, notice)) return;
+        this.#listeners.delete(listener);
+        resolve();
+      };
+      this.#listeners.add(listener);
+    });
+  }
+
+  /** The node that leads, by the word of the majority of those that run. */
+  async leader(): Promise<ClusterNode> {
+    return this.eventually('a leader', async () => {
+      const { leader } = await this.admin.cluster.members();
+      const node = this.#cluster.running.find(({ id }) => id === leader?.id);
+      if (node === undefined) return undefined;
+      const { role } = await this.admin.cluster.status({ at: node.apiUrl, deadlineMs: 2000 });
+      return role === 'leader' ? node : undefined;
+    });
+  }
+
+  /** What `ask` gives at last; it is asked again when it gives nothing, or fails. */
+  async eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+    const endMs = performance.now() + deadlineMs;
+    let problem: unknown;
+    while (performance.now() < endMs) {
+      try {
+        const answer = await ask();
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        problem = error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    throw new Error(`${what} did not come about within ${deadlineMs / 1000} s`, { cause: problem });
+  }
+
+  /** Every node that runs has applied what the leader has committed. */
+  async agree(): Promise<number> {
+    const leader = await this.leader();
+    const { commitIndex } = await this.admin.cluster.status({ at: leader.apiUrl });
+    for (const { id, apiUrl } of this.#cluster.running) {
+      await this.eventually(`node ${id} at index ${commitIndex}`, async () => {
+        const { appliedIndex } = await this.admin.cluster.status({ at: apiUrl, deadlineMs: 2000 });
+        return appliedIndex >= commitIndex ? true : undefined;
+      });
+    }
+    return commitIndex;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#clients.map((client) => client.close()));
+    await this.#cluster.close();
+  }
+
+  #heard(id: bigint, notice: NodeNotice): void {
+    for (const listener of this.#listeners) listener(id, notice);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The story of a cluster: real files are written through several clients while its leader is killed and comes back, a member
+ * joins by snapshot and another leaves; then everything that was acknowledged is looked for on every node, and the history of
+ * clients is judged.
+ */
+import { readdir } from 'node:fs/promises';
+import { counted, byteSize, duration } from '../common/figures.ts';
+import { findDocuments, NoDocumentsError, piecesOf } from '../common/documents.ts';
+import type { Terminal } from '../common/terminal.ts';
+import type { Workplace } from '../common/workplace.ts';
+import { Acknowledged } from './acknowledged.ts';
+import { percentile } from './figures.ts';
+import { Load } from './load.ts';
+import { Registers } from './registers.ts';
+import type { ClusterStorySettings } from './settings.ts';
+import { Stage } from './stage.ts';
+import { killLeader, letOneGo, newcomerBySnapshot, restartKilled } from './scenes.ts';
+import { printClusterFigures } from './story-figures.ts';
+import { verifyEverywhere } from './verifying.ts';
+
+/** Small enough that snapshots are made while one watches. */
+const snapshotEntries = 4000;
+const compactionMargin = 500;
+const registerClients = 3;
+
+/** Tells the story; returns what did not hold, in sentences. */
+export async function tellClusterStory(
+  terminal: Terminal,
+  workplace: Workplace,
+  settings: ClusterStorySettings,
+): Promise<readonly string[]> {
+  const startMs = performance.now();
+  terminal.line(
+    terminal.style(
+      'bold',
+      'Babuza: a cluster that is loaded, loses its leader, changes, and loses no write',
+    ),
+  );
+  const { root, documents, bytes } = await findDocuments(
+    settings.inputFolder,
+    settings.wanted,
+    settings,
+  );
+  if (documents.length === 0) {
+    throw new NoDocumentsError(`there are no documents to write in ${settings.inputFolder}`);
+  }
+  const pieces = piecesOf(documents);
+  const { storageRoot } = workplace;
+  if ((await readdir(storageRoot)).length > 0) {
+    throw new Error(`there is something in ${storageRoot} already; the story begins with nothing`);
+  }
+  terminal.step(`Start ${counted(settings.nodes, 'node')}: a process, a port and a directory each`);
+  const stage = await Stage.open(terminal, {
+    directory: storageRoot,
+    nodes: settings.nodes,
+    walTypes: settings.walTypes,
+    withProxies: false,
+    snapshotEntries,
+    compactionMargin,
+  });
+  workplace.closesFirst(() => stage.close());
+  try {
+    const acknowledged = new Acknowledged();
+    const load = new Load(root, pieces, acknowledged);
+    await introduce(stage);
+    terminal.note(
+      `to write: ${counted(pieces.length, 'value')}, ${byteSize(bytes)}: ${settings.inputName}`,
+    );
+    const registers = await play(stage, load, settings);
+    terminal.step('Look for everything that was acknowledged, on every node');
+    await verifyEverywhere(stage, acknowledged);
+    judge(stage, registers);
+    await printClusterFigures(stage, load, acknowledged);
+    conclude(stage, workplace, performance.now() - startMs);
+    return stage.failures;
+  } finally {
+    await stage.close();
+  }
+}
+
+/** Who leads, and where each is; the members learn each other's APIs. */
+async function introduce(stage: Stage): Promise<void> {
+  const leader = await stage.leader();
+  for (const { id, apiUrl, handle, address } of stage.cluster.nodes) {
+    await stage.admin.cluster.updateMember(id, { api: apiUrl });
+    const role = id === leader.id ? 'leads' : 'follows';
+    stage.terminal.note(
+      `node ${id} ${role}: process ${handle.processId}, Raft ${address}, API ${apiUrl}`,
+    );
+  }
+}
+
+async function play(stage: Stage, load: Load, settings: ClusterStorySettings): Promise<Registers> {
+  const { terminal } = stage;
+  terminal.step(`Write through ${counted(settings.clients, 'client')}, and disturb`);
+  const registers = new Registers();
+  registers.start(Array.from({ length: registerClients }, () => stage.client()));
+  const clients = Array.from({ length: settings.clients }, () => stage.client());
+  const showing = setInterval(() => {
+    terminal.progress(load.done, load.total, () => progressOf(load));
+  }, 100);
+  try {
+    await Promise.all([load.run(clients), disturb(stage, load)]);
+  } finally {
+    clearInterval(showing);
+    terminal.clearProgress();
+    await registers.stop();
+  }
+  stage.timeline.good(`all ${counted(load.total, 'value')} acknowledged`);
+  return registers;
+}
+
+function progressOf(load: Load): string {
+  const recent = load.latenciesMs.slice(-500);
+  return `${counted(load.done, 'write')}, p99 of late ${duration(percentile(recent, 0.99))}`;
+}
+
+/** Each scene begins when the load is so far. */
+async function disturb(stage: Stage, load: Load): Promise<void> {
+  await load.reached(0.2);
+  const killed = await killLeader(stage);
+  await load.reached(0.4);
+  await restartKilled(stage, killed);
+  await load.reached(0.55);
+  await newcomerBySnapshot(stage);
+  await load.reached(0.75);
+  await letOneGo(stage);
+}
+
+function judge(stage: Stage, registers: Registers): void {
+  const { verdict, ...more } = registers.judge();
+  const calls = `${counted(registers.operations.length, 'call')}, ${registers.unknown} of unknown outcome`;
+  if (verdict === 'linearizable') {
+    stage.timeline.good(`the history of ${registerClients} clients is linearizable (${calls})`);
+  } else stage.fail(`the history of clients is ${verdict}: key ${more.key ?? '?'} (${calls})`);
+}
+
+function conclude(
+  { terminal, failures }: Stage,
+  { isKept, storageRoot }: Workplace,
+  elapsedMs: number,
+): void {
+  terminal.line();
+  if (isKept) terminal.line(`Everything stays in ${storageRoot}`);
+  terminal.line(
+    failures.length === 0
+      ? terminal.style('green', `All of the above was verified, in ${duration(elapsedMs)}.`)
+      : terminal.style('red', 'Not everything held:'),
+  );
+  for (const failure of failures) terminal.line(`  - ${failure}`);
+}
