@@ -1,0 +1,75 @@
+/** The options of a client and of its calls. Times in milliseconds. */
+import { KeyValueError } from './errors.ts';
+
+export interface KeyValueClientOptions {
+  /** APIs of some members, as `http://host:port`; it learns of others. At least one. */
+  readonly nodes: readonly string[];
+  /** Of a call, with all its attempts. Default: 10,000. */
+  readonly deadlineMs?: number | undefined;
+  /** Of one attempt; then another node is tried. Default: 2000. */
+  readonly attemptTimeoutMs?: number | undefined;
+  /** The first pause between two attempts; each is twice the one before, and half of it chance. Default: 20. */
+  readonly backoffMinMs?: number | undefined;
+  /** The longest pause. Default: 500. */
+  readonly backoffMaxMs?: number | undefined;
+  /** To one node at a time; further calls wait for one. Default: 64. */
+  readonly connectionsMax?: number | undefined;
+  /**
+   * Writes under way at a time; further ones wait in order. Default: 256. A session keeps at most 1024 answers at the
+   * cluster (`resultsPerSessionMax`), so more than that makes no sense.
+   */
+  readonly writesMax?: number | undefined;
+  /** From 0 to below 1, for pauses. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface CallOptions {
+  /** Ends the waiting; the call rejects with its reason. A write may take effect all the same. */
+  readonly signal?: AbortSignal | undefined;
+  /** Instead of the client's. */
+  readonly deadlineMs?: number | undefined;
+}
+
+export interface NodeCallOptions extends CallOptions {
+  /** Asks this node, and no other. Default: the one that is believed to lead. */
+  readonly at?: string | undefined;
+}
+
+export interface GetOptions extends NodeCallOptions {
+  /** What the node has, at once, perhaps behind. Default: false, linearizable. */
+  readonly stale?: boolean | undefined;
+}
+
+export interface CheckedOptions {
+  readonly deadlineMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  readonly connectionsMax: number;
+  readonly writesMax: number;
+  readonly random: () => number;
+}
+
+/** Throws `KEY_VALUE_INVALID` for a number that is none from 1 on. */
+export function checkedOptions(options: KeyValueClientOptions): CheckedOptions {
+  const { random = Math.random } = options;
+  const whole = (name: Exclude<keyof CheckedOptions, 'random'>, preset: number): number =>
+    checkedNumber(name, options[name] ?? preset);
+  return {
+    deadlineMs: whole('deadlineMs', 10_000),
+    attemptTimeoutMs: whole('attemptTimeoutMs', 2000),
+    backoffMinMs: whole('backoffMinMs', 20),
+    backoffMaxMs: whole('backoffMaxMs', 500),
+    connectionsMax: whole('connectionsMax', 64),
+    writesMax: whole('writesMax', 256),
+    random,
+  };
+}
+
+/** Up to the longest that a timer takes. */
+export function checkedNumber(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) return value;
+  throw new KeyValueError('KEY_VALUE_INVALID', `${name} is a whole number from 1; got ${value}`, {
+    outcome: 'not-applied',
+  });
+}

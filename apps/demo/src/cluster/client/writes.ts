@@ -1,0 +1,144 @@
+/**
+ * Writes of a client, each of which applies once. They share one session, opened with the first of them. When it has ended at
+ * the cluster, every write that was within it is told so and none is sent again: whether an attempt of it was applied cannot
+ * be known, and in another session it would be another write. Only what comes later opens a new one.
+ */
+import { Answer } from './answers.ts';
+import type { Attempts } from './attempts.ts';
+import type { HttpRequest } from './connections.ts';
+import { KeyValueError, SessionExpiredError } from './errors.ts';
+import { Gate } from './gate.ts';
+import { ClientSession } from './session.ts';
+import type { Waits } from './waits.ts';
+
+/** How long the cluster is asked for a session, and told of its end. */
+const sessionDeadlineMs = 10_000;
+const endDeadlineMs = 500;
+
+export interface WriteTiming {
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class Writes {
+  readonly #attempts: Attempts;
+  readonly #waits: Waits;
+  readonly #gate: Gate;
+  #session: Promise<ClientSession> | undefined;
+
+  constructor(attempts: Attempts, waits: Waits, writesMax: number) {
+    this.#attempts = attempts;
+    this.#waits = waits;
+    this.#gate = new Gate(writesMax, waits);
+  }
+
+  /** The answer to this write, which is sent within the session. Rejects with the errors of `errors.ts`. */
+  async send(request: HttpRequest, { deadline, signal }: WriteTiming): Promise<Answer> {
+    const inTime = await this.#gate.enter(signal, deadline - performance.now());
+    if (!inTime) throw lateError('too many writes are under way');
+    try {
+      const opening = this.#open();
+      const session = await this.#opened(opening, { deadline, signal });
+      return await this.#sendWithin(session, opening, request, { deadline, signal });
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  async #sendWithin(
+    session: ClientSession,
+    opening: Promise<ClientSession>,
+    request: HttpRequest,
+    timing: WriteTiming,
+  ): Promise<Answer> {
+    const sequence = session.begin();
+    try {
+      const answer = await this.#attempts.run({
+        kind: 'session',
+        ...timing,
+        request: () => ({
+          ...request,
+          headers: {
+            ...request.headers,
+            'babuza-session': session.id.toString(),
+            'babuza-sequence': sequence.toString(),
+            // As of now: what was answered since the attempt before need not be kept any more.
+            'babuza-lowest-unanswered': session.lowestUnanswered.toString(),
+          },
+        }),
+      });
+      return Answer.of(answer);
+    } catch (error) {
+      if (error instanceof SessionExpiredError && this.#session === opening) {
+        this.#session = undefined;
+      }
+      throw error;
+    } finally {
+      session.end(sequence);
+    }
+  }
+
+  /** The session of the client. Opening it belongs to no single write: others wait for it, too. */
+  #open(): Promise<ClientSession> {
+    if (this.#session !== undefined) return this.#session;
+    const opening = this.#register();
+    this.#session = opening;
+    opening.catch(() => {
+      if (this.#session === opening) this.#session = undefined;
+    });
+    return opening;
+  }
+
+  /** Sent again when its answer got lost: a session that nobody uses ends by itself. */
+  async #register(): Promise<ClientSession> {
+    const answer = await this.#attempts.run({
+      kind: 'read',
+      deadline: performance.now() + sessionDeadlineMs,
+      signal: undefined,
+      request: () => ({ method: 'POST', path: '/v1/sessions', headers: {}, body: [] }),
+    });
+    return new ClientSession(Answer.of(answer).number('session'));
+  }
+
+  #opened(
+    opening: Promise<ClientSession>,
+    { deadline, signal }: WriteTiming,
+  ): Promise<ClientSession> {
+    return this.#waits.wait<ClientSession>(signal, (resolve, reject) => {
+      const leftMs = Math.max(0, deadline - performance.now());
+      const timer = setTimeout(() => reject(lateError('no session was opened in time')), leftMs);
+      opening.then(resolve, reject);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  /** Tells the cluster that the session is not needed any more. Whether that arrives matters little: see `#register`. */
+  async end(): Promise<void> {
+    const opening = this.#session;
+    if (opening === undefined) return;
+    this.#session = undefined;
+    try {
+      const deadline = performance.now() + endDeadlineMs;
+      const { id } = await this.#opened(opening, { deadline, signal: undefined });
+      await this.#attempts.run({
+        kind: 'read',
+        deadline,
+        signal: undefined,
+        request: () => ({
+          method: 'DELETE',
+          path: `/v1/sessions/${id}`,
+          headers: {},
+          body: [],
+        }),
+      });
+    } catch {
+      // It ends by itself.
+    }
+  }
+}
+
+function lateError(why: string): KeyValueError {
+  return new KeyValueError('KEY_VALUE_DEADLINE', `the deadline has passed: ${why}`, {
+    outcome: 'not-applied',
+  });
+}
