@@ -83,9 +83,10 @@ function inputOf(key: string, value: string, expected: string | undefined): KeyV
   return { kind: 'compare-and-set', key, expected, value };
 }
 
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 async function answerOf(client: KeyValueClient, input: KeyValueInput): Promise<KeyValueOutput> {
   const key = `registers/${input.key}`;
-  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   if (input.kind === 'get') {
     const value = await client.get(key);
     return value === undefined ? undefined : new TextDecoder().decode(value);

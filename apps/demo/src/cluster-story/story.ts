@@ -78,11 +78,10 @@ export async function tellClusterStory(
   }
 }
 
-/** Who leads, and where each is; the members learn each other's APIs. */
+/** Who leads, and where each is. */
 async function introduce(stage: Stage): Promise<void> {
   const leader = await stage.leader();
   for (const { id, apiUrl, handle, address } of stage.cluster.nodes) {
-    await stage.admin.cluster.updateMember(id, { api: apiUrl });
     const role = id === leader.id ? 'leads' : 'follows';
     stage.terminal.note(
       `node ${id} ${role}: process ${handle.processId}, Raft ${address}, API ${apiUrl}`,

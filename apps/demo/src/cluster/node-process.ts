@@ -10,6 +10,7 @@ import {
   type RaftEvent,
 } from '@babuza/raft';
 import { HttpTransport } from '@babuza/transport-http';
+import { announceApi } from './announce-api.ts';
 import { serveKeyValueApi, type KeyValueApi } from './api/index.ts';
 import { KeyValueMachine, type KeyValueAnswer, type KeyValueQuery } from './key-value-machine.ts';
 import {
@@ -27,6 +28,7 @@ interface RunningNode {
 }
 
 let running: Promise<RunningNode> | undefined;
+const ending = new AbortController();
 
 async function start(settings: NodeSettings): Promise<RunningNode> {
   const metrics = new PrometheusCollector();
@@ -63,6 +65,8 @@ async function start(settings: NodeSettings): Promise<RunningNode> {
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     report: fail,
   });
+  // Whom it cannot tell now it tells later; the node serves meanwhile.
+  announceApi(raft, api.url, { signal: ending.signal }).catch(() => undefined);
   const { transport } = component;
   const transportPort = transport instanceof HttpTransport ? transport.listeningPort : undefined;
   const apiPort = Number(new URL(api.url).port);
@@ -99,6 +103,7 @@ function fail(error: unknown): void {
 }
 
 async function shutdown(): Promise<void> {
+  ending.abort();
   const node = await running?.catch(() => undefined);
   await node?.api.close();
   await node?.raft.shutdown({ transferLeadership: true });
