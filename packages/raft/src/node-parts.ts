@@ -208,6 +208,7 @@ export class NodeParts<Query, Answer> {
       () => transport.close(),
       () => this.apply.stop(),
       () => snapshotManager.close(),
+      () => this.snapshots.saved(),
       () => this.stateMachine.close(),
       () => walManager.close(),
     ];

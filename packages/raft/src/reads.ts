@@ -32,12 +32,12 @@ export interface ReadParts {
 export class ReadRounds {
   readonly #parts: ReadParts;
   /** Who waits for the round that is under way, and who for the next. */
-  #current: Reader[] = [];
-  #next: Reader[] = [];
+  #current = new Set<Reader>();
+  #next = new Set<Reader>();
   /** The ids of the round under way and of its repetitions: the answer to any of them counts. */
   #contexts = new Set<string>();
   /** Who has an index and waits for it to be applied. */
-  #confirmed: { index: number; waiter: Waiter<number> }[] = [];
+  readonly #confirmed = new Map<Reader, number>();
   #rounds = 0;
   #retry: Timer | undefined;
   #starting = false;
@@ -49,7 +49,7 @@ export class ReadRounds {
   }
 
   get counts(): CallCounts {
-    const pending = this.#current.length + this.#next.length + this.#confirmed.length;
+    const pending = this.#current.size + this.#next.size + this.#confirmed.size;
     return { pending, answered: this.#answered, failed: this.#failed };
   }
 
@@ -57,7 +57,7 @@ export class ReadRounds {
   wait(waiter: Waiter<number>): () => void {
     const { clock, timeoutMs } = this.#parts;
     const reader = { waiter, deadlineMs: clock.monotonicMs() + timeoutMs };
-    this.#next.push(reader);
+    this.#next.add(reader);
     this.#startSoon();
     return () => this.#leave(reader);
   }
@@ -65,58 +65,57 @@ export class ReadRounds {
   /** The core has an answer. */
   answered(index: number, context: Uint8Array): void {
     if (!this.#contexts.has(keyOf(context))) return;
-    for (const { waiter } of this.#current) this.#confirmed.push({ index, waiter });
+    for (const reader of this.#current) this.#confirmed.set(reader, index);
     this.#endRound();
     this.applied();
   }
 
   /** More was applied. */
   applied(): void {
-    if (this.#confirmed.length === 0) return;
+    if (this.#confirmed.size === 0) return;
     const appliedIndex = this.#parts.appliedIndex();
-    const ready = this.#confirmed.filter(({ index }) => index <= appliedIndex);
-    if (ready.length === 0) return;
-    this.#confirmed = this.#confirmed.filter(({ index }) => index > appliedIndex);
-    this.#answered += ready.length;
-    for (const { index, waiter } of ready) waiter.resolve(index);
+    for (const [reader, index] of this.#confirmed) {
+      if (index > appliedIndex) continue;
+      this.#confirmed.delete(reader);
+      this.#answered += 1;
+      reader.waiter.resolve(index);
+    }
   }
 
   rejectAll(error: Error): void {
     this.#retry?.cancel();
     this.#retry = undefined;
-    for (const { waiter } of [...this.#current, ...this.#next, ...this.#confirmed])
-      waiter.reject(error);
-    this.#current = [];
-    this.#next = [];
-    this.#confirmed = [];
+    for (const readers of [this.#current, this.#next, this.#confirmed.keys()]) {
+      for (const { waiter } of readers) waiter.reject(error);
+    }
+    this.#current.clear();
+    this.#next.clear();
+    this.#confirmed.clear();
   }
 
   #leave(reader: Reader): void {
-    const wasLast = this.#current.length === 1 && this.#current[0] === reader;
-    this.#current = this.#current.filter((other) => other !== reader);
-    this.#next = this.#next.filter((other) => other !== reader);
-    this.#confirmed = this.#confirmed.filter(({ waiter }) => waiter !== reader.waiter);
-    if (wasLast) this.#endRound();
+    this.#next.delete(reader);
+    this.#confirmed.delete(reader);
+    if (this.#current.delete(reader) && this.#current.size === 0) this.#endRound();
   }
 
   /** An answer to it that is still on its way is too old for whoever comes from now on. */
   #endRound(): void {
-    this.#current = [];
+    this.#current.clear();
     this.#contexts.clear();
     this.#retry?.cancel();
     this.#retry = undefined;
-    if (this.#next.length > 0) this.#startSoon();
+    if (this.#next.size > 0) this.#startSoon();
   }
 
   /** Everybody who asks in one turn of the event loop shares a round. */
   #startSoon(): void {
-    if (this.#starting || this.#current.length > 0) return;
+    if (this.#starting || this.#current.size > 0) return;
     this.#starting = true;
     queueMicrotask(() => {
       this.#starting = false;
-      if (this.#current.length > 0 || this.#next.length === 0) return;
-      this.#current = this.#next;
-      this.#next = [];
+      if (this.#current.size > 0 || this.#next.size === 0) return;
+      [this.#current, this.#next] = [this.#next, this.#current];
       this.#ask();
     });
   }
@@ -128,27 +127,27 @@ export class ReadRounds {
     this.#retry = clock.startTimer(retryMs, () => {
       this.#retry = undefined;
       this.#dropLate();
-      if (this.#current.length > 0) this.#ask();
-      else if (this.#next.length > 0) this.#startSoon();
+      if (this.#current.size > 0) this.#ask();
+      else if (this.#next.size > 0) this.#startSoon();
     });
     ask(context);
   }
 
   #dropLate(): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    const isLate = ({ deadlineMs }: Reader): boolean => deadlineMs <= nowMs;
-    const late = [...this.#current, ...this.#next].filter(isLate);
-    this.#current = this.#current.filter((reader) => !isLate(reader));
-    this.#next = this.#next.filter((reader) => !isLate(reader));
-    if (this.#current.length === 0) this.#contexts.clear();
-    this.#failed += late.length;
-    for (const { waiter } of late) {
-      waiter.reject(
-        new OutcomeUnknownError(
-          `no leader with a quorum confirmed the read within ${this.#parts.timeoutMs} ms; nothing was read`,
-        ),
-      );
+    for (const readers of [this.#current, this.#next]) {
+      for (const reader of readers) {
+        if (reader.deadlineMs > nowMs) continue;
+        readers.delete(reader);
+        this.#failed += 1;
+        reader.waiter.reject(
+          new OutcomeUnknownError(
+            `no leader with a quorum confirmed the read within ${this.#parts.timeoutMs} ms; nothing was read`,
+          ),
+        );
+      }
     }
+    if (this.#current.size === 0) this.#contexts.clear();
   }
 
   #newContext(): Uint8Array {

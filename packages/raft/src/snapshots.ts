@@ -74,6 +74,8 @@ export class Snapshots<Query, Answer> {
   #newestMarker: number;
   /** Indexes of snapshots that are being sent: their log must stay. */
   readonly #sending: number[] = [];
+  /** Ends with the work of the state machine on a snapshot, also where the manager has given that up. */
+  #saving: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SnapshotParts<Query, Answer>) {
     this.#parts = parts;
@@ -206,6 +208,11 @@ export class Snapshots<Query, Answer> {
     this.#settle((waiter) => waiter.reject(new StoppedError()));
   }
 
+  /** Resolves when the state machine does nothing for a snapshot any more. */
+  async saved(): Promise<void> {
+    await this.#saving;
+  }
+
   async #takeBetweenEntries(): Promise<void> {
     const { state, stateMachine, machineAppliedIndex } = this.#parts;
     const { appliedIndex: index, appliedTerm: term, confState } = state;
@@ -256,7 +263,12 @@ export class Snapshots<Query, Answer> {
     try {
       const stored = await manager.create(
         metadata,
-        (files) => writeSnapshotFiles(files, nodePart, save),
+        (files) =>
+          writeSnapshotFiles(files, nodePart, (writer) => {
+            const saving = save(writer);
+            this.#saving = Promise.allSettled([saving]);
+            return saving;
+          }),
         this.#stopping.signal,
       );
       await this.#record(stored);

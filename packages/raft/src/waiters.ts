@@ -6,6 +6,7 @@
  * Decision: the project's contract, 23.
  */
 import type { RequestId } from './envelope.ts';
+import { watchAbort } from './abort-watchers.ts';
 import { DroppedError, OutcomeUnknownError } from './errors.ts';
 
 /** Someone who waits. Only the first call counts. */
@@ -24,22 +25,21 @@ export async function waiting<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   let tidy: (() => void) | undefined;
-  let onAbort: (() => void) | undefined;
+  let endWatch: (() => void) | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
-      onAbort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal !== undefined) endWatch = watchAbort(signal, () => reject(signal.reason));
       tidy = begin({ resolve, reject });
     });
   } finally {
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    endWatch?.();
     tidy?.();
   }
 }
 
 /** Callers who wait until an index is applied. */
 export class IndexWaiters {
-  #waiters: { readonly index: number; readonly waiter: Waiter<void> }[] = [];
+  readonly #waiters = new Set<{ readonly index: number; readonly waiter: Waiter<void> }>();
   readonly #appliedIndex: () => number;
 
   constructor(appliedIndex: () => number) {
@@ -50,15 +50,14 @@ export class IndexWaiters {
     if (index <= this.#appliedIndex()) return;
     await waiting<void>(signal, (waiter) => {
       const waits = { index, waiter };
-      this.#waiters.push(waits);
-      return () => {
-        this.#waiters = this.#waiters.filter((other) => other !== waits);
-      };
+      this.#waiters.add(waits);
+      return () => this.#waiters.delete(waits);
     });
   }
 
   /** More was applied. */
   applied(): void {
+    if (this.#waiters.size === 0) return;
     const appliedIndex = this.#appliedIndex();
     for (const { index, waiter } of this.#waiters) if (index <= appliedIndex) waiter.resolve();
   }

@@ -56,7 +56,7 @@ interface StateMachineBase<Query, Answer> {
    * whole, it should be answered from the old one.
    */
   restoreSnapshot(reader: SnapshotReader, signal: AbortSignal): Promise<void>;
-  /** Gives all resources back. */
+  /** Gives all resources back. Nothing of the above but `query` runs any more. */
   close(): void | Promise<void>;
 }
 
