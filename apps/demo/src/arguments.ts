@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { ChaosSettings } from './cluster-story/chaos/story.ts';
 import type { ClusterStorySettings } from './cluster-story/settings.ts';
 import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { defaultWalType } from './log-story/open-log.ts';
@@ -16,26 +17,31 @@ const limits = {
 const nodesMax = 9;
 const clientsMax = 1024;
 
-export const helpText: string = `Usage: demo [cluster|log] [options]
+export const helpText: string = `Usage: demo [STORY] [options]
 
 Stories:
   cluster              real files are written to a cluster of processes whose leader is killed and comes
                        back; a node joins, another leaves, and nothing is lost (default)
+  chaos                a cluster is killed, cut and healed by chance under load; nothing is lost
   log                  real files are logged by a process that is killed in the middle; the log is
                        recovered, verified, damaged on copies, and purged
 
-Options of the cluster:
+Options of cluster and chaos:
   --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
-  --clients COUNT      that write at a time (default: 32)
+  --clients COUNT      that write at a time (default: 32; of chaos 8)
   --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
+  --seconds COUNT      of chaos: how long (default: 120)
+  --seed NUMBER        of chaos: what happens, and in which order (default: by chance)
 
-Options of both:
-  --wal TYPE           the back end (default: ${defaultWalType})
-  --input DIR          log all files below DIR (default: every package.json, *.md, *.d.ts and *.js
+Options of cluster and log:
+  --wal TYPE           the log (default: ${defaultWalType})
+  --input DIR          take all files below DIR (default: every package.json, *.md, *.d.ts and *.js
                        below the workspace's node_modules)
   --limit BYTES        take documents of so many bytes together; K, M and G may follow
                        (default: ${limits.cluster.bytesMax / mebibyte}M; of the log ${limits.log.bytesMax / mebibyte}M)
   --limit-files COUNT  take so many documents (default: ${limits.cluster.filesMax}; of the log ${limits.log.filesMax})
+
+Options of all:
   --dir DIR            keep everything in DIR, which must not hold a log yet (default: a temporary
                        folder that is removed at the end)
   --help               this text
@@ -50,7 +56,8 @@ export class UsageError extends Error {
 
 export type Story =
   | { readonly story: 'log'; readonly settings: StorySettings }
-  | { readonly story: 'cluster'; readonly settings: ClusterStorySettings };
+  | { readonly story: 'cluster'; readonly settings: ClusterStorySettings }
+  | { readonly story: 'chaos'; readonly settings: ChaosSettings };
 
 /** What the command line asks for; nothing when it asks for help. Throws `UsageError`. */
 export function readArguments(args: readonly string[]): Story | undefined {
@@ -58,30 +65,67 @@ export function readArguments(args: readonly string[]): Story | undefined {
   if (values.help === true) return undefined;
   const [story = 'cluster', ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`more than one story: ${positionals.join(' ')}`);
+  if (!isStory(story)) {
+    throw new UsageError(`unknown story ${story}; there are: ${Object.keys(optionsOf).join(', ')}`);
+  }
+  const stranger = Object.keys(values).find((option) => !optionsOf[story].includes(option));
+  if (stranger !== undefined) throw new UsageError(`--${stranger} is no option of ${story}`);
   const { wal: walType = defaultWalType } = values;
   if (story === 'log') {
-    for (const option of ['nodes', 'clients'] as const) {
-      if (values[option] !== undefined) throw new UsageError(`--${option} is of the cluster`);
-    }
-    return { story, settings: { ...commonSettings(values, limits.log), walType } };
+    return { story, settings: { ...documentSettings(values, limits.log), walType } };
   }
-  if (story !== 'cluster') throw new UsageError(`unknown story ${story}; there are: cluster, log`);
-  const nodes = values.nodes === undefined ? 3 : atMost('--nodes', values.nodes, nodesMax);
-  if (nodes < 3) throw new UsageError('--nodes wants 3 at least: one is killed, another leaves');
-  const clients =
-    values.clients === undefined ? 32 : atMost('--clients', values.clients, clientsMax);
-  const common = commonSettings(values, limits.cluster);
-  return { story, settings: { ...common, nodes, clients, walTypes: walType.split(',') } };
+  const size = clusterSize(values, story === 'chaos' ? 8 : 32);
+  if (story === 'chaos') return { story, settings: { ...size, ...chaosSettings(values) } };
+  return { story, settings: { ...size, ...documentSettings(values, limits.cluster) } };
 }
 
-interface CommonSettings extends SearchLimits {
+const common = ['wal', 'dir'];
+const ofDocuments = ['input', 'limit', 'limit-files'];
+const ofClusters = ['nodes', 'clients'];
+
+/** By story: what may be said about it. */
+const optionsOf: Record<Story['story'], readonly string[]> = {
+  cluster: [...common, ...ofDocuments, ...ofClusters],
+  chaos: [...common, ...ofClusters, 'seconds', 'seed'],
+  log: [...common, ...ofDocuments],
+};
+
+const isStory = (name: string): name is Story['story'] => Object.hasOwn(optionsOf, name);
+
+interface ClusterSize {
+  readonly nodes: number;
+  readonly clients: number;
+  readonly walTypes: readonly string[];
+  readonly keptFolder: string | undefined;
+}
+
+function clusterSize({ nodes, clients, wal, dir }: Values, clientsPreset: number): ClusterSize {
+  const count = nodes === undefined ? 3 : atMost('--nodes', nodes, nodesMax);
+  if (count < 3) throw new UsageError('--nodes wants 3 at least: a majority has to be left');
+  return {
+    nodes: count,
+    clients: clients === undefined ? clientsPreset : atMost('--clients', clients, clientsMax),
+    walTypes: (wal ?? defaultWalType).split(','),
+    keptFolder: dir === undefined ? undefined : resolve(dir),
+  };
+}
+
+function chaosSettings({ seconds, seed }: Values): Pick<ChaosSettings, 'seconds' | 'seed'> {
+  return {
+    seconds: seconds === undefined ? 120 : positive('--seconds', seconds, /^\d+$/),
+    seed:
+      seed === undefined ? Math.floor(Math.random() * 2 ** 32) : positive('--seed', seed, /^\d+$/),
+  };
+}
+
+interface DocumentSettings extends SearchLimits {
   readonly inputFolder: string;
   readonly inputName: string;
   readonly wanted: (fileName: string) => boolean;
   readonly keptFolder: string | undefined;
 }
 
-function commonSettings(values: Values, preset: SearchLimits): CommonSettings {
+function documentSettings(values: Values, preset: SearchLimits): DocumentSettings {
   const { input, dir } = values;
   return {
     inputFolder: input === undefined ? workspaceModules() : resolve(input),
@@ -118,6 +162,8 @@ function parse(args: readonly string[]) {
       input: { type: 'string' },
       nodes: { type: 'string' },
       clients: { type: 'string' },
+      seconds: { type: 'string' },
+      seed: { type: 'string' },
       limit: { type: 'string' },
       'limit-files': { type: 'string' },
       dir: { type: 'string' },

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { BuilderError, type Logger } from '@babuza/builder';
 import { helpText, readArguments, UsageError, type Story } from './arguments.ts';
+import { tellChaosStory } from './cluster-story/chaos/story.ts';
 import { tellClusterStory } from './cluster-story/story.ts';
 import { openManager } from './log-story/open-log.ts';
 import { tellLogStory } from './log-story/story.ts';
@@ -30,7 +31,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const { settings } = asked;
-  await checkInput(settings.inputFolder);
+  if ('inputFolder' in settings) await checkInput(settings.inputFolder);
   const workplace = await Workplace.open(settings.keptFolder);
   cleanUpOnSignals(workplace);
   try {
@@ -47,6 +48,7 @@ async function tell(asked: Story, workplace: Workplace): Promise<readonly string
     return tellLogStory(terminal, workplace, asked.settings);
   }
   await checkWalTypes(asked.settings.walTypes, workplace, true);
+  if (asked.story === 'chaos') return tellChaosStory(terminal, workplace, asked.settings);
   return tellClusterStory(terminal, workplace, asked.settings);
 }
 

@@ -49,7 +49,7 @@ describe('demo cluster', () => {
       /node 4 has taken over a snapshot/,
       /node 4 has caught up and has a vote/,
       /node \d is removed, and has ended by itself/,
-      /404 acknowledged writes on each of 3 nodes, byte for byte/,
+      /what was acknowledged for 404 keys is on each of 3 nodes, byte for byte/,
       /one state on all at index \d+/,
       /the history of 3 clients is linearizable/,
       /All of the above was verified/,

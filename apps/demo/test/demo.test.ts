@@ -149,10 +149,10 @@ describe('a wrong command line', () => {
     const cases: [string[], RegExp][] = [
       [['--wal', 'no-such-wal'], /'babuza-wal'.*got 'no-such-wal'/],
       [['--no-such-option'], /--no-such-option/],
-      [['clusters'], /unknown story clusters; there are: cluster, log/],
+      [['clusters'], /unknown story clusters; there are: cluster, chaos, log/],
       [['--nodes', '2'], /--nodes wants 3 at least/],
       [['--clients', '9999'], /--clients wants at most 1024, got 9999/],
-      [['log', '--nodes', '3'], /--nodes is of the cluster/],
+      [['log', '--nodes', '3'], /--nodes is no option of log/],
       [['--wal', 'level-wal-memory'], /it loses all with its process/],
       [['--limit', '12X'], /--limit wants a number above 0, got 12X/],
       [['--input', join(folder, 'missing')], /--input: .*ENOENT/],

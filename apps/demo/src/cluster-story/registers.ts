@@ -11,6 +11,8 @@ import {
 import type { KeyValueClient } from '../cluster/client/index.ts';
 
 const keys = ['red', 'green', 'blue'];
+/** Of one client, until all go on to other keys: so no history becomes so long that it could not be judged. */
+const callsPerRound = 120;
 const pauseMs = 15;
 /** Of the judge, for each key. */
 const stepsMax = 20_000_000;
@@ -47,7 +49,8 @@ export class Registers {
     let serial = 0;
     const seen = new Map<string, string | undefined>();
     while (!this.#stopping.signal.aborted) {
-      const key = keys[serial % keys.length] ?? 'red';
+      const round = Math.floor(serial / callsPerRound);
+      const key = `${keys[serial % keys.length]}-${round}`;
       const value = `${number}-${(serial += 1)}`;
       const input = inputOf(key, value, seen.get(key));
       const output = await this.#call(client, number, input);

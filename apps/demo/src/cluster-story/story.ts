@@ -15,6 +15,7 @@ import { Registers } from './registers.ts';
 import type { ClusterStorySettings } from './settings.ts';
 import { Stage } from './stage.ts';
 import { killLeader, letOneGo, newcomerBySnapshot, restartKilled } from './scenes.ts';
+import { conclude, judge } from './verdict.ts';
 import { printClusterFigures } from './story-figures.ts';
 import { verifyEverywhere } from './verifying.ts';
 
@@ -69,9 +70,9 @@ export async function tellClusterStory(
     const registers = await play(stage, load, settings);
     terminal.step('Look for everything that was acknowledged, on every node');
     await verifyEverywhere(stage, acknowledged);
-    judge(stage, registers);
+    judge(stage, registers, registerClients);
     await printClusterFigures(stage, load, acknowledged);
-    conclude(stage, workplace, performance.now() - startMs);
+    conclude(stage, workplace, duration(performance.now() - startMs));
     return stage.failures;
   } finally {
     await stage.close();
@@ -124,27 +125,4 @@ async function disturb(stage: Stage, load: Load): Promise<void> {
   await newcomerBySnapshot(stage);
   await load.reached(0.75);
   await letOneGo(stage);
-}
-
-function judge(stage: Stage, registers: Registers): void {
-  const { verdict, ...more } = registers.judge();
-  const calls = `${counted(registers.operations.length, 'call')}, ${registers.unknown} of unknown outcome`;
-  if (verdict === 'linearizable') {
-    stage.timeline.good(`the history of ${registerClients} clients is linearizable (${calls})`);
-  } else stage.fail(`the history of clients is ${verdict}: key ${more.key ?? '?'} (${calls})`);
-}
-
-function conclude(
-  { terminal, failures }: Stage,
-  { isKept, storageRoot }: Workplace,
-  elapsedMs: number,
-): void {
-  terminal.line();
-  if (isKept) terminal.line(`Everything stays in ${storageRoot}`);
-  terminal.line(
-    failures.length === 0
-      ? terminal.style('green', `All of the above was verified, in ${duration(elapsedMs)}.`)
-      : terminal.style('red', 'Not everything held:'),
-  );
-  for (const failure of failures) terminal.line(`  - ${failure}`);
 }

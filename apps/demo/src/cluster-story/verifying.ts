@@ -1,16 +1,22 @@
 /** Every node is asked for everything that was acknowledged, and compared with what clients wrote; and with each other. */
 import { counted } from '../common/figures.ts';
-import type { Acknowledged } from './acknowledged.ts';
 import type { Stage } from './stage.ts';
 
 const readersPerNode = 16;
 /** Problems that are printed one by one; the rest is counted. */
 const problemsShown = 5;
 
-export async function verifyEverywhere(stage: Stage, acknowledged: Acknowledged): Promise<void> {
+/** What nodes are compared with. */
+export interface Expectations {
+  readonly keys: readonly string[];
+  /** What is wrong with what a node has, or nothing. */
+  problemOf(key: string, found: Uint8Array | undefined): string | undefined;
+}
+
+export async function verifyEverywhere(stage: Stage, expected: Expectations): Promise<void> {
   const { terminal, timeline, cluster, admin } = stage;
   const index = await stage.agree();
-  const { keys } = acknowledged;
+  const { keys } = expected;
   const total = keys.length * cluster.running.length;
   let read = 0;
   const problems: string[] = [];
@@ -19,7 +25,7 @@ export async function verifyEverywhere(stage: Stage, acknowledged: Acknowledged)
     const reader = async (): Promise<void> => {
       for (let key = keys[next++]; key !== undefined; key = keys[next++]) {
         const found = await admin.get(key, { stale: true, at: apiUrl });
-        const problem = acknowledged.problemOf(key, found);
+        const problem = expected.problemOf(key, found);
         if (problem !== undefined) problems.push(`node ${id}: ${problem}`);
         read += 1;
         terminal.progress(read, total, () => `compared with node ${id}`);
@@ -34,7 +40,9 @@ export async function verifyEverywhere(stage: Stage, acknowledged: Acknowledged)
   }
   const everywhere = `on each of ${counted(cluster.running.length, 'node')}`;
   if (problems.length === 0) {
-    timeline.good(`${counted(keys.length, 'acknowledged write')} ${everywhere}, byte for byte`);
+    timeline.good(
+      `what was acknowledged for ${counted(keys.length, 'key')} is ${everywhere}, byte for byte`,
+    );
   }
   await compareDigests(stage, index);
 }

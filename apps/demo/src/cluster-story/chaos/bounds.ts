@@ -1,0 +1,67 @@
+/** What the processes of the nodes take while they are disturbed: looked at now and then, and compared with what it may be. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { byteSize, count } from '../../common/figures.ts';
+import type { Stage } from '../stage.ts';
+
+const mebibyte: number = 1024 * 1024;
+
+/**
+ * For the load of this story: some megabytes of state, three snapshots of it and one that is made, and the log of some
+ * thousands of entries. The heap holds the state, what is under way, and what is not collected yet.
+ */
+const bounds = { heapBytes: 320 * mebibyte, handles: 500, diskBytes: 256 * mebibyte };
+
+export class Bounds {
+  readonly #stage: Stage;
+  readonly #most = { heapBytes: 0, handles: 0, diskBytes: 0 };
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  async look(): Promise<void> {
+    const { cluster, admin } = this.#stage;
+    for (const { apiUrl, directory } of cluster.running) {
+      const asked = admin.cluster.status({ at: apiUrl, deadlineMs: 2000 });
+      const figures = (await asked.catch(() => undefined))?.all['figures'];
+      this.#see('heapBytes', figureOf(figures, 'heapUsed') + figureOf(figures, 'external'));
+      this.#see('handles', figureOf(figures, 'handles'));
+      this.#see('diskBytes', await bytesBelow(directory));
+    }
+  }
+
+  judge(): void {
+    const { heapBytes, handles, diskBytes } = this.#most;
+    const seen = `at most ${byteSize(heapBytes)} of heap, ${count(handles)} handles and ${byteSize(diskBytes)} of disk on a node`;
+    const isWithin =
+      heapBytes <= bounds.heapBytes && handles <= bounds.handles && diskBytes <= bounds.diskBytes;
+    if (isWithin) this.#stage.timeline.good(seen);
+    else this.#stage.fail(`${seen}: more than it may be`);
+  }
+
+  #see(name: keyof typeof bounds, value: number): void {
+    this.#most[name] = Math.max(this.#most[name], value);
+  }
+}
+
+function figureOf(figures: unknown, name: string): number {
+  const value: unknown =
+    typeof figures === 'object' && figures !== null ? Reflect.get(figures, name) : undefined;
+  return typeof value === 'number' ? value : 0;
+}
+
+/** Files come and go while one looks. */
+async function bytesBelow(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  let bytes = 0;
+  for (const entry of entries) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) bytes += await bytesBelow(path);
+    else
+      bytes += await stat(path)
+        .then(({ blocks }) => blocks * 512)
+        .catch(() => 0);
+  }
+  return bytes;
+}

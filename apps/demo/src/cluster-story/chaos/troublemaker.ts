@@ -1,0 +1,115 @@
+/** Kills, restarts, cuts and heals by chance; never so that a majority is gone for longer than a few seconds. */
+import type { ClusterNode } from '../../cluster/cluster.ts';
+import type { Stage } from '../stage.ts';
+
+export interface TroubleCounts {
+  kills: number;
+  leadersKilled: number;
+  partitions: number;
+  transfers: number;
+  snapshots: number;
+}
+
+export class Troublemaker {
+  readonly counts: TroubleCounts = {
+    kills: 0,
+    leadersKilled: 0,
+    partitions: 0,
+    transfers: 0,
+    snapshots: 0,
+  };
+  readonly #stage: Stage;
+  readonly #chance: () => number;
+
+  /** `chance` gives numbers from 0 to below 1. */
+  constructor(stage: Stage, chance: () => number) {
+    this.#stage = stage;
+    this.#chance = chance;
+  }
+
+  /** One misfortune and its end. */
+  async strike(): Promise<void> {
+    const draw = this.#chance();
+    if (draw < 0.45) await this.#killSome(1);
+    else if (draw < 0.55) await this.#killSome(2);
+    else if (draw < 0.85) await this.#cutOff();
+    else if (draw < 0.95) await this.#transfer();
+    else await this.#takeSnapshot();
+    await this.#pause(200, 1500);
+  }
+
+  async #killSome(count: number): Promise<void> {
+    const { cluster, timeline } = this.#stage;
+    const leader = await this.#leader();
+    const victims: ClusterNode[] = [];
+    for (let at = 0; at < count; at += 1) {
+      const alive = cluster.running.filter((node) => !victims.includes(node));
+      const prefersLeader = this.#chance() < 0.5;
+      const victim = alive.find(({ id }) => prefersLeader && id === leader) ?? this.#one(alive);
+      if (victim !== undefined) victims.push(victim);
+    }
+    for (const { id } of victims) {
+      this.counts.kills += 1;
+      if (id === leader) this.counts.leadersKilled += 1;
+      await cluster.kill(id);
+    }
+    timeline.note(`killed: ${victims.map(({ id }) => nameOf(id, leader)).join(', ')}`);
+    await this.#pause(200, 2500);
+    for (const { id } of victims) await cluster.start(id);
+  }
+
+  async #cutOff(): Promise<void> {
+    const { cluster, timeline } = this.#stage;
+    const leader = await this.#leader();
+    const prefersLeader = this.#chance() < 0.5;
+    const victim =
+      cluster.running.find(({ id }) => prefersLeader && id === leader) ??
+      this.#one(cluster.running);
+    if (victim === undefined) return;
+    this.counts.partitions += 1;
+    cluster.partition([victim.id]);
+    timeline.note(`cut off: ${nameOf(victim.id, leader)}`);
+    await this.#pause(500, 4000);
+    cluster.heal();
+  }
+
+  async #transfer(): Promise<void> {
+    this.counts.transfers += 1;
+    // It may fail: nobody leads, or the target is away.
+    const moved = this.#stage.admin.cluster.transferLeadership(undefined, { deadlineMs: 3000 });
+    const leader = await moved.catch(() => undefined);
+    this.#stage.timeline.note(`leadership handed to node ${leader?.id ?? '?'}`);
+  }
+
+  async #takeSnapshot(): Promise<void> {
+    const { admin, cluster, timeline } = this.#stage;
+    const node = this.#one(cluster.running);
+    if (node === undefined) return;
+    this.counts.snapshots += 1;
+    const taken = admin.cluster.takeSnapshot({ at: node.apiUrl, deadlineMs: 5000 });
+    const snapshot = await taken.catch(() => undefined);
+    timeline.note(`a snapshot on node ${node.id} at index ${snapshot?.index ?? '?'}`);
+  }
+
+  async #leader(): Promise<bigint | undefined> {
+    const { cluster, admin } = this.#stage;
+    for (const { apiUrl } of cluster.running) {
+      const status = admin.cluster.status({ at: apiUrl, deadlineMs: 1000 });
+      const { leader } = await status.catch(() => ({ leader: undefined }));
+      if (leader !== undefined) return leader.id;
+    }
+    return undefined;
+  }
+
+  #one(nodes: readonly ClusterNode[]): ClusterNode | undefined {
+    return nodes[Math.floor(this.#chance() * nodes.length)];
+  }
+
+  async #pause(fromMs: number, toMs: number): Promise<void> {
+    const delayMs = fromMs + this.#chance() * (toMs - fromMs);
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+  }
+}
+
+const nameOf = (id: bigint, leader: bigint | undefined): string =>
+  `node ${id}${id === leader ? ', the leader' : ''}`;

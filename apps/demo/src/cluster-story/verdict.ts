@@ -1,0 +1,28 @@
+/** How a story ends: the judgement of the clients' history, and the last word. */
+import { counted } from '../common/figures.ts';
+import type { Workplace } from '../common/workplace.ts';
+import type { Registers } from './registers.ts';
+import type { Stage } from './stage.ts';
+
+export function judge(stage: Stage, registers: Registers, clients: number): void {
+  const { verdict, ...more } = registers.judge();
+  const calls = `${counted(registers.operations.length, 'call')}, ${registers.unknown} of unknown outcome`;
+  if (verdict === 'linearizable') {
+    stage.timeline.good(`the history of ${clients} clients is linearizable (${calls})`);
+  } else stage.fail(`the history of clients is ${verdict}: key ${more.key ?? '?'} (${calls})`);
+}
+
+export function conclude(
+  { terminal, failures }: Stage,
+  { isKept, storageRoot }: Workplace,
+  elapsed: string,
+): void {
+  terminal.line();
+  if (isKept) terminal.line(`Everything stays in ${storageRoot}`);
+  terminal.line(
+    failures.length === 0
+      ? terminal.style('green', `All of the above was verified, in ${elapsed}.`)
+      : terminal.style('red', 'Not everything held:'),
+  );
+  for (const failure of failures) terminal.line(`  - ${failure}`);
+}
