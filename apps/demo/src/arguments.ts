@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ChaosSettings } from './cluster-story/chaos/story.ts';
+import type { FailoverSettings } from './cluster-story/measuring/failover.ts';
+import type { ThroughputSettings } from './cluster-story/measuring/throughput.ts';
 import type { ClusterStorySettings } from './cluster-story/settings.ts';
 import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { defaultWalType } from './log-story/open-log.ts';
@@ -23,15 +25,19 @@ Stories:
   cluster              real files are written to a cluster of processes whose leader is killed and comes
                        back; a node joins, another leaves, and nothing is lost (default)
   chaos                a cluster is killed, cut and healed by chance under load; nothing is lost
+  load                 writes per second of a cluster, at several numbers of clients
+  failover             how long nobody leads when a leader is killed, many times
   log                  real files are logged by a process that is killed in the middle; the log is
                        recovered, verified, damaged on copies, and purged
 
-Options of cluster and chaos:
+Options of cluster, chaos, load and failover:
   --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
-  --clients COUNT      that write at a time (default: 32; of chaos 8)
+  --clients COUNT      that write at a time (default: 32; of chaos 8; of load 1,64,256, one after the
+                       other; not of failover)
   --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
-  --seconds COUNT      of chaos: how long (default: 120)
+  --seconds COUNT      of chaos: how long (default: 120); of load: with each number of clients (default: 10)
   --seed NUMBER        of chaos: what happens, and in which order (default: by chance)
+  --kills COUNT        of failover (default: 100)
 
 Options of cluster and log:
   --wal TYPE           the log (default: ${defaultWalType})
@@ -57,7 +63,9 @@ export class UsageError extends Error {
 export type Story =
   | { readonly story: 'log'; readonly settings: StorySettings }
   | { readonly story: 'cluster'; readonly settings: ClusterStorySettings }
-  | { readonly story: 'chaos'; readonly settings: ChaosSettings };
+  | { readonly story: 'chaos'; readonly settings: ChaosSettings }
+  | { readonly story: 'load'; readonly settings: ThroughputSettings }
+  | { readonly story: 'failover'; readonly settings: FailoverSettings };
 
 /** What the command line asks for; nothing when it asks for help. Throws `UsageError`. */
 export function readArguments(args: readonly string[]): Story | undefined {
@@ -74,19 +82,33 @@ export function readArguments(args: readonly string[]): Story | undefined {
   if (story === 'log') {
     return { story, settings: { ...documentSettings(values, limits.log), walType } };
   }
-  const size = clusterSize(values, story === 'chaos' ? 8 : 32);
-  if (story === 'chaos') return { story, settings: { ...size, ...chaosSettings(values) } };
-  return { story, settings: { ...size, ...documentSettings(values, limits.cluster) } };
+  const size = clusterSize(values);
+  switch (story) {
+    case 'chaos':
+      return {
+        story,
+        settings: { ...size, clients: clientsOf(values, 8), ...chaosSettings(values) },
+      };
+    case 'load':
+      return { story, settings: { ...size, ...loadSettings(values) } };
+    case 'failover':
+      return { story, settings: { ...size, kills: wholeOf('kills', values.kills, 100) } };
+    case 'cluster': {
+      const documents = documentSettings(values, limits.cluster);
+      return { story, settings: { ...size, clients: clientsOf(values, 32), ...documents } };
+    }
+  }
 }
 
 const common = ['wal', 'dir'];
 const ofDocuments = ['input', 'limit', 'limit-files'];
-const ofClusters = ['nodes', 'clients'];
 
 /** By story: what may be said about it. */
 const optionsOf: Record<Story['story'], readonly string[]> = {
-  cluster: [...common, ...ofDocuments, ...ofClusters],
-  chaos: [...common, ...ofClusters, 'seconds', 'seed'],
+  cluster: [...common, ...ofDocuments, 'nodes', 'clients'],
+  chaos: [...common, 'nodes', 'clients', 'seconds', 'seed'],
+  load: [...common, 'nodes', 'clients', 'seconds'],
+  failover: [...common, 'nodes', 'kills'],
   log: [...common, ...ofDocuments],
 };
 
@@ -94,27 +116,36 @@ const isStory = (name: string): name is Story['story'] => Object.hasOwn(optionsO
 
 interface ClusterSize {
   readonly nodes: number;
-  readonly clients: number;
   readonly walTypes: readonly string[];
   readonly keptFolder: string | undefined;
 }
 
-function clusterSize({ nodes, clients, wal, dir }: Values, clientsPreset: number): ClusterSize {
+function clusterSize({ nodes, wal, dir }: Values): ClusterSize {
   const count = nodes === undefined ? 3 : atMost('--nodes', nodes, nodesMax);
   if (count < 3) throw new UsageError('--nodes wants 3 at least: a majority has to be left');
   return {
     nodes: count,
-    clients: clients === undefined ? clientsPreset : atMost('--clients', clients, clientsMax),
     walTypes: (wal ?? defaultWalType).split(','),
     keptFolder: dir === undefined ? undefined : resolve(dir),
   };
 }
 
+const clientsOf = ({ clients }: Values, preset: number): number =>
+  clients === undefined ? preset : atMost('--clients', clients, clientsMax);
+
+const wholeOf = (option: string, text: string | undefined, preset: number): number =>
+  text === undefined ? preset : positive(`--${option}`, text, /^\d+$/);
+
 function chaosSettings({ seconds, seed }: Values): Pick<ChaosSettings, 'seconds' | 'seed'> {
+  const byChance = Math.floor(Math.random() * 2 ** 32);
+  return { seconds: wholeOf('seconds', seconds, 120), seed: wholeOf('seed', seed, byChance) };
+}
+
+function loadSettings({ clients, seconds }: Values): Omit<ThroughputSettings, keyof ClusterSize> {
+  const counts = (clients ?? '1,64,256').split(',');
   return {
-    seconds: seconds === undefined ? 120 : positive('--seconds', seconds, /^\d+$/),
-    seed:
-      seed === undefined ? Math.floor(Math.random() * 2 ** 32) : positive('--seed', seed, /^\d+$/),
+    clientCounts: counts.map((text) => atMost('--clients', text, clientsMax)),
+    seconds: wholeOf('seconds', seconds, 10),
   };
 }
 
@@ -164,6 +195,7 @@ function parse(args: readonly string[]) {
       clients: { type: 'string' },
       seconds: { type: 'string' },
       seed: { type: 'string' },
+      kills: { type: 'string' },
       limit: { type: 'string' },
       'limit-files': { type: 'string' },
       dir: { type: 'string' },

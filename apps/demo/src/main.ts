@@ -4,6 +4,8 @@ import { stat } from 'node:fs/promises';
 import { BuilderError, type Logger } from '@babuza/builder';
 import { helpText, readArguments, UsageError, type Story } from './arguments.ts';
 import { tellChaosStory } from './cluster-story/chaos/story.ts';
+import { measureFailover } from './cluster-story/measuring/failover.ts';
+import { measureThroughput } from './cluster-story/measuring/throughput.ts';
 import { tellClusterStory } from './cluster-story/story.ts';
 import { openManager } from './log-story/open-log.ts';
 import { tellLogStory } from './log-story/story.ts';
@@ -47,9 +49,17 @@ async function tell(asked: Story, workplace: Workplace): Promise<readonly string
     await checkWalTypes([asked.settings.walType], workplace, false);
     return tellLogStory(terminal, workplace, asked.settings);
   }
-  await checkWalTypes(asked.settings.walTypes, workplace, true);
-  if (asked.story === 'chaos') return tellChaosStory(terminal, workplace, asked.settings);
-  return tellClusterStory(terminal, workplace, asked.settings);
+  await checkWalTypes(asked.settings.walTypes, workplace, asked.story !== 'load');
+  switch (asked.story) {
+    case 'cluster':
+      return tellClusterStory(terminal, workplace, asked.settings);
+    case 'chaos':
+      return tellChaosStory(terminal, workplace, asked.settings);
+    case 'load':
+      return measureThroughput(terminal, workplace, asked.settings);
+    case 'failover':
+      return measureFailover(terminal, workplace, asked.settings);
+  }
 }
 
 async function checkInput(inputFolder: string): Promise<void> {

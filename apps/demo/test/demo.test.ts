@@ -149,7 +149,7 @@ describe('a wrong command line', () => {
     const cases: [string[], RegExp][] = [
       [['--wal', 'no-such-wal'], /'babuza-wal'.*got 'no-such-wal'/],
       [['--no-such-option'], /--no-such-option/],
-      [['clusters'], /unknown story clusters; there are: cluster, chaos, log/],
+      [['clusters'], /unknown story clusters; there are: cluster, chaos, load, failover, log/],
       [['--nodes', '2'], /--nodes wants 3 at least/],
       [['--clients', '9999'], /--clients wants at most 1024, got 9999/],
       [['log', '--nodes', '3'], /--nodes is no option of log/],
