@@ -35,6 +35,7 @@ Options of cluster, chaos, load and failover:
   --clients COUNT      that write at a time (default: 32; of chaos 8; of load 1,64,256, one after the
                        other; not of failover)
   --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
+  --serve              of cluster: keeps it running at the end, with a prompt: help says what it takes
   --seconds COUNT      of chaos: how long (default: 120); of load: with each number of clients (default: 10)
   --seed NUMBER        of chaos: what happens, and in which order (default: by chance)
   --kills COUNT        of failover (default: 100)
@@ -95,7 +96,9 @@ export function readArguments(args: readonly string[]): Story | undefined {
       return { story, settings: { ...size, kills: wholeOf('kills', values.kills, 100) } };
     case 'cluster': {
       const documents = documentSettings(values, limits.cluster);
-      return { story, settings: { ...size, clients: clientsOf(values, 32), ...documents } };
+      const clients = clientsOf(values, 32);
+      const serves = values.serve ?? false;
+      return { story, settings: { ...size, clients, serves, ...documents } };
     }
   }
 }
@@ -105,7 +108,7 @@ const ofDocuments = ['input', 'limit', 'limit-files'];
 
 /** By story: what may be said about it. */
 const optionsOf: Record<Story['story'], readonly string[]> = {
-  cluster: [...common, ...ofDocuments, 'nodes', 'clients'],
+  cluster: [...common, ...ofDocuments, 'nodes', 'clients', 'serve'],
   chaos: [...common, 'nodes', 'clients', 'seconds', 'seed'],
   load: [...common, 'nodes', 'clients', 'seconds'],
   failover: [...common, 'nodes', 'kills'],
@@ -196,6 +199,7 @@ function parse(args: readonly string[]) {
       seconds: { type: 'string' },
       seed: { type: 'string' },
       kills: { type: 'string' },
+      serve: { type: 'boolean' },
       limit: { type: 'string' },
       'limit-files': { type: 'string' },
       dir: { type: 'string' },

@@ -5,6 +5,8 @@ export interface ClusterStorySettings extends SearchLimits {
   readonly nodes: number;
   /** Of all nodes, or one for each, in turn. */
   readonly walTypes: readonly string[];
+  /** Keeps the cluster at the end, with a prompt. */
+  readonly serves: boolean;
   /** Clients that write documents. */
   readonly clients: number;
   readonly inputFolder: string;

@@ -12,6 +12,7 @@ import { Acknowledged } from './acknowledged.ts';
 import { percentile } from './figures.ts';
 import { Load } from './load.ts';
 import { Registers } from './registers.ts';
+import { serve } from './serve.ts';
 import type { ClusterStorySettings } from './settings.ts';
 import { Stage } from './stage.ts';
 import { killLeader, letOneGo, newcomerBySnapshot, restartKilled } from './scenes.ts';
@@ -55,7 +56,7 @@ export async function tellClusterStory(
     directory: storageRoot,
     nodes: settings.nodes,
     walTypes: settings.walTypes,
-    withProxies: false,
+    withProxies: settings.serves,
     snapshotEntries,
     compactionMargin,
   });
@@ -73,6 +74,7 @@ export async function tellClusterStory(
     judge(stage, registers, registerClients);
     await printClusterFigures(stage, load, acknowledged);
     conclude(stage, workplace, duration(performance.now() - startMs));
+    if (settings.serves) await serve(stage, process.stdin);
     return stage.failures;
   } finally {
     await stage.close();

@@ -94,6 +94,11 @@ export class Terminal {
     this.#progressShown = false;
   }
 
+  /** Asks for a line. */
+  prompt(text: string): void {
+    this.#stream.write(text);
+  }
+
   /** Rows of a name, a value that is aligned to the right, and what the value is. */
   table(rows: readonly (readonly [name: string, value: string, remark: string])[]): void {
     const nameWidth = Math.max(...rows.map(([name]) => name.length));

@@ -1,0 +1,138 @@
+/** The cluster stays, and does what it is told: a small prompt. Commands may also come from a pipe, a line each. */
+import { createInterface } from 'node:readline/promises';
+import type { Readable } from 'node:stream';
+import { byteSize } from '../common/figures.ts';
+import type { Stage } from './stage.ts';
+
+const help = `status                 each node: role, term, indexes, keys
+members                who belongs, and where
+put KEY VALUE          get KEY          delete KEY
+kill ID                SIGKILL          restart ID
+partition ID[,ID…]     cut these off from the others       heal
+transfer [ID]          leadership
+add                    a new node: a learner that is promoted when it has caught up
+remove ID              for good, and ends its process
+snapshot [ID]          of this node, or of the leader
+help                   exit`;
+
+type Command = (stage: Stage, ...words: readonly string[]) => Promise<string>;
+
+const commands: Readonly<Record<string, Command>> = {
+  status,
+  members,
+  put: async ({ admin }, key = '', ...value) => {
+    const { index } = await admin.put(key, Buffer.from(value.join(' ')));
+    return `written at index ${index}`;
+  },
+  get: async ({ admin }, key = '') => {
+    const value = await admin.get(key);
+    return value === undefined ? 'there is none' : Buffer.from(value).toString();
+  },
+  delete: async ({ admin }, key = '') => {
+    const { existed } = await admin.delete(key);
+    return existed ? 'deleted' : 'there was none';
+  },
+  kill: async ({ cluster }, id) => {
+    await cluster.kill(idOf(id));
+    return `node ${id} is gone`;
+  },
+  restart: async ({ cluster }, id) => {
+    if (cluster.node(idOf(id)).handle.isRunning) return `node ${id} runs`;
+    await cluster.start(idOf(id));
+    return `node ${id} runs again on its directory`;
+  },
+  partition: async ({ cluster }, ids = '') => {
+    const apart = ids.split(',').map(idOf);
+    cluster.partition(apart);
+    return `cut off from the others: ${apart.join(', ')}`;
+  },
+  heal: async ({ cluster }) => {
+    cluster.heal();
+    return 'everybody hears everybody';
+  },
+  transfer: async ({ admin }, id) => {
+    const leader = await admin.cluster.transferLeadership(id === undefined ? undefined : idOf(id));
+    return `node ${leader?.id ?? '?'} leads`;
+  },
+  add,
+  remove: async ({ admin, cluster }, id) => {
+    await admin.cluster.removeMember(idOf(id));
+    const { handle } = cluster.node(idOf(id));
+    if (handle.isRunning) await cluster.shutdown(idOf(id));
+    return `node ${id} is removed; its id never returns`;
+  },
+  snapshot: async (stage, id) => {
+    const node = id === undefined ? await stage.leader() : stage.cluster.node(idOf(id));
+    const { index } = await stage.admin.cluster.takeSnapshot({ at: node.apiUrl });
+    return `a snapshot of node ${node.id} at index ${index}`;
+  },
+  help: async () => help,
+};
+
+/** Until `exit`, or the end of the input. */
+export async function serve(stage: Stage, input: Readable): Promise<void> {
+  const { terminal } = stage;
+  terminal.step('The cluster is yours: type help, or exit');
+  const lines = createInterface({ input, terminal: false });
+  terminal.prompt('> ');
+  for await (const line of lines) {
+    const [name = '', ...words] = line.trim().split(/\s+/);
+    if (name === 'exit' || name === 'quit') break;
+    if (name !== '') await run(stage, name, words);
+    terminal.prompt('> ');
+  }
+  lines.close();
+}
+
+async function run(stage: Stage, name: string, words: readonly string[]): Promise<void> {
+  const { terminal } = stage;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    terminal.warn(`there is no ${name}; type help`);
+    return;
+  }
+  try {
+    for (const line of (await command(stage, ...words)).split('\n')) terminal.note(line);
+  } catch (error) {
+    terminal.bad(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function status({ cluster, admin }: Stage): Promise<string> {
+  const lines = cluster.nodes.map(async ({ id, apiUrl, handle }) => {
+    if (!handle.isRunning) return `node ${id}  is down`;
+    const asked = admin.cluster.status({ at: apiUrl, deadlineMs: 2000 });
+    const view = await asked.catch(() => undefined);
+    if (view === undefined) return `node ${id}  does not answer`;
+    const { role, term, commitIndex, appliedIndex, keys, bytes } = view;
+    const indexes = `committed ${commitIndex}, applied ${appliedIndex}`;
+    return `node ${id}  ${role.padEnd(9)} term ${term}  ${indexes}  ${keys} keys, ${byteSize(bytes)}`;
+  });
+  return (await Promise.all(lines)).join('\n');
+}
+
+async function members({ admin }: Stage): Promise<string> {
+  const { members, removed } = await admin.cluster.members();
+  const shown = members.map(
+    ({ id, role, address, api }) =>
+      `node ${id}  ${role.padEnd(7)}  Raft ${address}  API ${api ?? '?'}`,
+  );
+  return [...shown, `removed: ${removed.length === 0 ? 'none' : removed.join(', ')}`].join('\n');
+}
+
+async function add(stage: Stage): Promise<string> {
+  const { admin, cluster } = stage;
+  const { id, address, apiUrl: api } = await cluster.prepare();
+  await admin.cluster.addMember({ id, address, role: 'learner', api });
+  await cluster.start(id);
+  await stage.eventually(`a vote for node ${id}`, async () => {
+    await admin.cluster.promoteMember(id);
+    return true;
+  });
+  return `node ${id} has caught up and has a vote`;
+}
+
+function idOf(text: string | undefined): bigint {
+  if (text !== undefined && /^\d{1,19}$/.test(text)) return BigInt(text);
+  throw new RangeError(`which node? ${text ?? 'nothing'} is no id`);
+}
