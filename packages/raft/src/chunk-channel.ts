@@ -1,18 +1,33 @@
-/** Chunks from someone who writes to someone who reads, one at a time: the writer waits until its chunk was taken. */
+/**
+ * Chunks from someone who writes to someone who reads, one at a time: the writer waits until its chunk was taken. One that does
+ * not wait ends the whole with an error, for the reader as well: a chunk would be missing, and perhaps nobody would notice.
+ */
 
 export class ChunkChannel implements AsyncIterable<Uint8Array> {
   #chunk: Uint8Array | undefined;
   #ended = false;
   #failure: Error | undefined;
+  #isRead = false;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
   /** Resolves when the chunk was taken and the next one is wanted; rejects when nobody reads any more. */
-  async write(chunk: Uint8Array): Promise<void> {
+  write(chunk: Uint8Array): Promise<void> {
+    const isNoticed = !this.#isRead;
+    const writing = this.#write(chunk);
+    // The reader learns of a failure, also where the writer does not look.
+    if (isNoticed) writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
-    if (this.#ended) throw this.#failure ?? new TypeError('the file is complete');
-    if (this.#chunk !== undefined)
-      throw new TypeError('write again when the write before has resolved');
+    if (this.#failure === undefined && this.#ended) {
+      this.fail(new TypeError('the file is complete'));
+    } else if (this.#chunk !== undefined) {
+      this.fail(new TypeError('write again when the write before has resolved'));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
     this.#chunk = chunk;
     this.#wakeReader?.();
     await new Promise<void>((resolve) => {
@@ -29,7 +44,7 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
 
   /** Nobody reads any more. */
   fail(error: Error): void {
-    this.#failure = error;
+    this.#failure ??= error;
     this.#ended = true;
     this.#wakeWriter?.();
     this.#wakeReader?.();
@@ -44,7 +59,10 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
       }
       if (this.#failure !== undefined) throw this.#failure;
       const chunk = this.#chunk;
-      if (chunk === undefined) return;
+      if (chunk === undefined) {
+        this.#isRead = true;
+        return;
+      }
       yield chunk;
       this.#chunk = undefined;
       this.#wakeWriter?.();

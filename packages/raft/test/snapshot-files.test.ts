@@ -1,10 +1,13 @@
 /** The files of a snapshot, and a state machine that does not do its part. */
 import { describe, expect, it } from 'vitest';
+import type { SnapshotWriter } from '../src/index.ts';
 import { writeSnapshotFiles } from '../src/snapshot-files.ts';
 import { bytesOf } from './support.ts';
 
 /** Writes a snapshot whose state machine saves like this; tells which files were waited for to their end. */
-async function write(save: () => Promise<void>): Promise<{ error: unknown; ended: string[] }> {
+async function write(
+  save: (writer: SnapshotWriter) => Promise<void>,
+): Promise<{ error: unknown; ended: string[] }> {
   const ended: string[] = [];
   const writing: Promise<void>[] = [];
   const readAll = async (
@@ -53,3 +56,32 @@ describe('the main file ends', () => {
     expect([error, ended]).toEqual([failure, ['node.json', 'state']]);
   });
 });
+
+describe('a state machine that does not wait for its writes', () => {
+  it.each([
+    ['several at once', async (writer: SnapshotWriter) => void [1, 2, 3].map(() => one(writer))],
+    [
+      'several, whose failures it ignores',
+      async (writer: SnapshotWriter) =>
+        [1, 2].forEach(() => void one(writer).catch(() => undefined)),
+    ],
+  ])('has no snapshot, as some of it would be missing: %s', async (_, save) => {
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', onUnhandled);
+    const { error, ended } = await write(save);
+    process.off('unhandledRejection', onUnhandled);
+    expect(error).toBeInstanceOf(TypeError);
+    expect([ended, unhandled]).toEqual([['node.json', 'state'], []]);
+  });
+
+  it('has one when only the last is not waited for', async () => {
+    const { error } = await write(async (writer) => {
+      await one(writer);
+      void one(writer);
+    });
+    expect(error).toBeUndefined();
+  });
+});
+
+const one = (writer: SnapshotWriter): Promise<void> => writer.write(bytesOf('a'));

@@ -55,8 +55,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'reads that do not wait until their index is applied',
     file: 'raft/src/reads.ts',
-    find: 'const ready = this.#confirmed.filter(({ index }) => index <= appliedIndex);',
-    replace: 'const ready = this.#confirmed.filter(({ index }) => index <= appliedIndex + 3);',
+    find: 'if (index > appliedIndex) continue;',
+    replace: 'if (index > appliedIndex + 3) continue;',
   },
   {
     name: 'a disk machine that gets again what it has',

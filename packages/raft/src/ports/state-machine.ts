@@ -23,7 +23,10 @@ export type ApplyResult = Uint8Array | undefined;
 
 /** What the files of a snapshot are written to. */
 export interface SnapshotWriter {
-  /** Appends to the main file; it resolves when more may be written. The chunk is not changed or kept. */
+  /**
+   * Appends to the main file; it resolves when more may be written. The chunk is not changed or kept. Who writes more before
+   * has no snapshot.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Writes a further file of the snapshot, whole, from chunks. Names: letters, digits, `.`, `_`, `-`. */
   writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
