@@ -62,9 +62,7 @@ describe('the API of a cluster', () => {
   let follower = '';
 
   beforeAll(async () => {
-    cluster = await TestCluster.start(3, {
-      limits: { headersTimeoutMs: 200, requestTimeoutMs: 400 },
-    });
+    cluster = await TestCluster.start(3);
     leader = (await cluster.leader()).api.url;
     follower = (await cluster.follower()).api.url;
   });
@@ -256,16 +254,6 @@ describe('the API of a cluster', () => {
     expect(refused).not.toContain('100 Continue');
   });
 
-  it('ends a request that does not arrive, in its headers or in its body', async () => {
-    const headers = await raw(leader, 'GET /health HTTP/1.1\r\nx: y');
-    expect(headers).toContain('API_REQUEST_TIMEOUT');
-    const body = await raw(leader, 'PUT /v1/keys/a HTTP/1.1\r\ncontent-length: 5\r\n\r\nab');
-    expect(body).toContain('408');
-    await eventually('nothing is held', async () =>
-      (await cluster.leader()).api.heldBytes === 0 ? true : undefined,
-    );
-  });
-
   it('tells how it is: status, health, readiness, metrics, members', async () => {
     const { json } = await ask(leader, 'GET', '/v1/status');
     expect(json).toMatchObject({
@@ -286,6 +274,20 @@ describe('the API of a cluster', () => {
 });
 
 describe('the API and the cluster behind it', () => {
+  it('ends a request that does not arrive, in its headers or in its body', async () => {
+    await using cluster = await TestCluster.start(1, {
+      limits: { headersTimeoutMs: 200, requestTimeoutMs: 400 },
+    });
+    const leader = (await cluster.leader()).api.url;
+    const headers = await raw(leader, 'GET /health HTTP/1.1\r\nx: y');
+    expect(headers).toContain('API_REQUEST_TIMEOUT');
+    const body = await raw(leader, 'PUT /v1/keys/a HTTP/1.1\r\ncontent-length: 5\r\n\r\nab');
+    expect(body).toContain('408');
+    await eventually('nothing is held', async () =>
+      (await cluster.leader()).api.heldBytes === 0 ? true : undefined,
+    );
+  });
+
   it('bounds what bodies hold together, and serves again when they have gone', async () => {
     await using cluster = await TestCluster.start(1, {
       limits: { heldBytesMax: 4 * 1024 * 1024 },
@@ -308,6 +310,26 @@ describe('the API and the cluster behind it', () => {
     for (const socket of sockets) socket.destroy();
     await eventually('nothing is held', () => (api.heldBytes === 0 ? true : undefined));
     expect((await ask(leader, 'PUT', '/v1/keys/b', bytesOf('small'))).status).toBe(200);
+  });
+
+  it('ends the connection of a client that does not read, and holds nothing for it', async () => {
+    await using cluster = await TestCluster.start(1, {
+      limits: { heldBytesMax: 24 * 1024 * 1024, answerTimeoutMs: 300 },
+    });
+    const { api } = await cluster.leader();
+    await ask(api.url, 'PUT', '/v1/keys/large', Buffer.alloc(valueBytesMax));
+    const { hostname, port } = new URL(api.url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.pause();
+    socket.write('GET /v1/keys/large HTTP/1.1\r\n\r\n'.repeat(64));
+    await eventually('much is held', () => (api.heldBytes > valueBytesMax ? true : undefined));
+    expect((await ask(api.url, 'GET', '/health')).status).toBe(200);
+    await eventually('nothing is held', () => (api.heldBytes === 0 ? true : undefined));
+    socket.resume();
+    await closed;
+    expect((await ask(api.url, 'GET', '/v1/keys/large')).body.length).toBe(valueBytesMax);
   });
 
   it('adds a learner that catches up by a snapshot, promotes it, moves and removes members', async () => {

@@ -22,6 +22,8 @@ describe('a client of a cluster that is well', () => {
     await using cluster = await TestCluster.start(3);
     const { api: follower } = await cluster.follower();
     await using client = new KeyValueClient({ nodes: [follower.url] });
+    await client.open();
+    expect((await cluster.leader()).raft.status().sessions.open).toBe(1);
     expect(await client.get('a')).toBeUndefined();
     expect(await client.put('a', bytesOf('one'))).toMatchObject({ existed: false });
     expect(client.nodes).toContain((await cluster.leader()).api.url);
@@ -54,24 +56,24 @@ describe('a client of a cluster that is well', () => {
       connectionsMax: 16,
       ...unhurried,
     });
-    const writes = Array.from({ length: 300 }, (_, at) =>
+    const writes = Array.from({ length: 150 }, (_, at) =>
       client.put(`key ${at}`, bytesOf(`${at}`)),
     );
     const results = await Promise.all(writes);
-    expect(new Set(results.map(({ index }) => index)).size).toBe(300);
+    expect(new Set(results.map(({ index }) => index)).size).toBe(150);
     const sent = door.heard.filter(({ method }) => method === 'PUT').map(({ headers }) => headers);
     const sequences = sent.map((headers) => Number(headers['babuza-sequence']));
     expect([...sequences].sort((a, b) => a - b)).toEqual(
-      Array.from({ length: 300 }, (_, at) => at + 1),
+      Array.from({ length: 150 }, (_, at) => at + 1),
     );
     for (const headers of sent) {
       const lowest = Number(headers['babuza-lowest-unanswered']);
       expect(lowest).toBeLessThanOrEqual(Number(headers['babuza-sequence']));
     }
     await client.put('last', bytesOf('x'));
-    expect(door.heard.at(-1)?.headers['babuza-lowest-unanswered']).toBe('301');
+    expect(door.heard.at(-1)?.headers['babuza-lowest-unanswered']).toBe('151');
     expect(door.heard.filter(({ path }) => path === '/v1/sessions')).toHaveLength(1);
-    expect(leader.machine.size.keys).toBe(301);
+    expect(leader.machine.size.keys).toBe(151);
   });
 
   it('administers: members, snapshots, leadership, status, digest', async () => {
@@ -222,20 +224,20 @@ describe('a client of a cluster whose leader goes', () => {
     let written = 0;
     const writing = Promise.all(
       [0, 1, 2, 3].map(async (writer) => {
-        for (let at = 0; at < 60; at += 1) {
+        for (let at = 0; at < 30; at += 1) {
           const { existed } = await client.put(`${writer} ${at}`, bytesOf(`${at}`));
           expect(existed).toBe(false);
           written += 1;
         }
       }),
     );
-    for (const enough of [20, 60, 100, 140, 180]) {
+    for (const enough of [10, 30, 50, 70, 90]) {
       await eventually(`${enough} writes`, () => (written >= enough ? true : undefined));
       await (await cluster.leader()).raft.transferLeader().catch(() => undefined);
     }
     await writing;
     const { machine } = await cluster.leader();
-    expect(machine.size.keys).toBe(240);
+    expect(machine.size.keys).toBe(120);
   });
 
   it('loses nothing when the leader is killed, and the history is linearizable', async () => {
@@ -268,15 +270,15 @@ describe('a client of a cluster whose leader goes', () => {
       }
     };
     const killing = eventually('enough was done', () =>
-      history.length > 60 ? true : undefined,
+      history.length > 40 ? true : undefined,
     ).then(async () => cluster.kill((await cluster.leader()).id));
     await Promise.all(
       clients.map(async (client, number) => {
-        for (let at = 0; at < 60; at += 1) await step(client, number, at);
+        for (let at = 0; at < 30; at += 1) await step(client, number, at);
       }),
     );
     await killing;
-    expect(history).toHaveLength(240);
+    expect(history).toHaveLength(120);
     expect(checkKeyValueHistory(history, 1_000_000).verdict).toBe('linearizable');
     await Promise.all(clients.map((client) => client.close()));
   });

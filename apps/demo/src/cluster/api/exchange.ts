@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Raft } from '@babuza/raft';
 import { mayBeDiscarded, readBody, type ByteBudget } from './body.ts';
 import { jsonAnswer, type ApiAnswer } from './call.ts';
+import { whenConnectionEnds } from './connection-ends.ts';
 import { ApiError, apiErrorOf, leaderPlace } from './errors.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Router } from './router.ts';
@@ -42,7 +43,7 @@ export function startExchange<Query, Answer>(
   const abort = (reason: ApiError): void => ending.abort(reason);
   const answered = run(parts, request, response, ending, waitsForGo).catch((error: unknown) => {
     parts.report(error);
-    response.destroy();
+    request.socket.destroy();
   });
   return { answered, abort };
 }
@@ -57,8 +58,9 @@ async function run<Query, Answer>(
   const { router, limits, budget } = parts;
   const { signal } = ending;
   const lease = budget.lease();
-  const gone = (): void => ending.abort(new ApiError('API_CLIENT_GONE', 'the client has gone'));
-  response.once('close', gone);
+  const stay = whenConnectionEnds(request.socket, () =>
+    ending.abort(new ApiError('API_CLIENT_GONE', 'the client has gone')),
+  );
   let timer: NodeJS.Timeout | undefined;
   try {
     const { route, parts: variable, query } = router.find(request.method ?? '', request.url ?? '');
@@ -91,8 +93,8 @@ async function run<Query, Answer>(
     send(request, response, jsonAnswer({ code, message, ...leader }, status), headers, waitsForGo);
   } finally {
     clearTimeout(timer);
-    response.off('close', gone);
-    releaseWhenTaken(response, limits.answerTimeoutMs, () => lease.release());
+    stay();
+    releaseWhenTaken(request, response, limits.answerTimeoutMs, () => lease.release());
   }
 }
 
@@ -122,7 +124,7 @@ function send(
   headers: Readonly<Record<string, string>>,
   waitsForGo: boolean,
 ): void {
-  if (response.destroyed || response.headersSent) return;
+  if (request.socket.destroyed || response.headersSent) return;
   // A client that was never told to go on may send its body all the same, or not: nobody can tell what the next bytes are.
   const ends = !mayBeDiscarded(request) || (waitsForGo && !request.complete);
   response.writeHead(status, {
@@ -137,17 +139,22 @@ function send(
 
 /** An answer that is not taken holds its bytes, and its connection ends when that takes too long. */
 function releaseWhenTaken(
+  { socket }: IncomingMessage,
   response: ServerResponse,
   answerTimeoutMs: number,
   release: () => void,
 ): void {
-  if (response.destroyed || response.writableLength < largeAnswerBytes) {
+  if (socket.destroyed || response.writableLength < largeAnswerBytes) {
     release();
     return;
   }
-  const timer = setTimeout(() => response.destroy(), answerTimeoutMs);
-  response.once('close', () => {
+  // The response may wait behind another one, and does not know the connection yet.
+  const timer = setTimeout(() => socket.destroy(), answerTimeoutMs);
+  const taken = (): void => {
     clearTimeout(timer);
+    stay();
     release();
-  });
+  };
+  const stay = whenConnectionEnds(socket, taken);
+  response.once('finish', taken);
 }

@@ -68,6 +68,12 @@ export class KeyValueClient implements AsyncDisposable {
     return this.#nodes.known;
   }
 
+  /** Finds the leader and opens the session now; otherwise the first write does. */
+  async open(options: CallOptions = {}): Promise<void> {
+    if (this.#closing !== undefined) throw closed();
+    await this.#writes.prepare({ deadline: this.#deadline(options), signal: options.signal });
+  }
+
   /** The value, or `undefined`. Linearizable, unless a stale one is asked for. */
   async get(key: string, options: GetOptions = {}): Promise<Uint8Array | undefined> {
     const { stale = false, at, signal } = options;

@@ -6,7 +6,11 @@ export interface KeyValueClientOptions {
   readonly nodes: readonly string[];
   /** Of a call, with all its attempts. Default: 10,000. */
   readonly deadlineMs?: number | undefined;
-  /** Of one attempt; then another node is tried. Default: 2000. */
+  /**
+   * Of one attempt; then another node is tried. Default: 5000. Only nodes that hang make a call wait so long: one that was
+   * killed refuses at once. It should not be short: a busy node accepts one connection with each turn of its event loop, so
+   * that the first calls of hundreds of clients may take seconds.
+   */
   readonly attemptTimeoutMs?: number | undefined;
   /** The first pause between two attempts; each is twice the one before, and half of it chance. Default: 20. */
   readonly backoffMinMs?: number | undefined;
@@ -57,7 +61,7 @@ export function checkedOptions(options: KeyValueClientOptions): CheckedOptions {
     checkedNumber(name, options[name] ?? preset);
   return {
     deadlineMs: whole('deadlineMs', 10_000),
-    attemptTimeoutMs: whole('attemptTimeoutMs', 2000),
+    attemptTimeoutMs: whole('attemptTimeoutMs', 5000),
     backoffMinMs: whole('backoffMinMs', 20),
     backoffMaxMs: whole('backoffMaxMs', 500),
     connectionsMax: whole('connectionsMax', 64),

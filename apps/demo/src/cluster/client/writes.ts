@@ -45,6 +45,11 @@ export class Writes {
     }
   }
 
+  /** Opens the session now, so that no write has to wait for it. */
+  async prepare(timing: WriteTiming): Promise<void> {
+    await this.#opened(this.#open(), timing);
+  }
+
   async #sendWithin(
     session: ClientSession,
     opening: Promise<ClientSession>,
