@@ -2,7 +2,9 @@
 /** The demo: reads the command line, runs the story, and gives everything back however it ends. */
 import { stat } from 'node:fs/promises';
 import { BuilderError, type Logger } from '@babuza/builder';
-import { helpText, readArguments, UsageError, type Story } from './arguments.ts';
+import { UsageError } from './argument-values.ts';
+import { readArguments, type Story } from './arguments.ts';
+import { helpText } from './help-text.ts';
 import { tellChaosStory } from './cluster-story/chaos/story.ts';
 import { measureFailover } from './cluster-story/measuring/failover.ts';
 import { measureThroughput } from './cluster-story/measuring/throughput.ts';
@@ -50,16 +52,10 @@ async function tell(asked: Story, workplace: Workplace): Promise<readonly string
     return tellLogStory(terminal, workplace, asked.settings);
   }
   await checkWalTypes(asked.settings.walTypes, workplace, asked.story !== 'load');
-  switch (asked.story) {
-    case 'cluster':
-      return tellClusterStory(terminal, workplace, asked.settings);
-    case 'chaos':
-      return tellChaosStory(terminal, workplace, asked.settings);
-    case 'load':
-      return measureThroughput(terminal, workplace, asked.settings);
-    case 'failover':
-      return measureFailover(terminal, workplace, asked.settings);
-  }
+  if (asked.story === 'chaos') return tellChaosStory(terminal, workplace, asked.settings);
+  if (asked.story === 'load') return measureThroughput(terminal, workplace, asked.settings);
+  if (asked.story === 'failover') return measureFailover(terminal, workplace, asked.settings);
+  return tellClusterStory(terminal, workplace, asked.settings);
 }
 
 async function checkInput(inputFolder: string): Promise<void> {

@@ -1,0 +1,28 @@
+/** The values of options, checked. */
+
+/** Something in the command line is wrong: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export function bytesOf(option: string, text: string): number {
+  const match = /^(\d+)([KMG]?)$/i.exec(text);
+  const units = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+  const unit = match?.[2]?.toUpperCase() ?? '';
+  const factor = unit === 'K' || unit === 'M' || unit === 'G' ? units[unit] : 1;
+  return positive(option, match?.[1] ?? text, /^\d+$/) * factor;
+}
+
+export function positive(option: string, text: string, pattern: RegExp): number {
+  const value = Number(text);
+  if (!pattern.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new UsageError(`${option} wants a number above 0, got ${text}`);
+  }
+  return value;
+}
+
+export function atMost(option: string, text: string, most: number): number {
+  const value = positive(option, text, /^\d+$/);
+  if (value > most) throw new UsageError(`${option} wants at most ${most}, got ${text}`);
+  return value;
+}

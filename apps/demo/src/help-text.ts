@@ -1,0 +1,49 @@
+/** What the command line takes, and what it means where nothing is said. */
+import type { SearchLimits } from './common/documents.ts';
+import { defaultWalType } from './log-story/open-log.ts';
+
+const mebibyte: number = 1024 * 1024;
+/** What each story takes of the documents unless it is told otherwise. */
+export const limits: Readonly<Record<'log' | 'cluster', SearchLimits>> = {
+  log: { bytesMax: 96 * mebibyte, filesMax: 20_000 },
+  cluster: { bytesMax: 64 * mebibyte, filesMax: 12_000 },
+};
+export const nodesMax = 9;
+export const clientsMax = 1024;
+
+export const helpText: string = `Usage: demo [STORY] [options]
+
+Stories:
+  cluster              real files are written to a cluster of processes whose leader is killed and comes
+                       back; a node joins, another leaves, and nothing is lost (default)
+  chaos                a cluster is killed, cut and healed by chance under load; nothing is lost
+  load                 writes per second of a cluster, at several numbers of clients
+  failover             how long nobody leads when a leader is killed, many times
+  log                  real files are logged by a process that is killed in the middle; the log is
+                       recovered, verified, damaged on copies, and purged
+
+Options of cluster, chaos, load and failover:
+  --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
+  --clients COUNT      that write at a time (default: 32; of chaos 8; of load 1,64,256, one after the
+                       other; not of failover)
+  --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
+  --serve              of cluster: keeps it running at the end, with a prompt: help says what it takes
+  --seconds COUNT      of chaos: how long (default: 120); of load: with each number of clients (default: 10)
+  --seed NUMBER        of chaos: what happens, and in which order (default: by chance)
+  --kills COUNT        of failover (default: 100)
+
+Options of cluster and log:
+  --wal TYPE           the log (default: ${defaultWalType})
+  --input DIR          take all files below DIR (default: every package.json, *.md, *.d.ts and *.js
+                       below the workspace's node_modules)
+  --limit BYTES        take documents of so many bytes together; K, M and G may follow
+                       (default: ${limits.cluster.bytesMax / mebibyte}M; of the log ${limits.log.bytesMax / mebibyte}M)
+  --limit-files COUNT  take so many documents (default: ${limits.cluster.filesMax}; of the log ${limits.log.filesMax})
+
+Options of all:
+  --dir DIR            keep everything in DIR, which must not hold a log yet (default: a temporary
+                       folder that is removed at the end)
+  --help               this text
+
+Exit code: 0 when everything was verified, 1 when something failed, 2 for a wrong command line.
+`;
