@@ -28,6 +28,12 @@ export interface AppendPathParts {
 
 const retryMsMin = 100;
 const retryMsMax = 5000;
+/**
+ * A disk that is full, or does not answer, may be so for days, and the others go on asking: each question puts an answer here
+ * that waits for the saves before it. From so many on those without anything to save are dropped. For the others that is
+ * a message that got lost; the core is told what is durable by the works that had something to save, in each term anew.
+ */
+const waitingMax = 1024;
 
 export class AppendPath {
   readonly #parts: AppendPathParts;
@@ -56,8 +62,12 @@ export class AppendPath {
     return this.#full;
   }
 
-  /** `done` is called once the batch and all before it are durable. */
+  /**
+   * `done` is called once the batch and all before it are durable. Where very much waits and the batch has nothing to save, it
+   * is never called: see `waitingMax`.
+   */
   submit(batch: SaveBatch, done: () => void): void {
+    if (this.#works.length >= waitingMax && hasNothing(batch)) return;
     this.#submit({ batch, done });
   }
 
@@ -155,6 +165,10 @@ export class AppendPath {
   #submitAll(): void {
     while (this.#submitted < this.#works.length) this.#submitNext();
   }
+}
+
+function hasNothing({ hardState, entries, snapshot }: SaveBatch): boolean {
+  return hardState === undefined && snapshot === undefined && (entries ?? []).length === 0;
 }
 
 function codeOf(error: unknown): unknown {

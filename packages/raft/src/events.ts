@@ -1,4 +1,4 @@
-/** What a node tells those who watch it. A listener runs inside the node's own work; what it throws is dropped. */
+/** What a node tells those who watch it. A listener runs inside the node's own work; what it throws is dropped, also later. */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';
 
@@ -34,7 +34,8 @@ export type RaftEvent =
   /** The node has ended; `cause` is why, when it was not asked to. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 
-export type RaftEventListener = (event: RaftEvent) => void;
+/** What it returns is not looked at; one that is asynchronous is not waited for. */
+export type RaftEventListener = (event: RaftEvent) => unknown;
 
 export class RaftEventHub {
   readonly #listeners = new Set<RaftEventListener>();
@@ -50,7 +51,9 @@ export class RaftEventHub {
   emit(event: RaftEvent): void {
     for (const listener of this.#listeners) {
       try {
-        listener(event);
+        // An asynchronous one throws later, where nobody waits: that would end the process.
+        const answer = listener(event);
+        if (answer instanceof Promise) answer.catch(() => undefined);
       } catch {
         // A watcher cannot fail the node.
       }

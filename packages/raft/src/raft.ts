@@ -161,9 +161,12 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
   }
 
-  /** Resolves when this node has applied this index. */
+  /** Resolves when this node has applied this index. Rejects with `RAFT_INVALID` for what no index can be, `RAFT_STOPPED`. */
   async waitForApplied(index: number, options: WaitOptions = {}): Promise<void> {
     this.#parts.checkRunning();
+    if (!Number.isSafeInteger(index)) {
+      throw new RaftError('RAFT_INVALID', `an index is an integer below 2^53; got ${index}`);
+    }
     await this.#parts.appliedWaiters.wait(index, options.signal);
   }
 
@@ -205,7 +208,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return this.#changeRole(id, 'learner', options);
   }
 
-  /** Its id never returns. The leader may remove itself; it then steps down. */
+  /**
+   * Its id never returns. The leader may remove itself; it then steps down. Of two voters, the one that is left may not know
+   * yet that it is alone, and needs the vote of the other: let that one run until the one that is left leads, or hand
+   * leadership over first.
+   */
   removePeer(id: bigint, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'remove', id }], options);
   }

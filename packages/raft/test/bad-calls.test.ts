@@ -31,6 +31,17 @@ describe('the end of a session', () => {
   });
 });
 
+describe('waiting for an index', () => {
+  it.each([Number.NaN, 1.5, 2 ** 60, Infinity])('that is %s ends at once', async (index) => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    await expect(world.until(raft.waitForApplied(index))).rejects.toMatchObject({
+      code: 'RAFT_INVALID',
+    });
+  });
+});
+
 /** As a body of a request would be given. */
 const untyped = (text: string): MembershipOperation[] =>
   JSON.parse(text, (name, value: unknown) => (name === 'id' ? BigInt(Number(value)) : value));

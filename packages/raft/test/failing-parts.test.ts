@@ -124,6 +124,26 @@ describe('a logger that throws', () => {
   });
 });
 
+describe('a listener', () => {
+  it('that throws, or rejects, is passed over', async () => {
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    let heard = 0;
+    raft.subscribe(() => {
+      throw broken;
+    });
+    raft.subscribe(async () => {
+      throw broken;
+    });
+    raft.subscribe(() => {
+      heard += 1;
+    });
+    await world.until(raft.addLearner({ id: 2n, address: 'b' }));
+    await world.until(raft.propose(bytesOf('a')));
+    expect(heard).toBe(1);
+  });
+});
+
 describe('a start that fails', () => {
   it.each([
     ['the transport', { transport: true }],

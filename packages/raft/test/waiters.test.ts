@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { ReadRounds } from '../src/reads.ts';
 import { IndexWaiters, waiting } from '../src/waiters.ts';
 
-const many = 20_000;
-/** Far above what it takes, far below what it took when each looked at all the others: several seconds. */
-const quickMs = 1500;
+const many = 40_000;
+/** Far above what it takes, far below what it took when each looked at all the others: half a minute. */
+const quickMs = 5000;
 
 const turn = (): Promise<void> =>
   new Promise((resolve) => {
