@@ -2,7 +2,7 @@
  * The transport of one member over HTTP. Messages go over one stream to each peer, opened by who sends; snapshots over
  * requests of their own, so that they never stand in the way of a heartbeat.
  *
- * Decisions: the project's contract, 31 to 33, and docs/decisions/0010-http-transport.md.
+ * Decisions: the project's contract, 31 to 33, and docs/decisions/0008-http-transport.md.
  */
 import type {
   Transport,
