@@ -2,7 +2,7 @@
  * One call, tried until it is answered, refused for good, or its time is over. What may be tried again depends on what is
  * known of the attempt before, and on what the call is:
  *
- * - `read`: anything may be repeated.
+ * - `read`: anything may be repeated; its outcome is never unknown, because it changes nothing that matters.
  * - `session`: a write with a sequence: it may be repeated whatever became of it, because it applies once.
  * - `once`: a change that has no sequence: it is repeated only where the attempt has certainly done nothing.
  */
@@ -92,7 +92,7 @@ export class Attempts {
       this.#nodes.failed(node);
       state.last = error;
       state.atOnce = false;
-      if (error.sent) state.outcome = 'unknown';
+      if (error.sent && call.kind !== 'read') state.outcome = 'unknown';
       if (error.sent && call.kind === 'once') throw unknownError(error);
       return undefined;
     }
@@ -120,7 +120,7 @@ export class Attempts {
     const isUncertain = code !== droppedCode && (status >= 500 || uncertainCodes.has(code));
     if (!isUncertain) throw refusedError(error, state.outcome);
     if (call.kind === 'once') throw unknownError(error);
-    state.outcome = 'unknown';
+    if (call.kind !== 'read') state.outcome = 'unknown';
     this.#nodes.failed(node);
   }
 
