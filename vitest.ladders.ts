@@ -18,6 +18,7 @@ export const longLadders: string[] = [
   'packages/raft-core/test/mutants-simulation.test.ts',
   'packages/builder/test/cluster-mutants.test.ts',
   'packages/builder/test/back-ends.test.ts',
+  'apps/demo/test/cluster-story.test.ts',
 ];
 
 /**

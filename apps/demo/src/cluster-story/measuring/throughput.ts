@@ -58,6 +58,7 @@ export async function measureThroughput(
 
 async function phaseOf(stage: Stage, count: number, seconds: number): Promise<Phase> {
   const clients = Array.from({ length: count }, () => stage.client());
+  await Promise.all(clients.map((client) => client.open()));
   const latenciesMs: number[] = [];
   const startMs = performance.now();
   const countsFromMs = startMs + warmUpMs;
