@@ -287,7 +287,9 @@ export class Snapshots<Query, Answer> {
         const isLeftOver = !this.#markers.has(nameOf(stored.metadata)) && stored !== newestFiles;
         if (isLeftOver) await manager.remove(stored.metadata);
       }
-      await manager.retain(config.snapshotsKept);
+      // One that was received and has no marker yet is the newest, and takes the place of none that a start can use.
+      const unrecorded = manager.list().length - this.#recorded().length;
+      await manager.retain(config.snapshotsKept + unrecorded);
       const kept = this.#recorded();
       this.#forgetMarkers(kept);
       const oldest = kept[0]?.metadata.index ?? 0;
