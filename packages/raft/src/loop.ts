@@ -179,8 +179,9 @@ export class Loop<Query, Answer> {
   #installed(snapshot: NonNullable<Message['snapshot']>): void {
     const { storage, apply, snapshots, onInstalled } = this.#parts;
     storage.applySnapshot(snapshot);
+    const restore = snapshots.restoring(snapshot);
     apply.run(async () => {
-      await snapshots.restore(snapshot);
+      await restore();
       onInstalled(snapshot.metadata);
     });
   }

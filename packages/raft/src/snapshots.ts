@@ -115,12 +115,20 @@ export class Snapshots<Query, Answer> {
   }
 
   /**
-   * Takes over a snapshot whose marker is in the log, before anything behind it is applied. The machine comes first: from
-   * when its index counts as applied reads are answered.
+   * What takes over a snapshot whose marker is in the log, to be run before anything behind it is applied. The snapshot is
+   * held from now on: until its turn comes there may be so many newer ones that it would go.
    */
-  async restore({ metadata }: Snapshot): Promise<void> {
-    const { manager, state, stateMachine } = this.#parts;
-    await using open = await manager.read(metadata);
+  restoring({ metadata }: Snapshot): () => Promise<void> {
+    const opening = this.#parts.manager.read(metadata);
+    // Who runs it learns of a failure.
+    opening.catch(() => undefined);
+    return () => this.#restore(metadata, opening);
+  }
+
+  /** The machine comes first: from when its index counts as applied reads are answered. */
+  async #restore(metadata: SnapshotMetadata, opening: Promise<OpenSnapshot>): Promise<void> {
+    const { state, stateMachine } = this.#parts;
+    await using open = await opening;
     const nodePart = await readNodePart(open);
     if (hasState(open))
       await stateMachine.restoreSnapshot(stateReader(open), this.#stopping.signal);
@@ -302,7 +310,9 @@ export class Snapshots<Query, Answer> {
         const isLeftOver = !this.#markers.has(nameOf(stored.metadata)) && stored !== newestFiles;
         if (isLeftOver) await manager.remove(stored.metadata);
       }
-      await manager.retain(config.snapshotsKept);
+      // One that was received and has no marker yet is the newest, and takes the place of none that a start can use.
+      const unrecorded = manager.list().length - this.#recorded().length;
+      await manager.retain(config.snapshotsKept + unrecorded);
       const kept = this.#recorded();
       this.#forgetMarkers(kept);
       const oldest = kept[0]?.metadata.index ?? 0;

@@ -15,7 +15,7 @@ interface Restoring {
 
 /** A member that was away, and whose machine waits in the middle of the snapshot that it gets. */
 async function restoringMember(): Promise<Restoring> {
-  world = new World({ snapshotEntries: 20, compactionMargin: 5 });
+  world = new World({ snapshotEntries: 20, compactionMargin: 5, snapshotsKept: 2 });
   await world.startAll(3);
   const { raft } = await world.leader();
   const member = await world.follower();
@@ -42,6 +42,24 @@ describe('while a state machine takes over a snapshot', () => {
     await world.pass(1000);
     goOn();
     expect((await world.until(read)).at(-1)).toBe('t99');
+  });
+
+  it('more of them may come than are kept: it takes over one after the other', async () => {
+    const { member, newest, goOn } = await restoringMember();
+    const { raft } = await world.leader();
+    const { nodeId } = member.raft;
+    for (let round = 0; round < 4; round += 1) {
+      world.wire.cut.add(nodeId);
+      for (let at = 0; at < 100; at += 1) await world.until(raft.propose(bytesOf(`r${round}`)));
+      await world.until(raft.manualSnapshot());
+      world.wire.cut.delete(nodeId);
+      await world.pass(3000);
+    }
+    expect(member.raft.status().firstIndex).toBeGreaterThan(newest + 300);
+    goOn();
+    await world.pass(3000);
+    expect(member.raft.readiness()).toMatchObject({ ready: true });
+    expect(member.machine.texts).toEqual((await world.leader()).machine.texts);
   });
 
   it('nobody is told that the index of the snapshot was applied', async () => {

@@ -168,6 +168,7 @@ export class MapSnapshots implements SnapshotManager {
   }
 
   async retain(count: number): Promise<void> {
+    this.stored.sort((a, b) => a.snapshot.metadata.index - b.snapshot.metadata.index);
     this.stored.splice(0, Math.max(0, this.stored.length - count));
   }
 

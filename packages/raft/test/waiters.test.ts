@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { ReadRounds } from '../src/reads.ts';
 import { IndexWaiters, waiting } from '../src/waiters.ts';
 
-const many = 40_000;
-/** Far above what it takes, far below what it took when each looked at all the others: half a minute. */
+const many = 30_000;
+/** Far above what it takes, far below what it took when each looked at all the others: ten seconds and more. */
 const quickMs = 5000;
 
 const turn = (): Promise<void> =>
@@ -40,7 +40,7 @@ describe('many who wait', () => {
     for (const readers of [first, next]) {
       const context = asked.at(-1);
       if (context !== undefined) rounds.answered(9, context);
-      expect(await Promise.all(readers)).toEqual(times(many, () => 9));
+      expect((await Promise.all(readers)).every((index) => index === 9)).toBe(true);
       await turn();
     }
     expect(performance.now() - startedMs).toBeLessThan(quickMs);
