@@ -90,6 +90,14 @@ function handlerOf(member: Member): TransportHandler {
   };
 }
 
+/** Of who expects nothing. */
+export const silentHandler: TransportHandler = {
+  receive: () => undefined,
+  receiveSnapshot: async () => undefined,
+  receivedSnapshotBytes: async () => 0,
+  unreachable: () => undefined,
+};
+
 export function messageOf(from: bigint, to: bigint, text: string): Message {
   return newMessage({
     type: MessageType.Heartbeat,
