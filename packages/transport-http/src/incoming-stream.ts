@@ -64,7 +64,10 @@ export class IncomingStream {
     countersOf(this.from).receivedBytes += chunk.length;
     try {
       for (const payload of this.#reader.push(chunk)) {
+        if (this.#socket.destroyed) return;
         deliver(this.#wire, this.from, decodeMessages(payload));
+        // "Still there?"
+        if (payload.length === 0 && !this.#socket.writableNeedDrain) this.#answer();
       }
     } catch (error) {
       this.#socket.destroy();
