@@ -3,6 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
 import { FrameReader } from './frames.ts';
+import { startStallWatch } from './stall-watch.ts';
+import type { Wire } from './wire.ts';
 
 /**
  * The payloads of the frames of a body, at the pace of the reader.
@@ -17,11 +19,16 @@ export async function* framesOf(
   payloadBytesMax: number,
 ): AsyncGenerator<Buffer, void, void> {
   const reader = new FrameReader(payloadBytesMax);
-  const chunks: AsyncIterator<unknown> = body[Symbol.asyncIterator]();
-  for (;;) {
-    const { done, value } = await nextWithin(chunks, body, clock, stallTimeoutMs);
-    if (done === true) break;
-    if (Buffer.isBuffer(value)) yield* reader.push(value);
+  // Who wants no more may still have to answer on this connection.
+  const chunks: AsyncIterator<unknown> = body.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const { done, value } = await nextWithin(chunks, body, clock, stallTimeoutMs);
+      if (done === true) break;
+      if (Buffer.isBuffer(value)) yield* reader.push(value);
+    }
+  } finally {
+    await chunks.return?.();
   }
   if (!reader.isWhole) throw broken('it ended in the middle of a frame');
 }
@@ -32,7 +39,7 @@ async function nextWithin(
   clock: Clock,
   stallTimeoutMs: number,
 ): Promise<IteratorResult<unknown>> {
-  const timer = clock.startTimer(stallTimeoutMs, () => {
+  const timer = startStallWatch(clock, stallTimeoutMs, () => {
     body.destroy(broken(`nothing came for ${stallTimeoutMs} ms`));
   });
   try {
@@ -42,6 +49,25 @@ async function nextWithin(
   } finally {
     timer.cancel();
   }
+}
+
+/**
+ * Closes the connection of a request that was answered before all of it was read. What still comes is dropped first, for a
+ * limited time: a connection that is closed over unread bytes takes the answer with it.
+ */
+export function closeAfter(
+  request: IncomingMessage,
+  { clock, settings }: Pick<Wire, 'clock' | 'settings'>,
+): void {
+  const { socket } = request;
+  if (request.readableEnded) {
+    socket.destroySoon();
+    return;
+  }
+  const timer = clock.startTimer(settings.stallTimeoutMs, () => socket.destroy());
+  socket.once('close', () => timer.cancel());
+  request.once('end', () => socket.destroySoon());
+  request.resume();
 }
 
 function broken(why: string, cause?: unknown): TransportError {

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { placeOf } from './address.ts';
 import { TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
+import { startStallWatch } from './stall-watch.ts';
 import { refusalHeader, type Wire } from './wire.ts';
 
 export interface Target {
@@ -71,7 +72,9 @@ export async function answerOf(
   const { response } = answer;
   try {
     const reason = response.headers[refusalHeader];
-    if (typeof reason === 'string') throw refused(target, reason, await textOf(response));
+    if (typeof reason === 'string') {
+      throw refused(target, reason, await textOf(wire, response).catch(() => ''));
+    }
     const said = response.headers[handshakeHeader];
     const status = response.statusCode ?? 0;
     if (said === undefined || status >= 400) {
@@ -91,7 +94,7 @@ function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Ans
   const { clock, settings } = wire;
   const where = `member ${target.id} at ${target.address}`;
   return new Promise((resolve, reject) => {
-    const timer = clock.startTimer(settings.stallTimeoutMs, () => {
+    const timer = startStallWatch(clock, settings.stallTimeoutMs, () => {
       request.destroy(new Error(`no answer within ${settings.stallTimeoutMs} ms`));
     });
     request.on('error', (cause) => {
@@ -140,15 +143,28 @@ function strange({ id }: Target, problem: string): TransportError {
 
 const textBytesMax = 4096;
 
-/** The body, for people; what is longer is cut. */
-export async function textOf(response: IncomingMessage): Promise<string> {
+/** The body, for people; what is longer is cut. Rejects with `TRANSPORT_BROKEN` when it does not come in time. */
+export async function textOf(
+  { clock, settings }: Wire,
+  response: IncomingMessage,
+): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > textBytesMax) break;
+  const timer = startStallWatch(clock, settings.stallTimeoutMs, () => {
+    response.destroy(new Error(`it did not come within ${settings.stallTimeoutMs} ms`));
+  });
+  try {
+    for await (const chunk of response) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > textBytesMax) break;
+    }
+  } catch (cause) {
+    const problem = `an answer did not arrive whole: ${String(cause)}`;
+    throw new TransportError('TRANSPORT_BROKEN', problem, { cause });
+  } finally {
+    timer.cancel();
   }
   return Buffer.concat(chunks).toString('utf8', 0, textBytesMax).trim();
 }

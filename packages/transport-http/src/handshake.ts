@@ -59,7 +59,7 @@ export function decodeHandshake(text: string | readonly string[] | undefined): H
     },
     clusterId: idOf(fields['clusterId'], 'clusterId'),
     groupId: idOf(fields['groupId'], 'groupId'),
-    from: idOf(fields['from'], 'from'),
+    from: memberOf(fields['from'], 'from'),
     to: idOf(fields['to'], 'to'),
     address: addressOf(fields['address']),
     entryBytesMax: integerOf(fields['entryBytesMax'], 'entryBytesMax'),
@@ -129,6 +129,12 @@ function idOf(value: unknown, name: string): bigint {
     if (id < 2n ** 64n) return id;
   }
   throw unreadable(`${name} is no id of 64 bits in decimal digits`);
+}
+
+function memberOf(value: unknown, name: string): bigint {
+  const id = idOf(value, name);
+  if (id === 0n) throw unreadable(`${name} is no member: ids begin with 1`);
+  return id;
 }
 
 function addressOf(value: unknown): string {

@@ -55,6 +55,7 @@ export class HttpTransport implements Transport {
   #running: Running | undefined;
   #listeningPort: number | undefined;
   #isStarted = false;
+  #starting: Promise<void> | undefined;
   #pulse: Timer | undefined;
   #pulsedMs = 0;
   #closing: Promise<void> | undefined;
@@ -102,13 +103,23 @@ export class HttpTransport implements Transport {
       throw new TransportError('TRANSPORT_INVALID', 'the transport was started before');
     }
     this.#isStarted = true;
+    this.#starting = this.#start(handler, group);
+    await this.#starting;
+  }
+
+  async #start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     const wire = this.#wireOf(handler, group);
     const snapshots = new SnapshotReceiver(wire);
     const onMember = (id: bigint): void => this.#peers.get(id)?.wake();
     const server = new MessageServer({ wire, members: this.#members, snapshots, onMember });
     const pacer = new Pacer(wire.clock, this.#settings.snapshotBytesPerSecond);
     this.#running = { wire, server, snapshots, pacer };
-    this.#listeningPort = await server.listen();
+    const port = await server.listen();
+    if (this.#closing !== undefined) {
+      await server.close();
+      throw closed();
+    }
+    this.#listeningPort = port;
     this.#pulsedMs = wire.clock.monotonicMs();
     this.#startPulse();
   }
@@ -173,6 +184,8 @@ export class HttpTransport implements Transport {
     this.#pulse?.cancel();
     this.#ending.abort(closed());
     for (const peer of this.#peers.values()) peer.close();
+    // A server that does not listen yet cannot be closed. What became of it, `start` says.
+    await this.#starting?.catch(() => undefined);
     await this.#running?.server.close();
     await this.#running?.snapshots.close();
   }

@@ -14,11 +14,16 @@ export class IncomingStream {
   #answeredBytes = 0;
   #heardMs: number;
 
-  constructor(wire: Wire, socket: Duplex, from: bigint, head: Buffer) {
+  constructor(
+    wire: Wire,
+    socket: Duplex,
+    { from, framePayloadMax }: { readonly from: bigint; readonly framePayloadMax: number },
+    head: Buffer,
+  ) {
     this.#wire = wire;
     this.#socket = socket;
     this.from = from;
-    this.#reader = new FrameReader(wire.framePayloadMax);
+    this.#reader = new FrameReader(framePayloadMax);
     this.#heardMs = wire.clock.monotonicMs();
     // Bytes that came with the head of the request.
     if (head.length > 0) socket.unshift(head);
@@ -59,7 +64,10 @@ export class IncomingStream {
     countersOf(this.from).receivedBytes += chunk.length;
     try {
       for (const payload of this.#reader.push(chunk)) {
+        if (this.#socket.destroyed) return;
         deliver(this.#wire, this.from, decodeMessages(payload));
+        // "Still there?"
+        if (payload.length === 0 && !this.#socket.writableNeedDrain) this.#answer();
       }
     } catch (error) {
       this.#socket.destroy();

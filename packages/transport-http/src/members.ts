@@ -27,6 +27,10 @@ export class Members {
     this.#removed.add(id);
   }
 
+  isRemoved(id: bigint): boolean {
+    return this.#removed.has(id);
+  }
+
   addressOf(id: bigint): string | undefined {
     return this.#addresses.get(id) ?? this.#learned.get(id);
   }
@@ -39,6 +43,10 @@ export class Members {
     const problem = disagreement(theirs, ours);
     if (problem !== undefined) return problem;
     const { from, address } = theirs;
+    if (from === ours.from) {
+      const message = `this is member ${from} itself: another process has its id`;
+      return { reason: 'other-address', message };
+    }
     if (this.#removed.has(from)) {
       return { reason: 'removed', message: `member ${from} was removed from the cluster` };
     }

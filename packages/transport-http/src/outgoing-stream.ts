@@ -60,7 +60,6 @@ class OutgoingStream implements MessageLink {
   readonly #events: LinkEvents;
   readonly #answers = new FrameReader(answerBytes);
   #answeredMs: number;
-  #wroteSincePulse = false;
   #isOver = false;
 
   constructor(
@@ -91,7 +90,6 @@ class OutgoingStream implements MessageLink {
   }
 
   write({ bytes }: MessageFrame): void {
-    this.#wroteSincePulse = true;
     this.#socket.write(bytes);
   }
 
@@ -101,8 +99,8 @@ class OutgoingStream implements MessageLink {
       this.#break(`nothing was answered for ${stallTimeoutMs} ms`);
       return;
     }
-    if (!this.#wroteSincePulse && this.canTake) this.#socket.write(emptyFrame);
-    this.#wroteSincePulse = false;
+    // Asks for an answer, at the pace of this side: the other one may be more patient.
+    this.#socket.write(emptyFrame);
   }
 
   forgive(nowMs: number): void {

@@ -78,11 +78,15 @@ export class Peer {
 
   /** Ends the connection; the next message makes another one, unless `close` was called. */
   disconnect(): void {
+    const wasAway = this.#link === undefined;
     this.#connecting?.abort();
     this.#connecting = undefined;
     this.#link?.close();
     this.#link = undefined;
     this.wake();
+    // What is on its way is lost; what waits goes to the new address.
+    if (!wasAway) this.#drop(0);
+    this.#flush();
   }
 
   close(): void {

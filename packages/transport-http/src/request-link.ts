@@ -4,7 +4,7 @@
  */
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
-import { answerOf, ask, type Target } from './client.ts';
+import { answerOf, ask, textOf, type Target } from './client.ts';
 import { TransportError } from './errors.ts';
 import type { MessageFrame } from './message-queue.ts';
 import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
@@ -63,11 +63,7 @@ export class RequestLink implements MessageLink {
     });
     request.end(frame);
     const { response } = await answerOf(this.#wire, this.#target, request);
-    response.resume();
-    await new Promise((resolve, reject) => {
-      response.once('end', resolve);
-      response.once('error', reject);
-    });
+    await textOf(this.#wire, response);
   }
 
   #break(error: unknown): void {

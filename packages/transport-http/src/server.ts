@@ -1,8 +1,9 @@
 /** What other members ask of this one, over HTTP. Nobody is heard before the handshake has told who it is. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { framesOf } from './body.ts';
+import { closeAfter, framesOf } from './body.ts';
 import { pem } from './client.ts';
 import { deliver } from './deliver.ts';
 import { TransportError, type RefusalReason } from './errors.ts';
@@ -11,7 +12,7 @@ import { decodeHandshake, encodeHandshake, handshakeHeader } from './handshake.t
 import { IncomingStream } from './incoming-stream.ts';
 import type { Members } from './members.ts';
 import type { SnapshotReceiver } from './snapshot-receiver.ts';
-import { paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
+import { framePayloadMaxFor, paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
 
 export interface ServerParts {
   readonly wire: Wire;
@@ -43,8 +44,8 @@ export class MessageServer {
   readonly #parts: ServerParts;
   readonly #server: Server;
   readonly #streams = new Map<bigint, IncomingStream>();
-  /** Sockets that are no business of the HTTP server any more. */
-  readonly #upgraded = new Set<Duplex>();
+  /** All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS handshake. */
+  readonly #sockets = new Set<Socket>();
   /** The last refusal that was logged, by member: each is told once. */
   readonly #toldRefusals = new Map<bigint, RefusalReason>();
 
@@ -54,9 +55,14 @@ export class MessageServer {
     this.#server.maxConnections = connectionsMax;
     this.#server.on('request', (request, response) => void this.#serve(request, response));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#server.on('clientError', (_, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-      else socket.destroy();
+    this.#server.on('clientError', (error, socket) => {
+      // What speaks no TLS understands no answer.
+      if (!isOfHttp(error)) socket.destroy();
+      else endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    });
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
@@ -90,8 +96,7 @@ export class MessageServer {
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
-    for (const socket of this.#upgraded) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
@@ -99,39 +104,55 @@ export class MessageServer {
     // A connection that breaks is found where it is read or written.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    // Otherwise Node.js closes the connection behind the answer, whatever of the request was not read yet: the other
+    // side may never see the answer then.
+    response.setHeader('Connection', 'keep-alive');
     const admitted = this.#admit(request);
     if (!admitted.isFine) {
       refuse(response, admitted.reason, admitted.message);
+      closeAfter(request, this.#parts.wire);
       return;
     }
     response.setHeader(handshakeHeader, admitted.answer);
     try {
-      await this.#answer(admitted.from, request, response);
+      await this.#answer(admitted, request, response);
     } catch (error) {
       this.#parts.wire.logger?.warn('a request of a member failed', { from: admitted.from, error });
       if (response.headersSent) response.destroy();
       else refuse(response, 'bad-handshake', error instanceof Error ? error.message : '');
     }
+    const wasRefused = response.statusCode >= 400;
+    if (wasRefused || !request.readableEnded) closeAfter(request, this.#parts.wire);
   }
 
-  async #answer(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(
+    admitted: Admitted,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const { snapshots } = this.#parts;
+    const { from } = admitted;
     const route = `${request.method} ${request.url}`;
     if (route === `POST ${paths.messages}`) {
-      await this.#takeMessages(from, request);
+      await this.#takeMessages(admitted, request);
       response.writeHead(204).end();
     } else if (route === `POST ${paths.snapshotReceived}`) {
       response.end(await snapshots.tellReceived(from, request));
     } else if (route === `POST ${paths.snapshot}`) {
       await snapshots.take(from, request, response);
+    } else if (route === `GET ${paths.stream}`) {
+      // Something in between took the wish to upgrade away. No refusal: there are requests for this.
+      response.writeHead(426, { Connection: 'close' }).end('a stream needs an upgrade');
     } else refuse(response, 'not-found', `there is no ${route}`);
   }
 
-  async #takeMessages(from: bigint, request: IncomingMessage): Promise<void> {
-    const { wire } = this.#parts;
-    const { clock, settings, framePayloadMax, countersOf } = wire;
+  async #takeMessages(admitted: Admitted, request: IncomingMessage): Promise<void> {
+    const { wire, members } = this.#parts;
+    const { from, framePayloadMax } = admitted;
+    const { clock, settings, countersOf } = wire;
     const frames = framesOf(request, clock, settings.stallTimeoutMs, framePayloadMax);
     for await (const payload of frames) {
+      if (members.isRemoved(from)) return;
       countersOf(from).receivedBytes += payload.length;
       deliver(wire, from, decodeMessages(payload));
     }
@@ -148,7 +169,8 @@ export class MessageServer {
       const { reason, message } = admitted.isFine
         ? { reason: 'not-found' as const, message: 'there is no such stream' }
         : admitted;
-      socket.end(
+      endWith(
+        socket,
         `HTTP/1.1 ${statusOf[reason]} Refused\r\n${refusalHeader}: ${reason}\r\nConnection: close\r\n` +
           `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
       );
@@ -158,17 +180,16 @@ export class MessageServer {
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${streamProtocol}\r\n` +
         `${handshakeHeader}: ${admitted.answer}\r\n\r\n`,
     );
-    this.#openStream(admitted.from, socket, head);
+    this.#openStream(admitted, socket, head);
   }
 
   /** One stream from each member: a new one means that the other side has given up the old one. */
-  #openStream(from: bigint, socket: Duplex, head: Buffer): void {
+  #openStream(admitted: Admitted, socket: Duplex, head: Buffer): void {
+    const { from } = admitted;
     this.#streams.get(from)?.destroy();
-    const stream = new IncomingStream(this.#parts.wire, socket, from, head);
+    const stream = new IncomingStream(this.#parts.wire, socket, admitted, head);
     this.#streams.set(from, stream);
-    this.#upgraded.add(socket);
     socket.once('close', () => {
-      this.#upgraded.delete(socket);
       if (this.#streams.get(from) === stream) this.#streams.delete(from);
     });
   }
@@ -185,7 +206,8 @@ export class MessageServer {
       }
       this.#toldRefusals.delete(theirs.from);
       onMember(theirs.from);
-      return { isFine: true, from: theirs.from, answer: encodeHandshake(ours) };
+      const framePayloadMax = framePayloadMaxFor(wire.framePayloadMax, theirs.messageBytesMax);
+      return { isFine: true, from: theirs.from, framePayloadMax, answer: encodeHandshake(ours) };
     } catch (error) {
       // Anybody who finds the port can cause it: no reason for a warning.
       wire.logger?.debug('a request without a handshake', { error });
@@ -202,8 +224,16 @@ export class MessageServer {
   }
 }
 
+interface Admitted {
+  readonly isFine: true;
+  readonly from: bigint;
+  /** The largest payload of a frame of its messages. */
+  readonly framePayloadMax: number;
+  readonly answer: string;
+}
+
 type Admission =
-  | { readonly isFine: true; readonly from: bigint; readonly answer: string }
+  | Admitted
   | { readonly isFine: false; readonly reason: RefusalReason; readonly message: string };
 
 function newServer({ settings }: Wire): Server {
@@ -236,11 +266,20 @@ function newServer({ settings }: Wire): Server {
   }
 }
 
+const isOfHttp = (error: Error): boolean =>
+  'code' in error && /^(?:HPE|ERR_HTTP)_/.test(String(error.code));
+
+/** The last word on a connection. What the other side makes of it is not waited for: it may never close its half. */
+function endWith(socket: Duplex, text: string): void {
+  if (!socket.writable || socket.writableLength > 0) socket.destroy();
+  else socket.end(text, () => socket.destroy());
+}
+
+/** The connection is the caller's to close: after what still comes was read. */
 function refuse(response: ServerResponse, reason: RefusalReason, message: string): void {
   response.writeHead(statusOf[reason], {
     [refusalHeader]: reason,
     'Content-Type': 'text/plain; charset=utf-8',
-    Connection: 'close',
   });
   response.end(message);
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Target } from './client.ts';
 import { TransportError } from './errors.ts';
+import { startStallWatch } from './stall-watch.ts';
 import type { Wire } from './wire.ts';
 
 export interface SnapshotFate {
@@ -29,7 +30,7 @@ export async function fateOf(
       { cause },
     );
   const watch = () =>
-    clock.startTimer(settings.stallTimeoutMs, () => {
+    startStallWatch(clock, settings.stallTimeoutMs, () => {
       response.destroy(broken(`nothing came for ${settings.stallTimeoutMs} ms`));
     });
   let timer = watch();

@@ -13,6 +13,9 @@ import type { Wire } from './wire.ts';
 /** Of one frame of a snapshot, as the contract allows. */
 const chunkBytesMax = 3 * 1024 * 1024;
 
+/** Of what is told to the sender, in characters. */
+const messageLengthMax = 2000;
+
 interface Reception {
   readonly ending: AbortController;
   readonly done: Promise<void>;
@@ -39,11 +42,17 @@ export class SnapshotReceiver {
   async take(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const frames = this.#frames(request);
     const message = await this.#message(from, frames);
-    await this.end(from);
+    // Several attempts may wait for the end of the same one: each ends the one before.
+    while (this.#receptions.has(from)) await this.end(from);
+    if (response.closed) return;
     const ending = new AbortController();
     response.once('close', () => ending.abort(broken('the connection was closed')));
+    const stopReading = (): void => {
+      // After the last word the sender may be in the middle of a chunk: a broken connection would take the word with it.
+      if (!response.writableFinished) request.destroy();
+    };
     // A read that waits for what will not come ends with it.
-    ending.signal.addEventListener('abort', () => request.destroy(), { once: true });
+    ending.signal.addEventListener('abort', stopReading, { once: true });
     const done = this.#receive(message, offsetOf(request), frames, response, ending);
     const reception = { ending, done };
     this.#receptions.set(from, reception);
@@ -84,16 +93,20 @@ export class SnapshotReceiver {
     signal: AbortSignal,
   ): Promise<SnapshotFate> {
     const { handler } = this.#wire;
+    let isBroken = false;
+    const onBroken = (): void => void (isBroken = true);
     try {
       const received = await handler.receivedSnapshotBytes(message);
       if (received !== offset) {
         const problem = `${received} bytes are here, and it begins at ${offset}`;
         return { taken: false, reason: 'other-offset', message: problem };
       }
-      await handler.receiveSnapshot(message, chunksOf(frames, signal), signal);
+      await handler.receiveSnapshot(message, chunksOf(frames, signal, onBroken), signal);
       return { taken: true, reason: '', message: '' };
     } catch (error) {
-      return { taken: false, reason: 'not-taken', message: String(error) };
+      // What did not arrive whole is worth another attempt; what the node does not want is not.
+      const reason = isBroken ? 'not-whole' : 'not-taken';
+      return { taken: false, reason, message: String(error).slice(0, messageLengthMax) };
     }
   }
 
@@ -144,13 +157,19 @@ function offsetOf({ headers }: IncomingMessage): number {
 async function* chunksOf(
   frames: AsyncGenerator<Buffer, void, void>,
   signal: AbortSignal,
+  onBroken: () => void,
 ): AsyncGenerator<Uint8Array, void, void> {
-  for await (const frame of frames) {
-    signal.throwIfAborted();
-    if (frame.length === 0) return;
-    yield frame;
+  try {
+    for await (const frame of frames) {
+      signal.throwIfAborted();
+      if (frame.length === 0) return;
+      yield frame;
+    }
+    throw broken('the stream ended early');
+  } catch (error) {
+    onBroken();
+    throw error;
   }
-  throw broken('the stream ended early');
 }
 
 const broken = (why: string): TransportError =>

@@ -7,6 +7,7 @@ import { encodeMessage, type Message } from '@babuza/raftpb';
 import { answerOf, ask, refused, textOf, type Answer, type Target } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, frameHead } from './frames.ts';
+import type { HttpSettings } from './options.ts';
 import { pause, type Pacer } from './pacer.ts';
 import { fateOf } from './snapshot-fate.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -29,12 +30,14 @@ const vainAttemptsMax = 5;
 const pauseMs = 200;
 /** Larger chunks are divided; the contract allows 3 MiB. */
 const chunkBytesMax = 1024 * 1024;
+/** At the rate that is allowed; several snapshots share it. */
+const piecesPerStall = 20;
 
 /** What the stream of the sender itself threw: no other attempt would help. */
 class SourceFailure extends Error {}
 
 export async function sendSnapshot(sending: SnapshotSending): Promise<void> {
-  const { wire, target, signal } = sending;
+  const { wire, signal } = sending;
   let furthest = -1;
   for (let vain = 1; ; vain += 1) {
     try {
@@ -47,7 +50,7 @@ export async function sendSnapshot(sending: SnapshotSending): Promise<void> {
       signal.throwIfAborted();
       if (error instanceof SourceFailure) throw error.cause;
       if (!isWorthAnother(error) || vain >= vainAttemptsMax) throw error;
-      wire.logger?.debug('a snapshot goes on later', { to: target().id, error });
+      wire.logger?.debug('a snapshot goes on later', { to: sending.message.to, error });
       await pause(wire.clock, pauseMs * 2 ** (vain - 1), signal);
     }
   }
@@ -64,7 +67,7 @@ async function receivedBytes({ wire, target, message, signal }: SnapshotSending)
   const bytes = encodeMessage(message);
   request.end(Buffer.concat([frameHead(bytes), bytes]));
   const { response } = await unlessAborted(signal, answerOf(wire, there, request));
-  const text = await unlessAborted(signal, textOf(response));
+  const text = await unlessAborted(signal, textOf(wire, response));
   const received = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   if (received !== undefined) return received;
   throw new TransportError('TRANSPORT_PROTOCOL', `member ${there.id} does not say how much it has`);
@@ -83,7 +86,7 @@ async function sendFrom(sending: SnapshotSending, offset: number): Promise<void>
     const bytes = encodeMessage(message);
     request.write(Buffer.concat([frameHead(bytes), bytes]));
     const { response } = await unlessAborted(signal, answer);
-    await exchange(sending, { request, response }, there, offset, signal);
+    await exchange(sending, { request, response, ending }, there, offset, signal);
   } finally {
     ending.abort();
     request.destroy();
@@ -93,27 +96,41 @@ async function sendFrom(sending: SnapshotSending, offset: number): Promise<void>
 interface Exchange extends Answer {
   readonly request: ClientRequest;
   readonly response: IncomingMessage;
+  readonly ending: AbortController;
 }
 
 /** Sends while the other side says how far it is. Its last word counts, also when it comes in the middle. */
 async function exchange(
   { wire, open, pacer }: SnapshotSending,
-  { request, response }: Exchange,
+  { request, response, ending }: Exchange,
   there: Target,
   offset: number,
   signal: AbortSignal,
 ): Promise<void> {
   const fate = unlessAborted(signal, fateOf(response, wire, there));
-  const sending = send(request, () => open(offset), pacer, signal);
+  const pieceBytes = pieceBytesOf(wire.settings);
+  const sending = send(request, () => open(offset), { pacer, pieceBytes, signal });
   const isOver = fate.then(
     () => undefined,
     () => undefined,
   );
-  await Promise.race([sending.catch((error: unknown) => rethrowOwn(error)), isOver]);
-  const { taken, reason, message } = await fate;
-  if (taken) return;
-  if (reason === 'other-offset') throw broken(there, message);
-  throw refused(there, 'not-taken', message);
+  try {
+    await Promise.race([sending.catch((error: unknown) => rethrowOwn(error)), isOver]);
+    const { taken, reason, message } = await fate;
+    if (taken) return;
+    if (reason !== 'not-taken') throw broken(there, message);
+    throw refused(there, reason, message);
+  } finally {
+    // Nobody reads the stream any more when the caller hears of the end.
+    ending.abort();
+    await sending.catch(() => undefined);
+  }
+}
+
+/** Small enough that the receiver hears something several times within the stall timeout, however slow the rate. */
+function pieceBytesOf({ snapshotBytesPerSecond, stallTimeoutMs }: HttpSettings): number {
+  const perStall = (snapshotBytesPerSecond * stallTimeoutMs) / 1000;
+  return Math.max(1, Math.min(chunkBytesMax, Math.floor(perStall / piecesPerStall)));
 }
 
 /** A request that breaks while it is written shows in the answer, too, with a better reason. */
@@ -121,11 +138,16 @@ function rethrowOwn(error: unknown): void {
   if (error instanceof SourceFailure) throw error;
 }
 
+interface Pace {
+  readonly pacer: Pacer;
+  readonly pieceBytes: number;
+  readonly signal: AbortSignal;
+}
+
 async function send(
   request: ClientRequest,
   open: () => AsyncIterable<Uint8Array>,
-  pacer: Pacer,
-  signal: AbortSignal,
+  { pacer, pieceBytes, signal }: Pace,
 ): Promise<void> {
   const chunks = iterate(open);
   let isReading = false;
@@ -135,8 +157,8 @@ async function send(
       const { done, value } = await unlessAborted(signal, readFrom(chunks));
       isReading = false;
       if (done === true) break;
-      for (let at = 0; at < value.length; at += chunkBytesMax) {
-        const chunk = value.subarray(at, at + chunkBytesMax);
+      for (let at = 0; at < value.length; at += pieceBytes) {
+        const chunk = value.subarray(at, at + pieceBytes);
         await pacer.pass(chunk.length, signal);
         await write(request, chunk, signal);
       }

@@ -73,3 +73,14 @@ const frameSlackBytes = 1024 * 1024;
 export function framePayloadMaxOf(messageBytesMax: number): number {
   return messageBytesMax + 2 * frameSlackBytes;
 }
+
+/** What another member may ask for. */
+const foreignMessageBytesMax = 32 * 1024 * 1024;
+
+/**
+ * From a member with messages of that size. Where it makes larger ones than this member they are taken all the same: it
+ * would say them again and again.
+ */
+export function framePayloadMaxFor(own: number, messageBytesMax: number): number {
+  return Math.max(own, framePayloadMaxOf(Math.min(messageBytesMax, foreignMessageBytesMax)));
+}

@@ -39,6 +39,7 @@ export interface MemberOptions extends Partial<HttpTransportOptions> {
   readonly clusterId?: bigint;
   readonly groupId?: bigint;
   readonly entryBytesMax?: number;
+  readonly messageBytesMax?: number;
   readonly handler?: Partial<TransportHandler>;
 }
 
@@ -46,7 +47,8 @@ export class Net {
   readonly members: Member[] = [];
 
   async add(id: bigint, options: MemberOptions = {}): Promise<Member> {
-    const { clusterId = 1n, groupId = 0n, entryBytesMax = mebibyte, handler, ...given } = options;
+    const { clusterId = 1n, groupId = 0n, handler, ...rest } = options;
+    const { entryBytesMax = mebibyte, messageBytesMax = mebibyte, ...given } = rest;
     const proxy = await FaultProxy.open(clock);
     const logged: string[] = [];
     const log = (message: string, fields?: object): void =>
@@ -58,7 +60,7 @@ export class Net {
     );
     const member = new Member(id, proxy, transport, logged);
     this.members.push(member);
-    const group = { groupId, entryBytesMax, messageBytesMax: mebibyte };
+    const group = { groupId, entryBytesMax, messageBytesMax };
     await transport.start({ ...handlerOf(member), ...handler }, group);
     proxy.setTarget(transport.listeningPort);
     return member;
@@ -89,6 +91,14 @@ function handlerOf(member: Member): TransportHandler {
     unreachable: (id) => void member.unreachable.push(id),
   };
 }
+
+/** Of who expects nothing. */
+export const silentHandler: TransportHandler = {
+  receive: () => undefined,
+  receiveSnapshot: async () => undefined,
+  receivedSnapshotBytes: async () => 0,
+  unreachable: () => undefined,
+};
 
 export function messageOf(from: bigint, to: bigint, text: string): Message {
   return newMessage({

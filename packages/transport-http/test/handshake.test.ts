@@ -1,0 +1,169 @@
+/** Who talks to whom is checked by both sides, before anything else. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeHandshake, type Handshake } from '../src/handshake.ts';
+import { handshakeOf, RawClient, streamHeadOf } from './raw-client.ts';
+import { never, snapshotMessage, Source } from './snapshot-support.ts';
+import { clock, messageOf, Net, until, type Member, type MemberOptions } from './support.ts';
+
+let net: Net;
+const clients: RawClient[] = [];
+beforeEach(() => {
+  net = new Net();
+});
+afterEach(async () => {
+  await net.close();
+  for (const { socket } of clients.splice(0)) socket.destroy();
+});
+
+async function ask(member: Member, head: string): Promise<string> {
+  const client = new RawClient(member.transport.listeningPort ?? 0);
+  clients.push(client);
+  client.write(head);
+  await until(() => client.text.includes('\r\n\r\n'));
+  return client.text;
+}
+
+async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    from.transport.send([messageOf(from.id, to, 'hello')]);
+    await clock.sleep(20);
+  }
+}
+
+describe.each([true, false])('members that do not fit (streams: %s)', (streams) => {
+  const others: [string, MemberOptions, string[]][] = [
+    ['other-cluster', { clusterId: 2n }, ['1', '2']],
+    ['other-group', { groupId: 5n }, ['0', '5']],
+    ['other-entry-limit', { entryBytesMax: 2048 }, ['entryBytesMax', '1048576', '2048']],
+  ];
+  it.each(others)('hear why: %s', async (reason, options, values) => {
+    const [one, two] = await net.pair({ streams }, { streams, ...options });
+    await sendUntil(one, 2n, () => one.unreachable.length > 2);
+    const told = one.logged.filter((line) => line.includes('cannot be reached'));
+    expect(told).toHaveLength(1);
+    for (const text of [reason, ...values]) expect(told[0]).toContain(text);
+    const refused = two.logged.filter((line) => line.includes('was refused'));
+    expect(refused).toHaveLength(1);
+    expect(two.received).toEqual([]);
+    const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
+    await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
+  });
+
+  it('hear that another member answers', async () => {
+    const [one, two] = await net.pair({ streams });
+    one.transport.setPeer({ id: 3n, address: two.address });
+    await sendUntil(one, 3n, () => one.unreachable.includes(3n));
+    expect(one.logged.join('\n')).toContain('other-node');
+    expect(two.received).toEqual([]);
+  });
+
+  it('hear that their address is another one', async () => {
+    const [one, two] = await net.pair({ streams });
+    two.transport.setPeer({ id: 1n, address: '127.0.0.1:9' });
+    await sendUntil(one, 2n, () => one.unreachable.includes(2n));
+    expect(one.logged.join('\n')).toContain('other-address');
+    two.transport.setPeer({ id: 1n, address: one.address });
+    await sendUntil(one, 2n, () => two.received.length > 0);
+  });
+
+  it('hear that they were removed', async () => {
+    const [one, two] = await net.pair({ streams });
+    await sendUntil(one, 2n, () => two.received.length > 0);
+    two.transport.removePeer(1n);
+    const before = two.received.length;
+    await sendUntil(one, 2n, () => one.logged.join('\n').includes('(removed)'));
+    expect(two.received.length).toBe(before);
+  });
+});
+
+describe('a handshake', () => {
+  const wrong: [string, (right: Handshake) => Partial<Handshake>, string][] = [
+    ['a later protocol', () => ({ protocol: { min: 2, max: 3 } }), 'other-protocol'],
+    ['an older protocol', () => ({ protocol: { min: 0, max: 0 } }), 'other-protocol'],
+    ['another cluster', () => ({ clusterId: 2n }), 'other-cluster'],
+    ['another group', () => ({ groupId: 2n }), 'other-group'],
+    ['another member', () => ({ to: 5n }), 'other-node'],
+    ['another address', () => ({ from: 1n }), 'other-address'],
+    ['an id of 65 bits', () => ({ from: 2n ** 64n }), 'bad-handshake'],
+    ['no address', () => ({ address: '' }), 'bad-handshake'],
+    ['an endless address', () => ({ address: 'a'.repeat(1025) }), 'bad-handshake'],
+    ['half an entry', () => ({ entryBytesMax: 0.5 }), 'bad-handshake'],
+  ];
+  it.each(wrong)('with %s is refused', async (_, change, reason) => {
+    const [, two] = await net.pair();
+    const right = handshakeOf(two, { from: 70n });
+    const text = await ask(two, streamHeadOf({ ...right, ...change(right) }));
+    expect(text).toContain(`babuza-refusal: ${reason}`);
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['no JSON', 'garbage'],
+    ['a number', '7'],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['an empty object', '{}'],
+    ['deep lists', '['.repeat(10_000)],
+  ])('that is %s is refused', async (_, said) => {
+    const [, two] = await net.pair();
+    expect(await ask(two, streamHeadOf(said))).toContain('babuza-refusal: bad-handshake');
+  });
+
+  it('may say more than is known, and speak later versions, too', async () => {
+    const [, two] = await net.pair();
+    const said = handshakeOf(two, { from: 70n, protocol: { min: 1, max: 9 }, features: ['more'] });
+    const more = encodeHandshake(said).replace('{', '{"later":{"a":[1]},');
+    expect(await ask(two, streamHeadOf(more))).toContain('101 Switching Protocols');
+  });
+
+  it('from more members than anybody can know is refused', async () => {
+    const [one, two] = await net.pair();
+    for (let id = 100n; id < 164n; id += 1n) {
+      expect(await ask(two, streamHeadOf(handshakeOf(two, { from: id })))).toContain(' 101 ');
+    }
+    const text = await ask(two, streamHeadOf(handshakeOf(two, { from: 500n })));
+    expect(text).toContain('babuza-refusal: too-much');
+    await sendUntil(one, 2n, () => two.received.length > 0);
+  });
+});
+
+describe('addresses', () => {
+  it('of who connects are learned', async () => {
+    const one = await net.add(1n);
+    const two = await net.add(2n);
+    one.transport.setPeer({ id: 2n, address: two.address });
+    await sendUntil(one, 2n, () => two.received.length > 0);
+    await sendUntil(two, 1n, () => one.received.length > 0);
+  });
+
+  it('that change are followed, and what was on its way is reported', async () => {
+    const [one, two] = await net.pair();
+    await sendUntil(one, 2n, () => two.received.length > 0);
+    const third = await net.add(3n);
+    third.proxy.setTarget(two.transport.listeningPort);
+    expect(one.unreachable).toEqual([]);
+    one.transport.setPeer({ id: 2n, address: third.address });
+    await until(() => one.unreachable.length === 1);
+    const before = two.received.length;
+    two.proxy.setTarget(undefined);
+    two.proxy.breakAll();
+    await sendUntil(one, 2n, () => two.received.length > before + 1);
+    // Whoever listens there knows itself at the old address: that is its own business.
+    expect(one.unreachable).toEqual([2n]);
+  });
+
+  it('of a member that comes back are tried at once', async () => {
+    const [one, two] = await net.pair();
+    const port = two.transport.listeningPort;
+    two.proxy.setTarget(undefined);
+    two.proxy.breakAll();
+    // Until the pauses are long.
+    await sendUntil(one, 2n, () => (one.transport.stats()[0]?.failedConnections ?? 0) >= 5);
+    two.proxy.setTarget(port);
+    await sendUntil(two, 1n, () => one.received.length > 0);
+    const failed = one.transport.stats()[0]?.failedConnections;
+    one.transport.send([messageOf(1n, 2n, 'at once')]);
+    await until(() => two.texts.includes('at once'));
+    expect(one.transport.stats()[0]?.failedConnections).toBe(failed);
+  });
+});

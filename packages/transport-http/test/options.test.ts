@@ -1,0 +1,94 @@
+/** Each wrong option names itself, what was given and what is allowed. */
+import { describe, expect, it } from 'vitest';
+import { transportBackend } from '../src/index.ts';
+import { checkOptions } from '../src/options.ts';
+import { clock, random } from './support.ts';
+
+const address = '127.0.0.1:7000';
+
+/** What JavaScript lets through. */
+function problemOf(given: unknown): string {
+  try {
+    Reflect.apply(checkOptions, undefined, [given]);
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'TransportError', code: 'TRANSPORT_INVALID' });
+    return String(error);
+  }
+  return 'fine';
+}
+
+describe('an option that cannot be', () => {
+  const cases: [string, unknown, string[]][] = [
+    ['none', undefined, ['transportOptions', 'undefined', 'address']],
+    ['a text', 'http', ['transportOptions', 'http']],
+    ['unknown', { address, adress: 1 }, ['adress', 'address, listen']],
+    ['no address', {}, ['address', 'undefined', 'host:port']],
+    ['address without port', { address: 'a' }, ['address', "'a'", 'host:port']],
+    ['address with port 0', { address: 'a:0' }, ['address', "'a:0'", '1 to 65535']],
+    ['address with port 65536', { address: 'a:65536' }, ['address', "'a:65536'"]],
+    ['address with a path', { address: 'http://a:1/b' }, ['address', 'http://a:1/b']],
+    ['address with a user', { address: 'u@a:1' }, ['address', 'u@a:1']],
+    ['address of another scheme', { address: 'https://a:1' }, ['http://', 'https://a:1']],
+    ['endless address', { address: `${'a'.repeat(2000)}:1` }, ['address']],
+    ['listen', { address, listen: 7 }, ['listen', '7', 'host, port']],
+    ['listen.host', { address, listen: { host: '' } }, ['listen.host', 'IP address']],
+    ['listen.port', { address, listen: { port: -1 } }, ['listen.port', '-1', '0 to 65535']],
+    ['listen.port of text', { address, listen: { port: '80' } }, ['listen.port', '80']],
+    ['listen.other', { address, listen: { ports: 1 } }, ['listen.ports', 'host, port']],
+    ['streams', { address, streams: 'yes' }, ['streams', 'yes', 'true or false']],
+    [
+      'a rate of 0',
+      { address, snapshotBytesPerSecond: 0 },
+      ['snapshotBytesPerSecond', '0', '1024'],
+    ],
+    ['no rate', { address, snapshotBytesPerSecond: NaN }, ['snapshotBytesPerSecond', 'NaN']],
+    ['stall too short', { address, stallTimeoutMs: 99 }, ['stallTimeoutMs', '99', '100 to 600000']],
+    ['stall too long', { address, stallTimeoutMs: 1e9 }, ['stallTimeoutMs', '1000000000']],
+    ['tls', { address, tls: true }, ['tls', 'true', 'cert, key']],
+    ['tls.cert', { address, tls: {} }, ['tls.cert', 'undefined', 'PEM']],
+    ['tls.key', { address, tls: { cert: 'a' } }, ['tls.key', 'undefined', 'PEM']],
+    ['tls.ca', { address, tls: { cert: 'a', key: 'b' } }, ['tls.ca', 'mutual: false']],
+    [
+      'tls.mutual',
+      { address, tls: { cert: 'a', key: 'b', ca: 'c', mutual: 1 } },
+      ['tls.mutual', '1'],
+    ],
+  ];
+  it.each(cases)('says so: %s', (_, given, parts) => {
+    const problem = problemOf(given);
+    for (const part of parts) expect(problem).toContain(part);
+  });
+
+  it('that may be a secret is not repeated', () => {
+    const tls = { cert: 'a', key: { pem: 'secret' }, keys: 'secret' };
+    expect(problemOf({ address, tls })).not.toContain('secret');
+    expect(problemOf({ address, tls: { cert: 'a', key: { pem: 'secret' } } })).toContain('tls.key');
+  });
+});
+
+describe('options', () => {
+  it('have defaults', () => {
+    expect(checkOptions({ address })).toEqual({
+      address,
+      listen: { host: '127.0.0.1', port: 7000 },
+      tls: undefined,
+      streams: true,
+      snapshotBytesPerSecond: Infinity,
+      stallTimeoutMs: 5000,
+    });
+  });
+
+  it.each(['a:1', 'http://a:1', 'http://a:1/', '[::1]:1', 'http://[::1]:1'])(
+    'take the address %s',
+    (given) => {
+      const host = given.includes('::') ? '::1' : 'a';
+      expect(checkOptions({ address: given }).listen).toEqual({ host, port: 1 });
+    },
+  );
+
+  it('are checked when the transport is made', () => {
+    const identity = { clusterId: 1n, nodeId: 1n, clock, random };
+    expect(() => transportBackend.create(identity)).toThrow('transportOptions');
+    expect(transportBackend.create(identity, { address }).stats()).toEqual([]);
+  });
+});

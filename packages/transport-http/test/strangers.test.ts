@@ -1,0 +1,111 @@
+/** Who is no member, or does not talk as one: is told so, costs little, and is gone soon. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { handshakeOf, headOf, RawClient, streamHeadOf } from './raw-client.ts';
+import { clock, messageOf, Net, until, type Member } from './support.ts';
+
+let net: Net;
+let one: Member;
+let two: Member;
+const clients: RawClient[] = [];
+beforeEach(async () => {
+  net = new Net();
+  [one, two] = await net.pair();
+});
+afterEach(async () => {
+  // First the member: it ends whatever the clients do.
+  await net.close();
+  for (const { socket } of clients.splice(0)) socket.destroy();
+});
+
+function client(): RawClient {
+  const made = new RawClient(two.transport.listeningPort ?? 0);
+  clients.push(made);
+  return made;
+}
+
+/** The members still hear each other. */
+async function expectService(): Promise<void> {
+  const text = `still here ${two.received.length}`;
+  while (!two.texts.includes(text)) {
+    one.transport.send([messageOf(1n, 2n, text)]);
+    await clock.sleep(5);
+  }
+}
+
+const chunkedBody = ['Transfer-Encoding: chunked'];
+
+describe('a stranger who never closes its own half', () => {
+  const cases: [string, string, (member: Member) => string][] = [
+    ['garbage', '400', () => 'GARBAGE\u0000\u0001\r\n\r\n'],
+    ['no handshake', '400', () => streamHeadOf(undefined)],
+    ['a handshake that is no JSON', '400', () => streamHeadOf('{')],
+    ['another cluster', '409', (to) => streamHeadOf(handshakeOf(to, { clusterId: 9n }))],
+    [
+      'an unknown stream',
+      '404',
+      (to) => streamHeadOf(handshakeOf(to, unknown())).replace('v1', 'v9'),
+    ],
+    ['a request without a handshake', '400', () => headOf('GET /', undefined)],
+    ['an unknown path', '404', (to) => headOf('GET /raft/v1/other', handshakeOf(to, unknown()))],
+    ['a head that is too long', '4', () => headOf('GET /', 'x'.repeat(40_000))],
+    ['half a head', '4', () => 'GET /raft/v1/stream HTTP/1.1\r\nHost: a'],
+    ['nothing at all', '4', () => ''],
+    [
+      'a body that does not go on',
+      '400',
+      () => `${headOf('POST /', undefined, chunkedBody)}4\r\nab`,
+    ],
+    [
+      'half a frame and then nothing',
+      '',
+      (to) =>
+        `${headOf('POST /raft/v1/messages', handshakeOf(to, unknown()), chunkedBody)}4\r\nabcd\r\n`,
+    ],
+  ];
+  it.each(cases)('is given up: %s', async (_, status, bytes) => {
+    const stranger = client();
+    stranger.write(bytes(two));
+    await until(() => stranger.hasEnded || stranger.isClosed);
+    expect(stranger.text.slice(0, 9 + status.length)).toBe(
+      status === '' ? '' : `HTTP/1.1 ${status}`,
+    );
+    await stranger.untilGone();
+    await expectService();
+  });
+
+  it('takes no place of a member, however often it comes', async () => {
+    for (let count = 0; count < 300; count += 1) {
+      client().write(streamHeadOf(handshakeOf(two, { clusterId: 9n })));
+    }
+    await until(() => clients.every((each) => each.hasEnded || each.isClosed));
+    two.proxy.breakAll();
+    await expectService();
+  });
+});
+
+/** A member that nobody knows yet. */
+const unknown = () => ({ from: 77n });
+
+describe('300 connections at once that say nothing', () => {
+  it('cost at most the time to a stall', async () => {
+    for (let count = 0; count < 300; count += 1) client();
+    await expectService();
+    await until(() => clients.every((each) => each.hasEnded || each.isClosed));
+  });
+});
+
+describe('a process that says it is this member itself', () => {
+  it('is refused', async () => {
+    const impostor = client();
+    impostor.write(streamHeadOf(handshakeOf(two, { from: 2n })));
+    await until(() => impostor.text.includes('\r\n\r\n'));
+    expect(impostor.text).toContain('babuza-refusal: other-address');
+  });
+
+  it('or nobody at all, is refused', async () => {
+    const nobody = client();
+    nobody.write(streamHeadOf(handshakeOf(two, { from: 0n })));
+    await until(() => nobody.text.includes('\r\n\r\n'));
+    expect(nobody.text).toContain('babuza-refusal: bad-handshake');
+  });
+});

@@ -1,0 +1,155 @@
+/** With certificates only members talk to each other, and what others do leaves the member at work. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { HttpTransportTls } from '../src/index.ts';
+import { Authority, type Certificate } from './certificates.ts';
+import { RawClient, streamHeadOf } from './raw-client.ts';
+import { never, Sink, snapshotMessage, Source } from './snapshot-support.ts';
+import { clock, messageOf, Net, until, type Member } from './support.ts';
+
+let authority: Authority;
+let other: Authority;
+let right: Certificate;
+let tls: HttpTransportTls;
+beforeAll(() => {
+  authority = new Authority();
+  other = new Authority();
+  right = authority.issue();
+  tls = { ...right, ca: authority.cert };
+});
+afterAll(() => {
+  authority.remove();
+  other.remove();
+});
+
+let net: Net;
+const clients: RawClient[] = [];
+beforeEach(() => {
+  net = new Net();
+});
+afterEach(async () => {
+  await net.close();
+  for (const { socket } of clients.splice(0)) socket.destroy();
+});
+
+async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    from.transport.send([messageOf(from.id, to, 'hello')]);
+    await clock.sleep(20);
+  }
+}
+
+/** Another member, with the right certificate, is still heard. */
+async function expectService(member: Member): Promise<void> {
+  const friend = await net.add(9n, { tls });
+  friend.transport.setPeer({ id: member.id, address: member.address });
+  const before = member.received.length;
+  await sendUntil(friend, member.id, () => member.received.length > before);
+}
+
+describe('members with certificates of one authority', () => {
+  it.each([
+    ['both ways, over streams', true, true],
+    ['both ways, over requests', false, true],
+    ['of the server only', true, false],
+  ])('talk to each other: %s', async (_, streams, mutual) => {
+    const sink = new Sink();
+    const options = { streams, tls: { ...tls, mutual } };
+    const [one, two] = await net.pair(options, { ...options, handler: sink.handler });
+    await sendUntil(one, 2n, () => two.received.length > 2);
+    await sendUntil(two, 1n, () => one.received.length > 2);
+    const source = new Source(300_000);
+    await one.transport.sendSnapshot(snapshotMessage(1n, 2n), source.open, never);
+    expect(sink.bytes.equals(source.bytes)).toBe(true);
+  });
+});
+
+describe('refused is', () => {
+  const cases: [string, () => HttpTransportTls | undefined][] = [
+    ['a certificate of another authority', () => ({ ...other.issue(), ca: authority.cert })],
+    [
+      'one that has expired',
+      () => ({ ...authority.issue('IP:127.0.0.1', true), ca: authority.cert }),
+    ],
+    ['none at all', () => ({ ...tls, mutual: false })],
+    ['who speaks no TLS', () => undefined],
+  ];
+  it.each(cases)('who connects with %s', async (_, made) => {
+    const two = await net.add(2n, { tls });
+    const given = made();
+    const one = await net.add(1n, given === undefined ? {} : { tls: given });
+    one.transport.setPeer({ id: 2n, address: two.address });
+    await sendUntil(one, 2n, () => one.unreachable.length > 2);
+    expect(one.logged.join('\n')).toMatch(/cannot be reached/);
+    expect(two.received).toEqual([]);
+    await expectService(two);
+  });
+
+  const servers: [string, () => HttpTransportTls | undefined, RegExp][] = [
+    [
+      'is of another authority',
+      () => ({ ...other.issue(), ca: authority.cert }),
+      /unable to verify|self-signed|issuer/,
+    ],
+    [
+      'has expired',
+      () => ({ ...authority.issue('IP:127.0.0.1', true), ca: authority.cert }),
+      /expired/,
+    ],
+    [
+      'is for another host',
+      () => ({ ...authority.issue('DNS:elsewhere.example'), ca: authority.cert }),
+      /IP: 127\.0\.0\.1/,
+    ],
+    ['is not there: no TLS', () => undefined, /wrong version number|packet length/],
+  ];
+  it.each(servers)('who is connected to, where the certificate %s', async (_, made, why) => {
+    const given = made();
+    const two = await net.add(2n, given === undefined ? {} : { tls: given });
+    const one = await net.add(1n, { tls });
+    one.transport.setPeer({ id: 2n, address: two.address });
+    await sendUntil(one, 2n, () => one.unreachable.length > 2);
+    expect(one.logged.join('\n')).toMatch(why);
+    const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
+    await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_UNREACHABLE' });
+    expect(two.received).toEqual([]);
+  });
+});
+
+describe('a port with TLS', () => {
+  it.each([
+    ['garbage', 'GARBAGE'.repeat(100)],
+    ['plain HTTP', streamHeadOf('{}')],
+    ['half a greeting', Buffer.of(22, 3, 1, 0, 200, 1)],
+    ['nothing', ''],
+  ])('is not taken by who sends %s', async (_, bytes) => {
+    const two = await net.add(2n, { tls });
+    for (let count = 0; count < 20; count += 1) {
+      const client = new RawClient(two.transport.listeningPort ?? 0);
+      client.write(bytes);
+      clients.push(client);
+    }
+    for (const client of clients) await client.untilGone();
+    await expectService(two);
+  });
+
+  it('closes at once, although somebody connects and says nothing', async () => {
+    const two = await net.add(2n, { tls, stallTimeoutMs: 600_000 });
+    const client = new RawClient(two.transport.listeningPort ?? 0);
+    clients.push(client);
+    await until(() => client.socket.readyState === 'open');
+    await clock.sleep(50);
+    await two.transport.close();
+  });
+
+  it('says at the start that a certificate is none', async () => {
+    const nonsense = { cert: 'nonsense', key: right.key, ca: authority.cert };
+    await expect(net.add(2n, { tls: nonsense })).rejects.toMatchObject({
+      code: 'TRANSPORT_INVALID',
+      message: expect.stringContaining('tls'),
+    });
+    const foreign = { cert: right.cert, key: other.issue().key, ca: authority.cert };
+    await expect(net.add(3n, { tls: foreign })).rejects.toMatchObject({
+      code: 'TRANSPORT_INVALID',
+    });
+  });
+});
