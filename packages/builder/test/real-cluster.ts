@@ -58,8 +58,14 @@ export class RealCluster {
       transportType: network.transportType,
       transportOptions: network.optionsOf(address),
     }).build();
-    const disk = { appliedIndex: 0, content: '[]' };
-    const machine = keyValueMachine('concurrent', this.#ledger, disk, () => false);
+    const disk = { appliedIndex: 0, digest: 0, content: '[]' };
+    const machine = keyValueMachine(
+      'concurrent',
+      this.#ledger,
+      disk,
+      () => false,
+      async () => undefined,
+    );
     const config: BabuzaConfig = {
       ...defaultBabuzaConfig(1, id, address),
       tickMs: 20,

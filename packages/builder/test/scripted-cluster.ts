@@ -25,6 +25,7 @@ export const quietOptions: ClusterOptions = {
   sessionOptions: undefined,
   forwardProposals: false,
   flushShare: 0.3,
+  slowApplyShare: 0,
   snapshotEntries: 1000,
   snapshotsKept: 3,
   compactionMargin: 10,

@@ -126,7 +126,12 @@ export class Client {
     let isUnknown = false;
     let leader: bigint | undefined;
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const outcome = await this.#answer(this.#node(leader)?.propose(data, { session }));
+      const node = this.#node(leader);
+      // An impatient user has pressed twice.
+      if (session !== undefined && this.#parts.random.chance(0.1)) {
+        void this.#answer(node?.propose(data, { session }));
+      }
+      const outcome = await this.#answer(node?.propose(data, { session }));
       if (outcome !== undefined && 'answer' in outcome) {
         const { result, resultLost } = outcome.answer;
         this.#checkAnswer(outcome.answer, data, session !== undefined);

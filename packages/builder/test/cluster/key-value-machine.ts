@@ -20,6 +20,8 @@ export type KeyValueMachine = StateMachine<string, string | undefined> & {
 /** What of a disk machine survives a crash: the state at some index, written at once. */
 export interface MachineDisk {
   appliedIndex: number;
+  /** Over the indexes that were applied: what is left out, or comes twice, is seen from then on. */
+  digest: number;
   content: string;
 }
 
@@ -36,6 +38,8 @@ class Store {
   readonly #ledger: AppliedLedger;
   readonly #map = new Map<string, string>();
   #appliedIndex = 0;
+  #digest = 0;
+  #doing: string | undefined;
 
   constructor(ledger: AppliedLedger) {
     this.#ledger = ledger;
@@ -45,6 +49,10 @@ class Store {
     return this.#appliedIndex;
   }
 
+  get digest(): number {
+    return this.#digest;
+  }
+
   apply(entries: readonly AppliedEntry[]): ApplyResult[] {
     return entries.map((entry) => {
       if (entry.index <= this.#appliedIndex) {
@@ -52,6 +60,8 @@ class Store {
       }
       this.#appliedIndex = entry.index;
       this.#ledger.note(entry);
+      this.#digest = (Math.imul(this.#digest, 31) + entry.index) | 0;
+      this.#ledger.noteDigest(entry.index, this.#digest);
       const command: KeyValueInput = JSON.parse(decode(entry.data));
       if (command.kind === 'get') return undefined;
       const fits =
@@ -59,6 +69,14 @@ class Store {
       if (fits) this.#map.set(command.key, command.value);
       return Uint8Array.of(fits ? 1 : 0);
     });
+  }
+
+  /** Nothing else may come between. */
+  async applyAfter(work: Promise<void>, entries: readonly AppliedEntry[]): Promise<ApplyResult[]> {
+    this.#begin('apply');
+    await work;
+    this.#doing = undefined;
+    return this.apply(entries);
   }
 
   query(key: string): string | undefined {
@@ -71,20 +89,33 @@ class Store {
 
   /** With its index, so that a restored one goes on from there. */
   whole(): string {
-    return JSON.stringify({ appliedIndex: this.#appliedIndex, content: this.content() });
+    const whole: MachineDisk = {
+      appliedIndex: this.#appliedIndex,
+      digest: this.#digest,
+      content: this.content(),
+    };
+    return JSON.stringify(whole);
   }
 
   load(whole: string): void {
-    const { appliedIndex, content }: MachineDisk = JSON.parse(whole);
+    const { appliedIndex, digest, content }: MachineDisk = JSON.parse(whole);
     this.#map.clear();
     for (const [key, value] of JSON.parse(content) as [string, string][]) this.#map.set(key, value);
     this.#appliedIndex = appliedIndex;
+    this.#digest = digest;
   }
 
   async restore(reader: SnapshotReader): Promise<void> {
+    this.#begin('restore');
     const chunks: Uint8Array[] = [];
     for await (const chunk of reader.read()) chunks.push(chunk.slice());
+    this.#doing = undefined;
     this.load(decode(Buffer.concat(chunks)));
+  }
+
+  #begin(what: string): void {
+    if (this.#doing !== undefined) throw new Error(`${what} while it is busy: ${this.#doing}`);
+    this.#doing = what;
   }
 
   async write(whole: string, writer: SnapshotWriter): Promise<void> {
@@ -93,16 +124,18 @@ class Store {
   }
 }
 
-/** `disk`: the state is durable whenever `isFlushTime` says so, and lags behind otherwise. */
+/** `work` takes its time before entries are applied. `disk`: the state is durable whenever `isFlushTime` says so, and lags behind otherwise. */
 export function keyValueMachine(
   kind: StateMachine['kind'],
   ledger: AppliedLedger,
   disk: MachineDisk,
   isFlushTime: () => boolean,
+  work: () => Promise<void>,
 ): KeyValueMachine {
   const store = new Store(ledger);
   const flush = (): void => {
     disk.appliedIndex = store.appliedIndex;
+    disk.digest = store.digest;
     disk.content = store.content();
   };
   const base = {
@@ -129,7 +162,7 @@ export function keyValueMachine(
     return {
       ...concurrent,
       kind,
-      apply: async (entries) => store.apply(entries),
+      apply: (entries) => store.applyAfter(work(), entries),
       restoreSnapshot: (reader) => store.restore(reader),
     };
   }
@@ -141,7 +174,7 @@ export function keyValueMachine(
       return { appliedIndex: disk.appliedIndex };
     },
     apply: async (entries) => {
-      const results = store.apply(entries);
+      const results = await store.applyAfter(work(), entries);
       if (isFlushTime()) flush();
       return results;
     },

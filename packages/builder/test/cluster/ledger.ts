@@ -12,6 +12,9 @@ export class AppliedLedger {
   readonly #entries = new Map<number, Applied>();
   /** Where a proposal was applied: every one is different. */
   readonly #indexes = new Map<string, number>();
+  /** By index: what the first replica that was there had gone through, and what its snapshot said. */
+  readonly #digests = new Map<number, number>();
+  readonly #snapshots = new Map<string, string>();
   highest = 0;
 
   /** Throws where replicas differ, where time goes back, or where a proposal is applied a second time. */
@@ -24,6 +27,21 @@ export class AppliedLedger {
         `replicas differ at index ${index}: applied ${lineOf(known)}; and now ${lineOf({ term, timeMs, text })}`,
       );
     }
+  }
+
+  /** Throws where a replica that has applied up to here has not gone through the same as the others. */
+  noteDigest(index: number, digest: number): void {
+    const known = this.#digests.get(index) ?? digest;
+    this.#digests.set(index, known);
+    if (known !== digest) throw new Error(`replicas came to index ${index} on different ways`);
+  }
+
+  /** How a snapshot differs from another one of its place, in words. */
+  snapshotDiffers(place: string, text: string): string | undefined {
+    const known = this.#snapshots.get(place) ?? text;
+    this.#snapshots.set(place, known);
+    if (known === text) return undefined;
+    return `snapshots ${place} differ: ${known}; and now ${text}`;
   }
 
   /** Whether this was applied as this entry. */

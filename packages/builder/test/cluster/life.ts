@@ -9,6 +9,7 @@ import {
   type Raft,
   type RaftComponent,
 } from '@babuza/raft';
+import type { Message } from '@babuza/raftpb';
 import { DurableSnapshotManager } from '@babuza/snapshot';
 import type { SeededRandom, SimulatedDisk } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
@@ -20,6 +21,7 @@ import { slowSyncs, type ProcessClock } from './machine-world.ts';
 import type { ClusterOptions } from './options.ts';
 import type { AppliedLedger } from './ledger.ts';
 import type { Promises } from './promises.ts';
+import { watchedSnapshots } from './watched-snapshots.ts';
 import { watchedBackend, type WatchedTransport } from './watched-transport.ts';
 
 export interface LifeParts {
@@ -34,6 +36,8 @@ export interface LifeParts {
   readonly promises: Promises;
   /** The first members; a node that is not one of them joins. */
   readonly peers: PeersConfiguration;
+  /** It is about to say this. */
+  readonly onMessage: (message: Message) => void;
   readonly logger: Logger;
   readonly fail: (problem: string, cause?: unknown) => void;
 }
@@ -59,8 +63,14 @@ export async function beginLife(
   const watched: { storage?: EntryStorage; transport?: WatchedTransport } = {};
   const component = await build(parts, watched);
   onBuilt(() => void component.transport.close());
-  const machine = keyValueMachine(options.machineKind, ledger, machineDisk, () =>
-    random.chance(options.flushShare),
+  const machine = keyValueMachine(
+    options.machineKind,
+    ledger,
+    machineDisk,
+    () => random.chance(options.flushShare),
+    async () => {
+      if (random.chance(options.slowApplyShare)) await clock.sleep(random.below(150));
+    },
   );
   const raft = peers.some((peer) => peer.id === id)
     ? await bootstrapRaftCluster(configOf(parts), peers, machine, component)
@@ -71,7 +81,19 @@ export async function beginLife(
 }
 
 async function build(
-  { id, options, clock, disk, random, network, promises, logger, fail }: LifeParts,
+  {
+    id,
+    options,
+    clock,
+    disk,
+    random,
+    network,
+    ledger,
+    promises,
+    onMessage,
+    logger,
+    fail,
+  }: LifeParts,
   watched: { storage?: EntryStorage; transport?: WatchedTransport },
 ): Promise<RaftComponent> {
   const fileSystem = slowSyncs(disk, clock, random, options.syncs);
@@ -95,12 +117,20 @@ async function build(
       open: async (directory: string) =>
         watching(await walBackend.open(directory, walOptions), onOpened),
     },
-    snapshotType: new DurableSnapshotManager('/data/snap', {}, environment),
+    snapshotType: watchedSnapshots(
+      new DurableSnapshotManager('/data/snap', {}, environment),
+      ledger,
+      options.machineKind !== 'disk',
+      fail,
+    ),
     sessionType: options.sessionType,
     sessionOptions: options.sessionOptions,
     // As objects, not by name: loading a package would take real time.
     transportType: watchedBackend(
-      (message) => promises.says(message),
+      (message) => {
+        promises.says(message);
+        onMessage(message);
+      },
       (transport) => {
         watched.transport = transport;
       },

@@ -3,6 +3,7 @@
  * on a disk that survives its crashes.
  */
 import type { Logger, PeersConfiguration, RaftEvent } from '@babuza/raft';
+import type { MessageType } from '@babuza/raftpb';
 import { SimulatedDisk, type SeededRandom, type SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
 import type { MachineDisk } from './key-value-machine.ts';
@@ -29,13 +30,14 @@ export interface ClusterParts {
 export class Member {
   readonly id: bigint;
   readonly #parts: ClusterParts;
-  readonly #machineDisk: MachineDisk = { appliedIndex: 0, content: '[]' };
+  readonly #machineDisk: MachineDisk = { appliedIndex: 0, digest: 0, content: '[]' };
   readonly #promises = new Promises();
   #disk: SimulatedDisk;
   #clock: ProcessClock;
   #closeTransport: () => void = () => undefined;
   #life: Life | undefined;
   #lives = 0;
+  #fatalMessage: MessageType | undefined;
   /** Snapshots of its own whose files were damaged. */
   #damages = 0;
   /** Snapshots of others that it took over. */
@@ -92,6 +94,12 @@ export class Member {
     return this.#crashWithin(withinMs);
   }
 
+  /** The process is gone at the moment it says something of this kind: the message still leaves. */
+  crashAtMessage(type: MessageType, withinMs: number): Promise<void> {
+    this.#fatalMessage = type;
+    return this.#crashWithin(withinMs);
+  }
+
   /** What the crash left is its disk from now on: what was not synced may be lost (`power`), or not. */
   revive(how: 'power' | 'kill'): void {
     const seed = this.#parts.random.uint32();
@@ -138,6 +146,9 @@ export class Member {
         ledger,
         promises: this.#promises,
         peers,
+        onMessage: ({ type }) => {
+          if (type === this.#fatalMessage) disk.stop();
+        },
         logger: this.#logger(disk),
         fail,
       },
@@ -209,6 +220,7 @@ export class Member {
   #die(): void {
     this.#parts.log(`node ${this.id} is dead`);
     this.#life = undefined;
+    this.#fatalMessage = undefined;
     this.#clock.die();
     this.#closeTransport();
   }

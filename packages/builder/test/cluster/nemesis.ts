@@ -1,4 +1,5 @@
 /** What goes wrong in the simulated world, and what operators do meanwhile. Each kind has its own rhythm. */
+import { MessageType } from '@babuza/raftpb';
 import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
 import { addressOf } from './life.ts';
@@ -13,6 +14,9 @@ export interface NemesisParts {
   readonly members: readonly Member[];
   readonly log: (line: string) => void;
 }
+
+/** What a node must not have forgotten when it said it. */
+const fatalMessages = [MessageType.Vote, MessageType.VoteResp, MessageType.AppResp] as const;
 
 export class Nemesis {
   readonly #parts: NemesisParts;
@@ -57,9 +61,10 @@ export class Nemesis {
     if (member === undefined) return;
     this.counts.crashes += 1;
     member.isInTrouble = true;
-    await (random.chance(0.3)
-      ? member.crashAtSnapshot(random.below(25), 200)
-      : member.crashSoon(random.below(12), 200));
+    const how = random.below(10);
+    if (how < 3) await member.crashAtSnapshot(random.below(25), 200);
+    else if (how < 6) await member.crashAtMessage(random.pick(fatalMessages), 400);
+    else await member.crashSoon(random.below(12), 200);
     let starting = this.#startAgain(member);
     if (random.chance(0.2)) {
       // It crashes again, perhaps while it starts.
@@ -85,7 +90,12 @@ export class Nemesis {
     const [one] = addresses;
     if (one === undefined || addresses.length < 2) return;
     this.counts.partitions += 1;
-    const pick = addresses[random.below(addresses.length)] ?? one;
+    const leader = this.#leader();
+    // Who leads has the most to lose: what others have not seen, and callers who wait.
+    const pick =
+      leader !== undefined && random.chance(0.4)
+        ? addressOf(leader.id)
+        : (addresses[random.below(addresses.length)] ?? one);
     const kind = random.below(4);
     if (kind === 0) network.isolate(pick);
     else if (kind === 1) {
@@ -100,7 +110,8 @@ export class Nemesis {
       );
     }
     this.#parts.log(`the network is divided (${kind})`);
-    await clock.sleep(random.below(900));
+    // A long one leaves somebody so far behind that a snapshot is needed.
+    await clock.sleep(random.below(random.chance(0.25) ? 2000 : 900));
     network.heal();
   }
 

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly forwardProposals: boolean;
   /** How often a disk machine is durable after it has applied something. */
   readonly flushShare: number;
+  /** How often the machine takes its time over entries. */
+  readonly slowApplyShare: number;
   readonly snapshotEntries: number;
   readonly snapshotsKept: number;
   readonly compactionMargin: number;
@@ -48,9 +50,9 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
     sessionOptions: drawSessionOptions(random, sessionType),
     forwardProposals: random.chance(0.4),
     flushShare: random.pick([0.3, 0.03]),
-    snapshotEntries: random.pick([8, 15, 40]),
+    snapshotEntries: random.pick([5, 10, 30]),
     snapshotsKept: random.pick([2, 3]),
-    compactionMargin: random.pick([0, 3, 10]),
+    compactionMargin: random.pick([0, 0, 5]),
     segmentBytes: random.pick([16, 32, 64]) * 1024,
     cacheEntriesMax: random.pick([0, 4, 1024]),
     fillerMax: random.pick([0, 100, 1500]),
@@ -64,7 +66,8 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
     partitionEveryMs: random.pick(often),
     faultsEveryMs: random.pick(often),
     changeEveryMs: random.pick(often),
-    fullDiskEveryMs: random.pick([Infinity, Infinity, 1000]),
+    fullDiskEveryMs: random.pick([Infinity, 1000, 400]),
+    slowApplyShare: random.pick([0, 0.02, 0.2]),
   };
 }
 

@@ -1,0 +1,51 @@
+/** Snapshots that are looked at while they are made: those of one index must say the same on every node. */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { SnapshotFiles, SnapshotManager } from '@babuza/raft';
+import type { AppliedLedger } from './ledger.ts';
+
+/** What the node itself writes into a snapshot. */
+const nodeFileName = 'node.json';
+
+/** The term and the members that the first snapshot of an index had are those of every other one. */
+export function watchedSnapshots(
+  manager: SnapshotManager,
+  ledger: AppliedLedger,
+  isSameEverywhere: boolean,
+  fail: (problem: string) => void,
+): SnapshotManager {
+  const compare = (place: string, text: string): void => {
+    const difference = ledger.snapshotDiffers(place, text);
+    if (difference !== undefined) fail(difference);
+  };
+  const create: SnapshotManager['create'] = (metadata, write, signal) => {
+    compare(`of index ${metadata.index}`, textOf(metadata));
+    const writeWatched = (files: SnapshotFiles): Promise<void> =>
+      write({
+        writeFile: (name, chunks) => {
+          // A disk machine that is ahead loses results, and its node knows of that.
+          if (isSameEverywhere && name === nodeFileName && Array.isArray(chunks)) {
+            compare(`of the node at index ${metadata.index}`, Buffer.concat(chunks).toString());
+          }
+          return files.writeFile(name, chunks);
+        },
+        linkFile: (name, path) => files.linkFile(name, path),
+      });
+    return manager.create(metadata, writeWatched, signal);
+  };
+  return new Proxy(manager, {
+    get: (of, name) => {
+      if (name === 'create') return create;
+      const value: unknown = Reflect.get(of, name, of);
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+}
+
+/** Members in an order of their own: it says nothing. */
+function textOf({ term, confState }: SnapshotMetadata): string {
+  const sorted = Object.entries(confState).map(([name, value]: [string, unknown]) => {
+    const told = Array.isArray(value) ? value.map(String).sort().join(' ') : String(value);
+    return `${name} ${told}`;
+  });
+  return `term ${term}, ${sorted.sort().join(', ')}`;
+}
