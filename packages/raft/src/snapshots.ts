@@ -349,6 +349,8 @@ export class Snapshots<Query, Answer> {
     this.#isFixed = false;
     for (const waiter of waiters) settle(waiter);
     for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);
+    // So much may have been applied meanwhile that the next one is due, and nothing else will ask for it.
+    if (!this.#stopping.signal.aborted) this.maybeTake();
   }
 }
 

@@ -14,13 +14,16 @@ import {
   type SnapshotReader,
   type SnapshotWriter,
 } from '../src/index.ts';
-import { bytesOf, MapSnapshots, PlainSessions, textOf, World } from './support.ts';
+import { bytesOf, newGate, MapSnapshots, PlainSessions, textOf, World } from './support.ts';
 
 /** What a member keeps on its disk: texts, and the index of the last. */
 interface State {
   appliedIndex: number;
   texts: string[];
 }
+
+/** What is written of a snapshot waits for this. */
+let saving: Promise<void> = Promise.resolve();
 
 class DiskList implements DiskStateMachine<undefined, string[]> {
   readonly kind = 'disk';
@@ -51,6 +54,7 @@ class DiskList implements DiskStateMachine<undefined, string[]> {
   }
 
   async saveSnapshot(prepared: unknown, writer: SnapshotWriter): Promise<void> {
+    await saving;
     await writer.write(bytesOf(String(prepared)));
   }
 
@@ -117,6 +121,21 @@ async function begin(count: number): Promise<void> {
   await world.until((await start()).waitForLeader());
   await propose(...texts(1, count));
 }
+
+describe('a snapshot that takes long', () => {
+  it('is followed by the next one that is due, also where nothing is applied any more', async () => {
+    const running = await start({ snapshotEntries: 10 });
+    await world.until(running.waitForLeader());
+    const gate = newGate();
+    saving = gate.passed;
+    await propose(...texts(1, 40));
+    expect(snapshots.list()).toHaveLength(1);
+    gate.open();
+    saving = Promise.resolve();
+    await world.pass(1000);
+    expect(running.status().snapshot?.index).toBe(running.status().appliedIndex);
+  });
+});
 
 describe('a state ahead of the snapshot', () => {
   it('is not told as the state of an earlier index: another member would apply entries twice', async () => {
