@@ -89,12 +89,6 @@ export const mutants: readonly Mutant[] = [
     replace: 'plans.at(-1)?.durable === true',
   },
   {
-    name: 'a request for votes that leaves before its term is durable',
-    file: 'raft/src/loop.ts',
-    find: 'append.submit({}, () => transport.send(voteRequests));',
-    replace: 'transport.send(voteRequests);',
-  },
-  {
     name: 'the marker of a snapshot before its files',
     file: 'raft/src/snapshots.ts',
     find: '      const stored = await manager.create(',
@@ -125,12 +119,6 @@ export const mutants: readonly Mutant[] = [
     find: `    await this.#file.datasync();
     return {`,
     replace: '    return {',
-  },
-  {
-    name: 'a disk machine that is never given a snapshot',
-    file: 'raft/src/bootstrap.ts',
-    find: 'machineAppliedIndex >= metadata.index',
-    replace: 'machineAppliedIndex > 0',
   },
   {
     name: 'a snapshot that leaves behind whom the core counts',
