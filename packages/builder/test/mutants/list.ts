@@ -76,4 +76,103 @@ export const mutants: readonly Mutant[] = [
     find: 'if (kept !== undefined) {',
     replace: 'if (kept !== undefined && sequence < 0) {',
   },
+  {
+    name: 'a hard state that is left out where there are no entries',
+    file: 'raft/src/loop.ts',
+    find: 'term === 0 && vote === 0n && commit === 0 ? undefined',
+    replace: 'entries.length === 0 ? undefined',
+  },
+  {
+    name: 'a group of saves that is as durable as its last one',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'plans.some((plan) => plan.durable)',
+    replace: 'plans.at(-1)?.durable === true',
+  },
+  {
+    name: 'the marker of a snapshot before its files',
+    file: 'raft/src/snapshots.ts',
+    find: '      const stored = await manager.create(',
+    replace: `      await this.#parts.append.save({ snapshot: metadata });
+      const stored = await manager.create(`,
+  },
+  {
+    name: 'a snapshot that is taken before its files are here',
+    file: 'raft/src/node-parts.ts',
+    find: `        await this.snapshots.receive(message, stream, signal);
+        this.#loop.receive(message);`,
+    replace: `        this.#loop.receive(message);
+        await this.snapshots.receive(message, stream, signal);`,
+  },
+  {
+    name: 'a snapshot whose name is not durable',
+    file: 'snapshot/src/snapshot-folder.ts',
+    find: `    try {
+      await this.fileSystem.syncDirectory(this.path);
+    } catch (error) {`,
+    replace: `    try {
+      await Promise.resolve();
+    } catch (error) {`,
+  },
+  {
+    name: 'a snapshot whose content is not durable',
+    file: 'snapshot/src/files/chunk-writer.ts',
+    find: `    await this.#file.datasync();
+    return {`,
+    replace: '    return {',
+  },
+  {
+    name: 'a snapshot that leaves behind whom the core counts',
+    file: 'raft/src/replicated-state.ts',
+    find: '    this.confState = at.confState;\n',
+    replace: '    this.confState ??= at.confState;\n',
+  },
+  {
+    name: 'the term of what is applied falls behind',
+    file: 'raft/src/apply-path.ts',
+    find: '    state.appliedTerm = entry.term;\n',
+    replace: '    state.appliedTerm ||= entry.term;\n',
+  },
+  {
+    name: 'the time of the log is that of the replica',
+    file: 'raft/src/apply-path.ts',
+    find: 'state.advanceTime(envelope.proposedAtMs)',
+    replace: 'state.advanceTime(Math.floor(this.#parts.clock.wallMs()))',
+  },
+  {
+    name: 'the time of the log goes back',
+    file: 'raft/src/replicated-state.ts',
+    find: 'Math.max(this.timeMs, proposedAtMs)',
+    replace: 'proposedAtMs',
+  },
+  {
+    name: 'two proposals of a session judged together',
+    file: 'raft/src/apply-path.ts',
+    find: '(session !== undefined && this.#gatheredSessions.has(session.sessionId))',
+    replace: '(session !== undefined && session.sessionId < 0)',
+  },
+  {
+    name: 'a result that is recorded for another proposal of its session',
+    file: 'session/src/session-table.ts',
+    find: 'if (session.record(call.sequence, this.#kept(result, resultLost))) return;',
+    replace: 'if (session.record(call.lowestUnanswered, this.#kept(result, resultLost))) return;',
+  },
+  {
+    name: 'results that are handed to the wrong proposals',
+    file: 'raft/src/apply-path.ts',
+    find: 'resultLost ? undefined : results[at];',
+    replace: 'resultLost ? undefined : results.at(-1 - at);',
+  },
+  {
+    name: 'sessions whose last use is that of their beginning',
+    file: 'session/src/sessions-in-order.ts',
+    find: 'if (place === undefined || place === this.#newest) return;',
+    replace: 'if (place === undefined || session.id > 0) return;',
+  },
+  {
+    name: 'members of an installed snapshot that the transport is not told of',
+    file: 'raft/src/node-parts.ts',
+    find: `        this.proposals.skipTo(metadata.index);
+        this.#tellTransport();`,
+    replace: '        this.proposals.skipTo(metadata.index);',
+  },
 ];
