@@ -9,6 +9,7 @@ import { TransportError } from './errors.ts';
 
 export const frameHeadBytes = 8;
 const lengthBytes = 4;
+const smallBytesMax = 4096;
 
 /** A frame without a payload. */
 export const emptyFrame: Buffer = Buffer.alloc(frameHeadBytes);
@@ -77,6 +78,11 @@ export class FrameReader {
     return this.#bytes === 0 && this.#head === undefined;
   }
 
+  /** In how many pieces lies what has arrived of a frame. */
+  get pieces(): number {
+    return this.#chunks.length;
+  }
+
   /**
    * The payloads that are complete now: views into what arrived, and theirs from now on.
    *
@@ -85,6 +91,7 @@ export class FrameReader {
   push(chunk: Buffer): Buffer[] {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
+    this.#mergeSmall();
     const payloads: Buffer[] = [];
     for (;;) {
       if (this.#head === undefined) {
@@ -97,6 +104,19 @@ export class FrameReader {
       if (crc32(payload) !== crc) throw damaged('the checksum of a frame is wrong');
       this.#head = undefined;
       payloads.push(payload);
+    }
+  }
+
+  /** A piece costs more memory than a small one holds: who sends byte by byte would be expensive. */
+  #mergeSmall(): void {
+    const pieces = this.#chunks;
+    for (;;) {
+      const last = pieces.at(-1);
+      const before = pieces.at(-2);
+      if (last === undefined || before === undefined) return;
+      // Equals with equals, so that each byte is copied a few times only.
+      if (before.length > last.length || before.length > smallBytesMax) return;
+      pieces.splice(-2, 2, Buffer.concat([before, last]));
     }
   }
 
