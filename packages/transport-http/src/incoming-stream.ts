@@ -62,13 +62,15 @@ export class IncomingStream {
     this.#heardMs = clock.monotonicMs();
     this.#takenBytes += chunk.length;
     countersOf(this.from).receivedBytes += chunk.length;
+    // "Still there?"
+    let isAsked = false;
     try {
       for (const payload of this.#reader.push(chunk)) {
         if (this.#socket.destroyed) return;
-        deliver(this.#wire, this.from, decodeMessages(payload));
-        // "Still there?"
-        if (payload.length === 0 && !this.#socket.writableNeedDrain) this.#answer();
+        if (payload.length === 0) isAsked = true;
+        else deliver(this.#wire, this.from, decodeMessages(payload));
       }
+      if (isAsked && !this.#socket.writableNeedDrain) this.#answer();
     } catch (error) {
       this.#socket.destroy();
       if (!(error instanceof TransportError)) throw error;

@@ -37,8 +37,11 @@ export class Source {
   onRead: (at: number) => Promise<void> | void = () => undefined;
 
   constructor(size: number, chunkBytes = 64 * 1024) {
-    this.bytes = Buffer.alloc(size);
-    for (let at = 0; at < size; at += 1) this.bytes[at] = (at * 7 + (at >> 8)) & 255;
+    // A length that divides no chunk: each differs from the others.
+    const pattern = Buffer.from(
+      Array.from({ length: 4093 }, (_, at) => (at * 7 + (at >> 8)) & 255),
+    );
+    this.bytes = Buffer.alloc(size, pattern);
     this.chunkBytes = chunkBytes;
   }
 
