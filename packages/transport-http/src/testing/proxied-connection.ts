@@ -14,11 +14,20 @@ export interface ProxiedConnectionParts {
   readonly onClose: () => void;
 }
 
+/** What comes on one side, on its way to the other. */
+interface OneWay {
+  readonly source: Socket;
+  readonly target: Socket;
+  /** In the order in which it came, whatever the delay of each. */
+  readonly delayed: (() => void)[];
+}
+
 /** The head of a request is within so many bytes. */
 const headBytesMax = 32 * 1024;
 
 export class ProxiedConnection {
   readonly #parts: ProxiedConnectionParts;
+  readonly #ways: readonly OneWay[];
   readonly #timers = new Set<Timer>();
   #from: bigint | undefined;
   #head = '';
@@ -26,13 +35,15 @@ export class ProxiedConnection {
   constructor(parts: ProxiedConnectionParts) {
     this.#parts = parts;
     const { incoming, outgoing } = parts;
-    for (const [source, target] of [
-      [incoming, outgoing],
-      [outgoing, incoming],
-    ] as const) {
+    this.#ways = [
+      { source: incoming, target: outgoing, delayed: [] },
+      { source: outgoing, target: incoming, delayed: [] },
+    ];
+    for (const way of this.#ways) {
+      const { source, target } = way;
       source.setNoDelay(true);
-      source.on('data', (chunk: Buffer) => this.#pass(source, target, chunk));
-      source.on('end', () => this.#later(() => target.end()));
+      source.on('data', (chunk: Buffer) => this.#pass(way, chunk));
+      source.on('end', () => this.#later(way, this.#parts.faults().delayMs, () => target.end()));
       source.on('error', () => this.destroy());
       source.on('close', () => this.destroy());
       source.on('drain', () => this.flow());
@@ -41,12 +52,8 @@ export class ProxiedConnection {
 
   /** Lets it flow, or stop, as the faults are now. */
   flow(): void {
-    const { incoming, outgoing } = this.#parts;
     const isCut = this.#parts.isCut(this.#from);
-    for (const [source, target] of [
-      [incoming, outgoing],
-      [outgoing, incoming],
-    ] as const) {
+    for (const { source, target } of this.#ways) {
       if (isCut || target.writableNeedDrain) source.pause();
       else source.resume();
     }
@@ -60,7 +67,8 @@ export class ProxiedConnection {
     this.#parts.onClose();
   }
 
-  #pass(source: Socket, target: Socket, chunk: Buffer): void {
+  #pass(way: OneWay, chunk: Buffer): void {
+    const { source, target, delayed } = way;
     if (source === this.#parts.incoming && this.#from === undefined) this.#readHead(chunk);
     const { delayMs, bytesPerSecond } = this.#parts.faults();
     const slowMs = (chunk.length / bytesPerSecond) * 1000;
@@ -70,15 +78,15 @@ export class ProxiedConnection {
       source.unshift(chunk);
       return;
     }
-    if (delayMs + slowMs === 0) {
+    if (delayMs + slowMs === 0 && delayed.length === 0) {
       if (!target.write(chunk)) source.pause();
       return;
     }
     if (slowMs > 0) source.pause();
-    this.#later(() => {
+    this.#later(way, delayMs + slowMs, () => {
       target.write(chunk);
       this.flow();
-    }, delayMs + slowMs);
+    });
   }
 
   #readHead(chunk: Buffer): void {
@@ -90,10 +98,12 @@ export class ProxiedConnection {
     this.#head = '';
   }
 
-  #later(action: () => void, delayMs: number = this.#parts.faults().delayMs): void {
+  /** A timer for each, and each lets the next in order pass: none overtakes another when the delay changes. */
+  #later({ delayed }: OneWay, delayMs: number, action: () => void): void {
+    delayed.push(action);
     const timer = this.#parts.clock.startTimer(delayMs, () => {
       this.#timers.delete(timer);
-      action();
+      delayed.shift()?.();
     });
     this.#timers.add(timer);
   }
