@@ -29,7 +29,7 @@ import type { OpenSnapshot, SnapshotManager, StoredSnapshot } from './ports/snap
 import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
 import type { Transport } from './ports/transport.ts';
 import type { ReplicatedState } from './replicated-state.ts';
-import { isMember } from './membership.ts';
+import { SnapshotSending } from './snapshot-sending.ts';
 import { hasState, readNodePart, stateReader, writeSnapshotFiles } from './snapshot-files.ts';
 import type { Waiter } from './waiters.ts';
 
@@ -72,8 +72,7 @@ export class Snapshots<Query, Answer> {
   /** Places whose marker is in the log; the newest is submitted, at least. */
   readonly #markers: Set<string>;
   #newestMarker: number;
-  /** Indexes of snapshots that are being sent: their log must stay. */
-  readonly #sending: number[] = [];
+  readonly #sending: SnapshotSending;
   /** Ends with the work of the state machine on a snapshot, also where the manager has given that up. */
   #saving: Promise<unknown> = Promise.resolve();
 
@@ -81,6 +80,10 @@ export class Snapshots<Query, Answer> {
     this.#parts = parts;
     this.#markers = new Set(parts.markers.map(nameOf));
     this.#newestMarker = this.newest()?.index ?? 0;
+    const { manager, transport, logger, tell } = parts;
+    const { signal } = this.#stopping;
+    const take = (waiter: Waiter<SnapshotPlace>): void => this.take(waiter);
+    this.#sending = new SnapshotSending({ manager, transport, logger, tell, signal, take });
   }
 
   /** Makes one when enough was applied since the last. */
@@ -137,53 +140,8 @@ export class Snapshots<Query, Answer> {
   }
 
   /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
-  async send(message: Message, report: (sent: boolean) => void): Promise<void> {
-    const { manager, transport, logger, tell } = this.#parts;
-    const metadata = message.snapshot?.metadata;
-    if (metadata === undefined) return;
-    if (!isMember(metadata.confState, message.to)) {
-      // It joined after this snapshot, and could not use it. The core asks again, and gets a newer one.
-      this.take({ resolve: () => report(false), reject: () => report(false) });
-      return;
-    }
-    this.#sending.push(metadata.index);
-    let arrived = false;
-    let isReadable = false;
-    try {
-      // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
-      await using pinned = await manager.read(metadata);
-      isReadable = true;
-      const { signal } = this.#stopping;
-      const open = (offset: number): AsyncIterable<Uint8Array> =>
-        noticing(
-          () => manager.send(pinned.snapshot.metadata, offset, signal),
-          () => {
-            isReadable = false;
-          },
-        );
-      await transport.sendSnapshot(message, open, signal);
-      arrived = true;
-    } catch (error) {
-      logger?.warn('sending a snapshot failed', { to: message.to, index: metadata.index, error });
-    }
-    if (!isReadable) await this.#replaceDamaged(metadata);
-    this.#sending.splice(this.#sending.indexOf(metadata.index), 1);
-    report(arrived);
-    tell({ type: 'snapshot-sent', to: message.to, metadata, arrived });
-  }
-
-  /**
-   * Where a snapshot that could not be read is damaged, another one is made, of what is applied now: the core goes on to
-   * ask for the damaged one otherwise, and perhaps nothing more can be committed without the member that needs it.
-   */
-  async #replaceDamaged(metadata: SnapshotMetadata): Promise<void> {
-    const { manager, logger } = this.#parts;
-    try {
-      if (this.#stopping.signal.aborted || (await manager.verify(metadata))) return;
-      await new Promise<SnapshotPlace>((resolve, reject) => this.take({ resolve, reject }));
-    } catch (error) {
-      logger?.warn('a damaged snapshot was not replaced', { index: metadata.index, error });
-    }
+  send(message: Message, report: (sent: boolean) => void): Promise<void> {
+    return this.#sending.send(message, report);
   }
 
   /** Makes the files of an incoming snapshot durable; the message may be stepped then. */
@@ -317,7 +275,7 @@ export class Snapshots<Query, Answer> {
       this.#forgetMarkers(kept);
       const oldest = kept[0]?.metadata.index ?? 0;
       const newest = kept.at(-1)?.metadata.index ?? 0;
-      const toIndex = Math.min(oldest, newest - config.compactionMargin, ...this.#sending);
+      const toIndex = Math.min(oldest, newest - config.compactionMargin, ...this.#sending.indexes);
       if (toIndex >= storage.firstIndex()) await wal.purge(toIndex);
     } catch (error) {
       if (!this.#stopping.signal.aborted)
@@ -355,16 +313,3 @@ export class Snapshots<Query, Answer> {
 }
 
 const nameOf = ({ index, term }: SnapshotPlace): string => `${index} ${term}`;
-
-/** Passes a stream on; `onFailure` is called when it throws. */
-async function* noticing(
-  open: () => AsyncIterable<Uint8Array>,
-  onFailure: () => void,
-): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    yield* open();
-  } catch (error) {
-    onFailure();
-    throw error;
-  }
-}
