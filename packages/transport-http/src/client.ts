@@ -117,6 +117,7 @@ function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Ans
 
 const reasons: readonly string[] = [
   'bad-handshake',
+  'bad-body',
   'other-protocol',
   'other-cluster',
   'other-group',

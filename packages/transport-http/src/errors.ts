@@ -18,6 +18,8 @@ export type TransportErrorCode =
 export type RefusalReason =
   /** The head of the request cannot be read. */
   | 'bad-handshake'
+  /** The body cannot be read. */
+  | 'bad-body'
   /** The versions of the protocol that the two speak have none in common. */
   | 'other-protocol'
   | 'other-cluster'

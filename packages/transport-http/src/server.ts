@@ -1,18 +1,18 @@
 /** What other members ask of this one, over HTTP. Nobody is heard before the handshake has told who it is. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Admission, type Admitted, type Refused } from './admission.ts';
 import { closeAfter, framesOf } from './body.ts';
-import { pem } from './client.ts';
 import { deliver } from './deliver.ts';
 import { TransportError, type RefusalReason } from './errors.ts';
 import { decodeMessages } from './frames.ts';
-import { decodeHandshake, encodeHandshake, handshakeHeader } from './handshake.ts';
+import { handshakeHeader } from './handshake.ts';
+import { endWith, isOfHttp, newServer, refuse, statusOf } from './http-server.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { Members } from './members.ts';
 import type { SnapshotReceiver } from './snapshot-receiver.ts';
-import { framePayloadMaxFor, paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
+import { paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
 
 export interface ServerParts {
   readonly wire: Wire;
@@ -23,22 +23,6 @@ export interface ServerParts {
 }
 
 const connectionsMax = 256;
-const headBytesMax = 16 * 1024;
-
-const statusOf: Record<RefusalReason, number> = {
-  'bad-handshake': 400,
-  'other-protocol': 409,
-  'other-cluster': 409,
-  'other-group': 409,
-  'other-node': 409,
-  'other-address': 409,
-  'other-entry-limit': 409,
-  removed: 410,
-  'too-much': 503,
-  'not-taken': 422,
-  'not-found': 404,
-  closed: 503,
-};
 
 export class MessageServer {
   readonly #parts: ServerParts;
@@ -46,11 +30,11 @@ export class MessageServer {
   readonly #streams = new Map<bigint, IncomingStream>();
   /** All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS handshake. */
   readonly #sockets = new Set<Socket>();
-  /** The last refusal that was logged, by member: each is told once. */
-  readonly #toldRefusals = new Map<bigint, RefusalReason>();
+  readonly #admission: Admission;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
+    this.#admission = new Admission(parts.wire, parts.members);
     this.#server = newServer(parts.wire);
     this.#server.maxConnections = connectionsMax;
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -119,7 +103,7 @@ export class MessageServer {
     } catch (error) {
       this.#parts.wire.logger?.warn('a request of a member failed', { from: admitted.from, error });
       if (response.headersSent) response.destroy();
-      else refuse(response, 'bad-handshake', error instanceof Error ? error.message : '');
+      else refuse(response, reasonOf(error), error instanceof Error ? error.message : '');
     }
     const wasRefused = response.statusCode >= 400;
     if (wasRefused || !request.readableEnded) closeAfter(request, this.#parts.wire);
@@ -194,92 +178,14 @@ export class MessageServer {
     });
   }
 
-  #admit(request: IncomingMessage): Admission {
-    const { wire, members, onMember } = this.#parts;
-    try {
-      const theirs = decodeHandshake(request.headers[handshakeHeader]);
-      const ours = wire.handshakeTo(theirs.from);
-      const refusal = members.admit(theirs, ours);
-      if (refusal !== undefined) {
-        this.#tellRefusal(theirs.from, refusal.reason, refusal.message);
-        return { isFine: false, ...refusal };
-      }
-      this.#toldRefusals.delete(theirs.from);
-      onMember(theirs.from);
-      const framePayloadMax = framePayloadMaxFor(wire.framePayloadMax, theirs.messageBytesMax);
-      return { isFine: true, from: theirs.from, framePayloadMax, answer: encodeHandshake(ours) };
-    } catch (error) {
-      // Anybody who finds the port can cause it: no reason for a warning.
-      wire.logger?.debug('a request without a handshake', { error });
-      return { isFine: false, reason: 'bad-handshake', message: String(error) };
-    }
-  }
-
-  #tellRefusal(from: bigint, reason: RefusalReason, message: string): void {
-    if (this.#toldRefusals.get(from) === reason) return;
-    // Who is told of is remembered, but not everybody who makes up an id.
-    if (this.#toldRefusals.size >= connectionsMax) this.#toldRefusals.clear();
-    this.#toldRefusals.set(from, reason);
-    this.#parts.wire.logger?.warn('a member was refused', { from, reason, message });
+  #admit(request: IncomingMessage): Admitted | Refused {
+    const admitted = this.#admission.of(request);
+    if (admitted.isFine) this.#parts.onMember(admitted.from);
+    return admitted;
   }
 }
 
-interface Admitted {
-  readonly isFine: true;
-  readonly from: bigint;
-  /** The largest payload of a frame of its messages. */
-  readonly framePayloadMax: number;
-  readonly answer: string;
-}
-
-type Admission =
-  | Admitted
-  | { readonly isFine: false; readonly reason: RefusalReason; readonly message: string };
-
-function newServer({ settings }: Wire): Server {
-  const options = {
-    maxHeaderSize: headBytesMax,
-    headersTimeout: settings.stallTimeoutMs,
-    // A snapshot takes as long as it takes; what stands still is ended where it is read.
-    requestTimeout: 0,
-    connectionsCheckingInterval: settings.stallTimeoutMs / 2,
-    keepAliveTimeout: 60_000,
-    noDelay: true,
-  };
-  const { tls } = settings;
-  if (tls === undefined) return createServer(options);
-  const { mutual = true } = tls;
-  try {
-    return createTlsServer({
-      ...options,
-      cert: pem(tls.cert),
-      key: pem(tls.key),
-      ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: settings.stallTimeoutMs,
-      requestCert: mutual,
-      rejectUnauthorized: mutual,
-    });
-  } catch (cause) {
-    const problem = `the option tls cannot be used: ${String(cause)}`;
-    throw new TransportError('TRANSPORT_INVALID', problem, { cause });
-  }
-}
-
-const isOfHttp = (error: Error): boolean =>
-  'code' in error && /^(?:HPE|ERR_HTTP)_/.test(String(error.code));
-
-/** The last word on a connection. What the other side makes of it is not waited for: it may never close its half. */
-function endWith(socket: Duplex, text: string): void {
-  if (!socket.writable || socket.writableLength > 0) socket.destroy();
-  else socket.end(text, () => socket.destroy());
-}
-
-/** The connection is the caller's to close: after what still comes was read. */
-function refuse(response: ServerResponse, reason: RefusalReason, message: string): void {
-  response.writeHead(statusOf[reason], {
-    [refusalHeader]: reason,
-    'Content-Type': 'text/plain; charset=utf-8',
-  });
-  response.end(message);
+function reasonOf(error: unknown): RefusalReason {
+  const isGarbage = error instanceof TransportError && error.code === 'TRANSPORT_PROTOCOL';
+  return isGarbage ? 'bad-body' : 'not-taken';
 }
