@@ -14,11 +14,13 @@ export const longLadders: string[] = [
   'packages/wal-etcd/test/crash-scripts.test.ts',
   'packages/wal-native/test/crash-scripts.test.ts',
   'packages/wal-etcd/test/real-logs.test.ts',
+  'packages/wal-etcd/test/fixtures-real.test.ts',
   'packages/raft-core/test/mutants.test.ts',
   'packages/raft-core/test/mutants-simulation.test.ts',
   'packages/builder/test/cluster-mutants.test.ts',
   'packages/builder/test/back-ends.test.ts',
   'apps/demo/test/cluster-story.test.ts',
+  'apps/demo/test/demo.test.ts',
 ];
 
 /**
