@@ -39,3 +39,6 @@ export const adjustableLadders: string[] = [
   'packages/snapshot/test/crash.test.ts',
   'packages/builder/test/cluster-simulation.test.ts',
 ];
+
+/** Those that no slice leaves out. */
+export const everySlice: string[] = ['packages/builder/test/cluster-simulation.test.ts'];

@@ -30,7 +30,7 @@ describe('hostile bytes', () => {
         fc.property(hostileBytes, (input) => {
           expectValueOrDecodeError(message, input);
         }),
-        { numRuns: 5000 },
+        { numRuns: 2500 },
       );
     });
 
@@ -42,7 +42,7 @@ describe('hostile bytes', () => {
           for (const [position, byte] of changes) input[position % input.length] = byte;
           expectValueOrDecodeError(message, input);
         }),
-        { numRuns: 1000 },
+        { numRuns: 500 },
       );
     });
 

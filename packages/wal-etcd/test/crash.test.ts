@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { RandomCrashes } from '@babuza/testkit/ladder';
 import { backEnd } from './support/back-end.ts';
 
-const statesWanted = Number(process.env['BABUZA_CRASH_STATES'] ?? 3_000);
+const statesWanted = Number(process.env['BABUZA_CRASH_STATES'] ?? 1_500);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
 describe('crashes', () => {

@@ -9,7 +9,7 @@ import { expect, it } from 'vitest';
 import { killRepeatedly } from '@babuza/testkit/ladder';
 import { EtcdWalManager } from '../src/index.ts';
 
-const kills = Number(process.env['BABUZA_KILLS'] ?? 20);
+const kills = Number(process.env['BABUZA_KILLS'] ?? 10);
 const writer = fileURLToPath(new URL('support/writer.mjs', import.meta.url));
 
 it(`${kills} processes killed at random moments lose nothing that was acknowledged`, async () => {

@@ -14,7 +14,7 @@ import { walBackend } from '../src/index.ts';
 import { JudgedWriter } from './support/judged-writer.ts';
 import { has } from './support/tools.ts';
 
-const runs = Number(process.env['BABUZA_FAILING_CALLS'] ?? 6);
+const runs = Number(process.env['BABUZA_FAILING_CALLS'] ?? 3);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
 /** With one thread for all asynchronous calls "the n-th" is counted over all of them. */

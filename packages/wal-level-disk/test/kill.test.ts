@@ -9,7 +9,7 @@ import { expect, it } from 'vitest';
 import { SeededRandom } from '@babuza/testkit';
 import { JudgedWriter } from './support/judged-writer.ts';
 
-const kills = Number(process.env['BABUZA_KILLS'] ?? 20);
+const kills = Number(process.env['BABUZA_KILLS'] ?? 10);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
 it(`${kills} processes killed at random moments lose nothing that was acknowledged`, async () => {

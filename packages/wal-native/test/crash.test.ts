@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { RandomCrashes } from '@babuza/testkit/ladder';
 import { backEnd } from './support/workload.ts';
 
-const statesWanted = Number(process.env['BABUZA_CRASH_STATES'] ?? 2_500);
+const statesWanted = Number(process.env['BABUZA_CRASH_STATES'] ?? 1_500);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
 describe('crashes', () => {

@@ -25,7 +25,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a log that is purged past the oldest snapshot',
     file: 'raft/src/snapshots.ts',
-    find: 'Math.min(oldest, newest - config.compactionMargin, ...this.#sending)',
+    find: 'Math.min(oldest, newest - config.compactionMargin, ...this.#sending.indexes)',
     replace: 'Math.max(oldest, newest)',
   },
   {
