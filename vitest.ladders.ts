@@ -21,6 +21,8 @@ export const longLadders: string[] = [
   'packages/builder/test/back-ends.test.ts',
   'apps/demo/test/cluster-story.test.ts',
   'apps/demo/test/demo.test.ts',
+  'packages/wal-etcd/test/kill.test.ts',
+  'packages/wal-level-disk/test/kill.test.ts',
 ];
 
 /**
@@ -31,8 +33,6 @@ export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
   'packages/wal-native/test/kill.test.ts',
   'packages/wal-etcd/test/crash.test.ts',
-  'packages/wal-etcd/test/kill.test.ts',
-  'packages/wal-level-disk/test/kill.test.ts',
   'packages/wal-level-disk/test/failing-calls.test.ts',
   'packages/raft-core/test/simulation-ready-loop.test.ts',
   'packages/raft-core/test/simulation-storage-threads.test.ts',

@@ -42,6 +42,21 @@ export async function restartKilled(stage: Stage, node: ClusterNode): Promise<vo
   );
 }
 
+/** A place for one more node, known to the members; its process is not started yet. */
+export async function addLearner(stage: Stage): Promise<bigint> {
+  const { cluster, admin } = stage;
+  const { id, address, apiUrl: api } = await cluster.prepare();
+  // Refused while another change is under way, as that of a node that makes its API known.
+  await stage.eventually(`node ${id} as a learner`, async () => {
+    const { members } = await admin.cluster.members();
+    if (members.every((member) => member.id !== id)) {
+      await admin.cluster.addMember({ id, address, role: 'learner', api });
+    }
+    return true;
+  });
+  return id;
+}
+
 /** A learner that gets a snapshot and what follows, and then a vote. */
 export async function newcomerBySnapshot(stage: Stage): Promise<void> {
   const { admin, cluster, timeline } = stage;
@@ -49,8 +64,7 @@ export async function newcomerBySnapshot(stage: Stage): Promise<void> {
   const { index } = await admin.cluster.takeSnapshot({ at: leader.apiUrl });
   const { keys, bytes } = await admin.cluster.status({ at: leader.apiUrl });
   timeline.note(`a snapshot at index ${index}: ${keys} keys, ${byteSize(bytes)}`);
-  const { id, address, apiUrl: api } = await cluster.prepare();
-  await admin.cluster.addMember({ id, address, role: 'learner', api });
+  const id = await addLearner(stage);
   const installed = stage.heard((of, { type }) => of === id && type === 'snapshot-installed');
   const startMs = performance.now();
   await cluster.start(id);

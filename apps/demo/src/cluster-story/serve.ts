@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import { byteSize } from '../common/figures.ts';
+import { addLearner } from './scenes.ts';
 import type { Stage } from './stage.ts';
 
 const help = `status                 each node: role, term, indexes, keys
@@ -122,8 +123,7 @@ async function members({ admin }: Stage): Promise<string> {
 
 async function add(stage: Stage): Promise<string> {
   const { admin, cluster } = stage;
-  const { id, address, apiUrl: api } = await cluster.prepare();
-  await admin.cluster.addMember({ id, address, role: 'learner', api });
+  const id = await addLearner(stage);
   await cluster.start(id);
   await stage.eventually(`a vote for node ${id}`, async () => {
     await admin.cluster.promoteMember(id);
