@@ -17,6 +17,7 @@ import { DurableSnapshotManager, VolatileSnapshotManager } from '@babuza/snapsho
 import { nodeEnvironment } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
 import { BabuzaComponent } from './babuza-component.ts';
+import { checkTransport, checkWalManager } from './choices.ts';
 import { checkedConfig, type BuilderConfig, type CheckedConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
 import { isTransportBackend, loadBackend, loadTransport } from './load-package.ts';
@@ -61,7 +62,10 @@ export class BabuzaComponentBuilder<
     const snapshotManager = this.#snapshotManager();
     const transport = await this.#transport({ clock, random });
     // Last, because it is the first that takes hold of anything.
-    const walManager = await this.#openWal();
+    const walManager = await this.#openWal().catch(async (error: unknown) => {
+      if (transport !== this.#config.transportType) await transport?.close();
+      throw error;
+    });
     if (walManager.capabilities.durable && !snapshotManager.durable) {
       logger?.warn('snapshots in memory beside a durable log: the node cannot start again', {
         storageRootDir,
@@ -89,7 +93,9 @@ export class BabuzaComponentBuilder<
       typeof walType === 'string'
         ? await this.#loaded('walType', walType, walRegistry, loadBackend)
         : walType;
-    return backend.open(join(storageRootDir, walFolder), walOptions);
+    const manager = await backend.open(join(storageRootDir, walFolder), walOptions);
+    checkWalManager(manager);
+    return manager;
   }
 
   async #transport(
@@ -105,7 +111,9 @@ export class BabuzaComponentBuilder<
     if (nodeId === undefined) {
       throw new BuilderConfigError('nodeId', nodeId, 'given where there is a transport');
     }
-    return backend.create({ clusterId, nodeId, ...world, logger }, transportOptions);
+    const transport = backend.create({ clusterId, nodeId, ...world, logger }, transportOptions);
+    checkTransport(transport);
+    return transport;
   }
 
   #snapshotManager(): SnapshotManager {

@@ -6,6 +6,8 @@ import {
   knownTypes,
   lineOf,
   metricTypes,
+  NoMetrics,
+  NoopSession,
   sessionTypes,
   snapshotTypes,
   transportRegistry,
@@ -22,6 +24,8 @@ interface Choice {
   readonly part: string;
   /** Parts that are made already take no options; kinds do. */
   readonly options?: 'transportOptions' | 'snapshotOptions' | 'sessionOptions' | 'metricOptions';
+  /** The name whose part has none. */
+  readonly without?: string;
 }
 
 const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
@@ -63,6 +67,7 @@ const choices: readonly Choice[] = [
     isPart: (value) => hasMethods(value, sessionMethods),
     part: 'a SessionManager',
     options: 'sessionOptions',
+    without: NoopSession,
   },
   {
     field: 'metricType',
@@ -71,6 +76,7 @@ const choices: readonly Choice[] = [
     isPart: (value) => hasMethods(value, ['observe', 'distribution']),
     part: 'a MetricsCollector',
     options: 'metricOptions',
+    without: NoMetrics,
   },
 ];
 
@@ -78,16 +84,13 @@ const choices: readonly Choice[] = [
 export function checkChoices(config: CheckedConfig): void {
   for (const choice of choices) {
     const given: unknown = config[choice.field];
-    if (choice.field === 'transportType') {
-      if (given === undefined) continue;
-      refuseElsewhere(given);
-    }
+    if (choice.field === 'transportType') refuseElsewhere(given);
     const isFine = typeof given === 'string' ? choice.knows(given) : choice.isPart(given);
-    if (!isFine) {
+    if (!isFine && !(choice.field === 'transportType' && given === undefined)) {
       const allowed = `one of ${choice.names}, or ${choice.part}`;
       throw new BuilderConfigError(choice.field, given, allowed);
     }
-    refuseOptionsOfMade(choice, config);
+    refuseUselessOptions(choice, config);
   }
 }
 
@@ -101,13 +104,31 @@ function refuseElsewhere(given: unknown): void {
   );
 }
 
-function refuseOptionsOfMade({ field, options, part }: Choice, config: CheckedConfig): void {
-  const given: unknown = config[field];
+/** Options that nobody would read are a mistake: somebody relies on them. */
+function refuseUselessOptions(choice: Choice, config: CheckedConfig): void {
+  const { field, options, part, without } = choice;
   if (options === undefined || config[options] === undefined) return;
+  const given: unknown = config[field];
+  const refuse = (where: string): never => {
+    throw new BuilderConfigError(options, config[options], `left out where ${where}`);
+  };
+  if (given === undefined) refuse(`there is no ${field}`);
+  if (given === without) refuse(`${field} is '${without}'`);
   if (typeof given === 'string' || isTransportBackend(given)) return;
-  throw new BuilderConfigError(
-    options,
-    config[options],
-    `left out where ${field} is ${part} of your own`,
-  );
+  refuse(`${field} is ${part} of your own`);
+}
+
+const managerMethods = ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'];
+
+/** What the back end has given: of one's own, it may be anything. Throws `BuilderConfigError`. */
+export function checkWalManager(given: unknown): void {
+  if (hasMethods(given, managerMethods)) return;
+  throw new BuilderConfigError('walType', given, 'a WalBackend whose open gives a WalManager');
+}
+
+/** What the kind of transport has given: of one's own, it may be anything. Throws `BuilderConfigError`. */
+export function checkTransport(given: unknown): void {
+  if (isTransport(given)) return;
+  const allowed = 'a TransportBackend whose create gives a Transport, not a promise of one';
+  throw new BuilderConfigError('transportType', given, allowed);
 }

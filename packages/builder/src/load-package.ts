@@ -70,7 +70,7 @@ function isInstalled(packageName: string, loader: PackageLoader): boolean {
 export function isWalBackend(value: unknown): value is WalBackend {
   return (
     hasTypes(value) &&
-    typeof propertyOf(value, 'capabilities') === 'object' &&
+    typeof propertyOf(propertyOf(value, 'capabilities'), 'durable') === 'boolean' &&
     typeof propertyOf(value, 'open') === 'function'
   );
 }

@@ -37,8 +37,12 @@ function backendCode(name: string, types: string[], head = ''): string {
     globalThis.imported.push('${name}');
     export const walBackend = {
       types: ${JSON.stringify(types)},
-      capabilities: {},
-      open: async (directory) => ({ directory, capabilities: {}, close: async () => undefined }),
+      capabilities: { durable: true },
+      open: async (directory) => {
+        const methods = ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'];
+        const manager = Object.fromEntries(methods.map((name) => [name, async () => undefined]));
+        return { ...manager, directory, capabilities: { durable: true } };
+      },
     };`;
 }
 

@@ -1,4 +1,5 @@
 export type { MetricLabels, MetricsCollector } from './collector.ts';
+export { MetricsError } from './errors.ts';
 export { labelNames } from './definitions.ts';
 export type { DistributionDefinition, ValueDefinition } from './definitions.ts';
 export { metricDefinitions } from './metric-definitions.ts';

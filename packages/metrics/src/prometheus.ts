@@ -5,6 +5,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { MetricLabels, MetricsCollector } from './collector.ts';
 import { labelNames, type DistributionDefinition, type ValueDefinition } from './definitions.ts';
+import { MetricsError } from './errors.ts';
 
 export interface PrometheusOptions {
   /** Where the metrics are registered; by default in a registry of their own. */
@@ -23,8 +24,10 @@ const histogramsOf = new WeakMap<Registry, Map<string, Histogram>>();
 export class PrometheusCollector implements MetricsCollector {
   readonly registry: Registry;
 
-  constructor({ registry = new Registry() }: PrometheusOptions = {}) {
-    this.registry = registry;
+  /** Throws `MetricsError` where the options cannot be. */
+  constructor(options: PrometheusOptions = {}) {
+    checkOptions(options);
+    this.registry = options.registry ?? new Registry();
   }
 
   /** For the answer to Prometheus' request. */
@@ -92,6 +95,27 @@ export class PrometheusCollector implements MetricsCollector {
       },
     });
   }
+}
+
+function checkOptions(options: PrometheusOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new MetricsError(`the options must be an object; got ${String(options)}`);
+  }
+  const unknown = Object.keys(options).find((name) => name !== 'registry');
+  if (unknown !== undefined) {
+    throw new MetricsError(`there is no option ${unknown}; there is: registry`);
+  }
+  const { registry } = options;
+  if (registry === undefined || isRegistry(registry)) return;
+  const given = typeof registry === 'object' && registry !== null ? 'an object' : String(registry);
+  throw new MetricsError(`registry must be a Registry of prom-client; got ${given}`);
+}
+
+/** Also one of another copy of prom-client. */
+function isRegistry(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const methods = ['registerMetric', 'metrics'];
+  return methods.every((name) => typeof Reflect.get(value, name) === 'function');
 }
 
 function madeOnce<T>(all: WeakMap<Registry, Map<string, T>>, registry: Registry): Map<string, T> {

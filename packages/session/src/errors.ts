@@ -31,6 +31,11 @@ export function checkWhole(what: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new SessionError(
     'SESSION_INVALID',
-    `${what} is ${value}; it must be a whole number of at least ${least}`,
+    `${what} is ${described(value)}; it must be a whole number of at least ${least}`,
   );
+}
+
+/** Without types it may be anything; strings in quotes, so that `'1'` and `1` differ. */
+function described(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value);
 }

@@ -29,6 +29,13 @@ export interface SessionLimits {
 /** Where the kinds differ. */
 export type SessionDefaults = Pick<SessionLimits, 'sessionsMax' | 'expireMs'>;
 
+const optionNames: readonly (keyof SessionOptions)[] = [
+  'sessionsMax',
+  'resultsPerSessionMax',
+  'resultsMax',
+  'resultBytesMax',
+];
+
 /** Snapshots hold the sessions as a whole, and a node writes them between two applications. */
 const encodedBytesAllowed = 256 * 1024 * 1024;
 
@@ -54,7 +61,8 @@ export function checkedLimits(
   } = options;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined || (defaults.expireMs === 0 && expireMs !== 0)) {
-    const problem = `there is no option ${unknown ?? 'expireMs'} for this kind of sessions`;
+    const known = defaults.expireMs === 0 ? optionNames : [...optionNames, 'expireMs'];
+    const problem = `there is no option ${unknown ?? 'expireMs'} for this kind of sessions; there are: ${known.join(', ')}`;
     throw new SessionError('SESSION_INVALID', problem);
   }
   const limits = {

@@ -203,7 +203,7 @@ describe.each([
     [{ resultsPerSessionMax: 0.5 }, /resultsPerSessionMax is 0\.5/],
     [{ resultsMax: Infinity }, /resultsMax is Infinity/],
     [{ resultBytesMax: -1 }, /resultBytesMax is -1/],
-    [{ sessionsMax: '7' }, /sessionsMax is 7.*number/],
+    [{ sessionsMax: '7' }, /sessionsMax is '7'.*number/],
     [{ resultsPerSession: 7 }, /resultsPerSession\b/],
     [null, /null/],
     [7, /object/],

@@ -9,7 +9,7 @@
  * Errors are the `FileError`s of the disk, and those of the format.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import { FileError, type DirectoryLock, type FileSystem } from '@babuza/vfs';
+import { FileError, type DirectoryEntry, type DirectoryLock, type FileSystem } from '@babuza/vfs';
 import { FileChunks } from './format/chunk.ts';
 import {
   decodeMetadataFile,
@@ -18,6 +18,7 @@ import {
   type SnapshotContents,
 } from './format/metadata-file.ts';
 import { ChunkReader } from './files/chunk-reader.ts';
+import { entryKind, removeTree } from './remove-tree.ts';
 import { corrupt } from './snapshot-error.ts';
 
 export type SnapshotPlace = Pick<SnapshotMetadata, 'index' | 'term'>;
@@ -73,13 +74,13 @@ export class SnapshotFolder {
   }
 
   async find(): Promise<FoundNames> {
-    const names = (await this.fileSystem.list(this.path))
-      .filter(({ kind }) => kind === 'directory')
-      .map(({ name }) => name);
+    const entries = await this.fileSystem.list(this.path);
+    const folders = entries.filter(({ kind }) => kind === 'directory');
     return {
-      snapshots: names.filter((name) => snapshotPattern.test(name)),
-      leftovers: names.filter((name) => leftoverPattern.test(name)),
-      parts: names.filter((name) => partPattern.test(name)),
+      // A file is none, and neither is a link: where it leads, others may remove what we rely on.
+      snapshots: namesLike(snapshotPattern, folders),
+      leftovers: namesLike(leftoverPattern, entries),
+      parts: namesLike(partPattern, folders),
     };
   }
 
@@ -167,7 +168,7 @@ export class SnapshotFolder {
    */
   async publish(from: string, to: string): Promise<void> {
     // What has the name and was not believed: the undoing of an earlier failure failed too.
-    if ((await this.fileSystem.kindOf(this.pathOf(to))) !== undefined) await this.discard(to);
+    if ((await entryKind(this.fileSystem, this.path, to)) !== undefined) await this.discard(to);
     await this.fileSystem.rename(this.pathOf(from), this.pathOf(to));
     try {
       await this.fileSystem.syncDirectory(this.path);
@@ -219,15 +220,14 @@ export class SnapshotFolder {
     }
   }
 
-  /** Removes a folder with its files; fine if there is none. Nothing of it may count any more. */
-  async removeTree(name: string): Promise<void> {
-    const path = this.pathOf(name);
-    if ((await this.fileSystem.kindOf(path)) === undefined) return;
-    for (const entry of await this.fileSystem.list(path)) {
-      await this.fileSystem.unlink(`${path}/${entry.name}`);
-    }
-    await this.fileSystem.removeDirectory(path);
+  /** Removes a folder with all that is in it; fine if there is none. Nothing of it may count any more. */
+  removeTree(name: string): Promise<void> {
+    return removeTree(this.fileSystem, this.path, name);
   }
+}
+
+function namesLike(pattern: RegExp, entries: readonly DirectoryEntry[]): readonly string[] {
+  return entries.map(({ name }) => name).filter((name) => pattern.test(name));
 }
 
 /** Whether a failure says that something is not there. */

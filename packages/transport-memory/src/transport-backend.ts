@@ -17,7 +17,12 @@ export const transportBackend: TransportBackend<MemoryTransportOptions> = {
     { clusterId, nodeId, clock }: TransportIdentity,
     options?: MemoryTransportOptions,
   ): MemoryTransport {
-    const { network, address } = options ?? {};
+    const { network, address, ...others } = options ?? {};
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) {
+      const problem = `there is no option ${unknown}; there are: network, address`;
+      throw new TransportError('TRANSPORT_INVALID', problem);
+    }
     if (!(network instanceof MemoryNetwork)) {
       refuse('network', network, 'a MemoryNetwork that all members share');
     }
@@ -29,6 +34,12 @@ export const transportBackend: TransportBackend<MemoryTransportOptions> = {
 };
 
 function refuse(option: string, given: unknown, allowed: string): never {
-  const problem = `the option ${option} must be ${allowed}; got ${String(given)}`;
+  const problem = `the option ${option} must be ${allowed}; got ${described(given)}`;
   throw new TransportError('TRANSPORT_INVALID', problem);
+}
+
+/** Strings in quotes, so that `''` can be seen. */
+function described(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -2,7 +2,12 @@
  * The back end in memory, for tests: the log of `@babuza/wal-level` on memory-level. It behaves as a log
  * on disk does, up to the end of the process (or of its `MemoryStore`), which takes everything along.
  */
-import { entryBytesMaxLimit, type WalBackend, type WalCapabilities } from '@babuza/wal-core';
+import {
+  entryBytesMaxLimit,
+  InvalidArgumentError,
+  type WalBackend,
+  type WalCapabilities,
+} from '@babuza/wal-core';
 import {
   LevelWalManager,
   type LevelDatabase,
@@ -42,10 +47,29 @@ export const walBackend: WalBackend<MemoryWalOptions> = {
   types: [LevelWalMemory, BadgerWalMemory, PebbleWalMemory],
   capabilities,
   open: async (directory, options = {}) => {
-    const { store = new MemoryStore(), ...levelOptions } = options;
+    const { store = new MemoryStore(), ...levelOptions } = checkedOptions(options);
     return new LevelWalManager(new MemoryKind(store), directory, levelOptions);
   },
 };
+
+const optionNames: readonly (keyof MemoryWalOptions)[] = ['cache', 'verifyOnOpen', 'store'];
+
+/** What the log itself does not check. Throws `WAL_INVALID`. */
+function checkedOptions(options: MemoryWalOptions): MemoryWalOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(`options must be an object, got ${String(options)}`);
+  }
+  const known: ReadonlySet<string> = new Set(optionNames);
+  const unknown = Object.keys(options).find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(
+      `unknown option ${unknown}; there are: ${optionNames.join(', ')}`,
+    );
+  }
+  const { store } = options;
+  if (store === undefined || store instanceof MemoryStore) return options;
+  throw new InvalidArgumentError(`store must be a MemoryStore, or left out, got ${typeof store}`);
+}
 
 class MemoryKind implements LevelStoreKind {
   readonly capabilities: WalCapabilities = capabilities;

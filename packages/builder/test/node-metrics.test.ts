@@ -1,0 +1,151 @@
+/** What is collected of nodes that run: each value of a whole cluster moves, under the labels of its node. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { metricDefinitions } from '@babuza/metrics';
+import { bootstrapRaftCluster, defaultBabuzaConfig, type Raft } from '@babuza/raft';
+import { MemoryNetwork } from '@babuza/transport-memory';
+import { nodeEnvironment } from '@babuza/vfs';
+import type { NativeWalOptions } from '@babuza/wal-native';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BabuzaComponentBuilder, BabuzaWal, PrometheusMetrics } from '../src/index.ts';
+import { encodeCommand, keyValueMachine } from './cluster/key-value-machine.ts';
+import { AppliedLedger } from './cluster/ledger.ts';
+import { addressOf, eventually } from './real-cluster.ts';
+
+type Node = Raft<string, string | undefined>;
+
+const { clock, random } = nodeEnvironment();
+const registry = new Registry();
+const network = new MemoryNetwork({ clock, random });
+const ledger = new AppliedLedger();
+const ids = [1n, 2n, 3n];
+const peers = ids.map((id) => ({ id, address: addressOf(id) }));
+const nodes = new Map<bigint, Node>();
+let directory = '';
+/** By metric, then by node. */
+let values = new Map<string, Map<string, number>>();
+let textAfterShutdown = '';
+
+async function start(id: bigint): Promise<void> {
+  const component = await new BabuzaComponentBuilder<NativeWalOptions>({
+    clusterId: 9,
+    nodeId: id,
+    storageRootDir: join(directory, String(id)),
+    walType: BabuzaWal,
+    walOptions: { segmentBytes: 16 * 1024, cache: { entriesMax: 8, bytesMax: 4096 } },
+    transportType: 'memory',
+    transportOptions: { network, address: addressOf(id) },
+    metricType: PrometheusMetrics,
+    metricOptions: { registry },
+  }).build();
+  const config = {
+    ...defaultBabuzaConfig(9, id, addressOf(id)),
+    tickMs: 20,
+    snapshotEntries: 50,
+    compactionMargin: 5,
+    snapshotsKept: 2,
+  };
+  const machine = keyValueMachine(
+    'concurrent',
+    ledger,
+    { appliedIndex: 0, content: '[]' },
+    () => false,
+  );
+  nodes.set(id, await bootstrapRaftCluster(config, peers, machine, component));
+}
+
+const leader = (): Promise<Node> =>
+  eventually('a leader', async () =>
+    [...nodes.values()].find((node) => node.leader()?.id === node.nodeId),
+  );
+
+const put = async (raft: Node, key: string) =>
+  raft.propose(encodeCommand({ kind: 'put', key, value: 'v'.repeat(200) }, ''));
+
+async function collected(): Promise<typeof values> {
+  const found: typeof values = new Map();
+  for (const line of (await registry.metrics()).split('\n')) {
+    const [, name = '', labels = '', value] = /^(\w+)\{(.*)\} (\S+)$/.exec(line) ?? [];
+    if (name.endsWith('_bucket') || name === '') continue;
+    const node = /node="(\d+)"/.exec(labels)?.[1] ?? 'none';
+    found.set(name, (found.get(name) ?? new Map<string, number>()).set(node, Number(value)));
+  }
+  return found;
+}
+
+/** Work that moves every value that a healthy cluster can move. */
+async function work(): Promise<void> {
+  const first = await leader();
+  const away = first.nodeId === 3n ? 2n : 3n;
+  const sessionId = await first.registerSession();
+  const session = { sessionId, sequence: 1, lowestUnanswered: 1 };
+  const data = encodeCommand({ kind: 'put', key: 'once', value: '1' }, '');
+  await first.propose(data, { session });
+  await first.propose(data, { session });
+  const refused = first.propose(data, { session: { ...session, sessionId: sessionId + 1000 } });
+  await expect(refused).rejects.toMatchObject({ code: 'RAFT_SESSION_EXPIRED' });
+  await first.read('once');
+  await nodes.get(away)?.shutdown();
+  nodes.delete(away);
+  for (let at = 0; at < 60; at += 1)
+    await Promise.all([0, 1, 2, 3].map((n) => put(first, `${at}-${n}`)));
+  await eventually(
+    'a log that was purged',
+    async () => first.status().firstIndex > 50 || undefined,
+  );
+  await start(away);
+  const { appliedIndex } = first.status();
+  await nodes.get(away)?.waitForApplied(appliedIndex);
+  await first.transferLeader(away);
+  const next = await leader();
+  await put(next, 'after');
+  const known = () => [...nodes.values()].every((node) => node.leader()?.id === next.nodeId);
+  await eventually('a leader that all know', async () => known() || undefined);
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'babuza-metrics-'));
+  for (const id of ids) await start(id);
+  await work();
+  values = await collected();
+  await Promise.all([...nodes.values()].map((node) => node.shutdown()));
+  textAfterShutdown = await registry.metrics();
+}, 60_000);
+
+afterAll(() => rm(directory, { recursive: true }));
+
+/** What needs a disk that is full or broken, a read or a snapshot that fails, or somebody who asks in the middle. */
+const still = new Set(
+  ['wal_no_space_total', 'wal_poisoned', 'raft_disk_full', 'raft_log_tail_dropped_bytes']
+    .concat(['raft_log_tail_uncertain', 'raft_reads_failed_total', 'snapshots_failed_total'])
+    .concat(['snapshot_sends_failed_total', 'raft_proposals_pending', 'raft_reads_pending'])
+    .concat(['raft_slowest_peer_lag_entries'])
+    .map((name) => `babuza_${name}`),
+);
+
+describe('in a cluster that runs', () => {
+  it.each(
+    metricDefinitions.map(({ name, kind }) => (kind === 'histogram' ? `${name}_count` : name)),
+  )('%s', (name) => {
+    const ofNodes = values.get(name) ?? new Map<string, number>();
+    // A distribution is there from its first value on; not every node has made a snapshot.
+    if (!name.endsWith('_count')) expect([...ofNodes.keys()].sort()).toEqual(['1', '2', '3']);
+    if (still.has(name)) return;
+    expect(Math.max(...ofNodes.values())).toBeGreaterThan(0);
+  });
+
+  it('exactly one node leads, and all know it', () => {
+    const of = (name: string) =>
+      [...(values.get(`babuza_raft_${name}`)?.values() ?? [])].sort((left, right) => left - right);
+    expect(of('is_leader')).toEqual([0, 0, 1]);
+    expect(of('has_leader')).toEqual([1, 1, 1]);
+  });
+
+  it('a node that has ended shows no values of before', () => {
+    expect(textAfterShutdown).toContain('# TYPE babuza_raft_is_leader gauge');
+    expect(textAfterShutdown).not.toMatch(/^babuza_raft_is_leader\{/m);
+    expect(textAfterShutdown).not.toMatch(/^babuza_wal_saves_total\{/m);
+  });
+});
