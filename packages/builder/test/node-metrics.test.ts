@@ -4,24 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { metricDefinitions } from '@babuza/metrics';
 import { bootstrapRaftCluster, defaultBabuzaConfig, type Raft } from '@babuza/raft';
-import { MemoryNetwork } from '@babuza/transport-memory';
-import { nodeEnvironment } from '@babuza/vfs';
 import type { NativeWalOptions } from '@babuza/wal-native';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BabuzaComponentBuilder, BabuzaWal, PrometheusMetrics } from '../src/index.ts';
 import { encodeCommand, keyValueMachine } from './cluster/key-value-machine.ts';
 import { AppliedLedger } from './cluster/ledger.ts';
-import { addressOf, eventually } from './real-cluster.ts';
+import { eventually } from './real-cluster.ts';
+import { openNetwork } from './real-network.ts';
 
 type Node = Raft<string, string | undefined>;
 
-const { clock, random } = nodeEnvironment();
 const registry = new Registry();
-const network = new MemoryNetwork({ clock, random });
+const network = await openNetwork('http');
 const ledger = new AppliedLedger();
 const ids = [1n, 2n, 3n];
-const peers = ids.map((id) => ({ id, address: addressOf(id) }));
+const peers = ids.map((id) => ({ id, address: network.address(id) }));
 const nodes = new Map<bigint, Node>();
 let directory = '';
 /** By metric, then by node. */
@@ -29,19 +27,20 @@ let values = new Map<string, Map<string, number>>();
 let textAfterShutdown = '';
 
 async function start(id: bigint): Promise<void> {
+  const address = network.address(id);
   const component = await new BabuzaComponentBuilder<NativeWalOptions>({
     clusterId: 9,
     nodeId: id,
     storageRootDir: join(directory, String(id)),
     walType: BabuzaWal,
     walOptions: { segmentBytes: 16 * 1024, cache: { entriesMax: 8, bytesMax: 4096 } },
-    transportType: 'memory',
-    transportOptions: { network, address: addressOf(id) },
+    transportType: network.transportType,
+    transportOptions: network.optionsOf(address),
     metricType: PrometheusMetrics,
     metricOptions: { registry },
   }).build();
   const config = {
-    ...defaultBabuzaConfig(9, id, addressOf(id)),
+    ...defaultBabuzaConfig(9, id, address),
     tickMs: 20,
     snapshotEntries: 50,
     compactionMargin: 5,
@@ -50,10 +49,12 @@ async function start(id: bigint): Promise<void> {
   const machine = keyValueMachine(
     'concurrent',
     ledger,
-    { appliedIndex: 0, content: '[]' },
+    { appliedIndex: 0, digest: 0, content: '[]' },
     () => false,
+    async () => undefined,
   );
   nodes.set(id, await bootstrapRaftCluster(config, peers, machine, component));
+  network.started(address, component.transport);
 }
 
 const leader = (): Promise<Node> =>
@@ -114,14 +115,17 @@ beforeAll(async () => {
   textAfterShutdown = await registry.metrics();
 }, 60_000);
 
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(async () => {
+  await network.close();
+  await rm(directory, { recursive: true });
+});
 
 /** What needs a disk that is full or broken, a read or a snapshot that fails, or somebody who asks in the middle. */
 const still = new Set(
   ['wal_no_space_total', 'wal_poisoned', 'raft_disk_full', 'raft_log_tail_dropped_bytes']
     .concat(['raft_log_tail_uncertain', 'raft_reads_failed_total', 'snapshots_failed_total'])
     .concat(['snapshot_sends_failed_total', 'raft_proposals_pending', 'raft_reads_pending'])
-    .concat(['raft_slowest_peer_lag_entries'])
+    .concat(['raft_slowest_peer_lag_entries', 'transport_queued_messages'])
     .map((name) => `babuza_${name}`),
 );
 
