@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { ChaosSettings } from './cluster-story/chaos/story.ts';
 import type { FailoverSettings } from './cluster-story/measuring/failover.ts';
 import type { ThroughputSettings } from './cluster-story/measuring/throughput.ts';
-import type { ClusterStorySettings } from './cluster-story/settings.ts';
+import type { ClusterSettings, ClusterStorySettings } from './cluster-story/settings.ts';
 import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { atMost, bytesOf, positive, UsageError } from './argument-values.ts';
 import { clientsMax, limits, nodesMax } from './help-text.ts';
@@ -66,13 +66,7 @@ const optionsOf: Record<Story['story'], readonly string[]> = {
 
 const isStory = (name: string): name is Story['story'] => Object.hasOwn(optionsOf, name);
 
-interface ClusterSize {
-  readonly nodes: number;
-  readonly walTypes: readonly string[];
-  readonly keptFolder: string | undefined;
-}
-
-function clusterSize({ nodes, wal, dir }: Values): ClusterSize {
+function clusterSize({ nodes, wal, dir }: Values): ClusterSettings {
   const count = nodes === undefined ? 3 : atMost('--nodes', nodes, nodesMax);
   if (count < 3) throw new UsageError('--nodes wants 3 at least: a majority has to be left');
   return {
@@ -93,7 +87,10 @@ function chaosSettings({ seconds, seed }: Values): Pick<ChaosSettings, 'seconds'
   return { seconds: wholeOf('seconds', seconds, 120), seed: wholeOf('seed', seed, byChance) };
 }
 
-function loadSettings({ clients, seconds }: Values): Omit<ThroughputSettings, keyof ClusterSize> {
+function loadSettings({
+  clients,
+  seconds,
+}: Values): Omit<ThroughputSettings, keyof ClusterSettings> {
   const counts = (clients ?? '1,64,256').split(',');
   return {
     clientCounts: counts.map((text) => atMost('--clients', text, clientsMax)),

@@ -21,13 +21,8 @@ export {
 export type { RaftEvent, RaftEventListener } from './events.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
-export {
-  Raft,
-  type NewMember,
-  type ProposeOptions,
-  type ProposeResult,
-  type WaitOptions,
-} from './raft.ts';
+export type { ProposeResult } from './propose-result.ts';
+export { Raft, type NewMember, type ProposeOptions, type WaitOptions } from './raft.ts';
 export type { SnapshotPlace } from './snapshots.ts';
 export type {
   CallCounts,

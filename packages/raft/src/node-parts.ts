@@ -1,12 +1,13 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { MessageType, type Message } from '@babuza/raftpb';
-import { RawNode, ReadOnlyOption, type RaftConfig, type SoftState } from '@babuza/raft-core';
+import { RawNode, type SoftState } from '@babuza/raft-core';
 import type { Clock } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
 import { ApplyPath, type ApplyParts } from './apply-path.ts';
 import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
+import { coreConfig } from './core-config.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
 import { ForwardedRequests } from './forwarded-requests.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
@@ -364,41 +365,3 @@ export class NodeParts<Query, Answer> {
 }
 
 const notReady = (reason: string): Readiness => ({ ready: false, reason });
-
-function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig {
-  const { config, component, logger, state, opened } = node;
-  return {
-    id: config.nodeId,
-    storage: opened.storage,
-    applied: state.appliedIndex,
-    asyncStorageWrites: true,
-    electionTick: config.electionTicks,
-    heartbeatTick: config.heartbeatTicks,
-    random: () => component.random.uint32() / 2 ** 32,
-    maxSizePerMsg: config.messageBytesMax,
-    maxCommittedSizePerReady: config.applyBytesMax,
-    maxUncommittedEntriesSize: config.uncommittedBytesMax,
-    maxInflightMsgs: config.inflightMessagesMax,
-    maxInflightBytes: config.inflightBytesMax,
-    checkQuorum: config.checkQuorum,
-    preVote: config.preVote,
-    // A node that was killed may come back with an older commit index than it has acknowledged.
-    onlyVoterReadsAtOnce: false,
-    readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
-    disableProposalForwarding: !config.forwardProposals,
-    stepDownOnRemoval: true,
-    logger: logger === undefined ? undefined : coreLogger(logger),
-  };
-}
-
-function coreLogger(logger: Logger): RaftConfig['logger'] {
-  return {
-    log: (level, line) => {
-      if (level === 'debug') return;
-      const text = line();
-      if (level === 'info') logger.info(text);
-      else if (level === 'warn') logger.warn(text);
-      else logger.error(text);
-    },
-  };
-}

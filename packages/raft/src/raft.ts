@@ -21,8 +21,8 @@ import type { MemberRole, MembershipOperation } from './membership.ts';
 import { NodeParts, type OpenedNode } from './node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { SessionCall } from './ports/session-manager.ts';
-import type { ApplyResult, StateMachine } from './ports/state-machine.ts';
-import type { Reached } from './proposals.ts';
+import type { StateMachine } from './ports/state-machine.ts';
+import { checkSession, resultOf, type ProposeResult } from './propose-result.ts';
 import type { SnapshotPlace } from './snapshots.ts';
 import { handOver } from './hand-over.ts';
 import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
@@ -36,15 +36,6 @@ export interface WaitOptions {
 export interface ProposeOptions extends WaitOptions {
   /** Within a session a proposal that is sent again applies once. Default: none. */
   readonly session?: SessionCall | undefined;
-}
-
-export interface ProposeResult {
-  readonly index: number;
-  readonly term: number;
-  /** What the state machine answered. */
-  readonly result: ApplyResult;
-  /** It was applied earlier, and its answer is not known any more. */
-  readonly resultLost: boolean;
 }
 
 /** A member to add. */
@@ -389,27 +380,4 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     }
     return this.changeMembership([{ op: 'set', id, role }], options);
   }
-}
-
-function checkSession({ sessionId, sequence, lowestUnanswered }: SessionCall): void {
-  const isFine =
-    [sessionId, sequence, lowestUnanswered].every((value) => Number.isSafeInteger(value)) &&
-    sessionId >= 1 &&
-    lowestUnanswered >= 1 &&
-    sequence >= lowestUnanswered;
-  if (isFine) return;
-  throw new RaftError(
-    'RAFT_INVALID',
-    `a session needs a sessionId from 1, and a sequence from its lowestUnanswered, from 1; got ${sessionId}, ${sequence}, ${lowestUnanswered}`,
-  );
-}
-
-function resultOf({ entry, outcome }: Reached): ProposeResult {
-  const applied = outcome.kind === 'applied' ? outcome : undefined;
-  return {
-    index: entry.index,
-    term: entry.term,
-    result: applied?.result,
-    resultLost: applied?.resultLost ?? false,
-  };
 }

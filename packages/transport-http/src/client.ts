@@ -8,7 +8,7 @@ import {
 import { request as httpsRequest, type Agent as TlsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { placeOf } from './address.ts';
-import { TransportError, type RefusalReason } from './errors.ts';
+import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
 import { startStallWatch } from './stall-watch.ts';
 import { refusalHeader, type Wire } from './wire.ts';
@@ -115,23 +115,7 @@ function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Ans
   });
 }
 
-const reasons: readonly string[] = [
-  'bad-handshake',
-  'bad-body',
-  'other-protocol',
-  'other-cluster',
-  'other-group',
-  'other-node',
-  'other-address',
-  'other-entry-limit',
-  'removed',
-  'too-much',
-  'not-taken',
-  'not-found',
-  'closed',
-] satisfies RefusalReason[];
-
-const isReason = (text: string): text is RefusalReason => reasons.includes(text);
+const isReason = (text: string): text is RefusalReason => Object.hasOwn(statusOf, text);
 
 export function refused({ id, address }: Target, reason: string, why: string): TransportError {
   const problem = `member ${id} at ${address} takes nothing from this one (${reason}): ${why}`;

@@ -41,6 +41,23 @@ export type RefusalReason =
   /** The receiver ends. */
   | 'closed';
 
+/** What HTTP is told of each reason. */
+export const statusOf: Readonly<Record<RefusalReason, number>> = {
+  'bad-handshake': 400,
+  'bad-body': 400,
+  'other-protocol': 409,
+  'other-cluster': 409,
+  'other-group': 409,
+  'other-node': 409,
+  'other-address': 409,
+  'other-entry-limit': 409,
+  removed: 410,
+  'too-much': 503,
+  'not-taken': 422,
+  'not-found': 404,
+  closed: 503,
+};
+
 export class TransportError extends Error {
   override readonly name = 'TransportError';
   readonly code: TransportErrorCode;

@@ -3,26 +3,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { pem } from './client.ts';
-import { TransportError, type RefusalReason } from './errors.ts';
+import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { refusalHeader, type Wire } from './wire.ts';
 
 const headBytesMax = 16 * 1024;
-
-export const statusOf: Record<RefusalReason, number> = {
-  'bad-handshake': 400,
-  'bad-body': 400,
-  'other-protocol': 409,
-  'other-cluster': 409,
-  'other-group': 409,
-  'other-node': 409,
-  'other-address': 409,
-  'other-entry-limit': 409,
-  removed: 410,
-  'too-much': 503,
-  'not-taken': 422,
-  'not-found': 404,
-  closed: 503,
-};
 
 export function newServer({ settings }: Wire): Server {
   const options = {

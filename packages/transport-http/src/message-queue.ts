@@ -1,6 +1,6 @@
 /** What waits to be sent to one peer: bounded in number and bytes. What does not fit is the caller's to report. */
 import type { Message } from '@babuza/raftpb';
-import { encodeMessages, sizeInFrame } from './frames.ts';
+import { encodeMessages } from './frames.ts';
 
 export const queuedMessagesMax = 256;
 /** One message fits always, whatever its size. */
@@ -26,9 +26,8 @@ export class MessageQueue {
     return this.#bytes;
   }
 
-  /** Whether it was taken. */
-  push(message: Message): boolean {
-    const size = sizeInFrame(message);
+  /** `size`: as `sizeInFrame` has it. Whether it was taken. */
+  push(message: Message, size: number): boolean {
     const isFull =
       this.#messages.length >= queuedMessagesMax ||
       (this.#messages.length > 0 && this.#bytes + size > queuedBytesMax);

@@ -1,5 +1,5 @@
 /** Keeps what passes below a rate, in bytes a second. All who pass share it. */
-import type { Clock } from '@babuza/vfs';
+import { pause, type Clock } from '@babuza/vfs';
 
 export class Pacer {
   readonly #clock: Clock;
@@ -19,19 +19,4 @@ export class Pacer {
     this.#freeMs = nowMs + waitMs + bytes / this.#bytesPerMs;
     if (waitMs > 0) await pause(this.#clock, waitMs, signal);
   }
-}
-
-/** Rejects with the reason of the signal; leaves no timer behind. */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      timer.cancel();
-      signal.removeEventListener('abort', settle);
-      if (signal.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = clock.startTimer(delayMs, settle);
-    signal.addEventListener('abort', settle, { once: true });
-    if (signal.aborted) settle();
-  });
 }

@@ -49,8 +49,7 @@ export class Peer {
   }
 
   send(message: Message): void {
-    const isTooLarge = sizeInFrame(message) > this.#wire.framePayloadMax;
-    if (isTooLarge || this.#isResting() || !this.#queue.push(message)) {
+    if (!this.#queued(message)) {
       this.#drop(1);
       return;
     }
@@ -61,6 +60,12 @@ export class Peer {
       this.#isFlushDue = false;
       this.#flush();
     });
+  }
+
+  #queued(message: Message): boolean {
+    if (this.#isResting()) return false;
+    const size = sizeInFrame(message);
+    return size <= this.#wire.framePayloadMax && this.#queue.push(message, size);
   }
 
   /** The peer has just connected to this member, or has another address: it is worth an attempt now. */

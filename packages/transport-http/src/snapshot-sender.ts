@@ -3,14 +3,14 @@
  * it durable. When the connection breaks it goes on where the receiver has ended, as long as that gets further.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { pause, unlessAborted } from '@babuza/vfs';
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { answerOf, ask, refused, textOf, type Answer, type Target } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, frameHead } from './frames.ts';
 import type { HttpSettings } from './options.ts';
-import { pause, type Pacer } from './pacer.ts';
+import type { Pacer } from './pacer.ts';
 import { fateOf } from './snapshot-fate.ts';
-import { unlessAborted } from './unless-aborted.ts';
 import { paths, type Wire } from './wire.ts';
 
 export const offsetHeader = 'babuza-offset';

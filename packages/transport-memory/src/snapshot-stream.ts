@@ -4,7 +4,7 @@
  * breaks, on both sides, when the way is cut, when something gets lost, when one of the two does not want the other any
  * more, or when one of them ends. A broken answer says nothing about what the receiver did: it may have taken it all.
  */
-import type { Clock } from '@babuza/vfs';
+import { pause, unlessAborted, type Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
 import type { Link } from './link.ts';
 import type { MemoryNetwork } from './memory-network.ts';
@@ -134,28 +134,13 @@ export class SnapshotStream {
   /** The time and the dangers of the way. */
   async #pass(link: Link): Promise<void> {
     const { there, back, network } = this.#parts;
-    await this.#wait(link.drawDelayMs());
+    // Within the abort: who ends leaves no timer behind.
+    await pause(this.#parts.clock, link.drawDelayMs(), this.#broken.signal);
     this.#checkOpen();
     if ([there, back].some(({ from, to }) => network.isCut(from, to))) {
       throw this.#break('the way is cut');
     }
     if (link.loses()) throw this.#break('something got lost');
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    const { signal } = this.#broken;
-    return new Promise((resolve, reject) => {
-      // Within the abort: who ends leaves no timer behind.
-      const settle = (): void => {
-        timer.cancel();
-        signal.removeEventListener('abort', settle);
-        if (signal.aborted) reject(signal.reason);
-        else resolve();
-      };
-      const timer = this.#parts.clock.startTimer(delayMs, settle);
-      signal.addEventListener('abort', settle, { once: true });
-      if (signal.aborted) settle();
-    });
   }
 
   /** Throws for a receiver that reads on when all is over: what would be opened then, nobody would close. */
@@ -180,20 +165,5 @@ export class SnapshotStream {
     const ended = (async () => source?.return?.())().catch(() => undefined);
     // A read that hangs would keep the sender from its end; the stream ends behind it.
     if (!this.#isReading) await ended;
-  }
-}
-
-/** The promise, or the reason of the signal when that fires first; a later rejection is dropped. */
-async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  let onAbort: (() => void) | undefined;
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      promise.then(resolve, reject);
-    });
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,3 +1,4 @@
+export { pause, unlessAborted } from './abort.ts';
 export { FileError } from './file-error.ts';
 export type { FileErrorKind, FileOperation } from './file-error.ts';
 export type {

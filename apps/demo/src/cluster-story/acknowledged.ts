@@ -1,5 +1,5 @@
 /** What clients were told is written: kept here, outside of all nodes, and compared with each of them at the end. */
-import { createHash } from 'node:crypto';
+import { sha256Of } from '../common/documents.ts';
 
 export class Acknowledged {
   /** By key: the SHA-256 of the value that was acknowledged last. */
@@ -34,6 +34,3 @@ export class Acknowledged {
       : `${key} is there, and is not what was acknowledged`;
   }
 }
-
-export const sha256Of = (bytes: Uint8Array): string =>
-  createHash('sha256').update(bytes).digest('hex');

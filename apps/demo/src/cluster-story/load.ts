@@ -1,8 +1,6 @@
 /** Many clients that write the pieces of documents, each until it is acknowledged, whatever happens to the nodes. */
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { KeyValueClient } from '../cluster/client/index.ts';
-import type { Piece } from '../common/documents.ts';
+import { readPiece, type Piece } from '../common/documents.ts';
 import type { Acknowledged } from './acknowledged.ts';
 
 export const keyOf = ({ path, chunk }: Piece): string => `documents/${path}#${chunk}`;
@@ -68,21 +66,5 @@ export class Load {
     const waiters = this.#waiters;
     this.#waiters = waiters.filter(({ writes }) => writes > this.done);
     for (const { writes, resolve } of waiters) if (writes <= this.done) resolve();
-  }
-}
-
-async function readPiece(root: string, { path, offset, bytes }: Piece): Promise<Uint8Array> {
-  const file = await open(join(root, path), 'r');
-  try {
-    const content = new Uint8Array(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      const { bytesRead } = await file.read(content, filled, bytes - filled, offset + filled);
-      if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
-      filled += bytesRead;
-    }
-    return content;
-  } finally {
-    await file.close();
   }
 }

@@ -61,24 +61,20 @@ export async function tellClusterStory(
     compactionMargin,
   });
   workplace.closesFirst(() => stage.close());
-  try {
-    const acknowledged = new Acknowledged();
-    const load = new Load(root, pieces, acknowledged);
-    await introduce(stage);
-    terminal.note(
-      `to write: ${counted(pieces.length, 'value')}, ${byteSize(bytes)}: ${settings.inputName}`,
-    );
-    const registers = await play(stage, load, settings);
-    terminal.step('Look for everything that was acknowledged, on every node');
-    await verifyEverywhere(stage, acknowledged);
-    judge(stage, registers, registerClients);
-    await printClusterFigures(stage, load, acknowledged);
-    conclude(stage, workplace, duration(performance.now() - startMs));
-    if (settings.serves) await serve(stage, process.stdin);
-    return stage.failures;
-  } finally {
-    await stage.close();
-  }
+  const acknowledged = new Acknowledged();
+  const load = new Load(root, pieces, acknowledged);
+  await introduce(stage);
+  terminal.note(
+    `to write: ${counted(pieces.length, 'value')}, ${byteSize(bytes)}: ${settings.inputName}`,
+  );
+  const registers = await play(stage, load, settings);
+  terminal.step('Look for everything that was acknowledged, on every node');
+  await verifyEverywhere(stage, acknowledged);
+  judge(stage, registers, registerClients);
+  await printClusterFigures(stage, load, acknowledged);
+  conclude(stage, workplace, duration(performance.now() - startMs));
+  if (settings.serves) await serve(stage, process.stdin);
+  return stage.failures;
 }
 
 /** Who leads, and where each is. */

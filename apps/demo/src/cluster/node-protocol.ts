@@ -1,4 +1,5 @@
 /** What the demo and the processes of its nodes say to each other, as JSON over the IPC channel. */
+import { hasTypeOf } from '../common/messages.ts';
 
 /** Ids are decimal digits: JSON has no bigint. */
 export interface NodeSettings {
@@ -48,13 +49,3 @@ export const isNodeAnswer = (message: unknown): message is NodeAnswer =>
   hasTypeOf(message, answerTypes);
 export const isNodeNotice = (message: unknown): message is NodeNotice =>
   hasTypeOf(message, noticeTypes);
-
-function hasTypeOf(message: unknown, types: readonly string[]): boolean {
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    'type' in message &&
-    typeof message.type === 'string' &&
-    types.includes(message.type)
-  );
-}

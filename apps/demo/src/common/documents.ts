@@ -4,8 +4,9 @@
  * the folder's documents if it does not. So no file is taken twice and no loop is walked. What is left
  * out is counted, with the reason.
  */
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, lstat, readdir, realpath } from 'node:fs/promises';
+import { access, lstat, open, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** There is nothing to take. */
@@ -121,3 +122,23 @@ async function readableBytes(path: string): Promise<number | undefined> {
     return undefined;
   }
 }
+
+/** The bytes of a piece. Rejects when the file became shorter since it was found. */
+export async function readPiece(root: string, { path, offset, bytes }: Piece): Promise<Uint8Array> {
+  const file = await open(join(root, path), 'r');
+  try {
+    const content = new Uint8Array(bytes);
+    let filled = 0;
+    while (filled < bytes) {
+      const { bytesRead } = await file.read(content, filled, bytes - filled, offset + filled);
+      if (bytesRead === 0) throw new Error(`${path} became shorter while it was logged`);
+      filled += bytesRead;
+    }
+    return content;
+  } finally {
+    await file.close();
+  }
+}
+
+export const sha256Of = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex');

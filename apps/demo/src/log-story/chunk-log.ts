@@ -3,9 +3,9 @@
  * for itself, an entry per chunk, and the commit index following what is durable. Used by the writer
  * process, and by the demo itself to look at copies.
  */
-import { createHash } from 'node:crypto';
 import { EntryType } from '@babuza/raftpb';
 import type { OpenedWal, PurgeReport, WalManager } from '@babuza/wal-core';
+import { sha256Of } from '../common/documents.ts';
 import { decodeChunk, encodeChunk, type Chunk } from './framing.ts';
 import { clusterId, nodeId, openManager } from './open-log.ts';
 import type { Counters, ListedEntry } from './protocol.ts';
@@ -123,8 +123,4 @@ export async function openChunkLog(
     await manager.close().catch(() => undefined);
     throw error;
   }
-}
-
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

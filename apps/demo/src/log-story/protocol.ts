@@ -4,6 +4,7 @@
  */
 import type { PurgeReport, TailReport } from '@babuza/wal-core';
 import type { Piece } from '../common/documents.ts';
+import { hasTypeOf } from '../common/messages.ts';
 
 export type Request =
   | {
@@ -113,14 +114,4 @@ export function isAnswerOf<Type extends Answer['type']>(
   type: Type,
 ): answer is Extract<Answer, { type: Type }> {
   return answer.type === type;
-}
-
-function hasTypeOf(message: unknown, types: readonly string[]): boolean {
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    'type' in message &&
-    typeof message.type === 'string' &&
-    types.includes(message.type)
-  );
 }

@@ -2,12 +2,10 @@
  * The writer process: it owns the log, does what the demo asks over IPC, and is killed in the middle.
  * What it acknowledges is durable: an acknowledgement is sent only after `save` resolved.
  */
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Entry } from '@babuza/raftpb';
-import { openChunkLog, sha256Of, type ChunkLog } from './chunk-log.ts';
+import { openChunkLog, type ChunkLog } from './chunk-log.ts';
 import { lastBatch } from './damage.ts';
-import type { Piece } from '../common/documents.ts';
+import { readPiece, sha256Of, type Piece } from '../common/documents.ts';
 import { isRequest, type Answer, type ListedEntry, type Notice, type Request } from './protocol.ts';
 
 /** Entries that are told in one message when the log is listed. */
@@ -84,22 +82,6 @@ async function writePieces(
   };
   await Promise.all(Array.from({ length: writers }, writer));
   await log.commitAll();
-}
-
-async function readPiece(root: string, { path, offset, bytes }: Piece): Promise<Uint8Array> {
-  const file = await open(join(root, path), 'r');
-  try {
-    const content = new Uint8Array(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      const { bytesRead } = await file.read(content, filled, bytes - filled, offset + filled);
-      if (bytesRead === 0) throw new Error(`${path} became shorter while it was logged`);
-      filled += bytesRead;
-    }
-    return content;
-  } finally {
-    await file.close();
-  }
 }
 
 async function listLog(log: ChunkLog): Promise<void> {

@@ -6,6 +6,7 @@ import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
 import { Registers } from '../registers.ts';
+import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
 import { verifyEverywhere } from '../verifying.ts';
 import { conclude, judge } from '../verdict.ts';
@@ -14,13 +15,10 @@ import { Overwriters } from './overwriters.ts';
 import { chanceOf } from './chance.ts';
 import { Troublemaker } from './troublemaker.ts';
 
-export interface ChaosSettings {
-  readonly nodes: number;
-  readonly walTypes: readonly string[];
+export interface ChaosSettings extends ClusterSettings {
   readonly clients: number;
   readonly seconds: number;
   readonly seed: number;
-  readonly keptFolder: string | undefined;
 }
 
 const snapshotEntries = 3000;

@@ -3,13 +3,11 @@ import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
 import { percentile } from '../figures.ts';
+import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
 
-export interface FailoverSettings {
-  readonly nodes: number;
-  readonly walTypes: readonly string[];
+export interface FailoverSettings extends ClusterSettings {
   readonly kills: number;
-  readonly keptFolder: string | undefined;
 }
 
 /** The default of a node: 10 ticks of 100 ms. A follower waits for one to two of them, by chance. */

@@ -4,16 +4,14 @@ import { byteSize, count, counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
 import { percentile } from '../figures.ts';
+import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
 
-export interface ThroughputSettings {
-  readonly nodes: number;
-  readonly walTypes: readonly string[];
+export interface ThroughputSettings extends ClusterSettings {
   /** A phase for each. */
   readonly clientCounts: readonly number[];
   /** Of each phase. */
   readonly seconds: number;
-  readonly keptFolder: string | undefined;
 }
 
 const valueBytes = 1024;

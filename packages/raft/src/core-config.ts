@@ -1,0 +1,42 @@
+/** What of a node's configuration the Raft core is told, in its words. */
+import { ReadOnlyOption, type RaftConfig } from '@babuza/raft-core';
+import type { OpenedNode } from './node-parts.ts';
+import type { Logger } from './ports/logger.ts';
+
+export function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig {
+  const { config, component, logger, state, opened } = node;
+  return {
+    id: config.nodeId,
+    storage: opened.storage,
+    applied: state.appliedIndex,
+    asyncStorageWrites: true,
+    electionTick: config.electionTicks,
+    heartbeatTick: config.heartbeatTicks,
+    random: () => component.random.uint32() / 2 ** 32,
+    maxSizePerMsg: config.messageBytesMax,
+    maxCommittedSizePerReady: config.applyBytesMax,
+    maxUncommittedEntriesSize: config.uncommittedBytesMax,
+    maxInflightMsgs: config.inflightMessagesMax,
+    maxInflightBytes: config.inflightBytesMax,
+    checkQuorum: config.checkQuorum,
+    preVote: config.preVote,
+    // A node that was killed may come back with an older commit index than it has acknowledged.
+    onlyVoterReadsAtOnce: false,
+    readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
+    disableProposalForwarding: !config.forwardProposals,
+    stepDownOnRemoval: true,
+    logger: logger === undefined ? undefined : coreLogger(logger),
+  };
+}
+
+function coreLogger(logger: Logger): RaftConfig['logger'] {
+  return {
+    log: (level, line) => {
+      if (level === 'debug') return;
+      const text = line();
+      if (level === 'info') logger.info(text);
+      else if (level === 'warn') logger.warn(text);
+      else logger.error(text);
+    },
+  };
+}
