@@ -139,7 +139,18 @@ export class RawNode {
    * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) when it entered no log, with the reason.
    */
   propose(data: Uint8Array): ProposedEntry | undefined {
-    return this.#propose({ index: 0, term: 0, type: EntryType.Normal, data });
+    return this.proposeAll([data]);
+  }
+
+  /**
+   * Proposes several at once, at least one: all of them enter the log, or none. They are said to each other member
+   * in one message, where proposals one by one would be a message each. Returns where the first of them lies; the
+   * others follow it. Otherwise as `propose`.
+   *
+   * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) when they entered no log, with the reason.
+   */
+  proposeAll(data: readonly Uint8Array[]): ProposedEntry | undefined {
+    return this.#propose(data.map(normalEntry));
   }
 
   /**
@@ -154,12 +165,12 @@ export class RawNode {
       const data = encodeConfChangeV2(change);
       // The change that leaves joint consensus has no bytes.
       const type = EntryType.ConfChangeV2;
-      return this.#propose(
+      return this.#propose([
         data.length === 0 ? { index: 0, term: 0, type } : { index: 0, term: 0, type, data },
-      );
+      ]);
     }
     const data = encodeConfChange(change);
-    return this.#propose({ index: 0, term: 0, type: EntryType.ConfChange, data });
+    return this.#propose([{ index: 0, term: 0, type: EntryType.ConfChange, data }]);
   }
 
   /**
@@ -337,11 +348,11 @@ export class RawNode {
     for (const member of this.#raft.tracker.members) visit(member);
   }
 
-  #propose(entry: Entry): ProposedEntry | undefined {
+  #propose(entries: readonly Entry[]): ProposedEntry | undefined {
     const raft = this.#raft;
-    raft.step(newMessage({ type: MessageType.Prop, from: raft.id, entries: [entry] }));
+    raft.step(newMessage({ type: MessageType.Prop, from: raft.id, entries }));
     if (raft.state !== StateType.Leader) return undefined;
-    return { index: raft.log.lastIndex(), term: raft.term };
+    return { index: raft.log.lastIndex() - entries.length + 1, term: raft.term };
   }
 
   #changedSoftState(): SoftState | undefined {
@@ -390,3 +401,10 @@ export class RawNode {
     this.#stepsOnAdvance = steps;
   }
 }
+
+const normalEntry = (data: Uint8Array): Entry => ({
+  index: 0,
+  term: 0,
+  type: EntryType.Normal,
+  data,
+});

@@ -234,6 +234,32 @@ describe('proposals', () => {
     expect(reasonOf(removed)).toEqual(['raft proposal dropped', 'not-a-member']);
   });
 
+  it('several at once enter the log together, and are one message to each other member', () => {
+    const network = clusterOf(3);
+    network.campaign(1n);
+    const leader = network.node(1n);
+    const data = ['a', 'b', 'c'].map(bytesOf);
+    expect(leader.raw.proposeAll(data)).toEqual({ index: 2, term: 1 });
+    const sent = leader.raft.messages.filter(({ type }) => type === MessageType.App);
+    expect(sent.map(({ to, entries }) => [to, ...entries.map(({ index }) => index)])).toEqual([
+      [2n, 2, 3, 4],
+      [3n, 2, 3, 4],
+    ]);
+    network.settle();
+    expect(network.node(3n).appliedTexts).toEqual(['a', 'b', 'c']);
+  });
+
+  it('several at once of which the last is too much enter no log', () => {
+    const node = leaderOf(storageOf({ confState: { voters: [1n, 2n] } }), {
+      maxUncommittedEntriesSize: 3,
+    });
+    node.raw.propose(bytesOf('a'));
+    const before = node.raft.log.lastIndex();
+    expect(() => node.raw.proposeAll(['b', 'c', 'd'].map(bytesOf))).toThrow('proposal dropped');
+    expect(node.raft.log.lastIndex()).toBe(before);
+    expect(node.raw.proposeAll(['b', 'c'].map(bytesOf))).toEqual({ index: before + 1, term: 1 });
+  });
+
   it('forwarded ones are copies without term, in the name of who proposed', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }));
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });

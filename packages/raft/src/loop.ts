@@ -1,8 +1,8 @@
 /**
  * The loop around the Raft core: what goes into it, and what it wants done. One turn takes Readys until there is no
  * more, hands each to the log, the apply path and the network, and never waits: the answers of log and apply path
- * are stepped when they come. Turns begin behind the work of the moment, so that proposals made together share a
- * Ready, and Readys that follow each other share a sync.
+ * are stepped when they come. A turn begins when the event loop has taken in what has arrived, from all connections:
+ * it shares a Ready, and Readys that follow each other share a sync.
  *
  * Order, with what breaks otherwise:
  * 1. The save of a Ready is submitted before its committed entries are given to the apply path.
@@ -47,6 +47,8 @@ export interface LoopParts<Query, Answer> {
   readonly apply: ApplyPath<Query, Answer>;
   readonly snapshots: Snapshots<Query, Answer>;
   readonly transport: Transport;
+  /** The last moment to give the core something that this turn takes. */
+  readonly beforeTurn: () => void;
   readonly onRole: (state: SoftState) => void;
   readonly onReads: (reads: readonly ReadState[]) => void;
   readonly onInstalled: (metadata: SnapshotMetadata) => void;
@@ -123,15 +125,16 @@ export class Loop<Query, Answer> {
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    process.nextTick(() => {
-      this.#scheduled = false;
-      this.#turn();
-    });
+    // Not at once: when the event loop has taken in all that has arrived.
+    void this.#parts.clock.sleep(0).then(() => this.#turn());
   }
 
   #turn(): void {
-    const { node, onFailure } = this.#parts;
+    if (this.#stopped) return;
+    const { node, beforeTurn, onFailure } = this.#parts;
     try {
+      beforeTurn();
+      this.#scheduled = false;
       while (!this.#stopped && node.hasReady()) this.#handle(node.ready());
     } catch (error) {
       onFailure(error);

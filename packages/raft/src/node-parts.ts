@@ -102,11 +102,13 @@ export class NodeParts<Query, Answer> {
       life,
       clock,
       entryBytesMax,
+      batchBytesMax: Math.min(config.messageBytesMax, config.uncommittedBytesMax),
       forwards: config.forwardProposals,
       forwardTimeoutMs: config.forwardTimeoutMs,
       leader: () => this.leader(),
       checkOpen: () => this.#checkOpen(),
       call: (give) => this.call(give),
+      wake: () => this.#loop.wake(),
     });
     this.membershipChanges = new MembershipChanges({
       nodeId: config.nodeId,
@@ -280,6 +282,7 @@ export class NodeParts<Query, Answer> {
       apply,
       snapshots,
       transport: this.#component.transport,
+      beforeTurn: () => this.proposals.flush(),
       onRole: (role) => this.#roleChanged(role),
       onReads: (reads) => {
         for (const { index, requestContext } of reads) this.reads.answered(index, requestContext);

@@ -25,6 +25,7 @@ import {
 import type { SessionCall } from './ports/session-manager.ts';
 import type { CallCounts } from './status.ts';
 import { leads } from './loop.ts';
+import { ProposalQueue } from './proposal-queue.ts';
 import { ProposalWaiters, waiting, type Waiter } from './waiters.ts';
 
 /** The entry that was reached, and what became of it. */
@@ -39,12 +40,16 @@ export interface ProposalParts {
   readonly life: number;
   readonly clock: Clock;
   readonly entryBytesMax: number;
+  /** Of proposals that go to the core together. */
+  readonly batchBytesMax: number;
   readonly forwards: boolean;
   readonly forwardTimeoutMs: number;
   readonly leader: () => LeaderHint | undefined;
   /** Throws where nothing may be proposed at the moment. */
   readonly checkOpen: () => void;
   readonly call: <T>(give: (node: RawNode) => T) => T;
+  /** Asks for a turn of the loop, which begins with `flush`. */
+  readonly wake: () => void;
 }
 
 /** What index, term and type add to the data of an entry, at most. */
@@ -54,16 +59,24 @@ const noPayload = new Uint8Array(0);
 export class Proposals {
   readonly #parts: ProposalParts;
   readonly #waiters = new ProposalWaiters<Reached>();
+  readonly #queue: ProposalQueue;
   #requests = 0;
   #answered = 0;
   #failed = 0;
 
   constructor(parts: ProposalParts) {
     this.#parts = parts;
+    this.#queue = new ProposalQueue({
+      batchBytesMax: parts.batchBytesMax,
+      give: (give) => this.#give(give),
+      notLeader: () => new NotLeaderError(this.#otherLeader()),
+      wake: parts.wake,
+    });
   }
 
   get counts(): CallCounts {
-    return { pending: this.#waiters.count, answered: this.#answered, failed: this.#failed };
+    const pending = this.#queue.length + this.#waiters.count;
+    return { pending, answered: this.#answered, failed: this.#failed };
   }
 
   /** Resolves when the entry was applied here. */
@@ -86,14 +99,23 @@ export class Proposals {
       );
     }
     return this.#counted(signal, (waiter) => {
+      this.#checkDoor();
       const proposedAtMs = Math.max(0, Math.floor(clock.wallMs()));
       const request = this.#newRequest();
       const envelope: Envelope = { kind, proposedAtMs, session, request, payload };
-      const place = this.#give((node) => node.propose(encodeEnvelope(envelope)));
-      if (place !== undefined) return this.#waiters.place(place.index, place.term, waiter);
-      if (request !== undefined) return this.#waitForForwarded(request, waiter);
-      throw new OutcomeUnknownError('the leader changed as the proposal was made');
+      return this.#queue.add({
+        data: encodeEnvelope(envelope),
+        request,
+        placed: ({ index, term }) => this.#waiters.place(index, term, waiter),
+        forwarded: (handed) => this.#waitForForwarded(handed, waiter),
+        refused: waiter.reject,
+      });
     });
+  }
+
+  /** Gives the core what was proposed since the last turn of the loop. */
+  flush(): void {
+    this.#queue.flush();
   }
 
   /** An entry without effect: when it is applied, all before it is. */
@@ -110,6 +132,7 @@ export class Proposals {
     signal: AbortSignal | undefined,
   ): Promise<Reached> {
     return this.#counted(signal, (waiter) => {
+      this.flush();
       const place = this.#give((node) => (leads(node.basicStatus()) ? give(node) : undefined));
       if (place === undefined) throw new NotLeaderError(this.#otherLeader());
       return this.#waiters.place(place.index, place.term, waiter);
@@ -144,6 +167,7 @@ export class Proposals {
   }
 
   stop(cause: Error): void {
+    this.#queue.refuseAll(cause);
     this.#waiters.rejectAll(
       (index) =>
         new OutcomeUnknownError(
@@ -195,16 +219,20 @@ export class Proposals {
     return this.#waiters.takeRequest(request);
   }
 
-  #give(give: (node: RawNode) => ProposedEntry | undefined): ProposedEntry | undefined {
-    const { leader, forwards, nodeId, checkOpen, call } = this.#parts;
-    checkOpen();
-    const hint = leader();
-    if (hint === undefined || (hint.id !== nodeId && !forwards)) throw new NotLeaderError(hint);
+  #give<T>(give: (node: RawNode) => T): T {
+    this.#checkDoor();
     try {
-      return call(give);
+      return this.#parts.call(give);
     } catch (error) {
       throw this.#refusal(error);
     }
+  }
+
+  #checkDoor(): void {
+    const { leader, forwards, nodeId, checkOpen } = this.#parts;
+    checkOpen();
+    const hint = leader();
+    if (hint === undefined || (hint.id !== nodeId && !forwards)) throw new NotLeaderError(hint);
   }
 
   /** Not this node, also where it has not heard yet that it leads no more. */

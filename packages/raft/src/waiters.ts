@@ -12,7 +12,7 @@ import { DroppedError, OutcomeUnknownError } from './errors.ts';
 /** Someone who waits. Only the first call counts. */
 export interface Waiter<T> {
   readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**

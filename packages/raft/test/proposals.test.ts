@@ -1,8 +1,10 @@
 /** What a node takes for the answer to a proposal, and what it does not. */
 import { EntryType, type Entry } from '@babuza/raftpb';
+import { StateType } from '@babuza/raft-core';
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { decodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { StoppedError } from '../src/errors.ts';
 import { Proposals } from '../src/proposals.ts';
 import { bytesOf } from './support.ts';
 
@@ -14,16 +16,19 @@ function follower(life: number, leader = 1n): { proposals: Proposals; handed: Ui
     life,
     clock: new SimulatedClock(),
     entryBytesMax: 4096,
+    batchBytesMax: 4096,
     forwards: true,
     forwardTimeoutMs: 1000,
     leader: () => ({ id: leader, address: `address-${leader}` }),
     checkOpen: () => undefined,
     call: (give) =>
       give({
+        basicStatus: () => ({ raftState: StateType.Follower }),
         propose: (data: Uint8Array) => {
           handed.push(data);
         },
       } as never),
+    wake: () => undefined,
   });
   return { proposals, handed };
 }
@@ -36,6 +41,7 @@ describe('a forwarded proposal', () => {
       proposals.propose(EnvelopeKind.Payload, bytesOf(text), undefined, undefined);
     propose(earlier, 'a').catch(() => undefined);
     const answer = propose(later, 'b');
+    for (const { proposals } of [earlier, later]) proposals.flush();
     const [a, b] = [earlier.handed[0], later.handed[0]].map((data, at): Entry => {
       return { index: at + 5, term: 1, type: EntryType.Normal, data: data ?? new Uint8Array(0) };
     });
@@ -47,10 +53,32 @@ describe('a forwarded proposal', () => {
     await expect(answer).resolves.toMatchObject({ entry: { index: 6 } });
   });
 
-  it('that was made as the leader changes has an answer', async () => {
-    // This node believes that it leads, and its core has handed the proposal on.
-    const { proposals } = follower(1, 2n);
+  it('that was made as the leader changes is refused, and not handed on', async () => {
+    // This node believes that it leads, and its core knows better.
+    const { proposals, handed } = follower(1, 2n);
     const answer = proposals.propose(EnvelopeKind.Payload, bytesOf('a'), undefined, undefined);
-    await expect(answer).rejects.toMatchObject({ code: 'RAFT_OUTCOME_UNKNOWN' });
+    proposals.flush();
+    await expect(answer).rejects.toMatchObject({ code: 'RAFT_NOT_LEADER' });
+    expect(handed).toEqual([]);
+  });
+
+  it('whose caller left before it was made is made, and nothing waits for it', async () => {
+    const { proposals, handed } = follower(1);
+    const control = new AbortController();
+    const answer = proposals.propose(EnvelopeKind.Payload, bytesOf('a'), undefined, control.signal);
+    control.abort(new Error('enough'));
+    await expect(answer).rejects.toThrow('enough');
+    proposals.flush();
+    expect(handed).toHaveLength(1);
+    expect(proposals.counts.pending).toBe(0);
+  });
+
+  it('that the node had not made when it stopped is certainly not applied', async () => {
+    const { proposals, handed } = follower(1);
+    const answer = proposals.propose(EnvelopeKind.Payload, bytesOf('a'), undefined, undefined);
+    proposals.stop(new StoppedError());
+    proposals.flush();
+    await expect(answer).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+    expect(handed).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 /** Rounds of linearizable reads: who takes part in which, and which answers count. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { RaftError } from '../src/errors.ts';
 import { ReadRounds } from '../src/reads.ts';
 
 let clock: SimulatedClock;
@@ -28,7 +29,7 @@ function reader(): { ended: unknown[]; leave: () => void } {
   const ended: unknown[] = [];
   const leave = rounds.wait({
     resolve: (index) => ended.push(index),
-    reject: (error) => ended.push(Reflect.get(error, 'code')),
+    reject: (error) => ended.push(error instanceof RaftError ? error.code : error),
   });
   return { ended, leave };
 }

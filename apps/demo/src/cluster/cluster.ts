@@ -117,7 +117,8 @@ export class Cluster {
 
   async #place(id: bigint, isFirst: boolean): Promise<ClusterNode> {
     const { onNotice, onFailure, directory, withProxies } = this.#settings;
-    const [transport = 0, api = 0] = await freePorts(2);
+    const given = new Set(this.nodes.flatMap(({ ports }) => [ports.transport, ports.api]));
+    const [transport = 0, api = 0] = await freePorts(2, given);
     const proxy = withProxies ? await FaultProxy.open(nodeEnvironment().clock) : undefined;
     const handle = new NodeHandle(id, {
       onNotice: (notice) => onNotice(id, notice),

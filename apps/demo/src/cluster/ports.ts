@@ -2,14 +2,25 @@
 import { createServer, type Server } from 'node:net';
 
 /**
- * So many ports that were free a moment ago, all different. Somebody else may take one before it is used: whoever listens
- * there says so.
+ * So many ports that were free a moment ago, all different, and none of those that were given away already but are not
+ * used at the moment: those of a node that is down, or is yet to start. Somebody else may take one before it is used:
+ * whoever listens there says so.
  */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listening));
-  const ports = servers.map(portOf);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+export async function freePorts(count: number, given: ReadonlySet<number>): Promise<number[]> {
+  const servers: Server[] = [];
+  try {
+    const ports: number[] = [];
+    while (ports.length < count) {
+      // Kept open until enough are found: so the next one has another port.
+      const server = await listening();
+      servers.push(server);
+      const port = portOf(server);
+      if (!given.has(port)) ports.push(port);
+    }
+    return ports;
+  } finally {
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
 }
 
 function listening(): Promise<Server> {
