@@ -12,7 +12,7 @@ export interface Mutant {
 }
 
 /** How many seeds it may take. */
-export const mutantSeeds = 60;
+export const mutantSeeds = 240;
 
 export const mutants: readonly Mutant[] = [
   {
