@@ -110,7 +110,7 @@ export class HttpTransport implements Transport {
   async #start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     const wire = this.#wireOf(handler, group);
     const snapshots = new SnapshotReceiver(wire);
-    const onMember = (id: bigint): void => this.#peers.get(id)?.wake();
+    const onMember = (id: bigint): void => this.#peers.get(id)?.appeared();
     const server = new MessageServer({ wire, members: this.#members, snapshots, onMember });
     const pacer = new Pacer(wire.clock, this.#settings.snapshotBytesPerSecond);
     this.#running = { wire, server, snapshots, pacer };

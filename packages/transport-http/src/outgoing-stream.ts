@@ -17,6 +17,8 @@ export interface MessageLink {
   write(frame: MessageFrame): void;
   /** To be called several times within the stall timeout. */
   pulse(nowMs: number): void;
+  /** The other side has connected to this one anew: it may know nothing of this connection any more. */
+  doubt(nowMs: number): void;
   /** This process was asleep: what has not come meanwhile says nothing about the other side. */
   forgive(nowMs: number): void;
   close(): void;
@@ -34,6 +36,8 @@ export interface LinkEvents {
 /** So much may lie before the socket: enough that the next frame is encoded while one is sent. */
 const unsentBytesMax = 1024 * 1024;
 const answerBytes = 8;
+/** Of the stall timeout: so long a doubtful connection has for an answer. */
+const doubtShare = 0.3;
 
 /** Rejects as `answerOf` does. */
 export async function openStream(
@@ -101,6 +105,12 @@ class OutgoingStream implements MessageLink {
     }
     // Asks for an answer, at the pace of this side: the other one may be more patient.
     this.#socket.write(emptyFrame);
+  }
+
+  doubt(nowMs: number): void {
+    const { stallTimeoutMs } = this.#wire.settings;
+    this.#answeredMs = Math.min(this.#answeredMs, nowMs - (1 - doubtShare) * stallTimeoutMs);
+    this.pulse(nowMs);
   }
 
   forgive(nowMs: number): void {

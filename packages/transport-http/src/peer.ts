@@ -68,9 +68,10 @@ export class Peer {
     return size <= this.#wire.framePayloadMax && this.#queue.push(message, size);
   }
 
-  /** The peer has just connected to this member, or has another address: it is worth an attempt now. */
-  wake(): void {
+  /** The peer has just connected to this member: it is worth an attempt now, and perhaps not the process it was. */
+  appeared(): void {
     this.#retryMs = 0;
+    this.#link?.doubt(this.#wire.clock.monotonicMs());
   }
 
   pulse(nowMs: number): void {
@@ -88,7 +89,7 @@ export class Peer {
     this.#connecting = undefined;
     this.#link?.close();
     this.#link = undefined;
-    this.wake();
+    this.#retryMs = 0;
     // What is on its way is lost; what waits goes to the new address.
     if (!wasAway) this.#drop(0);
     this.#flush();

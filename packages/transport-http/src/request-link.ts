@@ -46,6 +46,8 @@ export class RequestLink implements MessageLink {
   /** Requests have their own time limit. */
   pulse(): void {}
 
+  doubt(): void {}
+
   forgive(): void {}
 
   close(): void {

@@ -69,6 +69,28 @@ describe.each([
     expect(one.transport.stats()[0]?.droppedMessages).toBeGreaterThan(700);
   });
 
+  it.runIf(streams)(
+    'go on soon where a power cut took the other side, and it is back',
+    async () => {
+      const [one, two] = await net.pair({ stallTimeoutMs: 3000 });
+      const three = await net.add(3n, { stallTimeoutMs: 3000 });
+      three.transport.setPeer({ id: 2n, address: two.address });
+      two.transport.setPeer({ id: 3n, address: three.address });
+      for (const from of [one, three]) from.transport.send([messageOf(from.id, 2n, 'before')]);
+      await until(() => two.received.length === 2);
+      two.proxy.strand();
+      // Only the first hears of the return.
+      two.transport.send([messageOf(2n, 1n, 'back')]);
+      await until(() => one.received.length === 1);
+      while (!two.texts.includes('after')) {
+        for (const from of [one, three]) from.transport.send([messageOf(from.id, 2n, 'after')]);
+        await clock.sleep(20);
+      }
+      expect(three.unreachable).toEqual([]);
+      expect(two.received.at(-1)?.from).toBe(1n);
+    },
+  );
+
   it('go on after a cut that nobody told of', async () => {
     const [one, two] = await net.pair({ streams });
     one.transport.send([messageOf(1n, 2n, 'before')]);

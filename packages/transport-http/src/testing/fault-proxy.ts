@@ -21,6 +21,7 @@ export class FaultProxy {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #connections = new Set<ProxiedConnection>();
+  readonly #stranded = new WeakSet<ProxiedConnection>();
   readonly #cutFrom = new Set<bigint>();
   #isCut = false;
   #target: { readonly host: string; readonly port: number } | undefined;
@@ -74,6 +75,14 @@ export class FaultProxy {
     for (const connection of this.#connections) connection.flow();
   }
 
+  /** What is open stays so and moves no more, as after a power cut: nobody closes it. New connections pass. */
+  strand(): void {
+    for (const connection of this.#connections) {
+      this.#stranded.add(connection);
+      connection.flow();
+    }
+  }
+
   /** Breaks all connections that are open. */
   breakAll(): void {
     for (const connection of this.#connections) connection.destroy();
@@ -91,12 +100,15 @@ export class FaultProxy {
       incoming.destroy();
       return;
     }
-    const connection = new ProxiedConnection({
+    const connection: ProxiedConnection = new ProxiedConnection({
       clock: this.#clock,
       incoming,
       outgoing: connect({ ...target, allowHalfOpen: true }),
       faults: () => this.#faults,
-      isCut: (from) => this.#isCut || (from !== undefined && this.#cutFrom.has(from)),
+      isCut: (from) =>
+        this.#isCut ||
+        this.#stranded.has(connection) ||
+        (from !== undefined && this.#cutFrom.has(from)),
       onClose: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
