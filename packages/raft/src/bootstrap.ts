@@ -159,11 +159,8 @@ async function starting<Query, Answer>(
   let raft: Raft<Query, Answer>;
   try {
     checkConfig(config);
-    if (config.clusterId !== component.clusterId) {
-      throw new RaftConfigError(
-        `clusterId ${config.clusterId} differs from the component's, ${component.clusterId}`,
-      );
-    }
+    checkSame('clusterId', config.clusterId, component.clusterId);
+    checkSame('nodeId', config.nodeId, component.nodeId ?? config.nodeId);
     raft = Raft.make(await openNode(config, stateMachine, component, beginning));
   } catch (error) {
     await closeParts(component, stateMachine);
@@ -171,6 +168,11 @@ async function starting<Query, Answer>(
   }
   await Raft.start(raft, component);
   return raft;
+}
+
+function checkSame(field: string, configured: bigint, builtFor: bigint): void {
+  if (configured === builtFor) return;
+  throw new RaftConfigError(`${field} ${configured} differs from the component's, ${builtFor}`);
 }
 
 async function openNode<Query, Answer>(

@@ -1,5 +1,4 @@
 /** A state that lies on disk by itself, and is ahead of what the node knows when it starts again. */
-import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -14,7 +13,7 @@ import {
   type SnapshotReader,
   type SnapshotWriter,
 } from '../src/index.ts';
-import { bytesOf, newGate, MapSnapshots, PlainSessions, textOf, World } from './support.ts';
+import { bytesOf, newGate, MapSnapshots, textOf, World } from './support.ts';
 
 /** What a member keeps on its disk: texts, and the index of the last. */
 interface State {
@@ -92,15 +91,8 @@ async function start(
   config: Partial<BabuzaConfig> = {},
   peers: PeersConfiguration | undefined = [{ id: 1n, address: 'a' }],
 ): Promise<Raft<undefined, string[]>> {
-  const component = {
-    clusterId: 1n,
-    walManager: await walBackend.open('/memory', { store }),
-    snapshotManager: snapshots,
-    sessionManager: new PlainSessions(),
-    transport: world.wire.transport(1n),
-    clock: world.clock,
-    random: new SeededRandom(1),
-  };
+  const walManager = await walBackend.open('/memory', { store });
+  const component = await world.component(1n, { walManager, snapshotManager: snapshots });
   const full = { ...defaultBabuzaConfig(1, 1, 'a'), ...config };
   const machine = new DiskList(state);
   raft =

@@ -1,11 +1,9 @@
 /** Parts that throw where nobody waits for them: the node stops with the cause or goes on, and never ends the process. */
 import { MessageType } from '@babuza/raftpb';
-import { SeededRandom } from '@babuza/testkit';
 import { ReadFailedError } from '@babuza/wal-core';
-import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bootstrapRaftCluster, defaultBabuzaConfig, type RaftComponent } from '../src/index.ts';
-import { bytesOf, ListMachine, MapSnapshots, PlainSessions, World } from './support.ts';
+import { bootstrapRaftCluster, defaultBabuzaConfig } from '../src/index.ts';
+import { bytesOf, ListMachine, MapSnapshots, World } from './support.ts';
 
 let world: World;
 /** What ended up with nobody: it would have ended the process. */
@@ -111,7 +109,7 @@ describe('a logger that throws', () => {
     const machine = new ListMachine();
     const snapshots = new MapSnapshots();
     snapshots.close = async () => fail();
-    const component = await newComponent({
+    const component = await world.component(1n, {
       snapshotManager: snapshots,
       logger: { debug: fail, info: fail, warn: fail, error: fail },
     });
@@ -151,7 +149,7 @@ describe('a start that fails', () => {
   ])('at %s leaves nothing that runs, and closes everything once', async (_, fails) => {
     const machine = new ListMachine();
     const transport = world.wire.transport(1n);
-    const component = await newComponent({
+    const component = await world.component(1n, {
       transport:
         'transport' in fails
           ? Object.assign(transport, { start: () => Promise.reject(broken) })
@@ -178,22 +176,29 @@ describe('a start that fails', () => {
 
   it('before anything runs closes the state machine as well', async () => {
     const machine = new ListMachine();
-    const component = await newComponent({});
+    const component = await world.component(1n);
     const starting = bootstrapRaftCluster(defaultBabuzaConfig(1, 1, 'a'), [], machine, component);
     await expect(world.until(starting)).rejects.toMatchObject({ code: 'RAFT_CONFIG' });
     expect(machine.closed).toBe(1);
   });
-});
 
-async function newComponent(parts: Partial<RaftComponent>): Promise<RaftComponent> {
-  return {
-    clusterId: 1n,
-    walManager: await walBackend.open('/memory', { store: new MemoryStore() }),
-    snapshotManager: new MapSnapshots(),
-    sessionManager: new PlainSessions(),
-    transport: world.wire.transport(1n),
-    clock: world.clock,
-    random: new SeededRandom(1),
-    ...parts,
-  };
-}
+  it.each([
+    [{ clusterId: 2n }, 'clusterId 1 differs from the component'],
+    [{ nodeId: 2n }, 'nodeId 1 differs from the component'],
+  ])('with parts that were made for another one is refused: %s', async (parts, problem) => {
+    const machine = new ListMachine();
+    const component = await world.component(1n, parts);
+    const peers = [{ id: 1n, address: 'a' }];
+    const starting = bootstrapRaftCluster(
+      defaultBabuzaConfig(1, 1, 'a'),
+      peers,
+      machine,
+      component,
+    );
+    await expect(world.until(starting)).rejects.toMatchObject({
+      code: 'RAFT_CONFIG',
+      message: expect.stringContaining(problem),
+    });
+    expect(machine.closed).toBe(1);
+  });
+});

@@ -1,13 +1,11 @@
 /** The end of a node beside what is under way. */
-import { SeededRandom } from '@babuza/testkit';
-import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { describe, expect, it } from 'vitest';
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
   type ConcurrentStateMachine,
 } from '../src/index.ts';
-import { bytesOf, MapSnapshots, newGate, PlainSessions, World } from './support.ts';
+import { bytesOf, newGate, World } from './support.ts';
 
 describe('a state machine that is being saved', () => {
   it('is closed when the saving has ended, and not beside it', async () => {
@@ -32,15 +30,7 @@ describe('a state machine that is being saved', () => {
       defaultBabuzaConfig(1, 1, 'a'),
       [{ id: 1n, address: 'a' }],
       machine,
-      {
-        clusterId: 1n,
-        walManager: await walBackend.open('/memory', { store: new MemoryStore() }),
-        snapshotManager: new MapSnapshots(),
-        sessionManager: new PlainSessions(),
-        transport: world.wire.transport(1n),
-        clock: world.clock,
-        random: new SeededRandom(1),
-      },
+      await world.component(1n),
     );
     await world.until(raft.waitForLeader());
     await world.until(raft.propose(bytesOf('a')));

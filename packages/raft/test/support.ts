@@ -329,15 +329,9 @@ export class World {
   ): Promise<Member> {
     const { store, snapshots } = disk;
     const machine = new ListMachine();
-    const component: RaftComponent = {
-      clusterId: 1n,
-      walManager: failing(await walBackend.open('/memory', { store }), this.faults, id),
-      snapshotManager: snapshots,
-      sessionManager,
-      transport: this.wire.transport(id),
-      clock: this.clock,
-      random: new SeededRandom(Number(id)),
-    };
+    const walManager = failing(await walBackend.open('/memory', { store }), this.faults, id);
+    const parts = { walManager, snapshotManager: snapshots, sessionManager };
+    const component = await this.component(id, parts);
     const config = { ...defaultBabuzaConfig(1, id, `address-${id}`), ...this.#config };
     const raft =
       peers === 'alone'
@@ -348,6 +342,21 @@ export class World {
     const member = { raft, machine, store, snapshots };
     this.members.set(id, member);
     return member;
+  }
+
+  /** The parts of a node whose log is in memory, or others. */
+  async component(id: bigint, parts: Partial<RaftComponent> = {}): Promise<RaftComponent> {
+    return {
+      clusterId: 1n,
+      walManager:
+        parts.walManager ?? (await walBackend.open('/memory', { store: new MemoryStore() })),
+      snapshotManager: new MapSnapshots(),
+      sessionManager: new PlainSessions(),
+      transport: this.wire.transport(id),
+      clock: this.clock,
+      random: new SeededRandom(Number(id)),
+      ...parts,
+    };
   }
 
   async startAll(count: number): Promise<void> {

@@ -10,6 +10,8 @@ import type { Transport } from './transport.ts';
 export interface RaftComponent {
   /** The cluster that the parts were built for; the node's configuration must name the same. */
   readonly clusterId: bigint;
+  /** The node that they were built for, where that is known; the configuration must name the same. */
+  readonly nodeId?: bigint | undefined;
   readonly walManager: WalManager;
   readonly snapshotManager: SnapshotManager;
   readonly sessionManager: SessionManager;
