@@ -49,6 +49,8 @@ const withRequest = 2;
 
 /** What an envelope adds to a payload, at most. */
 export const envelopeOverheadMax: number = headBytes + sessionBytes + requestBytes;
+/** What index, term and type add to the data of an entry, at most. */
+export const entryOverheadBytes = 40;
 
 /**
  * The payload is copied.

@@ -6,10 +6,11 @@
  */
 import { ConfChangeTransition, encodeConfChangeV2, type ConfChangeV2 } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
+import { entryOverheadBytes } from './envelope.ts';
 import { NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
 import { changedMembership, coreChanges, type MembershipOperation } from './membership.ts';
 import { decodeOperations, encodeOperations } from './membership-codec.ts';
-import { entryOverheadBytes, isMembershipEntry, type Proposals } from './proposals.ts';
+import { isMembershipEntry, type Proposals } from './proposals.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import { waiting, type Waiter } from './waiters.ts';
 

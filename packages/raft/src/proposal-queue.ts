@@ -4,7 +4,7 @@
  * answer, however many there are.
  */
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
-import type { RequestId } from './envelope.ts';
+import { entryOverheadBytes, type RequestId } from './envelope.ts';
 import { leads } from './loop.ts';
 
 /** What becomes of a proposal. Each returns what is to be tidied up when nobody waits for it any more. */
@@ -18,7 +18,7 @@ export interface QueuedProposal {
 }
 
 export interface ProposalQueueParts {
-  /** What is more does not wait for others. */
+  /** Of their entries: so that a message takes all. What is more does not wait for others. */
   readonly batchBytesMax: number;
   /** Gives it to the core, where that may be done at the moment. What it throws refuses the proposals. */
   readonly give: <T>(give: (node: RawNode) => T) => T;
@@ -50,7 +50,7 @@ export class ProposalQueue {
 
   /** Returns what is to be called when nobody waits for it any more. */
   add(proposal: QueuedProposal): () => void {
-    const bytes = proposal.data.length;
+    const bytes = proposal.data.length + entryOverheadBytes;
     if (this.#bytes + bytes > this.#parts.batchBytesMax) this.flush();
     const queued: Queued = { proposal, left: false, tidy: () => undefined };
     this.#queued.push(queued);

@@ -9,6 +9,7 @@ import type { Clock } from '@babuza/vfs';
 import type { Outcome } from './apply-path.ts';
 import {
   encodeEnvelope,
+  entryOverheadBytes,
   envelopeOverheadMax,
   requestsPerLife,
   type EnvelopeKind,
@@ -40,7 +41,7 @@ export interface ProposalParts {
   readonly life: number;
   readonly clock: Clock;
   readonly entryBytesMax: number;
-  /** Of proposals that go to the core together. */
+  /** Of the entries of proposals that go to the core together. */
   readonly batchBytesMax: number;
   readonly forwards: boolean;
   readonly forwardTimeoutMs: number;
@@ -52,8 +53,6 @@ export interface ProposalParts {
   readonly wake: () => void;
 }
 
-/** What index, term and type add to the data of an entry, at most. */
-export const entryOverheadBytes = 40;
 const noPayload = new Uint8Array(0);
 
 export class Proposals {

@@ -90,8 +90,9 @@ describe('proposals of one moment', () => {
         refused: nothing,
       });
     }
-    expect(given).toEqual([4, 4]);
+    // Four of them with their index, term and type would be more.
+    expect(given).toEqual([3, 3, 3]);
     queue.flush();
-    expect(given).toEqual([4, 4, 2]);
+    expect(given).toEqual([3, 3, 3, 1]);
   });
 });
