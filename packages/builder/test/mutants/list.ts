@@ -163,6 +163,12 @@ export const mutants: readonly Mutant[] = [
     replace: 'resultLost ? undefined : results.at(-1 - at);',
   },
   {
+    name: 'proposals made together that all wait for the place of the first',
+    file: 'raft/src/proposal-queue.ts',
+    find: 'index: place.index + at }',
+    replace: 'index: place.index + Math.min(at, 0) }',
+  },
+  {
     name: 'sessions whose last use is that of their beginning',
     file: 'session/src/sessions-in-order.ts',
     find: 'if (place === undefined || place === this.#newest) return;',
