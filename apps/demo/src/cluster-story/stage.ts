@@ -3,10 +3,10 @@ import { Cluster, type ClusterNode } from '../cluster/cluster.ts';
 import { KeyValueClient } from '../cluster/client/index.ts';
 import type { NodeNotice } from '../cluster/node-protocol.ts';
 import type { Terminal } from '../common/terminal.ts';
+import type { Workplace } from '../common/workplace.ts';
 import { Timeline } from './timeline.ts';
 
 export interface StageSettings {
-  readonly directory: string;
   readonly nodes: number;
   readonly walTypes: readonly string[];
   readonly withProxies: boolean;
@@ -33,13 +33,20 @@ export class Stage {
     this.admin = this.client();
   }
 
-  static async open(terminal: Terminal, settings: StageSettings): Promise<Stage> {
+  /** It ends with the workplace, also while it still opens. */
+  static async open(
+    terminal: Terminal,
+    workplace: Workplace,
+    settings: StageSettings,
+  ): Promise<Stage> {
     const timeline = new Timeline(terminal);
     const early: (readonly [bigint, NodeNotice])[] = [];
     let stage: Stage | undefined;
     const { walTypes } = settings;
     const cluster = await Cluster.open({
       ...settings,
+      directory: workplace.storageRoot,
+      closesFirst: (close) => workplace.closesFirst(close),
       walTypeOf: (id) => walTypes[(Number(id) - 1) % walTypes.length] ?? 'babuza-wal',
       onNotice: (id, notice) => {
         if (stage === undefined) early.push([id, notice]);
@@ -47,9 +54,11 @@ export class Stage {
       },
       onFailure: (_, message) => stage?.fail(message),
     });
-    stage = new Stage(terminal, timeline, cluster);
-    for (const [id, notice] of early) stage.#heard(id, notice);
-    return stage;
+    const opened = new Stage(terminal, timeline, cluster);
+    workplace.closesFirst(() => opened.close());
+    stage = opened;
+    for (const [id, notice] of early) opened.#heard(id, notice);
+    return opened;
   }
 
   get cluster(): Cluster {

@@ -52,15 +52,13 @@ export async function tellClusterStory(
     throw new Error(`there is something in ${storageRoot} already; the story begins with nothing`);
   }
   terminal.step(`Start ${counted(settings.nodes, 'node')}: a process, a port and a directory each`);
-  const stage = await Stage.open(terminal, {
-    directory: storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes: settings.nodes,
     walTypes: settings.walTypes,
     withProxies: settings.serves,
     snapshotEntries,
     compactionMargin,
   });
-  workplace.closesFirst(() => stage.close());
   const acknowledged = new Acknowledged();
   const load = new Load(root, pieces, acknowledged);
   await introduce(stage);

@@ -19,6 +19,8 @@ export interface ClusterSettings {
   readonly compactionMargin: number;
   readonly onNotice: (id: bigint, notice: NodeNotice) => void;
   readonly onFailure: (id: bigint, message: string) => void;
+  /** Is given the end of all that starts, before it does: whoever is interrupted meanwhile needs it. */
+  readonly closesFirst?: ((close: () => Promise<void>) => void) | undefined;
 }
 
 /** A node that has a place in the demo, whether it runs or not. */
@@ -38,6 +40,7 @@ export interface ClusterNode {
 export class Cluster {
   readonly #settings: ClusterSettings;
   readonly #nodes = new Map<bigint, ClusterNode>();
+  #isClosed = false;
 
   private constructor(settings: ClusterSettings) {
     this.#settings = settings;
@@ -46,6 +49,7 @@ export class Cluster {
   /** Starts the first members. What has started already ends when one of them cannot. */
   static async open(settings: ClusterSettings): Promise<Cluster> {
     const cluster = new Cluster(settings);
+    settings.closesFirst?.(() => cluster.close());
     try {
       const ids = Array.from({ length: settings.nodes }, (_, at) => BigInt(at + 1));
       for (const id of ids) await cluster.#place(id, true);
@@ -81,6 +85,7 @@ export class Cluster {
   /** Starts a node on what its directory holds. */
   async start(id: bigint): Promise<void> {
     const node = this.node(id);
+    if (this.#isClosed) throw new Error(`node ${id} does not start: the cluster is closed`);
     node.proxy?.setTarget(undefined);
     const { transportPort } = await node.handle.start(this.#settingsOf(node));
     node.proxy?.setTarget(transportPort);
@@ -110,7 +115,9 @@ export class Cluster {
     for (const { proxy } of this.nodes) proxy?.heal();
   }
 
+  /** Nothing starts after it. It may be called again. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.nodes.map(({ handle }) => handle.kill()));
     await Promise.all(this.nodes.map(async ({ proxy }) => proxy?.close()));
   }

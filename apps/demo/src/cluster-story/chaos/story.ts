@@ -37,15 +37,13 @@ export async function tellChaosStory(
   terminal.step(
     `Disturb ${counted(nodes, 'node')} under load for ${counted(seconds, 'second')} (--seed ${seed})`,
   );
-  const stage = await Stage.open(terminal, {
-    directory: workplace.storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes,
     walTypes,
     withProxies: true,
     snapshotEntries,
     compactionMargin,
   });
-  workplace.closesFirst(() => stage.close());
   await stage.leader();
   const overwriters = new Overwriters();
   const registers = new Registers();

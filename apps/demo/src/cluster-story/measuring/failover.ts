@@ -20,15 +20,13 @@ export async function measureFailover(
 ): Promise<readonly string[]> {
   terminal.line(terminal.style('bold', 'Babuza: how long nobody leads when a leader is killed'));
   terminal.step(`Kill the leader of ${counted(nodes, 'node')}, ${counted(kills, 'time')}`);
-  const stage = await Stage.open(terminal, {
-    directory: workplace.storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes,
     walTypes,
     withProxies: false,
     snapshotEntries: 10_000,
     compactionMargin: 5000,
   });
-  workplace.closesFirst(() => stage.close());
   let snapshots = 0;
   const tookMs: number[] = [];
   for (let kill = 0; kill < kills; kill += 1) {
