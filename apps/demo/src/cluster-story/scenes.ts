@@ -94,6 +94,6 @@ export async function letOneGo(stage: Stage): Promise<void> {
     await admin.cluster.removeMember(leaving.id);
     return true;
   });
-  await cluster.shutdown(leaving.id);
+  await cluster.remove(leaving.id);
   timeline.good(`node ${leaving.id} is removed, and has ended by itself`);
 }

@@ -90,7 +90,10 @@ async function play(stage: Stage, load: Load, settings: ClusterStorySettings): P
   const { terminal } = stage;
   terminal.step(`Write through ${counted(settings.clients, 'client')}, and disturb`);
   const registers = new Registers();
-  registers.start(Array.from({ length: registerClients }, () => stage.client()));
+  registers.start(
+    Array.from({ length: registerClients }, () => stage.client()),
+    () => stage.cluster.running.map(({ apiUrl }) => apiUrl),
+  );
   const clients = Array.from({ length: settings.clients }, () => stage.client());
   const showing = setInterval(() => {
     terminal.progress(load.done, load.total, () => progressOf(load));

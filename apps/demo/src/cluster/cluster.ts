@@ -40,6 +40,8 @@ export interface ClusterNode {
 export class Cluster {
   readonly #settings: ClusterSettings;
   readonly #nodes = new Map<bigint, ClusterNode>();
+  /** Their ids never return. */
+  readonly #removed = new Set<bigint>();
   #isClosed = false;
 
   private constructor(settings: ClusterSettings) {
@@ -72,13 +74,16 @@ export class Cluster {
 
   node(id: bigint): ClusterNode {
     const node = this.#nodes.get(id);
-    if (node === undefined) throw new RangeError(`there is no node ${id}`);
-    return node;
+    if (node !== undefined) return node;
+    throw new RangeError(
+      this.#removed.has(id) ? `node ${id} was removed for good` : `there is no node ${id}`,
+    );
   }
 
   /** A place for one more node. It is started by `start`, once the members have added it. */
   async prepare(): Promise<ClusterNode> {
-    const last = this.nodes.at(-1)?.id ?? 0n;
+    const ids = [...this.#nodes.keys(), ...this.#removed];
+    const last = ids.reduce((most, id) => (id > most ? id : most), 0n);
     return this.#place(last + 1n, false);
   }
 
@@ -98,8 +103,13 @@ export class Cluster {
     await node.handle.kill();
   }
 
-  async shutdown(id: bigint): Promise<void> {
-    await this.node(id).handle.shutdown();
+  /** Of a node that the members have removed: it ends by itself, and has no place any more. */
+  async remove(id: bigint): Promise<void> {
+    const { handle, proxy } = this.node(id);
+    await handle.shutdown();
+    this.#nodes.delete(id);
+    this.#removed.add(id);
+    await proxy?.close();
   }
 
   /** Nothing passes between these and all others, in both directions. */

@@ -49,7 +49,10 @@ export async function tellChaosStory(
   const registers = new Registers();
   const bounds = new Bounds(stage);
   overwriters.start(Array.from({ length: clients }, () => stage.client()));
-  registers.start(Array.from({ length: registerClients }, () => stage.client()));
+  registers.start(
+    Array.from({ length: registerClients }, () => stage.client()),
+    () => stage.cluster.running.map(({ apiUrl }) => apiUrl),
+  );
   const troublemaker = new Troublemaker(stage, chanceOf(seed));
   while (performance.now() - startMs < seconds * 1000) {
     await troublemaker.strike();

@@ -42,7 +42,9 @@ export class Router {
     const wanted = method === 'HEAD' ? 'GET' : method;
     const found = here.find(({ route }) => route.method === wanted);
     if (found === undefined) {
-      const methods = here.map(({ route }) => (route.method === 'GET' ? 'GET, HEAD' : route.method));
+      const methods = here.map(({ route }) =>
+        route.method === 'GET' ? 'GET, HEAD' : route.method,
+      );
       const allow = methods.join(', ');
       throw new ApiError('API_METHOD_NOT_ALLOWED', `this path has ${allow}`, {
         headers: { allow },
