@@ -15,7 +15,7 @@ const keys = ['red', 'green', 'blue'];
 const callsPerRound = 120;
 const pauseMs = 15;
 /** Of a read that asks one node, which may be down. */
-const readDeadlineMs = 1500;
+const readDeadlineMs = 500;
 /** Of the judge, for each key. */
 const stepsMax = 20_000_000;
 

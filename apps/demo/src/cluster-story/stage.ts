@@ -78,16 +78,22 @@ export class Stage {
     this.terminal.bad(text);
   }
 
-  /** The first notice from now on that is looked for. */
-  heard(looksFor: (id: bigint, notice: NodeNotice) => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const listener = (id: bigint, notice: NodeNotice): void => {
-        if (!looksFor(id, notice)) return;
-        this.#listeners.delete(listener);
-        resolve();
-      };
-      this.#listeners.add(listener);
-    });
+  /** Whether this node has taken over a snapshot since `act` was called, and what that gave. */
+  async watchingSnapshots<T>(
+    id: bigint,
+    act: (hasTakenOver: () => boolean) => Promise<T>,
+  ): Promise<{ readonly result: T; readonly tookOver: boolean }> {
+    let tookOver = false;
+    const listener = (of: bigint, { type }: NodeNotice): void => {
+      if (of === id && type === 'snapshot-installed') tookOver = true;
+    };
+    this.#listeners.add(listener);
+    try {
+      const result = await act(() => tookOver);
+      return { result, tookOver };
+    } finally {
+      this.#listeners.delete(listener);
+    }
   }
 
   /** The node that leads, by the word of the majority of those that run. */
