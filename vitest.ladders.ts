@@ -20,6 +20,8 @@ export const longLadders: string[] = [
   'packages/builder/test/cluster-mutants.test.ts',
   'packages/builder/test/back-ends.test.ts',
   'apps/demo/test/cluster-story.test.ts',
+  'apps/demo/test/cluster-prompt.test.ts',
+  'apps/demo/test/cluster-roles.test.ts',
   'apps/demo/test/demo.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
   'packages/wal-level-disk/test/kill.test.ts',

@@ -96,6 +96,8 @@ function cleanUpOnSignals(workplace: Workplace): void {
   };
   process.on('SIGINT', () => end(130, '\ndemo: interrupted; everything temporary is removed\n'));
   process.on('SIGTERM', () => end(143, '\ndemo: ended; everything temporary is removed\n'));
+  // The terminal was closed.
+  process.on('SIGHUP', () => end(129, ''));
   // Whoever reads the output has gone, as with `| head`.
   process.stdout.on('error', () => end(1, ''));
 }

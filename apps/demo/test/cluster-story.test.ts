@@ -1,7 +1,7 @@
 /** The story of the cluster as users run it: the built program, real processes, a small folder. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,34 @@ function start(...args: string[]): { child: ChildProcess; output: () => string }
   child.stdout?.on('data', take);
   child.stderr?.on('data', take);
   return { child, output: () => output };
+}
+
+/** Of Linux: the processes that this one has started, and that are there. */
+async function childrenOf(pid: number | undefined): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Ends it `ms` after its nodes have been started, whatever it does then; all must be gone. */
+async function interrupted(ms: number, signal: NodeJS.Signals, ...args: string[]): Promise<void> {
+  const { child, output } = start(...args);
+  let pids: number[] = [];
+  while (pids.length < 3) {
+    await after(5);
+    pids = await childrenOf(child.pid);
+  }
+  await after(ms);
+  pids = await childrenOf(child.pid);
+  child.kill(signal);
+  const gone = await Promise.race([once(child, 'close').then(() => true), after(10_000)]);
+  if (gone !== true) child.kill('SIGKILL');
+  expect(gone, `${args[0]} still runs 10 s after ${signal} at ${ms} ms`).toBe(true);
+  expect(child.exitCode, output()).toBe(signal === 'SIGHUP' ? 129 : 130);
+  for (const pid of pids) expect(() => process.kill(pid, 0), output()).toThrow(/ESRCH/);
+  expect(output()).not.toMatch(/node:|Error/);
+  expect(await readdir(temporary)).toEqual([]);
 }
 
 describe('demo cluster', () => {
@@ -72,5 +100,33 @@ describe('demo cluster', () => {
     expect(child.exitCode).toBe(130);
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
     expect(await readdir(temporary)).toEqual([]);
+  });
+
+  // The system lists the children of a process there.
+  describe.skipIf(process.platform !== 'linux')('leaves nothing, whenever it is ended', () => {
+    it.each([
+      ['cluster', 'SIGINT', [0, 100, 300, 600]],
+      ['cluster', 'SIGHUP', [0, 600]],
+      ['chaos', 'SIGINT', [3000, 6000]],
+      ['load', 'SIGINT', [1500, 2500, 3500]],
+      ['failover', 'SIGINT', [1500, 3000]],
+    ] as const)('%s, by %s', async (story, signal, moments) => {
+      for (const ms of moments) await interrupted(ms, signal, story);
+    });
+
+    it('also when it is killed itself: its nodes end', async () => {
+      const { child } = start('--input', input);
+      let pids: number[] = [];
+      while (pids.length < 3) {
+        await after(5);
+        pids = await childrenOf(child.pid);
+      }
+      child.kill('SIGKILL');
+      await after(5000);
+      for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+      for (const left of await readdir(temporary)) {
+        await rm(join(temporary, left), { recursive: true });
+      }
+    });
   });
 });

@@ -158,6 +158,8 @@ describe('a wrong command line', () => {
       [['--input', join(folder, 'missing')], /--input: .*ENOENT/],
       [['--input', join(input, 'large.txt')], /is not a folder/],
       [['--input', temporary], /there are no documents/],
+      [['--dir', join(input, 'large.txt')], /--dir: .*(?:EEXIST|ENOTDIR)/],
+      [['log', '--dir', join(input, 'large.txt', 'below')], /--dir: .*ENOTDIR/],
     ];
     for (const [args, reason] of cases) {
       const { exitCode, stderr } = await run(...args);

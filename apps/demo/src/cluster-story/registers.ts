@@ -14,6 +14,8 @@ const keys = ['red', 'green', 'blue'];
 /** Of one client, until all go on to other keys: so no history becomes so long that it could not be judged. */
 const callsPerRound = 120;
 const pauseMs = 15;
+/** Of a read that asks one node, which may be down. */
+const readDeadlineMs = 500;
 /** Of the judge, for each key. */
 const stepsMax = 20_000_000;
 
@@ -23,10 +25,10 @@ export class Registers {
   #moments = 0;
   #running: Promise<void> = Promise.resolve();
 
-  start(clients: readonly KeyValueClient[]): void {
-    this.#running = Promise.all(clients.map((client, number) => this.#work(client, number))).then(
-      () => undefined,
-    );
+  /** Reads also ask a node of `places`, any of them: each has to give what is current. */
+  start(clients: readonly KeyValueClient[], places: () => readonly string[]): void {
+    const working = clients.map((client, number) => this.#work(client, number, places));
+    this.#running = Promise.all(working).then(() => undefined);
     // It is awaited by `stop`.
     this.#running.catch(() => undefined);
   }
@@ -37,15 +39,22 @@ export class Registers {
     await this.#running;
   }
 
+  /** Writes that may have taken effect or not. A read without an answer says nothing. */
   get unknown(): number {
-    return this.operations.filter(({ returned }) => returned === undefined).length;
+    return this.operations.filter(
+      ({ input, returned }) => returned === undefined && input.kind !== 'get',
+    ).length;
   }
 
   judge(): ReturnType<typeof checkKeyValueHistory> {
     return checkKeyValueHistory(this.operations, stepsMax);
   }
 
-  async #work(client: KeyValueClient, number: number): Promise<void> {
+  async #work(
+    client: KeyValueClient,
+    number: number,
+    places: () => readonly string[],
+  ): Promise<void> {
     let serial = 0;
     const seen = new Map<string, string | undefined>();
     while (!this.#stopping.signal.aborted) {
@@ -53,7 +62,7 @@ export class Registers {
       const key = `${keys[serial % keys.length]}-${round}`;
       const value = `${number}-${(serial += 1)}`;
       const input = inputOf(key, value, seen.get(key));
-      const output = await this.#call(client, number, input);
+      const output = await this.#call(client, number, input, oneOf(places()));
       if (input.kind === 'get' && typeof output !== 'boolean') seen.set(key, output);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
@@ -63,12 +72,13 @@ export class Registers {
     client: KeyValueClient,
     number: number,
     input: KeyValueInput,
+    place: string | undefined,
   ): Promise<KeyValueOutput> {
     const at = this.operations.length;
     const calledAt = (this.#moments += 1);
     this.operations.push({ client: number, input, calledAt });
     try {
-      const output = await answerOf(client, input);
+      const output = await answerOf(client, input, place);
       const returned = { at: (this.#moments += 1), output };
       this.operations[at] = { client: number, input, calledAt, returned };
       return output;
@@ -88,10 +98,19 @@ function inputOf(key: string, value: string, expected: string | undefined): KeyV
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-async function answerOf(client: KeyValueClient, input: KeyValueInput): Promise<KeyValueOutput> {
+/** Half of the time nothing: the client asks whom it takes for the leader. */
+const oneOf = (places: readonly string[]): string | undefined =>
+  places[Math.floor(Math.random() * places.length * 2)];
+
+async function answerOf(
+  client: KeyValueClient,
+  input: KeyValueInput,
+  place: string | undefined,
+): Promise<KeyValueOutput> {
   const key = `registers/${input.key}`;
   if (input.kind === 'get') {
-    const value = await client.get(key);
+    const where = place === undefined ? {} : { at: place, deadlineMs: readDeadlineMs };
+    const value = await client.get(key, where);
     return value === undefined ? undefined : new TextDecoder().decode(value);
   }
   if (input.kind === 'put') {

@@ -3,40 +3,40 @@ import type { ClusterNode } from '../cluster/cluster.ts';
 import { byteSize, duration } from '../common/figures.ts';
 import type { Stage } from './stage.ts';
 
-/** SIGKILL; the time until a write is acknowledged that began after it is the failover. */
-export async function killLeader(stage: Stage): Promise<ClusterNode> {
+export interface Failover {
+  readonly killed: ClusterNode;
+  /** From SIGKILL until a write was acknowledged that began after it. */
+  readonly tookMs: number;
+}
+
+export async function killLeader(stage: Stage): Promise<Failover> {
   const leader = await stage.leader();
   const { processId } = leader.handle;
   const startMs = performance.now();
   await stage.cluster.kill(leader.id);
   stage.timeline.note(`node ${leader.id}, the leader, is killed (SIGKILL, process ${processId})`);
-  // Of a client of its own, which did nothing before: it is told by others who leads.
   await stage.admin.put('story/failover', new Uint8Array(0));
   const tookMs = performance.now() - startMs;
   const next = await stage.leader();
   stage.timeline.good(
     `node ${next.id} leads; the first write is acknowledged after ${duration(tookMs)}`,
   );
-  return leader;
+  return { killed: leader, tookMs };
 }
 
 /** On the directory that it has left. Its log still has its entries: no snapshot is needed. */
 export async function restartKilled(stage: Stage, node: ClusterNode): Promise<void> {
-  let bySnapshot = false;
-  void stage
-    .heard((id, { type }) => id === node.id && type === 'snapshot-installed')
-    .then(() => {
-      bySnapshot = true;
-    });
   const startMs = performance.now();
-  await stage.cluster.start(node.id);
-  const leader = await stage.leader();
-  const { commitIndex } = await stage.admin.cluster.status({ at: leader.apiUrl });
-  await stage.eventually(`node ${node.id} at index ${commitIndex}`, async () => {
-    const { appliedIndex } = await stage.admin.cluster.status({ at: node.apiUrl });
-    return appliedIndex >= commitIndex ? true : undefined;
+  const { tookOver } = await stage.watchingSnapshots(node.id, async () => {
+    await stage.cluster.start(node.id);
+    const leader = await stage.leader();
+    const { commitIndex } = await stage.admin.cluster.status({ at: leader.apiUrl });
+    await stage.eventually(`node ${node.id} at index ${commitIndex}`, async () => {
+      const { appliedIndex } = await stage.admin.cluster.status({ at: node.apiUrl });
+      return appliedIndex >= commitIndex ? true : undefined;
+    });
   });
-  const how = bySnapshot ? 'from a snapshot' : 'from its own log and what it had missed';
+  const how = tookOver ? 'from a snapshot' : 'from its own log and what it had missed';
   stage.timeline.good(
     `node ${node.id} is back on its directory and has caught up in ${duration(performance.now() - startMs)}, ${how}`,
   );
@@ -65,11 +65,12 @@ export async function newcomerBySnapshot(stage: Stage): Promise<void> {
   const { keys, bytes } = await admin.cluster.status({ at: leader.apiUrl });
   timeline.note(`a snapshot at index ${index}: ${keys} keys, ${byteSize(bytes)}`);
   const id = await addLearner(stage);
-  const installed = stage.heard((of, { type }) => of === id && type === 'snapshot-installed');
   const startMs = performance.now();
-  await cluster.start(id);
-  timeline.note(`node ${id} joins as a learner`);
-  await installed;
+  await stage.watchingSnapshots(id, async (hasTakenOver) => {
+    await cluster.start(id);
+    timeline.note(`node ${id} joins as a learner`);
+    await stage.eventually(`a snapshot on node ${id}`, async () => hasTakenOver() || undefined);
+  });
   timeline.note(
     `node ${id} has taken over a snapshot after ${duration(performance.now() - startMs)}`,
   );
@@ -94,6 +95,6 @@ export async function letOneGo(stage: Stage): Promise<void> {
     await admin.cluster.removeMember(leaving.id);
     return true;
   });
-  await cluster.shutdown(leaving.id);
+  await cluster.remove(leaving.id);
   timeline.good(`node ${leaving.id} is removed, and has ended by itself`);
 }

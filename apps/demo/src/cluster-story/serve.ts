@@ -16,24 +16,28 @@ remove ID              for good, and ends its process
 snapshot [ID]          of this node, or of the leader
 help                   exit`;
 
-type Command = (stage: Stage, ...words: readonly string[]) => Promise<string>;
+/** `text` is what stands behind the name. */
+type Command = (stage: Stage, text: string) => Promise<string>;
 
 const commands: Readonly<Record<string, Command>> = {
   status,
   members,
-  put: async ({ admin }, key = '', ...value) => {
-    const { index } = await admin.put(key, Buffer.from(value.join(' ')));
+  put: async ({ admin }, text) => {
+    const [, key, value] = /^(\S+)\s(.*)$/.exec(text) ?? [];
+    if (key === undefined || value === undefined) throw new RangeError('put KEY VALUE');
+    const { index } = await admin.put(key, Buffer.from(value));
     return `written at index ${index}`;
   },
-  get: async ({ admin }, key = '') => {
+  get: async ({ admin }, key) => {
     const value = await admin.get(key);
     return value === undefined ? 'there is none' : Buffer.from(value).toString();
   },
-  delete: async ({ admin }, key = '') => {
+  delete: async ({ admin }, key) => {
     const { existed } = await admin.delete(key);
     return existed ? 'deleted' : 'there was none';
   },
   kill: async ({ cluster }, id) => {
+    if (!cluster.node(idOf(id)).handle.isRunning) return `node ${id} is down already`;
     await cluster.kill(idOf(id));
     return `node ${id} is gone`;
   },
@@ -42,8 +46,8 @@ const commands: Readonly<Record<string, Command>> = {
     await cluster.start(idOf(id));
     return `node ${id} runs again on its directory`;
   },
-  partition: async ({ cluster }, ids = '') => {
-    const apart = ids.split(',').map(idOf);
+  partition: async ({ cluster }, ids) => {
+    const apart = ids.split(',').map((id) => cluster.node(idOf(id.trim())).id);
     cluster.partition(apart);
     return `cut off from the others: ${apart.join(', ')}`;
   },
@@ -52,40 +56,40 @@ const commands: Readonly<Record<string, Command>> = {
     return 'everybody hears everybody';
   },
   transfer: async ({ admin }, id) => {
-    const leader = await admin.cluster.transferLeadership(id === undefined ? undefined : idOf(id));
+    const leader = await admin.cluster.transferLeadership(id === '' ? undefined : idOf(id));
     return `node ${leader?.id ?? '?'} leads`;
   },
   add,
   remove: async ({ admin, cluster }, id) => {
     await admin.cluster.removeMember(idOf(id));
-    const { handle } = cluster.node(idOf(id));
-    if (handle.isRunning) await cluster.shutdown(idOf(id));
+    await cluster.remove(idOf(id));
     return `node ${id} is removed; its id never returns`;
   },
   snapshot: async (stage, id) => {
-    const node = id === undefined ? await stage.leader() : stage.cluster.node(idOf(id));
+    const node = id === '' ? await stage.leader() : stage.cluster.node(idOf(id));
     const { index } = await stage.admin.cluster.takeSnapshot({ at: node.apiUrl });
     return `a snapshot of node ${node.id} at index ${index}`;
   },
   help: async () => help,
 };
 
-/** Until `exit`, or the end of the input. */
-export async function serve(stage: Stage, input: Readable): Promise<void> {
+/** Until `exit`, or the end of the input. Of commands from elsewhere than a terminal it is shown what they were. */
+export async function serve(stage: Stage, input: Readable & { isTTY?: boolean }): Promise<void> {
   const { terminal } = stage;
   terminal.step('The cluster is yours: type help, or exit');
   const lines = createInterface({ input, terminal: false });
   terminal.prompt('> ');
   for await (const line of lines) {
-    const [name = '', ...words] = line.trim().split(/\s+/);
+    if (input.isTTY !== true) terminal.line(line);
+    const [, name = '', text = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(line) ?? [];
     if (name === 'exit' || name === 'quit') break;
-    if (name !== '') await run(stage, name, words);
+    if (name !== '') await run(stage, name, text);
     terminal.prompt('> ');
   }
   lines.close();
 }
 
-async function run(stage: Stage, name: string, words: readonly string[]): Promise<void> {
+async function run(stage: Stage, name: string, text: string): Promise<void> {
   const { terminal } = stage;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
@@ -93,7 +97,7 @@ async function run(stage: Stage, name: string, words: readonly string[]): Promis
     return;
   }
   try {
-    for (const line of (await command(stage, ...words)).split('\n')) terminal.note(line);
+    for (const line of (await command(stage, text)).split('\n')) terminal.note(line);
   } catch (error) {
     terminal.bad(error instanceof Error ? error.message : String(error));
   }
@@ -132,7 +136,7 @@ async function add(stage: Stage): Promise<string> {
   return `node ${id} has caught up and has a vote`;
 }
 
-function idOf(text: string | undefined): bigint {
-  if (text !== undefined && /^\d{1,19}$/.test(text)) return BigInt(text);
-  throw new RangeError(`which node? ${text ?? 'nothing'} is no id`);
+function idOf(text: string): bigint {
+  if (/^\d{1,19}$/.test(text)) return BigInt(text);
+  throw new RangeError(`which node? ${text === '' ? 'nothing' : text} is no id`);
 }

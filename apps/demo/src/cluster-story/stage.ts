@@ -3,10 +3,10 @@ import { Cluster, type ClusterNode } from '../cluster/cluster.ts';
 import { KeyValueClient } from '../cluster/client/index.ts';
 import type { NodeNotice } from '../cluster/node-protocol.ts';
 import type { Terminal } from '../common/terminal.ts';
+import type { Workplace } from '../common/workplace.ts';
 import { Timeline } from './timeline.ts';
 
 export interface StageSettings {
-  readonly directory: string;
   readonly nodes: number;
   readonly walTypes: readonly string[];
   readonly withProxies: boolean;
@@ -33,13 +33,20 @@ export class Stage {
     this.admin = this.client();
   }
 
-  static async open(terminal: Terminal, settings: StageSettings): Promise<Stage> {
+  /** It ends with the workplace, also while it still opens. */
+  static async open(
+    terminal: Terminal,
+    workplace: Workplace,
+    settings: StageSettings,
+  ): Promise<Stage> {
     const timeline = new Timeline(terminal);
     const early: (readonly [bigint, NodeNotice])[] = [];
     let stage: Stage | undefined;
     const { walTypes } = settings;
     const cluster = await Cluster.open({
       ...settings,
+      directory: workplace.storageRoot,
+      closesFirst: (close) => workplace.closesFirst(close),
       walTypeOf: (id) => walTypes[(Number(id) - 1) % walTypes.length] ?? 'babuza-wal',
       onNotice: (id, notice) => {
         if (stage === undefined) early.push([id, notice]);
@@ -47,9 +54,11 @@ export class Stage {
       },
       onFailure: (_, message) => stage?.fail(message),
     });
-    stage = new Stage(terminal, timeline, cluster);
-    for (const [id, notice] of early) stage.#heard(id, notice);
-    return stage;
+    const opened = new Stage(terminal, timeline, cluster);
+    workplace.closesFirst(() => opened.close());
+    stage = opened;
+    for (const [id, notice] of early) opened.#heard(id, notice);
+    return opened;
   }
 
   get cluster(): Cluster {
@@ -69,16 +78,22 @@ export class Stage {
     this.terminal.bad(text);
   }
 
-  /** The first notice from now on that is looked for. */
-  heard(looksFor: (id: bigint, notice: NodeNotice) => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const listener = (id: bigint, notice: NodeNotice): void => {
-        if (!looksFor(id, notice)) return;
-        this.#listeners.delete(listener);
-        resolve();
-      };
-      this.#listeners.add(listener);
-    });
+  /** Whether this node has taken over a snapshot since `act` was called, and what that gave. */
+  async watchingSnapshots<T>(
+    id: bigint,
+    act: (hasTakenOver: () => boolean) => Promise<T>,
+  ): Promise<{ readonly result: T; readonly tookOver: boolean }> {
+    let tookOver = false;
+    const listener = (of: bigint, { type }: NodeNotice): void => {
+      if (of === id && type === 'snapshot-installed') tookOver = true;
+    };
+    this.#listeners.add(listener);
+    try {
+      const result = await act(() => tookOver);
+      return { result, tookOver };
+    } finally {
+      this.#listeners.delete(listener);
+    }
   }
 
   /** The node that leads, by the word of the majority of those that run. */

@@ -1,19 +1,22 @@
 /** The figures of a run, each with what it is: all of them were counted or measured in this run. */
-import { byteSize, count, duration } from '../common/figures.ts';
+import { byteSize, count, counted, duration } from '../common/figures.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import { percentile } from './figures.ts';
 import type { Load } from './load.ts';
+import type { Failover } from './scenes.ts';
 import type { Stage } from './stage.ts';
 
 export async function printClusterFigures(
   stage: Stage,
   load: Load,
   acknowledged: Acknowledged,
+  { tookMs }: Failover,
 ): Promise<void> {
   const { terminal, admin } = stage;
   const leader = await stage.leader();
   const { all, bytes } = await admin.cluster.status({ at: leader.apiUrl });
   const figure = (name: string): number => numberAt(all, 'figures', name);
+  const held = Number(all['lastIndex']) - Number(all['firstIndex']) + 1;
   terminal.step('Figures of this run');
   const { latenciesMs, seconds } = load;
   terminal.table([
@@ -31,12 +34,18 @@ export async function printClusterFigures(
       duration(Math.max(...latenciesMs)),
       'the write that waited for the new leader longest, as a rule',
     ],
+    ['failover', duration(tookMs), 'from SIGKILL to a write that was sent after it'],
     [
       'syncs',
       (figure('syncs') / numberAt(all, 'wal', 'entries')).toFixed(2),
       'for each entry of the leader: many share one',
     ],
-    ['index', byteSize(figure('indexBytes')), 'memory of the index of the log on the leader'],
+    [
+      'log',
+      byteSize(figure('bytesWritten')),
+      `written by the leader; ${counted(held, 'entry', 'entries')} are in it now`,
+    ],
+    ['index', byteSize(figure('indexBytes')), 'memory of the index of that log'],
     ['cache', byteSize(figure('cacheBytes')), 'memory of its cached entries'],
     [
       'heap',

@@ -15,7 +15,13 @@ import { Registers } from './registers.ts';
 import { serve } from './serve.ts';
 import type { ClusterStorySettings } from './settings.ts';
 import { Stage } from './stage.ts';
-import { killLeader, letOneGo, newcomerBySnapshot, restartKilled } from './scenes.ts';
+import {
+  killLeader,
+  letOneGo,
+  newcomerBySnapshot,
+  restartKilled,
+  type Failover,
+} from './scenes.ts';
 import { conclude, judge } from './verdict.ts';
 import { printClusterFigures } from './story-figures.ts';
 import { verifyEverywhere } from './verifying.ts';
@@ -52,26 +58,24 @@ export async function tellClusterStory(
     throw new Error(`there is something in ${storageRoot} already; the story begins with nothing`);
   }
   terminal.step(`Start ${counted(settings.nodes, 'node')}: a process, a port and a directory each`);
-  const stage = await Stage.open(terminal, {
-    directory: storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes: settings.nodes,
     walTypes: settings.walTypes,
     withProxies: settings.serves,
     snapshotEntries,
     compactionMargin,
   });
-  workplace.closesFirst(() => stage.close());
   const acknowledged = new Acknowledged();
   const load = new Load(root, pieces, acknowledged);
   await introduce(stage);
   terminal.note(
     `to write: ${counted(pieces.length, 'value')}, ${byteSize(bytes)}: ${settings.inputName}`,
   );
-  const registers = await play(stage, load, settings);
+  const { registers, failover } = await play(stage, load, settings);
   terminal.step('Look for everything that was acknowledged, on every node');
   await verifyEverywhere(stage, acknowledged);
   judge(stage, registers, registerClients);
-  await printClusterFigures(stage, load, acknowledged);
+  await printClusterFigures(stage, load, acknowledged, failover);
   conclude(stage, workplace, duration(performance.now() - startMs));
   if (settings.serves) await serve(stage, process.stdin);
   return stage.failures;
@@ -88,24 +92,34 @@ async function introduce(stage: Stage): Promise<void> {
   }
 }
 
-async function play(stage: Stage, load: Load, settings: ClusterStorySettings): Promise<Registers> {
+interface Played {
+  readonly registers: Registers;
+  readonly failover: Failover;
+}
+
+async function play(stage: Stage, load: Load, settings: ClusterStorySettings): Promise<Played> {
   const { terminal } = stage;
   terminal.step(`Write through ${counted(settings.clients, 'client')}, and disturb`);
   const registers = new Registers();
-  registers.start(Array.from({ length: registerClients }, () => stage.client()));
+  registers.start(
+    Array.from({ length: registerClients }, () => stage.client()),
+    () => stage.cluster.running.map(({ apiUrl }) => apiUrl),
+  );
   const clients = Array.from({ length: settings.clients }, () => stage.client());
   const showing = setInterval(() => {
     terminal.progress(load.done, load.total, () => progressOf(load));
   }, 100);
   try {
-    await Promise.all([load.run(clients), disturb(stage, load)]);
+    const [, failover] = await Promise.all([load.run(clients), disturb(stage, load)]);
+    await registers.stop();
+    terminal.clearProgress();
+    stage.timeline.good(`all ${counted(load.total, 'value')} acknowledged`);
+    return { registers, failover };
   } finally {
     clearInterval(showing);
     terminal.clearProgress();
     await registers.stop();
   }
-  stage.timeline.good(`all ${counted(load.total, 'value')} acknowledged`);
-  return registers;
 }
 
 function progressOf(load: Load): string {
@@ -114,13 +128,14 @@ function progressOf(load: Load): string {
 }
 
 /** Each scene begins when the load is so far. */
-async function disturb(stage: Stage, load: Load): Promise<void> {
+async function disturb(stage: Stage, load: Load): Promise<Failover> {
   await load.reached(0.2);
-  const killed = await killLeader(stage);
+  const failover = await killLeader(stage);
   await load.reached(0.4);
-  await restartKilled(stage, killed);
+  await restartKilled(stage, failover.killed);
   await load.reached(0.55);
   await newcomerBySnapshot(stage);
   await load.reached(0.75);
   await letOneGo(stage);
+  return failover;
 }

@@ -9,7 +9,9 @@ export function judge(stage: Stage, registers: Registers, clients: number): void
   const calls = `${counted(registers.operations.length, 'call')}, ${registers.unknown} of unknown outcome`;
   if (verdict === 'linearizable') {
     stage.timeline.good(`the history of ${clients} clients is linearizable (${calls})`);
-  } else stage.fail(`the history of clients is ${verdict}: key ${more.key ?? '?'} (${calls})`);
+  } else if (verdict === 'violated') {
+    stage.fail(`the history of clients is not linearizable: key ${more.key} (${calls})`);
+  } else stage.fail(`the history of clients could not be judged in so many steps (${calls})`);
 }
 
 export function conclude(

@@ -19,6 +19,8 @@ export interface ClusterSettings {
   readonly compactionMargin: number;
   readonly onNotice: (id: bigint, notice: NodeNotice) => void;
   readonly onFailure: (id: bigint, message: string) => void;
+  /** Is given the end of all that starts, before it does: whoever is interrupted meanwhile needs it. */
+  readonly closesFirst?: ((close: () => Promise<void>) => void) | undefined;
 }
 
 /** A node that has a place in the demo, whether it runs or not. */
@@ -38,6 +40,9 @@ export interface ClusterNode {
 export class Cluster {
   readonly #settings: ClusterSettings;
   readonly #nodes = new Map<bigint, ClusterNode>();
+  /** Their ids never return. */
+  readonly #removed = new Set<bigint>();
+  #isClosed = false;
 
   private constructor(settings: ClusterSettings) {
     this.#settings = settings;
@@ -46,6 +51,7 @@ export class Cluster {
   /** Starts the first members. What has started already ends when one of them cannot. */
   static async open(settings: ClusterSettings): Promise<Cluster> {
     const cluster = new Cluster(settings);
+    settings.closesFirst?.(() => cluster.close());
     try {
       const ids = Array.from({ length: settings.nodes }, (_, at) => BigInt(at + 1));
       for (const id of ids) await cluster.#place(id, true);
@@ -68,19 +74,23 @@ export class Cluster {
 
   node(id: bigint): ClusterNode {
     const node = this.#nodes.get(id);
-    if (node === undefined) throw new RangeError(`there is no node ${id}`);
-    return node;
+    if (node !== undefined) return node;
+    throw new RangeError(
+      this.#removed.has(id) ? `node ${id} was removed for good` : `there is no node ${id}`,
+    );
   }
 
   /** A place for one more node. It is started by `start`, once the members have added it. */
   async prepare(): Promise<ClusterNode> {
-    const last = this.nodes.at(-1)?.id ?? 0n;
+    const ids = [...this.#nodes.keys(), ...this.#removed];
+    const last = ids.reduce((most, id) => (id > most ? id : most), 0n);
     return this.#place(last + 1n, false);
   }
 
   /** Starts a node on what its directory holds. */
   async start(id: bigint): Promise<void> {
     const node = this.node(id);
+    if (this.#isClosed) throw new Error(`node ${id} does not start: the cluster is closed`);
     node.proxy?.setTarget(undefined);
     const { transportPort } = await node.handle.start(this.#settingsOf(node));
     node.proxy?.setTarget(transportPort);
@@ -93,8 +103,13 @@ export class Cluster {
     await node.handle.kill();
   }
 
-  async shutdown(id: bigint): Promise<void> {
-    await this.node(id).handle.shutdown();
+  /** Of a node that the members have removed: it ends by itself, and has no place any more. */
+  async remove(id: bigint): Promise<void> {
+    const { handle, proxy } = this.node(id);
+    await handle.shutdown();
+    this.#nodes.delete(id);
+    this.#removed.add(id);
+    await proxy?.close();
   }
 
   /** Nothing passes between these and all others, in both directions. */
@@ -110,7 +125,9 @@ export class Cluster {
     for (const { proxy } of this.nodes) proxy?.heal();
   }
 
+  /** Nothing starts after it. It may be called again. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.nodes.map(({ handle }) => handle.kill()));
     await Promise.all(this.nodes.map(async ({ proxy }) => proxy?.close()));
   }

@@ -1,6 +1,5 @@
 /** A node's process, as the demo sees it: started, asked to end, killed, started again on its directory. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import {
   isNodeAnswer,
@@ -46,10 +45,17 @@ export class NodeHandle {
   async start(settings: NodeSettings): Promise<StartedNode> {
     const child = fork(program, [], { serialization: 'json', execArgv: ['--expose-gc'] });
     this.#child = child;
-    this.#gone = once(child, 'exit');
+    this.#gone = new Promise((resolve) => {
+      child.once('exit', resolve);
+      // There is no process: none could be started.
+      child.once('error', () => {
+        if (child.pid === undefined) resolve(undefined);
+      });
+    });
     child.once('exit', (code, signal) => this.#ended(child, code, signal));
     const started = new Promise<StartedNode>((resolve, reject) => {
       child.once('exit', () => reject(new Error(`node ${this.id} ended while it started`)));
+      child.once('error', reject);
       child.on('message', (message) => {
         if (isNodeNotice(message)) this.#events.onNotice(message);
         else if (!isNodeAnswer(message)) return;

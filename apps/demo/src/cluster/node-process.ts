@@ -27,6 +27,9 @@ interface RunningNode {
   readonly api: KeyValueApi;
 }
 
+/** Of a node whose demo has gone: to close its log. */
+const orphanedMs = 2000;
+
 let running: Promise<RunningNode> | undefined;
 const ending = new AbortController();
 
@@ -92,8 +95,9 @@ function report(event: RaftEvent): void {
   } else if (event.type === 'stopped' && event.cause !== undefined) fail(event.cause);
 }
 
+/** Where nobody listens any more this process is about to end. */
 function tell(message: NodeAnswer | NodeNotice): void {
-  process.send?.(message);
+  process.send?.(message, undefined, undefined, () => undefined);
 }
 
 function fail(error: unknown): void {
@@ -117,5 +121,8 @@ process.on('message', (message: unknown) => {
     running.catch(fail);
   } else void shutdown();
 });
-// Without the demo nobody would end it.
-process.on('disconnect', () => void shutdown().finally(() => process.exit()));
+// Without the demo nobody would end it; nor may it wait for others, which end as well.
+process.on('disconnect', () => {
+  setTimeout(() => process.exit(1), orphanedMs);
+  void shutdown().finally(() => process.exit());
+});

@@ -5,6 +5,13 @@
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UsageError } from '../argument-values.ts';
+
+async function keptFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw new UsageError(`--dir: ${error instanceof Error ? error.message : String(error)}`);
+  });
+}
 
 export class Workplace {
   readonly #temporary: string;
@@ -20,6 +27,7 @@ export class Workplace {
   }
 
   static async open(kept: string | undefined): Promise<Workplace> {
+    if (kept !== undefined) await keptFolder(kept);
     const temporary = await mkdtemp(join(tmpdir(), 'babuza-demo-'));
     const workplace = new Workplace(temporary, kept);
     await mkdir(workplace.storageRoot, { recursive: true });

@@ -28,7 +28,8 @@ function ask(
       response.on('error', reject);
       response.on('end', () => {
         const whole = Buffer.concat(chunks);
-        const isJson = String(response.headers['content-type']).startsWith('application/json');
+        const type = String(response.headers['content-type']);
+        const isJson = type.startsWith('application/json') && whole.length > 0;
         const json = isJson ? (JSON.parse(whole.toString()) as Record<string, unknown>) : {};
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: whole, json });
       });
@@ -202,8 +203,41 @@ describe('the API of a cluster', () => {
       expect([path, answer.status, answer.json['code']]).toEqual([path, status, code]);
       expect(typeof answer.json['message']).toBe('string');
     }
-    expect((await ask(leader, 'PATCH', '/v1/members')).headers['allow']).toBe('GET, POST');
+    expect((await ask(leader, 'PATCH', '/v1/members')).headers['allow']).toBe('GET, HEAD, POST');
     expect(statusOf('RAFT_BUSY')).toBe(503);
+  });
+
+  it('refuses conditions that it would not keep, and writes nothing', async () => {
+    const { url } = (await cluster.leader()).api;
+    const key = '/v1/keys/conditional';
+    expect((await ask(url, 'PUT', key, 'first')).status).toBe(200);
+    const conditions = { 'if-match': '"a"', 'if-none-match': '*', 'if-unmodified-since': 'now' };
+    for (const [name, value] of Object.entries(conditions)) {
+      for (const method of ['PUT', 'DELETE']) {
+        const answer = await ask(url, method, key, undefined, { [name]: value });
+        expect([name, method, answer.status]).toEqual([name, method, 400]);
+        expect(answer.json).toMatchObject({ code: 'API_CONDITION_UNSUPPORTED' });
+        expect(answer.json['message']).toContain('compare-and-set');
+      }
+    }
+    expect((await ask(url, 'GET', key, undefined, { 'if-none-match': '"a"' })).status).toBe(200);
+    expect((await ask(url, 'GET', key)).body.toString()).toBe('first');
+  });
+
+  it('answers HEAD as GET, without a body', async () => {
+    const { url } = (await cluster.leader()).api;
+    await ask(url, 'PUT', '/v1/keys/head', 'value');
+    for (const [path, status] of [
+      ['/health', 200],
+      ['/ready', 200],
+      ['/v1/keys/head', 200],
+      ['/v1/keys/nobody', 404],
+      ['/v1/sessions', 405],
+    ] as const) {
+      const { status: answered, headers, body } = await ask(url, 'HEAD', path);
+      expect([path, answered, body.length]).toEqual([path, status, 0]);
+      expect(Number(headers['content-length'])).toBeGreaterThan(0);
+    }
   });
 
   it('refuses bodies that are too large, told before or found out', async () => {

@@ -34,6 +34,10 @@ export class Bounds {
   judge(): void {
     const { heapBytes, handles, diskBytes } = this.#most;
     const seen = `at most ${byteSize(heapBytes)} of heap, ${count(handles)} handles and ${byteSize(diskBytes)} of disk on a node`;
+    if (heapBytes === 0 || handles === 0 || diskBytes === 0) {
+      this.#stage.fail(`no node said what it takes: ${seen}`);
+      return;
+    }
     const isWithin =
       heapBytes <= bounds.heapBytes && handles <= bounds.handles && diskBytes <= bounds.diskBytes;
     if (isWithin) this.#stage.timeline.good(seen);

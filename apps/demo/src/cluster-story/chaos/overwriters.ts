@@ -2,7 +2,7 @@
  * Clients that overwrite a bounded set of keys for as long as it takes. What a key must hold at the end is known for each:
  * the value that was acknowledged last, or one that was sent after it and never answered.
  */
-import type { KeyValueClient } from '../../cluster/client/index.ts';
+import { KeyValueError, type KeyValueClient } from '../../cluster/client/index.ts';
 
 const keysPerClient = 100;
 const valueBytes = 1024;
@@ -60,7 +60,9 @@ export class Overwriters {
         expected.acknowledged = serial;
         expected.unanswered = [];
         this.#acknowledged += 1;
-      } catch {
+      } catch (error) {
+        // By Ctrl-C: nothing would be waited for any more, and nothing else would get its turn.
+        if (error instanceof KeyValueError && error.code === 'KEY_VALUE_CLOSED') return;
         expected.unanswered.push(serial);
         this.#unanswered += 1;
       }

@@ -37,21 +37,22 @@ export async function tellChaosStory(
   terminal.step(
     `Disturb ${counted(nodes, 'node')} under load for ${counted(seconds, 'second')} (--seed ${seed})`,
   );
-  const stage = await Stage.open(terminal, {
-    directory: workplace.storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes,
     walTypes,
     withProxies: true,
     snapshotEntries,
     compactionMargin,
   });
-  workplace.closesFirst(() => stage.close());
   await stage.leader();
   const overwriters = new Overwriters();
   const registers = new Registers();
   const bounds = new Bounds(stage);
   overwriters.start(Array.from({ length: clients }, () => stage.client()));
-  registers.start(Array.from({ length: registerClients }, () => stage.client()));
+  registers.start(
+    Array.from({ length: registerClients }, () => stage.client()),
+    () => stage.cluster.running.map(({ apiUrl }) => apiUrl),
+  );
   const troublemaker = new Troublemaker(stage, chanceOf(seed));
   while (performance.now() - startMs < seconds * 1000) {
     await troublemaker.strike();

@@ -20,27 +20,26 @@ export async function measureFailover(
 ): Promise<readonly string[]> {
   terminal.line(terminal.style('bold', 'Babuza: how long nobody leads when a leader is killed'));
   terminal.step(`Kill the leader of ${counted(nodes, 'node')}, ${counted(kills, 'time')}`);
-  const stage = await Stage.open(terminal, {
-    directory: workplace.storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes,
     walTypes,
     withProxies: false,
     snapshotEntries: 10_000,
     compactionMargin: 5000,
   });
-  workplace.closesFirst(() => stage.close());
   let snapshots = 0;
   const tookMs: number[] = [];
   for (let kill = 0; kill < kills; kill += 1) {
     const { id } = await stage.leader();
-    const bySnapshot = stage.heard((of, { type }) => of === id && type === 'snapshot-installed');
-    void bySnapshot.then(() => (snapshots += 1));
-    const startMs = performance.now();
-    await stage.cluster.kill(id);
-    await stage.admin.put('failover', Buffer.from(String(kill)));
-    tookMs.push(performance.now() - startMs);
-    await stage.cluster.start(id);
-    await stage.agree();
+    const { tookOver } = await stage.watchingSnapshots(id, async () => {
+      const startMs = performance.now();
+      await stage.cluster.kill(id);
+      await stage.admin.put('failover', Buffer.from(String(kill)));
+      tookMs.push(performance.now() - startMs);
+      await stage.cluster.start(id);
+      await stage.agree();
+    });
+    if (tookOver) snapshots += 1;
     terminal.progress(kill + 1, kills, () => `the last took ${duration(tookMs.at(-1) ?? 0)}`);
   }
   terminal.clearProgress();

@@ -34,15 +34,13 @@ export async function measureThroughput(
   const { nodes, walTypes, clientCounts, seconds } = settings;
   terminal.line(terminal.style('bold', 'Babuza: writes per second of a cluster on one machine'));
   terminal.step(`Write values of ${byteSize(valueBytes)} to ${counted(nodes, 'node')}, durably`);
-  const stage = await Stage.open(terminal, {
-    directory: workplace.storageRoot,
+  const stage = await Stage.open(terminal, workplace, {
     nodes,
     walTypes,
     withProxies: false,
     snapshotEntries: 100_000,
     compactionMargin: 5000,
   });
-  workplace.closesFirst(() => stage.close());
   await stage.leader();
   const phases: Phase[] = [];
   for (const clients of clientCounts) {
@@ -78,6 +76,8 @@ async function phaseOf(stage: Stage, count: number, seconds: number): Promise<Ph
     }
   };
   const working = Promise.all(clients.map(work));
+  // It is awaited below.
+  working.catch(() => undefined);
   await new Promise((resolve) => setTimeout(resolve, warmUpMs));
   const syncsBefore = await syncsOf();
   await working;

@@ -103,9 +103,22 @@ async function write(
   commandOf: () => Promise<KeyValueCommand>,
 ): Promise<ApiAnswer> {
   const session = sessionOf(call.headers);
+  checkConditions(call);
   checkLeads(raft);
   const command = encodeCommand(await commandOf());
   return writeAnswer(await raft.propose(command, { session, signal: call.signal }));
+}
+
+/** Values have no tags and no dates. Whoever sets a condition must not find out afterwards that it was passed over. */
+const conditions = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
+
+function checkConditions({ headers }: ApiCall): void {
+  const condition = conditions.find((name) => headers[name] !== undefined);
+  if (condition === undefined) return;
+  throw new ApiError(
+    'API_CONDITION_UNSUPPORTED',
+    `a write takes no ${condition}, and nothing was written; compare-and-set expects a value, or none`,
+  );
 }
 
 function writeAnswer({ index, term, result, resultLost }: ProposeResult): ApiAnswer {

@@ -38,9 +38,14 @@ export class Router {
       candidate.parts.every((part, at) => (part.startsWith(':') ? true : part === parts[at])),
     );
     if (here.length === 0) throw new ApiError('API_NOT_FOUND', 'there is nothing at this path');
-    const found = here.find(({ route }) => route.method === method);
+    // Of an answer to HEAD the server sends all but the body.
+    const wanted = method === 'HEAD' ? 'GET' : method;
+    const found = here.find(({ route }) => route.method === wanted);
     if (found === undefined) {
-      const allow = here.map(({ route }) => route.method).join(', ');
+      const methods = here.map(({ route }) =>
+        route.method === 'GET' ? 'GET, HEAD' : route.method,
+      );
+      const allow = methods.join(', ');
       throw new ApiError('API_METHOD_NOT_ALLOWED', `this path has ${allow}`, {
         headers: { allow },
       });

@@ -8,6 +8,8 @@
  * | `GET`, `POST /v1/members`, `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
  * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics`, `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
  *
+ * `HEAD` is answered wherever `GET` is.
+ *
  * It takes the node as it is and ends without it: `close` leaves no connection, no timer, no call.
  */
 import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
