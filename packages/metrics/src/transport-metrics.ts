@@ -39,6 +39,21 @@ export const transportValues: readonly ReadValue<TransportCounts>[] = [
     ({ receivedBytes }) => receivedBytes,
   ),
   counter(
+    'transport_sent_snapshot_bytes',
+    'Bytes of snapshots that were sent; what is sent again counts again.',
+    ({ sentSnapshotBytes }) => sentSnapshotBytes,
+  ),
+  counter(
+    'transport_received_snapshot_bytes',
+    'Bytes of snapshots that arrived.',
+    ({ receivedSnapshotBytes }) => receivedSnapshotBytes,
+  ),
+  counter(
+    'transport_continued_snapshots',
+    'Attempts to send a snapshot that went on where an earlier one had ended.',
+    ({ continuedSnapshots }) => continuedSnapshots,
+  ),
+  counter(
     'transport_connections',
     'Connections to members that were made.',
     ({ connections }) => connections,

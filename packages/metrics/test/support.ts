@@ -55,6 +55,9 @@ export class ToldNode implements ObservedNode {
     droppedMessages: 6,
     receivedMessages: 70,
     receivedBytes: 8000,
+    sentSnapshotBytes: 11_000,
+    receivedSnapshotBytes: 12_000,
+    continuedSnapshots: 13,
     connections: 9,
     failedConnections: 10,
   });

@@ -101,12 +101,23 @@ export class SnapshotReceiver {
         const problem = `${received} bytes are here, and it begins at ${offset}`;
         return { taken: false, reason: 'other-offset', message: problem };
       }
-      await handler.receiveSnapshot(message, chunksOf(frames, signal, onBroken), signal);
+      const counted = this.#counted(message.from, chunksOf(frames, signal, onBroken));
+      await handler.receiveSnapshot(message, counted, signal);
       return { taken: true, reason: '', message: '' };
     } catch (error) {
       // What did not arrive whole is worth another attempt; what the node does not want is not.
       const reason = isBroken ? 'not-whole' : 'not-taken';
       return { taken: false, reason, message: String(error).slice(0, messageLengthMax) };
+    }
+  }
+
+  async *#counted(
+    from: bigint,
+    chunks: AsyncGenerator<Uint8Array, void, void>,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of chunks) {
+      this.#wire.countersOf(from).receivedSnapshotBytes += chunk.length;
+      yield chunk;
     }
   }
 

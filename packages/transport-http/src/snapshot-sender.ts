@@ -76,6 +76,7 @@ async function receivedBytes({ wire, target, message, signal }: SnapshotSending)
 async function sendFrom(sending: SnapshotSending, offset: number): Promise<void> {
   const { wire, target, message } = sending;
   const there = target();
+  if (offset > 0) wire.countersOf(there.id).continuedSnapshots += 1;
   // One attempt: both directions end together.
   const ending = new AbortController();
   const signal = AbortSignal.any([sending.signal, ending.signal]);
@@ -109,7 +110,10 @@ async function exchange(
 ): Promise<void> {
   const fate = unlessAborted(signal, fateOf(response, wire, there));
   const pieceBytes = pieceBytesOf(wire.settings);
-  const sending = send(request, () => open(offset), { pacer, pieceBytes, signal });
+  const onSent = (bytes: number): void => {
+    wire.countersOf(there.id).sentSnapshotBytes += bytes;
+  };
+  const sending = send(request, () => open(offset), { pacer, pieceBytes, signal, onSent });
   const isOver = fate.then(
     () => undefined,
     () => undefined,
@@ -142,12 +146,13 @@ interface Pace {
   readonly pacer: Pacer;
   readonly pieceBytes: number;
   readonly signal: AbortSignal;
+  readonly onSent: (bytes: number) => void;
 }
 
 async function send(
   request: ClientRequest,
   open: () => AsyncIterable<Uint8Array>,
-  { pacer, pieceBytes, signal }: Pace,
+  { pacer, pieceBytes, signal, onSent }: Pace,
 ): Promise<void> {
   const chunks = iterate(open);
   let isReading = false;
@@ -160,6 +165,7 @@ async function send(
       for (let at = 0; at < value.length; at += pieceBytes) {
         const chunk = value.subarray(at, at + pieceBytes);
         await pacer.pass(chunk.length, signal);
+        onSent(chunk.length);
         await write(request, chunk, signal);
       }
     }

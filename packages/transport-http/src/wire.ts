@@ -26,6 +26,11 @@ export interface PeerCounters {
   droppedMessages: number;
   receivedMessages: number;
   receivedBytes: number;
+  /** Of snapshots; what is sent again counts again. */
+  sentSnapshotBytes: number;
+  receivedSnapshotBytes: number;
+  /** Attempts to send a snapshot that went on where an earlier one had ended. */
+  continuedSnapshots: number;
   /** Connections to the peer that were made. */
   connections: number;
   /** Attempts that failed, and connections that broke. */
@@ -39,6 +44,9 @@ export function newCounters(): PeerCounters {
     droppedMessages: 0,
     receivedMessages: 0,
     receivedBytes: 0,
+    sentSnapshotBytes: 0,
+    receivedSnapshotBytes: 0,
+    continuedSnapshots: 0,
     connections: 0,
     failedConnections: 0,
   };
@@ -50,6 +58,9 @@ export function addCounters(sum: PeerCounters, more: PeerCounters): void {
   sum.droppedMessages += more.droppedMessages;
   sum.receivedMessages += more.receivedMessages;
   sum.receivedBytes += more.receivedBytes;
+  sum.sentSnapshotBytes += more.sentSnapshotBytes;
+  sum.receivedSnapshotBytes += more.receivedSnapshotBytes;
+  sum.continuedSnapshots += more.continuedSnapshots;
   sum.connections += more.connections;
   sum.failedConnections += more.failedConnections;
 }

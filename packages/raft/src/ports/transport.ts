@@ -70,6 +70,11 @@ export interface TransportCounts {
   readonly droppedMessages: number;
   readonly receivedMessages: number;
   readonly receivedBytes: number;
+  /** Of snapshots; what is sent again counts again. */
+  readonly sentSnapshotBytes: number;
+  readonly receivedSnapshotBytes: number;
+  /** Attempts to send a snapshot that went on where an earlier one had ended. */
+  readonly continuedSnapshots: number;
   /** Connections to peers that were made. */
   readonly connections: number;
   /** Connections that could not be made, or broke. */

@@ -24,6 +24,8 @@ export class FaultProxy {
   readonly #stranded = new WeakSet<ProxiedConnection>();
   readonly #cutFrom = new Set<bigint>();
   #isCut = false;
+  /** A piece of so many bytes is to be damaged; 0: none. */
+  #damagedBytesMin = 0;
   #target: { readonly host: string; readonly port: number } | undefined;
   #faults: ProxyFaults = { delayMs: 0, bytesPerSecond: Infinity };
 
@@ -83,6 +85,14 @@ export class FaultProxy {
     }
   }
 
+  /**
+   * Changes one bit of the next piece of at least so many bytes that comes to the member: of a snapshot, where that is
+   * more than its messages have.
+   */
+  damageOnce(bytesMin: number): void {
+    this.#damagedBytesMin = bytesMin;
+  }
+
   /** Breaks all connections that are open. */
   breakAll(): void {
     for (const connection of this.#connections) connection.destroy();
@@ -109,8 +119,18 @@ export class FaultProxy {
         this.#isCut ||
         this.#stranded.has(connection) ||
         (from !== undefined && this.#cutFrom.has(from)),
+      damaged: (chunk) => this.#damaged(chunk),
       onClose: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
+  }
+
+  #damaged(chunk: Buffer): Buffer {
+    if (this.#damagedBytesMin === 0 || chunk.length < this.#damagedBytesMin) return chunk;
+    this.#damagedBytesMin = 0;
+    const damaged = Buffer.from(chunk);
+    const at = damaged.length >> 1;
+    damaged.writeUInt8(damaged.readUInt8(at) ^ 1, at);
+    return damaged;
   }
 }

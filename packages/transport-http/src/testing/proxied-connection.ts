@@ -11,6 +11,8 @@ export interface ProxiedConnectionParts {
   readonly faults: () => ProxyFaults;
   /** Of who connects, where that is known. */
   readonly isCut: (from: bigint | undefined) => boolean;
+  /** What becomes of what comes to the member. */
+  readonly damaged: (chunk: Buffer) => Buffer;
   readonly onClose: () => void;
 }
 
@@ -79,14 +81,18 @@ export class ProxiedConnection {
       return;
     }
     if (delayMs + slowMs === 0 && delayed.length === 0) {
-      if (!target.write(chunk)) source.pause();
+      if (!target.write(this.#damaged(way, chunk))) source.pause();
       return;
     }
     if (slowMs > 0) source.pause();
     this.#later(way, delayMs + slowMs, () => {
-      target.write(chunk);
+      target.write(this.#damaged(way, chunk));
       this.flow();
     });
+  }
+
+  #damaged({ source }: OneWay, chunk: Buffer): Buffer {
+    return source === this.#parts.incoming ? this.#parts.damaged(chunk) : chunk;
   }
 
   #readHead(chunk: Buffer): void {

@@ -1,0 +1,172 @@
+/**
+ * Real processes: a follower was away for longer than the log goes back, and its snapshot is interrupted on the way. It goes on
+ * where it had ended, and the follower has what the others have.
+ */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { KeyValueClient } from '../dist/cluster/client/index.js';
+import { Cluster, type ClusterNode } from '../dist/cluster/cluster.js';
+
+const mebibyte = 1024 * 1024;
+const values = 24;
+const valueBytes = mebibyte / 2;
+const stateBytes = values * valueBytes;
+
+const failures: string[] = [];
+let directory = '';
+let cluster: Cluster;
+let client: KeyValueClient;
+let round = 0;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'babuza-demo-late-'));
+  cluster = await Cluster.open({
+    directory,
+    walTypeOf: () => 'babuza-wal',
+    nodes: 3,
+    withProxies: true,
+    snapshotEntries: 20,
+    compactionMargin: 2,
+    onNotice: () => undefined,
+    onFailure: (_, message) => failures.push(message),
+  });
+  const nodes = cluster.nodes.map(({ apiUrl }) => apiUrl);
+  client = new KeyValueClient({ nodes, deadlineMs: 30_000, attemptTimeoutMs: 5000 });
+  await client.open();
+}, 30_000);
+
+afterAll(async () => {
+  await client.close();
+  await cluster.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const leader = (): Promise<ClusterNode> =>
+  eventually(async () => {
+    for (const node of cluster.running) {
+      const { role } = await client.cluster.status({ at: node.apiUrl, deadlineMs: 1000 });
+      if (role === 'leader') return node;
+    }
+    return undefined;
+  });
+
+async function metric({ apiUrl }: ClusterNode, name: string): Promise<number> {
+  const text = await (await fetch(`${apiUrl}/metrics`)).text();
+  const value = new RegExp(`^babuza_${name}\\{.*\\} (\\S+)$`, 'm').exec(text)?.[1];
+  if (value === undefined) throw new Error(`there is no metric ${name}`);
+  return Number(value);
+}
+
+/** All values anew, and bytes that no compression makes small. */
+async function writeEverything(): Promise<void> {
+  round += 1;
+  for (let at = 0; at < values; at += 1) {
+    const value = new Uint32Array(valueBytes / 4);
+    let seed = round * 1000 + at;
+    for (let word = 0; word < value.length; word += 1) {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      value[word] = seed;
+    }
+    await client.put(`value-${at}`, new Uint8Array(value.buffer));
+  }
+}
+
+/** A follower that needs a snapshot when it comes back. */
+async function lateFollower(): Promise<ClusterNode> {
+  const leading = await leader();
+  const late = cluster.running.find(({ id }) => id !== leading.id);
+  if (late === undefined) throw new Error('nobody follows');
+  const { appliedIndex } = await client.cluster.status({ at: late.apiUrl });
+  await cluster.kill(late.id);
+  await writeEverything();
+  // Its log goes back to the oldest snapshot that is kept.
+  while ((await metric(leading, 'raft_first_index')) <= appliedIndex + 1) {
+    await client.put('small', Buffer.from('small'));
+  }
+  return late;
+}
+
+/** Comes back behind a slow line, until a third of the snapshot is there. */
+async function startUntilThird(late: ClusterNode): Promise<void> {
+  late.proxy?.setFaults({ bytesPerSecond: 6 * mebibyte });
+  await cluster.start(late.id);
+  await eventually(async () => ((await received(late)) > stateBytes / 3 ? true : undefined));
+}
+
+async function expectToCatchUp(late: ClusterNode): Promise<void> {
+  late.proxy?.setFaults({ bytesPerSecond: Infinity });
+  const leading = await leader();
+  const { commitIndex } = await client.cluster.status({ at: leading.apiUrl });
+  await eventually(async () => {
+    const { appliedIndex } = await client.cluster.status({ at: late.apiUrl });
+    return appliedIndex >= commitIndex ? true : undefined;
+  });
+  const digestOf = async ({ apiUrl }: ClusterNode): Promise<string> =>
+    (await client.cluster.digest({ at: apiUrl })).sha256;
+  expect(await digestOf(late)).toBe(await digestOf(leading));
+  const left = await readdir(join(late.directory, 'snap'), { recursive: true });
+  expect(left.filter((name) => /\.(tmp|gone|part)$/.test(name))).toEqual([]);
+  expect(failures).toEqual([]);
+}
+
+const received = (late: ClusterNode): Promise<number> =>
+  metric(late, 'transport_received_snapshot_bytes_total');
+
+it.each([
+  ['the connection breaks', async ({ proxy }: ClusterNode) => proxy?.breakAll(), false],
+  [
+    'its process is killed',
+    async ({ id }: ClusterNode) => {
+      await cluster.kill(id);
+      await cluster.start(id);
+    },
+    true,
+  ],
+])(
+  'a snapshot on its way to a late follower goes on when %s',
+  async (_, interrupt, isNewProcess) => {
+    const late = await lateFollower();
+    const leading = await leader();
+    const continued = await metric(leading, 'transport_continued_snapshots_total');
+    await startUntilThird(late);
+    const before = isNewProcess ? await received(late) : 0;
+    await interrupt(late);
+    await expectToCatchUp(late);
+    expect(await metric(leading, 'transport_continued_snapshots_total')).toBeGreaterThan(continued);
+    // What was there did not come a second time.
+    expect(before + (await received(late))).toBeLessThan(stateBytes * 1.15);
+  },
+  60_000,
+);
+
+it('a late follower has its snapshot from the next leader when the one that sends it is killed', async () => {
+  const late = await lateFollower();
+  await startUntilThird(late);
+  const { id } = await leader();
+  await cluster.kill(id);
+  await expectToCatchUp(late);
+  await cluster.start(id);
+}, 60_000);
+
+it('a byte of a snapshot that is damaged on the way is found, and the follower has it whole in the end', async () => {
+  const late = await lateFollower();
+  const leading = await leader();
+  const interrupted = async (): Promise<number> =>
+    (await metric(leading, 'snapshot_sends_failed_total')) +
+    (await metric(leading, 'transport_continued_snapshots_total'));
+  const before = await interrupted();
+  late.proxy?.damageOnce(32 * 1024);
+  await startUntilThird(late);
+  await expectToCatchUp(late);
+  expect(await interrupted()).toBeGreaterThan(before);
+}, 60_000);
