@@ -76,7 +76,7 @@ describe('demo cluster', () => {
       /is back on its directory and has caught up in .*, from its own log/,
       /node 4 has taken over a snapshot/,
       /node 4 has caught up and has a vote/,
-      /node \d is removed, and has ended by itself/,
+      /node \d is removed, and its process has ended/,
       /what was acknowledged for 404 keys is on each of 3 nodes, byte for byte/,
       /one state on all at index \d+/,
       /the history of 3 clients is linearizable/,
