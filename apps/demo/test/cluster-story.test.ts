@@ -79,6 +79,7 @@ describe('demo cluster', () => {
       /node \d is removed, and its process has ended/,
       /what was acknowledged for 404 keys is on each of 3 nodes, byte for byte/,
       /one state on all at index \d+/,
+      /no write was applied twice/,
       /the history of 3 clients is linearizable/,
       /All of the above was verified/,
     ]) {
