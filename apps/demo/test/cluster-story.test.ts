@@ -62,6 +62,7 @@ async function interrupted(ms: number, signal: NodeJS.Signals, ...args: string[]
   expect(child.exitCode, output()).toBe(signal === 'SIGHUP' ? 129 : 130);
   for (const pid of pids) expect(() => process.kill(pid, 0), output()).toThrow(/ESRCH/);
   expect(output()).not.toMatch(/node:|Error/);
+  if (signal === 'SIGINT') expect(output().trimEnd()).toMatch(/everything temporary is removed$/);
   expect(await readdir(temporary)).toEqual([]);
 }
 
