@@ -90,7 +90,7 @@ function cleanUpOnSignals(workplace: Workplace): void {
   const end = (exitCode: number, text: string): void => {
     if (ending) return;
     ending = true;
-    terminal.clearProgress();
+    terminal.quiet();
     process.stderr.write(text);
     void workplace.dispose().finally(() => process.exit(exitCode));
   };

@@ -11,6 +11,8 @@ export class Load {
   readonly #acknowledged: Acknowledged;
   /** Of each write, in ms. */
   readonly latenciesMs: number[] = [];
+  /** Keys that had a value already when they were written, though each is written once: it was applied twice. */
+  readonly appliedTwice: string[] = [];
   #next = 0;
   #tookMs = 0;
   #waiters: { readonly writes: number; readonly resolve: () => void }[] = [];
@@ -54,7 +56,8 @@ export class Load {
       if (piece === undefined) return;
       const value = await readPiece(this.#root, piece);
       const startMs = performance.now();
-      await client.put(keyOf(piece), value);
+      const { existed } = await client.put(keyOf(piece), value);
+      if (existed) this.appliedTwice.push(keyOf(piece));
       this.latenciesMs.push(performance.now() - startMs);
       this.#acknowledged.add(keyOf(piece), value);
       this.#tell();

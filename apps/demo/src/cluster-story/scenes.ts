@@ -96,5 +96,5 @@ export async function letOneGo(stage: Stage): Promise<void> {
     return true;
   });
   await cluster.remove(leaving.id);
-  timeline.good(`node ${leaving.id} is removed, and has ended by itself`);
+  timeline.good(`node ${leaving.id} is removed, and its process has ended`);
 }

@@ -22,7 +22,7 @@ import {
   restartKilled,
   type Failover,
 } from './scenes.ts';
-import { conclude, judge } from './verdict.ts';
+import { conclude, judge, judgeOnce } from './verdict.ts';
 import { printClusterFigures } from './story-figures.ts';
 import { verifyEverywhere } from './verifying.ts';
 
@@ -74,6 +74,7 @@ export async function tellClusterStory(
   const { registers, failover } = await play(stage, load, settings);
   terminal.step('Look for everything that was acknowledged, on every node');
   await verifyEverywhere(stage, acknowledged);
+  judgeOnce(stage, load.appliedTwice);
   judge(stage, registers, registerClients);
   await printClusterFigures(stage, load, acknowledged, failover);
   conclude(stage, workplace, duration(performance.now() - startMs));
@@ -124,7 +125,7 @@ async function play(stage: Stage, load: Load, settings: ClusterStorySettings): P
 
 function progressOf(load: Load): string {
   const recent = load.latenciesMs.slice(-500);
-  return `${counted(load.done, 'write')}, p99 of late ${duration(percentile(recent, 0.99))}`;
+  return `${counted(load.done, 'write')}, p99 ${duration(percentile(recent, 0.99))} lately`;
 }
 
 /** Each scene begins when the load is so far. */

@@ -14,6 +14,14 @@ export function judge(stage: Stage, registers: Registers, clients: number): void
   } else stage.fail(`the history of clients could not be judged in so many steps (${calls})`);
 }
 
+/** `keys`: those of which a write said that another of the same had been there before. */
+export function judgeOnce(stage: Stage, keys: readonly string[]): void {
+  const [first] = keys;
+  if (first === undefined)
+    stage.timeline.good('no write was applied twice, however often it was sent');
+  else stage.fail(`${counted(keys.length, 'write')} applied twice: ${first} was one`);
+}
+
 export function conclude(
   { terminal, failures }: Stage,
   { isKept, storageRoot }: Workplace,

@@ -103,7 +103,7 @@ export class Cluster {
     await node.handle.kill();
   }
 
-  /** Of a node that the members have removed: it ends by itself, and has no place any more. */
+  /** Of a node that the members have removed: it is told to end, and has no place any more. */
   async remove(id: bigint): Promise<void> {
     const { handle, proxy } = this.node(id);
     await handle.shutdown();

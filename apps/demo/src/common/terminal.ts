@@ -25,6 +25,7 @@ export class Terminal {
   readonly #coloured: boolean;
   #steps = 0;
   #progressShown = false;
+  #isQuiet = false;
   #lastProgressMs = 0;
 
   constructor(stream: NodeJS.WriteStream, noColor: string | undefined) {
@@ -39,9 +40,15 @@ export class Terminal {
     return this.#coloured ? `\u001b[${on}m${text}\u001b[${off}m` : text;
   }
 
+  /** Nothing is printed any more: what still ends says nothing of use. */
+  quiet(): void {
+    this.clearProgress();
+    this.#isQuiet = true;
+  }
+
   line(text = ''): void {
     this.clearProgress();
-    this.#stream.write(`${text}\n`);
+    if (!this.#isQuiet) this.#stream.write(`${text}\n`);
   }
 
   /** The heading of the next numbered step. */
@@ -72,6 +79,7 @@ export class Terminal {
   /** Shows how far a step is; cheap enough to be called for each entry. */
   progress(done: number, total: number, text: () => string): void {
     const nowMs = performance.now();
+    if (this.#isQuiet) return;
     if (nowMs - this.#lastProgressMs < (this.#isTty ? redrawMs : plainLineMs)) return;
     this.#lastProgressMs = nowMs;
     const fraction = total === 0 ? 1 : Math.min(1, done / total);
@@ -96,7 +104,7 @@ export class Terminal {
 
   /** Asks for a line. */
   prompt(text: string): void {
-    this.#stream.write(text);
+    if (!this.#isQuiet) this.#stream.write(text);
   }
 
   /** Rows of a name, a value that is aligned to the right, and what the value is. */

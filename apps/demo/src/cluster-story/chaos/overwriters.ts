@@ -1,6 +1,7 @@
 /**
  * Clients that overwrite a bounded set of keys for as long as it takes. What a key must hold at the end is known for each:
- * the value that was acknowledged last, or one that was sent after it and never answered.
+ * the value that was acknowledged last, or one that was sent after it and never answered. Each also makes and removes a key
+ * of its own in turn: one that is sent again and applied twice finds what the first had done, and says so.
  */
 import { KeyValueError, type KeyValueClient } from '../../cluster/client/index.ts';
 
@@ -14,6 +15,8 @@ interface Expected {
 }
 
 export class Overwriters {
+  /** Keys of which a write was applied twice. */
+  readonly appliedTwice: string[] = [];
   readonly #expected = new Map<string, Expected>();
   #stopping = false;
   #acknowledged = 0;
@@ -51,11 +54,13 @@ export class Overwriters {
   }
 
   async #work(client: KeyValueClient, number: number): Promise<void> {
+    let isThere: boolean | undefined = false;
     for (let serial = 1; !this.#stopping; serial += 1) {
       const key = `chaos/${number}/${serial % keysPerClient}`;
       const expected = this.#expected.get(key) ?? { acknowledged: undefined, unanswered: [] };
       this.#expected.set(key, expected);
       try {
+        isThere = await this.#toggle(client, `once/${number}`, isThere);
         await client.put(key, valueOf(key, serial));
         expected.acknowledged = serial;
         expected.unanswered = [];
@@ -64,9 +69,20 @@ export class Overwriters {
         // By Ctrl-C: nothing would be waited for any more, and nothing else would get its turn.
         if (error instanceof KeyValueError && error.code === 'KEY_VALUE_CLOSED') return;
         expected.unanswered.push(serial);
+        isThere = undefined;
         this.#unanswered += 1;
       }
     }
+  }
+
+  /** Makes the key, or removes it. Returns whether it is there now. `undefined`: nobody knows whether it was. */
+  async #toggle(client: KeyValueClient, key: string, wasThere?: boolean): Promise<boolean> {
+    const isToBe = wasThere !== true;
+    const { existed } = isToBe
+      ? await client.put(key, new Uint8Array(1))
+      : await client.delete(key);
+    if (wasThere !== undefined && existed !== wasThere) this.appliedTwice.push(key);
+    return isToBe;
   }
 }
 

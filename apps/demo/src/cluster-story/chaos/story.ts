@@ -9,7 +9,7 @@ import { Registers } from '../registers.ts';
 import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
 import { verifyEverywhere } from '../verifying.ts';
-import { conclude, judge } from '../verdict.ts';
+import { conclude, judge, judgeOnce } from '../verdict.ts';
 import { Bounds } from './bounds.ts';
 import { Overwriters } from './overwriters.ts';
 import { chanceOf } from './chance.ts';
@@ -73,6 +73,7 @@ export async function tellChaosStory(
     `${counted(acknowledged, 'write')} acknowledged (${Math.round(acknowledged / seconds)}/s), ${unanswered} without an answer`,
   );
   await verifyEverywhere(stage, overwriters);
+  judgeOnce(stage, overwriters.appliedTwice);
   judge(stage, registers, registerClients);
   bounds.judge();
   conclude(stage, workplace, duration(performance.now() - startMs));
