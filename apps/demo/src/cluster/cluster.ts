@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FaultProxy } from '@babuza/transport-http/testing';
 import { nodeEnvironment } from '@babuza/vfs';
 import { NodeHandle } from './node-handle.ts';
-import type { NodeNotice, NodeSettings } from './node-protocol.ts';
+import type { NodeNotice, NodeSettings, TlsFiles } from './node-protocol.ts';
 import { freePorts } from './ports.ts';
 
 export interface ClusterSettings {
@@ -15,6 +15,8 @@ export interface ClusterSettings {
   readonly nodes: number;
   /** Puts a proxy before the transport of each node, for partitions. */
   readonly withProxies: boolean;
+  /** Of each node where members talk TLS. */
+  readonly tlsOf?: ((id: bigint) => TlsFiles | undefined) | undefined;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
   readonly onNotice: (id: bigint, notice: NodeNotice) => void;
@@ -156,7 +158,7 @@ export class Cluster {
   }
 
   #settingsOf({ id, address, proxy, directory, isFirst, ports }: ClusterNode): NodeSettings {
-    const { walTypeOf, snapshotEntries, compactionMargin } = this.#settings;
+    const { walTypeOf, tlsOf, snapshotEntries, compactionMargin } = this.#settings;
     const first = this.nodes.filter((node) => node.isFirst);
     return {
       nodeId: String(id),
@@ -170,6 +172,7 @@ export class Cluster {
         : undefined,
       snapshotEntries,
       compactionMargin,
+      tls: tlsOf?.(id),
     };
   }
 }

@@ -1,4 +1,5 @@
 /** One node of the cluster, as a process of its own: a Raft node over HTTP on a durable log, and its REST API. */
+import { readFile } from 'node:fs/promises';
 import { BabuzaComponentBuilder } from '@babuza/builder';
 import { PrometheusCollector } from '@babuza/metrics/prometheus';
 import {
@@ -9,7 +10,7 @@ import {
   type Raft,
   type RaftEvent,
 } from '@babuza/raft';
-import { HttpTransport } from '@babuza/transport-http';
+import { HttpTransport, type HttpTransportTls } from '@babuza/transport-http';
 import { announceApi } from './announce-api.ts';
 import { serveKeyValueApi, type KeyValueApi } from './api/index.ts';
 import { KeyValueMachine, type KeyValueAnswer, type KeyValueQuery } from './key-value-machine.ts';
@@ -18,6 +19,7 @@ import {
   type NodeAnswer,
   type NodeNotice,
   type NodeSettings,
+  type TlsFiles,
 } from './node-protocol.ts';
 
 export const clusterId = 0xbab02an;
@@ -44,6 +46,7 @@ async function start(settings: NodeSettings): Promise<RunningNode> {
     transportOptions: {
       address: settings.address,
       listen: { host: '127.0.0.1', port: settings.listenPort },
+      tls: settings.tls === undefined ? undefined : await tlsOf(settings.tls),
     },
     snapshotType: 'durable',
     sessionType: 'expire',
@@ -75,6 +78,10 @@ async function start(settings: NodeSettings): Promise<RunningNode> {
   const apiPort = Number(new URL(api.url).port);
   tell({ type: 'started', transportPort: transportPort ?? settings.listenPort, apiPort });
   return { raft, api };
+}
+
+async function tlsOf({ cert, key, ca }: TlsFiles): Promise<HttpTransportTls> {
+  return { cert: await readFile(cert), key: await readFile(key), ca: await readFile(ca) };
 }
 
 /** What the process takes, beside what the node says of itself. */

@@ -1,6 +1,14 @@
 /** What the demo and the processes of its nodes say to each other, as JSON over the IPC channel. */
 import { hasTypeOf } from '../common/messages.ts';
 
+/** Files in PEM, read at each start: so a certificate is replaced by a restart. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Of the authority that all members trust. */
+  readonly ca: string;
+}
+
 /** Ids are decimal digits: JSON has no bigint. */
 export interface NodeSettings {
   readonly nodeId: string;
@@ -17,6 +25,8 @@ export interface NodeSettings {
   readonly peers: readonly { readonly id: string; readonly address: string }[] | undefined;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
+  /** Members talk TLS then, both sides with a certificate. */
+  readonly tls: TlsFiles | undefined;
 }
 
 export type NodeRequest =
