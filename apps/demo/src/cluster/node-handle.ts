@@ -71,6 +71,16 @@ export class NodeHandle {
     return started;
   }
 
+  /** SIGSTOP: the process stands still, with its connections and its files; whoever waits for it is not told. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   /** SIGKILL: nothing is closed, nothing more is written. Resolves when the process is gone. */
   async kill(): Promise<void> {
     const child = this.#child;

@@ -1,4 +1,4 @@
-/** Kills, restarts, cuts and heals by chance; never so that a majority is gone for longer than a few seconds. */
+/** Kills, restarts, cuts, heals and freezes by chance; never so that a majority is gone for longer than a few seconds. */
 import type { ClusterNode } from '../../cluster/cluster.ts';
 import type { Stage } from '../stage.ts';
 
@@ -6,6 +6,7 @@ export interface TroubleCounts {
   kills: number;
   leadersKilled: number;
   partitions: number;
+  freezes: number;
   transfers: number;
   snapshots: number;
 }
@@ -15,6 +16,7 @@ export class Troublemaker {
     kills: 0,
     leadersKilled: 0,
     partitions: 0,
+    freezes: 0,
     transfers: 0,
     snapshots: 0,
   };
@@ -30,9 +32,10 @@ export class Troublemaker {
   /** One misfortune and its end. */
   async strike(): Promise<void> {
     const draw = this.#chance();
-    if (draw < 0.45) await this.#killSome(1);
-    else if (draw < 0.55) await this.#killSome(2);
-    else if (draw < 0.85) await this.#cutOff();
+    if (draw < 0.4) await this.#killSome(1);
+    else if (draw < 0.5) await this.#killSome(2);
+    else if (draw < 0.7) await this.#cutOff();
+    else if (draw < 0.85) await this.#freeze();
     else if (draw < 0.95) await this.#transfer();
     else await this.#takeSnapshot();
     await this.#pause(200, 1500);
@@ -44,8 +47,7 @@ export class Troublemaker {
     const victims: ClusterNode[] = [];
     for (let at = 0; at < count; at += 1) {
       const alive = cluster.running.filter((node) => !victims.includes(node));
-      const prefersLeader = this.#chance() < 0.5;
-      const victim = alive.find(({ id }) => prefersLeader && id === leader) ?? this.#one(alive);
+      const victim = this.#victim(alive, leader);
       if (victim !== undefined) victims.push(victim);
     }
     for (const { id } of victims) {
@@ -61,16 +63,26 @@ export class Troublemaker {
   async #cutOff(): Promise<void> {
     const { cluster, timeline } = this.#stage;
     const leader = await this.#leader();
-    const prefersLeader = this.#chance() < 0.5;
-    const victim =
-      cluster.running.find(({ id }) => prefersLeader && id === leader) ??
-      this.#one(cluster.running);
+    const victim = this.#victim(cluster.running, leader);
     if (victim === undefined) return;
     this.counts.partitions += 1;
     cluster.partition([victim.id]);
     timeline.note(`cut off: ${nameOf(victim.id, leader)}`);
     await this.#pause(500, 4000);
     cluster.heal();
+  }
+
+  /** As a machine that swaps, or is moved: it comes back, and believes that no time has passed. */
+  async #freeze(): Promise<void> {
+    const { cluster, timeline } = this.#stage;
+    const leader = await this.#leader();
+    const victim = this.#victim(cluster.running, leader);
+    if (victim === undefined) return;
+    this.counts.freezes += 1;
+    victim.handle.freeze();
+    timeline.note(`frozen: ${nameOf(victim.id, leader)}`);
+    await this.#pause(500, 5000);
+    victim.handle.thaw();
   }
 
   async #transfer(): Promise<void> {
@@ -99,6 +111,12 @@ export class Troublemaker {
       if (leader !== undefined) return leader.id;
     }
     return undefined;
+  }
+
+  /** The leader half of the time, where it is one of them. */
+  #victim(nodes: readonly ClusterNode[], leader: bigint | undefined): ClusterNode | undefined {
+    const prefersLeader = this.#chance() < 0.5;
+    return nodes.find(({ id }) => prefersLeader && id === leader) ?? this.#one(nodes);
   }
 
   #one(nodes: readonly ClusterNode[]): ClusterNode | undefined {
