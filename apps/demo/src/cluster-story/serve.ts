@@ -96,10 +96,13 @@ async function run(stage: Stage, name: string, text: string): Promise<void> {
     terminal.warn(`there is no ${name}; type help`);
     return;
   }
+  const slow = setTimeout(() => terminal.note('not done yet'), 1000);
   try {
     for (const line of (await command(stage, text)).split('\n')) terminal.note(line);
   } catch (error) {
     terminal.bad(error instanceof Error ? error.message : String(error));
+  } finally {
+    clearTimeout(slow);
   }
 }
 

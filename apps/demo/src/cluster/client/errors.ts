@@ -43,8 +43,8 @@ export class KeyValueError extends Error {
 }
 
 /**
- * The session has ended at the cluster: it was not used for long, or too many others were. `outcome` is `unknown` for what was
- * sent more than once: an earlier attempt may have been applied. The next write of the client opens a new session.
+ * The session has ended at the cluster, as it was not used for long, or too many others were; and an earlier attempt of the write
+ * may have been applied. What was certainly not applied is written within a new session instead.
  */
 export class SessionExpiredError extends KeyValueError {
   override readonly name = 'SessionExpiredError';

@@ -1,7 +1,7 @@
 /**
  * Writes of a client, each of which applies once. They share one session, opened with the first of them. When it has ended at
- * the cluster, every write that was within it is told so and none is sent again: whether an attempt of it was applied cannot
- * be known, and in another session it would be another write. Only what comes later opens a new one.
+ * the cluster, as one that was not used for long, writes go on in a new one if it is certain that they were not applied. Where an
+ * attempt may have been, they are told so: in another session they would be other writes.
  */
 import { Answer } from './answers.ts';
 import type { Attempts } from './attempts.ts';
@@ -37,9 +37,12 @@ export class Writes {
     const inTime = await this.#gate.enter(signal, deadline - performance.now());
     if (!inTime) throw lateError('too many writes are under way');
     try {
-      const opening = this.#open();
-      const session = await this.#opened(opening, { deadline, signal });
-      return await this.#sendWithin(session, opening, request, { deadline, signal });
+      for (;;) {
+        const opening = this.#open();
+        const session = await this.#opened(opening, { deadline, signal });
+        const answer = await this.#sendWithin(session, opening, request, { deadline, signal });
+        if (answer !== undefined) return answer;
+      }
     } finally {
       this.#gate.leave();
     }
@@ -50,12 +53,13 @@ export class Writes {
     await this.#opened(this.#open(), timing);
   }
 
+  /** `undefined`: the session has ended, and the write was certainly not applied. */
   async #sendWithin(
     session: ClientSession,
     opening: Promise<ClientSession>,
     request: HttpRequest,
     timing: WriteTiming,
-  ): Promise<Answer> {
+  ): Promise<Answer | undefined> {
     const sequence = session.begin();
     try {
       const answer = await this.#attempts.run({
@@ -74,10 +78,10 @@ export class Writes {
       });
       return Answer.of(answer);
     } catch (error) {
-      if (error instanceof SessionExpiredError && this.#session === opening) {
-        this.#session = undefined;
-      }
-      throw error;
+      if (!(error instanceof SessionExpiredError)) throw error;
+      if (this.#session === opening) this.#session = undefined;
+      if (error.outcome === 'unknown') throw error;
+      return undefined;
     } finally {
       session.end(sequence);
     }
