@@ -3,9 +3,8 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { bootstrapRaftCluster, recoverAsStandalone } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
-import { addressOf, componentOf, configOf, leaderOf } from './node.js';
+import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
-const [directory] = process.argv.slice(2);
 const peers = [1n, 2n, 3n].map((id) => ({ id, address: addressOf(id) }));
 const nodes = await Promise.all(
   peers.map(async ({ id }) =>

@@ -1,9 +1,8 @@
 /** A cluster that grows and shrinks: a learner that catches up, its promotion, a removal, a transfer. */
 import { bootstrapRaftCluster, joinRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
-import { addressOf, componentOf, configOf, leaderOf } from './node.js';
+import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
-const [directory] = process.argv.slice(2);
 const peers = [1n, 2n].map((id) => ({ id, address: addressOf(id) }));
 const nodes = await Promise.all(
   peers.map(async ({ id }) =>

@@ -1,9 +1,8 @@
 /** What a node counts, for Prometheus. */
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
-import { addressOf, componentOf, configOf, leaderOf } from './node.js';
+import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
-const [directory] = process.argv.slice(2);
 const component = await componentOf(1n, directory, { metricType: 'prometheus' });
 const peers = [{ id: 1n, address: addressOf(1n) }];
 const node = await bootstrapRaftCluster(configOf(1n), peers, new KeyValues(), component);

@@ -1,4 +1,7 @@
 /** One node of an example cluster, put together by the builder. All nodes live in this process and share a network. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BabuzaComponentBuilder, BabuzaWal, MemoryTransport } from '@babuza/builder';
 import { defaultBabuzaConfig } from '@babuza/raft';
 import { MemoryNetwork } from '@babuza/transport-memory';
@@ -6,6 +9,15 @@ import { nodeEnvironment } from '@babuza/vfs';
 
 const { clock, random } = nodeEnvironment();
 export const network = new MemoryNetwork({ clock, random });
+
+/** Where the nodes keep their files: what the program was given, or a directory of its own, which goes with it. */
+export const directory = process.argv[2] ?? ownDirectory();
+
+function ownDirectory() {
+  const made = mkdtempSync(join(tmpdir(), 'babuza-example-'));
+  process.on('exit', () => rmSync(made, { recursive: true }));
+  return made;
+}
 
 export const addressOf = (id) => `node-${id}.example:7000`;
 

@@ -1,9 +1,8 @@
 /** Three nodes, a state machine of one's own: write, read, lose the leader, go on, come back. */
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
-import { addressOf, componentOf, configOf, leaderOf } from './node.js';
+import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
-const [directory] = process.argv.slice(2);
 const peers = [1n, 2n, 3n].map((id) => ({ id, address: addressOf(id) }));
 
 /** The same call starts a node for the first time and every time after. */

@@ -1,6 +1,6 @@
 /** A client that does not know whether its proposal was applied sends it again; within a session it applies once. */
 import { bootstrapRaftCluster } from '@babuza/raft';
-import { componentOf, configOf, addressOf, leaderOf } from './node.js';
+import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
 /** Counts what it applies: it would notice a repetition. */
 class Counter {
@@ -15,7 +15,6 @@ class Counter {
   close = () => undefined;
 }
 
-const [directory] = process.argv.slice(2);
 const peers = [{ id: 1n, address: addressOf(1n) }];
 const component = await componentOf(1n, directory, { sessionType: 'lru' });
 const node = await bootstrapRaftCluster(configOf(1n), peers, new Counter(), component);

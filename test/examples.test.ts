@@ -59,6 +59,16 @@ describe('examples', () => {
     expect(programs.sort()).toEqual(Object.keys(printed).sort());
   });
 
+  it.concurrent('without a directory they use one of their own, and leave nothing', async () => {
+    const place = `${scratch}/nowhere`;
+    mkdirSync(place);
+    const options = { cwd: place, env: { ...process.env, TMPDIR: place }, timeout: 50_000 };
+    const program = [`${examples}/sessions.js`];
+    const { stdout } = await promisify(execFile)(process.execPath, program, options);
+    expect(stdout.trimEnd().split('\n')).toEqual(printed['sessions']);
+    expect(readdirSync(place)).toEqual([]);
+  });
+
   for (const [name, lines] of Object.entries(printed)) {
     it.concurrent(`${name} prints what it does, and its process ends by itself`, async () => {
       const program = [`${examples}/${name}.js`, `${scratch}/${name}`];

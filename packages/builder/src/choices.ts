@@ -1,7 +1,7 @@
 /** Checks of the fields that choose a part: by a name that is known, or by the part itself. */
 import type { CheckedConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
-import { hasMethods, isTransportBackend, isWalBackend } from './load-package.ts';
+import { hasCapabilities, hasMethods, isTransportBackend, isWalBackend } from './load-package.ts';
 import {
   knownTypes,
   lineOf,
@@ -31,7 +31,19 @@ interface Choice {
 const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
 
 const transportMethods = ['start', 'setPeer', 'removePeer', 'send', 'sendSnapshot', 'close'];
-const snapshotMethods = ['open', 'list', 'create', 'read', 'verify', 'send', 'receive', 'close'];
+const snapshotMethods = [
+  'open',
+  'list',
+  'create',
+  'read',
+  'verify',
+  'send',
+  'received',
+  'receive',
+  'retain',
+  'remove',
+  'close',
+];
 const sessionMethods = ['register', 'unregister', 'judge', 'record', 'encode', 'restore'];
 
 const isTransport = (value: unknown): boolean => hasMethods(value, transportMethods);
@@ -122,7 +134,7 @@ const managerMethods = ['hasExistingWal', 'createWal', 'findSnapshots', 'replayW
 
 /** What the back end has given: of one's own, it may be anything. Throws `BuilderConfigError`. */
 export function checkWalManager(given: unknown): void {
-  if (hasMethods(given, managerMethods)) return;
+  if (hasMethods(given, managerMethods) && hasCapabilities(given)) return;
   throw new BuilderConfigError('walType', given, 'a WalBackend whose open gives a WalManager');
 }
 

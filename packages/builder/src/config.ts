@@ -19,6 +19,7 @@ import type { Clock, Random } from '@babuza/vfs';
 import { checkedId, type WalBackend } from '@babuza/wal-core';
 import { checkChoices } from './choices.ts';
 import { BuilderConfigError } from './errors.ts';
+import { fieldsOf } from './fields.ts';
 import { hasMethods } from './load-package.ts';
 import { DurableSnapshot, LruSession, NoMetrics } from './registry.ts';
 
@@ -69,25 +70,6 @@ export interface CheckedConfig<
   readonly metricType: string | MetricsCollector;
 }
 
-const knownFields: { readonly [Field in keyof BuilderConfig]-?: true } = {
-  clusterId: true,
-  nodeId: true,
-  storageRootDir: true,
-  walType: true,
-  walOptions: true,
-  transportType: true,
-  transportOptions: true,
-  snapshotType: true,
-  snapshotOptions: true,
-  sessionType: true,
-  sessionOptions: true,
-  metricType: true,
-  metricOptions: true,
-  logger: true,
-  clock: true,
-  random: true,
-};
-
 const optionFields = [
   'walOptions',
   'transportOptions',
@@ -112,17 +94,8 @@ export function checkedConfig<WalOptions extends object, TransportOptions extend
   if (!isObject(config)) {
     throw new BuilderConfigError('the configuration', config, 'an object');
   }
-  for (const field of Object.keys(config)) {
-    if (!Object.hasOwn(knownFields, field)) {
-      const known = Object.keys(knownFields).join(', ');
-      throw new BuilderConfigError(
-        field,
-        Reflect.get(config, field),
-        `left out: known are ${known}`,
-      );
-    }
-  }
-  const { nodeId, storageRootDir } = config;
+  const fields = fieldsOf(config);
+  const { nodeId, storageRootDir } = fields;
   if (
     typeof storageRootDir !== 'string' ||
     storageRootDir === '' ||
@@ -131,13 +104,13 @@ export function checkedConfig<WalOptions extends object, TransportOptions extend
     throw new BuilderConfigError('storageRootDir', storageRootDir, 'the path of a directory');
   }
   const checked = {
-    ...config,
-    clusterId: idOf('clusterId', config.clusterId, 0),
+    ...fields,
+    clusterId: idOf('clusterId', fields.clusterId, 0),
     nodeId: nodeId === undefined ? undefined : idOf('nodeId', nodeId, 1),
     storageRootDir: resolve(storageRootDir),
-    snapshotType: config.snapshotType === undefined ? DurableSnapshot : config.snapshotType,
-    sessionType: config.sessionType === undefined ? LruSession : config.sessionType,
-    metricType: config.metricType === undefined ? NoMetrics : config.metricType,
+    snapshotType: fields.snapshotType === undefined ? DurableSnapshot : fields.snapshotType,
+    sessionType: fields.sessionType === undefined ? LruSession : fields.sessionType,
+    metricType: fields.metricType === undefined ? NoMetrics : fields.metricType,
   };
   checkObjects(checked);
   checkChoices(checked);

@@ -69,10 +69,13 @@ function isInstalled(packageName: string, loader: PackageLoader): boolean {
 /** Whether a value presents itself as a back end of logs. */
 export function isWalBackend(value: unknown): value is WalBackend {
   return (
-    hasTypes(value) &&
-    typeof propertyOf(propertyOf(value, 'capabilities'), 'durable') === 'boolean' &&
-    typeof propertyOf(value, 'open') === 'function'
+    hasTypes(value) && hasCapabilities(value) && typeof propertyOf(value, 'open') === 'function'
   );
+}
+
+/** Whether a value says what a log can do. */
+export function hasCapabilities(value: unknown): boolean {
+  return typeof propertyOf(propertyOf(value, 'capabilities'), 'durable') === 'boolean';
 }
 
 /** Whether a value presents itself as a kind of transport. */

@@ -87,6 +87,20 @@ describe('the other parts', () => {
     });
   }
 
+  it('a part that lacks a method is refused', () => {
+    const made: Record<string, [object, readonly string[]]> = {
+      snapshotType: [new VolatileSnapshotManager(), ['received', 'retain', 'remove', 'close']],
+      sessionType: [new LruSessionManager(), ['judge', 'restore']],
+      metricType: [new PrometheusCollector(), ['observe', 'distribution']],
+    };
+    for (const [field, [part, methods]] of Object.entries(made)) {
+      for (const method of methods) {
+        const lacks = Object.assign(Object.create(part), { [method]: undefined });
+        expect(refusal({ [field]: lacks }).field, method).toBe(field);
+      }
+    }
+  });
+
   it.each(['tcp', 'grpc'])('the transport %s is not here, and what to use is said', (type) => {
     expect(refusal({ transportType: type }).message).toBe(
       `transportType must be 'http': '${type}' is not available here; got '${type}'`,
@@ -130,6 +144,30 @@ describe('fields that are not known', () => {
       expect(error.message).toContain('clusterId, nodeId, storageRootDir, walType');
     });
   }
+
+  it('a field that cannot be read is named', () => {
+    const config = Object.defineProperty({ ...good }, 'walOptions', {
+      enumerable: true,
+      get: () => {
+        throw new Error('not today');
+      },
+    });
+    expect(() => new BabuzaComponentBuilder(config)).toThrow(
+      expect.objectContaining({
+        field: 'walOptions',
+        message: expect.stringContaining('not today'),
+      }),
+    );
+  });
+
+  it('a configuration may inherit its fields, as one made by a class may', () => {
+    const inherits: BuilderConfig = Object.create({ ...good, snapshotType: 'nonsense' });
+    expect(() => new BabuzaComponentBuilder(inherits)).toThrow(
+      expect.objectContaining({ field: 'snapshotType' }),
+    );
+    const fine: BuilderConfig = Object.create(good);
+    expect(() => new BabuzaComponentBuilder(fine)).not.toThrow();
+  });
 
   it('a configuration that is none', () => {
     for (const config of [undefined, null, 'x', []]) {

@@ -126,7 +126,8 @@ describe('options that would count for nothing', () => {
 describe('a part of one’s own that gives something else', () => {
   const { capabilities } = walBackend;
   it('a log', async () => {
-    for (const given of [5, undefined, {}, { ...capabilities }]) {
+    const cannot = Object.create(await walBackend.open('/memory'), { capabilities: {} });
+    for (const given of [5, undefined, {}, { ...capabilities }, cannot]) {
       const walType = { types: ['own'], capabilities, open: async () => given };
       expect(await refusal({ walType })).toMatchObject({
         code: 'BUILDER_CONFIG',

@@ -10,10 +10,11 @@
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal, TailReport } from '@babuza/wal-core';
+import { checkComponent, checkedAppliedIndex, checkPeers, checkStateMachine } from './checks.ts';
 import { checkConfig, type BabuzaConfig } from './config.ts';
 import { RaftConfigError, RaftError } from './errors.ts';
-import { ExportReader } from './exported-snapshot.ts';
-import { confStateOf, firstMembership, type Membership, type MemberRole } from './membership.ts';
+import { createFirstSnapshot } from './first-snapshot.ts';
+import { firstMembership, type MemberRole } from './membership.ts';
 import type { OpenedNode } from './node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
@@ -21,7 +22,7 @@ import type { StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { quietLogger } from './quiet-logger.ts';
 import { Raft } from './raft.ts';
-import { nodeFileName, ReplicatedState } from './replicated-state.ts';
+import { ReplicatedState } from './replicated-state.ts';
 import { removeEverybodyElse } from './standalone.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
 
@@ -32,8 +33,6 @@ export type PeersConfiguration = readonly {
   /** Default: voter. */
   readonly role?: MemberRole;
 }[];
-
-const firstSnapshot = { index: 1, term: 1 };
 
 export interface BootstrapOptions {
   /**
@@ -57,23 +56,14 @@ export function bootstrapRaftCluster<Query, Answer>(
   options: BootstrapOptions = {},
 ): Promise<Raft<Query, Answer>> {
   const begin = async (): Promise<SnapshotMetadata> => {
+    checkPeers(peers);
     const membership = firstMembership(peers);
     if (!membership.members.has(config.nodeId)) {
       throw new RaftConfigError(
         `node ${config.nodeId} is not one of the peers; use joinRaftCluster`,
       );
     }
-    if (options.snapshot !== undefined) {
-      return beginWithExport(membership, component, options.snapshot);
-    }
-    const state = new ReplicatedState(component.sessionManager);
-    state.membership = membership;
-    const metadata: SnapshotMetadata = { ...firstSnapshot, confState: confStateOf(membership) };
-    // Durable after it: the membership. A crash before the marker leaves a log that is still empty.
-    await component.snapshotManager.create(metadata, (files) =>
-      files.writeFile(nodeFileName, [state.encode()]),
-    );
-    return metadata;
+    return createFirstSnapshot(membership, component, options.snapshot);
   };
   return starting(config, stateMachine, component, { begin });
 }
@@ -113,32 +103,6 @@ export function recoverAsStandalone<Query, Answer>(
   return starting(config, stateMachine, component, { begin: refuseToBegin, standalone: options });
 }
 
-/** The first snapshot of a cluster that goes on from the state of another, at the index of that one. */
-async function beginWithExport(
-  membership: Membership,
-  { sessionManager, snapshotManager }: RaftComponent,
-  stream: AsyncIterable<Uint8Array>,
-): Promise<SnapshotMetadata> {
-  const reader = new ExportReader(stream);
-  try {
-    const { index, term } = await reader.header();
-    const metadata: SnapshotMetadata = { index, term, confState: confStateOf(membership) };
-    const withMembership = (bytes: Uint8Array): Uint8Array => {
-      const state = new ReplicatedState(sessionManager);
-      state.restore(bytes, metadata);
-      state.membership = membership;
-      return state.encode();
-    };
-    // Durable after it: state and membership. A crash before the marker leaves a log that is still empty.
-    await snapshotManager.create(metadata, (files) =>
-      reader.copyTo(files, nodeFileName, withMembership),
-    );
-    return metadata;
-  } finally {
-    await reader.close();
-  }
-}
-
 async function refuseToBegin(): Promise<never> {
   throw new RaftConfigError('there is no log to recover from');
 }
@@ -159,6 +123,8 @@ async function starting<Query, Answer>(
   let raft: Raft<Query, Answer>;
   try {
     checkConfig(config);
+    checkStateMachine(stateMachine);
+    checkComponent(component);
     checkSame('clusterId', config.clusterId, component.clusterId);
     checkSame('nodeId', config.nodeId, component.nodeId ?? config.nodeId);
     raft = Raft.make(await openNode(config, stateMachine, component, beginning));
@@ -184,7 +150,8 @@ async function openNode<Query, Answer>(
   const { walManager, snapshotManager } = component;
   const { groupId } = config;
   const logger = quietLogger(component.logger);
-  const openedAt = stateMachine.kind === 'disk' ? (await stateMachine.open()).appliedIndex : 0;
+  const openedAt =
+    stateMachine.kind === 'disk' ? checkedAppliedIndex(await stateMachine.open()) : 0;
   await snapshotManager.open(groupId);
   const exists = await walManager.hasExistingWal({ groupId });
   const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;

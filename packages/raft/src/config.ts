@@ -4,7 +4,7 @@
  *
  * Decisions: the project's contract, 12 and 20.
  */
-import { RaftConfigError } from './errors.ts';
+import { checkId, isObject, refuse } from './checks.ts';
 
 export interface BabuzaConfig {
   readonly clusterId: bigint;
@@ -49,16 +49,22 @@ export interface BabuzaConfig {
 }
 
 const mebibyte: number = 1024 * 1024;
+/** A timer of the platform that is given more fires at once. */
+const timerMsMax: number = 2 ** 31 - 1;
+const idMax = { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 64n - 3n } as const;
 
-/** A configuration with the defaults of the project in every field but the three that nobody can guess. */
+/**
+ * A configuration with the defaults of the project in every field but the three that nobody can guess. Throws `RAFT_CONFIG` for what
+ * no id can be; a start looks at the rest.
+ */
 export function defaultBabuzaConfig(
   clusterId: bigint | number,
   nodeId: bigint | number,
   address: string,
 ): BabuzaConfig {
   return {
-    clusterId: BigInt(clusterId),
-    nodeId: BigInt(nodeId),
+    clusterId: idOf('clusterId', clusterId, 0n),
+    nodeId: idOf('nodeId', nodeId, 1n),
     address,
     groupId: 0n,
     tickMs: 100,
@@ -85,28 +91,39 @@ export function defaultBabuzaConfig(
   };
 }
 
+function idOf(field: 'clusterId' | 'nodeId', given: unknown, min: bigint): bigint {
+  const isId = typeof given === 'bigint' || Number.isSafeInteger(given);
+  const id = isId ? BigInt(String(given)) : undefined;
+  if (id !== undefined && id >= min && id <= idMax[field]) return id;
+  return refuse(field, given, `a bigint or a safe integer from ${min} to ${idMax[field]}`);
+}
+
 /** Throws `RAFT_CONFIG` naming the field, what was given and what is allowed. */
 export function checkConfig(config: BabuzaConfig): void {
-  const whole = (field: NumericField, min: number, max = Number.MAX_SAFE_INTEGER): void => {
+  checkFields(config);
+  const whole = (
+    field: NumericField,
+    min: number,
+    max = Number.MAX_SAFE_INTEGER,
+    or = '',
+  ): void => {
     const value = config[field];
     if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-    refuse(
-      field,
-      value,
-      `an integer from ${min} to ${max === Number.MAX_SAFE_INTEGER ? '2^53 - 1' : max}`,
-    );
+    const end = max === Number.MAX_SAFE_INTEGER ? '2^53 - 1' : max;
+    refuse(field, value, `an integer from ${min} to ${end}${or}`);
   };
   const wholeOrInfinity = (field: NumericField, min: number): void => {
-    if (config[field] !== Infinity) whole(field, min);
+    if (config[field] !== Infinity) whole(field, min, undefined, ', or Infinity');
   };
-  id('clusterId', config.clusterId, 0n, 2n ** 64n - 1n);
-  id('nodeId', config.nodeId, 1n, 2n ** 64n - 3n);
-  id('groupId', config.groupId, 0n, 2n ** 64n - 1n);
+  checkId('clusterId', config.clusterId, 0n, idMax.clusterId);
+  checkId('nodeId', config.nodeId, 1n, idMax.nodeId);
+  checkId('groupId', config.groupId, 0n, idMax.clusterId);
   if (typeof config.address !== 'string' || config.address === '') {
     refuse('address', config.address, 'the address that other members reach this one by');
   }
-  if (!(config.tickMs > 0 && config.tickMs <= 60_000)) {
-    refuse('tickMs', config.tickMs, 'above 0 and at most 60,000');
+  const { tickMs, learnerReadyShare: share } = config;
+  if (!(typeof tickMs === 'number' && tickMs > 0 && tickMs <= 60_000)) {
+    refuse('tickMs', tickMs, 'a number above 0 and at most 60,000');
   }
   whole('heartbeatTicks', 1);
   whole('electionTicks', config.heartbeatTicks + 1);
@@ -119,11 +136,12 @@ export function checkConfig(config: BabuzaConfig): void {
   wholeOrInfinity('snapshotEntries', 1);
   whole('compactionMargin', 0);
   whole('snapshotsKept', 2);
-  whole('forwardTimeoutMs', 1);
-  whole('readTimeoutMs', 1);
-  whole('readRetryMs', 1);
-  const share = config.learnerReadyShare;
-  if (!(share >= 0 && share <= 1)) refuse('learnerReadyShare', share, 'from 0 to 1');
+  whole('forwardTimeoutMs', 1, timerMsMax);
+  whole('readTimeoutMs', 1, timerMsMax);
+  whole('readRetryMs', 1, timerMsMax);
+  if (!(typeof share === 'number' && share >= 0 && share <= 1)) {
+    refuse('learnerReadyShare', share, 'a number from 0 to 1');
+  }
   if (config.leaseReads && !config.checkQuorum) {
     refuse('leaseReads', true, 'false without checkQuorum: a lease needs it');
   }
@@ -133,11 +151,21 @@ type NumericField = {
   [Field in keyof BabuzaConfig]: BabuzaConfig[Field] extends number ? Field : never;
 }[keyof BabuzaConfig];
 
-function id(field: string, value: unknown, min: bigint, max: bigint): void {
-  if (typeof value === 'bigint' && value >= min && value <= max) return;
-  refuse(field, value, `a bigint from ${min} to ${max}`);
-}
-
-function refuse(field: string, given: unknown, allowed: string): never {
-  throw new RaftConfigError(`${field} must be ${allowed}; got ${String(given)}`);
+/** A field that is not known may be one that is misspelt: somebody relies on it. */
+function checkFields(config: BabuzaConfig): void {
+  if (!isObject(config)) refuse('the configuration', config, 'an object');
+  const known = defaultBabuzaConfig(1, 1, '');
+  for (const field of Object.keys(config)) {
+    if (Object.hasOwn(known, field)) continue;
+    refuse(
+      field,
+      Reflect.get(config, field),
+      `left out: known are ${Object.keys(known).join(', ')}`,
+    );
+  }
+  for (const [field, value] of Object.entries(known)) {
+    const given: unknown = Reflect.get(config, field);
+    if (typeof value === 'boolean' && typeof given !== 'boolean')
+      refuse(field, given, 'true or false');
+  }
 }

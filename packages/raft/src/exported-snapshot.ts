@@ -102,6 +102,8 @@ export class ExportReader {
       }
     }
     await this.#take(FrameType.End);
+    // Nothing comes behind it, or this throws.
+    await this.#frames.next();
   }
 
   /** The source of the stream is told that nobody reads on. */
@@ -156,9 +158,14 @@ function checksumOf(frame: Uint8Array): number {
 async function* framesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, void> {
   let bytes: Uint8Array = new Uint8Array(0);
   let sequence = 0;
+  let ended = false;
   for await (const piece of stream) {
+    if (!(piece instanceof Uint8Array)) {
+      throw unreadable('its chunks must be bytes; is it a stream with an encoding?');
+    }
     bytes = bytes.length === 0 ? piece : Buffer.concat([bytes, piece]);
     for (;;) {
+      if (ended && bytes.length > 0) throw unreadable('it goes on behind its end');
       if (bytes.length < headBytes) break;
       const view = viewOf(bytes);
       const length = view.getUint32(1);
@@ -169,7 +176,9 @@ async function* framesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Fram
         throw unreadable(`frame ${sequence} is damaged, or of another stream`);
       }
       sequence += 1;
-      yield { type: view.getUint8(0), payload: frame.subarray(headBytes) };
+      const type = view.getUint8(0);
+      yield { type, payload: frame.subarray(headBytes) };
+      ended = type === FrameType.End;
       bytes = bytes.subarray(headBytes + length);
     }
   }

@@ -2,7 +2,7 @@
 import type { RawNode } from '@babuza/raft-core';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { BabuzaConfig } from './config.ts';
-import { DroppedError, StoppedError } from './errors.ts';
+import { DroppedError, type StoppedError } from './errors.ts';
 import type { RaftEventHub } from './events.ts';
 import { waiting } from './waiters.ts';
 
@@ -12,6 +12,7 @@ export interface HandOverParts {
   readonly events: RaftEventHub;
   readonly isLeader: () => boolean;
   readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly onStop: (call: (cause: StoppedError) => void) => () => void;
 }
 
 /**
@@ -21,7 +22,7 @@ export interface HandOverParts {
  * target knows that it is a voter; so the core is asked again with every tick. Where it is at it, that changes nothing.
  */
 export function handOver(
-  { config, clock, events, isLeader, attempt }: HandOverParts,
+  { config, clock, events, isLeader, attempt, onStop }: HandOverParts,
   target: bigint,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -38,14 +39,15 @@ export function handOver(
       if (isLeader()) attempt((node) => node.transferLeader(target));
       timer = clock.startTimer(config.tickMs, ask);
     };
-    ask();
     const unsubscribe = events.subscribe((event) => {
       if (event.type === 'leader' && event.leader === target) waiter.resolve();
-      if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
     });
+    const endWatch = onStop(waiter.reject);
+    ask();
     return () => {
       timer?.cancel();
       unsubscribe();
+      endWatch();
     };
   });
 }

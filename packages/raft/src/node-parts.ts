@@ -63,6 +63,7 @@ export class NodeParts<Query, Answer> {
   #readyIndex = Infinity;
   #role: SoftState;
   #stopCause: StoppedError | undefined;
+  readonly #atStop = new Set<(cause: StoppedError) => void>();
   readonly #entryBytesMax: number;
 
   constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
@@ -91,7 +92,8 @@ export class NodeParts<Query, Answer> {
       nodeId: config.nodeId,
       life,
       timeoutMs: config.readTimeoutMs,
-      retryMs: config.readRetryMs,
+      // Who waits too long is looked for at each repetition.
+      retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
       ask: (context) => this.attempt((node) => node.readIndex(context)),
       appliedIndex: () => state.appliedIndex,
     });
@@ -191,6 +193,12 @@ export class NodeParts<Query, Answer> {
     return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
   }
 
+  /** For who waits: it is called when the node begins to stop, until the function that is returned was called. */
+  readonly onStop = (call: (cause: StoppedError) => void): (() => void) => {
+    this.#atStop.add(call);
+    return () => void this.#atStop.delete(call);
+  };
+
   checkRunning(): void {
     if (this.#stopCause !== undefined) throw this.#stopCause;
   }
@@ -206,6 +214,7 @@ export class NodeParts<Query, Answer> {
     this.proposals.stop(stopped);
     this.membershipChanges.stop(stopped);
     this.appliedWaiters.stop(stopped);
+    for (const call of this.#atStop) call(stopped);
     const { transport, snapshotManager, walManager } = this.#component;
     const closing = [
       () => transport.close(),

@@ -1,4 +1,5 @@
 /** What a proposal is given and gives back, at the door of the node. */
+import { isObject } from './checks.ts';
 import { RaftError } from './errors.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { ApplyResult } from './ports/state-machine.ts';
@@ -14,7 +15,11 @@ export interface ProposeResult {
 }
 
 /** Throws `RAFT_INVALID`. */
-export function checkSession({ sessionId, sequence, lowestUnanswered }: SessionCall): void {
+export function checkSession(session: SessionCall): void {
+  if (!isObject(session)) {
+    throw new RaftError('RAFT_INVALID', `a session is an object; got ${String(session)}`);
+  }
+  const { sessionId, sequence, lowestUnanswered } = session;
   const isFine =
     [sessionId, sequence, lowestUnanswered].every((value) => Number.isSafeInteger(value)) &&
     sessionId >= 1 &&

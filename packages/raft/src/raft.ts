@@ -7,13 +7,7 @@
  * the signal's reason, never what is waited for.
  */
 import type { TailReport } from '@babuza/wal-core';
-import {
-  DroppedError,
-  NotLeaderError,
-  RaftError,
-  StoppedError,
-  type LeaderHint,
-} from './errors.ts';
+import { DroppedError, NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
 import { EnvelopeKind } from './envelope.ts';
 import type { RaftEventListener } from './events.ts';
 import { encodeExport } from './exported-snapshot.ts';
@@ -26,7 +20,7 @@ import { checkSession, resultOf, type ProposeResult } from './propose-result.ts'
 import type { SnapshotPlace } from './snapshots.ts';
 import { handOver } from './hand-over.ts';
 import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
-import { waiting } from './waiters.ts';
+import { unlessAborted, untilAborted, waiting } from './waiters.ts';
 
 export interface WaitOptions {
   /** Ends the waiting. */
@@ -109,7 +103,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /** Proposes several, in order and at once. Each has an answer of its own. */
-  proposeBatch(
+  async proposeBatch(
     batch: readonly Uint8Array[],
     options: WaitOptions = {},
   ): Promise<PromiseSettledResult<ProposeResult>[]> {
@@ -130,13 +124,13 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /** A linearizable read, and the question to the state machine. */
   async read(query: Query, options: WaitOptions = {}): Promise<Answer> {
     await this.linearizableRead(options);
-    return this.stateMachine.query(query);
+    return this.#query(query, options);
   }
 
   /** Asks the state machine as it is here and now: it may be behind. */
-  async staleRead(query: Query): Promise<Answer> {
+  async staleRead(query: Query, options: WaitOptions = {}): Promise<Answer> {
     this.#parts.checkRunning();
-    return this.stateMachine.query(query);
+    return this.#query(query, options);
   }
 
   /** Leader only. Resolves when everything that was proposed before is applied here. */
@@ -147,6 +141,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
 
   /** Resolves when a quorum has confirmed that this node leads. Rejects with `RAFT_NOT_LEADER`. */
   async verifyLeader(options: WaitOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
     if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
     await this.linearizableRead(options);
     if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
@@ -158,6 +153,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     if (!Number.isSafeInteger(index)) {
       throw new RaftError('RAFT_INVALID', `an index is an integer below 2^53; got ${index}`);
     }
+    options.signal?.throwIfAborted();
     await this.#parts.appliedWaiters.wait(index, options.signal);
   }
 
@@ -169,24 +165,29 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /** Resolves when this node knows who leads. */
   async waitForLeader(options: WaitOptions = {}): Promise<LeaderHint> {
     this.#parts.checkRunning();
+    options.signal?.throwIfAborted();
     const known = this.leader();
     if (known !== undefined) return known;
-    return waiting(options.signal, (waiter) =>
-      this.subscribe((event) => {
+    return waiting(options.signal, (waiter) => {
+      const unsubscribe = this.subscribe((event) => {
         const hint = this.leader();
         if (event.type === 'leader' && hint !== undefined) waiter.resolve(hint);
-        if (event.type === 'stopped') waiter.reject(new StoppedError(event.cause));
-      }),
-    );
+      });
+      const endWatch = this.#parts.onStop(waiter.reject);
+      return () => {
+        unsubscribe();
+        endWatch();
+      };
+    });
   }
 
   /** Leader only, as all changes of the membership. Rejects with `RAFT_CONF_CHANGE_REFUSED` and why. */
-  addVotingPeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
+  async addVotingPeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'set', id, role: 'voter', address }], options);
   }
 
   /** A member that gets everything and has no vote. */
-  addLearner({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
+  async addLearner({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'set', id, role: 'learner', address }], options);
   }
 
@@ -209,12 +210,12 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /** The address where the others reach it. */
-  updatePeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
+  async updatePeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'address', id, address }], options);
   }
 
   /** Makes known where a member serves clients; without address, that it does not. */
-  publishApplicationService(
+  async publishApplicationService(
     service: { readonly name: string; readonly address?: string; readonly id?: bigint },
     options: WaitOptions = {},
   ): Promise<void> {
@@ -240,8 +241,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
    * leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
    */
   async transferLeader(to?: bigint, options: WaitOptions = {}): Promise<void> {
-    this.#parts.checkRunning();
-    if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
+    this.#checkLeads(options);
     const target = to ?? this.#parts.bestSuccessor();
     const role =
       target === undefined ? undefined : this.#parts.state.membership.members.get(target)?.role;
@@ -283,10 +283,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   async *exportSnapshot(options: WaitOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const place = await this.manualSnapshot(options);
     await using open = await this.#parts.snapshots.open(place);
-    for await (const chunk of encodeExport(this.#parts.config.clusterId, open)) {
-      options.signal?.throwIfAborted();
-      yield chunk;
-    }
+    yield* untilAborted(encodeExport(this.#parts.config.clusterId, open), options.signal);
   }
 
   /** Opens a session; returns its id. */
@@ -340,8 +337,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
 
   /**
    * Ends the node and gives everything back: log, snapshots, transport, state machine. With `transferLeadership` a
-   * leader hands over first. What waits gets `RAFT_STOPPED` or `RAFT_OUTCOME_UNKNOWN`. A second call returns the
-   * same promise.
+   * leader hands over first. What waits gets `RAFT_STOPPED` or `RAFT_OUTCOME_UNKNOWN`. A second call waits for the
+   * same end.
    */
   async shutdown(options: { readonly transferLeadership?: boolean } = {}): Promise<void> {
     const handsOver =
@@ -374,10 +371,24 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     });
   }
 
-  #changeRole(id: bigint, role: MemberRole, options: WaitOptions): Promise<void> {
+  async #changeRole(id: bigint, role: MemberRole, options: WaitOptions): Promise<void> {
+    // Who does not lead may not know of a member yet.
+    this.#checkLeads(options);
     if (!this.#parts.state.membership.members.has(id)) {
-      return Promise.reject(new RaftError('RAFT_CONF_CHANGE_REFUSED', `${id} is not a member`));
+      throw new RaftError('RAFT_CONF_CHANGE_REFUSED', `${id} is not a member`);
     }
-    return this.changeMembership([{ op: 'set', id, role }], options);
+    await this.changeMembership([{ op: 'set', id, role }], options);
+  }
+
+  #checkLeads({ signal }: WaitOptions): void {
+    this.#parts.checkRunning();
+    signal?.throwIfAborted();
+    if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
+  }
+
+  async #query(query: Query, { signal }: WaitOptions): Promise<Answer> {
+    signal?.throwIfAborted();
+    const answer = this.stateMachine.query(query);
+    return signal === undefined ? answer : unlessAborted(Promise.resolve(answer), signal);
   }
 }

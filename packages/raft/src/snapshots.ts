@@ -208,7 +208,7 @@ export class Snapshots<Query, Answer> {
     }
     let prepared: unknown;
     try {
-      prepared = stateMachine.prepareSnapshot();
+      prepared = await stateMachine.prepareSnapshot();
     } catch (error) {
       this.#failed(error);
       return;

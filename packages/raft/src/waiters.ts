@@ -37,6 +37,33 @@ export async function waiting<T>(
   }
 }
 
+/** What the promise gives, unless the signal fires first. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return waiting<T>(signal, (waiter) => {
+    promise.then(waiter.resolve, waiter.reject);
+    return undefined;
+  });
+}
+
+/** The items, until the signal fires: their source is told to end then, and not waited for in the middle of a read. */
+export async function* untilAborted<T>(
+  items: AsyncGenerator<T, void, void>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, void> {
+  try {
+    for (;;) {
+      const reading = items.next();
+      const next = await (signal === undefined ? reading : unlessAborted(reading, signal));
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    const ending = items.return();
+    ending.catch(() => undefined);
+    if (signal?.aborted !== true) await ending;
+  }
+}
+
 /** Callers who wait until an index is applied. */
 export class IndexWaiters {
   readonly #waiters = new Set<{ readonly index: number; readonly waiter: Waiter<void> }>();

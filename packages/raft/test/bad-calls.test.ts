@@ -86,3 +86,28 @@ describe('first members', () => {
     await expectToGoOn();
   });
 });
+
+describe('calls without what they need', () => {
+  it('reject, as all that waits; they never throw at once', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    const names = [
+      'addVotingPeer',
+      'addLearner',
+      'updatePeer',
+      'publishApplicationService',
+    ] as const;
+    for (const name of [...names, 'proposeBatch'] as const) {
+      const answer: unknown = Reflect.apply(raft[name], raft, []);
+      await expect(answer, name).rejects.toBeInstanceOf(Error);
+    }
+    for (const session of ['null', '5', '{}']) {
+      const options = { session: JSON.parse(session) };
+      await expect(raft.propose(bytesOf('a'), options)).rejects.toMatchObject({
+        code: 'RAFT_INVALID',
+      });
+    }
+    await expectToGoOn();
+  });
+});

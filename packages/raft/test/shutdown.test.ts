@@ -45,3 +45,25 @@ describe('a state machine that is being saved', () => {
     await expect(snapshot).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
   });
 });
+
+describe('who waits when a node ends', () => {
+  it('for a leader, or for another one to take over, is told at once, whatever its parts still do', async () => {
+    const world = new World();
+    await world.startAll(2);
+    const leader = await world.leader();
+    const joiner = await world.start(9n, undefined);
+    const gate = newGate();
+    for (const { machine } of [leader, joiner])
+      Object.assign(machine, { close: () => gate.passed });
+    world.wire.cut.add((await world.follower()).raft.nodeId);
+    const waiting = [leader.raft.transferLeader(), joiner.raft.waitForLeader()];
+    for (const waits of waiting) waits.catch(() => undefined);
+    const stopped = [leader, joiner].map(({ raft }) => raft.shutdown());
+    for (const waits of waiting) {
+      await expect(waits).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+    }
+    gate.open();
+    await world.until(Promise.all(stopped));
+    await world.close();
+  });
+});

@@ -78,7 +78,10 @@ export interface ConcurrentStateMachine<Query = unknown, Answer = unknown> exten
   Answer
 > {
   readonly kind: 'concurrent';
-  /** Called between two `apply`, so it must be quick: a copy, a version, a reference to something persistent. */
+  /**
+   * Called between two `apply`, so it must be quick: a copy, a version, a reference to something persistent. Where it returns a
+   * promise nothing is applied before that has settled, and `saveSnapshot` is given what it gave.
+   */
   prepareSnapshot(): unknown;
   /** Writes what was prepared, while `apply` goes on. */
   saveSnapshot(prepared: unknown, writer: SnapshotWriter, signal: AbortSignal): Promise<void>;
@@ -96,6 +99,7 @@ export interface DiskStateMachine<Query = unknown, Answer = unknown> extends Sta
    * replaced by that of the newest snapshot, or the start refused (`RAFT_STATE_UNREADABLE`).
    */
   open(): Promise<{ readonly appliedIndex: number }>;
+  /** As that of `ConcurrentStateMachine`. */
   prepareSnapshot(): unknown;
   saveSnapshot(prepared: unknown, writer: SnapshotWriter, signal: AbortSignal): Promise<void>;
 }

@@ -1,0 +1,101 @@
+/**
+ * The snapshot that a cluster begins with: its first membership, and no state, or that of an exported snapshot. Its files are
+ * durable before its marker, so a start that did not end may have left them. They are taken over where they hold what this
+ * start was given; where they do not, it is refused, because no other member would begin like this one.
+ *
+ * Decisions: the project's contract, 10 and 21.
+ */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import { isObject, refuse } from './checks.ts';
+import { RaftError } from './errors.ts';
+import { ExportReader } from './exported-snapshot.ts';
+import { confStateOf, type Membership } from './membership.ts';
+import type { RaftComponent } from './ports/component.ts';
+import type { SnapshotFiles, SnapshotManager } from './ports/snapshot-manager.ts';
+import { nodeFileName, ReplicatedState } from './replicated-state.ts';
+import { readNodePart } from './snapshot-files.ts';
+
+const first = { index: 1, term: 1 };
+
+/** Durable when this resolves; a crash before the marker leaves a log that is still empty. */
+export async function createFirstSnapshot(
+  membership: Membership,
+  { sessionManager, snapshotManager }: RaftComponent,
+  stream: AsyncIterable<Uint8Array> | undefined,
+): Promise<SnapshotMetadata> {
+  const state = new ReplicatedState(sessionManager);
+  if (stream !== undefined) return fromExport(membership, state, snapshotManager, stream);
+  // The manager may have served another node before.
+  sessionManager.restore();
+  state.membership = membership;
+  const metadata: SnapshotMetadata = { ...first, confState: confStateOf(membership) };
+  await create(snapshotManager, metadata, async (files) => {
+    const nodePart = state.encode();
+    await files.writeFile(nodeFileName, [nodePart]);
+    return nodePart;
+  });
+  return metadata;
+}
+
+/** It stands at the index of the export. */
+async function fromExport(
+  membership: Membership,
+  state: ReplicatedState,
+  manager: SnapshotManager,
+  stream: AsyncIterable<Uint8Array>,
+): Promise<SnapshotMetadata> {
+  if (!isObject(stream) || !(Symbol.asyncIterator in stream)) {
+    refuse('snapshot', stream, 'a stream of bytes, as exportSnapshot gives it');
+  }
+  const reader = new ExportReader(stream);
+  try {
+    const { index, term } = await reader.header();
+    const metadata: SnapshotMetadata = { index, term, confState: confStateOf(membership) };
+    let nodePart = new Uint8Array(0);
+    const withMembership = (bytes: Uint8Array): Uint8Array => {
+      state.restore(bytes, metadata);
+      state.membership = membership;
+      nodePart = new Uint8Array(state.encode());
+      return nodePart;
+    };
+    await create(manager, metadata, async (files) => {
+      await reader.copyTo(files, nodeFileName, withMembership);
+      return nodePart;
+    });
+    return metadata;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** `write` writes all files, and returns the node's part of them. */
+async function create(
+  manager: SnapshotManager,
+  metadata: SnapshotMetadata,
+  write: (files: SnapshotFiles) => Promise<Uint8Array>,
+): Promise<void> {
+  const { index, term } = metadata;
+  const isThere = manager
+    .list()
+    .some((stored) => stored.metadata.index === index && stored.metadata.term === term);
+  // A damaged one is set aside by this.
+  if (!isThere || !(await manager.verify(metadata))) {
+    await manager.create(metadata, async (files) => void (await write(files)));
+    return;
+  }
+  const wanted = await write(nowhere);
+  await using open = await manager.read(metadata);
+  if (Buffer.compare(await readNodePart(open), wanted) === 0) return;
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `an earlier start, which did not end, has left a first snapshot (${index}) with other members or another state; start with those again, or with an empty directory`,
+  );
+}
+
+/** Takes files and keeps none. */
+const nowhere: SnapshotFiles = {
+  writeFile: async (_, chunks) => {
+    for await (const chunk of chunks) void chunk;
+  },
+  linkFile: async () => undefined,
+};

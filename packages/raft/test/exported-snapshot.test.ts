@@ -1,0 +1,72 @@
+/** What may be given as an exported snapshot, and is none: nothing of a cluster begins with it. */
+import { MemoryStore } from '@babuza/wal-memory';
+import { describe, expect, it } from 'vitest';
+import { bytesOf, MapSnapshots, World } from './support.ts';
+
+const peers = [{ id: 1n, address: 'address-1' }];
+
+async function exported(): Promise<Buffer> {
+  const world = new World();
+  const { raft } = await world.start(1n, peers);
+  await world.until(raft.waitForLeader());
+  await world.until(raft.propose(bytesOf('one')));
+  const chunks: Uint8Array[] = [];
+  const read = async (): Promise<void> => {
+    for await (const chunk of raft.exportSnapshot()) chunks.push(chunk);
+  };
+  await world.until(read());
+  await world.close();
+  return Buffer.concat(chunks);
+}
+
+/** What no type checker has seen. */
+function untyped(...chunks: unknown[]) {
+  async function* stream(): AsyncGenerator {
+    yield* chunks;
+  }
+  return Reflect.get(Object({ stream: stream() }), 'stream');
+}
+
+describe('a stream', () => {
+  it('of one snapshot behind another, or with more behind its end, is refused', async () => {
+    const one = await exported();
+    for (const more of [one, one.subarray(0, 20), bytesOf('x')]) {
+      const world = new World();
+      const starting = world.start(1n, peers, undefined, { snapshot: untyped(one, more) });
+      await expect(starting).rejects.toMatchObject({
+        code: 'RAFT_STATE_UNREADABLE',
+        message: expect.stringContaining('behind its end'),
+      });
+    }
+  });
+
+  it('of anything but bytes is refused, and says so', async () => {
+    const one = await exported();
+    const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
+    const world = new World();
+    for (const chunk of [one.toString('latin1'), 5, null, [1, 2]]) {
+      const starting = world.start(1n, peers, disk, { snapshot: untyped(chunk) });
+      await expect(starting).rejects.toMatchObject({
+        code: 'RAFT_STATE_UNREADABLE',
+        message: expect.stringContaining('bytes'),
+      });
+    }
+    const { raft, machine } = await world.start(1n, peers, disk, { snapshot: untyped(one) });
+    await world.until(raft.waitForLeader());
+    expect(machine.texts).toEqual(['one']);
+    await world.close();
+  });
+
+  it('that is none is a mistake of the call', async () => {
+    const one = await exported();
+    for (const snapshot of [null, 5, one]) {
+      const given = JSON.parse('{}');
+      given.snapshot = snapshot;
+      const starting = new World().start(1n, peers, undefined, given);
+      await expect(starting).rejects.toMatchObject({
+        code: 'RAFT_CONFIG',
+        message: expect.stringContaining('snapshot must be'),
+      });
+    }
+  });
+});

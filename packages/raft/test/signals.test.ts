@@ -1,0 +1,134 @@
+/** A signal ends all waiting of its caller, whatever is waited for, and is looked at before anything is done. */
+import { getEventListeners } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Raft, WaitOptions } from '../src/index.ts';
+import { bytesOf, newGate, World } from './support.ts';
+
+let world: World;
+
+afterEach(() => world.close());
+
+type Calls = Readonly<
+  Record<string, (raft: Raft<undefined, string[]>, options: WaitOptions) => unknown>
+>;
+
+const reason = new Error('enough of it');
+
+const calls: Calls = {
+  propose: (raft, options) => raft.propose(bytesOf('unwanted'), options),
+  linearizableRead: (raft, options) => raft.linearizableRead(options),
+  read: (raft, options) => raft.read(undefined, options),
+  staleRead: (raft, options) => raft.staleRead(undefined, options),
+  barrier: (raft, options) => raft.barrier(options),
+  verifyLeader: (raft, options) => raft.verifyLeader(options),
+  'waitForApplied, of what is applied': (raft, options) => raft.waitForApplied(1, options),
+  waitForLeader: (raft, options) => raft.waitForLeader(options),
+  addVotingPeer: (raft, options) => raft.addVotingPeer({ id: 9n, address: 'nine' }, options),
+  addLearner: (raft, options) => raft.addLearner({ id: 9n, address: 'nine' }, options),
+  'promoteLearner, of nobody': (raft, options) => raft.promoteLearner(99n, options),
+  demoteVoter: (raft, options) => raft.demoteVoter(2n, options),
+  removePeer: (raft, options) => raft.removePeer(2n, options),
+  updatePeer: (raft, options) => raft.updatePeer({ id: 2n, address: 'nine' }, options),
+  publish: (raft, options) => raft.publishApplicationService({ name: 'a', address: 'b' }, options),
+  transferLeader: (raft, options) => raft.transferLeader(undefined, options),
+  'transferLeader, to itself': (raft, options) => raft.transferLeader(raft.nodeId, options),
+  manualSnapshot: (raft, options) => raft.manualSnapshot(options),
+  exportSnapshot: (raft, options) => raft.exportSnapshot(options).next(),
+  registerSession: (raft, options) => raft.registerSession(options),
+  unregisterSession: (raft, options) => raft.unregisterSession(1, options),
+};
+
+describe('a signal that has fired before', () => {
+  it('ends each call of the leader and of a follower with its reason, and nothing was done', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const follower = (await world.follower()).raft;
+    await world.until(raft.propose(bytesOf('wanted')));
+    const before = raft.status().lastIndex;
+    for (const member of [raft, follower]) {
+      for (const [name, call] of Object.entries(calls)) {
+        const waited = Promise.resolve(call(member, { signal: AbortSignal.abort(reason) }));
+        await expect(world.until(waited), name).rejects.toBe(reason);
+      }
+    }
+    await world.pass(1000);
+    expect(raft.status().lastIndex).toBe(before);
+  });
+});
+
+describe('a signal', () => {
+  it('ends the waiting for the answer of a state machine, and leaves no listener behind', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, machine } = await world.leader();
+    const gate = newGate();
+    Object.assign(machine, { query: () => gate.passed });
+    for (const name of ['read', 'staleRead'] as const) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const waited = raft[name](undefined, { signal });
+      waited.catch(() => undefined);
+      await world.pass(1000);
+      controller.abort(reason);
+      await expect(waited).rejects.toBe(reason);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    }
+  });
+
+  it('ends the waiting for a chunk of an exported snapshot', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, snapshots } = await world.leader();
+    const gate = newGate();
+    const read = snapshots.read.bind(snapshots);
+    snapshots.read = async (at) => ({
+      ...(await read(at)),
+      async *readFile() {
+        await gate.passed;
+        yield bytesOf('late');
+      },
+    });
+    await world.until(raft.propose(bytesOf('wanted')));
+    const controller = new AbortController();
+    const stream = raft.exportSnapshot({ signal: controller.signal });
+    const all = (async () => {
+      for await (const _ of stream);
+    })();
+    all.catch(() => undefined);
+    await world.pass(1000);
+    controller.abort(reason);
+    await expect(all).rejects.toBe(reason);
+    gate.open();
+  });
+});
+
+describe('a change of the role', () => {
+  it('of somebody whom a follower does not know is for the leader to judge', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.follower();
+    for (const name of ['promoteLearner', 'demoteVoter'] as const) {
+      await expect(raft[name](9n)).rejects.toMatchObject({ code: 'RAFT_NOT_LEADER' });
+    }
+    await world.until(raft.shutdown());
+    for (const name of ['promoteLearner', 'demoteVoter'] as const) {
+      await expect(raft[name](9n)).rejects.toMatchObject({ code: 'RAFT_STOPPED' });
+    }
+    world.members.delete(raft.nodeId);
+  });
+});
+
+describe('a read', () => {
+  it('ends in time also where the next attempt would come much later', async () => {
+    world = new World({ readTimeoutMs: 200, readRetryMs: 60_000 });
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    for (const id of world.members.keys()) if (id !== raft.nodeId) world.wire.cut.add(id);
+    const from = world.clock.monotonicMs();
+    await expect(world.until(raft.linearizableRead())).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    expect(world.clock.monotonicMs() - from).toBeLessThan(500);
+  });
+});
