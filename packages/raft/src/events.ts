@@ -38,18 +38,20 @@ export type RaftEvent =
 export type RaftEventListener = (event: RaftEvent) => unknown;
 
 export class RaftEventHub {
-  readonly #listeners = new Set<RaftEventListener>();
+  /** Each subscription by itself: one function may have several. */
+  readonly #subscriptions = new Set<{ readonly listener: RaftEventListener }>();
 
   /** Adds a listener and returns the function that removes it. */
   subscribe(listener: RaftEventListener): () => void {
-    this.#listeners.add(listener);
+    const subscription = { listener };
+    this.#subscriptions.add(subscription);
     return () => {
-      this.#listeners.delete(listener);
+      this.#subscriptions.delete(subscription);
     };
   }
 
   emit(event: RaftEvent): void {
-    for (const listener of this.#listeners) {
+    for (const { listener } of this.#subscriptions) {
       try {
         // An asynchronous one throws later, where nobody waits: that would end the process.
         const answer = listener(event);

@@ -140,6 +140,22 @@ describe('a listener', () => {
     await world.until(raft.propose(bytesOf('a')));
     expect(heard).toBe(1);
   });
+
+  it('that is added twice hears twice, and once when one of them is removed', async () => {
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    let heard = 0;
+    const listener = (): void => {
+      heard += 1;
+    };
+    const remove = raft.subscribe(listener);
+    raft.subscribe(listener);
+    await world.until(raft.addLearner({ id: 2n, address: 'b' }));
+    expect(heard).toBe(2);
+    remove();
+    await world.until(raft.removePeer(2n));
+    expect(heard).toBe(3);
+  });
 });
 
 describe('a start that fails', () => {

@@ -4,6 +4,9 @@ import type { Clock, Environment, Random, Timer } from './environment.ts';
 import type { FileSystem } from './file-system.ts';
 import { NodeFileSystem } from './node-file-system.ts';
 
+/** The platform fires a timer at once that is given more: 25 days. */
+const timerMsMax: number = 2 ** 31 - 1;
+
 /** The machine's clock. Its timers keep the process alive only where that is asked for; its sleeps do. */
 export class NodeClock implements Clock {
   monotonicMs(): number {
@@ -15,7 +18,7 @@ export class NodeClock implements Clock {
   }
 
   startTimer(delayMs: number, callback: () => void, keepsAlive = false): Timer {
-    const timeout = setTimeout(callback, delayMs);
+    const timeout = setTimeout(callback, Math.min(delayMs, timerMsMax));
     if (!keepsAlive) timeout.unref();
     return {
       cancel: () => {
@@ -27,7 +30,7 @@ export class NodeClock implements Clock {
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       if (delayMs <= 0) setImmediate(resolve);
-      else setTimeout(resolve, delayMs);
+      else setTimeout(resolve, Math.min(delayMs, timerMsMax));
     });
   }
 }
