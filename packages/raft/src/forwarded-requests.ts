@@ -28,12 +28,15 @@ export class ForwardedRequests {
 
   /** Whether all of a message of proposals may be appended. It is known from then on. */
   take({ entries }: Message): boolean {
-    return entries.every((entry) => this.#takeEntry(entry));
+    // Without any, the core would stop.
+    return entries.length > 0 && entries.every((entry) => this.#takeEntry(entry));
   }
 
   #takeEntry({ type, index, data }: Entry): boolean {
-    // Changes of the membership and entries without effect may come twice.
-    if (type !== EntryType.Normal || data === undefined || data.length === 0) return true;
+    // Nobody hands on a change of the membership; one that cannot be read would stop every replica, at each start again.
+    if (type !== EntryType.Normal) return false;
+    // Entries without effect may come twice.
+    if (data === undefined || data.length === 0) return true;
     let request: RequestId | undefined;
     try {
       ({ request } = decodeEnvelope(data, index));

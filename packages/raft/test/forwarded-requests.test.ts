@@ -61,4 +61,14 @@ describe('a proposal that was handed to the leader', () => {
     expect(forwarded.take(messageOf(bytesOf('nothing')))).toBe(false);
     expect(forwarded.take(messageOf(undefined))).toBe(true);
   });
+
+  it('is not taken where there is none, or a change of the membership: one is not handed on', () => {
+    const forwarded = new ForwardedRequests();
+    expect(forwarded.take(messageOf())).toBe(false);
+    for (const type of [EntryType.ConfChange, EntryType.ConfChangeV2]) {
+      const change = { index: 0, term: 0, type, data: bytesOf('nothing') };
+      const entries = [...messageOf(proposal(1)).entries, change];
+      expect(forwarded.take(newMessage({ type: MessageType.Prop, entries }))).toBe(false);
+    }
+  });
 });

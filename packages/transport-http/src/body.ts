@@ -1,5 +1,6 @@
 /** The bodies of requests as they arrive: bounded in size and in the time that nothing comes. */
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
 import { FrameReader } from './frames.ts';
@@ -51,15 +52,24 @@ async function nextWithin(
   }
 }
 
+/** Connections whose end has been decided. */
+const ending = new WeakSet<Duplex>();
+
 /**
  * Closes the connection of a request that was answered before all of it was read. What still comes is dropped first, for a
- * limited time: a connection that is closed over unread bytes takes the answer with it.
+ * limited time: a connection that is closed over unread bytes takes the answer with it. Of several requests behind each
+ * other the first decides.
  */
 export function closeAfter(
   request: IncomingMessage,
   { clock, settings }: Pick<Wire, 'clock' | 'settings'>,
 ): void {
   const { socket } = request;
+  if (ending.has(socket)) {
+    request.resume();
+    return;
+  }
+  ending.add(socket);
   if (request.readableEnded) {
     socket.destroySoon();
     return;

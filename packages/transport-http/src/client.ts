@@ -82,6 +82,9 @@ export async function answerOf(
     }
     const problem = disagreement(decodeHandshake(said), wire.handshakeTo(target.id));
     if (problem !== undefined) throw refused(target, problem.reason, problem.message);
+    if (answer.socket !== undefined && !request.hasHeader('upgrade')) {
+      throw strange(target, 'it upgraded a connection, and nobody asked for that');
+    }
     return answer;
   } catch (error) {
     request.destroy();

@@ -30,6 +30,8 @@ export class MessageServer {
   readonly #streams = new Map<bigint, IncomingStream>();
   /** All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS handshake. */
   readonly #sockets = new Set<Socket>();
+  /** How many requests wait for their answer on each connection. */
+  readonly #unanswered = new WeakMap<Duplex, number>();
   readonly #admission: Admission;
 
   constructor(parts: ServerParts) {
@@ -37,7 +39,12 @@ export class MessageServer {
     this.#admission = new Admission(parts.wire, parts.members);
     this.#server = newServer(parts.wire);
     this.#server.maxConnections = connectionsMax;
-    this.#server.on('request', (request, response) => void this.#serve(request, response));
+    // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.
+    for (const event of ['request', 'checkExpectation'] as const) {
+      this.#server.on(event, (request: IncomingMessage, response: ServerResponse) => {
+        void this.#serve(request, response);
+      });
+    }
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on('clientError', (error, socket) => {
       // What speaks no TLS understands no answer.
@@ -85,6 +92,8 @@ export class MessageServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#count(request.socket, 1);
+    response.once('finish', () => this.#count(request.socket, -1));
     // A connection that breaks is found where it is read or written.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
@@ -142,8 +151,17 @@ export class MessageServer {
     }
   }
 
+  #count(connection: Duplex, more: 1 | -1): void {
+    this.#unanswered.set(connection, (this.#unanswered.get(connection) ?? 0) + more);
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
+    if ((this.#unanswered.get(socket) ?? 0) > 0) {
+      // Whatever is said now would come in the middle of the answers before it.
+      socket.destroy();
+      return;
+    }
     const admitted = this.#admit(request);
     const isStream =
       request.method === 'GET' &&

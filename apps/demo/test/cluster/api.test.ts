@@ -192,6 +192,7 @@ describe('the API of a cluster', () => {
       ['POST', '/v1/members', '[]', 400, 'API_INVALID_BODY'],
       ['POST', '/v1/members', '{"id":"4"}', 400, 'API_INVALID_BODY'],
       ['POST', '/v1/members', '{"id":"0","address":"a"}', 400, 'API_INVALID_BODY'],
+      ['POST', '/v1/members', '{"id":9007199254740993,"address":"a"}', 400, 'API_INVALID_BODY'],
       ['POST', '/v1/members', '{"id":"4","address":"a","role":"king"}', 400, 'API_INVALID_BODY'],
       ['POST', '/v1/members', '{"id":"4","adress":"a"}', 400, 'API_INVALID_BODY'],
       ['PUT', '/v1/members/1', '{}', 400, 'API_INVALID_BODY'],

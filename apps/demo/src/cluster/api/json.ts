@@ -49,10 +49,14 @@ export function neededText(fields: Fields, name: string): string {
   throw new ApiError('API_INVALID_BODY', `'${name}' is missing`);
 }
 
-/** The id of a member, decimal text or an integer. Throws `API_INVALID_BODY`. */
+/** The id of a member, decimal text or an integer below 2^53. Throws `API_INVALID_BODY`. */
 export function idField(fields: Fields, name: string): bigint | undefined {
   const value = fields[name];
   if (value === undefined) return undefined;
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    // JSON has rounded it: it would be another member.
+    throw new ApiError('API_INVALID_BODY', `'${name}' above 2^53 must be a decimal text`);
+  }
   const text = typeof value === 'number' ? value.toString() : value;
   return memberId(typeof text === 'string' ? text : '', 'API_INVALID_BODY');
 }
