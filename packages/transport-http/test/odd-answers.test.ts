@@ -19,7 +19,8 @@ beforeEach(async () => {
     open.add(socket);
     socket.on('error', () => undefined).on('close', () => open.delete(socket));
     socket.once('data', () => {
-      const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: babuza-raft';
+      const head =
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: babuza-raft';
       socket.write(`${head}\r\n${handshakeHeader}: ${said}\r\n\r\n`);
     });
   });
