@@ -1,14 +1,17 @@
 /** A cluster of real processes with certificates: it works as one without, and lets nobody in who has none of its authority. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Authority, type Certificate } from '../../../packages/transport-http/test/certificates.ts';
 import { KeyValueClient } from '../dist/cluster/client/index.js';
 import { Cluster, type ClusterNode } from '../dist/cluster/cluster.js';
+import { nodeLogName } from '../dist/cluster/node-log.js';
 
 const failures: string[] = [];
+/** What the members have their certificates from, in the end; and before. */
 const authority = new Authority();
+const former = new Authority();
 const stranger = new Authority();
 /** The node that has no certificates at all, if there is one. */
 let plain = 0n;
@@ -20,7 +23,7 @@ let written = 0;
 const filesOf = (id: bigint) => ({
   cert: join(directory, `${id}.cert.pem`),
   key: join(directory, `${id}.key.pem`),
-  ca: join(directory, 'ca.pem'),
+  ca: join(directory, `${id}.ca.pem`),
 });
 
 async function give(id: bigint, { cert, key }: Certificate): Promise<void> {
@@ -28,10 +31,12 @@ async function give(id: bigint, { cert, key }: Certificate): Promise<void> {
   await Promise.all([writeFile(files.cert, cert), writeFile(files.key, key)]);
 }
 
+const trust = (id: bigint, ...authorities: readonly Authority[]): Promise<void> =>
+  writeFile(filesOf(id).ca, authorities.map(({ cert }) => cert).join(''));
+
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'babuza-demo-tls-'));
-  await writeFile(join(directory, 'ca.pem'), authority.cert);
-  for (const id of [1n, 2n, 3n]) await give(id, authority.issue());
+  for (const id of [1n, 2n, 3n]) await Promise.all([give(id, former.issue()), trust(id, former)]);
   cluster = await Cluster.open({
     directory,
     walTypeOf: () => 'babuza-wal',
@@ -52,8 +57,7 @@ afterAll(async () => {
   await client.close();
   await cluster.close();
   await rm(directory, { recursive: true, force: true });
-  authority.remove();
-  stranger.remove();
+  for (const each of [authority, former, stranger]) each.remove();
 });
 
 async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
@@ -84,10 +88,29 @@ async function expectToHaveAll({ apiUrl }: ClusterNode): Promise<void> {
   }
 }
 
-async function failedConnections({ apiUrl }: ClusterNode): Promise<number> {
+async function connections({ apiUrl }: ClusterNode, kind: 'failed' | 'refused'): Promise<number> {
   const text = await (await fetch(`${apiUrl}/metrics`)).text();
-  const line = /^babuza_transport_failed_connections_total\{.*\} (\d+)$/m.exec(text);
-  return Number(line?.[1]);
+  const line = new RegExp(`^babuza_transport_${kind}_connections_total\\{.*\\} (\\d+)$`, 'm');
+  return Number(line.exec(text)?.[1]);
+}
+
+const failedConnections = (node: ClusterNode): Promise<number> => connections(node, 'failed');
+
+/** What it has reported so far. */
+const logOf = ({ directory: home }: ClusterNode): Promise<string> =>
+  readFile(join(home, nodeLogName), 'utf8').catch(() => '');
+
+const restart = async (node: ClusterNode): Promise<void> => {
+  await node.handle.shutdown();
+  await cluster.start(node.id);
+  await expectToHaveAll(node);
+};
+
+/** As its files are now; without a certificate it speaks no TLS. */
+async function startWith(id: bigint, certificate: Certificate | undefined): Promise<void> {
+  plain = certificate === undefined ? id : 0n;
+  if (certificate !== undefined) await give(id, certificate);
+  await cluster.start(id);
 }
 
 it('goes on when a member is killed and comes back', async () => {
@@ -102,17 +125,75 @@ it('goes on when a member is killed and comes back', async () => {
 
 it('has its certificates replaced one member after the other', async () => {
   for (const node of cluster.nodes) {
-    await give(node.id, authority.issue());
-    await node.handle.shutdown();
-    await cluster.start(node.id);
-    await expectToHaveAll(node);
+    await give(node.id, former.issue());
+    await restart(node);
   }
 });
+
+it('moves to another authority in three rounds of restarts', async () => {
+  const rounds: readonly ((id: bigint) => Promise<void>)[] = [
+    (id) => trust(id, former, authority),
+    (id) => give(id, authority.issue()),
+    (id) => trust(id, authority),
+  ];
+  for (const prepare of rounds) {
+    for (const node of cluster.nodes) {
+      await prepare(node.id);
+      await restart(node);
+    }
+  }
+});
+
+const wrongOnes: readonly (readonly [string, () => Certificate | undefined, RegExp, boolean])[] = [
+  ['of an authority that was replaced', () => former.issue(), /unable to verify|issuer/, true],
+  ['of a strange authority', () => stranger.issue(), /unable to verify|issuer/, true],
+  ['that has expired', () => authority.issue('IP:127.0.0.1', true), /expired/, true],
+  // Of who connects the host is not asked: it is heard, and hears nothing.
+  [
+    'for another host',
+    () => authority.issue('DNS:elsewhere.example'),
+    /IP: 127\.0\.0\.1 is not/,
+    false,
+  ],
+  ['that is none: without TLS', () => undefined, /wrong version number|packet length/, true],
+];
+
+it.each(wrongOnes)(
+  'goes on without a member that comes back with a certificate %s, and says why',
+  async (_, made, why, isRefused) => {
+    const { leader } = await eventually(async () => {
+      const view = await client.cluster.members();
+      return view.leader === undefined ? undefined : { leader: cluster.node(view.leader.id) };
+    });
+    const victim = cluster.nodes.find(({ id }) => id !== leader.id) ?? leader;
+    const { term } = await client.cluster.status({ at: leader.apiUrl });
+    const told = await logOf(leader);
+    const refused = await connections(leader, 'refused');
+    await cluster.kill(victim.id);
+    await startWith(victim.id, made());
+    await eventually(async () =>
+      why.test((await logOf(leader)).slice(told.length)) ? true : undefined,
+    );
+    await eventually(async () =>
+      !isRefused || (await connections(leader, 'refused')) > refused + 2 ? true : undefined,
+    );
+    await writeSome();
+    const alone = await client.cluster.status({ at: victim.apiUrl });
+    expect(alone.leader).toBe(undefined);
+    const { commitIndex, term: after } = await client.cluster.status({ at: leader.apiUrl });
+    expect(alone.appliedIndex).toBeLessThan(commitIndex);
+    expect(after).toBe(term);
+    await cluster.kill(victim.id);
+    await startWith(victim.id, authority.issue());
+    await expectToHaveAll(victim);
+  },
+);
 
 it('does not let a member in that cannot show who it is, and goes on; with the right certificate it catches up', async () => {
   const late = await cluster.prepare();
   const { id, address, apiUrl: api } = late;
   await client.cluster.addMember({ id, address, role: 'learner', api });
+  await trust(id, authority);
   const wrong: readonly (Certificate | undefined)[] = [
     stranger.issue(),
     authority.issue('IP:127.0.0.1', true),
@@ -120,9 +201,7 @@ it('does not let a member in that cannot show who it is, and goes on; with the r
     undefined,
   ];
   for (const certificate of wrong) {
-    plain = certificate === undefined ? id : 0n;
-    if (certificate !== undefined) await give(id, certificate);
-    await cluster.start(id);
+    await startWith(id, certificate);
     const members = cluster.running.filter((node) => node.id !== id);
     const before = await Promise.all(members.map(failedConnections));
     await writeSome();
@@ -135,9 +214,7 @@ it('does not let a member in that cannot show who it is, and goes on; with the r
     expect([status.appliedIndex, status.leader]).toEqual([0, undefined]);
     await cluster.kill(id);
   }
-  plain = 0n;
-  await give(id, authority.issue());
-  await cluster.start(id);
+  await startWith(id, authority.issue());
   await expectToHaveAll(late);
   await client.cluster.promoteMember(id);
   expect(failures).toEqual([]);

@@ -126,7 +126,7 @@ const still = new Set(
     .concat(['raft_log_tail_uncertain', 'raft_reads_failed_total', 'snapshots_failed_total'])
     .concat(['snapshot_sends_failed_total', 'raft_proposals_pending', 'raft_reads_pending'])
     .concat(['raft_slowest_peer_lag_entries', 'transport_queued_messages'])
-    .concat(['transport_continued_snapshots_total'])
+    .concat(['transport_continued_snapshots_total', 'transport_refused_connections_total'])
     .map((name) => `babuza_${name}`),
 );
 

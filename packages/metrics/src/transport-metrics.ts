@@ -63,4 +63,9 @@ export const transportValues: readonly ReadValue<TransportCounts>[] = [
     'Connections to members that could not be made, or broke.',
     ({ failedConnections }) => failedConnections,
   ),
+  counter(
+    'transport_refused_connections',
+    'Connections of others that were not let in: no member, another cluster, a wrong certificate.',
+    ({ refusedConnections }) => refusedConnections,
+  ),
 ];

@@ -62,6 +62,7 @@ describe('a node', () => {
       transport_received_bytes_total: 8000,
       transport_connections_total: 9,
       transport_failed_connections_total: 10,
+      transport_refused_connections_total: 11,
     };
     for (const [name, value] of Object.entries(values)) {
       expect([name, kept.value(`babuza_${name}`)]).toEqual([name, value]);

@@ -60,6 +60,7 @@ export class ToldNode implements ObservedNode {
     continuedSnapshots: 13,
     connections: 9,
     failedConnections: 10,
+    refusedConnections: 11,
   });
   readonly #listeners = new Set<(event: RaftEvent) => void>();
   readonly #walListeners = new Set<(event: WalEvent) => void>();

@@ -93,6 +93,7 @@ export class HttpTransport implements Transport {
       ...total,
       connectedPeers: peers.filter(({ isConnected }) => isConnected).length,
       queuedMessages: peers.reduce((sum, { queuedMessages }) => sum + queuedMessages, 0),
+      refusedConnections: this.#running?.server.refusedConnections ?? 0,
     };
   }
 

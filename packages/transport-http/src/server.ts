@@ -33,6 +33,7 @@ export class MessageServer {
   /** How many requests wait for their answer on each connection. */
   readonly #unanswered = new WeakMap<Duplex, number>();
   readonly #admission: Admission;
+  #refusedConnections = 0;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -46,15 +47,29 @@ export class MessageServer {
       });
     }
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    // Before a handshake of TLS has ended well. Anybody who finds the port can cause it: no reason for a warning.
+    this.#server.on('tlsClientError', (error, { authorizationError }) => {
+      this.#refusedConnections += 1;
+      parts.wire.logger?.debug('a connection was refused', { error, authorizationError });
+    });
     this.#server.on('clientError', (error, socket) => {
       // What speaks no TLS understands no answer.
-      if (!isOfHttp(error)) socket.destroy();
-      else endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      if (!isOfHttp(error)) {
+        socket.destroy();
+        return;
+      }
+      this.#refusedConnections += 1;
+      endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     });
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
+  }
+
+  /** Who was not let in, or spoke nothing that is understood here. */
+  get refusedConnections(): number {
+    return this.#refusedConnections;
   }
 
   /** The port that it listens on. Rejects with `TRANSPORT_LISTEN`. */
@@ -199,6 +214,7 @@ export class MessageServer {
   #admit(request: IncomingMessage): Admitted | Refused {
     const admitted = this.#admission.of(request);
     if (admitted.isFine) this.#parts.onMember(admitted.from);
+    else this.#refusedConnections += 1;
     return admitted;
   }
 }

@@ -94,6 +94,7 @@ describe('a handshake', () => {
     const right = handshakeOf(two, { from: 70n });
     const text = await ask(two, streamHeadOf({ ...right, ...change(right) }));
     expect(text).toContain(`babuza-refusal: ${reason}`);
+    expect(two.transport.counts().refusedConnections).toBe(1);
   });
 
   it.each([

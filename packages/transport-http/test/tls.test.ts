@@ -81,6 +81,7 @@ describe('refused is', () => {
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
     expect(one.logged.join('\n')).toMatch(/cannot be reached/);
     expect(two.received).toEqual([]);
+    expect(two.transport.counts().refusedConnections).toBeGreaterThan(0);
     await expectService(two);
   });
 

@@ -14,6 +14,7 @@ import { HttpTransport, type HttpTransportTls } from '@babuza/transport-http';
 import { announceApi } from './announce-api.ts';
 import { serveKeyValueApi, type KeyValueApi } from './api/index.ts';
 import { KeyValueMachine, type KeyValueAnswer, type KeyValueQuery } from './key-value-machine.ts';
+import { openNodeLog } from './node-log.ts';
 import {
   isNodeRequest,
   type NodeAnswer,
@@ -51,6 +52,7 @@ async function start(settings: NodeSettings): Promise<RunningNode> {
     snapshotType: 'durable',
     sessionType: 'expire',
     metricType: metrics,
+    logger: openNodeLog(settings.directory),
   }).build();
   const config: BabuzaConfig = {
     ...defaultBabuzaConfig(clusterId, BigInt(settings.nodeId), settings.address),

@@ -79,6 +79,8 @@ export interface TransportCounts {
   readonly connections: number;
   /** Connections that could not be made, or broke. */
   readonly failedConnections: number;
+  /** Of others that were not let in: no member, another cluster, a certificate that does not count here, garbage. */
+  readonly refusedConnections: number;
 }
 
 export interface Transport extends AsyncDisposable {

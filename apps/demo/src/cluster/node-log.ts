@@ -1,0 +1,36 @@
+/** What a node reports, a line of JSON each, in a file beside its data: who asks later why something was refused finds it. */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LogFields, Logger } from '@babuza/raft';
+
+export const nodeLogName = 'node.log';
+
+/** Written at once: a process that is killed has told everything. What the disk does not take is not told. */
+export function openNodeLog(directory: string): Logger {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, nodeLogName);
+  const writer =
+    (level: string) =>
+    (message: string, fields: LogFields = {}): void => {
+      const at = new Date().toISOString();
+      try {
+        appendFileSync(path, `${JSON.stringify({ at, level, message, ...fields }, readable)}\n`);
+      } catch {
+        // The node goes on without.
+      }
+    };
+  const nothing = (): void => undefined;
+  return { debug: nothing, info: nothing, warn: writer('warn'), error: writer('error') };
+}
+
+/** What JSON has no word for. */
+function readable(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Error ? problemOf(value) : value;
+}
+
+/** With what caused it. */
+function problemOf({ message, cause }: Error): string {
+  if (!(cause instanceof Error) || message.includes(cause.message)) return message;
+  return `${message}: ${problemOf(cause)}`;
+}
