@@ -19,9 +19,10 @@ export function openNodeLog(directory: string): Logger {
         // The node goes on without.
       }
     };
-  const nothing = (): void => undefined;
   return { debug: nothing, info: nothing, warn: writer('warn'), error: writer('error') };
 }
+
+const nothing = (): void => undefined;
 
 /** What JSON has no word for. */
 function readable(_: string, value: unknown): unknown {
