@@ -2,12 +2,12 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import config from './vitest.config.ts';
 import { adjustableLadders, everySlice, longLadders } from './vitest.ladders.ts';
 
-/** `BABUZA_LADDER_SLICE=2/3`: the second third of the ladders, and those that are part of every slice. */
+/** `BABUZA_LADDER_SLICE=2/4`: the second quarter of the ladders, and those that are part of every slice. */
 const [slice = 1, slices = 1] = (process.env['BABUZA_LADDER_SLICE'] ?? '1/1')
   .split('/')
   .map(Number);
 if (!(slice >= 1 && slice <= slices))
-  throw new RangeError('BABUZA_LADDER_SLICE wants 1/3, 2/3 or the like');
+  throw new RangeError('BABUZA_LADDER_SLICE wants 1/4, 2/4 or the like');
 
 const torture = mergeConfig(config, defineConfig({}));
 torture.test.include = [...longLadders, ...adjustableLadders].filter(

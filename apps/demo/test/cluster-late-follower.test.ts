@@ -155,6 +155,8 @@ it('a late follower has its snapshot from the next leader when the one that send
   const { id } = await leader();
   await cluster.kill(id);
   await expectToCatchUp(late);
+  const next = await leader();
+  expect(await metric(next, 'transport_sent_snapshot_bytes_total')).toBeGreaterThan(0);
   await cluster.start(id);
 }, 60_000);
 
