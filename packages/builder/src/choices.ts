@@ -1,4 +1,5 @@
 /** Checks of the fields that choose a part: by a name that is known, or by the part itself. */
+import { partMethods } from '@babuza/raft';
 import type { CheckedConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
 import { hasCapabilities, hasMethods, isTransportBackend, isWalBackend } from './load-package.ts';
@@ -30,23 +31,7 @@ interface Choice {
 
 const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
 
-const transportMethods = ['start', 'setPeer', 'removePeer', 'send', 'sendSnapshot', 'close'];
-const snapshotMethods = [
-  'open',
-  'list',
-  'create',
-  'read',
-  'verify',
-  'send',
-  'received',
-  'receive',
-  'retain',
-  'remove',
-  'close',
-];
-const sessionMethods = ['register', 'unregister', 'judge', 'record', 'encode', 'restore'];
-
-const isTransport = (value: unknown): boolean => hasMethods(value, transportMethods);
+const isTransport = (value: unknown): boolean => hasMethods(value, partMethods.transport);
 
 const choices: readonly Choice[] = [
   {
@@ -68,7 +53,7 @@ const choices: readonly Choice[] = [
     field: 'snapshotType',
     knows: (name) => snapshotTypes.includes(name),
     names: quoted(snapshotTypes),
-    isPart: (value) => hasMethods(value, snapshotMethods),
+    isPart: (value) => hasMethods(value, partMethods.snapshotManager),
     part: 'a SnapshotManager',
     options: 'snapshotOptions',
   },
@@ -76,7 +61,7 @@ const choices: readonly Choice[] = [
     field: 'sessionType',
     knows: (name) => sessionTypes.includes(name),
     names: quoted(sessionTypes),
-    isPart: (value) => hasMethods(value, sessionMethods),
+    isPart: (value) => hasMethods(value, partMethods.sessionManager),
     part: 'a SessionManager',
     options: 'sessionOptions',
     without: NoopSession,

@@ -11,9 +11,7 @@ import {
   ConfChangeType,
   emptyHardState,
   encodeConfChange,
-  encodeConfChangeV2,
   EntryType,
-  isConfChangeV2,
   MessageType,
   newMessage,
   type ConfChange,
@@ -28,6 +26,7 @@ import { BootstrapError, LocalMessageError, PeerNotFoundError } from './errors.t
 import { isLocalThread, none } from './ids.ts';
 import { panic } from './logger.ts';
 import { applyConfChange } from './membership.ts';
+import { changeEntry, normalEntry } from './proposed-entry.ts';
 import { checkMessage, isLocalMessage, isResponseMessage } from './message-class.ts';
 import type { Progress } from './progress.ts';
 import { Raft } from './raft.ts';
@@ -161,16 +160,7 @@ export class RawNode {
    * (`RAFTPB_ENCODE`) when the change cannot be written.
    */
   proposeConfChange(change: ConfChange | ConfChangeV2): ProposedEntry | undefined {
-    if (isConfChangeV2(change)) {
-      const data = encodeConfChangeV2(change);
-      // The change that leaves joint consensus has no bytes.
-      const type = EntryType.ConfChangeV2;
-      return this.#propose([
-        data.length === 0 ? { index: 0, term: 0, type } : { index: 0, term: 0, type, data },
-      ]);
-    }
-    const data = encodeConfChange(change);
-    return this.#propose([{ index: 0, term: 0, type: EntryType.ConfChange, data }]);
+    return this.#propose([changeEntry(change)]);
   }
 
   /**
@@ -401,10 +391,3 @@ export class RawNode {
     this.#stepsOnAdvance = steps;
   }
 }
-
-const normalEntry = (data: Uint8Array): Entry => ({
-  index: 0,
-  term: 0,
-  type: EntryType.Normal,
-  data,
-});

@@ -54,7 +54,13 @@ export function checkStateMachine(machine: unknown): void {
   }
 }
 
-const partMethods: Readonly<Record<string, readonly string[]>> = {
+/** The methods of each part of a component, for whoever checks a part before it gets here. */
+export const partMethods: Readonly<
+  Record<
+    'walManager' | 'snapshotManager' | 'sessionManager' | 'transport' | 'clock' | 'random',
+    readonly string[]
+  >
+> = {
   walManager: ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'],
   snapshotManager: [
     'open',

@@ -1,3 +1,4 @@
+export { partMethods } from './checks.ts';
 export {
   bootstrapRaftCluster,
   joinRaftCluster,
