@@ -121,12 +121,18 @@ export class HttpTransport implements Transport {
       throw closed();
     }
     this.#listeningPort = port;
+    // Not before: who is connected to connects back.
+    for (const id of this.#members.ids) this.#peer(wire, id).keep();
     this.#pulsedMs = wire.clock.monotonicMs();
     this.#startPulse();
   }
 
   setPeer(peer: TransportPeer): void {
-    if (this.#members.set(peer)) this.#peers.get(peer.id)?.disconnect();
+    const isMoved = this.#members.set(peer);
+    if (this.#closing !== undefined) return;
+    if (isMoved) this.#peers.get(peer.id)?.disconnect();
+    const wire = this.#running?.wire;
+    if (wire !== undefined && this.#listeningPort !== undefined) this.#peer(wire, peer.id).keep();
   }
 
   removePeer(id: bigint): void {

@@ -12,6 +12,11 @@ export class Members {
   readonly #learned = new Map<bigint, string>();
   readonly #removed = new Set<bigint>();
 
+  /** Those of the membership. */
+  get ids(): Iterable<bigint> {
+    return this.#addresses.keys();
+  }
+
   /** Whether its address is another one than before. */
   set({ id, address }: TransportPeer): boolean {
     const before = this.addressOf(id);

@@ -1,7 +1,9 @@
 /**
- * One peer, as this member sends to it. A connection is made when there is something to send; what comes meanwhile waits
- * in the queue. After a failure messages are dropped until the next attempt is due: Raft repeats what matters, and
- * old messages are of no use. Every message that is dropped, or may have been lost with a connection, is reported.
+ * One peer, as this member sends to it. A stream is kept open also where nothing is to be said: followers are silent to each
+ * other, and a request for votes that has to wait for a connection meets those of others who have not heard of it. What is
+ * sent while one opens waits in the queue. After a failure messages are dropped until the next attempt is due: Raft repeats
+ * what matters, and old messages are of no use. Every message that is dropped, or may have been lost with a connection, is
+ * reported.
  */
 import type { Message } from '@babuza/raftpb';
 import { TransportError } from './errors.ts';
@@ -72,17 +74,26 @@ export class Peer {
   appeared(): void {
     this.#retryMs = 0;
     this.#link?.doubt(this.#wire.clock.monotonicMs());
+    this.keep();
+  }
+
+  /** Opens a stream where there is none, and an attempt is due. */
+  keep(): void {
+    const { settings, clock } = this.#wire;
+    const isOfUse = settings.streams && clock.monotonicMs() >= this.#requestsUntilMs;
+    if (isOfUse && this.#link === undefined && !this.#isResting()) this.#connect();
   }
 
   pulse(nowMs: number): void {
     this.#link?.pulse(nowMs);
+    this.keep();
   }
 
   forgive(nowMs: number): void {
     this.#link?.forgive(nowMs);
   }
 
-  /** Ends the connection; the next message makes another one, unless `close` was called. */
+  /** Ends the connection, to make another one unless `close` was called. */
   disconnect(): void {
     const wasAway = this.#link === undefined;
     this.#connecting?.abort();
@@ -92,6 +103,7 @@ export class Peer {
     this.#retryMs = 0;
     // What is on its way is lost; what waits goes to the new address.
     if (!wasAway) this.#drop(0);
+    this.keep();
     this.#flush();
   }
 
@@ -176,6 +188,7 @@ export class Peer {
   }
 
   #failed(error: unknown): void {
+    const wasOpen = this.#link !== undefined;
     this.#connecting = undefined;
     this.#link = undefined;
     this.#counters.failedConnections += 1;
@@ -184,7 +197,8 @@ export class Peer {
     // Not all of a cluster in one moment.
     const share = 0.5 + this.#wire.random.uint32() / 2 ** 33;
     this.#retryMs = this.#wire.clock.monotonicMs() + pauseMs * share;
-    this.#drop(this.#queue.clear());
+    const unsent = this.#queue.clear();
+    if (wasOpen || unsent > 0) this.#drop(unsent);
     this.#tell(error);
   }
 

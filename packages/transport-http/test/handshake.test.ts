@@ -154,15 +154,19 @@ describe('addresses', () => {
   });
 
   it('of a member that comes back are tried at once', async () => {
-    const [one, two] = await net.pair();
+    // So patient that it does nothing of its own accord for a minute.
+    const [one, two] = await net.pair({ stallTimeoutMs: 600_000 }, {});
+    await until(() => one.transport.counts().connectedPeers === 1);
     const port = two.transport.listeningPort;
     two.proxy.setTarget(undefined);
     two.proxy.breakAll();
     // Until the pauses are long.
     await sendUntil(one, 2n, () => (one.transport.stats()[0]?.failedConnections ?? 0) >= 5);
-    two.proxy.setTarget(port);
-    await sendUntil(two, 1n, () => one.received.length > 0);
     const failed = one.transport.stats()[0]?.failedConnections;
+    two.proxy.setTarget(port);
+    // It connects anew, and so does whoever hears of it.
+    one.proxy.breakAll();
+    await until(() => one.transport.stats()[0]?.isConnected ?? false);
     one.transport.send([messageOf(1n, 2n, 'at once')]);
     await until(() => two.texts.includes('at once'));
     expect(one.transport.stats()[0]?.failedConnections).toBe(failed);

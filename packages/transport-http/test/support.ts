@@ -1,6 +1,6 @@
 /** Members on the loopback, each behind a proxy, and what they have got. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
-import type { Logger, TransportHandler } from '@babuza/raft';
+import type { Logger, TransportHandler, TransportPeer } from '@babuza/raft';
 import { nodeEnvironment } from '@babuza/vfs';
 import { HttpTransport, type HttpTransportOptions } from '../src/index.ts';
 import { FaultProxy } from '../src/testing/index.ts';
@@ -41,13 +41,15 @@ export interface MemberOptions extends Partial<HttpTransportOptions> {
   readonly entryBytesMax?: number;
   readonly messageBytesMax?: number;
   readonly handler?: Partial<TransportHandler>;
+  /** Told before the start. */
+  readonly peers?: readonly TransportPeer[];
 }
 
 export class Net {
   readonly members: Member[] = [];
 
   async add(id: bigint, options: MemberOptions = {}): Promise<Member> {
-    const { clusterId = 1n, groupId = 0n, handler, ...rest } = options;
+    const { clusterId = 1n, groupId = 0n, handler, peers = [], ...rest } = options;
     const { entryBytesMax = mebibyte, messageBytesMax = mebibyte, ...given } = rest;
     const proxy = await FaultProxy.open(clock);
     const logged: string[] = [];
@@ -60,6 +62,7 @@ export class Net {
     );
     const member = new Member(id, proxy, transport, logged);
     this.members.push(member);
+    for (const peer of peers) transport.setPeer(peer);
     const group = { groupId, entryBytesMax, messageBytesMax };
     await transport.start({ ...handlerOf(member), ...handler }, group);
     proxy.setTarget(transport.listeningPort);

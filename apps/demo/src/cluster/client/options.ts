@@ -14,7 +14,7 @@ export interface KeyValueClientOptions {
   readonly attemptTimeoutMs?: number | undefined;
   /** The first pause between two attempts; each is twice the one before, and half of it chance. Default: 20. */
   readonly backoffMinMs?: number | undefined;
-  /** The longest pause. Default: 500. */
+  /** The longest pause. Default: 200: while no node leads, so long at most goes by after one does. */
   readonly backoffMaxMs?: number | undefined;
   /** To one node at a time; further calls wait for one. Default: 64. */
   readonly connectionsMax?: number | undefined;
@@ -63,7 +63,7 @@ export function checkedOptions(options: KeyValueClientOptions): CheckedOptions {
     deadlineMs: whole('deadlineMs', 10_000),
     attemptTimeoutMs: whole('attemptTimeoutMs', 5000),
     backoffMinMs: whole('backoffMinMs', 20),
-    backoffMaxMs: whole('backoffMaxMs', 500),
+    backoffMaxMs: whole('backoffMaxMs', 200),
     connectionsMax: whole('connectionsMax', 64),
     writesMax: whole('writesMax', 256),
     random,
