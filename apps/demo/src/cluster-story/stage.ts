@@ -14,6 +14,8 @@ export interface StageSettings {
   readonly compactionMargin: number;
 }
 
+export type NoticeListener = (id: bigint, notice: NodeNotice) => void;
+
 /** Long enough for a leader that was killed to be replaced, several times. */
 const deadlineMs = 30_000;
 
@@ -24,7 +26,7 @@ export class Stage {
   readonly admin: KeyValueClient;
   readonly #cluster: Cluster;
   readonly #clients: KeyValueClient[] = [];
-  readonly #listeners = new Set<(id: bigint, notice: NodeNotice) => void>();
+  readonly #listeners = new Set<NoticeListener>();
 
   private constructor(terminal: Terminal, timeline: Timeline, cluster: Cluster) {
     this.terminal = terminal;
@@ -78,22 +80,27 @@ export class Stage {
     this.terminal.bad(text);
   }
 
+  /** The listener hears of every node while `act` runs. */
+  async listening<T>(listener: NoticeListener, act: () => Promise<T>): Promise<T> {
+    this.#listeners.add(listener);
+    try {
+      return await act();
+    } finally {
+      this.#listeners.delete(listener);
+    }
+  }
+
   /** Whether this node has taken over a snapshot since `act` was called, and what that gave. */
   async watchingSnapshots<T>(
     id: bigint,
     act: (hasTakenOver: () => boolean) => Promise<T>,
   ): Promise<{ readonly result: T; readonly tookOver: boolean }> {
     let tookOver = false;
-    const listener = (of: bigint, { type }: NodeNotice): void => {
+    const listener: NoticeListener = (of, { type }) => {
       if (of === id && type === 'snapshot-installed') tookOver = true;
     };
-    this.#listeners.add(listener);
-    try {
-      const result = await act(() => tookOver);
-      return { result, tookOver };
-    } finally {
-      this.#listeners.delete(listener);
-    }
+    const result = await this.listening(listener, () => act(() => tookOver));
+    return { result, tookOver };
   }
 
   /** The node that leads, by the word of the majority of those that run. */

@@ -89,7 +89,10 @@ export interface Transport extends AsyncDisposable {
    * is sent; peers may be told before.
    */
   start(handler: TransportHandler, group: TransportGroup): Promise<void>;
-  /** A member, or a member at another address. */
+  /**
+   * A member, or a member at another address. A way to it should be open from now on, also while nothing is said: where
+   * requests for votes wait for connections, two candidates are likely to split the votes.
+   */
   setPeer(peer: TransportPeer): void;
   /** Not a member any more: nothing is sent to it or taken from it. */
   removePeer(id: bigint): void;

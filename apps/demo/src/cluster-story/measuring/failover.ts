@@ -4,10 +4,20 @@ import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
 import { percentile } from '../figures.ts';
 import type { ClusterSettings } from '../settings.ts';
-import { Stage } from '../stage.ts';
+import { type NoticeListener, Stage } from '../stage.ts';
 
 export interface FailoverSettings extends ClusterSettings {
   readonly kills: number;
+}
+
+/** Of one kill, from SIGKILL on. */
+interface Failover {
+  readonly ledMs: number;
+  readonly acknowledgedMs: number;
+  /** Terms in which nobody was elected. */
+  readonly lostTerms: number;
+  /** The node that was killed needed a snapshot to come back. */
+  readonly tookSnapshot: boolean;
 }
 
 /** The default of a node: 10 ticks of 100 ms. A follower waits for one to two of them, by chance. */
@@ -27,32 +37,60 @@ export async function measureFailover(
     snapshotEntries: 10_000,
     compactionMargin: 5000,
   });
-  let snapshots = 0;
-  const tookMs: number[] = [];
+  const all: Failover[] = [];
   for (let kill = 0; kill < kills; kill += 1) {
-    const { id } = await stage.leader();
-    const { tookOver } = await stage.watchingSnapshots(id, async () => {
-      const startMs = performance.now();
-      await stage.cluster.kill(id);
-      await stage.admin.put('failover', Buffer.from(String(kill)));
-      tookMs.push(performance.now() - startMs);
-      await stage.cluster.start(id);
-      await stage.agree();
-    });
-    if (tookOver) snapshots += 1;
-    terminal.progress(kill + 1, kills, () => `the last took ${duration(tookMs.at(-1) ?? 0)}`);
+    const failover = await killOnce(stage, kill);
+    all.push(failover);
+    terminal.progress(kill + 1, kills, () => `the last took ${duration(failover.acknowledgedMs)}`);
   }
   terminal.clearProgress();
-  terminal.step('Figures of this run');
-  const row = (name: string, share: number): [string, string, string] => {
-    const ms = percentile(tookMs, share);
-    const timeouts = (ms / electionTimeoutMs).toFixed(1);
-    return [name, duration(ms), `${timeouts} election timeouts of ${electionTimeoutMs} ms`];
-  };
-  terminal.note('From SIGKILL to the acknowledgement of a write that was sent right after it:');
-  terminal.table([row('p50', 0.5), row('p99', 0.99), row('slowest', 1)]);
-  terminal.note(`${counted(snapshots, 'snapshot')} for nodes that came back`);
-  if (snapshots > 0)
+  print(terminal, all);
+  if (all.some(({ tookSnapshot }) => tookSnapshot))
     stage.fail('a node that came back needed a snapshot, though the log had its entries');
   return stage.failures;
+}
+
+async function killOnce(stage: Stage, kill: number): Promise<Failover> {
+  const { id, apiUrl } = await stage.leader();
+  const { term } = await stage.admin.cluster.status({ at: apiUrl });
+  const startMs = performance.now();
+  let ledMs = 0;
+  let ledTerm = 0;
+  let acknowledgedMs = 0;
+  const listener: NoticeListener = (_, notice) => {
+    if (notice.type !== 'leadership-acquired') return;
+    // Whoever leads later is another story.
+    if (ledMs > 0 && acknowledgedMs > 0) return;
+    ledMs = performance.now() - startMs;
+    ledTerm = notice.term;
+  };
+  const failOver = async (): Promise<void> => {
+    await stage.cluster.kill(id);
+    await stage.admin.put('failover', Buffer.from(String(kill)));
+    acknowledgedMs = performance.now() - startMs;
+    await stage.cluster.start(id);
+    await stage.agree();
+  };
+  const { tookOver } = await stage.watchingSnapshots(id, () => stage.listening(listener, failOver));
+  return { ledMs, acknowledgedMs, lostTerms: ledTerm - term - 1, tookSnapshot: tookOver };
+}
+
+function print(terminal: Terminal, all: readonly Failover[]): void {
+  terminal.step('Figures of this run');
+  const table = (samples: readonly number[]): void => {
+    const row = (name: string, share: number): [string, string, string] => {
+      const ms = percentile(samples, share);
+      const timeouts = (ms / electionTimeoutMs).toFixed(1);
+      return [name, duration(ms), `${timeouts} election timeouts of ${electionTimeoutMs} ms`];
+    };
+    terminal.table([row('p50', 0.5), row('p99', 0.99), row('slowest', 1)]);
+  };
+  terminal.note('From SIGKILL to the acknowledgement of a write that was sent right after it:');
+  table(all.map(({ acknowledgedMs }) => acknowledgedMs));
+  terminal.note('Of that, until a node leads:');
+  table(all.map(({ ledMs }) => ledMs));
+  const lostTerms = all.reduce((sum, failover) => sum + failover.lostTerms, 0);
+  terminal.note(`${counted(lostTerms, 'term')} in which nobody was elected`);
+  const snapshots = all.filter(({ tookSnapshot }) => tookSnapshot).length;
+  terminal.note(`${counted(snapshots, 'snapshot')} for nodes that came back`);
 }
