@@ -100,14 +100,14 @@ export class Loop<Query, Answer> {
 
   /**
    * The same where nobody waits for an answer, as in a timer: what the core refuses is dropped, as a message would be
-   * that got lost. That the core cannot go on was reported by `call`.
+   * that got lost. Anything else left the core in the middle of a step, and stops the node.
    */
   attempt(give: (node: RawNode) => void): void {
     if (this.#stopped) return;
     try {
       this.call(give);
-    } catch {
-      // Not for this node, or not now.
+    } catch (error) {
+      if (!isRefusal(error)) this.#parts.onFailure(error);
     }
   }
 
@@ -239,10 +239,18 @@ function isLocalOnly({ type, from }: Message): boolean {
   );
 }
 
-function isPanic(error: unknown): boolean {
-  return (
-    typeof error === 'object' && error !== null && Reflect.get(error, 'code') === 'RAFT_CORE_PANIC'
-  );
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+const panicCode = 'RAFT_CORE_PANIC';
+
+const isPanic = (error: unknown): boolean => codeOf(error) === panicCode;
+
+/** The core says so before it changes anything. */
+function isRefusal(error: unknown): boolean {
+  const code = codeOf(error);
+  return code.startsWith('RAFT_CORE_') && code !== panicCode;
 }
 
 /** Whether this is the role of a leader. */

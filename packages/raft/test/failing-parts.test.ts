@@ -56,6 +56,30 @@ describe('a transport that throws', () => {
   });
 });
 
+describe('a source of chance that throws', () => {
+  it('in the middle of a step of the core stops its node with the cause', async () => {
+    let throws = false;
+    const uint32 = (): number => {
+      if (throws) throw broken;
+      return 7;
+    };
+    const component = await world.component(1n, { random: { uint32 } });
+    const machine = new ListMachine();
+    // Nobody else is there: it asks for votes again and again.
+    const peers = [1n, 2n].map((id) => ({ id, address: `address-${id}` }));
+    const config = { ...defaultBabuzaConfig(1, 1, 'address-1'), preVote: false };
+    const raft = await bootstrapRaftCluster(config, peers, machine, component);
+    const stopped = new Promise<unknown>((resolve) => {
+      raft.subscribe((event) => {
+        if (event.type === 'stopped') resolve(event.cause);
+      });
+    });
+    throws = true;
+    expect(await world.until(stopped)).toBe(broken);
+    expect(machine.closed).toBe(1);
+  });
+});
+
 describe('a log that cannot be read', () => {
   const unreadable = new ReadFailedError('the disk would not read');
 
