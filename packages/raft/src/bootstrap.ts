@@ -56,7 +56,7 @@ export function bootstrapRaftCluster<Query, Answer>(
   options: BootstrapOptions = {},
 ): Promise<Raft<Query, Answer>> {
   const begin = async (): Promise<SnapshotMetadata> => {
-    checkPeers(peers);
+    checkPeers(peers, component.transport);
     const membership = firstMembership(peers);
     if (!membership.members.has(config.nodeId)) {
       throw new RaftConfigError(

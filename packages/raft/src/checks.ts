@@ -3,6 +3,7 @@
  * what is allowed, before anything is opened or written.
  */
 import { RaftConfigError, RaftError } from './errors.ts';
+import type { Transport } from './ports/transport.ts';
 
 /** Throws `RAFT_CONFIG`. */
 export function refuse(field: string, given: unknown, allowed: string): never {
@@ -19,8 +20,8 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Their ids, roles and addresses are looked at as a membership. Throws `RAFT_CONFIG`. */
-export function checkPeers(peers: unknown): void {
+/** Their ids and roles are looked at as a membership. Throws `RAFT_CONFIG`. */
+export function checkPeers(peers: unknown, transport: Transport): void {
   if (!Array.isArray(peers)) refuse('peers', peers, 'a list of members');
   for (const [at, peer] of peers.entries()) {
     const name = `peers[${at}]`;
@@ -29,6 +30,20 @@ export function checkPeers(peers: unknown): void {
     const address: unknown = Reflect.get(peer, 'address');
     if (typeof id !== 'bigint') refuse(`${name}.id`, id, 'a bigint');
     if (typeof address !== 'string') refuse(`${name}.address`, address, 'a text');
+    const problem = addressProblem(transport, address);
+    if (problem !== undefined) {
+      throw new RaftConfigError(`${name}.address cannot be used: ${problem.message}`, problem);
+    }
+  }
+}
+
+/** What the transport has against an address. */
+export function addressProblem(transport: Transport, address: string): Error | undefined {
+  try {
+    transport.checkAddress?.(address);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

@@ -36,8 +36,8 @@ export class RaftError extends Error {
 export class RaftConfigError extends RaftError {
   override readonly name = 'RaftConfigError';
 
-  constructor(message: string) {
-    super('RAFT_CONFIG', message);
+  constructor(message: string, cause?: unknown) {
+    super('RAFT_CONFIG', message, cause);
   }
 }
 

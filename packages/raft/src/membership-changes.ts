@@ -6,11 +6,13 @@
  */
 import { ConfChangeTransition, encodeConfChangeV2, type ConfChangeV2 } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
+import { addressProblem } from './checks.ts';
 import { entryOverheadBytes } from './envelope.ts';
 import { NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
 import { changedMembership, coreChanges, type MembershipOperation } from './membership.ts';
 import { decodeOperations, encodeOperations } from './membership-codec.ts';
 import { isMembershipEntry, type Proposals } from './proposals.ts';
+import type { Transport } from './ports/transport.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import { waiting, type Waiter } from './waiters.ts';
 
@@ -20,6 +22,7 @@ export interface MembershipChangeParts {
   readonly proposals: Proposals;
   readonly learnerReadyShare: number;
   readonly entryBytesMax: number;
+  readonly transport: Transport;
   readonly leader: () => LeaderHint | undefined;
   readonly call: <T>(give: (node: RawNode) => T) => T;
 }
@@ -95,12 +98,23 @@ export class MembershipChanges {
     const next = changedMembership(state.membership, operations);
     if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);
     for (const operation of operations) {
+      this.#checkAddress(operation);
       const isPromotion =
         operation.op === 'set' &&
         operation.role === 'voter' &&
         state.membership.members.get(operation.id)?.role === 'learner';
       if (isPromotion) this.#checkReady(operation.id);
     }
+  }
+
+  #checkAddress(operation: MembershipOperation): void {
+    if (operation.op !== 'set' && operation.op !== 'address') return;
+    const { id, address } = operation;
+    if (address === undefined) return;
+    const problem = addressProblem(this.#parts.transport, address);
+    if (problem === undefined) return;
+    const text = `the address of member ${id} cannot be used: ${problem.message}`;
+    throw new RaftError('RAFT_INVALID', text, problem);
   }
 
   /** An entry that is too large would stop whoever is to save it. */

@@ -118,6 +118,7 @@ export class NodeParts<Query, Answer> {
       proposals: this.proposals,
       learnerReadyShare: config.learnerReadyShare,
       entryBytesMax,
+      transport: this.#component.transport,
       leader: () => this.leader(),
       call: (give) => this.call(give),
     });

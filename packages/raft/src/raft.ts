@@ -181,7 +181,10 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     });
   }
 
-  /** Leader only, as all changes of the membership. Rejects with `RAFT_CONF_CHANGE_REFUSED` and why. */
+  /**
+   * Leader only, as all changes of the membership. Rejects with `RAFT_CONF_CHANGE_REFUSED` and why, or `RAFT_INVALID` where
+   * the transport knows nobody of that address.
+   */
   async addVotingPeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'set', id, role: 'voter', address }], options);
   }

@@ -1,8 +1,14 @@
 /** Calls that no type checker has seen, and values at the limits: refused at the door, and never in the log. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '@babuza/wal-memory';
-import type { MembershipOperation, PeersConfiguration } from '../src/index.ts';
-import { bytesOf, MapSnapshots, World } from './support.ts';
+import {
+  bootstrapRaftCluster,
+  defaultBabuzaConfig,
+  type MembershipOperation,
+  type PeersConfiguration,
+  type Raft,
+} from '../src/index.ts';
+import { bytesOf, ListMachine, MapSnapshots, World } from './support.ts';
 
 let world: World;
 
@@ -70,6 +76,48 @@ describe('a change of the membership', () => {
       code: 'RAFT_TOO_LARGE',
     });
     await expectToGoOn();
+  });
+});
+
+describe('an address that the transport knows for none', () => {
+  /** A transport that has a say in it. */
+  const startWithPort = async (peers: PeersConfiguration): Promise<Raft> => {
+    world = new World();
+    const checkAddress = (address: string): void => {
+      if (!address.includes(':')) throw new Error(`'${address}' has no port`);
+    };
+    const transport = Object.assign(world.wire.transport(1n), { checkAddress });
+    const component = await world.component(1n, { transport });
+    const config = defaultBabuzaConfig(1, 1, 'a:1');
+    return bootstrapRaftCluster(config, peers, new ListMachine(), component);
+  };
+
+  it('is refused before it gets into the membership', async () => {
+    const raft = await startWithPort([{ id: 1n, address: 'a:1' }]);
+    await world.until(raft.waitForLeader());
+    const before = raft.clusterInfo().members;
+    const refused = {
+      code: 'RAFT_INVALID',
+      message: "the address of member 1 cannot be used: 'b' has no port",
+    };
+    const moving = raft.updatePeer({ id: 1n, address: 'b' });
+    await expect(world.until(moving)).rejects.toMatchObject(refused);
+    const joining = raft.addLearner({ id: 2n, address: 'b' });
+    await expect(world.until(joining)).rejects.toMatchObject({ code: 'RAFT_INVALID' });
+    expect(raft.clusterInfo().members).toEqual(before);
+    await world.until(raft.addLearner({ id: 2n, address: 'b:1' }));
+    await world.until(raft.shutdown());
+  });
+
+  it('is refused among the first members', async () => {
+    const peers = [
+      { id: 1n, address: 'a:1' },
+      { id: 2n, address: 'b' },
+    ];
+    await expect(startWithPort(peers)).rejects.toMatchObject({
+      code: 'RAFT_CONFIG',
+      message: "peers[1].address cannot be used: 'b' has no port",
+    });
   });
 });
 

@@ -14,6 +14,7 @@ import type {
 } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import type { Timer } from '@babuza/vfs';
+import { placeOf } from './address.ts';
 import { TransportError } from './errors.ts';
 import { protocolVersions } from './handshake.ts';
 import { Members } from './members.ts';
@@ -125,6 +126,11 @@ export class HttpTransport implements Transport {
     for (const id of this.#members.ids) this.#peer(wire, id).keep();
     this.#pulsedMs = wire.clock.monotonicMs();
     this.#startPulse();
+  }
+
+  /** Throws `TRANSPORT_INVALID`. */
+  checkAddress(address: string): void {
+    placeOf(address, this.#settings.tls !== undefined);
   }
 
   setPeer(peer: TransportPeer): void {

@@ -66,6 +66,20 @@ describe('an option that cannot be', () => {
   });
 });
 
+describe('the address of another member', () => {
+  it.each(['host', 'host:0', 'host:65536', ':7000', 'a b:7000', 'https://host:7000', ''])(
+    'that nobody can have is refused: %s',
+    (given) => {
+      const transport = transportBackend.create(
+        { clusterId: 1n, nodeId: 1n, clock, random },
+        { address },
+      );
+      expect(() => transport.checkAddress?.(given)).toThrow(`got '${given}'`);
+      expect(() => transport.checkAddress?.('host:7000')).not.toThrow();
+    },
+  );
+});
+
 describe('options', () => {
   it('have defaults', () => {
     expect(checkOptions({ address })).toEqual({

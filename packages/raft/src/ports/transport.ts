@@ -90,6 +90,11 @@ export interface Transport extends AsyncDisposable {
    */
   start(handler: TransportHandler, group: TransportGroup): Promise<void>;
   /**
+   * Throws where no member can have this address: it is asked before an address gets into the membership, where it
+   * could cut off a healthy member. Absent where every text can be one.
+   */
+  checkAddress?(address: string): void;
+  /**
    * A member, or a member at another address. A way to it should be open from now on, also while nothing is said: where
    * requests for votes wait for connections, two candidates are likely to split the votes.
    */
