@@ -1,5 +1,5 @@
 /** Leadership on its way to another voter. */
-import type { RawNode } from '@babuza/raft-core';
+import type { RawNode, Status } from '@babuza/raft-core';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { BabuzaConfig } from './config.ts';
 import { DroppedError, type StoppedError } from './errors.ts';
@@ -13,6 +13,19 @@ export interface HandOverParts {
   readonly isLeader: () => boolean;
   readonly attempt: (give: (node: RawNode) => void) => void;
   readonly onStop: (call: (cause: StoppedError) => void) => () => void;
+}
+
+/** The voter to hand leadership to: one that was heard from lately if there is one, then the furthest. */
+export function bestSuccessor({ id: self, progress }: Status): bigint | undefined {
+  let best: { id: bigint; match: number; recentActive: boolean } | undefined;
+  for (const { id, match, isLearner, recentActive } of progress.values()) {
+    if (isLearner || id === self) continue;
+    const isBetter =
+      best === undefined ||
+      (recentActive === best.recentActive ? match > best.match : recentActive);
+    if (isBetter) best = { id, match, recentActive };
+  }
+  return best?.id;
 }
 
 /**

@@ -5,8 +5,8 @@ export {
   recoverAsStandalone,
   type BootstrapOptions,
   type PeersConfiguration,
-  type StandaloneOptions,
 } from './bootstrap.ts';
+export { type StandaloneOptions } from './standalone.ts';
 export { defaultBabuzaConfig, type BabuzaConfig } from './config.ts';
 export {
   BusyError,
@@ -24,7 +24,7 @@ export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
 export type { ProposeResult } from './propose-result.ts';
 export { Raft, type NewMember, type ProposeOptions, type WaitOptions } from './raft.ts';
-export type { SnapshotPlace } from './snapshots.ts';
+export type { SnapshotPlace } from './recorded-snapshots.ts';
 export type {
   CallCounts,
   ClusterInfo,

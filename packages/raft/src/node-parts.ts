@@ -1,5 +1,4 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
-import { MessageType, type Message } from '@babuza/raftpb';
 import { RawNode, type SoftState } from '@babuza/raft-core';
 import type { Clock } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
@@ -9,10 +8,11 @@ import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
-import { ForwardedRequests } from './forwarded-requests.ts';
+import { bestSuccessor } from './hand-over.ts';
+import { incomingOf } from './incoming.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
-import { isMember, type MembershipOperation } from './membership.ts';
+import { isMember } from './membership.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
@@ -20,8 +20,10 @@ import type { TransportHandler } from './ports/transport.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
-import { Snapshots, type SnapshotParts, type SnapshotPlace } from './snapshots.ts';
+import type { SnapshotPlace } from './recorded-snapshots.ts';
+import { Snapshots, type SnapshotParts } from './snapshots.ts';
 import type { Readiness } from './status.ts';
+import { TransportPeers } from './transport-peers.ts';
 import { IndexWaiters } from './waiters.ts';
 
 /** A node whose log is open and whose state was restored; nothing runs yet. */
@@ -58,7 +60,7 @@ export class NodeParts<Query, Answer> {
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
-  readonly #forwarded = new ForwardedRequests();
+  readonly #peers: TransportPeers;
   /** What was committed when the node first knew a leader. */
   #readyIndex = Infinity;
   #role: SoftState;
@@ -77,6 +79,7 @@ export class NodeParts<Query, Answer> {
     this.state = state;
     this.stateMachine = stateMachine;
     this.#component = component;
+    this.#peers = new TransportPeers(config.nodeId, state, component.transport);
     this.#logger = opened.logger;
     this.node = new RawNode(coreConfig(opened));
     this.#role = this.node.basicStatus();
@@ -124,30 +127,12 @@ export class NodeParts<Query, Answer> {
     });
   }
 
-  /** What arrives from the other members. */
-  get handler(): TransportHandler {
-    return {
-      receive: (message) => {
-        if (message.type === MessageType.Snap) return;
-        if (message.type === MessageType.Prop && !this.#takesForwarded(message)) return;
-        this.#loop.receive(message);
-      },
-      receiveSnapshot: async (message, stream, signal) => {
-        this.checkRunning();
-        await this.snapshots.receive(message, stream, signal);
-        this.#loop.receive(message);
-      },
-      receivedSnapshotBytes: (message) => this.#receivedBytes(message),
-      unreachable: (id) => this.attempt((node) => node.reportUnreachable(id)),
-    };
-  }
-
   async start(): Promise<void> {
     const { transport } = this.#component;
-    this.#tellTransport();
+    this.#peers.tellAll();
     const { groupId, messageBytesMax } = this.config;
     const entryBytesMax = this.#entryBytesMax;
-    await transport.start(this.handler, { groupId, entryBytesMax, messageBytesMax });
+    await transport.start(this.#incoming(), { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
   }
 
@@ -170,19 +155,6 @@ export class NodeParts<Query, Answer> {
     const { lead } = this.#role;
     if (lead === 0n) return undefined;
     return { id: lead, address: this.state.membership.members.get(lead)?.address };
-  }
-
-  /** The voter to hand leadership to: one that was heard from lately if there is one, then the furthest. */
-  bestSuccessor(): bigint | undefined {
-    let best: { id: bigint; match: number; recentActive: boolean } | undefined;
-    for (const { id, match, isLearner, recentActive } of this.node.status().progress.values()) {
-      if (isLearner || id === this.config.nodeId) continue;
-      const isBetter =
-        best === undefined ||
-        (recentActive === best.recentActive ? match > best.match : recentActive);
-      if (isBetter) best = { id, match, recentActive };
-    }
-    return best?.id;
   }
 
   readiness(): Readiness {
@@ -248,7 +220,11 @@ export class NodeParts<Query, Answer> {
       syncCommit: () => this.append.sync(),
       applyToCore: (change, index) => this.#loop.applyToCore(change, index),
       onOutcome: (entry, envelope, outcome) => this.proposals.reached(entry, envelope, outcome),
-      onMembership: (operations) => this.#membershipChanged(operations),
+      onMembership: (operations) => {
+        this.#peers.changed(operations);
+        const members = [...this.state.membership.members.values()];
+        this.events.emit({ type: 'membership', operations, members });
+      },
       onProgress: () => this.#progressed(),
       onFailure,
     };
@@ -299,7 +275,7 @@ export class NodeParts<Query, Answer> {
       },
       onInstalled: (metadata) => {
         this.proposals.skipTo(metadata.index);
-        this.#tellTransport();
+        this.#peers.tellAll();
         this.events.emit({ type: 'snapshot-installed', metadata });
         this.#progressed();
       },
@@ -307,35 +283,20 @@ export class NodeParts<Query, Answer> {
     };
   }
 
-  /** What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be due. */
-  #takesForwarded(message: Message): boolean {
-    return leads(this.node.basicStatus()) && this.#forwarded.take(message);
+  #incoming(): TransportHandler {
+    return incomingOf({
+      node: this.node,
+      snapshots: this.snapshots,
+      manager: this.#component.snapshotManager,
+      checkRunning: () => this.checkRunning(),
+      give: (message) => this.#loop.receive(message),
+      attempt: this.attempt,
+    });
   }
 
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
-  }
-
-  /** Who belongs to the cluster, and who does not any more. */
-  #tellTransport(): void {
-    const { members, removed } = this.state.membership;
-    for (const { id, address } of members.values()) this.#setPeer(id, address);
-    for (const id of removed) this.#component.transport.removePeer(id);
-  }
-
-  #setPeer(id: bigint, address: string): void {
-    if (id !== this.config.nodeId) this.#component.transport.setPeer({ id, address });
-  }
-
-  #membershipChanged(operations: readonly MembershipOperation[]): void {
-    const { members } = this.state.membership;
-    for (const { id } of operations) {
-      const member = members.get(id);
-      if (member !== undefined) this.#setPeer(id, member.address);
-      else if (id !== this.config.nodeId) this.#component.transport.removePeer(id);
-    }
-    this.events.emit({ type: 'membership', operations, members: [...members.values()] });
   }
 
   #progressed(): void {
@@ -365,15 +326,8 @@ export class NodeParts<Query, Answer> {
   /** A leader whose disk is full is of no use: another one can go on. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
-    const successor = full && this.isLeader() ? this.bestSuccessor() : undefined;
+    const successor = full && this.isLeader() ? bestSuccessor(this.node.status()) : undefined;
     if (successor !== undefined) this.attempt((node) => node.transferLeader(successor));
-  }
-
-  #receivedBytes({ snapshot }: Message): Promise<number> {
-    const manifest = snapshot?.data;
-    return manifest === undefined
-      ? Promise.resolve(0)
-      : this.#component.snapshotManager.received(manifest);
   }
 }
 

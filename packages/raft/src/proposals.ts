@@ -6,7 +6,7 @@
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
 import type { Clock } from '@babuza/vfs';
-import type { Outcome } from './apply-path.ts';
+import type { Outcome } from './outcome.ts';
 import {
   encodeEnvelope,
   entryOverheadBytes,

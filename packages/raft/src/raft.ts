@@ -17,8 +17,8 @@ import type { RaftComponent } from './ports/component.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { checkSession, resultOf, type ProposeResult } from './propose-result.ts';
-import type { SnapshotPlace } from './snapshots.ts';
-import { handOver } from './hand-over.ts';
+import type { SnapshotPlace } from './recorded-snapshots.ts';
+import { bestSuccessor, handOver } from './hand-over.ts';
 import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
 import { unlessAborted, untilAborted, waiting } from './waiters.ts';
 
@@ -245,7 +245,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
    */
   async transferLeader(to?: bigint, options: WaitOptions = {}): Promise<void> {
     this.#checkLeads(options);
-    const target = to ?? this.#parts.bestSuccessor();
+    const target = to ?? bestSuccessor(this.#parts.node.status());
     const role =
       target === undefined ? undefined : this.#parts.state.membership.members.get(target)?.role;
     if (target === undefined || role !== 'voter') {

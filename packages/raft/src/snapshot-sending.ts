@@ -5,7 +5,7 @@ import { isMember } from './membership.ts';
 import type { Logger } from './ports/logger.ts';
 import type { SnapshotManager } from './ports/snapshot-manager.ts';
 import type { Transport } from './ports/transport.ts';
-import type { SnapshotPlace } from './snapshots.ts';
+import type { SnapshotPlace } from './recorded-snapshots.ts';
 import type { Waiter } from './waiters.ts';
 
 export interface SnapshotSendingParts {

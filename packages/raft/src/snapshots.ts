@@ -18,44 +18,34 @@
  */
 import type { Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
-import type { EntryStorage, Wal } from '@babuza/wal-core';
-import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from './apply-path.ts';
-import type { BabuzaConfig } from './config.ts';
 import { BusyError, RaftError, StoppedError } from './errors.ts';
 import type { RaftEvent } from './events.ts';
-import type { Logger } from './ports/logger.ts';
-import type { OpenSnapshot, SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
+import type { OpenSnapshot } from './ports/snapshot-manager.ts';
 import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
 import type { Transport } from './ports/transport.ts';
 import type { ReplicatedState } from './replicated-state.ts';
+import {
+  RecordedSnapshots,
+  type RecordedSnapshotParts,
+  type SnapshotPlace,
+} from './recorded-snapshots.ts';
 import { SnapshotSending } from './snapshot-sending.ts';
 import { hasState, readNodePart, stateReader, writeSnapshotFiles } from './snapshot-files.ts';
 import type { Waiter } from './waiters.ts';
 
-export interface SnapshotParts<Query, Answer> {
-  readonly config: BabuzaConfig;
-  readonly manager: SnapshotManager;
-  readonly wal: Wal;
-  readonly storage: EntryStorage;
-  readonly append: AppendPath;
+export interface SnapshotParts<Query, Answer> extends Omit<
+  RecordedSnapshotParts,
+  'signal' | 'sending'
+> {
   readonly apply: ApplyPath<Query, Answer>;
   readonly state: ReplicatedState;
-  /** The markers that the log was opened with. */
-  readonly markers: readonly SnapshotPlace[];
   readonly stateMachine: StateMachine<Query, Answer>;
   /** A state on disk is as far as this at least, whatever the node has applied since it started. */
   readonly machineAppliedIndex: number;
   readonly transport: Transport;
-  readonly logger: Logger | undefined;
   readonly clock: Clock;
   readonly tell: (event: RaftEvent) => void;
-}
-
-/** Where a snapshot stands in the log. */
-export interface SnapshotPlace {
-  readonly index: number;
-  readonly term: number;
 }
 
 export class Snapshots<Query, Answer> {
@@ -69,21 +59,18 @@ export class Snapshots<Query, Answer> {
   #taking = false;
   /** After one that failed the next is not tried before this was applied. */
   #nextIndex = 0;
-  /** Places whose marker is in the log; the newest is submitted, at least. */
-  readonly #markers: Set<string>;
-  #newestMarker: number;
+  readonly #recorded: RecordedSnapshots;
   readonly #sending: SnapshotSending;
   /** Ends with the work of the state machine on a snapshot, also where the manager has given that up. */
   #saving: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SnapshotParts<Query, Answer>) {
     this.#parts = parts;
-    this.#markers = new Set(parts.markers.map(nameOf));
-    this.#newestMarker = this.newest()?.index ?? 0;
     const { manager, transport, logger, tell } = parts;
     const { signal } = this.#stopping;
     const take = (waiter: Waiter<SnapshotPlace>): void => this.take(waiter);
     this.#sending = new SnapshotSending({ manager, transport, logger, tell, signal, take });
+    this.#recorded = new RecordedSnapshots({ ...parts, signal, sending: this.#sending });
   }
 
   /** Makes one when enough was applied since the last. */
@@ -91,7 +78,7 @@ export class Snapshots<Query, Answer> {
     const { config, state, machineAppliedIndex } = this.#parts;
     const { appliedIndex } = state;
     if (appliedIndex < machineAppliedIndex) return;
-    if (this.#taking || appliedIndex - this.#newestMarker < config.snapshotEntries) return;
+    if (this.#taking || appliedIndex - this.#recorded.newestIndex < config.snapshotEntries) return;
     if (appliedIndex < this.#nextIndex) return;
     this.take({
       resolve: () => undefined,
@@ -109,12 +96,6 @@ export class Snapshots<Query, Answer> {
     if (this.#taking) return;
     this.#taking = true;
     this.#parts.apply.run(() => this.#takeBetweenEntries());
-  }
-
-  /** The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any more. */
-  installing(metadata: SnapshotMetadata): void {
-    this.#markers.add(nameOf(metadata));
-    this.#newestMarker = Math.max(this.#newestMarker, metadata.index);
   }
 
   /**
@@ -136,7 +117,7 @@ export class Snapshots<Query, Answer> {
     if (hasState(open))
       await stateMachine.restoreSnapshot(stateReader(open), this.#stopping.signal);
     state.restore(nodePart, metadata);
-    await this.#tidy();
+    await this.#recorded.tidy();
   }
 
   /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
@@ -158,14 +139,18 @@ export class Snapshots<Query, Answer> {
     await this.#parts.manager.receive(metadata, data, stream, either);
   }
 
-  /** Opens one for reading, and keeps it until it is closed. */
-  open(place: SnapshotPlace): Promise<OpenSnapshot> {
-    return this.#parts.manager.read(place);
+  /** The marker of a snapshot from elsewhere is submitted to the log. */
+  installing(metadata: SnapshotMetadata): void {
+    this.#recorded.installing(metadata);
   }
 
   newest(): SnapshotPlace | undefined {
-    const metadata = this.#recorded().at(-1)?.metadata;
-    return metadata === undefined ? undefined : { index: metadata.index, term: metadata.term };
+    return this.#recorded.newest();
+  }
+
+  /** Opens one for reading, and keeps it until it is closed. */
+  open(place: SnapshotPlace): Promise<OpenSnapshot> {
+    return this.#parts.manager.read(place);
   }
 
   stop(): void {
@@ -182,7 +167,7 @@ export class Snapshots<Query, Answer> {
   async #takeBetweenEntries(): Promise<void> {
     const { state, stateMachine, machineAppliedIndex } = this.#parts;
     const { appliedIndex: index, appliedTerm: term, confState } = state;
-    const newest = this.newest();
+    const newest = this.#recorded.newest();
     if (newest !== undefined && newest.index >= index) {
       this.#settle(({ resolve }) => resolve(newest));
       return;
@@ -237,60 +222,13 @@ export class Snapshots<Query, Answer> {
           }),
         this.#stopping.signal,
       );
-      await this.#record(stored);
+      await this.#recorded.record(stored);
       const durationMs = clock.monotonicMs() - startedMs;
       tell({ type: 'snapshot-taken', metadata, bytes: stored.bytes, durationMs });
       this.#settle(({ resolve }) => resolve({ index: metadata.index, term: metadata.term }));
     } catch (error) {
       this.#failed(error);
     }
-  }
-
-  async #record({ metadata, manifest }: StoredSnapshot): Promise<void> {
-    const { append, storage } = this.#parts;
-    // A newer one was installed meanwhile: the log starts behind this one.
-    if (metadata.index < this.#newestMarker) return;
-    this.#newestMarker = metadata.index;
-    // Durable after it: the marker. A crash just before leaves files without a marker, which the next start ignores.
-    // It is there already where these files take the place of damaged ones.
-    if (!this.#markers.has(nameOf(metadata))) await append.save({ snapshot: metadata });
-    this.#markers.add(nameOf(metadata));
-    if (metadata.index === this.#newestMarker) storage.createSnapshot(metadata, manifest);
-    await this.#tidy();
-  }
-
-  /** Snapshots that are too many go, then the log that none of the rest needs. Failing costs only space. */
-  async #tidy(): Promise<void> {
-    const { config, manager, storage, wal, logger } = this.#parts;
-    try {
-      const newestFiles = manager.list().at(-1);
-      for (const stored of manager.list()) {
-        const isLeftOver = !this.#markers.has(nameOf(stored.metadata)) && stored !== newestFiles;
-        if (isLeftOver) await manager.remove(stored.metadata);
-      }
-      // One that was received and has no marker yet is the newest, and takes the place of none that a start can use.
-      const unrecorded = manager.list().length - this.#recorded().length;
-      await manager.retain(config.snapshotsKept + unrecorded);
-      const kept = this.#recorded();
-      this.#forgetMarkers(kept);
-      const oldest = kept[0]?.metadata.index ?? 0;
-      const newest = kept.at(-1)?.metadata.index ?? 0;
-      const toIndex = Math.min(oldest, newest - config.compactionMargin, ...this.#sending.indexes);
-      if (toIndex >= storage.firstIndex()) await wal.purge(toIndex);
-    } catch (error) {
-      if (!this.#stopping.signal.aborted)
-        logger?.warn('old snapshots or log were not removed', { error });
-    }
-  }
-
-  /** Snapshots with files and a marker, ascending: those that a start can use. */
-  #recorded(): readonly StoredSnapshot[] {
-    return this.#parts.manager.list().filter(({ metadata }) => this.#markers.has(nameOf(metadata)));
-  }
-
-  #forgetMarkers(kept: readonly StoredSnapshot[]): void {
-    const names = new Set(kept.map(({ metadata }) => nameOf(metadata)));
-    for (const name of this.#markers) if (!names.has(name)) this.#markers.delete(name);
   }
 
   #failed(error: unknown): void {
@@ -311,5 +249,3 @@ export class Snapshots<Query, Answer> {
     if (!this.#stopping.signal.aborted) this.maybeTake();
   }
 }
-
-const nameOf = ({ index, term }: SnapshotPlace): string => `${index} ${term}`;

@@ -42,6 +42,14 @@ interface EndOfLog {
 const noBytes = new Uint8Array(0);
 const pageBytes = 1024 * 1024;
 
+export interface StandaloneOptions {
+  /**
+   * Drops what this member does not know to be committed, instead of keeping all of it. What was acknowledged to
+   * clients shortly before the loss may be in it. Default false.
+   */
+  readonly discardTail?: boolean;
+}
+
 /** Makes this node the only member, durably. `state` is that of the snapshot the log is opened with. */
 export async function removeEverybodyElse(
   config: BabuzaConfig,

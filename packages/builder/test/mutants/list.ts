@@ -24,8 +24,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a log that is purged past the oldest snapshot',
-    file: 'raft/src/snapshots.ts',
-    find: 'Math.min(oldest, newest - config.compactionMargin, ...this.#sending.indexes)',
+    file: 'raft/src/recorded-snapshots.ts',
+    find: 'Math.min(oldest, newest - config.compactionMargin, ...sending.indexes)',
     replace: 'Math.max(oldest, newest)',
   },
   {
@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a disk machine that gets again what it has',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/committed-entries.ts',
     find: 'const fresh = gathered.filter(({ entry }) => entry.index > machineAppliedIndex);',
     replace: 'const fresh = gathered;',
   },
@@ -97,11 +97,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a snapshot that is taken before its files are here',
-    file: 'raft/src/node-parts.ts',
-    find: `        await this.snapshots.receive(message, stream, signal);
-        this.#loop.receive(message);`,
-    replace: `        this.#loop.receive(message);
-        await this.snapshots.receive(message, stream, signal);`,
+    file: 'raft/src/incoming.ts',
+    find: `      await snapshots.receive(message, stream, signal);
+      give(message);`,
+    replace: `      give(message);
+      await snapshots.receive(message, stream, signal);`,
   },
   {
     name: 'a snapshot whose name is not durable',
@@ -128,13 +128,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the term of what is applied falls behind',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/committed-entries.ts',
     find: '    state.appliedTerm = entry.term;\n',
     replace: '    state.appliedTerm ||= entry.term;\n',
   },
   {
     name: 'the time of the log is that of the replica',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/committed-entries.ts',
     find: 'state.advanceTime(envelope.proposedAtMs)',
     replace: 'state.advanceTime(Math.floor(this.#parts.clock.wallMs()))',
   },
@@ -146,7 +146,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'two proposals of a session judged together',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/committed-entries.ts',
     find: '(session !== undefined && this.#gatheredSessions.has(session.sessionId))',
     replace: '(session !== undefined && session.sessionId < 0)',
   },
@@ -158,7 +158,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'results that are handed to the wrong proposals',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/committed-entries.ts',
     find: 'resultLost ? undefined : results[at];',
     replace: 'resultLost ? undefined : results.at(-1 - at);',
   },
@@ -178,7 +178,7 @@ export const mutants: readonly Mutant[] = [
     name: 'members of an installed snapshot that the transport is not told of',
     file: 'raft/src/node-parts.ts',
     find: `        this.proposals.skipTo(metadata.index);
-        this.#tellTransport();`,
+        this.#peers.tellAll();`,
     replace: '        this.proposals.skipTo(metadata.index);',
   },
 ];

@@ -1,0 +1,212 @@
+/**
+ * Committed entries take effect, one after the other: proposals of the user's state machine, within sessions or
+ * without, changes of the membership, and those without effect. Proposals that follow each other reach the state machine
+ * as one call.
+ *
+ * Decisions: the project's contract, 22 to 25.
+ */
+import {
+  confChangeAsV2,
+  ConfChangeTransition,
+  ConfChangeType,
+  decodeConfChange,
+  decodeConfChangeV2,
+  EntryType,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+} from '@babuza/raftpb';
+import { decodeEnvelope, EnvelopeKind, type Envelope } from './envelope.ts';
+import { RaftError } from './errors.ts';
+import { changedMembership, type MembershipOperation } from './membership.ts';
+import { decodeOperations } from './membership-codec.ts';
+import { outcomeOf, type Outcome } from './outcome.ts';
+import type { SessionVerdict } from './ports/session-manager.ts';
+import type { AppliedEntry, ApplyResult, StateMachine } from './ports/state-machine.ts';
+import type { ReplicatedState } from './replicated-state.ts';
+import type { SessionCounts } from './status.ts';
+
+export interface EntryParts<Query, Answer> {
+  readonly state: ReplicatedState;
+  readonly stateMachine: StateMachine<Query, Answer>;
+  /** Entries up to here are in a disk state machine already; it is not given them again. */
+  readonly machineAppliedIndex: number;
+  /** Resolves when the commit index is durable. */
+  readonly syncCommit: () => Promise<void>;
+  /** Makes a change take effect in the core, which may know the entry's index as part of a snapshot already. */
+  readonly applyToCore: (change: ConfChangeV2, index: number) => ConfState | undefined;
+  /** An entry was applied; called in order. */
+  readonly onOutcome: (entry: Entry, envelope: Envelope | undefined, outcome: Outcome) => void;
+  readonly onMembership: (operations: readonly MembershipOperation[]) => void;
+}
+
+/** A proposal that waits to be given to the state machine with others. */
+interface Gathered {
+  readonly entry: Entry;
+  readonly envelope: Envelope;
+  readonly applied: AppliedEntry;
+}
+
+const noBytes = new Uint8Array(0);
+
+const changeOfNobody: ConfChangeV2 = {
+  transition: ConfChangeTransition.Auto,
+  changes: [{ type: ConfChangeType.AddNode, nodeId: 0n }],
+};
+
+export class CommittedEntries<Query, Answer> {
+  readonly #parts: EntryParts<Query, Answer>;
+  #gathered: Gathered[] = [];
+  /** Sessions with a proposal among the gathered: their next one must see its result. */
+  readonly #gatheredSessions = new Set<number>();
+  #duplicates = 0;
+  #refused = 0;
+
+  constructor(parts: EntryParts<Query, Answer>) {
+    this.#parts = parts;
+  }
+
+  get sessionCounts(): SessionCounts {
+    const { count: open } = this.#parts.state.sessions;
+    return { open, duplicates: this.#duplicates, refused: this.#refused };
+  }
+
+  /** All of them, in their order. */
+  async apply(entries: readonly Entry[]): Promise<void> {
+    const { state } = this.#parts;
+    for (const entry of entries) {
+      // Covered by a snapshot that was installed while the entry waited here.
+      if (entry.index <= state.appliedIndex) continue;
+      if (entry.type !== EntryType.Normal) {
+        await this.#flush();
+        await this.#applyChange(entry);
+      } else if (entry.data === undefined || entry.data.length === 0) {
+        await this.#flush();
+        this.#finish(entry, undefined, { kind: 'applied', result: undefined, resultLost: false });
+      } else await this.#applyProposal(entry, decodeEnvelope(entry.data, entry.index));
+    }
+    await this.#flush();
+  }
+
+  async #applyProposal(entry: Entry, envelope: Envelope): Promise<void> {
+    const { state } = this.#parts;
+    const { session, kind } = envelope;
+    const needsOrder =
+      kind !== EnvelopeKind.Payload ||
+      (session !== undefined && this.#gatheredSessions.has(session.sessionId));
+    if (needsOrder) await this.#flush();
+    const timeMs = state.advanceTime(envelope.proposedAtMs);
+    if (kind === EnvelopeKind.RegisterSession) {
+      state.sessions.register(entry.index, timeMs);
+      this.#finish(entry, envelope, { kind: 'session', ended: false });
+    } else if (kind === EnvelopeKind.UnregisterSession) {
+      const ended = state.sessions.unregister(session?.sessionId ?? 0, timeMs);
+      this.#finish(entry, envelope, { kind: 'session', ended });
+    } else {
+      const verdict: SessionVerdict =
+        session === undefined ? { kind: 'apply' } : state.sessions.judge(session, timeMs);
+      if (verdict.kind === 'apply') this.#gather(entry, envelope, timeMs);
+      else {
+        await this.#flush();
+        if (verdict.kind === 'duplicate') this.#duplicates += 1;
+        else this.#refused += 1;
+        this.#finish(entry, envelope, outcomeOf(verdict));
+      }
+    }
+  }
+
+  #gather(entry: Entry, envelope: Envelope, timeMs: number): void {
+    const { index, term } = entry;
+    this.#gathered.push({
+      entry,
+      envelope,
+      applied: { index, term, data: envelope.payload, timeMs },
+    });
+    if (envelope.session !== undefined) this.#gatheredSessions.add(envelope.session.sessionId);
+  }
+
+  /** Gives the gathered entries to the state machine, as one call. */
+  async #flush(): Promise<void> {
+    if (this.#gathered.length === 0) return;
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredSessions.clear();
+    const { stateMachine, machineAppliedIndex } = this.#parts;
+    const fresh = gathered.filter(({ entry }) => entry.index > machineAppliedIndex);
+    const results = fresh.length === 0 ? [] : await this.#applyToMachine(stateMachine, fresh);
+    let at = 0;
+    for (const { entry, envelope } of gathered) {
+      const resultLost = entry.index <= machineAppliedIndex;
+      const result = resultLost ? undefined : results[at];
+      if (!resultLost) at += 1;
+      const { session } = envelope;
+      if (session !== undefined) this.#parts.state.sessions.record(session, result, resultLost);
+      this.#finish(entry, envelope, { kind: 'applied', result, resultLost });
+    }
+  }
+
+  async #applyToMachine(
+    stateMachine: StateMachine<Query, Answer>,
+    fresh: readonly Gathered[],
+  ): Promise<readonly ApplyResult[]> {
+    const range = `${fresh[0]?.entry.index} to ${fresh.at(-1)?.entry.index}`;
+    let results: readonly ApplyResult[];
+    try {
+      results = await stateMachine.apply(fresh.map(({ applied }) => applied));
+    } catch (error) {
+      throw new RaftError('RAFT_STATE_MACHINE_FAILED', `apply of entries ${range} failed`, error);
+    }
+    const isFine =
+      Array.isArray(results) &&
+      results.length === fresh.length &&
+      results.every((result) => result === undefined || result instanceof Uint8Array);
+    if (isFine) return results;
+    const got = Array.isArray(results)
+      ? `${results.length}: ${results.map(String).join(', ')}`
+      : typeof results;
+    throw new RaftError(
+      'RAFT_STATE_MACHINE_FAILED',
+      `apply of entries ${range} must return ${fresh.length} results, each bytes or undefined; got ${got.slice(0, 200)}`,
+    );
+  }
+
+  /**
+   * Every replica decides alike; a change that is refused reaches the core as one of nobody.
+   *
+   * Durable before it takes effect: that it is committed. A node that crashed after it and came back with an older
+   * commit index would count in the old membership again, in which the new one may have voted already.
+   */
+  async #applyChange(entry: Entry): Promise<void> {
+    const { state, syncCommit, applyToCore, onMembership } = this.#parts;
+    await syncCommit();
+    const data = entry.data ?? noBytes;
+    const change =
+      entry.type === EntryType.ConfChange
+        ? confChangeAsV2(decodeConfChange(data))
+        : decodeConfChangeV2(data);
+    const operations = change.context === undefined ? [] : decodeOperations(change.context);
+    const next =
+      operations.length === 0 ? state.membership : changedMembership(state.membership, operations);
+    const refused = typeof next === 'string';
+    const confState = applyToCore(refused ? changeOfNobody : change, entry.index);
+    if (confState !== undefined) state.confState = confState;
+    if (!refused) {
+      state.membership = next;
+      if (operations.length > 0) onMembership(operations);
+    }
+    this.#finish(
+      entry,
+      undefined,
+      refused
+        ? { kind: 'refused', error: new RaftError('RAFT_CONF_CHANGE_REFUSED', next) }
+        : { kind: 'membership' },
+    );
+  }
+
+  #finish(entry: Entry, envelope: Envelope | undefined, outcome: Outcome): void {
+    const { state } = this.#parts;
+    state.appliedIndex = entry.index;
+    state.appliedTerm = entry.term;
+    this.#parts.onOutcome(entry, envelope, outcome);
+  }
+}

@@ -1,0 +1,45 @@
+/** What arrives from the other members, and where in the node it goes. None of it throws, as the transport was promised. */
+import { MessageType, type Message } from '@babuza/raftpb';
+import type { RawNode } from '@babuza/raft-core';
+import { ForwardedRequests } from './forwarded-requests.ts';
+import { leads } from './loop.ts';
+import type { SnapshotManager } from './ports/snapshot-manager.ts';
+import type { TransportHandler } from './ports/transport.ts';
+
+export interface IncomingParts {
+  readonly node: RawNode;
+  /** Makes the files of a snapshot durable. */
+  readonly snapshots: {
+    receive(...snapshot: Parameters<TransportHandler['receiveSnapshot']>): Promise<void>;
+  };
+  readonly manager: SnapshotManager;
+  readonly checkRunning: () => void;
+  /** Gives the core a message. */
+  readonly give: (message: Message) => void;
+  readonly attempt: (give: (node: RawNode) => void) => void;
+}
+
+export function incomingOf(parts: IncomingParts): TransportHandler {
+  const { node, snapshots, manager, checkRunning, give, attempt } = parts;
+  const forwarded = new ForwardedRequests();
+  // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be due.
+  const isTaken = (message: Message): boolean => {
+    if (message.type === MessageType.Snap) return false;
+    if (message.type !== MessageType.Prop) return true;
+    return leads(node.basicStatus()) && forwarded.take(message);
+  };
+  return {
+    receive: (message) => {
+      if (isTaken(message)) give(message);
+    },
+    receiveSnapshot: async (message, stream, signal) => {
+      checkRunning();
+      // Its files are durable before the core hears of it.
+      await snapshots.receive(message, stream, signal);
+      give(message);
+    },
+    receivedSnapshotBytes: async ({ snapshot }) =>
+      snapshot?.data === undefined ? 0 : manager.received(snapshot.data),
+    unreachable: (id) => attempt((core) => core.reportUnreachable(id)),
+  };
+}
