@@ -1,5 +1,5 @@
 /** Checks of the fields that choose a part: by a name that is known, or by the part itself. */
-import { partMethods } from '@babuza/raft';
+import { partMethods } from '@babuza/raft/part-methods';
 import type { CheckedConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
 import { hasCapabilities, hasMethods, isTransportBackend, isWalBackend } from './load-package.ts';

@@ -3,6 +3,7 @@
  * what is allowed, before anything is opened or written.
  */
 import { RaftConfigError, RaftError } from './errors.ts';
+import { partMethods } from './part-methods.ts';
 import type { Transport } from './ports/transport.ts';
 
 /** Throws `RAFT_CONFIG`. */
@@ -68,33 +69,6 @@ export function checkStateMachine(machine: unknown): void {
     }
   }
 }
-
-/** The methods of each part of a component, for whoever checks a part before it gets here. */
-export const partMethods: Readonly<
-  Record<
-    'walManager' | 'snapshotManager' | 'sessionManager' | 'transport' | 'clock' | 'random',
-    readonly string[]
-  >
-> = {
-  walManager: ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'],
-  snapshotManager: [
-    'open',
-    'list',
-    'create',
-    'read',
-    'verify',
-    'send',
-    'received',
-    'receive',
-    'retain',
-    'remove',
-    'close',
-  ],
-  sessionManager: ['register', 'unregister', 'judge', 'record', 'encode', 'restore'],
-  transport: ['start', 'setPeer', 'removePeer', 'send', 'sendSnapshot', 'close'],
-  clock: ['monotonicMs', 'wallMs', 'startTimer', 'sleep'],
-  random: ['uint32'],
-};
 
 /** Throws `RAFT_CONFIG`, or what the component says of a part that it does not have. */
 export function checkComponent(component: unknown): void {

@@ -1,4 +1,3 @@
-export { partMethods } from './checks.ts';
 export {
   bootstrapRaftCluster,
   joinRaftCluster,
