@@ -12,6 +12,8 @@ import { paths, streamProtocol, type Wire } from './wire.ts';
 
 /** A way to one peer that is open. */
 export interface MessageLink {
+  /** It stands in for a stream. */
+  readonly isStandIn: boolean;
   /** False while what was written before has not left. */
   readonly canTake: boolean;
   write(frame: MessageFrame): void;
@@ -58,6 +60,7 @@ export async function openStream(
 }
 
 class OutgoingStream implements MessageLink {
+  readonly isStandIn = false;
   readonly #wire: Wire;
   readonly #target: Target;
   readonly #socket: Duplex;

@@ -79,9 +79,8 @@ export class Peer {
 
   /** Opens a stream where there is none, and an attempt is due. */
   keep(): void {
-    const { settings, clock } = this.#wire;
-    const isOfUse = settings.streams && clock.monotonicMs() >= this.#requestsUntilMs;
-    if (isOfUse && this.#link === undefined && !this.#isResting()) this.#connect();
+    this.#endStandIn();
+    if (this.#triesStreams && this.#link === undefined && !this.#isResting()) this.#connect();
   }
 
   pulse(nowMs: number): void {
@@ -118,8 +117,22 @@ export class Peer {
     return this.#isClosed || (isAway && this.#wire.clock.monotonicMs() < this.#retryMs);
   }
 
+  get #triesStreams(): boolean {
+    const { settings, clock } = this.#wire;
+    return settings.streams && clock.monotonicMs() >= this.#requestsUntilMs;
+  }
+
+  /** Requests stand in for a stream for a while. Between two of them nothing is on its way. */
+  #endStandIn(): void {
+    const isOver = this.#link?.isStandIn === true && this.#triesStreams;
+    if (!isOver || this.#link?.canTake !== true) return;
+    this.#link.close();
+    this.#link = undefined;
+  }
+
   #flush(): void {
     if (this.#isClosed || this.#queue.length === 0) return;
+    this.#endStandIn();
     if (this.#link === undefined) {
       this.#connect();
       return;
@@ -153,14 +166,14 @@ export class Peer {
   }
 
   async #open(address: string, signal: AbortSignal): Promise<MessageLink> {
-    const { settings, clock, logger } = this.#wire;
+    const { clock, logger } = this.#wire;
     const target = { id: this.id, address };
     const events: LinkEvents = {
       onReady: () => this.#flush(),
       onAnswer: () => this.#answered(),
       onBroken: (error) => this.#failed(error),
     };
-    if (settings.streams && clock.monotonicMs() >= this.#requestsUntilMs) {
+    if (this.#triesStreams) {
       try {
         return await openStream(this.#wire, target, events, signal);
       } catch (error) {

@@ -11,6 +11,7 @@ import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
 import { paths, type Wire } from './wire.ts';
 
 export class RequestLink implements MessageLink {
+  readonly isStandIn = true;
   readonly #wire: Wire;
   readonly #target: Target;
   readonly #events: LinkEvents;

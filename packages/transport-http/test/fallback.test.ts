@@ -36,11 +36,9 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
 }
 
 describe('a proxy that lets no stream through', () => {
-  it('is met with requests', async () => {
-    const [one, two] = await net.pair();
-    const port = two.transport.listeningPort;
-    // As most do where nobody has told them otherwise: the wish to upgrade goes no further.
-    const proxy = createServer((incoming, outgoing) => {
+  /** As most do where nobody has told them otherwise: the wish to upgrade goes no further. */
+  const withoutUpgrades = (port: number | undefined): Server =>
+    createServer((incoming, outgoing) => {
       const { connection: _, upgrade: __, ...headers } = incoming.headers;
       const { method, url: path } = incoming;
       const forwarded = request({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
@@ -50,11 +48,33 @@ describe('a proxy that lets no stream through', () => {
       forwarded.on('error', () => outgoing.destroy());
       incoming.pipe(forwarded);
     });
-    // A listener there would be the way of streams.
-    two.proxy.setTarget(await listen(proxy));
+
+  /** A pair of which the second is behind such a proxy from the start. */
+  const pairBehindProxy = async (): Promise<[Member, Member]> => {
+    const one = await net.add(1n);
+    const two = await net.add(2n);
+    two.proxy.setTarget(await listen(withoutUpgrades(two.transport.listeningPort)));
+    one.transport.setPeer({ id: 2n, address: two.address });
+    return [one, two];
+  };
+
+  it('is met with requests', async () => {
+    const [one, two] = await pairBehindProxy();
     await sendUntil(one, 2n, () => two.received.length > 0);
     expect(one.logged.join('\n')).toContain('requests instead');
     expect(one.transport.stats()[0]?.isConnected).toBe(true);
+  });
+
+  it('is asked for a stream again after a minute, and nothing is lost meanwhile', async () => {
+    const [one, two] = await pairBehindProxy();
+    await sendUntil(one, 2n, () => two.received.length > 0);
+    two.proxy.setTarget(two.transport.listeningPort);
+    expect(one.transport.stats()[0]?.connections).toBe(1);
+    net.laterMs = 61_000;
+    await sendUntil(one, 2n, () => one.transport.stats()[0]?.connections === 2);
+    const { sentMessages = 0 } = one.transport.stats()[0] ?? {};
+    await until(() => two.received.length >= sentMessages);
+    expect(one.unreachable).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Members on the loopback, each behind a proxy, and what they have got. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import type { Logger, TransportHandler, TransportPeer } from '@babuza/raft';
-import { nodeEnvironment } from '@babuza/vfs';
+import { nodeEnvironment, type Clock } from '@babuza/vfs';
 import { HttpTransport, type HttpTransportOptions } from '../src/index.ts';
 import { FaultProxy } from '../src/testing/index.ts';
 
@@ -47,6 +47,14 @@ export interface MemberOptions extends Partial<HttpTransportOptions> {
 
 export class Net {
   readonly members: Member[] = [];
+  /** So much later is it for all members. */
+  laterMs = 0;
+  readonly #clock: Clock = {
+    wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.monotonicMs() + this.laterMs,
+    startTimer: (...timer) => clock.startTimer(...timer),
+    sleep: (ms) => clock.sleep(ms),
+  };
 
   async add(id: bigint, options: MemberOptions = {}): Promise<Member> {
     const { clusterId = 1n, groupId = 0n, handler, peers = [], ...rest } = options;
@@ -57,7 +65,7 @@ export class Net {
       void logged.push(`${message} ${Object.values(fields ?? {}).join(' ')}`);
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     const transport = new HttpTransport(
-      { clusterId, nodeId: id, clock, random, logger },
+      { clusterId, nodeId: id, clock: this.#clock, random, logger },
       { address: proxy.address, listen: { port: 0 }, stallTimeoutMs: 500, ...given },
     );
     const member = new Member(id, proxy, transport, logged);
