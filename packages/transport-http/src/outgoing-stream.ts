@@ -12,6 +12,8 @@ import { paths, streamProtocol, type Wire } from './wire.ts';
 
 /** A way to one peer that is open. */
 export interface MessageLink {
+  /** False: each frame is a request, and between two of them nothing is lost with it. */
+  readonly isStream: boolean;
   /** False while what was written before has not left. */
   readonly canTake: boolean;
   write(frame: MessageFrame): void;
@@ -58,6 +60,7 @@ export async function openStream(
 }
 
 class OutgoingStream implements MessageLink {
+  readonly isStream = true;
   readonly #wire: Wire;
   readonly #target: Target;
   readonly #socket: Duplex;

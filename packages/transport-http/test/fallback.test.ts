@@ -3,7 +3,7 @@ import { createServer, request, type Server, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeHandshake, handshakeHeader } from '../src/handshake.ts';
 import { handshakeOf } from './raw-client.ts';
 import { never, snapshotMessage, Source } from './snapshot-support.ts';
@@ -15,6 +15,7 @@ beforeEach(() => {
   net = new Net();
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await net.close();
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
@@ -55,6 +56,31 @@ describe('a proxy that lets no stream through', () => {
     await sendUntil(one, 2n, () => two.received.length > 0);
     expect(one.logged.join('\n')).toContain('requests instead');
     expect(one.transport.stats()[0]?.isConnected).toBe(true);
+  });
+
+  it.each([
+    ['says something', true],
+    ['is silent', false],
+  ])('is asked again after a minute, where the member %s', async (_, isLoud) => {
+    const [one, two] = await net.pair();
+    const port = two.transport.listeningPort;
+    const notYet = createServer((__, response) => response.writeHead(502).end('not yet'));
+    two.proxy.setTarget(await listen(notYet));
+    two.proxy.breakAll();
+    const refusals = () => one.logged.filter((line) => line.includes('requests instead')).length;
+    await sendUntil(one, 2n, () => refusals() === 1);
+    two.proxy.setTarget(port);
+    const before = two.received.length;
+    await sendUntil(one, 2n, () => two.received.length > before);
+    const connections = one.transport.counts().connections;
+    const lost = one.unreachable.length;
+    const monotonicMs = clock.monotonicMs.bind(clock);
+    vi.spyOn(clock, 'monotonicMs').mockImplementation(() => monotonicMs() + 61_000);
+    const isOpen = () => one.transport.counts().connections === connections + 1;
+    if (isLoud) await sendUntil(one, 2n, isOpen);
+    else await until(isOpen);
+    expect(refusals()).toBe(1);
+    expect(one.unreachable).toHaveLength(lost);
   });
 });
 
