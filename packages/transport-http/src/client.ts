@@ -102,7 +102,7 @@ function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Ans
     });
     request.on('error', (cause) => {
       timer.cancel();
-      const problem = `${where} cannot be reached: ${cause.message}`;
+      const problem = `${where} cannot be reached: ${reasonOf(cause)}`;
       reject(new TransportError('TRANSPORT_UNREACHABLE', problem, { cause }));
     });
     request.once('response', (response) => {
@@ -117,6 +117,15 @@ function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Ans
     });
   });
 }
+
+/** Where a name leads to several addresses, the reason of each: Node.js says nothing of them all. */
+function reasonOf(error: Error): string {
+  if (!(error instanceof AggregateError)) return error.message;
+  return error.errors.map((each: unknown) => reasonOf(asError(each))).join(', ');
+}
+
+const asError = (value: unknown): Error =>
+  value instanceof Error ? value : new Error(String(value));
 
 const isReason = (text: string): text is RefusalReason => Object.hasOwn(statusOf, text);
 

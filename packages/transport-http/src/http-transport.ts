@@ -154,7 +154,10 @@ export class HttpTransport implements Transport {
 
   send(messages: readonly Message[]): void {
     if (this.#running === undefined || this.#closing !== undefined) return;
-    for (const message of messages) this.#peer(this.#running.wire, message.to).send(message);
+    for (const message of messages) {
+      if (this.#members.isRemoved(message.to)) this.#countersOfRemoved.droppedMessages += 1;
+      else this.#peer(this.#running.wire, message.to).send(message);
+    }
   }
 
   /**

@@ -12,8 +12,8 @@ import { paths, streamProtocol, type Wire } from './wire.ts';
 
 /** A way to one peer that is open. */
 export interface MessageLink {
-  /** It stands in for a stream. */
-  readonly isStandIn: boolean;
+  /** False: each frame is a request, and between two of them nothing is lost with it. */
+  readonly isStream: boolean;
   /** False while what was written before has not left. */
   readonly canTake: boolean;
   write(frame: MessageFrame): void;
@@ -60,7 +60,7 @@ export async function openStream(
 }
 
 class OutgoingStream implements MessageLink {
-  readonly isStandIn = false;
+  readonly isStream = true;
   readonly #wire: Wire;
   readonly #target: Target;
   readonly #socket: Duplex;

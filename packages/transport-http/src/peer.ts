@@ -6,6 +6,7 @@
  * reported.
  */
 import type { Message } from '@babuza/raftpb';
+import { Attempts } from './attempts.ts';
 import { TransportError } from './errors.ts';
 import { MessageQueue } from './message-queue.ts';
 import { openStream, type LinkEvents, type MessageLink } from './outgoing-stream.ts';
@@ -13,9 +14,6 @@ import { RequestLink } from './request-link.ts';
 import { sizeInFrame } from './frames.ts';
 import type { PeerCounters, Wire } from './wire.ts';
 
-/** Between attempts; doubled after each that fails. Short against an election, so that a peer that is back is heard of. */
-const pauseMinMs = 50;
-const pauseMaxMs = 1000;
 /** Where no stream could be opened it is tried again after this time. */
 const streamAgainMs = 60_000;
 
@@ -25,10 +23,9 @@ export class Peer {
   readonly #queue = new MessageQueue();
   readonly #counters: PeerCounters;
   readonly #address: () => string | undefined;
+  readonly #attempts: Attempts;
   #link: MessageLink | undefined;
   #connecting: AbortController | undefined;
-  #failures = 0;
-  #retryMs = 0;
   #requestsUntilMs = 0;
   #isFlushDue = false;
   #isReportDue = false;
@@ -39,6 +36,7 @@ export class Peer {
     this.id = id;
     this.#wire = wire;
     this.#address = address;
+    this.#attempts = new Attempts(wire);
     this.#counters = wire.countersOf(id);
   }
 
@@ -72,20 +70,35 @@ export class Peer {
 
   /** The peer has just connected to this member: it is worth an attempt now, and perhaps not the process it was. */
   appeared(): void {
-    this.#retryMs = 0;
+    this.#attempts.appeared();
     this.#link?.doubt(this.#wire.clock.monotonicMs());
     this.keep();
   }
 
   /** Opens a stream where there is none, and an attempt is due. */
   keep(): void {
-    this.#endStandIn();
-    if (this.#triesStreams && this.#link === undefined && !this.#isResting()) this.#connect();
+    if (!this.#isStreamOfUse() || this.#link !== undefined || this.#isResting()) return;
+    // Whom the membership does not know is none to be looked for.
+    if (this.#address() !== undefined) this.#connect();
   }
 
   pulse(nowMs: number): void {
     this.#link?.pulse(nowMs);
+    this.#endRequests();
     this.keep();
+  }
+
+  #isStreamOfUse(): boolean {
+    const { settings, clock } = this.#wire;
+    return settings.streams && clock.monotonicMs() >= this.#requestsUntilMs;
+  }
+
+  /** Where a stream is to be tried again, and no request is under way. */
+  #endRequests(): void {
+    const link = this.#link;
+    if (link === undefined || link.isStream || !link.canTake || !this.#isStreamOfUse()) return;
+    link.close();
+    this.#link = undefined;
   }
 
   forgive(nowMs: number): void {
@@ -99,7 +112,7 @@ export class Peer {
     this.#connecting = undefined;
     this.#link?.close();
     this.#link = undefined;
-    this.#retryMs = 0;
+    this.#attempts.makeDue();
     // What is on its way is lost; what waits goes to the new address.
     if (!wasAway) this.#drop(0);
     this.keep();
@@ -114,25 +127,12 @@ export class Peer {
 
   #isResting(): boolean {
     const isAway = this.#link === undefined && this.#connecting === undefined;
-    return this.#isClosed || (isAway && this.#wire.clock.monotonicMs() < this.#retryMs);
-  }
-
-  get #triesStreams(): boolean {
-    const { settings, clock } = this.#wire;
-    return settings.streams && clock.monotonicMs() >= this.#requestsUntilMs;
-  }
-
-  /** Requests stand in for a stream for a while. Between two of them nothing is on its way. */
-  #endStandIn(): void {
-    const isOver = this.#link?.isStandIn === true && this.#triesStreams;
-    if (!isOver || this.#link?.canTake !== true) return;
-    this.#link.close();
-    this.#link = undefined;
+    return this.#isClosed || (isAway && !this.#attempts.isDue);
   }
 
   #flush(): void {
     if (this.#isClosed || this.#queue.length === 0) return;
-    this.#endStandIn();
+    this.#endRequests();
     if (this.#link === undefined) {
       this.#connect();
       return;
@@ -173,7 +173,7 @@ export class Peer {
       onAnswer: () => this.#answered(),
       onBroken: (error) => this.#failed(error),
     };
-    if (this.#triesStreams) {
+    if (this.#isStreamOfUse()) {
       try {
         return await openStream(this.#wire, target, events, signal);
       } catch (error) {
@@ -189,12 +189,13 @@ export class Peer {
   #opened(link: MessageLink): void {
     this.#connecting = undefined;
     this.#link = link;
+    this.#attempts.opened();
     this.#counters.connections += 1;
     this.#flush();
   }
 
   #answered(): void {
-    this.#failures = 0;
+    if (!this.#attempts.answered()) return;
     if (this.#lastProblem === '') return;
     this.#lastProblem = '';
     this.#wire.logger?.info('a member is reached again', { id: this.id });
@@ -205,11 +206,7 @@ export class Peer {
     this.#connecting = undefined;
     this.#link = undefined;
     this.#counters.failedConnections += 1;
-    const pauseMs = Math.min(pauseMaxMs, pauseMinMs * 2 ** this.#failures);
-    this.#failures = Math.min(this.#failures + 1, 16);
-    // Not all of a cluster in one moment.
-    const share = 0.5 + this.#wire.random.uint32() / 2 ** 33;
-    this.#retryMs = this.#wire.clock.monotonicMs() + pauseMs * share;
+    this.#attempts.failed();
     const unsent = this.#queue.clear();
     if (wasOpen || unsent > 0) this.#drop(unsent);
     this.#tell(error);

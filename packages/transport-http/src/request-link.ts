@@ -2,16 +2,18 @@
  * The way of messages to one peer where something between the two lets no stream through: each frame is a request, one
  * at a time, and what gathers meanwhile is the next one.
  */
-import { Agent } from 'node:http';
+import { Agent, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
-import { answerOf, ask, textOf, type Target } from './client.ts';
+import { finished } from 'node:stream/promises';
+import { answerOf, ask, type Target } from './client.ts';
 import { TransportError } from './errors.ts';
 import type { MessageFrame } from './message-queue.ts';
 import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
+import { startStallWatch } from './stall-watch.ts';
 import { paths, type Wire } from './wire.ts';
 
 export class RequestLink implements MessageLink {
-  readonly isStandIn = true;
+  readonly isStream = false;
   readonly #wire: Wire;
   readonly #target: Target;
   readonly #events: LinkEvents;
@@ -66,7 +68,26 @@ export class RequestLink implements MessageLink {
     });
     request.end(frame);
     const { response } = await answerOf(this.#wire, this.#target, request);
-    await textOf(this.#wire, response);
+    await this.#end(response);
+  }
+
+  /** Until the answer has ended. While the other side reads what comes slowly it says that it does, now and then. */
+  async #end(response: IncomingMessage): Promise<void> {
+    const { clock, settings } = this.#wire;
+    const watch = () =>
+      startStallWatch(clock, settings.stallTimeoutMs, () => {
+        response.destroy(new Error(`nothing came for ${settings.stallTimeoutMs} ms`));
+      });
+    let timer = watch();
+    response.on('data', () => {
+      timer.cancel();
+      timer = watch();
+    });
+    try {
+      await finished(response);
+    } finally {
+      timer.cancel();
+    }
   }
 
   #break(error: unknown): void {

@@ -3,22 +3,21 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Admission, type Admitted, type Refused } from './admission.ts';
-import { closeAfter, framesOf } from './body.ts';
-import { deliver } from './deliver.ts';
+import { closeAfter } from './body.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
-import { decodeMessages } from './frames.ts';
 import { handshakeHeader } from './handshake.ts';
 import { endWith, isOfHttp, newServer, refuse } from './http-server.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { Members } from './members.ts';
 import type { SnapshotReceiver } from './snapshot-receiver.ts';
+import { takeMessages } from './take-messages.ts';
 import { paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
 
 export interface ServerParts {
   readonly wire: Wire;
   readonly members: Members;
   readonly snapshots: SnapshotReceiver;
-  /** A member that was let in. */
+  /** A member that was let in on a connection that is new. */
   readonly onMember: (id: bigint) => void;
 }
 
@@ -32,6 +31,8 @@ export class MessageServer {
   readonly #sockets = new Set<Socket>();
   /** How many requests wait for their answer on each connection. */
   readonly #unanswered = new WeakMap<Duplex, number>();
+  /** Who has spoken last on each connection. */
+  readonly #speakers = new WeakMap<Duplex, bigint>();
   readonly #admission: Admission;
   #refusedConnections = 0;
 
@@ -142,8 +143,7 @@ export class MessageServer {
     const { from } = admitted;
     const route = `${request.method} ${request.url}`;
     if (route === `POST ${paths.messages}`) {
-      await this.#takeMessages(admitted, request);
-      response.writeHead(204).end();
+      await takeMessages(this.#parts, admitted, request, response);
     } else if (route === `POST ${paths.snapshotReceived}`) {
       response.end(await snapshots.tellReceived(from, request));
     } else if (route === `POST ${paths.snapshot}`) {
@@ -152,18 +152,6 @@ export class MessageServer {
       // Something in between took the wish to upgrade away. No refusal: there are requests for this.
       response.writeHead(426, { Connection: 'close' }).end('a stream needs an upgrade');
     } else refuse(response, 'not-found', `there is no ${route}`);
-  }
-
-  async #takeMessages(admitted: Admitted, request: IncomingMessage): Promise<void> {
-    const { wire, members } = this.#parts;
-    const { from, framePayloadMax } = admitted;
-    const { clock, settings, countersOf } = wire;
-    const frames = framesOf(request, clock, settings.stallTimeoutMs, framePayloadMax);
-    for await (const payload of frames) {
-      if (members.isRemoved(from)) return;
-      countersOf(from).receivedBytes += payload.length;
-      deliver(wire, from, decodeMessages(payload));
-    }
   }
 
   #count(connection: Duplex, more: 1 | -1): void {
@@ -213,8 +201,11 @@ export class MessageServer {
 
   #admit(request: IncomingMessage): Admitted | Refused {
     const admitted = this.#admission.of(request);
-    if (admitted.isFine) this.#parts.onMember(admitted.from);
-    else this.#refusedConnections += 1;
+    if (!admitted.isFine) this.#refusedConnections += 1;
+    else if (this.#speakers.get(request.socket) !== admitted.from) {
+      this.#speakers.set(request.socket, admitted.from);
+      this.#parts.onMember(admitted.from);
+    }
     return admitted;
   }
 }

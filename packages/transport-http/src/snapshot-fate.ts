@@ -11,8 +11,6 @@ export interface SnapshotFate {
   readonly message: string;
 }
 
-/** `undefined` in a line that only says that the receiver works. */
-export const workingLine = '{}\n';
 const lineBytesMax = 16 * 1024;
 
 export const fateLine = (fate: SnapshotFate): string => `${JSON.stringify(fate)}\n`;
@@ -56,6 +54,7 @@ export async function fateOf(
   throw broken('its answer ended early');
 }
 
+/** `undefined` for a line that only says that the receiver works. */
 function read(line: string): SnapshotFate | undefined {
   const value: unknown = JSON.parse(line);
   if (typeof value !== 'object' || value === null || !('taken' in value)) return undefined;

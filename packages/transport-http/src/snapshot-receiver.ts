@@ -7,7 +7,8 @@ import { decodeMessage, MessageType, type Message } from '@babuza/raftpb';
 import { framesOf } from './body.ts';
 import { TransportError } from './errors.ts';
 import { offsetHeader } from './snapshot-sender.ts';
-import { fateLine, workingLine, type SnapshotFate } from './snapshot-fate.ts';
+import { fateLine, type SnapshotFate } from './snapshot-fate.ts';
+import { tellWorking } from './tell-working.ts';
 import type { Wire } from './wire.ts';
 
 /** Of one frame of a snapshot, as the contract allows. */
@@ -79,7 +80,7 @@ export class SnapshotReceiver {
     { signal }: AbortController,
   ): Promise<void> {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
-    const stopTelling = this.#tellWorking(response);
+    const stopTelling = tellWorking(response, this.#wire, 0);
     const fate = await this.#fate(message, offset, frames, signal);
     stopTelling();
     if (!signal.aborted) response.end(fateLine(fate));
@@ -119,16 +120,6 @@ export class SnapshotReceiver {
       this.#wire.countersOf(from).receivedSnapshotBytes += chunk.length;
       yield chunk;
     }
-  }
-
-  #tellWorking(response: ServerResponse): () => void {
-    const { clock, settings } = this.#wire;
-    let timer = clock.startTimer(0, tell);
-    function tell(): void {
-      if (!response.writableNeedDrain) response.write(workingLine);
-      timer = clock.startTimer(settings.stallTimeoutMs / 5, tell);
-    }
-    return () => timer.cancel();
   }
 
   #frames(request: IncomingMessage): AsyncGenerator<Buffer, void, void> {

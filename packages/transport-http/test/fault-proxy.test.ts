@@ -9,10 +9,12 @@ let server: Server;
 let proxy: FaultProxy;
 let client: Socket;
 let received = '';
+let answer: Socket | undefined;
 
 beforeEach(async () => {
   received = '';
   server = createServer((socket) => {
+    answer = socket;
     socket.on('data', (chunk) => (received += chunk.toString()));
     socket.on('error', () => socket.destroy());
   });
@@ -54,6 +56,19 @@ describe('a fault proxy', () => {
     expect(received).toBe('before ');
     proxy.heal();
     await until(() => received === 'before during ');
+  });
+
+  it('is as slow as it was told to be, also where something goes the other way', async () => {
+    const bytesPerSecond = 400_000;
+    proxy.setFaults({ bytesPerSecond });
+    const telling = setInterval(() => answer?.write('x'), 5);
+    client.resume();
+    const beganMs = clock.monotonicMs();
+    client.write('y'.repeat(200_000));
+    await until(() => received.length === 200_000);
+    clearInterval(telling);
+    // The last piece passes when its time has come: not before half of a second.
+    expect(clock.monotonicMs() - beganMs).toBeGreaterThan(450);
   });
 
   it('breaks connections, and refuses them where nobody listens', async () => {

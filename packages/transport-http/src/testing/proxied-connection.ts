@@ -22,6 +22,8 @@ interface OneWay {
   readonly target: Socket;
   /** In the order in which it came, whatever the delay of each. */
   readonly delayed: (() => void)[];
+  /** A piece passes that takes its time: the next one comes behind it. */
+  isTaken: boolean;
 }
 
 /** The head of a request is within so many bytes. */
@@ -38,8 +40,8 @@ export class ProxiedConnection {
     this.#parts = parts;
     const { incoming, outgoing } = parts;
     this.#ways = [
-      { source: incoming, target: outgoing, delayed: [] },
-      { source: outgoing, target: incoming, delayed: [] },
+      { source: incoming, target: outgoing, delayed: [], isTaken: false },
+      { source: outgoing, target: incoming, delayed: [], isTaken: false },
     ];
     for (const way of this.#ways) {
       const { source, target } = way;
@@ -55,8 +57,8 @@ export class ProxiedConnection {
   /** Lets it flow, or stop, as the faults are now. */
   flow(): void {
     const isCut = this.#parts.isCut(this.#from);
-    for (const { source, target } of this.#ways) {
-      if (isCut || target.writableNeedDrain) source.pause();
+    for (const { source, target, isTaken } of this.#ways) {
+      if (isCut || isTaken || target.writableNeedDrain) source.pause();
       else source.resume();
     }
   }
@@ -74,7 +76,7 @@ export class ProxiedConnection {
     if (source === this.#parts.incoming && this.#from === undefined) this.#readHead(chunk);
     const { delayMs, bytesPerSecond } = this.#parts.faults();
     const slowMs = (chunk.length / bytesPerSecond) * 1000;
-    if (this.#parts.isCut(this.#from)) {
+    if (this.#parts.isCut(this.#from) || way.isTaken) {
       // It is on its way, and comes when the way is whole again.
       source.pause();
       source.unshift(chunk);
@@ -84,8 +86,12 @@ export class ProxiedConnection {
       if (!target.write(this.#damaged(way, chunk))) source.pause();
       return;
     }
-    if (slowMs > 0) source.pause();
+    if (slowMs > 0) {
+      way.isTaken = true;
+      source.pause();
+    }
     this.#later(way, delayMs + slowMs, () => {
+      way.isTaken = false;
       target.write(this.#damaged(way, chunk));
       this.flow();
     });

@@ -1,0 +1,32 @@
+/** A request with messages in its body, and its answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Admitted } from './admission.ts';
+import { framesOf } from './body.ts';
+import { deliver } from './deliver.ts';
+import { decodeMessages } from './frames.ts';
+import type { Members } from './members.ts';
+import { tellWorking, workingMs } from './tell-working.ts';
+import type { Wire } from './wire.ts';
+
+/** Answered when all of them have arrived. On a slow way that takes longer than the sender waits: it is told meanwhile. */
+export async function takeMessages(
+  { wire, members }: { readonly wire: Wire; readonly members: Members },
+  { from, framePayloadMax }: Admitted,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { clock, settings, countersOf } = wire;
+  const stopTelling = tellWorking(response, wire, workingMs(settings));
+  try {
+    const frames = framesOf(request, clock, settings.stallTimeoutMs, framePayloadMax);
+    for await (const payload of frames) {
+      if (members.isRemoved(from)) break;
+      countersOf(from).receivedBytes += payload.length;
+      deliver(wire, from, decodeMessages(payload));
+    }
+  } finally {
+    stopTelling();
+  }
+  if (!response.headersSent) response.writeHead(204);
+  response.end();
+}
