@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KeyValueClient } from '../dist/cluster/client/index.js';
 import { Cluster, type ClusterNode } from '../dist/cluster/cluster.js';
+import { eventually, followerOf, hasCaughtUp, leaderOf } from './cluster/processes.ts';
 
 const mebibyte = 1024 * 1024;
 const values = 24;
@@ -43,22 +44,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const leader = (): Promise<ClusterNode> =>
-  eventually(async () => {
-    for (const node of cluster.running) {
-      const { role } = await client.cluster.status({ at: node.apiUrl, deadlineMs: 1000 });
-      if (role === 'leader') return node;
-    }
-    return undefined;
-  });
+const leader = (): Promise<ClusterNode> => leaderOf(cluster, client);
 
 async function metric({ apiUrl }: ClusterNode, name: string): Promise<number> {
   const text = await (await fetch(`${apiUrl}/metrics`)).text();
@@ -84,8 +70,7 @@ async function writeEverything(): Promise<void> {
 /** A follower that needs a snapshot when it comes back. */
 async function lateFollower(): Promise<ClusterNode> {
   const leading = await leader();
-  const late = cluster.running.find(({ id }) => id !== leading.id);
-  if (late === undefined) throw new Error('nobody follows');
+  const late = await followerOf(cluster, client);
   const { appliedIndex } = await client.cluster.status({ at: late.apiUrl });
   await cluster.kill(late.id);
   await writeEverything();
@@ -105,12 +90,8 @@ async function startUntilThird(late: ClusterNode): Promise<void> {
 
 async function expectToCatchUp(late: ClusterNode): Promise<void> {
   late.proxy?.setFaults({ bytesPerSecond: Infinity });
+  await hasCaughtUp(cluster, client, late);
   const leading = await leader();
-  const { commitIndex } = await client.cluster.status({ at: leading.apiUrl });
-  await eventually(async () => {
-    const { appliedIndex } = await client.cluster.status({ at: late.apiUrl });
-    return appliedIndex >= commitIndex ? true : undefined;
-  });
   const digestOf = async ({ apiUrl }: ClusterNode): Promise<string> =>
     (await client.cluster.digest({ at: apiUrl })).sha256;
   expect(await digestOf(late)).toBe(await digestOf(leading));

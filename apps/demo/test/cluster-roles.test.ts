@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KeyValueClient } from '../dist/cluster/client/index.js';
 import { Cluster, type ClusterNode } from '../dist/cluster/cluster.js';
+import { eventually, followerOf, hasCaughtUp, leaderOf } from './cluster/processes.ts';
 
 const walTypes = ['babuza-wal', 'etcd-wal', 'level-wal'];
 const failures: string[] = [];
@@ -57,29 +58,8 @@ async function write(number: number): Promise<void> {
   }
 }
 
-async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
-
-const leader = (): Promise<ClusterNode> =>
-  eventually(async () => {
-    for (const node of cluster.running) {
-      const { role } = await client.cluster.status({ at: node.apiUrl, deadlineMs: 1000 });
-      if (role === 'leader') return node;
-    }
-    return undefined;
-  });
-
-const follower = async (): Promise<ClusterNode> => {
-  const { id } = await leader();
-  const found = cluster.running.find((node) => node.id !== id);
-  if (found === undefined) throw new Error('nobody follows');
-  return found;
-};
+const leader = (): Promise<ClusterNode> => leaderOf(cluster, client);
+const follower = (): Promise<ClusterNode> => followerOf(cluster, client);
 
 /** As a load balancer asks, or who restarts one member after the other. */
 const ready = ({ apiUrl }: ClusterNode): Promise<true> =>
@@ -171,12 +151,9 @@ it('refuses a member that was removed, also after its own restart and that of al
 it('has everything that was acknowledged on every node', async () => {
   stopping.abort();
   await writing;
-  const { commitIndex } = await client.cluster.status({ at: (await leader()).apiUrl });
-  for (const { apiUrl } of cluster.running) {
-    await eventually(async () => {
-      const { appliedIndex } = await client.cluster.status({ at: apiUrl });
-      return appliedIndex >= commitIndex ? true : undefined;
-    });
+  for (const node of cluster.running) {
+    await hasCaughtUp(cluster, client, node);
+    const { apiUrl } = node;
     for (const key of written) {
       const value = await client.get(key, { stale: true, at: apiUrl });
       expect(Buffer.from(value ?? []).toString()).toBe(key);

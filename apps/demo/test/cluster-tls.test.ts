@@ -7,6 +7,7 @@ import { Authority, type Certificate } from '../../../packages/transport-http/te
 import { KeyValueClient } from '../dist/cluster/client/index.js';
 import { Cluster, type ClusterNode } from '../dist/cluster/cluster.js';
 import { nodeLogName } from '../dist/cluster/node-log.js';
+import { eventually, hasCaughtUp } from './cluster/processes.ts';
 
 const failures: string[] = [];
 /** What the members have their certificates from, in the end; and before. */
@@ -60,14 +61,6 @@ afterAll(async () => {
   for (const each of [authority, former, stranger]) each.remove();
 });
 
-async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
-
 async function writeSome(): Promise<void> {
   for (let more = 0; more < 10; more += 1) {
     await client.put(`key-${written}`, Buffer.from(`value-${written}`));
@@ -75,13 +68,10 @@ async function writeSome(): Promise<void> {
   }
 }
 
-async function expectToHaveAll({ apiUrl }: ClusterNode): Promise<void> {
+async function expectToHaveAll(node: ClusterNode): Promise<void> {
   await writeSome();
-  const { commitIndex } = await client.cluster.status();
-  await eventually(async () => {
-    const { appliedIndex } = await client.cluster.status({ at: apiUrl });
-    return appliedIndex >= commitIndex ? true : undefined;
-  });
+  await hasCaughtUp(cluster, client, node);
+  const { apiUrl } = node;
   for (let at = 0; at < written; at += 1) {
     const value = await client.get(`key-${at}`, { stale: true, at: apiUrl });
     expect(Buffer.from(value ?? []).toString()).toBe(`value-${at}`);
