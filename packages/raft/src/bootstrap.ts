@@ -8,13 +8,13 @@
  *
  * Decisions: the project's contract, 7, 10 and 21.
  */
-import type { SnapshotMetadata } from '@babuza/raftpb';
-import { checkComponent, checkPeers, checkStateMachine } from './checks.ts';
+import { adoptedSnapshot } from './adopted-snapshot.ts';
+import { checkComponent, checkPeers, checkStateMachine, refuse } from './checks.ts';
 import { checkConfig, type BabuzaConfig } from './config.ts';
 import { RaftConfigError } from './errors.ts';
 import { createFirstSnapshot } from './first-snapshot.ts';
 import { firstMembership, type MemberRole } from './membership.ts';
-import { openNode, type Beginning } from './open-node.ts';
+import { openNode, type Beginning, type BootstrapMode, type FirstState } from './open-node.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { Raft } from './raft.ts';
@@ -28,19 +28,50 @@ export type PeersConfiguration = readonly {
   readonly role?: MemberRole;
 }[];
 
-export interface BootstrapOptions {
+/** What an operator says about the directories of a member that starts. */
+export interface StartOptions {
+  /**
+   * What the start is meant to be. `'new'`: where there is no log a cluster begins, with `peers` as
+   * its members. `'join'`: where there is none, the member waits until it is added to a cluster.
+   * `'existing'`: there must be a log, else the start is refused (`RAFT_NO_LOG`), as after a volume
+   * that was not mounted. Where there is a log, all three go on with it. Default: `'new'` for
+   * `bootstrapRaftCluster`, `'join'` for `joinRaftCluster`.
+   */
+  readonly bootstrap?: BootstrapMode | undefined;
+  /**
+   * The operator vouches for a log that has no identity: one of an earlier release, or one whose
+   * identity record is gone. Needed once on each member. Default false (`RAFT_IDENTITY_UNKNOWN`).
+   */
+  readonly adoptIdentity?: boolean | undefined;
+  /**
+   * Removes the snapshots here where there is no log that they belong to: what they hold is lost.
+   * Has no effect where there is a log. Default false (`RAFT_LOG_LOST`).
+   */
+  readonly discardSnapshots?: boolean | undefined;
+  /**
+   * A text of your own that is part of the identity of a new cluster: clusters that were started
+   * with the same `peers` and other tokens refuse each other. At most 256 characters. Default: none.
+   */
+  readonly clusterToken?: string | undefined;
+}
+
+export interface BootstrapOptions extends StartOptions {
   /**
    * What `Raft.exportSnapshot` gave, from this cluster or another: the new cluster begins with that state and those
-   * sessions, and with `peers` as its members. All of them are given the same.
+   * sessions, and with `peers` as its members. All of them are given the same: a member that was
+   * given another one, or none, is refused by the others.
    */
   readonly snapshot?: AsyncIterable<Uint8Array> | undefined;
 }
 
 /**
- * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and `options` are not
- * looked at. The node owns the parts of the component and the state machine from now on; `shutdown` closes them.
+ * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and
+ * `options.snapshot` are not looked at. The node owns the parts of the component and the state machine from now on;
+ * `shutdown` closes them.
  *
- * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; all of them are closed then.
+ * Rejects with `RAFT_CONFIG`, `RAFT_NO_LOG`, `RAFT_LOG_LOST`, `RAFT_OTHER_LOG`, `RAFT_LOG_OLDER`,
+ * `RAFT_OTHER_CLUSTER`, `RAFT_IDENTITY_UNKNOWN`, `RAFT_STATE_UNREADABLE`, or what a part says; all of
+ * them are closed then.
  */
 export function bootstrapRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -49,55 +80,93 @@ export function bootstrapRaftCluster<Query, Answer>(
   component: RaftComponent,
   options: BootstrapOptions = {},
 ): Promise<Raft<Query, Answer>> {
-  const begin = async (): Promise<SnapshotMetadata> => {
+  const begin = async (): Promise<FirstState> => {
     checkPeers(peers, component.transport);
     const membership = firstMembership(peers);
-    if (!membership.members.has(config.nodeId)) {
-      throw new RaftConfigError(
-        `node ${config.nodeId} is not one of the peers; use joinRaftCluster`,
-      );
+    const { clusterId, groupId, nodeId } = config;
+    if (!membership.members.has(nodeId)) {
+      throw new RaftConfigError(`node ${nodeId} is not one of the peers; use joinRaftCluster`);
     }
-    return createFirstSnapshot(membership, component, options.snapshot);
+    const { clusterToken: token, snapshot: stream } = options;
+    return createFirstSnapshot({ clusterId, groupId, membership, token, stream }, component);
   };
-  return starting(config, stateMachine, component, { begin });
+  return starting(config, stateMachine, component, () => beginningOf(options, 'new', begin));
 }
 
 /**
  * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer` or `addLearner`; it
- * gets everything from the leader. On what it left before it goes on.
+ * gets everything from the leader. On what it left before it goes on. Rejects as `bootstrapRaftCluster`.
  */
 export function joinRaftCluster<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
+  options: StartOptions = {},
 ): Promise<Raft<Query, Answer>> {
-  return starting(config, stateMachine, component, { begin: async () => undefined });
+  const begin = async (): Promise<FirstState> =>
+    refuse('bootstrap', 'new', "'join' or 'existing': without peers no cluster can begin");
+  return starting(config, stateMachine, component, () => beginningOf(options, 'join', begin));
 }
 
 /**
  * Starts a survivor as the only member of its cluster, when the others are gone for good; see `standalone.ts` for
- * what is kept. It needs an existing log. The others must never come back under the same cluster id.
+ * what is kept. It needs an existing log, or with `adoptSnapshots` at least a snapshot. The cluster has
+ * a new identity from then on, so that the others are refused if they come back.
  *
- * Rejects with `RAFT_CONFIG` where there is no log.
+ * Rejects with `RAFT_NO_LOG` where there is no log, and as `bootstrapRaftCluster`.
  */
 export function recoverAsStandalone<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
-  options: StandaloneOptions = {},
+  options: StandaloneOptions & Pick<StartOptions, 'adoptIdentity'> = {},
 ): Promise<Raft<Query, Answer>> {
-  return starting(config, stateMachine, component, { begin: refuseToBegin, standalone: options });
+  const begin = (): Promise<FirstState> => adoptedSnapshot(component.snapshotManager);
+  const { adoptIdentity } = options;
+  return starting(config, stateMachine, component, () => ({
+    mode: 'existing',
+    begin,
+    standalone: options,
+    adoptIdentity,
+  }));
 }
 
-async function refuseToBegin(): Promise<never> {
-  throw new RaftConfigError('there is no log to recover from');
+const clusterTokenLengthMax = 256;
+
+/** Throws `RAFT_CONFIG`. */
+function beginningOf(
+  options: StartOptions,
+  modeByDefault: BootstrapMode,
+  begin: () => Promise<FirstState>,
+): Beginning {
+  const { bootstrap: mode = modeByDefault, clusterToken, ...rest } = options;
+  if (!isBootstrapMode(mode)) refuse('bootstrap', mode, "'new', 'join' or 'existing'");
+  const isToken = typeof clusterToken === 'string' && clusterToken.length <= clusterTokenLengthMax;
+  if (clusterToken !== undefined && !isToken) {
+    refuse('clusterToken', clusterToken, `a text of at most ${clusterTokenLengthMax} characters`);
+  }
+  const { adoptIdentity, discardSnapshots } = rest;
+  for (const [name, value] of Object.entries({ adoptIdentity, discardSnapshots })) {
+    if (value !== undefined && typeof value !== 'boolean') refuse(name, value, 'true or false');
+  }
+  return {
+    mode,
+    begin: async () => (mode === 'new' ? begin() : undefined),
+    adoptIdentity,
+    discardSnapshots,
+    clusterToken,
+  };
+}
+
+function isBootstrapMode(mode: unknown): mode is BootstrapMode {
+  return mode === 'new' || mode === 'join' || mode === 'existing';
 }
 
 async function starting<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
-  beginning: Beginning,
+  beginning: () => Beginning,
 ): Promise<Raft<Query, Answer>> {
   let raft: Raft<Query, Answer>;
   try {
@@ -106,7 +175,7 @@ async function starting<Query, Answer>(
     checkComponent(component);
     checkSame('clusterId', config.clusterId, component.clusterId);
     checkSame('nodeId', config.nodeId, component.nodeId ?? config.nodeId);
-    raft = Raft.make(await openNode(config, stateMachine, component, beginning));
+    raft = Raft.make(await openNode(config, stateMachine, component, beginning()));
   } catch (error) {
     await closeParts(component, stateMachine);
     throw error;

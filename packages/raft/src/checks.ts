@@ -94,6 +94,16 @@ export function checkedAppliedIndex(opened: unknown): number {
   );
 }
 
+/** The log that a state on disk came from, where the state machine keeps that. */
+export function checkedLogId(opened: unknown): string | undefined {
+  const logId: unknown = isObject(opened) ? Reflect.get(opened, 'logId') : undefined;
+  if (logId === undefined || typeof logId === 'string') return logId;
+  throw new RaftError(
+    'RAFT_STATE_MACHINE_FAILED',
+    `open of the state machine must return the logId that bindLog was given, or none; got ${describe(logId)}`,
+  );
+}
+
 /** A value in few words; texts in quotes, so that `'1'` and `1` differ. */
 function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 100)}'`;

@@ -18,6 +18,12 @@ import {
 } from '@babuza/raftpb';
 import { decodeEnvelope, EnvelopeKind, type Envelope } from './envelope.ts';
 import { RaftError } from './errors.ts';
+import {
+  boundMembership,
+  decodeIdentityEntry,
+  identityAfter,
+  type IdentityEntry,
+} from './identity/identity-entries.ts';
 import { changedMembership, type MembershipOperation } from './membership.ts';
 import { decodeOperations } from './membership-codec.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
@@ -38,6 +44,8 @@ export interface EntryParts<Query, Answer> {
   /** An entry was applied; called in order. */
   readonly onOutcome: (entry: Entry, envelope: Envelope | undefined, outcome: Outcome) => void;
   readonly onMembership: (operations: readonly MembershipOperation[]) => void;
+  /** The identity of the cluster, or the logs of its members, are those of the state now. */
+  readonly onIdentity: (entry: IdentityEntry) => void;
 }
 
 /** A proposal that waits to be given to the state machine with others. */
@@ -99,6 +107,8 @@ export class CommittedEntries<Query, Answer> {
     if (kind === EnvelopeKind.RegisterSession) {
       state.sessions.register(entry.index, timeMs);
       this.#finish(entry, envelope, { kind: 'session', ended: false });
+    } else if (kind === EnvelopeKind.Identity) {
+      this.#applyIdentity(entry, envelope);
     } else if (kind === EnvelopeKind.UnregisterSession) {
       const ended = state.sessions.unregister(session?.sessionId ?? 0, timeMs);
       this.#finish(entry, envelope, { kind: 'session', ended });
@@ -113,6 +123,15 @@ export class CommittedEntries<Query, Answer> {
         this.#finish(entry, envelope, outcomeOf(verdict));
       }
     }
+  }
+
+  #applyIdentity(entry: Entry, envelope: Envelope): void {
+    const { state, onIdentity } = this.#parts;
+    const identityEntry = decodeIdentityEntry(envelope.payload, entry.index);
+    state.identity = identityAfter(state.identity, identityEntry);
+    state.membership = boundMembership(state.membership, identityEntry);
+    onIdentity(identityEntry);
+    this.#finish(entry, envelope, { kind: 'identity' });
   }
 
   #gather(entry: Entry, envelope: Envelope, timeMs: number): void {

@@ -18,7 +18,13 @@ import { RaftError } from './errors.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 
 /** What an entry is for. */
-export const EnvelopeKind = { Payload: 1, RegisterSession: 2, UnregisterSession: 3 } as const;
+export const EnvelopeKind = {
+  Payload: 1,
+  RegisterSession: 2,
+  UnregisterSession: 3,
+  /** The node's own: see `identity/identity-entries.ts`. */
+  Identity: 4,
+} as const;
 export type EnvelopeKind = (typeof EnvelopeKind)[keyof typeof EnvelopeKind];
 
 /** Who waits for a proposal that was forwarded; only that life of that node can tell. */
@@ -100,7 +106,7 @@ export function decodeEnvelope(bytes: Uint8Array, index: number): Envelope {
   if (version !== formatVersion) {
     throw unreadable(index, `version ${version ?? 'none'}, known is ${formatVersion}`);
   }
-  if (kind !== 1 && kind !== 2 && kind !== 3)
+  if (kind !== 1 && kind !== 2 && kind !== 3 && kind !== 4)
     throw unreadable(index, `unknown kind ${kind ?? 'none'}`);
   if (flags > (withSession | withRequest) || zero !== 0) {
     throw unreadable(index, `unknown flags ${flags}`);

@@ -19,6 +19,18 @@ export type RaftErrorCode =
   | 'RAFT_SEQUENCE_STALE'
   | 'RAFT_STATE_MACHINE_FAILED'
   | 'RAFT_STATE_UNREADABLE'
+  /** A directory has no log where one must be: `bootstrap: 'existing'`, or a recovery. */
+  | 'RAFT_NO_LOG'
+  /** Snapshots or a state machine are there, and the log that they belong to is not. */
+  | 'RAFT_LOG_LOST'
+  /** Snapshots or a state machine belong to another log than the one that is here. */
+  | 'RAFT_OTHER_LOG'
+  /** The log is older than the snapshots beside it: it was put back, or copied. */
+  | 'RAFT_LOG_OLDER'
+  /** What is here belongs to another cluster, or to another beginning of this one. */
+  | 'RAFT_OTHER_CLUSTER'
+  /** The log was written before clusters had identities, or its identity record is gone. */
+  | 'RAFT_IDENTITY_UNKNOWN'
   | 'RAFT_STOPPED';
 
 /** The base of all errors of a node. */

@@ -28,6 +28,11 @@ export type RaftEvent =
       readonly metadata: SnapshotMetadata;
       readonly arrived: boolean;
     }
+  /**
+   * A member is refused, or refuses this one: another cluster, another log than before, or a disk
+   * that was put back. `message` says what was found and what to do.
+   */
+  | { readonly type: 'member-refused'; readonly id: bigint; readonly message: string }
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }

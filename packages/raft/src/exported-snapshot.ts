@@ -4,7 +4,7 @@
  *
  * ```
  *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |      integers big-endian; the CRC covers all else
- *   stream: header (JSON: version, clusterId, index, term), then for each file: its name, its chunks; at last: end
+ *   stream: header (JSON: version, clusterId, index, term, snapshotId, identity), then for each file: its name, its chunks; at last: end
  * ```
  *
  * The sequence counts the frames from 0, and the end says that nothing is missing: a stream that was cut, or put together
@@ -13,6 +13,7 @@
 import { crc32 } from 'node:zlib';
 import { viewOf } from './bytes.ts';
 import { RaftError } from './errors.ts';
+import { fieldOf, identityToJson, type ClusterIdentity } from './identity/cluster-identity.ts';
 import { parseJson } from './membership-codec.ts';
 import type { OpenSnapshot, SnapshotFiles } from './ports/snapshot-manager.ts';
 
@@ -30,11 +31,14 @@ export interface ExportHeader {
   readonly clusterId: bigint;
   readonly index: number;
   readonly term: number;
+  /** The same content of the same index has the same id, wherever it was exported. */
+  readonly exportId: string;
 }
 
 /** The snapshot as a stream; every chunk was checked when it was read. */
 export async function* encodeExport(
   clusterId: bigint,
+  identity: ClusterIdentity,
   open: OpenSnapshot,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { index, term } = open.snapshot.metadata;
@@ -43,7 +47,14 @@ export async function* encodeExport(
     sequence += 1;
     return encodeFrame(type, sequence - 1, payload);
   };
-  const header = { version: formatVersion, clusterId: String(clusterId), index, term };
+  const header = {
+    version: formatVersion,
+    clusterId: String(clusterId),
+    index,
+    term,
+    snapshotId: open.snapshot.id,
+    identity: identityToJson(identity),
+  };
   yield next(FrameType.Header, encoder.encode(JSON.stringify(header)));
   for (const name of open.fileNames) {
     yield next(FrameType.File, encoder.encode(name));
@@ -68,9 +79,13 @@ export class ExportReader {
   async header(): Promise<ExportHeader> {
     const { payload } = await this.#take(FrameType.Header);
     const json = parseJson(payload);
-    const field = (name: string): unknown =>
-      typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined;
-    const [version, clusterId, index, term] = ['version', 'clusterId', 'index', 'term'].map(field);
+    const [version, clusterId, index, term, snapshotId] = [
+      'version',
+      'clusterId',
+      'index',
+      'term',
+      'snapshotId',
+    ].map((name) => fieldOf(json, name));
     if (version !== formatVersion) {
       throw unreadable(`version ${String(version)}, known is ${formatVersion}`);
     }
@@ -80,7 +95,9 @@ export class ExportReader {
       Number.isSafeInteger(index) &&
       Number.isSafeInteger(term);
     if (!isFine) throw unreadable('a header without cluster, index and term');
-    return { clusterId: BigInt(clusterId), index: Number(index), term: Number(term) };
+    // Exports of earlier releases have no id of their content.
+    const exportId = typeof snapshotId === 'string' ? snapshotId : `${index} ${term}`;
+    return { clusterId: BigInt(clusterId), index: Number(index), term: Number(term), exportId };
   }
 
   /**

@@ -9,7 +9,10 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import { isObject, refuse } from './checks.ts';
 import { RaftError } from './errors.ts';
 import { ExportReader } from './exported-snapshot.ts';
+import { checkNothingWithoutLog } from './identity/check-start.ts';
+import { originOf, restoredIdentity, unknownIdentity } from './identity/cluster-identity.ts';
 import { confStateOf, type Membership } from './membership.ts';
+import type { FirstState } from './open-node.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { SnapshotFiles, SnapshotManager } from './ports/snapshot-manager.ts';
 import { nodeFileName, ReplicatedState } from './replicated-state.ts';
@@ -17,44 +20,58 @@ import { readNodePart } from './snapshot-files.ts';
 
 const first = { index: 1, term: 1 };
 
+/** What a cluster begins with; the same on each of its first members. */
+export interface FirstSnapshotSource {
+  readonly clusterId: bigint;
+  readonly groupId: bigint;
+  readonly membership: Membership;
+  readonly token: string | undefined;
+  /** An exported snapshot. */
+  readonly stream: AsyncIterable<Uint8Array> | undefined;
+}
+
 /** Durable when this resolves; a crash before the marker leaves a log that is still empty. */
 export async function createFirstSnapshot(
-  membership: Membership,
+  source: FirstSnapshotSource,
   { sessionManager, snapshotManager }: RaftComponent,
-  stream: AsyncIterable<Uint8Array> | undefined,
-): Promise<SnapshotMetadata> {
+): Promise<FirstState> {
   const state = new ReplicatedState(sessionManager);
-  if (stream !== undefined) return fromExport(membership, state, snapshotManager, stream);
+  if (source.stream !== undefined) return fromExport(source, source.stream, state, snapshotManager);
   // The manager may have served another node before.
   sessionManager.restore();
+  const { membership } = source;
   state.membership = membership;
+  state.identity = { ...unknownIdentity, origin: originOf({ ...source, exportId: undefined }) };
   const metadata: SnapshotMetadata = { ...first, confState: confStateOf(membership) };
   await create(snapshotManager, metadata, async (files) => {
     const nodePart = state.encode();
     await files.writeFile(nodeFileName, [nodePart]);
     return nodePart;
   });
-  return metadata;
+  return { metadata, identity: state.identity };
 }
 
 /** It stands at the index of the export. */
 async function fromExport(
-  membership: Membership,
+  source: FirstSnapshotSource,
+  stream: AsyncIterable<Uint8Array>,
   state: ReplicatedState,
   manager: SnapshotManager,
-  stream: AsyncIterable<Uint8Array>,
-): Promise<SnapshotMetadata> {
+): Promise<FirstState> {
   if (!isObject(stream) || !(Symbol.asyncIterator in stream)) {
     refuse('snapshot', stream, 'a stream of bytes, as exportSnapshot gives it');
   }
+  const { membership } = source;
   const reader = new ExportReader(stream);
   try {
-    const { index, term } = await reader.header();
+    const { index, term, exportId } = await reader.header();
+    const origin = originOf({ ...source, exportId });
     const metadata: SnapshotMetadata = { index, term, confState: confStateOf(membership) };
     let nodePart = new Uint8Array(0);
     const withMembership = (bytes: Uint8Array): Uint8Array => {
       state.restore(bytes, metadata);
       state.membership = membership;
+      state.identity = restoredIdentity(state.identity, origin);
       nodePart = new Uint8Array(state.encode());
       return nodePart;
     };
@@ -62,7 +79,7 @@ async function fromExport(
       await reader.copyTo(files, nodeFileName, withMembership);
       return nodePart;
     });
-    return metadata;
+    return { metadata, identity: state.identity };
   } finally {
     await reader.close();
   }
@@ -75,9 +92,14 @@ async function create(
   write: (files: SnapshotFiles) => Promise<Uint8Array>,
 ): Promise<void> {
   const { index, term } = metadata;
-  const isThere = manager
-    .list()
-    .some((stored) => stored.metadata.index === index && stored.metadata.term === term);
+  const stored = manager.list();
+  const isThere = stored.some((each) => each.metadata.index === index && each.metadata.term === term);
+  const others = stored.filter((each) => each.metadata.index !== index || each.metadata.term !== term);
+  checkNothingWithoutLog(
+    undefined,
+    others.map((each) => each.metadata.index),
+    0,
+  );
   // A damaged one is set aside by this.
   if (!isThere || !(await manager.verify(metadata))) {
     await manager.create(metadata, async (files) => void (await write(files)));

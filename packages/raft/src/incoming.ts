@@ -2,6 +2,7 @@
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
 import { ForwardedRequests } from './forwarded-requests.ts';
+import type { NodeIdentity } from './identity/node-identity.ts';
 import { leads } from './loop.ts';
 import type { SnapshotManager } from './ports/snapshot-manager.ts';
 import type { TransportHandler } from './ports/transport.ts';
@@ -17,10 +18,11 @@ export interface IncomingParts {
   /** Gives the core a message. */
   readonly give: (message: Message) => void;
   readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly identity: NodeIdentity;
 }
 
 export function incomingOf(parts: IncomingParts): TransportHandler {
-  const { node, snapshots, manager, checkRunning, give, attempt } = parts;
+  const { node, snapshots, manager, checkRunning, give, attempt, identity } = parts;
   const forwarded = new ForwardedRequests();
   // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be due.
   const isTaken = (message: Message): boolean => {
@@ -30,16 +32,21 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
   };
   return {
     receive: (message) => {
+      identity.heard(message);
       if (isTaken(message)) give(message);
     },
     receiveSnapshot: async (message, stream, signal) => {
       checkRunning();
+      identity.heard(message);
       // Its files are durable before the core hears of it.
       await snapshots.receive(message, stream, signal);
       give(message);
     },
     receivedSnapshotBytes: async ({ snapshot }) =>
       snapshot?.data === undefined ? 0 : manager.received(snapshot.data),
+    introduction: () => identity.admission.introduction(),
+    admit: (id, introduction) => identity.admission.admit(id, introduction),
+    refusedBy: (id) => identity.admission.refusedBy(id),
     unreachable: (id) => attempt((core) => core.reportUnreachable(id)),
   };
 }

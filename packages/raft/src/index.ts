@@ -3,6 +3,7 @@ export {
   joinRaftCluster,
   recoverAsStandalone,
   type BootstrapOptions,
+  type StartOptions,
   type PeersConfiguration,
 } from './bootstrap.ts';
 export { type StandaloneOptions } from './standalone.ts';
@@ -19,6 +20,7 @@ export {
   type RaftErrorCode,
 } from './errors.ts';
 export type { RaftEvent, RaftEventListener } from './events.ts';
+export type { ClusterIdentity, FormerIdentity } from './identity/cluster-identity.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
 export type { ProposeResult } from './propose-result.ts';

@@ -3,10 +3,11 @@
  * same text on every replica. What cannot be read is `RAFT_STATE_UNREADABLE`: a replica must never guess.
  */
 import { RaftError } from './errors.ts';
+import { logIdsFromJson, logIdsToJson } from './identity/log-ids.ts';
 import type { Member, Membership, MembershipOperation } from './membership.ts';
 
 /** Ids are written as decimal strings; the same membership has the same text on every replica. */
-export function membershipToJson({ members, removed }: Membership): unknown {
+export function membershipToJson({ members, removed, logIds }: Membership): unknown {
   return {
     members: [...members.values()].map(({ id, address, role, services }) => ({
       id: String(id),
@@ -15,6 +16,7 @@ export function membershipToJson({ members, removed }: Membership): unknown {
       services: Object.fromEntries(Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1))),
     })),
     removed: [...removed].sort((a, b) => (a < b ? -1 : 1)).map(String),
+    ...(logIds.size === 0 ? {} : { logIds: logIdsToJson(logIds) }),
   };
 }
 
@@ -31,7 +33,8 @@ export function membershipFromJson(json: unknown): Membership {
     return [id, { id, address: textAt(item, 'address'), role, services }];
   });
   const removed = arrayAt(json, 'removed').map((id) => idOf(id));
-  return { members: new Map(members), removed: new Set(removed) };
+  const logIds = logIdsFromJson(fieldOf(json, 'logIds'));
+  return { members: new Map(members), removed: new Set(removed), logIds };
 }
 
 const encoder = new TextEncoder();

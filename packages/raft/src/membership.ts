@@ -46,9 +46,18 @@ export interface Membership {
   readonly members: ReadonlyMap<bigint, Member>;
   /** Ids that were removed. */
   readonly removed: ReadonlySet<bigint>;
+  /**
+   * The log of each member that has been seen, by its random id: another log under the same member
+   * id has forgotten its votes and its entries. Ascending by member id.
+   */
+  readonly logIds: ReadonlyMap<bigint, string>;
 }
 
-export const noMembership: Membership = { members: new Map(), removed: new Set() };
+export const noMembership: Membership = {
+  members: new Map(),
+  removed: new Set(),
+  logIds: new Map(),
+};
 
 /** The membership that a cluster begins with. Throws `RAFT_CONFIG` where it cannot be one. */
 export function firstMembership(
@@ -77,7 +86,8 @@ export function changedMembership(
   }
   if (![...members.values()].some(({ role }) => role === 'voter')) return 'no voter would be left';
   const sorted = [...members].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { members: new Map(sorted), removed };
+  const logIds = new Map([...before.logIds].filter(([id]) => members.has(id)));
+  return { members: new Map(sorted), removed, logIds };
 }
 
 function apply(

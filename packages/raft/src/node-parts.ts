@@ -9,6 +9,9 @@ import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
 import { bestSuccessor } from './hand-over.ts';
+import type { IdentityKeeper } from './identity/identity-keeper.ts';
+import { NodeIdentity } from './identity/node-identity.ts';
+import type { SnapshotOwnership } from './identity/snapshot-owner.ts';
 import { incomingOf } from './incoming.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
@@ -34,6 +37,8 @@ export interface OpenedNode<Query, Answer> {
   readonly logger: Logger | undefined;
   readonly opened: OpenedWal;
   readonly state: ReplicatedState;
+  readonly keeper: IdentityKeeper;
+  readonly ownership: SnapshotOwnership;
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly machineAppliedIndex: number;
   /** Where the log has markers of snapshots. */
@@ -56,6 +61,7 @@ export class NodeParts<Query, Answer> {
   readonly reads: ReadRounds;
   readonly proposals: Proposals;
   readonly membershipChanges: MembershipChanges;
+  readonly identity: NodeIdentity;
   readonly appliedWaiters: IndexWaiters;
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
@@ -83,6 +89,20 @@ export class NodeParts<Query, Answer> {
     this.#logger = opened.logger;
     this.node = new RawNode(coreConfig(opened));
     this.#role = this.node.basicStatus();
+    this.identity = new NodeIdentity({
+      nodeId: config.nodeId,
+      keeper: opened.keeper,
+      state,
+      storage,
+      component,
+      logger: opened.logger,
+      node: this.node,
+      forwardsProposals: config.forwardProposals,
+      tell: (event) => this.events.emit(event),
+      leaderId: () => this.leader()?.id,
+      isLeader: () => this.isLeader(),
+      attempt: (give) => this.attempt(give),
+    });
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
@@ -111,6 +131,7 @@ export class NodeParts<Query, Answer> {
       forwards: config.forwardProposals,
       forwardTimeoutMs: config.forwardTimeoutMs,
       leader: () => this.leader(),
+      gate: this.identity.gate,
       checkOpen: () => this.#checkOpen(),
       call: (give) => this.call(give),
       wake: () => this.#loop.wake(),
@@ -159,10 +180,18 @@ export class NodeParts<Query, Answer> {
 
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
-    if (this.leader() === undefined) return notReady('no leader is known');
+    const problems = this.identity.admission.problems();
+    if (this.leader() === undefined) {
+      return notReady(['no leader is known', ...problems].join('; '));
+    }
+    // A cluster of its own, although others take it for a member of theirs.
+    const isAlone = this.state.membership.members.size === 1;
+    if (isAlone && problems.length > 0) return notReady(problems.join('; '));
     if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
-    if (appliedIndex >= this.#readyIndex) return { ready: true };
+    if (appliedIndex >= this.#readyIndex) {
+      return problems.length === 0 ? { ready: true } : { ready: true, concerns: problems };
+    }
     return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
   }
 
@@ -186,6 +215,7 @@ export class NodeParts<Query, Answer> {
     this.reads.rejectAll(stopped);
     this.proposals.stop(stopped);
     this.membershipChanges.stop(stopped);
+    const identityStopped = this.identity.stop(stopped);
     this.appliedWaiters.stop(stopped);
     for (const call of this.#atStop) call(stopped);
     const { transport, snapshotManager, walManager } = this.#component;
@@ -195,6 +225,7 @@ export class NodeParts<Query, Answer> {
       () => snapshotManager.close(),
       () => this.snapshots.saved(),
       () => this.stateMachine.close(),
+      () => identityStopped,
       () => walManager.close(),
     ];
     for (const close of closing) {
@@ -222,9 +253,11 @@ export class NodeParts<Query, Answer> {
       onOutcome: (entry, envelope, outcome) => this.proposals.reached(entry, envelope, outcome),
       onMembership: (operations) => {
         this.#peers.changed(operations);
+        this.identity.membershipChanged(operations);
         const members = [...this.state.membership.members.values()];
         this.events.emit({ type: 'membership', operations, members });
       },
+      onIdentity: (entry) => this.identity.applied(entry),
       onProgress: () => this.#progressed(),
       onFailure,
     };
@@ -233,6 +266,7 @@ export class NodeParts<Query, Answer> {
   #snapshotParts({
     markers,
     machineAppliedIndex,
+    ownership,
   }: OpenedNode<Query, Answer>): SnapshotParts<Query, Answer> {
     const { config, clock, wal, storage, append, apply, state, stateMachine } = this;
     const logger = this.#logger;
@@ -253,6 +287,8 @@ export class NodeParts<Query, Answer> {
       transport,
       logger,
       tell,
+      ownership,
+      checkIdentity: (nodePart) => this.identity.checkSnapshot(nodePart),
     };
   }
 
@@ -274,6 +310,7 @@ export class NodeParts<Query, Answer> {
         for (const { index, requestContext } of reads) this.reads.answered(index, requestContext);
       },
       onInstalled: (metadata) => {
+        this.identity.installed();
         this.proposals.skipTo(metadata.index);
         this.#peers.tellAll();
         this.events.emit({ type: 'snapshot-installed', metadata });
@@ -291,6 +328,7 @@ export class NodeParts<Query, Answer> {
       checkRunning: () => this.checkRunning(),
       give: (message) => this.#loop.receive(message),
       attempt: this.attempt,
+      identity: this.identity,
     });
   }
 
@@ -304,6 +342,7 @@ export class NodeParts<Query, Answer> {
     if (confState !== undefined && !isMember(confState, this.config.nodeId)) {
       this.proposals.leftCluster();
     }
+    this.identity.progressed();
     this.reads.applied();
     this.appliedWaiters.applied();
     this.membershipChanges.applied();
@@ -315,10 +354,14 @@ export class NodeParts<Query, Answer> {
     this.#role = role;
     const { term, commit } = this.node.basicStatus();
     if (role.lead !== 0n) this.#readyIndex = Math.min(this.#readyIndex, commit);
-    if (!leads(before) && leads(role)) this.events.emit({ type: 'leadership-acquired', term });
+    if (!leads(before) && leads(role)) {
+      this.identity.leads();
+      this.events.emit({ type: 'leadership-acquired', term });
+    }
     if (leads(before) && !leads(role)) this.events.emit({ type: 'leadership-lost', term });
     if (before.lead !== role.lead) {
       this.proposals.leaderChanged();
+      this.identity.leaderChanged();
       this.events.emit({ type: 'leader', leader: role.lead, term });
     }
   }

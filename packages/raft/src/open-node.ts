@@ -6,64 +6,106 @@
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal, TailReport } from '@babuza/wal-core';
-import { checkedAppliedIndex } from './checks.ts';
 import type { BabuzaConfig } from './config.ts';
 import { RaftError } from './errors.ts';
+import { checkNothingWithoutLog } from './identity/check-start.ts';
+import type { ClusterIdentity } from './identity/cluster-identity.ts';
+import { randomIdentity } from './identity/hex.ts';
+import { encodeLogIdentity } from './identity/log-identity.ts';
+import {
+  decodeSnapshotOwner,
+  SnapshotOwnership,
+  type SnapshotOwner,
+} from './identity/snapshot-owner.ts';
+import { startIdentity } from './identity/start-identity.ts';
+import { bindMachine, openMachine } from './open-machine.ts';
 import type { OpenedNode } from './node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
-import type { StoredSnapshot } from './ports/snapshot-manager.ts';
+import type { SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { quietLogger } from './quiet-logger.ts';
 import { ReplicatedState } from './replicated-state.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
 import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
 
+/** How a node means to start; see `BootstrapOptions.bootstrap`. */
+export type BootstrapMode = 'new' | 'join' | 'existing';
+
+/** What a cluster begins with, where there is no log. */
+export interface FirstState {
+  readonly metadata: SnapshotMetadata;
+  readonly identity: ClusterIdentity;
+}
+
 /** What a start does besides opening what there is. */
 export interface Beginning {
+  readonly mode: BootstrapMode;
   /** Makes the first snapshot of a log that has nothing. */
-  readonly begin: () => Promise<SnapshotMetadata | undefined>;
-  readonly standalone?: StandaloneOptions;
+  readonly begin: () => Promise<FirstState | undefined>;
+  readonly standalone?: StandaloneOptions | undefined;
+  readonly adoptIdentity?: boolean | undefined;
+  readonly discardSnapshots?: boolean | undefined;
+  readonly clusterToken?: string | undefined;
 }
 
 export async function openNode<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
-  { begin, standalone }: Beginning,
+  beginning: Beginning,
 ): Promise<OpenedNode<Query, Answer>> {
   const { walManager, snapshotManager } = component;
   const { groupId } = config;
+  const { standalone } = beginning;
   const logger = quietLogger(component.logger);
-  const openedAt =
-    stateMachine.kind === 'disk' ? checkedAppliedIndex(await stateMachine.open()) : 0;
+  const machine = await openMachine(stateMachine);
   await snapshotManager.open(groupId);
   const exists = await walManager.hasExistingWal({ groupId });
+  if (!exists) await prepareForNewLog(component, beginning, machine.appliedIndex);
+  const owner = exists ? await ownerOf(snapshotManager) : undefined;
   const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
-  const opened = await openLog(config, component, exists, usable, standalone);
-  // Also where an earlier attempt ended before it wrote the first marker.
-  const isNew = opened.storage.lastIndex() === 0 && opened.hardState.term === 0;
+  const { opened, first } = await openLog(config, component, { exists, usable, beginning });
   const markers = [...opened.snapshots];
   let snapshot = usable;
-  if (isNew) {
-    const first = await begin();
-    if (first !== undefined) {
-      const hardState = { term: first.term, vote: 0n, commit: first.index };
+  const isNew = isEmpty(opened);
+  if (first !== undefined) {
+    const { index, term } = first.metadata;
+    snapshot = snapshotManager
+      .list()
+      .find(({ metadata }) => metadata.index === index && metadata.term === term);
+    if (isNew) {
       // Durable after it: the beginning of the log. It is never written a second time.
-      await opened.wal.save({ hardState, snapshot: first });
-      markers.push(first);
-      snapshot = snapshotManager.list().find(({ metadata }) => metadata.index === first.index);
+      const hardState = { term, vote: 0n, commit: index };
+      await opened.wal.save({ hardState, snapshot: first.metadata });
+      markers.push(first.metadata);
     }
   }
+  const state = new ReplicatedState(component.sessionManager);
+  await restoreNodePart(state, component, snapshot);
+  const { keeper, ownership } = await startIdentity({
+    config,
+    component,
+    opened,
+    logger,
+    isNew,
+    owner,
+    machineLogId: machine.logId,
+    machineAppliedIndex: machine.appliedIndex,
+    newestMarkerIndex: markers.at(-1)?.index ?? 0,
+    adopts: beginning.adoptIdentity ?? false,
+    clusterToken: beginning.clusterToken,
+    snapshotIdentity: state.identity,
+  });
   if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
   checkTail(config, opened.tail, logger);
-  const state = new ReplicatedState(component.sessionManager);
-  // A state ahead of the whole log is none of its states: entries that take those indexes now would be passed over.
-  const isBeyond = openedAt > opened.storage.lastIndex();
-  const machineAppliedIndex = isBeyond ? 0 : openedAt;
-  const isReplaced = await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
-  if (isBeyond && !isReplaced) refuseBeyond(openedAt, opened.storage.lastIndex());
-  if (standalone !== undefined) await removeEverybodyElse(config, opened, state);
+  const machineAppliedIndex = await restoreMachine(stateMachine, component, {
+    opened,
+    snapshot,
+    appliedIndex: machine.appliedIndex,
+  });
+  await bindMachine(stateMachine, machine, keeper.logId);
+  if (standalone !== undefined) await removeEverybodyElse(config, component, opened, state, keeper);
   const { tail } = opened;
   return {
     config,
@@ -72,10 +114,42 @@ export async function openNode<Query, Answer>(
     opened,
     markers,
     state,
+    keeper,
+    ownership,
     stateMachine,
     machineAppliedIndex,
     tail,
   };
+}
+
+/** Also true where an earlier attempt ended before it wrote the first marker. */
+function isEmpty({ storage, hardState }: OpenedWal): boolean {
+  return storage.lastIndex() === 0 && hardState.term === 0;
+}
+
+/** Refuses to begin beside what another log has left, or removes it where that was asked for. */
+async function prepareForNewLog(
+  { snapshotManager }: RaftComponent,
+  { mode, standalone, discardSnapshots }: Beginning,
+  machineAppliedIndex: number,
+): Promise<void> {
+  if (mode === 'existing' && standalone?.adoptSnapshots !== true) {
+    throw new RaftError(
+      'RAFT_NO_LOG',
+      "there is no log here, and the start asked for an existing one: check the directory and that its volume is mounted; begin a cluster with bootstrap: 'new', or wait to be added to one with 'join'",
+    );
+  }
+  if (discardSnapshots === true) await snapshotManager.removeAll();
+  if (standalone?.adoptSnapshots === true) return;
+  const indexes = snapshotManager.list().map(({ metadata }) => metadata.index);
+  // A first start that did not end may have left its snapshot; `begin` compares it.
+  const perhapsOwn = mode === 'new' && indexes.length === 1 ? [] : indexes;
+  checkNothingWithoutLog(await ownerOf(snapshotManager), perhapsOwn, machineAppliedIndex);
+}
+
+async function ownerOf(manager: SnapshotManager): Promise<SnapshotOwner | undefined> {
+  const bytes = await manager.readIdentity();
+  return bytes === undefined ? undefined : decodeSnapshotOwner(bytes);
 }
 
 /** The newest snapshot that has a marker in the log and whose files are whole. */
@@ -100,21 +174,39 @@ async function usableSnapshot(
   );
 }
 
-function openLog(
+/** Opens the log, or makes one: its metadata says what it begins with. */
+async function openLog(
   config: BabuzaConfig,
-  { walManager }: RaftComponent,
-  exists: boolean,
-  snapshot: StoredSnapshot | undefined,
-  { discardTail = false }: StandaloneOptions = {},
-): Promise<OpenedWal> {
+  component: RaftComponent,
+  {
+    exists,
+    usable,
+    beginning,
+  }: { exists: boolean; usable: StoredSnapshot | undefined; beginning: Beginning },
+): Promise<{ opened: OpenedWal; first: FirstState | undefined }> {
+  const { walManager, random } = component;
   const { groupId, clusterId, nodeId, entryBytesMax } = config;
-  if (!exists) return walManager.createWal({ clusterId, nodeId, entryBytesMax }, { groupId });
-  return walManager.replayWal({
-    groupId,
-    expect: { clusterId, nodeId },
-    snapshot: snapshot?.metadata,
-    discardUncommitted: discardTail,
-  });
+  if (exists) {
+    const opened = await walManager.replayWal({
+      groupId,
+      expect: { clusterId, nodeId },
+      snapshot: usable?.metadata,
+      discardUncommitted: beginning.standalone?.discardTail ?? false,
+    });
+    const isInterrupted = isEmpty(opened) && beginning.mode === 'new';
+    return { opened, first: isInterrupted ? await beginning.begin() : undefined };
+  }
+  const first = await beginning.begin();
+  const logId = randomIdentity(random);
+  if (beginning.standalone?.adoptSnapshots === true) {
+    // Durable before the new log: the snapshots belong to it. A crash between the two is told at the
+    // next start as a log that is lost, as before.
+    const owner = { logId, startCount: 0, recordedIndex: 0 };
+    await new SnapshotOwnership(component.snapshotManager, owner).write();
+  }
+  const identity = encodeLogIdentity({ logId, origin: first?.identity.origin });
+  const metadata = { clusterId, nodeId, entryBytesMax, identity };
+  return { opened: await walManager.createWal(metadata, { groupId }), first };
 }
 
 function refuseBeyond(appliedIndex: number, lastIndex: number): never {
@@ -138,24 +230,45 @@ function checkTail(
   );
 }
 
-/** Whether the state of the machine was replaced by that of the snapshot. */
-async function restore<Query, Answer>(
+/** Takes over the node's own part of the snapshot that the log is opened with. */
+async function restoreNodePart(
   state: ReplicatedState,
-  stateMachine: StateMachine<Query, Answer>,
   { snapshotManager }: RaftComponent,
   snapshot: StoredSnapshot | undefined,
-  machineAppliedIndex: number,
-): Promise<boolean> {
+): Promise<void> {
   if (snapshot === undefined) {
     // The manager may have served another node before.
     state.sessions.restore();
-    return false;
+    return;
   }
-  const { metadata } = snapshot;
-  await using open = await snapshotManager.read(metadata);
-  state.restore(await readNodePart(open), metadata);
+  await using open = await snapshotManager.read(snapshot.metadata);
+  state.restore(await readNodePart(open), snapshot.metadata);
+}
+
+/** Gives the state machine what it lacks; returns how far its state is. */
+async function restoreMachine<Query, Answer>(
+  stateMachine: StateMachine<Query, Answer>,
+  { snapshotManager }: RaftComponent,
+  {
+    opened,
+    snapshot,
+    appliedIndex,
+  }: { opened: OpenedWal; snapshot: StoredSnapshot | undefined; appliedIndex: number },
+): Promise<number> {
+  const lastIndex = opened.storage.lastIndex();
+  // The state is ahead of the end of the log, so this log did not produce it. New entries at those
+  // indexes would be skipped.
+  const isBeyond = appliedIndex > lastIndex;
+  const machineAppliedIndex = isBeyond ? 0 : appliedIndex;
+  let isReplaced = false;
   // A state on disk that is as far, or further, is kept.
-  if (!hasState(open) || machineAppliedIndex >= metadata.index) return false;
-  await stateMachine.restoreSnapshot(stateReader(open), new AbortController().signal);
-  return true;
+  if (snapshot !== undefined && machineAppliedIndex < snapshot.metadata.index) {
+    await using open = await snapshotManager.read(snapshot.metadata);
+    isReplaced = hasState(open);
+    if (isReplaced) {
+      await stateMachine.restoreSnapshot(stateReader(open), new AbortController().signal);
+    }
+  }
+  if (isBeyond && !isReplaced) refuseBeyond(appliedIndex, lastIndex);
+  return machineAppliedIndex;
 }

@@ -7,7 +7,8 @@ export type Outcome =
   | { readonly kind: 'applied'; readonly result: ApplyResult; readonly resultLost: boolean }
   | { readonly kind: 'session'; readonly ended: boolean }
   | { readonly kind: 'refused'; readonly error: RaftError }
-  | { readonly kind: 'membership' };
+  | { readonly kind: 'membership' }
+  | { readonly kind: 'identity' };
 
 /** Of a proposal that its session does not let through. */
 export function outcomeOf(verdict: Exclude<SessionVerdict, { kind: 'apply' }>): Outcome {

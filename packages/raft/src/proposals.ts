@@ -23,6 +23,7 @@ import {
   RaftError,
   type LeaderHint,
 } from './errors.ts';
+import type { IdentityGate } from './identity/identity-gate.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { CallCounts } from './status.ts';
 import { leads } from './loop.ts';
@@ -46,6 +47,8 @@ export interface ProposalParts {
   readonly forwards: boolean;
   readonly forwardTimeoutMs: number;
   readonly leader: () => LeaderHint | undefined;
+  /** Nothing is proposed before the cluster has a birth id. */
+  readonly gate: IdentityGate;
   /** Throws where nothing may be proposed at the moment. */
   readonly checkOpen: () => void;
   readonly call: <T>(give: (node: RawNode) => T) => T;
@@ -74,7 +77,7 @@ export class Proposals {
   }
 
   get counts(): CallCounts {
-    const pending = this.#queue.length + this.#waiters.count;
+    const pending = this.#queue.length + this.#waiters.count + this.#parts.gate.length;
     return { pending, answered: this.#answered, failed: this.#failed };
   }
 
@@ -180,7 +183,9 @@ export class Proposals {
 
   async #counted(...wait: Parameters<typeof waiting<Reached>>): Promise<Reached> {
     const [signal] = wait;
+    const { gate } = this.#parts;
     try {
+      if (gate.mustWait) await gate.pass(signal);
       const reached = await waiting(...wait);
       this.#answered += 1;
       return reached;

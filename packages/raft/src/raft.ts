@@ -286,7 +286,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   async *exportSnapshot(options: WaitOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const place = await this.manualSnapshot(options);
     await using open = await this.#parts.snapshots.open(place);
-    yield* untilAborted(encodeExport(this.#parts.config.clusterId, open), options.signal);
+    const { config, identity } = this.#parts;
+    const stream = encodeExport(config.clusterId, identity.cluster, open);
+    yield* untilAborted(stream, options.signal);
   }
 
   /** Opens a session; returns its id. */
@@ -329,12 +331,13 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /** Throws `RAFT_STOPPED`. */
   clusterInfo(): ClusterInfo {
     this.#parts.checkRunning();
-    const { config, state, node } = this.#parts;
+    const { config, state, node, identity } = this.#parts;
     return {
       clusterId: config.clusterId,
       leader: node.basicStatus().lead,
       members: [...state.membership.members.values()],
       removed: [...state.membership.removed],
+      identity: identity.cluster,
     };
   }
 

@@ -8,6 +8,7 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryStorage, Wal } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
 import type { BabuzaConfig } from './config.ts';
+import type { SnapshotOwnership } from './identity/snapshot-owner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
 
@@ -26,6 +27,7 @@ export interface RecordedSnapshotParts {
   /** The markers that the log was opened with. */
   readonly markers: readonly SnapshotPlace[];
   readonly logger: Logger | undefined;
+  readonly ownership: SnapshotOwnership;
   /** Aborted when the node stops. */
   readonly signal: AbortSignal;
   /** The log stays from the snapshots on that are being sent. */
@@ -76,8 +78,10 @@ export class RecordedSnapshots {
 
   /** Snapshots that are too many go, then the log that none of the rest needs. Failing costs only space. */
   async tidy(): Promise<void> {
-    const { config, manager, storage, wal, logger, sending, signal } = this.#parts;
+    const { config, manager, storage, wal, logger, sending, signal, ownership } = this.#parts;
     try {
+      // Before anything goes: the folder knows which snapshot its log relies on.
+      await ownership.recorded(this.newest()?.index ?? 0);
       const newestFiles = manager.list().at(-1);
       for (const stored of manager.list()) {
         const isLeftOver = !this.#markers.has(nameOf(stored.metadata)) && stored !== newestFiles;

@@ -4,6 +4,13 @@
  */
 import type { ConfState } from '@babuza/raftpb';
 import { RaftError } from './errors.ts';
+import {
+  fieldOf,
+  identityFromJson,
+  identityToJson,
+  unknownIdentity,
+  type ClusterIdentity,
+} from './identity/cluster-identity.ts';
 import { noMembership, type Membership } from './membership.ts';
 import { membershipFromJson, membershipToJson, parseJson } from './membership-codec.ts';
 import type { SessionManager } from './ports/session-manager.ts';
@@ -18,6 +25,8 @@ const formatVersion = 1;
 export class ReplicatedState {
   readonly sessions: SessionManager;
   membership: Membership = noMembership;
+  /** The identity of the cluster at this point of its log. */
+  identity: ClusterIdentity = unknownIdentity;
   /** What the core has of the membership, also while it is joint. */
   confState: ConfState | undefined;
   /** The time of the log: it never goes back. */
@@ -40,6 +49,7 @@ export class ReplicatedState {
       version: formatVersion,
       timeMs: this.timeMs,
       ...Object(membershipToJson(this.membership)),
+      ...(this.identity === unknownIdentity ? {} : { identity: identityToJson(this.identity) }),
       sessions: Buffer.from(this.sessions.encode()).toString('base64'),
     };
     return new TextEncoder().encode(JSON.stringify(json));
@@ -52,15 +62,15 @@ export class ReplicatedState {
    */
   restore(bytes: Uint8Array, at: { index: number; term: number; confState: ConfState }): void {
     const json = parseJson(bytes);
-    const field = (name: string): unknown =>
-      typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined;
-    const version = field('version');
-    const timeMs = field('timeMs');
-    const sessions = field('sessions');
+    const version = fieldOf(json, 'version');
+    const timeMs = fieldOf(json, 'timeMs');
+    const sessions = fieldOf(json, 'sessions');
+    const identity = identityOf(json);
     if (
       version !== formatVersion ||
       !Number.isSafeInteger(timeMs) ||
-      typeof sessions !== 'string'
+      typeof sessions !== 'string' ||
+      identity === undefined
     ) {
       throw new RaftError(
         'RAFT_STATE_UNREADABLE',
@@ -70,9 +80,26 @@ export class ReplicatedState {
     const membership = membershipFromJson(json);
     this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));
     this.membership = membership;
+    this.identity = identity;
     this.timeMs = Number(timeMs);
     this.confState = at.confState;
     this.appliedIndex = at.index;
     this.appliedTerm = at.term;
   }
+}
+
+/** Snapshots that were written before there were identities have none. */
+function identityOf(json: unknown): ClusterIdentity | undefined {
+  const given = fieldOf(json, 'identity');
+  return given === undefined ? unknownIdentity : identityFromJson(given);
+}
+
+/** The identity in the node's part of a snapshot. Throws `RAFT_STATE_UNREADABLE`. */
+export function identityInNodePart(bytes: Uint8Array): ClusterIdentity {
+  const identity = identityOf(parseJson(bytes));
+  if (identity !== undefined) return identity;
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    'the identity of the cluster in a snapshot cannot be read',
+  );
 }

@@ -46,6 +46,8 @@ export interface SnapshotParts<Query, Answer> extends Omit<
   readonly transport: Transport;
   readonly clock: Clock;
   readonly tell: (event: RaftEvent) => void;
+  /** Throws for the node's part of a snapshot that is not of this cluster. */
+  readonly checkIdentity: (nodePart: Uint8Array) => void;
 }
 
 export class Snapshots<Query, Answer> {
@@ -136,7 +138,22 @@ export class Snapshots<Query, Answer> {
       throw new RaftError('RAFT_STATE_UNREADABLE', 'a snapshot message without manifest');
     }
     const either = AbortSignal.any([signal, this.#stopping.signal]);
-    await this.#parts.manager.receive(metadata, data, stream, either);
+    const { manager } = this.#parts;
+    await manager.receive(metadata, data, stream, either);
+    await this.#checkIdentity(metadata);
+  }
+
+  /** Before its marker is in the log: a snapshot of another cluster is not taken over. */
+  async #checkIdentity(metadata: SnapshotMetadata): Promise<void> {
+    const { manager, checkIdentity } = this.#parts;
+    try {
+      await using open = await manager.read(metadata);
+      checkIdentity(await readNodePart(open));
+    } catch (error) {
+      // The newest is kept by the manager; the next one takes its place.
+      await manager.remove(metadata).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** The marker of a snapshot from elsewhere is submitted to the log. */

@@ -1,10 +1,11 @@
 /**
  * The way out when most members are gone for good: one survivor goes on alone with everything it has. Its commit
  * index may lag behind what clients were told, so the whole tail of its log is kept and counts as committed; behind
- * it come, as ordinary changes of the membership, the removals of everybody else. All of it is one durable save:
- * before it the log is as it was, after it the survivor is the cluster.
+ * it come, as ordinary changes of the membership, the removals of everybody else, and a new identity
+ * that remembers the one before. All of it is one durable save: before it the log is as it was, after
+ * it the survivor is the cluster.
  *
- * What only the lost members had is lost. None of them may come back under the same cluster id.
+ * What only the lost members had is lost. Where one of them comes back, both sides refuse each other.
  *
  * Decision: the project's contract, 28.
  */
@@ -30,7 +31,13 @@ import {
   type MembershipOperation,
 } from './membership.ts';
 import { decodeOperations, encodeOperations } from './membership-codec.ts';
+import { encodeEnvelope, EnvelopeKind } from './envelope.ts';
 import { RaftError } from './errors.ts';
+import { renewedIdentity } from './identity/cluster-identity.ts';
+import { randomIdentity } from './identity/hex.ts';
+import { encodeIdentityEntry } from './identity/identity-entries.ts';
+import type { IdentityKeeper } from './identity/identity-keeper.ts';
+import type { RaftComponent } from './ports/component.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 
 /** The membership at the end of the log, and whether it is joint there. */
@@ -48,14 +55,22 @@ export interface StandaloneOptions {
    * clients shortly before the loss may be in it. Default false.
    */
   readonly discardTail?: boolean;
+  /**
+   * Goes on from the newest whole snapshot where the log is lost: what was acknowledged behind it is
+   * lost with the log. Has no effect where there is a log. Default false.
+   */
+  readonly adoptSnapshots?: boolean;
 }
 
 /** Makes this node the only member, durably. `state` is that of the snapshot the log is opened with. */
 export async function removeEverybodyElse(
   config: BabuzaConfig,
-  { wal, storage, hardState }: OpenedWal,
+  { random, clock }: Pick<RaftComponent, 'random' | 'clock'>,
+  { wal, storage }: OpenedWal,
   state: ReplicatedState,
+  keeper: IdentityKeeper,
 ): Promise<void> {
+  const { hardState } = storage.initialState();
   const end = await endOfLog(storage, state);
   const term = Math.max(hardState.term, storage.term(storage.lastIndex())) + 1;
   const firstIndex = storage.lastIndex() + 1;
@@ -65,9 +80,25 @@ export async function removeEverybodyElse(
     const entry = { index: firstIndex + at, term, type: EntryType.ConfChangeV2 };
     return data.length === 0 ? entry : { ...entry, data };
   });
+  const renewed = renewedIdentity(keeper.cluster, randomIdentity(random));
+  entries.push({
+    index: firstIndex + entries.length,
+    term,
+    type: EntryType.Normal,
+    data: encodeEnvelope({
+      kind: EnvelopeKind.Identity,
+      proposedAtMs: Math.max(0, Math.floor(clock.wallMs())),
+      payload: encodeIdentityEntry({
+        renewed,
+        logIds: new Map([[config.nodeId, keeper.logId]]),
+      }),
+    }),
+  });
   const commit = storage.lastIndex() + entries.length;
-  // Durable after it: the tail as committed and the removals. A crash just before leaves the log as it was.
+  // Durable after it: the tail as committed, the removals and the new identity. A crash just before
+  // leaves the log as it was.
   await wal.save({ hardState: { term, vote: config.nodeId, commit }, entries });
+  keeper.learned(renewed, true);
 }
 
 function changesToBeAlone(

@@ -3,6 +3,7 @@ import type { RawNode } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryStorage, TailReport, Wal, WalStats } from '@babuza/wal-core';
 import type { BabuzaConfig } from './config.ts';
+import type { ClusterIdentity } from './identity/cluster-identity.ts';
 import type { Member } from './membership.ts';
 
 export type RaftRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
@@ -61,7 +62,11 @@ export interface RaftStatus {
 
 /** Whether clients should be sent to a node. */
 export type Readiness =
-  | { readonly ready: true }
+  | {
+      readonly ready: true;
+      /** What an operator should look at although clients are served, for people. */
+      readonly concerns?: readonly string[];
+    }
   | { readonly ready: false; /** For people. */ readonly reason: string };
 
 export interface ClusterInfo {
@@ -71,6 +76,8 @@ export interface ClusterInfo {
   readonly members: readonly Member[];
   /** Ids that were removed and never return. */
   readonly removed: readonly bigint[];
+  /** What tells this cluster from every other one, as far as this node knows it. */
+  readonly identity: ClusterIdentity;
 }
 
 /** Where the figures of a status come from. */

@@ -98,7 +98,18 @@ export interface DiskStateMachine<Query = unknown, Answer = unknown> extends Sta
    * be ahead of what `apply` was given. Where it lies beyond the end of the log, the log has lost something: the state is
    * replaced by that of the newest snapshot, or the start refused (`RAFT_STATE_UNREADABLE`).
    */
-  open(): Promise<{ readonly appliedIndex: number }>;
+  open(): Promise<{
+    readonly appliedIndex: number;
+    /** What `bindLog` was given last; absent where it was never called. */
+    readonly logId?: string | undefined;
+  }>;
+  /**
+   * Keeps the id of the log that the state comes from, durably and together with the state, so that
+   * files of another log are recognised (`RAFT_OTHER_LOG`). Called at a start, before `apply`, where
+   * `open` gave another id or none. Without this method only a state that is ahead of the log is
+   * recognised, and one beside a log that is new.
+   */
+  bindLog?(logId: string): Promise<void>;
   /** As that of `ConcurrentStateMachine`. */
   prepareSnapshot(): unknown;
   saveSnapshot(prepared: unknown, writer: SnapshotWriter, signal: AbortSignal): Promise<void>;

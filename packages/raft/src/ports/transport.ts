@@ -39,6 +39,19 @@ export interface TransportHandler {
   ): Promise<void>;
   /** How many bytes of the stream of this snapshot message are here already. */
   receivedSnapshotBytes(message: Message): Promise<number>;
+  /**
+   * What this member says of itself at the head of each connection, to be given to `admit` of the
+   * other side: one line of ASCII, at most 2,048 characters, which the transport does not read.
+   */
+  introduction(): string;
+  /**
+   * Judges the introduction of a member, at both ends of a connection and before any message counts;
+   * `undefined` where there was none. What it returns is the word that the other side is refused
+   * with, and nothing else travels. This node tells the reason itself.
+   */
+  admit(id: bigint, introduction: string | undefined): 'other-cluster' | undefined;
+  /** Another member has refused this one with the word `other-cluster`. */
+  refusedBy(id: bigint): void;
   /** A message to this peer could not be sent, was dropped from a full queue, or was not taken there. */
   unreachable(id: bigint): void;
 }

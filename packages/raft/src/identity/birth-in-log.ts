@@ -1,0 +1,34 @@
+/**
+ * The birth id that a log proves. Nothing of a user is proposed before the birth id was applied at
+ * the leader, and that makes it committed. So the first birth id in a log counts as soon as
+ * something else than the entries of leaders lies behind it.
+ */
+import { EntryType, type Entry } from '@babuza/raftpb';
+import type { EntryStorage } from '@babuza/wal-core';
+import { decodeEnvelope, EnvelopeKind } from '../envelope.ts';
+import type { IdentityHex } from './hex.ts';
+import { decodeIdentityEntry } from './identity-entries.ts';
+
+const pageBytes = 64 * 1024;
+
+/** Reads from the beginning of the log up to the first entry of a user. */
+export async function provenBirth(storage: EntryStorage): Promise<IdentityHex | undefined> {
+  const first = storage.firstIndex();
+  const end = storage.lastIndex() + 1;
+  if (first >= end) return undefined;
+  let birth: IdentityHex | undefined;
+  for await (const entry of storage.iterate(first, end, { pageBytes })) {
+    const own = ownEntry(entry);
+    if (own === 'of a user') return birth;
+    birth ??= own?.birth;
+  }
+  return undefined;
+}
+
+function ownEntry(entry: Entry): ReturnType<typeof decodeIdentityEntry> | 'of a user' | undefined {
+  const { type, data, index } = entry;
+  if (type !== EntryType.Normal) return 'of a user';
+  if (data === undefined || data.length === 0) return undefined;
+  const { kind, payload } = decodeEnvelope(data, index);
+  return kind === EnvelopeKind.Identity ? decodeIdentityEntry(payload, index) : 'of a user';
+}

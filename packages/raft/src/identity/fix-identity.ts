@@ -1,0 +1,77 @@
+/**
+ * A leader writes into the log what concerns identities: the birth id of a cluster that has none,
+ * and which log each member has. Each entry may be made in vain, when another one was first.
+ */
+import type { RawNode } from '@babuza/raft-core';
+import type { Clock, Random } from '@babuza/vfs';
+import { encodeEnvelope, EnvelopeKind } from '../envelope.ts';
+import { leads } from '../loop.ts';
+import type { ReplicatedState } from '../replicated-state.ts';
+import { randomIdentity } from './hex.ts';
+import { encodeIdentityEntry, type IdentityEntry } from './identity-entries.ts';
+
+export interface FixIdentityParts {
+  readonly state: ReplicatedState;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly isLeader: () => boolean;
+  readonly unbound: () => Map<bigint, string>;
+  /** The birth id that a leader of this cluster has told, although the log does not tell it yet. */
+  readonly toldBirth: () => string | undefined;
+  /** Gives the core something; what it refuses is dropped. */
+  readonly attempt: (give: (node: RawNode) => void) => void;
+}
+
+export class FixIdentity {
+  readonly #parts: FixIdentityParts;
+  /** Members whose log was proposed in this leadership. */
+  readonly #proposed = new Set<bigint>();
+
+  constructor(parts: FixIdentityParts) {
+    this.#parts = parts;
+  }
+
+  /** This node has begun to lead. */
+  leads(): void {
+    const { state, random, toldBirth } = this.#parts;
+    this.#proposed.clear();
+    if (state.identity.birth !== undefined) {
+      this.bind();
+      return;
+    }
+    const birth = toldBirth() ?? randomIdentity(random);
+    this.#propose({ birth, logIds: this.#unproposed() });
+  }
+
+  /** Something was applied, or a member was admitted. */
+  bind(): void {
+    const { state, isLeader } = this.#parts;
+    if (!isLeader() || state.identity.birth === undefined) return;
+    const logIds = this.#unproposed();
+    if (logIds.size > 0) this.#propose({ logIds });
+  }
+
+  #unproposed(): Map<bigint, string> {
+    const logIds = this.#parts.unbound();
+    for (const id of this.#proposed) logIds.delete(id);
+    for (const id of logIds.keys()) this.#proposed.add(id);
+    return logIds;
+  }
+
+  #propose(entry: IdentityEntry): void {
+    const { clock, attempt } = this.#parts;
+    const data = encodeEnvelope({
+      kind: EnvelopeKind.Identity,
+      proposedAtMs: Math.max(0, Math.floor(clock.wallMs())),
+      payload: encodeIdentityEntry(entry),
+    });
+    let isProposed = false;
+    attempt((node) => {
+      if (!leads(node.basicStatus())) return;
+      node.propose(data);
+      isProposed = true;
+    });
+    // Refused, during a leadership transfer for instance: it is tried again later.
+    if (!isProposed) for (const id of entry.logIds?.keys() ?? []) this.#proposed.delete(id);
+  }
+}

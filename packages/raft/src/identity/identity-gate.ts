@@ -1,0 +1,47 @@
+/**
+ * Proposals wait here while the first leader of a cluster fixes its birth id: nothing of a user gets
+ * into the log before that is committed. It happens once in the life of a cluster.
+ */
+import { waiting, type Waiter } from '../waiters.ts';
+
+export class IdentityGate {
+  readonly #mustWait: () => boolean;
+  #waiters: Waiter<void>[] = [];
+
+  constructor(mustWait: () => boolean) {
+    this.#mustWait = mustWait;
+  }
+
+  get mustWait(): boolean {
+    return this.#mustWait();
+  }
+
+  get length(): number {
+    return this.#waiters.length;
+  }
+
+  /** Resolves when nobody must wait any more, in the order of the calls. */
+  async pass(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#mustWait()) {
+      await waiting<void>(signal, (waiter) => {
+        this.#waiters.push(waiter);
+        return () => {
+          this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        };
+      });
+    }
+  }
+
+  /** The identity was fixed, or another member leads: those who wait look again. */
+  changed(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.resolve();
+  }
+
+  stop(cause: Error): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(cause);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Holds what this node knows of its cluster, of its own log and of the logs of the others, and keeps
+ * it in the identity record. What the log says and what the record says must not contradict each
+ * other: then the log belongs to another cluster, and the node stops.
+ */
+import { RaftError } from '../errors.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { ClusterIdentity } from './cluster-identity.ts';
+import type { IdentityHex } from './hex.ts';
+import { encodeIdentityRecord, type IdentityRecord, type KnownMember } from './identity-record.ts';
+
+export interface IdentityKeeperParts {
+  readonly record: IdentityRecord;
+  /** A random number of this start. */
+  readonly run: number;
+  /** Durable when it resolves. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  readonly logger: Logger | undefined;
+}
+
+export class IdentityKeeper {
+  readonly run: number;
+  readonly #parts: IdentityKeeperParts;
+  #record: IdentityRecord;
+  #writing: Promise<void> | undefined;
+  #isWriteDue = false;
+  #isStopped = false;
+
+  constructor(parts: IdentityKeeperParts) {
+    this.#parts = parts;
+    this.#record = parts.record;
+    this.run = parts.run;
+  }
+
+  get cluster(): ClusterIdentity {
+    return this.#record.cluster;
+  }
+
+  get logId(): IdentityHex {
+    return this.#record.logId;
+  }
+
+  get startCount(): number {
+    return this.#record.startCount;
+  }
+
+  /** Whether origin and birth are both known. */
+  get isSettled(): boolean {
+    const { origin, birth } = this.#record.cluster;
+    return origin !== undefined && birth !== undefined;
+  }
+
+  known(id: bigint): KnownMember | undefined {
+    return this.#record.members.get(id);
+  }
+
+  /** Written soon, without anybody waiting for it. */
+  remember(id: bigint, member: KnownMember): void {
+    const members = new Map(this.#record.members).set(id, member);
+    this.#change({ ...this.#record, members });
+  }
+
+  forget(id: bigint): void {
+    if (!this.#record.members.has(id)) return;
+    const members = new Map(this.#record.members);
+    members.delete(id);
+    this.#change({ ...this.#record, members });
+  }
+
+  /**
+   * The log, or a snapshot that was taken over, tells the identity at its index. With `isRenewed`
+   * the log has just begun a new one.
+   *
+   * @throws RaftError (`RAFT_OTHER_CLUSTER`) where it is not that of the record.
+   */
+  learned(next: ClusterIdentity, isRenewed = false): void {
+    const cluster = mergedIdentity(this.#record.cluster, next, isRenewed);
+    if (isSame(cluster, this.#record.cluster)) return;
+    this.#change({ ...this.#record, cluster });
+  }
+
+  /** A leader has told the identity of the cluster to a member that did not know it. */
+  adopt(told: Pick<ClusterIdentity, 'origin' | 'birth'>): void {
+    this.learned({ ...told, previous: [] });
+  }
+
+  /** Resolves when everything so far was written, or could not be. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#writing;
+  }
+
+  #change(record: IdentityRecord): void {
+    this.#record = record;
+    if (this.#isStopped) return;
+    this.#isWriteDue = true;
+    this.#writing ??= this.#write();
+  }
+
+  /** Changes that come meanwhile are written together. */
+  async #write(): Promise<void> {
+    // Not within the call that made the change.
+    await Promise.resolve();
+    while (this.#isWriteDue) {
+      this.#isWriteDue = false;
+      try {
+        await this.#parts.write(encodeIdentityRecord(this.#record));
+      } catch (error) {
+        // The next change writes all of it again; the log itself tells of a disk that fails.
+        if (this.#isStopped) break;
+        this.#parts.logger?.warn('the identity record could not be written', { error });
+      }
+    }
+    this.#writing = undefined;
+  }
+}
+
+/** @throws RaftError (`RAFT_OTHER_CLUSTER`) */
+export function mergedIdentity(
+  known: ClusterIdentity,
+  next: ClusterIdentity,
+  isRenewed: boolean,
+): ClusterIdentity {
+  if (known.birth !== undefined && known.birth === next.birth) {
+    const withPrevious = next.previous.length > known.previous.length ? next : known;
+    return { ...withPrevious, origin: known.origin ?? next.origin };
+  }
+  // The log tells what was before the recovery that the record knows of already.
+  if (next.previous.length < known.previous.length) return known;
+  if (isRenewed) return next;
+  for (const part of ['origin', 'birth'] as const) {
+    const [ours, theirs] = [known[part], next[part]];
+    if (ours !== undefined && theirs !== undefined && ours !== theirs) {
+      throw otherCluster(part, ours, theirs);
+    }
+  }
+  const origin = known.origin ?? next.origin;
+  const birth = known.birth ?? next.birth;
+  const { previous } = next.previous.length > known.previous.length ? next : known;
+  return { origin, birth, previous };
+}
+
+function isSame(one: ClusterIdentity, other: ClusterIdentity): boolean {
+  return (
+    one.origin === other.origin &&
+    one.birth === other.birth &&
+    one.previous.length === other.previous.length
+  );
+}
+
+function otherCluster(part: 'origin' | 'birth', known: string, found: string): RaftError {
+  return new RaftError(
+    'RAFT_OTHER_CLUSTER',
+    `the log or a snapshot belongs to another cluster: its ${part} is ${found}, and this node belongs to the cluster with ${part} ${known}. Put back the directory that belongs to this member, or remove the member's id from the cluster and add a new one with an empty directory`,
+  );
+}

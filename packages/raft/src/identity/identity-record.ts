@@ -1,0 +1,110 @@
+/**
+ * The identity record: what a node remembers beside its log and must not forget, although it is no
+ * part of the replicated state. It is JSON, in a file with a checksum that is replaced as a whole
+ * (`WalManager.writeIdentity`).
+ */
+import { RaftError } from '../errors.ts';
+import { parseJson } from '../membership-codec.ts';
+import {
+  fieldOf,
+  identityFromJson,
+  identityToJson,
+  type ClusterIdentity,
+} from './cluster-identity.ts';
+import { isIdentityHex, type IdentityHex } from './hex.ts';
+
+/** What this node remembers of another member, so that a wiped or copied disk is recognised. */
+export interface KnownMember {
+  /** The log that the member was first seen with. */
+  readonly logId: IdentityHex;
+  /** How often the member had started on that log, as far as this node has heard. */
+  readonly startCount: number;
+  /** A random number of that start. */
+  readonly run: number;
+  /** The member has acknowledged committed entries up to here. */
+  readonly durableIndex: number;
+}
+
+export interface IdentityRecord {
+  readonly logId: IdentityHex;
+  /** What the node knows of its cluster: from its start, from a leader, or from the log. */
+  readonly cluster: ClusterIdentity;
+  /** How often a node has started on this log. */
+  readonly startCount: number;
+  readonly members: ReadonlyMap<bigint, KnownMember>;
+  /** An entry of the log when the record was made for a log that has no identity of its own. */
+  readonly boundTo?: EntryMark | undefined;
+}
+
+/** Names an entry by its content, too. */
+export interface EntryMark {
+  readonly index: number;
+  readonly term: number;
+  /** CRC-32 of type and data. */
+  readonly checksum: number;
+}
+
+const formatVersion = 1;
+
+export function encodeIdentityRecord(record: IdentityRecord): Uint8Array {
+  const { logId, cluster, startCount, members, boundTo } = record;
+  const json = {
+    version: formatVersion,
+    logId,
+    cluster: identityToJson(cluster),
+    startCount,
+    members: [...members].map(([id, member]) => ({ id: String(id), ...member })),
+    ...(boundTo === undefined ? {} : { boundTo }),
+  };
+  return new TextEncoder().encode(JSON.stringify(json));
+}
+
+/** @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no release known here has written. */
+export function decodeIdentityRecord(bytes: Uint8Array): IdentityRecord {
+  const json = parseJson(bytes);
+  const version = fieldOf(json, 'version');
+  if (version !== formatVersion) throw unreadable(`its version is ${String(version)}`);
+  const logId = fieldOf(json, 'logId');
+  const cluster = identityFromJson(fieldOf(json, 'cluster'));
+  const given = fieldOf(json, 'members');
+  if (!isIdentityHex(logId) || cluster === undefined || !Array.isArray(given)) {
+    throw unreadable('it names no log, no cluster or no members');
+  }
+  const members = new Map(given.map(memberFromJson));
+  const mark = fieldOf(json, 'boundTo');
+  const boundTo = mark === undefined ? {} : { boundTo: markFromJson(mark) };
+  return { logId, cluster, startCount: countAt(json, 'startCount'), members, ...boundTo };
+}
+
+function memberFromJson(json: unknown): [bigint, KnownMember] {
+  const id = fieldOf(json, 'id');
+  const logId = fieldOf(json, 'logId');
+  if (typeof id !== 'string' || !/^\d{1,20}$/.test(id) || !isIdentityHex(logId)) {
+    throw unreadable('a member has no id or no log');
+  }
+  const startCount = countAt(json, 'startCount');
+  const run = countAt(json, 'run');
+  const durableIndex = countAt(json, 'durableIndex');
+  return [BigInt(id), { logId, startCount, run, durableIndex }];
+}
+
+function markFromJson(json: unknown): EntryMark {
+  return {
+    index: countAt(json, 'index'),
+    term: countAt(json, 'term'),
+    checksum: countAt(json, 'checksum'),
+  };
+}
+
+function countAt(json: unknown, name: string): number {
+  const value = fieldOf(json, name);
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw unreadable(`${name} is ${String(value)}, expected an integer from 0`);
+}
+
+function unreadable(what: string): RaftError {
+  return new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the identity record beside the log cannot be read: ${what}; this release knows version ${formatVersion}`,
+  );
+}

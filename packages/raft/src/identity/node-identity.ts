@@ -1,0 +1,155 @@
+/** The identity of a running node, wired: what is told to whom when something about it changes. */
+import type { RawNode } from '@babuza/raft-core';
+import { MessageType, type Message } from '@babuza/raftpb';
+import type { Clock } from '@babuza/vfs';
+import type { Storage } from '@babuza/wal-core/storage';
+import { RaftError } from '../errors.ts';
+import type { RaftEvent } from '../events.ts';
+import type { MembershipOperation } from '../membership.ts';
+import type { RaftComponent } from '../ports/component.ts';
+import type { Logger } from '../ports/logger.ts';
+import { identityInNodePart, type ReplicatedState } from '../replicated-state.ts';
+import type { ClusterIdentity } from './cluster-identity.ts';
+import { FixIdentity } from './fix-identity.ts';
+import { IdentityGate } from './identity-gate.ts';
+import { mergedIdentity, type IdentityKeeper } from './identity-keeper.ts';
+import type { IdentityEntry } from './identity-entries.ts';
+import { MemberAdmission } from './member-admission.ts';
+
+export interface NodeIdentityParts {
+  readonly nodeId: bigint;
+  readonly keeper: IdentityKeeper;
+  readonly state: ReplicatedState;
+  readonly storage: Storage;
+  readonly component: RaftComponent;
+  readonly logger: Logger | undefined;
+  readonly node: RawNode;
+  readonly forwardsProposals: boolean;
+  readonly tell: (event: RaftEvent) => void;
+  readonly leaderId: () => bigint | undefined;
+  readonly isLeader: () => boolean;
+  readonly attempt: (give: (node: RawNode) => void) => void;
+}
+
+/** How often a leader keeps what the others have acknowledged. */
+const keepAcknowledgedMs = 30_000;
+
+export class NodeIdentity {
+  readonly gate: IdentityGate;
+  readonly admission: MemberAdmission;
+  readonly #parts: NodeIdentityParts;
+  readonly #clock: Clock;
+  readonly #fix: FixIdentity;
+  #keptMs: number;
+
+  constructor(parts: NodeIdentityParts) {
+    this.#parts = parts;
+    const { keeper, state, storage, logger, tell, nodeId, node, isLeader, attempt } = parts;
+    const { clock, random } = parts.component;
+    this.#clock = clock;
+    this.#keptMs = clock.monotonicMs();
+    this.gate = new IdentityGate(() => this.#mustWait());
+    this.admission = new MemberAdmission({
+      nodeId,
+      keeper,
+      state,
+      storage,
+      clock,
+      logger,
+      tell,
+      commitIndex: () => node.basicStatus().commit,
+      matchIndex: (id) => (isLeader() ? (node.status().progress.get(id)?.match ?? 0) : 0),
+      onAdmitted: () => this.#fix.bind(),
+    });
+    const unbound = (): Map<bigint, string> => this.admission.unbound();
+    const toldBirth = (): string | undefined => keeper.cluster.birth;
+    this.#fix = new FixIdentity({
+      state,
+      clock,
+      random,
+      isLeader,
+      unbound,
+      toldBirth,
+      attempt,
+    });
+  }
+
+  /** What this node knows of its cluster. */
+  get cluster(): ClusterIdentity {
+    return this.#parts.keeper.cluster;
+  }
+
+  /** Whatever a leader sends tells a member that knows no cluster where it belongs. */
+  heard({ type, from }: Message): void {
+    if (this.#parts.keeper.isSettled) return;
+    const isFromLeader =
+      type === MessageType.App || type === MessageType.Heartbeat || type === MessageType.Snap;
+    if (isFromLeader) this.admission.heardLeader(from);
+  }
+
+  /** This node has begun to lead. */
+  leads(): void {
+    this.#fix.leads();
+  }
+
+  leaderChanged(): void {
+    this.gate.changed();
+  }
+
+  /** An entry that concerns identities was applied. @throws RaftError: the node cannot go on */
+  applied(entry: IdentityEntry): void {
+    const { keeper, state } = this.#parts;
+    keeper.learned(state.identity, entry.renewed !== undefined);
+    this.#checkOwnLog();
+    this.gate.changed();
+    this.#fix.bind();
+  }
+
+  /** The state of a snapshot was taken over. @throws RaftError: the node cannot go on */
+  installed(): void {
+    const { keeper, state } = this.#parts;
+    keeper.learned(state.identity);
+    this.#checkOwnLog();
+    this.gate.changed();
+  }
+
+  membershipChanged(operations: readonly MembershipOperation[]): void {
+    for (const { op, id } of operations) if (op === 'remove') this.admission.removed(id);
+    this.#fix.bind();
+  }
+
+  /** Something was applied. */
+  progressed(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#keptMs < keepAcknowledgedMs) return;
+    this.#keptMs = nowMs;
+    if (this.#parts.isLeader()) this.admission.keepAcknowledged();
+  }
+
+  /** @throws RaftError (`RAFT_OTHER_CLUSTER`) for the node's part of a snapshot of another cluster */
+  checkSnapshot(nodePart: Uint8Array): void {
+    mergedIdentity(this.#parts.keeper.cluster, identityInNodePart(nodePart), false);
+  }
+
+  async stop(cause: Error): Promise<void> {
+    this.gate.stop(cause);
+    await this.#parts.keeper.stop();
+  }
+
+  #mustWait(): boolean {
+    const { state, leaderId, nodeId, forwardsProposals } = this.#parts;
+    if (state.identity.birth !== undefined) return false;
+    const leader = leaderId();
+    return leader === nodeId || (leader !== undefined && forwardsProposals);
+  }
+
+  #checkOwnLog(): void {
+    const { nodeId, state, keeper } = this.#parts;
+    const bound = state.membership.logIds.get(nodeId);
+    if (bound === undefined || bound === keeper.logId) return;
+    throw new RaftError(
+      'RAFT_OTHER_LOG',
+      `member ${nodeId} of this cluster has the log ${bound}, and the log here is ${keeper.logId}: it has forgotten the votes and the entries of the other one. Put back the directory of the member, or remove its id from the cluster and add it under a new one with an empty directory`,
+    );
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Binds a folder of snapshots to the log that they belong to. The identity record of the folder says
+ * which log that is, how often a node had started on it, and which snapshot has a marker in the log.
+ *
+ * The record of the log is written first at each start, and a marker before the folder hears of it.
+ * So a folder that knows more than the log shows that the log is older than its snapshots.
+ */
+import { RaftError } from '../errors.ts';
+import { parseJson } from '../membership-codec.ts';
+import type { SnapshotManager } from '../ports/snapshot-manager.ts';
+import { fieldOf } from './cluster-identity.ts';
+import { isIdentityHex, type IdentityHex } from './hex.ts';
+
+export interface SnapshotOwner {
+  readonly logId: IdentityHex;
+  readonly startCount: number;
+  /** The newest snapshot with a marker in the log; 0 where there was none. */
+  readonly recordedIndex: number;
+}
+
+const formatVersion = 1;
+
+/** @throws RaftError (`RAFT_STATE_UNREADABLE`) */
+export function decodeSnapshotOwner(bytes: Uint8Array): SnapshotOwner {
+  const json = parseJson(bytes);
+  const logId = fieldOf(json, 'logId');
+  const startCount = fieldOf(json, 'startCount');
+  const recordedIndex = fieldOf(json, 'recordedIndex');
+  const isFine =
+    fieldOf(json, 'version') === formatVersion &&
+    Number.isSafeInteger(startCount) &&
+    Number.isSafeInteger(recordedIndex);
+  if (isFine && isIdentityHex(logId)) {
+    return { logId, startCount: Number(startCount), recordedIndex: Number(recordedIndex) };
+  }
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the identity record beside the snapshots cannot be read; this release knows version ${formatVersion}`,
+  );
+}
+
+export function encodeSnapshotOwner(owner: SnapshotOwner): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ version: formatVersion, ...owner }));
+}
+
+/** Keeps the record of the folder while a node runs. */
+export class SnapshotOwnership {
+  readonly #manager: SnapshotManager;
+  #owner: SnapshotOwner;
+
+  constructor(manager: SnapshotManager, owner: SnapshotOwner) {
+    this.#manager = manager;
+    this.#owner = owner;
+  }
+
+  /** Durable when it resolves. */
+  async write(): Promise<void> {
+    await this.#manager.writeIdentity(encodeSnapshotOwner(this.#owner));
+  }
+
+  /** The marker of this snapshot is durable in the log. */
+  async recorded(index: number): Promise<void> {
+    if (index <= this.#owner.recordedIndex) return;
+    this.#owner = { ...this.#owner, recordedIndex: index };
+    await this.write();
+  }
+}

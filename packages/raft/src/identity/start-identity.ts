@@ -1,0 +1,101 @@
+/**
+ * The identity that a node starts with. It is read from the log, or made for one that is new, and it
+ * is durable before the node says a word: the record beside the log first, then the one beside the
+ * snapshots.
+ */
+import type { OpenedWal } from '@babuza/wal-core';
+import type { BabuzaConfig } from '../config.ts';
+import type { RaftComponent } from '../ports/component.ts';
+import {
+  checkMachine,
+  checkOwner,
+  checkRecord,
+  refuseUnknownIdentity,
+  type FoundIdentity,
+} from './check-start.ts';
+import { adoptedOriginOf, unknownIdentity, type ClusterIdentity } from './cluster-identity.ts';
+import { provenBirth } from './birth-in-log.ts';
+import { markAt } from './entry-marks.ts';
+import { randomIdentity } from './hex.ts';
+import { IdentityKeeper, mergedIdentity } from './identity-keeper.ts';
+import { decodeIdentityRecord, encodeIdentityRecord, type IdentityRecord } from './identity-record.ts';
+import { SnapshotOwnership, type SnapshotOwner } from './snapshot-owner.ts';
+import type { Logger } from '../ports/logger.ts';
+
+export interface StartIdentityOptions {
+  readonly config: BabuzaConfig;
+  readonly component: RaftComponent;
+  readonly opened: OpenedWal;
+  readonly logger: Logger | undefined;
+  /** The log holds nothing yet. */
+  readonly isNew: boolean;
+  readonly owner: SnapshotOwner | undefined;
+  /** What the state machine on disk says of the log that its state came from. */
+  readonly machineLogId: string | undefined;
+  readonly machineAppliedIndex: number;
+  readonly newestMarkerIndex: number;
+  /** An operator vouches for a log without identity. */
+  readonly adopts: boolean;
+  readonly clusterToken: string | undefined;
+  /** The identity that the snapshot here was written under, or that the cluster begins with. */
+  readonly snapshotIdentity: ClusterIdentity;
+}
+
+/** Throws the errors of `check-start.ts` and `RAFT_OTHER_CLUSTER`; nothing was written then. */
+export async function startIdentity(
+  options: StartIdentityOptions,
+): Promise<{ keeper: IdentityKeeper; ownership: SnapshotOwnership }> {
+  const { config, component, opened, owner, newestMarkerIndex } = options;
+  const { walManager, random } = component;
+  const { groupId } = config;
+  const bytes = await walManager.readIdentity({ groupId });
+  const found = checkRecord(opened, bytes === undefined ? undefined : decodeIdentityRecord(bytes));
+  const before = found.record ?? madeRecord(options, found);
+  checkOwner(owner, before, newestMarkerIndex);
+  checkMachine(options.machineLogId, before.logId, options.machineAppliedIndex);
+  const record: IdentityRecord = {
+    ...before,
+    cluster: await knownCluster(options, before),
+    startCount: before.startCount + 1,
+  };
+  const write = (content: Uint8Array): Promise<void> =>
+    walManager.writeIdentity(content, { groupId });
+  // Durable after it: this start. A crash just before leaves the log as it was before this start.
+  await write(encodeIdentityRecord(record));
+  const ownership = new SnapshotOwnership(component.snapshotManager, {
+    logId: record.logId,
+    startCount: record.startCount,
+    recordedIndex: newestMarkerIndex,
+  });
+  await ownership.write();
+  const { logger } = options;
+  return { keeper: new IdentityKeeper({ record, run: random.uint32(), write, logger }), ownership };
+}
+
+/** The record of a log that has none yet. */
+function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): IdentityRecord {
+  const { config, component, opened, isNew, adopts, clusterToken } = options;
+  const { clusterId, groupId } = config;
+  const nothing = { members: new Map(), startCount: 0 };
+  const logId = log?.logId ?? randomIdentity(component.random);
+  if (isNew) return { logId, cluster: { ...unknownIdentity, origin: log?.origin }, ...nothing };
+  if (!adopts) refuseUnknownIdentity(log !== undefined);
+  const origin = log?.origin ?? adoptedOriginOf(clusterId, groupId, clusterToken);
+  return {
+    logId,
+    cluster: { ...unknownIdentity, origin },
+    members: new Map(),
+    // Above what the others may remember of the starts that the lost record had counted.
+    startCount: log === undefined ? 0 : Math.floor(component.clock.wallMs() / 1000),
+    boundTo: log === undefined ? markAt(opened.storage, opened.storage.lastIndex()) : undefined,
+  };
+}
+
+async function knownCluster(
+  { opened, snapshotIdentity }: StartIdentityOptions,
+  { cluster }: IdentityRecord,
+): Promise<ClusterIdentity> {
+  const known = mergedIdentity(cluster, snapshotIdentity, false);
+  if (known.birth !== undefined) return known;
+  return { ...known, birth: await provenBirth(opened.storage) };
+}
