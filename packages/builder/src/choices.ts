@@ -115,11 +115,9 @@ function refuseUselessOptions(choice: Choice, config: CheckedConfig): void {
   refuse(`${field} is ${part} of your own`);
 }
 
-const managerMethods = ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'];
-
 /** What the back end has given: of one's own, it may be anything. Throws `BuilderConfigError`. */
 export function checkWalManager(given: unknown): void {
-  if (hasMethods(given, managerMethods) && hasCapabilities(given)) return;
+  if (hasMethods(given, partMethods.walManager) && hasCapabilities(given)) return;
   throw new BuilderConfigError('walType', given, 'a WalBackend whose open gives a WalManager');
 }
 

@@ -39,7 +39,9 @@ function backendCode(name: string, types: string[], head = ''): string {
       types: ${JSON.stringify(types)},
       capabilities: { durable: true },
       open: async (directory) => {
-        const methods = ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'];
+        const methods = [
+          'hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'readIdentity', 'writeIdentity', 'close',
+        ];
         const manager = Object.fromEntries(methods.map((name) => [name, async () => undefined]));
         return { ...manager, directory, capabilities: { durable: true } };
       },

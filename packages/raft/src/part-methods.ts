@@ -8,7 +8,15 @@ export const partMethods: Readonly<
     readonly string[]
   >
 > = {
-  walManager: ['hasExistingWal', 'createWal', 'findSnapshots', 'replayWal', 'close'],
+  walManager: [
+    'hasExistingWal',
+    'createWal',
+    'findSnapshots',
+    'replayWal',
+    'readIdentity',
+    'writeIdentity',
+    'close',
+  ],
   snapshotManager: [
     'open',
     'list',
@@ -20,6 +28,9 @@ export const partMethods: Readonly<
     'receive',
     'retain',
     'remove',
+    'removeAll',
+    'readIdentity',
+    'writeIdentity',
     'close',
   ],
   sessionManager: ['register', 'unregister', 'judge', 'record', 'encode', 'restore'],

@@ -83,6 +83,7 @@ export class MapSnapshots implements SnapshotManager {
   readonly durable = false;
   readonly stored: { snapshot: StoredSnapshot; files: Map<string, Uint8Array> }[] = [];
   damaged = new Set<number>();
+  identity: Uint8Array | undefined;
 
   async open(): Promise<readonly StoredSnapshot[]> {
     return this.list();
@@ -173,6 +174,19 @@ export class MapSnapshots implements SnapshotManager {
   }
 
   async remove(): Promise<void> {}
+
+  async removeAll(): Promise<void> {
+    this.stored.length = 0;
+    this.identity = undefined;
+  }
+
+  async readIdentity(): Promise<Uint8Array | undefined> {
+    return this.identity?.slice();
+  }
+
+  async writeIdentity(bytes: Uint8Array): Promise<void> {
+    this.identity = bytes.slice();
+  }
 
   async close(): Promise<void> {}
 

@@ -7,7 +7,7 @@ import type { SnapshotContents } from './format/metadata-file.ts';
 import { KeptSnapshot } from './kept-snapshot.ts';
 import { PinnedSnapshot } from './pinned-snapshot.ts';
 import type { SnapshotFolder, SnapshotPlace } from './snapshot-folder.ts';
-import { SnapshotError, translating, writeFailure } from './snapshot-error.ts';
+import { readFailure, SnapshotError, translating, writeFailure } from './snapshot-error.ts';
 
 export class KeptSnapshots {
   readonly #folder: SnapshotFolder;
@@ -121,6 +121,42 @@ export class KeptSnapshots {
       }
       if (failure !== undefined) throw failure.error;
     });
+  }
+
+  /**
+   * Removes all, the newest included, and the identity record last: as long as a snapshot is there, the record says
+   * what it belongs to. Nothing is changed while somebody holds one (`SNAPSHOT_BUSY`).
+   */
+  removeAll(): Promise<void> {
+    return this.#inTurn(async () => {
+      const all = [...this.#kept.values()];
+      const held = all.find(({ pins }) => pins > 0);
+      if (held !== undefined) {
+        const { index, term } = held.stored.metadata;
+        const what = `the snapshot of index ${index} and term ${term} is open for reading`;
+        throw new SnapshotError('SNAPSHOT_BUSY', `${what}: close it, then remove all of them`);
+      }
+      for (const kept of all) kept.fate = 'gone';
+      this.#kept.clear();
+      // Of the names in the folder: with those that an earlier removal failed to remove.
+      const { snapshots } = await this.#folder.find();
+      let failure: { readonly error: unknown } | undefined;
+      for (const name of snapshots) {
+        await this.#folder.discard(name).catch((error: unknown) => {
+          failure ??= { error };
+        });
+      }
+      if (failure !== undefined) throw failure.error;
+      await this.#folder.removeIdentity();
+    });
+  }
+
+  readIdentity(): Promise<Uint8Array | undefined> {
+    return this.#inTurn(() => translating(readFailure, () => this.#folder.readIdentity()));
+  }
+
+  writeIdentity(bytes: Uint8Array): Promise<void> {
+    return this.#inTurn(() => this.#folder.writeIdentity(bytes));
   }
 
   /** Ends all reading. */

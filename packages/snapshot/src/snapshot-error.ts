@@ -4,7 +4,7 @@
  *
  * - `SNAPSHOT_INVALID`: fix the call. `SNAPSHOT_CLOSED`: the manager or the open snapshot is closed, or not open yet.
  * - `SNAPSHOT_NOT_FOUND`: there is no such snapshot, or no such file in it.
- * - `SNAPSHOT_BUSY`: the same snapshot is being received already. Wait for that, or end it.
+ * - `SNAPSHOT_BUSY`: the same snapshot is being received already, or one that should be removed is open. Wait, or end it.
  * - `SNAPSHOT_NO_SPACE`: nothing is left of the attempt. Free space and try again.
  * - `SNAPSHOT_WRITE_FAILED`: the disk failed; nothing is left of the attempt, and nothing was acknowledged.
  * - `SNAPSHOT_READ_FAILED`: the disk would not read; nothing is known about the data.

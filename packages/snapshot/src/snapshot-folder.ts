@@ -5,11 +5,20 @@
  * - `….tmp`: being made; `….gone`: being removed. Removed at the next opening.
  * - `<id>.part`: an interrupted transfer, to be continued.
  * - `….damaged`: set aside for people; never read again.
+ * - `IDENTITY`: the identity record, which says what the snapshots belong to.
  *
  * Errors are the `FileError`s of the disk, and those of the format.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import { FileError, type DirectoryEntry, type DirectoryLock, type FileSystem } from '@babuza/vfs';
+import {
+  FileError,
+  readRecord,
+  removeRecord,
+  writeRecord,
+  type DirectoryEntry,
+  type DirectoryLock,
+  type FileSystem,
+} from '@babuza/vfs';
 import { FileChunks } from './format/chunk.ts';
 import {
   decodeMetadataFile,
@@ -19,7 +28,7 @@ import {
 } from './format/metadata-file.ts';
 import { ChunkReader } from './files/chunk-reader.ts';
 import { entryKind, removeTree } from './remove-tree.ts';
-import { corrupt } from './snapshot-error.ts';
+import { corrupt, SnapshotError } from './snapshot-error.ts';
 
 export type SnapshotPlace = Pick<SnapshotMetadata, 'index' | 'term'>;
 
@@ -30,6 +39,8 @@ const leftoverPattern = /\.(?:tmp|gone)$/;
 const partPattern = /^[0-9a-f]{64}\.part$/;
 const damagedPattern = /^\d{16}-\d{16}\.damaged$/;
 const metadataName = 'snapshot';
+/** What an interrupted write of it leaves ends as the leftovers do, and goes with them. */
+const identityName = 'IDENTITY';
 /** More would fill a disk that rots. */
 const damagedKept = 2;
 
@@ -189,6 +200,31 @@ export class SnapshotFolder {
     // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
     await this.fileSystem.syncDirectory(this.path);
     await this.removeTree(gone);
+  }
+
+  /** The identity record, or `undefined` where there is none. */
+  async readIdentity(): Promise<Uint8Array | undefined> {
+    const record = await readRecord(this.fileSystem, this.path, identityName);
+    if (record.kind === 'whole') return record.bytes;
+    if (record.kind === 'absent') return undefined;
+    const file = this.pathOf(identityName);
+    if (record.kind === 'damaged') {
+      throw corrupt(`the identity record is damaged: ${record.why}`, { file, offset: 0 });
+    }
+    throw new SnapshotError(
+      'SNAPSHOT_VERSION',
+      `${file}: format version ${record.version} is unknown here; use the release that wrote it`,
+    );
+  }
+
+  /** Replaces the identity record; durable after it. */
+  writeIdentity(bytes: Uint8Array): Promise<void> {
+    return writeRecord(this.fileSystem, this.path, identityName, bytes);
+  }
+
+  /** Removes the identity record; durable after it, and fine if there is none. */
+  removeIdentity(): Promise<void> {
+    return removeRecord(this.fileSystem, this.path, identityName);
   }
 
   /** Puts a damaged snapshot out of the way and returns its new name. Only the newest of them are kept. */

@@ -7,7 +7,7 @@
 import { setMaxListeners } from 'node:events';
 import type { OpenSnapshot, SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft';
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import type { FileSystem } from '@babuza/vfs';
+import { recordBytesMax, type FileSystem } from '@babuza/vfs';
 import { SnapshotBuild } from './build.ts';
 import { decodeManifest, storedBytesOf } from './format/manifest.ts';
 import { checkedMetadata, checkId, type SnapshotContents } from './format/metadata-file.ts';
@@ -161,6 +161,24 @@ export class StoredSnapshotManager implements SnapshotManager {
       if (found === kept.existing().at(-1)) throw invalid('the newest snapshot is not removed');
       found.fate = 'goes';
       await kept.removeFree();
+    });
+  }
+
+  removeAll(): Promise<void> {
+    return this.#run(({ kept }) => kept.removeAll());
+  }
+
+  readIdentity(): Promise<Uint8Array | undefined> {
+    return this.#run(({ kept }) => kept.readIdentity());
+  }
+
+  writeIdentity(bytes: Uint8Array): Promise<void> {
+    return this.#run(async ({ kept }) => {
+      if (!(bytes instanceof Uint8Array) || bytes.length > recordBytesMax) {
+        const got = bytes instanceof Uint8Array ? `${bytes.length} bytes` : String(bytes);
+        throw invalid(`an identity record has at most ${recordBytesMax} bytes, got ${got}`);
+      }
+      await kept.writeIdentity(bytes.slice());
     });
   }
 

@@ -12,3 +12,14 @@ export type {
 export type { Clock, Environment, Random, Timer } from './environment.ts';
 export { NodeFileSystem } from './node-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';
+export {
+  decodeRecord,
+  encodeRecord,
+  readRecord,
+  recordBytesMax,
+  recordVersion,
+  removeRecord,
+  temporaryRecordName,
+  writeRecord,
+} from './record-file.ts';
+export type { StoredRecord } from './record-file.ts';

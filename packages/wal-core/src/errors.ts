@@ -24,6 +24,7 @@ export type WalErrorCode =
   | 'WAL_PERMISSION'
   | 'WAL_UNSUPPORTED'
   | 'WAL_READ_FAILED'
+  | 'WAL_WRITE_FAILED'
   | 'WAL_POISONED'
   | 'WAL_CORRUPT';
 
@@ -208,6 +209,16 @@ export class ReadFailedError extends WalError {
   override readonly name = 'ReadFailedError';
   constructor(message: string, cause?: unknown) {
     super('WAL_READ_FAILED', message, cause);
+  }
+}
+
+// --- The identity record may not be durable: write it again. The log itself is unchanged and usable. ---
+
+/** The identity record of a log could not be replaced: the old or the new one is there, whole. */
+export class IdentityWriteError extends WalError {
+  override readonly name = 'IdentityWriteError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_WRITE_FAILED', message, cause);
   }
 }
 

@@ -22,11 +22,14 @@ export {
   batchBytesMax,
   checkedGroupId,
   checkedId,
+  checkedIdentityRecord,
   checkedMetadata,
   checkExpectation,
   chosenSnapshot,
   entryBytesMaxDefault,
   entryBytesMaxLimit,
+  identityBytesMax,
+  identityRecordBytesMax,
   metadataExtraBytesMax,
 } from './options.ts';
 export { TermIndex } from './entry-index.ts';

@@ -16,6 +16,12 @@ export const batchBytesMax: number = 256 * 1024 * 1024;
 /** The largest `extra` of the metadata. */
 export const metadataExtraBytesMax = 1024;
 
+/** The largest `identity` of the metadata. */
+export const identityBytesMax = 128;
+
+/** The largest identity record of a log: `WalManager.writeIdentity`. */
+export const identityRecordBytesMax: number = 64 * 1024;
+
 const idMax = 2n ** 64n - 1n;
 
 /** An id as it is kept: any of 64 bits. Throws `WAL_INVALID` naming `what`. */
@@ -50,21 +56,37 @@ export function checkedMetadata(
       `entryBytesMax must be an integer from 1024 to ${allowed}, got ${String(entryBytesMax)}`,
     );
   }
-  const { extra } = input;
-  if (extra !== undefined && !(extra instanceof Uint8Array)) {
-    throw new InvalidArgumentError('the extra bytes of the metadata must be a Uint8Array');
-  }
-  if (extra !== undefined && extra.length > metadataExtraBytesMax) {
-    throw new InvalidArgumentError(
-      `the extra bytes of the metadata may be ${metadataExtraBytesMax} at most, got ${extra.length}`,
-    );
-  }
   return {
     clusterId: checkedId('clusterId', input.clusterId),
     nodeId: checkedId('nodeId', input.nodeId),
     entryBytesMax,
-    extra: extra === undefined ? undefined : new Uint8Array(extra),
+    extra: optionalBytes('the extra bytes of the metadata', input.extra, metadataExtraBytesMax),
+    identity: optionalBytes('the identity of the metadata', input.identity, identityBytesMax),
   };
+}
+
+/** A copy of an identity record, as it is stored. Throws `WAL_INVALID`. */
+export function checkedIdentityRecord(bytes: Uint8Array): Uint8Array {
+  return checkedBytes('the identity record', bytes, identityRecordBytesMax);
+}
+
+function optionalBytes(
+  what: string,
+  bytes: Uint8Array | undefined,
+  bytesMax: number,
+): Uint8Array | undefined {
+  return bytes === undefined ? undefined : checkedBytes(what, bytes, bytesMax);
+}
+
+/** A copy: the caller may change its bytes afterwards. */
+function checkedBytes(what: string, bytes: Uint8Array, bytesMax: number): Uint8Array {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new InvalidArgumentError(`${what} must be a Uint8Array, got ${String(bytes)}`);
+  }
+  if (bytes.length > bytesMax) {
+    throw new InvalidArgumentError(`${what} may be ${bytesMax} at most, got ${bytes.length}`);
+  }
+  return new Uint8Array(bytes);
 }
 
 /** Compares stored metadata with what the caller expects. Throws `WAL_METADATA_MISMATCH`. */

@@ -89,6 +89,11 @@ export class QueuedWal implements Wal {
     this.#accepted = this.#acceptPublished();
   }
 
+  /** Why the log takes no more writes, if that is so. */
+  get failure(): WalError | undefined {
+    return this.#poison;
+  }
+
   get stats(): WalStats {
     const { view, store } = this.#parts;
     return {

@@ -20,6 +20,11 @@ export interface WalMetadata {
   readonly entryBytesMax: number;
   /** Bytes of the application, at most 1,024. */
   readonly extra?: Uint8Array | undefined;
+  /**
+   * Bytes of the node that name the log and its beginning, at most 128. Absent in logs that were
+   * created without them, and where the format has no room (`wal-etcd` with `metadata: 'etcd'`).
+   */
+  readonly identity?: Uint8Array | undefined;
 }
 
 /** Metadata as callers give it: ids may be safe integers, the limit may be left out. */
@@ -28,6 +33,7 @@ export interface WalMetadataInput {
   readonly nodeId: bigint | number;
   readonly entryBytesMax?: number | undefined;
   readonly extra?: Uint8Array | undefined;
+  readonly identity?: Uint8Array | undefined;
 }
 
 export interface GroupOptions {
@@ -48,7 +54,7 @@ export interface ReplayOptions extends GroupOptions {
    */
   readonly discardUncommitted?: boolean | undefined;
   /** What the metadata must be; a difference is refused with `WAL_METADATA_MISMATCH`. */
-  readonly expect?: Partial<Omit<WalMetadataInput, 'extra'>> | undefined;
+  readonly expect?: Partial<Omit<WalMetadataInput, 'extra' | 'identity'>> | undefined;
 }
 
 /**
@@ -96,8 +102,9 @@ export interface WalManager extends AsyncDisposable {
   /**
    * Creates a log, durably, and opens it.
    *
-   * Rejects with `WAL_EXISTS` when there is one, `WAL_LOCKED`, `WAL_INVALID`, `WAL_PERMISSION`,
-   * `WAL_NO_SPACE`.
+   * Rejects with `WAL_EXISTS` when there is one, `WAL_FOREIGN` when there is something else, such as
+   * the identity record of a log whose own files are gone, `WAL_LOCKED`, `WAL_INVALID`,
+   * `WAL_PERMISSION`, `WAL_NO_SPACE`.
    */
   createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal>;
 
@@ -118,6 +125,29 @@ export interface WalManager extends AsyncDisposable {
    * `WAL_FOREIGN`, `WAL_VERSION`, `WAL_PERMISSION`, `WAL_READ_FAILED`, `WAL_CORRUPT`.
    */
   replayWal(options?: ReplayOptions): Promise<OpenedWal>;
+
+  /**
+   * The identity record of a log: the bytes that `writeIdentity` wrote last, or `undefined` where none
+   * were written or where there is no log. The log need not be open.
+   *
+   * Rejects with `WAL_CORRUPT` when the record is damaged, `WAL_VERSION` when a newer release wrote it,
+   * `WAL_READ_FAILED`, `WAL_PERMISSION`.
+   */
+  readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined>;
+
+  /**
+   * Replaces the identity record of a log that this manager has open: opaque bytes, at most 65,536, which
+   * lie beside the log. They are copied before the call returns. When the promise resolves, the new bytes
+   * are there after any crash; after a crash before that, either the old or the new bytes are there,
+   * whole. Two calls for one group take effect in the order in which they were made.
+   *
+   * Rejects with `WAL_INVALID`, `WAL_NOT_FOUND` when there is no log, `WAL_CLOSED` when it is not open
+   * here, `WAL_POISONED` when it takes no more writes. A disk that fails rejects with `WAL_NO_SPACE`,
+   * `WAL_PERMISSION` or `WAL_WRITE_FAILED`, and the log stays usable; a database whose write fails
+   * poisons all of its logs (`WAL_POISONED`). After a failure either the old or the new bytes are there:
+   * write the record again.
+   */
+  writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void>;
 
   /** Closes all logs and gives the place back. A second call returns the same promise. */
   close(): Promise<void>;

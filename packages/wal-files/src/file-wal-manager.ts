@@ -9,6 +9,7 @@ import type { DirectoryLock, Environment } from '@babuza/vfs';
 import {
   AlreadyExistsError,
   checkedGroupId,
+  checkedIdentityRecord,
   checkedMetadata,
   checkExpectation,
   chosenSnapshot,
@@ -42,6 +43,7 @@ import {
   translating,
 } from './disk-errors.ts';
 import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
+import { IdentityRecords, refuseLostLog } from './identity-records.ts';
 import type { FoundLog, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
 import { readSteadily } from './read-steadily.ts';
 
@@ -52,6 +54,8 @@ interface Slot {
   wal: Wal | undefined;
   /** What it contains, once it is open. */
   view: EntryView<PositionIndex> | undefined;
+  /** Why it takes no more writes, if that is so. */
+  failure: () => Error | undefined;
   readonly opening: Promise<unknown>;
 }
 
@@ -69,6 +73,7 @@ export class FileWalManager implements WalManager {
   readonly #environment: Environment;
   readonly #cache: CacheLimits;
   readonly #files: LogFiles;
+  readonly #identities: IdentityRecords;
   #lock: Promise<DirectoryLock> | undefined;
   /** The logs that are open, or about to be. */
   readonly #open = new Map<bigint, Slot>();
@@ -84,6 +89,7 @@ export class FileWalManager implements WalManager {
     this.#environment = parts.environment;
     this.#cache = parts.cache;
     this.#files = parts.files;
+    this.#identities = new IdentityRecords(parts.environment.fileSystem);
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
@@ -125,6 +131,31 @@ export class FileWalManager implements WalManager {
     });
   }
 
+  readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
+    return this.#whileOpen(async () => {
+      const place = this.#placeOf(checkedGroupId(options));
+      if (!this.#open.has(place.groupId) && !(await this.#hasLog(place))) return undefined;
+      return this.#identities.read(place);
+    });
+  }
+
+  writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void> {
+    return this.#whileOpen(async () => {
+      const place = this.#placeOf(checkedGroupId(options));
+      const record = checkedIdentityRecord(bytes);
+      const slot = this.#open.get(place.groupId);
+      if (slot?.wal === undefined) await this.#mustExist(place);
+      return this.#identities.write(place, record, () => {
+        // Only the lock of a log that is open keeps others from writing this file.
+        if (slot?.wal === undefined || this.#open.get(place.groupId) !== slot) {
+          throw new ClosedError(`the log of group ${place.groupId}`);
+        }
+        const failure = slot.failure();
+        if (failure !== undefined) throw failure;
+      });
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -145,7 +176,7 @@ export class FileWalManager implements WalManager {
       throw new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
     }
     const opening = open();
-    const slot: Slot = { wal: undefined, view: undefined, opening };
+    const slot: Slot = { wal: undefined, view: undefined, failure: () => undefined, opening };
     this.#open.set(groupId, slot);
     try {
       const opened = await opening;
@@ -209,7 +240,10 @@ export class FileWalManager implements WalManager {
       cloneTerms: () => state.index.cloneTerms(),
     });
     const slot = this.#open.get(groupId);
-    if (slot !== undefined) slot.view = view;
+    if (slot !== undefined) {
+      slot.view = view;
+      slot.failure = () => wal.failure;
+    }
     if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
     events.emit({ type: 'recovered', groupId, tail });
     return {
@@ -245,6 +279,7 @@ export class FileWalManager implements WalManager {
     const entries = await translating(readFailure, () => fileSystem.list(directory));
     const leftovers: string[] = [];
     for (const { name } of entries) {
+      refuseLostLog(directory, name);
       if (this.#files.isTemporary(name)) leftovers.push(`${directory}/${name}`);
       else if (!isNameBesideLog(name)) {
         throw new ForeignFileError(`${directory}/${name}`, 'a new log wants an empty directory');
@@ -276,6 +311,7 @@ export class FileWalManager implements WalManager {
     // What is just being opened would be left behind without an owner.
     await Promise.allSettled(slots.map(({ opening }) => opening));
     const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
+    await this.#identities.settled();
     const lock = await this.#lock?.catch(() => undefined);
     await translating(commitFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;

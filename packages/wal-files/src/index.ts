@@ -9,6 +9,7 @@ export {
   translating,
 } from './disk-errors.ts';
 export { directoryOfGroup, isGroupFolder, isNameBesideLog } from './group-folder.ts';
+export { identityFileName } from './identity-records.ts';
 export {
   checkBoolean,
   checkedCacheLimits,

@@ -16,6 +16,8 @@ import { integerBytes, readInteger, viewOf, writeInteger } from './numbers.ts';
 export const KeyKind = {
   /** Format version and metadata, written once. */
   Header: 0x10,
+  /** The identity record: bytes of the node that say what the log belongs to. Absent in older logs. */
+  Identity: 0x18,
   /** Hard state, bounds of the log, and what testifies to the records below: in each batch. */
   State: 0x20,
   /** A snapshot marker, by its index. */
@@ -53,6 +55,7 @@ export class GroupKeys {
   readonly groupId: bigint;
   readonly #prefix: Uint8Array;
   readonly header: Uint8Array;
+  readonly identity: Uint8Array;
   readonly state: Uint8Array;
   /** What the keys of all entries begin with; the index follows. */
   readonly entryPrefix: Uint8Array;
@@ -66,6 +69,7 @@ export class GroupKeys {
     this.#prefix = new Uint8Array(groupBytes);
     viewOf(this.#prefix).setBigUint64(0, groupId);
     this.header = this.#short(KeyKind.Header);
+    this.identity = this.#short(KeyKind.Identity);
     this.state = this.#short(KeyKind.State);
     this.entryPrefix = this.#short(KeyKind.Entry);
     // Longer than any key of ours and made of the highest bytes: nothing in the group is above it, and

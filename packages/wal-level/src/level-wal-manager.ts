@@ -6,6 +6,7 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   AlreadyExistsError,
   checkedGroupId,
+  checkedIdentityRecord,
   checkedMetadata,
   checkExpectation,
   chosenSnapshot,
@@ -13,6 +14,7 @@ import {
   EntryStorage,
   EntryView,
   LockedError,
+  NotFoundError,
   QueuedWal,
   RingCache,
   WalEventHub,
@@ -33,6 +35,7 @@ import { LevelEntryReader } from './entry-reader.ts';
 import { GroupKeys } from './keys.ts';
 import { LevelLog } from './level-wal.ts';
 import { checkedLevelOptions, type CheckedLevelOptions, type LevelWalOptions } from './options.ts';
+import type { SharedDatabase } from './shared-database.ts';
 import { StoredLogs, type FoundLog } from './stored-logs.ts';
 import { WitnessTeller, type Witness } from './witness.ts';
 
@@ -42,6 +45,8 @@ const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 interface OpenLog {
   readonly wal: QueuedWal;
   readonly state: LogState<TermIndex>;
+  /** The database that it is in. */
+  readonly shared: SharedDatabase;
 }
 
 export class LevelWalManager implements WalManager {
@@ -121,6 +126,23 @@ export class LevelWalManager implements WalManager {
     });
   }
 
+  readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
+    return this.#whileOpen(async () =>
+      this.#stored.readIdentity(new GroupKeys(checkedGroupId(options))),
+    );
+  }
+
+  writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void> {
+    return this.#whileOpen(async () => {
+      const keys = new GroupKeys(checkedGroupId(options));
+      const record = checkedIdentityRecord(bytes);
+      const open = this.#logs.get(keys.groupId);
+      if (open === undefined || open === 'opening') throw await this.#notOpen(keys);
+      if (open.wal.failure !== undefined) throw open.wal.failure;
+      await this.#stored.writeIdentity(open.shared, keys, record);
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -158,6 +180,11 @@ export class LevelWalManager implements WalManager {
 
   #locked(groupId: bigint): LockedError {
     return new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
+  }
+
+  async #notOpen(keys: GroupKeys): Promise<Error> {
+    if (await this.#stored.exists(keys)) return new ClosedError(`the log of group ${keys.groupId}`);
+    return new NotFoundError(`there is no log of group ${keys.groupId} in ${this.#directory}`);
   }
 
   async #create(keys: GroupKeys, metadata: WalMetadata): Promise<OpenedWal> {
@@ -217,7 +244,7 @@ export class LevelWalManager implements WalManager {
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.clone(),
     });
-    this.#logs.set(groupId, { wal, state });
+    this.#logs.set(groupId, { wal, state, shared });
     const opened = {
       wal,
       storage: new EntryStorage(view),

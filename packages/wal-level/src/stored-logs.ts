@@ -22,6 +22,7 @@ import {
   type LevelOperation,
   type LevelStoreKind,
 } from './database.ts';
+import { identityBatch, readIdentityRecord } from './identity-record.ts';
 import { describeKey, parseKey, type GroupKeys } from './keys.ts';
 import { readFailure, writeFailure } from './level-errors.ts';
 import type { CheckedLevelOptions } from './options.ts';
@@ -101,6 +102,22 @@ export class StoredLogs {
       throw new NotFoundError(`there is no log of group ${keys.groupId} in ${directory}`);
     }
     return { shared, log };
+  }
+
+  /** The identity record of a log, open or not. */
+  async readIdentity(keys: GroupKeys): Promise<Uint8Array | undefined> {
+    const shared = await this.#databases.existing();
+    if (shared === undefined) return undefined;
+    const { database } = shared;
+    return this.#using(shared, keys, () =>
+      readIdentityRecord(database, keys, this.#parts.directory),
+    );
+  }
+
+  /** Replaces the identity record of a log that is open in this database. */
+  async writeIdentity(shared: SharedDatabase, keys: GroupKeys, bytes: Uint8Array): Promise<void> {
+    // Durable after it: the new record. A crash just before leaves the old one.
+    await shared.write(identityBatch(keys, bytes), this.#parts.kind.syncs);
   }
 
   /** For when no call is under way and no log is open. */

@@ -5,6 +5,8 @@
  *
  * ```
  *   header   | checksum 4 | magic 8 | version 4 | cluster 8 | node 8 | entryBytesMax 4 | has extra 1 | extra … |
+ *            (version 3: … has extra 1 | length of identity 1 | identity … | extra … |)
+ *   identity | checksum 4 | version 4 | bytes … |
  *   state    | checksum 4 | start index 8 | start term 8 | last index 8 | terms 4 | markers 4
  *                         | term 8 | vote 8 | commit 8 | batch 8 (from version 2 on) |
  *   marker   | checksum 4 | raftpb.SnapshotMetadata … |
@@ -29,12 +31,20 @@ const checksumBytes = 4;
 
 /** What new logs are written in. Checksum, magic and version keep their place in all versions to come. */
 export const formatVersion = 2;
+/** The same, and the header has an identity: no other log is written in this version. */
+const versionWithIdentity = 3;
+/** The newest version that this release reads. */
+export const formatVersionMax: number = versionWithIdentity;
+/** The version of the identity record, which is not that of the log. */
+export const identityVersion = 1;
 /** Its batches have no numbers. Such a log is read, and written on, in its own version. */
 const versionWithoutBatchNumbers = 1;
 
 /** `babuzalv` */
 const magic: bigint = 0x6261_6275_7a61_6c76n;
 const headerBytes = checksumBytes + 33;
+/** Behind the checksum: the version. */
+const identityHeadBytes = 4;
 const stateBytes = checksumBytes + 56;
 const batchNumberBytes = 8;
 const termRunBytes = checksumBytes + 8;
@@ -84,17 +94,22 @@ export interface Header {
 }
 
 export function encodeHeader(key: Uint8Array, metadata: WalMetadata): Uint8Array {
-  const { clusterId, nodeId, entryBytesMax, extra } = metadata;
-  const value = new Uint8Array(headerBytes + (extra?.length ?? 0));
+  const { clusterId, nodeId, entryBytesMax, extra, identity } = metadata;
+  const identityBytes = identity === undefined ? 0 : 1 + identity.length;
+  const value = new Uint8Array(headerBytes + identityBytes + (extra?.length ?? 0));
   const view = viewOf(value);
   view.setBigUint64(4, magic);
-  view.setUint32(12, formatVersion);
+  view.setUint32(12, identity === undefined ? formatVersion : versionWithIdentity);
   view.setBigUint64(16, clusterId);
   view.setBigUint64(24, nodeId);
   view.setUint32(32, entryBytesMax);
   if (extra !== undefined) {
     value[36] = 1;
-    value.set(extra, headerBytes);
+    value.set(extra, headerBytes + identityBytes);
+  }
+  if (identity !== undefined) {
+    value[headerBytes] = identity.length;
+    value.set(identity, headerBytes + 1);
   }
   return seal(key, value);
 }
@@ -105,9 +120,14 @@ export function decodeHeader(key: Uint8Array, value: Uint8Array): Header {
   if (view.getBigUint64(4) !== magic) throw new ForeignHeaderError();
   const version = view.getUint32(12);
   const numbersBatches = version !== versionWithoutBatchNumbers;
-  if (numbersBatches && version !== formatVersion) throw new ForeignHeaderError(version);
+  if (version < versionWithoutBatchNumbers || version > formatVersionMax) {
+    throw new ForeignHeaderError(version);
+  }
   const hasExtra = value[36];
-  const bytes = value.length - headerBytes;
+  const hasIdentity = version === versionWithIdentity;
+  // Without the byte of its length the header of version 3 is too short, which shows below.
+  const extraStart = headerBytes + (hasIdentity ? 1 + (value[headerBytes] ?? 0) : 0);
+  const bytes = value.length - extraStart;
   if (bytes < 0 || (hasExtra !== 1 && (hasExtra !== 0 || bytes > 0))) {
     throw new DamagedValueError('the header contradicts itself');
   }
@@ -115,9 +135,28 @@ export function decodeHeader(key: Uint8Array, value: Uint8Array): Header {
     clusterId: view.getBigUint64(16),
     nodeId: view.getBigUint64(24),
     entryBytesMax: view.getUint32(32),
-    extra: hasExtra === 1 ? new Uint8Array(value.subarray(headerBytes)) : undefined,
+    extra: hasExtra === 1 ? new Uint8Array(value.subarray(extraStart)) : undefined,
+    identity: hasIdentity ? new Uint8Array(value.subarray(headerBytes + 1, extraStart)) : undefined,
   };
   return { metadata, numbersBatches };
+}
+
+export function encodeIdentity(key: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const start = checksumBytes + identityHeadBytes;
+  const value = new Uint8Array(start + bytes.length);
+  viewOf(value).setUint32(checksumBytes, identityVersion);
+  value.set(bytes, start);
+  return seal(key, value);
+}
+
+/** The bytes mean nothing where the version is not `identityVersion`. Throws `DamagedValueError`. */
+export function decodeIdentity(
+  key: Uint8Array,
+  value: Uint8Array,
+): { version: number; bytes: Uint8Array } {
+  const view = unseal(key, value, identityHeadBytes);
+  const bytes = new Uint8Array(value.subarray(checksumBytes + identityHeadBytes));
+  return { version: view.getUint32(checksumBytes), bytes };
 }
 
 export function encodeState(key: Uint8Array, state: StateRecord): Uint8Array {

@@ -143,7 +143,9 @@ describe('a database that is not ours', () => {
 
   it('of a later release is named as such, of no release as foreign', async () => {
     const keys = new GroupKeys(0n);
-    const metadata = { clusterId: 1n, nodeId: 1n, entryBytesMax: 4096 };
+    // With an identity the header is of the newest version.
+    const newest = Uint8Array.of(1);
+    const metadata = { clusterId: 1n, nodeId: 1n, entryBytesMax: 4096, identity: newest };
     for (const [offset, code] of [
       [15, 'WAL_VERSION'],
       [11, 'WAL_FOREIGN'],

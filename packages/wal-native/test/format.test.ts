@@ -54,6 +54,7 @@ const sampleHeader: SegmentHeader = {
   groupId,
   entryBytesMax: 0x0fff_ffff,
   extra: new TextEncoder().encode('extra bytes'),
+  identity: undefined,
   baseBatchSequence: 2 ** 40 + 5,
   predecessorEnd: 61_440,
   predecessorSalt: 0xfeed_face,
@@ -177,9 +178,9 @@ describe('the header of a segment', () => {
     const disk = environment.fileSystem.kill(1);
     const [path = ''] = disk.surgery.files().filter((file) => file.endsWith('.wal'));
     const newer = disk.surgery.contents(path).slice(0, headerPageBytes);
-    viewOf(newer).setUint32(8, 2, true);
+    viewOf(newer).setUint32(8, 3, true);
     viewOf(newer).setUint32(4092, checksum(newer.subarray(0, 4092)), true);
-    expect(decodeHeaderPage(newer)).toEqual({ kind: 'unknown-version', version: 2 });
+    expect(decodeHeaderPage(newer)).toEqual({ kind: 'unknown-version', version: 3 });
     disk.surgery.overwrite(path, 0, newer);
     disk.surgery.overwrite(path, headerPageBytes, newer);
     const world = simulatedEnvironment(2, disk);
@@ -188,7 +189,7 @@ describe('the header of a segment', () => {
       .catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(UnknownVersionError);
     expect(error).toMatchObject({ code: 'WAL_VERSION', file: path });
-    expect(String(error)).toContain('version 2');
+    expect(String(error)).toContain('version 3');
   });
 });
 

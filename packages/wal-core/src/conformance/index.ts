@@ -7,6 +7,7 @@ import { compactTests } from './compact.ts';
 import { concurrencyTests } from './concurrency.ts';
 import { failureTests } from './failure.ts';
 import { hardStateTests } from './hard-state.ts';
+import { identityTests } from './identity.ts';
 import { lifecycleTests } from './lifecycle.ts';
 import { limitsTests } from './limits.ts';
 import { modelTests } from './model.ts';
@@ -37,6 +38,7 @@ export function describeConformance(runner: TestRunner, target: ConformanceTarge
     suite.group('limits', () => limitsTests(suite));
     suite.group('failure', () => failureTests(suite));
     suite.group('lifecycle', () => lifecycleTests(suite));
+    suite.group('identity', () => identityTests(suite));
     suite.group('model', () => modelTests(suite));
   });
 }

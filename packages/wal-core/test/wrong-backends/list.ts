@@ -104,5 +104,13 @@ export const wrongBackends: readonly WrongBackend[] = [
   manager(managers.OneLogForAllGroups, 'rule 11: the logs of several groups'),
   manager(managers.CreatesOverALog, 'a log is created once'),
   manager(managers.NeverClosesManager, 'law 10: a manager that closes'),
+  manager(managers.ForgetsIdentityRecord, 'an identity record comes back'),
+  manager(managers.OneIdentityRecord, 'each group has an identity record'),
+  manager(managers.SharesIdentityRecord, 'an identity record is a copy'),
+  manager(
+    managers.ForgetsIdentity,
+    'the identity of the metadata comes back',
+    'the identity of the metadata outlives',
+  ),
   manager(managers.SaysNothing, 'an opening is announced', 'a purge is announced'),
 ];

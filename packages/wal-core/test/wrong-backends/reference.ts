@@ -6,6 +6,7 @@
 import {
   AlreadyExistsError,
   checkedGroupId,
+  checkedIdentityRecord,
   checkedMetadata,
   checkExpectation,
   ClosedError,
@@ -61,6 +62,7 @@ export interface StoredLog {
 /** The "disk". */
 export class MemoryPlace {
   readonly logs = new Map<bigint, StoredLog>();
+  readonly identities = new Map<bigint, Uint8Array>();
   owner: ReferenceManager | undefined;
   /** What the next write fails with. */
   nextFailure: 'no-space' | 'broken' | undefined;
@@ -257,6 +259,29 @@ export class ReferenceManager implements WalManager {
     const { snapshot: wanted, discardUncommitted = false } = options;
     const snapshot = wanted === undefined ? markers.at(-1) : this.findMarker(markers, wanted);
     return this.#opened(groupId, log, snapshot, discardUncommitted);
+  }
+
+  async readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    return this.place.identities.get(checkedGroupId(options))?.slice();
+  }
+
+  async writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void> {
+    this.#checkOpen();
+    const groupId = checkedGroupId(options);
+    const record = checkedIdentityRecord(bytes);
+    const open = this.#open.get(groupId);
+    if (open === undefined) {
+      this.#find(groupId);
+      throw new ClosedError(`the log of group ${groupId}`);
+    }
+    if (open.failure !== undefined) throw open.failure;
+    this.keepIdentity(groupId, record);
+  }
+
+  /** What makes the record durable. */
+  protected keepIdentity(groupId: bigint, record: Uint8Array): void {
+    this.place.identities.set(groupId, record);
   }
 
   close(): Promise<void> {

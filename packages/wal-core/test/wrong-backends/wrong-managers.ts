@@ -125,6 +125,47 @@ export class NeverClosesManager extends ReferenceManager {
   }
 }
 
+/** The identity record is kept by the manager, and not by the place. */
+export class ForgetsIdentityRecord extends ReferenceManager {
+  readonly #records = new Map<bigint, Uint8Array>();
+
+  override async readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
+    await super.readIdentity(options);
+    return this.#records.get(BigInt(options?.groupId ?? 0n))?.slice();
+  }
+
+  protected override keepIdentity(groupId: bigint, record: Uint8Array): void {
+    this.#records.set(groupId, record);
+  }
+}
+
+/** All groups share one identity record. */
+export class OneIdentityRecord extends ReferenceManager {
+  override readIdentity(): Promise<Uint8Array | undefined> {
+    return super.readIdentity();
+  }
+
+  protected override keepIdentity(_groupId: bigint, record: Uint8Array): void {
+    super.keepIdentity(0n, record);
+  }
+}
+
+/** The identity record is not copied. */
+export class SharesIdentityRecord extends ReferenceManager {
+  override async readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
+    await super.readIdentity(options);
+    return this.place.identities.get(BigInt(options?.groupId ?? 0n));
+  }
+}
+
+/** The identity of the metadata is not stored. */
+export class ForgetsIdentity extends ReferenceManager {
+  override async replayWal(options?: ReplayOptions): Promise<OpenedWal> {
+    const { metadata, ...opened } = await super.replayWal(options);
+    return { ...opened, metadata: { ...metadata, identity: undefined } };
+  }
+}
+
 /** The recovery is not announced, and nothing else either. */
 export class SaysNothing extends ReferenceManager {
   override readonly events: ReferenceManager['events'] = silentHub();

@@ -1,6 +1,7 @@
 /**
  * The metadata of our logs: etcd's own message (`08` node id, `10` cluster id) with fields of ours behind it,
- * which etcd passes over: `50` version, `58` group id, `60` largest entry, `6a` extra bytes. So a log of ours
+ * which etcd passes over: `50` version (2 where there is an identity), `58` group id, `60` largest entry, `6a` extra
+ * bytes, `72` identity. So a log of ours
  * names the same member to an etcd, and the metadata of an etcd server is read by the same code.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
@@ -22,13 +23,15 @@ import {
 } from '@babuza/wal-core';
 import { encodeEtcdMetadata } from './messages.ts';
 
-const version = 1n;
+/** The newest version that this release reads. Metadata without an identity is written in version 1. */
+const version = 2n;
 const nodeIdField = 1;
 const clusterIdField = 2;
 const versionField = 10;
 const groupIdField = 11;
 const entryBytesMaxField = 12;
 const extraTag = bytesTag(13);
+const identityTag = bytesTag(14);
 
 /** The metadata of a log, and the group that it was created for; `undefined` where etcd wrote it. */
 export interface StoredMetadata {
@@ -37,7 +40,7 @@ export interface StoredMetadata {
 }
 
 export function encodeMetadata(
-  { clusterId, nodeId, entryBytesMax, extra }: WalMetadata,
+  { clusterId, nodeId, entryBytesMax, extra, identity }: WalMetadata,
   groupId: bigint,
   form: 'babuza' | 'etcd',
 ): Uint8Array {
@@ -45,16 +48,19 @@ export function encodeMetadata(
   const fields: readonly (readonly [number, bigint])[] = [
     [nodeIdField, nodeId],
     [clusterIdField, clusterId],
-    [versionField, version],
+    [versionField, identity === undefined ? 1n : version],
     [groupIdField, groupId],
     [entryBytesMaxField, BigInt(entryBytesMax)],
   ];
-  let size = extra === undefined ? 0 : tagBytes + sizeOfBytes(extra, 'Metadata.extra');
+  let size = 0;
+  if (extra !== undefined) size += tagBytes + sizeOfBytes(extra, 'Metadata.extra');
+  if (identity !== undefined) size += tagBytes + sizeOfBytes(identity, 'Metadata.identity');
   for (const [, value] of fields) size += tagBytes + sizeOfId(value, 'Metadata');
   const bytes = new Uint8Array(size);
   let end = 0;
   for (const [field, value] of fields) end = writeId(bytes, end, varintTag(field), value);
-  if (extra !== undefined) writeBytes(bytes, end, extraTag, extra);
+  if (extra !== undefined) end = writeBytes(bytes, end, extraTag, extra);
+  if (identity !== undefined) writeBytes(bytes, end, identityTag, identity);
   return bytes;
 }
 
@@ -62,6 +68,7 @@ export function encodeMetadata(
 export function decodeMetadata(bytes: Uint8Array | undefined, file: string): StoredMetadata {
   const numbers = new Map<number, bigint>();
   let extra: Uint8Array | undefined;
+  let identity: Uint8Array | undefined;
   try {
     if (bytes === undefined) throw foreign(file, 'there is none');
     const reader = new Reader(bytes);
@@ -69,6 +76,7 @@ export function decodeMetadata(bytes: Uint8Array | undefined, file: string): Sto
       const tag = reader.tag('Metadata');
       const field = tag >>> 3;
       if (tag === extraTag) extra = new Uint8Array(reader.bytes('Metadata.extra'));
+      else if (tag === identityTag) identity = new Uint8Array(reader.bytes('Metadata.identity'));
       else if (tag === varintTag(field)) numbers.set(field, reader.id('Metadata'));
       else throw foreign(file, `field ${field} is unknown`);
     }
@@ -81,7 +89,7 @@ export function decodeMetadata(bytes: Uint8Array | undefined, file: string): Sto
   if (nodeId === undefined || clusterId === undefined) {
     throw foreign(file, 'it names no node and no cluster');
   }
-  const written = numbers.get(versionField) ?? version;
+  const written = numbers.get(versionField) ?? 1n;
   if (written > version) {
     throw new UnknownVersionError(
       file,
@@ -91,7 +99,7 @@ export function decodeMetadata(bytes: Uint8Array | undefined, file: string): Sto
   }
   const entryBytesMax = Number(numbers.get(entryBytesMaxField) ?? entryBytesMaxDefault);
   return {
-    metadata: { clusterId, nodeId, entryBytesMax, extra },
+    metadata: { clusterId, nodeId, entryBytesMax, extra, identity },
     groupId: numbers.get(groupIdField),
   };
 }

@@ -3,8 +3,11 @@
  * new format version. The bytes are drawn in `format/README.md`.
  */
 
-/** The version that this release writes, and the only one that it reads. */
-export const formatVersion = 1;
+/** The newest version that this release reads. A log without an identity is written in version 1. */
+export const formatVersion = 2;
+
+/** Segment headers of this version have an identity. All else is as in version 1. */
+export const versionWithIdentity = 2;
 
 /** Frames start at multiples of this, so that a scan knows where to look for the next one. */
 export const frameAlignmentBytes = 8;

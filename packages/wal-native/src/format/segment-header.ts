@@ -6,19 +6,23 @@
  *      16  segment id u64          24  file length u64      32  cluster id u64
  *      40  node id u64             48  group id u64         56  largest entry u32
  *      60  length of extra u32     64  base batch sequence  72  end of the predecessor
- *      80  end of the head         88  predecessor's salt   92  zero
- *      96  extra (at most 1,024)   …   zeros                4092 CRC-32 of bytes 0 to 4,092
+ *      80  end of the head         88  predecessor's salt   92  length of identity u32
+ *      96  extra (at most 1,024)   …   zeros
+ *    1120  identity (at most 128)  …   zeros                4092 CRC-32 of bytes 0 to 4,092
  *
  * A header is durable before the file gets the name of a segment, so a segment without one is damage.
  */
 import { checksum } from './checksum.ts';
-import { formatVersion, framesStart, headerPageBytes } from './layout.ts';
+import { formatVersion, framesStart, headerPageBytes, versionWithIdentity } from './layout.ts';
 
 const magic = new TextEncoder().encode('BABUZAWL');
 const extraStart = 96;
 const checksumAt: number = headerPageBytes - 4;
 /** Room for the extra bytes of the metadata (wal-core's limit). */
 const extraBytesMax = 1024;
+const identityStart: number = extraStart + extraBytesMax;
+/** Room for the identity of the metadata (wal-core's limit). */
+const identityBytesMax = 128;
 
 export interface SegmentHeader {
   readonly salt: number;
@@ -30,6 +34,7 @@ export interface SegmentHeader {
   readonly groupId: bigint;
   readonly entryBytesMax: number;
   readonly extra: Uint8Array | undefined;
+  readonly identity: Uint8Array | undefined;
   /** The batch number 0 of this segment has this sequence; never used twice in the life of a log. */
   readonly baseBatchSequence: number;
   /** Where the frames of the segment before end; 0 for the first. */
@@ -44,7 +49,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(framesStart);
   const view = new DataView(bytes.buffer);
   bytes.set(magic, 0);
-  view.setUint32(8, formatVersion, true);
+  view.setUint32(8, header.identity === undefined ? 1 : versionWithIdentity, true);
   view.setUint32(12, header.salt, true);
   view.setBigUint64(16, BigInt(header.segmentId), true);
   view.setBigUint64(24, BigInt(header.segmentBytes), true);
@@ -52,13 +57,14 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   view.setBigUint64(40, header.nodeId, true);
   view.setBigUint64(48, header.groupId, true);
   view.setUint32(56, header.entryBytesMax, true);
-  // One more than the length: 0 stands for absent, 1 for empty.
-  view.setUint32(60, header.extra === undefined ? 0 : header.extra.length + 1, true);
+  view.setUint32(60, lengthField(header.extra), true);
   view.setBigUint64(64, BigInt(header.baseBatchSequence), true);
   view.setBigUint64(72, BigInt(header.predecessorEnd), true);
   view.setBigUint64(80, BigInt(header.headEnd), true);
   view.setUint32(88, header.predecessorSalt, true);
+  view.setUint32(92, lengthField(header.identity), true);
   if (header.extra !== undefined) bytes.set(header.extra, extraStart);
+  if (header.identity !== undefined) bytes.set(header.identity, identityStart);
   view.setUint32(checksumAt, checksum(bytes.subarray(0, checksumAt)), true);
   bytes.copyWithin(headerPageBytes, 0, headerPageBytes);
   return bytes;
@@ -81,11 +87,18 @@ export function decodeHeaderPage(page: Uint8Array): HeaderPage {
     return { kind: 'damaged' };
   }
   const version = view.getUint32(8, true);
-  if (version !== formatVersion) return { kind: 'unknown-version', version };
+  if (version < 1 || version > formatVersion) return { kind: 'unknown-version', version };
   const extraField = view.getUint32(60, true);
+  const identityField = view.getUint32(92, true);
+  if (extraField > extraBytesMax + 1 || identityField > identityBytesMax + 1) {
+    return { kind: 'damaged' };
+  }
+  if ((identityField !== 0) !== (version === versionWithIdentity)) return { kind: 'damaged' };
   const extraEnd = extraStart + Math.max(extraField - 1, 0);
-  if (extraField > extraBytesMax + 1 || view.getUint32(92, true) !== 0) return { kind: 'damaged' };
-  if (!isZero(page, extraEnd, checksumAt)) return { kind: 'damaged' };
+  const identityEnd = identityStart + Math.max(identityField - 1, 0);
+  if (!isZero(page, extraEnd, identityStart) || !isZero(page, identityEnd, checksumAt)) {
+    return { kind: 'damaged' };
+  }
   return {
     kind: 'ok',
     header: {
@@ -97,12 +110,18 @@ export function decodeHeaderPage(page: Uint8Array): HeaderPage {
       groupId: view.getBigUint64(48, true),
       entryBytesMax: view.getUint32(56, true),
       extra: extraField === 0 ? undefined : page.slice(extraStart, extraEnd),
+      identity: identityField === 0 ? undefined : page.slice(identityStart, identityEnd),
       baseBatchSequence: Number(view.getBigUint64(64, true)),
       predecessorEnd: Number(view.getBigUint64(72, true)),
       headEnd: Number(view.getBigUint64(80, true)),
       predecessorSalt: view.getUint32(88, true),
     },
   };
+}
+
+/** One more than the length: 0 stands for absent, 1 for empty. */
+function lengthField(bytes: Uint8Array | undefined): number {
+  return bytes === undefined ? 0 : bytes.length + 1;
 }
 
 function isZero(bytes: Uint8Array, start: number, end: number): boolean {

@@ -138,11 +138,11 @@ class LogReading {
     }
     const keep = replayed.start.segmentId;
     const gone = names.filter(({ segmentId }) => segmentId < keep);
-    const { clusterId, nodeId, entryBytesMax, extra } = newest.header;
+    const { clusterId, nodeId, entryBytesMax, extra, identity } = newest.header;
     return {
       directory: this.#directory,
       groupId: this.#groupId,
-      metadata: { clusterId, nodeId, entryBytesMax, extra },
+      metadata: { clusterId, nodeId, entryBytesMax, extra, identity },
       findings,
       replayed,
       needsSeal,

@@ -82,6 +82,7 @@ export async function createSegment(
     groupId: request.groupId,
     entryBytesMax: metadata.entryBytesMax,
     extra: metadata.extra,
+    identity: metadata.identity,
     baseBatchSequence: predecessor?.nextBatchSequence ?? 0,
     predecessorEnd: predecessor?.end ?? 0,
     predecessorSalt: predecessor?.salt ?? 0,
