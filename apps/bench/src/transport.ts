@@ -71,6 +71,9 @@ class Pair {
       receiveSnapshot: () => Promise.reject(new Error('no snapshots here')),
       receivedSnapshotBytes: () => Promise.resolve(0),
       unreachable: () => undefined,
+      introduction: () => '',
+      admit: () => undefined,
+      refusedBy: () => undefined,
     };
     await this.#sender.start(handler, group);
     await this.#receiver.start(handler, group);

@@ -93,8 +93,12 @@ async function create(
 ): Promise<void> {
   const { index, term } = metadata;
   const stored = manager.list();
-  const isThere = stored.some((each) => each.metadata.index === index && each.metadata.term === term);
-  const others = stored.filter((each) => each.metadata.index !== index || each.metadata.term !== term);
+  const isThere = stored.some(
+    (each) => each.metadata.index === index && each.metadata.term === term,
+  );
+  const others = stored.filter(
+    (each) => each.metadata.index !== index || each.metadata.term !== term,
+  );
   checkNothingWithoutLog(
     undefined,
     others.map((each) => each.metadata.index),

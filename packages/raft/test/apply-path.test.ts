@@ -35,6 +35,7 @@ it('gives the event loop a turn now and then while a long log is caught up', asy
     applyToCore: () => undefined,
     onOutcome: () => undefined,
     onMembership: () => undefined,
+    onIdentity: () => undefined,
     onProgress: () => undefined,
     onFailure: (error) => {
       throw error;

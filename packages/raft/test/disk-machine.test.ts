@@ -187,6 +187,6 @@ describe('a state ahead of the whole log', () => {
 
   it('is refused by one that joins', async () => {
     state.appliedIndex = 7;
-    await expect(start({}, undefined)).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+    await expect(start({}, undefined)).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
   });
 });

@@ -5,6 +5,7 @@ import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { decodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
 import { StoppedError } from '../src/errors.ts';
+import { IdentityGate } from '../src/identity/identity-gate.ts';
 import { Proposals } from '../src/proposals.ts';
 import { bytesOf } from './support.ts';
 
@@ -20,6 +21,7 @@ function follower(life: number, leader = 1n): { proposals: Proposals; handed: Ui
     forwards: true,
     forwardTimeoutMs: 1000,
     leader: () => ({ id: leader, address: `address-${leader}` }),
+    gate: new IdentityGate(() => false),
     checkOpen: () => undefined,
     call: (give) =>
       give({

@@ -822,6 +822,6 @@ describe('a survivor alone', () => {
 
   it('needs a log', async () => {
     world = new World();
-    await expect(world.start(1n, 'alone')).rejects.toMatchObject({ code: 'RAFT_CONFIG' });
+    await expect(world.start(1n, 'alone')).rejects.toMatchObject({ code: 'RAFT_NO_LOG' });
   });
 });

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RefusalReason } from './errors.ts';
 import { decodeHandshake, encodeHandshake, handshakeHeader, type Refusal } from './handshake.ts';
 import type { Members } from './members.ts';
-import { framePayloadMaxFor, type Wire } from './wire.ts';
+import { framePayloadMaxFor, introduced, type Wire } from './wire.ts';
 
 export interface Admitted {
   readonly isFine: true;
@@ -37,14 +37,19 @@ export class Admission {
     try {
       const theirs = decodeHandshake(request.headers[handshakeHeader]);
       const ours = wire.handshakeTo(theirs.from);
-      const refusal = this.#members.admit(theirs, ours);
+      const refusal = this.#members.admit(theirs, ours, wire.handler.admit);
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal.reason, refusal.message);
-        return { isFine: false, ...refusal };
+        return { isFine: false, ...withoutDetails(refusal) };
       }
       this.#toldRefusals.delete(theirs.from);
       const framePayloadMax = framePayloadMaxFor(wire.framePayloadMax, theirs.messageBytesMax);
-      return { isFine: true, from: theirs.from, framePayloadMax, answer: encodeHandshake(ours) };
+      return {
+        isFine: true,
+        from: theirs.from,
+        framePayloadMax,
+        answer: encodeHandshake(introduced(wire, ours)),
+      };
     } catch (error) {
       // Anybody who finds the port can cause it: no reason for a warning.
       wire.logger?.debug('a request without a handshake', { error });
@@ -53,10 +58,17 @@ export class Admission {
   }
 
   #tellRefusal(from: bigint, reason: RefusalReason, message: string): void {
+    // Refused by the node, which has told why.
+    if (message === reason) return;
     if (this.#toldRefusals.get(from) === reason) return;
     // Who is told of is remembered, but not everybody who makes up an id.
     if (this.#toldRefusals.size >= rememberedMax) this.#toldRefusals.clear();
     this.#toldRefusals.set(from, reason);
     this.#wire.logger?.warn('a member was refused', { from, reason, message });
   }
+}
+
+/** A stranger hears one word: what this cluster is does not concern it. */
+function withoutDetails({ reason, message }: Refusal): Refusal {
+  return { reason, message: reason === 'other-cluster' ? reason : message };
 }

@@ -11,7 +11,7 @@ import { placeOf } from './address.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
 import { startStallWatch } from './stall-watch.ts';
-import { refusalHeader, type Wire } from './wire.ts';
+import { introduced, refusalHeader, type Wire } from './wire.ts';
 
 export interface Target {
   readonly id: bigint;
@@ -38,12 +38,13 @@ export interface Answer {
 export function ask(wire: Wire, { id, address }: Target, question: Question): ClientRequest {
   const { tls } = wire.settings;
   const { host, port } = placeOf(address, tls !== undefined);
+  const said = encodeHandshake(introduced(wire, wire.handshakeTo(id)));
   const options = {
     host,
     port,
     method: question.method,
     path: question.path,
-    headers: { ...question.headers, [handshakeHeader]: encodeHandshake(wire.handshakeTo(id)) },
+    headers: { ...question.headers, [handshakeHeader]: said },
     agent: question.agent ?? false,
     signal: question.signal,
   };
@@ -73,6 +74,7 @@ export async function answerOf(
   try {
     const reason = response.headers[refusalHeader];
     if (typeof reason === 'string') {
+      if (reason === 'other-cluster') wire.handler.refusedBy(target.id);
       throw refused(target, reason, await textOf(wire, response).catch(() => ''));
     }
     const said = response.headers[handshakeHeader];
@@ -80,8 +82,11 @@ export async function answerOf(
     if (said === undefined || status >= 400) {
       throw strange(target, `no member answers at ${target.address}, but a server with ${status}`);
     }
-    const problem = disagreement(decodeHandshake(said), wire.handshakeTo(target.id));
+    const theirs = decodeHandshake(said);
+    const problem = disagreement(theirs, wire.handshakeTo(target.id));
     if (problem !== undefined) throw refused(target, problem.reason, problem.message);
+    const word = wire.handler.admit(target.id, theirs.introduction);
+    if (word !== undefined) throw refused(target, word, 'this member refuses it');
     if (answer.socket !== undefined && !request.hasHeader('upgrade')) {
       throw strange(target, 'it upgraded a connection, and nobody asked for that');
     }

@@ -30,6 +30,8 @@ export interface Handshake {
   readonly messageBytesMax: number;
   /** What else the speaker can do; nothing yet. */
   readonly features: readonly string[];
+  /** What the node of the speaker says of itself; see `TransportHandler.introduction`. */
+  readonly introduction?: string | undefined;
 }
 
 /** The name of the header that it travels in. */
@@ -65,6 +67,7 @@ export function decodeHandshake(text: string | readonly string[] | undefined): H
     entryBytesMax: integerOf(fields['entryBytesMax'], 'entryBytesMax'),
     messageBytesMax: integerOf(fields['messageBytesMax'], 'messageBytesMax'),
     features: featuresOf(fields['features']),
+    introduction: introductionOf(fields['introduction']),
   };
 }
 
@@ -146,6 +149,14 @@ function addressOf(value: unknown): string {
 function featuresOf(value: unknown): string[] {
   if (!Array.isArray(value)) return [];
   return value.filter((name) => typeof name === 'string').slice(0, featuresMax);
+}
+
+const introductionLengthMax = 2048;
+
+function introductionOf(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value.length <= introductionLengthMax) return value;
+  throw unreadable(`introduction is no text of at most ${introductionLengthMax} characters`);
 }
 
 function unreadable(problem: string, cause?: unknown): TransportError {

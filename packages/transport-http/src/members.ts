@@ -42,9 +42,13 @@ export class Members {
 
   /**
    * Why a member is not let in, or nothing: then where it is reached is known from now on. A joiner learns the others so,
-   * until the membership tells more.
+   * until the membership tells more. `judge` is asked for what only the node can tell.
    */
-  admit(theirs: Handshake, ours: Handshake): Refusal | undefined {
+  admit(
+    theirs: Handshake,
+    ours: Handshake,
+    judge: (id: bigint, introduction: string | undefined) => 'other-cluster' | undefined,
+  ): Refusal | undefined {
     const problem = disagreement(theirs, ours);
     if (problem !== undefined) return problem;
     const { from, address } = theirs;
@@ -60,6 +64,9 @@ export class Members {
       const message = `the membership knows member ${from} at ${known}, and it says that it is at ${address}: another process with its id, or an address to be updated first`;
       return { reason: 'other-address', message };
     }
+    // Last: the node remembers whom it has admitted.
+    const word = judge(from, theirs.introduction);
+    if (word !== undefined) return { reason: word, message: word };
     if (known === undefined) return this.#learn(from, address);
     return undefined;
   }

@@ -217,6 +217,8 @@ export class Peer {
     const problem = error instanceof Error ? error.message : String(error);
     if (problem === this.#lastProblem) return;
     this.#lastProblem = problem;
+    // The node has told why.
+    if (error instanceof TransportError && error.reason === 'other-cluster') return;
     this.#wire.logger?.warn('a member cannot be reached', { id: this.id, error });
   }
 

@@ -18,6 +18,11 @@ export interface Wire {
   readonly countersOf: (id: bigint) => PeerCounters;
 }
 
+/** A handshake with what the node says of itself, as of now. */
+export function introduced({ handler }: Wire, handshake: Handshake): Handshake {
+  return { ...handshake, introduction: handler.introduction() };
+}
+
 /** Since the start of this member. */
 export interface PeerCounters {
   sentMessages: number;

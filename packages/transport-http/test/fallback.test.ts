@@ -179,13 +179,13 @@ describe('members that differ', () => {
   it.each([true, false])(
     'in the cluster hear why, also behind a large message (streams: %s)',
     async (streams) => {
-      const [one] = await net.pair({ streams }, { streams, clusterId: 2n });
+      const [one] = await net.pair({ streams }, { streams, groupId: 5n });
       for (let count = 0; count < 5; count += 1) {
         one.transport.send([append(mebibyte)]);
         await clock.sleep(100);
       }
       await until(() => one.logged.length > 0);
-      expect(one.logged[0]).toContain('other-cluster');
+      expect(one.logged[0]).toContain('other-group');
     },
   );
 

@@ -32,7 +32,6 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
 
 describe.each([true, false])('members that do not fit (streams: %s)', (streams) => {
   const others: [string, MemberOptions, string[]][] = [
-    ['other-cluster', { clusterId: 2n }, ['1', '2']],
     ['other-group', { groupId: 5n }, ['0', '5']],
     ['other-entry-limit', { entryBytesMax: 2048 }, ['entryBytesMax', '1048576', '2048']],
   ];
@@ -47,6 +46,55 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
     expect(two.received).toEqual([]);
     const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
+  });
+
+  it('hear one word where the cluster is another one, and each side tells its own node', async () => {
+    const [one, two] = await net.pair({ streams }, { streams, clusterId: 2n });
+    await sendUntil(one, 2n, () => one.unreachable.length > 2);
+    expect(one.logged.join('\n')).not.toContain('there');
+    expect(one.refusedBy).toContain(2n);
+    const refused = two.logged.filter((line) => line.includes('was refused'));
+    expect(refused).toHaveLength(1);
+    for (const text of ['the cluster', '1', '2']) expect(refused[0]).toContain(text);
+    expect(two.received).toEqual([]);
+    const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
+    const reason = 'other-cluster';
+    await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
+  });
+
+  it.each(['asks', 'answers'])(
+    'are refused by the node of the one that %s, with one word on the wire',
+    async (who) => {
+      const strict = { admit: (id: bigint) => (id === 1n ? ('other-cluster' as const) : undefined) };
+      const refusing = { admit: () => 'other-cluster' as const };
+      const asks = who === 'asks' ? { handler: refusing } : {};
+      const answers = who === 'answers' ? { handler: strict } : {};
+      const [one, two] = await net.pair({ streams, ...asks }, { streams, ...answers });
+      await sendUntil(one, 2n, () => one.unreachable.length > 2);
+      expect(two.received).toEqual([]);
+      expect(one.refusedBy.length > 0).toBe(who === 'answers');
+      const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
+      const reason = 'other-cluster';
+      await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
+    },
+  );
+
+  it('are given what the node of the other one says of itself', async () => {
+    const heard: string[] = [];
+    const talking = (name: string): MemberOptions => ({
+      streams,
+      handler: {
+        introduction: () => `I am ${name}`,
+        admit: (id, text) => {
+          heard.push(`${id}: ${text}`);
+          return undefined;
+        },
+      },
+    });
+    const [one, two] = await net.pair(talking('one'), talking('two'));
+    await sendUntil(one, 2n, () => two.received.length > 0);
+    expect(heard).toContain('1: I am one');
+    expect(heard).toContain('2: I am two');
   });
 
   it('hear that another member answers', async () => {

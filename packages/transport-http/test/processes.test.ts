@@ -35,6 +35,9 @@ function spawnMember(peer: string, address: string): ChildProcess {
       receiveSnapshot: async () => undefined,
       receivedSnapshotBytes: async () => 0,
       unreachable: () => undefined,
+      introduction: () => '',
+      admit: () => undefined,
+      refusedBy: () => undefined,
     }, { groupId: 0n, entryBytesMax: 1048576, messageBytesMax: 1048576 });
     console.log(transport.listeningPort);
     process.stdin.once('data', async () => {

@@ -18,6 +18,9 @@ export class Member {
   readonly unreachable: bigint[] = [];
   readonly logged: string[] = [];
 
+  /** Members that have answered with the word `other-cluster`. */
+  readonly refusedBy: bigint[] = [];
+
   constructor(id: bigint, proxy: FaultProxy, transport: HttpTransport, logged: string[]) {
     this.id = id;
     this.proxy = proxy;
@@ -100,6 +103,9 @@ function handlerOf(member: Member): TransportHandler {
     },
     receivedSnapshotBytes: async () => 0,
     unreachable: (id) => void member.unreachable.push(id),
+    introduction: () => '',
+    admit: () => undefined,
+    refusedBy: (id) => void member.refusedBy.push(id),
   };
 }
 
@@ -109,6 +115,9 @@ export const silentHandler: TransportHandler = {
   receiveSnapshot: async () => undefined,
   receivedSnapshotBytes: async () => 0,
   unreachable: () => undefined,
+  introduction: () => '',
+  admit: () => undefined,
+  refusedBy: () => undefined,
 };
 
 export function messageOf(from: bigint, to: bigint, text: string): Message {

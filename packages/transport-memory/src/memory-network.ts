@@ -33,7 +33,7 @@ export interface NetworkCounts {
   readonly overflowed: number;
   /** The peer has no address, or nobody of the group was there, or not until it arrived. */
   readonly unreachable: number;
-  /** Another member is at the address, or the receiver takes nothing from a member that was removed. */
+  /** Another member is at the address, or one of the two takes nothing from the other. */
   readonly refused: number;
 }
 
@@ -155,6 +155,7 @@ export class MemoryNetwork {
     let isOnItsWay = false;
     if (address === undefined || target === undefined) this.count('unreachable');
     else if (this.isCut(sender.address, address)) this.count('cut');
+    else if (!sender.isConnectedTo(target, message)) this.count('refused');
     else {
       const link = this.link(sender.scope, sender.address, address);
       isOnItsWay = link.carry(sender, target, message);

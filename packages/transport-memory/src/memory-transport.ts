@@ -17,6 +17,15 @@ export interface MemoryTransportParts {
   readonly clock: Clock;
 }
 
+interface Introduced {
+  readonly isAdmitted: boolean;
+  /** When a refusal is asked for again. */
+  readonly againMs: number;
+}
+
+/** As often as a real transport would try a refused connection, about. */
+const introducedAgainMs = 1000;
+
 export class MemoryTransport implements Transport {
   readonly address: string;
   readonly nodeId: bigint;
@@ -25,6 +34,8 @@ export class MemoryTransport implements Transport {
   readonly #ending = new AbortController();
   /** Reports that are due. */
   readonly #reports = new Set<Timer>();
+  /** What became of the introductions to other transports. */
+  readonly #introductions = new WeakMap<MemoryTransport, Introduced>();
   #groupId = 0n;
   #handler: TransportHandler | undefined;
   #closing: Promise<void> | undefined;
@@ -123,6 +134,38 @@ export class MemoryTransport implements Transport {
     return true;
   }
 
+  /**
+   * @internal Whether the nodes of both ends admit each other. They introduce themselves before the
+   * first message, as at the head of a real connection.
+   */
+  isConnectedTo(target: MemoryTransport, { to }: Message): boolean {
+    // Whoever that is, or however it ended: the message is refused when it arrives.
+    const isMember = to === target.nodeId && !target.#peers.isRemoved(this.nodeId);
+    const handler = this.#handler;
+    const theirs = target.#handler;
+    if (!isMember || handler === undefined || theirs === undefined) return true;
+    const nowMs = this.#parts.clock.monotonicMs();
+    const before = this.#introductions.get(target);
+    if (before !== undefined && (before.isAdmitted || nowMs < before.againMs)) {
+      return before.isAdmitted;
+    }
+    const isAdmitted = this.#introduce(target, handler, theirs);
+    this.#introductions.set(target, { isAdmitted, againMs: nowMs + introducedAgainMs });
+    return isAdmitted;
+  }
+
+  #introduce(
+    target: MemoryTransport,
+    handler: TransportHandler,
+    theirs: TransportHandler,
+  ): boolean {
+    if (theirs.admit(this.nodeId, handler.introduction()) !== undefined) {
+      handler.refusedBy(target.nodeId);
+      return false;
+    }
+    return handler.admit(target.nodeId, theirs.introduction()) === undefined;
+  }
+
   /** @internal A message has arrived, and is taken. */
   deliver(message: Message): void {
     this.#handler?.receive(message);
@@ -146,7 +189,9 @@ export class MemoryTransport implements Transport {
     const handler = target.#handler;
     if (handler === undefined) throw unreachable(message);
     const isWanted = (): boolean =>
-      !this.#peers.isRemoved(message.to) && target.takesFrom(this, message);
+      !this.#peers.isRemoved(message.to) &&
+      this.isConnectedTo(target, message) &&
+      target.takesFrom(this, message);
     if (!isWanted()) {
       const problem = `member ${target.nodeId} at ${address} takes no snapshot for ${message.to} from ${message.from}`;
       throw new TransportError('TRANSPORT_REFUSED', problem);

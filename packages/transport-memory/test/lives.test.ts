@@ -34,6 +34,9 @@ describe('the end of a member', () => {
     const handler = {
       receive: () => undefined,
       unreachable: () => undefined,
+      introduction: () => '',
+      admit: () => undefined,
+      refusedBy: () => undefined,
       receivedSnapshotBytes: async () => 0,
       receiveSnapshot: async () => undefined,
     };

@@ -85,6 +85,9 @@ function handlerOf(member: Member): TransportHandler {
   return {
     receive: (message) => member.received.push(message),
     unreachable: (id) => member.unreachable.push(id),
+    introduction: () => '',
+    admit: () => undefined,
+    refusedBy: () => undefined,
     receivedSnapshotBytes: async () => member.snapshot.length,
     receiveSnapshot: async (message, stream) => {
       if (member.refusesSnapshots !== undefined) throw member.refusesSnapshots;

@@ -104,7 +104,10 @@ function withFormer({ origin, birth, previous }: ClusterIdentity): readonly Form
 
 function digest(purpose: string, content: unknown): IdentityHex {
   const hash = createHash('sha256').update(`babuza identity 1 ${purpose}\n`);
-  return hash.update(JSON.stringify(content)).digest('hex').slice(0, 2 * identityBytes);
+  return hash
+    .update(JSON.stringify(content))
+    .digest('hex')
+    .slice(0, 2 * identityBytes);
 }
 
 /** For JSON; fields that are unknown are left out. */

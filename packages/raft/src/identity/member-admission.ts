@@ -37,6 +37,11 @@ interface Problem {
   readonly toDo: string;
 }
 
+/** Marks and the commit index at the moment when they were taken: only together they prove something. */
+interface Marks extends Pick<Introduction, 'commitIndex' | 'marks'> {
+  readonly untilMs: number;
+}
+
 interface Told {
   readonly message: string;
   readonly atMs: number;
@@ -44,6 +49,7 @@ interface Told {
 
 /** A problem that has not been met again for so long is over. */
 const problemKeptMs = 60_000;
+const marksKeptMs = 1000;
 /** Members that are no members are remembered only so far. */
 const toldMax = 256;
 
@@ -57,6 +63,7 @@ export class MemberAdmission {
   /** What the others said last. */
   readonly #introductions = new Map<bigint, Introduction>();
   readonly #problems = new Map<bigint, Told>();
+  #marks: Marks | undefined;
 
   constructor(parts: MemberAdmissionParts) {
     this.#parts = parts;
@@ -64,20 +71,33 @@ export class MemberAdmission {
 
   /** What this member says of itself, as of now. */
   introduction(): string {
-    const { keeper, storage, commitIndex } = this.#parts;
+    const { keeper, storage } = this.#parts;
     const { origin, birth } = keeper.cluster;
     const { logId, startCount, run } = keeper;
-    const commit = Math.min(commitIndex(), storage.lastIndex());
+    const { commitIndex, marks } = this.#currentMarks();
+    const lastIndex = storage.lastIndex();
     return encodeIntroduction({
       origin,
       birth,
       logId,
       startCount,
       run,
-      lastIndex: storage.lastIndex(),
-      commitIndex: commit,
-      marks: marksOf(storage, commit),
+      lastIndex,
+      commitIndex,
+      marks,
     });
+  }
+
+  /** Read from the log once a second at most: where no stream passes, each request introduces. */
+  #currentMarks(): Marks {
+    const { storage, commitIndex, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    if (this.#marks === undefined || nowMs >= this.#marks.untilMs) {
+      const commit = Math.min(commitIndex(), storage.lastIndex());
+      const marks = marksOf(storage, commit);
+      this.#marks = { commitIndex: commit, marks, untilMs: nowMs + marksKeptMs };
+    }
+    return this.#marks;
   }
 
   /** The word to refuse a member with; `undefined` where it is admitted. */

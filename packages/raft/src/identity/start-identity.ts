@@ -18,7 +18,11 @@ import { provenBirth } from './birth-in-log.ts';
 import { markAt } from './entry-marks.ts';
 import { randomIdentity } from './hex.ts';
 import { IdentityKeeper, mergedIdentity } from './identity-keeper.ts';
-import { decodeIdentityRecord, encodeIdentityRecord, type IdentityRecord } from './identity-record.ts';
+import {
+  decodeIdentityRecord,
+  encodeIdentityRecord,
+  type IdentityRecord,
+} from './identity-record.ts';
 import { SnapshotOwnership, type SnapshotOwner } from './snapshot-owner.ts';
 import type { Logger } from '../ports/logger.ts';
 
