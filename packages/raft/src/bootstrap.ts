@@ -103,9 +103,11 @@ export function joinRaftCluster<Query, Answer>(
   component: RaftComponent,
   options: StartOptions = {},
 ): Promise<Raft<Query, Answer>> {
-  const begin = async (): Promise<FirstState> =>
-    refuse('bootstrap', 'new', "'join' or 'existing': without peers no cluster can begin");
-  return starting(config, stateMachine, component, () => beginningOf(options, 'join', begin));
+  return starting(config, stateMachine, component, () => beginningOf(options, 'join', noPeers));
+}
+
+async function noPeers(): Promise<FirstState> {
+  return refuse('bootstrap', 'new', "'join' or 'existing': without peers no cluster can begin");
 }
 
 /**

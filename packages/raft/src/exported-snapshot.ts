@@ -96,7 +96,8 @@ export class ExportReader {
       Number.isSafeInteger(term);
     if (!isFine) throw unreadable('a header without cluster, index and term');
     // Exports of earlier releases have no id of their content.
-    const exportId = typeof snapshotId === 'string' ? snapshotId : `${index} ${term}`;
+    const exportId =
+      typeof snapshotId === 'string' ? snapshotId : `${String(index)} ${String(term)}`;
     return { clusterId: BigInt(clusterId), index: Number(index), term: Number(term), exportId };
   }
 

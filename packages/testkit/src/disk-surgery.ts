@@ -39,6 +39,11 @@ export class DiskSurgery {
     this.#set(path, new FileNode(PagedImage.of(bytes)));
   }
 
+  /** Makes a directory and those above it. */
+  makeDirectory(path: string): void {
+    this.#tree.makeDirectory(path);
+  }
+
   /** Turns one bit; bit 0 is the lowest of the first byte. */
   flipBit(path: string, bit: number): void {
     const byte = new Uint8Array(1);

@@ -37,7 +37,9 @@ export class Admission {
     try {
       const theirs = decodeHandshake(request.headers[handshakeHeader]);
       const ours = wire.handshakeTo(theirs.from);
-      const refusal = this.#members.admit(theirs, ours, wire.handler.admit);
+      const refusal = this.#members.admit(theirs, ours, (id, introduction) =>
+        wire.handler.admit(id, introduction),
+      );
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal.reason, refusal.message);
         return { isFine: false, ...withoutDetails(refusal) };

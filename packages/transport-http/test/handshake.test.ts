@@ -51,7 +51,8 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
   it('hear one word where the cluster is another one, and each side tells its own node', async () => {
     const [one, two] = await net.pair({ streams }, { streams, clusterId: 2n });
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
-    expect(one.logged.join('\n')).not.toContain('there');
+    const told = one.logged.filter((line) => line.includes('cannot be reached'));
+    expect(told.join('\n')).not.toContain('here');
     expect(one.refusedBy).toContain(2n);
     const refused = two.logged.filter((line) => line.includes('was refused'));
     expect(refused).toHaveLength(1);
@@ -65,15 +66,22 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
   it.each(['asks', 'answers'])(
     'are refused by the node of the one that %s, with one word on the wire',
     async (who) => {
-      const strict = { admit: (id: bigint) => (id === 1n ? ('other-cluster' as const) : undefined) };
+      const strict = {
+        admit: (id: bigint) => (id === 1n ? ('other-cluster' as const) : undefined),
+      };
       const refusing = { admit: () => 'other-cluster' as const };
       const asks = who === 'asks' ? { handler: refusing } : {};
       const answers = who === 'answers' ? { handler: strict } : {};
       const [one, two] = await net.pair({ streams, ...asks }, { streams, ...answers });
       await sendUntil(one, 2n, () => one.unreachable.length > 2);
-      expect(two.received).toEqual([]);
+      // A request carries its messages before the other side has introduced itself.
+      if (streams || who === 'answers') expect(two.received).toEqual([]);
       expect(one.refusedBy.length > 0).toBe(who === 'answers');
-      const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
+      const sending = one.transport.sendSnapshot(
+        snapshotMessage(1n, 2n),
+        new Source(1).open,
+        never,
+      );
       const reason = 'other-cluster';
       await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
     },
@@ -91,10 +99,9 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
         },
       },
     });
-    const [one, two] = await net.pair(talking('one'), talking('two'));
-    await sendUntil(one, 2n, () => two.received.length > 0);
-    expect(heard).toContain('1: I am one');
-    expect(heard).toContain('2: I am two');
+    const [one] = await net.pair(talking('one'), talking('two'));
+    const isHeard = (text: string): boolean => heard.includes(text);
+    await sendUntil(one, 2n, () => isHeard('1: I am one') && isHeard('2: I am two'));
   });
 
   it('hear that another member answers', async () => {

@@ -139,11 +139,10 @@ export class MemoryTransport implements Transport {
    * first message, as at the head of a real connection.
    */
   isConnectedTo(target: MemoryTransport, { to }: Message): boolean {
-    // Whoever that is, or however it ended: the message is refused when it arrives.
-    const isMember = to === target.nodeId && !target.#peers.isRemoved(this.nodeId);
     const handler = this.#handler;
     const theirs = target.#handler;
-    if (!isMember || handler === undefined || theirs === undefined) return true;
+    // A message for somebody else is refused when it arrives.
+    if (to !== target.nodeId || handler === undefined || theirs === undefined) return true;
     const nowMs = this.#parts.clock.monotonicMs();
     const before = this.#introductions.get(target);
     if (before !== undefined && (before.isAdmitted || nowMs < before.againMs)) {
