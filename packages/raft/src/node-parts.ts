@@ -215,7 +215,7 @@ export class NodeParts<Query, Answer> {
     this.reads.rejectAll(stopped);
     this.proposals.stop(stopped);
     this.membershipChanges.stop(stopped);
-    const identityStopped = this.identity.stop(stopped);
+    this.identity.gate.stop(stopped);
     this.appliedWaiters.stop(stopped);
     for (const call of this.#atStop) call(stopped);
     const { transport, snapshotManager, walManager } = this.#component;
@@ -225,7 +225,7 @@ export class NodeParts<Query, Answer> {
       () => snapshotManager.close(),
       () => this.snapshots.saved(),
       () => this.stateMachine.close(),
-      () => identityStopped,
+      () => this.identity.stop(),
       () => walManager.close(),
     ];
     for (const close of closing) {

@@ -95,6 +95,7 @@ export async function openNode<Query, Answer>(
     newestMarkerIndex: markers.at(-1)?.index ?? 0,
     adopts: beginning.adoptIdentity ?? false,
     clusterToken: beginning.clusterToken,
+    discardsTail: standalone?.discardTail ?? false,
     snapshotIdentity: state.identity,
   });
   if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);

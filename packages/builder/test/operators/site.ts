@@ -135,6 +135,11 @@ export class Site {
     this.#disks.set(other, first);
   }
 
+  /** Puts a file on a disk, as a backup does that is unpacked. */
+  putFile(name: string, path: string, bytes: Uint8Array): void {
+    putFile(this.disk(name), path, bytes);
+  }
+
   /** Removes all files below a folder, as when its volume is not mounted. */
   wipe(name: string, folder = '/'): void {
     const { surgery } = this.disk(name);

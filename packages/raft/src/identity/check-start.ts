@@ -14,6 +14,9 @@ import type { SnapshotOwner } from './snapshot-owner.ts';
 const snapshotsWayOut =
   'mount the volume of the log, or put its directory back; if the log is lost for good, start with `recoverAsStandalone` and `adoptSnapshots: true` to go on from the newest snapshot under a new identity, or with `discardSnapshots: true` to begin without what they hold';
 
+const olderWayOut =
+  'put back the newest directory of this member, or remove its id from the cluster and add it under a new one';
+
 /** There is no log. Throws `RAFT_LOG_LOST` where something says that there was one. */
 export function checkNothingWithoutLog(
   owner: SnapshotOwner | undefined,
@@ -53,6 +56,7 @@ export interface FoundIdentity {
 export function checkRecord(
   { metadata, storage }: OpenedWal,
   record: IdentityRecord | undefined,
+  discardsTail: boolean,
 ): FoundIdentity {
   const log = metadata.identity === undefined ? undefined : decodeLogIdentity(metadata.identity);
   if (record === undefined) return { log, record };
@@ -63,13 +67,20 @@ export function checkRecord(
       'put back the directory as it was: log and record are never exchanged one by one',
     );
   }
+  if (storage.lastIndex() < record.committedIndex && !discardsTail) {
+    refuse(
+      'RAFT_LOG_OLDER',
+      `the log ends at index ${storage.lastIndex()}, and it was durable and committed up to index ${record.committedIndex}`,
+      olderWayOut,
+    );
+  }
   const { boundTo } = record;
   if (boundTo === undefined) return { log, record };
   if (storage.lastIndex() < boundTo.index) {
     refuse(
       'RAFT_LOG_OLDER',
       `the log ends at index ${storage.lastIndex()}, and its identity record was made when it had index ${boundTo.index}`,
-      'put back the newest directory of this member, or remove its id from the cluster and add it under a new one',
+      olderWayOut,
     );
   }
   const mark = markAt(storage, boundTo.index);

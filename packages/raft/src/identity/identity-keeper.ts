@@ -84,8 +84,15 @@ export class IdentityKeeper {
     this.learned({ ...told, previous: [] });
   }
 
-  /** Resolves when everything so far was written, or could not be. */
+  /** The log of this node is durable and committed up to here; written with the next change. */
+  committed(index: number): void {
+    if (index <= this.#record.committedIndex) return;
+    this.#record = { ...this.#record, committedIndex: index };
+  }
+
+  /** Writes what there is a last time. Resolves when that was done, or failed. */
   async stop(): Promise<void> {
+    this.#change(this.#record);
     this.#isStopped = true;
     await this.#writing;
   }

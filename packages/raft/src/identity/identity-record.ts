@@ -31,6 +31,8 @@ export interface IdentityRecord {
   readonly cluster: ClusterIdentity;
   /** How often a node has started on this log. */
   readonly startCount: number;
+  /** The log was durable and committed up to here when the record was written. */
+  readonly committedIndex: number;
   readonly members: ReadonlyMap<bigint, KnownMember>;
   /** An entry of the log when the record was made for a log that has no identity of its own. */
   readonly boundTo?: EntryMark | undefined;
@@ -47,12 +49,13 @@ export interface EntryMark {
 const formatVersion = 1;
 
 export function encodeIdentityRecord(record: IdentityRecord): Uint8Array {
-  const { logId, cluster, startCount, members, boundTo } = record;
+  const { logId, cluster, startCount, committedIndex, members, boundTo } = record;
   const json = {
     version: formatVersion,
     logId,
     cluster: identityToJson(cluster),
     startCount,
+    committedIndex,
     members: [...members].map(([id, member]) => ({ id: String(id), ...member })),
     ...(boundTo === undefined ? {} : { boundTo }),
   };
@@ -73,7 +76,9 @@ export function decodeIdentityRecord(bytes: Uint8Array): IdentityRecord {
   const members = new Map(given.map(memberFromJson));
   const mark = fieldOf(json, 'boundTo');
   const boundTo = mark === undefined ? {} : { boundTo: markFromJson(mark) };
-  return { logId, cluster, startCount: countAt(json, 'startCount'), members, ...boundTo };
+  const startCount = countAt(json, 'startCount');
+  const committedIndex = countAt(json, 'committedIndex');
+  return { logId, cluster, startCount, committedIndex, members, ...boundTo };
 }
 
 function memberFromJson(json: unknown): [bigint, KnownMember] {

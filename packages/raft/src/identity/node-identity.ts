@@ -123,7 +123,7 @@ export class NodeIdentity {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#keptMs < keepAcknowledgedMs) return;
     this.#keptMs = nowMs;
-    if (this.#parts.isLeader()) this.admission.keepAcknowledged();
+    this.#keepIndexes();
   }
 
   /** @throws RaftError (`RAFT_OTHER_CLUSTER`) for the node's part of a snapshot of another cluster */
@@ -131,9 +131,17 @@ export class NodeIdentity {
     mergedIdentity(this.#parts.keeper.cluster, identityInNodePart(nodePart), false);
   }
 
-  async stop(cause: Error): Promise<void> {
-    this.gate.stop(cause);
+  /** Writes the record a last time, before the log is closed. */
+  async stop(): Promise<void> {
+    this.#keepIndexes();
     await this.#parts.keeper.stop();
+  }
+
+  /** How far this log and those of the others are, for the next start. */
+  #keepIndexes(): void {
+    const { keeper, node, storage, isLeader } = this.#parts;
+    keeper.committed(Math.min(node.basicStatus().commit, storage.lastIndex()));
+    if (isLeader()) this.admission.keepAcknowledged();
   }
 
   #mustWait(): boolean {

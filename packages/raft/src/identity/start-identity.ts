@@ -41,6 +41,8 @@ export interface StartIdentityOptions {
   /** An operator vouches for a log without identity. */
   readonly adopts: boolean;
   readonly clusterToken: string | undefined;
+  /** A recovery drops the end of the log on purpose. */
+  readonly discardsTail: boolean;
   /** The identity that the snapshot here was written under, or that the cluster begins with. */
   readonly snapshotIdentity: ClusterIdentity;
 }
@@ -53,7 +55,11 @@ export async function startIdentity(
   const { walManager, random } = component;
   const { groupId } = config;
   const bytes = await walManager.readIdentity({ groupId });
-  const found = checkRecord(opened, bytes === undefined ? undefined : decodeIdentityRecord(bytes));
+  const found = checkRecord(
+    opened,
+    bytes === undefined ? undefined : decodeIdentityRecord(bytes),
+    options.discardsTail,
+  );
   const before = found.record ?? madeRecord(options, found);
   checkOwner(owner, before, newestMarkerIndex);
   checkMachine(options.machineLogId, before.logId, options.machineAppliedIndex);
@@ -61,6 +67,7 @@ export async function startIdentity(
     ...before,
     cluster: await knownCluster(options, before),
     startCount: before.startCount + 1,
+    committedIndex: Math.min(before.committedIndex, opened.storage.lastIndex()),
   };
   const write = (content: Uint8Array): Promise<void> =>
     walManager.writeIdentity(content, { groupId });
@@ -80,7 +87,7 @@ export async function startIdentity(
 function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): IdentityRecord {
   const { config, component, opened, isNew, adopts, clusterToken } = options;
   const { clusterId, groupId } = config;
-  const nothing = { members: new Map(), startCount: 0 };
+  const nothing = { members: new Map(), startCount: 0, committedIndex: 0 };
   const logId = log?.logId ?? randomIdentity(component.random);
   if (isNew) return { logId, cluster: { ...unknownIdentity, origin: log?.origin }, ...nothing };
   if (!adopts) refuseUnknownIdentity(log !== undefined);
@@ -89,6 +96,7 @@ function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): Iden
     logId,
     cluster: { ...unknownIdentity, origin },
     members: new Map(),
+    committedIndex: 0,
     // Above what the others may remember of the starts that the lost record had counted.
     startCount: log === undefined ? 0 : Math.floor(component.clock.wallMs() / 1000),
     boundTo: log === undefined ? markAt(opened.storage, opened.storage.lastIndex()) : undefined,
