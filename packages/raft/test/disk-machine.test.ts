@@ -19,6 +19,7 @@ import { bytesOf, newGate, MapSnapshots, textOf, World } from './support.ts';
 interface State {
   appliedIndex: number;
   texts: string[];
+  logId?: string | undefined;
 }
 
 /** What is written of a snapshot waits for this. */
@@ -32,8 +33,13 @@ class DiskList implements DiskStateMachine<undefined, string[]> {
     this.#state = state;
   }
 
-  async open(): Promise<{ appliedIndex: number }> {
-    return { appliedIndex: this.#state.appliedIndex };
+  async open(): Promise<{ appliedIndex: number; logId: string | undefined }> {
+    const { appliedIndex, logId } = this.#state;
+    return { appliedIndex, logId };
+  }
+
+  async bindLog(logId: string): Promise<void> {
+    this.#state.logId = logId;
   }
 
   apply(entries: readonly AppliedEntry[]): Uint8Array[] {
@@ -60,7 +66,8 @@ class DiskList implements DiskStateMachine<undefined, string[]> {
   async restoreSnapshot(reader: SnapshotReader): Promise<void> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of reader.read()) chunks.push(chunk);
-    Object.assign(this.#state, JSON.parse(textOf(Buffer.concat(chunks))));
+    const { appliedIndex, texts }: State = JSON.parse(textOf(Buffer.concat(chunks)));
+    Object.assign(this.#state, { appliedIndex, texts });
   }
 
   close(): void {}
@@ -188,5 +195,42 @@ describe('a state ahead of the whole log', () => {
   it('is refused by one that joins', async () => {
     state.appliedIndex = 7;
     await expect(start({}, undefined)).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
+  });
+});
+
+describe('a state and the log that it comes from', () => {
+  it('belong together: the state of another log is refused, and nothing is written', async () => {
+    await begin(3);
+    const logId = state.logId;
+    expect(logId).toMatch(/^[0-9a-f]{32}$/);
+    await stop();
+    state.logId = 'f'.repeat(32);
+    await expect(start()).rejects.toMatchObject({ code: 'RAFT_OTHER_LOG' });
+    state.logId = logId;
+    await world.until((await start()).waitForLeader());
+    await propose('t4');
+    expect(state.texts).toEqual(texts(1, 4));
+  });
+
+  it('belong together: a state beside a log that is new is refused', async () => {
+    await begin(3);
+    await stop();
+    store = new MemoryStore();
+    snapshots = new MapSnapshots();
+    await expect(start()).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
+  });
+
+  it('are bound at the next start where the state machine did not keep the log before', async () => {
+    await begin(3);
+    const { logId } = state;
+    await stop();
+    state.logId = undefined;
+    await start();
+    expect(state.logId).toBe(logId);
+  });
+
+  it('that is no text is refused', async () => {
+    state.logId = 5 as never;
+    await expect(start()).rejects.toMatchObject({ code: 'RAFT_STATE_MACHINE_FAILED' });
   });
 });
