@@ -64,6 +64,25 @@ describe('the identity record', () => {
     await manager.close();
   });
 
+  it('is not read before it is durable', async () => {
+    const place = new HostilePlace();
+    const manager = place.manager();
+    await manager.createWal(metadata);
+    await manager.writeIdentity(Uint8Array.of(1));
+    let isDurable = false;
+    place.hostility.onWrite = async () => {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+      isDurable = true;
+    };
+    const writing = manager.writeIdentity(Uint8Array.of(2));
+    expect(await manager.readIdentity()).toEqual(Uint8Array.of(2));
+    expect(isDurable).toBe(true);
+    await writing;
+    await manager.close();
+  });
+
   it('is written with a sync, in one batch', async () => {
     const place = new HostilePlace();
     const manager = place.manager();

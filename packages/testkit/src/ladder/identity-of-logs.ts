@@ -17,7 +17,7 @@ export function identityOfLog(backEnd: BackEnd): IdentityStorage {
     async open(environment) {
       const manager = backEnd.open(environment);
       let next = 1;
-      let save = async (): Promise<void> => {};
+      let save: (() => Promise<void>) | undefined;
       try {
         const { wal, storage } = await openLog(manager);
         next = storage.lastIndex() + 1;
@@ -35,7 +35,7 @@ export function identityOfLog(backEnd: BackEnd): IdentityStorage {
       return {
         write: (record) => manager.writeIdentity(record),
         read: () => manager.readIdentity(),
-        work: save,
+        work: async () => save?.(),
         close: () => manager.close(),
       };
     },
