@@ -40,6 +40,89 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
       await under.cleanUp?.();
     });
 
+    describe('the identity record', () => {
+      it('is absent until it is written, and is replaced as a whole', async () => {
+        expect(await manager.readIdentity()).toBe(undefined);
+        for (const bytes of [0, 1, 65_536, 5]) {
+          await manager.writeIdentity(bytesOf(bytes, bytes));
+          const read = (await manager.readIdentity()) ?? new Uint8Array(1);
+          expect(Buffer.compare(read, bytesOf(bytes, bytes)), `${bytes} bytes`).toBe(0);
+        }
+      });
+
+      it('is refused where it is too long or no bytes, and leaves the one before', async () => {
+        await manager.writeIdentity(bytesOf(3));
+        const invalid = { code: 'SNAPSHOT_INVALID' };
+        await expect(manager.writeIdentity(new Uint8Array(65_537))).rejects.toMatchObject(invalid);
+        const noBytes: Uint8Array = JSON.parse('"text"');
+        await expect(manager.writeIdentity(noBytes)).rejects.toMatchObject(invalid);
+        expect(await manager.readIdentity()).toEqual(bytesOf(3));
+      });
+
+      it('is a copy, and writes at once take effect in the order of the calls', async () => {
+        const given = bytesOf(40);
+        const writes = [manager.writeIdentity(bytesOf(10)), manager.writeIdentity(given)];
+        given.fill(0);
+        await Promise.all(writes);
+        (await manager.readIdentity())?.fill(9);
+        expect(await manager.readIdentity()).toEqual(bytesOf(40));
+      });
+
+      it('is kept by retain and remove', async () => {
+        await manager.writeIdentity(bytesOf(3));
+        for (const index of [10, 20, 30]) await make(manager, index);
+        await manager.remove({ index: 10, term: 1 });
+        await manager.retain(1);
+        expect(await manager.readIdentity()).toEqual(bytesOf(3));
+      });
+
+      it('is not there before the manager is open, nor after it is closed', async () => {
+        const other = new VolatileSnapshotManager();
+        const closed = { code: 'SNAPSHOT_CLOSED' };
+        await expect(other.readIdentity()).rejects.toMatchObject(closed);
+        await expect(other.writeIdentity(bytesOf(1))).rejects.toMatchObject(closed);
+        await expect(other.removeAll()).rejects.toMatchObject(closed);
+        await manager.close();
+        await expect(manager.readIdentity()).rejects.toMatchObject(closed);
+        await expect(manager.writeIdentity(bytesOf(1))).rejects.toMatchObject(closed);
+      });
+    });
+
+    describe('removeAll', () => {
+      it('removes every snapshot and the identity record, and all can be made again', async () => {
+        await manager.removeAll();
+        await manager.writeIdentity(bytesOf(3));
+        for (const index of [10, 20]) await make(manager, index);
+        await manager.removeAll();
+        expect(manager.list()).toEqual([]);
+        expect(await manager.readIdentity()).toBe(undefined);
+        const files = { a: bytesOf(500, 2) };
+        await make(manager, 20, files);
+        expect(await filesOf(manager, 20)).toEqual(files);
+      });
+
+      it('removes nothing while a snapshot is open', async () => {
+        await manager.writeIdentity(bytesOf(3));
+        for (const index of [10, 20]) await make(manager, index);
+        const open = await manager.read({ index: 10, term: 1 });
+        // It is open, and not listed any more.
+        await manager.retain(1);
+        await expect(manager.removeAll()).rejects.toMatchObject({ code: 'SNAPSHOT_BUSY' });
+        expect(indexes(manager)).toEqual([20]);
+        expect(await manager.readIdentity()).toEqual(bytesOf(3));
+        await open.close();
+        await manager.removeAll();
+        expect(indexes(manager)).toEqual([]);
+      });
+
+      it('leaves a snapshot that is made at the same time whole', async () => {
+        await make(manager, 10);
+        const files = { a: bytesOf(500, 3) };
+        await Promise.all([manager.removeAll(), make(manager, 11, files)]);
+        if (indexes(manager).length > 0) expect(await filesOf(manager, 11)).toEqual(files);
+      });
+    });
+
     describe('create', () => {
       it('makes what read gives back', async () => {
         const files = sampleFiles(1);

@@ -62,7 +62,8 @@ export class EtcdLogFiles implements LogFiles {
     const parts = this.#writerParts(place, bytes);
     const writer = await createLog(parts);
     return this.#assemble(place, {
-      metadata,
+      // What is stored: the metadata of a server of etcd has no room for an identity.
+      metadata: this.#options.metadata === 'etcd' ? { ...metadata, identity: undefined } : metadata,
       state: new LogState(new PositionIndex()),
       segments: [writer.segment],
       writer,

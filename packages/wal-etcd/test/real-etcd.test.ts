@@ -53,6 +53,56 @@ describe.runIf(members.isPossible)('a real etcd and a log that was written here'
   }
 });
 
+describe.runIf(members.isPossible)('a real etcd and a log with an identity', () => {
+  it('serves the same keys with the same hash, goes on, and leaves the identity', async () => {
+    const original = members.folder('before-identity');
+    const first = await members.start(original);
+    await load(first);
+    const keys = await first.everything();
+    const hash = await first.hashKv();
+    await first.stop();
+    const identity = new Uint8Array(128).fill(0xe7);
+    for (const [at, options] of [{}, { segmentBytes: 16 * 1024 }].entries()) {
+      const ours = members.folder(`identity-${at}`);
+      await rewrite(original, ours, options, identity);
+      expect(readdirSync(walOf(ours))).toContain('IDENTITY');
+      // Twice: it starts on what it went on with, too.
+      for (const key of ['one', 'two']) {
+        const server = await members.start(ours);
+        if (key === 'one') expect(await server.everything()).toEqual(keys);
+        if (key === 'one') expect(await server.hashKv()).toBe(hash);
+        await server.put(key, 'on our log');
+        await server.stop();
+      }
+      const manager = new EtcdWalManager(walOf(ours));
+      const { metadata } = await manager.replayWal();
+      expect(metadata.identity).toEqual(identity);
+      expect(await manager.readIdentity()).toEqual(identity);
+      await manager.close();
+    }
+  });
+
+  it('starts on its own log beside which an identity record was written later', async () => {
+    const folder = members.folder('adopted');
+    const server = await members.start(folder);
+    await server.put('before', '1');
+    await server.stop();
+    const manager = new EtcdWalManager(walOf(folder));
+    expect((await manager.replayWal()).metadata.identity).toBe(undefined);
+    expect(await manager.readIdentity()).toBe(undefined);
+    await manager.writeIdentity(Uint8Array.of(1, 2, 3));
+    await manager.close();
+    const again = await members.start(folder);
+    await again.put('after', '2');
+    expect((await again.everything()).length).toBe(2);
+    await again.stop();
+    const last = new EtcdWalManager(walOf(folder));
+    await last.replayWal();
+    expect(await last.readIdentity()).toEqual(Uint8Array.of(1, 2, 3));
+    await last.close();
+  });
+});
+
 describe.runIf(members.isPossible)('docs/etcd-wal.md', () => {
   it('has programs that read and copy the log of a server, as printed', async () => {
     const page = readFileSync(new URL('../../../docs/etcd-wal.md', import.meta.url), 'utf8');

@@ -60,6 +60,8 @@ export class LevelWalManager implements WalManager {
   readonly #logs = new Map<bigint, OpenLog | 'opening'>();
   /** Calls under way: closing waits for them. */
   readonly #calls = new Set<Promise<unknown>>();
+  /** The end of the last call about an identity record; it never rejects. */
+  #identityTurn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(kind: LevelStoreKind, directory: string, options?: LevelWalOptions) {
@@ -127,19 +129,22 @@ export class LevelWalManager implements WalManager {
   }
 
   readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
-    return this.#whileOpen(async () =>
-      this.#stored.readIdentity(new GroupKeys(checkedGroupId(options))),
-    );
+    return this.#whileOpen(async () => {
+      const keys = new GroupKeys(checkedGroupId(options));
+      return this.#inIdentityTurn(() => this.#stored.readIdentity(keys));
+    });
   }
 
   writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void> {
     return this.#whileOpen(async () => {
       const keys = new GroupKeys(checkedGroupId(options));
       const record = checkedIdentityRecord(bytes);
-      const open = this.#logs.get(keys.groupId);
-      if (open === undefined || open === 'opening') throw await this.#notOpen(keys);
-      if (open.wal.failure !== undefined) throw open.wal.failure;
-      await this.#stored.writeIdentity(open.shared, keys, record);
+      return this.#inIdentityTurn(async () => {
+        const open = this.#logs.get(keys.groupId);
+        if (open === undefined || open === 'opening') throw await this.#notOpen(keys);
+        if (open.wal.failure !== undefined) throw open.wal.failure;
+        await this.#stored.writeIdentity(open.shared, keys, record);
+      });
     });
   }
 
@@ -180,6 +185,13 @@ export class LevelWalManager implements WalManager {
 
   #locked(groupId: bigint): LockedError {
     return new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
+  }
+
+  /** A database shows a record before it is durable: so a read waits for the write before it. */
+  #inIdentityTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#identityTurn.then(work);
+    this.#identityTurn = result.catch(() => undefined);
+    return result;
   }
 
   async #notOpen(keys: GroupKeys): Promise<Error> {

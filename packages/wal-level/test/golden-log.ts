@@ -2,6 +2,19 @@
 import type { HostilePlace } from './hostile-level.ts';
 import { writeSample } from './samples.ts';
 
+/** One group with an identity and extra bytes, one with an empty identity; both have an identity record. */
+export async function writeGoldenIdentities(place: HostilePlace): Promise<void> {
+  const manager = place.manager();
+  const identity = Uint8Array.of(1, 2, 255);
+  const extra = Uint8Array.of(9, 8);
+  await manager.createWal({ clusterId: 0xc1n, nodeId: 1n, identity, extra });
+  await manager.writeIdentity(Uint8Array.of(5, 6, 7));
+  const empty = new Uint8Array();
+  await manager.createWal({ clusterId: 0xc1n, nodeId: 1n, identity: empty }, { groupId: 1n });
+  await manager.writeIdentity(empty, { groupId: 1n });
+  await manager.close();
+}
+
 /** Three groups: one with something of everything, an empty one, one with the largest numbers. */
 export async function writeGoldenLog(place: HostilePlace): Promise<void> {
   const manager = place.manager();

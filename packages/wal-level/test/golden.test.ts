@@ -1,7 +1,7 @@
 /** The bytes of the format. Golden files are only ever added to: what was written once stays readable. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { writeGoldenLog } from './golden-log.ts';
+import { writeGoldenIdentities, writeGoldenLog } from './golden-log.ts';
 import { bytes, hex, HostilePlace, placeWith } from './hostile-level.ts';
 import { contentOf, entries, reopenedContent } from './samples.ts';
 
@@ -23,6 +23,30 @@ describe('the newest format version', () => {
   });
 });
 
+describe('format version 3, which has an identity', () => {
+  it('is written with exactly these keys and values', async () => {
+    const place = new HostilePlace();
+    await writeGoldenIdentities(place);
+    const written = [...(await place.dump())].map(([key, value]) => [key, hex(value)]);
+    expect(written).toEqual([...(await golden('version-3.json'))]);
+  });
+
+  it('is read', async () => {
+    const stored = [...(await golden('version-3.json'))];
+    const place = await placeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
+    const manager = place.manager({ verifyOnOpen: true });
+    const first = await manager.replayWal();
+    expect(first.metadata.identity).toEqual(Uint8Array.of(1, 2, 255));
+    expect(first.metadata.extra).toEqual(Uint8Array.of(9, 8));
+    expect(await manager.readIdentity()).toEqual(Uint8Array.of(5, 6, 7));
+    const second = await manager.replayWal({ groupId: 1n });
+    expect(second.metadata.identity).toEqual(new Uint8Array());
+    expect(second.metadata.extra).toBe(undefined);
+    expect(await manager.readIdentity({ groupId: 1n })).toEqual(new Uint8Array());
+    await manager.close();
+  });
+});
+
 describe.each([1, 2])('format version %i', (version) => {
   async function storedPlace(): Promise<HostilePlace> {
     const stored = [...(await golden(`version-${version}.json`))];
@@ -33,6 +57,8 @@ describe.each([1, 2])('format version %i', (version) => {
     const place = await storedPlace();
     const manager = place.manager({ verifyOnOpen: true });
     const first = await manager.replayWal({ expect: { clusterId: 0xc1n, nodeId: 1n } });
+    expect(first.metadata.identity).toBe(undefined);
+    expect(await manager.readIdentity()).toBe(undefined);
     expect(contentOf(first)).toBe(
       [
         '4 to 13 behind term 1',
@@ -75,6 +101,7 @@ describe.each([1, 2])('format version %i', (version) => {
     const place = await storedPlace();
     const manager = place.manager();
     const { wal } = await manager.replayWal();
+    await manager.writeIdentity(Uint8Array.of(1));
     await wal.save({ entries: entries(14, 15, 6), hardState: { term: 6, vote: 3n, commit: 14 } });
     await manager.close();
     const header = (await place.dump()).get('000000000000000010');

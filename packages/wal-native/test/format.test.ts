@@ -141,6 +141,44 @@ describe('the header of a segment', () => {
     expect(Buffer.compare(page, pages.subarray(headerPageBytes))).toBe(0);
   });
 
+  it('with an identity is the golden page of version 2, twice', async () => {
+    const identity = new TextEncoder().encode('the identity of a log');
+    const both = encodeSegmentHeader({ ...sampleHeader, identity });
+    const first = both.subarray(0, headerPageBytes);
+    expect(toHex(first)).toBe(await goldenHex('../version-2/header.hex', first));
+    expect(Buffer.compare(first, both.subarray(headerPageBytes))).toBe(0);
+  });
+
+  it('is read back, with an identity, an empty one and the longest, whatever the extra bytes', () => {
+    for (const bytes of [0, 1, 128]) {
+      for (const extra of [undefined, new Uint8Array(0), new Uint8Array(1024).fill(255)]) {
+        const header = { ...sampleHeader, extra, identity: new Uint8Array(bytes).fill(254) };
+        const written = encodeSegmentHeader(header).subarray(0, headerPageBytes);
+        expect(decodeHeaderPage(written)).toEqual({ kind: 'ok', header });
+      }
+    }
+  });
+
+  it('is not read where its version and its identity contradict each other', () => {
+    const identity = new Uint8Array(5).fill(7);
+    const second = encodeSegmentHeader({ ...sampleHeader, identity }).slice(0, headerPageBytes);
+    const changes: [Uint8Array, number, number][] = [
+      [page, 8, 2],
+      [second, 8, 1],
+      [second, 92, 0],
+      [second, 92, 130],
+      [second, 92, 5],
+      [second, 1119, 1],
+      [second, 1125, 1],
+    ];
+    for (const [original, at, value] of changes) {
+      const changed = original.slice();
+      changed[at] = value;
+      viewOf(changed).setUint32(4092, checksum(changed.subarray(0, 4092)), true);
+      expect(decodeHeaderPage(changed), `byte ${at} is ${value}`).toEqual({ kind: 'damaged' });
+    }
+  });
+
   it('is read back, with extra bytes, empty ones, the longest and none', () => {
     for (const extra of [sampleHeader.extra, new Uint8Array(0), new Uint8Array(1024).fill(255)]) {
       const header = { ...sampleHeader, extra };

@@ -40,3 +40,11 @@ export {
   worldsUntilCaught,
 } from './mutants.ts';
 export type { Flaw } from './mutants.ts';
+export { identityOfLog } from './identity-of-logs.ts';
+export {
+  crashAtEveryCall,
+  crashInTheOpening,
+  damageEverywhere,
+  failEveryCall,
+} from './identity-records.ts';
+export type { IdentityOwner, IdentityStorage } from './identity-records.ts';

@@ -101,6 +101,7 @@ export async function rewrite(
   from: string,
   to: string,
   options: EtcdWalOptions,
+  identity?: Uint8Array,
 ): Promise<Rewritten> {
   const read = await readWal(walOf(from));
   const { nodeId, clusterId } = decodeEtcdMetadata(read.metadata ?? new Uint8Array(0));
@@ -113,7 +114,8 @@ export async function rewrite(
   const entries = asNumbers(read);
   mkdirSync(`${to}/member`, { recursive: true, mode: 0o700 });
   const manager = new EtcdWalManager(walOf(to), options);
-  const { wal } = await manager.createWal({ nodeId, clusterId });
+  const { wal } = await manager.createWal({ nodeId, clusterId, identity });
+  if (identity !== undefined) await manager.writeIdentity(identity);
   for (let at = 0; at < entries.length; at += 3) {
     const batch = entries.slice(at, at + 3);
     const last = batch.at(-1);

@@ -74,6 +74,8 @@ it('the golden log of version 1 is read whole', async () => {
     const opened = await manager.replayWal({ expect: metadata });
     expect(opened.tail).toEqual({ verdict: 'clean', bytesDropped: 0 });
     expect(opened.metadata).toMatchObject(metadata);
+    expect(opened.metadata.identity).toBe(undefined);
+    expect(await manager.readIdentity()).toBe(undefined);
     expect(opened.hardState).toEqual({ term: 3, vote: 3n, commit: 30 });
     expect(opened.snapshots).toEqual([{ index: 9, term: 1, confState }]);
     const { storage } = opened;
