@@ -11,6 +11,7 @@ export interface IncomingParts {
   /** Makes the files of a snapshot durable. */
   readonly snapshots: {
     receive(...snapshot: Parameters<TransportHandler['receiveSnapshot']>): Promise<void>;
+    unreachable(member: bigint): void;
   };
   readonly manager: SnapshotManager;
   readonly checkRunning: () => void;
@@ -40,6 +41,9 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
     },
     receivedSnapshotBytes: async ({ snapshot }) =>
       snapshot?.data === undefined ? 0 : manager.received(snapshot.data),
-    unreachable: (id) => attempt((core) => core.reportUnreachable(id)),
+    unreachable: (id) => {
+      snapshots.unreachable(id);
+      attempt((core) => core.reportUnreachable(id));
+    },
   };
 }

@@ -22,6 +22,7 @@ import { ReadRounds } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { Snapshots, type SnapshotParts } from './snapshots.ts';
+import { matchIndexOf } from './snapshot-pauses.ts';
 import type { Readiness } from './status.ts';
 import { TransportPeers } from './transport-peers.ts';
 import { IndexWaiters } from './waiters.ts';
@@ -81,7 +82,7 @@ export class NodeParts<Query, Answer> {
     this.#component = component;
     this.#peers = new TransportPeers(config.nodeId, state, component.transport);
     this.#logger = opened.logger;
-    this.node = new RawNode(coreConfig(opened));
+    this.node = new RawNode(coreConfig(opened, (event) => this.events.emit(event)));
     this.#role = this.node.basicStatus();
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     const onFull = (full: boolean): void => this.#diskFull(full);
@@ -253,6 +254,7 @@ export class NodeParts<Query, Answer> {
       transport,
       logger,
       tell,
+      matchOf: (member) => matchIndexOf(this.node, member),
     };
   }
 
