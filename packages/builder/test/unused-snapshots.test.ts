@@ -66,12 +66,12 @@ function ignoreSnapshots({ transport }: RaftComponent): void {
 }
 
 async function until<T>(promise: Promise<T>): Promise<T> {
-  let settled = false;
+  const state = { settled: false };
   const ended = promise.finally(() => {
-    settled = true;
+    state.settled = true;
   });
   ended.catch(() => undefined);
-  while (!settled) await clock.advance(10);
+  while (!state.settled) await clock.advance(10);
   return ended;
 }
 

@@ -74,6 +74,7 @@ export class SnapshotPauses {
   /** The member has received this snapshot. Whether it uses it shows when the core asks for another one. */
   arrived(message: Message, { index }: SnapshotMetadata): void {
     const sends = this.#of(message);
+    if (sends === undefined) return;
     sends.arrivedIndex = index;
     sends.failed = 0;
   }
@@ -82,6 +83,7 @@ export class SnapshotPauses {
   failed(message: Message): void {
     const { clock, electionTimeoutMs } = this.#parts;
     const sends = this.#of(message);
+    if (sends === undefined) return;
     sends.arrivedIndex = undefined;
     sends.failed += 1;
     const maxMs = Math.min(pauseMsMax, failedPauseTimeoutsMax * electionTimeoutMs);
@@ -112,9 +114,11 @@ export class SnapshotPauses {
     return Math.max(unusedPauseMsMin, this.#parts.electionTimeoutMs);
   }
 
-  #of({ to, term }: Message): Sends {
+  /** Undefined where the sending began in an older term: it says nothing about the snapshots of this one. */
+  #of({ to, term }: Message): Sends | undefined {
     const known = this.#members.get(to);
     if (known?.term === term) return known;
+    if (known !== undefined && known.term > term) return undefined;
     known?.timer?.cancel();
     const sends: Sends = {
       term,

@@ -309,6 +309,18 @@ describe('the pauses of one member', () => {
     expect(one.due).toBe(0);
   });
 
+  it('a snapshot of an older term that ends late changes nothing: the newest request is told', async () => {
+    const one = single(secondMs);
+    one.pauses.failed(messageOf(4));
+    expect(one.holds(4)).toBe(true);
+    one.pauses.failed(messageOf(3));
+    one.pauses.arrived(messageOf(3), metadata);
+    await one.clock.advance(secondMs);
+    expect(one.due).toBe(1);
+    expect(one.holds(4)).toBe(false);
+    expect(one.told).toEqual([]);
+  });
+
   it('are no pauses of another member, and leave no timer when the node stops', () => {
     const one = single(secondMs);
     one.pauses.failed(messageOf(3));
