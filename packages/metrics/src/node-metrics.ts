@@ -22,6 +22,8 @@ interface NodeCounts {
   failed: number;
   sent: number;
   sendsFailed: number;
+  unused: number;
+  impossible: number;
   installed: number;
 }
 
@@ -84,6 +86,11 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
     'Linearizable reads that no leader with a quorum has confirmed in time.',
     ({ status }) => status.reads.failed,
   ),
+  counter(
+    'raft_impossible_claims_reported',
+    'Reports of members whose log does not continue the log of this leader; see the event impossible-claim.',
+    ({ impossible }) => impossible,
+  ),
   gauge('raft_disk_full', '1 while entries wait for space on the disk.', ({ status }) =>
     Number(status.diskFull),
   ),
@@ -117,6 +124,11 @@ export const snapshotValues: readonly ReadValue<NodeCounts>[] = [
     'snapshot_sends_failed',
     'Snapshots that did not arrive.',
     ({ sendsFailed }) => sendsFailed,
+  ),
+  counter(
+    'snapshots_unused',
+    'Snapshots that a member received and did not use.',
+    ({ unused }) => unused,
   ),
   counter(
     'snapshots_installed',
@@ -197,6 +209,8 @@ function countsOf(node: ObservedNode): NodeCounts {
     failed: 0,
     sent: 0,
     sendsFailed: 0,
+    unused: 0,
+    impossible: 0,
     installed: 0,
   };
 }
@@ -208,6 +222,8 @@ function count(event: RaftEvent, counts: NodeCounts): void {
     counts.takenBytes = event.bytes;
   } else if (event.type === 'snapshot-failed') counts.failed += 1;
   else if (event.type === 'snapshot-installed') counts.installed += 1;
+  else if (event.type === 'unused-snapshot') counts.unused += 1;
+  else if (event.type === 'impossible-claim') counts.impossible += 1;
   else if (event.type === 'snapshot-sent' && event.arrived) counts.sent += 1;
   else if (event.type === 'snapshot-sent') counts.sendsFailed += 1;
 }

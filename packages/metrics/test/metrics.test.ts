@@ -84,6 +84,12 @@ describe('a node', () => {
     for (const arrived of [true, false, true]) {
       node.tell({ type: 'snapshot-sent', to: 1n, metadata: snapshot(9), arrived });
     }
+    const unused = { member: 2n, index: 9, times: 1, pauseMs: 2000 };
+    node.tell({ type: 'unused-snapshot', ...unused });
+    const claim = { member: 2n, kind: 'match', claimed: 9, atMost: 8, term: 3, times: 1 } as const;
+    for (const times of [1, 10]) node.tell({ type: 'impossible-claim', ...claim, times });
+    expect(kept.value('babuza_snapshots_unused_total')).toBe(1);
+    expect(kept.value('babuza_raft_impossible_claims_reported_total')).toBe(2);
     const names = ['snapshots_taken', 'snapshots_failed', 'snapshots_installed', 'snapshots_sent'];
     expect(names.map((name) => kept.value(`babuza_${name}_total`))).toEqual([1, 1, 1, 2]);
     expect(kept.value('babuza_snapshot_sends_failed_total')).toBe(1);

@@ -8,6 +8,7 @@
 import type { Storage } from '@babuza/wal-core/storage';
 import { InvalidConfigError } from './errors.ts';
 import { isLocalThread, none } from './ids.ts';
+import type { ImpossibleClaimSink } from './impossible-claims.ts';
 import type { RaftLogger } from './logger.ts';
 import type { TraceSink } from './trace.ts';
 
@@ -72,12 +73,20 @@ export interface RaftConfig {
   readonly stepDownOnRemoval?: boolean;
   /** Takes events for checking against the TLA+ model. Default: none. */
   readonly trace?: TraceSink | undefined;
+  /**
+   * Takes the claims of members that cannot be true and that a leader has dropped, after 1, 10, 100, … of a member and kind
+   * in a term. The logger gets a warning for each, too. Default: none.
+   */
+  readonly onImpossibleClaim?: ImpossibleClaimSink | undefined;
 }
 
 /** The configuration with every default in its place. */
-export interface ResolvedConfig extends Required<Omit<RaftConfig, 'logger' | 'trace'>> {
+export interface ResolvedConfig extends Required<
+  Omit<RaftConfig, 'logger' | 'trace' | 'onImpossibleClaim'>
+> {
   readonly logger: RaftLogger | undefined;
   readonly trace: TraceSink | undefined;
+  readonly onImpossibleClaim: ImpossibleClaimSink | undefined;
 }
 
 /**
@@ -110,6 +119,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
     trace: config.trace,
+    onImpossibleClaim: config.onImpossibleClaim,
   };
   validate(resolved);
   validateNumbers(resolved);

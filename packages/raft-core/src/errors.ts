@@ -77,8 +77,8 @@ export class PeerNotFoundError extends RaftCoreError {
 /** A message that no correct node sends. Nothing happened. */
 export class InvalidMessageError extends RaftCoreError {
   override readonly name = 'InvalidMessageError';
-  constructor(message: string) {
-    super('RAFT_CORE_INVALID_MESSAGE', message);
+  constructor(message: string, cause?: unknown) {
+    super('RAFT_CORE_INVALID_MESSAGE', message, cause);
   }
 }
 

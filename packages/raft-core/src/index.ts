@@ -13,6 +13,11 @@ export {
   type RaftCoreErrorCode,
 } from './errors.ts';
 export { isLocalThread, localAppendThread, localApplyThread, none, type IdSet } from './ids.ts';
+export type {
+  ImpossibleClaim,
+  ImpossibleClaimKind,
+  ImpossibleClaimSink,
+} from './impossible-claims.ts';
 export type { LogLevel, RaftLogger } from './logger.ts';
 export { MemoryStorage } from './memory-storage.ts';
 export { isLocalMessage, isResponseMessage } from './message-class.ts';

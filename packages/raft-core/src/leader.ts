@@ -10,6 +10,7 @@ import { hex } from './describe/names.ts';
 import { checkQuorum } from './election.ts';
 import { ProgressState, type Progress } from './progress.ts';
 import { acceptProposal } from './proposal.ts';
+import { isImpossible } from './impossible-claims.ts';
 import type { Raft } from './raft.ts';
 import { confirmReads, handleReadIndex, releasePendingReads } from './reads.ts';
 import { broadcastAppend, broadcastHeartbeat, maybeCommit, sendAppend } from './replication.ts';
@@ -47,6 +48,7 @@ function stepLeaderAbout(raft: Raft, message: Message): void {
     );
     return;
   }
+  if (isImpossible(raft, message)) return;
   switch (message.type) {
     case MessageType.AppResp:
       member.recentActive = true;

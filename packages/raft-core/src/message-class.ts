@@ -1,6 +1,8 @@
 /** Which messages may come from where, and what a message from outside must look like. */
 
 import {
+  decodeConfChange,
+  decodeConfChangeV2,
   EntryType,
   MessageType,
   messageTypeMax,
@@ -9,8 +11,10 @@ import {
   type Snapshot,
 } from '@babuza/raftpb';
 import { messageTypeName } from './describe/names.ts';
-import { InvalidMessageError } from './errors.ts';
+import { InvalidMessageError, messageOf } from './errors.ts';
 import { localAppendThread } from './ids.ts';
+
+const noBytes = new Uint8Array(0);
 
 /** Types that a node uses with itself and its storage threads only. */
 export function isLocalMessage(type: MessageType): boolean {
@@ -50,6 +54,7 @@ export function isResponseMessage(type: MessageType): boolean {
 /**
  * Refuses what no correct node sends and what would otherwise corrupt this one: numbers that JavaScript
  * would round, ids of more than 64 bits, entries that do not follow each other or are of an unknown type,
+ * proposals without entries or with a change of the membership that cannot be read,
  * snapshots from the future, messages between nodes without term or from this node itself. The rest
  * is Raft's business.
  *
@@ -69,6 +74,7 @@ export function checkMessage(message: Message, self: bigint, ownTerm: number): v
   for (const entry of message.entries) checkEntry(message, entry);
   if (message.snapshot !== undefined) checkSnapshot(message, message.snapshot);
   if (type === MessageType.App) checkOrder(message);
+  if (type === MessageType.Prop) checkProposal(message);
   if (!isBetweenNodes(type)) return;
   if (term === 0 && (ownTerm !== 0 || isVote(type))) {
     throw new InvalidMessageError(`${messageTypeName(type)} without term`);
@@ -134,6 +140,23 @@ function checkEntry(message: Message, { index, term, type }: Entry): void {
     type !== EntryType.ConfChangeV2
   ) {
     throw new InvalidMessageError(`there is no type of entry ${String(type)}`);
+  }
+}
+
+/** A leader that took one of these would have to stop. */
+function checkProposal({ entries }: Message): void {
+  if (entries.length === 0) throw new InvalidMessageError('a MsgProp without entries');
+  for (const { type, data } of entries) {
+    if (type === EntryType.Normal) continue;
+    try {
+      if (type === EntryType.ConfChange) decodeConfChange(data ?? noBytes);
+      else decodeConfChangeV2(data ?? noBytes);
+    } catch (error) {
+      throw new InvalidMessageError(
+        `a MsgProp with a change of the membership that cannot be read: ${messageOf(error)}`,
+        error,
+      );
+    }
   }
 }
 

@@ -72,6 +72,8 @@ export class Raft {
   /** Payloads appended as leader and not yet applied. */
   uncommittedBytes = 0;
   readOnly: ReadOnlyQueue = new ReadOnlyQueue();
+  /** How many impossible claims were dropped in this role, by member and kind. */
+  readonly impossibleClaims: Map<string, number> = new Map();
   /** Reads that came before the first commit of the term. They outlive a change of role. */
   pendingReads: Message[] = [];
 

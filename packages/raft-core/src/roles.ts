@@ -83,6 +83,7 @@ function reset(raft: Raft, term: number): void {
   raft.pendingConfIndex = 0;
   raft.uncommittedBytes = 0;
   raft.readOnly = new ReadOnlyQueue();
+  raft.impossibleClaims.clear();
 }
 
 /** From `electionTick` to `2 * electionTick - 1`, so that nodes rarely campaign at the same time. */

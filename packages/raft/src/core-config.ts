@@ -1,9 +1,13 @@
 /** What of a node's configuration the Raft core is told, in its words. */
 import { ReadOnlyOption, type RaftConfig } from '@babuza/raft-core';
+import type { RaftEvent } from './events.ts';
 import type { OpenedNode } from './node-parts.ts';
 import type { Logger } from './ports/logger.ts';
 
-export function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): RaftConfig {
+export function coreConfig<Query, Answer>(
+  node: OpenedNode<Query, Answer>,
+  tell: (event: RaftEvent) => void,
+): RaftConfig {
   const { config, component, logger, state, opened } = node;
   return {
     id: config.nodeId,
@@ -26,6 +30,12 @@ export function coreConfig<Query, Answer>(node: OpenedNode<Query, Answer>): Raft
     disableProposalForwarding: !config.forwardProposals,
     stepDownOnRemoval: true,
     logger: logger === undefined ? undefined : coreLogger(logger),
+    onImpossibleClaim: ({ from: member, kind, claimed, atMost, term, times }) => {
+      // The core is in the middle of a step: a listener may call the node, so it hears of it afterwards.
+      queueMicrotask(() =>
+        tell({ type: 'impossible-claim', member, kind, claimed, atMost, term, times }),
+      );
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 /** What a node tells those who watch it. A listener runs inside the node's own work; what it throws is dropped, also later. */
+import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';
 
@@ -33,6 +34,34 @@ export type RaftEvent =
    * that was put back. `message` says what was found and what to do.
    */
   | { readonly type: 'member-refused'; readonly id: bigint; readonly message: string }
+  /**
+   * A member has received a snapshot and does not use it: its log does not match this leader's up to there. The next
+   * snapshot is sent to it after a pause, which doubles with each time, up to five minutes.
+   */
+  | {
+      readonly type: 'unused-snapshot';
+      readonly member: bigint;
+      readonly index: number;
+      /** How many snapshots in a row the member did not use. */
+      readonly times: number;
+      readonly pauseMs: number;
+    }
+  /**
+   * This leader has dropped a message of a member that claims what cannot be true, such as an acknowledgement of entries
+   * that the leader does not have. It is told after 1, 10, 100, … messages of a member and kind in one term.
+   */
+  | {
+      readonly type: 'impossible-claim';
+      readonly member: bigint;
+      readonly kind: ImpossibleClaimKind;
+      /** An index, or a term for `hint-term`. */
+      readonly claimed: number;
+      /** The highest value that could be true. */
+      readonly atMost: number;
+      readonly term: number;
+      /** How many messages of this member and kind were dropped in this term. */
+      readonly times: number;
+    }
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }

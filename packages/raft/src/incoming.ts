@@ -12,6 +12,7 @@ export interface IncomingParts {
   /** Makes the files of a snapshot durable. */
   readonly snapshots: {
     receive(...snapshot: Parameters<TransportHandler['receiveSnapshot']>): Promise<void>;
+    unreachable(member: bigint): void;
   };
   readonly manager: SnapshotManager;
   readonly checkRunning: () => void;
@@ -47,6 +48,9 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
     introduction: () => identity.admission.introduction(),
     admit: (id, introduction) => identity.admission.admit(id, introduction),
     refusedBy: (id) => identity.admission.refusedBy(id),
-    unreachable: (id) => attempt((core) => core.reportUnreachable(id)),
+    unreachable: (id) => {
+      snapshots.unreachable(id);
+      attempt((core) => core.reportUnreachable(id));
+    },
   };
 }

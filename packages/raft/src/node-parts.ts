@@ -25,6 +25,7 @@ import { ReadRounds } from './reads.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { Snapshots, type SnapshotParts } from './snapshots.ts';
+import { matchIndexOf } from './snapshot-pauses.ts';
 import type { Readiness } from './status.ts';
 import { TransportPeers } from './transport-peers.ts';
 import { IndexWaiters } from './waiters.ts';
@@ -87,7 +88,7 @@ export class NodeParts<Query, Answer> {
     this.#component = component;
     this.#peers = new TransportPeers(config.nodeId, state, component.transport);
     this.#logger = opened.logger;
-    this.node = new RawNode(coreConfig(opened));
+    this.node = new RawNode(coreConfig(opened, (event) => this.events.emit(event)));
     this.#role = this.node.basicStatus();
     this.identity = new NodeIdentity({
       nodeId: config.nodeId,
@@ -289,6 +290,7 @@ export class NodeParts<Query, Answer> {
       tell,
       ownership,
       checkIdentity: (nodePart) => this.identity.checkSnapshot(nodePart),
+      matchOf: (member) => matchIndexOf(this.node, member),
     };
   }
 

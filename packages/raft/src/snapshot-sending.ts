@@ -6,6 +6,7 @@ import type { Logger } from './ports/logger.ts';
 import type { SnapshotManager } from './ports/snapshot-manager.ts';
 import type { Transport } from './ports/transport.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
+import type { SnapshotPauses } from './snapshot-pauses.ts';
 import type { Waiter } from './waiters.ts';
 
 export interface SnapshotSendingParts {
@@ -17,6 +18,7 @@ export interface SnapshotSendingParts {
   readonly signal: AbortSignal;
   /** Makes a snapshot of what is applied now. */
   readonly take: (waiter: Waiter<SnapshotPlace>) => void;
+  readonly pauses: SnapshotPauses;
 }
 
 export class SnapshotSending {
@@ -30,16 +32,36 @@ export class SnapshotSending {
 
   /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
   async send(message: Message, report: (sent: boolean) => void): Promise<void> {
-    const { manager, transport, logger, tell, take, signal } = this.#parts;
+    const { take, pauses, tell } = this.#parts;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) return;
+    // The core asks again after a failure, and gets the snapshot that is the newest then.
+    if (pauses.holds(message, () => report(false))) return;
+    const failed = (): void => {
+      pauses.failed(message);
+      report(false);
+    };
     if (!isMember(metadata.confState, message.to)) {
       // It joined after this snapshot, and could not use it. The core asks again, and gets a newer one.
-      take({ resolve: () => report(false), reject: () => report(false) });
+      take({ resolve: () => report(false), reject: failed });
       return;
     }
     this.indexes.push(metadata.index);
-    let arrived = false;
+    const outcome = await this.#transfer(message, metadata);
+    this.indexes.splice(this.indexes.indexOf(metadata.index), 1);
+    const arrived = outcome === 'arrived';
+    if (arrived) pauses.arrived(message, metadata);
+    if (outcome === 'failed') failed();
+    else report(arrived);
+    tell({ type: 'snapshot-sent', to: message.to, metadata, arrived });
+  }
+
+  /** `replaced`: the snapshot was damaged, and another one was made in its place. */
+  async #transfer(
+    message: Message,
+    metadata: SnapshotMetadata,
+  ): Promise<'arrived' | 'failed' | 'replaced'> {
+    const { manager, transport, logger, signal } = this.#parts;
     let isReadable = false;
     try {
       // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
@@ -53,27 +75,27 @@ export class SnapshotSending {
           },
         );
       await transport.sendSnapshot(message, open, signal);
-      arrived = true;
+      return 'arrived';
     } catch (error) {
       logger?.warn('sending a snapshot failed', { to: message.to, index: metadata.index, error });
     }
-    if (!isReadable) await this.#replaceDamaged(metadata);
-    this.indexes.splice(this.indexes.indexOf(metadata.index), 1);
-    report(arrived);
-    tell({ type: 'snapshot-sent', to: message.to, metadata, arrived });
+    const isReplaced = !isReadable && (await this.#replaceDamaged(metadata));
+    return isReplaced ? 'replaced' : 'failed';
   }
 
   /**
    * Where a snapshot that could not be read is damaged, another one is made, of what is applied now: the core goes on to
    * ask for the damaged one otherwise, and perhaps nothing more can be committed without the member that needs it.
    */
-  async #replaceDamaged(metadata: SnapshotMetadata): Promise<void> {
+  async #replaceDamaged(metadata: SnapshotMetadata): Promise<boolean> {
     const { manager, logger, take, signal } = this.#parts;
     try {
-      if (signal.aborted || (await manager.verify(metadata))) return;
+      if (signal.aborted || (await manager.verify(metadata))) return false;
       await new Promise<SnapshotPlace>((resolve, reject) => take({ resolve, reject }));
+      return true;
     } catch (error) {
       logger?.warn('a damaged snapshot was not replaced', { index: metadata.index, error });
+      return false;
     }
   }
 }

@@ -30,6 +30,7 @@ import {
   type RecordedSnapshotParts,
   type SnapshotPlace,
 } from './recorded-snapshots.ts';
+import { SnapshotPauses } from './snapshot-pauses.ts';
 import { SnapshotSending } from './snapshot-sending.ts';
 import { hasState, readNodePart, stateReader, writeSnapshotFiles } from './snapshot-files.ts';
 import type { Waiter } from './waiters.ts';
@@ -48,6 +49,8 @@ export interface SnapshotParts<Query, Answer> extends Omit<
   readonly tell: (event: RaftEvent) => void;
   /** Throws for the node's part of a snapshot that is not of this cluster. */
   readonly checkIdentity: (nodePart: Uint8Array) => void;
+  /** What the leader knows of the log of a member: see `SnapshotPausesParts`. */
+  readonly matchOf: (member: bigint) => number;
 }
 
 export class Snapshots<Query, Answer> {
@@ -63,15 +66,19 @@ export class Snapshots<Query, Answer> {
   #nextIndex = 0;
   readonly #recorded: RecordedSnapshots;
   readonly #sending: SnapshotSending;
+  readonly #pauses: SnapshotPauses;
   /** Ends with the work of the state machine on a snapshot, also where the manager has given that up. */
   #saving: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SnapshotParts<Query, Answer>) {
     this.#parts = parts;
-    const { manager, transport, logger, tell } = parts;
+    const { manager, transport, logger, tell, config } = parts;
     const { signal } = this.#stopping;
     const take = (waiter: Waiter<SnapshotPlace>): void => this.take(waiter);
-    this.#sending = new SnapshotSending({ manager, transport, logger, tell, signal, take });
+    const electionTimeoutMs = config.tickMs * config.electionTicks;
+    this.#pauses = new SnapshotPauses({ ...parts, electionTimeoutMs });
+    const pauses = this.#pauses;
+    this.#sending = new SnapshotSending({ manager, transport, logger, tell, signal, take, pauses });
     this.#recorded = new RecordedSnapshots({ ...parts, signal, sending: this.#sending });
   }
 
@@ -127,6 +134,11 @@ export class Snapshots<Query, Answer> {
     return this.#sending.send(message, report);
   }
 
+  /** A message to this member could not be sent. */
+  unreachable(member: bigint): void {
+    this.#pauses.unreachable(member);
+  }
+
   /** Makes the files of an incoming snapshot durable; the message may be stepped then. */
   async receive(
     message: Message,
@@ -172,6 +184,7 @@ export class Snapshots<Query, Answer> {
 
   stop(): void {
     this.#stopping.abort(new StoppedError());
+    this.#pauses.stop();
     this.#waiters.push(...this.#nextWaiters.splice(0));
     this.#settle((waiter) => waiter.reject(new StoppedError()));
   }

@@ -258,6 +258,10 @@ export class Wire {
   readonly groups = new Map<bigint, bigint>();
   /** Everything that was sent, in order. */
   readonly sent: { readonly from: bigint; readonly message: Message }[] = [];
+  /** These members take in the bytes of a snapshot, and their nodes never hear of it. */
+  readonly ignoringSnapshots = new Set<bigint>();
+  /** These members refuse every snapshot. */
+  readonly refusingSnapshots = new Set<bigint>();
   /** What gets lost on the way. */
   loses: (message: Message) => boolean = () => false;
   readonly #clock: SimulatedClock;
@@ -284,6 +288,11 @@ export class Wire {
       sendSnapshot: async (message, open, signal) => {
         const handler = this.#between(id, message.to);
         if (handler === undefined) throw new Error('unreachable');
+        if (this.refusingSnapshots.has(message.to)) throw new Error('refused');
+        if (this.ignoringSnapshots.has(message.to)) {
+          for await (const chunk of open(0)) void chunk;
+          return;
+        }
         await handler.receiveSnapshot(decodeMessage(encodeMessage(message)), open(0), signal);
       },
       close,
@@ -294,6 +303,11 @@ export class Wire {
   /** A message that was sent before arrives once more. */
   repeat(from: bigint, message: Message): void {
     this.#send(from, message);
+  }
+
+  /** The transport of a member tells that another one could not be reached. */
+  tellUnreachable(at: bigint, id: bigint): void {
+    this.#handlers.get(at)?.unreachable(id);
   }
 
   #send(from: bigint, message: Message): void {
@@ -340,11 +354,12 @@ export class World {
     disk: Disk = { store: new MemoryStore(), snapshots: new MapSnapshots() },
     options: BootstrapOptions = {},
     sessionManager: SessionManager = new PlainSessions(),
+    others: Partial<RaftComponent> = {},
   ): Promise<Member> {
     const { store, snapshots } = disk;
     const machine = new ListMachine();
     const walManager = failing(await walBackend.open('/memory', { store }), this.faults, id);
-    const parts = { walManager, snapshotManager: snapshots, sessionManager };
+    const parts = { walManager, snapshotManager: snapshots, sessionManager, ...others };
     const component = await this.component(id, parts);
     const config = { ...defaultBabuzaConfig(1, id, `address-${id}`), ...this.#config };
     const raft =
