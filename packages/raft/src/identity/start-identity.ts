@@ -21,6 +21,7 @@ import { IdentityKeeper, mergedIdentity } from './identity-keeper.ts';
 import {
   decodeIdentityRecord,
   encodeIdentityRecord,
+  type EntryMark,
   type IdentityRecord,
 } from './identity-record.ts';
 import { SnapshotOwnership, type SnapshotOwner } from './snapshot-owner.ts';
@@ -68,6 +69,7 @@ export async function startIdentity(
     cluster: await knownCluster(options, before),
     startCount: before.startCount + 1,
     committedIndex: Math.min(before.committedIndex, opened.storage.lastIndex()),
+    ...(found.log === undefined ? { boundTo: committedMark(opened) ?? before.boundTo } : {}),
   };
   const write = (content: Uint8Array): Promise<void> =>
     walManager.writeIdentity(content, { groupId });
@@ -85,7 +87,7 @@ export async function startIdentity(
 
 /** The record of a log that has none yet. */
 function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): IdentityRecord {
-  const { config, component, opened, isNew, adopts, clusterToken } = options;
+  const { config, component, isNew, adopts, clusterToken } = options;
   const { clusterId, groupId } = config;
   const nothing = { members: new Map(), startCount: 0, committedIndex: 0 };
   const logId = log?.logId ?? randomIdentity(component.random);
@@ -99,8 +101,13 @@ function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): Iden
     committedIndex: 0,
     // Above what the others may remember of the starts that the lost record had counted.
     startCount: log === undefined ? 0 : Math.floor(component.clock.wallMs() / 1000),
-    boundTo: log === undefined ? markAt(opened.storage, opened.storage.lastIndex()) : undefined,
   };
+}
+
+/** Binds the record to a log whose metadata has no identity. A committed entry stays what it is. */
+function committedMark({ storage }: OpenedWal): EntryMark | undefined {
+  const { commit } = storage.initialState().hardState;
+  return markAt(storage, Math.min(commit, storage.lastIndex()));
 }
 
 async function knownCluster(
