@@ -44,6 +44,7 @@ import {
 import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
 import type { FoundLog, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
 import { readSteadily } from './read-steadily.ts';
+import { refuseOtherKinds } from './refuse-other-kinds.ts';
 
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 
@@ -56,6 +57,8 @@ interface Slot {
 }
 
 export interface FileWalManagerParts {
+  /** The canonical name of the WAL type: its name in the table of kinds of logs. */
+  readonly walType: string;
   readonly capabilities: WalCapabilities;
   readonly environment: Environment;
   readonly cache: CacheLimits;
@@ -69,7 +72,11 @@ export class FileWalManager implements WalManager {
   readonly #environment: Environment;
   readonly #cache: CacheLimits;
   readonly #files: LogFiles;
+  readonly #walType: string;
   #lock: Promise<DirectoryLock> | undefined;
+  #holdsLock = false;
+  /** The directory was found to hold no other kind of log while its lock was held. */
+  #holdsOwnKindOnly = false;
   /** The logs that are open, or about to be. */
   readonly #open = new Map<bigint, Slot>();
   #closing: Promise<void> | undefined;
@@ -84,6 +91,7 @@ export class FileWalManager implements WalManager {
     this.#environment = parts.environment;
     this.#cache = parts.cache;
     this.#files = parts.files;
+    this.#walType = parts.walType;
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
@@ -160,6 +168,8 @@ export class FileWalManager implements WalManager {
   async #create(groupId: bigint, metadata: WalMetadata): Promise<OpenedWal> {
     const { fileSystem } = this.#environment;
     const place = this.#placeOf(groupId);
+    // Without the lock, so that a directory with another kind of log stays as it is.
+    await this.#refuseOtherKinds();
     await translating(directoryFailure, () => fileSystem.makeDirectory(this.#directory));
     await this.#takeLock();
     await translating(directoryFailure, () => fileSystem.makeDirectory(place.directory));
@@ -228,12 +238,25 @@ export class FileWalManager implements WalManager {
   }
 
   async #hasLog({ directory }: LogPlace): Promise<boolean> {
+    await this.#refuseOtherKinds();
     return translating(readFailure, async () => {
       const kind = await this.#environment.fileSystem.kindOf(directory);
       if (kind === undefined) return false;
       if (kind !== 'directory') throw new ForeignFileError(directory, 'is not a directory');
       return this.#files.hasLog(directory);
     });
+  }
+
+  /** All groups are looked at, because the logs of a directory are all of one kind. */
+  async #refuseOtherKinds(): Promise<void> {
+    if (this.#holdsOwnKindOnly) return;
+    const holdsLock = this.#holdsLock;
+    const { fileSystem } = this.#environment;
+    await translating(readFailure, () =>
+      refuseOtherKinds(fileSystem, this.#directory, this.#walType),
+    );
+    // No back end makes a log without this lock, so it need not be asked again.
+    this.#holdsOwnKindOnly = holdsLock;
   }
 
   async #refuseOccupied(place: LogPlace): Promise<void> {
@@ -265,6 +288,7 @@ export class FileWalManager implements WalManager {
     this.#lock ??= fileSystem.lock(this.#directory);
     try {
       await this.#lock;
+      this.#holdsLock = true;
     } catch (error) {
       this.#lock = undefined;
       throw readFailure(error);

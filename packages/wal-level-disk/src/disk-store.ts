@@ -18,11 +18,13 @@ import {
   type Witness,
 } from '@babuza/wal-level';
 import type { FileSystem } from '@babuza/vfs';
+import { refuseOtherKinds } from '@babuza/wal-files';
 import { translating } from './file-errors.ts';
 import { databaseIn, holdsData, witnessesIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
 import type { CheckedDiskOptions } from './options.ts';
 import { checkTables } from './table-check.ts';
+import { LevelWalDisk } from './wal-type.ts';
 import { WitnessFiles } from './witness-files.ts';
 
 export class DiskStore implements LevelStoreKind {
@@ -48,6 +50,11 @@ export class DiskStore implements LevelStoreKind {
   readonly witness = (directory: string): Witness =>
     new WitnessFiles(witnessesIn(directory), this.#files);
 
+  /** Throws `WAL_FOREIGN` where the directory holds a log of another kind. */
+  checkDirectory(directory: string): Promise<void> {
+    return translating(() => refuseOtherKinds(this.#files, directory, LevelWalDisk));
+  }
+
   exists(directory: string): Promise<boolean> {
     return translating(async () => {
       const database = databaseIn(directory);
@@ -65,15 +72,42 @@ export class DiskStore implements LevelStoreKind {
   }
 
   async open(directory: string): Promise<LevelDatabase> {
+    if (await this.exists(directory)) return this.#open(directory, false);
+    await translating(() => this.#files.makeDirectory(directory));
+    // Logs in segment files hold this lock, so that two kinds are never made here at the same time.
+    const lock = await translating(() => this.#files.lock(directory));
+    let database: LevelDatabase;
+    try {
+      database = await this.#create(directory);
+    } catch (error) {
+      await lock.release().catch(() => undefined);
+      throw error;
+    }
+    try {
+      await translating(() => lock.release());
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    return database;
+  }
+
+  /** With the lock of the directory. Another process may have made the database before that. */
+  async #create(directory: string): Promise<LevelDatabase> {
+    await this.checkDirectory(directory);
+    const createIfMissing = !(await this.exists(directory));
+    // Durable after it: the name of the directory of LevelDB.
+    await translating(() => this.#files.makeDirectory(databaseIn(directory)));
+    return this.#open(directory, createIfMissing);
+  }
+
+  async #open(directory: string, createIfMissing: boolean): Promise<LevelDatabase> {
     const { compression, writeBufferBytes, blockCacheBytes, blockBytes } = this.#options;
     const { tableBytes, openTablesMax } = this.#options;
     const location = databaseIn(directory);
-    const exists = await this.exists(directory);
-    // Durable after it: the names of all directories down to LevelDB's.
-    if (!exists) await translating(() => this.#files.makeDirectory(location));
     const database = new this.#ClassicLevel<Uint8Array, Uint8Array>(location, {
       ...bytesOnly,
-      createIfMissing: !exists,
+      createIfMissing,
       compression,
       writeBufferSize: writeBufferBytes,
       cacheSize: blockCacheBytes,
