@@ -20,6 +20,7 @@ import {
 import type { FileSystem } from '@babuza/vfs';
 import { refuseOtherKinds } from '@babuza/wal-files';
 import { translating } from './file-errors.ts';
+import { FileModes } from './file-modes.ts';
 import { databaseIn, holdsData, witnessesIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
 import type { CheckedDiskOptions } from './options.ts';
@@ -34,6 +35,8 @@ export class DiskStore implements LevelStoreKind {
   readonly #ClassicLevel: ClassicLevelClass;
   readonly #options: CheckedDiskOptions;
   readonly #files: FileSystem;
+  /** Of the database that is open. */
+  #modes: FileModes | undefined;
 
   constructor(
     ClassicLevel: ClassicLevelClass,
@@ -86,7 +89,7 @@ export class DiskStore implements LevelStoreKind {
     try {
       await translating(() => lock.release());
     } catch (error) {
-      await database.close();
+      await this.close(database);
       throw error;
     }
     return database;
@@ -115,16 +118,28 @@ export class DiskStore implements LevelStoreKind {
       maxFileSize: tableBytes,
       maxOpenFiles: openTablesMax,
     });
-    await database.open();
+    const modes = new FileModes(this.#files, this.clock, location);
+    try {
+      await database.open();
+    } finally {
+      // Also the files of an opening that fails.
+      await modes.restrict();
+    }
+    this.#modes = modes;
     try {
       const tables = database.getProperty('leveldb.sstables');
       const { verifyOnOpen } = this.#options;
       await translating(() => checkTables(this.#files, location, tables, verifyOnOpen));
       return database;
     } catch (error) {
-      await database.close();
+      await this.close(database);
       throw error;
     }
+  }
+
+  async close(database: LevelDatabase): Promise<void> {
+    await database.close();
+    await this.#modes?.close();
   }
 
   /** As a chained batch, which reaches LevelDB with fewer copies than an array does. */
@@ -140,6 +155,7 @@ export class DiskStore implements LevelStoreKind {
       else batch.del(operation.key);
     }
     await batch.write({ sync });
+    this.#modes?.noticeWrite();
   }
 
   /**
@@ -156,6 +172,7 @@ export class DiskStore implements LevelStoreKind {
     }
     const before = await this.#bytesOfData(database.location);
     await database.compactRange(gte, lt, bytesOnly);
+    await this.#modes?.restrict();
     const after = await this.#bytesOfData(database.location);
     // What is saved meanwhile takes space of its own.
     return { bytesFreed: Math.max(0, before - after) };
@@ -169,6 +186,7 @@ export class DiskStore implements LevelStoreKind {
     invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
     const nothing = new Uint8Array(0);
     await database.compactRange(nothing, nothing, bytesOnly);
+    await this.#modes?.restrict();
   }
 
   /** Of LevelDB's logs and tables. `LOCK` is never opened: see `layout.ts`. */

@@ -99,7 +99,7 @@ export class DatabaseHolder {
       const onFailure = (error: WalError): void => this.#owner.poisonAll(error);
       return new SharedDatabase({ kind, database, directory, onFailure });
     }
-    await database.close();
+    await (kind.close?.(database) ?? database.close());
     throw new InvalidArgumentError('the database must support explicit snapshots');
   }
 

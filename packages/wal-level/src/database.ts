@@ -52,6 +52,8 @@ export interface LevelStoreKind {
    * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.
    */
   open(directory: string): Promise<LevelDatabase>;
+  /** Closes a database that `open` gave. Absent: `database.close()`. */
+  close?(database: LevelDatabase): Promise<void>;
   /**
    * Writes the operations as one atomic batch, durable with `sync`. Absent: `database.batch`, for
    * databases that have no quicker way.
