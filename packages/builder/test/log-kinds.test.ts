@@ -8,10 +8,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { walBackend as etcd } from '@babuza/wal-etcd';
+import { RawWal } from '@babuza/wal-etcd/format';
+import { findSnapshots, verify } from '@babuza/wal-etcd/inspect';
 import type { WalBackend, WalManager } from '@babuza/wal-core';
 import { walBackend as level } from '@babuza/wal-level-disk';
 import { walBackend as memory } from '@babuza/wal-memory';
 import { walBackend as native } from '@babuza/wal-native';
+import { inspectLog } from '@babuza/wal-native/inspect';
 import { walRegistry } from '../src/registry.ts';
 
 const backends: readonly WalBackend[] = [native, etcd, level, memory];
@@ -229,6 +232,38 @@ describe('a directory with a log of another kind', () => {
     expect((await manager.replayWal()).storage.lastIndex()).toBe(5);
     await manager.close();
     await wrong.close();
+  });
+});
+
+describe('functions that look at the files of one kind', () => {
+  const looks: readonly [string, WalBackend, () => Promise<unknown>][] = [
+    ['inspectLog', native, () => inspectLog(directory)],
+    ['inspectLog of another group', native, () => inspectLog(directory, { groupId: 7n })],
+    ['findSnapshots', etcd, () => findSnapshots(directory)],
+    ['verify', etcd, () => verify(directory)],
+    ['RawWal.open', etcd, () => RawWal.open(directory)],
+    ['RawWal.create', etcd, () => RawWal.create(directory, undefined)],
+  ];
+  const cases = looks.flatMap(([name, opened, look]) =>
+    durable
+      .filter((was) => was !== opened)
+      .map((was): [string, string, WalBackend, WalBackend, () => Promise<unknown>] => [
+        name,
+        typeOf(was),
+        was,
+        opened,
+        look,
+      ]),
+  );
+
+  it.each(cases)('%s refuses %s', async (_name, _was, was, opened, look) => {
+    await write(was);
+    const before = await contents();
+    await expect(look()).rejects.toMatchObject({
+      code: 'WAL_FOREIGN',
+      message: expect.stringMatching(refusalOf(was, opened)),
+    });
+    expect(await contents()).toEqual(before);
   });
 });
 

@@ -270,7 +270,10 @@ export class FileWalManager implements WalManager {
     for (const { name } of entries) {
       if (this.#files.isTemporary(name)) leftovers.push(`${directory}/${name}`);
       else if (!isNameBesideLog(name)) {
-        throw new ForeignFileError(`${directory}/${name}`, 'a new log wants an empty directory');
+        throw new ForeignFileError(
+          `${directory}/${name}`,
+          'no log has such a file, and a new log is made in an empty directory only. Nothing was changed. Move it to another place, or use another directory',
+        );
       }
     }
     // Left over from a creation that a crash interrupted.

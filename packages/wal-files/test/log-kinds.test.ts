@@ -77,15 +77,34 @@ describe('a kind of log', () => {
     });
   });
 
-  it('is told by the name where the segment cannot be read', async () => {
-    for (const operation of ['open', 'read'] as const) {
-      const disk = await diskWith({ [native]: new Uint8Array(16) });
-      disk.inject({ on: operation, path: `${directory}/${native}`, sticky: true, fault: io });
+  it('is told with one read of one file, however many segments there are', async () => {
+    const names = [1, 2, 3, 4].map((id) => `000000000000000${id}-00c0ffee.wal`);
+    const disk = await diskWith(
+      Object.fromEntries(names.map((name) => [name, new Uint8Array(16)])),
+    );
+    const second = disk.inject({ on: 'open', nth: 2, fault: io });
+    expect(await findLogKinds(disk, directory)).toHaveLength(1);
+    expect([second.matches, second.hits]).toEqual([1, 0]);
+  });
+
+  it('is told by the name where the segment has gone in the meantime, or is a folder', async () => {
+    const gone = await diskWith({ [native]: new Uint8Array(16) });
+    const kind = 'not-found';
+    gone.inject({ on: 'open', sticky: true, fault: { type: 'error', kind } });
+    const folder = await diskWith({ [`${native}/`]: new Uint8Array(0) });
+    for (const disk of [gone, folder]) {
       await expect(refuseOtherKinds(disk, directory, 'babuza-wal')).resolves.toBeUndefined();
       await expect(refuseOtherKinds(disk, directory, 'etcd-wal')).rejects.toMatchObject({
         code: 'WAL_FOREIGN',
       });
     }
+  });
+
+  it.each(['open', 'read', 'close'] as const)('is not guessed where %s fails', async (on) => {
+    const disk = await diskWith({ [native]: new Uint8Array(16) });
+    disk.inject({ on, fault: io });
+    await expect(refuseOtherKinds(disk, directory, 'etcd-wal')).rejects.toBeInstanceOf(FileError);
+    await expect(refuseOtherKinds(disk, directory, 'babuza-wal')).resolves.toBeUndefined();
   });
 });
 
