@@ -8,7 +8,8 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
+import { parseArguments, parts, usage, type Part } from './arguments.ts';
 import { coreProposals, proposalsPerRound } from './core.ts';
 import { compressionFigures, levelOpening, levelSaves } from './level.ts';
 import { compare, table, type Figures } from './measure.ts';
@@ -18,20 +19,11 @@ import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './readin
 import { messagesPerRound, transportMessages } from './transport.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
-const usage = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only save|read|memory|level|core|node|transport]
-
-  --dir DIR     where the files go; it should be on the disk that is to be measured
-                (default: a folder of the system's temporary directory)
-  --rounds N    rounds that count, after one that does not (default 5)
-  --only PART   just one part`;
-
+/** What the parts need. */
 interface Settings {
   readonly directory: string;
   readonly rounds: number;
-  readonly parts: readonly string[];
 }
-
-const parts = ['save', 'read', 'memory', 'level', 'core', 'node', 'transport'];
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
@@ -171,39 +163,34 @@ async function benchTransport({ rounds }: Settings): Promise<void> {
 
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(2);
 
+/** What runs for each part. */
+const benches: Readonly<Record<Part, (settings: Settings) => Promise<void>>> = {
+  save: benchSaves,
+  read: benchReads,
+  memory: benchMemory,
+  level: benchLevel,
+  core: benchCore,
+  transport: benchTransport,
+  node: ({ directory }) => benchNodeMemory(directory, progress),
+};
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      dir: { type: 'string' },
-      rounds: { type: 'string', default: '5' },
-      only: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const rounds = Number(values.rounds);
-  if (values.help) {
+  const chosen = parseArguments(process.argv.slice(2));
+  if (chosen === undefined) {
     console.log(usage);
     return;
   }
-  if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds wants a whole number');
-  if (values.only !== undefined && !parts.includes(values.only)) {
-    throw new TypeError(`--only is one of ${parts.join(', ')}, got ${values.only}`);
-  }
-  const above = values.dir ?? tmpdir();
+  const { rounds } = chosen;
+  const above = chosen.directory ?? tmpdir();
   await mkdir(above, { recursive: true });
   const directory = await mkdtemp(`${above}/babuza-bench-`);
-  const settings = { directory, rounds, parts: values.only === undefined ? parts : [values.only] };
   console.log(
     `Node.js ${process.version}, ${process.platform} ${process.arch}; medians of ${rounds} rounds`,
   );
   try {
-    if (settings.parts.includes('save')) await benchSaves(settings);
-    if (settings.parts.includes('read')) await benchReads(settings);
-    if (settings.parts.includes('memory')) await benchMemory(settings);
-    if (settings.parts.includes('level')) await benchLevel(settings);
-    if (settings.parts.includes('core')) await benchCore(settings);
-    if (settings.parts.includes('transport')) await benchTransport(settings);
-    if (settings.parts.includes('node')) await benchNodeMemory(directory, progress);
+    for (const part of parts) {
+      if (chosen.parts.has(part)) await benches[part]({ directory, rounds });
+    }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

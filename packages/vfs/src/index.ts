@@ -10,6 +10,7 @@ export type {
   OpenMode,
 } from './file-system.ts';
 export type { Clock, Environment, Random, Timer } from './environment.ts';
+export { restrictToUser } from './file-modes.ts';
 export { NodeFileSystem } from './node-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';
 export {

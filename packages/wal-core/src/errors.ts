@@ -194,11 +194,30 @@ export class PermissionError extends WalError {
   }
 }
 
-/** This back end does not run on this platform, such as one that its database has no binary for. */
+/**
+ * Why a back end does not run here:
+ *
+ * - `platform`: its database has no binary for this platform.
+ * - `not-installed`: a package that it needs is not installed.
+ * - `bundled`: the package is there, and its binary is not where the package looks for it. A bundler
+ *   does that.
+ * - `forbidden`: Node.js does not let this process load binaries, or read them.
+ * - `not-loadable`: the binary is there and could not be loaded.
+ */
+export type UnsupportedReason =
+  | 'platform'
+  | 'not-installed'
+  | 'bundled'
+  | 'forbidden'
+  | 'not-loadable';
+
+/** This back end does not run here; `reason` and the message say why, and what to do. */
 export class UnsupportedPlatformError extends WalError {
   override readonly name = 'UnsupportedPlatformError';
-  constructor(message: string, cause?: unknown) {
+  readonly reason: UnsupportedReason;
+  constructor(message: string, cause?: unknown, reason: UnsupportedReason = 'platform') {
     super('WAL_UNSUPPORTED', message, cause);
+    this.reason = reason;
   }
 }
 

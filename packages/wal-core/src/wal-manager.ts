@@ -96,7 +96,11 @@ export interface WalManager extends AsyncDisposable {
   /** The events of the manager and of all its logs. */
   readonly events: WalEventSource;
 
-  /** Whether there is a log, also one whose entries are all purged: nobody bootstraps over data. */
+  /**
+   * Whether there is a log, also one whose entries are all purged: nobody bootstraps over data.
+   *
+   * Rejects with `WAL_FOREIGN` where the directory holds a log of another kind; so do all other calls.
+   */
   hasExistingWal(options?: GroupOptions): Promise<boolean>;
 
   /**
@@ -112,7 +116,7 @@ export interface WalManager extends AsyncDisposable {
    * The snapshot markers that a start is possible from: index not above the commit index and not
    * before the start of the log; ascending. Nothing is changed. A torn tail does not matter.
    *
-   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_CORRUPT` when it is damaged.
+   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is damaged.
    */
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 

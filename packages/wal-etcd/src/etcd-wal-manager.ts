@@ -3,12 +3,14 @@ import { FileWalManager } from '@babuza/wal-files';
 import { capabilities } from './capabilities.ts';
 import { EtcdLogFiles } from './etcd-log-files.ts';
 import { checkedOptions, type EtcdWalOptions } from './options.ts';
+import { ETCDWal } from './wal-type.ts';
 
 export class EtcdWalManager extends FileWalManager {
   /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
   constructor(directory: string, options: EtcdWalOptions = {}) {
     const checked = checkedOptions(options);
     const { environment, cache } = checked;
-    super(directory, { capabilities, environment, cache, files: new EtcdLogFiles(checked) });
+    const files = new EtcdLogFiles(checked);
+    super(directory, { walType: ETCDWal, capabilities, environment, cache, files });
   }
 }

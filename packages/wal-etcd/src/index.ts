@@ -2,9 +2,7 @@ import type { WalBackend } from '@babuza/wal-core';
 import { capabilities } from './capabilities.ts';
 import { EtcdWalManager } from './etcd-wal-manager.ts';
 import type { EtcdWalOptions } from './options.ts';
-
-/** The name of this WAL type in configurations. */
-export const ETCDWal = 'etcd-wal';
+import { ETCDWal } from './wal-type.ts';
 
 /** The log in etcd's format as the builder, the tools and users open it. */
 export const walBackend: WalBackend<EtcdWalOptions> = {
@@ -15,3 +13,4 @@ export const walBackend: WalBackend<EtcdWalOptions> = {
 
 export { EtcdWalManager } from './etcd-wal-manager.ts';
 export type { EtcdWalOptions } from './options.ts';
+export { ETCDWal } from './wal-type.ts';

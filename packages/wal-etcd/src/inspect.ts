@@ -5,7 +5,7 @@
  */
 import { nodeEnvironment, type Environment, type FileSystem } from '@babuza/vfs';
 import { NotFoundError } from '@babuza/wal-core';
-import { closeSegments, readFailure, translating } from '@babuza/wal-files';
+import { closeSegments, readFailure, refuseOtherKinds, translating } from '@babuza/wal-files';
 import type { EtcdHardState, EtcdSnapshot } from './format/messages.ts';
 import type { SegmentName } from './format/segment-name.ts';
 import { damage } from './recovery/damage.ts';
@@ -13,6 +13,7 @@ import { listSegments, segmentsFrom } from './recovery/list-segments.ts';
 import { ReadLog, SnapshotRecords, visitRecords, type RecordVisitor } from './recovery/read-all.ts';
 import type { ReadAllResult } from './raw-wal.ts';
 import { segmentOf, type EtcdSegment } from './segment/segment.ts';
+import { ETCDWal } from './wal-type.ts';
 
 export { decodeEtcdMetadata } from './format/messages.ts';
 export type { EtcdEntry, EtcdHardState, EtcdMetadata, EtcdSnapshot } from './format/messages.ts';
@@ -36,7 +37,8 @@ const beginning: SnapshotPosition = Object.freeze({ index: 0n, term: 0n });
  * What etcd's `ReadAll` of a log opened for reading returns. A record that is not all there ends it without an
  * error, **also in the middle of the log, whose later segments are then not read**.
  *
- * @throws NotFoundError, CorruptError with etcd's name of the error as its `verdict`, ReadFailedError
+ * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError with etcd's name of the error as
+ * its `verdict`, ReadFailedError
  */
 export function readWal(
   directory: string,
@@ -60,7 +62,7 @@ export function readWal(
  * The snapshot records that etcd could start from (`ValidSnapshotEntries`): index not above the commit index
  * of the last hard state.
  *
- * @throws NotFoundError, CorruptError, ReadFailedError
+ * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError, ReadFailedError
  */
 export function findSnapshots(
   directory: string,
@@ -78,7 +80,7 @@ export function findSnapshots(
  * Checks all records from a snapshot on, without looking at the entries (etcd: `Verify`), and returns the last
  * hard state.
  *
- * @throws NotFoundError, CorruptError, ReadFailedError
+ * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError, ReadFailedError
  */
 export function verify(
   directory: string,
@@ -115,6 +117,7 @@ async function looking<Result>(
     if ((await fileSystem.kindOf(directory)) === undefined) {
       throw new NotFoundError(`there is no directory ${directory}`);
     }
+    await refuseOtherKinds(fileSystem, directory, ETCDWal);
     const names = await listSegments(fileSystem, directory);
     if (names.length === 0) throw new NotFoundError(`there is no log in ${directory}`);
     return look(fileSystem, names);

@@ -19,6 +19,7 @@ import {
   closeSegments,
   commitFailure,
   readFailure,
+  refuseOtherKinds,
   SpareFiles,
   translating,
 } from '@babuza/wal-files';
@@ -45,6 +46,7 @@ import { noHardState, ReadLog, visitRecords } from './recovery/read-all.ts';
 import { refuseRunningEtcd } from './segment/foreign-lock.ts';
 import { segmentOf, type EtcdSegment } from './segment/segment.ts';
 import { createLog } from './writer/create-log.ts';
+import { ETCDWal } from './wal-type.ts';
 import { WalWriter, type WalWriterParts } from './writer/wal-writer.ts';
 
 export interface RawWalOptions {
@@ -112,7 +114,8 @@ export class RawWal {
   /**
    * Creates a log with a snapshot record of index 0, durably. The directory is made when it is missing.
    *
-   * @throws AlreadyExistsError where there is a segment, LockedError, NoSpaceError, PermissionError
+   * @throws AlreadyExistsError where there is a segment, ForeignFileError where there is a log of another kind,
+   * LockedError, NoSpaceError, PermissionError
    */
   static async create(
     directory: string,
@@ -121,7 +124,10 @@ export class RawWal {
   ): Promise<RawWal> {
     const parts = partsOf(directory, metadata, options);
     const { fileSystem } = parts.environment;
-    await translating(readFailure, () => fileSystem.makeDirectory(directory));
+    await translating(readFailure, async () => {
+      await refuseOtherKinds(fileSystem, directory, ETCDWal);
+      await fileSystem.makeDirectory(directory);
+    });
     if (await translating(readFailure, () => hasSegments(fileSystem, directory))) {
       throw new AlreadyExistsError(`there is a log in ${directory} already`);
     }
@@ -140,7 +146,7 @@ export class RawWal {
    * Opens a log for reading and, after `readAll`, for writing, from a snapshot on; index and term 0 are the
    * beginning.
    *
-   * @throws NotFoundError, CorruptError (`missing-segment`), LockedError
+   * @throws NotFoundError, CorruptError (`missing-segment`), ForeignFileError (a log of another kind), LockedError
    */
   static async open(
     directory: string,
@@ -152,6 +158,7 @@ export class RawWal {
     if ((await translating(readFailure, () => fileSystem.kindOf(directory))) === undefined) {
       throw new NotFoundError(`there is no directory ${directory}`);
     }
+    await translating(readFailure, () => refuseOtherKinds(fileSystem, directory, ETCDWal));
     const lock = await translating(readFailure, () => fileSystem.lock(directory));
     const opened: EtcdSegment[] = [];
     try {

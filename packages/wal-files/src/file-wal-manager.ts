@@ -46,6 +46,7 @@ import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
 import { IdentityRecords, refuseLostLog } from './identity-records.ts';
 import type { FoundLog, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
 import { readSteadily } from './read-steadily.ts';
+import { refuseOtherKinds } from './refuse-other-kinds.ts';
 
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 
@@ -60,6 +61,8 @@ interface Slot {
 }
 
 export interface FileWalManagerParts {
+  /** The canonical name of the WAL type: its name in the table of kinds of logs. */
+  readonly walType: string;
   readonly capabilities: WalCapabilities;
   readonly environment: Environment;
   readonly cache: CacheLimits;
@@ -74,7 +77,11 @@ export class FileWalManager implements WalManager {
   readonly #cache: CacheLimits;
   readonly #files: LogFiles;
   readonly #identities: IdentityRecords;
+  readonly #walType: string;
   #lock: Promise<DirectoryLock> | undefined;
+  #holdsLock = false;
+  /** The directory was found to hold no other kind of log while its lock was held. */
+  #holdsOwnKindOnly = false;
   /** The logs that are open, or about to be. */
   readonly #open = new Map<bigint, Slot>();
   #closing: Promise<void> | undefined;
@@ -90,6 +97,7 @@ export class FileWalManager implements WalManager {
     this.#cache = parts.cache;
     this.#files = parts.files;
     this.#identities = new IdentityRecords(parts.environment.fileSystem);
+    this.#walType = parts.walType;
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
@@ -191,6 +199,8 @@ export class FileWalManager implements WalManager {
   async #create(groupId: bigint, metadata: WalMetadata): Promise<OpenedWal> {
     const { fileSystem } = this.#environment;
     const place = this.#placeOf(groupId);
+    // Without the lock, so that a directory with another kind of log stays as it is.
+    await this.#refuseOtherKinds();
     await translating(directoryFailure, () => fileSystem.makeDirectory(this.#directory));
     await this.#takeLock();
     await translating(directoryFailure, () => fileSystem.makeDirectory(place.directory));
@@ -262,12 +272,25 @@ export class FileWalManager implements WalManager {
   }
 
   async #hasLog({ directory }: LogPlace): Promise<boolean> {
+    await this.#refuseOtherKinds();
     return translating(readFailure, async () => {
       const kind = await this.#environment.fileSystem.kindOf(directory);
       if (kind === undefined) return false;
       if (kind !== 'directory') throw new ForeignFileError(directory, 'is not a directory');
       return this.#files.hasLog(directory);
     });
+  }
+
+  /** All groups are looked at, because the logs of a directory are all of one kind. */
+  async #refuseOtherKinds(): Promise<void> {
+    if (this.#holdsOwnKindOnly) return;
+    const holdsLock = this.#holdsLock;
+    const { fileSystem } = this.#environment;
+    await translating(readFailure, () =>
+      refuseOtherKinds(fileSystem, this.#directory, this.#walType),
+    );
+    // No back end makes a log without this lock, so it need not be asked again.
+    this.#holdsOwnKindOnly = holdsLock;
   }
 
   async #refuseOccupied(place: LogPlace): Promise<void> {
@@ -282,7 +305,10 @@ export class FileWalManager implements WalManager {
       refuseLostLog(directory, name);
       if (this.#files.isTemporary(name)) leftovers.push(`${directory}/${name}`);
       else if (!isNameBesideLog(name)) {
-        throw new ForeignFileError(`${directory}/${name}`, 'a new log wants an empty directory');
+        throw new ForeignFileError(
+          `${directory}/${name}`,
+          'no log has such a file, and a new log is made in an empty directory only. Nothing was changed. Move it to another place, or use another directory',
+        );
       }
     }
     // Left over from a creation that a crash interrupted.
@@ -300,6 +326,7 @@ export class FileWalManager implements WalManager {
     this.#lock ??= fileSystem.lock(this.#directory);
     try {
       await this.#lock;
+      this.#holdsLock = true;
     } catch (error) {
       this.#lock = undefined;
       throw readFailure(error);

@@ -10,6 +10,8 @@ export {
 } from './disk-errors.ts';
 export { directoryOfGroup, isGroupFolder, isNameBesideLog } from './group-folder.ts';
 export { identityFileName } from './identity-records.ts';
+export { findLogKinds, logKinds } from './log-kinds.ts';
+export type { FoundKind, LogKind } from './log-kinds.ts';
 export {
   checkBoolean,
   checkedCacheLimits,
@@ -19,6 +21,7 @@ export {
 export { readSteadily } from './read-steadily.ts';
 export { bytesToRead, damageWhenRead, ReadBuffers, readSegment } from './read-buffers.ts';
 export { ScanWindow } from './scan-window.ts';
+export { refuseOtherKinds } from './refuse-other-kinds.ts';
 export { closeSegments, SegmentList } from './segment-list.ts';
 export type { SegmentFile } from './segment-list.ts';
 export { SpareFiles } from './spare-files.ts';

@@ -7,15 +7,7 @@ import { LevelWalManager } from '@babuza/wal-level';
 import { DiskStore } from './disk-store.ts';
 import { loadClassicLevel } from './load-classic-level.ts';
 import { checkedDiskOptions, type DiskWalOptions } from './options.ts';
-
-/** The name of this WAL type in configurations. */
-export const LevelWalDisk = 'level-wal';
-
-/** A name of the original design, accepted for configurations that were written for it. */
-export const BadgerWalDisk = 'badger-wal';
-
-/** A name of the original design, accepted for configurations that were written for it. */
-export const PebbleWalDisk = 'pebble-wal';
+import { BadgerWalDisk, LevelWalDisk, PebbleWalDisk } from './wal-type.ts';
 
 /** What the log on LevelDB promises. */
 export const capabilities: WalCapabilities = Object.freeze({

@@ -18,11 +18,14 @@ import {
   type Witness,
 } from '@babuza/wal-level';
 import type { FileSystem } from '@babuza/vfs';
+import { refuseOtherKinds } from '@babuza/wal-files';
 import { translating } from './file-errors.ts';
+import { FileModes } from './file-modes.ts';
 import { databaseIn, holdsData, witnessesIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
 import type { CheckedDiskOptions } from './options.ts';
 import { checkTables } from './table-check.ts';
+import { LevelWalDisk } from './wal-type.ts';
 import { WitnessFiles } from './witness-files.ts';
 
 export class DiskStore implements LevelStoreKind {
@@ -32,6 +35,8 @@ export class DiskStore implements LevelStoreKind {
   readonly #ClassicLevel: ClassicLevelClass;
   readonly #options: CheckedDiskOptions;
   readonly #files: FileSystem;
+  /** Of the database that is open. */
+  #modes: FileModes | undefined;
 
   constructor(
     ClassicLevel: ClassicLevelClass,
@@ -47,6 +52,11 @@ export class DiskStore implements LevelStoreKind {
 
   readonly witness = (directory: string): Witness =>
     new WitnessFiles(witnessesIn(directory), this.#files);
+
+  /** Throws `WAL_FOREIGN` where the directory holds a log of another kind. */
+  checkDirectory(directory: string): Promise<void> {
+    return translating(() => refuseOtherKinds(this.#files, directory, LevelWalDisk));
+  }
 
   exists(directory: string): Promise<boolean> {
     return translating(async () => {
@@ -65,15 +75,42 @@ export class DiskStore implements LevelStoreKind {
   }
 
   async open(directory: string): Promise<LevelDatabase> {
+    if (await this.exists(directory)) return this.#open(directory, false);
+    await translating(() => this.#files.makeDirectory(directory));
+    // Logs in segment files hold this lock, so that two kinds are never made here at the same time.
+    const lock = await translating(() => this.#files.lock(directory));
+    let database: LevelDatabase;
+    try {
+      database = await this.#create(directory);
+    } catch (error) {
+      await lock.release().catch(() => undefined);
+      throw error;
+    }
+    try {
+      await translating(() => lock.release());
+    } catch (error) {
+      await this.close(database);
+      throw error;
+    }
+    return database;
+  }
+
+  /** With the lock of the directory. Another process may have made the database before that. */
+  async #create(directory: string): Promise<LevelDatabase> {
+    await this.checkDirectory(directory);
+    const createIfMissing = !(await this.exists(directory));
+    // Durable after it: the name of the directory of LevelDB.
+    await translating(() => this.#files.makeDirectory(databaseIn(directory)));
+    return this.#open(directory, createIfMissing);
+  }
+
+  async #open(directory: string, createIfMissing: boolean): Promise<LevelDatabase> {
     const { compression, writeBufferBytes, blockCacheBytes, blockBytes } = this.#options;
     const { tableBytes, openTablesMax } = this.#options;
     const location = databaseIn(directory);
-    const exists = await this.exists(directory);
-    // Durable after it: the names of all directories down to LevelDB's.
-    if (!exists) await translating(() => this.#files.makeDirectory(location));
     const database = new this.#ClassicLevel<Uint8Array, Uint8Array>(location, {
       ...bytesOnly,
-      createIfMissing: !exists,
+      createIfMissing,
       compression,
       writeBufferSize: writeBufferBytes,
       cacheSize: blockCacheBytes,
@@ -81,16 +118,28 @@ export class DiskStore implements LevelStoreKind {
       maxFileSize: tableBytes,
       maxOpenFiles: openTablesMax,
     });
-    await database.open();
+    const modes = new FileModes(this.#files, this.clock, location);
+    try {
+      await database.open();
+    } finally {
+      // Also the files of an opening that fails.
+      await modes.restrict();
+    }
+    this.#modes = modes;
     try {
       const tables = database.getProperty('leveldb.sstables');
       const { verifyOnOpen } = this.#options;
       await translating(() => checkTables(this.#files, location, tables, verifyOnOpen));
       return database;
     } catch (error) {
-      await database.close();
+      await this.close(database);
       throw error;
     }
+  }
+
+  async close(database: LevelDatabase): Promise<void> {
+    await database.close();
+    await this.#modes?.close();
   }
 
   /** As a chained batch, which reaches LevelDB with fewer copies than an array does. */
@@ -106,6 +155,7 @@ export class DiskStore implements LevelStoreKind {
       else batch.del(operation.key);
     }
     await batch.write({ sync });
+    this.#modes?.noticeWrite();
   }
 
   /**
@@ -122,6 +172,7 @@ export class DiskStore implements LevelStoreKind {
     }
     const before = await this.#bytesOfData(database.location);
     await database.compactRange(gte, lt, bytesOnly);
+    await this.#modes?.restrict();
     const after = await this.#bytesOfData(database.location);
     // What is saved meanwhile takes space of its own.
     return { bytesFreed: Math.max(0, before - after) };
@@ -135,6 +186,7 @@ export class DiskStore implements LevelStoreKind {
     invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
     const nothing = new Uint8Array(0);
     await database.compactRange(nothing, nothing, bytesOnly);
+    await this.#modes?.restrict();
   }
 
   /** Of LevelDB's logs and tables. `LOCK` is never opened: see `layout.ts`. */

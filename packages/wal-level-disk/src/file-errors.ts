@@ -2,6 +2,7 @@
 import { FileError } from '@babuza/vfs';
 import {
   ForeignFileError,
+  LockedError,
   NoSpaceError,
   PermissionError,
   ReadFailedError,
@@ -19,6 +20,7 @@ export async function translating<Result>(work: () => Promise<Result>): Promise<
 
 function translated(error: FileError): WalError {
   if (error.kind === 'permission') return new PermissionError(error.message, error);
+  if (error.kind === 'locked') return new LockedError(error.message, error);
   // Only ever met while the place is prepared: LevelDB writes the entries.
   if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
   if (error.kind === 'not-a-directory' || error.kind === 'exists') {

@@ -1,8 +1,3 @@
-export {
-  BadgerWalDisk,
-  LevelWalDisk,
-  PebbleWalDisk,
-  capabilities,
-  walBackend,
-} from './disk-backend.ts';
+export { capabilities, walBackend } from './disk-backend.ts';
 export type { DiskWalOptions } from './options.ts';
+export { BadgerWalDisk, LevelWalDisk, PebbleWalDisk } from './wal-type.ts';

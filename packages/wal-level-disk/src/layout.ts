@@ -2,6 +2,7 @@
  * What lies where in the directory of a log on LevelDB.
  *
  * ```
+ *   LOCK, LOCK.*        the lock of the directory, while the database is made
  *   db/                 LevelDB's files: CURRENT, MANIFEST-…, ….log, ….ldb, LOCK, LOG
  *   witness/<group>     how far the log of a group was durable, outside of LevelDB; 16 hexadecimal digits
  * ```

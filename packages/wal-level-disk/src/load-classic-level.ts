@@ -1,32 +1,33 @@
 /**
  * LevelDB comes as a binary inside of classic-level. It is an optional dependency and is loaded when a log
- * is opened, so that neither installing nor importing this package ever needs a compiler, and a platform
- * for which no binary is shipped gets an error that says so.
+ * is opened, so that neither installing nor importing this package ever needs a compiler, and where it
+ * cannot be loaded an error says why.
  */
 import type * as ClassicLevelModule from 'classic-level';
-import { UnsupportedPlatformError } from '@babuza/wal-core';
+import { nodeEnvironment } from '@babuza/vfs';
+import { whyNotLoaded, type LoadingWorld } from './why-not-loaded.ts';
 
 /** The class, as it was loaded. */
 export type ClassicLevelClass = typeof ClassicLevelModule.ClassicLevel;
 
-/** For what classic-level 3.0.0 ships a binary: the folder `prebuilds` of its package. */
-const shippedFor =
-  'Linux on x64 (glibc and musl), arm64 and arm, macOS on x64 and arm64, Windows on x64 and ia32, Android on arm64 and arm';
-
-/** Throws `UnsupportedPlatformError`. */
+/** Rejects with `UnsupportedPlatformError` (`WAL_UNSUPPORTED`). */
 export async function loadClassicLevel(): Promise<ClassicLevelClass> {
   try {
     const { ClassicLevel } = await import('classic-level');
     return ClassicLevel;
   } catch (error) {
-    throw new UnsupportedPlatformError(
-      `LevelDB cannot be loaded on ${process.platform} ${process.arch}: classic-level ships binaries for ${shippedFor}. ` +
-        `Use the log 'babuza-wal' (@babuza/wal-native), which needs none, or build classic-level from source. The cause: ${messageOf(error)}`,
-      error,
-    );
+    throw await whyNotLoaded(error, nodeWorld);
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
+const nodeWorld: LoadingWorld = {
+  platform: process.platform,
+  arch: process.arch,
+  mayRead: (path) => process.permission?.has('fs.read', path) ?? true,
+  namesIn: async (directory) => {
+    const entries = await nodeEnvironment()
+      .fileSystem.list(directory)
+      .catch(() => []);
+    return entries.map(({ name }) => name);
+  },
+};

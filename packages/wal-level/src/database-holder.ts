@@ -51,6 +51,16 @@ export class DatabaseHolder {
     return (await this.exists()) ? this.open() : undefined;
   }
 
+  /** Throws where the directory holds a log of another kind. While the database is open it cannot. */
+  async checkDirectory(): Promise<void> {
+    if (this.#current !== undefined) return;
+    try {
+      await this.#kind.checkDirectory?.(this.#directory);
+    } catch (error) {
+      throw readFailure(error, this.#directory);
+    }
+  }
+
   /** Whether there is a database, open or not. */
   async exists(): Promise<boolean> {
     if (this.#current !== undefined) return true;
@@ -89,7 +99,7 @@ export class DatabaseHolder {
       const onFailure = (error: WalError): void => this.#owner.poisonAll(error);
       return new SharedDatabase({ kind, database, directory, onFailure });
     }
-    await database.close();
+    await (kind.close?.(database) ?? database.close());
     throw new InvalidArgumentError('the database must support explicit snapshots');
   }
 

@@ -39,6 +39,12 @@ export interface LevelStoreKind {
    * counted as a sync.
    */
   readonly syncs: boolean;
+  /**
+   * Throws where a database of this kind must not be looked for in the directory, for instance because
+   * it holds a log of another kind. Called before the directory is used for the first time; it makes
+   * nothing. Absent: every directory will do.
+   */
+  checkDirectory?(directory: string): Promise<void>;
   /** Whether there is a database in the directory; it makes nothing. */
   exists(directory: string): Promise<boolean>;
   /**
@@ -46,6 +52,8 @@ export interface LevelStoreKind {
    * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.
    */
   open(directory: string): Promise<LevelDatabase>;
+  /** Closes a database that `open` gave. Absent: `database.close()`. */
+  close?(database: LevelDatabase): Promise<void>;
   /**
    * Writes the operations as one atomic batch, durable with `sync`. Absent: `database.batch`, for
    * databases that have no quicker way.

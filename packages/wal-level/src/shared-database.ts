@@ -105,7 +105,8 @@ export class SharedDatabase {
   /** For when no log in it is open. May be called again if it fails. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#uses);
-    await this.database.close();
+    const { kind } = this.#parts;
+    await (kind.close?.(this.database) ?? this.database.close());
   }
 
   #submit(what: LogBatch | KeySpan, sync: boolean): Promise<void> {

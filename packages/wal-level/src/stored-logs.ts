@@ -56,6 +56,7 @@ export class StoredLogs {
   }
 
   async exists(keys: GroupKeys): Promise<boolean> {
+    await this.#databases.checkDirectory();
     // Without the database, and so also while somebody else has it open.
     if ((await this.#recall(keys)) > 0) return true;
     const shared = await this.#databases.existing();
@@ -65,6 +66,7 @@ export class StoredLogs {
 
   async create(keys: GroupKeys, metadata: WalMetadata): Promise<FoundLog> {
     const { kind, directory, witness } = this.#parts;
+    await this.#databases.checkDirectory();
     // Before the database is made: one that is missing stays missing, for people to look for it.
     if ((await this.#recall(keys)) > 0) throw this.#alreadyExists(keys);
     await this.#missDatabase(keys);
@@ -90,6 +92,7 @@ export class StoredLogs {
 
   async read(keys: GroupKeys): Promise<FoundLog> {
     const { directory, options } = this.#parts;
+    await this.#databases.checkDirectory();
     const remembered = await this.#recall(keys);
     const shared = await this.#databases.existing();
     const log =

@@ -14,6 +14,8 @@ import {
   type LevelStoreKind,
   type LevelWalOptions,
 } from '@babuza/wal-level';
+import { readFailure, refuseOtherKinds, translating } from '@babuza/wal-files';
+import { nodeEnvironment, type Environment, type FileSystem } from '@babuza/vfs';
 import { MemoryStore } from './memory-store.ts';
 
 /** The name of this WAL type in configurations. */
@@ -27,10 +29,12 @@ export const PebbleWalMemory = 'pebble-wal-memory';
 
 export interface MemoryWalOptions extends LevelWalOptions {
   /**
-   * The store that holds the logs. Default: a new, empty one, which nobody can open again; directories
-   * do not matter.
+   * The store that holds the logs. Default: a new, empty one, which nobody can open again; the
+   * directory does not matter, unless it holds a log of another kind, which is refused.
    */
   readonly store?: MemoryStore | undefined;
+  /** Where logs of other kinds are looked for. Default: the files of Node.js. */
+  readonly environment?: Pick<Environment, 'fileSystem'> | undefined;
 }
 
 /** What the log in memory promises. */
@@ -47,12 +51,19 @@ export const walBackend: WalBackend<MemoryWalOptions> = {
   types: [LevelWalMemory, BadgerWalMemory, PebbleWalMemory],
   capabilities,
   open: async (directory, options = {}) => {
-    const { store = new MemoryStore(), ...levelOptions } = checkedOptions(options);
-    return new LevelWalManager(new MemoryKind(store), directory, levelOptions);
+    const checked = checkedOptions(options);
+    const { store = new MemoryStore(), environment = nodeEnvironment(), ...levelOptions } = checked;
+    const kind = new MemoryKind(store, environment.fileSystem);
+    return new LevelWalManager(kind, directory, levelOptions);
   },
 };
 
-const optionNames: readonly (keyof MemoryWalOptions)[] = ['cache', 'verifyOnOpen', 'store'];
+const optionNames: readonly (keyof MemoryWalOptions)[] = [
+  'cache',
+  'verifyOnOpen',
+  'store',
+  'environment',
+];
 
 /** What the log itself does not check. Throws `WAL_INVALID`. */
 function checkedOptions(options: MemoryWalOptions): MemoryWalOptions {
@@ -75,9 +86,18 @@ class MemoryKind implements LevelStoreKind {
   readonly capabilities: WalCapabilities = capabilities;
   readonly syncs = false;
   readonly #store: MemoryStore;
+  readonly #fileSystem: FileSystem;
 
-  constructor(store: MemoryStore) {
+  constructor(store: MemoryStore, fileSystem: FileSystem) {
     this.#store = store;
+    this.#fileSystem = fileSystem;
+  }
+
+  /** An empty log in memory beside a durable one would hide what that one holds. */
+  checkDirectory(directory: string): Promise<void> {
+    return translating(readFailure, () =>
+      refuseOtherKinds(this.#fileSystem, directory, LevelWalMemory),
+    );
   }
 
   async exists(): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** What is particular to the log in memory: names, and who sees which store. */
 import { describe, expect, it } from 'vitest';
+import { SimulatedDisk } from '@babuza/testkit';
 import {
   BadgerWalMemory,
   LevelWalMemory,
@@ -47,6 +48,24 @@ describe('the log in memory', () => {
       code: 'WAL_LOCKED',
     });
     await second.close();
+  });
+
+  it('refuses a directory with a durable log, which it would hide, and one that it cannot read', async () => {
+    const disk = new SimulatedDisk({ seed: 1 });
+    await disk.makeDirectory('/node');
+    disk.surgery.put('/node/0000000000000001-00c0ffee.wal', new Uint8Array(16));
+    const environment = { fileSystem: disk };
+    const manager = await walBackend.open('/node', { environment });
+    const foreign = { code: 'WAL_FOREIGN', file: '/node' };
+    await expect(manager.hasExistingWal()).rejects.toMatchObject(foreign);
+    await expect(manager.createWal(identity)).rejects.toMatchObject(foreign);
+    disk.inject({ on: 'list', fault: { type: 'error', kind: 'permission' } });
+    await expect(manager.createWal(identity)).rejects.toMatchObject({ code: 'WAL_PERMISSION' });
+    disk.inject({ on: 'list', fault: { type: 'error', kind: 'io' } });
+    await expect(manager.createWal(identity)).rejects.toMatchObject({ code: 'WAL_READ_FAILED' });
+    disk.surgery.remove('/node/0000000000000001-00c0ffee.wal');
+    await manager.createWal(identity);
+    await manager.close();
   });
 
   it('never counts a sync', async () => {

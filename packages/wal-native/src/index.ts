@@ -2,9 +2,7 @@ import type { WalBackend } from '@babuza/wal-core';
 import { capabilities } from './capabilities.ts';
 import { NativeWalManager } from './native-wal-manager.ts';
 import type { NativeWalOptions } from './options.ts';
-
-/** The name of this WAL type in configurations. */
-export const BabuzaWal = 'babuza-wal';
+import { BabuzaWal } from './wal-type.ts';
 
 /** The native log as the builder, the tools and users open it. */
 export const walBackend: WalBackend<NativeWalOptions> = {
@@ -15,3 +13,4 @@ export const walBackend: WalBackend<NativeWalOptions> = {
 
 export { NativeWalManager } from './native-wal-manager.ts';
 export type { NativeWalOptions } from './options.ts';
+export { BabuzaWal } from './wal-type.ts';

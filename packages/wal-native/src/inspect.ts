@@ -13,10 +13,17 @@ import {
   type TailReport,
   type WalMetadata,
 } from '@babuza/wal-core';
-import { directoryOfGroup, readFailure, readSteadily, translating } from '@babuza/wal-files';
+import {
+  directoryOfGroup,
+  readFailure,
+  readSteadily,
+  refuseOtherKinds,
+  translating,
+} from '@babuza/wal-files';
 import { lookAtLog } from './recovery/look.ts';
 import type { LogContents } from './recovery/read-log.ts';
 import type { VerdictName } from './recovery/verdict.ts';
+import { BabuzaWal } from './wal-type.ts';
 
 /** One segment as it was found. */
 export interface SegmentReport {
@@ -57,7 +64,8 @@ export interface InspectOptions extends GroupOptions {
  * Verifies every checksum of a log and says what is in it. What looks damaged is looked at again before it is
  * believed, because a node may be writing the log at this moment.
  *
- * @throws CorruptError (of wal-core) where recovery would refuse to start; NotFoundError where there is no log
+ * @throws CorruptError (of wal-core) where recovery would refuse to start; NotFoundError where there is no log;
+ * ForeignFileError where the directory holds a log of another kind
  */
 export async function inspectLog(
   directory: string,
@@ -68,6 +76,7 @@ export async function inspectLog(
   const groupId = checkedGroupId(options);
   const folder = directoryOfGroup(directory, groupId);
   return translating(readFailure, async () => {
+    await refuseOtherKinds(fileSystem, directory, BabuzaWal);
     if ((await fileSystem.kindOf(folder)) === undefined) {
       throw new NotFoundError(`there is no directory ${folder}`);
     }

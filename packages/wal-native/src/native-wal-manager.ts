@@ -3,6 +3,7 @@ import { FileWalManager } from '@babuza/wal-files';
 import { capabilities } from './capabilities.ts';
 import { NativeLogFiles } from './native-log-files.ts';
 import { checkedOptions, type NativeWalOptions } from './options.ts';
+import { BabuzaWal } from './wal-type.ts';
 
 export class NativeWalManager extends FileWalManager {
   /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
@@ -10,6 +11,6 @@ export class NativeWalManager extends FileWalManager {
     const checked = checkedOptions(options);
     const { environment, cache } = checked;
     const files = new NativeLogFiles(checked);
-    super(directory, { capabilities, environment, cache, files });
+    super(directory, { walType: BabuzaWal, capabilities, environment, cache, files });
   }
 }

@@ -285,7 +285,7 @@ function newToken(random: Random): string {
 
 /** Makes a file that must not exist; its bytes are durable after this, so that no crash tears them. */
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await fs.promises.open(file, 'wx');
+  const handle = await fs.promises.open(file, 'wx', 0o600);
   try {
     await handle.writeFile(bytes);
     await handle.datasync();
