@@ -18,6 +18,7 @@ import { openNode, type Beginning } from './open-node.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { Raft } from './raft.ts';
+import { checkOwnPeer, checkTransportAddress } from './start-checks.ts';
 import type { StandaloneOptions } from './standalone.ts';
 
 /** The first members of a cluster; every one of them starts with the same list. */
@@ -52,14 +53,10 @@ export function bootstrapRaftCluster<Query, Answer>(
   const begin = async (): Promise<SnapshotMetadata> => {
     checkPeers(peers, component.transport);
     const membership = firstMembership(peers);
-    if (!membership.members.has(config.nodeId)) {
-      throw new RaftConfigError(
-        `node ${config.nodeId} is not one of the peers; use joinRaftCluster`,
-      );
-    }
+    checkOwnPeer(config, membership.members.get(config.nodeId));
     return createFirstSnapshot(membership, component, options.snapshot);
   };
-  return starting(config, stateMachine, component, { begin });
+  return starting(config, stateMachine, component, { begin, peers: { given: peers } });
 }
 
 /**
@@ -106,6 +103,7 @@ async function starting<Query, Answer>(
     checkComponent(component);
     checkSame('clusterId', config.clusterId, component.clusterId);
     checkSame('nodeId', config.nodeId, component.nodeId ?? config.nodeId);
+    checkTransportAddress(config, component.transport);
     raft = Raft.make(await openNode(config, stateMachine, component, beginning));
   } catch (error) {
     await closeParts(component, stateMachine);

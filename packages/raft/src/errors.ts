@@ -19,6 +19,8 @@ export type RaftErrorCode =
   | 'RAFT_SEQUENCE_STALE'
   | 'RAFT_STATE_MACHINE_FAILED'
   | 'RAFT_STATE_UNREADABLE'
+  | 'RAFT_LOG_LOST_ENTRIES'
+  | 'RAFT_SHUTDOWN_TIMEOUT'
   | 'RAFT_STOPPED';
 
 /** The base of all errors of a node. */

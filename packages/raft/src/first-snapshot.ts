@@ -27,7 +27,7 @@ export async function createFirstSnapshot(
   if (stream !== undefined) return fromExport(membership, state, snapshotManager, stream);
   // The manager may have served another node before.
   sessionManager.restore();
-  state.membership = membership;
+  state.beginWith(membership);
   const metadata: SnapshotMetadata = { ...first, confState: confStateOf(membership) };
   await create(snapshotManager, metadata, async (files) => {
     const nodePart = state.encode();
@@ -54,7 +54,7 @@ async function fromExport(
     let nodePart = new Uint8Array(0);
     const withMembership = (bytes: Uint8Array): Uint8Array => {
       state.restore(bytes, metadata);
-      state.membership = membership;
+      state.beginWith(membership);
       nodePart = new Uint8Array(state.encode());
       return nodePart;
     };

@@ -21,8 +21,16 @@ export {
 export type { RaftEvent, RaftEventListener } from './events.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
+export type { ChangeOptions } from './membership-changes.ts';
+export type { AddVoterOptions, VoterProgress } from './voter-through-learner.ts';
 export type { ProposeResult } from './propose-result.ts';
-export { Raft, type NewMember, type ProposeOptions, type WaitOptions } from './raft.ts';
+export {
+  Raft,
+  type NewMember,
+  type ProposeOptions,
+  type ShutdownOptions,
+  type WaitOptions,
+} from './raft.ts';
 export type { SnapshotPlace } from './recorded-snapshots.ts';
 export type {
   CallCounts,

@@ -1,9 +1,11 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
-import type { Clock } from '@babuza/vfs';
+import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
+import { ApplyLag } from './apply-lag.ts';
 import { ApplyPath, type ApplyParts } from './apply-path.ts';
+import { closeInOrder, closingSteps } from './closing.ts';
 import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
@@ -13,6 +15,7 @@ import { incomingOf } from './incoming.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { isMember } from './membership.ts';
+import { OwnAddress } from './own-address.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
@@ -24,6 +27,7 @@ import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { Snapshots, type SnapshotParts } from './snapshots.ts';
 import type { Readiness } from './status.ts';
 import { TransportPeers } from './transport-peers.ts';
+import type { VoterParts } from './voter-through-learner.ts';
 import { IndexWaiters } from './waiters.ts';
 
 /** A node whose log is open and whose state was restored; nothing runs yet. */
@@ -57,10 +61,13 @@ export class NodeParts<Query, Answer> {
   readonly proposals: Proposals;
   readonly membershipChanges: MembershipChanges;
   readonly appliedWaiters: IndexWaiters;
+  readonly applyLag: ApplyLag;
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
   readonly #peers: TransportPeers;
+  readonly #ownAddress: OwnAddress;
+  #ownAddressTimer: Timer | undefined;
   /** What was committed when the node first knew a leader. */
   #readyIndex = Infinity;
   #role: SoftState;
@@ -81,9 +88,18 @@ export class NodeParts<Query, Answer> {
     this.#component = component;
     this.#peers = new TransportPeers(config.nodeId, state, component.transport);
     this.#logger = opened.logger;
+    this.#ownAddress = new OwnAddress(config, state, opened.logger);
     this.node = new RawNode(coreConfig(opened));
     this.#role = this.node.basicStatus();
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
+    this.applyLag = new ApplyLag({
+      clock,
+      lagMsMax: config.applyLagMsMax,
+      commitIndex: () => this.node.basicStatus().commit,
+      appliedIndex: () => state.appliedIndex,
+      logger: this.#logger,
+      tell: (event) => this.events.emit(event),
+    });
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
@@ -120,6 +136,10 @@ export class NodeParts<Query, Answer> {
       state,
       proposals: this.proposals,
       learnerReadyShare: config.learnerReadyShare,
+      electionTicks: config.electionTicks,
+      tickMs: config.tickMs,
+      clock,
+      onStop: this.onStop,
       entryBytesMax,
       transport: this.#component.transport,
       leader: () => this.leader(),
@@ -134,6 +154,13 @@ export class NodeParts<Query, Answer> {
     const entryBytesMax = this.#entryBytesMax;
     await transport.start(this.#incoming(), { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
+    this.applyLag.start();
+    // Without a leader by then, the address may be the reason; with one, the membership is looked at when it was applied.
+    const { electionTicks, tickMs } = this.config;
+    const patienceMs = 2 * electionTicks * tickMs;
+    this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
+      if (this.leader() === undefined) this.#ownAddress.tell();
+    });
   }
 
   /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
@@ -157,13 +184,38 @@ export class NodeParts<Query, Answer> {
     return { id: lead, address: this.state.membership.members.get(lead)?.address };
   }
 
+  voterParts(): VoterParts {
+    const { clock, state, membershipChanges, call, onStop } = this;
+    const { nodeId, tickMs, learnerReadyShare } = this.config;
+    const leader = (): LeaderHint | undefined => this.leader();
+    return {
+      nodeId,
+      tickMs,
+      learnerReadyShare,
+      clock,
+      state,
+      membershipChanges,
+      call,
+      onStop,
+      leader,
+    };
+  }
+
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
-    if (this.leader() === undefined) return notReady('no leader is known');
+    const { problem: addressProblem } = this.#ownAddress;
+    if (this.leader() === undefined) {
+      const why = addressProblem === undefined ? '' : `; ${addressProblem}`;
+      return notReady(`no leader is known${why}`);
+    }
     if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
-    if (appliedIndex >= this.#readyIndex) return { ready: true };
-    return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
+    const { problem: lagProblem } = this.applyLag;
+    if (lagProblem !== undefined) return notReady(lagProblem);
+    if (appliedIndex < this.#readyIndex) {
+      return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
+    }
+    return addressProblem === undefined ? { ready: true } : notReady(addressProblem);
   }
 
   /** For who waits: it is called when the node begins to stop, until the function that is returned was called. */
@@ -172,15 +224,29 @@ export class NodeParts<Query, Answer> {
     return () => void this.#atStop.delete(call);
   };
 
+  /** Why the node has stopped, or stops; `undefined` while it runs. */
+  get stopCause(): StoppedError | undefined {
+    return this.#stopCause;
+  }
+
   checkRunning(): void {
     if (this.#stopCause !== undefined) throw this.#stopCause;
   }
 
-  /** In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is given back. */
-  async stop(cause: unknown): Promise<void> {
+  /**
+   * In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is given back. Returns the parts
+   * that did not end in time; never rejects.
+   */
+  async stop(cause: unknown, timeoutMs: number): Promise<readonly string[]> {
     const stopped = new StoppedError(cause);
     this.#stopCause = stopped;
+    if (cause !== undefined) {
+      const { nodeId, clusterId } = this.config;
+      this.#logger?.error('the node has stopped on an error', { nodeId, clusterId, error: cause });
+    }
     this.#loop.stop();
+    this.applyLag.stop();
+    this.#ownAddressTimer?.cancel();
     this.append.stop();
     this.snapshots.stop();
     this.reads.rejectAll(stopped);
@@ -188,23 +254,17 @@ export class NodeParts<Query, Answer> {
     this.membershipChanges.stop(stopped);
     this.appliedWaiters.stop(stopped);
     for (const call of this.#atStop) call(stopped);
-    const { transport, snapshotManager, walManager } = this.#component;
-    const closing = [
-      () => transport.close(),
-      () => this.apply.stop(),
-      () => snapshotManager.close(),
-      () => this.snapshots.saved(),
-      () => this.stateMachine.close(),
-      () => walManager.close(),
-    ];
-    for (const close of closing) {
-      try {
-        await close();
-      } catch (error) {
-        this.#logger?.warn('a part of the node did not close cleanly', { error });
-      }
+    const left = await closeInOrder(closingSteps(this, this.#component), {
+      clock: this.clock,
+      timeoutMs,
+      onError: (part, error) =>
+        this.#logger?.warn('a part of the node did not close cleanly', { part, error }),
+    });
+    if (left.length > 0) {
+      this.#logger?.error('the node has ended, and parts of it have not', { left, timeoutMs });
     }
     this.events.emit({ type: 'stopped', cause });
+    return left;
   }
 
   #applyParts(
@@ -304,6 +364,7 @@ export class NodeParts<Query, Answer> {
     if (confState !== undefined && !isMember(confState, this.config.nodeId)) {
       this.proposals.leftCluster();
     }
+    if (this.state.appliedIndex >= this.#readyIndex) this.#ownAddress.tell();
     this.reads.applied();
     this.appliedWaiters.applied();
     this.membershipChanges.applied();

@@ -17,6 +17,7 @@ import type { StateMachine } from './ports/state-machine.ts';
 import { quietLogger } from './quiet-logger.ts';
 import { ReplicatedState } from './replicated-state.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
+import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
 import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
 
 /** What a start does besides opening what there is. */
@@ -24,13 +25,15 @@ export interface Beginning {
   /** Makes the first snapshot of a log that has nothing. */
   readonly begin: () => Promise<SnapshotMetadata | undefined>;
   readonly standalone?: StandaloneOptions;
+  /** The first members that the start was given, where it was given some; a log that exists does not use them. */
+  readonly peers?: { readonly given: unknown };
 }
 
 export async function openNode<Query, Answer>(
   config: BabuzaConfig,
   stateMachine: StateMachine<Query, Answer>,
   component: RaftComponent,
-  { begin, standalone }: Beginning,
+  { begin, standalone, peers }: Beginning,
 ): Promise<OpenedNode<Query, Answer>> {
   const { walManager, snapshotManager } = component;
   const { groupId } = config;
@@ -41,6 +44,7 @@ export async function openNode<Query, Answer>(
   const exists = await walManager.hasExistingWal({ groupId });
   const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
   const opened = await openLog(config, component, exists, usable, standalone);
+  checkEntryBytesMax(config, opened.metadata);
   // Also where an earlier attempt ended before it wrote the first marker.
   const isNew = opened.storage.lastIndex() === 0 && opened.hardState.term === 0;
   const markers = [...opened.snapshots];
@@ -63,6 +67,8 @@ export async function openNode<Query, Answer>(
   const machineAppliedIndex = isBeyond ? 0 : openedAt;
   const isReplaced = await restore(state, stateMachine, component, snapshot, machineAppliedIndex);
   if (isBeyond && !isReplaced) refuseBeyond(openedAt, opened.storage.lastIndex());
+  tellLog(config, opened, logger);
+  if (peers !== undefined && !isNew) tellOtherPeers(peers.given, state.firstMembers, logger);
   if (standalone !== undefined) await removeEverybodyElse(config, opened, state);
   const { tail } = opened;
   return {

@@ -4,6 +4,12 @@
  */
 import type { ConfState } from '@babuza/raftpb';
 import { RaftError } from './errors.ts';
+import {
+  firstMembersFromJson,
+  firstMembersOf,
+  firstMembersToJson,
+  type FirstMember,
+} from './first-members.ts';
 import { noMembership, type Membership } from './membership.ts';
 import { membershipFromJson, membershipToJson, parseJson } from './membership-codec.ts';
 import type { SessionManager } from './ports/session-manager.ts';
@@ -18,6 +24,8 @@ const formatVersion = 1;
 export class ReplicatedState {
   readonly sessions: SessionManager;
   membership: Membership = noMembership;
+  /** The members that the cluster began with; `undefined` where only older snapshots are known. */
+  firstMembers: readonly FirstMember[] | undefined;
   /** What the core has of the membership, also while it is joint. */
   confState: ConfState | undefined;
   /** The time of the log: it never goes back. */
@@ -29,6 +37,12 @@ export class ReplicatedState {
     this.sessions = sessions;
   }
 
+  /** The cluster begins with this membership. */
+  beginWith(membership: Membership): void {
+    this.membership = membership;
+    this.firstMembers = firstMembersOf(membership);
+  }
+
   /** The clock of a proposing node, as far as it goes forward. */
   advanceTime(proposedAtMs: number): number {
     this.timeMs = Math.max(this.timeMs, proposedAtMs);
@@ -36,11 +50,14 @@ export class ReplicatedState {
   }
 
   encode(): Uint8Array {
+    const { firstMembers: first } = this;
     const json = {
       version: formatVersion,
       timeMs: this.timeMs,
       ...Object(membershipToJson(this.membership)),
       sessions: Buffer.from(this.sessions.encode()).toString('base64'),
+      // Versions that do not know this field pass over it.
+      ...(first === undefined ? {} : { firstMembers: firstMembersToJson(first) }),
     };
     return new TextEncoder().encode(JSON.stringify(json));
   }
@@ -68,8 +85,12 @@ export class ReplicatedState {
       );
     }
     const membership = membershipFromJson(json);
+    const first = firstMembersFromJson(field('firstMembers'));
     this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));
     this.membership = membership;
+    // The snapshot that a cluster began with has the first membership, also where an older version wrote it.
+    if (first === undefined && at.index === 1) this.firstMembers = firstMembersOf(membership);
+    else this.firstMembers = first ?? this.firstMembers;
     this.timeMs = Number(timeMs);
     this.confState = at.confState;
     this.appliedIndex = at.index;

@@ -81,6 +81,11 @@ function changesToBeAlone(
   for (const id of membership.members.keys()) {
     if (id !== nodeId) operations.push({ op: 'remove', id });
   }
+  // Behind the removals: a member that is gone may have had this address.
+  const known = membership.members.get(nodeId);
+  if (known?.role === 'voter' && known.address !== address) {
+    operations.push({ op: 'address', id: nodeId, address });
+  }
   const next = changedMembership(membership, operations);
   if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);
   const changes = operations.map((operation): ConfChangeV2 => ({
