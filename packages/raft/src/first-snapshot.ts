@@ -9,6 +9,7 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import { isObject, refuse } from './checks.ts';
 import { RaftError } from './errors.ts';
 import { ExportReader } from './exported-snapshot.ts';
+import { firstMembersOf } from './first-members.ts';
 import { confStateOf, type Membership } from './membership.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { SnapshotFiles, SnapshotManager } from './ports/snapshot-manager.ts';
@@ -27,7 +28,8 @@ export async function createFirstSnapshot(
   if (stream !== undefined) return fromExport(membership, state, snapshotManager, stream);
   // The manager may have served another node before.
   sessionManager.restore();
-  state.beginWith(membership);
+  state.membership = membership;
+  state.firstMembers = firstMembersOf(membership);
   const metadata: SnapshotMetadata = { ...first, confState: confStateOf(membership) };
   await create(snapshotManager, metadata, async (files) => {
     const nodePart = state.encode();
@@ -54,7 +56,8 @@ async function fromExport(
     let nodePart = new Uint8Array(0);
     const withMembership = (bytes: Uint8Array): Uint8Array => {
       state.restore(bytes, metadata);
-      state.beginWith(membership);
+      state.membership = membership;
+      state.firstMembers = firstMembersOf(membership);
       nodePart = new Uint8Array(state.encode());
       return nodePart;
     };

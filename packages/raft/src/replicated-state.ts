@@ -37,12 +37,6 @@ export class ReplicatedState {
     this.sessions = sessions;
   }
 
-  /** The cluster begins with this membership. */
-  beginWith(membership: Membership): void {
-    this.membership = membership;
-    this.firstMembers = firstMembersOf(membership);
-  }
-
   /** The clock of a proposing node, as far as it goes forward. */
   advanceTime(proposedAtMs: number): number {
     this.timeMs = Math.max(this.timeMs, proposedAtMs);
