@@ -84,6 +84,11 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
     'Linearizable reads that no leader with a quorum has confirmed in time.',
     ({ status }) => status.reads.failed,
   ),
+  gauge(
+    'raft_apply_lag_seconds',
+    'How long a committed entry has waited for the state machine.',
+    ({ status }) => status.applyLagMs / 1000,
+  ),
   gauge('raft_disk_full', '1 while entries wait for space on the disk.', ({ status }) =>
     Number(status.diskFull),
   ),
