@@ -57,7 +57,7 @@ export async function closeInOrder(
   const running = new Map<string, Promise<void>>();
   let isOver = false;
   const run = async ({ name, close, after = [] }: ClosingStep): Promise<void> => {
-    await Promise.all(after.map((other) => running.get(other)));
+    for (const other of after) await running.get(other);
     // The caller has been told that this part was left.
     if (isOver) return;
     try {

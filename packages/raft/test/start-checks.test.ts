@@ -129,7 +129,7 @@ describe('peers at a restart', () => {
     }
     await world.until(raft.shutdown());
     // A program without a type checker may give anything.
-    await world.until(Reflect.apply(world.start, world, [1n, again, disk]));
+    await world.until(world.start(1n, Object(again), disk));
   }
 
   it.each([
