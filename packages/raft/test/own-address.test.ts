@@ -87,6 +87,27 @@ describe('a node whose address is not the one in the membership', () => {
 });
 
 describe('a survivor at another address', () => {
+  it('that was a learner has it, also where it was that of a voter', async () => {
+    world = new World();
+    const peers = [1n, 2n].map((id) => ({ id, address: `address-${id}` }));
+    const learner = { id: 3n, address: 'address-3', role: 'learner' } as const;
+    for (const { id } of [...peers, learner]) await world.start(id, [...peers, learner]);
+    const { raft } = await world.leader();
+    await world.until(raft.propose(bytesOf('a')));
+    await world.pass(1000);
+    await moveAll();
+    world.configs.set(3n, { address: 'address-1' });
+    const alone = await world.until(world.start(3n, 'alone', world.member(3n)));
+    world.members.delete(1n);
+    world.members.delete(2n);
+    await world.until(alone.raft.waitForLeader());
+    await world.until(alone.raft.propose(bytesOf('b')));
+    expect(alone.machine.texts).toEqual(['a', 'b']);
+    expect(alone.raft.clusterInfo()).toMatchObject({
+      members: [{ id: 3n, address: 'address-1', role: 'voter' }],
+    });
+  });
+
   it.each([
     ['of its own', 'moved-1'],
     ['of a member that is gone', 'address-2'],
