@@ -1,4 +1,6 @@
-/** A program whose node stops by itself does not end in silence. It runs against the built packages. */
+/**
+ * A program whose node stops by itself does not end in silence. It runs against the built packages.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +17,10 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** A node whose state machine throws, and a program that does not look at the proposal that caused it. */
+/**
+ * A node whose state machine throws, and a program that does not look at the proposal that caused
+ * it.
+ */
 const program = (logger: string, end: string): string => `
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';

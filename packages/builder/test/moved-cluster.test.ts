@@ -1,4 +1,7 @@
-/** All members come back with other addresses: nobody finds anybody, each says why, and docs/disaster-recovery.md has the way out. */
+/**
+ * All members come back with other addresses: nobody finds anybody, each says why, and
+ * docs/disaster-recovery.md has the way out.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { BabuzaWal } from '../src/index.ts';
 import { eventually, RealCluster } from './real-cluster.ts';

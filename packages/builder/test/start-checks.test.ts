@@ -37,7 +37,10 @@ const optionsOf: Readonly<Record<string, (advertised: string) => object>> = {
   [HttpTransport]: (advertised) => ({ address: advertised, listen: { port: 0 } }),
 };
 
-/** Starts node 1 of a cluster of its own, whose transport has another address than its configuration, perhaps. */
+/**
+ * Starts node 1 of a cluster of its own, whose transport has another address than its
+ * configuration, perhaps.
+ */
 async function start(
   transportType: string,
   {

@@ -1,7 +1,8 @@
 /**
- * Measures how long committed entries wait for the state machine. It notes a commit index and the time, and looks when that
- * index was applied; then it notes the next one. So it finds a state machine that does not answer as well as one that falls
- * further behind with every entry, and it costs nothing per entry.
+ * Measures how long committed entries wait for the state machine. It notes a commit index and the
+ * time, and looks when that index was applied; then it notes the next one. So it finds a state
+ * machine that does not answer as well as one that falls further behind with every entry, and it
+ * costs nothing per entry.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 import type { RaftEvent } from './events.ts';
@@ -61,7 +62,10 @@ export class ApplyLag {
     return `the state machine is behind: it has applied ${appliedIndex()} of ${commitIndex()} entries, and one that is committed has waited for ${Math.round(this.lagMs)} ms (applyLagMsMax is ${lagMsMax})`;
   }
 
-  /** How long an entry has waited that was committed and is not applied, in ms; 0 where there is none. */
+  /**
+   * How long an entry has waited that was committed and is not applied, in ms; 0 where there is
+   * none.
+   */
   get lagMs(): number {
     const mark = this.#mark;
     const isWaiting = mark !== undefined && this.#parts.appliedIndex() < mark.index;

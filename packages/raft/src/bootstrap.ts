@@ -38,13 +38,15 @@ export interface BootstrapOptions {
 }
 
 /**
- * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and `options` have no
- * effect. Peers that differ from the first members are told in one line then. The node owns the parts of the component and the
- * state machine from now on; `shutdown` closes them.
+ * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers`
+ * and `options` have no effect. Peers that differ from the first members are told in one line then.
+ * The node owns the parts of the component and the state machine from now on; `shutdown` closes
+ * them.
  *
- * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; all of them are closed then. `RAFT_CONFIG` also tells
- * parts that do not belong together: the address of this node in the configuration, in `peers` (at the first start) and in the
- * transport must be the same text, and `entryBytesMax` that of the log.
+ * Rejects with `RAFT_CONFIG`, `RAFT_STATE_UNREADABLE`, or what a part says; all of them are closed
+ * then. `RAFT_CONFIG` also tells parts that do not belong together: the address of this node in the
+ * configuration, in `peers` (at the first start) and in the transport must be the same text, and
+ * `entryBytesMax` that of the log.
  */
 export function bootstrapRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -63,8 +65,9 @@ export function bootstrapRaftCluster<Query, Answer>(
 }
 
 /**
- * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer`, which waits until the node
- * has caught up, or with `addLearner` before. It gets everything from the leader. On what it left before it goes on.
+ * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer`,
+ * which waits until the node has caught up, or with `addLearner` before. It gets everything from
+ * the leader. On what it left before it goes on.
  *
  * Rejects like `bootstrapRaftCluster`.
  */
@@ -77,9 +80,9 @@ export function joinRaftCluster<Query, Answer>(
 }
 
 /**
- * Starts a survivor as the only member of its cluster, when the others are gone for good; see `standalone.ts` for
- * what is kept. It needs an existing log. The others must never come back under the same cluster id. The membership has
- * the address of the configuration from then on.
+ * Starts a survivor as the only member of its cluster, when the others are gone for good; see
+ * `standalone.ts` for what is kept. It needs an existing log. The others must never come back under
+ * the same cluster id. The membership has the address of the configuration from then on.
  *
  * Rejects with `RAFT_CONFIG` where there is no log.
  */

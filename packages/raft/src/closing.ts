@@ -1,6 +1,7 @@
 /**
- * Closes the parts of a node one after the other, within a time. When the time is over, the parts that are left are closed
- * without waiting for those before them, so that the lock of the log is given back also where a state machine hangs.
+ * Closes the parts of a node one after the other, within a time. When the time is over, the parts
+ * that are left are closed without waiting for those before them, so that the lock of the log is
+ * given back also where a state machine hangs.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 import type { RaftComponent } from './ports/component.ts';
@@ -9,7 +10,9 @@ export interface ClosingStep {
   /** The part, in the words of a log line. */
   readonly name: string;
   readonly close: () => Promise<void> | void;
-  /** The steps that this one must not run beside: it is left out while one of them has not ended. */
+  /**
+   * The steps that this one must not run beside: it is left out while one of them has not ended.
+   */
   readonly after?: readonly string[];
 }
 
@@ -30,7 +33,10 @@ interface ClosingParts {
 /** How long the parts that are left have after the timeout, in ms. */
 const graceMs = 1000;
 
-/** In this order: nothing arrives any more, nothing is applied or saved any more, then everything is given back. */
+/**
+ * In this order: nothing arrives any more, nothing is applied or saved any more, then everything is
+ * given back.
+ */
 export function closingSteps(
   { apply, snapshots, stateMachine }: ClosingParts,
   { transport, snapshotManager, walManager }: RaftComponent,

@@ -10,7 +10,10 @@ export interface BabuzaConfig {
   readonly clusterId: bigint;
   /** From 1 to 2^64 − 3. */
   readonly nodeId: bigint;
-  /** What other members reach this one by; the transport and the first members must have the same text. */
+  /**
+   * What other members reach this one by; the transport and the first members must have the same
+   * text.
+   */
   readonly address: string;
   /** The Raft group, where a manager holds several. */
   readonly groupId: bigint;
@@ -27,8 +30,9 @@ export interface BabuzaConfig {
   /** Reads trust the lease of the leader: correct only while all clocks run at about one speed. */
   readonly leaseReads: boolean;
   /**
-   * The largest entry of the cluster, encoded, in bytes; one value for all members, fixed with their logs. A start with another
-   * value than that of the log is refused (`RAFT_CONFIG`). Default 8 MiB; 1,024 to 67,108,864.
+   * The largest entry of the cluster, encoded, in bytes; one value for all members, fixed with
+   * their logs. A start with another value than that of the log is refused (`RAFT_CONFIG`). Default
+   * 8 MiB; 1,024 to 67,108,864.
    */
   readonly entryBytesMax: number;
   readonly messageBytesMax: number;
@@ -48,13 +52,15 @@ export interface BabuzaConfig {
   /** A learner may be promoted when its log reaches this share of the leader's; from 0 to 1. */
   readonly learnerReadyShare: number;
   /**
-   * From when on a committed entry that the state machine has not applied makes the node unready, in ms; the event
-   * `state-machine-behind` tells. Default 10,000; 1 to 2,147,483,647, or `Infinity` for never.
+   * From when on a committed entry that the state machine has not applied makes the node unready,
+   * in ms; the event `state-machine-behind` tells. Default 10,000; 1 to 2,147,483,647, or
+   * `Infinity` for never.
    */
   readonly applyLagMsMax: number;
   /**
-   * How long the end of the node waits for its parts, such as an `apply` of the state machine that is under way, in ms; see
-   * `Raft.shutdown`. Default 30,000; 1 to 2,147,483,647, or `Infinity` for no limit.
+   * How long the end of the node waits for its parts, such as an `apply` of the state machine that
+   * is under way, in ms; see `Raft.shutdown`. Default 30,000; 1 to 2,147,483,647, or `Infinity` for
+   * no limit.
    */
   readonly shutdownTimeoutMs: number;
   /** Refuses to start where recovery could not tell a crash from damage in the last batch. */

@@ -10,8 +10,8 @@ export interface EachTickParts {
 }
 
 /**
- * Looks now and with every tick until `look` returns something. Rejects with what `look` throws, the reason of the signal, or
- * `RAFT_STOPPED`.
+ * Looks now and with every tick until `look` returns something. Rejects with what `look` throws,
+ * the reason of the signal, or `RAFT_STOPPED`.
  */
 export function eachTick<T extends object | true>(
   { clock, tickMs, onStop }: EachTickParts,

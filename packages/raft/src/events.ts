@@ -32,8 +32,8 @@ export type RaftEvent =
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }
   /**
-   * A committed entry has waited for the state machine longer than `applyLagMsMax`, or the state machine has caught up again.
-   * `lagMs` is how long the oldest known entry has waited.
+   * A committed entry has waited for the state machine longer than `applyLagMsMax`, or the state
+   * machine has caught up again. `lagMs` is how long the oldest known entry has waited.
    */
   | {
       readonly type: 'state-machine-behind';

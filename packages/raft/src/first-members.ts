@@ -1,6 +1,7 @@
 /**
- * The members that a cluster began with, kept in the replicated state: a restart compares them with the peers that it is
- * given. They never change afterwards. Snapshots of versions before they were kept do not have them.
+ * The members that a cluster began with, kept in the replicated state: a restart compares them with
+ * the peers that it is given. They never change afterwards. Snapshots of versions before they were
+ * kept do not have them.
  */
 import { RaftError } from './errors.ts';
 import type { MemberRole, Membership } from './membership.ts';
@@ -20,7 +21,10 @@ export function firstMembersToJson(first: readonly FirstMember[]): unknown {
   return first.map(({ id, address, role }) => ({ id: String(id), address, role }));
 }
 
-/** `undefined` for a snapshot without them. Throws `RAFT_STATE_UNREADABLE` for anything else that cannot be read. */
+/**
+ * `undefined` for a snapshot without them. Throws `RAFT_STATE_UNREADABLE` for anything else that
+ * cannot be read.
+ */
 export function firstMembersFromJson(json: unknown): readonly FirstMember[] | undefined {
   if (json === undefined) return undefined;
   const members = Array.isArray(json) ? json.map(memberFrom) : [undefined];
@@ -45,7 +49,10 @@ export function sameFirstMembers(given: unknown, first: readonly FirstMember[]):
   return textOfPeers(given) === textOfPeers(first);
 }
 
-/** A list of peers as text that does not depend on their order; a role that is left out is that of a voter. */
+/**
+ * A list of peers as text that does not depend on their order; a role that is left out is that of a
+ * voter.
+ */
 export function textOfPeers(peers: unknown): string {
   if (!Array.isArray(peers)) return 'no list of members';
   const lines = peers.map((peer: unknown) => {

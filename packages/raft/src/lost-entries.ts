@@ -1,12 +1,15 @@
 /**
- * Explains the panic of a core that was told a commit index which its log does not reach. A leader tells a follower no commit
- * index above what that follower has acknowledged. So the log has lost entries since: the member came back with an empty
- * directory, an older copy of it, or a disk that forgot what it had synced.
+ * Explains the panic of a core that was told a commit index which its log does not reach. A leader
+ * tells a follower no commit index above what that follower has acknowledged. So the log has lost
+ * entries since: the member came back with an empty directory, an older copy of it, or a disk that
+ * forgot what it had synced.
  */
 import { MessageType, type Message } from '@babuza/raftpb';
 import { RaftError } from './errors.ts';
 
-/** The error that the node stops with, in place of the panic, where a message shows lost entries. */
+/**
+ * The error that the node stops with, in place of the panic, where a message shows lost entries.
+ */
 export function explainedPanic(
   panic: unknown,
   { type, from, commit }: Message,

@@ -22,8 +22,8 @@ export interface ChangeOptions {
   /** Ends the waiting. The change may take effect all the same where it was proposed before. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Makes the change also where it leaves fewer than a quorum of voters that answer, or promotes a learner whose log lags.
-   * Nothing is committed then before enough of them answer. Default false.
+   * Makes the change also where it leaves fewer than a quorum of voters that answer, or promotes a
+   * learner whose log lags. Nothing is committed then before enough of them answer. Default false.
    */
   readonly force?: boolean | undefined;
 }
@@ -59,7 +59,10 @@ export class MembershipChanges {
     this.#parts = parts;
   }
 
-  /** Throws what `change` would reject with before it proposes anything, but for the check of the quorum. */
+  /**
+   * Throws what `change` would reject with before it proposes anything, but for the check of the
+   * quorum.
+   */
   check(given: readonly MembershipOperation[], { signal, force = false }: ChangeOptions): void {
     signal?.throwIfAborted();
     this.#check(asRead(given), force);
@@ -142,7 +145,8 @@ export class MembershipChanges {
     if (typeof next === 'string') return next;
     const { progress } = call((node) => node.status());
     const answers = (id: bigint): boolean => {
-      // The core takes a member for active from its addition on; one that has acknowledged something did answer.
+      // The core takes a member for active from its addition on; one that has acknowledged
+      // something did answer.
       const { recentActive = false, match = 0 } = progress.get(id) ?? {};
       return recentActive && match > 0;
     };
@@ -150,8 +154,9 @@ export class MembershipChanges {
   }
 
   /**
-   * The core forgets at each check of the quorum which members have answered, and knows again when they answer the next heartbeat.
-   * So a member counts as silent only after an election timeout. Everything else is checked again with each look.
+   * The core forgets at each check of the quorum which members have answered, and knows again when
+   * they answer the next heartbeat. So a member counts as silent only after an election timeout.
+   * Everything else is checked again with each look.
    */
   #untilQuorumIsKept(
     operations: readonly MembershipOperation[],

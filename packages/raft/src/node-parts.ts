@@ -9,6 +9,7 @@ import { closeInOrder, closingSteps } from './closing.ts';
 import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
+import { errorText } from './error-text.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
 import { bestSuccessor } from './hand-over.ts';
 import { incomingOf } from './incoming.ts';
@@ -155,7 +156,8 @@ export class NodeParts<Query, Answer> {
     await transport.start(this.#incoming(), { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
     this.applyLag.start();
-    // Without a leader by then, the address may be the reason; with one, the membership is looked at when it was applied.
+    // Without a leader by then, the address may be the reason; with one, the membership is looked
+    // at when it was applied.
     const { electionTicks, tickMs } = this.config;
     const patienceMs = 2 * electionTicks * tickMs;
     this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
@@ -234,15 +236,16 @@ export class NodeParts<Query, Answer> {
   }
 
   /**
-   * In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is given back. Returns the parts
-   * that did not end in time; never rejects.
+   * In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is
+   * given back. Returns the parts that did not end in time; never rejects.
    */
   async stop(cause: unknown, timeoutMs: number): Promise<readonly string[]> {
     const stopped = new StoppedError(cause);
     this.#stopCause = stopped;
     if (cause !== undefined) {
       const { nodeId, clusterId } = this.config;
-      this.#logger?.error('the node has stopped on an error', { nodeId, clusterId, error: cause });
+      const text = `the node has stopped on an error: ${errorText(cause)}`;
+      this.#logger?.error(text, { nodeId, clusterId, error: cause });
     }
     this.#loop.stop();
     this.applyLag.stop();

@@ -25,7 +25,10 @@ export interface Beginning {
   /** Makes the first snapshot of a log that has nothing. */
   readonly begin: () => Promise<SnapshotMetadata | undefined>;
   readonly standalone?: StandaloneOptions;
-  /** The first members that the start was given, where it was given some; a log that exists does not use them. */
+  /**
+   * The first members that the start was given, where it was given some; a log that exists does not
+   * use them.
+   */
   readonly peers?: { readonly given: unknown };
 }
 

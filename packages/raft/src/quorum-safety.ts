@@ -1,6 +1,7 @@
 /**
- * Whether enough voters answer after a change of the membership, as etcd's strict reconfiguration check asks. A change that
- * leaves fewer than a quorum of answering voters can be committed by the old voters, and nothing can be committed after it.
+ * Whether enough voters answer after a change of the membership, as etcd's strict reconfiguration
+ * check asks. A change that leaves fewer than a quorum of answering voters can be committed by the
+ * old voters, and nothing can be committed after it.
  */
 import type { Membership } from './membership.ts';
 
@@ -10,7 +11,10 @@ export interface AnsweringMembers {
   readonly answers: (id: bigint) => boolean;
 }
 
-/** Why the change would cost the quorum; `undefined` where it does not, or does not touch the voters. */
+/**
+ * Why the change would cost the quorum; `undefined` where it does not, or does not touch the
+ * voters.
+ */
 export function quorumProblem(
   before: Membership,
   after: Membership,

@@ -38,7 +38,10 @@ export interface ProposeOptions extends WaitOptions {
 export interface ShutdownOptions {
   /** A leader hands over first, within two election timeouts. Default false. */
   readonly transferLeadership?: boolean | undefined;
-  /** How long the node waits for its parts, in ms; `Infinity` for no limit. Default: `shutdownTimeoutMs` of the configuration. */
+  /**
+   * How long the node waits for its parts, in ms; `Infinity` for no limit. Default:
+   * `shutdownTimeoutMs` of the configuration.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -196,15 +199,18 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Adds a member with a vote; leader only, as all changes of the membership. The member joins as a learner, and is promoted when
-   * it has caught up (`learnerReadyShare`) and answers. The call waits for that as long as its signal lets it, so start the
-   * new node meanwhile: an address where nobody answers never gets a vote. `onProgress` tells how far the learner has come.
+   * Adds a member with a vote; leader only, as all changes of the membership. The member joins as a
+   * learner, and is promoted when it has caught up (`learnerReadyShare`) and answers. The call
+   * waits for that as long as its signal lets it, so start the new node meanwhile: an address where
+   * nobody answers never gets a vote. `onProgress` tells how far the learner has come.
    *
-   * Where the call ends before, by its signal or an error, the learner stays in the membership: the same call goes on with it, and
-   * `removePeer` takes it out. `{ force: true }` adds the vote at once.
+   * Where the call ends before, by its signal or an error, the learner stays in the membership: the
+   * same call goes on with it, and `removePeer` takes it out. `{ force: true }` adds the vote at
+   * once.
    *
-   * Rejects with `RAFT_CONF_CHANGE_REFUSED` and why, `RAFT_INVALID` where the transport knows nobody of that address,
-   * `RAFT_NOT_LEADER` also where leadership goes while the learner catches up, `RAFT_STOPPED`.
+   * Rejects with `RAFT_CONF_CHANGE_REFUSED` and why, `RAFT_INVALID` where the transport knows
+   * nobody of that address, `RAFT_NOT_LEADER` also where leadership goes while the learner catches
+   * up, `RAFT_STOPPED`.
    */
   async addVotingPeer({ id, address }: NewMember, options: AddVoterOptions = {}): Promise<void> {
     this.#checkLeads(options);
@@ -217,8 +223,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Gives a learner its vote. Rejects with `RAFT_LEARNER_NOT_READY` while its log lags, and like `changeMembership` where it would
-   * cost the quorum.
+   * Gives a learner its vote. Rejects with `RAFT_LEARNER_NOT_READY` while its log lags, and like
+   * `changeMembership` where it would cost the quorum.
    */
   promoteLearner(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.#changeRole(id, 'voter', options);
@@ -257,12 +263,14 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Several changes at once: all are in effect when it resolves. More than one goes by joint consensus. A new voter joins as a
-   * learner before, and the change waits until it has caught up, as in `addVotingPeer`; one that takes over the address of
-   * a member joins with the change itself.
+   * Several changes at once: all are in effect when it resolves. More than one goes by joint
+   * consensus. A new voter joins as a learner before, and the change waits until it has caught up,
+   * as in `addVotingPeer`; one that takes over the address of a member joins with the change
+   * itself.
    *
-   * Rejects with `RAFT_CONF_CHANGE_REFUSED` where fewer than a quorum of the voters after the change have answered this leader
-   * within an election timeout (without `checkQuorum`: since it leads), unless it is forced.
+   * Rejects with `RAFT_CONF_CHANGE_REFUSED` where fewer than a quorum of the voters after the
+   * change have answered this leader within an election timeout (without `checkQuorum`: since it
+   * leads), unless it is forced.
    */
   async changeMembership(
     operations: readonly MembershipOperation[],
@@ -373,13 +381,14 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Ends the node and gives everything back: log, snapshots, transport, state machine. With `transferLeadership` a
-   * leader hands over first. What waits gets `RAFT_STOPPED` or `RAFT_OUTCOME_UNKNOWN`. A second call waits for the
-   * same end.
+   * Ends the node and gives everything back: log, snapshots, transport, state machine. With
+   * `transferLeadership` a leader hands over first. What waits gets `RAFT_STOPPED` or
+   * `RAFT_OUTCOME_UNKNOWN`. A second call waits for the same end.
    *
-   * Rejects with `RAFT_SHUTDOWN_TIMEOUT` where a part did not end within the timeout, such as a state machine that never answers.
-   * The node has ended all the same, at most a second later, and every part that could be closed is closed; the message names
-   * the rest. `close` of a state machine is not called while one of its calls is under way.
+   * Rejects with `RAFT_SHUTDOWN_TIMEOUT` where a part did not end within the timeout, such as a
+   * state machine that never answers. The node has ended all the same, at most a second later, and
+   * every part that could be closed is closed; the message names the rest. `close` of a state
+   * machine is not called while one of its calls is under way.
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { timeoutMs = this.#parts.config.shutdownTimeoutMs } = options;
@@ -397,8 +406,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Resolves when the node has ended because it was asked to (`shutdown`). Rejects with `RAFT_STOPPED`, and the cause, when it
-   * has stopped by itself: a program that awaits this call ends with an error then, and not in silence.
+   * Resolves when the node has ended because it was asked to (`shutdown`). Rejects with
+   * `RAFT_STOPPED`, and the cause, when it has stopped by itself: a program that awaits this call
+   * ends with an error then, and not in silence.
    */
   async whenStopped({ signal }: WaitOptions = {}): Promise<void> {
     const ended = this.#ended;

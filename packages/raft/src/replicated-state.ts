@@ -82,7 +82,8 @@ export class ReplicatedState {
     const first = firstMembersFromJson(field('firstMembers'));
     this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));
     this.membership = membership;
-    // The snapshot that a cluster began with has the first membership, also where an older version wrote it.
+    // The snapshot that a cluster began with has the first membership, also where an older version
+    // wrote it.
     if (first === undefined && at.index === 1) this.firstMembers = firstMembersOf(membership);
     else this.firstMembers = first ?? this.firstMembers;
     this.timeMs = Number(timeMs);

@@ -1,7 +1,7 @@
 /**
- * Checks that the parts of a start belong together: the node's own address in the configuration, the transport and the first
- * members; and the size of entries in the configuration and the log. Each mismatch would otherwise show up later, as a member
- * that the others refuse, or not at all.
+ * Checks that the parts of a start belong together: the node's own address in the configuration,
+ * the transport and the first members; and the size of entries in the configuration and the log.
+ * Each mismatch would otherwise show up later, as a member that the others refuse, or not at all.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { BabuzaConfig } from './config.ts';
@@ -10,7 +10,10 @@ import { sameFirstMembers, textOfPeers, type FirstMember } from './first-members
 import type { Logger } from './ports/logger.ts';
 import type { Transport } from './ports/transport.ts';
 
-/** Throws `RAFT_CONFIG` where the transport tells the other members another address than the configuration has. */
+/**
+ * Throws `RAFT_CONFIG` where the transport tells the other members another address than the
+ * configuration has.
+ */
 export function checkTransportAddress(
   { nodeId, address }: BabuzaConfig,
   transport: Transport,
@@ -22,7 +25,10 @@ export function checkTransportAddress(
   );
 }
 
-/** Throws `RAFT_CONFIG` where the first members have another address for this node than its configuration. */
+/**
+ * Throws `RAFT_CONFIG` where the first members have another address for this node than its
+ * configuration.
+ */
 export function checkOwnPeer(
   { nodeId, address }: BabuzaConfig,
   own: { readonly address: string } | undefined,
@@ -36,7 +42,10 @@ export function checkOwnPeer(
   );
 }
 
-/** Throws `RAFT_CONFIG` where the log was created with another largest entry than the configuration has. */
+/**
+ * Throws `RAFT_CONFIG` where the log was created with another largest entry than the configuration
+ * has.
+ */
 export function checkEntryBytesMax(
   { entryBytesMax: configured }: BabuzaConfig,
   { entryBytesMax: fixed }: { readonly entryBytesMax: number },
@@ -47,7 +56,10 @@ export function checkEntryBytesMax(
   );
 }
 
-/** Writes down where the log ends: of several members, the one with the highest last term and index has everything. */
+/**
+ * Writes down where the log ends: of several members, the one with the highest last term and index
+ * has everything.
+ */
 export function tellLog(
   { nodeId }: BabuzaConfig,
   { storage, hardState }: OpenedWal,
@@ -60,8 +72,8 @@ export function tellLog(
 }
 
 /**
- * Writes one line where a restart is given other peers than the cluster began with, because they have no effect. `given` may
- * be anything: it is not used for the start.
+ * Writes one line where a restart is given other peers than the cluster began with, because they
+ * have no effect. `given` may be anything: it is not used for the start.
  */
 export function tellOtherPeers(
   given: unknown,

@@ -54,7 +54,10 @@ export interface RaftStatus {
   readonly progress: readonly PeerProgress[];
   readonly sessions: SessionCounts;
   readonly diskFull: boolean;
-  /** How long a committed entry has waited for the state machine, in ms, to a tenth of `applyLagMsMax`; 0 where none waits. */
+  /**
+   * How long a committed entry has waited for the state machine, in ms, to a tenth of
+   * `applyLagMsMax`; 0 where none waits.
+   */
   readonly applyLagMs: number;
   /** What recovery found behind the last whole batch of the log. */
   readonly tail: TailReport;

@@ -1,9 +1,10 @@
 /**
- * Adds voters without a risk to the quorum: a new member joins as a learner, and gets its vote when it has the log and answers. An
- * address that nobody answers at stays a learner, and the voters go on as before.
+ * Adds voters without a risk to the quorum: a new member joins as a learner, and gets its vote when
+ * it has the log and answers. An address that nobody answers at stays a learner, and the voters go
+ * on as before.
  *
- * Whatever ends the call before the promotion leaves the learners in the membership. `addVotingPeer` goes on with one, also at
- * another leader; `removePeer` takes it out.
+ * Whatever ends the call before the promotion leaves the learners in the membership.
+ * `addVotingPeer` goes on with one, also at another leader; `removePeer` takes it out.
  */
 import type { RawNode } from '@babuza/raft-core';
 import { eachTick, type EachTickParts } from './each-tick.ts';
@@ -28,11 +29,14 @@ export interface VoterProgress {
 
 export interface AddVoterOptions extends ChangeOptions {
   /**
-   * Gives a new member its vote at once, and leaves out the check of the quorum. Until the member has caught up, the voters can
-   * bear one failure less; where a quorum needs it, nothing is committed before it answers. Default false.
+   * Gives a new member its vote at once, and leaves out the check of the quorum. Until the member
+   * has caught up, the voters can bear one failure less; where a quorum needs it, nothing is
+   * committed before it answers. Default false.
    */
   readonly force?: boolean | undefined;
-  /** Called when the learner has come further, at most once a tick. What it throws ends the call. */
+  /**
+   * Called when the learner has come further, at most once a tick. What it throws ends the call.
+   */
   readonly onProgress?: ((progress: VoterProgress) => void) | undefined;
 }
 
@@ -59,7 +63,10 @@ export async function addVoter(
   await change(parts, [operation], awaited, options);
 }
 
-/** Makes several changes at once; those that add a new voter wait until it has caught up as a learner. */
+/**
+ * Makes several changes at once; those that add a new voter wait until it has caught up as a
+ * learner.
+ */
 export async function changeWithNewVoters(
   parts: VoterParts,
   given: readonly MembershipOperation[],
@@ -69,7 +76,8 @@ export async function changeWithNewVoters(
   const operations = asRead(given);
   const { members } = state.membership;
   const taken = new Set([...members.values()].map(({ address }) => address));
-  // A member that takes over the address of another one cannot join before that one has gone: it has no time as a learner.
+  // A member that takes over the address of another one cannot join before that one has gone: it
+  // has no time as a learner.
   const newVoters = operations.filter(
     (operation): operation is NewVoter =>
       operation.op === 'set' &&
@@ -102,7 +110,8 @@ async function change(
       return;
     } catch (error) {
       const isEarly = error instanceof RaftError && error.code === 'RAFT_LEARNER_NOT_READY';
-      // The caller would have to begin again otherwise, after a learner has perhaps caught up for hours.
+      // The caller would have to begin again otherwise, after a learner has perhaps caught up for
+      // hours.
       const isRepeated = awaited.length > 0 && (isEarly || error instanceof ChangeUnderWayError);
       if (!isRepeated) throw error;
     }

@@ -1,4 +1,7 @@
-/** A node whose address is not the one in the membership says so; recovery as the only member takes the new one. */
+/**
+ * A node whose address is not the one in the membership says so; recovery as the only member takes
+ * the new one.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World } from './support.ts';
 

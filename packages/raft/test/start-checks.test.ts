@@ -1,4 +1,7 @@
-/** A start whose parts do not belong together is refused, and says why; peers that have no effect are told in one line. */
+/**
+ * A start whose parts do not belong together is refused, and says why; peers that have no effect
+ * are told in one line.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   bootstrapRaftCluster,

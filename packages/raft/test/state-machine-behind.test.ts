@@ -1,4 +1,7 @@
-/** A state machine that does not answer, or falls behind: readiness and an event tell, and the node can still be ended. */
+/**
+ * A state machine that does not answer, or falls behind: readiness and an event tell, and the node
+ * can still be ended.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   bootstrapRaftCluster,

@@ -26,6 +26,9 @@ describe('a state machine that throws', () => {
     await expect(raft.whenStopped()).rejects.toMatchObject({ code: 'RAFT_STOPPED', cause });
     const lines = world.logged('error', 'the node has stopped on an error');
     expect(lines).toHaveLength(1);
+    // Also for a logger that does not show the fields of an error.
+    expect(lines[0]?.message).toContain('RAFT_STATE_MACHINE_FAILED: apply of entries');
+    expect(lines[0]?.message).toContain('because of: the machine cannot do this');
     expect(lines[0]?.fields).toMatchObject({ nodeId: 1n, error: cause });
   });
 

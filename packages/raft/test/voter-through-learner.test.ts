@@ -1,4 +1,7 @@
-/** A member that is added with a vote gets it when it can help the quorum; a change that would cost the quorum is refused. */
+/**
+ * A member that is added with a vote gets it when it can help the quorum; a change that would cost
+ * the quorum is refused.
+ */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MembershipOperation, VoterProgress } from '../src/index.ts';
@@ -20,7 +23,7 @@ function roles(): Record<string, string> {
   return Object.fromEntries(members.map(({ id, role }) => [id, role]));
 }
 
-/** The promise is awaited later; until then its rejection is nobody's. */
+/** Keeps a promise that is awaited later from being an unhandled rejection before. */
 function kept<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
@@ -79,7 +82,7 @@ describe('addVotingPeer', () => {
     await world.start(9n, undefined);
     await world.until(adding);
     expect(roles()).toEqual({ 1: 'voter', 9: 'voter' });
-    // A voter that is there is no news.
+    // The call has no effect on a member that is a voter already.
     await world.until(raft.addVotingPeer(newcomer));
     expect(roles()).toEqual({ 1: 'voter', 9: 'voter' });
   });

@@ -85,8 +85,8 @@ export interface TransportCounts {
 
 export interface Transport extends AsyncDisposable {
   /**
-   * The address of this member, as the transport tells it to the others. A start is refused where the configuration of the node
-   * has another one. Absent where the transport does not know it.
+   * The address of this member, as the transport tells it to the others. A start is refused where
+   * the configuration of the node has another one. Absent where the transport does not know it.
    */
   readonly address?: string;
   /**

@@ -69,7 +69,10 @@ interface Addition {
   readonly service: readonly MembershipOperation[];
 }
 
-/** `{ id, address, role?, api? }`. Without a role it is a learner; a voter is answered when it has caught up. */
+/**
+ * `{ id, address, role?, api? }`. Without a role it is a learner; a voter is answered when it has
+ * caught up.
+ */
 async function additionOf(call: ApiCall): Promise<Addition> {
   const fields = fieldsOf(await call.body(bodyBytesMax), ['id', 'address', 'role', 'api']);
   const id = idField(fields, 'id');
