@@ -19,7 +19,12 @@ export type RaftErrorCode =
   | 'RAFT_SEQUENCE_STALE'
   | 'RAFT_STATE_MACHINE_FAILED'
   | 'RAFT_STATE_UNREADABLE'
+  /**
+   * The log ends before what this member has acknowledged: an empty or older directory, or a disk
+   * that lost what was synced. Remove the id, and add a new one.
+   */
   | 'RAFT_LOG_LOST_ENTRIES'
+  /** The node has ended, and parts of it did not end in time; the message names them. */
   | 'RAFT_SHUTDOWN_TIMEOUT'
   | 'RAFT_STOPPED';
 
