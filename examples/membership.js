@@ -28,7 +28,8 @@ const joiner = await joinRaftCluster(
 await joiner.waitForApplied(leader.status().appliedIndex);
 console.log(`members: ${members()}; the learner has ${joiner.stateMachine.query('key-99')}`);
 
-await leader.promoteLearner(3n);
+// Waits until the leader knows that the learner has caught up, and gives it a vote. It would have added the learner, too.
+await leader.addVotingPeer({ id: 3n, address: addressOf(3n) });
 console.log(`members: ${members()}`);
 
 await leader.transferLeader(3n);

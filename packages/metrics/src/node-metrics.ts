@@ -91,6 +91,11 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
     'Reports of members whose log does not continue the log of this leader; see the event impossible-claim.',
     ({ impossible }) => impossible,
   ),
+  gauge(
+    'raft_apply_lag_seconds',
+    'How long a committed entry has waited for the state machine.',
+    ({ status }) => status.applyLagMs / 1000,
+  ),
   gauge('raft_disk_full', '1 while entries wait for space on the disk.', ({ status }) =>
     Number(status.diskFull),
   ),

@@ -37,6 +37,7 @@ describe('a node', () => {
       raft_reads_pending: 1,
       raft_reads_answered_total: 30,
       raft_reads_failed_total: 2,
+      raft_apply_lag_seconds: 2.5,
       raft_disk_full: 0,
       raft_log_tail_dropped_bytes: 33,
       raft_log_tail_uncertain: 1,

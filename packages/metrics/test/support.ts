@@ -76,6 +76,7 @@ export class ToldNode implements ObservedNode {
       term: 5,
       leader: nodeId,
       commitIndex: 90,
+      applyLagMs: 2500,
       appliedIndex: 80,
       firstIndex: 11,
       lastIndex: 100,

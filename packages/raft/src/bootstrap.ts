@@ -18,6 +18,7 @@ import { openNode, type Beginning, type BootstrapMode, type FirstState } from '.
 import type { RaftComponent } from './ports/component.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { Raft } from './raft.ts';
+import { checkOwnPeer, checkTransportAddress } from './start-checks.ts';
 import type { StandaloneOptions } from './standalone.ts';
 
 /** The first members of a cluster; every one of them starts with the same list. */
@@ -66,12 +67,15 @@ export interface BootstrapOptions extends StartOptions {
 
 /**
  * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and
- * `options.snapshot` are not looked at. The node owns the parts of the component and the state machine from now on;
- * `shutdown` closes them.
+ * `options.snapshot` have no effect. Peers that differ from the first members are told in one line
+ * then. The node owns the parts of the component and the state machine from now on; `shutdown`
+ * closes them.
  *
  * Rejects with `RAFT_CONFIG`, `RAFT_NO_LOG`, `RAFT_LOG_LOST`, `RAFT_OTHER_LOG`, `RAFT_LOG_OLDER`,
  * `RAFT_OTHER_CLUSTER`, `RAFT_IDENTITY_UNKNOWN`, `RAFT_STATE_UNREADABLE`, or what a part says; all of
- * them are closed then.
+ * them are closed then. `RAFT_CONFIG` also tells parts that do not belong together: the address of
+ * this node in the configuration, in `peers` (at the first start) and in the transport must be the
+ * same text, and `entryBytesMax` that of the log.
  */
 export function bootstrapRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -84,18 +88,22 @@ export function bootstrapRaftCluster<Query, Answer>(
     checkPeers(peers, component.transport);
     const membership = firstMembership(peers);
     const { clusterId, groupId, nodeId } = config;
-    if (!membership.members.has(nodeId)) {
-      throw new RaftConfigError(`node ${nodeId} is not one of the peers; use joinRaftCluster`);
-    }
+    checkOwnPeer(config, membership.members.get(nodeId));
     const { clusterToken: token, snapshot: stream } = options;
     return createFirstSnapshot({ clusterId, groupId, membership, token, stream }, component);
   };
-  return starting(config, stateMachine, component, () => beginningOf(options, 'new', begin));
+  return starting(config, stateMachine, component, () => ({
+    ...beginningOf(options, 'new', begin),
+    peers: { given: peers },
+  }));
 }
 
 /**
- * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer` or `addLearner`; it
- * gets everything from the leader. On what it left before it goes on. Rejects as `bootstrapRaftCluster`.
+ * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer`,
+ * which waits until the node has caught up, or with `addLearner` before. It gets everything from
+ * the leader. On what it left before it goes on.
+ *
+ * Rejects like `bootstrapRaftCluster`.
  */
 export function joinRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -111,9 +119,10 @@ async function noPeers(): Promise<FirstState> {
 }
 
 /**
- * Starts a survivor as the only member of its cluster, when the others are gone for good; see `standalone.ts` for
- * what is kept. It needs an existing log, or with `adoptSnapshots` at least a snapshot. The cluster has
- * a new identity from then on, so that the others are refused if they come back.
+ * Starts a survivor as the only member of its cluster, when the others are gone for good; see
+ * `standalone.ts` for what is kept. It needs an existing log, or with `adoptSnapshots` at least a
+ * snapshot. The cluster has a new identity from then on, so that the others are refused if they come
+ * back, and the membership has the address of the configuration.
  *
  * Rejects with `RAFT_NO_LOG` where there is no log, and as `bootstrapRaftCluster`.
  */
@@ -177,6 +186,7 @@ async function starting<Query, Answer>(
     checkComponent(component);
     checkSame('clusterId', config.clusterId, component.clusterId);
     checkSame('nodeId', config.nodeId, component.nodeId ?? config.nodeId);
+    checkTransportAddress(config, component.transport);
     raft = Raft.make(await openNode(config, stateMachine, component, beginning()));
   } catch (error) {
     await closeParts(component, stateMachine);

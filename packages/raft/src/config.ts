@@ -10,7 +10,10 @@ export interface BabuzaConfig {
   readonly clusterId: bigint;
   /** From 1 to 2^64 − 3. */
   readonly nodeId: bigint;
-  /** What other members reach this one by. */
+  /**
+   * What other members reach this one by; the transport and the first members must have the same
+   * text.
+   */
   readonly address: string;
   /** The Raft group, where a manager holds several. */
   readonly groupId: bigint;
@@ -26,7 +29,11 @@ export interface BabuzaConfig {
   readonly forwardTimeoutMs: number;
   /** Reads trust the lease of the leader: correct only while all clocks run at about one speed. */
   readonly leaseReads: boolean;
-  /** The largest entry of the cluster, encoded; one value for all members. */
+  /**
+   * The largest entry of the cluster, encoded, in bytes; one value for all members, fixed with
+   * their logs. A start with another value than that of the log is refused (`RAFT_CONFIG`). Default
+   * 8 MiB; 1,024 to 67,108,864.
+   */
   readonly entryBytesMax: number;
   readonly messageBytesMax: number;
   readonly inflightMessagesMax: number;
@@ -44,13 +51,25 @@ export interface BabuzaConfig {
   readonly readRetryMs: number;
   /** A learner may be promoted when its log reaches this share of the leader's; from 0 to 1. */
   readonly learnerReadyShare: number;
+  /**
+   * From when on a committed entry that the state machine has not applied makes the node unready,
+   * in ms; the event `state-machine-behind` tells. Default 10,000; 1 to 2,147,483,647, or
+   * `Infinity` for never.
+   */
+  readonly applyLagMsMax: number;
+  /**
+   * How long the end of the node waits for its parts, such as an `apply` of the state machine that
+   * is under way, in ms; see `Raft.shutdown`. Default 30,000; 1 to 2,147,483,647, or `Infinity` for
+   * no limit.
+   */
+  readonly shutdownTimeoutMs: number;
   /** Refuses to start where recovery could not tell a crash from damage in the last batch. */
   readonly refuseUncertainTail: boolean;
 }
 
 const mebibyte: number = 1024 * 1024;
 /** A timer of the platform that is given more fires at once. */
-const timerMsMax: number = 2 ** 31 - 1;
+export const timerMsMax: number = 2 ** 31 - 1;
 const idMax = { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 64n - 3n } as const;
 
 /**
@@ -87,6 +106,8 @@ export function defaultBabuzaConfig(
     readTimeoutMs: 3000,
     readRetryMs: 500,
     learnerReadyShare: 0.95,
+    applyLagMsMax: 10_000,
+    shutdownTimeoutMs: 30_000,
     refuseUncertainTail: false,
   };
 }
@@ -112,8 +133,8 @@ export function checkConfig(config: BabuzaConfig): void {
     const end = max === Number.MAX_SAFE_INTEGER ? '2^53 - 1' : max;
     refuse(field, value, `an integer from ${min} to ${end}${or}`);
   };
-  const wholeOrInfinity = (field: NumericField, min: number): void => {
-    if (config[field] !== Infinity) whole(field, min, undefined, ', or Infinity');
+  const wholeOrInfinity = (field: NumericField, min: number, max?: number): void => {
+    if (config[field] !== Infinity) whole(field, min, max, ', or Infinity');
   };
   checkId('clusterId', config.clusterId, 0n, idMax.clusterId);
   checkId('nodeId', config.nodeId, 1n, idMax.nodeId);
@@ -139,6 +160,8 @@ export function checkConfig(config: BabuzaConfig): void {
   whole('forwardTimeoutMs', 1, timerMsMax);
   whole('readTimeoutMs', 1, timerMsMax);
   whole('readRetryMs', 1, timerMsMax);
+  wholeOrInfinity('applyLagMsMax', 1, timerMsMax);
+  wholeOrInfinity('shutdownTimeoutMs', 1, timerMsMax);
   if (!(typeof share === 'number' && share >= 0 && share <= 1)) {
     refuse('learnerReadyShare', share, 'a number from 0 to 1');
   }

@@ -31,6 +31,13 @@ export type RaftErrorCode =
   | 'RAFT_OTHER_CLUSTER'
   /** The log was written before clusters had identities, or its identity record is gone. */
   | 'RAFT_IDENTITY_UNKNOWN'
+  /**
+   * The log ends before what this member has acknowledged: an empty or older directory, or a disk
+   * that lost what was synced. Remove the id, and add a new one.
+   */
+  | 'RAFT_LOG_LOST_ENTRIES'
+  /** The node has ended, and parts of it did not end in time; the message names them. */
+  | 'RAFT_SHUTDOWN_TIMEOUT'
   | 'RAFT_STOPPED';
 
 /** The base of all errors of a node. */

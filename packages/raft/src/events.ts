@@ -65,6 +65,17 @@ export type RaftEvent =
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }
+  /**
+   * A committed entry has waited for the state machine longer than `applyLagMsMax`, or the state
+   * machine has caught up again. `lagMs` is how long the oldest known entry has waited.
+   */
+  | {
+      readonly type: 'state-machine-behind';
+      readonly behind: boolean;
+      readonly lagMs: number;
+      readonly appliedIndex: number;
+      readonly commitIndex: number;
+    }
   /** The node has ended; `cause` is why, when it was not asked to. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 

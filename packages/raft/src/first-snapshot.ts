@@ -9,6 +9,7 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import { isObject, refuse } from './checks.ts';
 import { RaftError } from './errors.ts';
 import { ExportReader } from './exported-snapshot.ts';
+import { firstMembersOf } from './first-members.ts';
 import { checkNothingWithoutLog } from './identity/check-start.ts';
 import { originOf, restoredIdentity, unknownIdentity } from './identity/cluster-identity.ts';
 import { confStateOf, type Membership } from './membership.ts';
@@ -42,6 +43,7 @@ export async function createFirstSnapshot(
   const { membership } = source;
   state.membership = membership;
   state.identity = { ...unknownIdentity, origin: originOf({ ...source, exportId: undefined }) };
+  state.firstMembers = firstMembersOf(membership);
   const metadata: SnapshotMetadata = { ...first, confState: confStateOf(membership) };
   await create(snapshotManager, metadata, async (files) => {
     const nodePart = state.encode();
@@ -72,6 +74,7 @@ async function fromExport(
       state.restore(bytes, metadata);
       state.membership = membership;
       state.identity = restoredIdentity(state.identity, origin);
+      state.firstMembers = firstMembersOf(membership);
       nodePart = new Uint8Array(state.encode());
       return nodePart;
     };

@@ -23,8 +23,16 @@ export type { RaftEvent, RaftEventListener } from './events.ts';
 export type { ClusterIdentity, FormerIdentity } from './identity/cluster-identity.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
+export type { ChangeOptions } from './membership-changes.ts';
+export type { AddVoterOptions, VoterProgress } from './voter-through-learner.ts';
 export type { ProposeResult } from './propose-result.ts';
-export { Raft, type NewMember, type ProposeOptions, type WaitOptions } from './raft.ts';
+export {
+  Raft,
+  type NewMember,
+  type ProposeOptions,
+  type ShutdownOptions,
+  type WaitOptions,
+} from './raft.ts';
 export type { SnapshotPlace } from './recorded-snapshots.ts';
 export type {
   CallCounts,

@@ -34,6 +34,7 @@ import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from './apply-path.ts';
+import { explainedPanic } from './lost-entries.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Transport } from './ports/transport.ts';
 
@@ -113,7 +114,17 @@ export class Loop<Query, Answer> {
 
   /** A message from another member. What cannot be used is dropped, as if it had been lost. */
   receive(message: Message): void {
-    if (!isLocalOnly(message)) this.attempt((node) => node.step(message));
+    if (!isLocalOnly(message)) this.attempt((node) => this.#step(node, message));
+  }
+
+  #step(node: RawNode, message: Message): void {
+    try {
+      node.step(message);
+    } catch (error) {
+      if (!isPanic(error)) throw error;
+      const { nodeId, storage } = this.#parts;
+      throw explainedPanic(error, message, { nodeId, lastIndex: storage.lastIndex() });
+    }
   }
 
   /** Makes a membership change take effect, unless the core knows more already. */

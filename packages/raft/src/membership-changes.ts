@@ -8,19 +8,42 @@ import { ConfChangeTransition, encodeConfChangeV2, type ConfChangeV2 } from '@ba
 import type { RawNode } from '@babuza/raft-core';
 import { addressProblem } from './checks.ts';
 import { entryOverheadBytes } from './envelope.ts';
+import { eachTick, type EachTickParts } from './each-tick.ts';
 import { NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
 import { changedMembership, coreChanges, type MembershipOperation } from './membership.ts';
 import { decodeOperations, encodeOperations } from './membership-codec.ts';
 import { isMembershipEntry, type Proposals } from './proposals.ts';
 import type { Transport } from './ports/transport.ts';
+import { quorumProblem } from './quorum-safety.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import { waiting, type Waiter } from './waiters.ts';
 
-export interface MembershipChangeParts {
+export interface ChangeOptions {
+  /** Ends the waiting. The change may take effect all the same where it was proposed before. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Makes the change also where it leaves fewer than a quorum of voters that answer, or promotes a
+   * learner whose log lags. Nothing is committed then before enough of them answer. Default false.
+   */
+  readonly force?: boolean | undefined;
+}
+
+/** The core takes one change at a time; nothing was changed. */
+export class ChangeUnderWayError extends RaftError {
+  constructor() {
+    super(
+      'RAFT_CONF_CHANGE_REFUSED',
+      'another change of the membership is under way; nothing was changed',
+    );
+  }
+}
+
+export interface MembershipChangeParts extends EachTickParts {
   readonly nodeId: bigint;
   readonly state: ReplicatedState;
   readonly proposals: Proposals;
   readonly learnerReadyShare: number;
+  readonly electionTicks: number;
   readonly entryBytesMax: number;
   readonly transport: Transport;
   readonly leader: () => LeaderHint | undefined;
@@ -36,14 +59,26 @@ export class MembershipChanges {
     this.#parts = parts;
   }
 
+  /**
+   * Throws what `change` would reject with before it proposes anything, but for the check of the
+   * quorum.
+   */
+  check(given: readonly MembershipOperation[], { signal, force = false }: ChangeOptions): void {
+    signal?.throwIfAborted();
+    this.#check(asRead(given), force);
+  }
+
   /** Resolves when the change is in effect, whole. */
   async change(
     given: readonly MembershipOperation[],
-    signal: AbortSignal | undefined,
+    { signal, force = false }: ChangeOptions = {},
   ): Promise<void> {
     signal?.throwIfAborted();
     const operations = asRead(given);
-    this.#check(operations);
+    this.#check(operations, force);
+    if (!force && this.#quorumProblem(operations) !== undefined) {
+      await this.#untilQuorumIsKept(operations, signal);
+    }
     const change: ConfChangeV2 = {
       transition: ConfChangeTransition.Auto,
       changes: coreChanges(operations),
@@ -55,10 +90,7 @@ export class MembershipChanges {
       signal,
     );
     if (!isMembershipEntry(entry)) {
-      throw new RaftError(
-        'RAFT_CONF_CHANGE_REFUSED',
-        'another change of the membership is under way; nothing was changed',
-      );
+      throw new ChangeUnderWayError();
     }
     if (this.#isJoint()) {
       await waiting<void>(signal, (waiter) => {
@@ -88,7 +120,7 @@ export class MembershipChanges {
   }
 
   /** What the leader knows before it proposes; all replicas look again when they apply. */
-  #check(operations: readonly MembershipOperation[]): void {
+  #check(operations: readonly MembershipOperation[], force: boolean): void {
     const { state, leader, nodeId } = this.#parts;
     if (operations.length === 0) {
       throw new RaftError('RAFT_CONF_CHANGE_REFUSED', 'a change needs at least one operation');
@@ -103,8 +135,42 @@ export class MembershipChanges {
         operation.op === 'set' &&
         operation.role === 'voter' &&
         state.membership.members.get(operation.id)?.role === 'learner';
-      if (isPromotion) this.#checkReady(operation.id);
+      if (isPromotion && !force) this.#checkReady(operation.id);
     }
+  }
+
+  #quorumProblem(operations: readonly MembershipOperation[]): string | undefined {
+    const { state, nodeId, call } = this.#parts;
+    const next = changedMembership(state.membership, operations);
+    if (typeof next === 'string') return next;
+    const { progress } = call((node) => node.status());
+    const answers = (id: bigint): boolean => {
+      // The core takes a member for active from its addition on; one that has acknowledged
+      // something did answer.
+      const { recentActive = false, match = 0 } = progress.get(id) ?? {};
+      return recentActive && match > 0;
+    };
+    return quorumProblem(state.membership, next, { nodeId, answers });
+  }
+
+  /**
+   * The core forgets at each check of the quorum which members have answered, and knows again when
+   * they answer the next heartbeat. So a member counts as silent only after an election timeout.
+   * Everything else is checked again with each look.
+   */
+  #untilQuorumIsKept(
+    operations: readonly MembershipOperation[],
+    signal: AbortSignal | undefined,
+  ): Promise<true> {
+    let ticksLeft = this.#parts.electionTicks;
+    return eachTick(this.#parts, signal, () => {
+      this.#check(operations, false);
+      const problem = this.#quorumProblem(operations);
+      if (problem === undefined) return true;
+      ticksLeft -= 1;
+      if (ticksLeft >= 0) return undefined;
+      throw new RaftError('RAFT_CONF_CHANGE_REFUSED', problem);
+    });
   }
 
   #checkAddress(operation: MembershipOperation): void {
@@ -143,7 +209,7 @@ export class MembershipChanges {
 }
 
 /** The operations as every replica will read them: one that none of them can read must not get into the log. */
-function asRead(operations: readonly MembershipOperation[]): MembershipOperation[] {
+export function asRead(operations: readonly MembershipOperation[]): MembershipOperation[] {
   try {
     return decodeOperations(encodeOperations(operations));
   } catch (error) {

@@ -1,12 +1,15 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
-import type { Clock } from '@babuza/vfs';
+import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
+import { ApplyLag } from './apply-lag.ts';
 import { ApplyPath, type ApplyParts } from './apply-path.ts';
+import { closeInOrder, closingSteps } from './closing.ts';
 import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
+import { errorText } from './error-text.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
 import { bestSuccessor } from './hand-over.ts';
 import type { IdentityKeeper } from './identity/identity-keeper.ts';
@@ -16,6 +19,7 @@ import { incomingOf } from './incoming.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { isMember } from './membership.ts';
+import { OwnAddress } from './own-address.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
@@ -28,6 +32,7 @@ import { Snapshots, type SnapshotParts } from './snapshots.ts';
 import { matchIndexOf } from './snapshot-pauses.ts';
 import type { Readiness } from './status.ts';
 import { TransportPeers } from './transport-peers.ts';
+import type { VoterParts } from './voter-through-learner.ts';
 import { IndexWaiters } from './waiters.ts';
 
 /** A node whose log is open and whose state was restored; nothing runs yet. */
@@ -64,10 +69,13 @@ export class NodeParts<Query, Answer> {
   readonly membershipChanges: MembershipChanges;
   readonly identity: NodeIdentity;
   readonly appliedWaiters: IndexWaiters;
+  readonly applyLag: ApplyLag;
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
   readonly #peers: TransportPeers;
+  readonly #ownAddress: OwnAddress;
+  #ownAddressTimer: Timer | undefined;
   /** What was committed when the node first knew a leader. */
   #readyIndex = Infinity;
   #role: SoftState;
@@ -88,6 +96,7 @@ export class NodeParts<Query, Answer> {
     this.#component = component;
     this.#peers = new TransportPeers(config.nodeId, state, component.transport);
     this.#logger = opened.logger;
+    this.#ownAddress = new OwnAddress(config, state, opened.logger);
     this.node = new RawNode(coreConfig(opened, (event) => this.events.emit(event)));
     this.#role = this.node.basicStatus();
     this.identity = new NodeIdentity({
@@ -105,6 +114,14 @@ export class NodeParts<Query, Answer> {
       attempt: (give) => this.attempt(give),
     });
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
+    this.applyLag = new ApplyLag({
+      clock,
+      lagMsMax: config.applyLagMsMax,
+      commitIndex: () => this.node.basicStatus().commit,
+      appliedIndex: () => state.appliedIndex,
+      logger: this.#logger,
+      tell: (event) => this.events.emit(event),
+    });
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
@@ -142,6 +159,10 @@ export class NodeParts<Query, Answer> {
       state,
       proposals: this.proposals,
       learnerReadyShare: config.learnerReadyShare,
+      electionTicks: config.electionTicks,
+      tickMs: config.tickMs,
+      clock,
+      onStop: this.onStop,
       entryBytesMax,
       transport: this.#component.transport,
       leader: () => this.leader(),
@@ -156,6 +177,14 @@ export class NodeParts<Query, Answer> {
     const entryBytesMax = this.#entryBytesMax;
     await transport.start(this.#incoming(), { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
+    this.applyLag.start();
+    // Without a leader by then, the address may be the reason; with one, the membership is looked
+    // at when it was applied.
+    const { electionTicks, tickMs } = this.config;
+    const patienceMs = 2 * electionTicks * tickMs;
+    this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
+      if (this.leader() === undefined) this.#ownAddress.tell();
+    });
   }
 
   /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
@@ -179,9 +208,28 @@ export class NodeParts<Query, Answer> {
     return { id: lead, address: this.state.membership.members.get(lead)?.address };
   }
 
+  voterParts(): VoterParts {
+    const { clock, state, membershipChanges, call, onStop } = this;
+    const { nodeId, tickMs, learnerReadyShare } = this.config;
+    const leader = (): LeaderHint | undefined => this.leader();
+    return {
+      nodeId,
+      tickMs,
+      learnerReadyShare,
+      clock,
+      state,
+      membershipChanges,
+      call,
+      onStop,
+      leader,
+    };
+  }
+
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
-    const problems = this.identity.admission.problems();
+    const { problem: addressProblem } = this.#ownAddress;
+    const problems = [...this.identity.admission.problems()];
+    if (addressProblem !== undefined) problems.unshift(addressProblem);
     if (this.leader() === undefined) {
       return notReady(['no leader is known', ...problems].join('; '));
     }
@@ -190,10 +238,13 @@ export class NodeParts<Query, Answer> {
     if (isAlone && problems.length > 0) return notReady(problems.join('; '));
     if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
-    if (appliedIndex >= this.#readyIndex) {
-      return problems.length === 0 ? { ready: true } : { ready: true, concerns: problems };
+    const { problem: lagProblem } = this.applyLag;
+    if (lagProblem !== undefined) return notReady(lagProblem);
+    if (appliedIndex < this.#readyIndex) {
+      return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
     }
-    return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
+    if (addressProblem !== undefined) return notReady(addressProblem);
+    return problems.length === 0 ? { ready: true } : { ready: true, concerns: problems };
   }
 
   /** For who waits: it is called when the node begins to stop, until the function that is returned was called. */
@@ -202,15 +253,30 @@ export class NodeParts<Query, Answer> {
     return () => void this.#atStop.delete(call);
   };
 
+  /** Why the node has stopped, or stops; `undefined` while it runs. */
+  get stopCause(): StoppedError | undefined {
+    return this.#stopCause;
+  }
+
   checkRunning(): void {
     if (this.#stopCause !== undefined) throw this.#stopCause;
   }
 
-  /** In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is given back. */
-  async stop(cause: unknown): Promise<void> {
+  /**
+   * In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is
+   * given back. Returns the parts that did not end in time; never rejects.
+   */
+  async stop(cause: unknown, timeoutMs: number): Promise<readonly string[]> {
     const stopped = new StoppedError(cause);
     this.#stopCause = stopped;
+    if (cause !== undefined) {
+      const { nodeId, clusterId } = this.config;
+      const text = `the node has stopped on an error: ${errorText(cause)}`;
+      this.#logger?.error(text, { nodeId, clusterId, error: cause });
+    }
     this.#loop.stop();
+    this.applyLag.stop();
+    this.#ownAddressTimer?.cancel();
     this.append.stop();
     this.snapshots.stop();
     this.reads.rejectAll(stopped);
@@ -219,24 +285,17 @@ export class NodeParts<Query, Answer> {
     this.identity.gate.stop(stopped);
     this.appliedWaiters.stop(stopped);
     for (const call of this.#atStop) call(stopped);
-    const { transport, snapshotManager, walManager } = this.#component;
-    const closing = [
-      () => transport.close(),
-      () => this.apply.stop(),
-      () => snapshotManager.close(),
-      () => this.snapshots.saved(),
-      () => this.stateMachine.close(),
-      () => this.identity.stop(),
-      () => walManager.close(),
-    ];
-    for (const close of closing) {
-      try {
-        await close();
-      } catch (error) {
-        this.#logger?.warn('a part of the node did not close cleanly', { error });
-      }
+    const left = await closeInOrder(closingSteps(this, this.#component), {
+      clock: this.clock,
+      timeoutMs,
+      onError: (part, error) =>
+        this.#logger?.warn('a part of the node did not close cleanly', { part, error }),
+    });
+    if (left.length > 0) {
+      this.#logger?.error('the node has ended, and parts of it have not', { left, timeoutMs });
     }
     this.events.emit({ type: 'stopped', cause });
+    return left;
   }
 
   #applyParts(
@@ -345,6 +404,7 @@ export class NodeParts<Query, Answer> {
       this.proposals.leftCluster();
     }
     this.identity.progressed();
+    if (this.state.appliedIndex >= this.#readyIndex) this.#ownAddress.tell();
     this.reads.applied();
     this.appliedWaiters.applied();
     this.membershipChanges.applied();

@@ -27,6 +27,7 @@ import type { StateMachine } from './ports/state-machine.ts';
 import { quietLogger } from './quiet-logger.ts';
 import { ReplicatedState } from './replicated-state.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
+import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
 import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
 
 /** How a node means to start; see `BootstrapOptions.bootstrap`. */
@@ -47,6 +48,11 @@ export interface Beginning {
   readonly adoptIdentity?: boolean | undefined;
   readonly discardSnapshots?: boolean | undefined;
   readonly clusterToken?: string | undefined;
+  /**
+   * The first members that the start was given, where it was given some; a log that exists does not
+   * use them.
+   */
+  readonly peers?: { readonly given: unknown };
 }
 
 export async function openNode<Query, Answer>(
@@ -66,6 +72,7 @@ export async function openNode<Query, Answer>(
   const owner = exists ? await ownerOf(snapshotManager) : undefined;
   const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
   const { opened, first } = await openLog(config, component, { exists, usable, beginning });
+  checkEntryBytesMax(config, opened.metadata);
   const markers = [...opened.snapshots];
   let snapshot = usable;
   const isNew = isEmpty(opened);
@@ -106,6 +113,9 @@ export async function openNode<Query, Answer>(
     appliedIndex: machine.appliedIndex,
   });
   await bindMachine(stateMachine, machine, keeper.logId);
+  tellLog(config, opened, logger);
+  const { peers } = beginning;
+  if (peers !== undefined && !isNew) tellOtherPeers(peers.given, state.firstMembers, logger);
   if (standalone !== undefined) await removeEverybodyElse(config, component, opened, state, keeper);
   const { tail } = opened;
   return {

@@ -12,14 +12,17 @@ import { EnvelopeKind } from './envelope.ts';
 import type { RaftEventListener } from './events.ts';
 import { encodeExport } from './exported-snapshot.ts';
 import type { MemberRole, MembershipOperation } from './membership.ts';
+import type { ChangeOptions } from './membership-changes.ts';
 import { NodeParts, type OpenedNode } from './node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { checkSession, resultOf, type ProposeResult } from './propose-result.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
+import { timerMsMax } from './config.ts';
 import { bestSuccessor, handOver } from './hand-over.ts';
 import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
+import { addVoter, changeWithNewVoters, type AddVoterOptions } from './voter-through-learner.ts';
 import { unlessAborted, untilAborted, waiting } from './waiters.ts';
 
 export interface WaitOptions {
@@ -30,6 +33,16 @@ export interface WaitOptions {
 export interface ProposeOptions extends WaitOptions {
   /** Within a session a proposal that is sent again applies once. Default: none. */
   readonly session?: SessionCall | undefined;
+}
+
+export interface ShutdownOptions {
+  /** A leader hands over first, within two election timeouts. Default false. */
+  readonly transferLeadership?: boolean | undefined;
+  /**
+   * How long the node waits for its parts, in ms; `Infinity` for no limit. Default:
+   * `shutdownTimeoutMs` of the configuration.
+   */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** A member to add. */
@@ -43,7 +56,11 @@ const noPayload = new Uint8Array(0);
 export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable {
   readonly #parts: NodeParts<Query, Answer>;
   readonly #tail: TailReport;
-  #stopping: Promise<void> | undefined;
+  #stopping: Promise<readonly string[]> | undefined;
+  #end: () => void = () => undefined;
+  readonly #ended: Promise<void> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
 
   private constructor(opened: OpenedNode<Query, Answer>) {
     this.#parts = new NodeParts(opened, (error) => void this.#stop(error));
@@ -182,11 +199,22 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Leader only, as all changes of the membership. Rejects with `RAFT_CONF_CHANGE_REFUSED` and why, or `RAFT_INVALID` where
-   * the transport knows nobody of that address.
+   * Adds a member with a vote; leader only, as all changes of the membership. The member joins as a
+   * learner, and is promoted when it has caught up (`learnerReadyShare`) and answers. The call
+   * waits for that as long as its signal lets it, so start the new node meanwhile: an address where
+   * nobody answers never gets a vote. `onProgress` tells how far the learner has come.
+   *
+   * Where the call ends before, by its signal or an error, the learner stays in the membership: the
+   * same call goes on with it, and `removePeer` takes it out. `{ force: true }` adds the vote at
+   * once.
+   *
+   * Rejects with `RAFT_CONF_CHANGE_REFUSED` and why, `RAFT_INVALID` where the transport knows
+   * nobody of that address, `RAFT_NOT_LEADER` also where leadership goes while the learner catches
+   * up, `RAFT_STOPPED`.
    */
-  async addVotingPeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
-    return this.changeMembership([{ op: 'set', id, role: 'voter', address }], options);
+  async addVotingPeer({ id, address }: NewMember, options: AddVoterOptions = {}): Promise<void> {
+    this.#checkLeads(options);
+    await addVoter(this.#parts.voterParts(), { id, address }, options);
   }
 
   /** A member that gets everything and has no vote. */
@@ -194,21 +222,25 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return this.changeMembership([{ op: 'set', id, role: 'learner', address }], options);
   }
 
-  /** Rejects with `RAFT_LEARNER_NOT_READY` while its log lags. */
-  promoteLearner(id: bigint, options: WaitOptions = {}): Promise<void> {
+  /**
+   * Gives a learner its vote. Rejects with `RAFT_LEARNER_NOT_READY` while its log lags, and like
+   * `changeMembership` where it would cost the quorum.
+   */
+  promoteLearner(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.#changeRole(id, 'voter', options);
   }
 
-  demoteVoter(id: bigint, options: WaitOptions = {}): Promise<void> {
+  /** Takes the vote. Rejects like `changeMembership` where it would cost the quorum. */
+  demoteVoter(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.#changeRole(id, 'learner', options);
   }
 
   /**
    * Its id never returns. The leader may remove itself; it then steps down. Of two voters, the one that is left may not know
    * yet that it is alone, and needs the vote of the other: let that one run until the one that is left leads, or hand
-   * leadership over first.
+   * leadership over first. Rejects like `changeMembership` where it would cost the quorum.
    */
-  removePeer(id: bigint, options: WaitOptions = {}): Promise<void> {
+  removePeer(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'remove', id }], options);
   }
 
@@ -230,13 +262,23 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     );
   }
 
-  /** Several changes at once: all are in effect when it resolves. More than one goes by joint consensus. */
+  /**
+   * Several changes at once: all are in effect when it resolves. More than one goes by joint
+   * consensus. A new voter joins as a learner before, and the change waits until it has caught up,
+   * as in `addVotingPeer`; one that takes over the address of a member joins with the change
+   * itself.
+   *
+   * Rejects with `RAFT_CONF_CHANGE_REFUSED` where fewer than a quorum of the voters after the
+   * change have answered this leader within an election timeout (without `checkQuorum`: since it
+   * leads), unless it is forced.
+   */
   async changeMembership(
     operations: readonly MembershipOperation[],
-    options: WaitOptions = {},
+    options: AddVoterOptions = {},
   ): Promise<void> {
     this.#parts.checkRunning();
-    await this.#parts.membershipChanges.change(operations, options.signal);
+    options.signal?.throwIfAborted();
+    await changeWithNewVoters(this.#parts.voterParts(), operations, options);
   }
 
   /**
@@ -342,24 +384,52 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Ends the node and gives everything back: log, snapshots, transport, state machine. With `transferLeadership` a
-   * leader hands over first. What waits gets `RAFT_STOPPED` or `RAFT_OUTCOME_UNKNOWN`. A second call waits for the
-   * same end.
+   * Ends the node and gives everything back: log, snapshots, transport, state machine. With
+   * `transferLeadership` a leader hands over first. What waits gets `RAFT_STOPPED` or
+   * `RAFT_OUTCOME_UNKNOWN`. A second call waits for the same end.
+   *
+   * Rejects with `RAFT_SHUTDOWN_TIMEOUT` where a part did not end within the timeout, such as a
+   * state machine that never answers. The node has ended all the same, at most a second later, and
+   * every part that could be closed is closed; the message names the rest. `close` of a state
+   * machine is not called while one of its calls is under way.
    */
-  async shutdown(options: { readonly transferLeadership?: boolean } = {}): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const { timeoutMs = this.#parts.config.shutdownTimeoutMs } = options;
+    checkTimeout(timeoutMs);
     const handsOver =
       options.transferLeadership === true && this.#stopping === undefined && this.#parts.isLeader();
     // Nobody may be there to take over: the node stops in any case.
     if (handsOver) await this.transferLeader().catch(() => undefined);
-    await this.#stop(undefined);
+    const left = await this.#stop(undefined, timeoutMs);
+    if (left.length === 0) return;
+    throw new RaftError(
+      'RAFT_SHUTDOWN_TIMEOUT',
+      `the node has ended, and parts of it have not ended in time: ${left.join(', ')}; end the process before anything uses its directory again`,
+    );
+  }
+
+  /**
+   * Resolves when the node has ended because it was asked to (`shutdown`). Rejects with
+   * `RAFT_STOPPED`, and the cause, when it has stopped by itself: a program that awaits this call
+   * ends with an error then, and not in silence.
+   */
+  async whenStopped({ signal }: WaitOptions = {}): Promise<void> {
+    const ended = this.#ended;
+    await (signal === undefined ? ended : unlessAborted(ended, signal));
+    const { stopCause } = this.#parts;
+    if (stopCause?.cause !== undefined) throw stopCause;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
   }
 
-  #stop(cause: unknown): Promise<void> {
-    this.#stopping ??= this.#parts.stop(cause);
+  /** Returns the parts that did not end in time; never rejects. */
+  #stop(
+    cause: unknown,
+    timeoutMs = this.#parts.config.shutdownTimeoutMs,
+  ): Promise<readonly string[]> {
+    this.#stopping ??= this.#parts.stop(cause, timeoutMs).finally(() => this.#end());
     return this.#stopping;
   }
 
@@ -377,7 +447,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     });
   }
 
-  async #changeRole(id: bigint, role: MemberRole, options: WaitOptions): Promise<void> {
+  async #changeRole(id: bigint, role: MemberRole, options: ChangeOptions): Promise<void> {
     // Who does not lead may not know of a member yet.
     this.#checkLeads(options);
     if (!this.#parts.state.membership.members.has(id)) {
@@ -397,4 +467,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     const answer = this.stateMachine.query(query);
     return signal === undefined ? answer : unlessAborted(Promise.resolve(answer), signal);
   }
+}
+
+function checkTimeout(timeoutMs: unknown): void {
+  const isFine = typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= timerMsMax;
+  if (isFine || timeoutMs === Infinity) return;
+  const text = `timeoutMs must be a number from 1 to ${timerMsMax}, or Infinity; got ${String(timeoutMs)}`;
+  throw new RaftError('RAFT_INVALID', text);
 }

@@ -5,6 +5,12 @@
 import type { ConfState } from '@babuza/raftpb';
 import { RaftError } from './errors.ts';
 import {
+  firstMembersFromJson,
+  firstMembersOf,
+  firstMembersToJson,
+  type FirstMember,
+} from './first-members.ts';
+import {
   fieldOf,
   identityFromJson,
   identityToJson,
@@ -27,6 +33,8 @@ export class ReplicatedState {
   membership: Membership = noMembership;
   /** The identity of the cluster at this point of its log. */
   identity: ClusterIdentity = unknownIdentity;
+  /** The members that the cluster began with; `undefined` where only older snapshots are known. */
+  firstMembers: readonly FirstMember[] | undefined;
   /** What the core has of the membership, also while it is joint. */
   confState: ConfState | undefined;
   /** The time of the log: it never goes back. */
@@ -45,12 +53,15 @@ export class ReplicatedState {
   }
 
   encode(): Uint8Array {
+    const { firstMembers: first } = this;
     const json = {
       version: formatVersion,
       timeMs: this.timeMs,
       ...Object(membershipToJson(this.membership)),
       ...(this.identity === unknownIdentity ? {} : { identity: identityToJson(this.identity) }),
       sessions: Buffer.from(this.sessions.encode()).toString('base64'),
+      // Versions that do not know this field pass over it.
+      ...(first === undefined ? {} : { firstMembers: firstMembersToJson(first) }),
     };
     return new TextEncoder().encode(JSON.stringify(json));
   }
@@ -78,9 +89,14 @@ export class ReplicatedState {
       );
     }
     const membership = membershipFromJson(json);
+    const first = firstMembersFromJson(fieldOf(json, 'firstMembers'));
     this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));
     this.membership = membership;
     this.identity = identity;
+    // The snapshot that a cluster began with has the first membership, also where an older version
+    // wrote it.
+    if (first === undefined && at.index === 1) this.firstMembers = firstMembersOf(membership);
+    else this.firstMembers = first ?? this.firstMembers;
     this.timeMs = Number(timeMs);
     this.confState = at.confState;
     this.appliedIndex = at.index;

@@ -106,11 +106,15 @@ function changesToBeAlone(
   { membership, isJoint }: EndOfLog,
 ): ConfChangeV2[] {
   const operations: MembershipOperation[] = [];
-  if (membership.members.get(nodeId)?.role !== 'voter') {
-    operations.push({ op: 'set', id: nodeId, role: 'voter', address });
-  }
+  const known = membership.members.get(nodeId);
+  if (known === undefined) operations.push({ op: 'set', id: nodeId, role: 'voter', address });
+  else if (known.role !== 'voter') operations.push({ op: 'set', id: nodeId, role: 'voter' });
   for (const id of membership.members.keys()) {
     if (id !== nodeId) operations.push({ op: 'remove', id });
+  }
+  // Behind the removals: a member that is gone may have had this address.
+  if (known !== undefined && known.address !== address) {
+    operations.push({ op: 'address', id: nodeId, address });
   }
   const next = changedMembership(membership, operations);
   if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);

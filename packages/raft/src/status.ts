@@ -55,6 +55,11 @@ export interface RaftStatus {
   readonly progress: readonly PeerProgress[];
   readonly sessions: SessionCounts;
   readonly diskFull: boolean;
+  /**
+   * How long a committed entry has waited for the state machine, in ms, to a tenth of
+   * `applyLagMsMax`; 0 where none waits.
+   */
+  readonly applyLagMs: number;
   /** What recovery found behind the last whole batch of the log. */
   readonly tail: TailReport;
   readonly wal: WalStats;
@@ -91,6 +96,7 @@ export interface StatusSources {
   readonly reads: { readonly counts: CallCounts };
   readonly apply: { readonly sessionCounts: SessionCounts };
   readonly append: { readonly full: boolean };
+  readonly applyLag: { readonly lagMs: number };
   readonly snapshots: { newest(): RaftStatus['snapshot'] };
 }
 
@@ -123,6 +129,7 @@ export function statusOf(sources: StatusSources, tail: TailReport): RaftStatus {
     })),
     sessions: sources.apply.sessionCounts,
     diskFull: sources.append.full,
+    applyLagMs: sources.applyLag.lagMs,
     tail,
     wal: wal.stats,
   };

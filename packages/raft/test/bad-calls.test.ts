@@ -130,7 +130,7 @@ describe('first members', () => {
       (name, value: unknown) => (name === '0' ? Object.assign({ id: 1n }, value) : value),
     );
     await expect(world.start(1n, peers, disk)).rejects.toMatchObject({ code: 'RAFT_CONFIG' });
-    await world.start(1n, [{ id: 1n, address: 'a' }], disk);
+    await world.start(1n, [{ id: 1n, address: 'address-1' }], disk);
     await expectToGoOn();
   });
 });

@@ -510,7 +510,7 @@ describe('snapshots', () => {
     await proposeAll('a', 'b');
     const { raft } = await world.leader();
     // From here on nothing is committed without the newcomer, which needs a snapshot that names it.
-    await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }));
+    await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }, { force: true }));
     world.faults.held.set(1n, new Promise(() => undefined));
     raft.manualSnapshot().catch(() => undefined);
     await world.pass(100);
@@ -531,7 +531,7 @@ describe('snapshots', () => {
     await world.startAll(1);
     await proposeAll('a', 'b');
     const { raft, snapshots } = await world.leader();
-    await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }));
+    await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }, { force: true }));
     const { index } = await world.until(raft.manualSnapshot());
     snapshots.damaged.add(index);
     const joiner = await world.start(2n, undefined);

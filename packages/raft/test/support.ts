@@ -15,6 +15,8 @@ import {
   type AppliedEntry,
   type BabuzaConfig,
   type BootstrapOptions,
+  type LogFields,
+  type Logger,
   type MemoryStateMachine,
   type PeersConfiguration,
   type Raft,
@@ -335,12 +337,23 @@ export interface Member extends Disk {
   readonly machine: ListMachine;
 }
 
+export interface LoggedLine {
+  readonly id: bigint;
+  readonly level: keyof Logger;
+  readonly message: string;
+  readonly fields: LogFields | undefined;
+}
+
 /** A cluster on one simulated clock; `run` lets time pass. */
 export class World {
   readonly clock = new SimulatedClock();
   readonly wire: Wire = new Wire(this.clock);
   readonly faults: LogFaults = { held: new Map(), syncs: 0 };
   readonly members = new Map<bigint, Member>();
+  /** What the nodes have logged, in order. */
+  readonly lines: LoggedLine[] = [];
+  /** What single members have in place of the common configuration. */
+  readonly configs = new Map<bigint, Partial<BabuzaConfig>>();
   readonly #config: Partial<BabuzaConfig>;
 
   constructor(config: Partial<BabuzaConfig> = {}) {
@@ -361,7 +374,11 @@ export class World {
     const walManager = failing(await walBackend.open('/memory', { store }), this.faults, id);
     const parts = { walManager, snapshotManager: snapshots, sessionManager, ...others };
     const component = await this.component(id, parts);
-    const config = { ...defaultBabuzaConfig(1, id, `address-${id}`), ...this.#config };
+    const config = {
+      ...defaultBabuzaConfig(1, id, `address-${id}`),
+      ...this.#config,
+      ...this.configs.get(id),
+    };
     const raft =
       peers === 'alone'
         ? await recoverAsStandalone(config, machine, component)
@@ -384,8 +401,22 @@ export class World {
       transport: this.wire.transport(id),
       clock: this.clock,
       random: new SeededRandom(Number(id)),
+      logger: this.#logger(id),
       ...parts,
     };
+  }
+
+  #logger(id: bigint): Logger {
+    const log =
+      (level: keyof Logger) =>
+      (message: string, fields?: LogFields): void =>
+        void this.lines.push({ id, level, message, fields });
+    return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  }
+
+  /** The lines of this level that contain a text. */
+  logged(level: keyof Logger, text: string): LoggedLine[] {
+    return this.lines.filter((line) => line.level === level && line.message.includes(text));
   }
 
   async startAll(count: number): Promise<void> {

@@ -67,6 +67,11 @@ export class HttpTransport implements Transport {
     this.#settings = checkOptions(options);
   }
 
+  /** Where the other members reach this one, as the options say. */
+  get address(): string {
+    return this.#settings.address;
+  }
+
   /** Where it listens; of use where the port was left to the system. `undefined` before `start` has resolved. */
   get listeningPort(): number | undefined {
     return this.#listeningPort;

@@ -407,6 +407,30 @@ describe('the API and the cluster behind it', () => {
     expect([again.status, again.json['code']]).toEqual([409, 'RAFT_CONF_CHANGE_REFUSED']);
   });
 
+  it('answers for a new voter when it has caught up, and serves clients meanwhile', async () => {
+    await using cluster = await TestCluster.start(1, { limits: { longDeadlineMs: 10_000 } });
+    const { api: leader, raft } = await cluster.leader();
+    const add = (id: number, api?: string): ReturnType<typeof ask> => {
+      const body = { id: `${id}`, address: addressOf(BigInt(id)), role: 'voter', api };
+      return ask(leader.url, 'POST', '/v1/members', JSON.stringify(body));
+    };
+    const adding = add(2, 'http://127.0.0.1:1');
+    await eventually('a learner', async () => {
+      const member = raft.clusterInfo().members.find(({ id }) => id === 2n);
+      return member?.services['key-value-api'] === undefined ? undefined : true;
+    });
+    expect((await ask(leader.url, 'PUT', '/v1/keys/a', 'written meanwhile')).status).toBe(200);
+    await cluster.startNode(2n);
+    const added = await adding;
+    expect(added.json['members']).toContainEqual(
+      expect.objectContaining({ id: '2', role: 'voter' }),
+    );
+    // A voter that is there stays one.
+    expect((await add(2)).json['members']).toContainEqual(
+      expect.objectContaining({ id: '2', role: 'voter' }),
+    );
+  });
+
   it('hands leadership over', async () => {
     await using cluster = await TestCluster.start(3);
     const { id } = await cluster.follower();

@@ -180,7 +180,6 @@ export class Nemesis {
     const signal = this.#patience(1500);
     const starting = spare.start();
     this.#parts.log(`node ${spare.id} joins as ${asVoter ? 'voter' : 'learner'}`);
-    // Several voters need one more than before for a quorum, which the newcomer cannot be of use to yet.
     await (asVoter
       ? raft.addVotingPeer(newMember, { signal })
       : raft.addLearner(newMember, { signal }));

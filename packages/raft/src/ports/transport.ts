@@ -98,6 +98,11 @@ export interface TransportCounts {
 
 export interface Transport extends AsyncDisposable {
   /**
+   * The address of this member, as the transport tells it to the others. A start is refused where
+   * the configuration of the node has another one. Absent where the transport does not know it.
+   */
+  readonly address?: string;
+  /**
    * Begins to take messages of this group of the cluster; other groups do not exist for it. Called once, before anything
    * is sent; peers may be told before.
    */

@@ -78,6 +78,8 @@ const statusOfRaftCode: Readonly<Record<RaftErrorCode, number>> = {
   RAFT_LOG_OLDER: 500,
   RAFT_OTHER_CLUSTER: 500,
   RAFT_IDENTITY_UNKNOWN: 500,
+  RAFT_LOG_LOST_ENTRIES: 500,
+  RAFT_SHUTDOWN_TIMEOUT: 500,
   RAFT_STOPPED: 503,
 };
 

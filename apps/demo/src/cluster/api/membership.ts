@@ -1,5 +1,5 @@
 /** The members of the cluster. Changes go through the leader; they are answered when they are in effect, with the members then. */
-import type { Member, MembershipOperation, Raft } from '@babuza/raft';
+import type { Member, MemberRole, MembershipOperation, Raft } from '@babuza/raft';
 import { jsonAnswer, type ApiAnswer, type ApiCall } from './call.ts';
 import { ApiError, apiServiceName, checkLeads, leaderPlace } from './errors.ts';
 import { fieldsOf, idField, memberId, neededText, textField } from './json.ts';
@@ -24,7 +24,16 @@ export function membershipRoutes<Query, Answer>(raft: Raft<Query, Answer>): read
       method: 'POST',
       path: members,
       isLong: true,
-      handler: async (call) => change(call, ...(await additionOf(call))),
+      handler: async (call) => {
+        const { id, address, role, service } = await additionOf(call);
+        const asLearner = { op: 'set', id, role: 'learner', address } as const;
+        if (role === 'learner') return change(call, asLearner, ...service);
+        const isMember = raft.clusterInfo().members.some((member) => member.id === id);
+        // Clients find its API while it catches up.
+        await change(call, ...(isMember ? [] : [asLearner]), ...service);
+        await raft.addVotingPeer({ id, address }, { signal: call.signal });
+        return membersAnswer(raft);
+      },
     },
     {
       method: 'POST',
@@ -53,8 +62,18 @@ export function membershipRoutes<Query, Answer>(raft: Raft<Query, Answer>): read
 
 const idOf = ({ parts: [text = ''] }: ApiCall): bigint => memberId(text);
 
-/** `{ id, address, role?, api? }`. Without a role it is a learner, which can do no harm to the quorum. */
-async function additionOf(call: ApiCall): Promise<readonly MembershipOperation[]> {
+interface Addition {
+  readonly id: bigint;
+  readonly address: string;
+  readonly role: MemberRole;
+  readonly service: readonly MembershipOperation[];
+}
+
+/**
+ * `{ id, address, role?, api? }`. Without a role it is a learner; a voter is answered when it has
+ * caught up.
+ */
+async function additionOf(call: ApiCall): Promise<Addition> {
   const fields = fieldsOf(await call.body(bodyBytesMax), ['id', 'address', 'role', 'api']);
   const id = idField(fields, 'id');
   if (id === undefined) throw new ApiError('API_INVALID_BODY', "'id' is missing");
@@ -63,7 +82,7 @@ async function additionOf(call: ApiCall): Promise<readonly MembershipOperation[]
     throw new ApiError('API_INVALID_BODY', "'role' is 'voter' or 'learner'");
   }
   const address = neededText(fields, 'address');
-  return [{ op: 'set', id, role, address }, ...serviceOf(id, textField(fields, 'api'))];
+  return { id, address, role, service: serviceOf(id, textField(fields, 'api')) };
 }
 
 /** `{ address?, api? }`: where the others reach it, and where clients do. */

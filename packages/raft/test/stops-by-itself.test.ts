@@ -1,0 +1,97 @@
+/** A node that stops by itself says why: in its log, and to a program that waits for its end. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { bytesOf, MapSnapshots, newGate, World } from './support.ts';
+import { MemoryStore } from '@babuza/wal-memory';
+
+let world: World;
+
+afterEach(async () => {
+  // A node whose log is gone has ended by itself already.
+  await world.close();
+});
+
+describe('a state machine that throws', () => {
+  it('stops its node with an error line and a rejection, whether somebody waits or not', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    const stopped = raft.whenStopped();
+    stopped.catch(() => undefined);
+    await expect(world.until(raft.propose(bytesOf('boom!')))).rejects.toMatchObject({
+      code: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    const cause = { code: 'RAFT_STATE_MACHINE_FAILED' };
+    await expect(world.until(stopped)).rejects.toMatchObject({ code: 'RAFT_STOPPED', cause });
+    // Also for a program that asks later.
+    await expect(raft.whenStopped()).rejects.toMatchObject({ code: 'RAFT_STOPPED', cause });
+    const lines = world.logged('error', 'the node has stopped on an error');
+    expect(lines).toHaveLength(1);
+    // Also for a logger that does not show the fields of an error.
+    expect(lines[0]?.message).toContain('RAFT_STATE_MACHINE_FAILED: apply of entries');
+    expect(lines[0]?.message).toContain('because of: the machine cannot do this');
+    expect(lines[0]?.fields).toMatchObject({ nodeId: 1n, error: cause });
+  });
+
+  it('is told at once, also where its node cannot end because another part hangs', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft, machine } = await world.leader();
+    const gate = newGate();
+    Object.assign(machine, { close: () => gate.passed });
+    await expect(world.until(raft.propose(bytesOf('boom!')))).rejects.toThrow();
+    expect(world.logged('error', 'the node has stopped on an error')).toHaveLength(1);
+    gate.open();
+  });
+});
+
+describe('a node that was asked to stop', () => {
+  it('resolves for a program that waits, and logs no error', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    const stopped = raft.whenStopped();
+    const controller = new AbortController();
+    const reason = new Error('enough of it');
+    const waited = raft.whenStopped({ signal: controller.signal });
+    controller.abort(reason);
+    await expect(waited).rejects.toBe(reason);
+    await world.until(raft.shutdown());
+    await stopped;
+    expect(world.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
+
+describe('a member that returns under its id', () => {
+  const returning = ['an empty directory', 'an older directory'] as const;
+
+  it.each(returning)('with %s says that the id is to be removed', async (kind) => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const away = await world.follower();
+    const { nodeId } = away.raft;
+    const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
+    if (kind === 'an older directory') {
+      const peers = [1n, 2n, 3n].map((id) => ({ id, address: `address-${id}` }));
+      world.wire.cut.add(nodeId);
+      await world.until(away.raft.shutdown());
+      const older = await world.start(nodeId, peers, disk);
+      await world.until(older.raft.shutdown());
+      world.wire.cut.clear();
+      await world.until(world.start(nodeId, undefined, away));
+    }
+    for (const text of ['a', 'b', 'c']) await world.until(raft.propose(bytesOf(text)));
+    await world.pass(500);
+    await world.until(world.member(nodeId).raft.shutdown());
+    const again = await world.start(nodeId, undefined, disk);
+    const cause = {
+      code: 'RAFT_LOG_LOST_ENTRIES',
+      message: expect.stringContaining('remove this id from the cluster'),
+      cause: { code: 'RAFT_CORE_PANIC' },
+    };
+    await expect(world.until(again.raft.whenStopped())).rejects.toMatchObject({ cause });
+    expect(world.logged('error', 'the node has stopped')[0]?.fields).toMatchObject({
+      error: cause,
+    });
+  });
+});
