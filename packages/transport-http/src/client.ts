@@ -6,8 +6,10 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { request as httpsRequest, type Agent as TlsAgent } from 'node:https';
+import type { LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { placeOf } from './address.ts';
+import { describeCause, type HostAddress } from '@babuza/vfs';
+import { placeOf, type Place } from './address.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
 import { startStallWatch } from './stall-watch.ts';
@@ -16,6 +18,12 @@ import { refusalHeader, type Wire } from './wire.ts';
 export interface Target {
   readonly id: bigint;
   readonly address: string;
+}
+
+/** A target and the addresses of its host. */
+export interface Route extends Target {
+  readonly place: Place;
+  readonly addresses: readonly HostAddress[];
 }
 
 export interface Question {
@@ -34,13 +42,32 @@ export interface Answer {
   readonly head?: Buffer;
 }
 
+/**
+ * Finds the addresses of the target's host. Rejects with `TRANSPORT_UNREACHABLE` where its name is not resolved, or with the
+ * reason of the signal.
+ */
+export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): Promise<Route> {
+  const place = placeOf(target.address, wire.settings.tls !== undefined);
+  try {
+    return { ...target, place, addresses: await wire.names.addressesOf(place.host, signal) };
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw unreachable(target, cause);
+  }
+}
+
 /** The body is the caller's to write and to end. */
-export function ask(wire: Wire, { id, address }: Target, question: Question): ClientRequest {
+export function ask(
+  wire: Wire,
+  { id, place, addresses }: Route,
+  question: Question,
+): ClientRequest {
   const { tls } = wire.settings;
-  const { host, port } = placeOf(address, tls !== undefined);
   const options = {
-    host,
-    port,
+    // The name, also where its addresses are known: a certificate is for the name.
+    host: place.host,
+    port: place.port,
+    lookup: lookUpIn(addresses),
     method: question.method,
     path: question.path,
     headers: { ...question.headers, [handshakeHeader]: encodeHandshake(wire.handshakeTo(id)) },
@@ -53,6 +80,16 @@ export function ask(wire: Wire, { id, address }: Target, question: Question): Cl
   return httpsRequest({ ...options, ...shown, ...trusted, minVersion: 'TLSv1.2' });
 }
 
+/** Answers Node.js with the addresses that are known. It does not ask where the host is an IP address. */
+const lookUpIn =
+  (addresses: readonly HostAddress[]): LookupFunction =>
+  (host, { all }, answer) => {
+    const [first] = addresses;
+    if (all === true) answer(null, [...addresses]);
+    else if (first !== undefined) answer(null, first.address, first.family);
+    else answer(new Error(`no address of ${host} is known`), '');
+  };
+
 /** Node.js wants buffers. */
 export const pem = (value: string | Uint8Array): string | Buffer =>
   typeof value === 'string' ? value : Buffer.from(value);
@@ -63,11 +100,18 @@ export const pem = (value: string | Uint8Array): string | Buffer =>
  * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_REFUSED`, or `TRANSPORT_PROTOCOL` where somebody
  * else answered than a member. Its response is consumed then.
  */
-export async function answerOf(
-  wire: Wire,
-  target: Target,
-  request: ClientRequest,
-): Promise<Answer> {
+export async function answerOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
+  try {
+    const answer = await checkedAnswer(wire, target, request);
+    wire.names.worked(target.place.host);
+    return answer;
+  } catch (error) {
+    wire.names.failed(target.place.host);
+    throw error;
+  }
+}
+
+async function checkedAnswer(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
   const answer = await headOf(wire, target, request);
   const { response } = answer;
   try {
@@ -93,24 +137,31 @@ export async function answerOf(
   }
 }
 
-function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Answer> {
-  const { clock, settings } = wire;
-  const where = `member ${target.id} at ${target.address}`;
+function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
+  const { clock, settings, names } = wire;
   return new Promise((resolve, reject) => {
     const timer = startStallWatch(clock, settings.stallTimeoutMs, () => {
       request.destroy(new Error(`no answer within ${settings.stallTimeoutMs} ms`));
     });
-    request.on('error', (cause) => {
+    // A machine that has moved may never answer at its old address.
+    const stopHearing = names.onMoved(target.place.host, () => {
+      if (request.socket?.connecting === false) return;
+      request.destroy(new Error('its name leads to another address now'));
+    });
+    const settle = (): void => {
       timer.cancel();
-      const problem = `${where} cannot be reached: ${reasonOf(cause)}`;
-      reject(new TransportError('TRANSPORT_UNREACHABLE', problem, { cause }));
+      stopHearing();
+    };
+    request.on('error', (cause) => {
+      settle();
+      reject(unreachable(target, cause));
     });
     request.once('response', (response) => {
-      timer.cancel();
+      settle();
       resolve({ response });
     });
     request.once('upgrade', (response, socket, head) => {
-      timer.cancel();
+      settle();
       // Until it has an owner, who listens again.
       socket.on('error', () => undefined);
       resolve({ response, socket, head });
@@ -118,14 +169,10 @@ function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Ans
   });
 }
 
-/** Where a name leads to several addresses, the reason of each: Node.js says nothing of them all. */
-function reasonOf(error: Error): string {
-  if (!(error instanceof AggregateError)) return error.message;
-  return error.errors.map((each: unknown) => reasonOf(asError(each))).join(', ');
+function unreachable({ id, address }: Target, cause: unknown): TransportError {
+  const problem = `member ${id} at ${address} cannot be reached: ${describeCause(cause)}`;
+  return new TransportError('TRANSPORT_UNREACHABLE', problem, { cause });
 }
-
-const asError = (value: unknown): Error =>
-  value instanceof Error ? value : new Error(String(value));
 
 const isReason = (text: string): text is RefusalReason => Object.hasOwn(statusOf, text);
 

@@ -5,7 +5,7 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { finished } from 'node:stream/promises';
-import { answerOf, ask, type Target } from './client.ts';
+import { answerOf, ask, routeTo, type Target } from './client.ts';
 import { TransportError } from './errors.ts';
 import type { MessageFrame } from './message-queue.ts';
 import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
@@ -59,7 +59,8 @@ export class RequestLink implements MessageLink {
   }
 
   async #post(frame: Buffer): Promise<void> {
-    const request = ask(this.#wire, this.#target, {
+    const route = await routeTo(this.#wire, this.#target, this.#ending.signal);
+    const request = ask(this.#wire, route, {
       method: 'POST',
       path: paths.messages,
       headers: { 'Content-Length': String(frame.length) },
@@ -67,7 +68,7 @@ export class RequestLink implements MessageLink {
       signal: this.#ending.signal,
     });
     request.end(frame);
-    const { response } = await answerOf(this.#wire, this.#target, request);
+    const { response } = await answerOf(this.#wire, route, request);
     await this.#end(response);
   }
 

@@ -12,3 +12,6 @@ export type {
 export type { Clock, Environment, Random, Timer } from './environment.ts';
 export { NodeFileSystem } from './node-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';
+export { describeCause, NameError } from './names/host-names.ts';
+export type { HostAddress, HostNames } from './names/host-names.ts';
+export { nodeNames } from './names/node-names.ts';
