@@ -6,25 +6,12 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { request as httpsRequest, type Agent as TlsAgent } from 'node:https';
-import type { LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { describeCause, type HostAddress } from '@babuza/vfs';
-import { placeOf, type Place } from './address.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
+import { lookUpIn, unreachable, type Route, type Target } from './route.ts';
 import { startStallWatch } from './stall-watch.ts';
 import { refusalHeader, type Wire } from './wire.ts';
-
-export interface Target {
-  readonly id: bigint;
-  readonly address: string;
-}
-
-/** A target and the addresses of its host. */
-export interface Route extends Target {
-  readonly place: Place;
-  readonly addresses: readonly HostAddress[];
-}
 
 export interface Question {
   readonly method: 'GET' | 'POST';
@@ -40,20 +27,6 @@ export interface Answer {
   readonly socket?: Duplex;
   /** What of the upgraded connection came with the answer. */
   readonly head?: Buffer;
-}
-
-/**
- * Finds the addresses of the target's host. Rejects with `TRANSPORT_UNREACHABLE` where its name is not resolved, or with the
- * reason of the signal.
- */
-export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): Promise<Route> {
-  const place = placeOf(target.address, wire.settings.tls !== undefined);
-  try {
-    return { ...target, place, addresses: await wire.names.addressesOf(place.host, signal) };
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw unreachable(target, cause);
-  }
 }
 
 /** The body is the caller's to write and to end. */
@@ -79,16 +52,6 @@ export function ask(
   const trusted = tls.ca === undefined ? {} : { ca: pem(tls.ca) };
   return httpsRequest({ ...options, ...shown, ...trusted, minVersion: 'TLSv1.2' });
 }
-
-/** Answers Node.js with the addresses that are known. It does not ask where the host is an IP address. */
-const lookUpIn =
-  (addresses: readonly HostAddress[]): LookupFunction =>
-  (host, { all }, answer) => {
-    const [first] = addresses;
-    if (all === true) answer(null, [...addresses]);
-    else if (first !== undefined) answer(null, first.address, first.family);
-    else answer(new Error(`no address of ${host} is known`), '');
-  };
 
 /** Node.js wants buffers. */
 export const pem = (value: string | Uint8Array): string | Buffer =>
@@ -167,11 +130,6 @@ function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answ
       resolve({ response, socket, head });
     });
   });
-}
-
-function unreachable({ id, address }: Target, cause: unknown): TransportError {
-  const problem = `member ${id} at ${address} cannot be reached: ${describeCause(cause)}`;
-  return new TransportError('TRANSPORT_UNREACHABLE', problem, { cause });
 }
 
 const isReason = (text: string): text is RefusalReason => Object.hasOwn(statusOf, text);

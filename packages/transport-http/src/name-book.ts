@@ -4,8 +4,8 @@
  */
 import { isIP } from 'node:net';
 import {
+  atMost,
   NameError,
-  pause,
   unlessAborted,
   type Clock,
   type HostAddress,
@@ -130,13 +130,7 @@ export class NameBook {
   async #wait({ lookUp, startedMs }: Entry, signal: AbortSignal, waitMs: number): Promise<void> {
     const leftMs = startedMs + waitMs - this.#nowMs();
     if (lookUp === undefined || leftMs <= 0) return;
-    const isOver = new AbortController();
-    const any = AbortSignal.any([signal, isOver.signal]);
-    try {
-      await Promise.race([lookUp, pause(this.#parts.clock, leftMs, any)]);
-    } finally {
-      isOver.abort();
-    }
+    await atMost(this.#parts.clock, leftMs, lookUp, signal);
   }
 
   #lookUpWhenDue(entry: Entry): void {

@@ -4,10 +4,11 @@
  * which only this half is left, are told from one that is quiet.
  */
 import type { Duplex } from 'node:stream';
-import { answerOf, ask, routeTo, type Target } from './client.ts';
+import { answerOf, ask } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, FrameReader } from './frames.ts';
 import type { MessageFrame } from './message-queue.ts';
+import { routeTo, type Target } from './route.ts';
 import { paths, streamProtocol, type Wire } from './wire.ts';
 
 /** A way to one peer that is open. */

@@ -5,10 +5,11 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { finished } from 'node:stream/promises';
-import { answerOf, ask, routeTo, type Target } from './client.ts';
+import { answerOf, ask } from './client.ts';
 import { TransportError } from './errors.ts';
 import type { MessageFrame } from './message-queue.ts';
 import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
+import { routeTo, type Target } from './route.ts';
 import { startStallWatch } from './stall-watch.ts';
 import { paths, type Wire } from './wire.ts';
 

@@ -77,21 +77,29 @@ export class MessageServer {
 
   /** The port that it listens on. Rejects with `TRANSPORT_LISTEN`, or with the reason of the signal. */
   async listen(signal: AbortSignal): Promise<number> {
-    const { settings, names } = this.#parts.wire;
-    const { host, port } = settings.listen;
-    try {
-      const [own] = await names.addressesOf(host, signal, lookUpMsMax);
-      await new Promise<void>((resolve, reject) => {
-        this.#server.once('error', reject);
-        this.#server.listen(port, own?.address ?? host, resolve);
+    const { host, port } = this.#parts.wire.settings.listen;
+    const ip = await this.#ownAddress(host, signal);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        const problem = `cannot listen on ${host}:${port}: ${cause.message}`;
+        reject(new TransportError('TRANSPORT_LISTEN', problem, { cause }));
       });
-    } catch (cause) {
-      signal.throwIfAborted();
-      const problem = `cannot listen on ${host}:${port}: ${describeCause(cause)}`;
-      throw new TransportError('TRANSPORT_LISTEN', problem, { cause });
-    }
+      this.#server.listen(port, ip, resolve);
+    });
     const place = this.#server.address();
     return typeof place === 'object' && place !== null ? place.port : port;
+  }
+
+  async #ownAddress(host: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const [own] = await this.#parts.wire.names.addressesOf(host, signal, lookUpMsMax);
+      return own?.address;
+    } catch (cause) {
+      signal.throwIfAborted();
+      const hint = 'give listen.host an IP address of this machine, or a name that is resolved';
+      const problem = `cannot listen on ${host}: ${describeCause(cause)}; ${hint}`;
+      throw new TransportError('TRANSPORT_LISTEN', problem, { cause });
+    }
   }
 
   /** To be called several times within the stall timeout. */

@@ -5,11 +5,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pause, unlessAborted } from '@babuza/vfs';
 import { encodeMessage, type Message } from '@babuza/raftpb';
-import { answerOf, ask, refused, routeTo, textOf, type Answer, type Target } from './client.ts';
+import { answerOf, ask, refused, textOf, type Answer } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, frameHead } from './frames.ts';
 import type { HttpSettings } from './options.ts';
 import type { Pacer } from './pacer.ts';
+import { routeTo, type Target } from './route.ts';
 import { fateOf } from './snapshot-fate.ts';
 import { paths, type Wire } from './wire.ts';
 

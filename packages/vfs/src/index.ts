@@ -1,4 +1,4 @@
-export { pause, unlessAborted } from './abort.ts';
+export { atMost, pause, unlessAborted } from './abort.ts';
 export { FileError } from './file-error.ts';
 export type { FileErrorKind, FileOperation } from './file-error.ts';
 export type {

@@ -1,6 +1,6 @@
 /** Look-ups with the name servers of this machine. They take no thread of the pool, can be cancelled, and have time limits. */
 import { Resolver } from 'node:dns/promises';
-import { pause } from '../abort.ts';
+import { atMost } from '../abort.ts';
 import type { Clock } from '../environment.ts';
 import type { HostAddress, HostNames } from './host-names.ts';
 import type { SearchDomains } from './local-files.ts';
@@ -13,8 +13,8 @@ export interface AddressResolver {
   cancel(): void;
 }
 
-/** A name server has 1 s for an answer, and 2 s when it is asked again. */
-const resolverOptions = { timeout: 1000, tries: 2 };
+/** A name server has 1 s for an answer, and twice as long each time when it is asked again. */
+const resolverOptions = { timeout: 1000, tries: 3 };
 
 /** When the addresses of one family are known, those of the other one are waited for so long. */
 const otherFamilyMs = 50;
@@ -48,7 +48,7 @@ export class DnsNames implements HostNames {
       let unknown: unknown;
       for (const candidate of this.#search.candidatesOf(name)) {
         try {
-          return await this.#ask(resolver, candidate);
+          return await this.#ask(resolver, candidate, signal);
         } catch (error) {
           signal.throwIfAborted();
           if (!isUnknown(error)) throw error;
@@ -63,7 +63,11 @@ export class DnsNames implements HostNames {
   }
 
   /** Rejects with the failure that says most: a server that does not answer comes before a name that has no address. */
-  async #ask(resolver: AddressResolver, name: string): Promise<readonly HostAddress[]> {
+  async #ask(
+    resolver: AddressResolver,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<readonly HostAddress[]> {
     const found: HostAddress[] = [];
     const failures: unknown[] = [];
     const queries = ([4, 6] as const).map(async (family) => {
@@ -77,17 +81,8 @@ export class DnsNames implements HostNames {
     const both = Promise.all(queries);
     await Promise.race(queries);
     if (found.length === 0) await both;
-    else await this.#atMost(otherFamilyMs, both);
+    else await atMost(this.#clock, otherFamilyMs, both, signal);
     if (found.length > 0) return found.toSorted((one, other) => one.family - other.family);
     throw failures.find((failure) => !isUnknown(failure)) ?? failures[0];
-  }
-
-  async #atMost(limitMs: number, work: Promise<unknown>): Promise<void> {
-    const isDone = new AbortController();
-    try {
-      await Promise.race([work, pause(this.#clock, limitMs, isDone.signal)]);
-    } finally {
-      isDone.abort();
-    }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The two files that configure names on a machine: the hosts file and `resolv.conf`. They are read synchronously: a read
+ * The files that configure names on a machine: the hosts file, `resolv.conf` and `nsswitch.conf`. They are read synchronously: a read
  * in the thread pool would wait behind look-ups and saves that hang there, and take a thread from the saves.
  */
 import { readFileSync, statSync } from 'node:fs';
@@ -110,4 +110,30 @@ function parseSearch(text: string): SearchRules {
     .map((domain) => domain.replace(/^\.+|\.+$/g, ''))
     .filter((domain) => domain !== '');
   return { domains: full, dotsMin };
+}
+
+/** Whether the system knows names from other sources than the hosts file and the name servers. */
+export class OtherSources {
+  readonly #file: ParsedFile<boolean>;
+  readonly #platform: NodeJS.Platform;
+
+  constructor(path = '/etc/nsswitch.conf', platform: NodeJS.Platform = process.platform) {
+    this.#file = new ParsedFile(path, hasOtherSource);
+    this.#platform = platform;
+  }
+
+  /** Only Linux says it; elsewhere the answer is true. */
+  get exist(): boolean {
+    return this.#platform !== 'linux' || this.#file.read();
+  }
+}
+
+/** `myhostname` knows this machine only. Without a line for hosts the system asks these sources, too. */
+const ownSources = ['files', 'dns', 'myhostname'];
+
+function hasOtherSource(text: string): boolean {
+  const lines = text.split('\n').map((line) => line.replace(/#.*|\[[^\]]*\]/g, '').trim());
+  const hosts = lines.find((line) => line.startsWith('hosts:')) ?? '';
+  const sources = hosts.slice('hosts:'.length).trim().split(/\s+/);
+  return sources.some((source) => source !== '' && !ownSources.includes(source));
 }

@@ -1,24 +1,27 @@
 /** The names of hosts as this machine resolves them, without holding up anything else in the process. */
-import { pause } from '../abort.ts';
+import { atMost, unlessAborted } from '../abort.ts';
 import type { Clock } from '../environment.ts';
 import { NodeClock } from '../node-environment.ts';
 import { DnsNames } from './dns-names.ts';
 import { NameError, describeCause, type HostAddress, type HostNames } from './host-names.ts';
-import { HostsFile, SearchDomains } from './local-files.ts';
+import { HostsFile, OtherSources, SearchDomains } from './local-files.ts';
 import { SystemNames } from './system-names.ts';
 
-/** The system is asked, too, when the name servers have not answered after so long. */
-const systemAfterMs = 500;
+/** A name server that has not answered after so long is late. */
+const lateAfterMs = 500;
 
 export interface NameSources {
   readonly hosts: Pick<HostsFile, 'addressesOf'>;
   readonly dns: HostNames;
   readonly system: HostNames;
+  /** Whether the system has sources of names beside the hosts file and the name servers. */
+  readonly others: Pick<OtherSources, 'exist'>;
 }
 
 /**
- * Asks the hosts file, then the name servers, then the system. Only the last one takes a thread of the pool: it is asked
- * where the name servers do not know the name, or are late.
+ * Asks the hosts file, then the name servers, then the system. Only the system takes a thread of the pool, and the process
+ * cannot end while it is asked. So it is asked where it answers soon: where the name servers have answered that they do not
+ * know the name. Where they do not answer, it is asked only if it has other sources.
  */
 export class MachineNames implements HostNames {
   readonly #clock: Clock;
@@ -37,7 +40,7 @@ export class MachineNames implements HostNames {
     const ending = new AbortController();
     const any = AbortSignal.any([signal, ending.signal]);
     try {
-      const answer = this.#sources.dns.lookUp(name, any);
+      const answer = unlessAborted(any, this.#sources.dns.lookUp(name, any));
       return await Promise.any([answer, this.#askLater(name, answer, any)]);
     } catch (error) {
       signal.throwIfAborted();
@@ -53,17 +56,23 @@ export class MachineNames implements HostNames {
     answer: Promise<unknown>,
     signal: AbortSignal,
   ): Promise<readonly HostAddress[]> {
-    const over = new AbortController();
-    const isLate = pause(this.#clock, systemAfterMs, AbortSignal.any([signal, over.signal]));
-    // Where the name servers answer, the signal ends this.
-    const hasFailed = new Promise<void>((resolve) => {
-      answer.catch(() => resolve());
-    });
-    await Promise.race([isLate, hasFailed]);
-    over.abort();
+    const failure = answer.then(
+      // Where the name servers answer, the signal ends this look-up.
+      () => new Promise<never>(() => undefined),
+      (error: unknown) => error,
+    );
+    if (this.#sources.others.exist) {
+      await atMost(this.#clock, lateAfterMs, failure, signal);
+    } else if (isSilence(await unlessAborted(signal, failure))) {
+      throw new Error('the system has no other source of names');
+    }
     return this.#sources.system.lookUp(name, signal);
   }
 }
+
+/** None of the name servers has answered. */
+const isSilence = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ETIMEOUT';
 
 let names: MachineNames | undefined;
 
@@ -74,6 +83,7 @@ export function nodeNames(): HostNames {
     hosts: new HostsFile(),
     dns: new DnsNames(clock, new SearchDomains()),
     system: new SystemNames(clock),
+    others: new OtherSources(),
   });
   return names;
 }

@@ -68,7 +68,9 @@ export class SystemNames implements HostNames {
    */
   async lookUp(name: string, signal: AbortSignal): Promise<readonly HostAddress[]> {
     if (this.#atATimeMax === 0) {
-      throw new Error('the system is not asked, because UV_THREADPOOL_SIZE is 1');
+      throw new Error(
+        'the system is not asked, because UV_THREADPOOL_SIZE leaves one thread to the saves',
+      );
     }
     const failure = this.#failures.get(name);
     if (failure !== undefined && this.#clock.monotonicMs() < failure.restsUntilMs) {
