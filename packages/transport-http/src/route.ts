@@ -30,14 +30,19 @@ export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): 
   }
 }
 
-/** Answers Node.js with the addresses that are known. It does not ask where the host is an IP address. */
+/**
+ * Answers Node.js with the addresses that are known; it does not ask where the host is an IP address. The answer comes in
+ * the next tick: a connection that fails within the call would fail before anything hears of it, and end the process.
+ */
 export const lookUpIn =
   (addresses: readonly HostAddress[]): LookupFunction =>
   (host, { all }, answer) => {
     const [first] = addresses;
-    if (all === true) answer(null, [...addresses]);
-    else if (first !== undefined) answer(null, first.address, first.family);
-    else answer(new Error(`no address of ${host} is known`), '');
+    process.nextTick(() => {
+      if (all === true) answer(null, [...addresses]);
+      else if (first !== undefined) answer(null, first.address, first.family);
+      else answer(new Error(`no address of ${host} is known`), '');
+    });
   };
 
 export function unreachable({ id, address }: Target, cause: unknown): TransportError {

@@ -130,6 +130,18 @@ describe('a name that leads to another address than before', () => {
   });
 });
 
+describe('a name that leads to an address to which the system finds no way', () => {
+  it.each([true, false])('is told as any other failure (streams: %s)', async (streams) => {
+    // A connection to it fails before the call returns.
+    const names = new Names({ two: async () => [{ address: '255.255.255.255', family: 4 }] });
+    const one = await net.add(1n, { names, streams });
+    one.transport.setPeer({ id: 2n, address: 'two:1' });
+    one.transport.send([messageOf(1n, 2n, 'hello')]);
+    await until(() => one.logged.length > 0);
+    expect(one.logged[0]).toMatch(/member 2 at two:1 cannot be reached: connect E/);
+  });
+});
+
 describe('a name that fails', () => {
   it('is told of once, with the reason, and looked up until it is known', async () => {
     let failures = 0;
