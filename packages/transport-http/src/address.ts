@@ -29,5 +29,11 @@ export function placeOf(address: string, usesTls: boolean): Place {
   return { host, port };
 }
 
+/** The host in the address, or `undefined` where the text is no address. */
+export function hostOf(address: string): string | undefined {
+  const [, , v6, name] = pattern.exec(address) ?? [];
+  return v6 ?? name;
+}
+
 const invalid = (problem: string): TransportError =>
   new TransportError('TRANSPORT_INVALID', problem);

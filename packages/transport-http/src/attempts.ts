@@ -46,11 +46,15 @@ export class Attempts {
     this.#dueMs = 0;
   }
 
-  /** The peer has connected to this member. One that does so all the time, and lets nobody in, is not tried all the time. */
-  appeared(): void {
+  /**
+   * The peer has connected to this member. One that does so all the time, and lets nobody in, is not tried all the time:
+   * the answer is whether this time counts.
+   */
+  appeared(): boolean {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#appearedMs < pauseMaxMs) return;
+    if (nowMs - this.#appearedMs < pauseMaxMs) return false;
     this.#appearedMs = nowMs;
     this.makeDue();
+    return true;
   }
 }

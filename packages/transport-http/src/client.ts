@@ -7,16 +7,11 @@ import {
 } from 'node:http';
 import { request as httpsRequest, type Agent as TlsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { placeOf } from './address.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
+import { lookUpIn, unreachable, type Route, type Target } from './route.ts';
 import { startStallWatch } from './stall-watch.ts';
 import { introduced, refusalHeader, type Wire } from './wire.ts';
-
-export interface Target {
-  readonly id: bigint;
-  readonly address: string;
-}
 
 export interface Question {
   readonly method: 'GET' | 'POST';
@@ -35,13 +30,18 @@ export interface Answer {
 }
 
 /** The body is the caller's to write and to end. */
-export function ask(wire: Wire, { id, address }: Target, question: Question): ClientRequest {
+export function ask(
+  wire: Wire,
+  { id, place, addresses }: Route,
+  question: Question,
+): ClientRequest {
   const { tls } = wire.settings;
-  const { host, port } = placeOf(address, tls !== undefined);
   const said = encodeHandshake(introduced(wire, wire.handshakeTo(id)));
   const options = {
-    host,
-    port,
+    // The name, also where its addresses are known: a certificate is for the name.
+    host: place.host,
+    port: place.port,
+    lookup: lookUpIn(addresses),
     method: question.method,
     path: question.path,
     headers: { ...question.headers, [handshakeHeader]: said },
@@ -64,11 +64,18 @@ export const pem = (value: string | Uint8Array): string | Buffer =>
  * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_REFUSED`, or `TRANSPORT_PROTOCOL` where somebody
  * else answered than a member. Its response is consumed then.
  */
-export async function answerOf(
-  wire: Wire,
-  target: Target,
-  request: ClientRequest,
-): Promise<Answer> {
+export async function answerOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
+  try {
+    const answer = await checkedAnswer(wire, target, request);
+    wire.names.worked(target.place.host);
+    return answer;
+  } catch (error) {
+    wire.names.failed(target.place.host);
+    throw error;
+  }
+}
+
+async function checkedAnswer(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
   const answer = await headOf(wire, target, request);
   const { response } = answer;
   try {
@@ -98,39 +105,37 @@ export async function answerOf(
   }
 }
 
-function headOf(wire: Wire, target: Target, request: ClientRequest): Promise<Answer> {
-  const { clock, settings } = wire;
-  const where = `member ${target.id} at ${target.address}`;
+function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
+  const { clock, settings, names } = wire;
   return new Promise((resolve, reject) => {
     const timer = startStallWatch(clock, settings.stallTimeoutMs, () => {
       request.destroy(new Error(`no answer within ${settings.stallTimeoutMs} ms`));
     });
-    request.on('error', (cause) => {
+    // A machine that has moved may never answer at its old address.
+    const stopHearing = names.onMoved(target.place.host, () => {
+      if (request.socket?.connecting === false) return;
+      request.destroy(new Error('its name leads to another address now'));
+    });
+    const settle = (): void => {
       timer.cancel();
-      const problem = `${where} cannot be reached: ${reasonOf(cause)}`;
-      reject(new TransportError('TRANSPORT_UNREACHABLE', problem, { cause }));
+      stopHearing();
+    };
+    request.on('error', (cause) => {
+      settle();
+      reject(unreachable(target, cause));
     });
     request.once('response', (response) => {
-      timer.cancel();
+      settle();
       resolve({ response });
     });
     request.once('upgrade', (response, socket, head) => {
-      timer.cancel();
+      settle();
       // Until it has an owner, who listens again.
       socket.on('error', () => undefined);
       resolve({ response, socket, head });
     });
   });
 }
-
-/** Where a name leads to several addresses, the reason of each: Node.js says nothing of them all. */
-function reasonOf(error: Error): string {
-  if (!(error instanceof AggregateError)) return error.message;
-  return error.errors.map((each: unknown) => reasonOf(asError(each))).join(', ');
-}
-
-const asError = (value: unknown): Error =>
-  value instanceof Error ? value : new Error(String(value));
 
 const isReason = (text: string): text is RefusalReason => Object.hasOwn(statusOf, text);
 

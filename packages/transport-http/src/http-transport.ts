@@ -13,11 +13,12 @@ import type {
   TransportPeer,
 } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
-import type { Timer } from '@babuza/vfs';
+import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
 import { placeOf } from './address.ts';
 import { TransportError } from './errors.ts';
 import { protocolVersions } from './handshake.ts';
 import { Members } from './members.ts';
+import { NameBook } from './name-book.ts';
 import { checkOptions, type HttpSettings, type HttpTransportOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
 import { Peer } from './peer.ts';
@@ -46,6 +47,7 @@ const pulsesPerStall = 10;
 export class HttpTransport implements Transport {
   readonly #identity: TransportIdentity;
   readonly #settings: HttpSettings;
+  readonly #names: NameBook;
   readonly #members = new Members();
   readonly #peers = new Map<bigint, Peer>();
   readonly #counters = new Map<bigint, PeerCounters>();
@@ -61,10 +63,20 @@ export class HttpTransport implements Transport {
   #pulsedMs = 0;
   #closing: Promise<void> | undefined;
 
-  /** @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed. */
-  constructor(identity: TransportIdentity, options: HttpTransportOptions | undefined) {
+  /**
+   * `names` resolves the names of hosts; by default as the machine does.
+   *
+   * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed.
+   */
+  constructor(
+    identity: TransportIdentity,
+    options: HttpTransportOptions | undefined,
+    names: HostNames = nodeNames(),
+  ) {
+    const { clock, random } = identity;
     this.#identity = identity;
     this.#settings = checkOptions(options);
+    this.#names = new NameBook({ clock, random, names, closing: this.#ending.signal });
   }
 
   /** Where the other members reach this one, as the options say. */
@@ -121,7 +133,7 @@ export class HttpTransport implements Transport {
     const server = new MessageServer({ wire, members: this.#members, snapshots, onMember });
     const pacer = new Pacer(wire.clock, this.#settings.snapshotBytesPerSecond);
     this.#running = { wire, server, snapshots, pacer };
-    const port = await server.listen();
+    const port = await server.listen(this.#ending.signal);
     if (this.#closing !== undefined) {
       await server.close();
       throw closed();
@@ -221,6 +233,7 @@ export class HttpTransport implements Transport {
       settings: this.#settings,
       clock,
       random,
+      names: this.#names,
       logger,
       handler,
       nodeId,

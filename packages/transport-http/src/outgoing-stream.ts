@@ -4,10 +4,11 @@
  * which only this half is left, are told from one that is quiet.
  */
 import type { Duplex } from 'node:stream';
-import { answerOf, ask, type Target } from './client.ts';
+import { answerOf, ask } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, FrameReader } from './frames.ts';
 import type { MessageFrame } from './message-queue.ts';
+import { routeTo, type Target } from './route.ts';
 import { paths, streamProtocol, type Wire } from './wire.ts';
 
 /** A way to one peer that is open. */
@@ -49,9 +50,10 @@ export async function openStream(
   signal: AbortSignal,
 ): Promise<MessageLink> {
   const headers = { Connection: 'Upgrade', Upgrade: streamProtocol };
-  const request = ask(wire, target, { method: 'GET', path: paths.stream, headers, signal });
+  const route = await routeTo(wire, target, signal);
+  const request = ask(wire, route, { method: 'GET', path: paths.stream, headers, signal });
   request.end();
-  const { response, socket, head } = await answerOf(wire, target, request);
+  const { response, socket, head } = await answerOf(wire, route, request);
   if (socket === undefined) {
     response.destroy();
     throw new TransportError('TRANSPORT_PROTOCOL', `member ${target.id} opened no stream`);

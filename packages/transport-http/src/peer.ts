@@ -6,6 +6,7 @@
  * reported.
  */
 import type { Message } from '@babuza/raftpb';
+import { hostOf } from './address.ts';
 import { Attempts } from './attempts.ts';
 import { TransportError } from './errors.ts';
 import { MessageQueue } from './message-queue.ts';
@@ -70,7 +71,9 @@ export class Peer {
 
   /** The peer has just connected to this member: it is worth an attempt now, and perhaps not the process it was. */
   appeared(): void {
-    this.#attempts.appeared();
+    const host = this.#host();
+    const isWorthALookUp = this.#attempts.appeared() && this.#link === undefined;
+    if (isWorthALookUp && host !== undefined) this.#wire.names.appeared(host);
     this.#link?.doubt(this.#wire.clock.monotonicMs());
     this.keep();
   }
@@ -86,6 +89,11 @@ export class Peer {
     this.#link?.pulse(nowMs);
     this.#endRequests();
     this.keep();
+  }
+
+  #host(): string | undefined {
+    const address = this.#address();
+    return address === undefined ? undefined : hostOf(address);
   }
 
   #isStreamOfUse(): boolean {
@@ -207,6 +215,9 @@ export class Peer {
     this.#link = undefined;
     this.#counters.failedConnections += 1;
     this.#attempts.failed();
+    const host = this.#host();
+    // After a connection that breaks, the next one may have to go to another address.
+    if (wasOpen && host !== undefined) this.#wire.names.failed(host);
     const unsent = this.#queue.clear();
     if (wasOpen || unsent > 0) this.#drop(unsent);
     this.#tell(error);

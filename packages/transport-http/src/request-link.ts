@@ -5,10 +5,11 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { finished } from 'node:stream/promises';
-import { answerOf, ask, type Target } from './client.ts';
+import { answerOf, ask } from './client.ts';
 import { TransportError } from './errors.ts';
 import type { MessageFrame } from './message-queue.ts';
 import type { LinkEvents, MessageLink } from './outgoing-stream.ts';
+import { routeTo, type Target } from './route.ts';
 import { startStallWatch } from './stall-watch.ts';
 import { paths, type Wire } from './wire.ts';
 
@@ -59,7 +60,8 @@ export class RequestLink implements MessageLink {
   }
 
   async #post(frame: Buffer): Promise<void> {
-    const request = ask(this.#wire, this.#target, {
+    const route = await routeTo(this.#wire, this.#target, this.#ending.signal);
+    const request = ask(this.#wire, route, {
       method: 'POST',
       path: paths.messages,
       headers: { 'Content-Length': String(frame.length) },
@@ -67,7 +69,7 @@ export class RequestLink implements MessageLink {
       signal: this.#ending.signal,
     });
     request.end(frame);
-    const { response } = await answerOf(this.#wire, this.#target, request);
+    const { response } = await answerOf(this.#wire, route, request);
     await this.#end(response);
   }
 

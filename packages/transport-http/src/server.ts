@@ -2,6 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { describeCause } from '@babuza/vfs';
 import { Admission, type Admitted, type Refused } from './admission.ts';
 import { closeAfter } from './body.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
@@ -9,6 +10,7 @@ import { handshakeHeader } from './handshake.ts';
 import { endWith, isOfHttp, newServer, refuse } from './http-server.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { Members } from './members.ts';
+import { lookUpMsMax } from './name-book.ts';
 import type { SnapshotReceiver } from './snapshot-receiver.ts';
 import { takeMessages } from './take-messages.ts';
 import { paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
@@ -73,18 +75,31 @@ export class MessageServer {
     return this.#refusedConnections;
   }
 
-  /** The port that it listens on. Rejects with `TRANSPORT_LISTEN`. */
-  async listen(): Promise<number> {
+  /** The port that it listens on. Rejects with `TRANSPORT_LISTEN`, or with the reason of the signal. */
+  async listen(signal: AbortSignal): Promise<number> {
     const { host, port } = this.#parts.wire.settings.listen;
+    const ip = await this.#ownAddress(host, signal);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause) => {
         const problem = `cannot listen on ${host}:${port}: ${cause.message}`;
         reject(new TransportError('TRANSPORT_LISTEN', problem, { cause }));
       });
-      this.#server.listen(port, host, resolve);
+      this.#server.listen(port, ip, resolve);
     });
     const place = this.#server.address();
     return typeof place === 'object' && place !== null ? place.port : port;
+  }
+
+  async #ownAddress(host: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const [own] = await this.#parts.wire.names.addressesOf(host, signal, lookUpMsMax);
+      return own?.address;
+    } catch (cause) {
+      signal.throwIfAborted();
+      const hint = 'give listen.host an IP address of this machine, or a name that is resolved';
+      const problem = `cannot listen on ${host}: ${describeCause(cause)}; ${hint}`;
+      throw new TransportError('TRANSPORT_LISTEN', problem, { cause });
+    }
   }
 
   /** To be called several times within the stall timeout. */

@@ -1,6 +1,6 @@
 /** What the receiver of a snapshot says while it takes it: a line of JSON now and then, and a last one. */
 import type { IncomingMessage } from 'node:http';
-import type { Target } from './client.ts';
+import type { Target } from './route.ts';
 import { TransportError } from './errors.ts';
 import { startStallWatch } from './stall-watch.ts';
 import type { Wire } from './wire.ts';

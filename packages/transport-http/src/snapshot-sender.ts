@@ -5,11 +5,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pause, unlessAborted } from '@babuza/vfs';
 import { encodeMessage, type Message } from '@babuza/raftpb';
-import { answerOf, ask, refused, textOf, type Answer, type Target } from './client.ts';
+import { answerOf, ask, refused, textOf, type Answer } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, frameHead } from './frames.ts';
 import type { HttpSettings } from './options.ts';
 import type { Pacer } from './pacer.ts';
+import { routeTo, type Target } from './route.ts';
 import { fateOf } from './snapshot-fate.ts';
 import { paths, type Wire } from './wire.ts';
 
@@ -62,7 +63,7 @@ function isWorthAnother(error: unknown): boolean {
 }
 
 async function receivedBytes({ wire, target, message, signal }: SnapshotSending): Promise<number> {
-  const there = target();
+  const there = await routeTo(wire, target(), signal);
   const request = ask(wire, there, { method: 'POST', path: paths.snapshotReceived, signal });
   const bytes = encodeMessage(message);
   request.end(Buffer.concat([frameHead(bytes), bytes]));
@@ -75,7 +76,7 @@ async function receivedBytes({ wire, target, message, signal }: SnapshotSending)
 
 async function sendFrom(sending: SnapshotSending, offset: number): Promise<void> {
   const { wire, target, message } = sending;
-  const there = target();
+  const there = await routeTo(wire, target(), sending.signal);
   if (offset > 0) wire.countersOf(there.id).continuedSnapshots += 1;
   // One attempt: both directions end together.
   const ending = new AbortController();

@@ -2,12 +2,14 @@
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
 import type { Handshake } from './handshake.ts';
+import type { NameBook } from './name-book.ts';
 import type { HttpSettings } from './options.ts';
 
 export interface Wire {
   readonly settings: HttpSettings;
   readonly clock: Clock;
   readonly random: Random;
+  readonly names: NameBook;
   readonly logger: Logger | undefined;
   readonly handler: TransportHandler;
   readonly nodeId: bigint;

@@ -1,7 +1,7 @@
 /** How often a peer is tried that cannot be reached. */
-import dns from 'node:dns';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { HostNames } from '@babuza/vfs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clock, messageOf, Net, until, type Member } from './support.ts';
 
 let net: Net;
@@ -10,7 +10,6 @@ beforeEach(() => {
   net = new Net();
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await net.close();
   for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
 });
@@ -96,15 +95,13 @@ describe('connections that break as soon as they are open, both ways', () => {
 
 describe('a name of two addresses at which nobody listens', () => {
   it('is told with the reason of each', async () => {
-    const one = await net.add(1n);
-    vi.spyOn(dns, 'lookup').mockImplementation((...given: unknown[]) => {
-      const told = given.at(-1);
-      const addresses = [
+    const names: HostNames = {
+      lookUp: async () => [
         { address: '::1', family: 6 },
         { address: '127.0.0.1', family: 4 },
-      ];
-      if (typeof told === 'function') told(null, addresses);
-    });
+      ],
+    };
+    const one = await net.add(1n, { names });
     one.transport.setPeer({ id: 2n, address: 'two.example:1' });
     await until(() => one.logged.length > 0);
     expect(one.logged[0]).toMatch(/::1.*127\.0\.0\.1/);

@@ -1,7 +1,7 @@
 /** Members on the loopback, each behind a proxy, and what they have got. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import type { Logger, TransportHandler, TransportPeer } from '@babuza/raft';
-import { nodeEnvironment, type Clock } from '@babuza/vfs';
+import { nodeEnvironment, type Clock, type HostNames } from '@babuza/vfs';
 import { HttpTransport, type HttpTransportOptions } from '../src/index.ts';
 import { FaultProxy } from '../src/testing/index.ts';
 
@@ -32,6 +32,11 @@ export class Member {
     return this.proxy.address;
   }
 
+  /** The address with a name in place of the IP address. */
+  addressBy(name: string): string {
+    return this.address.replace('127.0.0.1', name);
+  }
+
   /** The contexts of what was received, as texts. */
   get texts(): string[] {
     return this.received.map(({ context = new Uint8Array() }) => Buffer.from(context).toString());
@@ -44,6 +49,10 @@ export interface MemberOptions extends Partial<HttpTransportOptions> {
   readonly entryBytesMax?: number;
   readonly messageBytesMax?: number;
   readonly handler?: Partial<TransportHandler>;
+  /** By default those of the machine. */
+  readonly names?: HostNames;
+  /** The name of its host in the address that it tells the others. */
+  readonly host?: string;
   /** Told before the start. */
   readonly peers?: readonly TransportPeer[];
 }
@@ -60,7 +69,8 @@ export class Net {
   };
 
   async add(id: bigint, options: MemberOptions = {}): Promise<Member> {
-    const { clusterId = 1n, groupId = 0n, handler, peers = [], ...rest } = options;
+    const { clusterId = 1n, groupId = 0n, handler, peers = [], names, ...others } = options;
+    const { host = '127.0.0.1', ...rest } = others;
     const { entryBytesMax = mebibyte, messageBytesMax = mebibyte, ...given } = rest;
     const proxy = await FaultProxy.open(clock);
     const logged: string[] = [];
@@ -69,7 +79,13 @@ export class Net {
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     const transport = new HttpTransport(
       { clusterId, nodeId: id, clock: this.#clock, random, logger },
-      { address: proxy.address, listen: { port: 0 }, stallTimeoutMs: 500, ...given },
+      {
+        address: proxy.address.replace('127.0.0.1', host),
+        listen: { host: '127.0.0.1', port: 0 },
+        stallTimeoutMs: 500,
+        ...given,
+      },
+      names,
     );
     const member = new Member(id, proxy, transport, logged);
     this.members.push(member);

@@ -30,3 +30,22 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
     if (signal.aborted) settle();
   });
 }
+
+/**
+ * Resolves when the work has ended or after `limitMs`, whichever is first. Rejects as the work does, or with the reason of
+ * the signal. The timer is gone by then.
+ */
+export async function atMost(
+  clock: Clock,
+  limitMs: number,
+  work: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const isOver = new AbortController();
+  const any = AbortSignal.any([signal, isOver.signal]);
+  try {
+    await Promise.race([work, pause(clock, limitMs, any)]);
+  } finally {
+    isOver.abort();
+  }
+}

@@ -1,4 +1,4 @@
-export { pause, unlessAborted } from './abort.ts';
+export { atMost, pause, unlessAborted } from './abort.ts';
 export { FileError } from './file-error.ts';
 export type { FileErrorKind, FileOperation } from './file-error.ts';
 export type {
@@ -24,3 +24,6 @@ export {
   writeRecord,
 } from './record-file.ts';
 export type { StoredRecord } from './record-file.ts';
+export { describeCause, NameError } from './names/host-names.ts';
+export type { HostAddress, HostNames } from './names/host-names.ts';
+export { nodeNames } from './names/node-names.ts';

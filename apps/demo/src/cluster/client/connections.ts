@@ -4,6 +4,7 @@
  */
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { ConnectionError, KeyValueError } from './errors.ts';
+import { lookUp } from './look-up.ts';
 import type { Waits } from './waits.ts';
 
 export interface HttpRequest {
@@ -37,6 +38,7 @@ export class Connections {
       maxFreeSockets: connectionsMax,
       scheduling: 'lifo',
       noDelay: true,
+      lookup: lookUp,
     });
   }
 

@@ -1,0 +1,145 @@
+/**
+ * Look-ups with the system (`getaddrinfo`), which knows names from every source of the machine. Each takes a thread of the
+ * pool of Node.js, in which files are written, too; it cannot be cancelled, and takes 10 seconds and more where a name
+ * server does not answer. So the number that runs at a time is bounded for the whole process.
+ */
+import dns from 'node:dns';
+import { unlessAborted } from '../abort.ts';
+import type { Clock } from '../environment.ts';
+import type { HostAddress, HostNames } from './host-names.ts';
+
+/** Asks the system; rejects with the system's reason. */
+export type SystemLookUp = (name: string) => Promise<readonly HostAddress[]>;
+
+/** The pool has this many threads where nothing else is asked for. */
+const poolThreadsDefault = 4;
+
+/**
+ * How many look-ups may hold a thread of the pool at a time: half of the threads, rounded down. With one thread there is
+ * none, because every save would wait for it.
+ */
+export function systemLookUpsMax(environment: NodeJS.ProcessEnv = process.env): number {
+  const given = environment['UV_THREADPOOL_SIZE'];
+  if (given === undefined) return Math.floor(poolThreadsDefault / 2);
+  // libuv reads the leading digits, and makes one thread at least and 1,024 at most.
+  const threads = Number.parseInt(given, 10);
+  return Math.floor(Math.min(1024, Math.max(1, Number.isNaN(threads) ? 1 : threads)) / 2);
+}
+
+/** After a failure a name is not asked for again until so many times the duration of the failed look-up has passed. */
+const restFactor = 3;
+
+interface LookUp {
+  readonly name: string;
+  readonly result: Promise<readonly HostAddress[]>;
+  readonly start: () => Promise<void>;
+  /** How many callers wait for the result. */
+  waiting: number;
+}
+
+interface Failure {
+  readonly error: unknown;
+  readonly restsUntilMs: number;
+}
+
+export class SystemNames implements HostNames {
+  readonly #clock: Clock;
+  readonly #atATimeMax: number;
+  readonly #ask: SystemLookUp;
+  /** Those that run and those that wait, by name. */
+  readonly #lookUps = new Map<string, LookUp>();
+  readonly #queue: LookUp[] = [];
+  readonly #failures = new Map<string, Failure>();
+  #running = 0;
+
+  constructor(
+    clock: Clock,
+    atATimeMax: number = systemLookUpsMax(),
+    ask: SystemLookUp = getAddresses,
+  ) {
+    this.#clock = clock;
+    this.#atATimeMax = atATimeMax;
+    this.#ask = ask;
+  }
+
+  /**
+   * Callers that ask for the same name share one look-up. A name that failed slowly rests, and its last failure is the
+   * answer meanwhile: so a name that hangs holds a thread for a quarter of the time at most.
+   */
+  async lookUp(name: string, signal: AbortSignal): Promise<readonly HostAddress[]> {
+    if (this.#atATimeMax === 0) {
+      throw new Error(
+        'the system is not asked, because UV_THREADPOOL_SIZE leaves one thread to the saves',
+      );
+    }
+    const failure = this.#failures.get(name);
+    if (failure !== undefined && this.#clock.monotonicMs() < failure.restsUntilMs) {
+      throw failure.error;
+    }
+    const lookUp = this.#lookUps.get(name) ?? this.#queued(name);
+    lookUp.waiting += 1;
+    this.#startNext();
+    try {
+      return await unlessAborted(signal, lookUp.result);
+    } finally {
+      lookUp.waiting -= 1;
+    }
+  }
+
+  #queued(name: string): LookUp {
+    let start: (() => Promise<void>) | undefined;
+    const result = new Promise<readonly HostAddress[]>((resolve, reject) => {
+      start = () => this.#run(name).then(resolve, reject);
+    });
+    // The callers may all have left when it fails.
+    result.catch(() => undefined);
+    const lookUp = { name, result, start: async () => start?.(), waiting: 0 };
+    this.#lookUps.set(name, lookUp);
+    this.#queue.push(lookUp);
+    return lookUp;
+  }
+
+  #startNext(): void {
+    while (this.#running < this.#atATimeMax) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      if (next.waiting === 0) {
+        this.#lookUps.delete(next.name);
+        continue;
+      }
+      this.#running += 1;
+      void next.start().finally(() => {
+        this.#running -= 1;
+        this.#lookUps.delete(next.name);
+        this.#startNext();
+      });
+    }
+  }
+
+  async #run(name: string): Promise<readonly HostAddress[]> {
+    const startedMs = this.#clock.monotonicMs();
+    try {
+      const found = await this.#ask(name);
+      this.#failures.delete(name);
+      return found;
+    } catch (error) {
+      const endedMs = this.#clock.monotonicMs();
+      const restsUntilMs = endedMs + restFactor * (endedMs - startedMs);
+      this.#failures.set(name, { error, restsUntilMs });
+      throw error;
+    }
+  }
+}
+
+const getAddresses: SystemLookUp = (name) =>
+  new Promise((resolve, reject) => {
+    dns.lookup(name, { all: true }, (error, found) => {
+      if (error === null)
+        resolve(
+          found.flatMap(({ address, family }) =>
+            family === 4 || family === 6 ? { address, family } : [],
+          ),
+        );
+      else reject(error);
+    });
+  });
