@@ -67,11 +67,14 @@ export class NodeParts<Query, Answer> {
   #stopCause: StoppedError | undefined;
   readonly #atStop = new Set<(cause: StoppedError) => void>();
   readonly #entryBytesMax: number;
+  readonly #onFailure: (error: unknown) => void;
+  #stopWatching: () => void = () => undefined;
 
   constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
     const { config, component, state, stateMachine } = opened;
     const { clock } = component;
     const { wal, storage } = opened.opened;
+    this.#onFailure = onFailure;
     this.config = config;
     this.clock = clock;
     this.wal = wal;
@@ -129,11 +132,21 @@ export class NodeParts<Query, Answer> {
 
   async start(): Promise<void> {
     const { transport } = this.#component;
+    this.#watchStores();
     this.#peers.tellAll();
     const { groupId, messageBytesMax } = this.config;
     const entryBytesMax = this.#entryBytesMax;
     await transport.start(this.#incoming(), { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
+  }
+
+  /** A log or a snapshot folder that is lost stops the node at once, also when nothing is to be saved. */
+  #watchStores(): void {
+    const { groupId } = this.config;
+    this.#stopWatching = this.wal.events.subscribe((event) => {
+      if (event.type === 'poisoned' && event.groupId === groupId) this.#onFailure(event.error);
+    });
+    this.#component.snapshotManager.onLost?.(this.#onFailure);
   }
 
   /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
@@ -180,6 +193,7 @@ export class NodeParts<Query, Answer> {
   async stop(cause: unknown): Promise<void> {
     const stopped = new StoppedError(cause);
     this.#stopCause = stopped;
+    this.#stopWatching();
     this.#loop.stop();
     this.append.stop();
     this.snapshots.stop();

@@ -37,7 +37,11 @@ export async function openNode<Query, Answer>(
   const logger = quietLogger(component.logger);
   const openedAt =
     stateMachine.kind === 'disk' ? checkedAppliedIndex(await stateMachine.open()) : 0;
+  // Each lock may have to wait for an owner that cannot be looked at: they wait at the same time.
+  const locking = walManager.takeLock?.();
+  locking?.catch(() => undefined);
   await snapshotManager.open(groupId);
+  await locking;
   const exists = await walManager.hasExistingWal({ groupId });
   const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
   const opened = await openLog(config, component, exists, usable, standalone);

@@ -9,7 +9,13 @@
  * Errors are the `FileError`s of the disk, and those of the format.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import { FileError, type DirectoryEntry, type DirectoryLock, type FileSystem } from '@babuza/vfs';
+import {
+  FileError,
+  GuardedFileSystem,
+  type DirectoryEntry,
+  type DirectoryLock,
+  type FileSystem,
+} from '@babuza/vfs';
 import { FileChunks } from './format/chunk.ts';
 import {
   decodeMetadataFile,
@@ -19,7 +25,7 @@ import {
 } from './format/metadata-file.ts';
 import { ChunkReader } from './files/chunk-reader.ts';
 import { entryKind, removeTree } from './remove-tree.ts';
-import { corrupt } from './snapshot-error.ts';
+import { corrupt, lockFailure } from './snapshot-error.ts';
 
 export type SnapshotPlace = Pick<SnapshotMetadata, 'index' | 'term'>;
 
@@ -40,7 +46,8 @@ export interface FoundNames {
 }
 
 export class SnapshotFolder {
-  readonly fileSystem: FileSystem;
+  /** Changes nothing once the lock of the folder is lost. */
+  readonly fileSystem: GuardedFileSystem;
   /** Where files outside of snapshots are, if there may be any. */
   readonly outside: FileSystem | undefined;
   readonly groupId: bigint;
@@ -53,7 +60,7 @@ export class SnapshotFolder {
     directory: string,
     groupId: bigint,
   ) {
-    this.fileSystem = fileSystem;
+    this.fileSystem = new GuardedFileSystem(fileSystem);
     this.outside = outside;
     this.groupId = groupId;
     this.path = `${directory}/group-${groupId.toString(16).padStart(digits, '0')}`;
@@ -66,6 +73,13 @@ export class SnapshotFolder {
     // Durable after it: every name that is about to be believed, and the renames before removals that were interrupted.
     // A crash just before leaves the same names, or those before the last step of the process that was here.
     await this.fileSystem.syncDirectory(this.path);
+  }
+
+  /** Calls `listener` once when the lock is found lost, with `SNAPSHOT_LOCK_LOST`. */
+  onLost(listener: (error: Error) => void): void {
+    this.#lock?.onLost((error) => {
+      listener(lockFailure(error) ?? error);
+    });
   }
 
   async release(): Promise<void> {
@@ -176,6 +190,8 @@ export class SnapshotFolder {
       await this.discard(to).catch(ignore);
       throw error;
     }
+    // Acknowledged only while the folder is still this manager's.
+    await this.fileSystem.confirm();
   }
 
   /**

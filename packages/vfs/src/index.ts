@@ -10,5 +10,6 @@ export type {
   OpenMode,
 } from './file-system.ts';
 export type { Clock, Environment, Random, Timer } from './environment.ts';
+export { guardedEnvironment, GuardedFileSystem } from './guarded-file-system.ts';
 export { NodeFileSystem } from './node-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';

@@ -1,4 +1,5 @@
 /** A directory of logs in etcd's format: what `FileWalManager` does, with that format below it. */
+import { guardedEnvironment } from '@babuza/vfs';
 import { FileWalManager } from '@babuza/wal-files';
 import { capabilities } from './capabilities.ts';
 import { EtcdLogFiles } from './etcd-log-files.ts';
@@ -8,7 +9,9 @@ export class EtcdWalManager extends FileWalManager {
   /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
   constructor(directory: string, options: EtcdWalOptions = {}) {
     const checked = checkedOptions(options);
-    const { environment, cache } = checked;
-    super(directory, { capabilities, environment, cache, files: new EtcdLogFiles(checked) });
+    const { cache } = checked;
+    const environment = guardedEnvironment(checked.environment);
+    const files = new EtcdLogFiles({ ...checked, environment });
+    super(directory, { capabilities, environment, cache, files });
   }
 }

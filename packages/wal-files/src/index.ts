@@ -4,6 +4,7 @@ export type { FoundLog, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
 export {
   commitFailure,
   directoryFailure,
+  lockFailure,
   prepareFailure,
   readFailure,
   translating,

@@ -14,11 +14,12 @@ import {
   type LevelDatabase,
   type LevelOperation,
   type LevelStoreKind,
+  type PlaceLock,
   type Reclaimed,
   type Witness,
 } from '@babuza/wal-level';
-import type { FileSystem } from '@babuza/vfs';
-import { translating } from './file-errors.ts';
+import { GuardedFileSystem, type FileSystem } from '@babuza/vfs';
+import { translated, translating } from './file-errors.ts';
 import { databaseIn, holdsData, witnessesIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
 import type { CheckedDiskOptions } from './options.ts';
@@ -41,7 +42,7 @@ export class DiskStore implements LevelStoreKind {
     this.#ClassicLevel = ClassicLevel;
     this.capabilities = capabilities;
     this.#options = options;
-    this.#files = options.environment.fileSystem;
+    this.#files = new GuardedFileSystem(options.environment.fileSystem);
     this.clock = options.environment.clock;
   }
 
@@ -62,6 +63,25 @@ export class DiskStore implements LevelStoreKind {
         verdict: 'missing-current',
       });
     });
+  }
+
+  /**
+   * LevelDB locks a file of its own, `db/LOCK`. That lock is not lost while its owner stands still, but it is
+   * when somebody removes the file; so the directory has the same lock as those of the other logs.
+   */
+  async lock(directory: string): Promise<PlaceLock> {
+    await translating(() => this.#files.makeDirectory(directory));
+    const lock = await translating(() => this.#files.lock(directory));
+    return {
+      isFresh: () => lock.isFresh(),
+      confirm: () => translating(() => lock.confirm()),
+      onLost: (listener) => {
+        lock.onLost((error) => {
+          listener(translated(error));
+        });
+      },
+      release: () => translating(() => lock.release()),
+    };
   }
 
   async open(directory: string): Promise<LevelDatabase> {
