@@ -84,6 +84,7 @@ export class MemoryFileSystem implements FileSystem {
   async lock(): Promise<DirectoryLock> {
     // Nobody else can reach these files.
     return {
+      tookFromSilentOwner: false,
       isFresh: () => true,
       confirm: async () => {},
       onLost: () => {},

@@ -60,6 +60,8 @@ export class SimulatedDisk implements FileSystem {
   readonly #open: Set<SimulatedFile> = new Set();
   /** By the directory that is locked. */
   readonly #locks: Map<DirectoryNode, SimulatedLock> = new Map();
+  /** Directories whose lock was taken away, for the owner that takes it next. */
+  readonly #silent: Set<DirectoryNode> = new Set();
 
   /** A new, empty disk with a root directory; `tree` is for disks that follow from others. */
   constructor(options: SimulatedDiskOptions = {}, tree: DiskTree = new DiskTree()) {
@@ -230,10 +232,12 @@ export class SimulatedDisk implements FileSystem {
         if (this.#locks.has(directory)) {
           throw simulatedError('locked', 'lock', path, 'held by this process');
         }
-        const lock = new SimulatedLock(path, {
-          confirm: (confirming) => this.#engine.call({ operation: 'lock', path, run: confirming }),
+        const calls = {
+          confirm: (confirming: () => void) =>
+            this.#engine.call({ operation: 'lock', path, run: confirming }),
           release: () => this.#unlock(path, directory, lock),
-        });
+        };
+        const lock: SimulatedLock = new SimulatedLock(path, calls, this.#silent.delete(directory));
         this.#locks.set(directory, lock);
         // The file is there as on a real disk; durable at once, since nothing depends on it.
         directory.link(LOCK_NAME, new FileNode());
@@ -258,7 +262,9 @@ export class SimulatedDisk implements FileSystem {
    */
   takeLockAway(path: string): SimulatedLock {
     const lock = this.#lockOf(path);
-    this.#locks.delete(this.#tree.directory(path, 'lock', path));
+    const directory = this.#tree.directory(path, 'lock', path);
+    this.#locks.delete(directory);
+    this.#silent.add(directory);
     lock.takeAway();
     return lock;
   }

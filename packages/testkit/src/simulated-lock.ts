@@ -12,14 +12,16 @@ export interface SimulatedLockCalls {
 type State = 'fresh' | 'stale' | 'taken away' | 'released';
 
 export class SimulatedLock implements DirectoryLock {
+  readonly tookFromSilentOwner: boolean;
   readonly #path: string;
   readonly #calls: SimulatedLockCalls;
   readonly #listeners: ((error: FileError) => void)[] = [];
   #state: State = 'fresh';
   #lost: FileError | undefined;
 
-  constructor(path: string, calls: SimulatedLockCalls) {
+  constructor(path: string, calls: SimulatedLockCalls, tookFromSilentOwner: boolean) {
     this.#path = path;
+    this.tookFromSilentOwner = tookFromSilentOwner;
     this.#calls = calls;
   }
 

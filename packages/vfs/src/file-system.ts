@@ -85,6 +85,12 @@ export interface DirectoryEntry {
  */
 export interface DirectoryLock {
   /**
+   * Whether the lock was taken over from an owner that may still live and only gave no sign of life. A write that
+   * was on its way when that owner stopped may still arrive in a file that it has open.
+   */
+  readonly tookFromSilentOwner: boolean;
+
+  /**
    * Whether this process certainly still holds the lock: its last heartbeat is younger, by the wall
    * clock and by the monotonic clock, than the time after which another process may take over, and the
    * lock file is in its place. The file is looked at at most once in a millisecond (2 microseconds), so

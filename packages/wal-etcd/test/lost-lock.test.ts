@@ -5,7 +5,7 @@
 import { EntryType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
-import { loseLockAt, metadata } from '@babuza/testkit/ladder';
+import { loseLockAt, metadata, type StallPoint } from '@babuza/testkit/ladder';
 import type { SaveBatch, WalEvent } from '@babuza/wal-core';
 import { RawWal } from '../src/format.ts';
 import { backEnd, directory, openManager } from './support/back-end.ts';
@@ -21,15 +21,18 @@ async function inWorld(run: (environment: SimulatedEnvironment) => Promise<void>
 }
 
 describe('a lost lock', () => {
-  it('at any call: the owner changes nothing more, and nothing that was acknowledged is lost', async () => {
-    const { calls } = await loseLockAt(backEnd, 0);
-    let stopped = 0;
-    for (let stallAt = 1; stallAt <= calls; stallAt += 1) {
-      const { error } = await loseLockAt(backEnd, stallAt);
-      if (error !== undefined) stopped += 1;
-    }
-    expect(stopped).toBeGreaterThan(calls / 2);
-  });
+  it.each<StallPoint>(['after a call', 'before a write'])(
+    'at any step, %s: nothing more is acknowledged, and nothing that was acknowledged is lost',
+    async (point) => {
+      const { calls } = await loseLockAt(backEnd, 0, point);
+      let stopped = 0;
+      for (let stallAt = 1; stallAt <= calls; stallAt += 1) {
+        const { error } = await loseLockAt(backEnd, stallAt, point);
+        if (error !== undefined) stopped += 1;
+      }
+      expect(stopped).toBeGreaterThan(calls / 2);
+    },
+  );
 
   it.each([{ inline: false }, { inline: true }])(
     'stops a save before it writes, and poisons the log: %o',

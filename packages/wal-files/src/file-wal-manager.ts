@@ -35,6 +35,7 @@ import {
   type WalMetadata,
   type WalMetadataInput,
 } from '@babuza/wal-core';
+import { detachSegments } from './detach-segments.ts';
 import {
   commitFailure,
   directoryFailure,
@@ -192,6 +193,7 @@ export class FileWalManager implements WalManager {
     // Without a log there is nothing to lock, and nothing is made.
     await this.#mustExist(place);
     const lock = await this.#lockDirectory();
+    await this.#keepOutSilentOwner(place);
     const found: FoundLog = await translating(readFailure, () => this.#files.find(place));
     try {
       const { directory } = place;
@@ -301,6 +303,15 @@ export class FileWalManager implements WalManager {
       this.#lock = undefined;
       throw readFailure(error);
     }
+  }
+
+  /** A write of an owner that stood still must not arrive in the log that is opened now. */
+  async #keepOutSilentOwner({ directory }: LogPlace): Promise<void> {
+    if ((await this.#lock)?.tookFromSilentOwner !== true) return;
+    const { fileSystem } = this.#environment;
+    await translating(prepareFailure, async () => {
+      await detachSegments(fileSystem, directory, await this.#files.lastSegments(directory));
+    });
   }
 
   /** Also a log that nobody writes to is told at once. */

@@ -4,7 +4,7 @@
  * acknowledges nothing, and everything that either of them acknowledged is there at the end.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
-import type { Environment, File, FileSystem } from '@babuza/vfs';
+import type { File, FileSystem } from '@babuza/vfs';
 import { WalError, type EntryStorage, type OpenedWal } from '@babuza/wal-core';
 import {
   runWorkload,
@@ -25,10 +25,21 @@ export interface LostLockRun {
 
 const entryBytes = 600;
 
-/** Runs the work of the first owner, which stands still when call number `stallAt` has returned. */
-export async function loseLockAt(backEnd: BackEnd, stallAt: number): Promise<LostLockRun> {
+/**
+ * When the first owner stands still: when a call that changes something has returned; or when it is about to write to
+ * a file and has asked the lock already, so that its write arrives late. Names are not changed late here: what is left
+ * of that is described in `docs/DURABILITY.md`.
+ */
+export type StallPoint = 'after a call' | 'before a write';
+
+/** Runs the work of the first owner, which stands still at call number `stallAt`. */
+export async function loseLockAt(
+  backEnd: BackEnd,
+  stallAt: number,
+  point: StallPoint = 'after a call',
+): Promise<LostLockRun> {
   const environment = simulatedEnvironment(stallAt);
-  const run = new LostLock(backEnd, environment, stallAt);
+  const run = new LostLock(backEnd, environment, stallAt, point);
   await runWorkload(environment, () => run.run());
   return run.result();
 }
@@ -37,6 +48,7 @@ class LostLock {
   readonly #backEnd: BackEnd;
   readonly #environment: SimulatedEnvironment;
   readonly #stallAt: number;
+  readonly #point: StallPoint;
   readonly #context: string;
   #calls = 0;
   #callsWhenLost: number | undefined;
@@ -47,11 +59,17 @@ class LostLock {
   #secondDurable = 0;
   #closeSecond: () => Promise<void> = () => Promise.resolve();
 
-  constructor(backEnd: BackEnd, environment: SimulatedEnvironment, stallAt: number) {
+  constructor(
+    backEnd: BackEnd,
+    environment: SimulatedEnvironment,
+    stallAt: number,
+    point: StallPoint,
+  ) {
     this.#backEnd = backEnd;
     this.#environment = environment;
     this.#stallAt = stallAt;
-    this.#context = `${backEnd.name}, the lock is lost after call ${stallAt}`;
+    this.#point = point;
+    this.#context = `${backEnd.name}, the lock is lost ${point}, number ${stallAt}`;
   }
 
   result(): LostLockRun {
@@ -77,7 +95,7 @@ class LostLock {
 
   async #firstWork(): Promise<void> {
     const { clock, random, fileSystem } = this.#environment;
-    const pausing = pausingFileSystem(fileSystem, () => this.#called());
+    const pausing = pausingFileSystem(fileSystem, this.#point, () => this.#called());
     const manager = this.#backEnd.open({ fileSystem: pausing, clock, random });
     try {
       const { wal } = await manager.createWal(metadata);
@@ -97,7 +115,7 @@ class LostLock {
     }
   }
 
-  /** After each call of the first owner that changed the disk. */
+  /** At each call of the first owner that changes the disk. */
   async #called(): Promise<void> {
     this.#calls += 1;
     if (this.#calls !== this.#stallAt) return;
@@ -156,49 +174,54 @@ function entryOf(index: number, term: number): Entry & { readonly data: Uint8Arr
   return { index, term, type: EntryType.Normal, data };
 }
 
-/** Calls that change something; `after` is awaited before each of them returns to its caller. */
+type Pausing = <Result>(call: () => Promise<Result>) => Promise<Result>;
+
+/** Calls that change something; `called` is awaited before or after them. */
 function pausingFileSystem(
   below: FileSystem,
-  after: () => Promise<void>,
-): Environment['fileSystem'] {
-  const pausing = async <Result>(call: Promise<Result>): Promise<Result> => {
-    const result = await call;
-    await after();
+  point: StallPoint,
+  called: () => Promise<void>,
+): FileSystem {
+  const names: Pausing = async (call) => {
+    const result = await call();
+    if (point === 'after a call') await called();
     return result;
+  };
+  const content: Pausing = async (call) => {
+    if (point === 'after a call') return names(call);
+    await called();
+    return call();
   };
   return {
     open: async (path, mode) => {
-      const opening = below.open(path, mode);
-      return pausingFile(await (mode === 'create' ? pausing(opening) : opening), pausing);
+      const open = (): Promise<File> => below.open(path, mode);
+      return pausingFile(await (mode === 'create' ? names(open) : open()), content);
     },
-    unlink: (path) => pausing(below.unlink(path)),
-    rename: (from, to) => pausing(below.rename(from, to)),
-    makeDirectory: (path) => pausing(below.makeDirectory(path)),
-    removeDirectory: (path) => pausing(below.removeDirectory(path)),
+    unlink: (path) => names(() => below.unlink(path)),
+    rename: (from, to) => names(() => below.rename(from, to)),
+    makeDirectory: (path) => names(() => below.makeDirectory(path)),
+    removeDirectory: (path) => names(() => below.removeDirectory(path)),
     list: (path) => below.list(path),
     kindOf: (path) => below.kindOf(path),
-    syncDirectory: (path) => pausing(below.syncDirectory(path)),
+    syncDirectory: (path) => names(() => below.syncDirectory(path)),
     lock: (path) => below.lock(path),
     foreignLock: (path) => below.foreignLock(path),
   };
 }
 
-function pausingFile(
-  below: File,
-  pausing: <Result>(call: Promise<Result>) => Promise<Result>,
-): File {
+function pausingFile(below: File, pausing: Pausing): File {
   return {
     path: below.path,
     read: (target, position) => below.read(target, position),
     readSync: (target, position) => below.readSync(target, position),
-    write: (data, position) => pausing(below.write(data, position)),
+    write: (data, position) => pausing(() => below.write(data, position)),
     writeSync: (data, position) => below.writeSync(data, position),
-    writeDurable: (parts, position) => pausing(below.writeDurable(parts, position)),
+    writeDurable: (parts, position) => pausing(() => below.writeDurable(parts, position)),
     writeDurableSync: (parts, position) => below.writeDurableSync(parts, position),
     // It makes durable what was written before, and changes nothing that another owner has written.
     datasync: () => below.datasync(),
     datasyncSync: () => below.datasyncSync(),
-    truncate: (bytes) => pausing(below.truncate(bytes)),
+    truncate: (bytes) => pausing(() => below.truncate(bytes)),
     size: () => below.size(),
     close: () => below.close(),
   };

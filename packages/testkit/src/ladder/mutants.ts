@@ -63,6 +63,7 @@ export const flaws: readonly Flaw[] = [
 
 /** A lock that keeps nobody out. */
 const noLock: DirectoryLock = {
+  tookFromSilentOwner: false,
   isFresh: () => true,
   confirm: () => Promise.resolve(),
   onLost: () => undefined,

@@ -64,7 +64,7 @@ export async function lockDirectoryIn(path: string, world: LockWorld): Promise<D
   try {
     await acquisition.take();
     try {
-      return await HeldLock.hold(path, acquisition.record, world);
+      return await HeldLock.hold(path, acquisition, world);
     } catch (error) {
       await acquisition.giveBack();
       throw error;
@@ -74,9 +74,14 @@ export async function lockDirectoryIn(path: string, world: LockWorld): Promise<D
   }
 }
 
+/** The owner is certainly gone; it gave no sign of life for long enough; the file has changed, look again. */
+type Judgement = 'gone' | 'silent' | 'changed';
+
 /** One try to take a lock. */
 class Acquisition {
   readonly record: LockRecord;
+  /** The owner that was replaced may still live. */
+  tookFromSilentOwner = false;
   readonly #directory: string;
   readonly #world: LockWorld;
   readonly #lockFile: string;
@@ -118,12 +123,11 @@ class Acquisition {
       if (this.#attempts > ATTEMPTS_MAX) throw this.#lockedError('it changes hands all the time');
       if (await this.#create(file)) return;
       const seen = await seeLock(file);
-      if (
-        seen !== undefined &&
-        (await this.#isLeftOver(file, seen)) &&
-        (await this.#replace(file, seen))
-      )
-        return;
+      if (seen === undefined) continue;
+      const judgement = await this.#judge(file, seen);
+      if (judgement === 'changed' || !(await this.#replace(file, seen))) continue;
+      if (file === this.#lockFile) this.tookFromSilentOwner = judgement === 'silent';
+      return;
     }
   }
 
@@ -170,17 +174,19 @@ class Acquisition {
     }
   }
 
-  /** Whether the owner is gone; false if the file has changed; throws if the owner is there. */
-  async #isLeftOver(file: string, seen: SeenLock): Promise<boolean> {
+  /** What is known of the owner of a file; throws if the owner is there. */
+  async #judge(file: string, seen: SeenLock): Promise<Judgement> {
     const { self, timings } = this.#world;
-    if (seen.record === undefined) return await this.#staysSame(file, seen, timings.unreadableMs);
+    if (seen.record === undefined) {
+      return (await this.#staysSame(file, seen, timings.unreadableMs)) ? 'silent' : 'changed';
+    }
     const liveness = await livenessOf(seen.record.owner, self);
-    if (liveness === 'gone') return true;
+    if (liveness === 'gone') return 'gone';
     if (liveness === 'alive') throw this.#lockedError(describeOwner(seen.record));
-    if (await this.#staysSame(file, seen, timings.silentMs)) return true;
+    if (await this.#staysSame(file, seen, timings.silentMs)) return 'silent';
     // A sign of life of the same owner: held. Another one: look again.
     if ((await seeLock(file))?.id === seen.id) throw this.#lockedError(describeOwner(seen.record));
-    return false;
+    return 'changed';
   }
 
   async #staysSame(file: string, seen: SeenLock, forMs: number): Promise<boolean> {

@@ -28,7 +28,14 @@ const lookMs = 1;
 /** What tells a file or directory from all others that exist at the same time. */
 type Identity = Pick<fs.BigIntStats, 'dev' | 'ino'>;
 
+/** How the lock was taken. */
+export interface Taken {
+  readonly record: LockRecord;
+  readonly tookFromSilentOwner: boolean;
+}
+
 export class HeldLock implements DirectoryLock {
+  readonly tookFromSilentOwner: boolean;
   readonly #directory: string;
   readonly #file: string;
   readonly #record: LockRecord;
@@ -49,7 +56,7 @@ export class HeldLock implements DirectoryLock {
 
   private constructor(
     directory: string,
-    record: LockRecord,
+    { record, tookFromSilentOwner }: Taken,
     world: LockWorld,
     handle: fs.promises.FileHandle,
     identities: { readonly file: Identity; readonly directory: Identity },
@@ -57,21 +64,22 @@ export class HeldLock implements DirectoryLock {
     this.#directory = directory;
     this.#file = join(directory, LOCK_NAME);
     this.#record = record;
+    this.tookFromSilentOwner = tookFromSilentOwner;
     this.#world = world;
     this.#handle = handle;
     this.#fileIdentity = identities.file;
     this.#directoryIdentity = identities.directory;
   }
 
-  /** For the owner of `record`, which has just become the content of the lock file. */
-  static async hold(directory: string, record: LockRecord, world: LockWorld): Promise<HeldLock> {
+  /** For the owner of the record that has just become the content of the lock file. */
+  static async hold(directory: string, taken: Taken, world: LockWorld): Promise<HeldLock> {
     const handle = await fs.promises.open(join(directory, LOCK_NAME), 'r+');
     try {
       const identities = {
         file: await handle.stat({ bigint: true }),
         directory: await fs.promises.stat(directory, { bigint: true }),
       };
-      const lock = new HeldLock(directory, record, world, handle, identities);
+      const lock = new HeldLock(directory, taken, world, handle, identities);
       await lock.#beat();
       lock.#timer = lock.#scheduleBeat();
       return lock;
