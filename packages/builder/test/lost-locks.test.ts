@@ -16,6 +16,7 @@ import { walBackend as native } from '@babuza/wal-native';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { lockDirectoryIn } from '../../vfs/src/lock/directory-lock.ts';
 import { ownIdentity } from '../../vfs/src/lock/process-identity.ts';
+import { RealCluster } from './real-cluster.ts';
 
 /** Short enough for a test, and long beside what a save takes on a busy machine. */
 const silentMs = 1000;
@@ -217,6 +218,31 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
     } finally {
       child.kill('SIGKILL');
       await exited;
+    }
+  });
+});
+
+describe.each(['wal', 'snap'])('a node of a cluster whose %s is renamed', (which) => {
+  it('stops within two heartbeats, idle as it is, says why, and the others go on', async () => {
+    const cluster = new RealCluster(() => 'babuza-wal');
+    try {
+      await Promise.all([1n, 2n, 3n].map((id) => cluster.start(id)));
+      await cluster.put('before', 8);
+      const { raft } = cluster.node(3n);
+      const stopped = new Promise<unknown>((resolve) => {
+        raft.subscribe((event) => {
+          if (event.type === 'stopped') resolve(event.cause);
+        });
+      });
+      const directory = join(await cluster.directoryOf(3n), which);
+      fs.renameSync(directory, `${directory}-old`);
+      const code = which === 'wal' ? 'WAL_LOCK_LOST' : 'SNAPSHOT_LOCK_LOST';
+      expect(await stopped).toMatchObject({ code });
+      expect(() => raft.status()).toThrow(expect.objectContaining({ code: 'RAFT_STOPPED' }));
+      cluster.nodes.delete(3n);
+      await cluster.put('after', 8);
+    } finally {
+      await cluster.close();
     }
   });
 });

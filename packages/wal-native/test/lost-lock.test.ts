@@ -37,7 +37,8 @@ describe('a lost lock', () => {
     'stops a save before it writes, and poisons the log: %o',
     async (options) => {
       await inWorld(async (environment) => {
-        const manager = openManager(environment, options);
+        // So large that no next segment is prepared: nothing but the saves asks for the lock.
+        const manager = openManager(environment, { ...options, segmentBytes: 256 * 1024 });
         const { wal, storage } = await manager.createWal(metadata);
         const events: WalEvent[] = [];
         wal.events.subscribe((event) => events.push(event));
