@@ -131,8 +131,10 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
     const directory = newDirectory();
     const { opened } = await created(directory);
     const before = await write(opened, 20, 'first');
-    const writing = write(opened, 100_000, 'first');
     fs.unlinkSync(join(directory, 'LOCK'));
+    // The owner looks at its file at most once in a millisecond.
+    await nodeEnvironment().clock.sleep(2);
+    const writing = write(opened, 100_000, 'first');
     const second = await open(directory, '2');
     const theirs = await second.replayWal().then(
       (reopened) => write(reopened, 20, 'second'),
@@ -169,6 +171,24 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
     expect(opened.storage.lastIndex()).toBe(3);
     expect(await write(opened, 1, 'first')).toEqual({ saved: [], code: 'WAL_LOCK_LOST' });
     await expect(manager.close()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
+  });
+
+  it('whose lock is wanted early is locked where it is, and not made where it is not', async () => {
+    const directory = newDirectory();
+    const first = await open(directory, '1');
+    await first.takeLock?.();
+    expect(fs.existsSync(directory)).toBe(false);
+    await first.createWal({ clusterId: 1, nodeId: 1 });
+    await first.close();
+    const second = await open(directory, '1');
+    await second.takeLock?.();
+    const third = await open(directory, '1');
+    await expect(third.takeLock?.()).rejects.toMatchObject({ code: 'WAL_LOCKED' });
+    await expect(third.replayWal()).rejects.toMatchObject({ code: 'WAL_LOCKED' });
+    await third.close();
+    await second.replayWal();
+    await second.close();
+    expect(fs.existsSync(join(directory, 'LOCK'))).toBe(false);
   });
 
   it('whose process is stopped goes on when nobody has taken over, and ends when somebody has', async () => {
@@ -220,6 +240,19 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
       await exited;
     }
   });
+});
+
+it('a log on LevelDB is kept by the lock of its directory where LevelDB has lost its own', async () => {
+  const directory = newDirectory();
+  const manager = await level.open(directory);
+  closing.push(manager);
+  const opened = await manager.createWal({ clusterId: 1, nodeId: 1 });
+  fs.unlinkSync(join(directory, 'db', 'LOCK'));
+  const second = await level.open(directory);
+  await expect(second.replayWal()).rejects.toMatchObject({ code: 'WAL_LOCKED' });
+  await second.close();
+  expect((await write(opened, 3, 'first')).saved).toHaveLength(3);
+  await manager.close();
 });
 
 describe.each(['wal', 'snap'])('a node of a cluster whose %s is renamed', (which) => {

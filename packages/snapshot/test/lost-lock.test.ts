@@ -90,13 +90,13 @@ describe('the lock of a folder of snapshots', () => {
           () => undefined,
           (error: unknown) => error,
         );
-        let isOver = false;
+        const progress = { isOver: false };
         void working.then(() => {
-          isOver = true;
+          progress.isOver = true;
         });
         const until = at === 0 ? Infinity : begin + at;
-        while (!isOver && fileSystem.mutationCount < until) await Promise.resolve();
-        if (isOver) {
+        while (!progress.isOver && fileSystem.mutationCount < until) await Promise.resolve();
+        if (progress.isOver) {
           calls = Math.max(calls, fileSystem.mutationCount - begin);
           await first.close();
           return;
