@@ -23,7 +23,8 @@ describe('a lost lock', () => {
   it.each<StallPoint>(['after a call', 'before a write'])(
     'at any step, %s: nothing more is acknowledged, and nothing that was acknowledged is lost',
     async (point) => {
-      const { calls } = await loseLockAt(backEnd, 0, point);
+      const { calls, acknowledged } = await loseLockAt(backEnd, 0, point);
+      expect(acknowledged).toEqual([60, 0]);
       let stopped = 0;
       for (let stallAt = 1; stallAt <= calls; stallAt += 1) {
         const { error } = await loseLockAt(backEnd, stallAt, point);

@@ -55,7 +55,7 @@ class LostLock {
   #firstDurable = 0;
   #firstError: WalError | undefined;
   #second: OpenedWal | undefined;
-  #secondFrom = 0;
+  #secondFrom = 1;
   #secondDurable = 0;
   #closeSecond: () => Promise<void> = () => Promise.resolve();
 
