@@ -82,11 +82,14 @@ export class NodeParts<Query, Answer> {
   #stopCause: StoppedError | undefined;
   readonly #atStop = new Set<(cause: StoppedError) => void>();
   readonly #entryBytesMax: number;
+  readonly #onFailure: (error: unknown) => void;
+  #stopWatching: () => void = () => undefined;
 
   constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
     const { config, component, state, stateMachine } = opened;
     const { clock } = component;
     const { wal, storage } = opened.opened;
+    this.#onFailure = onFailure;
     this.config = config;
     this.clock = clock;
     this.wal = wal;
@@ -172,6 +175,7 @@ export class NodeParts<Query, Answer> {
 
   async start(): Promise<void> {
     const { transport } = this.#component;
+    this.#watchStores();
     this.#peers.tellAll();
     const { groupId, messageBytesMax } = this.config;
     const entryBytesMax = this.#entryBytesMax;
@@ -185,6 +189,15 @@ export class NodeParts<Query, Answer> {
     this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
       if (this.leader() === undefined) this.#ownAddress.tell();
     });
+  }
+
+  /** A log or a snapshot folder that is lost stops the node at once, also when nothing is to be saved. */
+  #watchStores(): void {
+    const { groupId } = this.config;
+    this.#stopWatching = this.wal.events.subscribe((event) => {
+      if (event.type === 'poisoned' && event.groupId === groupId) this.#onFailure(event.error);
+    });
+    this.#component.snapshotManager.onLost?.(this.#onFailure);
   }
 
   /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
@@ -274,6 +287,7 @@ export class NodeParts<Query, Answer> {
       const text = `the node has stopped on an error: ${errorText(cause)}`;
       this.#logger?.error(text, { nodeId, clusterId, error: cause });
     }
+    this.#stopWatching();
     this.#loop.stop();
     this.applyLag.stop();
     this.#ownAddressTimer?.cancel();

@@ -10,6 +10,8 @@
  * - `SNAPSHOT_READ_FAILED`: the disk would not read; nothing is known about the data.
  * - `SNAPSHOT_CORRUPT`: bytes are not what they were; `details` say which. Use another snapshot.
  * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the folder.
+ * - `SNAPSHOT_LOCK_LOST`: this manager had the folder and has lost its lock. It changes nothing any more, and what was
+ *   under way was not acknowledged. Stop the process.
  */
 import { FileError, type FileErrorKind } from '@babuza/vfs';
 
@@ -23,7 +25,8 @@ export type SnapshotErrorCode =
   | 'SNAPSHOT_READ_FAILED'
   | 'SNAPSHOT_CORRUPT'
   | 'SNAPSHOT_VERSION'
-  | 'SNAPSHOT_LOCKED';
+  | 'SNAPSHOT_LOCKED'
+  | 'SNAPSHOT_LOCK_LOST';
 
 /** Where bytes are wrong, as far as it is known. */
 export interface DamageDetails {
@@ -72,9 +75,24 @@ const missingKinds: ReadonlySet<FileErrorKind> = new Set([
   'is-a-directory',
 ]);
 
+/** A lock that this manager held and lost; `undefined` for everything else. */
+export function lockFailure(cause: FileError): SnapshotError | undefined {
+  // When a lock is given back, `locked` means that it was lost before.
+  const isLost =
+    cause.kind === 'lock-lost' || (cause.kind === 'locked' && cause.operation === 'unlock');
+  if (!isLost) return undefined;
+  return new SnapshotError(
+    'SNAPSHOT_LOCK_LOST',
+    `the folder of the snapshots is not this process's any more, and nothing is changed in it: ${cause.message}. Stop this process, and start it again only where no other process has the folder`,
+    { cause },
+  );
+}
+
 /** A failed file while a snapshot is read. A file that is gone is damage: its snapshot says that it is there. */
 export function readFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
+  const lost = lockFailure(cause);
+  if (lost !== undefined) return lost;
   if (cause.kind === 'closed') {
     return new SnapshotError('SNAPSHOT_CLOSED', 'the snapshot is closed', { cause });
   }
@@ -89,6 +107,8 @@ export function readFailure(cause: unknown): unknown {
 /** A failed file while a snapshot is made, taken or removed. */
 export function writeFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
+  const lost = lockFailure(cause);
+  if (lost !== undefined) return lost;
   if (cause.kind === 'locked') {
     return new SnapshotError('SNAPSHOT_LOCKED', cause.message, { cause });
   }

@@ -95,6 +95,7 @@ const ERRNO_OF_KIND: Readonly<Record<FileErrorKind, string | undefined>> = {
   'too-many-open': 'EMFILE',
   busy: 'EBUSY',
   locked: undefined,
+  'lock-lost': undefined,
   closed: undefined,
 };
 

@@ -14,6 +14,8 @@
  * - `not-a-directory`: ENOTDIR; `is-a-directory`: EISDIR; `not-empty`: ENOTEMPTY.
  * - `too-many-open`: EMFILE, ENFILE.
  * - `locked`: another owner holds the lock of the directory.
+ * - `lock-lost`: this process held the lock of the directory and no longer does. It must write
+ *   nothing more there.
  * - `busy`: EBUSY, and what Windows answers while another handle is open.
  * - `closed`: the handle was closed before.
  */
@@ -28,6 +30,7 @@ export type FileErrorKind =
   | 'not-empty'
   | 'too-many-open'
   | 'locked'
+  | 'lock-lost'
   | 'busy'
   | 'closed';
 

@@ -11,6 +11,7 @@ export type {
 } from './file-system.ts';
 export type { Clock, Environment, Random, Timer } from './environment.ts';
 export { restrictToUser } from './file-modes.ts';
+export { guardedEnvironment, GuardedFileSystem } from './guarded-file-system.ts';
 export { NodeFileSystem } from './node-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';
 export {

@@ -26,6 +26,7 @@ export type WalErrorCode =
   | 'WAL_READ_FAILED'
   | 'WAL_WRITE_FAILED'
   | 'WAL_POISONED'
+  | 'WAL_LOCK_LOST'
   | 'WAL_CORRUPT';
 
 /** The base of all errors of a log. */
@@ -256,6 +257,24 @@ export class SyncFailedError extends WalError {
   override readonly name = 'SyncFailedError';
   constructor(message: string, cause?: unknown) {
     super('WAL_POISONED', message, cause);
+  }
+}
+
+/**
+ * This process held the lock of the directory and no longer does: its file was removed or replaced, the
+ * directory was renamed, or another process took over while this one stood still. Whatever was not
+ * acknowledged before may be missing or replaced. The log takes no more writes.
+ */
+export class LockLostError extends WalError {
+  override readonly name = 'LockLostError';
+  /** `found` says which lock was lost and how, as the file system has told it. */
+  constructor(found: string, cause?: unknown) {
+    super(
+      'WAL_LOCK_LOST',
+      `the log is not this process's any more, and nothing more is written to it: ${found}. ` +
+        'Stop this process, and open the log again only where no other process has it open',
+      cause,
+    );
   }
 }
 

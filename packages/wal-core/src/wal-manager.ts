@@ -97,6 +97,15 @@ export interface WalManager extends AsyncDisposable {
   readonly events: WalEventSource;
 
   /**
+   * Takes the lock of the place now, where there is one that has to be locked. Opening a log takes it in any
+   * case; this is for callers that have to wait for other locks as well, which may take 10 s each. A place
+   * that does not exist yet is not made. Absent where nobody else can reach the place.
+   *
+   * Rejects with `WAL_LOCKED`, `WAL_PERMISSION`, `WAL_READ_FAILED`.
+   */
+  takeLock?(): Promise<void>;
+
+  /**
    * Whether there is a log, also one whose entries are all purged: nobody bootstraps over data.
    *
    * Rejects with `WAL_FOREIGN` where the directory holds a log of another kind; so do all other calls.

@@ -7,6 +7,7 @@ import {
   ForeignFileError,
   InvalidArgumentError,
   LockedError,
+  LockLostError,
   NoSpaceError,
   NotFoundError,
   PermissionError,
@@ -16,9 +17,23 @@ import {
   WriteFailedError,
 } from '@babuza/wal-core';
 
+/**
+ * A lock that this process held and lost, at whatever step that was found; `undefined` for everything
+ * else. When a lock is given back, `locked` means the same.
+ */
+export function lockFailure(cause: unknown): LockLostError | undefined {
+  if (cause instanceof LockLostError) return cause;
+  if (!(cause instanceof FileError)) return undefined;
+  const isLost =
+    cause.kind === 'lock-lost' || (cause.kind === 'locked' && cause.operation === 'unlock');
+  return isLost ? new LockLostError(cause.message, cause) : undefined;
+}
+
 /** While looking at files: nothing was changed, and nothing is known about the data. */
 export function readFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
+  const lost = lockFailure(cause);
+  if (lost !== undefined) return lost;
   if (cause.kind === 'permission') return new PermissionError(cause.message, cause);
   if (cause.kind === 'locked') return new LockedError(cause.message, cause);
   if (cause.kind === 'not-a-directory') {
@@ -56,6 +71,8 @@ export function directoryFailure(cause: unknown): unknown {
 /** While writing what must not be half written: the log takes no more writes. Always a `WalError`. */
 export function commitFailure(cause: unknown): WalError {
   if (cause instanceof WalError) return cause;
+  const lost = lockFailure(cause);
+  if (lost !== undefined) return lost;
   const message = cause instanceof Error ? cause.message : String(cause);
   const syncing =
     cause instanceof FileError &&

@@ -3,6 +3,7 @@ import { FileError } from '@babuza/vfs';
 import {
   ForeignFileError,
   LockedError,
+  LockLostError,
   NoSpaceError,
   PermissionError,
   ReadFailedError,
@@ -18,9 +19,14 @@ export async function translating<Result>(work: () => Promise<Result>): Promise<
   }
 }
 
-function translated(error: FileError): WalError {
+export function translated(error: FileError): WalError {
+  if (error.kind === 'lock-lost') return new LockLostError(error.message, error);
+  if (error.kind === 'locked') {
+    // When a lock is given back it means that it was lost before.
+    const isLost = error.operation === 'unlock';
+    return isLost ? new LockLostError(error.message, error) : new LockedError(error.message, error);
+  }
   if (error.kind === 'permission') return new PermissionError(error.message, error);
-  if (error.kind === 'locked') return new LockedError(error.message, error);
   // Only ever met while the place is prepared: LevelDB writes the entries.
   if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
   if (error.kind === 'not-a-directory' || error.kind === 'exists') {

@@ -5,6 +5,7 @@ import {
   SegmentList,
   SpareFiles,
   type FoundLog,
+  type LastSegments,
   type LogFiles,
   type LogPlace,
   type ReadyLog,
@@ -45,6 +46,12 @@ export class NativeLogFiles implements LogFiles {
 
   isTemporary(name: string): boolean {
     return isTemporaryName(name);
+  }
+
+  async lastSegments(directory: string): Promise<LastSegments> {
+    const { segments } = await listLog(this.#options.environment.fileSystem, directory);
+    const fileNames = segments.slice(-2).map(({ fileName }) => fileName);
+    return { fileNames, temporaryName: spareNames.spare(0) };
   }
 
   async create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog> {
