@@ -7,6 +7,7 @@ import { waiting, type Waiter } from '../waiters.ts';
 export class IdentityGate {
   readonly #mustWait: () => boolean;
   #waiters: Waiter<void>[] = [];
+  #stopCause: Error | undefined;
 
   constructor(mustWait: () => boolean) {
     this.#mustWait = mustWait;
@@ -23,6 +24,7 @@ export class IdentityGate {
   /** Resolves when nobody must wait any more, in the order of the calls. */
   async pass(signal: AbortSignal | undefined): Promise<void> {
     while (this.#mustWait()) {
+      if (this.#stopCause !== undefined) throw this.#stopCause;
       await waiting<void>(signal, (waiter) => {
         this.#waiters.push(waiter);
         return () => {
@@ -39,7 +41,9 @@ export class IdentityGate {
     for (const waiter of waiters) waiter.resolve();
   }
 
+  /** Nobody passes any more who would have to wait. */
   stop(cause: Error): void {
+    this.#stopCause = cause;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.reject(cause);
