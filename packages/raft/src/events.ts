@@ -2,6 +2,9 @@
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';
 
+/** Why a leader cannot do its work. */
+export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still';
+
 export type RaftEvent =
   /** Another leader is known, or none (`0n`). */
   | { readonly type: 'leader'; readonly leader: bigint; readonly term: number }
@@ -31,6 +34,16 @@ export type RaftEvent =
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }
+  /** A save to the log takes longer than the bound (see `leaderStallShare`), or saves finish again. */
+  | { readonly type: 'disk-slow'; readonly slow: boolean }
+  /** The event loop of this leader stood still for longer than the bound. */
+  | { readonly type: 'stood-still'; readonly durationMs: number }
+  /** This leader cannot do its work: it hands leadership to a member, or, without one, steps down. */
+  | {
+      readonly type: 'leadership-given-up';
+      readonly trouble: LeaderTrouble;
+      readonly to: bigint | undefined;
+    }
   /** The node has ended; `cause` is why, when it was not asked to. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 

@@ -18,7 +18,7 @@ export {
   type LeaderHint,
   type RaftErrorCode,
 } from './errors.ts';
-export type { RaftEvent, RaftEventListener } from './events.ts';
+export type { LeaderTrouble, RaftEvent, RaftEventListener } from './events.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';
 export type { ProposeResult } from './propose-result.ts';

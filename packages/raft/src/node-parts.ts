@@ -1,5 +1,6 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
+import { MessageType } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
@@ -8,8 +9,8 @@ import type { BabuzaConfig } from './config.ts';
 import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
-import { bestSuccessor } from './hand-over.ts';
 import { incomingOf } from './incoming.ts';
+import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { isMember } from './membership.ts';
@@ -57,6 +58,7 @@ export class NodeParts<Query, Answer> {
   readonly proposals: Proposals;
   readonly membershipChanges: MembershipChanges;
   readonly appliedWaiters: IndexWaiters;
+  readonly guard: LeadershipGuard;
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
@@ -86,6 +88,16 @@ export class NodeParts<Query, Answer> {
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
+    this.guard = new LeadershipGuard({
+      config,
+      node: this.node,
+      saves: this.append,
+      logger: this.#logger,
+      isLeader: this.isLeader,
+      attempt: this.attempt,
+      tell: (event) => this.events.emit(event),
+      giveUpProposals: () => this.proposals.diskHangs(),
+    });
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
     this.snapshots = new Snapshots(this.#snapshotParts(opened));
     this.#loop = new Loop(this.#loopParts(onFailure));
@@ -97,7 +109,9 @@ export class NodeParts<Query, Answer> {
       timeoutMs: config.readTimeoutMs,
       // Who waits too long is looked for at each repetition.
       retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
-      ask: (context) => this.attempt((node) => node.readIndex(context)),
+      ask: (context) => {
+        if (this.#trustsLease()) this.attempt((node) => node.readIndex(context));
+      },
       appliedIndex: () => state.appliedIndex,
     });
     const { entryBytesMax } = opened.opened.metadata;
@@ -159,8 +173,9 @@ export class NodeParts<Query, Answer> {
 
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
+    const { reason } = this.guard;
+    if (reason !== undefined) return notReady(reason);
     if (this.leader() === undefined) return notReady('no leader is known');
-    if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
     if (appliedIndex >= this.#readyIndex) return { ready: true };
     return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
@@ -268,6 +283,7 @@ export class NodeParts<Query, Answer> {
       apply,
       snapshots,
       transport: this.#component.transport,
+      onTick: (passedMs) => this.guard.tick(passedMs),
       beforeTurn: () => this.proposals.flush(),
       onRole: (role) => this.#roleChanged(role),
       onReads: (reads) => {
@@ -289,7 +305,11 @@ export class NodeParts<Query, Answer> {
       snapshots: this.snapshots,
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
-      give: (message) => this.#loop.receive(message),
+      give: (message) => {
+        // A follower asks for an index to read at: a leader that stood still may not lead any more.
+        if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
+        this.#loop.receive(message);
+      },
       attempt: this.attempt,
     });
   }
@@ -297,6 +317,11 @@ export class NodeParts<Query, Answer> {
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
+  }
+
+  /** A read that is not asked for now is asked for again. */
+  #trustsLease(): boolean {
+    return !this.config.leaseReads || this.guard.trustsLease(this.#loop.sinceTickMs);
   }
 
   #progressed(): void {
@@ -316,7 +341,10 @@ export class NodeParts<Query, Answer> {
     const { term, commit } = this.node.basicStatus();
     if (role.lead !== 0n) this.#readyIndex = Math.min(this.#readyIndex, commit);
     if (!leads(before) && leads(role)) this.events.emit({ type: 'leadership-acquired', term });
-    if (leads(before) && !leads(role)) this.events.emit({ type: 'leadership-lost', term });
+    if (leads(before) && !leads(role)) {
+      this.guard.leadershipLost();
+      this.events.emit({ type: 'leadership-lost', term });
+    }
     if (before.lead !== role.lead) {
       this.proposals.leaderChanged();
       this.events.emit({ type: 'leader', leader: role.lead, term });
@@ -326,8 +354,7 @@ export class NodeParts<Query, Answer> {
   /** A leader whose disk is full is of no use: another one can go on. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
-    const successor = full && this.isLeader() ? bestSuccessor(this.node.status()) : undefined;
-    if (successor !== undefined) this.attempt((node) => node.transferLeader(successor));
+    this.guard.diskFull();
   }
 }
 

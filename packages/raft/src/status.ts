@@ -54,6 +54,8 @@ export interface RaftStatus {
   readonly progress: readonly PeerProgress[];
   readonly sessions: SessionCounts;
   readonly diskFull: boolean;
+  /** A save takes longer than the bound; see `BabuzaConfig.leaderStallShare`. */
+  readonly diskSlow: boolean;
   /** What recovery found behind the last whole batch of the log. */
   readonly tail: TailReport;
   readonly wal: WalStats;
@@ -84,6 +86,7 @@ export interface StatusSources {
   readonly reads: { readonly counts: CallCounts };
   readonly apply: { readonly sessionCounts: SessionCounts };
   readonly append: { readonly full: boolean };
+  readonly guard: { readonly isSlow: boolean };
   readonly snapshots: { newest(): RaftStatus['snapshot'] };
 }
 
@@ -116,6 +119,7 @@ export function statusOf(sources: StatusSources, tail: TailReport): RaftStatus {
     })),
     sessions: sources.apply.sessionCounts,
     diskFull: sources.append.full,
+    diskSlow: sources.guard.isSlow,
     tail,
     wal: wal.stats,
   };
