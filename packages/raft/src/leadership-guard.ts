@@ -35,6 +35,11 @@ export interface GuardParts {
 
 /** Of a late tick, no more counts as waiting for the disk: its answer may have waited for the event loop. */
 const diskTicksMax = 2;
+/**
+ * A process that starts, or collects garbage, on a busy machine stands still for as long. Where election timeouts are that
+ * short, the others have elected a leader by then, and handing over costs more than it saves.
+ */
+const standstillMsMin = 500;
 
 export class LeadershipGuard {
   readonly #parts: GuardParts;
@@ -130,7 +135,8 @@ export class LeadershipGuard {
   /** Where reads trust the lease, there is no patience: another leader may have answered writes meanwhile. */
   #standstillBoundMs(): number {
     if (this.#parts.config.leaseReads) return this.#leaseBoundMs;
-    return Math.min(this.#electionTimeoutMs, this.#boundMs * this.#patience.factor);
+    const boundMs = Math.min(this.#electionTimeoutMs, this.#boundMs * this.#patience.factor);
+    return Math.max(standstillMsMin, boundMs);
   }
 
   /** Somebody else may lead meanwhile, and no lease holds. A single voter has nobody to ask. */
@@ -142,8 +148,9 @@ export class LeadershipGuard {
       ({ id, isLearner }) => id !== config.nodeId && !isLearner,
     );
     if (!hasOthers) return;
+    // Only once: each time begins a new election timeout, in which a leader without a quorum would stay.
+    if (this.#stoodStillMs === 0) attempt((core) => core.doubtMembers());
     this.#stoodStillMs = Math.max(this.#stoodStillMs, lateMs);
-    attempt((core) => core.doubtMembers());
   }
 
   #guard(passedMs: number): void {
