@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FaultProxy } from '@babuza/transport-http/testing';
 import { nodeEnvironment } from '@babuza/vfs';
 import { NodeHandle } from './node-handle.ts';
+import { canHang } from './hanging-disk.ts';
 import type { NodeNotice, NodeSettings, TlsFiles } from './node-protocol.ts';
 import { freePorts } from './ports.ts';
 
@@ -15,6 +16,8 @@ export interface ClusterSettings {
   readonly nodes: number;
   /** Puts a proxy before the transport of each node, for partitions. */
   readonly withProxies: boolean;
+  /** Whether the disks of the logs can be made to hang. Default: false. */
+  readonly withHangingDisks?: boolean | undefined;
   /** Of each node where members talk TLS. */
   readonly tlsOf?: ((id: bigint) => TlsFiles | undefined) | undefined;
   readonly snapshotEntries: number;
@@ -158,7 +161,8 @@ export class Cluster {
   }
 
   #settingsOf({ id, address, proxy, directory, isFirst, ports }: ClusterNode): NodeSettings {
-    const { walTypeOf, tlsOf, snapshotEntries, compactionMargin } = this.#settings;
+    const { walTypeOf, tlsOf, withHangingDisks, snapshotEntries, compactionMargin } =
+      this.#settings;
     const first = this.nodes.filter((node) => node.isFirst);
     return {
       nodeId: String(id),
@@ -170,6 +174,7 @@ export class Cluster {
       peers: isFirst
         ? first.map((peer) => ({ id: String(peer.id), address: peer.address }))
         : undefined,
+      hasHangingDisk: withHangingDisks === true && canHang(walTypeOf(id)),
       snapshotEntries,
       compactionMargin,
       tls: tlsOf?.(id),
