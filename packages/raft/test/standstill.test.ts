@@ -1,4 +1,5 @@
 /** A leader whose process stood still: it does not go on as if nothing had happened. */
+import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BabuzaConfig, RaftEvent } from '../src/index.ts';
@@ -175,5 +176,27 @@ describe('a read that trusts the lease', () => {
     world.wire.cut.clear();
     await world.pass(4000);
     expect(answer).toEqual(['before', 'newer']);
+  });
+
+  it('of a follower is not answered by such a leader either', async () => {
+    const old = await started(3, { leaseReads: true });
+    const { nodeId } = old.raft;
+    const { nodeId: from } = (await world.follower()).raft;
+    world.wire.cut.add(nodeId);
+    old.clock.stop();
+    await world.pass(3 * electionTimeoutMs);
+    world.wire.cut.delete(nodeId);
+    // It arrives before anything else, and from now on the old leader hears nobody.
+    const entries = [{ index: 0, term: 0, type: EntryType.Normal, data: bytesOf('question') }];
+    world.wire.loses = ({ to, type }) => to === nodeId && type !== MessageType.ReadIndex;
+    world.wire.repeat(from, newMessage({ type: MessageType.ReadIndex, to: nodeId, from, entries }));
+    await world.pass(5);
+    old.clock.goOn();
+    await world.pass(500);
+    const answers = world.wire.sent.filter(
+      (sent) => sent.from === nodeId && sent.message.type === MessageType.ReadIndexResp,
+    );
+    expect(answers).toEqual([]);
+    world.wire.loses = () => false;
   });
 });
