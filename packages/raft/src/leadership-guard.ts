@@ -115,9 +115,10 @@ export class LeadershipGuard {
   }
 
   #diskChanged(): void {
-    const { logger, tell } = this.#parts;
+    const { saves, logger, tell } = this.#parts;
     const { waitedMs } = this.#watch;
-    const isSlow = waitedMs >= this.#boundMs;
+    // A full disk is told as that.
+    const isSlow = !saves.full && waitedMs >= this.#boundMs;
     if (isSlow === this.#isSlow) return;
     this.#isSlow = isSlow;
     this.#hasProbed = false;

@@ -198,6 +198,9 @@ describe('a leader whose disk is full', () => {
       { trouble: 'disk-full', to: expect.any(BigInt) },
       { trouble: 'disk-full', to: undefined },
     ]);
+    expect(old.raft.readiness()).toEqual({ ready: false, reason: 'the disk is full' });
+    expect(old.raft.status()).toMatchObject({ diskFull: true, diskSlow: false });
+    expect(typesOf(events)).not.toContain('disk-slow');
     isFull = false;
     await world.pass(10_000);
     expect(old.machine.texts).toContain('during');
