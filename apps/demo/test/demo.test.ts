@@ -154,8 +154,8 @@ describe('a wrong command line', () => {
       [['--clients', '9999'], /--clients wants at most 1024, got 9999/],
       [['failover', '--fault', 'fire'], /--fault fire: there are kill, hung-disk, short-stalls/],
       [
-        ['failover', '--fault', 'hung-disk', '--wal', 'level-wal-disk'],
-        /the disk of a log of type level-wal-disk cannot be held up/,
+        ['failover', '--fault', 'hung-disk', '--wal', 'level-wal'],
+        /the disk of a log of type level-wal cannot be held up/,
       ],
       [['log', '--nodes', '3'], /--nodes is no option of log/],
       [['--wal', 'level-wal-memory'], /it loses all with its process/],

@@ -37,6 +37,8 @@ export interface ClusterNode {
   readonly apiUrl: string;
   readonly proxy: FaultProxy | undefined;
   readonly directory: string;
+  /** Its disk can be made to hang. */
+  readonly hasHangingDisk: boolean;
   /** Of the first members; a later one joins. */
   readonly isFirst: boolean;
   readonly ports: { readonly transport: number; readonly api: number };
@@ -138,7 +140,8 @@ export class Cluster {
   }
 
   async #place(id: bigint, isFirst: boolean): Promise<ClusterNode> {
-    const { onNotice, onFailure, directory, withProxies } = this.#settings;
+    const { onNotice, onFailure, directory, withProxies, withHangingDisks, walTypeOf } =
+      this.#settings;
     const given = new Set(this.nodes.flatMap(({ ports }) => [ports.transport, ports.api]));
     const [transport = 0, api = 0] = await freePorts(2, given);
     const proxy = withProxies ? await FaultProxy.open(nodeEnvironment().clock) : undefined;
@@ -153,6 +156,7 @@ export class Cluster {
       apiUrl: `http://127.0.0.1:${api}`,
       proxy,
       directory: join(directory, `node-${id}`),
+      hasHangingDisk: withHangingDisks === true && canHang(walTypeOf(id)),
       isFirst,
       ports: { transport, api },
     };
@@ -160,9 +164,9 @@ export class Cluster {
     return node;
   }
 
-  #settingsOf({ id, address, proxy, directory, isFirst, ports }: ClusterNode): NodeSettings {
-    const { walTypeOf, tlsOf, withHangingDisks, snapshotEntries, compactionMargin } =
-      this.#settings;
+  #settingsOf(node: ClusterNode): NodeSettings {
+    const { id, address, proxy, directory, hasHangingDisk, isFirst, ports } = node;
+    const { walTypeOf, tlsOf, snapshotEntries, compactionMargin } = this.#settings;
     const first = this.nodes.filter((node) => node.isFirst);
     return {
       nodeId: String(id),
@@ -174,7 +178,7 @@ export class Cluster {
       peers: isFirst
         ? first.map((peer) => ({ id: String(peer.id), address: peer.address }))
         : undefined,
-      hasHangingDisk: withHangingDisks === true && canHang(walTypeOf(id)),
+      hasHangingDisk,
       snapshotEntries,
       compactionMargin,
       tls: tlsOf?.(id),

@@ -34,11 +34,11 @@ export class Troublemaker {
   /** One misfortune and its end. */
   async strike(): Promise<void> {
     const draw = this.#chance();
-    if (draw < 0.4) await this.#killSome(1);
-    else if (draw < 0.5) await this.#killSome(2);
-    else if (draw < 0.7) await this.#cutOff();
-    else if (draw < 0.78) await this.#freeze();
-    else if (draw < 0.85) await this.#hangDisk();
+    if (draw < 0.35) await this.#killSome(1);
+    else if (draw < 0.45) await this.#killSome(2);
+    else if (draw < 0.62) await this.#cutOff();
+    else if (draw < 0.74) await this.#freeze();
+    else if (draw < 0.86) await this.#hangDisk();
     else if (draw < 0.95) await this.#transfer();
     else await this.#takeSnapshot();
     await this.#pause(200, 1500);
@@ -92,7 +92,8 @@ export class Troublemaker {
   async #hangDisk(): Promise<void> {
     const { cluster, timeline } = this.#stage;
     const leader = await this.#leader();
-    const victim = this.#victim(cluster.running, leader);
+    const able = cluster.running.filter(({ hasHangingDisk }) => hasHangingDisk);
+    const victim = this.#victim(able, leader);
     if (victim === undefined) return;
     this.counts.hangs += 1;
     victim.handle.hangDisk();
