@@ -41,6 +41,9 @@ export class AppendPath {
   #works: Work[] = [];
   /** How many of them the log has at the moment: the first ones. */
   #submitted = 0;
+  /** Saves and syncs that have succeeded. */
+  #finishedCount = 0;
+  #syncing = 0;
   #full = false;
   #retryMs = retryMsMin;
   #timer: Timer | undefined;
@@ -60,6 +63,21 @@ export class AppendPath {
   /** Whether the disk was full when something was to be written last. */
   get full(): boolean {
     return this.#full;
+  }
+
+  /** Whether something is not durable yet. */
+  get isBusy(): boolean {
+    return this.#works.length > 0 || this.#syncing > 0;
+  }
+
+  /** How many saves and syncs have succeeded. */
+  get finishedCount(): number {
+    return this.#finishedCount;
+  }
+
+  /** Whether entries wait to become durable. */
+  get hasEntries(): boolean {
+    return this.#works.some(({ batch }) => (batch.entries ?? []).length > 0);
   }
 
   /**
@@ -83,10 +101,15 @@ export class AppendPath {
     const { wal, clock } = this.#parts;
     await this.save({});
     for (;;) {
+      this.#syncing += 1;
       try {
-        return await Promise.race([wal.sync(), this.#stopping]);
+        await Promise.race([wal.sync(), this.#stopping]);
+        this.#finishedCount += 1;
+        return;
       } catch (error) {
         if (codeOf(error) !== 'WAL_NO_SPACE') throw error;
+      } finally {
+        this.#syncing -= 1;
       }
       await Promise.race([clock.sleep(retryMsMin), this.#stopping]);
     }
@@ -133,6 +156,7 @@ export class AppendPath {
     if (this.#stopped) return;
     this.#works.shift();
     this.#submitted -= 1;
+    this.#finishedCount += 1;
     this.#retryMs = retryMsMin;
     // All that were tried again are saved: there is space, also for what came meanwhile.
     if (this.#full && this.#submitted === 0 && this.#timer === undefined) {

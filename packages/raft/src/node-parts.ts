@@ -1,5 +1,6 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
+import { MessageType } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
@@ -11,11 +12,11 @@ import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
 import { errorText } from './error-text.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
-import { bestSuccessor } from './hand-over.ts';
 import type { IdentityKeeper } from './identity/identity-keeper.ts';
 import { NodeIdentity } from './identity/node-identity.ts';
 import type { SnapshotOwnership } from './identity/snapshot-owner.ts';
 import { incomingOf } from './incoming.ts';
+import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { isMember } from './membership.ts';
@@ -70,6 +71,7 @@ export class NodeParts<Query, Answer> {
   readonly identity: NodeIdentity;
   readonly appliedWaiters: IndexWaiters;
   readonly applyLag: ApplyLag;
+  readonly guard: LeadershipGuard;
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
@@ -127,6 +129,16 @@ export class NodeParts<Query, Answer> {
     });
     const onFull = (full: boolean): void => this.#diskFull(full);
     this.append = new AppendPath({ wal, clock, onFull, onFailure });
+    this.guard = new LeadershipGuard({
+      config,
+      node: this.node,
+      saves: this.append,
+      logger: this.#logger,
+      isLeader: this.isLeader,
+      attempt: this.attempt,
+      tell: (event) => this.events.emit(event),
+      giveUpProposals: () => this.proposals.diskHangs(),
+    });
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
     this.snapshots = new Snapshots(this.#snapshotParts(opened));
     this.#loop = new Loop(this.#loopParts(onFailure));
@@ -138,7 +150,9 @@ export class NodeParts<Query, Answer> {
       timeoutMs: config.readTimeoutMs,
       // Who waits too long is looked for at each repetition.
       retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
-      ask: (context) => this.attempt((node) => node.readIndex(context)),
+      ask: (context) => {
+        if (this.#trustsLease()) this.attempt((node) => node.readIndex(context));
+      },
       appliedIndex: () => state.appliedIndex,
     });
     const { entryBytesMax } = opened.opened.metadata;
@@ -240,6 +254,8 @@ export class NodeParts<Query, Answer> {
 
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
+    const { reason } = this.guard;
+    if (reason !== undefined) return notReady(reason);
     const { problem: addressProblem } = this.#ownAddress;
     const problems = [...this.identity.admission.problems()];
     if (addressProblem !== undefined) problems.unshift(addressProblem);
@@ -249,7 +265,6 @@ export class NodeParts<Query, Answer> {
     // A cluster of its own, although others take it for a member of theirs.
     const isAlone = this.state.membership.members.size === 1;
     if (isAlone && problems.length > 0) return notReady(problems.join('; '));
-    if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
     const { problem: lagProblem } = this.applyLag;
     if (lagProblem !== undefined) return notReady(lagProblem);
@@ -379,6 +394,7 @@ export class NodeParts<Query, Answer> {
       apply,
       snapshots,
       transport: this.#component.transport,
+      onTick: (passedMs) => this.guard.tick(passedMs),
       beforeTurn: () => this.proposals.flush(),
       onRole: (role) => this.#roleChanged(role),
       onReads: (reads) => {
@@ -401,7 +417,11 @@ export class NodeParts<Query, Answer> {
       snapshots: this.snapshots,
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
-      give: (message) => this.#loop.receive(message),
+      give: (message) => {
+        // A follower asks for an index to read at: a leader that stood still may not lead any more.
+        if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
+        this.#loop.receive(message);
+      },
       attempt: this.attempt,
       identity: this.identity,
     });
@@ -410,6 +430,11 @@ export class NodeParts<Query, Answer> {
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
+  }
+
+  /** A read that is not asked for now is asked for again. */
+  #trustsLease(): boolean {
+    return !this.config.leaseReads || this.guard.trustsLease(this.#loop.sinceTickMs);
   }
 
   #progressed(): void {
@@ -434,7 +459,10 @@ export class NodeParts<Query, Answer> {
       this.identity.leads();
       this.events.emit({ type: 'leadership-acquired', term });
     }
-    if (leads(before) && !leads(role)) this.events.emit({ type: 'leadership-lost', term });
+    if (leads(before) && !leads(role)) {
+      this.guard.leadershipLost();
+      this.events.emit({ type: 'leadership-lost', term });
+    }
     if (before.lead !== role.lead) {
       this.proposals.leaderChanged();
       this.identity.leaderChanged();
@@ -445,8 +473,7 @@ export class NodeParts<Query, Answer> {
   /** A leader whose disk is full is of no use: another one can go on. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
-    const successor = full && this.isLeader() ? bestSuccessor(this.node.status()) : undefined;
-    if (successor !== undefined) this.attempt((node) => node.transferLeader(successor));
+    this.guard.diskFull();
   }
 }
 
