@@ -45,7 +45,7 @@ export const walValues: readonly ReadValue<WalCounts>[] = [
   ),
   counter(
     'wal_no_space',
-    'Groups of saves that were rejected because the disk was full.',
+    'Groups of saves that were rejected because the disk was full, or the system short of descriptors or memory.',
     ({ rejected }) => rejected,
   ),
   gauge(
@@ -118,7 +118,7 @@ export function observeWal(
 
 function count(event: WalEvent, counts: WalCounts): void {
   if (event.type === 'rotated') counts.rotations += 1;
-  else if (event.type === 'no-space') counts.rejected += 1;
+  else if (event.type === 'no-space' || event.type === 'try-again') counts.rejected += 1;
   else if (event.type === 'poisoned') counts.poisoned = 1;
   else if (event.type === 'purged') {
     const { bytesFreed, segmentsRemoved, segmentsRecycled } = event.report;

@@ -31,6 +31,11 @@ export type RaftEvent =
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }
+  /**
+   * The log rejects saves because the system is short of descriptors or memory, or a permission is missing; `reason`
+   * says which. `undefined`: it takes saves again. Nothing is lost meanwhile; the saves are made again.
+   */
+  | { readonly type: 'system-short'; readonly reason: string | undefined }
   /** The node has ended; `cause` is why, when it was not asked to. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 

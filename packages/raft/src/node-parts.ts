@@ -85,7 +85,8 @@ export class NodeParts<Query, Answer> {
     this.#role = this.node.basicStatus();
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     const onFull = (full: boolean): void => this.#diskFull(full);
-    this.append = new AppendPath({ wal, clock, onFull, onFailure });
+    const onShort = (reason: string | undefined): void => this.#systemShort(reason);
+    this.append = new AppendPath({ wal, clock, onFull, onShort, onFailure });
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
     this.snapshots = new Snapshots(this.#snapshotParts(opened));
     this.#loop = new Loop(this.#loopParts(onFailure));
@@ -160,7 +161,8 @@ export class NodeParts<Query, Answer> {
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
     if (this.leader() === undefined) return notReady('no leader is known');
-    if (this.append.full) return notReady('the disk is full');
+    const { waitReason } = this.append;
+    if (waitReason !== undefined) return notReady(waitReason);
     const { appliedIndex } = this.state;
     if (appliedIndex >= this.#readyIndex) return { ready: true };
     return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
@@ -297,6 +299,8 @@ export class NodeParts<Query, Answer> {
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
+    const { waitReason } = this.append;
+    if (waitReason !== undefined) throw new BusyError(`this node cannot write: ${waitReason}`);
   }
 
   #progressed(): void {
@@ -326,7 +330,19 @@ export class NodeParts<Query, Answer> {
   /** A leader whose disk is full is of no use: another one can go on. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
-    const successor = full && this.isLeader() ? bestSuccessor(this.node.status()) : undefined;
+    if (full) this.#handOver();
+  }
+
+  /** The same where the system is short of something that a save needs. */
+  #systemShort(reason: string | undefined): void {
+    this.events.emit({ type: 'system-short', reason });
+    if (reason === undefined) return;
+    this.#logger?.warn('a save was rejected and is made again after a pause', { reason });
+    this.#handOver();
+  }
+
+  #handOver(): void {
+    const successor = this.isLeader() ? bestSuccessor(this.node.status()) : undefined;
     if (successor !== undefined) this.attempt((node) => node.transferLeader(successor));
   }
 }

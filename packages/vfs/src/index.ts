@@ -11,4 +11,5 @@ export type {
 } from './file-system.ts';
 export type { Clock, Environment, Random, Timer } from './environment.ts';
 export { NodeFileSystem } from './node-file-system.ts';
+export { RetryingFileSystem } from './retrying-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';

@@ -97,7 +97,7 @@ export interface WalManager extends AsyncDisposable {
    * Creates a log, durably, and opens it.
    *
    * Rejects with `WAL_EXISTS` when there is one, `WAL_LOCKED`, `WAL_INVALID`, `WAL_PERMISSION`,
-   * `WAL_NO_SPACE`.
+   * `WAL_NO_SPACE`, `WAL_TRY_AGAIN`.
    */
   createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal>;
 
@@ -105,7 +105,8 @@ export interface WalManager extends AsyncDisposable {
    * The snapshot markers that a start is possible from: index not above the commit index and not
    * before the start of the log; ascending. Nothing is changed. A torn tail does not matter.
    *
-   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_CORRUPT` when it is damaged.
+   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_CORRUPT` when it is damaged, `WAL_TRY_AGAIN`
+   * when the system was short of something: nothing is known then, and the call may be made again.
    */
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 

@@ -35,10 +35,11 @@ import {
   type WalMetadataInput,
 } from '@babuza/wal-core';
 import {
-  commitFailure,
   directoryFailure,
   prepareFailure,
   readFailure,
+  recoveryFailure,
+  stepFailure,
   translating,
 } from './disk-errors.ts';
 import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
@@ -178,7 +179,7 @@ export class FileWalManager implements WalManager {
       const { directory } = place;
       checkExpectation(directory, found.metadata, options.expect);
       const snapshot = chosenSnapshot(directory, found.state.validMarkers(), options.snapshot);
-      const { tail, ready } = await translating(commitFailure, () => found.recover());
+      const { tail, ready } = await translating(recoveryFailure, () => found.recover());
       for (const { file, what } of found.repaired) {
         this.events.emit({ type: 'repaired', groupId, file, what });
       }
@@ -210,7 +211,9 @@ export class FileWalManager implements WalManager {
     });
     const slot = this.#open.get(groupId);
     if (slot !== undefined) slot.view = view;
-    if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
+    if (discardUncommitted) {
+      await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
+    }
     events.emit({ type: 'recovered', groupId, tail });
     return {
       wal,
@@ -277,7 +280,7 @@ export class FileWalManager implements WalManager {
     await Promise.allSettled(slots.map(({ opening }) => opening));
     const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
     const lock = await this.#lock?.catch(() => undefined);
-    await translating(commitFailure, async () => lock?.release());
+    await translating(stepFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

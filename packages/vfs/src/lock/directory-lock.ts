@@ -23,6 +23,7 @@ import { FileError } from '../file-error.ts';
 import type { DirectoryLock } from '../file-system.ts';
 import { encodeRecord, seeLock } from './lock-record.ts';
 import type { LockRecord, SeenLock } from './lock-record.ts';
+import { retryTransient } from '../retry-transient.ts';
 import { livenessOf, ownIdentity } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
@@ -74,7 +75,12 @@ export async function lockDirectory(
   clock: Clock,
   random: Random,
 ): Promise<DirectoryLock> {
-  const self = await ownIdentity();
+  let self: ProcessIdentity;
+  try {
+    self = await ownIdentity();
+  } catch (error) {
+    throw toFileError(error, 'lock', path);
+  }
   return lockDirectoryIn(path, { clock, random, self, timings: TIMINGS, usesLinks: true });
 }
 
@@ -97,6 +103,8 @@ class Acquisition {
   readonly #lockFile: string;
   /** The finished record, ready to be linked or renamed to where it is needed. */
   readonly #recordFile: string;
+  /** The files that this acquisition has made its own: all of them go when it fails. */
+  readonly #taken = new Set<string>();
   #attempts = 0;
 
   constructor(directory: string, world: LockWorld) {
@@ -115,10 +123,15 @@ class Acquisition {
     try {
       await this.#writeRecordFile();
       await this.#takeFile(this.#lockFile);
+    } catch (error) {
+      // A lock that nobody holds would keep everybody out for as long as this process runs.
+      for (const file of this.#taken) await remove(file).catch(() => undefined);
+      throw error;
     } finally {
-      await remove(this.#recordFile);
+      // The next acquisition removes what cannot be removed now.
+      await remove(this.#recordFile).catch(() => undefined);
     }
-    await this.#removeLeftovers();
+    await this.#removeLeftovers().catch(() => undefined);
   }
 
   async #takeFile(file: string): Promise<void> {
@@ -141,6 +154,7 @@ class Acquisition {
     try {
       if (!this.#world.usesLinks) return await this.#createWithoutLink(file);
       await fs.promises.link(this.#recordFile, file);
+      this.#taken.add(file);
       return true;
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
@@ -157,8 +171,11 @@ class Acquisition {
       if (errnoOf(error) === 'EEXIST') return false;
       throw error;
     }
+    this.#taken.add(file);
     // Whoever waited long enough for the record has taken the file away.
-    return (await seeLock(file))?.id === this.record.token;
+    const isOurs = (await seeLock(file))?.id === this.record.token;
+    if (!isOurs) this.#taken.delete(file);
+    return isOurs;
   }
 
   /** Takes the place of what was seen; returns false if something else is there by now. */
@@ -170,10 +187,12 @@ class Acquisition {
       // seen now still holds at the rename.
       if ((await seeLock(file))?.id !== seen.id) return false;
       await fs.promises.rename(this.#recordFile, file);
+      this.#taken.add(file);
       await this.#writeRecordFile();
       return true;
     } finally {
       await remove(rightFile);
+      this.#taken.delete(rightFile);
     }
   }
 
@@ -242,6 +261,25 @@ class HeldLock implements DirectoryLock {
     if (this.#released) return;
     this.#released = true;
     this.#timer.cancel();
+    try {
+      await retryTransient(this.#world.clock, () => this.#giveBack());
+    } catch (error) {
+      // This process still has the lock and nobody else would remove it, so it goes on trying.
+      if (error instanceof FileError && error.isTransient) this.#timer = this.#giveBackLater();
+      throw error;
+    }
+  }
+
+  #giveBackLater(): Timer {
+    const { clock, timings } = this.#world;
+    return clock.startTimer(timings.heartbeatMs, () => {
+      void this.#giveBack().catch((error: unknown) => {
+        if (error instanceof FileError && error.isTransient) this.#timer = this.#giveBackLater();
+      });
+    });
+  }
+
+  async #giveBack(): Promise<void> {
     try {
       const seen = await seeLock(this.#file);
       if (seen?.id === this.#record.token) {
