@@ -25,6 +25,8 @@ export { failures, SingleFaults } from './faults.ts';
 export type { Failure, Workload } from './faults.ts';
 export { ReopenFaults, reopenFaults } from './faults-reopen.ts';
 export type { ReopenRules } from './faults-reopen.ts';
+export { harmlessOperations, TransientFaults, transientKinds } from './transient-faults.ts';
+export type { Shortage } from './transient-faults.ts';
 export { makeStarts } from './starts.ts';
 export type { Start } from './starts.ts';
 export { killRepeatedly } from './kill.ts';
