@@ -93,7 +93,9 @@ export class TransientFaults<Options extends object> {
       fault: { type: 'error', kind: shortage.kind },
     });
     const attempt = new Attempt(this.#backEnd, environment, ledger, injected, context);
-    const result = await runWorkload(environment, () => attempt.run(workload, stopAfter(shortage, nth)));
+    const result = await runWorkload(environment, () =>
+      attempt.run(workload, stopAfter(shortage, nth)),
+    );
     expectThat(result.outcome === 'finished', `${context}: the world stopped`);
     if (injected.hits === 0) return false;
     for (const code of attempt.codes) {
