@@ -30,7 +30,7 @@ async function ended(clock: SimulatedClock, call: Promise<unknown>): Promise<str
   const outcome = { text: 'still waiting' };
   call.then(
     () => (outcome.text = 'done'),
-    (error: { kind?: string }) => (outcome.text = error.kind ?? String(error)),
+    (error: { kind?: string }) => (outcome.text = error.kind ?? 'an error without a kind'),
   );
   for (let turn = 0; turn < 50; turn += 1) await clock.advance(10);
   return outcome.text;
