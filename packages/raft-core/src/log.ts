@@ -230,8 +230,8 @@ export class RaftLog {
   }
 
   hasNextCommittedEntries(allowUnstable: boolean): boolean {
-    const isHeldBack = this.#applyingPaused || this.#readFailed;
-    if (isHeldBack || this.unstable.snapshot !== undefined) return false;
+    if (this.#applyingPaused || this.unstable.snapshot !== undefined) return false;
+    if (this.#readFailed) return false;
     return this.applying < this.#maxAppliableIndex(allowUnstable);
   }
 
