@@ -119,11 +119,14 @@ describe('a node', () => {
     node.tellOfLog({ type: 'purged', groupId: 3n, report: { ...report, ...rest } });
     node.tellOfLog({ type: 'rotated', groupId: 3n, file: 'a' });
     node.tellOfLog({ type: 'no-space', groupId: 3n, error: new Error('full') });
+    for (const text of ['no descriptor', 'no memory']) {
+      node.tellOfLog({ type: 'try-again', groupId: 3n, error: new Error(text) });
+    }
     node.tellOfLog({ type: 'poisoned', groupId: 3n, error: new Error('broken') });
     const counted = ['purges_total', 'purged_bytes_total', 'purged_segments_total']
-      .concat(['rotations_total', 'no_space_total', 'poisoned'])
+      .concat(['rotations_total', 'no_space_total', 'try_again_total', 'poisoned'])
       .map((name) => kept.value(`babuza_wal_${name}`));
-    expect(counted).toEqual([1, 1000, 3, 1, 1, 1]);
+    expect(counted).toEqual([1, 1000, 3, 1, 1, 2, 1]);
     expect(kept.recorded.get('babuza_wal_sync_latency_seconds')).toEqual([0.004]);
     expect(kept.recorded.get('babuza_wal_batch_saves')).toEqual([2]);
     expect(kept.recorded.get('babuza_wal_batch_bytes')).toEqual([500, 500]);

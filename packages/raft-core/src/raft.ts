@@ -147,6 +147,7 @@ export class Raft {
   }
 
   tick(): void {
+    this.log.tick();
     if (this.state === StateType.Leader) this.#tickLeader();
     else this.#tickFollower();
   }

@@ -4,7 +4,7 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';
 
 /** Why a leader cannot do its work. */
-export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still';
+export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still' | 'system-short';
 
 export type RaftEvent =
   /** Another leader is known, or none (`0n`). */
@@ -89,6 +89,11 @@ export type RaftEvent =
       readonly trouble: LeaderTrouble;
       readonly to: bigint | undefined;
     }
+  /**
+   * The log rejects saves because the system is short of descriptors or memory, or a permission is missing; `reason`
+   * says which. `undefined`: it takes saves again. Nothing is lost meanwhile; the saves are made again.
+   */
+  | { readonly type: 'system-short'; readonly reason: string | undefined }
   /** The node has ended; `cause` is why, when it was not asked to. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 

@@ -22,6 +22,8 @@ export interface GuardParts {
   readonly node: RawNode;
   readonly saves: WatchedSaves & {
     readonly full: boolean;
+    /** Why the log takes nothing at the moment, also where the disk is not full. */
+    readonly waitReason: string | undefined;
     /** Whether one of the saves that are not done has entries. */
     readonly hasEntries: boolean;
   };
@@ -75,7 +77,7 @@ export class LeadershipGuard {
   /** Why clients should not be sent here, in words; nothing when all is well. */
   get reason(): string | undefined {
     const { saves } = this.#parts;
-    if (saves.full) return 'the disk is full';
+    if (saves.waitReason !== undefined) return saves.waitReason;
     if (this.#isSlow) {
       return `a save to the log has not finished for ${Math.round(this.#watch.waitedMs)} ms; more than ${Math.round(this.#boundMs)} ms is too slow`;
     }
@@ -102,8 +104,8 @@ export class LeadershipGuard {
     } else this.#followed(passedMs);
   }
 
-  /** The disk was full when something was to be written, or is not any more. */
-  diskFull(): void {
+  /** The log rejects saves for now (a full disk, a system short of something), or takes them again. */
+  savesRejected(): void {
     this.#withhold();
     if (this.#parts.isLeader()) this.#guard(0);
   }
@@ -117,8 +119,8 @@ export class LeadershipGuard {
   #diskChanged(): void {
     const { saves, logger, tell } = this.#parts;
     const { waitedMs } = this.#watch;
-    // A full disk is told as that.
-    const isSlow = !saves.full && waitedMs >= this.#boundMs;
+    // Saves that are rejected are told as that.
+    const isSlow = saves.waitReason === undefined && waitedMs >= this.#boundMs;
     if (isSlow === this.#isSlow) return;
     this.#isSlow = isSlow;
     this.#hasProbed = false;
@@ -130,7 +132,7 @@ export class LeadershipGuard {
 
   #withhold(): void {
     const { node, saves } = this.#parts;
-    node.withholdCampaigns(this.#isSlow || saves.full);
+    node.withholdCampaigns(this.#isSlow || saves.waitReason !== undefined);
   }
 
   /** Where reads trust the lease, there is no patience: another leader may have answered writes meanwhile. */
@@ -167,13 +169,15 @@ export class LeadershipGuard {
       const to = activeSuccessor(status);
       if (to === undefined) return;
       this.#givingUpMs = 0;
-      if (trouble !== 'disk-full') this.#patience.handedOver();
+      if (!isRejection(trouble)) this.#patience.handedOver();
       this.#giveUp(trouble, to);
     } else if (this.#givingUpMs >= this.#electionTimeoutMs / 2) this.#giveUp(trouble, undefined);
   }
 
   #trouble(): LeaderTrouble | undefined {
-    if (this.#parts.saves.full) return 'disk-full';
+    const { saves } = this.#parts;
+    if (saves.full) return 'disk-full';
+    if (saves.waitReason !== undefined) return 'system-short';
     // What has begun goes on: the patience is for the next time.
     const factor = this.#givingUpMs === undefined ? this.#patience.factor : 1;
     if (this.#watch.waitedMs >= this.#boundMs * factor) return 'disk-slow';
@@ -208,13 +212,18 @@ export class LeadershipGuard {
   /** What is proposed is applied when it is durable here: while the disk does not work, nobody can say when. */
   #followed(passedMs: number): void {
     const { saves, giveUpProposals } = this.#parts;
-    if (!this.#isSlow && !saves.full) {
+    if (!this.#isSlow && saves.waitReason === undefined) {
       this.#withoutDiskMs = 0;
       return;
     }
     this.#withoutDiskMs += passedMs;
     if (this.#withoutDiskMs >= this.#electionTimeoutMs) giveUpProposals();
   }
+}
+
+/** The log says by itself that it takes nothing: there is no time to wait for. */
+function isRejection(trouble: LeaderTrouble): boolean {
+  return trouble === 'disk-full' || trouble === 'system-short';
 }
 
 /** How long a save, or the event loop, may stand still: at least a tick. */

@@ -128,7 +128,8 @@ export class NodeParts<Query, Answer> {
       tell: (event) => this.events.emit(event),
     });
     const onFull = (full: boolean): void => this.#diskFull(full);
-    this.append = new AppendPath({ wal, clock, onFull, onFailure });
+    const onShort = (reason: string | undefined): void => this.#systemShort(reason);
+    this.append = new AppendPath({ wal, clock, onFull, onShort, onFailure });
     this.guard = new LeadershipGuard({
       config,
       node: this.node,
@@ -430,6 +431,8 @@ export class NodeParts<Query, Answer> {
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
+    const { waitReason } = this.append;
+    if (waitReason !== undefined) throw new BusyError(`this node cannot write: ${waitReason}`);
   }
 
   /** A read that is not asked for now is asked for again. */
@@ -473,7 +476,16 @@ export class NodeParts<Query, Answer> {
   /** A leader whose disk is full is of no use: another one can go on. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
-    this.guard.diskFull();
+    this.guard.savesRejected();
+  }
+
+  /** The same where the system is short of something that a save needs. */
+  #systemShort(reason: string | undefined): void {
+    this.events.emit({ type: 'system-short', reason });
+    if (reason !== undefined) {
+      this.#logger?.warn('a save was rejected and is made again after a pause', { reason });
+    }
+    this.guard.savesRejected();
   }
 }
 

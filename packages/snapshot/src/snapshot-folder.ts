@@ -202,11 +202,16 @@ export class SnapshotFolder {
 
   /**
    * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go before (2), a crash could
-   * leave a snapshot without some of them.
+   * leave a snapshot without some of them. Where an earlier attempt has stopped in between, it is taken up there.
    */
   async discard(name: string): Promise<void> {
     const gone = `${name}.gone`;
-    await this.removeTree(gone);
+    const names = (await this.fileSystem.list(this.path)).map((entry) => entry.name);
+    if (names.includes(gone)) {
+      await this.fileSystem.syncDirectory(this.path);
+      await this.removeTree(gone);
+    }
+    if (!names.includes(name)) return;
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(gone));
     // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
     await this.fileSystem.syncDirectory(this.path);

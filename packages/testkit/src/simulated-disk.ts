@@ -207,6 +207,11 @@ export class SimulatedDisk implements FileSystem {
     // Only what has taken effect now is covered: a rename that is still in flight is not.
     const upTo = this.#tree.directoryIfAny(path)?.sequence ?? 0;
     await this.#engine.call({
+      operation: 'open-directory',
+      path,
+      run: () => this.#tree.directory(path, 'open-directory', path),
+    });
+    await this.#engine.call({
       operation: 'sync-directory',
       path,
       run: (fault) => {

@@ -14,6 +14,7 @@ export type WalErrorCode =
   | 'WAL_SNAPSHOT_OUT_OF_DATE'
   | 'WAL_SNAPSHOT_UNAVAILABLE'
   | 'WAL_NO_SPACE'
+  | 'WAL_TRY_AGAIN'
   | 'WAL_LOCKED'
   | 'WAL_CLOSED'
   | 'WAL_EXISTS'
@@ -118,6 +119,28 @@ export class NoSpaceError extends WalError {
   constructor(message: string, cause?: unknown) {
     super('WAL_NO_SPACE', message, cause);
   }
+}
+
+/**
+ * The system was short of something for a moment: a file descriptor, memory, or a permission that came and
+ * went. Nothing was changed, and nothing is said about the data. A rejected save is not in the log, and the
+ * same call may be made again.
+ */
+export class TryAgainError extends WalError {
+  override readonly name = 'TryAgainError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_TRY_AGAIN', message, cause);
+  }
+}
+
+/**
+ * Whether an error that a log rejected a save with left the log usable and without any of the batch: the same
+ * save may be made again after a pause. The codes are `WAL_NO_SPACE` and `WAL_TRY_AGAIN`.
+ */
+export function isRefusal(error: unknown): boolean {
+  const code: unknown =
+    typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+  return code === 'WAL_NO_SPACE' || code === 'WAL_TRY_AGAIN';
 }
 
 // --- Another owner, life state, directory, release, user or machine. ---

@@ -4,14 +4,21 @@
  * other, in the order of the calls. One group is under way at a time; what arrives meanwhile is the
  * next group, so that waiting callers share one write and one sync.
  *
- * Failures: no space rejects the group and everything queued behind it (they would be gaps), and the
- * log goes on from what is published. Any other failure of a back end poisons the log for good.
+ * Failures: no space, or a system that is short of something for a moment, rejects the group and everything
+ * queued behind it (they would be gaps), and the log goes on from what is published. Any other failure of a
+ * back end poisons the log for good.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { AcceptedLog } from './accepted-log.ts';
 import type { TermIndex } from './entry-index.ts';
 import type { EntryView } from './entry-storage.ts';
-import { ClosedError, InvalidArgumentError, WalError, WriteFailedError } from './errors.ts';
+import {
+  ClosedError,
+  InvalidArgumentError,
+  isRefusal,
+  WalError,
+  WriteFailedError,
+} from './errors.ts';
 import type { WalErrorCode } from './errors.ts';
 import type { WalEventHub, WalEventSource } from './events.ts';
 import { LogState } from './log-state.ts';
@@ -24,8 +31,8 @@ export interface LogStore {
    * Writes the plans, in order, as one group. Where `durable` is set all of them, and all before them,
    * are durable when it returns or resolves. A store that works synchronously returns nothing.
    *
-   * Throws `NoSpaceError` only if nothing of the group is, or will be, in the log; every other error
-   * means that this is not known.
+   * Throws `NoSpaceError` or `TryAgainError` only if nothing of the group is, or will be, in the log; every
+   * other error means that this is not known.
    */
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void;
 
@@ -280,13 +287,14 @@ export class QueuedWal implements Wal {
 
   #fail(group: readonly PendingSave[], cause: unknown): void {
     const { events, groupId } = this.#parts;
-    const noSpace = cause instanceof WalError && cause.code === 'WAL_NO_SPACE';
-    const error = noSpace ? cause : asPoison(cause);
+    const isRefused = cause instanceof WalError && isRefusal(cause);
+    const error = isRefused ? cause : asPoison(cause);
     const behind = this.#queue;
     this.#queue = [];
-    if (noSpace) {
+    if (isRefused) {
       this.#accepted = this.#acceptPublished();
-      events.emit({ type: 'no-space', groupId, error });
+      const type = error.code === 'WAL_NO_SPACE' ? 'no-space' : 'try-again';
+      events.emit({ type, groupId, error });
     } else {
       this.poison(error);
     }
@@ -321,7 +329,7 @@ export class QueuedWal implements Wal {
   }
 }
 
-/** Any error but "no space" poisons the log, and says so by its code, whatever a back end threw. */
+/** Any error but a refusal poisons the log, and says so by its code, whatever a back end threw. */
 function asPoison(cause: unknown): WalError {
   if (cause instanceof WalError && poisonCodes.has(cause.code)) return cause;
   return new WriteFailedError('the log failed to write', cause);

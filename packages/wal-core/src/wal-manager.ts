@@ -117,7 +117,7 @@ export interface WalManager extends AsyncDisposable {
    *
    * Rejects with `WAL_EXISTS` when there is one, `WAL_FOREIGN` when there is something else, such as
    * the identity record of a log whose own files are gone, `WAL_LOCKED`, `WAL_INVALID`,
-   * `WAL_PERMISSION`, `WAL_NO_SPACE`.
+   * `WAL_PERMISSION`, `WAL_NO_SPACE`, `WAL_TRY_AGAIN`.
    */
   createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal>;
 
@@ -125,7 +125,9 @@ export interface WalManager extends AsyncDisposable {
    * The snapshot markers that a start is possible from: index not above the commit index and not
    * before the start of the log; ascending. Nothing is changed. A torn tail does not matter.
    *
-   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is damaged.
+   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is damaged,
+   * `WAL_TRY_AGAIN` when the system was short of something: nothing is known then, and the call may be
+   * made again.
    */
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 

@@ -13,6 +13,7 @@ import {
   PermissionError,
   ReadFailedError,
   SyncFailedError,
+  TryAgainError,
   WalError,
   WriteFailedError,
 } from '@babuza/wal-core';
@@ -34,7 +35,9 @@ export function readFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
   const lost = lockFailure(cause);
   if (lost !== undefined) return lost;
-  if (cause.kind === 'permission') return new PermissionError(cause.message, cause);
+  if (isForbidden(cause)) return new PermissionError(cause.message, cause);
+  if (cause.isTransient) return tryAgain('read', cause);
+  if (cause.kind === 'name-too-long') return new InvalidArgumentError(cause.message, cause);
   if (cause.kind === 'locked') return new LockedError(cause.message, cause);
   if (cause.kind === 'not-a-directory') {
     return new NotFoundError(`${cause.path} is not a directory`);
@@ -48,10 +51,9 @@ export function prepareFailure(cause: unknown): unknown {
   if (cause.kind === 'no-space') {
     return new NoSpaceError(`no space for another segment: ${cause.message}`, cause);
   }
-  if (cause.kind === 'too-many-open') {
-    return new NoSpaceError(`no file descriptor left for another segment: ${cause.message}`, cause);
-  }
-  if (cause.kind === 'permission') return new PermissionError(cause.message, cause);
+  if (cause.isTransient) return tryAgain('written', cause);
+  if (isForbidden(cause)) return new PermissionError(cause.message, cause);
+  if (cause.kind === 'name-too-long') return new InvalidArgumentError(cause.message, cause);
   if (cause.kind === 'locked') return new LockedError(cause.message, cause);
   return commitFailure(cause);
 }
@@ -65,7 +67,18 @@ export function directoryFailure(cause: unknown): unknown {
   if (cause.kind === 'not-found') {
     return new InvalidArgumentError(`no directory can be made here: ${cause.message}`, cause);
   }
+  // A caller waits for this one, and can be told that the permission is missing.
+  if (isForbidden(cause)) return new PermissionError(cause.message, cause);
   return prepareFailure(cause);
+}
+
+function isForbidden({ kind }: FileError): boolean {
+  return kind === 'permission' || kind === 'access-denied';
+}
+
+function tryAgain(done: 'read' | 'written', cause: FileError): TryAgainError {
+  const message = `nothing was ${done}, and the same call may succeed later`;
+  return new TryAgainError(`${message}: ${cause.message}`, cause);
 }
 
 /** While writing what must not be half written: the log takes no more writes. Always a `WalError`. */
@@ -82,6 +95,28 @@ export function commitFailure(cause: unknown): WalError {
   return syncing
     ? new SyncFailedError(`the disk failed to make data durable: ${message}`, cause)
     : new WriteFailedError(`the disk failed to write: ${message}`, cause);
+}
+
+/**
+ * While doing a step that changes nothing that was durable, such as syncing a directory whose names are new, or
+ * giving a lock back: a transient failure leaves it to be done later, and every other one is that of a commit.
+ */
+export function stepFailure(cause: unknown): WalError {
+  return cause instanceof FileError && cause.isTransient
+    ? tryAgain('written', cause)
+    : commitFailure(cause);
+}
+
+/**
+ * While opening or recovering a log: a transient failure leaves the same log, which can be opened again. An
+ * error that wraps one, after the log had refused to go on, means the same as long as nobody has the log.
+ */
+export function recoveryFailure(cause: unknown): WalError {
+  const reason = cause instanceof WalError && cause.code === 'WAL_POISONED' ? cause.cause : cause;
+  if (!(reason instanceof FileError) || !reason.isTransient) return commitFailure(cause);
+  return isForbidden(reason)
+    ? new PermissionError(reason.message, reason)
+    : tryAgain('read', reason);
 }
 
 /** Runs `work` and turns its file errors with one of the functions above. */

@@ -42,6 +42,8 @@ import {
   directoryFailure,
   prepareFailure,
   readFailure,
+  recoveryFailure,
+  stepFailure,
   translating,
 } from './disk-errors.ts';
 import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
@@ -240,7 +242,7 @@ export class FileWalManager implements WalManager {
       const { directory } = place;
       checkExpectation(directory, found.metadata, options.expect);
       const snapshot = chosenSnapshot(directory, found.state.validMarkers(), options.snapshot);
-      const { tail, ready } = await translating(commitFailure, () => found.recover());
+      const { tail, ready } = await translating(recoveryFailure, () => found.recover());
       for (const { file, what } of found.repaired) {
         this.events.emit({ type: 'repaired', groupId, file, what });
       }
@@ -278,7 +280,9 @@ export class FileWalManager implements WalManager {
       slot.view = view;
       slot.failure = () => wal.failure;
     }
-    if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
+    if (discardUncommitted) {
+      await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
+    }
     events.emit({ type: 'recovered', groupId, tail });
     const opened = {
       wal,
@@ -390,7 +394,7 @@ export class FileWalManager implements WalManager {
     const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
     await this.#identities.settled();
     const lock = await this.#lock?.catch(() => undefined);
-    await translating(commitFailure, async () => lock?.release());
+    await translating(stepFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

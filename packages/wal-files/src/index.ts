@@ -7,6 +7,8 @@ export {
   lockFailure,
   prepareFailure,
   readFailure,
+  recoveryFailure,
+  stepFailure,
   translating,
 } from './disk-errors.ts';
 export { directoryOfGroup, isGroupFolder, isNameBesideLog } from './group-folder.ts';

@@ -2,11 +2,13 @@
 import { FileError } from '@babuza/vfs';
 import {
   ForeignFileError,
+  InvalidArgumentError,
   LockedError,
   LockLostError,
   NoSpaceError,
   PermissionError,
   ReadFailedError,
+  TryAgainError,
   type WalError,
 } from '@babuza/wal-core';
 
@@ -26,7 +28,13 @@ export function translated(error: FileError): WalError {
     const isLost = error.operation === 'unlock';
     return isLost ? new LockLostError(error.message, error) : new LockedError(error.message, error);
   }
-  if (error.kind === 'permission') return new PermissionError(error.message, error);
+  if (error.kind === 'permission' || error.kind === 'access-denied') {
+    return new PermissionError(error.message, error);
+  }
+  if (error.isTransient) {
+    return new TryAgainError(`the same call may succeed later: ${error.message}`, error);
+  }
+  if (error.kind === 'name-too-long') return new InvalidArgumentError(error.message, error);
   // Only ever met while the place is prepared: LevelDB writes the entries.
   if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
   if (error.kind === 'not-a-directory' || error.kind === 'exists') {

@@ -11,7 +11,7 @@
  * may show batches that are not. It has to be closed and opened again, which recovers it from the disk;
  * `DatabaseHolder` does that.
  */
-import { NoSpaceError, type LogLock, type WalError } from '@babuza/wal-core';
+import { isRefusal, type LogLock, type WalError } from '@babuza/wal-core';
 import {
   bytesOnly,
   type LevelDatabase,
@@ -179,7 +179,7 @@ export class SharedDatabase {
     const error = writeFailure(cause, this.#parts.directory);
     for (const { reject } of group) reject(error);
     // Then nothing was written, and what waits may be.
-    if (error instanceof NoSpaceError) return;
+    if (isRefusal(error)) return;
     if (this.#failure !== undefined) return;
     this.#failure = error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);

@@ -19,7 +19,7 @@ import { recover, type AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { SegmentEntryReader } from './segment/entry-reader.ts';
 import type { Segment } from './segment/segment.ts';
-import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
+import { createFirstSegment, firstAppendPoint } from './writer/create-segment.ts';
 import { GroupEncoder } from './writer/group-encoder.ts';
 
 /** What opening a log comes to, whether it was created or recovered. */
@@ -59,7 +59,7 @@ export class NativeLogFiles implements LogFiles {
     const spares = this.#sparesOf(place);
     const state = new LogState(new PositionIndex());
     const start = { index: 0, term: 0, segmentId: 1 };
-    const created = await createSegment(
+    const created = await createFirstSegment(
       {
         environment,
         directory: place.directory,

@@ -17,6 +17,13 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a storage that cannot read at the moment is asked again at once, without end',
+    file: 'log.ts',
+    find: '    if (this.#readFailed) return false;\n',
+    replace: '',
+    caughtBy: ['storage-shortage', 'holds committed entries back until the next tick'],
+  },
+  {
     name: 'commit by counting without the rule of the current term',
     file: 'log.ts',
     find: 'term === 0 || !this.matchTerm(index, term)) return false;',

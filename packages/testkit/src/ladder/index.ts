@@ -27,6 +27,8 @@ export { ReopenFaults, reopenFaults } from './faults-reopen.ts';
 export type { ReopenRules } from './faults-reopen.ts';
 export { loseLockAt } from './lost-locks.ts';
 export type { LostLockRun, StallPoint } from './lost-locks.ts';
+export { harmlessOperations, TransientFaults, transientKinds } from './transient-faults.ts';
+export type { Shortage } from './transient-faults.ts';
 export { makeStarts } from './starts.ts';
 export type { Start } from './starts.ts';
 export { killRepeatedly } from './kill.ts';

@@ -27,6 +27,7 @@ import { describeOwner, encodeRecord, LOCK_NAME, seeLock } from './lock-record.t
 import type { LockRecord, SeenLock } from './lock-record.ts';
 import type { LockTimings, LockWorld } from './lock-world.ts';
 import { livenessOf, ownIdentity } from './process-identity.ts';
+import type { ProcessIdentity } from './process-identity.ts';
 
 export type { LockTimings, LockWorld } from './lock-world.ts';
 
@@ -54,7 +55,12 @@ export async function lockDirectory(
   clock: Clock,
   random: Random,
 ): Promise<DirectoryLock> {
-  const self = await ownIdentity();
+  let self: ProcessIdentity;
+  try {
+    self = await ownIdentity();
+  } catch (error) {
+    throw toFileError(error, 'lock', path);
+  }
   return lockDirectoryIn(path, { clock, random, self, timings: TIMINGS, usesLinks: true });
 }
 
@@ -87,6 +93,8 @@ class Acquisition {
   readonly #lockFile: string;
   /** The finished record, ready to be linked or renamed to where it is needed. */
   readonly #recordFile: string;
+  /** The files that this acquisition has made its own: all of them go when it fails. */
+  readonly #taken = new Set<string>();
   #attempts = 0;
 
   constructor(directory: string, world: LockWorld) {
@@ -105,10 +113,15 @@ class Acquisition {
     try {
       await this.#writeRecordFile();
       await this.#takeFile(this.#lockFile);
+    } catch (error) {
+      // A lock that nobody holds would keep everybody out for as long as this process runs.
+      for (const file of this.#taken) await remove(file).catch(() => undefined);
+      throw error;
     } finally {
-      await remove(this.#recordFile);
+      // The next acquisition removes what cannot be removed now.
+      await remove(this.#recordFile).catch(() => undefined);
     }
-    await this.#removeLeftovers();
+    await this.#removeLeftovers().catch(() => undefined);
   }
 
   /** Removes the lock file, where it is this acquisition's: else it would keep this process out. */
@@ -136,6 +149,7 @@ class Acquisition {
     try {
       if (!this.#world.usesLinks) return await this.#createWithoutLink(file);
       await fs.promises.link(this.#recordFile, file);
+      this.#taken.add(file);
       return true;
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
@@ -152,8 +166,11 @@ class Acquisition {
       if (errnoOf(error) === 'EEXIST') return false;
       throw error;
     }
+    this.#taken.add(file);
     // Whoever waited long enough for the record has taken the file away.
-    return (await seeLock(file))?.id === this.record.token;
+    const isOurs = (await seeLock(file))?.id === this.record.token;
+    if (!isOurs) this.#taken.delete(file);
+    return isOurs;
   }
 
   /** Takes the place of what was seen; returns false if something else is there by now. */
@@ -167,10 +184,12 @@ class Acquisition {
       const now = await seeLock(file);
       if (now?.id !== seen.id || now.pulse !== seen.pulse) return false;
       await fs.promises.rename(this.#recordFile, file);
+      this.#taken.add(file);
       await this.#writeRecordFile();
       return true;
     } finally {
       await remove(rightFile);
+      this.#taken.delete(rightFile);
     }
   }
 

@@ -18,6 +18,7 @@ import { errnoOf, toFileError } from '../classify-error.ts';
 import type { Timer } from '../environment.ts';
 import { FileError } from '../file-error.ts';
 import type { DirectoryLock } from '../file-system.ts';
+import { retryTransient } from '../retry-transient.ts';
 import { describeOwner, LOCK_NAME, readRecord, seeLock } from './lock-record.ts';
 import type { LockRecord } from './lock-record.ts';
 import type { LockWorld } from './lock-world.ts';
@@ -51,6 +52,7 @@ export class HeldLock implements DirectoryLock {
   #timer: Timer | undefined;
   #beating: Promise<void> | undefined;
   #confirming: Promise<void> | undefined;
+  #isHandleClosed = false;
   #lost: FileError | undefined;
   #released = false;
 
@@ -116,16 +118,36 @@ export class HeldLock implements DirectoryLock {
     this.#timer?.cancel();
     await this.#beating?.catch(() => undefined);
     try {
-      await this.#verify();
-      // Windows does not free a name before all of its handles are closed.
-      await this.#handle.close();
-      await fs.promises.unlink(this.#file);
+      await retryTransient(this.#world.clock, () => this.#giveBack());
     } catch (error) {
-      await this.#handle.close().catch(() => undefined);
+      // This process still has the lock and nobody else would remove it, so it goes on trying.
+      if (toFileError(error, 'unlock', this.#directory).isTransient) this.#giveBackLater();
+      else await this.#handle.close().catch(() => undefined);
       if (!isLost(error)) throw toFileError(error, 'unlock', this.#directory);
       const detail = `it was lost while held: ${error.detail}`;
       throw new FileError('locked', 'unlock', this.#directory, { detail, cause: error });
     }
+  }
+
+  async #giveBack(): Promise<void> {
+    if (this.#isHandleClosed) {
+      if ((await seeLock(this.#file))?.id !== this.#record.token) return;
+    } else {
+      await this.#verify();
+      // Windows does not free a name before all of its handles are closed.
+      await this.#handle.close();
+      this.#isHandleClosed = true;
+    }
+    await fs.promises.unlink(this.#file);
+  }
+
+  #giveBackLater(): void {
+    const { clock, timings } = this.#world;
+    this.#timer = clock.startTimer(timings.heartbeatMs, () => {
+      this.#giveBack().catch((error: unknown) => {
+        if (toFileError(error, 'unlock', this.#directory).isTransient) this.#giveBackLater();
+      });
+    });
   }
 
   async #confirm(): Promise<void> {
