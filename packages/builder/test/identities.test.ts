@@ -156,6 +156,26 @@ describe('a member that lost its disk', () => {
     await expect(call).rejects.toThrow();
   });
 
+  it('is told so when it joins: it knows nobody, and the leader finds it', async () => {
+    const [, , third] = await site.startAll([1n, 2n, 3n]);
+    await site.propose(await site.leader(), 'a');
+    await site.pass(1000);
+    if (third === undefined) throw new Error('there are three');
+    await site.stop(third);
+    site.wipe('3');
+    const wiped = await site.start(3n);
+    await site.pass(10_000);
+    const leader = await site.leader();
+    const refused = leader.warnings.filter((line) => line.includes('another log than before'));
+    expect(refused).toHaveLength(1);
+    const told = expect.stringContaining(`member ${leader.id} refuses this member`);
+    expect(wiped.warnings).toContainEqual(told);
+    expect(wiped.raft.readiness()).toMatchObject({ ready: false, reason: told });
+    const refusal = { type: 'member-refused', id: leader.id };
+    expect(wiped.events).toContainEqual(expect.objectContaining(refusal));
+    expect(wiped.machine.texts).toEqual([]);
+  });
+
   it('takes part again under a new id', async () => {
     const nodes = await site.startAll([...three]);
     await site.propose(await site.leader(), 'a');
