@@ -344,6 +344,18 @@ describe('the intention of a start', () => {
     await expect(site.start(1n, { options })).rejects.toMatchObject({ code: 'RAFT_NO_LOG' });
   });
 
+  it.each([
+    ['one of the first members', { peers: peersOf(1n) }],
+    ['a joiner', {}],
+  ])('an option of %s that is misspelt is refused, and nothing begins', async (_, given) => {
+    const options = { clusterToken: 'a', boostrap: 'existing' };
+    await expect(site.start(1n, { ...given, options })).rejects.toMatchObject({
+      code: 'RAFT_CONFIG',
+      message: expect.stringContaining('boostrap'),
+    });
+    expect(site.disk('1').surgery.files()).toEqual([]);
+  });
+
   it('join: with peers, and without a log, the member waits to be added', async () => {
     const node = await site.start(1n, { peers: peersOf(1n), options: { bootstrap: 'join' } });
     await site.pass(5000);
