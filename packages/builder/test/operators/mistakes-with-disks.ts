@@ -1,0 +1,134 @@
+/** Mistakes with directories: lost, put back, exchanged, put together from two members. */
+import type { BootstrapOptions } from '@babuza/raft';
+import type { Copy, Seat } from './cluster.ts';
+import { noFiles, type Folder } from './directories.ts';
+import type { Operators } from './operators.ts';
+
+/** One mistake with one member, and the way out. It may find that nothing can be done wrong here. */
+export type Mistake = (operators: Operators, seat: Seat) => Promise<void>;
+
+const folders = ['/data/', '/data/', '/data/wal/', '/data/snap/'] as const;
+
+/** The volume of a member was not mounted, or was lost. */
+export const wipe: Mistake = async (operators, seat) => {
+  const { cluster, random, world } = operators;
+  const match = operators.knownMatch(seat);
+  const leadership = cluster.leadership();
+  const right = await stopped(operators, seat);
+  const folder = random.pick(folders);
+  const mode = random.pick(['peers', 'peers', 'join', 'existing'] as const);
+  world.log(`${folder} of member ${seat.id} is wiped, it starts as ${mode}`);
+  cluster.damaged(seat);
+  operators.putFiles(seat, noFiles, folder);
+  const sinceMs = world.clock.monotonicMs();
+  const options: BootstrapOptions = mode === 'existing' ? { bootstrap: 'existing' } : {};
+  if (mode === 'join') await cluster.tryJoin(seat);
+  else await cluster.tryStart(seat, { options });
+  const isPartOnly = folder !== '/data/' && right.size > 0 && seat.lastIndex > 0;
+  await operators.noticed(`wipe ${folder} ${mode}`, seat.id, sinceMs, () => {
+    if (isPartOnly || mode === 'existing') return true;
+    return match !== undefined && leadership === cluster.leadership();
+  });
+  await wayOut(operators, seat, right);
+};
+
+/** An older copy of the directory, or of a part of it, is put in the place of the newest one. */
+export const putOldBack: Mistake = async (operators, seat) => {
+  const { cluster, random, world } = operators;
+  const old = seat.copies[random.below(seat.copies.length)];
+  if (old === undefined) return;
+  const match = operators.knownMatch(seat);
+  const leadership = cluster.leadership();
+  const right = await stopped(operators, seat);
+  // Where nobody else is left to notice it, all that can be found is a part that does not fit.
+  const isAlone = cluster.voters().length === 1;
+  const folder = isAlone ? '/data/wal/' : random.pick(folders);
+  const { starts } = seat;
+  world.log(
+    `${folder} of member ${seat.id} is put back from start ${old.starts} of ${starts}, last index ${old.lastIndex}`,
+  );
+  cluster.damaged(seat);
+  operators.putFiles(seat, old.files, folder);
+  const sinceMs = world.clock.monotonicMs();
+  await cluster.tryStart(seat);
+  const isDue = (): boolean => {
+    if (folder === '/data/snap/' || match === undefined) return false;
+    if (leadership === undefined || old.leadership !== leadership) return false;
+    return leadership === cluster.leadership() && isOlder(old, starts, match);
+  };
+  const isNoticed = await operators.noticed(`put back ${folder}`, seat.id, sinceMs, isDue);
+  if (isNoticed) await wayOut(operators, seat, right);
+  else await goesOn(operators, seat);
+};
+
+/** Members must not have had the copy's place in the log, or the copy's start must not be the last one. */
+function isOlder(old: Copy, starts: number, match: number): boolean {
+  return old.starts < starts || old.lastIndex < match;
+}
+
+/** Two members get each other's directories, or one gets the snapshots of the other. */
+export const exchange: Mistake = async (operators, seat) => {
+  const { cluster, random, world } = operators;
+  const other = cluster.seats.find(
+    (each) => each !== seat && !each.isBusy && each.isIntact && !each.isGone,
+  );
+  if (other === undefined) return;
+  other.isBusy = true;
+  const right = await stopped(operators, seat);
+  const rightOther = await stopped(operators, other);
+  const folder: Folder = random.pick(['/data/', '/data/', '/data/snap/', '/data/wal/']);
+  world.log(`members ${seat.id} and ${other.id} exchange ${folder}`);
+  operators.putFiles(seat, rightOther, folder);
+  operators.putFiles(other, right, folder);
+  const sinceMs = world.clock.monotonicMs();
+  for (const each of [seat, other]) await cluster.tryStart(each);
+  const isDue = (): boolean => seat.lastIndex > 0 && other.lastIndex > 0;
+  for (const each of [seat, other]) {
+    await operators.noticed(`exchange ${folder}`, each.id, sinceMs, isDue);
+  }
+  for (const each of [seat, other]) await cluster.stop(each);
+  operators.putFiles(seat, right);
+  operators.putFiles(other, rightOther);
+  for (const each of [seat, other]) await cluster.start(each);
+  other.isBusy = false;
+};
+
+/** Stops a member; returns its directory as it is then. */
+export async function stopped(operators: Operators, seat: Seat): Promise<Copy['files']> {
+  const { cluster, world, random } = operators;
+  await cluster.stop(seat);
+  await world.sleep(random.below(600));
+  return operators.filesOf(seat);
+}
+
+/** The newest directory is there still, or it is lost and the member is replaced. */
+export async function wayOut(
+  operators: Operators,
+  seat: Seat,
+  right: Copy['files'],
+): Promise<void> {
+  const { cluster, random } = operators;
+  const others = cluster.voters().filter((each) => each !== seat && each.isIntact && !each.isGone);
+  const hasQuorum = 2 * others.length > cluster.voters().length;
+  if (hasQuorum && random.chance(0.4)) await operators.replace(seat);
+  else await operators.putBack(seat, right);
+}
+
+/** Nobody noticed anything: the member goes on, and counts as damaged until it has caught up. */
+export async function goesOn(operators: Operators, seat: Seat): Promise<void> {
+  const { cluster, world } = operators;
+  const upTo = seat.lastIndex;
+  for (;;) {
+    const process = cluster.processOf(seat);
+    const appliedIndex = process?.raft.status().appliedIndex ?? 0;
+    if (process === undefined || appliedIndex >= upTo || cluster.isSplit) break;
+    const isAlone = cluster.leader() === undefined;
+    if (isAlone && cluster.voters().length < 3) break;
+    await world.sleep(200);
+  }
+  cluster.sample();
+  seat.heldIndex = cluster.processOf(seat)?.raft.status().appliedIndex ?? 0;
+  seat.lastIndex = cluster.processOf(seat)?.raft.status().lastIndex ?? 0;
+  cluster.damaged(seat);
+  seat.isIntact = true;
+}
