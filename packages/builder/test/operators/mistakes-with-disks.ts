@@ -1,7 +1,7 @@
 /** Mistakes with directories: lost, put back, exchanged, put together from two members. */
 import type { BootstrapOptions } from '@babuza/raft';
 import type { Copy, Seat } from './cluster.ts';
-import { noFiles, type Folder } from './directories.ts';
+import { noFiles, type Files, type Folder } from './directories.ts';
 import type { Operators } from './operators.ts';
 
 /** One mistake with one member, and the way out. It may find that nothing can be done wrong here. */
@@ -29,7 +29,7 @@ export const wipe: Mistake = async (operators, seat) => {
     if (isPartOnly || mode === 'existing') return true;
     return match !== undefined && leadership === cluster.leadership();
   });
-  await wayOut(operators, seat, right);
+  await mend(operators, seat, right, sinceMs);
 };
 
 /** An older copy of the directory, or of a part of it, is put in the place of the newest one. */
@@ -56,12 +56,11 @@ export const putOldBack: Mistake = async (operators, seat) => {
     if (leadership === undefined || old.leadership !== leadership) return false;
     return leadership === cluster.leadership() && isOlder(old, starts, match);
   };
-  const isNoticed = await operators.noticed(`put back ${folder}`, seat.id, sinceMs, isDue);
-  if (isNoticed) await wayOut(operators, seat, right);
-  else await goesOn(operators, seat);
+  await operators.noticed(`put back ${folder}`, seat.id, sinceMs, isDue);
+  await mend(operators, seat, right, sinceMs);
 };
 
-/** Members must not have had the copy's place in the log, or the copy's start must not be the last one. */
+/** The copy lacks a start that others have heard of, or entries that the member has acknowledged. */
 function isOlder(old: Copy, starts: number, match: number): boolean {
   return old.starts < starts || old.lastIndex < match;
 }
@@ -94,41 +93,44 @@ export const exchange: Mistake = async (operators, seat) => {
 };
 
 /** Stops a member; returns its directory as it is then. */
-export async function stopped(operators: Operators, seat: Seat): Promise<Copy['files']> {
+export async function stopped(operators: Operators, seat: Seat): Promise<Files> {
   const { cluster, world, random } = operators;
   await cluster.stop(seat);
   await world.sleep(random.below(600));
   return operators.filesOf(seat);
 }
 
-/** The newest directory is there still, or it is lost and the member is replaced. */
-export async function wayOut(
+/**
+ * What was reported is mended: the newest directory is put back, or the member is replaced. Where
+ * nobody notices anything, the member goes on with the directory that it has now.
+ */
+export async function mend(
   operators: Operators,
   seat: Seat,
-  right: Copy['files'],
+  right: Files,
+  sinceMs: number,
 ): Promise<void> {
-  const { cluster, random } = operators;
-  const others = cluster.voters().filter((each) => each !== seat && each.isIntact && !each.isGone);
-  const hasQuorum = 2 * others.length > cluster.voters().length;
+  const { cluster, world, random } = operators;
+  const upTo = seat.lastIndex;
+  const others = (): Seat[] =>
+    cluster.voters().filter((each) => each !== seat && each.isIntact && !each.isGone);
+  while (others().length > 0 && !operators.isReported(seat.id, sinceMs) && !cluster.isSplit) {
+    const appliedIndex = cluster.processOf(seat)?.raft.status().appliedIndex ?? 0;
+    if (appliedIndex >= upTo && cluster.leader() !== undefined) {
+      goesOn(operators, seat);
+      return;
+    }
+    await world.sleep(200);
+  }
+  const hasQuorum = 2 * others().length > cluster.voters().length;
   if (hasQuorum && random.chance(0.4)) await operators.replace(seat);
   else await operators.putBack(seat, right);
 }
 
-/** Nobody noticed anything: the member goes on, and counts as damaged until it has caught up. */
-export async function goesOn(operators: Operators, seat: Seat): Promise<void> {
-  const { cluster, world } = operators;
-  const upTo = seat.lastIndex;
-  for (;;) {
-    const process = cluster.processOf(seat);
-    const appliedIndex = process?.raft.status().appliedIndex ?? 0;
-    if (process === undefined || appliedIndex >= upTo || cluster.isSplit) break;
-    const isAlone = cluster.leader() === undefined;
-    if (isAlone && cluster.voters().length < 3) break;
-    await world.sleep(200);
-  }
-  cluster.sample();
-  seat.heldIndex = cluster.processOf(seat)?.raft.status().appliedIndex ?? 0;
-  seat.lastIndex = cluster.processOf(seat)?.raft.status().lastIndex ?? 0;
+function goesOn({ cluster }: Operators, seat: Seat): void {
   cluster.damaged(seat);
+  const status = cluster.processOf(seat)?.raft.status();
+  seat.heldIndex = status?.appliedIndex ?? 0;
+  seat.lastIndex = status?.lastIndex ?? 0;
   seat.isIntact = true;
 }

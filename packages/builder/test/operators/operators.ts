@@ -76,9 +76,7 @@ export class Operators {
     let wasDue = true;
     for (;;) {
       wasDue &&= isDue();
-      const isReported = world.reports.some(
-        ({ atMs, about, by }) => atMs >= sinceMs && (about === id || by.startsWith(`${id} (`)),
-      );
+      const isReported = this.isReported(id, sinceMs);
       if (isReported || world.clock.monotonicMs() >= untilMs) {
         counts.made += 1;
         if (wasDue) counts.due += 1;
@@ -88,6 +86,13 @@ export class Operators {
       }
       await world.sleep(100);
     }
+  }
+
+  /** Whether something was told about this member, or by it. */
+  isReported(id: bigint, sinceMs: number): boolean {
+    return this.world.reports.some(
+      ({ atMs, about, by }) => atMs >= sinceMs && (about === id || by.startsWith(`${id} (`)),
+    );
   }
 
   /** Counts a mistake whose report was looked at elsewhere. */

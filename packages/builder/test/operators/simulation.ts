@@ -109,7 +109,8 @@ class Simulation {
           world.fail(`${process.label} acknowledged ${text} without an identity`);
           return;
         }
-        this.#cluster.identity ??= identity;
+        const isIntact = this.#cluster.seats.some((seat) => seat.process === process && seat.isIntact);
+        if (isIntact) this.#cluster.identity ??= identity;
         promises.acknowledged.push({ text, identity, index, atMs: world.clock.monotonicMs() });
       } catch {
         // Refused, or of unknown outcome: nothing was promised.

@@ -50,6 +50,9 @@ export interface WorldHooks {
   readonly onStopped: (process: WorldProcess, cause: unknown) => void;
 }
 
+/** Lines of the run that a failure shows. */
+const linesShown = 150;
+
 export class World {
   readonly clock = new SimulatedClock();
   readonly network: MemoryNetwork;
@@ -105,7 +108,7 @@ export class World {
       if (state.process !== undefined) this.#changed.add(state.process);
     });
     const ignore = (): void => undefined;
-    const warn = (message: string): void => this.log(`${label} warns: ${message}`);
+    const warn = (message: string): void => this.log(`${label} warns: ${message.slice(0, 160)}`);
     const parts = {
       id,
       clusterId,
@@ -158,13 +161,13 @@ export class World {
 
   report(by: string, about: bigint, text: string): void {
     this.reports.push({ atMs: this.clock.monotonicMs(), by, about, text });
-    this.log(`${by} reports of ${about}: ${text}`);
+    this.log(`${by} reports of ${about}: ${text.slice(0, 160)}`);
   }
 
   fail(problem: string, cause?: unknown): void {
     const why = cause instanceof Error ? `: ${String(cause.stack)}` : '';
     const atMs = this.clock.monotonicMs().toFixed(0);
-    const text = `${atMs} ms: ${problem}${why}\n${this.lines.slice(-60).join('\n')}`;
+    const text = `${atMs} ms: ${problem}${why}\n${this.lines.slice(-linesShown).join('\n')}`;
     this.#violation ??= new Error(text, { cause });
   }
 
