@@ -93,6 +93,7 @@ export class NodeParts<Query, Answer> {
     this.identity = new NodeIdentity({
       nodeId: config.nodeId,
       keeper: opened.keeper,
+      ownership: opened.ownership,
       state,
       storage,
       component,
@@ -223,10 +224,10 @@ export class NodeParts<Query, Answer> {
     const closing = [
       () => transport.close(),
       () => this.apply.stop(),
+      () => this.identity.stop(),
       () => snapshotManager.close(),
       () => this.snapshots.saved(),
       () => this.stateMachine.close(),
-      () => this.identity.stop(),
       () => walManager.close(),
     ];
     for (const close of closing) {

@@ -95,6 +95,7 @@ export async function openNode<Query, Answer>(
     newestMarkerIndex: markers.at(-1)?.index ?? 0,
     adopts: beginning.adoptIdentity ?? false,
     clusterToken: beginning.clusterToken,
+    isRecovery: standalone !== undefined,
     discardsTail: standalone?.discardTail ?? false,
     snapshotIdentity: state.identity,
   });
@@ -202,7 +203,7 @@ async function openLog(
   if (beginning.standalone?.adoptSnapshots === true) {
     // Durable before the new log: the snapshots belong to it. A crash between the two is told at the
     // next start as a log that is lost, as before.
-    const owner = { logId, startCount: 0, recordedIndex: 0 };
+    const owner = { logId, startCount: 0, recordedIndex: 0, committedIndex: 0 };
     await new SnapshotOwnership(component.snapshotManager, owner).write();
   }
   const identity = encodeLogIdentity({ logId, origin: first?.identity.origin });

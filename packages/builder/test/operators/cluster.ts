@@ -34,6 +34,10 @@ export interface Seat {
   copies: Copy[];
 }
 
+/** A member with which nothing is wrong, and at which nobody is at work. */
+export const isFree = ({ isBusy, isIntact, isGone }: Seat): boolean =>
+  !isBusy && isIntact && !isGone;
+
 export type Started = { readonly process: WorldProcess } | { readonly code: string };
 
 export class Cluster {

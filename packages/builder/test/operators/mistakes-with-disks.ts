@@ -68,9 +68,7 @@ function isOlder(old: Copy, starts: number, match: number): boolean {
 /** Two members get each other's directories, or one gets the snapshots of the other. */
 export const exchange: Mistake = async (operators, seat) => {
   const { cluster, random, world } = operators;
-  const other = cluster.seats.find(
-    (each) => each !== seat && !each.isBusy && each.isIntact && !each.isGone,
-  );
+  const other = operators.another(seat);
   if (other === undefined) return;
   other.isBusy = true;
   const right = await stopped(operators, seat);

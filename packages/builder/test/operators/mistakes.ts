@@ -1,4 +1,24 @@
 /** All mistakes that the simulation makes. */
+import { runBothCopies, runCopyAfterwards, startTwiceWhilePaused } from './mistakes-with-copies.ts';
 import { exchange, putOldBack, wipe, type Mistake } from './mistakes-with-disks.ts';
+import {
+  addStray,
+  exchangeAddresses,
+  moveAway,
+  replaceByStray,
+} from './mistakes-with-members.ts';
 
-export const mistakes: readonly Mistake[] = [wipe, wipe, putOldBack, putOldBack, exchange];
+export const mistakes: readonly Mistake[] = [
+  wipe,
+  wipe,
+  putOldBack,
+  putOldBack,
+  exchange,
+  runBothCopies,
+  runCopyAfterwards,
+  startTwiceWhilePaused,
+  addStray,
+  replaceByStray,
+  moveAway,
+  exchangeAddresses,
+];

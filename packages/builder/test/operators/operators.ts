@@ -1,6 +1,6 @@
 /** What operators do when something is wrong: they look for reports, put directories back, replace members. */
 import type { SeededRandom } from '@babuza/testkit';
-import type { Cluster, Copy, Seat } from './cluster.ts';
+import { isFree, type Cluster, type Copy, type Seat } from './cluster.ts';
 import { addressOf } from './component.ts';
 import { noFiles, readFiles, replaceFiles, type Files } from './directories.ts';
 import { identityKey } from './state-ledger.ts';
@@ -35,6 +35,11 @@ export class Operators {
 
   putFiles(seat: Seat, files: Files, folder?: Parameters<typeof replaceFiles>[2]): void {
     replaceFiles(this.world.disk(String(seat.id)), files, folder);
+  }
+
+  /** Another member with which nothing is wrong. */
+  another(seat: Seat): Seat | undefined {
+    return this.cluster.seats.find((each) => each !== seat && isFree(each));
   }
 
   copyOf(seat: Seat): Copy {
@@ -88,11 +93,12 @@ export class Operators {
     }
   }
 
-  /** Whether something was told about this member, or by it. */
+  /** Whether something was told about this member, or this member says that others refuse it. */
   isReported(id: bigint, sinceMs: number): boolean {
-    return this.world.reports.some(
-      ({ atMs, about, by }) => atMs >= sinceMs && (about === id || by.startsWith(`${id} (`)),
-    );
+    return this.world.reports.some(({ atMs, about, by, text }) => {
+      const isRefused = by.startsWith(`${id} (`) && text.includes('refuses this member');
+      return atMs >= sinceMs && (about === id || isRefused);
+    });
   }
 
   /** Counts a mistake whose report was looked at elsewhere. */
@@ -112,17 +118,21 @@ export class Operators {
 
   /** The id is removed from the cluster, and a new one with an empty directory is added. */
   async replace(seat: Seat): Promise<void> {
-    const { cluster, world } = this;
-    await cluster.stop(seat);
-    const removed = await this.#untilDone(`the removal of ${seat.id}`, async (leader) => {
-      if (isMember(leader, seat.id)) {
-        await leader.raft.removePeer(seat.id, { signal: world.patience(3000) });
-      }
-    });
-    if (!removed) return;
-    seat.isGone = true;
+    if (!(await this.remove(seat))) return;
     this.putFiles(seat, noFiles);
     await this.add();
+  }
+
+  /** The id is removed from the cluster; its process ends. */
+  async remove(seat: Seat): Promise<boolean> {
+    const { cluster, world } = this;
+    await cluster.stop(seat);
+    const isDone = await this.#untilDone(`the removal of ${seat.id}`, async (leader) => {
+      if (!isMember(leader, seat.id)) return;
+      await leader.raft.removePeer(seat.id, { signal: world.patience(3000) });
+    });
+    if (isDone) seat.isGone = true;
+    return isDone;
   }
 
   /** A new member, with a directory of its own, that becomes a voter. */

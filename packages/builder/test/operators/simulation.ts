@@ -4,7 +4,7 @@
  * missing.
  */
 import { SeededRandom } from '@babuza/testkit';
-import { Cluster, type Seat } from './cluster.ts';
+import { Cluster, isFree, type Seat } from './cluster.ts';
 import { mistakes } from './mistakes.ts';
 import { Operators, type MistakeCounts } from './operators.ts';
 import { identityKey, type Difference } from './state-ledger.ts';
@@ -148,8 +148,8 @@ class Simulation {
   }
 
   async #makeMistakes(): Promise<void> {
-    const actors = this.#random.pick([1, 1, 2]);
-    const each = 1 + this.#random.below(3);
+    const actors = this.#random.pick([1, 2, 2]);
+    const each = 2 + this.#random.below(3);
     await Promise.all(Array.from({ length: actors }, () => this.#actor(each)));
   }
 
@@ -228,5 +228,3 @@ class Simulation {
     }
   }
 }
-
-const isFree = ({ isBusy, isIntact, isGone }: Seat): boolean => !isBusy && isIntact && !isGone;

@@ -91,10 +91,8 @@ export class World {
     return disk;
   }
 
-  exchangeDisks(one: string, other: string): void {
-    const [first, second] = [this.disk(one), this.disk(other)];
-    this.#disks.set(one, second);
-    this.#disks.set(other, first);
+  setDisk(name: string, disk: SimulatedDisk): void {
+    this.#disks.set(name, disk);
   }
 
   /** Rejects as the start of the node does. */
@@ -153,6 +151,26 @@ export class World {
     process.clock.die();
     process.closeTransport();
     this.log(`${process.label} crashed (${how})`);
+  }
+
+  /** The process stands still: it hears nothing, says nothing, and does nothing. */
+  pause(process: WorldProcess): void {
+    process.clock.pause();
+    this.#isolate();
+    this.log(`${process.label} stands still`);
+  }
+
+  resume(process: WorldProcess): void {
+    process.clock.resume();
+    this.#isolate();
+    this.log(`${process.label} goes on`);
+  }
+
+  #isolate(): void {
+    this.network.heal();
+    for (const { clock, address } of this.#running) {
+      if (clock.isPaused) this.network.isolate(address);
+    }
   }
 
   log(line: string): void {
