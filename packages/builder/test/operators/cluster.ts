@@ -47,6 +47,8 @@ export class Cluster {
   readonly seats: Seat[];
   readonly config: ProcessOptions['config'];
   readonly founders: readonly bigint[];
+  /** An exported snapshot that the cluster begins with. */
+  backup: Uint8Array | undefined;
   /** The identity that acknowledged first, or that an operator went on with. */
   identity: IdentityKey | undefined;
   /** A loss that nothing could prevent has happened: nothing is judged any more. */
@@ -129,14 +131,26 @@ export class Cluster {
     }
   }
 
+  get highestIndex(): number {
+    return this.seats.reduce((max, { lastIndex }) => Math.max(max, lastIndex), 0);
+  }
+
   /** The directory of this member is not its newest one any more. */
   damaged(seat: Seat): void {
     this.sample();
     const voters = this.voters();
-    const highest = this.seats.reduce((max, { lastIndex }) => Math.max(max, lastIndex), 0);
     const intact = voters.filter((voter) => voter !== seat && voter.isIntact);
-    if (voters.includes(seat)) this.promises.damaged(voters.length, intact, highest);
+    if (voters.includes(seat)) this.promises.damaged(voters.length, intact, this.highestIndex);
     seat.isIntact = false;
+  }
+
+  /** The directories of these members are lost; nothing else is put in their place. */
+  wiped(seats: readonly Seat[]): void {
+    this.sample();
+    const voters = this.voters();
+    for (const seat of seats) seat.isIntact = false;
+    const intact = voters.filter(({ isIntact }) => isIntact);
+    this.promises.wiped(voters.length, intact, this.highestIndex);
   }
 
   /** The newest directory is back in its place. */
@@ -146,8 +160,10 @@ export class Cluster {
   }
 
   async tryStart(seat: Seat, given: WorldOptions = {}): Promise<Started> {
-    const peers = seat.isFounder ? { peers: peersOf(...this.founders) } : {};
-    return this.tryJoin(seat, { ...peers, ...given });
+    if (!seat.isFounder) return this.tryJoin(seat, given);
+    const peers = peersOf(...this.founders);
+    const options = this.backup === undefined ? {} : { snapshot: streamOf(this.backup) };
+    return this.tryJoin(seat, { peers, options, ...given });
   }
 
   /** The same without a list of first members. */
@@ -194,6 +210,10 @@ export class Cluster {
   #isOurs(identity: IdentityKey | undefined): boolean {
     return this.identity === undefined || identity === this.identity;
   }
+}
+
+async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 function newSeat(id: bigint, isFounder: boolean): Seat {

@@ -8,9 +8,12 @@ import {
   type MemoryNetwork,
   type MemoryTransportOptions,
 } from '@babuza/transport-memory';
-import type { Clock, FileSystem } from '@babuza/vfs';
-import { walBackend } from '@babuza/wal-native';
-import { BabuzaComponentBuilder, type BuilderConfig } from '../../src/index.ts';
+import type { Clock, Environment, FileSystem } from '@babuza/vfs';
+import type { WalBackend } from '@babuza/wal-core';
+import { walBackend as etcdBackend } from '@babuza/wal-etcd';
+import { walBackend as memoryBackend } from '@babuza/wal-memory';
+import { walBackend as nativeBackend } from '@babuza/wal-native';
+import { BabuzaComponentBuilder } from '../../src/index.ts';
 
 export interface ComponentParts {
   readonly id: bigint;
@@ -21,8 +24,8 @@ export interface ComponentParts {
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
   readonly logger: Logger;
-  /** Default: the native log on the disk. */
-  readonly walType?: BuilderConfig['walType'] | undefined;
+  /** Default: the native log. */
+  readonly walKind?: 'etcd-wal' | 'level-wal-memory' | undefined;
   readonly transportType?: TransportBackend<MemoryTransportOptions>;
 }
 
@@ -35,11 +38,7 @@ export async function buildComponent(parts: ComponentParts): Promise<RaftCompone
     clusterId,
     nodeId: id,
     storageRootDir: '/data',
-    walType: parts.walType ?? {
-      ...walBackend,
-      open: (directory: string) =>
-        walBackend.open(directory, { environment, segmentBytes: 64 * 1024 }),
-    },
+    walType: walTypeOf(parts, environment),
     snapshotType: new DurableSnapshotManager('/data/snap', {}, environment),
     transportType: parts.transportType ?? transportBackend,
     transportOptions: { network, address },
@@ -47,6 +46,13 @@ export async function buildComponent(parts: ComponentParts): Promise<RaftCompone
     random,
     logger,
   }).build();
+}
+
+function walTypeOf({ walKind }: ComponentParts, environment: Environment): WalBackend {
+  const options = { environment, segmentBytes: 64 * 1024 };
+  if (walKind === 'level-wal-memory') return memoryBackend;
+  const backend = walKind === undefined ? nativeBackend : etcdBackend;
+  return { ...backend, open: (directory: string) => backend.open(directory, options) };
 }
 
 export function configOf(

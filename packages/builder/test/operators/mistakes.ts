@@ -8,6 +8,9 @@ import {
   replaceByStray,
 } from './mistakes-with-members.ts';
 
+import { changeKind } from './mistakes-with-kinds.ts';
+import { loseMost, loseOnlyLog } from './mistakes-without-quorum.ts';
+
 export const mistakes: readonly Mistake[] = [
   wipe,
   wipe,
@@ -21,4 +24,7 @@ export const mistakes: readonly Mistake[] = [
   replaceByStray,
   moveAway,
   exchangeAddresses,
+  loseMost,
+  loseOnlyLog,
+  changeKind,
 ];

@@ -1,4 +1,5 @@
 /** What operators do when something is wrong: they look for reports, put directories back, replace members. */
+import type { StandaloneOptions } from '@babuza/raft';
 import type { SeededRandom } from '@babuza/testkit';
 import { isFree, type Cluster, type Copy, type Seat } from './cluster.ts';
 import { addressOf } from './component.ts';
@@ -93,11 +94,12 @@ export class Operators {
     }
   }
 
-  /** Whether something was told about this member, or this member says that others refuse it. */
+  /** Whether something was told about this member, or this member says that it is among others. */
   isReported(id: bigint, sinceMs: number): boolean {
     return this.world.reports.some(({ atMs, about, by, text }) => {
-      const isRefused = by.startsWith(`${id} (`) && text.includes('refuses this member');
-      return atMs >= sinceMs && (about === id || isRefused);
+      const isToldThere =
+        by.startsWith(`${id} (`) && /refuses this member|belongs to another cluster/.test(text);
+      return atMs >= sinceMs && (about === id || isToldThere);
     });
   }
 
@@ -152,19 +154,25 @@ export class Operators {
   }
 
   /** The quorum is gone for good: the member with the longest log goes on alone, with new ones. */
-  async recover(survivor: Seat): Promise<void> {
+  async recover(survivor: Seat, alone: StandaloneOptions = {}): Promise<void> {
     const { cluster, world } = this;
     const { promises, identity } = cluster;
     for (const seat of cluster.seats) await cluster.stop(seat);
-    const highest = cluster.seats.reduce((max, { lastIndex }) => Math.max(max, lastIndex), 0);
-    promises.lost(survivor.lastIndex, highest);
+    const highest = cluster.highestIndex;
     if (identity !== undefined) promises.ended(identity, world.clock.monotonicMs());
-    const started = await cluster.tryProcess(survivor.id, { alone: {} }, (process) => {
+    const started = await cluster.tryProcess(survivor.id, { alone }, (process) => {
       survivor.process = process;
       survivor.starts += 1;
       cluster.identity = identityKey(process.raft.clusterInfo());
     });
-    if ('code' in started) world.fail(`the recovery of ${survivor.id} ended with ${started.code}`);
+    if ('code' in started) {
+      world.fail(`the recovery of ${survivor.id} ended with ${started.code}`);
+      return;
+    }
+    // All that the survivor has is kept; without its log that is what its snapshot holds.
+    const { entries } = started.process.machine;
+    const keptIndex = alone.adoptSnapshots ? (entries.at(-1)?.index ?? 0) : survivor.lastIndex;
+    promises.lost(keptIndex, highest);
     for (const seat of cluster.seats) if (seat !== survivor) seat.isGone = true;
     world.log(`member ${survivor.id} goes on alone`);
   }

@@ -32,6 +32,16 @@ export class Promises {
     this.lost(held[needed - 1] ?? 0, highestIndex);
   }
 
+  /**
+   * Voters have lost their disks. The others know their logs, so that only an entry which one of
+   * those lacks can be lost.
+   */
+  wiped(voterCount: number, intact: readonly Holder[], highestIndex: number): void {
+    const needed = Math.ceil(voterCount / 2);
+    const held = intact.map(({ heldIndex }) => heldIndex).sort((a, b) => b - a);
+    this.lost(Math.max(held[needed - 1] ?? 0, held.at(-1) ?? 0), highestIndex);
+  }
+
   /** Entries in this range may be lost. */
   lost(above: number, upTo: number): void {
     if (upTo > above) this.#unprotected.push({ above, upTo });

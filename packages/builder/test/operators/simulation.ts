@@ -5,6 +5,7 @@
  */
 import { SeededRandom } from '@babuza/testkit';
 import { Cluster, isFree, type Seat } from './cluster.ts';
+import { beginWrongly } from './mistakes-at-the-beginning.ts';
 import { mistakes } from './mistakes.ts';
 import { Operators, type MistakeCounts } from './operators.ts';
 import { identityKey, type Difference } from './state-ledger.ts';
@@ -43,6 +44,8 @@ class Simulation {
   readonly #operators: Operators;
   #isOver = false;
   #texts = 0;
+  /** Mistakes that were made and not yet mended. */
+  #mistakesNow = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -83,6 +86,10 @@ class Simulation {
   }
 
   async #begin(): Promise<void> {
+    if (this.#cluster.seats.length > 2 && this.#random.chance(0.2)) {
+      await beginWrongly(this.#operators);
+      return;
+    }
     for (const seat of this.#cluster.seats) {
       await this.#cluster.start(seat);
       if (this.#random.chance(0.3)) await this.#world.sleep(this.#random.below(2000));
@@ -158,14 +165,15 @@ class Simulation {
     for (let time = 0; time < times && !this.#cluster.isSplit; time += 1) {
       await this.#world.sleep(random.below(3000));
       const voters = this.#cluster.voters();
-      const damaged = this.#cluster.seats.filter(({ isIntact, isGone }) => !isIntact && !isGone);
       const allowed = Math.max(1, Math.floor((voters.length - 1) / 2));
       const seats = this.#cluster.seats.filter(isFree);
       const seat = seats[random.below(seats.length)];
-      if (seat === undefined || damaged.length >= allowed) continue;
+      if (seat === undefined || this.#mistakesNow >= allowed) continue;
       const mistake = mistakes[random.below(mistakes.length)];
       seat.isBusy = true;
+      this.#mistakesNow += 1;
       await mistake?.(this.#operators, seat);
+      this.#mistakesNow -= 1;
       seat.isBusy = false;
     }
   }

@@ -11,7 +11,7 @@ import {
 } from '@babuza/raft';
 import { SeededRandom, SimulatedClock, SimulatedDisk, turnOfEventLoop } from '@babuza/testkit';
 import { MemoryNetwork } from '@babuza/transport-memory';
-import { addressOf, buildComponent, configOf } from './component.ts';
+import { addressOf, buildComponent, configOf, type ComponentParts } from './component.ts';
 import { HistoryMachine } from './history-machine.ts';
 import { PausableClock, pausableDisk, pausableTransport } from './pausing.ts';
 import type { ProcessOptions } from './site.ts';
@@ -42,7 +42,7 @@ export interface Report {
 export interface WorldOptions extends ProcessOptions {
   /** Default: the network of the world. */
   readonly network?: MemoryNetwork;
-  readonly walType?: Parameters<typeof buildComponent>[0]['walType'];
+  readonly walKind?: ComponentParts['walKind'];
 }
 
 export interface WorldHooks {
@@ -116,7 +116,7 @@ export class World {
       random: this.random.fork(),
       network: given.network ?? this.network,
       logger: { debug: ignore, info: ignore, warn, error: warn },
-      walType: given.walType,
+      walKind: given.walKind,
       transportType: pausableTransport(clock),
     };
     const component = await buildComponent(parts);

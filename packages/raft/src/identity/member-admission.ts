@@ -47,6 +47,11 @@ interface Told {
   readonly atMs: number;
 }
 
+interface Refusal extends Told {
+  /** The start of the member that refuses, as far as it has introduced itself since. */
+  readonly run?: number;
+}
+
 /** A problem that has not been met again for so long is over. */
 const problemKeptMs = 60_000;
 const marksKeptMs = 1000;
@@ -66,9 +71,10 @@ export class MemberAdmission {
   readonly #problems = new Map<bigint, Told>();
   /**
    * The others that refuse this node. Such a refusal is not over when this node admits the other
-   * one: each direction has a connection of its own, and the two ends judge by themselves.
+   * one: each direction has a connection of its own, and the two ends judge by themselves. It is
+   * over when the other one was started again.
    */
-  readonly #refusals = new Map<bigint, Told>();
+  readonly #refusals = new Map<bigint, Refusal>();
   #marks: Marks | undefined;
 
   constructor(parts: MemberAdmissionParts) {
@@ -109,6 +115,7 @@ export class MemberAdmission {
   /** The word to refuse a member with; `undefined` where it is admitted. */
   admit(id: bigint, text: string | undefined): 'other-cluster' | undefined {
     const introduction = decodeIntroduction(text);
+    if (introduction !== undefined) this.#hasStarted(id, introduction);
     const problem = introduction === undefined ? unreadable : this.#problemWith(id, introduction);
     if (problem !== undefined) {
       const message = `member ${id} is refused: ${problem.what}; ${problem.toDo}`;
@@ -130,6 +137,13 @@ export class MemberAdmission {
       id,
       `member ${id} refuses this member with the word other-cluster: it takes this one for a member of another cluster, for one with another log than before, or for one whose disk was put back; its own log says which. ${wipedToDo}; otherwise ${otherClusterToDo}`,
     );
+  }
+
+  #hasStarted(id: bigint, { run }: Introduction): void {
+    const refusal = this.#refusals.get(id);
+    if (refusal === undefined) return;
+    if (refusal.run === undefined) this.#refusals.set(id, { ...refusal, run });
+    else if (refusal.run !== run) this.#refusals.delete(id);
   }
 
   /** A leader has sent something that only a leader sends: a member that knows no cluster follows. */
@@ -233,11 +247,11 @@ export class MemberAdmission {
     keeper.remember(id, { logId, startCount, run, durableIndex });
   }
 
-  #report(told: Map<bigint, Told>, id: bigint, message: string): void {
+  #report(told: Map<bigint, Refusal>, id: bigint, message: string): void {
     const { clock, logger, tell } = this.#parts;
     const before = told.get(id);
     if (told.size >= toldMax && before === undefined) told.clear();
-    told.set(id, { message, atMs: clock.monotonicMs() });
+    told.set(id, { ...before, message, atMs: clock.monotonicMs() });
     if (before?.message === message && this.#isNew(before)) return;
     logger?.warn(message);
     tell({ type: 'member-refused', id, message });

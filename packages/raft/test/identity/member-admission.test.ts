@@ -259,6 +259,16 @@ describe('a problem', () => {
     expect(admission.problems()).toHaveLength(1);
   });
 
+  it('that another member has with this one is over when that one was started again', () => {
+    admission.refusedBy(3n);
+    admit({ run: 31 }, 3n);
+    expect(admission.problems()).toHaveLength(1);
+    admit({ run: 32, startCount: 9 }, 3n);
+    expect(admission.problems()).toEqual([]);
+    admission.refusedBy(3n);
+    expect(warnings).toHaveLength(2);
+  });
+
   it('is told again when it comes back after it was over', () => {
     for (let time = 0; time < 2; time += 1) {
       admission.refusedBy(3n);
