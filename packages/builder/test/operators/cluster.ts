@@ -6,7 +6,7 @@ import type { Files } from './directories.ts';
 import { Promises } from './promises.ts';
 import { peersOf, type ProcessOptions } from './site.ts';
 import { identityKey, type IdentityKey } from './state-ledger.ts';
-import type { World, WorldOptions, WorldProcess } from './world.ts';
+import { CrashedError, type World, type WorldOptions, type WorldProcess } from './world.ts';
 
 /** A copy of the directory of a member, as a backup or a clone of its volume. */
 export interface Copy {
@@ -186,15 +186,24 @@ export class Cluster {
       return { process };
     } catch (error) {
       const code = String(Reflect.get(Object(error), 'code'));
+      if (error instanceof CrashedError) return { code };
       world.report(`the start of ${id}`, id, String(error));
       if (code === 'undefined') world.fail(`the start of ${id} ended without a code`, error);
       return { code };
     }
   }
 
-  /** A member whose directory is right starts. */
+  /** A member whose directory is right starts, perhaps after a start that a crash has ended. */
   async start(seat: Seat): Promise<void> {
-    const started = await this.tryStart(seat);
+    let started: Started | undefined;
+    if (this.random.chance(0.15)) {
+      const disk = this.world.disk(String(seat.id));
+      disk.stopAtMutation(disk.mutationCount + 1 + this.random.below(40));
+      started = await this.tryStart(seat);
+      if ('code' in started && started.code === 'CRASHED') started = undefined;
+      else disk.stopWhen(() => false);
+    }
+    started ??= await this.tryStart(seat);
     if ('code' in started) this.world.fail(`member ${seat.id} does not start on its own directory`);
   }
 
@@ -203,8 +212,9 @@ export class Cluster {
     const process = this.processOf(seat);
     if (process === undefined) return;
     const how = this.random.below(10);
-    if (how < 6) await this.world.stop(process);
-    else this.world.crash(process, how < 8 ? 'kill' : 'power');
+    if (how < 5) await this.world.stop(process);
+    else if (how < 8) this.world.crash(process, how === 5 ? 'kill' : 'power');
+    else await this.world.crashSoon(process);
   }
 
   #isOurs(identity: IdentityKey | undefined): boolean {

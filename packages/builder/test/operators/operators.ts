@@ -63,19 +63,16 @@ export class Operators {
     if (status === undefined || progress === undefined || !progress.recentlyActive) {
       return undefined;
     }
-    return progress.matchIndex === 0 ? undefined : Math.min(progress.matchIndex, status.commitIndex);
+    return progress.matchIndex === 0
+      ? undefined
+      : Math.min(progress.matchIndex, status.commitIndex);
   }
 
   /**
    * Waits until a mistake with this member is reported. Where it is due, because a leader that knows
    * better leads all the time, its absence is a violation.
    */
-  async noticed(
-    name: string,
-    id: bigint,
-    sinceMs: number,
-    isDue: () => boolean,
-  ): Promise<boolean> {
+  async noticed(name: string, id: bigint, sinceMs: number, isDue: () => boolean): Promise<boolean> {
     const { world } = this;
     const counts = this.#countsOf(name);
     const untilMs = world.clock.monotonicMs() + noticedWithinMs;
@@ -178,10 +175,7 @@ export class Operators {
   }
 
   /** Repeats until it has worked; whoever leads is asked. */
-  async #untilDone(
-    what: string,
-    act: (leader: WorldProcess) => Promise<void>,
-  ): Promise<boolean> {
+  async #untilDone(what: string, act: (leader: WorldProcess) => Promise<void>): Promise<boolean> {
     const { world, cluster } = this;
     const untilMs = world.clock.monotonicMs() + replacedWithinMs;
     let problem: unknown = 'nobody leads';

@@ -116,7 +116,9 @@ class Simulation {
           world.fail(`${process.label} acknowledged ${text} without an identity`);
           return;
         }
-        const isIntact = this.#cluster.seats.some((seat) => seat.process === process && seat.isIntact);
+        const isIntact = this.#cluster.seats.some(
+          (seat) => seat.process === process && seat.isIntact,
+        );
         if (isIntact) this.#cluster.identity ??= identity;
         promises.acknowledged.push({ text, identity, index, atMs: world.clock.monotonicMs() });
       } catch {
@@ -143,7 +145,10 @@ class Simulation {
 
   async #transfer(): Promise<void> {
     const signal = this.#world.patience(1000);
-    await this.#cluster.leader()?.raft.transferLeader(undefined, { signal }).catch(() => undefined);
+    await this.#cluster
+      .leader()
+      ?.raft.transferLeader(undefined, { signal })
+      .catch(() => undefined);
   }
 
   async #restart(seat: Seat): Promise<void> {

@@ -45,6 +45,11 @@ export interface WorldOptions extends ProcessOptions {
   readonly walKind?: ComponentParts['walKind'];
 }
 
+/** The process has crashed before it ran. */
+export class CrashedError extends Error {
+  readonly code = 'CRASHED';
+}
+
 export interface WorldHooks {
   readonly onDifference: (difference: Difference, process: WorldProcess) => void;
   readonly onStopped: (process: WorldProcess, cause: unknown) => void;
@@ -122,17 +127,30 @@ export class World {
     const component = await buildComponent(parts);
     const config = configOf(parts, { tickMs: 50, electionTicks: 6, ...given.config });
     const { alone, peers } = given;
-    const raft = await (alone !== undefined
-      ? recoverAsStandalone(config, machine, component, alone)
-      : peers === undefined
-        ? joinRaftCluster(config, machine, component, options)
-        : bootstrapRaftCluster(config, peers, machine, component, options));
     const closeTransport = (): void => void component.transport.close();
+    const starting =
+      alone !== undefined
+        ? recoverAsStandalone(config, machine, component, alone)
+        : peers === undefined
+          ? joinRaftCluster(config, machine, component, options)
+          : bootstrapRaftCluster(config, peers, machine, component, options);
+    const current = this.disk(disk);
+    const raft = await Promise.race([starting, current.whenStopped]);
+    if (raft === undefined || current.stopped) {
+      this.#leaveDisk(disk, this.random.chance(0.5) ? 'kill' : 'power');
+      clock.die();
+      closeTransport();
+      this.log(`${label} crashed while it started`);
+      throw new CrashedError();
+    }
     const process = { id, label, raft, machine, disk, address, clock, closeTransport };
     state.process = process;
     raft.subscribe((event) => this.#heard(process, event));
     this.#running.add(process);
     this.#changed.add(process);
+    void current.whenStopped.then(() =>
+      this.crash(process, this.random.chance(0.5) ? 'kill' : 'power'),
+    );
     this.log(`${label} runs`);
     return process;
   }
@@ -146,8 +164,7 @@ export class World {
   /** The process is gone: `power` loses what was not synced. */
   crash(process: WorldProcess, how: 'kill' | 'power'): void {
     if (!this.#running.delete(process)) return;
-    const disk = this.disk(process.disk);
-    this.#disks.set(process.disk, disk[how === 'kill' ? 'kill' : 'crash'](this.random.uint32()));
+    this.#leaveDisk(process.disk, how);
     process.clock.die();
     process.closeTransport();
     this.log(`${process.label} crashed (${how})`);
@@ -171,6 +188,21 @@ export class World {
     for (const { clock, address } of this.#running) {
       if (clock.isPaused) this.network.isolate(address);
     }
+  }
+
+  /** The process is gone at one of the next calls that change its disk, or some time later. */
+  async crashSoon(process: WorldProcess): Promise<void> {
+    const disk = this.disk(process.disk);
+    disk.stopAtMutation(disk.mutationCount + 1 + this.random.below(12));
+    const timer = this.clock.startTimer(200, () => disk.stop());
+    await disk.whenStopped;
+    timer.cancel();
+  }
+
+  #leaveDisk(name: string, how: 'kill' | 'power'): void {
+    const disk = this.disk(name);
+    const seed = this.random.uint32();
+    this.#disks.set(name, how === 'kill' ? disk.kill(seed) : disk.crash(seed));
   }
 
   log(line: string): void {
