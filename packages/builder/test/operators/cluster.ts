@@ -120,11 +120,11 @@ export class Cluster {
     return this.seats.filter(({ id }) => ids.has(id));
   }
 
-  /** Looks how far the logs are. */
+  /** Looks how far the logs are, of the members whose directories are right. */
   sample(): void {
     for (const seat of this.seats) {
       const process = this.processOf(seat);
-      if (process === undefined) continue;
+      if (process === undefined || !seat.isIntact) continue;
       const { appliedIndex, lastIndex } = process.raft.status();
       seat.heldIndex = Math.max(seat.heldIndex, appliedIndex);
       seat.lastIndex = Math.max(seat.lastIndex, lastIndex);

@@ -121,8 +121,19 @@ export async function mend(
     await world.sleep(200);
   }
   const hasQuorum = 2 * others().length > cluster.voters().length;
-  if (hasQuorum && random.chance(0.4)) await operators.replace(seat);
+  // What the wrong directory has acknowledged meanwhile is not in the right one.
+  const wentOn = (cluster.processOf(seat)?.raft.status().lastIndex ?? 0) > upTo;
+  if (hasQuorum && (wentOn || random.chance(0.4))) await operators.replace(seat);
+  else if (wentOn && others().length > 0) await goOnAgain(operators, seat);
   else await operators.putBack(seat, right);
+}
+
+/** Started once more, it is admitted by those that have refused it as a copy. */
+async function goOnAgain(operators: Operators, seat: Seat): Promise<void> {
+  const { cluster } = operators;
+  await cluster.stop(seat);
+  await cluster.start(seat);
+  goesOn(operators, seat);
 }
 
 function goesOn({ cluster }: Operators, seat: Seat): void {

@@ -1,4 +1,5 @@
 /** Mistakes with nodes of other clusters, and with addresses. */
+import type { NewMember } from '@babuza/raft';
 import type { Seat } from './cluster.ts';
 import { addressOf } from './component.ts';
 import { mend, stopped, type Mistake } from './mistakes-with-disks.ts';
@@ -24,20 +25,32 @@ export const addStray: Mistake = async (operators) => {
     if ('process' in again) seat.process = again.process;
   }
   const voters = cluster.voters();
-  const leader = cluster.leader();
   const sinceMs = world.clock.monotonicMs();
   const member = { id: seat.id, address: addressOf(seat.id) };
   // One voter of one cannot be without a quorum afterwards.
   const asVoter = voters.length > 1 && random.chance(0.5);
-  const signal = world.patience(3000);
-  const add = asVoter ? leader?.raft.addVotingPeer : leader?.raft.addLearner;
-  const isAdded = await (add?.call(leader?.raft, member, { signal }) ?? Promise.reject(new Error()))
-    .then(() => true)
-    .catch(() => false);
+  const isAdded = await addTo(cluster.leader(), member, asVoter, world.patience(3000));
   world.log(`stray ${seat.id} is added as ${asVoter ? 'voter' : 'learner'}: ${isAdded}`);
   await operators.noticed('stray added', seat.id, sinceMs, () => isAdded);
   await operators.remove(seat);
 };
+
+async function addTo(
+  leader: WorldProcess | undefined,
+  member: NewMember,
+  asVoter: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (leader === undefined) return false;
+  const { raft } = leader;
+  const adding = asVoter
+    ? raft.addVotingPeer(member, { signal })
+    : raft.addLearner(member, { signal });
+  return adding.then(
+    () => true,
+    () => false,
+  );
+}
 
 /** In the place of a member a node runs that began alone, or as a member of another cluster. */
 export const replaceByStray: Mistake = async (operators, seat) => {
