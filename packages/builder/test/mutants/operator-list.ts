@@ -36,12 +36,6 @@ const planted: readonly Omit<Mutant, 'simulation'>[] = [
     replace: "boundTo !== undefined && boundTo === ''",
   },
   {
-    name: 'the birth of a cluster is not compared',
-    file: 'raft/src/identity/member-admission.ts',
-    find: "for (const part of ['origin', 'birth'] as const) {",
-    replace: "for (const part of ['origin'] as const) {",
-  },
-  {
     name: 'the origin of a cluster is not compared',
     file: 'raft/src/identity/member-admission.ts',
     find: "for (const part of ['origin', 'birth'] as const) {",
@@ -78,12 +72,6 @@ const planted: readonly Omit<Mutant, 'simulation'>[] = [
     replace: 'if (entry.birth === undefined) return before;',
   },
   {
-    name: 'proposals do not wait for the birth of the cluster',
-    file: 'raft/src/identity/node-identity.ts',
-    find: '    return leader === nodeId || (leader !== undefined && forwardsProposals);',
-    replace: '    return leader === nodeId && forwardsProposals;',
-  },
-  {
     name: 'the origin does not depend on the token',
     file: 'raft/src/identity/cluster-identity.ts',
     find: "  return digest('begin', {\n    clusterId: String(clusterId),\n    groupId: String(groupId),\n    membership: membershipToJson(membership),\n    token: token ?? null,",
@@ -95,6 +83,12 @@ const planted: readonly Omit<Mutant, 'simulation'>[] = [
     file: 'raft/src/identity/cluster-identity.ts',
     find: '    exportId: exportId ?? null,',
     replace: '    exportId: exportId === undefined ? null : null,',
+  },
+  {
+    name: 'an empty directory starts where an existing log was asked for',
+    file: 'raft/src/open-node.ts',
+    find: "if (mode === 'existing' && standalone?.adoptSnapshots !== true) {",
+    replace: "if (mode === 'existing' && standalone?.adoptSnapshots === false) {",
   },
 ];
 

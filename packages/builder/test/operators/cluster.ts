@@ -14,7 +14,6 @@ export interface Copy {
   /** How often the member had started when the copy was made. */
   readonly starts: number;
   readonly lastIndex: number;
-  readonly leadership: string | undefined;
 }
 
 export interface Seat {
@@ -23,6 +22,9 @@ export interface Seat {
   readonly isFounder: boolean;
   process: WorldProcess | undefined;
   starts: number;
+  startedMs: number;
+  /** What was committed at the last orderly end; 0 where the process ended otherwise. */
+  orderlyIndex: number;
   /** An operator is at work here. */
   isBusy: boolean;
   /** The directory is the newest one of this member. */
@@ -171,6 +173,7 @@ export class Cluster {
     return this.tryProcess(seat.id, given, (process) => {
       seat.process = process;
       seat.starts += 1;
+      seat.startedMs = this.world.clock.monotonicMs();
     });
   }
 
@@ -212,6 +215,7 @@ export class Cluster {
     const process = this.processOf(seat);
     if (process === undefined) return;
     const how = this.random.below(10);
+    seat.orderlyIndex = how < 5 ? process.raft.status().commitIndex : 0;
     if (how < 5) await this.world.stop(process);
     else if (how < 8) this.world.crash(process, how === 5 ? 'kill' : 'power');
     else await this.world.crashSoon(process);
@@ -232,6 +236,8 @@ function newSeat(id: bigint, isFounder: boolean): Seat {
     isFounder,
     process: undefined,
     starts: 0,
+    startedMs: 0,
+    orderlyIndex: 0,
     isBusy: false,
     isIntact: true,
     isGone: false,

@@ -1,6 +1,6 @@
 /** Mistakes with directories: lost, put back, exchanged, put together from two members. */
 import type { BootstrapOptions } from '@babuza/raft';
-import type { Copy, Seat } from './cluster.ts';
+import type { Seat } from './cluster.ts';
 import { noFiles, type Files, type Folder } from './directories.ts';
 import type { Operators } from './operators.ts';
 
@@ -47,23 +47,23 @@ export const putOldBack: Mistake = async (operators, seat) => {
   world.log(
     `${folder} of member ${seat.id} is put back from start ${old.starts} of ${starts}, last index ${old.lastIndex}`,
   );
+  // The snapshots beside the log know of later starts, and of the last orderly end.
+  const isToldBySnapshots =
+    folder === '/data/wal/' &&
+    (old.starts < starts || (old.starts > 0 && old.lastIndex < seat.orderlyIndex));
   cluster.damaged(seat);
   operators.putFiles(seat, old.files, folder);
   const sinceMs = world.clock.monotonicMs();
   await cluster.tryStart(seat);
+  const isOlder = old.starts < starts || old.lastIndex < (match ?? 0);
   const isDue = (): boolean => {
-    if (folder === '/data/snap/' || match === undefined) return false;
-    if (leadership === undefined || old.leadership !== leadership) return false;
-    return leadership === cluster.leadership() && isOlder(old, starts, match);
+    if (folder === '/data/snap/') return false;
+    if (isToldBySnapshots) return true;
+    return match !== undefined && leadership === cluster.leadership() && isOlder;
   };
   await operators.noticed(`put back ${folder}`, seat.id, sinceMs, isDue);
   await mend(operators, seat, right, sinceMs);
 };
-
-/** The copy lacks a start that others have heard of, or entries that the member has acknowledged. */
-function isOlder(old: Copy, starts: number, match: number): boolean {
-  return old.starts < starts || old.lastIndex < match;
-}
 
 /** Two members get each other's directories, or one gets the snapshots of the other. */
 export const exchange: Mistake = async (operators, seat) => {

@@ -48,21 +48,16 @@ export class Operators {
     const { starts } = seat;
     // What is in flight may be on the copy or not: the last index is not more than this.
     const lastIndex = this.cluster.processOf(seat)?.raft.status().lastIndex ?? seat.lastIndex;
-    return {
-      files: this.filesOf(seat),
-      starts,
-      lastIndex,
-      leadership: this.cluster.leadership(),
-    };
+    return { files: this.filesOf(seat), starts, lastIndex };
   }
 
   /** The leader, with what it knows of a member, if the member takes part at the moment. */
   knownMatch(seat: Seat): number | undefined {
     const status = this.cluster.leader()?.raft.status();
     const progress = status?.progress.find(({ id }) => id === seat.id);
-    if (status === undefined || progress === undefined || !progress.recentlyActive) {
-      return undefined;
-    }
+    // After that time the leader has met this start of the member, not only an earlier one.
+    const isMet = this.world.clock.monotonicMs() > seat.startedMs + 1500;
+    if (status === undefined || !isMet || progress?.recentlyActive !== true) return undefined;
     return progress.matchIndex === 0
       ? undefined
       : Math.min(progress.matchIndex, status.commitIndex);
