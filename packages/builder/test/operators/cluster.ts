@@ -55,6 +55,7 @@ export class Cluster {
   identity: IdentityKey | undefined;
   /** A loss that nothing could prevent has happened: nothing is judged any more. */
   isSplit = false;
+  #highestIndex = 0;
   #members: readonly Member[];
 
   constructor(
@@ -122,19 +123,23 @@ export class Cluster {
     return this.seats.filter(({ id }) => ids.has(id));
   }
 
-  /** Looks how far the logs are, of the members whose directories are right. */
+  /** Looks how far the logs are. */
   sample(): void {
     for (const seat of this.seats) {
       const process = this.processOf(seat);
-      if (process === undefined || !seat.isIntact) continue;
+      if (process === undefined) continue;
       const { appliedIndex, lastIndex } = process.raft.status();
+      this.#highestIndex = Math.max(this.#highestIndex, lastIndex);
+      // What a wrong directory holds is not what the member holds.
+      if (!seat.isIntact) continue;
       seat.heldIndex = Math.max(seat.heldIndex, appliedIndex);
       seat.lastIndex = Math.max(seat.lastIndex, lastIndex);
     }
   }
 
+  /** No log was longer, as far as anybody has looked. */
   get highestIndex(): number {
-    return this.seats.reduce((max, { lastIndex }) => Math.max(max, lastIndex), 0);
+    return this.#highestIndex;
   }
 
   /** The directory of this member is not its newest one any more. */

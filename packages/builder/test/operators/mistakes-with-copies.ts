@@ -70,7 +70,7 @@ async function original(
 ): Promise<{ match: boolean; leadership: string | undefined }> {
   const { cluster, world } = operators;
   await cluster.start(seat);
-  await world.sleep(1000);
+  await world.sleep(1600);
   const leadership = cluster.leadership();
   return { match: operators.knownMatch(seat) !== undefined, leadership };
 }

@@ -1,6 +1,6 @@
 /** Mistakes with directories: lost, put back, exchanged, put together from two members. */
 import type { BootstrapOptions } from '@babuza/raft';
-import type { Seat } from './cluster.ts';
+import type { Copy, Seat } from './cluster.ts';
 import { noFiles, type Files, type Folder } from './directories.ts';
 import type { Operators } from './operators.ts';
 
@@ -35,8 +35,7 @@ export const wipe: Mistake = async (operators, seat) => {
 /** An older copy of the directory, or of a part of it, is put in the place of the newest one. */
 export const putOldBack: Mistake = async (operators, seat) => {
   const { cluster, random, world } = operators;
-  const old = seat.copies[random.below(seat.copies.length)];
-  if (old === undefined) return;
+  const old = await olderCopy(operators, seat);
   const match = operators.knownMatch(seat);
   const leadership = cluster.leadership();
   const right = await stopped(operators, seat);
@@ -64,6 +63,21 @@ export const putOldBack: Mistake = async (operators, seat) => {
   await operators.noticed(`put back ${folder}`, seat.id, sinceMs, isDue);
   await mend(operators, seat, right, sinceMs);
 };
+
+/** One that was made some time ago, or one that is made now, before a few more starts. */
+async function olderCopy(operators: Operators, seat: Seat): Promise<Copy> {
+  const { cluster, random, world } = operators;
+  const copy = seat.copies[random.below(seat.copies.length)];
+  if (copy !== undefined && random.chance(0.3)) return copy;
+  const made = operators.copyOf(seat);
+  for (let starts = random.below(4); starts > 0; starts -= 1) {
+    await cluster.stop(seat);
+    await cluster.start(seat);
+    await world.sleep(random.pick([300, 1800]));
+  }
+  await world.sleep(random.below(1800));
+  return made;
+}
 
 /** Two members get each other's directories, or one gets the snapshots of the other. */
 export const exchange: Mistake = async (operators, seat) => {

@@ -11,6 +11,7 @@ export const mistakes: readonly Mistake[] = [
   wipe,
   putOldBack,
   putOldBack,
+  putOldBack,
   exchange,
   runBothCopies,
   runCopyAfterwards,

@@ -101,8 +101,9 @@ class Simulation {
     const world = this.#world;
     const random = this.#random.fork();
     const { promises } = this.#cluster;
+    const everyMs = random.pick([250, 250, 250, 3000]);
     while (!this.#isOver) {
-      await world.sleep(random.below(250));
+      await world.sleep(random.below(everyMs));
       const { running } = world;
       const process = running[random.below(running.length)];
       if (process?.raft.status().role !== 'leader') continue;
