@@ -313,6 +313,37 @@ describe('a log and its snapshots', () => {
       if (path.startsWith('/data/wal')) surgery.put(path, site.disk('old').surgery.contents(path));
     }
     await expect(site.start(1n)).rejects.toMatchObject({ code: 'RAFT_LOG_OLDER' });
+    // The way out that the error names where no other member is left.
+    const alone = await site.start(1n, { alone: {} });
+    await site.leader([alone]);
+    await site.propose(alone, 'c');
+    expect(alone.machine.texts).toEqual(['a', 'c']);
+  });
+});
+
+describe('a log that was put back without its snapshots', () => {
+  it('is refused also where its node has not started again since the copy was made', async () => {
+    const [one] = await site.startAll([1n]);
+    if (one === undefined) throw new Error('it was started');
+    await site.propose(await site.leader(), 'a');
+    site.copyDisk('1', 'old');
+    await site.propose(one, 'b');
+    await site.stop(one);
+    site.wipe('1', '/data/wal');
+    const { surgery } = site.disk('old');
+    for (const path of surgery.files()) {
+      if (path.startsWith('/data/wal/')) site.putFile('1', path, surgery.contents(path));
+    }
+    await expect(site.start(1n)).rejects.toMatchObject({ code: 'RAFT_LOG_OLDER' });
+    // The way out that the error names.
+    const alone = await site.start(1n, { alone: {} });
+    await site.leader([alone]);
+    await site.propose(alone, 'c');
+    expect(alone.machine.texts).toEqual(['a', 'c']);
+    await site.stop(alone);
+    const again = await site.start(1n);
+    await site.leader([again]);
+    expect(again.machine.texts).toEqual(['a', 'c']);
   });
 });
 

@@ -47,6 +47,11 @@ interface Told {
   readonly atMs: number;
 }
 
+interface Refusal extends Told {
+  /** The start of the member that refuses, as far as it has introduced itself since. */
+  readonly run?: number;
+}
+
 /** A problem that has not been met again for so long is over. */
 const problemKeptMs = 60_000;
 const marksKeptMs = 1000;
@@ -62,7 +67,14 @@ export class MemberAdmission {
   readonly #parts: MemberAdmissionParts;
   /** What the others said last. */
   readonly #introductions = new Map<bigint, Introduction>();
+  /** Why this node refuses others. */
   readonly #problems = new Map<bigint, Told>();
+  /**
+   * The others that refuse this node. Such a refusal is not over when this node admits the other
+   * one: each direction has a connection of its own, and the two ends judge by themselves. It is
+   * over when the other one was started again.
+   */
+  readonly #refusals = new Map<bigint, Refusal>();
   #marks: Marks | undefined;
 
   constructor(parts: MemberAdmissionParts) {
@@ -103,9 +115,11 @@ export class MemberAdmission {
   /** The word to refuse a member with; `undefined` where it is admitted. */
   admit(id: bigint, text: string | undefined): 'other-cluster' | undefined {
     const introduction = decodeIntroduction(text);
+    if (introduction !== undefined) this.#hasStarted(id, introduction);
     const problem = introduction === undefined ? unreadable : this.#problemWith(id, introduction);
     if (problem !== undefined) {
-      this.#report(id, `member ${id} is refused: ${problem.what}; ${problem.toDo}`);
+      const message = `member ${id} is refused: ${problem.what}; ${problem.toDo}`;
+      this.#report(this.#problems, id, message);
       return 'other-cluster';
     }
     if (introduction === undefined) return 'other-cluster';
@@ -119,9 +133,17 @@ export class MemberAdmission {
   /** Another member has refused this one with that word. */
   refusedBy(id: bigint): void {
     this.#report(
+      this.#refusals,
       id,
       `member ${id} refuses this member with the word other-cluster: it takes this one for a member of another cluster, for one with another log than before, or for one whose disk was put back; its own log says which. ${wipedToDo}; otherwise ${otherClusterToDo}`,
     );
+  }
+
+  #hasStarted(id: bigint, { run }: Introduction): void {
+    const refusal = this.#refusals.get(id);
+    if (refusal === undefined) return;
+    if (refusal.run === undefined) this.#refusals.set(id, { ...refusal, run });
+    else if (refusal.run !== run) this.#refusals.delete(id);
   }
 
   /** A leader has sent something that only a leader sends: a member that knows no cluster follows. */
@@ -160,14 +182,19 @@ export class MemberAdmission {
     this.#parts.keeper.forget(id);
     this.#introductions.delete(id);
     this.#problems.delete(id);
+    this.#refusals.delete(id);
   }
 
   /** What keeps this node and others apart at the moment, for people. */
   problems(): readonly string[] {
-    const sinceMs = this.#parts.clock.monotonicMs() - problemKeptMs;
-    return [...this.#problems.values()]
-      .filter(({ atMs }) => atMs >= sinceMs)
+    return [...this.#problems.values(), ...this.#refusals.values()]
+      .filter((told) => this.#isNew(told))
       .map(({ message }) => message);
+  }
+
+  /** Whether it was met lately, so that it is not over. */
+  #isNew({ atMs }: Told): boolean {
+    return atMs >= this.#parts.clock.monotonicMs() - problemKeptMs;
   }
 
   #problemWith(id: bigint, theirs: Introduction): Problem | undefined {
@@ -220,12 +247,12 @@ export class MemberAdmission {
     keeper.remember(id, { logId, startCount, run, durableIndex });
   }
 
-  #report(id: bigint, message: string): void {
+  #report(told: Map<bigint, Refusal>, id: bigint, message: string): void {
     const { clock, logger, tell } = this.#parts;
-    const before = this.#problems.get(id);
-    if (this.#problems.size >= toldMax && before === undefined) this.#problems.clear();
-    this.#problems.set(id, { message, atMs: clock.monotonicMs() });
-    if (before?.message === message) return;
+    const before = told.get(id);
+    if (told.size >= toldMax && before === undefined) told.clear();
+    told.set(id, { ...before, message, atMs: clock.monotonicMs() });
+    if (before?.message === message && this.#isNew(before)) return;
     logger?.warn(message);
     tell({ type: 'member-refused', id, message });
   }

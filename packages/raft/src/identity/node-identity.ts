@@ -15,10 +15,12 @@ import { IdentityGate } from './identity-gate.ts';
 import { mergedIdentity, type IdentityKeeper } from './identity-keeper.ts';
 import type { IdentityEntry } from './identity-entries.ts';
 import { MemberAdmission } from './member-admission.ts';
+import type { SnapshotOwnership } from './snapshot-owner.ts';
 
 export interface NodeIdentityParts {
   readonly nodeId: bigint;
   readonly keeper: IdentityKeeper;
+  readonly ownership: SnapshotOwnership;
   readonly state: ReplicatedState;
   readonly storage: Storage;
   readonly component: RaftComponent;
@@ -131,17 +133,24 @@ export class NodeIdentity {
     mergedIdentity(this.#parts.keeper.cluster, identityInNodePart(nodePart), false);
   }
 
-  /** Writes the record a last time, before the log is closed. */
+  /** Writes both records a last time, before the log and the snapshots are closed. */
   async stop(): Promise<void> {
+    const { keeper, ownership } = this.#parts;
     this.#keepIndexes();
-    await this.#parts.keeper.stop();
+    await keeper.stop();
+    await ownership.committed(this.#committedIndex());
   }
 
   /** How far this log and those of the others are, for the next start. */
   #keepIndexes(): void {
-    const { keeper, node, storage, isLeader } = this.#parts;
-    keeper.committed(Math.min(node.basicStatus().commit, storage.lastIndex()));
+    const { keeper, isLeader } = this.#parts;
+    keeper.committed(this.#committedIndex());
     if (isLeader()) this.admission.keepAcknowledged();
+  }
+
+  #committedIndex(): number {
+    const { node, storage } = this.#parts;
+    return Math.min(node.basicStatus().commit, storage.lastIndex());
   }
 
   #mustWait(): boolean {

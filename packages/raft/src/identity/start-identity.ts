@@ -42,6 +42,8 @@ export interface StartIdentityOptions {
   /** An operator vouches for a log without identity. */
   readonly adopts: boolean;
   readonly clusterToken: string | undefined;
+  /** An operator goes on alone with what is here, and knows that it may be older. */
+  readonly isRecovery: boolean;
   /** A recovery drops the end of the log on purpose. */
   readonly discardsTail: boolean;
   /** The identity that the snapshot here was written under, or that the cluster begins with. */
@@ -62,7 +64,11 @@ export async function startIdentity(
     options.discardsTail,
   );
   const before = found.record ?? madeRecord(options, found);
-  checkOwner(owner, before, newestMarkerIndex);
+  checkOwner(owner, before, {
+    newestMarkerIndex,
+    lastIndex: opened.storage.lastIndex(),
+    mayBeOlder: options.isRecovery,
+  });
   checkMachine(options.machineLogId, before.logId, options.machineAppliedIndex);
   const record: IdentityRecord = {
     ...before,
@@ -79,6 +85,7 @@ export async function startIdentity(
     logId: record.logId,
     startCount: record.startCount,
     recordedIndex: newestMarkerIndex,
+    committedIndex: record.committedIndex,
   });
   await ownership.write();
   const { logger } = options;

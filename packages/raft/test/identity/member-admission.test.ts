@@ -249,6 +249,35 @@ describe('a problem', () => {
     expect(admission.problems()).toEqual([]);
   });
 
+  it('that another member has with this one is told once, although this one admits it each time', () => {
+    for (let time = 0; time < 5; time += 1) {
+      admission.refusedBy(3n);
+      expect(admit({}, 3n)).toBeUndefined();
+    }
+    expect(warnings).toHaveLength(1);
+    expect(events).toHaveLength(1);
+    expect(admission.problems()).toHaveLength(1);
+  });
+
+  it('that another member has with this one is over when that one was started again', () => {
+    admission.refusedBy(3n);
+    admit({ run: 31 }, 3n);
+    expect(admission.problems()).toHaveLength(1);
+    admit({ run: 32, startCount: 9 }, 3n);
+    expect(admission.problems()).toEqual([]);
+    admission.refusedBy(3n);
+    expect(warnings).toHaveLength(2);
+  });
+
+  it('is told again when it comes back after it was over', () => {
+    for (let time = 0; time < 2; time += 1) {
+      admission.refusedBy(3n);
+      clock.startTimer(60_001, () => undefined);
+      clock.fireNext();
+    }
+    expect(warnings).toHaveLength(2);
+  });
+
   it('of made-up members does not fill the memory', () => {
     for (let id = 10n; id < 2000n; id += 1n) admit({ birth: hex('c') }, id);
     expect(admission.problems().length).toBeLessThanOrEqual(256);
