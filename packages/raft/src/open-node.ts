@@ -81,12 +81,6 @@ export async function openNode<Query, Answer>(
     snapshot = snapshotManager
       .list()
       .find(({ metadata }) => metadata.index === index && metadata.term === term);
-    if (isNew) {
-      // Durable after it: the beginning of the log. It is never written a second time.
-      const hardState = { term, vote: 0n, commit: index };
-      await opened.wal.save({ hardState, snapshot: first.metadata });
-      markers.push(first.metadata);
-    }
   }
   const state = new ReplicatedState(component.sessionManager);
   await restoreNodePart(state, component, snapshot);
@@ -105,6 +99,14 @@ export async function openNode<Query, Answer>(
     discardsTail: standalone?.discardTail ?? false,
     snapshotIdentity: state.identity,
   });
+  if (first !== undefined) {
+    const { metadata } = first;
+    // Durable after it: the beginning of the log. It is written behind the identity record: a crash
+    // between the two leaves a log that is still empty, and the next start begins again.
+    const hardState = { term: metadata.term, vote: 0n, commit: metadata.index };
+    await opened.wal.save({ hardState, snapshot: metadata });
+    markers.push(metadata);
+  }
   if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
   checkTail(config, opened.tail, logger);
   const machineAppliedIndex = await restoreMachine(stateMachine, component, {
@@ -204,8 +206,7 @@ async function openLog(
       snapshot: usable?.metadata,
       discardUncommitted: beginning.standalone?.discardTail ?? false,
     });
-    const isInterrupted = isEmpty(opened) && beginning.mode === 'new';
-    return { opened, first: isInterrupted ? await beginning.begin() : undefined };
+    return { opened, first: isEmpty(opened) ? await interrupted(beginning) : undefined };
   }
   const first = await beginning.begin();
   const logId = randomIdentity(random);
@@ -218,6 +219,20 @@ async function openLog(
   const identity = encodeLogIdentity({ logId, origin: first?.identity.origin });
   const metadata = { clusterId, nodeId, entryBytesMax, identity };
   return { opened: await walManager.createWal(metadata, { groupId }), first };
+}
+
+/** What a start begins with that was interrupted, or waits: its log holds nothing yet. */
+async function interrupted({
+  mode,
+  standalone,
+  begin,
+}: Beginning): Promise<FirstState | undefined> {
+  if (standalone === undefined) return mode === 'new' ? begin() : undefined;
+  if (standalone.adoptSnapshots === true) return begin();
+  throw new RaftError(
+    'RAFT_NO_LOG',
+    'the log here holds nothing: this member has never been part of a cluster, or its first start was interrupted; start it as it was meant to be, or recover from another member',
+  );
 }
 
 function refuseBeyond(appliedIndex: number, lastIndex: number): never {
