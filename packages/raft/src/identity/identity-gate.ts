@@ -6,10 +6,13 @@ import { waiting, type Waiter } from '../waiters.ts';
 
 export class IdentityGate {
   readonly #mustWait: () => boolean;
+  readonly #onWait: () => void;
   #waiters: Waiter<void>[] = [];
 
-  constructor(mustWait: () => boolean) {
+  /** `onWait` is called when somebody begins to wait. */
+  constructor(mustWait: () => boolean, onWait: () => void = () => undefined) {
     this.#mustWait = mustWait;
+    this.#onWait = onWait;
   }
 
   get mustWait(): boolean {
@@ -23,6 +26,7 @@ export class IdentityGate {
   /** Resolves when nobody must wait any more, in the order of the calls. */
   async pass(signal: AbortSignal | undefined): Promise<void> {
     while (this.#mustWait()) {
+      this.#onWait();
       await waiting<void>(signal, (waiter) => {
         this.#waiters.push(waiter);
         return () => {

@@ -40,6 +40,8 @@ export class NodeIdentity {
   readonly #parts: NodeIdentityParts;
   readonly #clock: Clock;
   readonly #fix: FixIdentity;
+  /** What was committed in the log when the node started. */
+  readonly #firstCommit: number;
   #keptMs: number;
 
   constructor(parts: NodeIdentityParts) {
@@ -48,7 +50,12 @@ export class NodeIdentity {
     const { clock, random } = parts.component;
     this.#clock = clock;
     this.#keptMs = clock.monotonicMs();
-    this.gate = new IdentityGate(() => this.#mustWait());
+    const { commit } = storage.initialState().hardState;
+    this.#firstCommit = Math.min(commit, storage.lastIndex());
+    this.gate = new IdentityGate(
+      () => this.#mustWait(),
+      () => this.#fix.birth(),
+    );
     this.admission = new MemberAdmission({
       nodeId,
       keeper,
@@ -57,7 +64,7 @@ export class NodeIdentity {
       clock,
       logger,
       tell,
-      commitIndex: () => node.basicStatus().commit,
+      commitIndex: () => this.#committedInLog(),
       matchIndex: (id) => (isLeader() ? (node.status().progress.get(id)?.match ?? 0) : 0),
       onAdmitted: () => this.#fix.bind(),
     });
@@ -100,6 +107,7 @@ export class NodeIdentity {
   applied(entry: IdentityEntry): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity, entry.renewed !== undefined);
+    this.admission.identityChanged();
     this.#checkOwnLog();
     this.gate.changed();
     this.#fix.bind();
@@ -109,6 +117,7 @@ export class NodeIdentity {
   installed(): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity);
+    this.admission.identityChanged();
     this.#checkOwnLog();
     this.gate.changed();
   }
@@ -139,9 +148,17 @@ export class NodeIdentity {
 
   /** How far this log and those of the others are, for the next start. */
   #keepIndexes(): void {
-    const { keeper, node, storage, isLeader } = this.#parts;
-    keeper.committed(Math.min(node.basicStatus().commit, storage.lastIndex()));
+    const { keeper, isLeader } = this.#parts;
+    keeper.committed(this.#committedInLog());
     if (isLeader()) this.admission.keepAcknowledged();
+  }
+
+  /**
+   * Up to here the log on disk has the committed entries. The commit index of the core runs ahead of
+   * it: while a tail that was never committed is being replaced, the log still has the old entries.
+   */
+  #committedInLog(): number {
+    return Math.max(this.#firstCommit, this.#parts.state.appliedIndex);
   }
 
   #mustWait(): boolean {
