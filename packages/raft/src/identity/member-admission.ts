@@ -51,6 +51,8 @@ export class MemberAdmission {
   /** Members that were admitted before this node knew its cluster, and belong to another one. */
   readonly #strangers = new Set<bigint>();
   #marks: Marks | undefined;
+  /** What this member said last of itself: the node has ended. */
+  #lastIntroduction: string | undefined;
 
   constructor(parts: MemberAdmissionParts) {
     this.#parts = parts;
@@ -61,6 +63,7 @@ export class MemberAdmission {
 
   /** What this member says of itself, as of now. */
   introduction(): string {
+    if (this.#lastIntroduction !== undefined) return this.#lastIntroduction;
     const { keeper, storage } = this.#parts;
     const { origin, birth } = keeper.cluster;
     const { logId, startCount, run } = keeper;
@@ -78,6 +81,11 @@ export class MemberAdmission {
     });
   }
 
+  /** The node ends, and its log is closed next. */
+  stop(): void {
+    this.#lastIntroduction = this.introduction();
+  }
+
   /** Read from the log once a second at most: where no stream passes, each request introduces. */
   #currentMarks(): Marks {
     const { storage, commitIndex, clock } = this.#parts;
@@ -92,6 +100,8 @@ export class MemberAdmission {
 
   /** The word to refuse a member with; `undefined` where it is admitted. */
   admit(id: bigint, text: string | undefined): 'other-cluster' | undefined {
+    // The log may be closed by now, and no message is taken any more.
+    if (this.#lastIntroduction !== undefined) return undefined;
     const introduction = decodeIntroduction(text);
     const before = this.#introductions.get(id);
     const problem =

@@ -143,6 +143,7 @@ export class NodeIdentity {
   /** Writes the record a last time, before the log is closed. */
   async stop(): Promise<void> {
     this.#keepIndexes();
+    this.admission.stop();
     await this.#parts.keeper.stop();
   }
 

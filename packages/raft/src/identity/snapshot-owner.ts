@@ -26,17 +26,18 @@ export function decodeSnapshotOwner(bytes: Uint8Array): SnapshotOwner {
   const logId = fieldOf(json, 'logId');
   const startCount = fieldOf(json, 'startCount');
   const recordedIndex = fieldOf(json, 'recordedIndex');
-  const isFine =
-    fieldOf(json, 'version') === formatVersion &&
-    Number.isSafeInteger(startCount) &&
-    Number.isSafeInteger(recordedIndex);
-  if (isFine && isIdentityHex(logId)) {
-    return { logId, startCount: Number(startCount), recordedIndex: Number(recordedIndex) };
+  const isKnown = fieldOf(json, 'version') === formatVersion && isIdentityHex(logId);
+  if (isKnown && isCount(startCount) && isCount(recordedIndex)) {
+    return { logId, startCount, recordedIndex };
   }
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
     `the identity record beside the snapshots cannot be read; this release knows version ${formatVersion}`,
   );
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 export function encodeSnapshotOwner(owner: SnapshotOwner): Uint8Array {
