@@ -92,15 +92,16 @@ export async function startIdentity(
 
 /** The record of a log that has none yet. */
 function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): IdentityRecord {
-  const { config, component, isNew, adopts, clusterToken, owner } = options;
+  const { config, component, isNew, adopts, clusterToken, owner, snapshotIdentity } = options;
   const { clusterId, groupId } = config;
   const nothing = { members: new Map(), startCount: 0, committedIndex: 0 };
-  // Where the log cannot tell its id, the snapshots know it.
+  // What the log cannot tell, the snapshots know.
   const toldId = log?.logId ?? (adopts ? owner?.logId : undefined);
   const logId = toldId ?? randomIdentity(component.random);
   if (isNew) return { logId, cluster: { ...unknownIdentity, origin: log?.origin }, ...nothing };
   if (!adopts) refuseUnknownIdentity(log !== undefined);
-  const origin = log?.origin ?? adoptedOriginOf(clusterId, groupId, clusterToken);
+  const toldOrigin = log?.origin ?? snapshotIdentity.origin;
+  const origin = toldOrigin ?? adoptedOriginOf(clusterId, groupId, clusterToken);
   return {
     logId,
     cluster: { ...unknownIdentity, origin },

@@ -41,7 +41,7 @@ const strange: readonly unknown[] = [
 ];
 
 /** The same JSON with one value in it, anywhere, replaced or left out. */
-function* changed(json: unknown): Generator<unknown> {
+function* changed(json: unknown): Generator {
   yield* strange;
   if (typeof json !== 'object' || json === null) return;
   for (const [name, value] of Object.entries(json)) {
@@ -169,7 +169,7 @@ describe('a running node', () => {
     }
     const random = new SeededRandom(5);
     for (let time = 0; time < 2000; time += 1) {
-      const units = [...own];
+      const units = own.split('');
       for (let change = 0; change < 3; change += 1) {
         units[random.below(units.length)] = String.fromCharCode(random.below(0x300));
       }
