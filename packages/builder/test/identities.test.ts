@@ -433,4 +433,31 @@ describe('a recovered survivor', () => {
     await site.leader([again]);
     expect(again.raft.clusterInfo().identity).toEqual(after);
   });
+
+  it.each([
+    ['at once', 0],
+    ['later', 10_000],
+  ])('takes in new members, added %s', async (_, pauseMs) => {
+    const nodes = await site.startAll([...three]);
+    await site.propose(await site.leader(), 'a');
+    await site.pass(1000);
+    await site.stop(...nodes);
+    const alone = await site.start(1n, { alone: {} });
+    await site.leader([alone]);
+    await site.propose(alone, 'b');
+    const added = await site.start(4n);
+    await site.until(alone.raft.addLearner({ id: 4n, address: addressOf(4n) }));
+    await site.pass(pauseMs);
+    await site.propose(alone, 'c');
+    await site.pass(3000);
+    expect(added.machine.texts).toEqual(['a', 'b', 'c']);
+    const { identity } = alone.raft.clusterInfo();
+    expect(added.raft.clusterInfo().identity).toEqual(identity);
+    await site.stop(added);
+    const again = await site.start(4n);
+    await site.propose(alone, 'd');
+    await site.pass(1000);
+    expect(again.machine.texts).toEqual(['a', 'b', 'c', 'd']);
+    expect([...added.warnings, ...again.warnings, ...alone.warnings].join()).not.toMatch(/refuse/);
+  });
 });

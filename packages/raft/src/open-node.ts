@@ -211,10 +211,7 @@ async function openLog(
       snapshot: usable?.metadata,
       discardUncommitted: beginning.standalone?.discardTail ?? false,
     });
-    const { mode, standalone } = beginning;
-    const begins = mode === 'new' || standalone?.adoptSnapshots === true;
-    const isInterrupted = isEmpty(opened) && begins;
-    return { opened, first: isInterrupted ? await beginning.begin() : undefined };
+    return { opened, first: isEmpty(opened) ? await interrupted(beginning) : undefined };
   }
   const first = await beginning.begin();
   const logId = randomIdentity(random);
@@ -227,6 +224,20 @@ async function openLog(
   const identity = encodeLogIdentity({ logId, origin: first?.identity.origin });
   const metadata = { clusterId, nodeId, entryBytesMax, identity };
   return { opened: await walManager.createWal(metadata, { groupId }), first };
+}
+
+/** What a start begins with that was interrupted, or waits: its log holds nothing yet. */
+async function interrupted({
+  mode,
+  standalone,
+  begin,
+}: Beginning): Promise<FirstState | undefined> {
+  if (standalone === undefined) return mode === 'new' ? begin() : undefined;
+  if (standalone.adoptSnapshots === true) return begin();
+  throw new RaftError(
+    'RAFT_NO_LOG',
+    'the log here holds nothing: this member has never been part of a cluster, or its first start was interrupted; start it as it was meant to be, or recover from another member',
+  );
 }
 
 function refuseBeyond(appliedIndex: number, lastIndex: number): never {

@@ -161,6 +161,7 @@ export class MemoryTransport implements Transport {
       handler.refusedBy(target.nodeId);
       return false;
     }
+    handler.admittedBy(target.nodeId);
     return handler.admit(target.nodeId, theirs.introduction()) === undefined;
   }
 

@@ -102,6 +102,7 @@ function pausableHandler(handler: TransportHandler, clock: PausableClock): Trans
     introduction: () => handler.introduction(),
     admit: (id, introduction) => handler.admit(id, introduction),
     refusedBy: (id) => handler.refusedBy(id),
+    admittedBy: (id) => handler.admittedBy(id),
     unreachable: (id) => handler.unreachable(id),
   };
 }

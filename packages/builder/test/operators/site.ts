@@ -120,6 +120,11 @@ export class Site {
     this.#disks.set(to, copy);
   }
 
+  /** Puts a disk in, for instance what a crash has left of another one. */
+  putDisk(name: string, disk: SimulatedDisk): void {
+    this.#disks.set(name, disk);
+  }
+
   exchangeDisks(one: string, other: string): void {
     const [first, second] = [this.disk(one), this.disk(other)];
     this.#disks.set(one, second);

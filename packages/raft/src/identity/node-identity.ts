@@ -42,6 +42,8 @@ export class NodeIdentity {
   readonly #parts: NodeIdentityParts;
   readonly #clock: Clock;
   readonly #fix: FixIdentity;
+  /** What was committed in the log when the node started. */
+  readonly #firstCommit: number;
   #keptMs: number;
 
   constructor(parts: NodeIdentityParts) {
@@ -50,7 +52,12 @@ export class NodeIdentity {
     const { clock, random } = parts.component;
     this.#clock = clock;
     this.#keptMs = clock.monotonicMs();
-    this.gate = new IdentityGate(() => this.#mustWait());
+    const { commit } = storage.initialState().hardState;
+    this.#firstCommit = Math.min(commit, storage.lastIndex());
+    this.gate = new IdentityGate(
+      () => this.#mustWait(),
+      () => this.#fix.birth(),
+    );
     this.admission = new MemberAdmission({
       nodeId,
       keeper,
@@ -59,7 +66,7 @@ export class NodeIdentity {
       clock,
       logger,
       tell,
-      commitIndex: () => node.basicStatus().commit,
+      commitIndex: () => this.#committedInLog(),
       matchIndex: (id) => (isLeader() ? (node.status().progress.get(id)?.match ?? 0) : 0),
       onAdmitted: () => this.#fix.bind(),
     });
@@ -102,6 +109,7 @@ export class NodeIdentity {
   applied(entry: IdentityEntry): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity, entry.renewed !== undefined);
+    this.admission.identityChanged();
     this.#checkOwnLog();
     this.gate.changed();
     this.#fix.bind();
@@ -111,6 +119,7 @@ export class NodeIdentity {
   installed(): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity);
+    this.admission.identityChanged();
     this.#checkOwnLog();
     this.gate.changed();
   }
@@ -137,20 +146,24 @@ export class NodeIdentity {
   async stop(): Promise<void> {
     const { keeper, ownership } = this.#parts;
     this.#keepIndexes();
+    this.admission.stop();
     await keeper.stop();
-    await ownership.committed(this.#committedIndex());
+    await ownership.committed(this.#committedInLog());
   }
 
   /** How far this log and those of the others are, for the next start. */
   #keepIndexes(): void {
     const { keeper, isLeader } = this.#parts;
-    keeper.committed(this.#committedIndex());
+    keeper.committed(this.#committedInLog());
     if (isLeader()) this.admission.keepAcknowledged();
   }
 
-  #committedIndex(): number {
-    const { node, storage } = this.#parts;
-    return Math.min(node.basicStatus().commit, storage.lastIndex());
+  /**
+   * Up to here the log on disk has the committed entries. The commit index of the core runs ahead of
+   * it: while a tail that was never committed is being replaced, the log still has the old entries.
+   */
+  #committedInLog(): number {
+    return Math.max(this.#firstCommit, this.#parts.state.appliedIndex);
   }
 
   #mustWait(): boolean {

@@ -30,21 +30,18 @@ export function decodeSnapshotOwner(bytes: Uint8Array): SnapshotOwner {
   const startCount = fieldOf(json, 'startCount');
   const recordedIndex = fieldOf(json, 'recordedIndex');
   const committedIndex = fieldOf(json, 'committedIndex') ?? 0;
-  const isFine =
-    fieldOf(json, 'version') === formatVersion &&
-    [startCount, recordedIndex, committedIndex].every((value) => Number.isSafeInteger(value));
-  if (isFine && isIdentityHex(logId)) {
-    return {
-      logId,
-      startCount: Number(startCount),
-      recordedIndex: Number(recordedIndex),
-      committedIndex: Number(committedIndex),
-    };
+  const isKnown = fieldOf(json, 'version') === formatVersion && isIdentityHex(logId);
+  if (isKnown && isCount(startCount) && isCount(recordedIndex) && isCount(committedIndex)) {
+    return { logId, startCount, recordedIndex, committedIndex };
   }
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
     `the identity record beside the snapshots cannot be read; this release knows version ${formatVersion}`,
   );
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 export function encodeSnapshotOwner(owner: SnapshotOwner): Uint8Array {
