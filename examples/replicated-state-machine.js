@@ -13,8 +13,8 @@ const nodes = await Promise.all(peers.map(({ id }) => start(id)));
 const leader = await leaderOf(nodes);
 console.log('a leader was elected');
 
-const { index } = await leader.propose(put('colour', 'blue'));
-console.log(`colour = blue is durable on a quorum and applied, at index ${index}`);
+await leader.propose(put('colour', 'blue'));
+console.log('colour = blue is durable on a quorum and applied');
 
 const follower = nodes.find((node) => node !== leader);
 console.log(`a follower reads ${await follower.read('colour')}`);

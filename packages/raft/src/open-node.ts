@@ -28,6 +28,7 @@ import { quietLogger } from './quiet-logger.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { ReplicatedState } from './replicated-state.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
+import { checkStateIsNotAhead } from './state-ahead.ts';
 import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
 import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
 
@@ -78,6 +79,8 @@ export async function openNode<Query, Answer>(
   const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
   const { opened, first } = await openLog(config, component, { exists, usable, beginning });
   checkEntryBytesMax(config, opened.metadata);
+  // A recovery goes on with this log, whatever the state machine has applied.
+  if (standalone === undefined) checkStateIsNotAhead(machine, opened);
   const markers = [...opened.snapshots];
   const isNew = isEmpty(opened);
   const snapshot = first === undefined ? usable : storedSnapshot(snapshotManager, first.metadata);
@@ -243,7 +246,7 @@ async function interrupted({
 function refuseBeyond(appliedIndex: number, lastIndex: number): never {
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
-    `the state machine has applied ${appliedIndex}, the log ends at ${lastIndex} and has no snapshot of a state to go back to: either the log has lost entries, or the state belongs to another log`,
+    `the state machine has applied ${appliedIndex}, the log ends at ${lastIndex} and has no snapshot of a state to go back to: either the log has lost entries, or the state belongs to another log; give the state machine an empty directory to go on with what the log has`,
   );
 }
 
@@ -287,8 +290,7 @@ async function restoreMachine<Query, Answer>(
   }: { opened: OpenedWal; snapshot: StoredSnapshot | undefined; appliedIndex: number },
 ): Promise<number> {
   const lastIndex = opened.storage.lastIndex();
-  // The state is ahead of the end of the log, so this log did not produce it. New entries at those
-  // indexes would be skipped.
+  // Only a recovery goes on with such a state; see `checkStateIsNotAhead`.
   const isBeyond = appliedIndex > lastIndex;
   const machineAppliedIndex = isBeyond ? 0 : appliedIndex;
   let isReplaced = false;

@@ -5,6 +5,7 @@ import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
   joinRaftCluster,
+  recoverAsStandalone,
   type AppliedEntry,
   type BabuzaConfig,
   type DiskStateMachine,
@@ -96,17 +97,23 @@ async function stop(): Promise<void> {
 
 async function start(
   config: Partial<BabuzaConfig> = {},
-  peers: PeersConfiguration | undefined = [{ id: 1n, address: 'a' }],
+  peers: PeersConfiguration | 'recovery' | undefined = [{ id: 1n, address: 'a' }],
 ): Promise<Raft<undefined, string[]>> {
   const walManager = await walBackend.open('/memory', { store });
   const component = await world.component(1n, { walManager, snapshotManager: snapshots });
   const full = { ...defaultBabuzaConfig(1, 1, 'a'), ...config };
   const machine = new DiskList(state);
-  raft =
-    peers === undefined
-      ? await joinRaftCluster(full, machine, component)
-      : await bootstrapRaftCluster(full, peers, machine, component);
+  if (peers === undefined) raft = await joinRaftCluster(full, machine, component);
+  else if (peers === 'recovery') raft = await recoverAsStandalone(full, machine, component);
+  else raft = await bootstrapRaftCluster(full, peers, machine, component);
   return raft;
+}
+
+/** What lies beside the log: each start that is not refused writes it. */
+async function identityRecord(): Promise<Uint8Array | undefined> {
+  await using manager = await walBackend.open('/memory', { store });
+  await manager.replayWal();
+  return manager.readIdentity();
 }
 
 const texts = (from: number, to: number): string[] =>
@@ -176,20 +183,48 @@ describe('a state ahead of the whole log', () => {
     state.texts.push('from entries that are gone');
   }
 
-  it('is taken back to the snapshot: what is acknowledged from now on would not be applied', async () => {
+  it('is refused, and left as it is: it may hold the last copy of what was acknowledged', async () => {
     await begin(3);
     await world.until(raft?.manualSnapshot() ?? Promise.reject(raft));
     await propose('t4');
     await loseTail();
-    await world.until((await start()).waitForLeader());
-    await propose('t5', 't6');
-    expect(state.texts).toEqual(texts(1, 6));
+    const before = structuredClone(state);
+    const written = await identityRecord();
+    await expect(start()).rejects.toMatchObject({
+      code: 'RAFT_LOG_OLDER',
+      message: expect.stringContaining('remove the id of this member'),
+    });
+    expect(state).toEqual(before);
+    expect(await identityRecord()).toEqual(written);
   });
 
   it('is refused where there is no snapshot of a state', async () => {
     await begin(3);
     await loseTail();
-    await expect(start()).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+    await expect(start()).rejects.toMatchObject({ code: 'RAFT_LOG_OLDER' });
+  });
+
+  it('of another log is told as that', async () => {
+    await begin(3);
+    await loseTail();
+    state.logId = 'f'.repeat(32);
+    await expect(start()).rejects.toMatchObject({ code: 'RAFT_OTHER_LOG' });
+  });
+
+  it('is taken back to the snapshot by a recovery: the log is what the cluster goes on with', async () => {
+    await begin(3);
+    await world.until(raft?.manualSnapshot() ?? Promise.reject(raft));
+    await propose('t4');
+    await loseTail();
+    await world.until((await start({}, 'recovery')).waitForLeader());
+    await propose('t5', 't6');
+    expect(state.texts).toEqual(texts(1, 6));
+  });
+
+  it('is refused by a recovery where there is no snapshot of a state', async () => {
+    await begin(3);
+    await loseTail();
+    await expect(start({}, 'recovery')).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
   });
 
   it('is refused by one that joins', async () => {

@@ -37,6 +37,8 @@ export class MessageServer {
   readonly #speakers = new WeakMap<Duplex, bigint>();
   readonly #admission: Admission;
   #refusedConnections = 0;
+  /** Why no connection could be accepted, as it was logged; until one was accepted again. */
+  #toldNotAccepted: string | undefined;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -65,6 +67,7 @@ export class MessageServer {
       endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     });
     this.#server.on('connection', (socket) => {
+      this.#toldNotAccepted = undefined;
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
@@ -80,14 +83,28 @@ export class MessageServer {
     const { host, port } = this.#parts.wire.settings.listen;
     const ip = await this.#ownAddress(host, signal);
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (cause) => {
+      const onError = (cause: Error): void => {
         const problem = `cannot listen on ${host}:${port}: ${cause.message}`;
         reject(new TransportError('TRANSPORT_LISTEN', problem, { cause }));
+      };
+      this.#server.once('error', onError);
+      this.#server.listen(port, ip, () => {
+        this.#server.off('error', onError).on('error', (error) => this.#notAccepted(error));
+        resolve();
       });
-      this.#server.listen(port, ip, resolve);
     });
     const place = this.#server.address();
     return typeof place === 'object' && place !== null ? place.port : port;
+  }
+
+  /**
+   * A process without a descriptor cannot accept connections. The server still listens, and the other
+   * side connects again. Without a listener such an error would end the process.
+   */
+  #notAccepted(error: Error): void {
+    if (error.message === this.#toldNotAccepted) return;
+    this.#toldNotAccepted = error.message;
+    this.#parts.wire.logger?.warn('a connection could not be accepted', { error });
   }
 
   async #ownAddress(host: string, signal: AbortSignal): Promise<string | undefined> {

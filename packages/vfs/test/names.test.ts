@@ -1,8 +1,9 @@
 /** How names of hosts are resolved: from which source, in which order, and what a look-up that hangs holds up. */
+import fs from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SimulatedClock, turnOfEventLoop } from '../../testkit/src/simulated-clock.ts';
 import { DnsNames, type AddressResolver } from '../src/names/dns-names.ts';
 import type { HostAddress } from '../src/names/host-names.ts';
@@ -16,7 +17,10 @@ beforeEach(async () => {
   clock = new SimulatedClock();
   directory = await mkdtemp(join(tmpdir(), 'babuza-names-'));
 });
-afterEach(() => rm(directory, { recursive: true }));
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(directory, { recursive: true });
+});
 
 const never = new Promise<never>(() => undefined);
 const { signal } = new AbortController();
@@ -52,6 +56,22 @@ describe('the hosts file', () => {
     const hosts = new HostsFile(await fileOf(lines.join('\r\n')));
     expect(hosts.addressesOf(name)).toEqual(expected);
   });
+
+  it.each(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR'])(
+    'keeps what it said while it cannot be read for want of something (%s)',
+    async (code) => {
+      const path = await fileOf('10.0.0.1 a-name');
+      const hosts = new HostsFile(path);
+      expect(hosts.addressesOf('a-name')).toEqual([v4('10.0.0.1')]);
+      await writeFile(path, '10.0.0.22 a-name');
+      const read = vi.spyOn(fs, 'readFileSync').mockImplementation(() => {
+        throw failure(code);
+      });
+      expect(hosts.addressesOf('a-name')).toEqual([v4('10.0.0.1')]);
+      read.mockRestore();
+      expect(hosts.addressesOf('a-name')).toEqual([v4('10.0.0.22')]);
+    },
+  );
 
   it('is read again after it has changed, and is empty while it is missing', async () => {
     const path = await fileOf('10.0.0.1 node-1\n');

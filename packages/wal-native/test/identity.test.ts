@@ -72,7 +72,7 @@ describe('the identity record', () => {
 
 describe('a disk that fails while the identity record is written', () => {
   for (const operation of ['open', 'write', 'datasync', 'rename', 'sync-directory'] as const) {
-    for (const kind of ['io', 'no-space', 'permission'] as const) {
+    for (const kind of ['io', 'no-space', 'permission', 'too-many-open', 'try-again'] as const) {
       it(`does not poison the log: ${operation}, ${kind}`, async () => {
         await inWorld(async ({ fileSystem }, manager) => {
           const { wal } = await manager.createWal(metadata);
@@ -82,10 +82,15 @@ describe('a disk that fails while the identity record is written', () => {
             path: operation === 'sync-directory' ? directory : /IDENTITY/,
             fault: { type: 'error', kind },
           });
+          // A call that stores bytes has failed, whatever the system was short of.
+          const stores = operation !== 'open' && operation !== 'rename';
+          const shortage = stores ? 'WAL_WRITE_FAILED' : 'WAL_TRY_AGAIN';
           const codes = {
             io: 'WAL_WRITE_FAILED',
             'no-space': 'WAL_NO_SPACE',
             permission: 'WAL_PERMISSION',
+            'too-many-open': shortage,
+            'try-again': shortage,
           };
           const failing = manager.writeIdentity(Uint8Array.of(2));
           await expect(failing).rejects.toMatchObject({ code: codes[kind], cause: { kind } });

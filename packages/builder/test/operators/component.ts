@@ -50,7 +50,12 @@ export async function buildComponent(parts: ComponentParts): Promise<RaftCompone
 
 function walTypeOf({ walKind }: ComponentParts, environment: Environment): WalBackend {
   const options = { environment, segmentBytes: 64 * 1024 };
-  if (walKind === 'level-wal-memory') return memoryBackend;
+  if (walKind === 'level-wal-memory') {
+    return {
+      ...memoryBackend,
+      open: (directory: string) => memoryBackend.open(directory, { environment }),
+    };
+  }
   const backend = walKind === undefined ? nativeBackend : etcdBackend;
   return { ...backend, open: (directory: string) => backend.open(directory, options) };
 }

@@ -95,8 +95,9 @@ export interface DiskStateMachine<Query = unknown, Answer = unknown> extends Sta
   readonly kind: 'disk';
   /**
    * Called first. The index up to which the state is durable: entries up to it are not applied again. It must never
-   * be ahead of what `apply` was given. Where it lies beyond the end of the log, the log has lost something: the state is
-   * replaced by that of the newest snapshot, or the start refused (`RAFT_STATE_UNREADABLE`).
+   * be ahead of what `apply` was given. Where it lies beyond the end of the log, the log has lost
+   * something, and the start is refused (`RAFT_LOG_OLDER`). Only `recoverAsStandalone` goes on then: it
+   * replaces the state by that of the newest snapshot (without one: `RAFT_STATE_UNREADABLE`).
    */
   open(): Promise<{
     readonly appliedIndex: number;

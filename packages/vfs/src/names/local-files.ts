@@ -2,11 +2,15 @@
  * The files that configure names on a machine: the hosts file, `resolv.conf` and `nsswitch.conf`. They are read synchronously: a read
  * in the thread pool would wait behind look-ups and saves that hang there, and take a thread from the saves.
  */
-import { readFileSync, statSync } from 'node:fs';
+import fs from 'node:fs';
 import { isIP } from 'node:net';
+import { toFileError } from '../classify-error.ts';
 import type { HostAddress } from './host-names.ts';
 
-/** Keeps what a file means until the file changes. A file that cannot be read means the same as an empty one. */
+/**
+ * Keeps what a file means until the file changes, or while the system is too short of something to
+ * read it. A file that cannot be read for another reason means the same as an empty one.
+ */
 class ParsedFile<T> {
   readonly #path: string;
   readonly #parse: (text: string) => T;
@@ -21,12 +25,14 @@ class ParsedFile<T> {
 
   read(): T {
     try {
-      const { ino, size, mtimeNs } = statSync(this.#path, { bigint: true });
+      const { ino, size, mtimeNs } = fs.statSync(this.#path, { bigint: true });
       const version = `${ino} ${size} ${mtimeNs}`;
       if (version === this.#version) return this.#parsed;
-      this.#parsed = this.#parse(readFileSync(this.#path, 'utf8'));
+      this.#parsed = this.#parse(fs.readFileSync(this.#path, 'utf8'));
       this.#version = version;
-    } catch {
+    } catch (error) {
+      // A shortage says nothing about the file: it is read when the next name is looked up.
+      if (toFileError(error, 'read', this.#path).isTransient) return this.#parsed;
       this.#parsed = this.#parse('');
       this.#version = '';
     }
