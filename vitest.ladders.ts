@@ -33,7 +33,8 @@ export const longLadders: string[] = [
 
 /**
  * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS`,
- * `BABUZA_FAILING_CALLS`, `BABUZA_SIMULATION_SEEDS` and `BABUZA_CLUSTER_SEEDS`.
+ * `BABUZA_FAILING_CALLS`, `BABUZA_SIMULATION_SEEDS`, `BABUZA_CLUSTER_SEEDS` and
+ * `BABUZA_OPERATOR_SEEDS`.
  */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
@@ -44,7 +45,11 @@ export const adjustableLadders: string[] = [
   'packages/raft-core/test/simulation-storage-threads.test.ts',
   'packages/snapshot/test/crash.test.ts',
   'packages/builder/test/cluster-simulation.test.ts',
+  'packages/builder/test/operator-simulation.test.ts',
 ];
 
 /** Those that no slice leaves out. */
-export const everySlice: string[] = ['packages/builder/test/cluster-simulation.test.ts'];
+export const everySlice: string[] = [
+  'packages/builder/test/cluster-simulation.test.ts',
+  'packages/builder/test/operator-simulation.test.ts',
+];

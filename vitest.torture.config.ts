@@ -17,6 +17,7 @@ torture.test.exclude = [];
 torture.test.env = {
   BABUZA_SIMULATION_SEEDS: process.env['BABUZA_SIMULATION_SEEDS'] ?? '2000',
   BABUZA_CLUSTER_SEEDS: process.env['BABUZA_CLUSTER_SEEDS'] ?? '500',
+  BABUZA_OPERATOR_SEEDS: process.env['BABUZA_OPERATOR_SEEDS'] ?? '2000',
 };
 
 export default torture;

@@ -74,6 +74,7 @@ class Pair {
       introduction: () => '',
       admit: () => undefined,
       refusedBy: () => undefined,
+      admittedBy: () => undefined,
     };
     await this.#sender.start(handler, group);
     await this.#receiver.start(handler, group);

@@ -1,4 +1,4 @@
-/** Planted errors that the simulated cluster finds, each within a few seeds: see `mutants/list.ts`. */
+/** Planted errors that the simulations find, each within a few seeds: see `mutants/list.ts`. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,14 +19,19 @@ beforeAll(async () => {
   // The inner run is its own: nothing of this one's environment may tell it otherwise.
   const { VITEST: _, VITEST_MODE: __, ...environment } = process.env;
   await promisify(execFile)(process.execPath, [vitest, 'run', '--config', config], {
-    env: { ...environment, BABUZA_MUTANT_RESULTS: results, BABUZA_CLUSTER_FIRST_SEED: '1' },
+    env: {
+      ...environment,
+      BABUZA_MUTANT_RESULTS: results,
+      BABUZA_CLUSTER_FIRST_SEED: '1',
+      BABUZA_OPERATOR_FIRST_SEED: '1',
+    },
     maxBuffer: 64 * 1024 * 1024,
   }).catch(() => undefined); // It fails, as it should: tests failed.
   found = JSON.parse(readFileSync(results, 'utf8'));
   rmSync(scratch, { recursive: true });
-}, 900_000);
+}, 1_800_000);
 
-describe('errors that the simulated cluster finds', () => {
+describe('errors that the simulations find', () => {
   it('all differ', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
   });

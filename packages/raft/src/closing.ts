@@ -48,10 +48,10 @@ export function closingSteps(
   return [
     { name: 'the transport', close: () => transport.close() },
     { name: applying, close: () => apply.stop() },
+    { name: 'the identity record', close: () => identity.stop() },
     { name: 'the snapshots', close: () => snapshotManager.close() },
     { name: saving, close: () => snapshots.saved() },
     { name: 'the state machine (close)', close: () => stateMachine.close(), after },
-    { name: 'the identity record', close: () => identity.stop() },
     { name: 'the log', close: () => walManager.close() },
   ];
 }

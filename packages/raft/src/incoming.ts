@@ -1,6 +1,7 @@
 /** What arrives from the other members, and where in the node it goes. None of it throws, as the transport was promised. */
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
+import { RaftError } from './errors.ts';
 import { ForwardedRequests } from './forwarded-requests.ts';
 import type { NodeIdentity } from './identity/node-identity.ts';
 import { leads } from './loop.ts';
@@ -31,13 +32,19 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
     if (message.type !== MessageType.Prop) return true;
     return leads(node.basicStatus()) && forwarded.take(message);
   };
+  const checkTaken = ({ from }: Message): void => {
+    if (identity.admission.takesFrom(from)) return;
+    throw new RaftError('RAFT_OTHER_CLUSTER', `nothing is taken from member ${from}`);
+  };
   return {
     receive: (message) => {
+      if (!identity.admission.takesFrom(message.from)) return;
       identity.heard(message);
       if (isTaken(message)) give(message);
     },
     receiveSnapshot: async (message, stream, signal) => {
       checkRunning();
+      checkTaken(message);
       identity.heard(message);
       // Its files are durable before the core hears of it.
       await snapshots.receive(message, stream, signal);
@@ -48,6 +55,7 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
     introduction: () => identity.admission.introduction(),
     admit: (id, introduction) => identity.admission.admit(id, introduction),
     refusedBy: (id) => identity.admission.refusedBy(id),
+    admittedBy: (id) => identity.admission.admittedBy(id),
     unreachable: (id) => {
       snapshots.unreachable(id);
       attempt((core) => core.reportUnreachable(id));

@@ -107,6 +107,7 @@ export class NodeParts<Query, Answer> {
     this.identity = new NodeIdentity({
       nodeId: config.nodeId,
       keeper: opened.keeper,
+      ownership: opened.ownership,
       state,
       storage,
       component,

@@ -25,6 +25,7 @@ import type { Logger } from './ports/logger.ts';
 import type { SnapshotManager, StoredSnapshot } from './ports/snapshot-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import { quietLogger } from './quiet-logger.ts';
+import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { ReplicatedState } from './replicated-state.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
 import { checkStateIsNotAhead } from './state-ahead.ts';
@@ -81,20 +82,8 @@ export async function openNode<Query, Answer>(
   // A recovery goes on with this log, whatever the state machine has applied.
   if (standalone === undefined) checkStateIsNotAhead(machine, opened);
   const markers = [...opened.snapshots];
-  let snapshot = usable;
   const isNew = isEmpty(opened);
-  if (first !== undefined) {
-    const { index, term } = first.metadata;
-    snapshot = snapshotManager
-      .list()
-      .find(({ metadata }) => metadata.index === index && metadata.term === term);
-    if (isNew) {
-      // Durable after it: the beginning of the log. It is never written a second time.
-      const hardState = { term, vote: 0n, commit: index };
-      await opened.wal.save({ hardState, snapshot: first.metadata });
-      markers.push(first.metadata);
-    }
-  }
+  const snapshot = first === undefined ? usable : storedSnapshot(snapshotManager, first.metadata);
   const state = new ReplicatedState(component.sessionManager);
   await restoreNodePart(state, component, snapshot);
   const { keeper, ownership } = await startIdentity({
@@ -109,9 +98,18 @@ export async function openNode<Query, Answer>(
     newestMarkerIndex: markers.at(-1)?.index ?? 0,
     adopts: beginning.adoptIdentity ?? false,
     clusterToken: beginning.clusterToken,
+    isRecovery: standalone !== undefined,
     discardsTail: standalone?.discardTail ?? false,
     snapshotIdentity: state.identity,
   });
+  if (first !== undefined && isNew) {
+    const { index, term } = first.metadata;
+    // Durable after it: the beginning of the log. It is never written a second time. The identity
+    // record is there before: a log that holds anything and has no record has lost it.
+    const hardState = { term, vote: 0n, commit: index };
+    await opened.wal.save({ hardState, snapshot: first.metadata });
+    markers.push(first.metadata);
+  }
   if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
   checkTail(config, opened.tail, logger);
   const machineAppliedIndex = await restoreMachine(stateMachine, component, {
@@ -138,6 +136,13 @@ export async function openNode<Query, Answer>(
     machineAppliedIndex,
     tail,
   };
+}
+
+function storedSnapshot(
+  manager: SnapshotManager,
+  { index, term }: SnapshotPlace,
+): StoredSnapshot | undefined {
+  return manager.list().find(({ metadata }) => metadata.index === index && metadata.term === term);
 }
 
 /** Also true where an earlier attempt ended before it wrote the first marker. */
@@ -182,9 +187,7 @@ async function usableSnapshot(
 ): Promise<StoredSnapshot | undefined> {
   const markers = await walManager.findSnapshots({ groupId });
   for (const { index, term } of markers.toReversed()) {
-    const stored = snapshotManager
-      .list()
-      .find(({ metadata }) => metadata.index === index && metadata.term === term);
+    const stored = storedSnapshot(snapshotManager, { index, term });
     if (stored !== undefined && (await snapshotManager.verify(stored.metadata))) return stored;
     logger?.warn('a snapshot is missing or damaged; the one before it is tried', { index, term });
   }
@@ -215,20 +218,33 @@ async function openLog(
       snapshot: usable?.metadata,
       discardUncommitted: beginning.standalone?.discardTail ?? false,
     });
-    const isInterrupted = isEmpty(opened) && beginning.mode === 'new';
-    return { opened, first: isInterrupted ? await beginning.begin() : undefined };
+    return { opened, first: isEmpty(opened) ? await interrupted(beginning) : undefined };
   }
   const first = await beginning.begin();
   const logId = randomIdentity(random);
   if (beginning.standalone?.adoptSnapshots === true) {
     // Durable before the new log: the snapshots belong to it. A crash between the two is told at the
     // next start as a log that is lost, as before.
-    const owner = { logId, startCount: 0, recordedIndex: 0 };
+    const owner = { logId, startCount: 0, recordedIndex: 0, committedIndex: 0 };
     await new SnapshotOwnership(component.snapshotManager, owner).write();
   }
   const identity = encodeLogIdentity({ logId, origin: first?.identity.origin });
   const metadata = { clusterId, nodeId, entryBytesMax, identity };
   return { opened: await walManager.createWal(metadata, { groupId }), first };
+}
+
+/** What a start begins with that was interrupted, or waits: its log holds nothing yet. */
+async function interrupted({
+  mode,
+  standalone,
+  begin,
+}: Beginning): Promise<FirstState | undefined> {
+  if (standalone === undefined) return mode === 'new' ? begin() : undefined;
+  if (standalone.adoptSnapshots === true) return begin();
+  throw new RaftError(
+    'RAFT_NO_LOG',
+    'the log here holds nothing: this member has never been part of a cluster, or its first start was interrupted; start it as it was meant to be, or recover from another member',
+  );
 }
 
 function refuseBeyond(appliedIndex: number, lastIndex: number): never {

@@ -21,13 +21,13 @@ export interface SnapshotPlace {
 export interface RecordedSnapshotParts {
   readonly config: BabuzaConfig;
   readonly manager: SnapshotManager;
-  readonly wal: Wal;
-  readonly storage: EntryStorage;
-  readonly append: AppendPath;
+  readonly wal: Pick<Wal, 'purge'>;
+  readonly storage: Pick<EntryStorage, 'createSnapshot' | 'firstIndex'>;
+  readonly append: Pick<AppendPath, 'save'>;
   /** The markers that the log was opened with. */
   readonly markers: readonly SnapshotPlace[];
   readonly logger: Logger | undefined;
-  readonly ownership: SnapshotOwnership;
+  readonly ownership: Pick<SnapshotOwnership, 'recorded'>;
   /** Aborted when the node stops. */
   readonly signal: AbortSignal;
   /** The log stays from the snapshots on that are being sent. */
@@ -36,8 +36,10 @@ export interface RecordedSnapshotParts {
 
 export class RecordedSnapshots {
   readonly #parts: RecordedSnapshotParts;
-  /** Places whose marker is in the log; the newest is submitted, at least. */
+  /** Places whose marker is durable in the log. */
   readonly #markers: Set<string>;
+  /** Places whose marker is on its way to the log: a crash may take it. */
+  readonly #submitted = new Set<string>();
   #newestIndex: number;
 
   constructor(parts: RecordedSnapshotParts) {
@@ -53,8 +55,15 @@ export class RecordedSnapshots {
 
   /** The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any more. */
   installing(metadata: SnapshotMetadata): void {
-    this.#markers.add(nameOf(metadata));
+    this.#submitted.add(nameOf(metadata));
     this.#newestIndex = Math.max(this.#newestIndex, metadata.index);
+  }
+
+  /** The marker of a snapshot from elsewhere is durable. */
+  installed(metadata: SnapshotMetadata): void {
+    const name = nameOf(metadata);
+    this.#submitted.delete(name);
+    this.#markers.add(name);
   }
 
   newest(): SnapshotPlace | undefined {
@@ -84,10 +93,12 @@ export class RecordedSnapshots {
       await ownership.recorded(this.newest()?.index ?? 0);
       const newestFiles = manager.list().at(-1);
       for (const stored of manager.list()) {
-        const isLeftOver = !this.#markers.has(nameOf(stored.metadata)) && stored !== newestFiles;
-        if (isLeftOver) await manager.remove(stored.metadata);
+        const name = nameOf(stored.metadata);
+        const isNeeded = this.#markers.has(name) || this.#submitted.has(name);
+        if (!isNeeded && stored !== newestFiles) await manager.remove(stored.metadata);
       }
-      // One that was received and has no marker yet is the newest, and takes the place of none that a start can use.
+      // One that was received and has no durable marker yet takes the place of none that a start
+      // can use.
       const unrecorded = manager.list().length - this.#whole().length;
       await manager.retain(config.snapshotsKept + unrecorded);
       const kept = this.#whole();

@@ -126,6 +126,7 @@ export class Snapshots<Query, Answer> {
     if (hasState(open))
       await stateMachine.restoreSnapshot(stateReader(open), this.#stopping.signal);
     state.restore(nodePart, metadata);
+    this.#recorded.installed(metadata);
     await this.#recorded.tidy();
   }
 

@@ -93,6 +93,7 @@ async function checkedAnswer(wire: Wire, target: Route, request: ClientRequest):
     const problem = disagreement(theirs, wire.handshakeTo(target.id));
     if (problem !== undefined) throw refused(target, problem.reason, problem.message);
     const word = wire.handler.admit(target.id, theirs.introduction);
+    wire.handler.admittedBy(target.id);
     if (word !== undefined) throw refused(target, word, 'this member refuses it');
     if (answer.socket !== undefined && !request.hasHeader('upgrade')) {
       throw strange(target, 'it upgraded a connection, and nobody asked for that');

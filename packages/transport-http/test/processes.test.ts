@@ -38,6 +38,7 @@ function spawnMember(peer: string, address: string): ChildProcess {
       introduction: () => '',
       admit: () => undefined,
       refusedBy: () => undefined,
+      admittedBy: () => undefined,
     }, { groupId: 0n, entryBytesMax: 1048576, messageBytesMax: 1048576 });
     console.log(transport.listeningPort);
     process.stdin.once('data', async () => {

@@ -122,6 +122,7 @@ function handlerOf(member: Member): TransportHandler {
     introduction: () => '',
     admit: () => undefined,
     refusedBy: (id) => void member.refusedBy.push(id),
+    admittedBy: () => undefined,
   };
 }
 
@@ -134,6 +135,7 @@ export const silentHandler: TransportHandler = {
   introduction: () => '',
   admit: () => undefined,
   refusedBy: () => undefined,
+  admittedBy: () => undefined,
 };
 
 export function messageOf(from: bigint, to: bigint, text: string): Message {

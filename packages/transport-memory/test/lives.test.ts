@@ -37,6 +37,7 @@ describe('the end of a member', () => {
       introduction: () => '',
       admit: () => undefined,
       refusedBy: () => undefined,
+      admittedBy: () => undefined,
       receivedSnapshotBytes: async () => 0,
       receiveSnapshot: async () => undefined,
     };

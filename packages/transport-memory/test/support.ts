@@ -88,6 +88,7 @@ function handlerOf(member: Member): TransportHandler {
     introduction: () => '',
     admit: () => undefined,
     refusedBy: () => undefined,
+    admittedBy: () => undefined,
     receivedSnapshotBytes: async () => member.snapshot.length,
     receiveSnapshot: async (message, stream) => {
       if (member.refusesSnapshots !== undefined) throw member.refusesSnapshots;

@@ -3,18 +3,22 @@
  * within a few seeds.
  */
 
+import { operatorMutants } from './operator-list.ts';
+
 export interface Mutant {
   readonly name: string;
   /** Below `packages/`. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** The simulation that finds it. Default: the one of a cluster in a hostile world. */
+  readonly simulation?: 'operators';
 }
 
 /** How many seeds it may take. */
 export const mutantSeeds = 240;
 
-export const mutants: readonly Mutant[] = [
+const clusterMutants: readonly Mutant[] = [
   {
     name: 'acknowledgments that leave before the entries are durable',
     file: 'raft/src/loop.ts',
@@ -188,3 +192,5 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (status.commit < durable) return true;',
   },
 ];
+
+export const mutants: readonly Mutant[] = [...clusterMutants, ...operatorMutants];

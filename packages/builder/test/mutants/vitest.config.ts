@@ -39,8 +39,13 @@ function projectOf(mutant: Mutant, number: number): ViteUserConfig {
     ssr: { resolve: { conditions } },
     test: {
       name: String(number),
-      include: ['test/cluster-simulation.test.ts'],
-      env: { BABUZA_CLUSTER_SEEDS: String(mutantSeeds) },
+      include: [
+        `test/${mutant.simulation === 'operators' ? 'operator' : 'cluster'}-simulation.test.ts`,
+      ],
+      env: {
+        BABUZA_CLUSTER_SEEDS: String(mutantSeeds),
+        BABUZA_OPERATOR_SEEDS: String(mutantSeeds),
+      },
       testNamePattern: 'loses nothing',
     },
   };

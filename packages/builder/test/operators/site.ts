@@ -4,12 +4,10 @@
  */
 import {
   bootstrapRaftCluster,
-  defaultBabuzaConfig,
   joinRaftCluster,
   recoverAsStandalone,
   type BabuzaConfig,
   type BootstrapOptions,
-  type Logger,
   type PeersConfiguration,
   type Raft,
   type RaftComponent,
@@ -17,11 +15,9 @@ import {
   type StandaloneOptions,
 } from '@babuza/raft';
 import { SeededRandom, SimulatedClock, SimulatedDisk, turnOfEventLoop } from '@babuza/testkit';
-import { MemoryNetwork, transportBackend } from '@babuza/transport-memory';
-import { DurableSnapshotManager } from '@babuza/snapshot';
-import { walBackend } from '@babuza/wal-native';
-import { BabuzaComponentBuilder } from '../../src/index.ts';
+import { MemoryNetwork } from '@babuza/transport-memory';
 import { ProcessClock } from '../cluster/machine-world.ts';
+import { addressOf, buildComponent, configOf } from './component.ts';
 import { ListMachine } from './list-machine.ts';
 
 export type SiteNode = Raft<undefined, readonly string[]>;
@@ -51,7 +47,7 @@ export interface Process {
   readonly warnings: string[];
 }
 
-export const addressOf = (id: bigint): string => `node-${id}`;
+export { addressOf };
 
 export const peersOf = (...ids: bigint[]): PeersConfiguration =>
   ids.map((id) => ({ id, address: addressOf(id) }));
@@ -85,12 +81,7 @@ export class Site {
     const component = await this.#component(id, disk, given, warnings);
     const machine = new ListMachine();
     const address = given.address ?? addressOf(id);
-    const config = {
-      ...defaultBabuzaConfig(clusterId, id, address),
-      tickMs: 20,
-      snapshotEntries: Infinity,
-      ...given.config,
-    };
+    const config = configOf({ id, clusterId, address }, given.config);
     const starting =
       alone !== undefined
         ? recoverAsStandalone(config, machine, component, alone)
@@ -127,6 +118,11 @@ export class Site {
     const copy = new SimulatedDisk({ seed: this.#random.uint32() });
     for (const path of surgery.files()) putFile(copy, path, surgery.contents(path));
     this.#disks.set(to, copy);
+  }
+
+  /** Puts a disk in, for instance what a crash has left of another one. */
+  putDisk(name: string, disk: SimulatedDisk): void {
+    this.#disks.set(name, disk);
   }
 
   exchangeDisks(one: string, other: string): void {
@@ -197,27 +193,18 @@ export class Site {
     { address = addressOf(id), clusterId = 1 }: ProcessOptions,
     warnings: string[],
   ): Promise<RaftComponent> {
-    const clock = new ProcessClock(this.clock, 0);
-    const environment = { fileSystem: this.disk(disk), clock, random: this.#random.fork() };
     const warn = (message: string): void => void warnings.push(message);
     const ignore = (): void => undefined;
-    const logger: Logger = { debug: ignore, info: ignore, warn, error: warn };
-    return new BabuzaComponentBuilder({
+    return buildComponent({
+      id,
       clusterId,
-      nodeId: id,
-      storageRootDir: '/data',
-      walType: {
-        ...walBackend,
-        open: (directory: string) =>
-          walBackend.open(directory, { environment, segmentBytes: 64 * 1024 }),
-      },
-      snapshotType: new DurableSnapshotManager('/data/snap', {}, environment),
-      transportType: transportBackend,
-      transportOptions: { network: this.network, address },
-      clock,
-      random: environment.random,
-      logger,
-    }).build();
+      address,
+      fileSystem: this.disk(disk),
+      clock: new ProcessClock(this.clock, 0),
+      random: this.#random.fork(),
+      network: this.network,
+      logger: { debug: ignore, info: ignore, warn, error: warn },
+    });
   }
 }
 

@@ -94,11 +94,19 @@ export function checkRecord(
   return { log, record };
 }
 
+/** The log as the record of the snapshot folder is compared with it. */
+export interface LogForOwner {
+  readonly newestMarkerIndex: number;
+  readonly lastIndex: number;
+  /** A recovery goes on with what is here, under a new identity. */
+  readonly mayBeOlder: boolean;
+}
+
 /** @throws RaftError (`RAFT_OTHER_LOG`, `RAFT_LOG_OLDER`) */
 export function checkOwner(
   owner: SnapshotOwner | undefined,
   record: IdentityRecord,
-  newestMarkerIndex: number,
+  { newestMarkerIndex, lastIndex, mayBeOlder }: LogForOwner,
 ): void {
   if (owner === undefined) return;
   if (owner.logId !== record.logId) {
@@ -108,11 +116,16 @@ export function checkOwner(
       snapshotsWayOut,
     );
   }
-  const hasMoreStarts = owner.startCount > record.startCount;
-  if (!hasMoreStarts && owner.recordedIndex <= newestMarkerIndex) return;
-  const what = hasMoreStarts
-    ? `a node had started ${owner.startCount} times on the log of these snapshots, and the log here says ${record.startCount}`
-    : `the log had a marker of the snapshot at index ${owner.recordedIndex}, and the newest one that it has now is at index ${newestMarkerIndex}`;
+  if (mayBeOlder) return;
+  const what =
+    owner.startCount > record.startCount
+      ? `a node had started ${owner.startCount} times on the log of these snapshots, and the log here says ${record.startCount}`
+      : owner.recordedIndex > newestMarkerIndex
+        ? `the log had a marker of the snapshot at index ${owner.recordedIndex}, and the newest one that it has now is at index ${newestMarkerIndex}`
+        : owner.committedIndex > lastIndex
+          ? `the log ends at index ${lastIndex}, and it was durable and committed up to index ${owner.committedIndex}`
+          : undefined;
+  if (what === undefined) return;
   refuse(
     'RAFT_LOG_OLDER',
     `the log is older than the snapshots beside it: ${what}`,

@@ -97,6 +97,22 @@ export function restoredIdentity(exported: ClusterIdentity, origin: IdentityHex)
   return { origin, birth: undefined, previous: withFormer(exported) };
 }
 
+/**
+ * Whether `one` is what the cluster of `other` was before a recovery or a restore. A part that `one`
+ * does not tell fits all.
+ */
+export function isBefore(one: ClusterIdentity, other: ClusterIdentity): boolean {
+  if (one.origin === undefined && one.birth === undefined) return false;
+  // The oldest ones were dropped: only the count is left to tell.
+  const isCut = other.previous.length >= previousMax;
+  if (isCut && one.previous.length < previousMax) return true;
+  return other.previous.some(
+    ({ origin, birth }) =>
+      (one.origin === undefined || one.origin === origin) &&
+      (one.birth === undefined || one.birth === birth),
+  );
+}
+
 function withFormer({ origin, birth, previous }: ClusterIdentity): readonly FormerIdentity[] {
   if (origin === undefined && birth === undefined) return previous;
   return [...previous, { origin, birth }].slice(-previousMax);

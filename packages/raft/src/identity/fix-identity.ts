@@ -26,6 +26,8 @@ export class FixIdentity {
   readonly #parts: FixIdentityParts;
   /** Members whose log was proposed in this leadership. */
   readonly #proposed = new Set<bigint>();
+  /** Whether the birth id was proposed in this leadership. */
+  #isBirthProposed = false;
 
   constructor(parts: FixIdentityParts) {
     this.#parts = parts;
@@ -33,14 +35,18 @@ export class FixIdentity {
 
   /** This node has begun to lead. */
   leads(): void {
-    const { state, random, toldBirth } = this.#parts;
     this.#proposed.clear();
-    if (state.identity.birth !== undefined) {
-      this.bind();
-      return;
-    }
+    this.#isBirthProposed = false;
+    this.birth();
+    this.bind();
+  }
+
+  /** Somebody waits for the birth id: it is proposed again where the core has refused it. */
+  birth(): void {
+    const { state, random, toldBirth, isLeader } = this.#parts;
+    if (!isLeader() || state.identity.birth !== undefined || this.#isBirthProposed) return;
     const birth = toldBirth() ?? randomIdentity(random);
-    this.#propose({ birth, logIds: this.#unproposed() });
+    this.#isBirthProposed = this.#propose({ birth, logIds: this.#unproposed() });
   }
 
   /** Something was applied, or a member was admitted. */
@@ -58,7 +64,8 @@ export class FixIdentity {
     return logIds;
   }
 
-  #propose(entry: IdentityEntry): void {
+  /** Whether the core has taken it. */
+  #propose(entry: IdentityEntry): boolean {
     const { clock, attempt } = this.#parts;
     const data = encodeEnvelope({
       kind: EnvelopeKind.Identity,
@@ -73,5 +80,6 @@ export class FixIdentity {
     });
     // Refused, during a leadership transfer for instance: it is tried again later.
     if (!isProposed) for (const id of entry.logIds?.keys() ?? []) this.#proposed.delete(id);
+    return isProposed;
   }
 }

@@ -6,11 +6,14 @@ import { waiting, type Waiter } from '../waiters.ts';
 
 export class IdentityGate {
   readonly #mustWait: () => boolean;
+  readonly #onWait: () => void;
   #waiters: Waiter<void>[] = [];
   #stopCause: Error | undefined;
 
-  constructor(mustWait: () => boolean) {
+  /** `onWait` is called when somebody begins to wait. */
+  constructor(mustWait: () => boolean, onWait: () => void = () => undefined) {
     this.#mustWait = mustWait;
+    this.#onWait = onWait;
   }
 
   get mustWait(): boolean {
@@ -25,6 +28,7 @@ export class IdentityGate {
   async pass(signal: AbortSignal | undefined): Promise<void> {
     while (this.#mustWait()) {
       if (this.#stopCause !== undefined) throw this.#stopCause;
+      this.#onWait();
       await waiting<void>(signal, (waiter) => {
         this.#waiters.push(waiter);
         return () => {

@@ -5,7 +5,7 @@
  */
 import { RaftError } from '../errors.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { ClusterIdentity } from './cluster-identity.ts';
+import { isBefore, type ClusterIdentity } from './cluster-identity.ts';
 import type { IdentityHex } from './hex.ts';
 import { encodeIdentityRecord, type IdentityRecord, type KnownMember } from './identity-record.ts';
 
@@ -133,7 +133,7 @@ export function mergedIdentity(
     return { ...withPrevious, origin: known.origin ?? next.origin };
   }
   // The log tells what was before the recovery that the record knows of already.
-  if (next.previous.length < known.previous.length) return known;
+  if (isBefore(next, known)) return known;
   if (isRenewed) return next;
   for (const part of ['origin', 'birth'] as const) {
     const [ours, theirs] = [known[part], next[part]];

@@ -7,34 +7,27 @@
  * to the log once, to whoever listens to the events of the node, and by `readiness()`.
  */
 import type { Clock } from '@babuza/vfs';
-import type { Storage } from '@babuza/wal-core/storage';
 import type { RaftEvent } from '../events.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { ReplicatedState } from '../replicated-state.ts';
-import { contradiction, marksOf } from './entry-marks.ts';
-import type { IdentityKeeper } from './identity-keeper.ts';
-import type { KnownMember } from './identity-record.ts';
+import { marksOf } from './entry-marks.ts';
 import { decodeIntroduction, encodeIntroduction, type Introduction } from './introduction.ts';
+import {
+  MemberJudge,
+  otherClusterToDo,
+  unreadable,
+  wipedToDo,
+  type MemberJudgeParts,
+  type Problem,
+} from './member-judge.ts';
+import { ToldProblems } from './told-problems.ts';
 
-export interface MemberAdmissionParts {
+export interface MemberAdmissionParts extends MemberJudgeParts {
   readonly nodeId: bigint;
-  readonly keeper: IdentityKeeper;
-  readonly state: ReplicatedState;
-  readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   readonly tell: (event: RaftEvent) => void;
-  readonly commitIndex: () => number;
-  /** Up to which index a member has acknowledged the log; 0 where this node does not lead. */
-  readonly matchIndex: (id: bigint) => number;
   /** A member was admitted, on a connection that is new. */
   readonly onAdmitted: (id: bigint) => void;
-}
-
-/** Why a member is not admitted, and what an operator can do. */
-interface Problem {
-  readonly what: string;
-  readonly toDo: string;
 }
 
 /** Marks and the commit index at the moment when they were taken: only together they prove something. */
@@ -42,35 +35,35 @@ interface Marks extends Pick<Introduction, 'commitIndex' | 'marks'> {
   readonly untilMs: number;
 }
 
-interface Told {
-  readonly message: string;
-  readonly atMs: number;
-}
-
-/** A problem that has not been met again for so long is over. */
-const problemKeptMs = 60_000;
 const marksKeptMs = 1000;
-/** Members that are no members are remembered only so far. */
-const toldMax = 256;
-
-const wipedToDo =
-  'if the member has lost its disk, remove its id from the cluster and add it again under a new id';
-const otherClusterToDo =
-  'start the member with the directory that belongs to it, or with an empty one under a new id; check `peers`, the cluster token and the address';
+/** Anybody can make up ids of members: so many are kept that the membership does not have. */
+const introductionsMax = 256;
 
 export class MemberAdmission {
   readonly #parts: MemberAdmissionParts;
+  readonly #judge: MemberJudge;
   /** What the others said last. */
   readonly #introductions = new Map<bigint, Introduction>();
-  readonly #problems = new Map<bigint, Told>();
+  /** Members that this node refuses. */
+  readonly #refused: ToldProblems;
+  /** Members that refuse this node. */
+  readonly #refusing: ToldProblems;
+  /** Members that were admitted before this node knew its cluster, and belong to another one. */
+  readonly #strangers = new Set<bigint>();
   #marks: Marks | undefined;
+  /** What this member said last of itself: the node has ended. */
+  #lastIntroduction: string | undefined;
 
   constructor(parts: MemberAdmissionParts) {
     this.#parts = parts;
+    this.#judge = new MemberJudge(parts);
+    this.#refused = new ToldProblems(parts);
+    this.#refusing = new ToldProblems(parts);
   }
 
   /** What this member says of itself, as of now. */
   introduction(): string {
+    if (this.#lastIntroduction !== undefined) return this.#lastIntroduction;
     const { keeper, storage } = this.#parts;
     const { origin, birth } = keeper.cluster;
     const { logId, startCount, run } = keeper;
@@ -88,6 +81,11 @@ export class MemberAdmission {
     });
   }
 
+  /** The node ends, and its log is closed next. */
+  stop(): void {
+    this.#lastIntroduction = this.introduction();
+  }
+
   /** Read from the log once a second at most: where no stream passes, each request introduces. */
   #currentMarks(): Marks {
     const { storage, commitIndex, clock } = this.#parts;
@@ -102,15 +100,20 @@ export class MemberAdmission {
 
   /** The word to refuse a member with; `undefined` where it is admitted. */
   admit(id: bigint, text: string | undefined): 'other-cluster' | undefined {
+    // The log may be closed by now, and no message is taken any more.
+    if (this.#lastIntroduction !== undefined) return undefined;
     const introduction = decodeIntroduction(text);
-    const problem = introduction === undefined ? unreadable : this.#problemWith(id, introduction);
+    const before = this.#introductions.get(id);
+    const problem =
+      introduction === undefined ? unreadable : this.#judge.problemWith(id, introduction, before);
     if (problem !== undefined) {
-      this.#report(id, `member ${id} is refused: ${problem.what}; ${problem.toDo}`);
+      this.#refuse(id, problem);
       return 'other-cluster';
     }
     if (introduction === undefined) return 'other-cluster';
-    this.#problems.delete(id);
-    this.#introductions.set(id, introduction);
+    this.#refused.over(id);
+    this.#strangers.delete(id);
+    this.#keepIntroduction(id, introduction);
     this.#remember(id, introduction);
     this.#parts.onAdmitted(id);
     return undefined;
@@ -118,10 +121,35 @@ export class MemberAdmission {
 
   /** Another member has refused this one with that word. */
   refusedBy(id: bigint): void {
-    this.#report(
+    this.#refusing.met(
       id,
+      'refused by it',
       `member ${id} refuses this member with the word other-cluster: it takes this one for a member of another cluster, for one with another log than before, or for one whose disk was put back; its own log says which. ${wipedToDo}; otherwise ${otherClusterToDo}`,
     );
+  }
+
+  /** Another member has let this one in. */
+  admittedBy(id: bigint): void {
+    this.#refusing.over(id);
+  }
+
+  /**
+   * Whether messages of this member count. A request brings its messages before its sender has seen
+   * who answers, so they also come from members that refuse this one.
+   */
+  takesFrom(id: bigint): boolean {
+    return !this.#refusing.has(id) && !this.#strangers.has(id);
+  }
+
+  /** This node has learned more of its identity: connections of another cluster may be open. */
+  identityChanged(): void {
+    for (const [id, introduction] of this.#introductions) {
+      const problem = this.#judge.otherCluster(introduction);
+      if (problem === undefined) continue;
+      this.#introductions.delete(id);
+      this.#strangers.add(id);
+      this.#refuse(id, problem);
+    }
   }
 
   /** A leader has sent something that only a leader sends: a member that knows no cluster follows. */
@@ -130,6 +158,7 @@ export class MemberAdmission {
     const told = this.#introductions.get(id);
     if (keeper.isSettled || told?.birth === undefined) return;
     keeper.adopt({ origin: told.origin, birth: told.birth });
+    this.identityChanged();
   }
 
   /** Members that this node has seen, and whose log the membership does not name yet. */
@@ -149,7 +178,7 @@ export class MemberAdmission {
     const { keeper, state } = this.#parts;
     for (const id of state.membership.members.keys()) {
       const member = keeper.known(id);
-      const durableIndex = this.#acknowledged(id);
+      const durableIndex = this.#judge.acknowledged(id);
       if (member !== undefined && durableIndex > member.durableIndex) {
         keeper.remember(id, { ...member, durableIndex });
       }
@@ -159,56 +188,14 @@ export class MemberAdmission {
   removed(id: bigint): void {
     this.#parts.keeper.forget(id);
     this.#introductions.delete(id);
-    this.#problems.delete(id);
+    this.#strangers.delete(id);
+    this.#refused.forget(id);
+    this.#refusing.forget(id);
   }
 
   /** What keeps this node and others apart at the moment, for people. */
   problems(): readonly string[] {
-    const sinceMs = this.#parts.clock.monotonicMs() - problemKeptMs;
-    return [...this.#problems.values()]
-      .filter(({ atMs }) => atMs >= sinceMs)
-      .map(({ message }) => message);
-  }
-
-  #problemWith(id: bigint, theirs: Introduction): Problem | undefined {
-    const { keeper, storage, state, commitIndex } = this.#parts;
-    const ours = keeper.cluster;
-    for (const part of ['origin', 'birth'] as const) {
-      const [here, there] = [ours[part], theirs[part]];
-      if (here !== undefined && there !== undefined && here !== there) {
-        const what = `it belongs to another cluster: the ${part} of its cluster is ${there}, the one of this cluster ${here}`;
-        return { what, toDo: otherClusterToDo };
-      }
-    }
-    const known = keeper.known(id);
-    const boundTo = state.membership.logIds.get(id) ?? known?.logId;
-    if (boundTo !== undefined && boundTo !== theirs.logId) {
-      const what = `it has another log than before: ${theirs.logId}, the member had ${boundTo}. It has forgotten its votes and its entries`;
-      return { what, toDo: wipedToDo };
-    }
-    const rolledBack = known === undefined ? undefined : this.#rolledBack(id, known, theirs);
-    if (rolledBack !== undefined) return { what: rolledBack, toDo: wipedToDo };
-    const what = contradiction(storage, commitIndex(), theirs);
-    return what === undefined ? undefined : { what, toDo: otherClusterToDo };
-  }
-
-  #rolledBack(id: bigint, known: KnownMember, theirs: Introduction): string | undefined {
-    if (theirs.run === known.run) return undefined;
-    if (theirs.startCount < known.startCount) {
-      return `its disk was put back, or is a copy: it says that it has started ${theirs.startCount} times, and it had started ${known.startCount} times before`;
-    }
-    if (theirs.startCount === known.startCount) {
-      return `two processes run with copies of its disk: both have started ${theirs.startCount} times`;
-    }
-    const durableIndex = Math.max(known.durableIndex, this.#acknowledged(id));
-    if (theirs.lastIndex >= durableIndex) return undefined;
-    return `it has lost a part of its log: its last index is ${theirs.lastIndex}, and it had acknowledged index ${durableIndex}`;
-  }
-
-  /** Committed entries are never truncated: a member that has acknowledged them has them. */
-  #acknowledged(id: bigint): number {
-    const { matchIndex, commitIndex } = this.#parts;
-    return Math.min(matchIndex(id), commitIndex());
+    return [...this.#refused.messages(), ...this.#refusing.messages()];
   }
 
   #remember(id: bigint, { logId, startCount, run }: Introduction): void {
@@ -216,22 +203,21 @@ export class MemberAdmission {
     if (!state.membership.members.has(id)) return;
     const known = keeper.known(id);
     if (known?.run === run) return;
-    const durableIndex = Math.max(known?.durableIndex ?? 0, this.#acknowledged(id));
+    const durableIndex = Math.max(known?.durableIndex ?? 0, this.#judge.acknowledged(id));
     keeper.remember(id, { logId, startCount, run, durableIndex });
   }
 
-  #report(id: bigint, message: string): void {
-    const { clock, logger, tell } = this.#parts;
-    const before = this.#problems.get(id);
-    if (this.#problems.size >= toldMax && before === undefined) this.#problems.clear();
-    this.#problems.set(id, { message, atMs: clock.monotonicMs() });
-    if (before?.message === message) return;
-    logger?.warn(message);
-    tell({ type: 'member-refused', id, message });
+  #keepIntroduction(id: bigint, introduction: Introduction): void {
+    const { members } = this.#parts.state.membership;
+    if (!members.has(id) && this.#introductions.size >= introductionsMax) {
+      for (const other of this.#introductions.keys()) {
+        if (!members.has(other)) this.#introductions.delete(other);
+      }
+    }
+    this.#introductions.set(id, introduction);
+  }
+
+  #refuse(id: bigint, { what, toDo, kind = what }: Problem): void {
+    this.#refused.met(id, kind, `member ${id} is refused: ${what}; ${toDo}`);
   }
 }
-
-const unreadable: Problem = {
-  what: 'it does not introduce itself in a way that this release reads',
-  toDo: 'run the same release on all members',
-};

@@ -15,10 +15,12 @@ import { IdentityGate } from './identity-gate.ts';
 import { mergedIdentity, type IdentityKeeper } from './identity-keeper.ts';
 import type { IdentityEntry } from './identity-entries.ts';
 import { MemberAdmission } from './member-admission.ts';
+import type { SnapshotOwnership } from './snapshot-owner.ts';
 
 export interface NodeIdentityParts {
   readonly nodeId: bigint;
   readonly keeper: IdentityKeeper;
+  readonly ownership: SnapshotOwnership;
   readonly state: ReplicatedState;
   readonly storage: Storage;
   readonly component: RaftComponent;
@@ -40,6 +42,8 @@ export class NodeIdentity {
   readonly #parts: NodeIdentityParts;
   readonly #clock: Clock;
   readonly #fix: FixIdentity;
+  /** What was committed in the log when the node started. */
+  readonly #firstCommit: number;
   #keptMs: number;
 
   constructor(parts: NodeIdentityParts) {
@@ -48,7 +52,12 @@ export class NodeIdentity {
     const { clock, random } = parts.component;
     this.#clock = clock;
     this.#keptMs = clock.monotonicMs();
-    this.gate = new IdentityGate(() => this.#mustWait());
+    const { commit } = storage.initialState().hardState;
+    this.#firstCommit = Math.min(commit, storage.lastIndex());
+    this.gate = new IdentityGate(
+      () => this.#mustWait(),
+      () => this.#fix.birth(),
+    );
     this.admission = new MemberAdmission({
       nodeId,
       keeper,
@@ -57,7 +66,7 @@ export class NodeIdentity {
       clock,
       logger,
       tell,
-      commitIndex: () => node.basicStatus().commit,
+      commitIndex: () => this.#committedInLog(),
       matchIndex: (id) => (isLeader() ? (node.status().progress.get(id)?.match ?? 0) : 0),
       onAdmitted: () => this.#fix.bind(),
     });
@@ -100,6 +109,7 @@ export class NodeIdentity {
   applied(entry: IdentityEntry): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity, entry.renewed !== undefined);
+    this.admission.identityChanged();
     this.#checkOwnLog();
     this.gate.changed();
     this.#fix.bind();
@@ -109,6 +119,7 @@ export class NodeIdentity {
   installed(): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity);
+    this.admission.identityChanged();
     this.#checkOwnLog();
     this.gate.changed();
   }
@@ -131,17 +142,28 @@ export class NodeIdentity {
     mergedIdentity(this.#parts.keeper.cluster, identityInNodePart(nodePart), false);
   }
 
-  /** Writes the record a last time, before the log is closed. */
+  /** Writes both records a last time, before the log and the snapshots are closed. */
   async stop(): Promise<void> {
+    const { keeper, ownership } = this.#parts;
     this.#keepIndexes();
-    await this.#parts.keeper.stop();
+    this.admission.stop();
+    await keeper.stop();
+    await ownership.committed(this.#committedInLog());
   }
 
   /** How far this log and those of the others are, for the next start. */
   #keepIndexes(): void {
-    const { keeper, node, storage, isLeader } = this.#parts;
-    keeper.committed(Math.min(node.basicStatus().commit, storage.lastIndex()));
+    const { keeper, isLeader } = this.#parts;
+    keeper.committed(this.#committedInLog());
     if (isLeader()) this.admission.keepAcknowledged();
+  }
+
+  /**
+   * Up to here the log on disk has the committed entries. The commit index of the core runs ahead of
+   * it: while a tail that was never committed is being replaced, the log still has the old entries.
+   */
+  #committedInLog(): number {
+    return Math.max(this.#firstCommit, this.#parts.state.appliedIndex);
   }
 
   #mustWait(): boolean {

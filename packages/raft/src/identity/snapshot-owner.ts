@@ -1,6 +1,7 @@
 /**
  * Binds a folder of snapshots to the log that they belong to. The identity record of the folder says
- * which log that is, how often a node had started on it, and which snapshot has a marker in the log.
+ * which log that is, how often a node had started on it, which snapshot has a marker in the log, and
+ * how far the log was committed when the node ended in order.
  *
  * The record of the log is written first at each start, and a marker before the folder hears of it.
  * So a folder that knows more than the log shows that the log is older than its snapshots.
@@ -16,6 +17,8 @@ export interface SnapshotOwner {
   readonly startCount: number;
   /** The newest snapshot with a marker in the log; 0 where there was none. */
   readonly recordedIndex: number;
+  /** The log was durable and committed up to here when the record was written. */
+  readonly committedIndex: number;
 }
 
 const formatVersion = 1;
@@ -26,17 +29,19 @@ export function decodeSnapshotOwner(bytes: Uint8Array): SnapshotOwner {
   const logId = fieldOf(json, 'logId');
   const startCount = fieldOf(json, 'startCount');
   const recordedIndex = fieldOf(json, 'recordedIndex');
-  const isFine =
-    fieldOf(json, 'version') === formatVersion &&
-    Number.isSafeInteger(startCount) &&
-    Number.isSafeInteger(recordedIndex);
-  if (isFine && isIdentityHex(logId)) {
-    return { logId, startCount: Number(startCount), recordedIndex: Number(recordedIndex) };
+  const committedIndex = fieldOf(json, 'committedIndex') ?? 0;
+  const isKnown = fieldOf(json, 'version') === formatVersion && isIdentityHex(logId);
+  if (isKnown && isCount(startCount) && isCount(recordedIndex) && isCount(committedIndex)) {
+    return { logId, startCount, recordedIndex, committedIndex };
   }
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
     `the identity record beside the snapshots cannot be read; this release knows version ${formatVersion}`,
   );
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 export function encodeSnapshotOwner(owner: SnapshotOwner): Uint8Array {
@@ -56,6 +61,13 @@ export class SnapshotOwnership {
   /** Durable when it resolves. */
   async write(): Promise<void> {
     await this.#manager.writeIdentity(encodeSnapshotOwner(this.#owner));
+  }
+
+  /** The log is durable and committed up to here. Durable when it resolves. */
+  async committed(index: number): Promise<void> {
+    if (index <= this.#owner.committedIndex) return;
+    this.#owner = { ...this.#owner, committedIndex: index };
+    await this.write();
   }
 
   /** The marker of this snapshot is durable in the log. */

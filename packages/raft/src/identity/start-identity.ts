@@ -13,7 +13,12 @@ import {
   refuseUnknownIdentity,
   type FoundIdentity,
 } from './check-start.ts';
-import { adoptedOriginOf, unknownIdentity, type ClusterIdentity } from './cluster-identity.ts';
+import {
+  adoptedOriginOf,
+  isBefore,
+  unknownIdentity,
+  type ClusterIdentity,
+} from './cluster-identity.ts';
 import { provenBirth } from './birth-in-log.ts';
 import { markAt } from './entry-marks.ts';
 import { randomIdentity } from './hex.ts';
@@ -42,6 +47,8 @@ export interface StartIdentityOptions {
   /** An operator vouches for a log without identity. */
   readonly adopts: boolean;
   readonly clusterToken: string | undefined;
+  /** An operator goes on alone with what is here, and knows that it may be older. */
+  readonly isRecovery: boolean;
   /** A recovery drops the end of the log on purpose. */
   readonly discardsTail: boolean;
   /** The identity that the snapshot here was written under, or that the cluster begins with. */
@@ -62,7 +69,11 @@ export async function startIdentity(
     options.discardsTail,
   );
   const before = found.record ?? madeRecord(options, found);
-  checkOwner(owner, before, newestMarkerIndex);
+  checkOwner(owner, before, {
+    newestMarkerIndex,
+    lastIndex: opened.storage.lastIndex(),
+    mayBeOlder: options.isRecovery,
+  });
   checkMachine(options.machineLogId, before.logId, options.machineAppliedIndex);
   const record: IdentityRecord = {
     ...before,
@@ -79,6 +90,7 @@ export async function startIdentity(
     logId: record.logId,
     startCount: record.startCount,
     recordedIndex: newestMarkerIndex,
+    committedIndex: record.committedIndex,
   });
   await ownership.write();
   const { logger } = options;
@@ -87,20 +99,23 @@ export async function startIdentity(
 
 /** The record of a log that has none yet. */
 function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): IdentityRecord {
-  const { config, component, isNew, adopts, clusterToken } = options;
+  const { config, component, isNew, adopts, clusterToken, owner, snapshotIdentity } = options;
   const { clusterId, groupId } = config;
   const nothing = { members: new Map(), startCount: 0, committedIndex: 0 };
-  const logId = log?.logId ?? randomIdentity(component.random);
+  // What the log cannot tell, the snapshots know.
+  const toldId = log?.logId ?? (adopts ? owner?.logId : undefined);
+  const logId = toldId ?? randomIdentity(component.random);
   if (isNew) return { logId, cluster: { ...unknownIdentity, origin: log?.origin }, ...nothing };
   if (!adopts) refuseUnknownIdentity(log !== undefined);
-  const origin = log?.origin ?? adoptedOriginOf(clusterId, groupId, clusterToken);
+  const toldOrigin = log?.origin ?? snapshotIdentity.origin;
+  const origin = toldOrigin ?? adoptedOriginOf(clusterId, groupId, clusterToken);
   return {
     logId,
     cluster: { ...unknownIdentity, origin },
     members: new Map(),
     committedIndex: 0,
     // Above what the others may remember of the starts that the lost record had counted.
-    startCount: log === undefined ? 0 : Math.floor(component.clock.wallMs() / 1000),
+    startCount: toldId === undefined ? 0 : Math.floor(component.clock.wallMs() / 1000),
   };
 }
 
@@ -114,7 +129,9 @@ async function knownCluster(
   { opened, snapshotIdentity }: StartIdentityOptions,
   { cluster }: IdentityRecord,
 ): Promise<ClusterIdentity> {
-  const known = mergedIdentity(cluster, snapshotIdentity, false);
+  // A recovery is in the log, and a crash came before it was in the record.
+  const isRenewed = isBefore(cluster, snapshotIdentity);
+  const known = mergedIdentity(cluster, snapshotIdentity, isRenewed);
   if (known.birth !== undefined) return known;
   return { ...known, birth: await provenBirth(opened.storage) };
 }

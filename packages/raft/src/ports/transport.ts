@@ -52,6 +52,8 @@ export interface TransportHandler {
   admit(id: bigint, introduction: string | undefined): 'other-cluster' | undefined;
   /** Another member has refused this one with the word `other-cluster`. */
   refusedBy(id: bigint): void;
+  /** Another member has let this one in: it has answered a connection or a request. */
+  admittedBy(id: bigint): void;
   /** A message to this peer could not be sent, was dropped from a full queue, or was not taken there. */
   unreachable(id: bigint): void;
 }

@@ -7,6 +7,7 @@ import {
   renewedIdentity,
   unknownIdentity,
   type Beginnings,
+  type ClusterIdentity,
 } from '../../src/identity/cluster-identity.ts';
 import { isIdentityHex, randomIdentity } from '../../src/identity/hex.ts';
 import { mergedIdentity } from '../../src/identity/identity-keeper.ts';
@@ -16,7 +17,7 @@ import { decodeLogIdentity, encodeLogIdentity } from '../../src/identity/log-ide
 import { firstMembership } from '../../src/membership.ts';
 
 const hex = (digit: string): string => digit.repeat(32);
-const known = { origin: hex('a'), birth: hex('b'), previous: [] };
+const known: ClusterIdentity = { origin: hex('a'), birth: hex('b'), previous: [] };
 
 const beginnings: Beginnings = {
   clusterId: 1n,
@@ -83,6 +84,26 @@ describe('what is known of an identity, and what the log tells', () => {
     expect(renewed.previous).toEqual([{ origin: known.origin, birth: known.birth }]);
     expect(mergedIdentity(known, renewed, true)).toEqual(renewed);
     expect(mergedIdentity(renewed, known, false)).toEqual(renewed);
+  });
+
+  it('recoveries may be many: what was before the last one is known, also when the oldest are dropped', () => {
+    const all = [known];
+    for (let at = 1; at <= 100; at += 1) {
+      const before = all.at(-1) ?? known;
+      all.push(renewedIdentity(before, at.toString(16).padStart(32, '0')));
+    }
+    const newest = all.at(-1) ?? known;
+    for (const before of all) expect(mergedIdentity(newest, before, false)).toEqual(newest);
+    // A log that is read from its beginning tells all of them.
+    for (const before of all) expect(mergedIdentity(newest, before, true)).toEqual(newest);
+  });
+
+  it('another cluster is not taken for one from before a recovery', () => {
+    const renewed = renewedIdentity(known, hex('e'));
+    const stranger = { origin: hex('d'), birth: hex('d'), previous: [] };
+    expect(() => mergedIdentity(renewed, stranger, false)).toThrow(
+      expect.objectContaining({ code: 'RAFT_OTHER_CLUSTER' }),
+    );
   });
 
   it('a member that was told only the newest identity learns what was before it', () => {

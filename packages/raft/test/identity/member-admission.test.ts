@@ -230,6 +230,48 @@ describe('a member that knows no cluster', () => {
   });
 });
 
+describe('messages of a member', () => {
+  it('do not count while it refuses this one', () => {
+    expect(admission.takesFrom(2n)).toBe(true);
+    admission.refusedBy(2n);
+    expect(admit()).toBeUndefined();
+    expect(admission.takesFrom(2n)).toBe(false);
+    expect(admission.takesFrom(3n)).toBe(true);
+    admission.admittedBy(2n);
+    expect(admission.takesFrom(2n)).toBe(true);
+  });
+
+  it('do not count when this one has found out that it belongs to another cluster', () => {
+    make({ origin: undefined, birth: undefined, previous: [] } as never);
+    expect(admit()).toBeUndefined();
+    expect(admit({ birth: hex('c') }, 3n)).toBeUndefined();
+    admission.heardLeader(2n);
+    expect(admission.takesFrom(2n)).toBe(true);
+    expect(admission.takesFrom(3n)).toBe(false);
+    expect(warnings.join('\n')).toMatch(/member 3 is refused: it belongs to another cluster/);
+    expect(admit({}, 3n)).toBeUndefined();
+    expect(admission.takesFrom(3n)).toBe(true);
+  });
+});
+
+describe('marks that were compared before', () => {
+  it('are not compared again with each request', () => {
+    let reads = 0;
+    const { entries } = log;
+    log.entries = (lo, hi) => {
+      reads += 1;
+      return entries(lo, hi);
+    };
+    const marks = marksOf(new Log(), 12);
+    for (let request = 0; request < 100; request += 1) {
+      expect(admit({ marks, lastIndex: 20 + request })).toBeUndefined();
+    }
+    expect(reads).toBe(marks.length);
+    expect(admit({ marks, run: 23, startCount: 4 })).toBeUndefined();
+    expect(reads).toBe(2 * marks.length);
+  });
+});
+
 describe('a problem', () => {
   it('is told once, also when it is met again, and once more when it is another one', () => {
     for (let time = 0; time < 5; time += 1) admit({ birth: hex('c') });
@@ -247,6 +289,43 @@ describe('a problem', () => {
     clock.startTimer(60_001, () => undefined);
     clock.fireNext();
     expect(admission.problems()).toEqual([]);
+  });
+
+  it('is told again when it comes back after it was over', () => {
+    for (let time = 0; time < 2; time += 1) {
+      admission.refusedBy(3n);
+      clock.startTimer(60_001, () => undefined);
+      clock.fireNext();
+    }
+    expect(warnings).toHaveLength(2);
+  });
+
+  it('of both sides at once is told once by each, however often they meet', () => {
+    for (let time = 0; time < 5; time += 1) {
+      admission.refusedBy(2n);
+      admit({ birth: hex('c') });
+    }
+    expect(warnings).toHaveLength(2);
+    expect(events).toHaveLength(2);
+    expect(admission.problems()).toHaveLength(2);
+  });
+
+  it('that the other side has with this one stays while this one admits the other', () => {
+    for (let time = 0; time < 5; time += 1) {
+      admission.refusedBy(2n);
+      expect(admit()).toBeUndefined();
+    }
+    expect(warnings).toHaveLength(1);
+    expect(admission.problems()).toHaveLength(1);
+    admission.admittedBy(2n);
+    expect(admission.problems()).toEqual([]);
+  });
+
+  it('of a history that goes on is told once, although another entry shows it each time', () => {
+    for (let index = 13; index < 18; index += 1) {
+      expect(admit({ marks: [{ index, term: 2, checksum: 5 }] })).toBe('other-cluster');
+    }
+    expect(warnings).toHaveLength(1);
   });
 
   it('of made-up members does not fill the memory', () => {

@@ -1,0 +1,70 @@
+/** Which snapshots count, and what may go, while the marker of one from elsewhere is not durable. */
+import { beforeEach, expect, it } from 'vitest';
+import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
+import { RecordedSnapshots } from '../src/recorded-snapshots.ts';
+import { bytesOf, MapSnapshots, newGate, type Gate } from './support.ts';
+
+const confState = {
+  voters: [1n],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+const at = (index: number) => ({ index, term: 1, confState });
+
+let manager: MapSnapshots;
+let saving: Gate;
+let told: number[];
+let recorded: RecordedSnapshots;
+
+function store(index: number): Promise<StoredSnapshot> {
+  return manager.create(at(index), async (files) => files.writeFile('state', [bytesOf('state')]));
+}
+
+beforeEach(async () => {
+  manager = new MapSnapshots();
+  saving = newGate();
+  told = [];
+  await store(10);
+  recorded = new RecordedSnapshots({
+    config: { ...defaultBabuzaConfig(1, 1, 'address-1'), snapshotsKept: 1 },
+    manager,
+    wal: {
+      purge: async (toIndex) => ({
+        toIndex,
+        firstIndex: toIndex + 1,
+        segmentsRemoved: 0,
+        segmentsRecycled: 0,
+        bytesFreed: 0,
+        segmentsKept: 0,
+        heldBy: undefined,
+      }),
+    },
+    storage: { createSnapshot: () => undefined, firstIndex: () => 1 },
+    append: { save: () => saving.passed },
+    markers: [at(10)],
+    logger: undefined,
+    ownership: { recorded: async (index) => void told.push(index) },
+    signal: new AbortController().signal,
+    sending: { indexes: [] },
+  });
+});
+
+const indexes = (): number[] => manager.list().map(({ metadata }) => metadata.index);
+
+it('nothing counts on a marker that is on its way: the snapshot before it stays', async () => {
+  const twenty = await store(20);
+  const recording = recorded.record(twenty);
+  // A leader sends one meanwhile: its files are durable, its marker is submitted.
+  await store(30);
+  recorded.installing(at(30));
+  saving.open();
+  await recording;
+  expect(told).toEqual([20]);
+  expect(indexes()).toEqual([20, 30]);
+  recorded.installed(at(30));
+  await recorded.tidy();
+  expect(told).toEqual([20, 30]);
+  expect(indexes()).toEqual([30]);
+});
