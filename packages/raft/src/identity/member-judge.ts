@@ -82,7 +82,7 @@ export class MemberJudge {
       return `its disk was put back, or is a copy: it says that it has started ${theirs.startCount} times, and it had started ${known.startCount} times before`;
     }
     if (theirs.startCount === known.startCount) {
-      return `two processes run with copies of its disk: both have started ${theirs.startCount} times`;
+      return `its disk was put back, or two processes run with copies of its disk: it says that it has started ${theirs.startCount} times, and another start of it has said the same`;
     }
     const durableIndex = Math.max(known.durableIndex, this.acknowledged(id));
     if (theirs.lastIndex >= durableIndex) return undefined;
