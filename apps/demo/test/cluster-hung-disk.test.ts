@@ -1,6 +1,7 @@
 /**
- * Real processes, one of which leads and has a disk that hangs: another one leads and takes writes, the one that hangs tells
- * why it is not ready and does not campaign, and comes back when its disk works again.
+ * Real processes, one of which leads and has a disk that hangs: another one leads and takes writes,
+ * the one that hangs tells why it is not ready and does not campaign, and comes back when its disk
+ * works again.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * The way out that the error for a log of another kind names: a node with another `walType` does not start
- * on the directory, and a new cluster with that type begins from an exported snapshot.
+ * The way out that the error for a log of another kind names: a node with another `walType` does
+ * not start on the directory, and a new cluster with that type begins from an exported snapshot.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

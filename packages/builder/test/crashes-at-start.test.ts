@@ -1,4 +1,7 @@
-/** A crash at each change of the disk while a node starts: the next start goes on, and loses nothing. */
+/**
+ * A crash at each change of the disk while a node starts: the next start goes on, and loses
+ * nothing.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { peersOf } from './operators/site.ts';
 import { CrashedError, World, type WorldOptions, type WorldProcess } from './operators/world.ts';

@@ -1,6 +1,6 @@
 /**
- * Files of all logs are for their user alone, 0600 in directories of 0700, whatever the umask is. In a
- * process of its own, because the umask belongs to the whole process.
+ * Files of all logs are for their user alone, 0600 in directories of 0700, whatever the umask is.
+ * In a process of its own, because the umask belongs to the whole process.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,7 +19,10 @@ beforeEach(async () => {
 
 afterEach(() => rm(root, { recursive: true }));
 
-/** Prints the modes that it finds while the log is open, after a purge, a close and a second opening. */
+/**
+ * Prints the modes that it finds while the log is open, after a purge, a close and a second
+ * opening.
+ */
 const program = `
   import { readdirSync, statSync } from 'node:fs';
   import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Disks that hang or are slow, in a cluster on the native log with clients that go on. An election timeout is 200 ms. */
+/**
+ * Disks that hang or are slow, in a cluster on the native log with clients that go on. An election
+ * timeout is 200 ms.
+ */
 import { describe, expect, it } from 'vitest';
 import { ScriptedCluster } from './scripted-cluster.ts';
 

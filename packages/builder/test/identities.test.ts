@@ -1,4 +1,7 @@
-/** Data, logs and members that do not belong together are recognised, and nothing acknowledged is lost. */
+/**
+ * Data, logs and members that do not belong together are recognised, and nothing acknowledged is
+ * lost.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addressOf, peersOf, Site } from './operators/site.ts';
 

@@ -1,6 +1,7 @@
 /**
  * A directory holds one kind of log. Each back end is opened on what each other one has written, in
- * all pairs, with the real packages on a real disk: it refuses, names what it found, and changes nothing.
+ * all pairs, with the real packages on a real disk: it refuses, names what it found, and changes
+ * nothing.
  */
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';

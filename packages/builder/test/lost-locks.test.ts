@@ -1,6 +1,7 @@
 /**
- * A log whose lock is lost, on every durable back end and a real disk: what operators do to its lock file and its
- * directory while it runs, and a process that is stopped for longer than others wait.
+ * A log whose lock is lost, on every durable back end and a real disk: what operators do to its
+ * lock file and its directory while it runs, and a process that is stopped for longer than others
+ * wait.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -64,7 +65,10 @@ afterEach(async () => {
   for (const path of above.splice(0)) fs.rmSync(path, { recursive: true, force: true });
 });
 
-/** Saves entries behind the last one; returns the payloads of those that were acknowledged, and why it ended. */
+/**
+ * Saves entries behind the last one; returns the payloads of those that were acknowledged, and why
+ * it ended.
+ */
 async function write({ wal, storage }: OpenedWal, count: number, who: string) {
   const saved: string[] = [];
   try {

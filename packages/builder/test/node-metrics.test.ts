@@ -120,7 +120,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** What needs a member of another beginning, a disk that is full, slow or broken, a system that is short of something, a leader that stands still, a read or a snapshot that fails or is interrupted, or somebody who asks in the middle. */
+/**
+ * What needs a member of another beginning, a disk that is full, slow or broken, a system that is
+ * short of something, a leader that stands still, a read or a snapshot that fails or is
+ * interrupted, or somebody who asks in the middle.
+ */
 const still = new Set(
   [
     'wal_no_space_total',

@@ -1,4 +1,7 @@
-/** Over the memory transport: a member that takes in snapshots and does not use them is not sent one after the other. */
+/**
+ * Over the memory transport: a member that takes in snapshots and does not use them is not sent one
+ * after the other.
+ */
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
@@ -50,7 +53,10 @@ function countingMachine(): MemoryStateMachine & { count: number } {
   return machine;
 }
 
-/** The transport of a member tells the sender that a snapshot was taken, and the node never hears of it. */
+/**
+ * The transport of a member tells the sender that a snapshot was taken, and the node never hears of
+ * it.
+ */
 function ignoreSnapshots({ transport }: RaftComponent): void {
   const start = transport.start.bind(transport);
   transport.start = (handler, group) =>

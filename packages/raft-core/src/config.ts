@@ -74,8 +74,8 @@ export interface RaftConfig {
   /** Takes events for checking against the TLA+ model. Default: none. */
   readonly trace?: TraceSink | undefined;
   /**
-   * Takes the claims of members that cannot be true and that a leader has dropped, after 1, 10, 100, … of a member and kind
-   * in a term. The logger gets a warning for each, too. Default: none.
+   * Takes the claims of members that cannot be true and that a leader has dropped, after 1, 10,
+   * 100, … of a member and kind in a term. The logger gets a warning for each, too. Default: none.
    */
   readonly onImpossibleClaim?: ImpossibleClaimSink | undefined;
 }

@@ -26,7 +26,8 @@ const transferContext = new TextEncoder().encode('CampaignTransfer');
 
 /** Starts an election of the configured kind, if this node may. */
 export function campaignOnTimeout(raft: Raft): void {
-  // It has not heard from its leader for an election timeout: while it may not campaign, it votes for others.
+  // It has not heard from its leader for an election timeout: while it may not campaign, it votes
+  // for others.
   if (raft.withholdsCampaigns && raft.state === StateType.Follower) raft.lead = none;
   hup(raft, raft.config.preVote ? 'pre-election' : 'election');
 }

@@ -1,10 +1,12 @@
 /**
- * Claims of members that cannot be true on a correct cluster. A leader has every entry that is acknowledged to
- * it or committed within its term, so a member that claims more has another log: it belongs to another cluster, runs
- * on another directory, or this node has lost entries. Such a message is dropped as a whole: taking
- * the index over would count entries as stored that the member does not have.
+ * Claims of members that cannot be true on a correct cluster. A leader has every entry that is
+ * acknowledged to it or committed within its term, so a member that claims more has another log: it
+ * belongs to another cluster, runs on another directory, or this node has lost entries. Such a
+ * message is dropped as a whole: taking the index over would count entries as stored that the
+ * member does not have.
  *
- * The check is not part of etcd, whose leader takes the index over and then sends snapshots without an end.
+ * The check is not part of etcd, whose leader takes the index over and then sends snapshots without
+ * an end.
  */
 
 import { MessageType, type Message, type MessageType as Type } from '@babuza/raftpb';
@@ -45,8 +47,9 @@ export type ImpossibleClaimSink = (claim: ImpossibleClaim) => unknown;
 type Bound = Pick<ImpossibleClaim, 'kind' | 'claimed' | 'atMost'>;
 
 /**
- * Whether the leader must drop this message of a member. The claim is reported after 1, 10, 100, … messages of the same
- * member and kind in one term, so that a member that repeats it cannot flood the log.
+ * Whether the leader must drop this message of a member. The claim is reported after 1, 10, 100, …
+ * messages of the same member and kind in one term, so that a member that repeats it cannot flood
+ * the log.
  */
 export function isImpossible(raft: Raft, message: Message): boolean {
   const bound = brokenBound(raft, message);
@@ -83,7 +86,9 @@ function isPowerOfTen(count: number): boolean {
   return 10 ** Math.round(Math.log10(count)) === count;
 }
 
-/** With decimal ids, as members are configured: this line is for operators, and not one of etcd's. */
+/**
+ * With decimal ids, as members are configured: this line is for operators, and not one of etcd's.
+ */
 function lineOf(
   self: bigint,
   { from, messageType, kind, claimed, atMost, ...at }: ImpossibleClaim,

@@ -308,15 +308,18 @@ export class RaftLog {
   }
 
   /**
-   * The entries from `index` on, as many as fit into `bytesMax` encoded but at least one; none where the storage
-   * could not read at the moment. The next heartbeat response of the member asks again.
+   * The entries from `index` on, as many as fit into `bytesMax` encoded but at least one; none
+   * where the storage could not read at the moment. The next heartbeat response of the member asks
+   * again.
    */
   entriesFrom(index: number, bytesMax: number): Entry[] | Unavailable {
     const lastIndex = this.lastIndex();
     return index > lastIndex ? [] : this.#sliceIfReadable(index, lastIndex + 1, bytesMax);
   }
 
-  /** The same as `slice`, or no entries where the storage says that the same call may succeed later. */
+  /**
+   * The same as `slice`, or no entries where the storage says that the same call may succeed later.
+   */
   #sliceIfReadable(lo: number, hi: number, bytesMax: number): Entry[] | Unavailable {
     try {
       return this.slice(lo, hi, bytesMax);

@@ -1,16 +1,20 @@
 /**
- * The state machine of one Raft node: a function of the messages and ticks it is given. What it wants done
- * collects in `messages`, `messagesAfterAppend`, `readStates` and its log, and is taken out by `RawNode`.
+ * The state machine of one Raft node: a function of the messages and ticks it is given. What it
+ * wants done collects in `messages`, `messagesAfterAppend`, `readStates` and its log, and is taken
+ * out by `RawNode`.
  *
  * This file has the state, the entry of messages (terms, then roles) and the ticks. What a message
  * does is in files of its own: `election.ts`, `proposal.ts`, `replication.ts`, `follower.ts`,
- * `leader.ts`, `snapshot.ts`, `membership.ts`, `reads.ts`, `transfer.ts`, `withdrawal.ts`, `storage-done.ts`; how
- * roles change in `roles.ts`. Their functions are the only ones that change the fields here.
+ * `leader.ts`, `snapshot.ts`, `membership.ts`, `reads.ts`, `transfer.ts`, `withdrawal.ts`,
+ * `storage-done.ts`; how roles change in `roles.ts`. Their functions are the only ones that change
+ * the fields here.
  *
- * Everything that must be durable before others may learn of it goes into `messagesAfterAppend`, also the
- * node's own vote and its acknowledgment of its own entries. So one path serves clusters of any size.
+ * Everything that must be durable before others may learn of it goes into `messagesAfterAppend`,
+ * also the node's own vote and its acknowledgment of its own entries. So one path serves clusters
+ * of any size.
  *
- * Source: etcd-io/raft `raft.go`, described in the project's Raft specification, sections 4, 8 and 9.
+ * Source: etcd-io/raft `raft.go`, described in the project's Raft specification, sections 4, 8 and
+ * 9.
  */
 
 import {

@@ -305,8 +305,9 @@ export class RawNode {
   }
 
   /**
-   * As a leader, becomes a follower at once, without a successor: for a leader that cannot do its work. The others elect
-   * a new leader when they have not heard from this one for an election timeout. In another role it has no effect.
+   * As a leader, becomes a follower at once, without a successor: for a leader that cannot do its
+   * work. The others elect a new leader when they have not heard from this one for an election
+   * timeout. In another role it has no effect.
    *
    * etcd's raft has no such call.
    */
@@ -315,8 +316,9 @@ export class RawNode {
   }
 
   /**
-   * While `withheld`, this node does not campaign: not when it hears of no leader, and not when a leader hands leadership
-   * to it. A campaign that has begun goes on. Followers still vote. Default: false.
+   * While `withheld`, this node does not campaign: not when it hears of no leader, and not when a
+   * leader hands leadership to it. A campaign that has begun goes on. Followers still vote.
+   * Default: false.
    *
    * etcd's raft has no such call.
    */
@@ -325,8 +327,9 @@ export class RawNode {
   }
 
   /**
-   * As a leader, counts no other member as active until it answers again, and sends heartbeats: for a leader whose process
-   * stood still, and which does not know what happened meanwhile. In another role it has no effect.
+   * As a leader, counts no other member as active until it answers again, and sends heartbeats: for
+   * a leader whose process stood still, and which does not know what happened meanwhile. In another
+   * role it has no effect.
    *
    * etcd's raft has no such call.
    */

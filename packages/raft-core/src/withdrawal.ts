@@ -1,6 +1,7 @@
 /**
- * Calls for a node that notices that it cannot do its work: its disk hangs, or its process stood still. A leader gives its
- * role up, a node holds its campaigns back, and a leader stops counting on what it knew of the others.
+ * Calls for a node that notices that it cannot do its work: its disk hangs, or its process stood
+ * still. A leader gives its role up, a node holds its campaigns back, and a leader stops counting
+ * on what it knew of the others.
  *
  * etcd's raft has no such calls; nothing here happens unless a call of `RawNode` asks for it.
  */
@@ -13,8 +14,8 @@ import { broadcastHeartbeat } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 
 /**
- * The leader becomes a follower of its own term, without a leader. Its vote of the term stays its own, so nobody else can
- * be elected in that term. Nothing has to be durable for it.
+ * The leader becomes a follower of its own term, without a leader. Its vote of the term stays its
+ * own, so nobody else can be elected in that term. Nothing has to be durable for it.
  */
 export function stepDown(raft: Raft): void {
   if (raft.state !== StateType.Leader) return;
@@ -26,8 +27,8 @@ export function stepDown(raft: Raft): void {
 }
 
 /**
- * Every other member counts as inactive until it answers again, and is asked to with a heartbeat. The next check of the
- * quorum is a whole election timeout away.
+ * Every other member counts as inactive until it answers again, and is asked to with a heartbeat.
+ * The next check of the quorum is a whole election timeout away.
  */
 export function doubtMembers(raft: Raft): void {
   if (raft.state !== StateType.Leader) return;

@@ -357,7 +357,10 @@ function checkNumbers({ raft, term }: TestNode): void {
   }
 }
 
-/** A message of another node, and not the report of a storage thread, which a transport must not let through. */
+/**
+ * A message of another node, and not the report of a storage thread, which a transport must not let
+ * through.
+ */
 function isFromPeer(done: Message | string): boolean {
   return typeof done !== 'string' && !isLocalThread(done.from);
 }

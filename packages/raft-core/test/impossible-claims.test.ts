@@ -1,4 +1,7 @@
-/** Answers that no member of the leader's group can give are dropped and reported; they never stop the leader. */
+/**
+ * Answers that no member of the leader's group can give are dropped and reported; they never stop
+ * the leader.
+ */
 
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import * as fc from 'fast-check';

@@ -1,4 +1,7 @@
-/** A storage that cannot read at the moment: nothing is wrong with the log, and the core asks again later. */
+/**
+ * A storage that cannot read at the moment: nothing is wrong with the log, and the core asks again
+ * later.
+ */
 import { describe, expect, it } from 'vitest';
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { MemoryStorage, RawNode } from '../src/index.ts';

@@ -1,4 +1,7 @@
-/** Calls of our own for a node that cannot do its work: stepping down, holding campaigns back, doubting the members. */
+/**
+ * Calls of our own for a node that cannot do its work: stepping down, holding campaigns back,
+ * doubting the members.
+ */
 
 import { MessageType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -1,10 +1,12 @@
 /**
- * The way of a Ready to the log: each is one save, submitted in order and at once, so that the log can make several
- * durable with one sync. What was to be said after it is said when its save has resolved, never before.
+ * The way of a Ready to the log: each is one save, submitted in order and at once, so that the log
+ * can make several durable with one sync. What was to be said after it is said when its save has
+ * resolved, never before.
  *
- * A full disk loses nothing, and neither does a system that is short of descriptors or memory: the log rejects the save and
- * all behind it, they stay here in their order, and are submitted again after a pause. Every other failure stops the node. After `stop` nothing is answered any more but by
- * a rejection: whoever waits here must not keep the node from ending.
+ * A full disk loses nothing, and neither does a system that is short of descriptors or memory: the
+ * log rejects the save and all behind it, they stay here in their order, and are submitted again
+ * after a pause. Every other failure stops the node. After `stop` nothing is answered any more but
+ * by a rejection: whoever waits here must not keep the node from ending.
  *
  * Decisions: the project's contract, 17 and 29.
  */
@@ -23,7 +25,10 @@ export interface AppendPathParts {
   readonly clock: Clock;
   /** The disk was full, or is not any more. */
   readonly onFull: (full: boolean) => void;
-  /** The system is short of something that a save needs, for this reason, or is not any more (`undefined`). */
+  /**
+   * The system is short of something that a save needs, for this reason, or is not any more
+   * (`undefined`).
+   */
   readonly onShort: (reason: string | undefined) => void;
   readonly onFailure: (error: unknown) => void;
 }

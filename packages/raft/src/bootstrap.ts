@@ -51,7 +51,8 @@ export interface StartOptions {
   readonly discardSnapshots?: boolean | undefined;
   /**
    * A text of your own that is part of the identity of a new cluster: clusters that were started
-   * with the same `peers` and other tokens refuse each other. At most 256 characters. Default: none.
+   * with the same `peers` and other tokens refuse each other. At most 256 characters. Default:
+   * none.
    */
   readonly clusterToken?: string | undefined;
 }
@@ -66,16 +67,16 @@ export interface BootstrapOptions extends StartOptions {
 }
 
 /**
- * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers` and
- * `options.snapshot` have no effect. Peers that differ from the first members are told in one line
- * then. The node owns the parts of the component and the state machine from now on; `shutdown`
+ * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers`
+ * and `options.snapshot` have no effect. Peers that differ from the first members are told in one
+ * line then. The node owns the parts of the component and the state machine from now on; `shutdown`
  * closes them.
  *
  * Rejects with `RAFT_CONFIG`, `RAFT_NO_LOG`, `RAFT_LOG_LOST`, `RAFT_OTHER_LOG`, `RAFT_LOG_OLDER`,
- * `RAFT_OTHER_CLUSTER`, `RAFT_IDENTITY_UNKNOWN`, `RAFT_STATE_UNREADABLE`, or what a part says; all of
- * them are closed then. `RAFT_CONFIG` also tells parts that do not belong together: the address of
- * this node in the configuration, in `peers` (at the first start) and in the transport must be the
- * same text, and `entryBytesMax` that of the log.
+ * `RAFT_OTHER_CLUSTER`, `RAFT_IDENTITY_UNKNOWN`, `RAFT_STATE_UNREADABLE`, or what a part says; all
+ * of them are closed then. `RAFT_CONFIG` also tells parts that do not belong together: the address
+ * of this node in the configuration, in `peers` (at the first start) and in the transport must be
+ * the same text, and `entryBytesMax` that of the log.
  */
 export function bootstrapRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -121,8 +122,8 @@ async function noPeers(): Promise<FirstState> {
 /**
  * Starts a survivor as the only member of its cluster, when the others are gone for good; see
  * `standalone.ts` for what is kept. It needs an existing log, or with `adoptSnapshots` at least a
- * snapshot. The cluster has a new identity from then on, so that the others are refused if they come
- * back, and the membership has the address of the configuration.
+ * snapshot. The cluster has a new identity from then on, so that the others are refused if they
+ * come back, and the membership has the address of the configuration.
  *
  * Rejects with `RAFT_NO_LOG` where there is no log, and as `bootstrapRaftCluster`.
  */

@@ -23,8 +23,9 @@ export interface BabuzaConfig {
   readonly heartbeatTicks: number;
   /**
    * A leader hands leadership over when a save takes longer than this share of an election timeout
-   * (`electionTicks * tickMs`), but at least a tick; the same for a standstill of its event loop, but at least 500 ms, or
-   * with `leaseReads` at most half an election timeout. Above 0, at most 1; default 0.5.
+   * (`electionTicks * tickMs`), but at least a tick; the same for a standstill of its event loop,
+   * but at least 500 ms, or with `leaseReads` at most half an election timeout. Above 0, at most 1;
+   * default 0.5.
    */
   readonly leaderStallShare: number;
   readonly checkQuorum: boolean;

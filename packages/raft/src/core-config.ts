@@ -31,7 +31,8 @@ export function coreConfig<Query, Answer>(
     stepDownOnRemoval: true,
     logger: logger === undefined ? undefined : coreLogger(logger),
     onImpossibleClaim: ({ from: member, kind, claimed, atMost, term, times }) => {
-      // The core is in the middle of a step: a listener may call the node, so it hears of it afterwards.
+      // The core is in the middle of a step: a listener may call the node, so it hears of it
+      // afterwards.
       queueMicrotask(() =>
         tell({ type: 'impossible-claim', member, kind, claimed, atMost, term, times }),
       );

@@ -38,8 +38,9 @@ export type RaftEvent =
    */
   | { readonly type: 'member-refused'; readonly id: bigint; readonly message: string }
   /**
-   * A member has received a snapshot and does not use it: its log does not match this leader's up to there. The next
-   * snapshot is sent to it after a pause, which doubles with each time, up to five minutes.
+   * A member has received a snapshot and does not use it: its log does not match this leader's up
+   * to there. The next snapshot is sent to it after a pause, which doubles with each time, up to
+   * five minutes.
    */
   | {
       readonly type: 'unused-snapshot';
@@ -50,8 +51,9 @@ export type RaftEvent =
       readonly pauseMs: number;
     }
   /**
-   * This leader has dropped a message of a member that claims what cannot be true, such as an acknowledgement of entries
-   * that the leader does not have. It is told after 1, 10, 100, … messages of a member and kind in one term.
+   * This leader has dropped a message of a member that claims what cannot be true, such as an
+   * acknowledgement of entries that the leader does not have. It is told after 1, 10, 100, …
+   * messages of a member and kind in one term.
    */
   | {
       readonly type: 'impossible-claim';
@@ -79,19 +81,24 @@ export type RaftEvent =
       readonly appliedIndex: number;
       readonly commitIndex: number;
     }
-  /** A save to the log takes longer than the bound (see `leaderStallShare`), or saves finish again. */
+  /**
+   * A save to the log takes longer than the bound (see `leaderStallShare`), or saves finish again.
+   */
   | { readonly type: 'disk-slow'; readonly slow: boolean }
   /** The event loop of this leader stood still for longer than the bound. */
   | { readonly type: 'stood-still'; readonly durationMs: number }
-  /** This leader cannot do its work: it hands leadership to a member, or, without one, steps down. */
+  /**
+   * This leader cannot do its work: it hands leadership to a member, or, without one, steps down.
+   */
   | {
       readonly type: 'leadership-given-up';
       readonly trouble: LeaderTrouble;
       readonly to: bigint | undefined;
     }
   /**
-   * The log rejects saves because the system is short of descriptors or memory, or a permission is missing; `reason`
-   * says which. `undefined`: it takes saves again. Nothing is lost meanwhile; the saves are made again.
+   * The log rejects saves because the system is short of descriptors or memory, or a permission is
+   * missing; `reason` says which. `undefined`: it takes saves again. Nothing is lost meanwhile; the
+   * saves are made again.
    */
   | { readonly type: 'system-short'; readonly reason: string | undefined }
   /** The node has ended; `cause` is why, when it was not asked to. */

@@ -28,7 +28,10 @@ export function bestSuccessor({ id: self, progress }: Status): bigint | undefine
   return best?.id;
 }
 
-/** The voter that has answered since the last check of the quorum and whose log is furthest, if there is one. */
+/**
+ * The voter that has answered since the last check of the quorum and whose log is furthest, if
+ * there is one.
+ */
 export function activeSuccessor({ id: self, progress }: Status): bigint | undefined {
   let best: { id: bigint; match: number } | undefined;
   for (const { id, match, isLearner, recentActive } of progress.values()) {
@@ -38,7 +41,10 @@ export function activeSuccessor({ id: self, progress }: Status): bigint | undefi
   return best?.id;
 }
 
-/** Whether a quorum, the leader included, has answered since the last check. While joint, one of each half. */
+/**
+ * Whether a quorum, the leader included, has answered since the last check. While joint, one of
+ * each half.
+ */
 export function isQuorumActive({ config, progress }: Status): boolean {
   return [config.incoming, config.outgoing].every((voters) => {
     const active = voters.filter((id) => progress.get(id)?.recentActive === true);

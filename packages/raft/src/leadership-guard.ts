@@ -1,11 +1,13 @@
 /**
- * A leader that cannot do its work makes room for another one: its disk is full, a save takes too long, or its event loop
- * stood still. Its heartbeats would go on, and every client would wait for it.
+ * A leader that cannot do its work makes room for another one: its disk is full, a save takes too
+ * long, or its event loop stood still. Its heartbeats would go on, and every client would wait for
+ * it.
  *
- * The leader hands leadership to a voter that has answered lately. Where that does not come about within half an election
- * timeout, it steps down. For the disk it needs evidence that the others are better off: entries that are committed without
- * being durable here. Without evidence nobody could do the work (the node is alone, the others are away, or all share the
- * same slow disk), so it stays leader, and its readiness tells why.
+ * The leader hands leadership to a voter that has answered lately. Where that does not come about
+ * within half an election timeout, it steps down. For the disk it needs evidence that the others
+ * are better off: entries that are committed without being durable here. Without evidence nobody
+ * could do the work (the node is alone, the others are away, or all share the same slow disk), so
+ * it stays leader, and its readiness tells why.
  *
  * While its disk is full or a save takes too long, a node does not campaign.
  */
@@ -31,15 +33,22 @@ export interface GuardParts {
   readonly isLeader: () => boolean;
   readonly attempt: (give: (node: RawNode) => void) => void;
   readonly tell: (event: RaftEvent) => void;
-  /** Nothing that was proposed here will be applied soon: callers are told that the outcome is unknown. */
+  /**
+   * Nothing that was proposed here will be applied soon: callers are told that the outcome is
+   * unknown.
+   */
   readonly giveUpProposals: () => void;
 }
 
-/** Of a late tick, no more counts as waiting for the disk: its answer may have waited for the event loop. */
+/**
+ * Of a late tick, no more counts as waiting for the disk: its answer may have waited for the event
+ * loop.
+ */
 const diskTicksMax = 2;
 /**
- * A process that starts, or collects garbage, on a busy machine stands still for as long. Where election timeouts are that
- * short, the others have elected a leader by then, and handing over costs more than it saves.
+ * A process that starts, or collects garbage, on a busy machine stands still for as long. Where
+ * election timeouts are that short, the others have elected a leader by then, and handing over
+ * costs more than it saves.
  */
 const standstillMsMin = 500;
 
@@ -90,7 +99,10 @@ export class LeadershipGuard {
     return this.#stoodStillMs === 0 && sinceTickMs - this.#parts.config.tickMs < this.#leaseBoundMs;
   }
 
-  /** `passedMs` have passed since the last tick: much more than a tick when the event loop stood still. */
+  /**
+   * `passedMs` have passed since the last tick: much more than a tick when the event loop stood
+   * still.
+   */
   tick(passedMs: number): void {
     const { config, isLeader } = this.#parts;
     this.#watch.tick(Math.min(passedMs, diskTicksMax * config.tickMs));
@@ -104,7 +116,9 @@ export class LeadershipGuard {
     } else this.#followed(passedMs);
   }
 
-  /** The log rejects saves for now (a full disk, a system short of something), or takes them again. */
+  /**
+   * The log rejects saves for now (a full disk, a system short of something), or takes them again.
+   */
   savesRejected(): void {
     this.#withhold();
     if (this.#parts.isLeader()) this.#guard(0);
@@ -135,7 +149,10 @@ export class LeadershipGuard {
     node.withholdCampaigns(this.#isSlow || saves.waitReason !== undefined);
   }
 
-  /** Where reads trust the lease, there is no patience: another leader may have answered writes meanwhile. */
+  /**
+   * Where reads trust the lease, there is no patience: another leader may have answered writes
+   * meanwhile.
+   */
   #standstillBoundMs(): number {
     if (this.#parts.config.leaseReads) return this.#leaseBoundMs;
     const boundMs = Math.min(this.#electionTimeoutMs, this.#boundMs * this.#patience.factor);
@@ -151,7 +168,8 @@ export class LeadershipGuard {
       ({ id, isLearner }) => id !== config.nodeId && !isLearner,
     );
     if (!hasOthers) return;
-    // Only once: each time begins a new election timeout, in which a leader without a quorum would stay.
+    // Only once: each time begins a new election timeout, in which a leader without a quorum would
+    // stay.
     if (this.#stoodStillMs === 0) attempt((core) => core.doubtMembers());
     this.#stoodStillMs = Math.max(this.#stoodStillMs, lateMs);
   }
@@ -193,7 +211,10 @@ export class LeadershipGuard {
     return false;
   }
 
-  /** Where no entry waits for the disk, nothing can show that the disks of the others work: one is proposed. */
+  /**
+   * Where no entry waits for the disk, nothing can show that the disks of the others work: one is
+   * proposed.
+   */
   #probe(): void {
     const { saves, attempt } = this.#parts;
     const isForced = this.#watch.waitedMs >= this.#electionTimeoutMs;
@@ -209,7 +230,10 @@ export class LeadershipGuard {
     attempt((core) => (to === undefined ? core.stepDown() : core.transferLeader(to)));
   }
 
-  /** What is proposed is applied when it is durable here: while the disk does not work, nobody can say when. */
+  /**
+   * What is proposed is applied when it is durable here: while the disk does not work, nobody can
+   * say when.
+   */
   #followed(passedMs: number): void {
     const { saves, giveUpProposals } = this.#parts;
     if (!this.#isSlow && saves.waitReason === undefined) {

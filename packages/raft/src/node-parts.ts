@@ -207,7 +207,10 @@ export class NodeParts<Query, Answer> {
     });
   }
 
-  /** A log or a snapshot folder that is lost stops the node at once, also when nothing is to be saved. */
+  /**
+   * A log or a snapshot folder that is lost stops the node at once, also when nothing is to be
+   * saved.
+   */
   #watchStores(): void {
     const { groupId } = this.config;
     this.#stopWatching = this.wal.events.subscribe((event) => {

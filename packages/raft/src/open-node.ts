@@ -223,8 +223,8 @@ async function openLog(
   const first = await beginning.begin();
   const logId = randomIdentity(random);
   if (beginning.standalone?.adoptSnapshots === true) {
-    // Durable before the new log: the snapshots belong to it. A crash between the two is told at the
-    // next start as a log that is lost, as before.
+    // Durable before the new log: the snapshots belong to it. A crash between the two is told at
+    // the next start as a log that is lost, as before.
     const owner = { logId, startCount: 0, recordedIndex: 0, committedIndex: 0 };
     await new SnapshotOwnership(component.snapshotManager, owner).write();
   }

@@ -1,7 +1,8 @@
 /**
- * How much slower than its bound a leader may be. The factor doubles each time that the node hands leadership over, so that
- * leadership comes to rest where all disks, or all processes, are equally slow. It returns to 1 after some ticks in a row
- * whose saves were quick; where there are none, it halves from time to time.
+ * How much slower than its bound a leader may be. The factor doubles each time that the node hands
+ * leadership over, so that leadership comes to rest where all disks, or all processes, are equally
+ * slow. It returns to 1 after some ticks in a row whose saves were quick; where there are none, it
+ * halves from time to time.
  */
 
 const factorMax = 32;
@@ -10,7 +11,10 @@ const calmTicksMin = 5;
 /** In election timeouts. */
 const halvedAfterTimeouts = 60;
 
-/** `quick`: saves have finished since the last tick, and none waits; `none`: no save has finished, and none waits. */
+/**
+ * `quick`: saves have finished since the last tick, and none waits; `none`: no save has finished,
+ * and none waits.
+ */
 export type TickOfSaves = 'quick' | 'slow' | 'none';
 
 export class Patience {

@@ -168,7 +168,10 @@ export class Proposals {
     );
   }
 
-  /** This node leads no more and its disk does not work: what becomes of its proposals cannot be seen here for a while. */
+  /**
+   * This node leads no more and its disk does not work: what becomes of its proposals cannot be
+   * seen here for a while.
+   */
   diskHangs(): void {
     this.#waiters.rejectPlaced(
       (index) =>

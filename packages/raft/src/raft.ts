@@ -366,9 +366,10 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * For a load balancer: a leader is known, the log takes saves and finishes them, the state machine
-   * keeps up, what was committed at the start was applied, and the node's own address is the one in
-   * the membership. `concerns` are for an operator, such as members that do not belong here.
+   * For a load balancer: a leader is known, the log takes saves and finishes them, the state
+   * machine keeps up, what was committed at the start was applied, and the node's own address is
+   * the one in the membership. `concerns` are for an operator, such as members that do not belong
+   * here.
    */
   readiness(): Readiness {
     return this.#parts.readiness();

@@ -1,6 +1,6 @@
 /**
- * How long the log has had work and has finished none of it. It is asked once in each tick, so that a save costs nothing:
- * the answer is up to a tick too small, never too large.
+ * How long the log has had work and has finished none of it. It is asked once in each tick, so that
+ * a save costs nothing: the answer is up to a tick too small, never too large.
  */
 
 import type { TickOfSaves } from './patience.ts';
@@ -24,7 +24,10 @@ export class SaveWatch {
     this.#saves = saves;
   }
 
-  /** For how long the oldest save has been the oldest one, as far as it is known. 0 while saves finish. */
+  /**
+   * For how long the oldest save has been the oldest one, as far as it is known. 0 while saves
+   * finish.
+   */
   get waitedMs(): number {
     return this.#waitedMs;
   }

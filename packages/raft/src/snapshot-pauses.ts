@@ -1,10 +1,12 @@
 /**
- * How long a leader waits before it sends a member the next snapshot. The Raft core asks for one with every answer
- * to a heartbeat, as long as the member does not match its log. A member that receives snapshots and does not use
- * them, or that refuses them, would otherwise be sent one ten times a second, without an end.
+ * How long a leader waits before it sends a member the next snapshot. The Raft core asks for one
+ * with every answer to a heartbeat, as long as the member does not match its log. A member that
+ * receives snapshots and does not use them, or that refuses them, would otherwise be sent one ten
+ * times a second, without an end.
  *
- * A pause holds nothing up but the sending: the core waits for the report about its snapshot meanwhile. When the
- * pause is over the report is a failure, so that the core asks again, for the newest snapshot.
+ * A pause holds nothing up but the sending: the core waits for the report about its snapshot
+ * meanwhile. When the pause is over the report is a failure, so that the core asks again, for the
+ * newest snapshot.
  */
 import type { RawNode } from '@babuza/raft-core';
 import type { Message, SnapshotMetadata } from '@babuza/raftpb';
@@ -15,7 +17,10 @@ import type { Logger } from './ports/logger.ts';
 export interface SnapshotPausesParts {
   readonly clock: Clock;
   readonly electionTimeoutMs: number;
-  /** Up to which index the log of a member is known to match that of this leader; 0 when nothing is known. */
+  /**
+   * Up to which index the log of a member is known to match that of this leader; 0 when nothing is
+   * known.
+   */
   readonly matchOf: (member: bigint) => number;
   readonly logger: Logger | undefined;
   readonly tell: (event: RaftEvent) => void;
@@ -42,8 +47,8 @@ const unusedPauseMsMin = 2000;
 /** The longest pause. */
 const pauseMsMax = 5 * 60_000;
 /**
- * The longest pause after failures, in election timeouts, the first pause being one of them. It is short, because a
- * failure may be due to a connection that comes back.
+ * The longest pause after failures, in election timeouts, the first pause being one of them. It is
+ * short, because a failure may be due to a connection that comes back.
  */
 const failedPauseTimeoutsMax = 10;
 
@@ -71,7 +76,10 @@ export class SnapshotPauses {
     return this.#wait(sends);
   }
 
-  /** The member has received this snapshot. Whether it uses it shows when the core asks for another one. */
+  /**
+   * The member has received this snapshot. Whether it uses it shows when the core asks for another
+   * one.
+   */
   arrived(message: Message, { index }: SnapshotMetadata): void {
     const sends = this.#of(message);
     if (sends === undefined) return;
@@ -91,8 +99,9 @@ export class SnapshotPauses {
   }
 
   /**
-   * The member could not be reached for a moment. Its process may have been restarted, with what kept it from using a
-   * snapshot mended: it waits for one first pause only. The pauses after that go on to grow.
+   * The member could not be reached for a moment. Its process may have been restarted, with what
+   * kept it from using a snapshot mended: it waits for one first pause only. The pauses after that
+   * go on to grow.
    */
   unreachable(member: bigint): void {
     const sends = this.#members.get(member);
@@ -114,7 +123,10 @@ export class SnapshotPauses {
     return Math.max(unusedPauseMsMin, this.#parts.electionTimeoutMs);
   }
 
-  /** Undefined where the sending began in an older term: it says nothing about the snapshots of this one. */
+  /**
+   * Undefined where the sending began in an older term: it says nothing about the snapshots of this
+   * one.
+   */
   #of({ to, term }: Message): Sends | undefined {
     const known = this.#members.get(to);
     if (known?.term === term) return known;
@@ -169,7 +181,9 @@ function grown(firstMs: number, times: number, maxMs: number): number {
   return Math.min(maxMs, firstMs * 2 ** Math.min(times - 1, 30));
 }
 
-/** Up to which index the log of a member is known to match the leader's; 0 when nothing is known. */
+/**
+ * Up to which index the log of a member is known to match the leader's; 0 when nothing is known.
+ */
 export function matchIndexOf(node: RawNode, member: bigint): number {
   let matchIndex = 0;
   node.visitProgress(({ id, match }) => {

@@ -1,11 +1,12 @@
 /**
- * The way out when most members are gone for good: one survivor goes on alone with everything it has. Its commit
- * index may lag behind what clients were told, so the whole tail of its log is kept and counts as committed; behind
- * it come, as ordinary changes of the membership, the removals of everybody else, and a new identity
- * that remembers the one before. All of it is one durable save: before it the log is as it was, after
- * it the survivor is the cluster.
+ * The way out when most members are gone for good: one survivor goes on alone with everything it
+ * has. Its commit index may lag behind what clients were told, so the whole tail of its log is kept
+ * and counts as committed; behind it come, as ordinary changes of the membership, the removals of
+ * everybody else, and a new identity that remembers the one before. All of it is one durable save:
+ * before it the log is as it was, after it the survivor is the cluster.
  *
- * What only the lost members had is lost. Where one of them comes back, both sides refuse each other.
+ * What only the lost members had is lost. Where one of them comes back, both sides refuse each
+ * other.
  *
  * Decision: the project's contract, 28.
  */
@@ -56,8 +57,8 @@ export interface StandaloneOptions {
    */
   readonly discardTail?: boolean;
   /**
-   * Goes on from the newest whole snapshot where the log is lost: what was acknowledged behind it is
-   * lost with the log. Has no effect where there is a log. Default false.
+   * Goes on from the newest whole snapshot where the log is lost: what was acknowledged behind it
+   * is lost with the log. Has no effect where there is a log. Default false.
    */
   readonly adoptSnapshots?: boolean;
 }

@@ -1,7 +1,7 @@
 /**
  * A state on disk that is ahead of the end of the log. This log did not produce it, or has lost its
- * end since: a state is applied from entries that are durable. New entries at those indexes would be
- * skipped, and a state that is taken back to a snapshot may lose the last copy of what was
+ * end since: a state is applied from entries that are durable. New entries at those indexes would
+ * be skipped, and a state that is taken back to a snapshot may lose the last copy of what was
  * acknowledged. So the start is refused before anything is written.
  */
 import type { OpenedWal } from '@babuza/wal-core';

@@ -1,4 +1,7 @@
-/** A leader whose disk hangs: another one leads, and callers have an answer. Where nobody could do better, it stays. */
+/**
+ * A leader whose disk hangs: another one leads, and callers have an answer. Where nobody could do
+ * better, it stays.
+ */
 import { MessageType } from '@babuza/raftpb';
 import { SeededRandom } from '@babuza/testkit';
 import { NoSpaceError } from '@babuza/wal-core';
@@ -166,7 +169,8 @@ describe('a leader whose disk hangs', () => {
     let hangs = false;
     world.faults.onSave = (id, { entries = [] }) => {
       if (id !== old.raft.nodeId) return undefined;
-      // The entry is durable everywhere; only the save of the commit index hangs, and all behind it.
+      // The entry is durable everywhere; only the save of the commit index hangs, and all behind
+      // it.
       hangs ||= entries.length === 0;
       return hangs ? gate.passed : undefined;
     };

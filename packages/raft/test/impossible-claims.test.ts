@@ -1,4 +1,7 @@
-/** A member of another beginning claims what the leader does not have: the leader reports it and goes on. */
+/**
+ * A member of another beginning claims what the leader does not have: the leader reports it and
+ * goes on.
+ */
 import { afterEach, expect, it } from 'vitest';
 import type { Logger, RaftEvent } from '../src/index.ts';
 import { MapSnapshots, bytesOf, World, type Member } from './support.ts';
@@ -21,7 +24,9 @@ interface Mixed {
   readonly warnings: string[];
 }
 
-/** A node that led a cluster of its own, with more entries, becomes a learner of a young cluster. */
+/**
+ * A node that led a cluster of its own, with more entries, becomes a learner of a young cluster.
+ */
 async function mixed(react: (event: RaftEvent, leader: Member) => void): Promise<Mixed> {
   world = new World();
   const warnings: string[] = [];

@@ -1,4 +1,7 @@
-/** A node whose log or snapshot folder belongs to somebody else by now, and the waiting for the locks of both. */
+/**
+ * A node whose log or snapshot folder belongs to somebody else by now, and the waiting for the
+ * locks of both.
+ */
 import { LockLostError, WalEventHub, type WalManager } from '@babuza/wal-core';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

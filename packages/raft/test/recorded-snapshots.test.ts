@@ -1,4 +1,6 @@
-/** Which snapshots count, and what may go, while the marker of one from elsewhere is not durable. */
+/**
+ * Which snapshots count, and what may go, while the marker of one from elsewhere is not durable.
+ */
 import { beforeEach, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
 import { RecordedSnapshots } from '../src/recorded-snapshots.ts';

@@ -1,4 +1,7 @@
-/** What a node takes for slow: how long saves wait, as seen from tick to tick, and how its patience grows and ends. */
+/**
+ * What a node takes for slow: how long saves wait, as seen from tick to tick, and how its patience
+ * grows and ends.
+ */
 import { describe, expect, it } from 'vitest';
 import { Patience } from '../src/patience.ts';
 import { SaveWatch } from '../src/save-watch.ts';

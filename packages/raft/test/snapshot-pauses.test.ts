@@ -1,4 +1,7 @@
-/** A snapshot that a member does not use, or that does not arrive, is sent again after pauses that grow. */
+/**
+ * A snapshot that a member does not use, or that does not arrive, is sent again after pauses that
+ * grow.
+ */
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -11,7 +11,10 @@ afterEach(() => world.close());
 
 const electionTimeoutMs = 1000;
 
-/** The clock of a process that can be stopped: what is due meanwhile fires when it goes on, in its order. */
+/**
+ * The clock of a process that can be stopped: what is due meanwhile fires when it goes on, in its
+ * order.
+ */
 class StoppableClock implements Clock {
   readonly #world: Clock;
   #isStopped = false;
@@ -163,7 +166,8 @@ describe('a read that trusts the lease', () => {
     for (const { raft } of others) {
       if (raft.status().role === 'leader') await world.until(raft.propose(bytesOf('newer')));
     }
-    // The read is the first thing that the process does when it goes on: before its timers, and cut off still.
+    // The read is the first thing that the process does when it goes on: before its timers, and cut
+    // off still.
     const read = old.raft.read(undefined);
     let answer: unknown = 'none yet';
     read.then(

@@ -1,4 +1,7 @@
-/** Who can take leadership over, and whether enough members answer: of a core that leads, also in a joint membership. */
+/**
+ * Who can take leadership over, and whether enough members answer: of a core that leads, also in a
+ * joint membership.
+ */
 import { MemoryStorage, RawNode } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type ConfState } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -514,7 +514,10 @@ export interface LogFaults {
   onSave?: ((id: bigint, batch: SaveBatch) => Promise<void> | void) | undefined;
   /** Saves of this member wait for this. */
   readonly held: Map<bigint, Promise<void>>;
-  /** How long each save of a member takes. They follow each other, and those that wait take no longer together. */
+  /**
+   * How long each save of a member takes. They follow each other, and those that wait take no
+   * longer together.
+   */
   saveMs?: ((id: bigint) => number) | undefined;
   /** How often a log was asked to make everything durable. */
   syncs: number;

@@ -20,7 +20,10 @@ export class KeptSnapshots {
   /** By name of the folder; also those that go when nobody holds them any more. */
   readonly #kept: Map<string, KeptSnapshot>;
   readonly #pinned: Set<PinnedSnapshot> = new Set();
-  /** Names that could not be removed because the system was short of something: the next `retain` tries again. */
+  /**
+   * Names that could not be removed because the system was short of something: the next `retain`
+   * tries again.
+   */
   readonly #unremoved: Set<string> = new Set();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -138,8 +141,9 @@ export class KeptSnapshots {
   }
 
   /**
-   * Removes all, the newest included, and the identity record last: as long as a snapshot is there, the record says
-   * what it belongs to. Nothing is changed while somebody holds one (`SNAPSHOT_BUSY`).
+   * Removes all, the newest included, and the identity record last: as long as a snapshot is there,
+   * the record says what it belongs to. Nothing is changed while somebody holds one
+   * (`SNAPSHOT_BUSY`).
    */
   removeAll(): Promise<void> {
     return this.#inTurn(async () => {

@@ -1,7 +1,7 @@
 /**
- * The transfers to this node. What an interrupted one left is kept where it can be continued: after an abort, and where the
- * stream failed or ended early, or the system was short of something. It is dropped where the bytes were wrong, or
- * the disk failed.
+ * The transfers to this node. What an interrupted one left is kept where it can be continued: after
+ * an abort, and where the stream failed or ended early, or the system was short of something. It is
+ * dropped where the bytes were wrong, or the disk failed.
  */
 import type { StoredSnapshot } from '@babuza/raft';
 import type { SnapshotContents } from './format/metadata-file.ts';

@@ -1,19 +1,25 @@
 /**
- * The errors of snapshots, by what the caller does about them. The codes are API and never change their meaning; the
- * messages are for people. Match by `code`: two copies of this package in one process have different classes.
+ * The errors of snapshots, by what the caller does about them. The codes are API and never change
+ * their meaning; the messages are for people. Match by `code`: two copies of this package in one
+ * process have different classes.
  *
- * - `SNAPSHOT_INVALID`: fix the call. `SNAPSHOT_CLOSED`: the manager or the open snapshot is closed, or not open yet.
+ * - `SNAPSHOT_INVALID`: fix the call. `SNAPSHOT_CLOSED`: the manager or the open snapshot is
+ *   closed, or not open yet.
  * - `SNAPSHOT_NOT_FOUND`: there is no such snapshot, or no such file in it.
- * - `SNAPSHOT_BUSY`: the same snapshot is being received already, or one that should be removed is open. Wait, or end it.
+ * - `SNAPSHOT_BUSY`: the same snapshot is being received already, or one that should be removed is
+ *   open. Wait, or end it.
  * - `SNAPSHOT_NO_SPACE`: nothing is left of the attempt. Free space and try again.
- * - `SNAPSHOT_TRY_AGAIN`: the system was short of something for a moment, such as a file descriptor. Nothing was
- *   acknowledged and nothing is known to be wrong. Make the same call again later.
- * - `SNAPSHOT_WRITE_FAILED`: the disk failed; nothing is left of the attempt, and nothing was acknowledged.
+ * - `SNAPSHOT_TRY_AGAIN`: the system was short of something for a moment, such as a file
+ *   descriptor. Nothing was acknowledged and nothing is known to be wrong. Make the same call again
+ *   later.
+ * - `SNAPSHOT_WRITE_FAILED`: the disk failed; nothing is left of the attempt, and nothing was
+ *   acknowledged.
  * - `SNAPSHOT_READ_FAILED`: the disk would not read; nothing is known about the data.
  * - `SNAPSHOT_CORRUPT`: bytes are not what they were; `details` say which. Use another snapshot.
- * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the folder.
- * - `SNAPSHOT_LOCK_LOST`: this manager had the folder and has lost its lock. It changes nothing any more, and what was
- *   under way was not acknowledged. Stop the process.
+ * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the
+ *   folder.
+ * - `SNAPSHOT_LOCK_LOST`: this manager had the folder and has lost its lock. It changes nothing any
+ *   more, and what was under way was not acknowledged. Stop the process.
  */
 import { FileError, type FileErrorKind } from '@babuza/vfs';
 

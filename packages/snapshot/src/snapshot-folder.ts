@@ -201,8 +201,9 @@ export class SnapshotFolder {
   }
 
   /**
-   * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go before (2), a crash could
-   * leave a snapshot without some of them. Where an earlier attempt has stopped in between, it is taken up there.
+   * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go
+   * before (2), a crash could leave a snapshot without some of them. Where an earlier attempt has
+   * stopped in between, it is taken up there.
    */
   async discard(name: string): Promise<void> {
     const gone = `${name}.gone`;

@@ -1,4 +1,7 @@
-/** The identity record of a folder of snapshots: crashes and failures at every call, damage, and removing it all. */
+/**
+ * The identity record of a folder of snapshots: crashes and failures at every call, damage, and
+ * removing it all.
+ */
 import { crashStates, runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
 import {
   crashAtEveryCall,

@@ -1,4 +1,6 @@
-/** The lock of a folder is lost while snapshots are made, received and removed in it, at every call. */
+/**
+ * The lock of a folder is lost while snapshots are made, received and removed in it, at every call.
+ */
 import { runWorkload, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
@@ -17,7 +19,9 @@ async function inWorld(run: (environment: SimulatedEnvironment) => Promise<void>
   expect(outcome).toBe('finished');
 }
 
-/** What the owner does after the snapshot at index 10; adds the snapshots that were acknowledged. */
+/**
+ * What the owner does after the snapshot at index 10; adds the snapshots that were acknowledged.
+ */
 async function work(
   manager: DurableSnapshotManager,
   acknowledged: number[] = [],

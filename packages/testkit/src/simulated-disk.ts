@@ -253,17 +253,18 @@ export class SimulatedDisk implements FileSystem {
   }
 
   /**
-   * Lets the owner of a lock stand still for longer than others wait before they take over: its lock is
-   * not fresh until it is confirmed.
+   * Lets the owner of a lock stand still for longer than others wait before they take over: its
+   * lock is not fresh until it is confirmed.
    */
   stallLock(path: string): void {
     this.#lockOf(path).stall();
   }
 
   /**
-   * Takes a lock away from its owner, as if the lock file was removed or another process had taken over.
-   * Another owner may take it from now on. The owner learns of it when it asks for the lock, or when
-   * `lock.noticeLoss` is called, as a heartbeat would. Returns the lock that was taken away.
+   * Takes a lock away from its owner, as if the lock file was removed or another process had taken
+   * over. Another owner may take it from now on. The owner learns of it when it asks for the lock,
+   * or when `lock.noticeLoss` is called, as a heartbeat would. Returns the lock that was taken
+   * away.
    */
   takeLockAway(path: string): SimulatedLock {
     const lock = this.#lockOf(path);

@@ -1,4 +1,7 @@
-/** Calls on names are made again when the system is short of something; nothing that stores bytes ever is. */
+/**
+ * Calls on names are made again when the system is short of something; nothing that stores bytes
+ * ever is.
+ */
 import { describe, expect, it } from 'vitest';
 import { RetryingFileSystem, type FileErrorKind, type FileSystem } from '@babuza/vfs';
 import { SimulatedDisk } from '../src/simulated-disk.ts';

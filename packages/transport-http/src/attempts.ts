@@ -47,8 +47,8 @@ export class Attempts {
   }
 
   /**
-   * The peer has connected to this member. One that does so all the time, and lets nobody in, is not tried all the time:
-   * the answer is whether this time counts.
+   * The peer has connected to this member. One that does so all the time, and lets nobody in, is
+   * not tried all the time: the answer is whether this time counts.
    */
   appeared(): boolean {
     const nowMs = this.#clock.monotonicMs();

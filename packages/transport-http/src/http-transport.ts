@@ -66,7 +66,8 @@ export class HttpTransport implements Transport {
   /**
    * `names` resolves the names of hosts; by default as the machine does.
    *
-   * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed.
+   * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is
+   * allowed.
    */
   constructor(
     identity: TransportIdentity,
@@ -146,8 +147,8 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * A member has connected to this one. A joiner knows nobody, so it connects to whoever has found it:
-   * by its own connection it hears whether that member lets it in, and why not.
+   * A member has connected to this one. A joiner knows nobody, so it connects to whoever has found
+   * it: by its own connection it hears whether that member lets it in, and why not.
    */
   #connectBack(wire: Wire, id: bigint): void {
     const peer = this.#members.knowsNobody ? this.#peer(wire, id) : this.#peers.get(id);

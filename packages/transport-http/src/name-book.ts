@@ -1,6 +1,7 @@
 /**
- * The addresses of the other members' hosts, as one member knows them. A look-up never holds up a connection for long: what
- * was found stays in use until another address is found, and is looked up again beside the connections.
+ * The addresses of the other members' hosts, as one member knows them. A look-up never holds up a
+ * connection for long: what was found stays in use until another address is found, and is looked up
+ * again beside the connections.
  */
 import { isIP } from 'node:net';
 import {
@@ -13,14 +14,19 @@ import {
   type Random,
 } from '@babuza/vfs';
 
-/** How long an attempt to connect waits for a look-up, counted from the beginning of the look-up. */
+/**
+ * How long an attempt to connect waits for a look-up, counted from the beginning of the look-up.
+ */
 const patienceMs = 2000;
 /** A look-up that has not ended after this time has failed. */
 export const lookUpMsMax = 15_000;
 /** Between two look-ups of a name that lead to no connection; doubled after each of them. */
 const pauseMinMs = 100;
 const pauseMaxMs = 5000;
-/** An address that was neither looked up nor connected to for so long is looked up again when it is used. */
+/**
+ * An address that was neither looked up nor connected to for so long is looked up again when it is
+ * used.
+ */
 const freshMs = 60_000;
 /** More hosts are not remembered: a process that is no member can name as many as it likes. */
 const hostsMax = 256;
@@ -59,9 +65,9 @@ export class NameBook {
   }
 
   /**
-   * The addresses of a host, the last ones that are known. Waits only where none is known, until the look-up has taken `waitMs`
-   * (2 s by default). Rejects
-   * with a `NameError`, at once while a name that has failed rests; or with the reason of the signal.
+   * The addresses of a host, the last ones that are known. Waits only where none is known, until
+   * the look-up has taken `waitMs` (2 s by default). Rejects with a `NameError`, at once while a
+   * name that has failed rests; or with the reason of the signal.
    */
   async addressesOf(
     host: string,
@@ -96,7 +102,9 @@ export class NameBook {
     if (entry !== undefined) this.#lookUpWhenDue(entry);
   }
 
-  /** The member on this host is back: what has failed before says nothing about the next look-up. */
+  /**
+   * The member on this host is back: what has failed before says nothing about the next look-up.
+   */
   appeared(host: string): void {
     const entry = this.#entries.get(keyOf(host));
     if (entry === undefined) return;
@@ -105,7 +113,10 @@ export class NameBook {
     this.#lookUpWhenDue(entry);
   }
 
-  /** Calls `listener` when the host is found to have none of the addresses any more that it had. Returns how to end that. */
+  /**
+   * Calls `listener` when the host is found to have none of the addresses any more that it had.
+   * Returns how to end that.
+   */
   onMoved(host: string, listener: () => void): () => void {
     const listeners = this.#entries.get(keyOf(host))?.onMoved;
     listeners?.add(listener);

@@ -17,8 +17,8 @@ export interface Route extends Target {
 }
 
 /**
- * Finds the addresses of the target's host. Rejects with `TRANSPORT_UNREACHABLE` where its name is not resolved, or with the
- * reason of the signal.
+ * Finds the addresses of the target's host. Rejects with `TRANSPORT_UNREACHABLE` where its name is
+ * not resolved, or with the reason of the signal.
  */
 export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): Promise<Route> {
   const place = placeOf(target.address, wire.settings.tls !== undefined);
@@ -31,8 +31,9 @@ export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): 
 }
 
 /**
- * Answers Node.js with the addresses that are known; it does not ask where the host is an IP address. The answer comes in
- * the next tick: a connection that fails within the call would fail before anything hears of it, and end the process.
+ * Answers Node.js with the addresses that are known; it does not ask where the host is an IP
+ * address. The answer comes in the next tick: a connection that fails within the call would fail
+ * before anything hears of it, and end the process.
  */
 export const lookUpIn =
   (addresses: readonly HostAddress[]): LookupFunction =>

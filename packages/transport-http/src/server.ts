@@ -78,7 +78,9 @@ export class MessageServer {
     return this.#refusedConnections;
   }
 
-  /** The port that it listens on. Rejects with `TRANSPORT_LISTEN`, or with the reason of the signal. */
+  /**
+   * The port that it listens on. Rejects with `TRANSPORT_LISTEN`, or with the reason of the signal.
+   */
   async listen(signal: AbortSignal): Promise<number> {
     const { host, port } = this.#parts.wire.settings.listen;
     const ip = await this.#ownAddress(host, signal);
@@ -98,8 +100,8 @@ export class MessageServer {
   }
 
   /**
-   * A process without a descriptor cannot accept connections. The server still listens, and the other
-   * side connects again. Without a listener such an error would end the process.
+   * A process without a descriptor cannot accept connections. The server still listens, and the
+   * other side connects again. Without a listener such an error would end the process.
    */
   #notAccepted(error: Error): void {
     if (error.message === this.#toldNotAccepted) return;

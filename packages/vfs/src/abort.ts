@@ -32,8 +32,8 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
 }
 
 /**
- * Resolves when the work has ended or after `limitMs`, whichever is first. Rejects as the work does, or with the reason of
- * the signal. The timer is gone by then.
+ * Resolves when the work has ended or after `limitMs`, whichever is first. Rejects as the work
+ * does, or with the reason of the signal. The timer is gone by then.
  */
 export async function atMost(
   clock: Clock,

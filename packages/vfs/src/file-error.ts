@@ -9,13 +9,16 @@
  * - `no-space`: ENOSPC, EDQUOT, EFBIG. Free space and try again, if nothing was synced in between.
  * - `io`: EIO and everything that is not understood. The device or the file system failed.
  * - `permission`: EACCES, EPERM, EROFS. The operating system does not let this user do it.
- * - `access-denied`: ERR_ACCESS_DENIED. The permission model of Node.js does not let this process do it.
- * - `name-too-long`: ENAMETOOLONG. The path, or a name in it, is longer than the file system allows.
+ * - `access-denied`: ERR_ACCESS_DENIED. The permission model of Node.js does not let this process
+ *   do it.
+ * - `name-too-long`: ENAMETOOLONG. The path, or a name in it, is longer than the file system
+ *   allows.
  * - `not-found`: ENOENT.
  * - `exists`: EEXIST.
  * - `not-a-directory`: ENOTDIR; `is-a-directory`: EISDIR; `not-empty`: ENOTEMPTY.
  * - `too-many-open`: EMFILE, ENFILE. The process or the system has no file descriptor left.
- * - `try-again`: EAGAIN, EINTR, ENOMEM, ENOBUFS. The system was short of something, or a signal came.
+ * - `try-again`: EAGAIN, EINTR, ENOMEM, ENOBUFS. The system was short of something, or a signal
+ *   came.
  * - `locked`: another owner holds the lock of the directory.
  * - `lock-lost`: this process held the lock of the directory and no longer does. It must write
  *   nothing more there.
@@ -43,8 +46,8 @@ export type FileErrorKind =
   | 'closed';
 
 /**
- * The calls of a file system, as they are named in errors, fault rules and traces. `syncDirectory` is two
- * of them: `open-directory`, which changes nothing, and `sync-directory`.
+ * The calls of a file system, as they are named in errors, fault rules and traces. `syncDirectory`
+ * is two of them: `open-directory`, which changes nothing, and `sync-directory`.
  */
 export type FileOperation =
   | 'open'
@@ -67,8 +70,8 @@ export type FileOperation =
   | 'unlock';
 
 /**
- * Calls that store bytes or make them durable. After a failure of one of them nobody knows what the disk
- * has, whatever the reason was: a sync that failed is never tried again.
+ * Calls that store bytes or make them durable. After a failure of one of them nobody knows what the
+ * disk has, whatever the reason was: a sync that failed is never tried again.
  */
 const storesBytes: ReadonlySet<FileOperation> = new Set([
   'write',
@@ -111,9 +114,9 @@ export class FileError extends Error {
     this.errno = options.errno;
   }
   /**
-   * The call did nothing, and the same call may succeed later: the system was short of descriptors or
-   * memory, a signal came, or a permission was missing (EACCES only), and the call was none of those that
-   * store bytes or sync them.
+   * The call did nothing, and the same call may succeed later: the system was short of descriptors
+   * or memory, a signal came, or a permission was missing (EACCES only), and the call was none of
+   * those that store bytes or sync them.
    */
   get isTransient(): boolean {
     if (storesBytes.has(this.operation)) return false;

@@ -1,12 +1,13 @@
 /**
  * A file system whose owner writes only while it holds the lock of its directory. Every call that
- * changes something first asks the lock that was taken through this file system whether it is fresh,
- * and confirms it where it is not. So a process that stood still for a while, in whatever step of its
- * work, learns that another one has taken over before it overwrites, renames or removes anything.
+ * changes something first asks the lock that was taken through this file system whether it is
+ * fresh, and confirms it where it is not. So a process that stood still for a while, in whatever
+ * step of its work, learns that another one has taken over before it overwrites, renames or removes
+ * anything.
  *
- * While the lock is fresh a call goes to the file system below as it is: no promise and no object more.
- * Reads are never held up. Before a lock is taken everything passes. A synchronous call cannot wait for
- * a confirmation: its caller asks the lock before.
+ * While the lock is fresh a call goes to the file system below as it is: no promise and no object
+ * more. Reads are never held up. Before a lock is taken everything passes. A synchronous call
+ * cannot wait for a confirmation: its caller asks the lock before.
  */
 import type { Environment } from './environment.ts';
 import type {
@@ -39,8 +40,8 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   /**
-   * To be awaited before something is acknowledged that was written. Rejects as `DirectoryLock.confirm`;
-   * `undefined` where the lock is fresh, and where none was taken.
+   * To be awaited before something is acknowledged that was written. Rejects as
+   * `DirectoryLock.confirm`; `undefined` where the lock is fresh, and where none was taken.
    */
   confirm(): Promise<void> | undefined {
     const lock = this.#lock;
@@ -132,7 +133,10 @@ class GuardedFile implements File {
     this.#below.writeDurableSync(parts, position);
   }
 
-  /** Makes durable what was written before; it changes nothing that another owner could have written. */
+  /**
+   * Makes durable what was written before; it changes nothing that another owner could have
+   * written.
+   */
   datasync(): Promise<void> {
     return this.#below.datasync();
   }

@@ -130,8 +130,8 @@ async function syncNameOfForeign(path: string): Promise<void> {
 async function syncDirectory(operation: FileOperation, path: string): Promise<void> {
   if (!platform.syncsDirectories) return;
   const { O_RDONLY, O_DIRECTORY } = fs.constants;
-  // Two steps with two names: without a descriptor nothing was synced and nothing is lost, while a sync that
-  // failed is final, also where its code is one that is transient elsewhere.
+  // Two steps with two names: without a descriptor nothing was synced and nothing is lost, while a
+  // sync that failed is final, also where its code is one that is transient elsewhere.
   const handle = await classified(operation, path, () =>
     fs.promises.open(path, O_RDONLY | O_DIRECTORY),
   );

@@ -56,8 +56,9 @@ export async function readRecord(
 }
 
 /**
- * Replaces the record `name` of a directory. Two calls for one name must not overlap. Durable when it
- * resolves. When it rejects with a `FileError`, or a crash interrupts it, the old or the new record is there.
+ * Replaces the record `name` of a directory. Two calls for one name must not overlap. Durable when
+ * it resolves. When it rejects with a `FileError`, or a crash interrupts it, the old or the new
+ * record is there.
  */
 export async function writeRecord(
   fileSystem: FileSystem,
@@ -71,7 +72,8 @@ export async function writeRecord(
     // 2. A crash before the directory is synced leaves the old or the new record.
     await fileSystem.rename(temporary, `${directory}/${name}`);
   } catch (error) {
-    // A file whose write or sync failed never gets the name. If it cannot be removed now, the next write does.
+    // A file whose write or sync failed never gets the name. If it cannot be removed now, the next
+    // write does.
     await fileSystem.unlink(temporary).catch(() => undefined);
     throw error;
   }
@@ -79,7 +81,9 @@ export async function writeRecord(
   await fileSystem.syncDirectory(directory);
 }
 
-/** Removes the record and what an interrupted write left; fine if there is none. Durable after it. */
+/**
+ * Removes the record and what an interrupted write left; fine if there is none. Durable after it.
+ */
 export async function removeRecord(
   fileSystem: FileSystem,
   directory: string,

@@ -1,4 +1,7 @@
-/** Calls that fail because the system is short of something are made again a few times before they are told. */
+/**
+ * Calls that fail because the system is short of something are made again a few times before they
+ * are told.
+ */
 import type { Clock } from './environment.ts';
 import { FileError } from './file-error.ts';
 
@@ -6,8 +9,8 @@ import { FileError } from './file-error.ts';
 const pausesMs: readonly number[] = [10, 30, 120];
 
 /**
- * Makes a call up to four times while it fails with an error that `isTransient`. Such a call did nothing. The
- * last failure is thrown, and every other one at once.
+ * Makes a call up to four times while it fails with an error that `isTransient`. Such a call did
+ * nothing. The last failure is thrown, and every other one at once.
  */
 export async function retryTransient<Result>(
   clock: Clock,

@@ -1,7 +1,7 @@
 /**
- * A file system whose calls on names are made again when the system was short of something for a moment. The
- * calls of an open file are not: short reads and writes are continued in `full-io.ts`, and a write or a sync
- * that failed is never tried again.
+ * A file system whose calls on names are made again when the system was short of something for a
+ * moment. The calls of an open file are not: short reads and writes are continued in `full-io.ts`,
+ * and a write or a sync that failed is never tried again.
  */
 import type { Clock } from './environment.ts';
 import type {

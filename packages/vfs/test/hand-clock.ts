@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../src/index.ts';
 
-/** A clock that stands still but for its sleeps, which end at once, and for what a test lets pass. */
+/**
+ * A clock that stands still but for its sleeps, which end at once, and for what a test lets pass.
+ */
 export class HandClock implements Clock {
   /** Called at each sleep, when its time has passed. */
   onSleep: () => void = () => undefined;

@@ -113,8 +113,8 @@ describe('an owner that stood still for 30 seconds', () => {
     vi.spyOn(fs.promises, 'link').mockImplementation(async (from, to) => {
       await link(from, to);
       if (String(to) === file) return;
-      // The right to replace the file was taken: the next look is the one before the rename. From now
-      // on the owner is back, and its heart beats.
+      // The right to replace the file was taken: the next look is the one before the rename. From
+      // now on the owner is back, and its heart beats.
       await lock.confirm();
       let beats = 2;
       other.onSleep = () => fs.utimesSync(file, beats, (beats += 1));

@@ -1,4 +1,7 @@
-/** How names of hosts are resolved: from which source, in which order, and what a look-up that hangs holds up. */
+/**
+ * How names of hosts are resolved: from which source, in which order, and what a look-up that hangs
+ * holds up.
+ */
 import fs from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** A record in a file of its own, on the real disk; crashes are tried by those who keep such records. */
+/**
+ * A record in a file of its own, on the real disk; crashes are tried by those who keep such
+ * records.
+ */
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {

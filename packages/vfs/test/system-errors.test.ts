@@ -1,4 +1,7 @@
-/** What the errors of the operating system and of Node.js mean: docs/system-errors.md has the same table. */
+/**
+ * What the errors of the operating system and of Node.js mean: docs/system-errors.md has the same
+ * table.
+ */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';

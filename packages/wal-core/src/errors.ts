@@ -122,9 +122,9 @@ export class NoSpaceError extends WalError {
 }
 
 /**
- * The system was short of something for a moment: a file descriptor, memory, or a permission that came and
- * went. Nothing was changed, and nothing is said about the data. A rejected save is not in the log, and the
- * same call may be made again.
+ * The system was short of something for a moment: a file descriptor, memory, or a permission that
+ * came and went. Nothing was changed, and nothing is said about the data. A rejected save is not in
+ * the log, and the same call may be made again.
  */
 export class TryAgainError extends WalError {
   override readonly name = 'TryAgainError';
@@ -134,8 +134,9 @@ export class TryAgainError extends WalError {
 }
 
 /**
- * Whether an error that a log rejected a save with left the log usable and without any of the batch: the same
- * save may be made again after a pause. The codes are `WAL_NO_SPACE` and `WAL_TRY_AGAIN`.
+ * Whether an error that a log rejected a save with left the log usable and without any of the
+ * batch: the same save may be made again after a pause. The codes are `WAL_NO_SPACE` and
+ * `WAL_TRY_AGAIN`.
  */
 export function isRefusal(error: unknown): boolean {
   const code: unknown =
@@ -223,8 +224,8 @@ export class PermissionError extends WalError {
  *
  * - `platform`: its database has no binary for this platform.
  * - `not-installed`: a package that it needs is not installed.
- * - `bundled`: the package is there, and its binary is not where the package looks for it. A bundler
- *   does that.
+ * - `bundled`: the package is there, and its binary is not where the package looks for it. A
+ *   bundler does that.
  * - `forbidden`: Node.js does not let this process load binaries, or read them.
  * - `not-loadable`: the binary is there and could not be loaded.
  */
@@ -255,7 +256,8 @@ export class ReadFailedError extends WalError {
   }
 }
 
-// --- The identity record may not be durable: write it again. The log itself is unchanged and usable. ---
+// --- The identity record may not be durable: write it again. The log itself is unchanged and
+// usable. ---
 
 /** The identity record of a log could not be replaced: the old or the new one is there, whole. */
 export class IdentityWriteError extends WalError {
@@ -284,9 +286,9 @@ export class SyncFailedError extends WalError {
 }
 
 /**
- * This process held the lock of the directory and no longer does: its file was removed or replaced, the
- * directory was renamed, or another process took over while this one stood still. Whatever was not
- * acknowledged before may be missing or replaced. The log takes no more writes.
+ * This process held the lock of the directory and no longer does: its file was removed or replaced,
+ * the directory was renamed, or another process took over while this one stood still. Whatever was
+ * not acknowledged before may be missing or replaced. The log takes no more writes.
  */
 export class LockLostError extends WalError {
   override readonly name = 'LockLostError';

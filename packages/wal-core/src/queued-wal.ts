@@ -1,12 +1,12 @@
 /**
- * The spine of every log: the queue of saves. It checks each batch at the door, gathers those that wait
- * into groups, has the back end make a group durable, and then publishes and acknowledges one after the
- * other, in the order of the calls. One group is under way at a time; what arrives meanwhile is the
- * next group, so that waiting callers share one write and one sync.
+ * The spine of every log: the queue of saves. It checks each batch at the door, gathers those that
+ * wait into groups, has the back end make a group durable, and then publishes and acknowledges one
+ * after the other, in the order of the calls. One group is under way at a time; what arrives
+ * meanwhile is the next group, so that waiting callers share one write and one sync.
  *
- * Failures: no space, or a system that is short of something for a moment, rejects the group and everything
- * queued behind it (they would be gaps), and the log goes on from what is published. Any other failure of a
- * back end poisons the log for good.
+ * Failures: no space, or a system that is short of something for a moment, rejects the group and
+ * everything queued behind it (they would be gaps), and the log goes on from what is published. Any
+ * other failure of a back end poisons the log for good.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { AcceptedLog } from './accepted-log.ts';
@@ -28,11 +28,12 @@ import type { PurgeReport, SaveBatch, Wal, WalStats } from './wal.ts';
 /** What a back end does for its log: the storing, nothing else. */
 export interface LogStore {
   /**
-   * Writes the plans, in order, as one group. Where `durable` is set all of them, and all before them,
-   * are durable when it returns or resolves. A store that works synchronously returns nothing.
+   * Writes the plans, in order, as one group. Where `durable` is set all of them, and all before
+   * them, are durable when it returns or resolves. A store that works synchronously returns
+   * nothing.
    *
-   * Throws `NoSpaceError` or `TryAgainError` only if nothing of the group is, or will be, in the log; every
-   * other error means that this is not known.
+   * Throws `NoSpaceError` or `TryAgainError` only if nothing of the group is, or will be, in the
+   * log; every other error means that this is not known.
    */
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void;
 
@@ -53,11 +54,14 @@ export interface LogStore {
 
 /** The lock of the place of a log, where there is one. */
 export interface LogLock {
-  /** Whether this process certainly still holds the lock. Asked twice for each group: it must be cheap. */
+  /**
+   * Whether this process certainly still holds the lock. Asked twice for each group: it must be
+   * cheap.
+   */
   isFresh(): boolean;
   /**
-   * Renews the lock. Rejects with `LockLostError` where it is not this process's any more, and with any
-   * other error where that cannot be told.
+   * Renews the lock. Rejects with `LockLostError` where it is not this process's any more, and with
+   * any other error where that cannot be told.
    */
   confirm(): Promise<void>;
 }

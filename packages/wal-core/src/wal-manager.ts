@@ -97,9 +97,10 @@ export interface WalManager extends AsyncDisposable {
   readonly events: WalEventSource;
 
   /**
-   * Takes the lock of the place now, where there is one that has to be locked. Opening a log takes it in any
-   * case; this is for callers that have to wait for other locks as well, which may take 10 s each. A place
-   * that does not exist yet is not made. Absent where nobody else can reach the place.
+   * Takes the lock of the place now, where there is one that has to be locked. Opening a log takes
+   * it in any case; this is for callers that have to wait for other locks as well, which may take
+   * 10 s each. A place that does not exist yet is not made. Absent where nobody else can reach the
+   * place.
    *
    * Rejects with `WAL_LOCKED`, `WAL_PERMISSION`, `WAL_READ_FAILED`.
    */
@@ -108,15 +109,16 @@ export interface WalManager extends AsyncDisposable {
   /**
    * Whether there is a log, also one whose entries are all purged: nobody bootstraps over data.
    *
-   * Rejects with `WAL_FOREIGN` where the directory holds a log of another kind; so do all other calls.
+   * Rejects with `WAL_FOREIGN` where the directory holds a log of another kind; so do all other
+   * calls.
    */
   hasExistingWal(options?: GroupOptions): Promise<boolean>;
 
   /**
    * Creates a log, durably, and opens it.
    *
-   * Rejects with `WAL_EXISTS` when there is one, `WAL_FOREIGN` when there is something else, such as
-   * the identity record of a log whose own files are gone, `WAL_LOCKED`, `WAL_INVALID`,
+   * Rejects with `WAL_EXISTS` when there is one, `WAL_FOREIGN` when there is something else, such
+   * as the identity record of a log whose own files are gone, `WAL_LOCKED`, `WAL_INVALID`,
    * `WAL_PERMISSION`, `WAL_NO_SPACE`, `WAL_TRY_AGAIN`.
    */
   createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal>;
@@ -125,9 +127,9 @@ export interface WalManager extends AsyncDisposable {
    * The snapshot markers that a start is possible from: index not above the commit index and not
    * before the start of the log; ascending. Nothing is changed. A torn tail does not matter.
    *
-   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is damaged,
-   * `WAL_TRY_AGAIN` when the system was short of something: nothing is known then, and the call may be
-   * made again.
+   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is
+   * damaged, `WAL_TRY_AGAIN` when the system was short of something: nothing is known then, and the
+   * call may be made again.
    */
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 
@@ -142,25 +144,26 @@ export interface WalManager extends AsyncDisposable {
   replayWal(options?: ReplayOptions): Promise<OpenedWal>;
 
   /**
-   * The identity record of a log: the bytes that `writeIdentity` wrote last, or `undefined` where none
-   * were written or where there is no log. The log need not be open.
+   * The identity record of a log: the bytes that `writeIdentity` wrote last, or `undefined` where
+   * none were written or where there is no log. The log need not be open.
    *
-   * Rejects with `WAL_CORRUPT` when the record is damaged, `WAL_VERSION` when a newer release wrote it,
-   * `WAL_READ_FAILED`, `WAL_PERMISSION`.
+   * Rejects with `WAL_CORRUPT` when the record is damaged, `WAL_VERSION` when a newer release wrote
+   * it, `WAL_READ_FAILED`, `WAL_PERMISSION`.
    */
   readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined>;
 
   /**
-   * Replaces the identity record of a log that this manager has open: opaque bytes, at most 65,536, which
-   * lie beside the log. They are copied before the call returns. When the promise resolves, the new bytes
-   * are there after any crash; after a crash before that, either the old or the new bytes are there,
-   * whole. Two calls for one group take effect in the order in which they were made.
+   * Replaces the identity record of a log that this manager has open: opaque bytes, at most 65,536,
+   * which lie beside the log. They are copied before the call returns. When the promise resolves,
+   * the new bytes are there after any crash; after a crash before that, either the old or the new
+   * bytes are there, whole. Two calls for one group take effect in the order in which they were
+   * made.
    *
-   * Rejects with `WAL_INVALID`, `WAL_NOT_FOUND` when there is no log, `WAL_CLOSED` when it is not open
-   * here, `WAL_POISONED` when it takes no more writes. A disk that fails rejects with `WAL_NO_SPACE`,
-   * `WAL_PERMISSION` or `WAL_WRITE_FAILED`, and the log stays usable; a database whose write fails
-   * poisons all of its logs (`WAL_POISONED`). After a failure either the old or the new bytes are there:
-   * write the record again.
+   * Rejects with `WAL_INVALID`, `WAL_NOT_FOUND` when there is no log, `WAL_CLOSED` when it is not
+   * open here, `WAL_POISONED` when it takes no more writes. A disk that fails rejects with
+   * `WAL_NO_SPACE`, `WAL_PERMISSION` or `WAL_WRITE_FAILED`, and the log stays usable; a database
+   * whose write fails poisons all of its logs (`WAL_POISONED`). After a failure either the old or
+   * the new bytes are there: write the record again.
    */
   writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void>;
 

@@ -68,11 +68,11 @@ export interface WalStats {
 }
 
 /**
- * One log. No call throws synchronously. After `WAL_NO_SPACE` or `WAL_TRY_AGAIN` the log is as before the
- * rejected save, and every save that was queued behind it is rejected too: save them again, in order. After
- * `WAL_POISONED` nothing is written any more; what is durable can still be read. `WAL_LOCK_LOST` means
- * the same, because this process is not the owner of the log any more; what another one has written since
- * is not seen.
+ * One log. No call throws synchronously. After `WAL_NO_SPACE` or `WAL_TRY_AGAIN` the log is as
+ * before the rejected save, and every save that was queued behind it is rejected too: save them
+ * again, in order. After `WAL_POISONED` nothing is written any more; what is durable can still be
+ * read. `WAL_LOCK_LOST` means the same, because this process is not the owner of the log any more;
+ * what another one has written since is not seen.
  */
 export interface Wal extends AsyncDisposable {
   readonly groupId: bigint;
@@ -80,16 +80,16 @@ export interface Wal extends AsyncDisposable {
   readonly events: WalEventSource;
 
   /**
-   * Makes a batch durable, all or nothing. Resolves when it is, after all saves before it; just before
-   * that its entries, hard state and marker become visible in the storage. Entries and their payloads
-   * must not change until then; the log copies what it keeps.
+   * Makes a batch durable, all or nothing. Resolves when it is, after all saves before it; just
+   * before that its entries, hard state and marker become visible in the storage. Entries and their
+   * payloads must not change until then; the log copies what it keeps.
    *
    * A batch that changes nothing but the commit index, or nothing at all, costs no sync, but still
    * waits for all before it. After a crash the commit index may come back lower.
    *
-   * Rejects with `WAL_INVALID`, `WAL_OUT_OF_ORDER`, `WAL_TOO_LARGE` (the log is unchanged, and so are
-   * the saves queued around it), `WAL_NO_SPACE`, `WAL_TRY_AGAIN`, `WAL_POISONED`, `WAL_LOCK_LOST` or
-   * `WAL_CLOSED`.
+   * Rejects with `WAL_INVALID`, `WAL_OUT_OF_ORDER`, `WAL_TOO_LARGE` (the log is unchanged, and so
+   * are the saves queued around it), `WAL_NO_SPACE`, `WAL_TRY_AGAIN`, `WAL_POISONED`,
+   * `WAL_LOCK_LOST` or `WAL_CLOSED`.
    */
   save(batch: SaveBatch): Promise<void>;
 
@@ -127,11 +127,12 @@ export interface Wal extends AsyncDisposable {
 
   /**
    * Waits for the saves that are queued, makes everything durable and gives all resources back. A
-   * second call returns the same promise; every other call rejects with `WAL_CLOSED` from now on, and
-   * so do reads of the storage.
+   * second call returns the same promise; every other call rejects with `WAL_CLOSED` from now on,
+   * and so do reads of the storage.
    *
    * Everything is given back also where it rejects: with `WAL_POISONED`, or with `WAL_NO_SPACE` or
-   * `WAL_TRY_AGAIN` when a commit index that had not been written yet could not be (it then comes back lower).
+   * `WAL_TRY_AGAIN` when a commit index that had not been written yet could not be (it then comes
+   * back lower).
    */
   close(): Promise<void>;
 }

@@ -201,7 +201,9 @@ export class EtcdStore implements LogStore {
     spares.prepareAhead(writer.segment.segmentId + 1, options.segmentBytes);
   }
 
-  /** Nothing of a refused group may stay, or the next one, or the close, would write it after all. */
+  /**
+   * Nothing of a refused group may stay, or the next one, or the close, would write it after all.
+   */
   #refused(cause: unknown, { mark, unwritten, written }: Undo): WalError {
     const error = commitFailure(cause);
     const { writer } = this.#parts;

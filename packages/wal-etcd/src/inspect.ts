@@ -34,11 +34,11 @@ export interface SnapshotPosition {
 const beginning: SnapshotPosition = Object.freeze({ index: 0n, term: 0n });
 
 /**
- * What etcd's `ReadAll` of a log opened for reading returns. A record that is not all there ends it without an
- * error, **also in the middle of the log, whose later segments are then not read**.
+ * What etcd's `ReadAll` of a log opened for reading returns. A record that is not all there ends it
+ * without an error, **also in the middle of the log, whose later segments are then not read**.
  *
- * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError with etcd's name of the error as
- * its `verdict`, ReadFailedError
+ * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError with etcd's name of
+ * the error as its `verdict`, ReadFailedError
  */
 export function readWal(
   directory: string,

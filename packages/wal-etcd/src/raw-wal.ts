@@ -117,10 +117,11 @@ export class RawWal {
   }
 
   /**
-   * Creates a log with a snapshot record of index 0, durably. The directory is made when it is missing.
+   * Creates a log with a snapshot record of index 0, durably. The directory is made when it is
+   * missing.
    *
-   * @throws AlreadyExistsError where there is a segment, ForeignFileError where there is a log of another kind,
-   * LockedError, NoSpaceError, PermissionError
+   * @throws AlreadyExistsError where there is a segment, ForeignFileError where there is a log of
+   * another kind, LockedError, NoSpaceError, PermissionError
    */
   static async create(
     directory: string,
@@ -148,10 +149,11 @@ export class RawWal {
   }
 
   /**
-   * Opens a log for reading and, after `readAll`, for writing, from a snapshot on; index and term 0 are the
-   * beginning.
+   * Opens a log for reading and, after `readAll`, for writing, from a snapshot on; index and term 0
+   * are the beginning.
    *
-   * @throws NotFoundError, CorruptError (`missing-segment`), ForeignFileError (a log of another kind), LockedError
+   * @throws NotFoundError, CorruptError (`missing-segment`), ForeignFileError (a log of another
+   * kind), LockedError
    */
   static async open(
     directory: string,

@@ -1,6 +1,6 @@
 /**
- * A new segment whose name is owed: the batch that filled the one before is durable and acknowledged, and nothing
- * is written to the new one before it has its name durably.
+ * A new segment whose name is owed: the batch that filled the one before is durable and
+ * acknowledged, and nothing is written to the new one before it has its name durably.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';

@@ -1,4 +1,7 @@
-/** A purge that cannot remove a segment: the ones behind it stay until it is gone, so that there is never a gap. */
+/**
+ * A purge that cannot remove a segment: the ones behind it stay until it is gone, so that there is
+ * never a gap.
+ */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment, type Fault } from '@babuza/testkit';
 import { entriesFrom, openLog } from '@babuza/testkit/ladder';

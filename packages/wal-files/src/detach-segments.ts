@@ -1,14 +1,18 @@
 /**
- * Keeps late writes of a former owner out of a log. An owner whose heartbeat was missing for long may still live; when
- * it stopped, a write may have been on its way to a segment that it has open. Such a write cannot be called back. So the
- * segments that it may have open are replaced by copies: the write then arrives in a file that has no name any more.
+ * Keeps late writes of a former owner out of a log. An owner whose heartbeat was missing for long
+ * may still live; when it stopped, a write may have been on its way to a segment that it has open.
+ * Such a write cannot be called back. So the segments that it may have open are replaced by copies:
+ * the write then arrives in a file that has no name any more.
  */
 import { FileError, type FileSystem } from '@babuza/vfs';
 import type { LastSegments } from './log-files.ts';
 
 const pieceBytes: number = 1024 * 1024;
 
-/** Replaces the segments by copies of themselves, durably. Where there is no space for a copy, they stay as they are. */
+/**
+ * Replaces the segments by copies of themselves, durably. Where there is no space for a copy, they
+ * stay as they are.
+ */
 export async function detachSegments(
   fileSystem: FileSystem,
   directory: string,
@@ -19,7 +23,8 @@ export async function detachSegments(
     const path = `${directory}/${fileName}`;
     if ((await fileSystem.kindOf(copy)) !== undefined) await fileSystem.unlink(copy);
     try {
-      // Durable after it: the content of the copy. A crash just before leaves it under a name that nobody reads.
+      // Durable after it: the content of the copy. A crash just before leaves it under a name that
+      // nobody reads.
       await copyFile(fileSystem, path, copy);
     } catch (error) {
       if (!(error instanceof FileError) || error.kind !== 'no-space') throw error;
@@ -28,7 +33,8 @@ export async function detachSegments(
     }
     await fileSystem.rename(copy, path);
   }
-  // Durable after it: that the names lead to the copies. A crash just before leaves either, with the same content.
+  // Durable after it: that the names lead to the copies. A crash just before leaves either, with
+  // the same content.
   await fileSystem.syncDirectory(directory);
 }
 

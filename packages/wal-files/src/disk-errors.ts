@@ -19,8 +19,8 @@ import {
 } from '@babuza/wal-core';
 
 /**
- * A lock that this process held and lost, at whatever step that was found; `undefined` for everything
- * else. When a lock is given back, `locked` means the same.
+ * A lock that this process held and lost, at whatever step that was found; `undefined` for
+ * everything else. When a lock is given back, `locked` means the same.
  */
 export function lockFailure(cause: unknown): LockLostError | undefined {
   if (cause instanceof LockLostError) return cause;
@@ -98,8 +98,9 @@ export function commitFailure(cause: unknown): WalError {
 }
 
 /**
- * While doing a step that changes nothing that was durable, such as syncing a directory whose names are new, or
- * giving a lock back: a transient failure leaves it to be done later, and every other one is that of a commit.
+ * While doing a step that changes nothing that was durable, such as syncing a directory whose names
+ * are new, or giving a lock back: a transient failure leaves it to be done later, and every other
+ * one is that of a commit.
  */
 export function stepFailure(cause: unknown): WalError {
   return cause instanceof FileError && cause.isTransient
@@ -108,8 +109,9 @@ export function stepFailure(cause: unknown): WalError {
 }
 
 /**
- * While opening or recovering a log: a transient failure leaves the same log, which can be opened again. An
- * error that wraps one, after the log had refused to go on, means the same as long as nobody has the log.
+ * While opening or recovering a log: a transient failure leaves the same log, which can be opened
+ * again. An error that wraps one, after the log had refused to go on, means the same as long as
+ * nobody has the log.
  */
 export function recoveryFailure(cause: unknown): WalError {
   const reason = cause instanceof WalError && cause.code === 'WAL_POISONED' ? cause.cause : cause;

@@ -1,6 +1,7 @@
 /**
- * The identity records of logs in segment files: one file beside the log of each group. Reads and writes of
- * one group take turns, so that a read never meets a rename, and a later write is never overtaken.
+ * The identity records of logs in segment files: one file beside the log of each group. Reads and
+ * writes of one group take turns, so that a read never meets a rename, and a later write is never
+ * overtaken.
  */
 import {
   FileError,
@@ -57,7 +58,9 @@ export class IdentityRecords {
     });
   }
 
-  /** Replaces the record; `mayWrite` throws where that is not allowed any more when its turn comes. */
+  /**
+   * Replaces the record; `mayWrite` throws where that is not allowed any more when its turn comes.
+   */
   write({ groupId, directory }: LogPlace, bytes: Uint8Array, mayWrite: () => void): Promise<void> {
     return this.#inTurn(groupId, () => {
       mayWrite();
@@ -82,7 +85,10 @@ export class IdentityRecords {
   }
 }
 
-/** Throws `WAL_FOREIGN` where the name says that a log was in this directory: its own files are gone. */
+/**
+ * Throws `WAL_FOREIGN` where the name says that a log was in this directory: its own files are
+ * gone.
+ */
 export function refuseLostLog(directory: string, name: string): void {
   if (!identityFileNames.has(name)) return;
   throw new ForeignFileError(

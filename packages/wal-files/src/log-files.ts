@@ -52,8 +52,8 @@ export interface LogFiles {
   isTemporary(name: string): boolean;
 
   /**
-   * The names of the last two segments, the older one first: an owner that still lives may have them open for
-   * writing. And a name for a copy of one of them, which `isTemporary`.
+   * The names of the last two segments, the older one first: an owner that still lives may have
+   * them open for writing. And a name for a copy of one of them, which `isTemporary`.
    */
   lastSegments(directory: string): Promise<LastSegments>;
 

@@ -4,11 +4,11 @@ import { ForeignFileError } from '@babuza/wal-core';
 import { findLogKinds, type FoundKind } from './log-kinds.ts';
 
 /**
- * Resolves where the directory holds no log, or logs of the kind `walType` only; nothing is changed.
- * `walType` is the canonical name of a WAL type, such as `babuza-wal`.
+ * Resolves where the directory holds no log, or logs of the kind `walType` only; nothing is
+ * changed. `walType` is the canonical name of a WAL type, such as `babuza-wal`.
  *
- * Rejects with `ForeignFileError` (`WAL_FOREIGN`), which names every kind that was found and what to
- * do, and with `FileError` where the directory cannot be read.
+ * Rejects with `ForeignFileError` (`WAL_FOREIGN`), which names every kind that was found and what
+ * to do, and with `FileError` where the directory cannot be read.
  */
 export async function refuseOtherKinds(
   fileSystem: FileSystem,

@@ -36,9 +36,9 @@ export class SearchedDirectory {
   }
 
   /**
-   * Whether a file begins with a record of etcd that holds a checksum, as each of its segments does.
-   * This tells a segment of etcd that somebody gave the name of a native one. Only the first file of
-   * a folder is read, and answers for the others: a long log has many segments.
+   * Whether a file begins with a record of etcd that holds a checksum, as each of its segments
+   * does. This tells a segment of etcd that somebody gave the name of a native one. Only the first
+   * file of a folder is read, and answers for the others: a long log has many segments.
    */
   async startsAsEtcd(path: string): Promise<boolean> {
     const folder = path.slice(0, path.lastIndexOf('/') + 1);

@@ -1,4 +1,7 @@
-/** What a failed call of the disk means to a log, by what the log was doing: the table of docs/system-errors.md. */
+/**
+ * What a failed call of the disk means to a log, by what the log was doing: the table of
+ * docs/system-errors.md.
+ */
 import { describe, expect, it } from 'vitest';
 import { FileError, type FileErrorKind, type FileOperation } from '@babuza/vfs';
 import { WalError } from '@babuza/wal-core';

@@ -1,4 +1,7 @@
-/** How kinds of logs are told apart, on a simulated disk: names, links, first bytes, disks that fail. */
+/**
+ * How kinds of logs are told apart, on a simulated disk: names, links, first bytes, disks that
+ * fail.
+ */
 import { describe, expect, it } from 'vitest';
 import { FileError } from '@babuza/vfs';
 import { SimulatedDisk } from '@babuza/testkit';

@@ -76,8 +76,9 @@ export class DiskStore implements LevelStoreKind {
   }
 
   /**
-   * LevelDB locks a file of its own, `db/LOCK`. That lock is not lost while its owner stands still, but it is
-   * when somebody removes the file; so the directory has the same lock as those of the other logs.
+   * LevelDB locks a file of its own, `db/LOCK`. That lock is not lost while its owner stands still,
+   * but it is when somebody removes the file; so the directory has the same lock as those of the
+   * other logs.
    */
   async lock(directory: string): Promise<PlaceLock> {
     await translating(() => this.#files.makeDirectory(directory));

@@ -1,9 +1,9 @@
 /**
  * Keeps the files of LevelDB for their user alone (mode 0600), as those of the other logs are.
- * LevelDB makes its files with mode 0644 and has no option for it, and the umask belongs to the whole
- * process. So the modes are changed after LevelDB has made a file: when the database was opened, within
- * a second after a write, and when the database was closed. Until then the directory `db`, which is
- * made with mode 0700, keeps others out.
+ * LevelDB makes its files with mode 0644 and has no option for it, and the umask belongs to the
+ * whole process. So the modes are changed after LevelDB has made a file: when the database was
+ * opened, within a second after a write, and when the database was closed. Until then the directory
+ * `db`, which is made with mode 0700, keeps others out.
  */
 import { join } from 'node:path';
 import { restrictToUser, type Clock, type FileSystem, type Timer } from '@babuza/vfs';
@@ -45,7 +45,10 @@ export class FileModes {
     await this.#restrictNewFiles();
   }
 
-  /** A compaction goes on after the write that began it: each file that was found calls for another search. */
+  /**
+   * A compaction goes on after the write that began it: each file that was found calls for another
+   * search.
+   */
   async #searchAgain(): Promise<void> {
     const found = await this.#restrictNewFiles();
     this.#timer = undefined;

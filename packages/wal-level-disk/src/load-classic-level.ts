@@ -1,7 +1,7 @@
 /**
- * LevelDB comes as a binary inside of classic-level. It is an optional dependency and is loaded when a log
- * is opened, so that neither installing nor importing this package ever needs a compiler, and where it
- * cannot be loaded an error says why.
+ * LevelDB comes as a binary inside of classic-level. It is an optional dependency and is loaded
+ * when a log is opened, so that neither installing nor importing this package ever needs a
+ * compiler, and where it cannot be loaded an error says why.
  */
 import type * as ClassicLevelModule from 'classic-level';
 import { nodeEnvironment } from '@babuza/vfs';

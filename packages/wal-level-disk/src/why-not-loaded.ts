@@ -1,7 +1,7 @@
 /**
- * Why classic-level could not be loaded, and what to do about it. Its loader says the same where the
- * platform has no binary, where a bundler has left the binary behind, and where the process must not
- * read it; so the folder in which the loader looked is looked at again.
+ * Why classic-level could not be loaded, and what to do about it. Its loader says the same where
+ * the platform has no binary, where a bundler has left the binary behind, and where the process
+ * must not read it; so the folder in which the loader looked is looked at again.
  */
 import { UnsupportedPlatformError, type UnsupportedReason } from '@babuza/wal-core';
 

@@ -1,4 +1,7 @@
-/** A process that has no descriptor left while LevelDB wants to begin its next log file: real processes. */
+/**
+ * A process that has no descriptor left while LevelDB wants to begin its next log file: real
+ * processes.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

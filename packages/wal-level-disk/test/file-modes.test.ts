@@ -1,4 +1,7 @@
-/** The modes of the files that LevelDB makes by itself while the log is open: a real LevelDB, a simulated clock. */
+/**
+ * The modes of the files that LevelDB makes by itself while the log is open: a real LevelDB, a
+ * simulated clock.
+ */
 import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Why LevelDB could not be loaded, told apart: by real processes that Node.js, or a package without its
- * binaries, keeps from loading it, and by the errors of bundlers.
+ * Why LevelDB could not be loaded, told apart: by real processes that Node.js, or a package without
+ * its binaries, keeps from loading it, and by the errors of bundlers.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';

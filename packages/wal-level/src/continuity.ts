@@ -110,7 +110,8 @@ class LogRead {
       const parsed = parseKey(key);
       if (parsed === undefined) throw new DamagedValueError('no log has such a key');
       if (parsed.kind === KeyKind.Header) this.#header = decodeHeader(key, value);
-      // It is checked where it is asked for: a log whose identity record is damaged can still be opened.
+      // It is checked where it is asked for: a log whose identity record is damaged can still be
+      // opened.
       else if (parsed.kind === KeyKind.Identity) return;
       else if (parsed.kind === KeyKind.State) this.#record = decodeState(key, value);
       else if (parsed.kind === KeyKind.Marker) this.#addMarker(parsed.index, key, value);

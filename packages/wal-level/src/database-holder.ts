@@ -55,7 +55,9 @@ export class DatabaseHolder {
     return (await this.exists()) ? this.open() : undefined;
   }
 
-  /** Throws where the directory holds a log of another kind. While the database is open it cannot. */
+  /**
+   * Throws where the directory holds a log of another kind. While the database is open it cannot.
+   */
   async checkDirectory(): Promise<void> {
     if (this.#current !== undefined) return;
     try {

@@ -48,16 +48,16 @@ export interface LevelStoreKind {
    */
   readonly syncs: boolean;
   /**
-   * Throws where a database of this kind must not be looked for in the directory, for instance because
-   * it holds a log of another kind. Called before the directory is used for the first time; it makes
-   * nothing. Absent: every directory will do.
+   * Throws where a database of this kind must not be looked for in the directory, for instance
+   * because it holds a log of another kind. Called before the directory is used for the first time;
+   * it makes nothing. Absent: every directory will do.
    */
   checkDirectory?(directory: string): Promise<void>;
   /** Whether there is a database in the directory; it makes nothing. */
   exists(directory: string): Promise<boolean>;
   /**
-   * Takes the lock of the directory, which is made when it is missing, before the database is opened.
-   * Rejects with `LockedError`. Absent: nobody else can reach the database.
+   * Takes the lock of the directory, which is made when it is missing, before the database is
+   * opened. Rejects with `LockedError`. Absent: nobody else can reach the database.
    */
   lock?(directory: string): Promise<PlaceLock>;
   /**

@@ -16,7 +16,9 @@ import { integerBytes, readInteger, viewOf, writeInteger } from './numbers.ts';
 export const KeyKind = {
   /** Format version and metadata, written once. */
   Header: 0x10,
-  /** The identity record: bytes of the node that say what the log belongs to. Absent in older logs. */
+  /**
+   * The identity record: bytes of the node that say what the log belongs to. Absent in older logs.
+   */
   Identity: 0x18,
   /** Hard state, bounds of the log, and what testifies to the records below: in each batch. */
   State: 0x20,

@@ -1,6 +1,6 @@
 /**
- * What a failure of the database means to a log: by `code`, along the causes. The text decides only where LevelDB
- * could not open a file, because it has no code for that.
+ * What a failure of the database means to a log: by `code`, along the causes. The text decides only
+ * where LevelDB could not open a file, because it has no code for that.
  */
 import {
   CorruptError,
@@ -50,15 +50,15 @@ export function readFailure(error: unknown, directory: string, groupId = 0n): Wa
 const lacksDescriptor = /: Too many open files(?: in system)?$/;
 
 /**
- * LevelDB begins a new log file before it writes a batch, and nothing of the batch is written when that file
- * cannot be opened. The same text about another file is of a compaction, after which LevelDB refuses every write
- * until it is opened again.
+ * LevelDB begins a new log file before it writes a batch, and nothing of the batch is written when
+ * that file cannot be opened. The same text about another file is of a compaction, after which
+ * LevelDB refuses every write until it is opened again.
  */
 const lacksLogFile = /\d+\.log: Too many open files(?: in system)?$/;
 
 /**
- * While writing: what is on disk is not known, unless LevelDB found no descriptor for its next log file. A store
- * that knows that nothing was written throws wal-core's `NoSpaceError` itself.
+ * While writing: what is on disk is not known, unless LevelDB found no descriptor for its next log
+ * file. A store that knows that nothing was written throws wal-core's `NoSpaceError` itself.
  */
 export function writeFailure(error: unknown, directory: string): WalError {
   if (error instanceof WalError) return error;

@@ -149,7 +149,9 @@ export function encodeIdentity(key: Uint8Array, bytes: Uint8Array): Uint8Array {
   return seal(key, value);
 }
 
-/** The bytes mean nothing where the version is not `identityVersion`. Throws `DamagedValueError`. */
+/**
+ * The bytes mean nothing where the version is not `identityVersion`. Throws `DamagedValueError`.
+ */
 export function decodeIdentity(
   key: Uint8Array,
   value: Uint8Array,

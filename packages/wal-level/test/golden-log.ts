@@ -2,7 +2,10 @@
 import type { HostilePlace } from './hostile-level.ts';
 import { writeSample } from './samples.ts';
 
-/** One group with an identity and extra bytes, one with an empty identity; both have an identity record. */
+/**
+ * One group with an identity and extra bytes, one with an empty identity; both have an identity
+ * record.
+ */
 export async function writeGoldenIdentities(place: HostilePlace): Promise<void> {
   const manager = place.manager();
   const identity = Uint8Array.of(1, 2, 255);

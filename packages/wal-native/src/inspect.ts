@@ -61,11 +61,11 @@ export interface InspectOptions extends GroupOptions {
 }
 
 /**
- * Verifies every checksum of a log and says what is in it. What looks damaged is looked at again before it is
- * believed, because a node may be writing the log at this moment.
+ * Verifies every checksum of a log and says what is in it. What looks damaged is looked at again
+ * before it is believed, because a node may be writing the log at this moment.
  *
- * @throws CorruptError (of wal-core) where recovery would refuse to start; NotFoundError where there is no log;
- * ForeignFileError where the directory holds a log of another kind
+ * @throws CorruptError (of wal-core) where recovery would refuse to start; NotFoundError where
+ * there is no log; ForeignFileError where the directory holds a log of another kind
  */
 export async function inspectLog(
   directory: string,

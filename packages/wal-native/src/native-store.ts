@@ -72,8 +72,8 @@ export class NativeStore implements LogStore {
   readonly #unreleased: Unreleased = { segments: [], recycled: [] };
   #noFsync = false;
   /**
-   * The next segment, while the sync of its name is owed. It says where this one ends, so nothing may be written
-   * before the sync, not even a mark.
+   * The next segment, while the sync of its name is owed. It says where this one ends, so nothing
+   * may be written before the sync, not even a mark.
    */
   #successor: NamedSegment | undefined;
   /** A batch is being written: a mark now would share its buffer and its place in the file. */
@@ -281,7 +281,10 @@ export class NativeStore implements LogStore {
     await this.#takeOver(this.#successor);
   }
 
-  /** The name of the next segment becomes durable, then the full one is sealed and the next one takes the batches. */
+  /**
+   * The name of the next segment becomes durable, then the full one is sealed and the next one
+   * takes the batches.
+   */
   async #takeOver(successor: NamedSegment): Promise<void> {
     const { options, directory, groupId, view, encoder, segments, events } = this.#parts;
     const { segment } = successor;

@@ -1,4 +1,7 @@
-/** The native log and its identity record: crashes and failures at every call, damage, and a record without its log. */
+/**
+ * The native log and its identity record: crashes and failures at every call, damage, and a record
+ * without its log.
+ */
 import { crc32 } from 'node:zlib';
 import { runWorkload, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import {

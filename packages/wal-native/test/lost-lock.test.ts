@@ -1,6 +1,7 @@
 /**
- * The owner of a log stands still, or its lock is taken away, at every step of its work. The lock itself is tested in
- * `packages/vfs/test`, the real disk with all back ends in `packages/builder/test/lost-locks.test.ts`.
+ * The owner of a log stands still, or its lock is taken away, at every step of its work. The lock
+ * itself is tested in `packages/vfs/test`, the real disk with all back ends in
+ * `packages/builder/test/lost-locks.test.ts`.
  */
 import { EntryType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

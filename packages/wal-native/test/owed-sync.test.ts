@@ -1,4 +1,7 @@
-/** A directory sync that is owed after a rotation: nothing is written before it, and it needs no opening. */
+/**
+ * A directory sync that is owed after a rotation: nothing is written before it, and it needs no
+ * opening.
+ */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
 import { entriesFrom } from '@babuza/testkit/ladder';

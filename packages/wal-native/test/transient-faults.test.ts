@@ -1,6 +1,7 @@
 /**
- * The system is short of descriptors, memory or a permission for a while: at every call that stores no bytes, once
- * and until it is healed. The log rejects what it cannot do, is never poisoned, and goes on by itself.
+ * The system is short of descriptors, memory or a permission for a while: at every call that stores
+ * no bytes, once and until it is healed. The log rejects what it cannot do, is never poisoned, and
+ * goes on by itself.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { TransientFaults, transientKinds } from '@babuza/testkit/ladder';

@@ -1,4 +1,7 @@
-/** A disk that can be made to hang: what writes, syncs or renames waits until it is released. Reads go on. */
+/**
+ * A disk that can be made to hang: what writes, syncs or renames waits until it is released. Reads
+ * go on.
+ */
 import type { File, FileSystem } from '@babuza/vfs';
 
 /** LevelDB writes its files by itself, and a log in memory has none. */

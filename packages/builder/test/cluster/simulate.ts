@@ -161,7 +161,10 @@ class Simulation {
       .every(({ appliedIndex }) => appliedIndex > 0 && appliedIndex >= leader.commitIndex - 20);
   }
 
-  /** While the disk of the leader hangs, and the disks of the others do not, the cluster goes on under another leader. */
+  /**
+   * While the disk of the leader hangs, and the disks of the others do not, the cluster goes on
+   * under another leader.
+   */
   async #judgeHungDisk(): Promise<void> {
     const leader = this.#members.find(({ life }) => life?.raft.status().role === 'leader');
     const info = leader?.life?.raft.clusterInfo();

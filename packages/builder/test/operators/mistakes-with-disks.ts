@@ -4,7 +4,9 @@ import type { Copy, Seat } from './cluster.ts';
 import { noFiles, type Files, type Folder } from './directories.ts';
 import type { Operators } from './operators.ts';
 
-/** One mistake with one member, and the way out. It may find that nothing can be done wrong here. */
+/**
+ * One mistake with one member, and the way out. It may find that nothing can be done wrong here.
+ */
 export type Mistake = (operators: Operators, seat: Seat) => Promise<void>;
 
 const folders = ['/data/', '/data/', '/data/wal/', '/data/snap/'] as const;

@@ -44,7 +44,9 @@ export const loseMost: Mistake = async (operators, seat) => {
   for (let added = 1; added < voters.length; added += 1) await operators.add();
 };
 
-/** Members of before with their disks as they were: they and the recovered one refuse each other. */
+/**
+ * Members of before with their disks as they were: they and the recovered one refuse each other.
+ */
 async function comeBack(
   operators: Operators,
   lost: readonly Seat[],

@@ -1,4 +1,7 @@
-/** What operators do when something is wrong: they look for reports, put directories back, replace members. */
+/**
+ * What operators do when something is wrong: they look for reports, put directories back, replace
+ * members.
+ */
 import type { StandaloneOptions } from '@babuza/raft';
 import type { SeededRandom } from '@babuza/testkit';
 import { isFree, type Cluster, type Copy, type Seat } from './cluster.ts';
@@ -64,8 +67,8 @@ export class Operators {
   }
 
   /**
-   * Waits until a mistake with this member is reported. Where it is due, because a leader that knows
-   * better leads all the time, its absence is a violation.
+   * Waits until a mistake with this member is reported. Where it is due, because a leader that
+   * knows better leads all the time, its absence is a violation.
    */
   async noticed(name: string, id: bigint, sinceMs: number, isDue: () => boolean): Promise<boolean> {
     const { world } = this;

@@ -1,8 +1,8 @@
 /**
  * What was acknowledged to clients, and which of it Raft still promises. A committed entry is safe
  * while every possible quorum has a voter that holds it. Where a disk was damaged, the entries that
- * too few other voters hold are taken down as unprotected: no protocol could keep them if the damage
- * were not noticed.
+ * too few other voters hold are taken down as unprotected: no protocol could keep them if the
+ * damage were not noticed.
  */
 import type { IdentityKey } from './state-ledger.ts';
 

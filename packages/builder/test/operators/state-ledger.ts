@@ -35,7 +35,9 @@ export class StateLedger {
     return this.#histories.size;
   }
 
-  /** Takes down what is new in the state of a process; returns how it differs from another state. */
+  /**
+   * Takes down what is new in the state of a process; returns how it differs from another state.
+   */
   note(
     process: object,
     identity: IdentityKey,

@@ -77,7 +77,9 @@ export class Users {
     });
   }
 
-  /** A leader whose disk hangs gives its role up; one whose process stood still asks who is there. */
+  /**
+   * A leader whose disk hangs gives its role up; one whose process stood still asks who is there.
+   */
   #withdraw(leader: SimulatedNode, givesUp: boolean): void {
     leader.act(givesUp ? 'steps down' : 'doubts its members', (raw) => {
       this.#world.counters.add('withdrawals');

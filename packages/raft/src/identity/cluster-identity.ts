@@ -98,8 +98,8 @@ export function restoredIdentity(exported: ClusterIdentity, origin: IdentityHex)
 }
 
 /**
- * Whether `one` is what the cluster of `other` was before a recovery or a restore. A part that `one`
- * does not tell fits all.
+ * Whether `one` is what the cluster of `other` was before a recovery or a restore. A part that
+ * `one` does not tell fits all.
  */
 export function isBefore(one: ClusterIdentity, other: ClusterIdentity): boolean {
   if (one.origin === undefined && one.birth === undefined) return false;

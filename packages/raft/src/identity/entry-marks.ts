@@ -1,8 +1,8 @@
 /**
  * Marks of entries, and the comparison of two logs by them. In one cluster an index and a term name
- * one entry (the Log Matching Property, Raft paper, section 5.3), and a committed index has one term
- * (Leader Completeness, section 5.4.3). Where two logs contradict that, they are of two clusters, or
- * one of them has lost what it had acknowledged.
+ * one entry (the Log Matching Property, Raft paper, section 5.3), and a committed index has one
+ * term (Leader Completeness, section 5.4.3). Where two logs contradict that, they are of two
+ * clusters, or one of them has lost what it had acknowledged.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';

@@ -1,7 +1,7 @@
 /**
- * Holds what this node knows of its cluster, of its own log and of the logs of the others, and keeps
- * it in the identity record. What the log says and what the record says must not contradict each
- * other: then the log belongs to another cluster, and the node stops.
+ * Holds what this node knows of its cluster, of its own log and of the logs of the others, and
+ * keeps it in the identity record. What the log says and what the record says must not contradict
+ * each other: then the log belongs to another cluster, and the node stops.
  */
 import { RaftError } from '../errors.ts';
 import type { Logger } from '../ports/logger.ts';

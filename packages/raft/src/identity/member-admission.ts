@@ -30,7 +30,10 @@ export interface MemberAdmissionParts extends MemberJudgeParts {
   readonly onAdmitted: (id: bigint) => void;
 }
 
-/** Marks and the commit index at the moment when they were taken: only together they prove something. */
+/**
+ * Marks and the commit index at the moment when they were taken: only together they prove
+ * something.
+ */
 interface Marks extends Pick<Introduction, 'commitIndex' | 'marks'> {
   readonly untilMs: number;
 }
@@ -152,7 +155,9 @@ export class MemberAdmission {
     }
   }
 
-  /** A leader has sent something that only a leader sends: a member that knows no cluster follows. */
+  /**
+   * A leader has sent something that only a leader sends: a member that knows no cluster follows.
+   */
   heardLeader(id: bigint): void {
     const { keeper } = this.#parts;
     const told = this.#introductions.get(id);

@@ -137,7 +137,9 @@ export class NodeIdentity {
     this.#keepIndexes();
   }
 
-  /** @throws RaftError (`RAFT_OTHER_CLUSTER`) for the node's part of a snapshot of another cluster */
+  /**
+   * @throws RaftError (`RAFT_OTHER_CLUSTER`) for the node's part of a snapshot of another cluster
+   */
   checkSnapshot(nodePart: Uint8Array): void {
     mergedIdentity(this.#parts.keeper.cluster, identityInNodePart(nodePart), false);
   }
@@ -159,8 +161,9 @@ export class NodeIdentity {
   }
 
   /**
-   * Up to here the log on disk has the committed entries. The commit index of the core runs ahead of
-   * it: while a tail that was never committed is being replaced, the log still has the old entries.
+   * Up to here the log on disk has the committed entries. The commit index of the core runs ahead
+   * of it: while a tail that was never committed is being replaced, the log still has the old
+   * entries.
    */
   #committedInLog(): number {
     return Math.max(this.#firstCommit, this.#parts.state.appliedIndex);

@@ -1,7 +1,7 @@
 /**
- * Binds a folder of snapshots to the log that they belong to. The identity record of the folder says
- * which log that is, how often a node had started on it, which snapshot has a marker in the log, and
- * how far the log was committed when the node ended in order.
+ * Binds a folder of snapshots to the log that they belong to. The identity record of the folder
+ * says which log that is, how often a node had started on it, which snapshot has a marker in the
+ * log, and how far the log was committed when the node ended in order.
  *
  * The record of the log is written first at each start, and a marker before the folder hears of it.
  * So a folder that knows more than the log shows that the log is older than its snapshots.

@@ -1,7 +1,7 @@
 /**
- * The identity that a node starts with. It is read from the log, or made for one that is new, and it
- * is durable before the node says a word: the record beside the log first, then the one beside the
- * snapshots.
+ * The identity that a node starts with. It is read from the log, or made for one that is new, and
+ * it is durable before the node says a word: the record beside the log first, then the one beside
+ * the snapshots.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { BabuzaConfig } from '../config.ts';

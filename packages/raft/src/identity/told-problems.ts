@@ -1,6 +1,6 @@
 /**
- * Problems with other members, for people. Each is logged once, however often it is met, and is over
- * when it is said to be, or when it was not met for a minute.
+ * Problems with other members, for people. Each is logged once, however often it is met, and is
+ * over when it is said to be, or when it was not met for a minute.
  */
 import type { Clock } from '@babuza/vfs';
 import type { RaftEvent } from '../events.ts';
@@ -31,7 +31,9 @@ export class ToldProblems {
     this.#parts = parts;
   }
 
-  /** A problem of the same kind may have another message each time: it is told once all the same. */
+  /**
+   * A problem of the same kind may have another message each time: it is told once all the same.
+   */
   met(id: bigint, kind: string, message: string): void {
     const { clock, logger, tell } = this.#parts;
     const before = this.#told.get(id);

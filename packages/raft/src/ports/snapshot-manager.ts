@@ -64,9 +64,9 @@ export interface SnapshotManager extends AsyncDisposable {
   open(groupId: bigint): Promise<readonly StoredSnapshot[]>;
 
   /**
-   * Calls `listener` once when the place of the snapshots turns out to belong to somebody else by now
-   * (`SNAPSHOT_LOCK_LOST`): the manager changes nothing there any more, and the node stops. To be called when the manager
-   * is open. Absent where nobody else can reach the snapshots.
+   * Calls `listener` once when the place of the snapshots turns out to belong to somebody else by
+   * now (`SNAPSHOT_LOCK_LOST`): the manager changes nothing there any more, and the node stops. To
+   * be called when the manager is open. Absent where nobody else can reach the snapshots.
    */
   onLost?(listener: (error: Error) => void): void;
 
@@ -134,25 +134,28 @@ export interface SnapshotManager extends AsyncDisposable {
   remove(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<void>;
 
   /**
-   * Removes every snapshot, the newest included, and then the identity record, durably. It is for an operator who
-   * discards snapshots on purpose. While any snapshot is open for reading it rejects with `SNAPSHOT_BUSY` and removes
-   * nothing. When the disk fails, some snapshots may be gone and the record is kept: call it again. Snapshots that are
-   * being made or received meanwhile, and those that were set aside as damaged, are not touched.
+   * Removes every snapshot, the newest included, and then the identity record, durably. It is for
+   * an operator who discards snapshots on purpose. While any snapshot is open for reading it
+   * rejects with `SNAPSHOT_BUSY` and removes nothing. When the disk fails, some snapshots may be
+   * gone and the record is kept: call it again. Snapshots that are being made or received
+   * meanwhile, and those that were set aside as damaged, are not touched.
    */
   removeAll(): Promise<void>;
 
   /**
-   * The identity record of this folder of snapshots: the bytes that `writeIdentity` wrote last, or `undefined` where
-   * none were written. `retain` and `remove` keep it. Rejects with `SNAPSHOT_CORRUPT` when it is damaged,
-   * `SNAPSHOT_VERSION` when a newer release wrote it, `SNAPSHOT_READ_FAILED`.
+   * The identity record of this folder of snapshots: the bytes that `writeIdentity` wrote last, or
+   * `undefined` where none were written. `retain` and `remove` keep it. Rejects with
+   * `SNAPSHOT_CORRUPT` when it is damaged, `SNAPSHOT_VERSION` when a newer release wrote it,
+   * `SNAPSHOT_READ_FAILED`.
    */
   readIdentity(): Promise<Uint8Array | undefined>;
 
   /**
-   * Replaces the identity record: opaque bytes, at most 65,536, copied before the call returns. When the promise
-   * resolves, the new bytes are there after any crash; after a crash before that, either the old or the new bytes are
-   * there, whole. Calls take effect in the order in which they were made. Rejects with `SNAPSHOT_INVALID`,
-   * `SNAPSHOT_NO_SPACE`, `SNAPSHOT_WRITE_FAILED`; after the last two the old or the new bytes are there.
+   * Replaces the identity record: opaque bytes, at most 65,536, copied before the call returns.
+   * When the promise resolves, the new bytes are there after any crash; after a crash before that,
+   * either the old or the new bytes are there, whole. Calls take effect in the order in which they
+   * were made. Rejects with `SNAPSHOT_INVALID`, `SNAPSHOT_NO_SPACE`, `SNAPSHOT_WRITE_FAILED`; after
+   * the last two the old or the new bytes are there.
    */
   writeIdentity(bytes: Uint8Array): Promise<void>;
 

@@ -94,10 +94,11 @@ export interface DiskStateMachine<Query = unknown, Answer = unknown> extends Sta
 > {
   readonly kind: 'disk';
   /**
-   * Called first. The index up to which the state is durable: entries up to it are not applied again. It must never
-   * be ahead of what `apply` was given. Where it lies beyond the end of the log, the log has lost
-   * something, and the start is refused (`RAFT_LOG_OLDER`). Only `recoverAsStandalone` goes on then: it
-   * replaces the state by that of the newest snapshot (without one: `RAFT_STATE_UNREADABLE`).
+   * Called first. The index up to which the state is durable: entries up to it are not applied
+   * again. It must never be ahead of what `apply` was given. Where it lies beyond the end of the
+   * log, the log has lost something, and the start is refused (`RAFT_LOG_OLDER`). Only
+   * `recoverAsStandalone` goes on then: it replaces the state by that of the newest snapshot
+   * (without one: `RAFT_STATE_UNREADABLE`).
    */
   open(): Promise<{
     readonly appliedIndex: number;
@@ -106,9 +107,9 @@ export interface DiskStateMachine<Query = unknown, Answer = unknown> extends Sta
   }>;
   /**
    * Keeps the id of the log that the state comes from, durably and together with the state, so that
-   * files of another log are recognised (`RAFT_OTHER_LOG`). Called at a start, before `apply`, where
-   * `open` gave another id or none. Without this method only a state that is ahead of the log is
-   * recognised, and one beside a log that is new.
+   * files of another log are recognised (`RAFT_OTHER_LOG`). Called at a start, before `apply`,
+   * where `open` gave another id or none. Without this method only a state that is ahead of the log
+   * is recognised, and one beside a log that is new.
    */
   bindLog?(logId: string): Promise<void>;
   /** As that of `ConcurrentStateMachine`. */

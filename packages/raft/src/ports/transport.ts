@@ -45,9 +45,9 @@ export interface TransportHandler {
    */
   introduction(): string;
   /**
-   * Judges the introduction of a member, at both ends of a connection and before any message counts;
-   * `undefined` where there was none. What it returns is the word that the other side is refused
-   * with, and nothing else travels. This node tells the reason itself.
+   * Judges the introduction of a member, at both ends of a connection and before any message
+   * counts; `undefined` where there was none. What it returns is the word that the other side is
+   * refused with, and nothing else travels. This node tells the reason itself.
    */
   admit(id: bigint, introduction: string | undefined): 'other-cluster' | undefined;
   /** Another member has refused this one with the word `other-cluster`. */

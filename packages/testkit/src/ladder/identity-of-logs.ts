@@ -27,7 +27,8 @@ export function identityOfLog(backEnd: BackEnd): IdentityStorage {
           next += 1;
         };
       } catch (error) {
-        // A format that cannot tell every crash from damage refuses some logs; their records are read all the same.
+        // A format that cannot tell every crash from damage refuses some logs; their records are
+        // read all the same.
         if (!(error instanceof CorruptError) || backEnd.afterRefusal === undefined) {
           await manager.close().catch(() => undefined);
           throw error;

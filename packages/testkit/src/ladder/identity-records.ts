@@ -1,6 +1,7 @@
 /**
- * Identity records, beside a log or beside snapshots, on a disk that crashes or fails at every call: what was
- * acknowledged stays, a write that was interrupted leaves the old record or the new one, whole, and never damage.
+ * Identity records, beside a log or beside snapshots, on a disk that crashes or fails at every
+ * call: what was acknowledged stays, a write that was interrupted leaves the old record or the new
+ * one, whole, and never damage.
  */
 import type { Environment } from '@babuza/vfs';
 import { crashStates } from '../crash-states.ts';
@@ -66,8 +67,8 @@ class Bounds {
 type Attempt = <Result>(work: () => Promise<Result>) => Promise<Result | undefined>;
 
 /**
- * Two openings; records one after the other, two at once, and other work between them. It ends where an opening
- * fails: what failed to be created durably is not relied on.
+ * Two openings; records one after the other, two at once, and other work between them. It ends
+ * where an opening fails: what failed to be created durably is not relied on.
  */
 async function life(
   storage: IdentityStorage,
@@ -172,7 +173,10 @@ export async function crashInTheOpening(storage: IdentityStorage, step: number):
   }
 }
 
-/** Each call fails, once or from then on; then the process or the power goes. Returns how many calls there were. */
+/**
+ * Each call fails, once or from then on; then the process or the power goes. Returns how many calls
+ * there were.
+ */
 export async function failEveryCall(
   storage: IdentityStorage,
   fault: Fault,
@@ -202,8 +206,8 @@ export async function failEveryCall(
 }
 
 /**
- * Calls `refused` for the record with one flipped bit in each of its bytes, and cut at each length. The record has
- * `bytes` bytes, and all works again afterwards.
+ * Calls `refused` for the record with one flipped bit in each of its bytes, and cut at each length.
+ * The record has `bytes` bytes, and all works again afterwards.
  */
 export async function damageEverywhere(
   storage: IdentityStorage,

@@ -1,7 +1,8 @@
 /**
- * The lock of a log is lost while its owner stands still, at any call of the owner's work: another manager opens the
- * log, writes, and stays open while the first one goes on. From then on the first one changes nothing on the disk and
- * acknowledges nothing, and everything that either of them acknowledged is there at the end.
+ * The lock of a log is lost while its owner stands still, at any call of the owner's work: another
+ * manager opens the log, writes, and stays open while the first one goes on. From then on the first
+ * one changes nothing on the disk and acknowledges nothing, and everything that either of them
+ * acknowledged is there at the end.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { File, FileSystem } from '@babuza/vfs';
@@ -26,9 +27,9 @@ export interface LostLockRun {
 const entryBytes = 600;
 
 /**
- * When the first owner stands still: when a call that changes something has returned; or when it is about to write to
- * a file and has asked the lock already, so that its write arrives late. Names are not changed late here: what is left
- * of that is described in `docs/DURABILITY.md`.
+ * When the first owner stands still: when a call that changes something has returned; or when it is
+ * about to write to a file and has asked the lock already, so that its write arrives late. Names
+ * are not changed late here: what is left of that is described in `docs/DURABILITY.md`.
  */
 export type StallPoint = 'after a call' | 'before a write';
 

@@ -1,8 +1,9 @@
 /**
- * The system is short of something for a while: every call of the disk that stores no bytes fails, once or until
- * it is healed, while random work runs. Nothing of it poisons the log. What was rejected is said with
- * `WAL_TRY_AGAIN`, and the same call succeeds as soon as the shortage is over, without an opening. What was
- * acknowledged is there after a clean close, and after a power cut soon after the first failure.
+ * The system is short of something for a while: every call of the disk that stores no bytes fails,
+ * once or until it is healed, while random work runs. Nothing of it poisons the log. What was
+ * rejected is said with `WAL_TRY_AGAIN`, and the same call succeeds as soon as the shortage is
+ * over, without an opening. What was acknowledged is there after a clean close, and after a power
+ * cut soon after the first failure.
  */
 import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
@@ -141,7 +142,10 @@ class Attempt<Options extends object> {
     this.#context = context;
   }
 
-  /** Does all of the work, or stops after so many calls that succeed after the first failure, where that is not 0. */
+  /**
+   * Does all of the work, or stops after so many calls that succeed after the first failure, where
+   * that is not 0.
+   */
   async run({ seed, steps, options }: Workload<Options>, stopAfter: number): Promise<void> {
     const manager = this.#backEnd.open(this.#environment, options);
     const opened = await this.#untilOpen(manager);
@@ -179,8 +183,9 @@ class Attempt<Options extends object> {
       this.#note(error);
       const isRefusal = error.code === 'WAL_TRY_AGAIN';
       expectThat(isRefusal, `${this.#context}: a call was rejected with ${error.code}`);
-      // The log has time for what it does when it is idle. A smaller batch may need less than what was rejected; it
-      // must not be acknowledged on top of a step that is owed. What it saves is saved again with the whole batch.
+      // The log has time for what it does when it is idle. A smaller batch may need less than what
+      // was rejected; it must not be acknowledged on top of a step that is owed. What it saves is
+      // saved again with the whole batch.
       await this.#environment.clock.sleep(60);
       const entries = batch.entries?.slice(0, 1) ?? [];
       const smaller = entries.length > 0 ? { entries } : { sync: true };

@@ -1,20 +1,20 @@
 /**
- * The lock of a directory: the file `LOCK` in it, which names its owner. Node.js offers no lock that
- * the kernel gives back, so the lock of an owner that is gone has to be taken over, and two processes
- * that try this at the same time must not both succeed.
+ * The lock of a directory: the file `LOCK` in it, which names its owner. Node.js offers no lock
+ * that the kernel gives back, so the lock of an owner that is gone has to be taken over, and two
+ * processes that try this at the same time must not both succeed.
  *
  * 1. A record is written and synced under a name of its own, then linked to `LOCK`: the link is
  *    atomic, fails if the name exists, and nobody ever sees half a record.
  * 2. If `LOCK` names an owner that is gone, with token S, the right to replace it is the file
- *    `LOCK.S`, taken by the very same steps. Its holder looks again, and only if `LOCK` still names S
- *    renames its own record over it. S never comes back, since tokens are not used twice, so
+ *    `LOCK.S`, taken by the very same steps. Its holder looks again, and only if `LOCK` still names
+ *    S renames its own record over it. S never comes back, since tokens are not used twice, so
  *    whoever gets `LOCK.S` later finds another token and lets go.
  * 3. If the holder of `LOCK.S`, with token T, is gone too, its right is taken over by `LOCK.T`.
  *
- * An owner is gone if its process is (`process-identity.ts`). Where that cannot be told, because the
- * owner lives in another process namespace or the platform does not say, its heartbeat decides: the
- * owner touches the file every two seconds, and another process that sees it unchanged for ten takes
- * it over. What an owner does that stood still for so long is described in `held-lock.ts`.
+ * An owner is gone if its process is (`process-identity.ts`). Where that cannot be told, because
+ * the owner lives in another process namespace or the platform does not say, its heartbeat decides:
+ * the owner touches the file every two seconds, and another process that sees it unchanged for ten
+ * takes it over. What an owner does that stood still for so long is described in `held-lock.ts`.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -80,7 +80,10 @@ export async function lockDirectoryIn(path: string, world: LockWorld): Promise<D
   }
 }
 
-/** The owner is certainly gone; it gave no sign of life for long enough; the file has changed, look again. */
+/**
+ * The owner is certainly gone; it gave no sign of life for long enough; the file has changed, look
+ * again.
+ */
 type Judgement = 'gone' | 'silent' | 'changed';
 
 /** One try to take a lock. */

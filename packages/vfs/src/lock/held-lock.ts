@@ -2,15 +2,15 @@
  * A lock that is held: it gives signs of life until it is given back, and notices when it was lost.
  *
  * - A heartbeat touches the lock file every two seconds, then looks whether the file is still this
- *   owner's and in its place. The file is held open, so that its inode number is not used again: the
- *   path leads to the same inode only while nobody has removed, renamed or replaced the file, its
- *   directory or one above it.
- * - Another process may take over after ten seconds without a heartbeat. An owner whose last heartbeat
- *   is older than half of that is not fresh: it must renew the lock before it writes or acknowledges.
- *   The age is measured by two clocks. The monotonic one stands still while a machine sleeps, the wall
- *   clock can be set back.
- * - A removed file is free for others at once. So `isFresh` also looks at the path by itself, at most
- *   once in a millisecond: one `stat` of 2 microseconds, 0.2 % of the time at the most.
+ *   owner's and in its place. The file is held open, so that its inode number is not used again:
+ *   the path leads to the same inode only while nobody has removed, renamed or replaced the file,
+ *   its directory or one above it.
+ * - Another process may take over after ten seconds without a heartbeat. An owner whose last
+ *   heartbeat is older than half of that is not fresh: it must renew the lock before it writes or
+ *   acknowledges. The age is measured by two clocks. The monotonic one stands still while a machine
+ *   sleeps, the wall clock can be set back.
+ * - A removed file is free for others at once. So `isFresh` also looks at the path by itself, at
+ *   most once in a millisecond: one `stat` of 2 microseconds, 0.2 % of the time at the most.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -158,8 +158,8 @@ export class HeldLock implements DirectoryLock {
       if (this.#released) throw new FileError('closed', 'lock', this.#directory);
       try {
         await this.#beatOnce();
-        // A process that had looked just before this beat may be about to take over: it shows itself
-        // in this time.
+        // A process that had looked just before this beat may be about to take over: it shows
+        // itself in this time.
         await clock.sleep(timings.pollMs);
         await this.#verify();
         if (this.#isYoung(clock.monotonicMs())) return;
@@ -180,7 +180,10 @@ export class HeldLock implements DirectoryLock {
     return ageMs >= 0 && ageMs < youngMs;
   }
 
-  /** On the calling thread: nothing can come between this and what follows but a stop of the process. */
+  /**
+   * On the calling thread: nothing can come between this and what follows but a stop of the
+   * process.
+   */
   #isInPlace(): boolean {
     try {
       const found = fs.statSync(this.#file, { bigint: true, throwIfNoEntry: false });
@@ -208,8 +211,8 @@ export class HeldLock implements DirectoryLock {
   }
 
   /**
-   * First the touch, then the look: what another process does to the file before it has seen the touch
-   * is seen here. The touch goes to the inode of this owner, wherever it is by now.
+   * First the touch, then the look: what another process does to the file before it has seen the
+   * touch is seen here. The touch goes to the inode of this owner, wherever it is by now.
    */
   async #beat(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;

@@ -1,4 +1,6 @@
-/** What a lock needs from outside, so that tests can bring their own clock, identity and timings. */
+/**
+ * What a lock needs from outside, so that tests can bring their own clock, identity and timings.
+ */
 import type { Clock, Random } from '../environment.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 

@@ -93,8 +93,9 @@ async function textOf(path: string): Promise<string | null> {
 }
 
 /**
- * What a file of the kernel says, or null where it does not tell. A process without a descriptor must not
- * take that for an answer: it would write a lock that does not say whose it is, so the failure is thrown.
+ * What a file of the kernel says, or null where it does not tell. A process without a descriptor
+ * must not take that for an answer: it would write a lock that does not say whose it is, so the
+ * failure is thrown.
  */
 async function orNull(
   path: string,

@@ -1,4 +1,7 @@
-/** Look-ups with the name servers of this machine. They take no thread of the pool, can be cancelled, and have time limits. */
+/**
+ * Look-ups with the name servers of this machine. They take no thread of the pool, can be
+ * cancelled, and have time limits.
+ */
 import { Resolver } from 'node:dns/promises';
 import { atMost } from '../abort.ts';
 import type { Clock } from '../environment.ts';
@@ -19,7 +22,10 @@ const resolverOptions = { timeout: 1000, tries: 3 };
 /** When the addresses of one family are known, those of the other one are waited for so long. */
 const otherFamilyMs = 50;
 
-/** The server knows the name and has no such address, or knows no such name: the next candidate is asked for. */
+/**
+ * The server knows the name and has no such address, or knows no such name: the next candidate is
+ * asked for.
+ */
 const isUnknown = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && /^(?:ENODATA|ENOTFOUND)$/.test(String(error.code));
 
@@ -28,7 +34,10 @@ export class DnsNames implements HostNames {
   readonly #search: SearchDomains;
   readonly #newResolver: () => AddressResolver;
 
-  /** A resolver is made for each look-up: it reads the addresses of the name servers when it is made. */
+  /**
+   * A resolver is made for each look-up: it reads the addresses of the name servers when it is
+   * made.
+   */
   constructor(
     clock: Clock,
     search: SearchDomains,
@@ -62,7 +71,10 @@ export class DnsNames implements HostNames {
     }
   }
 
-  /** Rejects with the failure that says most: a server that does not answer comes before a name that has no address. */
+  /**
+   * Rejects with the failure that says most: a server that does not answer comes before a name that
+   * has no address.
+   */
   async #ask(
     resolver: AddressResolver,
     name: string,

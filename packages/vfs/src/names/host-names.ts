@@ -9,8 +9,8 @@ export interface HostAddress {
 /** A way to find the addresses of a host by its name. */
 export interface HostNames {
   /**
-   * Resolves with at least one address. Rejects where the name cannot be resolved now, or with the reason of the signal:
-   * whatever can be cancelled ends then.
+   * Resolves with at least one address. Rejects where the name cannot be resolved now, or with the
+   * reason of the signal: whatever can be cancelled ends then.
    */
   lookUp(name: string, signal: AbortSignal): Promise<readonly HostAddress[]>;
 }
@@ -25,7 +25,10 @@ export class NameError extends Error {
   }
 }
 
-/** The reason of a failure; of several failures, the reason of each: the message of Node.js names none of them. */
+/**
+ * The reason of a failure; of several failures, the reason of each: the message of Node.js names
+ * none of them.
+ */
 export function describeCause(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(describeCause).join(', ');
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 /**
- * The files that configure names on a machine: the hosts file, `resolv.conf` and `nsswitch.conf`. They are read synchronously: a read
- * in the thread pool would wait behind look-ups and saves that hang there, and take a thread from the saves.
+ * The files that configure names on a machine: the hosts file, `resolv.conf` and `nsswitch.conf`.
+ * They are read synchronously: a read in the thread pool would wait behind look-ups and saves that
+ * hang there, and take a thread from the saves.
  */
 import fs from 'node:fs';
 import { isIP } from 'node:net';
@@ -53,7 +54,9 @@ export class HostsFile {
     this.#file = new ParsedFile(path, parseHosts);
   }
 
-  /** The addresses of the name in the order of the file; none where the file does not have the name. */
+  /**
+   * The addresses of the name in the order of the file; none where the file does not have the name.
+   */
   addressesOf(name: string): readonly HostAddress[] {
     return this.#file.read().get(keyOf(name)) ?? [];
   }
@@ -134,7 +137,10 @@ export class OtherSources {
   }
 }
 
-/** `myhostname` knows this machine only. Without a line for hosts the system asks these sources, too. */
+/**
+ * `myhostname` knows this machine only. Without a line for hosts the system asks these sources,
+ * too.
+ */
 const ownSources = ['files', 'dns', 'myhostname'];
 
 function hasOtherSource(text: string): boolean {

@@ -1,4 +1,7 @@
-/** The names of hosts as this machine resolves them, without holding up anything else in the process. */
+/**
+ * The names of hosts as this machine resolves them, without holding up anything else in the
+ * process.
+ */
 import { atMost, unlessAborted } from '../abort.ts';
 import type { Clock } from '../environment.ts';
 import { NodeClock } from '../node-environment.ts';
@@ -19,9 +22,10 @@ export interface NameSources {
 }
 
 /**
- * Asks the hosts file, then the name servers, then the system. Only the system takes a thread of the pool, and the process
- * cannot end while it is asked. So it is asked where it answers soon: where the name servers have answered that they do not
- * know the name. Where they do not answer, it is asked only if it has other sources.
+ * Asks the hosts file, then the name servers, then the system. Only the system takes a thread of
+ * the pool, and the process cannot end while it is asked. So it is asked where it answers soon:
+ * where the name servers have answered that they do not know the name. Where they do not answer, it
+ * is asked only if it has other sources.
  */
 export class MachineNames implements HostNames {
   readonly #clock: Clock;
@@ -76,7 +80,10 @@ const isSilence = (error: unknown): boolean =>
 
 let names: MachineNames | undefined;
 
-/** The names as this machine resolves them. All of a process share it, so that the bound for the thread pool holds. */
+/**
+ * The names as this machine resolves them. All of a process share it, so that the bound for the
+ * thread pool holds.
+ */
 export function nodeNames(): HostNames {
   const clock = new NodeClock();
   names ??= new MachineNames(clock, {

@@ -1,7 +1,8 @@
 /**
- * Look-ups with the system (`getaddrinfo`), which knows names from every source of the machine. Each takes a thread of the
- * pool of Node.js, in which files are written, too; it cannot be cancelled, and takes 10 seconds and more where a name
- * server does not answer. So the number that runs at a time is bounded for the whole process.
+ * Look-ups with the system (`getaddrinfo`), which knows names from every source of the machine.
+ * Each takes a thread of the pool of Node.js, in which files are written, too; it cannot be
+ * cancelled, and takes 10 seconds and more where a name server does not answer. So the number that
+ * runs at a time is bounded for the whole process.
  */
 import dns from 'node:dns';
 import { unlessAborted } from '../abort.ts';
@@ -15,8 +16,8 @@ export type SystemLookUp = (name: string) => Promise<readonly HostAddress[]>;
 const poolThreadsDefault = 4;
 
 /**
- * How many look-ups may hold a thread of the pool at a time: half of the threads, rounded down. With one thread there is
- * none, because every save would wait for it.
+ * How many look-ups may hold a thread of the pool at a time: half of the threads, rounded down.
+ * With one thread there is none, because every save would wait for it.
  */
 export function systemLookUpsMax(environment: NodeJS.ProcessEnv = process.env): number {
   const given = environment['UV_THREADPOOL_SIZE'];
@@ -26,7 +27,10 @@ export function systemLookUpsMax(environment: NodeJS.ProcessEnv = process.env): 
   return Math.floor(Math.min(1024, Math.max(1, Number.isNaN(threads) ? 1 : threads)) / 2);
 }
 
-/** After a failure a name is not asked for again until so many times the duration of the failed look-up has passed. */
+/**
+ * After a failure a name is not asked for again until so many times the duration of the failed
+ * look-up has passed.
+ */
 const restFactor = 3;
 
 interface LookUp {
@@ -63,8 +67,9 @@ export class SystemNames implements HostNames {
   }
 
   /**
-   * Callers that ask for the same name share one look-up. A name that failed slowly rests, and its last failure is the
-   * answer meanwhile: so a name that hangs holds a thread for a quarter of the time at most.
+   * Callers that ask for the same name share one look-up. A name that failed slowly rests, and its
+   * last failure is the answer meanwhile: so a name that hangs holds a thread for a quarter of the
+   * time at most.
    */
   async lookUp(name: string, signal: AbortSignal): Promise<readonly HostAddress[]> {
     if (this.#atATimeMax === 0) {

@@ -1,8 +1,8 @@
 /**
- * The metadata of our logs: etcd's own message (`08` node id, `10` cluster id) with fields of ours behind it,
- * which etcd passes over: `50` version (2 where there is an identity), `58` group id, `60` largest entry, `6a` extra
- * bytes, `72` identity. So a log of ours
- * names the same member to an etcd, and the metadata of an etcd server is read by the same code.
+ * The metadata of our logs: etcd's own message (`08` node id, `10` cluster id) with fields of ours
+ * behind it, which etcd passes over: `50` version (2 where there is an identity), `58` group id,
+ * `60` largest entry, `6a` extra bytes, `72` identity. So a log of ours names the same member to an
+ * etcd, and the metadata of an etcd server is read by the same code.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import {
@@ -23,7 +23,9 @@ import {
 } from '@babuza/wal-core';
 import { encodeEtcdMetadata } from './messages.ts';
 
-/** The newest version that this release reads. Metadata without an identity is written in version 1. */
+/**
+ * The newest version that this release reads. Metadata without an identity is written in version 1.
+ */
 const version = 2n;
 const nodeIdField = 1;
 const clusterIdField = 2;

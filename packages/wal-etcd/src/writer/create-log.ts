@@ -41,7 +41,8 @@ export async function createLog(parts: WalWriterParts): Promise<WalWriter> {
   } catch (error) {
     await spare.file.close().catch(() => undefined);
     const failure = stepFailure(error);
-    // The creation was refused and can be tried again: a name that stayed would say that there is a log.
+    // The creation was refused and can be tried again: a name that stayed would say that there is a
+    // log.
     if (isRefusal(failure)) {
       for (const name of [path, spare.path]) {
         await environment.fileSystem.unlink(name).catch(() => undefined);

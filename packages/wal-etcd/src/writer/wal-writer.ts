@@ -151,8 +151,9 @@ export class WalWriter {
   }
 
   /**
-   * Writes what waits. Durable after it, where `durable` is set: all records so far; a crash just before
-   * leaves any part of them. Throws `NoSpaceError` and `TryAgainError` only if the file is as it was.
+   * Writes what waits. Durable after it, where `durable` is set: all records so far; a crash just
+   * before leaves any part of them. Throws `NoSpaceError` and `TryAgainError` only if the file is
+   * as it was.
    */
   async flush(durable: boolean): Promise<void> {
     const { file } = this.#segment;
@@ -202,9 +203,10 @@ export class WalWriter {
   }
 
   /**
-   * Writes what waits at the end of this segment and begins the next one. What takes space is done first:
-   * `NoSpaceError` and `TryAgainError` mean that nothing was written. Durable after it: all records, and the next
-   * segment; where the system was short of something for a moment, its name is made durable before the next write.
+   * Writes what waits at the end of this segment and begins the next one. What takes space is done
+   * first: `NoSpaceError` and `TryAgainError` mean that nothing was written. Durable after it: all
+   * records, and the next segment; where the system was short of something for a moment, its name
+   * is made durable before the next write.
    */
   async cut(next: NextSegment, durable: boolean): Promise<void> {
     const { spares, segmentBytes } = this.#parts;
@@ -224,7 +226,8 @@ export class WalWriter {
       if (durable) await full.file.datasync();
       await this.#takeOver(spare, next, durable);
       await this.#settleName().catch((error: unknown) => {
-        // All records are durable in the segment before. A log that is written anew relies on the new one.
+        // All records are durable in the segment before. A log that is written anew relies on the
+        // new one.
         if (!isRefusal(error) || next.addRecords !== undefined) throw error;
       });
     } catch (error) {

@@ -3,7 +3,9 @@
  * new format version. The bytes are drawn in `format/README.md`.
  */
 
-/** The newest version that this release reads. A log without an identity is written in version 1. */
+/**
+ * The newest version that this release reads. A log without an identity is written in version 1.
+ */
 export const formatVersion = 2;
 
 /** Segment headers of this version have an identity. All else is as in version 1. */

@@ -18,7 +18,10 @@ export interface Release {
   readonly unreleased: Unreleased;
 }
 
-/** Files that a release could not give back. They are kept in mind, and the next release tries again. */
+/**
+ * Files that a release could not give back. They are kept in mind, and the next release tries
+ * again.
+ */
 export interface Unreleased {
   readonly segments: Segment[];
   /** They have their new names, which are not durable yet. */
@@ -63,7 +66,8 @@ export async function releaseSegments(
       await fileSystem.syncDirectory(directory);
       for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);
     } catch (error) {
-      // After a sync that failed nobody knows which names are durable: an opening removes the files.
+      // After a sync that failed nobody knows which names are durable: an opening removes the
+      // files.
       if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
       failures.push(error instanceof Error ? error.message : String(error));
     }

@@ -1,10 +1,12 @@
 /**
- * Makes the next segment of a log: header and head are written to a file that is not a segment yet and
- * synced, then the file gets its name, then the name is made durable. So a file with the name of a segment
- * always has a whole header, and a crash in between leaves only a file that the next opening removes.
+ * Makes the next segment of a log: header and head are written to a file that is not a segment yet
+ * and synced, then the file gets its name, then the name is made durable. So a file with the name
+ * of a segment always has a whole header, and a crash in between leaves only a file that the next
+ * opening removes.
  *
- * The last step needs a descriptor for the directory. Where the system has none the step is owed: the caller
- * keeps the named segment and writes nothing, to this segment or to the one before it, until the sync is done.
+ * The last step needs a descriptor for the directory. Where the system has none the step is owed:
+ * the caller keeps the named segment and writes nothing, to this segment or to the one before it,
+ * until the sync is done.
  */
 import type { Environment } from '@babuza/vfs';
 import { isRefusal, type LogState, type WalError, type WalMetadata } from '@babuza/wal-core';
@@ -80,7 +82,10 @@ export interface NamedSegment {
   readonly end: number;
 }
 
-/** The first segment of a log, durable. Throws errors of wal-core; then there is no segment, if the disk lets us. */
+/**
+ * The first segment of a log, durable. Throws errors of wal-core; then there is no segment, if the
+ * disk lets us.
+ */
 export async function createFirstSegment(
   request: SegmentRequest,
   spares: SpareFiles,
@@ -92,7 +97,8 @@ export async function createFirstSegment(
   } catch (error) {
     const { file, path } = created.segment;
     await file.close().catch(() => undefined);
-    // The creation was refused and can be tried again: a name that stayed would say that there is a log.
+    // The creation was refused and can be tried again: a name that stayed would say that there is a
+    // log.
     if (isRefusal(error)) {
       await request.environment.fileSystem.unlink(path).catch(() => undefined);
     }
@@ -102,8 +108,8 @@ export async function createFirstSegment(
 }
 
 /**
- * Makes the name of a new segment durable. Throws `TryAgainError` where the directory could not be opened: nothing
- * is lost then, and the sync is still to be done.
+ * Makes the name of a new segment durable. Throws `TryAgainError` where the directory could not be
+ * opened: nothing is lost then, and the sync is still to be done.
  */
 export async function syncName({ fileSystem }: Environment, directory: string): Promise<void> {
   try {
@@ -114,8 +120,8 @@ export async function syncName({ fileSystem }: Environment, directory: string): 
 }
 
 /**
- * Returns a segment that has its name, which is not durable before `syncName`. Throws what `commit` of a log
- * throws.
+ * Returns a segment that has its name, which is not durable before `syncName`. Throws what `commit`
+ * of a log throws.
  */
 export async function nameSegment(
   request: SegmentRequest,
@@ -158,7 +164,8 @@ export async function nameSegment(
   } catch (error) {
     throw await givenUp(request.environment, spare, error);
   }
-  // 3. `syncName`. Durable after it: the segment. Only then may anything be written that relies on it.
+  // 3. `syncName`. Durable after it: the segment. Only then may anything be written that relies on
+  // it.
   const { file } = spare;
   const segment: Segment = { segmentId, path, fileName, file, header, seal: undefined };
   return { segment, end: header.headEnd };

@@ -1,6 +1,7 @@
 /**
- * Kills, restarts, partitions, freezes and hung disks by chance under load, for as long as it is asked for; then everything that was acknowledged is
- * looked for on every node, and the history of clients is judged.
+ * Kills, restarts, partitions, freezes and hung disks by chance under load, for as long as it is
+ * asked for; then everything that was acknowledged is looked for on every node, and the history of
+ * clients is judged.
  */
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';

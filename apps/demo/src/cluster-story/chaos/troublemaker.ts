@@ -1,4 +1,7 @@
-/** Kills, restarts, cuts, heals, freezes and disks that hang by chance; never so that a majority is gone for longer than a few seconds. */
+/**
+ * Kills, restarts, cuts, heals, freezes and disks that hang by chance; never so that a majority is
+ * gone for longer than a few seconds.
+ */
 import type { ClusterNode } from '../../cluster/cluster.ts';
 import type { Stage } from '../stage.ts';
 

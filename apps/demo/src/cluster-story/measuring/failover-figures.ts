@@ -3,7 +3,9 @@ import { duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import { percentile } from '../figures.ts';
 
-/** The default of a node: 10 ticks of 100 ms. A follower waits for one to two of them, by chance. */
+/**
+ * The default of a node: 10 ticks of 100 ms. A follower waits for one to two of them, by chance.
+ */
 export const electionTimeoutMs = 1000;
 
 export function printPercentiles(terminal: Terminal, samples: readonly number[]): void {

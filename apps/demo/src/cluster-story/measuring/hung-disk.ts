@@ -1,6 +1,6 @@
 /**
- * How long a cluster takes no writes when the disk of its leader hangs, many times; and that a disk which only stalls for a
- * short while changes no leader.
+ * How long a cluster takes no writes when the disk of its leader hangs, many times; and that a disk
+ * which only stalls for a short while changes no leader.
  */
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';

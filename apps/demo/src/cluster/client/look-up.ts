@@ -1,6 +1,6 @@
 /**
- * How a client resolves the names of nodes: as the members do, so that the name of a node that is down holds up neither the
- * other nodes nor the thread pool.
+ * How a client resolves the names of nodes: as the members do, so that the name of a node that is
+ * down holds up neither the other nodes nor the thread pool.
  */
 import type { LookupFunction } from 'node:net';
 import { nodeNames } from '@babuza/vfs';
