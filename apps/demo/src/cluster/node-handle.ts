@@ -81,7 +81,7 @@ export class NodeHandle {
     this.#child?.kill('SIGCONT');
   }
 
-  /** What the node writes to its log waits, until the disk is released. */
+  /** Writes of the node to its log wait until the disk is released. */
   hangDisk(): void {
     this.#tell({ type: 'disk', hangs: true });
   }

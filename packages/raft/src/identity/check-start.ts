@@ -46,7 +46,7 @@ export function checkNothingWithoutLog(
   }
 }
 
-/** What the metadata of a log and the record beside it say together. */
+/** The identity that the metadata of a log and the record beside it give together. */
 export interface FoundIdentity {
   readonly log: LogIdentity | undefined;
   readonly record: IdentityRecord | undefined;
@@ -133,7 +133,7 @@ export function checkOwner(
   );
 }
 
-/** What a state machine on disk says of the log that its state came from. */
+/** Compares the log that a state machine on disk names with the log that is here. */
 export function checkMachine(
   machineLogId: string | undefined,
   logId: IdentityHex,

@@ -16,7 +16,7 @@ import type { Membership } from '../membership.ts';
 import { membershipToJson } from '../membership-codec.ts';
 import { identityBytes, isIdentityHex, type IdentityHex } from './hex.ts';
 
-/** What is known of the identity of a cluster at some moment. */
+/** The identity of a cluster, as far as it is known at some moment. */
 export interface ClusterIdentity {
   /** Absent at a member that joins, until a leader has told it. */
   readonly origin: IdentityHex | undefined;
@@ -43,7 +43,7 @@ export const unknownIdentity: ClusterIdentity = {
 /** Only the newest ones are kept: each is a file's worth of JSON in every snapshot. */
 const previousMax = 64;
 
-/** What the first members of a cluster are started with; all of it must be the same on each. */
+/** The options of the first members of a cluster, which must be the same on each. */
 export interface Beginnings {
   readonly clusterId: bigint;
   readonly groupId: bigint;

@@ -13,7 +13,7 @@ import {
 } from './cluster-identity.ts';
 import { isIdentityHex, type IdentityHex } from './hex.ts';
 
-/** What this node remembers of another member, so that a wiped or copied disk is recognised. */
+/** A node remembers this of each other member, so that a wiped or copied disk is recognised. */
 export interface KnownMember {
   /** The log that the member was first seen with. */
   readonly logId: IdentityHex;
@@ -27,7 +27,7 @@ export interface KnownMember {
 
 export interface IdentityRecord {
   readonly logId: IdentityHex;
-  /** What the node knows of its cluster: from its start, from a leader, or from the log. */
+  /** The node knows this of its cluster from its start, from a leader, or from the log. */
   readonly cluster: ClusterIdentity;
   /** How often a node has started on this log. */
   readonly startCount: number;

@@ -45,7 +45,7 @@ const introductionsMax = 256;
 export class MemberAdmission {
   readonly #parts: MemberAdmissionParts;
   readonly #judge: MemberJudge;
-  /** What the others said last. */
+  /** The last introduction of each other member. */
   readonly #introductions = new Map<bigint, Introduction>();
   /** Members that this node refuses. */
   readonly #refused: ToldProblems;
@@ -64,7 +64,7 @@ export class MemberAdmission {
     this.#refusing = new ToldProblems(parts);
   }
 
-  /** What this member says of itself, as of now. */
+  /** The introduction of this member, as of now. */
   introduction(): string {
     if (this.#lastIntroduction !== undefined) return this.#lastIntroduction;
     const { keeper, storage } = this.#parts;
@@ -198,7 +198,7 @@ export class MemberAdmission {
     this.#refusing.forget(id);
   }
 
-  /** What keeps this node and others apart at the moment, for people. */
+  /** The problems that keep this node and others apart at the moment, for people. */
   problems(): readonly string[] {
     return [...this.#refused.messages(), ...this.#refusing.messages()];
   }

@@ -83,12 +83,12 @@ export class NodeIdentity {
     });
   }
 
-  /** What this node knows of its cluster. */
+  /** The identity of the cluster, as far as this node knows it. */
   get cluster(): ClusterIdentity {
     return this.#parts.keeper.cluster;
   }
 
-  /** Whatever a leader sends tells a member that knows no cluster where it belongs. */
+  /** A message of a leader tells a member that knows no cluster where it belongs. */
   heard({ type, from }: Message): void {
     if (this.#parts.keeper.isSettled) return;
     const isFromLeader =

@@ -40,7 +40,7 @@ export interface StartIdentityOptions {
   /** The log holds nothing yet. */
   readonly isNew: boolean;
   readonly owner: SnapshotOwner | undefined;
-  /** What the state machine on disk says of the log that its state came from. */
+  /** The id of the log that the state machine on disk names as the origin of its state. */
   readonly machineLogId: string | undefined;
   readonly machineAppliedIndex: number;
   readonly newestMarkerIndex: number;

@@ -102,7 +102,7 @@ export interface DiskStateMachine<Query = unknown, Answer = unknown> extends Sta
    */
   open(): Promise<{
     readonly appliedIndex: number;
-    /** What `bindLog` was given last; absent where it was never called. */
+    /** The id that `bindLog` was given last; absent where it was never called. */
     readonly logId?: string | undefined;
   }>;
   /**

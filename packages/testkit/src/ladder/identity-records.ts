@@ -14,7 +14,7 @@ import {
 } from '../simulated-environment.ts';
 import { expectThat, LadderError } from './back-end.ts';
 
-/** What keeps an identity record, opened in one world. */
+/** The owner of an identity record, opened in one world. */
 export interface IdentityOwner {
   write(record: Uint8Array): Promise<void>;
   read(): Promise<Uint8Array | undefined>;
@@ -131,7 +131,7 @@ export async function crashAtEveryCall(storage: IdentityStorage, samples: number
     if (played === undefined) return states;
     const { disk, bounds } = played;
     const killed = disk.kill(stopAt);
-    // What an opening has read must not be lost by a power cut after it.
+    // A record that an opening has read must not be lost by a power cut after it.
     const seen = await judge(storage, killed, bounds, `killed at call ${stopAt}`);
     const later = Object.assign(new Bounds(), bounds);
     later.acknowledged = Math.max(seen, bounds.acknowledged);

@@ -14,7 +14,7 @@ import {
 } from '../simulated-environment.ts';
 import { expectThat, metadata, openLog, type BackEnd } from './back-end.ts';
 
-/** What a run came to. */
+/** The result of a run. */
 export interface LostLockRun {
   /** Calls of the first owner that changed the disk. */
   readonly calls: number;

@@ -196,7 +196,7 @@ class Acquisition {
     }
   }
 
-  /** What is known of the owner of a file; throws if the owner is there. */
+  /** Judges whether the owner of a file is gone; throws if the owner is there. */
   async #judge(file: string, seen: SeenLock): Promise<Judgement> {
     const { self, timings } = this.#world;
     if (seen.record === undefined) {

@@ -26,7 +26,7 @@ import type { LockWorld } from './lock-world.ts';
 /** The shortest time between two looks at the lock file by `isFresh`, in milliseconds. */
 const lookMs = 1;
 
-/** What tells a file or directory from all others that exist at the same time. */
+/** The numbers that tell a file or directory from all others that exist at the same time. */
 type Identity = Pick<fs.BigIntStats, 'dev' | 'ino'>;
 
 /** How the lock was taken. */

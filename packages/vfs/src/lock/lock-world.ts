@@ -8,7 +8,7 @@ import type { ProcessIdentity } from './process-identity.ts';
 export interface LockTimings {
   /** Time between two touches of the file by its owner. */
   readonly heartbeatMs: number;
-  /** An owner of whom nothing else is known is gone after so long without a touch. */
+  /** An owner counts as gone after so long without a touch, where nothing else is known of it. */
   readonly silentMs: number;
   /** A file that cannot be understood is left over after so long without a change. */
   readonly unreadableMs: number;
@@ -16,7 +16,7 @@ export interface LockTimings {
   readonly pollMs: number;
 }
 
-/** What a lock needs from outside; tests bring their own. */
+/** The surroundings of a lock; tests bring their own. */
 export interface LockWorld {
   readonly clock: Clock;
   readonly random: Random;

@@ -8,7 +8,7 @@ import type { Clock } from '../environment.ts';
 import type { HostAddress, HostNames } from './host-names.ts';
 import type { SearchDomains } from './local-files.ts';
 
-/** What a look-up needs of a resolver: Node.js' own one, or a simulated one. */
+/** The part of a resolver that a look-up needs: Node.js' own one, or a simulated one. */
 export interface AddressResolver {
   resolve4(name: string): Promise<string[]>;
   resolve6(name: string): Promise<string[]>;

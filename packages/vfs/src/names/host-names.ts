@@ -1,4 +1,4 @@
-/** What the outside world tells about the names of hosts. */
+/** The names of hosts, as the outside world resolves them. */
 
 /** An IP address of a host. */
 export interface HostAddress {

@@ -61,7 +61,7 @@ export class MachineNames implements HostNames {
     signal: AbortSignal,
   ): Promise<readonly HostAddress[]> {
     const failure = answer.then(
-      // Where the name servers answer, the signal ends this look-up.
+      // The signal ends this look-up when the name servers answer.
       () => new Promise<never>(() => undefined),
       (error: unknown) => error,
     );
@@ -74,7 +74,7 @@ export class MachineNames implements HostNames {
   }
 }
 
-/** None of the name servers has answered. */
+/** Whether no name server has answered. */
 const isSilence = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ETIMEOUT';
 

@@ -129,7 +129,7 @@ function recordTests(suite: Suite): void {
     const content = contentOf(opened);
     const again = await world.restart();
     suite.expect(contentOf(again)).toEqual(content);
-    // What is released with a purge is not the record.
+    // A purge does not release the record.
     await again.wal.purge(60);
     suite.expect(listOf(await recordOf(world))).toEqual([...record]);
     suite
@@ -251,7 +251,7 @@ function hardStateAt(commit: number): { term: number; vote: bigint; commit: numb
   return { term: 1, vote: 1n, commit };
 }
 
-/** What a caller without types might give. */
+/** A caller without types might give these. */
 function wrongBytes(value: unknown): Uint8Array {
   const holder: { bytes: Uint8Array } = { bytes: new Uint8Array(0) };
   Object.assign(holder, { bytes: value });

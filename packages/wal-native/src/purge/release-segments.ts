@@ -14,7 +14,7 @@ export interface Release {
   readonly belowSegmentId: number;
   readonly firstIndex: number;
   readonly segmentBytes: number;
-  /** What an earlier release could not do. */
+  /** The removals that an earlier release could not make. */
   readonly unreleased: Unreleased;
 }
 

@@ -78,7 +78,7 @@ function bytesFor(request: SegmentRequest, head: Group): number {
 /** A segment that is open and has its name. */
 export interface NamedSegment {
   readonly segment: Segment;
-  /** Where its first batch goes. */
+  /** The offset of its first batch. */
   readonly end: number;
 }
 

@@ -26,7 +26,7 @@ const aims = { p99: 3, slowest: 10 };
 /** An attempt at a leader that hangs has no answer: the client tries another node soon. */
 const attemptTimeoutMs = 300;
 
-/** Of one hang, from its beginning on. */
+/** The figures of one hang, counted from its beginning. */
 interface Failover {
   readonly ledMs: number;
   readonly acknowledgedMs: number;
