@@ -23,6 +23,7 @@ export const longLadders: string[] = [
   'apps/demo/test/cluster-prompt.test.ts',
   'apps/demo/test/cluster-roles.test.ts',
   'apps/demo/test/cluster-directions.test.ts',
+  'apps/demo/test/cluster-hung-disk.test.ts',
   'apps/demo/test/cluster-late-follower.test.ts',
   'apps/demo/test/cluster-tls.test.ts',
   'apps/demo/test/demo.test.ts',

@@ -34,7 +34,7 @@ const printed: Record<string, readonly string[]> = {
   ],
   'replicated-state-machine': [
     'a leader was elected',
-    'colour = blue is durable on a quorum and applied, at index 3',
+    'colour = blue is durable on a quorum and applied, at index 4',
     'a follower reads blue',
     'the leader is gone, another one leads',
     'colour was blue, and is green',

@@ -69,7 +69,7 @@ describe('examples in READMEs', () => {
     it(`${title} runs as printed`, async () => {
       const file = `${runsBeside[owner] ?? `${root}/apps/demo/dist`}/readme-example-${at}.mjs`;
       // The directories that the examples name belong to the reader; here they are made anew.
-      writeFileSync(file, code.replaceAll("'/tmp/", `'${scratch}/${at}/`));
+      writeFileSync(file, code.replaceAll(/(['`])\/tmp\//g, `$1${scratch}/${at}/`));
       try {
         const { stdout } = await promisify(execFile)(process.execPath, [file]);
         if (!saysWhatItPrints.has(owner)) return;

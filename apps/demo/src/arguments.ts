@@ -4,11 +4,13 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ChaosSettings } from './cluster-story/chaos/story.ts';
 import type { FailoverSettings } from './cluster-story/measuring/failover.ts';
+import type { HungDiskSettings } from './cluster-story/measuring/hung-disk.ts';
 import type { ThroughputSettings } from './cluster-story/measuring/throughput.ts';
 import type { ClusterSettings, ClusterStorySettings } from './cluster-story/settings.ts';
 import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { atMost, bytesOf, positive, UsageError } from './argument-values.ts';
 import { clientsMax, limits, nodesMax } from './help-text.ts';
+import { canHang } from './cluster/hanging-disk.ts';
 import { defaultWalType } from './log-story/open-log.ts';
 import type { StorySettings } from './log-story/settings.ts';
 
@@ -17,7 +19,16 @@ export type Story =
   | { readonly story: 'cluster'; readonly settings: ClusterStorySettings }
   | { readonly story: 'chaos'; readonly settings: ChaosSettings }
   | { readonly story: 'load'; readonly settings: ThroughputSettings }
-  | { readonly story: 'failover'; readonly settings: FailoverSettings };
+  | {
+      readonly story: 'failover';
+      readonly fault: LeaderFault;
+      readonly settings: FailoverSettings & HungDiskSettings;
+    };
+
+/** What happens to leaders. */
+export type LeaderFault = 'kill' | 'hung-disk' | 'short-stalls';
+
+const leaderFaults: readonly LeaderFault[] = ['kill', 'hung-disk', 'short-stalls'];
 
 /** What the command line asks for; nothing when it asks for help. Throws `UsageError`. */
 export function readArguments(args: readonly string[]): Story | undefined {
@@ -45,11 +56,22 @@ function clusterStory(story: Exclude<Story['story'], 'log'>, values: Values): St
   }
   if (story === 'load') return { story, settings: { ...size, ...loadSettings(values) } };
   if (story === 'failover') {
-    return { story, settings: { ...size, kills: wholeOf('kills', values.kills, 100) } };
+    const fault = faultOf(values, size);
+    return { story, fault, settings: { ...size, kills: wholeOf('kills', values.kills, 100) } };
   }
   const documents = documentSettings(values, limits.cluster);
   const clients = clientsOf(values, 32);
   return { story, settings: { ...size, clients, serves: values.serve ?? false, ...documents } };
+}
+
+function faultOf({ fault = 'kill' }: Values, { walTypes }: ClusterSettings): LeaderFault {
+  const known = leaderFaults.find((name) => name === fault);
+  if (known === undefined) {
+    throw new UsageError(`--fault ${fault}: there are ${leaderFaults.join(', ')}`);
+  }
+  const strange = known === 'kill' ? undefined : walTypes.find((walType) => !canHang(walType));
+  if (strange === undefined) return known;
+  throw new UsageError(`--fault ${known}: the disk of a log of type ${strange} cannot be held up`);
 }
 
 const common = ['wal', 'dir'];
@@ -60,7 +82,7 @@ const optionsOf: Record<Story['story'], readonly string[]> = {
   cluster: [...common, ...ofDocuments, 'nodes', 'clients', 'serve'],
   chaos: [...common, 'nodes', 'clients', 'seconds', 'seed'],
   load: [...common, 'nodes', 'clients', 'seconds'],
-  failover: [...common, 'nodes', 'kills'],
+  failover: [...common, 'nodes', 'kills', 'fault'],
   log: [...common, ...ofDocuments],
 };
 
@@ -145,6 +167,7 @@ function parse(args: readonly string[]) {
       seconds: { type: 'string' },
       seed: { type: 'string' },
       kills: { type: 'string' },
+      fault: { type: 'string' },
       serve: { type: 'boolean' },
       limit: { type: 'string' },
       'limit-files': { type: 'string' },

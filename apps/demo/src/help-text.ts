@@ -18,7 +18,7 @@ Stories:
                        back; a node joins, another leaves, and nothing is lost (default)
   chaos                a cluster is killed, cut and healed by chance under load; nothing is lost
   load                 writes per second of a cluster, at several numbers of clients
-  failover             how long nobody leads when a leader is killed, many times
+  failover             how long nobody leads when a leader is killed, or its disk hangs, many times
   log                  real files are logged by a process that is killed in the middle; the log is
                        recovered, verified, damaged on copies, and purged
 
@@ -30,7 +30,9 @@ Options of cluster, chaos, load and failover:
   --serve              of cluster: keeps it running at the end, with a prompt: help says what it takes
   --seconds COUNT      of chaos: how long (default: 120); of load: with each number of clients (default: 10)
   --seed NUMBER        of chaos: what happens, and in which order (default: by chance)
-  --kills COUNT        of failover (default: 100)
+  --kills COUNT        of failover: how many leaders (default: 100)
+  --fault FAULT        of failover: what happens to them: kill, hung-disk, or short-stalls, which must
+                       change no leader (default: kill)
 
 Options of cluster and log:
   --wal TYPE           the log (default: ${defaultWalType})

@@ -7,6 +7,7 @@ import { readArguments, type Story } from './arguments.ts';
 import { helpText } from './help-text.ts';
 import { tellChaosStory } from './cluster-story/chaos/story.ts';
 import { measureFailover } from './cluster-story/measuring/failover.ts';
+import { measureHungDisks, measureShortStalls } from './cluster-story/measuring/hung-disk.ts';
 import { measureThroughput } from './cluster-story/measuring/throughput.ts';
 import { tellClusterStory } from './cluster-story/story.ts';
 import { openManager } from './log-story/open-log.ts';
@@ -54,7 +55,14 @@ async function tell(asked: Story, workplace: Workplace): Promise<readonly string
   await checkWalTypes(asked.settings.walTypes, workplace, asked.story !== 'load');
   if (asked.story === 'chaos') return tellChaosStory(terminal, workplace, asked.settings);
   if (asked.story === 'load') return measureThroughput(terminal, workplace, asked.settings);
-  if (asked.story === 'failover') return measureFailover(terminal, workplace, asked.settings);
+  if (asked.story === 'failover') {
+    const measures = {
+      kill: measureFailover,
+      'hung-disk': measureHungDisks,
+      'short-stalls': measureShortStalls,
+    };
+    return measures[asked.fault](terminal, workplace, asked.settings);
+  }
   return tellClusterStory(terminal, workplace, asked.settings);
 }
 

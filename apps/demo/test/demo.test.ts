@@ -152,6 +152,11 @@ describe('a wrong command line', () => {
       [['clusters'], /unknown story clusters; there are: cluster, chaos, load, failover, log/],
       [['--nodes', '2'], /--nodes wants 3 at least/],
       [['--clients', '9999'], /--clients wants at most 1024, got 9999/],
+      [['failover', '--fault', 'fire'], /--fault fire: there are kill, hung-disk, short-stalls/],
+      [
+        ['failover', '--fault', 'hung-disk', '--wal', 'level-wal'],
+        /the disk of a log of type level-wal cannot be held up/,
+      ],
       [['log', '--nodes', '3'], /--nodes is no option of log/],
       [['--wal', 'level-wal-memory'], /it loses all with its process/],
       [['--limit', '12X'], /--limit wants a number above 0, got 12X/],

@@ -120,10 +120,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** What needs a member of another beginning, a disk that is full or broken, a read or a snapshot that fails or is interrupted, or somebody who asks in the middle. */
+/** What needs a member of another beginning, a disk that is full, slow or broken, a system that is short of something, a leader that stands still, a read or a snapshot that fails or is interrupted, or somebody who asks in the middle. */
 const still = new Set(
   [
     'wal_no_space_total',
+    'wal_try_again_total',
     'wal_poisoned',
     'raft_disk_full',
     'raft_apply_lag_seconds',
@@ -132,7 +133,8 @@ const still = new Set(
     .concat(['raft_log_tail_uncertain', 'raft_reads_failed_total', 'snapshots_failed_total'])
     .concat(['snapshot_sends_failed_total', 'raft_proposals_pending', 'raft_reads_pending'])
     .concat(['raft_impossible_claims_reported_total', 'snapshots_unused_total'])
-    .concat(['raft_slowest_peer_lag_entries', 'transport_queued_messages'])
+    .concat(['raft_slowest_peer_lag_entries', 'transport_queued_messages', 'raft_disk_slow'])
+    .concat(['raft_leadership_given_up_total', 'raft_standstills_total'])
     .concat(['transport_continued_snapshots_total', 'transport_refused_connections_total'])
     .map((name) => `babuza_${name}`),
 );

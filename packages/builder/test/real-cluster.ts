@@ -53,7 +53,7 @@ export class RealCluster {
     const component = await new BabuzaComponentBuilder({
       clusterId: 1,
       nodeId: id,
-      storageRootDir: join(await this.#directory, `node-${id}`),
+      storageRootDir: await this.directoryOf(id),
       walType: this.#walTypeOf(id),
       transportType: network.transportType,
       transportOptions: network.optionsOf(address),
@@ -85,6 +85,10 @@ export class RealCluster {
     network.started(address, component.transport);
     this.nodes.set(id, node);
     return node;
+  }
+
+  async directoryOf(id: bigint): Promise<string> {
+    return join(await this.#directory, `node-${id}`);
   }
 
   async addressOf(id: bigint, place: 'home' | 'elsewhere' = 'home'): Promise<string> {

@@ -39,6 +39,7 @@ export const quietOptions: ClusterOptions = {
   faultsEveryMs: Infinity,
   changeEveryMs: Infinity,
   fullDiskEveryMs: Infinity,
+  hungDiskEveryMs: Infinity,
 };
 
 export class ScriptedCluster {

@@ -17,6 +17,8 @@ interface NodeCounts {
   readonly status: RaftStatus;
   readonly isReady: boolean;
   leaderChanges: number;
+  standstills: number;
+  givenUp: number;
   taken: number;
   takenBytes: number;
   failed: number;
@@ -98,6 +100,21 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
   ),
   gauge('raft_disk_full', '1 while entries wait for space on the disk.', ({ status }) =>
     Number(status.diskFull),
+  ),
+  gauge(
+    'raft_disk_slow',
+    '1 while a save to the log takes longer than leaderStallShare of an election timeout.',
+    ({ status }) => Number(status.diskSlow),
+  ),
+  counter(
+    'raft_leadership_given_up',
+    'Times that this leader handed leadership over, or stepped down, because it could not do its work.',
+    ({ givenUp }) => givenUp,
+  ),
+  counter(
+    'raft_standstills',
+    'Times that the event loop of this leader stood still for too long.',
+    ({ standstills }) => standstills,
   ),
   gauge(
     'raft_log_tail_dropped_bytes',
@@ -209,6 +226,8 @@ function countsOf(node: ObservedNode): NodeCounts {
       return node.readiness().ready;
     },
     leaderChanges: 0,
+    standstills: 0,
+    givenUp: 0,
     taken: 0,
     takenBytes: 0,
     failed: 0,
@@ -222,6 +241,8 @@ function countsOf(node: ObservedNode): NodeCounts {
 
 function count(event: RaftEvent, counts: NodeCounts): void {
   if (event.type === 'leader' && event.leader !== 0n) counts.leaderChanges += 1;
+  else if (event.type === 'leadership-given-up') counts.givenUp += 1;
+  else if (event.type === 'stood-still') counts.standstills += 1;
   else if (event.type === 'snapshot-taken') {
     counts.taken += 1;
     counts.takenBytes = event.bytes;

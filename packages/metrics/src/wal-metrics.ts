@@ -17,6 +17,7 @@ interface WalCounts {
   purgedBytes: number;
   purgedSegments: number;
   rejected: number;
+  shortages: number;
   poisoned: number;
   rotations: number;
 }
@@ -47,6 +48,11 @@ export const walValues: readonly ReadValue<WalCounts>[] = [
     'wal_no_space',
     'Groups of saves that were rejected because the disk was full.',
     ({ rejected }) => rejected,
+  ),
+  counter(
+    'wal_try_again',
+    'Groups of saves that were rejected because the system was short of descriptors or memory.',
+    ({ shortages }) => shortages,
   ),
   gauge(
     'wal_poisoned',
@@ -93,6 +99,7 @@ export function observeWal(
     purgedBytes: 0,
     purgedSegments: 0,
     rejected: 0,
+    shortages: 0,
     poisoned: 0,
     rotations: 0,
   };
@@ -119,6 +126,7 @@ export function observeWal(
 function count(event: WalEvent, counts: WalCounts): void {
   if (event.type === 'rotated') counts.rotations += 1;
   else if (event.type === 'no-space') counts.rejected += 1;
+  else if (event.type === 'try-again') counts.shortages += 1;
   else if (event.type === 'poisoned') counts.poisoned = 1;
   else if (event.type === 'purged') {
     const { bytesFreed, segmentsRemoved, segmentsRecycled } = event.report;

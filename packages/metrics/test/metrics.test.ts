@@ -39,6 +39,7 @@ describe('a node', () => {
       raft_reads_failed_total: 2,
       raft_apply_lag_seconds: 2.5,
       raft_disk_full: 0,
+      raft_disk_slow: 0,
       raft_log_tail_dropped_bytes: 33,
       raft_log_tail_uncertain: 1,
       snapshot_index: 50,
@@ -68,10 +69,13 @@ describe('a node', () => {
     for (const [name, value] of Object.entries(values)) {
       expect([name, kept.value(`babuza_${name}`)]).toEqual([name, value]);
     }
-    node.current = { ...node.current, role: 'follower', leader: 0n, progress: [], diskFull: true };
+    const follower = { role: 'follower', leader: 0n, progress: [] } as const;
+    node.current = { ...node.current, ...follower, diskFull: true, diskSlow: true };
     node.isReady = false;
-    const now = ['has_leader', 'is_leader', 'ready', 'slowest_peer_lag_entries', 'disk_full'];
-    expect(now.map((name) => kept.value(`babuza_raft_${name}`))).toEqual([0, 0, 0, 0, 1]);
+    const now = ['has_leader', 'is_leader', 'ready', 'slowest_peer_lag_entries'];
+    expect(now.map((name) => kept.value(`babuza_raft_${name}`))).toEqual([0, 0, 0, 0]);
+    const disk = ['disk_full', 'disk_slow'];
+    expect(disk.map((name) => kept.value(`babuza_raft_${name}`))).toEqual([1, 1]);
   });
 
   it('counts what its events tell', () => {
@@ -91,6 +95,11 @@ describe('a node', () => {
     for (const times of [1, 10]) node.tell({ type: 'impossible-claim', ...claim, times });
     expect(kept.value('babuza_snapshots_unused_total')).toBe(1);
     expect(kept.value('babuza_raft_impossible_claims_reported_total')).toBe(2);
+    node.tell({ type: 'stood-still', durationMs: 900 });
+    node.tell({ type: 'leadership-given-up', trouble: 'stood-still', to: 2n });
+    node.tell({ type: 'leadership-given-up', trouble: 'stood-still', to: undefined });
+    expect(kept.value('babuza_raft_standstills_total')).toBe(1);
+    expect(kept.value('babuza_raft_leadership_given_up_total')).toBe(2);
     const names = ['snapshots_taken', 'snapshots_failed', 'snapshots_installed', 'snapshots_sent'];
     expect(names.map((name) => kept.value(`babuza_${name}_total`))).toEqual([1, 1, 1, 2]);
     expect(kept.value('babuza_snapshot_sends_failed_total')).toBe(1);
@@ -110,11 +119,14 @@ describe('a node', () => {
     node.tellOfLog({ type: 'purged', groupId: 3n, report: { ...report, ...rest } });
     node.tellOfLog({ type: 'rotated', groupId: 3n, file: 'a' });
     node.tellOfLog({ type: 'no-space', groupId: 3n, error: new Error('full') });
+    for (const text of ['no descriptor', 'no memory']) {
+      node.tellOfLog({ type: 'try-again', groupId: 3n, error: new Error(text) });
+    }
     node.tellOfLog({ type: 'poisoned', groupId: 3n, error: new Error('broken') });
     const counted = ['purges_total', 'purged_bytes_total', 'purged_segments_total']
-      .concat(['rotations_total', 'no_space_total', 'poisoned'])
+      .concat(['rotations_total', 'no_space_total', 'try_again_total', 'poisoned'])
       .map((name) => kept.value(`babuza_wal_${name}`));
-    expect(counted).toEqual([1, 1000, 3, 1, 1, 1]);
+    expect(counted).toEqual([1, 1000, 3, 1, 1, 2, 1]);
     expect(kept.recorded.get('babuza_wal_sync_latency_seconds')).toEqual([0.004]);
     expect(kept.recorded.get('babuza_wal_batch_saves')).toEqual([2]);
     expect(kept.recorded.get('babuza_wal_batch_bytes')).toEqual([500, 500]);

@@ -92,6 +92,7 @@ export class ToldNode implements ObservedNode {
       })),
       sessions: { open: 9, duplicates: 8, refused: 7 },
       diskFull: false,
+      diskSlow: false,
       tail: { verdict: 'uncertain', bytesDropped: 33 },
       wal: stats,
       ...changed,

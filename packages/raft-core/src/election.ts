@@ -16,6 +16,7 @@ import { broadcastAppend } from './replication.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
 import { logVote } from './term-lines.ts';
 import { votersOf } from './tracker.ts';
+import { holdsCampaignBack } from './withdrawal.ts';
 
 /** `transfer`: the old leader asked for it, so the lease does not hold and no pre-vote is needed. */
 type Campaign = 'pre-election' | 'election' | 'transfer';
@@ -25,6 +26,8 @@ const transferContext = new TextEncoder().encode('CampaignTransfer');
 
 /** Starts an election of the configured kind, if this node may. */
 export function campaignOnTimeout(raft: Raft): void {
+  // It has not heard from its leader for an election timeout: while it may not campaign, it votes for others.
+  if (raft.withholdsCampaigns && raft.state === StateType.Follower) raft.lead = none;
   hup(raft, raft.config.preVote ? 'pre-election' : 'election');
 }
 
@@ -36,6 +39,7 @@ export function hup(raft: Raft, kind: Campaign): void {
     logger?.log('debug', () => `${self} ignoring MsgHup because already leader`);
     return;
   }
+  if (holdsCampaignBack(raft)) return;
   if (!raft.promotable()) {
     logger?.log('warn', () => `${self} is unpromotable and can not campaign`);
     return;
@@ -159,11 +163,10 @@ export function handleVoteResponse(raft: Raft, response: Message): void {
     // Not to the term of the answer: a granted pre-vote has a future one.
     becomeFollower(raft, raft.term, none);
   } else if (result === VoteResult.Won) {
-    if (raft.state === StateType.PreCandidate) campaign(raft, 'election');
-    else {
+    if (raft.state === StateType.Candidate) {
       becomeLeader(raft);
       broadcastAppend(raft);
-    }
+    } else if (!holdsCampaignBack(raft)) campaign(raft, 'election');
   }
 }
 

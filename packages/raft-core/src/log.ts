@@ -34,6 +34,8 @@ export class RaftLog {
   #applyingBytes = 0;
   /** Nothing is handed out until something was applied. */
   #applyingPaused = false;
+  /** The storage could not read committed entries at the moment. */
+  #readFailed = false;
 
   constructor(storage: Storage, applyingBytesMax: number, logger: RaftLogger | undefined) {
     this.#storage = storage;
@@ -214,11 +216,13 @@ export class RaftLog {
           'not positive',
       );
     }
-    const entries = this.slice(
+    const entries = this.#sliceIfReadable(
       this.applying + 1,
       this.#maxAppliableIndex(allowUnstable) + 1,
       bytesMax,
     );
+    // Not before the next tick: whoever asks for work in a loop would ask for ever.
+    this.#readFailed = entries?.length === 0;
     return (
       entries ??
       panic(this.#logger, 'unexpected error when getting unapplied entries (they were compacted)')
@@ -227,6 +231,7 @@ export class RaftLog {
 
   hasNextCommittedEntries(allowUnstable: boolean): boolean {
     if (this.#applyingPaused || this.unstable.snapshot !== undefined) return false;
+    if (this.#readFailed) return false;
     return this.applying < this.#maxAppliableIndex(allowUnstable);
   }
 
@@ -297,10 +302,32 @@ export class RaftLog {
 
   // --- Reading ---
 
-  /** The entries from `index` on, as many as fit into `bytesMax` encoded but at least one. */
+  /** Time has passed: what could not be read is tried again. */
+  tick(): void {
+    this.#readFailed = false;
+  }
+
+  /**
+   * The entries from `index` on, as many as fit into `bytesMax` encoded but at least one; none where the storage
+   * could not read at the moment. The next heartbeat response of the member asks again.
+   */
   entriesFrom(index: number, bytesMax: number): Entry[] | Unavailable {
     const lastIndex = this.lastIndex();
-    return index > lastIndex ? [] : this.slice(index, lastIndex + 1, bytesMax);
+    return index > lastIndex ? [] : this.#sliceIfReadable(index, lastIndex + 1, bytesMax);
+  }
+
+  /** The same as `slice`, or no entries where the storage says that the same call may succeed later. */
+  #sliceIfReadable(lo: number, hi: number, bytesMax: number): Entry[] | Unavailable {
+    try {
+      return this.slice(lo, hi, bytesMax);
+    } catch (error) {
+      if (codeOf(error) !== 'WAL_TRY_AGAIN') throw error;
+      this.#logger?.log(
+        'warn',
+        () => `entries[${lo}:${hi}) cannot be read yet: ${messageOf(error)}`,
+      );
+      return [];
+    }
   }
 
   /**
@@ -372,6 +399,8 @@ export class RaftLog {
       return this.#storage.entries(lo, hi, bytesMax);
     } catch (error) {
       if (codeOf(error) === 'WAL_COMPACTED') return undefined;
+      // Nothing is wrong with the log: it is asked again later.
+      if (codeOf(error) === 'WAL_TRY_AGAIN') throw error;
       if (codeOf(error) === 'WAL_UNAVAILABLE') {
         return panic(this.#logger, `entries[${lo}:${hi}) is unavailable from storage`, error);
       }

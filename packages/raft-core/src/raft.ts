@@ -4,8 +4,8 @@
  *
  * This file has the state, the entry of messages (terms, then roles) and the ticks. What a message
  * does is in files of its own: `election.ts`, `proposal.ts`, `replication.ts`, `follower.ts`,
- * `leader.ts`, `snapshot.ts`, `membership.ts`, `reads.ts`, `transfer.ts`, `storage-done.ts`; how roles change in
- * `roles.ts`. Their functions are the only ones that change the fields here.
+ * `leader.ts`, `snapshot.ts`, `membership.ts`, `reads.ts`, `transfer.ts`, `withdrawal.ts`, `storage-done.ts`; how
+ * roles change in `roles.ts`. Their functions are the only ones that change the fields here.
  *
  * Everything that must be durable before others may learn of it goes into `messagesAfterAppend`, also the
  * node's own vote and its acknowledgment of its own entries. So one path serves clusters of any size.
@@ -82,6 +82,8 @@ export class Raft {
   /** Leader only: ticks since the last heartbeats. */
   heartbeatElapsed = 0;
   randomizedElectionTimeout = 0;
+  /** The node does not campaign, whoever asks it to. See `withdrawal.ts`. */
+  withholdsCampaigns = false;
 
   /** @throws RaftPanicError (`RAFT_CORE_PANIC`) when the storage does not hold a state to start from. */
   constructor(config: ResolvedConfig) {
@@ -145,6 +147,7 @@ export class Raft {
   }
 
   tick(): void {
+    this.log.tick();
     if (this.state === StateType.Leader) this.#tickLeader();
     else this.#tickFollower();
   }

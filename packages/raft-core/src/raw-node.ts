@@ -47,6 +47,7 @@ import {
   storageApplyDone,
 } from './storage-messages.ts';
 import { traceEvent } from './trace.ts';
+import { doubtMembers, stepDown } from './withdrawal.ts';
 
 /** Where a proposal lies in the log of this leader. It is not committed yet, and may never be. */
 export interface ProposedEntry {
@@ -301,6 +302,36 @@ export class RawNode {
   /** As a follower, forgets who leads, so that this node may vote for another within the same term. */
   forgetLeader(): void {
     this.#raft.step(newMessage({ type: MessageType.ForgetLeader }));
+  }
+
+  /**
+   * As a leader, becomes a follower at once, without a successor: for a leader that cannot do its work. The others elect
+   * a new leader when they have not heard from this one for an election timeout. In another role it has no effect.
+   *
+   * etcd's raft has no such call.
+   */
+  stepDown(): void {
+    stepDown(this.#raft);
+  }
+
+  /**
+   * While `withheld`, this node does not campaign: not when it hears of no leader, and not when a leader hands leadership
+   * to it. A campaign that has begun goes on. Followers still vote. Default: false.
+   *
+   * etcd's raft has no such call.
+   */
+  withholdCampaigns(withheld: boolean): void {
+    this.#raft.withholdsCampaigns = withheld;
+  }
+
+  /**
+   * As a leader, counts no other member as active until it answers again, and sends heartbeats: for a leader whose process
+   * stood still, and which does not know what happened meanwhile. In another role it has no effect.
+   *
+   * etcd's raft has no such call.
+   */
+  doubtMembers(): void {
+    doubtMembers(this.#raft);
   }
 
   /**

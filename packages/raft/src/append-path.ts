@@ -2,8 +2,8 @@
  * The way of a Ready to the log: each is one save, submitted in order and at once, so that the log can make several
  * durable with one sync. What was to be said after it is said when its save has resolved, never before.
  *
- * A full disk loses nothing: the log rejects the save and all behind it, they stay here in their order, and are
- * submitted again after a pause. Every other failure stops the node. After `stop` nothing is answered any more but by
+ * A full disk loses nothing, and neither does a system that is short of descriptors or memory: the log rejects the save and
+ * all behind it, they stay here in their order, and are submitted again after a pause. Every other failure stops the node. After `stop` nothing is answered any more but by
  * a rejection: whoever waits here must not keep the node from ending.
  *
  * Decisions: the project's contract, 17 and 29.
@@ -23,6 +23,8 @@ export interface AppendPathParts {
   readonly clock: Clock;
   /** The disk was full, or is not any more. */
   readonly onFull: (full: boolean) => void;
+  /** The system is short of something that a save needs, for this reason, or is not any more (`undefined`). */
+  readonly onShort: (reason: string | undefined) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -41,7 +43,12 @@ export class AppendPath {
   #works: Work[] = [];
   /** How many of them the log has at the moment: the first ones. */
   #submitted = 0;
+  /** Saves and syncs that have succeeded. */
+  #finishedCount = 0;
+  #syncing = 0;
   #full = false;
+  /** Why a save was rejected that can be made again, other than by a full disk. */
+  #shortReason: string | undefined;
   #retryMs = retryMsMin;
   #timer: Timer | undefined;
   #stopped = false;
@@ -60,6 +67,26 @@ export class AppendPath {
   /** Whether the disk was full when something was to be written last. */
   get full(): boolean {
     return this.#full;
+  }
+
+  /** Whether something is not durable yet. */
+  get isBusy(): boolean {
+    return this.#works.length > 0 || this.#syncing > 0;
+  }
+
+  /** How many saves and syncs have succeeded. */
+  get finishedCount(): number {
+    return this.#finishedCount;
+  }
+
+  /** Whether entries wait to become durable. */
+  get hasEntries(): boolean {
+    return this.#works.some(({ batch }) => (batch.entries ?? []).length > 0);
+  }
+
+  /** Why the log takes nothing at the moment, in words, or `undefined` where it does. */
+  get waitReason(): string | undefined {
+    return this.#full ? 'the disk is full' : this.#shortReason;
   }
 
   /**
@@ -83,10 +110,15 @@ export class AppendPath {
     const { wal, clock } = this.#parts;
     await this.save({});
     for (;;) {
+      this.#syncing += 1;
       try {
-        return await Promise.race([wal.sync(), this.#stopping]);
+        await Promise.race([wal.sync(), this.#stopping]);
+        this.#finishedCount += 1;
+        return;
       } catch (error) {
-        if (codeOf(error) !== 'WAL_NO_SPACE') throw error;
+        if (!isRefusal(error)) throw error;
+      } finally {
+        this.#syncing -= 1;
       }
       await Promise.race([clock.sleep(retryMsMin), this.#stopping]);
     }
@@ -108,7 +140,7 @@ export class AppendPath {
       return;
     }
     this.#works.push(work);
-    if (!this.#full) this.#submitNext();
+    if (this.waitReason === undefined) this.#submitNext();
   }
 
   #submitNext(): void {
@@ -133,11 +165,12 @@ export class AppendPath {
     if (this.#stopped) return;
     this.#works.shift();
     this.#submitted -= 1;
+    this.#finishedCount += 1;
     this.#retryMs = retryMsMin;
-    // All that were tried again are saved: there is space, also for what came meanwhile.
-    if (this.#full && this.#submitted === 0 && this.#timer === undefined) {
-      this.#full = false;
-      this.#parts.onFull(false);
+    // All that were tried again are saved: the log takes saves again, also what came meanwhile.
+    const isWaiting = this.waitReason !== undefined;
+    if (isWaiting && this.#submitted === 0 && this.#timer === undefined) {
+      this.#waitFor(false, undefined);
       this.#submitAll();
     }
     work.done();
@@ -146,20 +179,29 @@ export class AppendPath {
   /** All that were submitted behind it are rejected as well, and arrive here one by one. */
   #rejected(error: unknown): void {
     if (this.#stopped) return;
-    if (codeOf(error) !== 'WAL_NO_SPACE') {
+    if (!isRefusal(error)) {
       this.#parts.onFailure(error);
       return;
     }
     this.#submitted -= 1;
-    if (!this.#full) {
-      this.#full = true;
-      this.#parts.onFull(true);
-    }
+    const isFull = codeOf(error) === 'WAL_NO_SPACE';
+    this.#waitFor(isFull, isFull ? undefined : messageOf(error));
     this.#timer ??= this.#parts.clock.startTimer(this.#retryMs, () => {
       this.#timer = undefined;
       this.#retryMs = Math.min(retryMsMax, 2 * this.#retryMs);
       this.#submitAll();
     });
+  }
+
+  /** Tells what has changed. */
+  #waitFor(full: boolean, shortReason: string | undefined): void {
+    const { onFull, onShort } = this.#parts;
+    const fullBefore = this.#full;
+    const shortBefore = this.#shortReason;
+    this.#full = full;
+    this.#shortReason = shortReason;
+    if (full !== fullBefore) onFull(full);
+    if ((shortReason === undefined) !== (shortBefore === undefined)) onShort(shortReason);
   }
 
   #submitAll(): void {
@@ -173,4 +215,14 @@ function hasNothing({ hardState, entries, snapshot }: SaveBatch): boolean {
 
 function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+}
+
+/** The log is as it was and takes the same save again later. */
+function isRefusal(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'WAL_NO_SPACE' || code === 'WAL_TRY_AGAIN';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -21,6 +21,12 @@ export interface BabuzaConfig {
   /** Ticks without a leader until a follower campaigns; up to twice as many, by chance. */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+  /**
+   * A leader hands leadership over when a save takes longer than this share of an election timeout
+   * (`electionTicks * tickMs`), but at least a tick; the same for a standstill of its event loop, but at least 500 ms, or
+   * with `leaseReads` at most half an election timeout. Above 0, at most 1; default 0.5.
+   */
+  readonly leaderStallShare: number;
   readonly checkQuorum: boolean;
   readonly preVote: boolean;
   /** Followers hand proposals to the leader instead of refusing them. */
@@ -89,6 +95,7 @@ export function defaultBabuzaConfig(
     tickMs: 100,
     electionTicks: 10,
     heartbeatTicks: 1,
+    leaderStallShare: 0.5,
     checkQuorum: true,
     preVote: true,
     forwardProposals: false,
@@ -142,7 +149,7 @@ export function checkConfig(config: BabuzaConfig): void {
   if (typeof config.address !== 'string' || config.address === '') {
     refuse('address', config.address, 'the address that other members reach this one by');
   }
-  const { tickMs, learnerReadyShare: share } = config;
+  const { tickMs, learnerReadyShare: share, leaderStallShare: stallShare } = config;
   if (!(typeof tickMs === 'number' && tickMs > 0 && tickMs <= 60_000)) {
     refuse('tickMs', tickMs, 'a number above 0 and at most 60,000');
   }
@@ -164,6 +171,9 @@ export function checkConfig(config: BabuzaConfig): void {
   wholeOrInfinity('shutdownTimeoutMs', 1, timerMsMax);
   if (!(typeof share === 'number' && share >= 0 && share <= 1)) {
     refuse('learnerReadyShare', share, 'a number from 0 to 1');
+  }
+  if (!(typeof stallShare === 'number' && stallShare > 0 && stallShare <= 1)) {
+    refuse('leaderStallShare', stallShare, 'a number above 0 and at most 1');
   }
   if (config.leaseReads && !config.checkQuorum) {
     refuse('leaseReads', true, 'false without checkQuorum: a lease needs it');

@@ -3,6 +3,9 @@ import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';
 
+/** Why a leader cannot do its work. */
+export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still' | 'system-short';
+
 export type RaftEvent =
   /** Another leader is known, or none (`0n`). */
   | { readonly type: 'leader'; readonly leader: bigint; readonly term: number }
@@ -76,6 +79,21 @@ export type RaftEvent =
       readonly appliedIndex: number;
       readonly commitIndex: number;
     }
+  /** A save to the log takes longer than the bound (see `leaderStallShare`), or saves finish again. */
+  | { readonly type: 'disk-slow'; readonly slow: boolean }
+  /** The event loop of this leader stood still for longer than the bound. */
+  | { readonly type: 'stood-still'; readonly durationMs: number }
+  /** This leader cannot do its work: it hands leadership to a member, or, without one, steps down. */
+  | {
+      readonly type: 'leadership-given-up';
+      readonly trouble: LeaderTrouble;
+      readonly to: bigint | undefined;
+    }
+  /**
+   * The log rejects saves because the system is short of descriptors or memory, or a permission is missing; `reason`
+   * says which. `undefined`: it takes saves again. Nothing is lost meanwhile; the saves are made again.
+   */
+  | { readonly type: 'system-short'; readonly reason: string | undefined }
   /** The node has ended; `cause` is why, when it was not asked to. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 

@@ -28,6 +28,24 @@ export function bestSuccessor({ id: self, progress }: Status): bigint | undefine
   return best?.id;
 }
 
+/** The voter that has answered since the last check of the quorum and whose log is furthest, if there is one. */
+export function activeSuccessor({ id: self, progress }: Status): bigint | undefined {
+  let best: { id: bigint; match: number } | undefined;
+  for (const { id, match, isLearner, recentActive } of progress.values()) {
+    if (isLearner || id === self || !recentActive) continue;
+    if (best === undefined || match > best.match) best = { id, match };
+  }
+  return best?.id;
+}
+
+/** Whether a quorum, the leader included, has answered since the last check. While joint, one of each half. */
+export function isQuorumActive({ config, progress }: Status): boolean {
+  return [config.incoming, config.outgoing].every((voters) => {
+    const active = voters.filter((id) => progress.get(id)?.recentActive === true);
+    return voters.length === 0 || active.length > voters.length / 2;
+  });
+}
+
 /**
  * Resolves when `target` leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
  *

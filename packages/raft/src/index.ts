@@ -19,7 +19,7 @@ export {
   type LeaderHint,
   type RaftErrorCode,
 } from './errors.ts';
-export type { RaftEvent, RaftEventListener } from './events.ts';
+export type { LeaderTrouble, RaftEvent, RaftEventListener } from './events.ts';
 export type { ClusterIdentity, FormerIdentity } from './identity/cluster-identity.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';
 export type * from './ports/index.ts';

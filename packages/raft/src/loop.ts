@@ -48,6 +48,8 @@ export interface LoopParts<Query, Answer> {
   readonly apply: ApplyPath<Query, Answer>;
   readonly snapshots: Snapshots<Query, Answer>;
   readonly transport: Transport;
+  /** A tick, or several that are late; `passedMs` have passed since the one before. */
+  readonly onTick: (passedMs: number) => void;
   /** The last moment to give the core something that this turn takes. */
   readonly beforeTurn: () => void;
   readonly onRole: (state: SoftState) => void;
@@ -77,6 +79,11 @@ export class Loop<Query, Answer> {
   start(): void {
     this.#startTick();
     this.wake();
+  }
+
+  /** How long ago the last tick was due. */
+  get sinceTickMs(): number {
+    return this.#parts.clock.monotonicMs() - this.#tickedMs;
   }
 
   stop(): void {
@@ -170,8 +177,16 @@ export class Loop<Query, Answer> {
       else outgoing.push(message);
     }
     if (outgoing.length > 0) transport.send(outgoing);
-    if (voteRequests.length > 0) append.submit({}, () => transport.send(voteRequests));
+    if (voteRequests.length > 0) append.submit({}, () => this.#askForVotes(voteRequests));
     if (ready.readStates.length > 0) onReads(ready.readStates);
+  }
+
+  /** The save may have taken long: nobody is asked for a vote in a campaign that has ended. */
+  #askForVotes(requests: readonly Message[]): void {
+    const { node, transport } = this.#parts;
+    const { raftState, term } = node.basicStatus();
+    if (raftState !== StateType.Candidate) return;
+    transport.send(requests.filter((request) => request.term === term));
   }
 
   #append(message: Message, append: AppendPath): void {
@@ -215,7 +230,7 @@ export class Loop<Query, Answer> {
     const { clock, tickMs } = this.#parts;
     const dueMs = this.#tickedMs + tickMs;
     const onTick = (): void => {
-      const isLate = clock.monotonicMs() - this.#tickedMs >= 2 * tickMs;
+      const isLate = this.sinceTickMs >= 2 * tickMs;
       // After a stall: first what has arrived meanwhile, perhaps a sign of the leader.
       if (isLate) void clock.sleep(0).then(() => this.#tick());
       else this.#tick();
@@ -227,9 +242,11 @@ export class Loop<Query, Answer> {
 
   #tick(): void {
     if (this.#stopped) return;
-    const { clock, tickMs } = this.#parts;
-    const passed = Math.floor((clock.monotonicMs() - this.#tickedMs) / tickMs);
+    const { tickMs, onTick } = this.#parts;
+    const passed = Math.floor(this.sinceTickMs / tickMs);
     this.#tickedMs += passed * tickMs;
+    // Before the core: after a standstill nothing is to be done as leader that was not looked at.
+    if (passed > 0) onTick(passed * tickMs);
     for (let tick = 0; tick < Math.min(passed, ticksCaughtUpMax); tick += 1) {
       this.attempt((node) => node.tick());
     }

@@ -1,5 +1,6 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
+import { MessageType } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
@@ -11,11 +12,11 @@ import { BusyError, StoppedError, type LeaderHint } from './errors.ts';
 import { coreConfig } from './core-config.ts';
 import { errorText } from './error-text.ts';
 import { RaftEventHub, type RaftEvent } from './events.ts';
-import { bestSuccessor } from './hand-over.ts';
 import type { IdentityKeeper } from './identity/identity-keeper.ts';
 import { NodeIdentity } from './identity/node-identity.ts';
 import type { SnapshotOwnership } from './identity/snapshot-owner.ts';
 import { incomingOf } from './incoming.ts';
+import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { isMember } from './membership.ts';
@@ -70,6 +71,7 @@ export class NodeParts<Query, Answer> {
   readonly identity: NodeIdentity;
   readonly appliedWaiters: IndexWaiters;
   readonly applyLag: ApplyLag;
+  readonly guard: LeadershipGuard;
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
@@ -82,11 +84,14 @@ export class NodeParts<Query, Answer> {
   #stopCause: StoppedError | undefined;
   readonly #atStop = new Set<(cause: StoppedError) => void>();
   readonly #entryBytesMax: number;
+  readonly #onFailure: (error: unknown) => void;
+  #stopWatching: () => void = () => undefined;
 
   constructor(opened: OpenedNode<Query, Answer>, onFailure: (error: unknown) => void) {
     const { config, component, state, stateMachine } = opened;
     const { clock } = component;
     const { wal, storage } = opened.opened;
+    this.#onFailure = onFailure;
     this.config = config;
     this.clock = clock;
     this.wal = wal;
@@ -123,7 +128,18 @@ export class NodeParts<Query, Answer> {
       tell: (event) => this.events.emit(event),
     });
     const onFull = (full: boolean): void => this.#diskFull(full);
-    this.append = new AppendPath({ wal, clock, onFull, onFailure });
+    const onShort = (reason: string | undefined): void => this.#systemShort(reason);
+    this.append = new AppendPath({ wal, clock, onFull, onShort, onFailure });
+    this.guard = new LeadershipGuard({
+      config,
+      node: this.node,
+      saves: this.append,
+      logger: this.#logger,
+      isLeader: this.isLeader,
+      attempt: this.attempt,
+      tell: (event) => this.events.emit(event),
+      giveUpProposals: () => this.proposals.diskHangs(),
+    });
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
     this.snapshots = new Snapshots(this.#snapshotParts(opened));
     this.#loop = new Loop(this.#loopParts(onFailure));
@@ -135,7 +151,9 @@ export class NodeParts<Query, Answer> {
       timeoutMs: config.readTimeoutMs,
       // Who waits too long is looked for at each repetition.
       retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
-      ask: (context) => this.attempt((node) => node.readIndex(context)),
+      ask: (context) => {
+        if (this.#trustsLease()) this.attempt((node) => node.readIndex(context));
+      },
       appliedIndex: () => state.appliedIndex,
     });
     const { entryBytesMax } = opened.opened.metadata;
@@ -172,6 +190,7 @@ export class NodeParts<Query, Answer> {
 
   async start(): Promise<void> {
     const { transport } = this.#component;
+    this.#watchStores();
     this.#peers.tellAll();
     const { groupId, messageBytesMax } = this.config;
     const entryBytesMax = this.#entryBytesMax;
@@ -185,6 +204,15 @@ export class NodeParts<Query, Answer> {
     this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
       if (this.leader() === undefined) this.#ownAddress.tell();
     });
+  }
+
+  /** A log or a snapshot folder that is lost stops the node at once, also when nothing is to be saved. */
+  #watchStores(): void {
+    const { groupId } = this.config;
+    this.#stopWatching = this.wal.events.subscribe((event) => {
+      if (event.type === 'poisoned' && event.groupId === groupId) this.#onFailure(event.error);
+    });
+    this.#component.snapshotManager.onLost?.(this.#onFailure);
   }
 
   /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
@@ -227,6 +255,8 @@ export class NodeParts<Query, Answer> {
 
   readiness(): Readiness {
     if (this.#stopCause !== undefined) return notReady('the node has stopped');
+    const { reason } = this.guard;
+    if (reason !== undefined) return notReady(reason);
     const { problem: addressProblem } = this.#ownAddress;
     const problems = [...this.identity.admission.problems()];
     if (addressProblem !== undefined) problems.unshift(addressProblem);
@@ -236,7 +266,6 @@ export class NodeParts<Query, Answer> {
     // A cluster of its own, although others take it for a member of theirs.
     const isAlone = this.state.membership.members.size === 1;
     if (isAlone && problems.length > 0) return notReady(problems.join('; '));
-    if (this.append.full) return notReady('the disk is full');
     const { appliedIndex } = this.state;
     const { problem: lagProblem } = this.applyLag;
     if (lagProblem !== undefined) return notReady(lagProblem);
@@ -274,6 +303,7 @@ export class NodeParts<Query, Answer> {
       const text = `the node has stopped on an error: ${errorText(cause)}`;
       this.#logger?.error(text, { nodeId, clusterId, error: cause });
     }
+    this.#stopWatching();
     this.#loop.stop();
     this.applyLag.stop();
     this.#ownAddressTimer?.cancel();
@@ -365,6 +395,7 @@ export class NodeParts<Query, Answer> {
       apply,
       snapshots,
       transport: this.#component.transport,
+      onTick: (passedMs) => this.guard.tick(passedMs),
       beforeTurn: () => this.proposals.flush(),
       onRole: (role) => this.#roleChanged(role),
       onReads: (reads) => {
@@ -387,7 +418,11 @@ export class NodeParts<Query, Answer> {
       snapshots: this.snapshots,
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
-      give: (message) => this.#loop.receive(message),
+      give: (message) => {
+        // A follower asks for an index to read at: a leader that stood still may not lead any more.
+        if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
+        this.#loop.receive(message);
+      },
       attempt: this.attempt,
       identity: this.identity,
     });
@@ -396,6 +431,13 @@ export class NodeParts<Query, Answer> {
   #checkOpen(): void {
     this.checkRunning();
     if (this.append.full) throw new BusyError('the disk of this node is full');
+    const { waitReason } = this.append;
+    if (waitReason !== undefined) throw new BusyError(`this node cannot write: ${waitReason}`);
+  }
+
+  /** A read that is not asked for now is asked for again. */
+  #trustsLease(): boolean {
+    return !this.config.leaseReads || this.guard.trustsLease(this.#loop.sinceTickMs);
   }
 
   #progressed(): void {
@@ -420,7 +462,10 @@ export class NodeParts<Query, Answer> {
       this.identity.leads();
       this.events.emit({ type: 'leadership-acquired', term });
     }
-    if (leads(before) && !leads(role)) this.events.emit({ type: 'leadership-lost', term });
+    if (leads(before) && !leads(role)) {
+      this.guard.leadershipLost();
+      this.events.emit({ type: 'leadership-lost', term });
+    }
     if (before.lead !== role.lead) {
       this.proposals.leaderChanged();
       this.identity.leaderChanged();
@@ -431,8 +476,16 @@ export class NodeParts<Query, Answer> {
   /** A leader whose disk is full is of no use: another one can go on. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
-    const successor = full && this.isLeader() ? bestSuccessor(this.node.status()) : undefined;
-    if (successor !== undefined) this.attempt((node) => node.transferLeader(successor));
+    this.guard.savesRejected();
+  }
+
+  /** The same where the system is short of something that a save needs. */
+  #systemShort(reason: string | undefined): void {
+    this.events.emit({ type: 'system-short', reason });
+    if (reason !== undefined) {
+      this.#logger?.warn('a save was rejected and is made again after a pause', { reason });
+    }
+    this.guard.savesRejected();
   }
 }
 

@@ -66,7 +66,11 @@ export async function openNode<Query, Answer>(
   const { standalone } = beginning;
   const logger = quietLogger(component.logger);
   const machine = await openMachine(stateMachine);
+  // Each lock may have to wait for an owner that cannot be looked at: they wait at the same time.
+  const locking = walManager.takeLock?.();
+  locking?.catch(() => undefined);
   await snapshotManager.open(groupId);
+  await locking;
   const exists = await walManager.hasExistingWal({ groupId });
   if (!exists) await prepareForNewLog(component, beginning, machine.appliedIndex);
   const owner = exists ? await ownerOf(snapshotManager) : undefined;

@@ -168,6 +168,16 @@ export class Proposals {
     );
   }
 
+  /** This node leads no more and its disk does not work: what becomes of its proposals cannot be seen here for a while. */
+  diskHangs(): void {
+    this.#waiters.rejectPlaced(
+      (index) =>
+        new OutcomeUnknownError(
+          `leadership was lost, and the disk of this node does not answer: entry ${index} may be applied or not`,
+        ),
+    );
+  }
+
   stop(cause: Error): void {
     this.#queue.refuseAll(cause);
     this.#waiters.rejectAll(

@@ -60,6 +60,8 @@ export interface RaftStatus {
    * `applyLagMsMax`; 0 where none waits.
    */
   readonly applyLagMs: number;
+  /** A save takes longer than the bound; see `BabuzaConfig.leaderStallShare`. */
+  readonly diskSlow: boolean;
   /** What recovery found behind the last whole batch of the log. */
   readonly tail: TailReport;
   readonly wal: WalStats;
@@ -97,6 +99,7 @@ export interface StatusSources {
   readonly apply: { readonly sessionCounts: SessionCounts };
   readonly append: { readonly full: boolean };
   readonly applyLag: { readonly lagMs: number };
+  readonly guard: { readonly isSlow: boolean };
   readonly snapshots: { newest(): RaftStatus['snapshot'] };
 }
 
@@ -130,6 +133,7 @@ export function statusOf(sources: StatusSources, tail: TailReport): RaftStatus {
     sessions: sources.apply.sessionCounts,
     diskFull: sources.append.full,
     applyLagMs: sources.applyLag.lagMs,
+    diskSlow: sources.guard.isSlow,
     tail,
     wal: wal.stats,
   };

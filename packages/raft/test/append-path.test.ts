@@ -1,6 +1,6 @@
 /** The way to the log while its disk is full: order, and an end of the waiting. */
 import { SimulatedClock } from '@babuza/testkit';
-import { NoSpaceError, type SaveBatch, type Wal } from '@babuza/wal-core';
+import { NoSpaceError, TryAgainError, type SaveBatch, type Wal } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AppendPath } from '../src/append-path.ts';
 
@@ -35,16 +35,19 @@ const clock = new SimulatedClock();
 let log: SteppedLog;
 let path: AppendPath;
 let fullness: boolean[];
+let shortages: (string | undefined)[];
 let done: number[];
 
 beforeEach(() => {
   log = new SteppedLog();
   fullness = [];
+  shortages = [];
   done = [];
   path = new AppendPath({
     wal: log as unknown as Wal,
     clock,
     onFull: (full) => fullness.push(full),
+    onShort: (reason) => shortages.push(reason),
     onFailure: (error) => {
       throw error;
     },
@@ -84,6 +87,50 @@ describe('a full disk', () => {
     await log.end();
     expect(done).toEqual([1, 2]);
     expect(fullness).toEqual([true, false]);
+  });
+});
+
+describe('a system that is short of something', () => {
+  it('keeps the order, and says why and until when the log takes nothing', async () => {
+    submit(1);
+    submit(2);
+    await log.end(new TryAgainError('no descriptor is left'));
+    expect([path.full, path.waitReason, done]).toEqual([false, 'no descriptor is left', []]);
+    submit(3);
+    await clock.advance(100);
+    await log.end(new TryAgainError('no descriptor is left'));
+    await clock.advance(200);
+    await log.end();
+    expect([done, log.saved, shortages]).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+      ['no descriptor is left', undefined],
+    ]);
+    expect([path.waitReason, fullness]).toEqual([undefined, []]);
+  });
+
+  it('may be followed by a full disk before it ends', async () => {
+    submit(1);
+    await log.end(new TryAgainError('no descriptor is left'));
+    await clock.advance(100);
+    await log.end(new NoSpaceError('full'));
+    expect([path.full, path.waitReason]).toEqual([true, 'the disk is full']);
+    await clock.advance(200);
+    await log.end();
+    expect([done, fullness, shortages.length]).toEqual([[1], [true, false], 2]);
+  });
+
+  it('lets a sync of the log wait too', async () => {
+    let rejections = 2;
+    log.sync = async () => {
+      rejections -= 1;
+      if (rejections >= 0) throw new TryAgainError('no descriptor is left');
+    };
+    let isSynced = false;
+    void path.sync().then(() => (isSynced = true));
+    await log.end();
+    for (let turn = 0; turn < 4; turn += 1) await clock.advance(100);
+    expect([isSynced, rejections]).toEqual([true, -1]);
   });
 });
 

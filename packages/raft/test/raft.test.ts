@@ -1,5 +1,5 @@
 import { MessageType } from '@babuza/raftpb';
-import { NoSpaceError, SyncFailedError } from '@babuza/wal-core';
+import { NoSpaceError, SyncFailedError, TryAgainError } from '@babuza/wal-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, PlainSessions, textOf, World } from './support.ts';
 
@@ -717,6 +717,30 @@ describe('a disk', () => {
     await proposeAll('d');
     expect(machine.texts).toEqual(['a', 'b', 'd']);
     expect(full).toEqual([true, false]);
+  });
+
+  it('that no descriptor is left for loses nothing: the node says why it waits, and goes on by itself', async () => {
+    world = new World();
+    await world.startAll(1);
+    await proposeAll('a');
+    const { raft, machine } = await world.leader();
+    const reasons: (string | undefined)[] = [];
+    raft.subscribe((event) => {
+      if (event.type === 'system-short') reasons.push(event.reason);
+    });
+    const reason = 'no file descriptor is left';
+    world.faults.save = new TryAgainError(reason, new Error('EMFILE'));
+    const waiting = raft.propose(bytesOf('b'));
+    await world.pass(1000);
+    expect(raft.readiness()).toEqual({ ready: false, reason });
+    expect(raft.status().diskFull).toBe(false);
+    await expect(raft.propose(bytesOf('c'))).rejects.toMatchObject({ code: 'RAFT_BUSY' });
+    world.faults.save = undefined;
+    await world.until(waiting);
+    await proposeAll('d');
+    expect(machine.texts).toEqual(['a', 'b', 'd']);
+    expect(reasons).toEqual([reason, undefined]);
+    expect(raft.readiness()).toEqual({ ready: true });
   });
 
   it('that fails stops the node with the cause, and nothing is acknowledged', async () => {

@@ -5,7 +5,8 @@
 import type { Message } from '@babuza/raftpb';
 import { decodeMessage, encodeMessage } from '@babuza/raftpb';
 import { SimulatedClock, SeededRandom } from '@babuza/testkit';
-import type { OpenedWal, WalManager } from '@babuza/wal-core';
+import type { Clock } from '@babuza/vfs';
+import type { OpenedWal, SaveBatch, WalManager } from '@babuza/wal-core';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import {
   bootstrapRaftCluster,
@@ -354,6 +355,8 @@ export class World {
   readonly lines: LoggedLine[] = [];
   /** What single members have in place of the common configuration. */
   readonly configs = new Map<bigint, Partial<BabuzaConfig>>();
+  /** Clocks of members that do not go with the world's. */
+  readonly clocks = new Map<bigint, Clock>();
   readonly #config: Partial<BabuzaConfig>;
 
   constructor(config: Partial<BabuzaConfig> = {}) {
@@ -371,7 +374,12 @@ export class World {
   ): Promise<Member> {
     const { store, snapshots } = disk;
     const machine = new ListMachine();
-    const walManager = failing(await walBackend.open('/memory', { store }), this.faults, id);
+    const walManager = failing(
+      await walBackend.open('/memory', { store }),
+      this.faults,
+      id,
+      this.clock,
+    );
     const parts = { walManager, snapshotManager: snapshots, sessionManager, ...others };
     const component = await this.component(id, parts);
     const config = {
@@ -399,7 +407,7 @@ export class World {
       snapshotManager: new MapSnapshots(),
       sessionManager: new PlainSessions(),
       transport: this.wire.transport(id),
-      clock: this.clock,
+      clock: this.clocks.get(id) ?? this.clock,
       random: new SeededRandom(Number(id)),
       logger: this.#logger(id),
       ...parts,
@@ -502,19 +510,41 @@ export interface LogFaults {
   read?: Error | undefined;
   /** What all of them answer to a save. */
   save?: Error | undefined;
+  /** A save of a member begins: it waits for what is returned, and fails with what is thrown. */
+  onSave?: ((id: bigint, batch: SaveBatch) => Promise<void> | void) | undefined;
   /** Saves of this member wait for this. */
   readonly held: Map<bigint, Promise<void>>;
+  /** How long each save of a member takes. They follow each other, and those that wait take no longer together. */
+  saveMs?: ((id: bigint) => number) | undefined;
   /** How often a log was asked to make everything durable. */
   syncs: number;
 }
 
 /** A place of logs whose saves can be made to fail, or to wait. */
-function failing(manager: WalManager, faults: LogFaults, id: bigint): WalManager {
+function failing(
+  manager: WalManager,
+  faults: LogFaults,
+  id: bigint,
+  clock: SimulatedClock,
+): WalManager {
   const withFaults = (opened: OpenedWal): OpenedWal => {
     const { wal } = opened;
+    let group: Promise<void> | undefined;
+    let underWay: Promise<void> = Promise.resolve();
+    /** As a disk does: one sync is under way, and all that come meanwhile share the next one. */
+    const slowly = (saveMs: (id: bigint) => number): Promise<void> => {
+      group ??= underWay.then(() => {
+        group = undefined;
+        underWay = clock.sleep(saveMs(id));
+        return underWay;
+      });
+      return group;
+    };
     const save: typeof wal.save = async (batch) => {
+      if (faults.saveMs !== undefined) await slowly(faults.saveMs);
       await faults.held.get(id);
       if (faults.save !== undefined) throw faults.save;
+      await faults.onSave?.(id, batch);
       return wal.save(batch);
     };
     const sync: typeof wal.sync = async () => {

@@ -7,13 +7,21 @@ import type { SnapshotContents } from './format/metadata-file.ts';
 import { KeptSnapshot } from './kept-snapshot.ts';
 import { PinnedSnapshot } from './pinned-snapshot.ts';
 import type { SnapshotFolder, SnapshotPlace } from './snapshot-folder.ts';
-import { readFailure, SnapshotError, translating, writeFailure } from './snapshot-error.ts';
+import {
+  isShortage,
+  readFailure,
+  SnapshotError,
+  translating,
+  writeFailure,
+} from './snapshot-error.ts';
 
 export class KeptSnapshots {
   readonly #folder: SnapshotFolder;
   /** By name of the folder; also those that go when nobody holds them any more. */
   readonly #kept: Map<string, KeptSnapshot>;
   readonly #pinned: Set<PinnedSnapshot> = new Set();
+  /** Names that could not be removed because the system was short of something: the next `retain` tries again. */
+  readonly #unremoved: Set<string> = new Set();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(folder: SnapshotFolder, found: readonly KeptSnapshot[]) {
@@ -94,6 +102,7 @@ export class KeptSnapshots {
       const name = this.#folder.nameOf(contents.metadata);
       await this.#folder.publish(from, name);
       const kept = new KeptSnapshot(name, contents, true);
+      this.#unremoved.delete(name);
       this.#kept.set(name, kept);
       return kept.stored;
     });
@@ -114,6 +123,11 @@ export class KeptSnapshots {
     return this.#inTurn(async () => {
       const going = [...this.#kept.values()].filter(({ fate }) => fate === 'goes');
       let failure: { readonly error: unknown } | undefined;
+      for (const name of this.#unremoved) {
+        await this.#discard(name).catch((error: unknown) => {
+          failure ??= { error };
+        });
+      }
       for (const kept of going) {
         await this.#removeIfFree(kept).catch((error: unknown) => {
           failure ??= { error };
@@ -164,11 +178,21 @@ export class KeptSnapshots {
     await Promise.all([...this.#pinned].map((pinned) => pinned.close()));
   }
 
+  async #discard(name: string): Promise<void> {
+    try {
+      await this.#folder.discard(name);
+      this.#unremoved.delete(name);
+    } catch (error) {
+      if (isShortage(error)) this.#unremoved.add(name);
+      throw error;
+    }
+  }
+
   async #removeIfFree(kept: KeptSnapshot): Promise<void> {
     if (kept.fate !== 'goes' || kept.pins > 0) return;
     kept.fate = 'gone';
     try {
-      await this.#folder.discard(kept.name);
+      await this.#discard(kept.name);
       this.#kept.delete(kept.name);
     } catch (error) {
       // Its name may be gone already: it can only be removed, and only by the next attempt or opening.

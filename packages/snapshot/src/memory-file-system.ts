@@ -82,7 +82,14 @@ export class MemoryFileSystem implements FileSystem {
   async syncDirectory(): Promise<void> {}
 
   async lock(): Promise<DirectoryLock> {
-    return { release: async () => {} };
+    // Nobody else can reach these files.
+    return {
+      tookFromSilentOwner: false,
+      isFresh: () => true,
+      confirm: async () => {},
+      onLost: () => {},
+      release: async () => {},
+    };
   }
 
   async foreignLock(): Promise<undefined> {

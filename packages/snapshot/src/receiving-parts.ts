@@ -1,6 +1,7 @@
 /**
  * The transfers to this node. What an interrupted one left is kept where it can be continued: after an abort, and where the
- * stream failed or ended early. It is dropped where the bytes were wrong, or the disk failed.
+ * stream failed or ended early, or the system was short of something. It is dropped where the bytes were wrong, or
+ * the disk failed.
  */
 import type { StoredSnapshot } from '@babuza/raft';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -8,6 +9,7 @@ import type { SnapshotFolder } from './snapshot-folder.ts';
 import {
   corrupt,
   isCorrupt,
+  isShortage,
   readFailure,
   SnapshotError,
   translating,
@@ -55,7 +57,7 @@ export class ReceivingParts {
     let isLost = false;
     const ours = <Result>(work: () => Promise<Result>): Promise<Result> =>
       translating((error) => {
-        isLost = true;
+        isLost ||= !isShortage(error);
         return writeFailure(error);
       }, work);
     try {

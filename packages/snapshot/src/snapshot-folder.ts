@@ -12,6 +12,7 @@
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   FileError,
+  GuardedFileSystem,
   readRecord,
   removeRecord,
   writeRecord,
@@ -28,7 +29,7 @@ import {
 } from './format/metadata-file.ts';
 import { ChunkReader } from './files/chunk-reader.ts';
 import { entryKind, removeTree } from './remove-tree.ts';
-import { corrupt, SnapshotError } from './snapshot-error.ts';
+import { corrupt, lockFailure, SnapshotError } from './snapshot-error.ts';
 
 export type SnapshotPlace = Pick<SnapshotMetadata, 'index' | 'term'>;
 
@@ -51,7 +52,8 @@ export interface FoundNames {
 }
 
 export class SnapshotFolder {
-  readonly fileSystem: FileSystem;
+  /** Changes nothing once the lock of the folder is lost. */
+  readonly fileSystem: GuardedFileSystem;
   /** Where files outside of snapshots are, if there may be any. */
   readonly outside: FileSystem | undefined;
   readonly groupId: bigint;
@@ -64,7 +66,7 @@ export class SnapshotFolder {
     directory: string,
     groupId: bigint,
   ) {
-    this.fileSystem = fileSystem;
+    this.fileSystem = new GuardedFileSystem(fileSystem);
     this.outside = outside;
     this.groupId = groupId;
     this.path = `${directory}/group-${groupId.toString(16).padStart(digits, '0')}`;
@@ -77,6 +79,13 @@ export class SnapshotFolder {
     // Durable after it: every name that is about to be believed, and the renames before removals that were interrupted.
     // A crash just before leaves the same names, or those before the last step of the process that was here.
     await this.fileSystem.syncDirectory(this.path);
+  }
+
+  /** Calls `listener` once when the lock is found lost, with `SNAPSHOT_LOCK_LOST`. */
+  onLost(listener: (error: Error) => void): void {
+    this.#lock?.onLost((error) => {
+      listener(lockFailure(error) ?? error);
+    });
   }
 
   async release(): Promise<void> {
@@ -187,15 +196,22 @@ export class SnapshotFolder {
       await this.discard(to).catch(ignore);
       throw error;
     }
+    // Acknowledged only while the folder is still this manager's.
+    await this.fileSystem.confirm();
   }
 
   /**
    * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go before (2), a crash could
-   * leave a snapshot without some of them.
+   * leave a snapshot without some of them. Where an earlier attempt has stopped in between, it is taken up there.
    */
   async discard(name: string): Promise<void> {
     const gone = `${name}.gone`;
-    await this.removeTree(gone);
+    const names = (await this.fileSystem.list(this.path)).map((entry) => entry.name);
+    if (names.includes(gone)) {
+      await this.fileSystem.syncDirectory(this.path);
+      await this.removeTree(gone);
+    }
+    if (!names.includes(name)) return;
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(gone));
     // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
     await this.fileSystem.syncDirectory(this.path);

@@ -61,6 +61,10 @@ export class StoredSnapshotManager implements SnapshotManager {
     });
   }
 
+  onLost(listener: (error: Error) => void): void {
+    this.#opened?.folder.onLost(listener);
+  }
+
   list(): readonly StoredSnapshot[] {
     return this.#opened?.kept.existing().map(({ stored }) => stored) ?? [];
   }

@@ -11,7 +11,8 @@ import {
   type SimulatedEnvironment,
 } from '@babuza/testkit';
 import type { StoredSnapshot } from '@babuza/raft';
-import { FileError } from '@babuza/vfs';
+import { harmlessOperations, transientKinds } from '@babuza/testkit/ladder';
+import { FileError, type FileOperation } from '@babuza/vfs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, SnapshotError, VolatileSnapshotManager } from '../src/index.ts';
 import { asStream, bytesOf, chunkBytes, filesOf, joined, make, type Files } from './support.ts';
@@ -77,7 +78,12 @@ async function life(environment: SimulatedEnvironment): Promise<Outcome> {
 function isExpected(error: unknown): boolean {
   if (!(error instanceof SnapshotError)) return false;
   if (error.code === 'SNAPSHOT_CORRUPT') return error.message.includes('too early');
-  const isDisk = ['SNAPSHOT_WRITE_FAILED', 'SNAPSHOT_READ_FAILED', 'SNAPSHOT_NO_SPACE'];
+  const isDisk = [
+    'SNAPSHOT_WRITE_FAILED',
+    'SNAPSHOT_READ_FAILED',
+    'SNAPSHOT_NO_SPACE',
+    'SNAPSHOT_TRY_AGAIN',
+  ];
   if (isDisk.includes(error.code)) return error.cause instanceof FileError;
   return error.code === 'SNAPSHOT_CLOSED' || error.code === 'SNAPSHOT_NOT_FOUND';
 }
@@ -107,11 +113,12 @@ async function failEach(
   fault: Fault,
   sticky: boolean,
   step: number,
+  on?: readonly FileOperation[],
 ): Promise<number> {
   for (let nth = 1; ; nth += step) {
     const context = `${name} at call ${nth}${sticky ? ' and from then on' : ''}`;
     const disk = new SimulatedDisk({ seed: nth });
-    const injected = disk.inject({ nth, sticky, fault });
+    const injected = disk.inject({ nth, sticky, fault, ...(on === undefined ? {} : { on }) });
     const environment = simulatedEnvironment(2, disk);
     const ended = await runWorkload(environment, () => life(environment));
     if (injected.hits === 0) return nth - 1;
@@ -121,6 +128,11 @@ async function failEach(
       errors.filter((error) => !isExpected(error)),
       context,
     ).toEqual([]);
+    if (on !== undefined) {
+      const codes = errors.map((error) => error instanceof SnapshotError && error.code);
+      const failed = codes.filter((code) => /WRITE|READ|SPACE/.test(String(code)));
+      expect(failed, `${context}: a shortage is no failed disk`).toEqual([]);
+    }
     expect(disk.openPaths, context).toEqual([]);
     injected.remove();
     const left = nth % 2 === 0 ? disk.kill(1) : disk.crash(nth);
@@ -132,6 +144,7 @@ async function failEach(
 const faults: readonly [string, Fault, number][] = [
   ['an I/O error', { type: 'error', kind: 'io' }, 1],
   ['no space', { type: 'error', kind: 'no-space' }, 5],
+  ['no memory', { type: 'error', kind: 'try-again' }, 3],
   ['half a write', { type: 'partial-write', kind: 'no-space', bytes: 100 }, 1],
   ['a failed sync', { type: 'sync-error', pending: 'kept' }, 1],
   ['a failed sync that loses', { type: 'sync-error', pending: 'dropped' }, 1],
@@ -145,6 +158,56 @@ describe('a failing disk', () => {
     });
     it(`${name}, from then on`, async () => {
       expect(await failEach(name, fault, true, step * 3)).toBeGreaterThan(10);
+    });
+  }
+
+  for (const kind of transientKinds) {
+    it(`that is none: a system is short of something (${kind}), once and from then on`, async () => {
+      const fault: Fault = { type: 'error', kind };
+      expect(await failEach(kind, fault, false, 2, harmlessOperations)).toBeGreaterThan(15);
+      expect(await failEach(kind, fault, true, 3, harmlessOperations)).toBeGreaterThan(10);
+    });
+
+    it(`that is none: the next attempts work as soon as it is over (${kind})`, async () => {
+      for (let nth = 1; ; nth += 1) {
+        const environment = simulatedEnvironment(nth);
+        const disk = environment.fileSystem;
+        const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
+        await manager.open(1n);
+        const shortage = disk.inject({
+          on: harmlessOperations,
+          nth,
+          sticky: true,
+          fault: { type: 'error', kind },
+        });
+        const { stored, stream } = arriving;
+        const calls = [
+          () => make(manager, 10, filesAt(10)),
+          () => make(manager, 20, filesAt(20)),
+          async () => {
+            // What an attempt left is kept: the next one goes on behind it.
+            const rest = stream.subarray(await manager.received(stored.manifest));
+            await manager.receive(stored.metadata, stored.manifest, asStream([rest]));
+          },
+          () => manager.verify({ index: 20, term: 1 }),
+          () => manager.retain(1),
+        ];
+        for (const call of calls) {
+          await call().catch(async (error: unknown) => {
+            expect(error).toMatchObject({ code: 'SNAPSHOT_TRY_AGAIN' });
+            shortage.remove();
+            await call();
+          });
+        }
+        const { hits } = shortage;
+        shortage.remove();
+        expect(manager.list().map(({ metadata }) => metadata.index)).toEqual([25]);
+        expect(await filesOf(manager, 25)).toEqual(filesAt(25));
+        await manager.retain(1);
+        expect(disk.surgery.files().join('\n')).not.toMatch(/damaged|\.gone|-0*[12]0-/);
+        await manager.close();
+        if (hits === 0) break;
+      }
     });
   }
 

@@ -22,6 +22,7 @@ const expectedCodes: ReadonlySet<string> = new Set([
   'SNAPSHOT_WRITE_FAILED',
   'SNAPSHOT_READ_FAILED',
   'SNAPSHOT_NO_SPACE',
+  'SNAPSHOT_TRY_AGAIN',
 ]);
 
 const storage: IdentityStorage = {

@@ -93,8 +93,12 @@ const ERRNO_OF_KIND: Readonly<Record<FileErrorKind, string | undefined>> = {
   'is-a-directory': 'EISDIR',
   'not-empty': 'ENOTEMPTY',
   'too-many-open': 'EMFILE',
+  'try-again': 'ENOMEM',
+  'access-denied': 'ERR_ACCESS_DENIED',
+  'name-too-long': 'ENAMETOOLONG',
   busy: 'EBUSY',
   locked: undefined,
+  'lock-lost': undefined,
   closed: undefined,
 };
 

@@ -1,6 +1,7 @@
 export { SeededRandom, mixSeeds } from './seeded-random.ts';
 export { SimulatedDisk } from './simulated-disk.ts';
 export type { SimulatedDiskOptions } from './simulated-disk.ts';
+export type { SimulatedLock } from './simulated-lock.ts';
 export { WorldStopped, formatTrace } from './call-engine.ts';
 export type { CallRecord, CallSite } from './call-engine.ts';
 export type { Fault, FaultRule, InjectedFault } from './fault-rules.ts';

@@ -25,6 +25,7 @@ import { SeededRandom, mixSeeds } from './seeded-random.ts';
 import { SimulatedFile } from './simulated-file.ts';
 import type { FileHost } from './simulated-file.ts';
 import { DiskTree, baseName, parentOf } from './disk-tree.ts';
+import { SimulatedLock } from './simulated-lock.ts';
 import { FileNode } from './simulated-node.ts';
 import type { DirectoryNode } from './simulated-node.ts';
 
@@ -57,7 +58,10 @@ export class SimulatedDisk implements FileSystem {
   readonly #engine: CallEngine;
   readonly #host: FileHost;
   readonly #open: Set<SimulatedFile> = new Set();
-  readonly #locks: Set<DirectoryNode> = new Set();
+  /** By the directory that is locked. */
+  readonly #locks: Map<DirectoryNode, SimulatedLock> = new Map();
+  /** Directories whose lock was taken away, for the owner that takes it next. */
+  readonly #silent: Set<DirectoryNode> = new Set();
 
   /** A new, empty disk with a root directory; `tree` is for disks that follow from others. */
   constructor(options: SimulatedDiskOptions = {}, tree: DiskTree = new DiskTree()) {
@@ -203,6 +207,11 @@ export class SimulatedDisk implements FileSystem {
     // Only what has taken effect now is covered: a rename that is still in flight is not.
     const upTo = this.#tree.directoryIfAny(path)?.sequence ?? 0;
     await this.#engine.call({
+      operation: 'open-directory',
+      path,
+      run: () => this.#tree.directory(path, 'open-directory', path),
+    });
+    await this.#engine.call({
       operation: 'sync-directory',
       path,
       run: (fault) => {
@@ -228,17 +237,51 @@ export class SimulatedDisk implements FileSystem {
         if (this.#locks.has(directory)) {
           throw simulatedError('locked', 'lock', path, 'held by this process');
         }
-        this.#locks.add(directory);
+        const calls = {
+          confirm: (confirming: () => void) =>
+            this.#engine.call({ operation: 'lock', path, run: confirming }),
+          release: () => this.#unlock(path, directory, lock),
+        };
+        const lock: SimulatedLock = new SimulatedLock(path, calls, this.#silent.delete(directory));
+        this.#locks.set(directory, lock);
         // The file is there as on a real disk; durable at once, since nothing depends on it.
         directory.link(LOCK_NAME, new FileNode());
         directory.settle(LOCK_NAME);
-        return { release: () => this.#unlock(path, directory) };
+        return lock;
       },
     });
   }
 
-  async #unlock(path: string, directory: DirectoryNode): Promise<void> {
-    if (!this.#locks.has(directory)) return;
+  /**
+   * Lets the owner of a lock stand still for longer than others wait before they take over: its lock is
+   * not fresh until it is confirmed.
+   */
+  stallLock(path: string): void {
+    this.#lockOf(path).stall();
+  }
+
+  /**
+   * Takes a lock away from its owner, as if the lock file was removed or another process had taken over.
+   * Another owner may take it from now on. The owner learns of it when it asks for the lock, or when
+   * `lock.noticeLoss` is called, as a heartbeat would. Returns the lock that was taken away.
+   */
+  takeLockAway(path: string): SimulatedLock {
+    const lock = this.#lockOf(path);
+    const directory = this.#tree.directory(path, 'lock', path);
+    this.#locks.delete(directory);
+    this.#silent.add(directory);
+    lock.takeAway();
+    return lock;
+  }
+
+  #lockOf(path: string): SimulatedLock {
+    const lock = this.#locks.get(this.#tree.directory(path, 'lock', path));
+    if (lock === undefined) throw new RangeError(`nobody holds the lock of ${path}`);
+    return lock;
+  }
+
+  async #unlock(path: string, directory: DirectoryNode, lock: SimulatedLock): Promise<void> {
+    if (this.#locks.get(directory) !== lock) return;
     await this.#engine.call({
       operation: 'unlock',
       path,

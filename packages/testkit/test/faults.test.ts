@@ -293,9 +293,10 @@ describe('what the disk notices', () => {
     await disk.unlink('/b').catch(() => {});
     expect(disk.trace().split('\n')).toEqual([
       '1 open /a = ok',
-      '2 sync-directory / = ok',
-      '3 write /a @7 +10 = EIO',
-      '4 unlink /b = ENOENT',
+      '2 open-directory / = ok',
+      '3 sync-directory / = ok',
+      '4 write /a @7 +10 = EIO',
+      '5 unlink /b = ENOENT',
     ]);
   });
 });

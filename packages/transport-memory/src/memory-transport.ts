@@ -143,11 +143,10 @@ export class MemoryTransport implements Transport {
     const theirs = target.#handler;
     // A message for somebody else is refused when it arrives.
     if (to !== target.nodeId || handler === undefined || theirs === undefined) return true;
-    const nowMs = this.#parts.clock.monotonicMs();
     const before = this.#introductions.get(target);
-    if (before !== undefined && (before.isAdmitted || nowMs < before.againMs)) {
-      return before.isAdmitted;
-    }
+    if (before?.isAdmitted === true) return true;
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (before !== undefined && nowMs < before.againMs) return false;
     const isAdmitted = this.#introduce(target, handler, theirs);
     this.#introductions.set(target, { isAdmitted, againMs: nowMs + introducedAgainMs });
     return isAdmitted;

@@ -20,6 +20,12 @@ const KIND_OF_CODE: ReadonlyMap<string, FileErrorKind> = new Map([
   ['ENOTEMPTY', 'not-empty'],
   ['EMFILE', 'too-many-open'],
   ['ENFILE', 'too-many-open'],
+  ['EAGAIN', 'try-again'],
+  ['EINTR', 'try-again'],
+  ['ENOMEM', 'try-again'],
+  ['ENOBUFS', 'try-again'],
+  ['ENAMETOOLONG', 'name-too-long'],
+  ['ERR_ACCESS_DENIED', 'access-denied'],
   ['EBUSY', 'busy'],
 ]);
 
@@ -43,10 +49,20 @@ export function kindOfErrno(errno: string | undefined, operation: FileOperation)
 export function toFileError(error: unknown, operation: FileOperation, path: string): FileError {
   if (error instanceof FileError) return error;
   const errno = errnoOf(error);
-  const detail = errno === undefined && error instanceof Error ? error.message : undefined;
+  const detail = detailOf(error, errno, path);
   return new FileError(kindOfErrno(errno, operation), operation, path, {
     errno,
     detail,
     cause: error,
   });
+}
+
+/** What a message says in place of the bare code, where that would not tell what to do. */
+function detailOf(error: unknown, errno: string | undefined, path: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (errno === undefined) return error.message;
+  if (errno !== 'ERR_ACCESS_DENIED') return undefined;
+  const wanted = 'permission' in error ? error.permission : undefined;
+  const flag = wanted === 'FileSystemRead' ? '--allow-fs-read' : '--allow-fs-write';
+  return `${errno}: the permission model of Node.js forbids it; start node with ${flag} for ${path}`;
 }

@@ -8,30 +8,44 @@
  *
  * - `no-space`: ENOSPC, EDQUOT, EFBIG. Free space and try again, if nothing was synced in between.
  * - `io`: EIO and everything that is not understood. The device or the file system failed.
- * - `permission`: EACCES, EPERM, EROFS.
+ * - `permission`: EACCES, EPERM, EROFS. The operating system does not let this user do it.
+ * - `access-denied`: ERR_ACCESS_DENIED. The permission model of Node.js does not let this process do it.
+ * - `name-too-long`: ENAMETOOLONG. The path, or a name in it, is longer than the file system allows.
  * - `not-found`: ENOENT.
  * - `exists`: EEXIST.
  * - `not-a-directory`: ENOTDIR; `is-a-directory`: EISDIR; `not-empty`: ENOTEMPTY.
- * - `too-many-open`: EMFILE, ENFILE.
+ * - `too-many-open`: EMFILE, ENFILE. The process or the system has no file descriptor left.
+ * - `try-again`: EAGAIN, EINTR, ENOMEM, ENOBUFS. The system was short of something, or a signal came.
  * - `locked`: another owner holds the lock of the directory.
+ * - `lock-lost`: this process held the lock of the directory and no longer does. It must write
+ *   nothing more there.
  * - `busy`: EBUSY, and what Windows answers while another handle is open.
  * - `closed`: the handle was closed before.
+ *
+ * `FileError.isTransient` says whether the same call may succeed later.
  */
 export type FileErrorKind =
   | 'no-space'
   | 'io'
   | 'permission'
+  | 'access-denied'
+  | 'name-too-long'
   | 'not-found'
   | 'exists'
   | 'not-a-directory'
   | 'is-a-directory'
   | 'not-empty'
   | 'too-many-open'
+  | 'try-again'
   | 'locked'
+  | 'lock-lost'
   | 'busy'
   | 'closed';
 
-/** The calls of a file system, as they are named in errors, fault rules and traces. */
+/**
+ * The calls of a file system, as they are named in errors, fault rules and traces. `syncDirectory` is two
+ * of them: `open-directory`, which changes nothing, and `sync-directory`.
+ */
 export type FileOperation =
   | 'open'
   | 'read'
@@ -47,9 +61,28 @@ export type FileOperation =
   | 'rmdir'
   | 'list'
   | 'stat'
+  | 'open-directory'
   | 'sync-directory'
   | 'lock'
   | 'unlock';
+
+/**
+ * Calls that store bytes or make them durable. After a failure of one of them nobody knows what the disk
+ * has, whatever the reason was: a sync that failed is never tried again.
+ */
+const storesBytes: ReadonlySet<FileOperation> = new Set([
+  'write',
+  'write-durable',
+  'datasync',
+  'truncate',
+  'sync-directory',
+]);
+
+/** The kinds that say what to do: what a message adds to the code of the platform. */
+const adviceOf: Partial<Record<FileErrorKind, string>> = {
+  'too-many-open': 'no file descriptor is left; raise the limit (ulimit -n) or open fewer files',
+  'name-too-long': 'the path or a name in it is too long; use a shorter directory',
+};
 
 /** A failed call of a file system: what, where, why. */
 export class FileError extends Error {
@@ -67,13 +100,24 @@ export class FileError extends Error {
     path: string,
     options: { errno?: string | undefined; detail?: string | undefined; cause?: unknown } = {},
   ) {
-    const detail = options.detail ?? options.errno;
-    super(`${operation} ${path}: ${kind}${detail === undefined ? '' : ` (${detail})`}`, {
+    const reasons = [options.detail ?? options.errno, adviceOf[kind]];
+    const detail = reasons.filter((reason) => reason !== undefined).join(': ');
+    super(`${operation} ${path}: ${kind}${detail === '' ? '' : ` (${detail})`}`, {
       cause: options.cause,
     });
     this.kind = kind;
     this.operation = operation;
     this.path = path;
     this.errno = options.errno;
+  }
+  /**
+   * The call did nothing, and the same call may succeed later: the system was short of descriptors or
+   * memory, a signal came, or a permission was missing (EACCES only), and the call was none of those that
+   * store bytes or sync them.
+   */
+  get isTransient(): boolean {
+    if (storesBytes.has(this.operation)) return false;
+    if (this.kind === 'permission') return this.errno === 'EACCES';
+    return this.kind === 'too-many-open' || this.kind === 'try-again';
   }
 }

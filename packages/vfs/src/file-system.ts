@@ -9,6 +9,8 @@
  * core or an `inline` log needs it, in a synchronous one that does the same.
  */
 
+import type { FileError } from './file-error.ts';
+
 /**
  * How a file is opened:
  *
@@ -75,11 +77,44 @@ export interface DirectoryEntry {
   readonly kind: EntryKind;
 }
 
-/** A held lock of a directory. */
+/**
+ * A held lock of a directory. The lock can be lost while it is held: its file is removed or replaced,
+ * the directory is renamed, or the owner stands still for so long that another process takes over. The
+ * owner must then stop writing. Before each write, and again before it tells anybody that something is
+ * durable, it asks `isFresh`, and where that is false it awaits `confirm`.
+ */
 export interface DirectoryLock {
   /**
-   * Gives the lock back. A second call does nothing. Throws, kind `locked`, if somebody else has taken
-   * it in the meantime: then two have believed to hold it.
+   * Whether the lock was taken over from an owner that may still live and only gave no sign of life. A write that
+   * was on its way when that owner stopped may still arrive in a file that it has open.
+   */
+  readonly tookFromSilentOwner: boolean;
+
+  /**
+   * Whether this process certainly still holds the lock: its last heartbeat is younger, by the wall
+   * clock and by the monotonic clock, than the time after which another process may take over, and the
+   * lock file is in its place. The file is looked at at most once in a millisecond (2 microseconds), so
+   * that the call costs next to nothing.
+   */
+  isFresh(): boolean;
+
+  /**
+   * Renews the lock, where it is still this process's. Resolves when it is fresh; that takes 200 ms, in
+   * which a process that was about to take over shows itself. Rejects with kind `lock-lost` when the
+   * lock was lost, with `closed` after `release`, and with the error of the disk where it could not be
+   * told for 10 seconds.
+   */
+  confirm(): Promise<void>;
+
+  /**
+   * Calls `listener` once when the lock is found lost, by a heartbeat (every 2 seconds) or by `confirm`;
+   * at once where that is known already. It gets a `FileError` of kind `lock-lost` and must not throw.
+   */
+  onLost(listener: (error: FileError) => void): void;
+
+  /**
+   * Gives the lock back. A second call does nothing. Throws, kind `locked`, if the lock was lost in the
+   * meantime: then two may have believed to hold it.
    */
   release(): Promise<void>;
 }

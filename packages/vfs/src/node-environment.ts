@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock, Environment, Random, Timer } from './environment.ts';
 import type { FileSystem } from './file-system.ts';
 import { NodeFileSystem } from './node-file-system.ts';
+import { RetryingFileSystem } from './retrying-file-system.ts';
 
 /** The platform fires a timer at once that is given more: 25 days. */
 const timerMsMax: number = 2 ** 31 - 1;
@@ -62,7 +63,8 @@ class NodeEnvironment implements Environment {
   constructor() {
     this.clock = new NodeClock();
     this.random = new NodeRandom();
-    this.fileSystem = new NodeFileSystem(this.clock, this.random);
+    const fileSystem = new NodeFileSystem(this.clock, this.random);
+    this.fileSystem = new RetryingFileSystem(fileSystem, this.clock);
   }
 }
 

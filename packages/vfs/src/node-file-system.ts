@@ -90,7 +90,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return syncDirectory('sync-directory', path);
+    return syncDirectory('open-directory', path);
   }
 
   lock(path: string): Promise<DirectoryLock> {
@@ -121,15 +121,21 @@ async function syncNameOfForeign(path: string): Promise<void> {
   try {
     await syncDirectory('mkdir', parent);
   } catch (error) {
-    if (!(error instanceof FileError) || error.kind !== 'permission') throw error;
+    const mayNot =
+      error instanceof FileError && (error.kind === 'permission' || error.kind === 'access-denied');
+    if (!mayNot) throw error;
   }
 }
 
 async function syncDirectory(operation: FileOperation, path: string): Promise<void> {
   if (!platform.syncsDirectories) return;
   const { O_RDONLY, O_DIRECTORY } = fs.constants;
-  await classified(operation, path, async () => {
-    const handle = await fs.promises.open(path, O_RDONLY | O_DIRECTORY);
+  // Two steps with two names: without a descriptor nothing was synced and nothing is lost, while a sync that
+  // failed is final, also where its code is one that is transient elsewhere.
+  const handle = await classified(operation, path, () =>
+    fs.promises.open(path, O_RDONLY | O_DIRECTORY),
+  );
+  await classified('sync-directory', path, async () => {
     try {
       // All names of this directory are durable after this.
       await handle.sync();

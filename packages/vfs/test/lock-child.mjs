@@ -1,5 +1,7 @@
 // One contender for the lock of a directory. Arguments: directory, name, what to do.
 // hold:  takes the lock, says "held" and waits to be killed.
+// stand-still: takes the lock with short timings, as if in another process namespace, says "held", and at each byte
+//        on stdin whether the lock was "fresh", "renewed" or "lost"; ends when it was lost.
 // race:  at the first byte on stdin tries until it has the lock, checks that it is alone inside, and
 //        dies by SIGKILL without giving the lock back. Says "alone" or "NOT ALONE" before.
 import fs from 'node:fs';
@@ -24,6 +26,26 @@ async function takeLock() {
   }
 }
 
+if (work === 'stand-still') {
+  const { lockDirectoryIn } = await import('../dist/lock/directory-lock.js');
+  const { ownIdentity } = await import('../dist/lock/process-identity.js');
+  const timings = { heartbeatMs: 20, silentMs: 200, unreadableMs: 100, pollMs: 5 };
+  const self = { ...(await ownIdentity()), pidNamespace: 'pid:[1]' };
+  const lock = await lockDirectoryIn(directory, { clock, random, self, timings, usesLinks: true });
+  say('held');
+  for await (const chunk of process.stdin) {
+    if (chunk.length === 0) continue;
+    try {
+      // The heartbeat may have come first.
+      await lock.confirm();
+      say('renewed');
+    } catch (error) {
+      say(`lost ${error.kind}`);
+      break;
+    }
+  }
+  process.exit(0);
+}
 if (work === 'race') {
   say('ready');
   fs.readSync(0, Buffer.alloc(1));

@@ -14,6 +14,7 @@ export type WalErrorCode =
   | 'WAL_SNAPSHOT_OUT_OF_DATE'
   | 'WAL_SNAPSHOT_UNAVAILABLE'
   | 'WAL_NO_SPACE'
+  | 'WAL_TRY_AGAIN'
   | 'WAL_LOCKED'
   | 'WAL_CLOSED'
   | 'WAL_EXISTS'
@@ -26,6 +27,7 @@ export type WalErrorCode =
   | 'WAL_READ_FAILED'
   | 'WAL_WRITE_FAILED'
   | 'WAL_POISONED'
+  | 'WAL_LOCK_LOST'
   | 'WAL_CORRUPT';
 
 /** The base of all errors of a log. */
@@ -117,6 +119,28 @@ export class NoSpaceError extends WalError {
   constructor(message: string, cause?: unknown) {
     super('WAL_NO_SPACE', message, cause);
   }
+}
+
+/**
+ * The system was short of something for a moment: a file descriptor, memory, or a permission that came and
+ * went. Nothing was changed, and nothing is said about the data. A rejected save is not in the log, and the
+ * same call may be made again.
+ */
+export class TryAgainError extends WalError {
+  override readonly name = 'TryAgainError';
+  constructor(message: string, cause?: unknown) {
+    super('WAL_TRY_AGAIN', message, cause);
+  }
+}
+
+/**
+ * Whether an error that a log rejected a save with left the log usable and without any of the batch: the same
+ * save may be made again after a pause. The codes are `WAL_NO_SPACE` and `WAL_TRY_AGAIN`.
+ */
+export function isRefusal(error: unknown): boolean {
+  const code: unknown =
+    typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+  return code === 'WAL_NO_SPACE' || code === 'WAL_TRY_AGAIN';
 }
 
 // --- Another owner, life state, directory, release, user or machine. ---
@@ -256,6 +280,24 @@ export class SyncFailedError extends WalError {
   override readonly name = 'SyncFailedError';
   constructor(message: string, cause?: unknown) {
     super('WAL_POISONED', message, cause);
+  }
+}
+
+/**
+ * This process held the lock of the directory and no longer does: its file was removed or replaced, the
+ * directory was renamed, or another process took over while this one stood still. Whatever was not
+ * acknowledged before may be missing or replaced. The log takes no more writes.
+ */
+export class LockLostError extends WalError {
+  override readonly name = 'LockLostError';
+  /** `found` says which lock was lost and how, as the file system has told it. */
+  constructor(found: string, cause?: unknown) {
+    super(
+      'WAL_LOCK_LOST',
+      `the log is not this process's any more, and nothing more is written to it: ${found}. ` +
+        'Stop this process, and open the log again only where no other process has it open',
+      cause,
+    );
   }
 }
 

@@ -21,7 +21,9 @@ export type WalEvent =
   | { readonly type: 'purged'; readonly groupId: bigint; readonly report: PurgeReport }
   /** The disk was full; the batch was rejected and the log goes on. */
   | { readonly type: 'no-space'; readonly groupId: bigint; readonly error: Error }
-  /** A write or sync failed; the log takes no more writes. */
+  /** The system was short of something for a moment; the batch was rejected and the log goes on. */
+  | { readonly type: 'try-again'; readonly groupId: bigint; readonly error: Error }
+  /** A write or sync failed, or the lock was lost (`error.code` tells); the log takes no more writes. */
   | { readonly type: 'poisoned'; readonly groupId: bigint; readonly error: Error }
   /** Saves that waited together were written together; `durable`: and synced. `latencyMs`: where the log has a clock. */
   | {

@@ -43,7 +43,7 @@ export { emptyPlan } from './save-plan.ts';
 export type { SavePlan } from './save-plan.ts';
 export { AcceptedLog } from './accepted-log.ts';
 export { QueuedWal } from './queued-wal.ts';
-export type { LogStore, QueuedWalParts } from './queued-wal.ts';
+export type { LogLock, LogStore, QueuedWalParts } from './queued-wal.ts';
 export { invariant, InvariantError } from './invariant.ts';
 export { uninitializedBytes } from './memory.ts';
 export { crc32ByTable, crc32cByTable } from './crc-by-table.ts';

@@ -4,14 +4,22 @@
  * other, in the order of the calls. One group is under way at a time; what arrives meanwhile is the
  * next group, so that waiting callers share one write and one sync.
  *
- * Failures: no space rejects the group and everything queued behind it (they would be gaps), and the
- * log goes on from what is published. Any other failure of a back end poisons the log for good.
+ * Failures: no space, or a system that is short of something for a moment, rejects the group and everything
+ * queued behind it (they would be gaps), and the log goes on from what is published. Any other failure of a
+ * back end poisons the log for good.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { AcceptedLog } from './accepted-log.ts';
 import type { TermIndex } from './entry-index.ts';
 import type { EntryView } from './entry-storage.ts';
-import { ClosedError, InvalidArgumentError, WalError, WriteFailedError } from './errors.ts';
+import {
+  ClosedError,
+  InvalidArgumentError,
+  isRefusal,
+  WalError,
+  WriteFailedError,
+} from './errors.ts';
+import type { WalErrorCode } from './errors.ts';
 import type { WalEventHub, WalEventSource } from './events.ts';
 import { LogState } from './log-state.ts';
 import { emptyPlan, type SavePlan } from './save-plan.ts';
@@ -23,8 +31,8 @@ export interface LogStore {
    * Writes the plans, in order, as one group. Where `durable` is set all of them, and all before them,
    * are durable when it returns or resolves. A store that works synchronously returns nothing.
    *
-   * Throws `NoSpaceError` only if nothing of the group is, or will be, in the log; every other error
-   * means that this is not known.
+   * Throws `NoSpaceError` or `TryAgainError` only if nothing of the group is, or will be, in the log; every
+   * other error means that this is not known.
    */
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void;
 
@@ -43,9 +51,22 @@ export interface LogStore {
   readonly stats: Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'>;
 }
 
+/** The lock of the place of a log, where there is one. */
+export interface LogLock {
+  /** Whether this process certainly still holds the lock. Asked twice for each group: it must be cheap. */
+  isFresh(): boolean;
+  /**
+   * Renews the lock. Rejects with `LockLostError` where it is not this process's any more, and with any
+   * other error where that cannot be told.
+   */
+  confirm(): Promise<void>;
+}
+
 /** Payload bytes after which a group takes no further save. */
 const groupBytesMax = 1024 * 1024;
 const slowSyncMs = 1000;
+/** What a log is poisoned with. */
+const poisonCodes: ReadonlySet<WalErrorCode> = new Set(['WAL_POISONED', 'WAL_LOCK_LOST']);
 
 interface PendingSave {
   readonly plan: SavePlan;
@@ -63,6 +84,8 @@ export interface QueuedWalParts {
   readonly entryBytesMax: number;
   /** Absent: nobody is told how long a group took. */
   readonly clock?: { monotonicMs(): number } | undefined;
+  /** Absent: nobody else can reach the log. */
+  readonly lock?: LogLock | undefined;
   /** A copy of the terms of the view, for what is accepted but not durable yet. */
   readonly cloneTerms: () => TermIndex;
 }
@@ -159,7 +182,7 @@ export class QueuedWal implements Wal {
   /**
    * For back ends whose logs share a file or a database: it failed while another log wrote to it, so this
    * one takes no more writes either, and says so now, not with its next save. What the back end made durable
-   * before is still acknowledged.
+   * before is still acknowledged, unless the lock was lost.
    */
   poison(cause: unknown): void {
     if (this.#poison !== undefined) return;
@@ -197,16 +220,20 @@ export class QueuedWal implements Wal {
   async #drain(): Promise<void> {
     do {
       await afterContinuations();
-      const { store, clock, events } = this.#parts;
+      const { store, clock, events, lock } = this.#parts;
       const group = this.#takeGroup();
       const plans = group.map(({ plan }) => plan);
       const durable = plans.some((plan) => plan.durable);
       const startedMs = clock?.monotonicMs() ?? 0;
       const bytesBefore = events.isHeard ? store.stats.bytesWritten : 0;
       try {
+        // Another process may have taken over while this one stood still: its log must not be
+        // overwritten, and what is written to it must not be acknowledged.
+        if (lock?.isFresh() === false) await lock.confirm();
         if (this.#poison !== undefined) throw this.#poison;
         const writing = store.commit(plans, durable);
         if (writing !== undefined) await writing;
+        if (lock?.isFresh() === false) await lock.confirm();
         this.#batches += 1;
         for (const pending of group) this.#acknowledge(pending);
         this.#tell(group, durable, startedMs, bytesBefore);
@@ -260,13 +287,14 @@ export class QueuedWal implements Wal {
 
   #fail(group: readonly PendingSave[], cause: unknown): void {
     const { events, groupId } = this.#parts;
-    const noSpace = cause instanceof WalError && cause.code === 'WAL_NO_SPACE';
-    const error = noSpace ? cause : asPoison(cause);
+    const isRefused = cause instanceof WalError && isRefusal(cause);
+    const error = isRefused ? cause : asPoison(cause);
     const behind = this.#queue;
     this.#queue = [];
-    if (noSpace) {
+    if (isRefused) {
       this.#accepted = this.#acceptPublished();
-      events.emit({ type: 'no-space', groupId, error });
+      const type = error.code === 'WAL_NO_SPACE' ? 'no-space' : 'try-again';
+      events.emit({ type, groupId, error });
     } else {
       this.poison(error);
     }
@@ -280,18 +308,30 @@ export class QueuedWal implements Wal {
     return new AcceptedLog(new LogState(cloneTerms(), hardState, markers), entryBytesMax);
   }
 
+  /** Closing writes as well. */
+  async #confirmBeforeClosing(): Promise<void> {
+    const { lock } = this.#parts;
+    if (this.#poison !== undefined || lock === undefined || lock.isFresh()) return;
+    try {
+      await lock.confirm();
+    } catch (error) {
+      this.poison(error);
+    }
+  }
+
   async #close(): Promise<void> {
     // From the call on: a read must never meet a file that is closed already.
     this.#parts.view.closed = true;
     await this.#run;
     await this.#releasing;
+    await this.#confirmBeforeClosing();
     await this.#parts.store.close(this.#poison === undefined);
   }
 }
 
-/** Any error but "no space" poisons the log, and says so by its code, whatever a back end threw. */
+/** Any error but a refusal poisons the log, and says so by its code, whatever a back end threw. */
 function asPoison(cause: unknown): WalError {
-  if (cause instanceof WalError && cause.code === 'WAL_POISONED') return cause;
+  if (cause instanceof WalError && poisonCodes.has(cause.code)) return cause;
   return new WriteFailedError('the log failed to write', cause);
 }
 

@@ -97,6 +97,15 @@ export interface WalManager extends AsyncDisposable {
   readonly events: WalEventSource;
 
   /**
+   * Takes the lock of the place now, where there is one that has to be locked. Opening a log takes it in any
+   * case; this is for callers that have to wait for other locks as well, which may take 10 s each. A place
+   * that does not exist yet is not made. Absent where nobody else can reach the place.
+   *
+   * Rejects with `WAL_LOCKED`, `WAL_PERMISSION`, `WAL_READ_FAILED`.
+   */
+  takeLock?(): Promise<void>;
+
+  /**
    * Whether there is a log, also one whose entries are all purged: nobody bootstraps over data.
    *
    * Rejects with `WAL_FOREIGN` where the directory holds a log of another kind; so do all other calls.
@@ -108,7 +117,7 @@ export interface WalManager extends AsyncDisposable {
    *
    * Rejects with `WAL_EXISTS` when there is one, `WAL_FOREIGN` when there is something else, such as
    * the identity record of a log whose own files are gone, `WAL_LOCKED`, `WAL_INVALID`,
-   * `WAL_PERMISSION`, `WAL_NO_SPACE`.
+   * `WAL_PERMISSION`, `WAL_NO_SPACE`, `WAL_TRY_AGAIN`.
    */
   createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal>;
 
@@ -116,7 +125,9 @@ export interface WalManager extends AsyncDisposable {
    * The snapshot markers that a start is possible from: index not above the commit index and not
    * before the start of the log; ascending. Nothing is changed. A torn tail does not matter.
    *
-   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is damaged.
+   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is damaged,
+   * `WAL_TRY_AGAIN` when the system was short of something: nothing is known then, and the call may be
+   * made again.
    */
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 

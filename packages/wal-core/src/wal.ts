@@ -68,9 +68,11 @@ export interface WalStats {
 }
 
 /**
- * One log. No call throws synchronously. After `WAL_NO_SPACE` the log is as before the rejected save,
- * and so is every save that was queued behind it, all rejected: save them again, in order. After
- * `WAL_POISONED` nothing is written any more; what is durable can still be read.
+ * One log. No call throws synchronously. After `WAL_NO_SPACE` or `WAL_TRY_AGAIN` the log is as before the
+ * rejected save, and every save that was queued behind it is rejected too: save them again, in order. After
+ * `WAL_POISONED` nothing is written any more; what is durable can still be read. `WAL_LOCK_LOST` means
+ * the same, because this process is not the owner of the log any more; what another one has written since
+ * is not seen.
  */
 export interface Wal extends AsyncDisposable {
   readonly groupId: bigint;
@@ -86,7 +88,8 @@ export interface Wal extends AsyncDisposable {
    * waits for all before it. After a crash the commit index may come back lower.
    *
    * Rejects with `WAL_INVALID`, `WAL_OUT_OF_ORDER`, `WAL_TOO_LARGE` (the log is unchanged, and so are
-   * the saves queued around it), `WAL_NO_SPACE`, `WAL_POISONED` or `WAL_CLOSED`.
+   * the saves queued around it), `WAL_NO_SPACE`, `WAL_TRY_AGAIN`, `WAL_POISONED`, `WAL_LOCK_LOST` or
+   * `WAL_CLOSED`.
    */
   save(batch: SaveBatch): Promise<void>;
 
@@ -127,8 +130,8 @@ export interface Wal extends AsyncDisposable {
    * second call returns the same promise; every other call rejects with `WAL_CLOSED` from now on, and
    * so do reads of the storage.
    *
-   * Everything is given back also where it rejects: with `WAL_POISONED`, or with `WAL_NO_SPACE` when there
-   * was no room for a commit index that had not been written yet (it then comes back lower).
+   * Everything is given back also where it rejects: with `WAL_POISONED`, or with `WAL_NO_SPACE` or
+   * `WAL_TRY_AGAIN` when a commit index that had not been written yet could not be (it then comes back lower).
    */
   close(): Promise<void>;
 }

@@ -13,6 +13,7 @@ import {
   SegmentList,
   SpareFiles,
   type FoundLog,
+  type LastSegments,
   type LogFiles,
   type LogPlace,
   type ReadyLog,
@@ -23,10 +24,11 @@ import { isTemporaryName, spareNames } from './format/segment-name.ts';
 import type { CheckedOptions } from './options.ts';
 import { appendPointOf, settle } from './recovery/append-point.ts';
 import { findLog, type FoundEtcdLog } from './recovery/find-log.ts';
-import { hasSegments } from './recovery/list-segments.ts';
+import { hasSegments, listSegments } from './recovery/list-segments.ts';
 import { cutAt, keepBroken } from './recovery/repair.ts';
 import type { LogBase, MarkerPlace } from './recovery/replayed-log.ts';
 import { EtcdEntryReader } from './segment/entry-reader.ts';
+import { refuseRunningEtcd } from './segment/foreign-lock.ts';
 import type { EtcdSegment } from './segment/segment.ts';
 import { createLog } from './writer/create-log.ts';
 import { WalWriter, type WalWriterParts } from './writer/wal-writer.ts';
@@ -55,6 +57,15 @@ export class EtcdLogFiles implements LogFiles {
 
   isTemporary(name: string): boolean {
     return isTemporaryName(name);
+  }
+
+  async lastSegments(directory: string): Promise<LastSegments> {
+    const { fileSystem } = this.#options.environment;
+    const names = await listSegments(fileSystem, directory);
+    const fileNames = names.slice(-2).map(({ fileName }) => fileName);
+    // A running etcd has its locks on the files, not on their names.
+    for (const name of fileNames) await refuseRunningEtcd(fileSystem, `${directory}/${name}`);
+    return { fileNames, temporaryName: spareNames.spare(0) };
   }
 
   async create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog> {

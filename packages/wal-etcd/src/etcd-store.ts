@@ -5,21 +5,23 @@
  * `WalWriter`, in etcd's manner.
  */
 import { encodeHardState, type Entry, type HardState } from '@babuza/raftpb';
-import type {
-  EntryView,
-  LogStore,
-  PositionIndex,
-  PurgeReport,
-  SavePlan,
-  WalError,
-  WalEventHub,
-  WalStats,
+import {
+  isRefusal,
+  WriteFailedError,
+  type EntryView,
+  type LogStore,
+  type PositionIndex,
+  type PurgeReport,
+  type SavePlan,
+  type WalError,
+  type WalEventHub,
+  type WalStats,
 } from '@babuza/wal-core';
 import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { RecordType } from './format/layout.ts';
 import { encodeEtcdSnapshot } from './format/messages.ts';
 import type { CheckedOptions } from './options.ts';
-import { releaseSegments } from './purge/release-segments.ts';
+import { SegmentRemoval } from './purge/release-segments.ts';
 import type { LogBase, MarkerPlace } from './recovery/replayed-log.ts';
 import type { EtcdEntryReader } from './segment/entry-reader.ts';
 import type { EtcdSegment } from './segment/segment.ts';
@@ -68,6 +70,7 @@ export class EtcdStore implements LogStore {
   #segmentId = 0;
   /** The last entry of the log with the plans that were added so far. */
   #lastIndex = 0;
+  readonly #removal: SegmentRemoval;
   #noFsync = false;
   #syncs = 0;
   #bytesWritten = 0;
@@ -77,6 +80,7 @@ export class EtcdStore implements LogStore {
     this.#base = parts.base;
     this.#markerPlaces = parts.markerPlaces;
     this.#writtenHardState = parts.view.state.hardState;
+    this.#removal = new SegmentRemoval(parts.options.environment.fileSystem, parts.directory);
   }
 
   get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
@@ -119,12 +123,11 @@ export class EtcdStore implements LogStore {
   }
 
   releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
-    const { segments, options, directory, view } = this.#parts;
+    const { segments, view } = this.#parts;
     const needed = this.#markerPlaces.map(({ segmentId }) => segmentId);
     const belowSegmentId = Math.min(this.#base.segmentId, ...needed);
     const { firstIndex } = view.state.index;
-    const { fileSystem } = options.environment;
-    return releaseSegments(fileSystem, directory, { segments, belowSegmentId, firstIndex });
+    return this.#removal.release({ segments, belowSegmentId, firstIndex });
   }
 
   setUnsafeNoFsync(): void {
@@ -198,14 +201,17 @@ export class EtcdStore implements LogStore {
     spares.prepareAhead(writer.segment.segmentId + 1, options.segmentBytes);
   }
 
-  /** Of a group that found no space nothing may stay, or the next one, or the close, would write it after all. */
+  /** Nothing of a refused group may stay, or the next one, or the close, would write it after all. */
   #refused(cause: unknown, { mark, unwritten, written }: Undo): WalError {
     const error = commitFailure(cause);
-    if (error.code === 'WAL_NO_SPACE') {
-      this.#parts.writer.rollBack(mark);
-      this.#unwrittenHardState = unwritten;
-      this.#writtenHardState = written;
+    const { writer } = this.#parts;
+    if (!isRefusal(error)) return error;
+    if (writer.hasWrittenSince(mark)) {
+      return new WriteFailedError('a part of the batch was written before it failed', error);
     }
+    writer.rollBack(mark);
+    this.#unwrittenHardState = unwritten;
+    this.#writtenHardState = written;
     return error;
   }
 

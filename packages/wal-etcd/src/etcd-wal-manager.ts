@@ -1,4 +1,5 @@
 /** A directory of logs in etcd's format: what `FileWalManager` does, with that format below it. */
+import { guardedEnvironment } from '@babuza/vfs';
 import { FileWalManager } from '@babuza/wal-files';
 import { capabilities } from './capabilities.ts';
 import { EtcdLogFiles } from './etcd-log-files.ts';
@@ -9,8 +10,9 @@ export class EtcdWalManager extends FileWalManager {
   /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
   constructor(directory: string, options: EtcdWalOptions = {}) {
     const checked = checkedOptions(options);
-    const { environment, cache } = checked;
-    const files = new EtcdLogFiles(checked);
+    const { cache } = checked;
+    const environment = guardedEnvironment(checked.environment);
+    const files = new EtcdLogFiles({ ...checked, environment });
     super(directory, { walType: ETCDWal, capabilities, environment, cache, files });
   }
 }

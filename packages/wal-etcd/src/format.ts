@@ -2,7 +2,7 @@
  * The third door, `@babuza/wal-etcd/format`: etcd's log as etcd has it, for tools, tests and whoever prepares a
  * member directory: every number of 64 bits, any metadata, `Save`, `SaveSnapshot`, cut and `Repair`.
  */
-import { nodeEnvironment, type Environment } from '@babuza/vfs';
+import { guardedEnvironment, nodeEnvironment, type Environment } from '@babuza/vfs';
 import { readFailure, translating } from '@babuza/wal-files';
 import { listSegments } from './recovery/list-segments.ts';
 import { repairLastSegment } from './recovery/repair.ts';
@@ -27,7 +27,7 @@ export function repair(
   directory: string,
   { environment = nodeEnvironment() }: { readonly environment?: Environment | undefined } = {},
 ): Promise<boolean> {
-  const { fileSystem } = environment;
+  const { fileSystem } = guardedEnvironment(environment);
   return translating(readFailure, async () => {
     if ((await fileSystem.kindOf(directory)) === undefined) return false;
     const names = await listSegments(fileSystem, directory);

@@ -5,7 +5,12 @@
  * `EtcdWalManager`. Calls must be awaited one after the other. After a write that failed, also for want of
  * space, nothing more is written: the log must be opened again.
  */
-import { nodeEnvironment, type DirectoryLock, type Environment } from '@babuza/vfs';
+import {
+  guardedEnvironment,
+  nodeEnvironment,
+  type DirectoryLock,
+  type Environment,
+} from '@babuza/vfs';
 import {
   AlreadyExistsError,
   ClosedError,
@@ -288,7 +293,7 @@ export class RawWal {
       }
     } finally {
       await closeSegments(this.#segments).catch(() => undefined);
-      await this.#lock.release();
+      await translating(commitFailure, () => this.#lock.release());
     }
   }
 
@@ -300,7 +305,11 @@ export class RawWal {
   /** What failed may be half there, and the checksums go on from it: no record may follow. */
   async #writing(write: () => Promise<void>): Promise<void> {
     try {
-      await translating(commitFailure, write);
+      await translating(commitFailure, async () => {
+        await write();
+        // What was written counts only while the log is still this process's.
+        if (!this.#lock.isFresh()) await this.#lock.confirm();
+      });
     } catch (error) {
       this.#failure ??= error;
       throw error;
@@ -332,7 +341,8 @@ function partsOf(
   metadata: Uint8Array | undefined,
   options: RawWalOptions,
 ): WalWriterParts {
-  const { environment = nodeEnvironment(), segmentBytes = segmentBytesDefault } = options;
+  const { segmentBytes = segmentBytesDefault } = options;
+  const environment = guardedEnvironment(options.environment ?? nodeEnvironment());
   const spares = new SpareFiles(environment, directory, spareNames, 0);
   return { environment, directory, segmentBytes, metadata, spares };
 }

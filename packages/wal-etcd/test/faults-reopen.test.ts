@@ -12,7 +12,7 @@ const faults = new ReopenFaults(backEnd, {
   isOptional: ({ path, operation, outcome }) =>
     path.endsWith('.tmp') ||
     path.endsWith('.broken') ||
-    (outcome === 'ENOSPC' && /size|read|sync-directory/.test(operation)),
+    (outcome === 'ENOSPC' && /size|read|(?:open|sync)-directory/.test(operation)),
   // A file that could not be filled, nor removed.
   isUnreachable: (site) => site.startsWith('unlink fill'),
 });

@@ -29,17 +29,21 @@ import {
   type PositionIndex,
   type ReplayOptions,
   type TailReport,
-  type Wal,
+  type LogLock,
   type WalCapabilities,
+  type WalError,
   type WalManager,
   type WalMetadata,
   type WalMetadataInput,
 } from '@babuza/wal-core';
+import { detachSegments } from './detach-segments.ts';
 import {
   commitFailure,
   directoryFailure,
   prepareFailure,
   readFailure,
+  recoveryFailure,
+  stepFailure,
   translating,
 } from './disk-errors.ts';
 import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
@@ -52,12 +56,18 @@ const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 
 /** A log that is open, or about to be. */
 interface Slot {
-  wal: Wal | undefined;
+  wal: QueuedWal | undefined;
   /** What it contains, once it is open. */
   view: EntryView<PositionIndex> | undefined;
   /** Why it takes no more writes, if that is so. */
   failure: () => Error | undefined;
   readonly opening: Promise<unknown>;
+}
+
+/** A log as its user gets it, and what the manager keeps of it. */
+interface Assembled {
+  readonly wal: QueuedWal;
+  readonly opened: OpenedWal;
 }
 
 export interface FileWalManagerParts {
@@ -82,6 +92,8 @@ export class FileWalManager implements WalManager {
   #holdsLock = false;
   /** The directory was found to hold no other kind of log while its lock was held. */
   #holdsOwnKindOnly = false;
+  /** Why this manager does not own the directory any more. */
+  #lockLost: WalError | undefined;
   /** The logs that are open, or about to be. */
   readonly #open = new Map<bigint, Slot>();
   #closing: Promise<void> | undefined;
@@ -98,6 +110,14 @@ export class FileWalManager implements WalManager {
     this.#files = parts.files;
     this.#identities = new IdentityRecords(parts.environment.fileSystem);
     this.#walType = parts.walType;
+  }
+
+  takeLock(): Promise<void> {
+    return this.#whileOpen(async () => {
+      const { fileSystem } = this.#environment;
+      const kind = await translating(readFailure, () => fileSystem.kindOf(this.#directory));
+      if (kind === 'directory') await this.#lockDirectory();
+    });
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
@@ -179,7 +199,7 @@ export class FileWalManager implements WalManager {
   }
 
   /** One log of a group at a time, and only with the lock of the directory. */
-  async #opening(groupId: bigint, open: () => Promise<OpenedWal>): Promise<OpenedWal> {
+  async #opening(groupId: bigint, open: () => Promise<Assembled>): Promise<OpenedWal> {
     if (this.#open.has(groupId)) {
       throw new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
     }
@@ -187,8 +207,10 @@ export class FileWalManager implements WalManager {
     const slot: Slot = { wal: undefined, view: undefined, failure: () => undefined, opening };
     this.#open.set(groupId, slot);
     try {
-      const opened = await opening;
-      slot.wal = opened.wal;
+      const { wal, opened } = await opening;
+      slot.wal = wal;
+      // It may have been lost before the log was there to be told.
+      if (this.#lockLost !== undefined) wal.poison(this.#lockLost);
       return opened;
     } catch (error) {
       this.#open.delete(groupId);
@@ -196,34 +218,36 @@ export class FileWalManager implements WalManager {
     }
   }
 
-  async #create(groupId: bigint, metadata: WalMetadata): Promise<OpenedWal> {
+  async #create(groupId: bigint, metadata: WalMetadata): Promise<Assembled> {
     const { fileSystem } = this.#environment;
     const place = this.#placeOf(groupId);
     // Without the lock, so that a directory with another kind of log stays as it is.
     await this.#refuseOtherKinds();
     await translating(directoryFailure, () => fileSystem.makeDirectory(this.#directory));
-    await this.#takeLock();
+    const lock = await this.#lockDirectory();
     await translating(directoryFailure, () => fileSystem.makeDirectory(place.directory));
     await this.#refuseOccupied(place);
     const ready = await this.#files.create(place, metadata);
-    return this.#assemble(groupId, ready, { snapshot: undefined, tail: cleanTail });
+    return this.#assemble(groupId, lock, ready, { snapshot: undefined, tail: cleanTail });
   }
 
-  async #replay(groupId: bigint, options: ReplayOptions): Promise<OpenedWal> {
+  async #replay(groupId: bigint, options: ReplayOptions): Promise<Assembled> {
     const place = this.#placeOf(groupId);
     // Without a log there is nothing to lock, and nothing is made.
     await this.#mustExist(place);
-    await this.#takeLock();
+    const lock = await this.#lockDirectory();
+    await this.#keepOutSilentOwner(place);
     const found: FoundLog = await translating(readFailure, () => this.#files.find(place));
     try {
       const { directory } = place;
       checkExpectation(directory, found.metadata, options.expect);
       const snapshot = chosenSnapshot(directory, found.state.validMarkers(), options.snapshot);
-      const { tail, ready } = await translating(commitFailure, () => found.recover());
+      const { tail, ready } = await translating(recoveryFailure, () => found.recover());
       for (const { file, what } of found.repaired) {
         this.events.emit({ type: 'repaired', groupId, file, what });
       }
-      return await this.#assemble(groupId, ready, { snapshot, tail }, options.discardUncommitted);
+      const start = { snapshot, tail };
+      return await this.#assemble(groupId, lock, ready, start, options.discardUncommitted);
     } catch (error) {
       await found.abandon();
       throw error;
@@ -232,10 +256,11 @@ export class FileWalManager implements WalManager {
 
   async #assemble(
     groupId: bigint,
+    lock: LogLock,
     ready: ReadyLog,
     { snapshot, tail }: { snapshot: SnapshotMetadata | undefined; tail: TailReport },
     discardUncommitted = false,
-  ): Promise<OpenedWal> {
+  ): Promise<Assembled> {
     const { events } = this;
     const { state, metadata, reader } = ready;
     const view = new EntryView(state, new RingCache(this.#cache), reader, snapshot);
@@ -246,6 +271,7 @@ export class FileWalManager implements WalManager {
       store,
       events,
       clock: this.#environment.clock,
+      lock,
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.cloneTerms(),
     });
@@ -254,9 +280,11 @@ export class FileWalManager implements WalManager {
       slot.view = view;
       slot.failure = () => wal.failure;
     }
-    if (discardUncommitted) await wal.discardUncommitted(snapshot?.index ?? 0);
+    if (discardUncommitted) {
+      await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
+    }
     events.emit({ type: 'recovered', groupId, tail });
-    return {
+    const opened = {
       wal,
       storage: new EntryStorage(view),
       metadata,
@@ -264,6 +292,7 @@ export class FileWalManager implements WalManager {
       snapshots: state.validMarkers(),
       tail,
     };
+    return { wal, opened };
   }
 
   async #mustExist(place: LogPlace): Promise<void> {
@@ -321,16 +350,41 @@ export class FileWalManager implements WalManager {
     return { groupId, directory: directoryOfGroup(this.#directory, groupId) };
   }
 
-  async #takeLock(): Promise<void> {
+  /** The lock of the directory, which is taken once. */
+  async #lockDirectory(): Promise<LogLock> {
+    if (this.#lockLost !== undefined) throw this.#lockLost;
     const { fileSystem } = this.#environment;
-    this.#lock ??= fileSystem.lock(this.#directory);
+    this.#lock ??= fileSystem.lock(this.#directory).then((lock) => {
+      lock.onLost((error) => this.#loseLock(error));
+      return lock;
+    });
     try {
-      await this.#lock;
+      const lock = await this.#lock;
       this.#holdsLock = true;
+      return {
+        isFresh: () => lock.isFresh(),
+        confirm: () => translating(commitFailure, () => lock.confirm()),
+      };
     } catch (error) {
       this.#lock = undefined;
       throw readFailure(error);
     }
+  }
+
+  /** A write of an owner that stood still must not arrive in the log that is opened now. */
+  async #keepOutSilentOwner({ directory }: LogPlace): Promise<void> {
+    if ((await this.#lock)?.tookFromSilentOwner !== true) return;
+    const { fileSystem } = this.#environment;
+    await translating(prepareFailure, async () => {
+      await detachSegments(fileSystem, directory, await this.#files.lastSegments(directory));
+    });
+  }
+
+  /** Also a log that nobody writes to is told at once. */
+  #loseLock(cause: unknown): void {
+    const error = commitFailure(cause);
+    this.#lockLost = error;
+    for (const { wal } of this.#open.values()) wal?.poison(error);
   }
 
   async #close(): Promise<void> {
@@ -340,7 +394,7 @@ export class FileWalManager implements WalManager {
     const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
     await this.#identities.settled();
     const lock = await this.#lock?.catch(() => undefined);
-    await translating(commitFailure, async () => lock?.release());
+    await translating(stepFailure, async () => lock?.release());
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

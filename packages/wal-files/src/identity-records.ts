@@ -15,10 +15,11 @@ import {
   IdentityWriteError,
   NoSpaceError,
   PermissionError,
+  TryAgainError,
   UnknownVersionError,
   WalError,
 } from '@babuza/wal-core';
-import { readFailure, translating } from './disk-errors.ts';
+import { lockFailure, readFailure, translating } from './disk-errors.ts';
 import type { LogPlace } from './log-files.ts';
 
 /** The name of the record in the directory of a log. */
@@ -98,7 +99,17 @@ function writeFailure(cause: unknown): WalError {
     if (cause.kind === 'no-space') {
       return new NoSpaceError(`no space for the identity record: ${message}`, cause);
     }
-    if (cause.kind === 'permission') return new PermissionError(message, cause);
+    const lost = lockFailure(cause);
+    if (lost !== undefined) return lost;
+    if (cause.kind === 'permission' || cause.kind === 'access-denied') {
+      return new PermissionError(message, cause);
+    }
+    if (cause.isTransient) {
+      return new TryAgainError(
+        `the identity record was not replaced: ${message}; the log is unchanged, write the record again`,
+        cause,
+      );
+    }
   }
   return new IdentityWriteError(
     `the identity record was not replaced, or not durably: ${message}; the log is unchanged, write the record again`,

@@ -1,11 +1,14 @@
 export { FileWalManager } from './file-wal-manager.ts';
 export type { FileWalManagerParts } from './file-wal-manager.ts';
-export type { FoundLog, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
+export type { FoundLog, LastSegments, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
 export {
   commitFailure,
   directoryFailure,
+  lockFailure,
   prepareFailure,
   readFailure,
+  recoveryFailure,
+  stepFailure,
   translating,
 } from './disk-errors.ts';
 export { directoryOfGroup, isGroupFolder, isNameBesideLog } from './group-folder.ts';

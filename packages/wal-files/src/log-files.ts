@@ -38,6 +38,11 @@ export interface FoundLog {
   abandon(): Promise<void>;
 }
 
+export interface LastSegments {
+  readonly fileNames: readonly string[];
+  readonly temporaryName: string;
+}
+
 /** The files of one kind of log. Errors of the disk are `FileError`s unless a method says otherwise. */
 export interface LogFiles {
   /** Whether there is a log in the directory, which exists. May throw `ForeignFileError`. */
@@ -45,6 +50,12 @@ export interface LogFiles {
 
   /** Whether a file with this name is no obstacle to a new log, and is removed. */
   isTemporary(name: string): boolean;
+
+  /**
+   * The names of the last two segments, the older one first: an owner that still lives may have them open for
+   * writing. And a name for a copy of one of them, which `isTemporary`.
+   */
+  lastSegments(directory: string): Promise<LastSegments>;
 
   /** Creates a log in a directory without one. Throws errors of wal-core. */
   create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog>;

@@ -14,12 +14,13 @@ import {
   type LevelDatabase,
   type LevelOperation,
   type LevelStoreKind,
+  type PlaceLock,
   type Reclaimed,
   type Witness,
 } from '@babuza/wal-level';
-import type { FileSystem } from '@babuza/vfs';
+import { GuardedFileSystem, type FileSystem } from '@babuza/vfs';
 import { refuseOtherKinds } from '@babuza/wal-files';
-import { translating } from './file-errors.ts';
+import { translated, translating } from './file-errors.ts';
 import { FileModes } from './file-modes.ts';
 import { databaseIn, holdsData, witnessesIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
@@ -46,7 +47,7 @@ export class DiskStore implements LevelStoreKind {
     this.#ClassicLevel = ClassicLevel;
     this.capabilities = capabilities;
     this.#options = options;
-    this.#files = options.environment.fileSystem;
+    this.#files = new GuardedFileSystem(options.environment.fileSystem);
     this.clock = options.environment.clock;
   }
 
@@ -74,25 +75,30 @@ export class DiskStore implements LevelStoreKind {
     });
   }
 
+  /**
+   * LevelDB locks a file of its own, `db/LOCK`. That lock is not lost while its owner stands still, but it is
+   * when somebody removes the file; so the directory has the same lock as those of the other logs.
+   */
+  async lock(directory: string): Promise<PlaceLock> {
+    await translating(() => this.#files.makeDirectory(directory));
+    const lock = await translating(() => this.#files.lock(directory));
+    return {
+      isFresh: () => lock.isFresh(),
+      confirm: () => translating(() => lock.confirm()),
+      onLost: (listener) => {
+        lock.onLost((error) => {
+          listener(translated(error));
+        });
+      },
+      release: () => translating(() => lock.release()),
+    };
+  }
+
+  /** The lock of the directory is held: two kinds of logs are never made here at the same time. */
   async open(directory: string): Promise<LevelDatabase> {
     if (await this.exists(directory)) return this.#open(directory, false);
     await translating(() => this.#files.makeDirectory(directory));
-    // Logs in segment files hold this lock, so that two kinds are never made here at the same time.
-    const lock = await translating(() => this.#files.lock(directory));
-    let database: LevelDatabase;
-    try {
-      database = await this.#create(directory);
-    } catch (error) {
-      await lock.release().catch(() => undefined);
-      throw error;
-    }
-    try {
-      await translating(() => lock.release());
-    } catch (error) {
-      await this.close(database);
-      throw error;
-    }
-    return database;
+    return this.#create(directory);
   }
 
   /** With the lock of the directory. Another process may have made the database before that. */

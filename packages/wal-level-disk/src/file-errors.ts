@@ -2,10 +2,13 @@
 import { FileError } from '@babuza/vfs';
 import {
   ForeignFileError,
+  InvalidArgumentError,
   LockedError,
+  LockLostError,
   NoSpaceError,
   PermissionError,
   ReadFailedError,
+  TryAgainError,
   type WalError,
 } from '@babuza/wal-core';
 
@@ -18,9 +21,20 @@ export async function translating<Result>(work: () => Promise<Result>): Promise<
   }
 }
 
-function translated(error: FileError): WalError {
-  if (error.kind === 'permission') return new PermissionError(error.message, error);
-  if (error.kind === 'locked') return new LockedError(error.message, error);
+export function translated(error: FileError): WalError {
+  if (error.kind === 'lock-lost') return new LockLostError(error.message, error);
+  if (error.kind === 'locked') {
+    // When a lock is given back it means that it was lost before.
+    const isLost = error.operation === 'unlock';
+    return isLost ? new LockLostError(error.message, error) : new LockedError(error.message, error);
+  }
+  if (error.kind === 'permission' || error.kind === 'access-denied') {
+    return new PermissionError(error.message, error);
+  }
+  if (error.isTransient) {
+    return new TryAgainError(`the same call may succeed later: ${error.message}`, error);
+  }
+  if (error.kind === 'name-too-long') return new InvalidArgumentError(error.message, error);
   // Only ever met while the place is prepared: LevelDB writes the entries.
   if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
   if (error.kind === 'not-a-directory' || error.kind === 'exists') {

@@ -4,6 +4,7 @@
  * ```
  *   LOCK, LOCK.*        the lock of the directory, while the database is made
  *   db/                 LevelDB's files: CURRENT, MANIFEST-…, ….log, ….ldb, LOCK, LOG
+ *   LOCK                the lock of the directory, see @babuza/vfs
  *   witness/<group>     how far the log of a group was durable, outside of LevelDB; 16 hexadecimal digits
  * ```
  *

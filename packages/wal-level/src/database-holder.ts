@@ -7,7 +7,7 @@
  * waits may be the one who has to close the other log.
  */
 import { InvalidArgumentError, WriteFailedError, type WalError } from '@babuza/wal-core';
-import type { LevelStoreKind } from './database.ts';
+import type { LevelStoreKind, PlaceLock } from './database.ts';
 import { readFailure } from './level-errors.ts';
 import { SharedDatabase } from './shared-database.ts';
 
@@ -24,6 +24,10 @@ export class DatabaseHolder {
   readonly #directory: string;
   readonly #owner: LogOwner;
   #current: Promise<SharedDatabase> | undefined;
+  /** The lock of the directory, from the first opening of the database on. */
+  #lock: PlaceLock | undefined;
+  /** Why the directory is not this holder's any more. */
+  #lockLost: WalError | undefined;
   /** The closing of a failed database, for all who need the next one. */
   #leaving: Promise<void> | undefined;
 
@@ -78,6 +82,8 @@ export class DatabaseHolder {
       await shared?.close();
     } catch (error) {
       throw readFailure(error, this.#directory);
+    } finally {
+      await this.#releaseLock();
     }
   }
 
@@ -94,13 +100,39 @@ export class DatabaseHolder {
   async #openSuitable(): Promise<SharedDatabase> {
     const kind = this.#kind;
     const directory = this.#directory;
-    const database = await kind.open(directory);
-    if (database.supports.explicitSnapshots) {
-      const onFailure = (error: WalError): void => this.#owner.poisonAll(error);
-      return new SharedDatabase({ kind, database, directory, onFailure });
+    const lock = await this.#takeLock();
+    try {
+      const database = await kind.open(directory);
+      if (database.supports.explicitSnapshots) {
+        const onFailure = (error: WalError): void => this.#owner.poisonAll(error);
+        return new SharedDatabase({ kind, database, directory, lock, onFailure });
+      }
+      await (kind.close?.(database) ?? database.close());
+      throw new InvalidArgumentError('the database must support explicit snapshots');
+    } catch (error) {
+      await this.#releaseLock().catch(() => undefined);
+      throw error;
     }
-    await (kind.close?.(database) ?? database.close());
-    throw new InvalidArgumentError('the database must support explicit snapshots');
+  }
+
+  /** Held while a failed database is closed and opened again. */
+  async #takeLock(): Promise<PlaceLock | undefined> {
+    if (this.#lockLost !== undefined) throw this.#lockLost;
+    if (this.#lock !== undefined) return this.#lock;
+    const lock = await this.#kind.lock?.(this.#directory);
+    this.#lock = lock;
+    lock?.onLost((error) => {
+      this.#lockLost = error;
+      // Also logs that nobody writes to are told at once.
+      void this.#current?.then((shared) => shared.fail(error)).catch(() => undefined);
+    });
+    return lock;
+  }
+
+  async #releaseLock(): Promise<void> {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    await lock?.release();
   }
 
   async #leave(failed: SharedDatabase, failure: WalError): Promise<void> {

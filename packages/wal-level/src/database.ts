@@ -3,7 +3,7 @@
  * database; one that uses it says how to open one and what it can do.
  */
 import type { AbstractLevel } from 'abstract-level';
-import type { WalCapabilities } from '@babuza/wal-core';
+import type { LogLock, WalCapabilities, WalError } from '@babuza/wal-core';
 import type { KeyRange } from './keys.ts';
 import type { Witness } from './witness.ts';
 
@@ -31,6 +31,14 @@ export interface Reclaimed {
   readonly heldBy?: string | undefined;
 }
 
+/** The lock of the directory of a database; see `DirectoryLock` of `@babuza/vfs`. */
+export interface PlaceLock extends LogLock {
+  /** Calls `listener` once when the lock is found lost. */
+  onLost(listener: (error: WalError) => void): void;
+  /** Gives the lock back. Rejects with `LockLostError` where it was lost. */
+  release(): Promise<void>;
+}
+
 /** A kind of database, as a back end presents it to `LevelWalManager`. */
 export interface LevelStoreKind {
   readonly capabilities: WalCapabilities;
@@ -47,6 +55,11 @@ export interface LevelStoreKind {
   checkDirectory?(directory: string): Promise<void>;
   /** Whether there is a database in the directory; it makes nothing. */
   exists(directory: string): Promise<boolean>;
+  /**
+   * Takes the lock of the directory, which is made when it is missing, before the database is opened.
+   * Rejects with `LockedError`. Absent: nobody else can reach the database.
+   */
+  lock?(directory: string): Promise<PlaceLock>;
   /**
    * Opens the database in the directory, makes it where there is none, and keeps others out until it is
    * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.

@@ -5,6 +5,7 @@ export type {
   LevelDatabase,
   LevelOperation,
   LevelStoreKind,
+  PlaceLock,
   Reclaimed,
 } from './database.ts';
 export type { KeyRange } from './keys.ts';

@@ -1,8 +1,12 @@
-/** What a failure of the database means to a log: by `code`, along the causes, never by text. */
+/**
+ * What a failure of the database means to a log: by `code`, along the causes. The text decides only where LevelDB
+ * could not open a file, because it has no code for that.
+ */
 import {
   CorruptError,
   LockedError,
   ReadFailedError,
+  TryAgainError,
   WalError,
   WriteFailedError,
 } from '@babuza/wal-core';
@@ -33,15 +37,38 @@ export function readFailure(error: unknown, directory: string, groupId = 0n): Wa
     const details = { groupId, file: directory, verdict: 'database-corruption' };
     return new CorruptError(`the database reports damage: ${text}`, details, error);
   }
+  if (codes.includes('LEVEL_IO_ERROR') && lacksDescriptor.test(text)) {
+    return new TryAgainError(
+      `nothing was read, and the same call may succeed later: ${text}`,
+      error,
+    );
+  }
   return new ReadFailedError(`${directory} could not be read: ${text}`, error);
 }
 
+/** What the C library says of EMFILE and ENFILE. Only the opening of a file fails with them. */
+const lacksDescriptor = /: Too many open files(?: in system)?$/;
+
 /**
- * While writing: what is on disk is not known. A store that knows that nothing was written throws
- * wal-core's `NoSpaceError` itself.
+ * LevelDB begins a new log file before it writes a batch, and nothing of the batch is written when that file
+ * cannot be opened. The same text about another file is of a compaction, after which LevelDB refuses every write
+ * until it is opened again.
+ */
+const lacksLogFile = /\d+\.log: Too many open files(?: in system)?$/;
+
+/**
+ * While writing: what is on disk is not known, unless LevelDB found no descriptor for its next log file. A store
+ * that knows that nothing was written throws wal-core's `NoSpaceError` itself.
  */
 export function writeFailure(error: unknown, directory: string): WalError {
   if (error instanceof WalError) return error;
+  const text = messageOf(error);
+  if (codesOf(error).includes('LEVEL_IO_ERROR') && lacksLogFile.test(text)) {
+    return new TryAgainError(
+      `nothing was written, and the same call may succeed later: ${text}`,
+      error,
+    );
+  }
   return new WriteFailedError(`${directory} could not be written: ${messageOf(error)}`, error);
 }
 

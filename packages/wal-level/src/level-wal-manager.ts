@@ -88,6 +88,10 @@ export class LevelWalManager implements WalManager {
     });
   }
 
+  takeLock(): Promise<void> {
+    return this.#whileOpen(() => this.#stored.takeLock());
+  }
+
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
@@ -253,6 +257,7 @@ export class LevelWalManager implements WalManager {
       store,
       events,
       clock: this.#kind.clock,
+      lock: shared.lock,
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.clone(),
     });

@@ -11,7 +11,7 @@
  * may show batches that are not. It has to be closed and opened again, which recovers it from the disk;
  * `DatabaseHolder` does that.
  */
-import { NoSpaceError, type WalError } from '@babuza/wal-core';
+import { isRefusal, type LogLock, type WalError } from '@babuza/wal-core';
 import {
   bytesOnly,
   type LevelDatabase,
@@ -47,6 +47,8 @@ export interface SharedDatabaseParts {
   readonly kind: LevelStoreKind;
   readonly database: LevelDatabase;
   readonly directory: string;
+  /** Absent: nobody else can reach the database. */
+  readonly lock?: LogLock | undefined;
   /** Called once, at the write that fails, before anybody can act on it. */
   readonly onFailure: (error: WalError) => void;
 }
@@ -63,6 +65,10 @@ export class SharedDatabase {
   constructor(parts: SharedDatabaseParts) {
     this.#parts = parts;
     this.database = parts.database;
+  }
+
+  get lock(): LogLock | undefined {
+    return this.#parts.lock;
   }
 
   /** Why nothing is written any more. */
@@ -83,6 +89,11 @@ export class SharedDatabase {
   /** Deletes all keys of the span, not durably. */
   clear(span: KeySpan): Promise<void> {
     return this.#submit(span, false);
+  }
+
+  /** Ends the writing of all logs: the directory is another process's. What waits is rejected. */
+  fail(error: WalError): void {
+    if (this.#failure === undefined) this.#fail([], error);
   }
 
   /**
@@ -146,6 +157,9 @@ export class SharedDatabase {
   }
 
   async #write(group: readonly Waiting[]): Promise<void> {
+    const { lock } = this.#parts;
+    if (lock?.isFresh() === false) await lock.confirm();
+    this.throwIfFailed();
     const operations: LevelOperation[][] = [];
     for (const { what } of group) {
       // A deletion is always by itself.
@@ -165,7 +179,8 @@ export class SharedDatabase {
     const error = writeFailure(cause, this.#parts.directory);
     for (const { reject } of group) reject(error);
     // Then nothing was written, and what waits may be.
-    if (error instanceof NoSpaceError) return;
+    if (isRefusal(error)) return;
+    if (this.#failure !== undefined) return;
     this.#failure = error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
     this.#parts.onFailure(error);

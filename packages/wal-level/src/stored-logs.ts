@@ -55,6 +55,11 @@ export class StoredLogs {
     this.#databases = new DatabaseHolder(parts.kind, parts.directory, parts.owner);
   }
 
+  /** Opens the database, where there is one: that takes its lock. */
+  async takeLock(): Promise<void> {
+    await this.#databases.existing();
+  }
+
   async exists(keys: GroupKeys): Promise<boolean> {
     await this.#databases.checkDirectory();
     // Without the database, and so also while somebody else has it open.

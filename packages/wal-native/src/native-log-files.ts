@@ -5,6 +5,7 @@ import {
   SegmentList,
   SpareFiles,
   type FoundLog,
+  type LastSegments,
   type LogFiles,
   type LogPlace,
   type ReadyLog,
@@ -18,7 +19,7 @@ import { recover, type AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { SegmentEntryReader } from './segment/entry-reader.ts';
 import type { Segment } from './segment/segment.ts';
-import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
+import { createFirstSegment, firstAppendPoint } from './writer/create-segment.ts';
 import { GroupEncoder } from './writer/group-encoder.ts';
 
 /** What opening a log comes to, whether it was created or recovered. */
@@ -47,12 +48,18 @@ export class NativeLogFiles implements LogFiles {
     return isTemporaryName(name);
   }
 
+  async lastSegments(directory: string): Promise<LastSegments> {
+    const { segments } = await listLog(this.#options.environment.fileSystem, directory);
+    const fileNames = segments.slice(-2).map(({ fileName }) => fileName);
+    return { fileNames, temporaryName: spareNames.spare(0) };
+  }
+
   async create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog> {
     const { environment, segmentBytes } = this.#options;
     const spares = this.#sparesOf(place);
     const state = new LogState(new PositionIndex());
     const start = { index: 0, term: 0, segmentId: 1 };
-    const created = await createSegment(
+    const created = await createFirstSegment(
       {
         environment,
         directory: place.directory,

@@ -6,26 +6,32 @@
  */
 import type { HardState } from '@babuza/raftpb';
 import type { Timer } from '@babuza/vfs';
-import type {
-  EntryView,
-  LogStore,
-  PositionIndex,
-  PurgeReport,
-  SavePlan,
-  WalError,
-  WalEventHub,
-  WalMetadata,
-  WalStats,
+import {
+  isRefusal,
+  type EntryView,
+  type LogStore,
+  type PositionIndex,
+  type PurgeReport,
+  type SavePlan,
+  type WalError,
+  type WalEventHub,
+  type WalMetadata,
+  type WalStats,
 } from '@babuza/wal-core';
 import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';
-import { releaseSegments } from './purge/release-segments.ts';
+import { releaseSegments, type Unreleased } from './purge/release-segments.ts';
 import type { AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { sealSegment } from './segment/seal-segment.ts';
 import type { Segment } from './segment/segment.ts';
-import { createSegment, firstAppendPoint } from './writer/create-segment.ts';
+import {
+  firstAppendPoint,
+  nameSegment,
+  syncName,
+  type NamedSegment,
+} from './writer/create-segment.ts';
 import {
   controlGroup,
   groupOf,
@@ -63,7 +69,13 @@ export class NativeStore implements LogStore {
   #placed: PlacedEntries[] = [];
   /** What the batch under way says of the first segment needed: what is released must be the same. */
   #purgeSegmentId = 1;
+  readonly #unreleased: Unreleased = { segments: [], recycled: [] };
   #noFsync = false;
+  /**
+   * The next segment, while the sync of its name is owed. It says where this one ends, so nothing may be written
+   * before the sync, not even a mark.
+   */
+  #successor: NamedSegment | undefined;
   /** A batch is being written: a mark now would share its buffer and its place in the file. */
   #busy = false;
   #idleTimer: Timer | undefined;
@@ -96,7 +108,7 @@ export class NativeStore implements LogStore {
     if (group.frameCount === 0) return this.#appender.hasUnsynced ? this.#datasync() : undefined;
     // All before was published, or refused: of a refused group nothing may stay.
     this.#placed = group.items.filter((item): item is PlacedEntries => 'entries' in item);
-    if (this.#parts.options.inline && this.#idleMark === undefined && this.#appender.fits(group)) {
+    if (this.#parts.options.inline && this.#mayWriteAtOnce(group)) {
       this.#writeSync(group);
       return undefined;
     }
@@ -131,6 +143,7 @@ export class NativeStore implements LogStore {
       belowSegmentId: this.#start.segmentId,
       firstIndex: this.#start.index + 1,
       segmentBytes: options.segmentBytes,
+      unreleased: this.#unreleased,
     });
   }
 
@@ -146,8 +159,15 @@ export class NativeStore implements LogStore {
       await spares.close();
       if (clean) await this.#writeClosingMark();
     } finally {
+      await this.#successor?.segment.file.close().catch(() => undefined);
       await translating(commitFailure, () => segments.closeAll()).finally(onClosed);
     }
+  }
+
+  /** On the calling thread: nothing but one write of this group is to be done. */
+  #mayWriteAtOnce(group: Group): boolean {
+    const isIdle = this.#idleMark === undefined && this.#successor === undefined;
+    return isIdle && this.#appender.fits(group);
   }
 
   #noteHardState(hardState: HardState): void {
@@ -173,13 +193,14 @@ export class NativeStore implements LogStore {
     this.#busy = true;
     try {
       await this.#idleMark;
+      if (this.#successor !== undefined) await this.#takeOver(this.#successor);
       if (!this.#appender.fits(group)) await this.#rotate(group);
       await this.#appender.append(group, !this.#noFsync);
       this.#afterWrite(group);
     } catch (cause) {
       const error = this.#failure(cause);
       // Refused with the group: else the next batch, a mark or the close would write it after all.
-      if (error.code === 'WAL_NO_SPACE') this.#unwrittenHardState = unwrittenBefore;
+      if (isRefusal(error)) this.#unwrittenHardState = unwrittenBefore;
       throw error;
     } finally {
       this.#busy = false;
@@ -195,10 +216,10 @@ export class NativeStore implements LogStore {
     this.#afterWrite(group);
   }
 
-  /** After anything but a full disk the log writes nothing more, marks included. */
+  /** After anything but a refusal the log writes nothing more, marks included. */
   #failure(cause: unknown): WalError {
     const error = commitFailure(cause);
-    if (error.code !== 'WAL_NO_SPACE') this.#stopMarks();
+    if (!isRefusal(error)) this.#stopMarks();
     return error;
   }
 
@@ -232,12 +253,11 @@ export class NativeStore implements LogStore {
 
   /** A group does not fit: the next segment takes over. Nothing of the group is written yet. */
   async #rotate(group: Group): Promise<void> {
-    const { options, directory, groupId, metadata, view, spares, encoder, segments, events } =
-      this.#parts;
-    const { segment: full, end, lastBatchNumber, nextBatchNumber } = this.#appender;
+    const { options, directory, groupId, metadata, view, spares, encoder } = this.#parts;
+    const { segment: full, end, nextBatchNumber } = this.#appender;
     if (this.#appender.hasUnsynced) await this.#datasync();
     const salt = differentSalt(options.environment.random.uint32(), full.header.salt);
-    const created = await createSegment(
+    this.#successor = await nameSegment(
       {
         environment: options.environment,
         directory,
@@ -258,11 +278,22 @@ export class NativeStore implements LogStore {
       spares,
       encoder,
     );
-    segments.add(created.segment);
+    await this.#takeOver(this.#successor);
+  }
+
+  /** The name of the next segment becomes durable, then the full one is sealed and the next one takes the batches. */
+  async #takeOver(successor: NamedSegment): Promise<void> {
+    const { options, directory, groupId, view, encoder, segments, events } = this.#parts;
+    const { segment } = successor;
+    await syncName(options.environment, directory);
+    this.#successor = undefined;
+    segments.add(segment);
+    const { segment: full, end, lastBatchNumber } = this.#appender;
     // Only after the successor's name is durable: a sealed segment without one is always damage.
-    await sealSegment(full, view.state.index, { framesEnd: end, lastBatchNumber, nextSalt: salt });
-    this.#appender = new SegmentAppender(firstAppendPoint(created), encoder);
-    events.emit({ type: 'rotated', groupId, file: created.segment.path });
+    const nextSalt = segment.header.salt;
+    await sealSegment(full, view.state.index, { framesEnd: end, lastBatchNumber, nextSalt });
+    this.#appender = new SegmentAppender(firstAppendPoint(successor), encoder);
+    events.emit({ type: 'rotated', groupId, file: segment.path });
   }
 
   #startIdleTimer(delayMs: number): Timer {
@@ -270,8 +301,9 @@ export class NativeStore implements LogStore {
     return clock.startTimer(delayMs, () => {
       const idleMs = clock.monotonicMs() - this.#lastWriteMs;
       const { idleMarkMs } = this.#parts.options;
-      if (this.#busy || idleMs < idleMarkMs) {
-        this.#idleTimer = this.#startIdleTimer(this.#busy ? idleMarkMs : idleMarkMs - idleMs);
+      const isBusy = this.#busy || this.#successor !== undefined;
+      if (isBusy || idleMs < idleMarkMs) {
+        this.#idleTimer = this.#startIdleTimer(isBusy ? idleMarkMs : idleMarkMs - idleMs);
         return;
       }
       this.#idleTimer = undefined;
@@ -293,6 +325,7 @@ export class NativeStore implements LogStore {
     const hardState = this.#unwrittenHardState;
     if (this.#appender.marked && hardState === undefined) return;
     try {
+      if (this.#successor !== undefined) await this.#takeOver(this.#successor);
       if (this.#appender.hasUnsynced) await this.#appender.datasync();
       if (hardState !== undefined) await this.#writeLastHardState(hardState);
       await this.#appender.appendMarks();

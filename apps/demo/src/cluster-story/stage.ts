@@ -10,6 +10,8 @@ export interface StageSettings {
   readonly nodes: number;
   readonly walTypes: readonly string[];
   readonly withProxies: boolean;
+  /** Whether disks can be made to hang. Default: false. */
+  readonly withHangingDisks?: boolean | undefined;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
 }
@@ -68,9 +70,9 @@ export class Stage {
   }
 
   /** A client of its own, with a session of its own. Closed with the stage. */
-  client(): KeyValueClient {
+  client(attemptTimeoutMs = 1500): KeyValueClient {
     const nodes = this.#cluster.nodes.map(({ apiUrl }) => apiUrl);
-    const client = new KeyValueClient({ nodes, deadlineMs, attemptTimeoutMs: 1500 });
+    const client = new KeyValueClient({ nodes, deadlineMs, attemptTimeoutMs });
     this.#clients.push(client);
     return client;
   }

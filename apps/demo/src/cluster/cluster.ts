@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FaultProxy } from '@babuza/transport-http/testing';
 import { nodeEnvironment } from '@babuza/vfs';
 import { NodeHandle } from './node-handle.ts';
+import { canHang } from './hanging-disk.ts';
 import type { NodeNotice, NodeSettings, TlsFiles } from './node-protocol.ts';
 import { freePorts } from './ports.ts';
 
@@ -15,6 +16,8 @@ export interface ClusterSettings {
   readonly nodes: number;
   /** Puts a proxy before the transport of each node, for partitions. */
   readonly withProxies: boolean;
+  /** Whether the disks of the logs can be made to hang. Default: false. */
+  readonly withHangingDisks?: boolean | undefined;
   /** Of each node where members talk TLS. */
   readonly tlsOf?: ((id: bigint) => TlsFiles | undefined) | undefined;
   readonly snapshotEntries: number;
@@ -34,6 +37,8 @@ export interface ClusterNode {
   readonly apiUrl: string;
   readonly proxy: FaultProxy | undefined;
   readonly directory: string;
+  /** Its disk can be made to hang. */
+  readonly hasHangingDisk: boolean;
   /** Of the first members; a later one joins. */
   readonly isFirst: boolean;
   readonly ports: { readonly transport: number; readonly api: number };
@@ -135,7 +140,8 @@ export class Cluster {
   }
 
   async #place(id: bigint, isFirst: boolean): Promise<ClusterNode> {
-    const { onNotice, onFailure, directory, withProxies } = this.#settings;
+    const { onNotice, onFailure, directory, withProxies, withHangingDisks, walTypeOf } =
+      this.#settings;
     const given = new Set(this.nodes.flatMap(({ ports }) => [ports.transport, ports.api]));
     const [transport = 0, api = 0] = await freePorts(2, given);
     const proxy = withProxies ? await FaultProxy.open(nodeEnvironment().clock) : undefined;
@@ -150,6 +156,7 @@ export class Cluster {
       apiUrl: `http://127.0.0.1:${api}`,
       proxy,
       directory: join(directory, `node-${id}`),
+      hasHangingDisk: withHangingDisks === true && canHang(walTypeOf(id)),
       isFirst,
       ports: { transport, api },
     };
@@ -157,7 +164,8 @@ export class Cluster {
     return node;
   }
 
-  #settingsOf({ id, address, proxy, directory, isFirst, ports }: ClusterNode): NodeSettings {
+  #settingsOf(node: ClusterNode): NodeSettings {
+    const { id, address, proxy, directory, hasHangingDisk, isFirst, ports } = node;
     const { walTypeOf, tlsOf, snapshotEntries, compactionMargin } = this.#settings;
     const first = this.nodes.filter((node) => node.isFirst);
     return {
@@ -170,6 +178,7 @@ export class Cluster {
       peers: isFirst
         ? first.map((peer) => ({ id: String(peer.id), address: peer.address }))
         : undefined,
+      hasHangingDisk,
       snapshotEntries,
       compactionMargin,
       tls: tlsOf?.(id),

@@ -81,6 +81,15 @@ export class NodeHandle {
     this.#child?.kill('SIGCONT');
   }
 
+  /** What the node writes to its log waits, until the disk is released. */
+  hangDisk(): void {
+    this.#tell({ type: 'disk', hangs: true });
+  }
+
+  releaseDisk(): void {
+    this.#tell({ type: 'disk', hangs: false });
+  }
+
   /** SIGKILL: nothing is closed, nothing more is written. Resolves when the process is gone. */
   async kill(): Promise<void> {
     const child = this.#child;

@@ -10,9 +10,11 @@ import {
   type Raft,
   type RaftEvent,
 } from '@babuza/raft';
+import { nodeEnvironment } from '@babuza/vfs';
 import { HttpTransport, type HttpTransportTls } from '@babuza/transport-http';
 import { announceApi } from './announce-api.ts';
 import { serveKeyValueApi, type KeyValueApi } from './api/index.ts';
+import { HangingDisk } from './hanging-disk.ts';
 import { KeyValueMachine, type KeyValueAnswer, type KeyValueQuery } from './key-value-machine.ts';
 import { openNodeLog } from './node-log.ts';
 import {
@@ -34,6 +36,8 @@ interface RunningNode {
 const orphanedMs = 2000;
 
 let running: Promise<RunningNode> | undefined;
+const environment = nodeEnvironment();
+const disk = new HangingDisk(environment.fileSystem);
 const ending = new AbortController();
 
 async function start(settings: NodeSettings): Promise<RunningNode> {
@@ -43,6 +47,9 @@ async function start(settings: NodeSettings): Promise<RunningNode> {
     nodeId: BigInt(settings.nodeId),
     storageRootDir: settings.directory,
     walType: settings.walType,
+    walOptions: settings.hasHangingDisk
+      ? { environment: { ...environment, fileSystem: disk.fileSystem } }
+      : undefined,
     transportType: 'http',
     transportOptions: {
       address: settings.address,
@@ -117,6 +124,7 @@ function fail(error: unknown): void {
 
 async function shutdown(): Promise<void> {
   ending.abort();
+  disk.release();
   const node = await running?.catch(() => undefined);
   await node?.api.close();
   await node?.raft.shutdown({ transferLeadership: true });
@@ -128,6 +136,9 @@ process.on('message', (message: unknown) => {
   if (message.type === 'start') {
     running = start(message.settings);
     running.catch(fail);
+  } else if (message.type === 'disk') {
+    if (message.hangs) disk.hang();
+    else disk.release();
   } else void shutdown();
 });
 // Without the demo nobody would end it; nor may it wait for others, which end as well.

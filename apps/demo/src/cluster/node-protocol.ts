@@ -23,6 +23,8 @@ export interface NodeSettings {
   readonly walType: string;
   /** The first members, for those; a later one joins. What is on disk counts for both. */
   readonly peers: readonly { readonly id: string; readonly address: string }[] | undefined;
+  /** The disk of its log can be made to hang. */
+  readonly hasHangingDisk: boolean;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
   /** Members talk TLS then, both sides with a certificate. */
@@ -31,6 +33,8 @@ export interface NodeSettings {
 
 export type NodeRequest =
   | { readonly type: 'start'; readonly settings: NodeSettings }
+  /** The disk hangs, or works again. */
+  | { readonly type: 'disk'; readonly hangs: boolean }
   | { readonly type: 'shutdown' };
 
 export type NodeAnswer =
@@ -54,7 +58,7 @@ const noticeTypes = [
 ];
 
 export const isNodeRequest = (message: unknown): message is NodeRequest =>
-  hasTypeOf(message, ['start', 'shutdown']);
+  hasTypeOf(message, ['start', 'disk', 'shutdown']);
 export const isNodeAnswer = (message: unknown): message is NodeAnswer =>
   hasTypeOf(message, answerTypes);
 export const isNodeNotice = (message: unknown): message is NodeNotice =>

@@ -17,7 +17,7 @@ import type { EntryStorage, OpenedWal, WalManager } from '@babuza/wal-core';
 import { walBackend } from '@babuza/wal-native';
 import { BabuzaComponentBuilder } from '../../src/index.ts';
 import { keyValueMachine, type KeyValueMachine, type MachineDisk } from './key-value-machine.ts';
-import { slowSyncs, type ProcessClock } from './machine-world.ts';
+import { slowSyncs, type DiskHang, type ProcessClock } from './machine-world.ts';
 import type { ClusterOptions } from './options.ts';
 import type { AppliedLedger } from './ledger.ts';
 import type { Promises } from './promises.ts';
@@ -29,6 +29,7 @@ export interface LifeParts {
   readonly options: ClusterOptions;
   readonly clock: ProcessClock;
   readonly disk: SimulatedDisk;
+  readonly hang: DiskHang;
   readonly machineDisk: MachineDisk;
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
@@ -86,6 +87,7 @@ async function build(
     options,
     clock,
     disk,
+    hang,
     random,
     network,
     ledger,
@@ -96,7 +98,7 @@ async function build(
   }: LifeParts,
   watched: { storage?: EntryStorage; transport?: WatchedTransport },
 ): Promise<RaftComponent> {
-  const fileSystem = slowSyncs(disk, clock, random, options.syncs);
+  const fileSystem = slowSyncs(disk, clock, random, options.syncs, hang);
   const environment = { fileSystem, clock, random: random.fork() };
   const onOpened = ({ storage, hardState }: OpenedWal): void => {
     watched.storage = storage;

@@ -63,16 +63,43 @@ export interface SyncTimes {
   readonly stallMs: number;
 }
 
-/** A file system whose syncs take time; everything else is quick, as in a page cache. */
+/** Whether a disk hangs at the moment: its syncs wait then. */
+export class DiskHang {
+  #released: Promise<void> | undefined;
+  #release: () => void = () => undefined;
+
+  get isHanging(): boolean {
+    return this.#released !== undefined;
+  }
+
+  begin(): void {
+    this.#released ??= new Promise((resolve) => {
+      this.#release = resolve;
+    });
+  }
+
+  end(): void {
+    this.#released = undefined;
+    this.#release();
+  }
+
+  async whenReleased(): Promise<void> {
+    while (this.#released !== undefined) await this.#released;
+  }
+}
+
+/** A file system whose syncs take time, or hang; everything else is quick, as in a page cache. */
 export function slowSyncs(
   disk: FileSystem,
   clock: Clock,
   random: Random,
   { syncMsMax, stallShare, stallMs }: SyncTimes,
+  hang: DiskHang,
 ): FileSystem {
-  const wait = (): Promise<void> => {
+  const wait = async (): Promise<void> => {
     const share = random.uint32() / 2 ** 32;
-    return clock.sleep(share < stallShare ? stallMs : share * syncMsMax);
+    await clock.sleep(share < stallShare ? stallMs : share * syncMsMax);
+    await hang.whenReleased();
   };
   const slow = <T extends object>(target: T, syncs: readonly string[]): T =>
     new Proxy(target, {

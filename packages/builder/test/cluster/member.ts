@@ -9,7 +9,7 @@ import type { MemoryNetwork } from '@babuza/transport-memory';
 import type { MachineDisk } from './key-value-machine.ts';
 import type { AppliedLedger } from './ledger.ts';
 import { beginLife, type Life } from './life.ts';
-import { ProcessClock } from './machine-world.ts';
+import { DiskHang, ProcessClock } from './machine-world.ts';
 import type { ClusterOptions } from './options.ts';
 import { Promises } from './promises.ts';
 
@@ -32,6 +32,7 @@ export class Member {
   readonly #parts: ClusterParts;
   readonly #machineDisk: MachineDisk = { appliedIndex: 0, digest: 0, content: '[]' };
   readonly #promises = new Promises();
+  readonly #hang = new DiskHang();
   #disk: SimulatedDisk;
   #clock: ProcessClock;
   #closeTransport: () => void = () => undefined;
@@ -117,6 +118,19 @@ export class Member {
     this.#disk.capacityBytes = Infinity;
   }
 
+  /** Syncs wait from now on, until the disk is released. */
+  hangDisk(): void {
+    this.#hang.begin();
+  }
+
+  releaseDisk(): void {
+    this.#hang.end();
+  }
+
+  get hasHungDisk(): boolean {
+    return this.#hang.isHanging;
+  }
+
   /** An orderly end; nothing may be left open. */
   async shutdown(transferLeadership: boolean): Promise<void> {
     const life = this.#life;
@@ -140,6 +154,7 @@ export class Member {
         options,
         clock: this.#clock,
         disk,
+        hang: this.#hang,
         machineDisk: this.#machineDisk,
         random,
         network,

@@ -22,7 +22,7 @@ export class Nemesis {
   readonly #parts: NemesisParts;
   /** Crashes, restarts and changes that are under way. */
   readonly #underWay = new Set<Promise<void>>();
-  readonly counts = { crashes: 0, partitions: 0, changes: 0, transfers: 0, snapshots: 0 };
+  readonly counts = { crashes: 0, partitions: 0, changes: 0, transfers: 0, snapshots: 0, hangs: 0 };
 
   constructor(parts: NemesisParts) {
     this.#parts = parts;
@@ -38,6 +38,7 @@ export class Nemesis {
       [options.changeEveryMs, () => this.#changeMembership()],
       [options.changeEveryMs, () => this.#operate()],
       [options.fullDiskEveryMs, () => this.#fillDisk()],
+      [options.hungDiskEveryMs, () => this.#hangDisk()],
     ];
     await Promise.all(rhythms.map(([everyMs, act]) => this.#repeat(everyMs, act, isOver)));
     await Promise.all(this.#underWay);
@@ -139,6 +140,20 @@ export class Nemesis {
     this.#parts.log(`the disk of node ${member.id} is full`);
     await clock.sleep(random.below(600));
     member.makeSpace();
+  }
+
+  /** The disk of the leader more often than not: for a moment, or for several election timeouts. */
+  async #hangDisk(): Promise<void> {
+    const { clock, random, log } = this.#parts;
+    const isFine = ({ life, hasHungDisk }: Member): boolean => life !== undefined && !hasHungDisk;
+    const leader = random.chance(0.7) ? this.#leader() : undefined;
+    const member = leader !== undefined && isFine(leader) ? leader : this.#pick(isFine);
+    if (member === undefined) return;
+    this.counts.hangs += 1;
+    member.hangDisk();
+    log(`the disk of node ${member.id} hangs`);
+    await clock.sleep(random.below(random.chance(0.3) ? 2000 : 300));
+    member.releaseDisk();
   }
 
   /** As an operator does it: at the leader, and what is refused or gets no answer is left alone. */

@@ -34,6 +34,7 @@ export interface ClusterOptions {
   readonly faultsEveryMs: number;
   readonly changeEveryMs: number;
   readonly fullDiskEveryMs: number;
+  readonly hungDiskEveryMs: number;
 }
 
 const often = [300, 600, 1500] as const;
@@ -68,6 +69,7 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
     changeEveryMs: random.pick(often),
     fullDiskEveryMs: random.pick([Infinity, 1000, 400]),
     slowApplyShare: random.pick([0, 0.02, 0.2]),
+    hungDiskEveryMs: random.pick([Infinity, 1000, 400]),
   };
 }
 

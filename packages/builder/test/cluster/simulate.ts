@@ -38,6 +38,8 @@ export class Violation extends Error {
 }
 
 const settleMs = 20_000;
+/** Ten election timeouts: so soon another node leads when the disk of the leader hangs. */
+const goesOnMs = 2000;
 const checkerStepsMax = 2_000_000;
 
 export async function simulate(seed: number): Promise<SimulationReport> {
@@ -107,6 +109,7 @@ class Simulation {
     });
     await this.#until(this.#nemesis.runUntil(() => !this.#isHostile));
     await this.#until(this.#settle());
+    await this.#until(this.#judgeHungDisk());
     this.#isOver = true;
     await this.#until(Promise.all(clients));
     await this.#until(this.#judge());
@@ -156,6 +159,43 @@ class Simulation {
     return statuses
       .filter(({ nodeId }) => leader.progress.some(({ id }) => id === nodeId))
       .every(({ appliedIndex }) => appliedIndex > 0 && appliedIndex >= leader.commitIndex - 20);
+  }
+
+  /** While the disk of the leader hangs, and the disks of the others do not, the cluster goes on under another leader. */
+  async #judgeHungDisk(): Promise<void> {
+    const leader = this.#members.find(({ life }) => life?.raft.status().role === 'leader');
+    const info = leader?.life?.raft.clusterInfo();
+    const voters = (info?.members ?? []).filter(({ role }) => role === 'voter');
+    if (leader?.life === undefined || voters.length < 3) return;
+    leader.hangDisk();
+    this.#log(`the disk of node ${leader.id} hangs, and nothing else is wrong`);
+    leader.life.raft.barrier().catch(() => undefined);
+    const untilMs = this.#clock.monotonicMs() + goesOnMs;
+    while (!(await this.#goesOnWithout(leader.id))) {
+      if (this.#clock.monotonicMs() > untilMs) {
+        this.#fail(`nothing goes on while one disk hangs: ${this.#state()}`);
+        return;
+      }
+      await this.#clock.sleep(20);
+    }
+    leader.releaseDisk();
+    await this.#settle();
+  }
+
+  /** Another node leads, and an entry of its own is applied there. */
+  async #goesOnWithout(id: bigint): Promise<boolean> {
+    const next = leaderOf(this.#running().filter(({ raft }) => raft.nodeId !== id));
+    if (next === undefined) return false;
+    const abort = new AbortController();
+    const timer = this.#clock.startTimer(400, () => abort.abort());
+    try {
+      await next.raft.barrier({ signal: abort.signal });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      timer.cancel();
+    }
   }
 
   async #judge(): Promise<void> {

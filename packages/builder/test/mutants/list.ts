@@ -181,4 +181,10 @@ export const mutants: readonly Mutant[] = [
         this.#peers.tellAll();`,
     replace: '        this.proposals.skipTo(metadata.index);',
   },
+  {
+    name: 'a leader that stays though its disk hangs',
+    file: 'raft/src/leadership-guard.ts',
+    find: 'if (status.commit > durable) return true;',
+    replace: 'if (status.commit < durable) return true;',
+  },
 ];

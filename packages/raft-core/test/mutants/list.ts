@@ -17,6 +17,13 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'a storage that cannot read at the moment is asked again at once, without end',
+    file: 'log.ts',
+    find: '    if (this.#readFailed) return false;\n',
+    replace: '',
+    caughtBy: ['storage-shortage', 'holds committed entries back until the next tick'],
+  },
+  {
     name: 'commit by counting without the rule of the current term',
     file: 'log.ts',
     find: 'term === 0 || !this.matchTerm(index, term)) return false;',
@@ -580,5 +587,33 @@ export const mutants: readonly Mutant[] = [
     find: 'if (type === MessageType.Prop) checkProposal(message);',
     replace: '',
     caughtBy: ['impossible-claims', 'is refused before it could stop the leader'],
+  },
+  {
+    name: 'a leader that does not step down though it is asked to',
+    file: 'withdrawal.ts',
+    find: '  becomeFollower(raft, raft.term, none);',
+    replace: '',
+    caughtBy: ['withdrawal', 'makes a leader a follower of its own term'],
+  },
+  {
+    name: 'a node that campaigns though it was told to wait',
+    file: 'withdrawal.ts',
+    find: 'if (!raft.withholdsCampaigns) return false;',
+    replace: 'if (raft.term >= 0) return false;',
+    caughtBy: ['withdrawal', 'keeps the target of a transfer from campaigning'],
+  },
+  {
+    name: 'a follower that may not campaign and keeps the leader that it does not hear',
+    file: 'election.ts',
+    find: 'if (raft.withholdsCampaigns && raft.state === StateType.Follower) raft.lead = none;',
+    replace: '',
+    caughtBy: ['withdrawal', 'forgets its leader after an election timeout'],
+  },
+  {
+    name: 'members that count as active though they are doubted',
+    file: 'withdrawal.ts',
+    find: 'if (member.id !== raft.id) member.recentActive = false;',
+    replace: '',
+    caughtBy: ['withdrawal', 'counts nobody as active until it answers'],
   },
 ];

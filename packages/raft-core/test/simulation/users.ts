@@ -44,6 +44,7 @@ export class Users {
     else if (roll < 85) this.#read(random.chance(0.5) ? this.#leaderOr(node) : node);
     else if (roll < 88) this.#transfer(random.chance(0.7) ? this.#leaderOr(node) : node);
     else if (roll < 89) node.act('campaigns', (raw) => raw.campaign());
+    else if (roll < 91 && node.leads) this.#withdraw(node, roll === 89);
     else if (roll < 91) this.#forgetLeader(node);
     else node.act('takes a snapshot', () => node.takeSnapshot());
   }
@@ -73,6 +74,15 @@ export class Users {
       const isSafe = options.core.readOnlyOption === ReadOnlyOption.Safe;
       if (isSafe && state === StateType.Follower && lead !== 0n) counters.add('leadersForgotten');
       raw.forgetLeader();
+    });
+  }
+
+  /** A leader whose disk hangs gives its role up; one whose process stood still asks who is there. */
+  #withdraw(leader: SimulatedNode, givesUp: boolean): void {
+    leader.act(givesUp ? 'steps down' : 'doubts its members', (raw) => {
+      this.#world.counters.add('withdrawals');
+      if (givesUp) raw.stepDown();
+      else raw.doubtMembers();
     });
   }
 

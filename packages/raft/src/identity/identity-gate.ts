@@ -8,6 +8,7 @@ export class IdentityGate {
   readonly #mustWait: () => boolean;
   readonly #onWait: () => void;
   #waiters: Waiter<void>[] = [];
+  #stopCause: Error | undefined;
 
   /** `onWait` is called when somebody begins to wait. */
   constructor(mustWait: () => boolean, onWait: () => void = () => undefined) {
@@ -26,6 +27,7 @@ export class IdentityGate {
   /** Resolves when nobody must wait any more, in the order of the calls. */
   async pass(signal: AbortSignal | undefined): Promise<void> {
     while (this.#mustWait()) {
+      if (this.#stopCause !== undefined) throw this.#stopCause;
       this.#onWait();
       await waiting<void>(signal, (waiter) => {
         this.#waiters.push(waiter);
@@ -43,7 +45,9 @@ export class IdentityGate {
     for (const waiter of waiters) waiter.resolve();
   }
 
+  /** Nobody passes any more who would have to wait. */
   stop(cause: Error): void {
+    this.#stopCause = cause;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.reject(cause);

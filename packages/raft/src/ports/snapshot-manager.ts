@@ -63,6 +63,13 @@ export interface SnapshotManager extends AsyncDisposable {
    */
   open(groupId: bigint): Promise<readonly StoredSnapshot[]>;
 
+  /**
+   * Calls `listener` once when the place of the snapshots turns out to belong to somebody else by now
+   * (`SNAPSHOT_LOCK_LOST`): the manager changes nothing there any more, and the node stops. To be called when the manager
+   * is open. Absent where nobody else can reach the snapshots.
+   */
+  onLost?(listener: (error: Error) => void): void;
+
   /** What there is, ascending by index. */
   list(): readonly StoredSnapshot[];
 

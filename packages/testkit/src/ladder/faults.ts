@@ -30,6 +30,7 @@ export interface Failure {
 export const failures: readonly Failure[] = [
   { name: 'EIO', fault: { type: 'error', kind: 'io' } },
   { name: 'ENOSPC', fault: { type: 'error', kind: 'no-space' } },
+  { name: 'ENOMEM', fault: { type: 'error', kind: 'try-again' } },
   { name: 'a short write, then EIO', fault: { type: 'partial-write', kind: 'io', bytes: 700 } },
   {
     name: 'a short write, then ENOSPC',

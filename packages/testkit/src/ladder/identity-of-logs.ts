@@ -5,6 +5,7 @@ import type { IdentityStorage } from './identity-records.ts';
 
 const expectedCodes: ReadonlySet<string> = new Set([
   'WAL_WRITE_FAILED',
+  'WAL_TRY_AGAIN',
   'WAL_READ_FAILED',
   'WAL_POISONED',
   'WAL_NO_SPACE',

@@ -3,7 +3,7 @@
  * not made durable, a write that says too early that it is done. Power cuts must show every one of them; on the
  * honest file system the same harness must find nothing.
  */
-import type { File, FileSystem } from '@babuza/vfs';
+import type { DirectoryLock, File, FileSystem } from '@babuza/vfs';
 import { crashStates } from '../crash-states.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
 import { isWorldStopped, runWorkload, simulatedEnvironment } from '../simulated-environment.ts';
@@ -61,9 +61,18 @@ export const flaws: readonly Flaw[] = [
   },
 ];
 
+/** A lock that keeps nobody out. */
+const noLock: DirectoryLock = {
+  tookFromSilentOwner: false,
+  isFresh: () => true,
+  confirm: () => Promise.resolve(),
+  onLost: () => undefined,
+  release: () => Promise.resolve(),
+};
+
 export const unlocked: Flaw = {
   name: 'the lock is not taken',
-  names: () => ({ lock: () => Promise.resolve({ release: () => Promise.resolve() }) }),
+  names: () => ({ lock: () => Promise.resolve(noLock) }),
 };
 
 export const sealNotSynced: Flaw = durableWrite(

@@ -1,5 +1,5 @@
 /** A log is opened, used and closed while the disk fails, and what was said of it is written down. */
-import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
+import { isRefusal, WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import type { SimulatedEnvironment } from '../simulated-environment.ts';
 import { perform } from './author.ts';
@@ -58,14 +58,14 @@ async function useLog(
   ];
   for (const batch of batches) {
     let error = await perform(opened, ledger, batch);
-    if (error?.code === 'WAL_NO_SPACE') {
+    if (isRefusal(error)) {
       outcome.errors.push(error);
       // The log is as before: once there is room, the same entries can be saved.
       error = await perform(opened, ledger, batch);
     }
     if (error !== undefined) {
       outcome.errors.push(error);
-      if (error.code !== 'WAL_NO_SPACE') {
+      if (!isRefusal(error)) {
         expectThat(error.code === 'WAL_POISONED', `a save failed with ${error.code}`);
         const later = await perform(opened, ledger, { sync: true });
         expectThat(later?.code === 'WAL_POISONED', 'not poisoned any more');

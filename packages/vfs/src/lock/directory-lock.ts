@@ -13,42 +13,23 @@
  *
  * An owner is gone if its process is (`process-identity.ts`). Where that cannot be told, because the
  * owner lives in another process namespace or the platform does not say, its heartbeat decides: the
- * owner touches the file every two seconds, and who sees it unchanged for ten takes it over.
+ * owner touches the file every two seconds, and another process that sees it unchanged for ten takes
+ * it over. What an owner does that stood still for so long is described in `held-lock.ts`.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, toFileError } from '../classify-error.ts';
-import type { Clock, Random, Timer } from '../environment.ts';
+import type { Clock, Random } from '../environment.ts';
 import { FileError } from '../file-error.ts';
 import type { DirectoryLock } from '../file-system.ts';
-import { encodeRecord, seeLock } from './lock-record.ts';
+import { HeldLock } from './held-lock.ts';
+import { describeOwner, encodeRecord, LOCK_NAME, seeLock } from './lock-record.ts';
 import type { LockRecord, SeenLock } from './lock-record.ts';
+import type { LockTimings, LockWorld } from './lock-world.ts';
 import { livenessOf, ownIdentity } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
-/** How long to wait for what; all in milliseconds. */
-export interface LockTimings {
-  /** Time between two touches of the file by its owner. */
-  readonly heartbeatMs: number;
-  /** An owner of whom nothing else is known is gone after so long without a touch. */
-  readonly silentMs: number;
-  /** A file that cannot be understood is left over after so long without a change. */
-  readonly unreadableMs: number;
-  /** Time between two looks at a file while waiting. */
-  readonly pollMs: number;
-}
-
-/** What a lock needs from outside; tests bring their own. */
-export interface LockWorld {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly self: ProcessIdentity;
-  readonly timings: LockTimings;
-  /** Whether hard links are tried: not every file system has them. */
-  readonly usesLinks: boolean;
-}
-
-const LOCK_NAME = 'LOCK';
+export type { LockTimings, LockWorld } from './lock-world.ts';
 
 const TIMINGS: LockTimings = {
   heartbeatMs: 2000,
@@ -74,7 +55,12 @@ export async function lockDirectory(
   clock: Clock,
   random: Random,
 ): Promise<DirectoryLock> {
-  const self = await ownIdentity();
+  let self: ProcessIdentity;
+  try {
+    self = await ownIdentity();
+  } catch (error) {
+    throw toFileError(error, 'lock', path);
+  }
   return lockDirectoryIn(path, { clock, random, self, timings: TIMINGS, usesLinks: true });
 }
 
@@ -83,20 +69,32 @@ export async function lockDirectoryIn(path: string, world: LockWorld): Promise<D
   const acquisition = new Acquisition(path, world);
   try {
     await acquisition.take();
-    return new HeldLock(path, acquisition.record, world);
+    try {
+      return await HeldLock.hold(path, acquisition, world);
+    } catch (error) {
+      await acquisition.giveBack();
+      throw error;
+    }
   } catch (error) {
     throw toFileError(error, 'lock', path);
   }
 }
 
+/** The owner is certainly gone; it gave no sign of life for long enough; the file has changed, look again. */
+type Judgement = 'gone' | 'silent' | 'changed';
+
 /** One try to take a lock. */
 class Acquisition {
   readonly record: LockRecord;
+  /** The owner that was replaced may still live. */
+  tookFromSilentOwner = false;
   readonly #directory: string;
   readonly #world: LockWorld;
   readonly #lockFile: string;
   /** The finished record, ready to be linked or renamed to where it is needed. */
   readonly #recordFile: string;
+  /** The files that this acquisition has made its own: all of them go when it fails. */
+  readonly #taken = new Set<string>();
   #attempts = 0;
 
   constructor(directory: string, world: LockWorld) {
@@ -115,10 +113,21 @@ class Acquisition {
     try {
       await this.#writeRecordFile();
       await this.#takeFile(this.#lockFile);
+    } catch (error) {
+      // A lock that nobody holds would keep everybody out for as long as this process runs.
+      for (const file of this.#taken) await remove(file).catch(() => undefined);
+      throw error;
     } finally {
-      await remove(this.#recordFile);
+      // The next acquisition removes what cannot be removed now.
+      await remove(this.#recordFile).catch(() => undefined);
     }
-    await this.#removeLeftovers();
+    await this.#removeLeftovers().catch(() => undefined);
+  }
+
+  /** Removes the lock file, where it is this acquisition's: else it would keep this process out. */
+  async giveBack(): Promise<void> {
+    const seen = await seeLock(this.#lockFile).catch(() => undefined);
+    if (seen?.id === this.record.token) await remove(this.#lockFile).catch(() => undefined);
   }
 
   async #takeFile(file: string): Promise<void> {
@@ -127,12 +136,11 @@ class Acquisition {
       if (this.#attempts > ATTEMPTS_MAX) throw this.#lockedError('it changes hands all the time');
       if (await this.#create(file)) return;
       const seen = await seeLock(file);
-      if (
-        seen !== undefined &&
-        (await this.#isLeftOver(file, seen)) &&
-        (await this.#replace(file, seen))
-      )
-        return;
+      if (seen === undefined) continue;
+      const judgement = await this.#judge(file, seen);
+      if (judgement === 'changed' || !(await this.#replace(file, seen))) continue;
+      if (file === this.#lockFile) this.tookFromSilentOwner = judgement === 'silent';
+      return;
     }
   }
 
@@ -141,6 +149,7 @@ class Acquisition {
     try {
       if (!this.#world.usesLinks) return await this.#createWithoutLink(file);
       await fs.promises.link(this.#recordFile, file);
+      this.#taken.add(file);
       return true;
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
@@ -157,8 +166,11 @@ class Acquisition {
       if (errnoOf(error) === 'EEXIST') return false;
       throw error;
     }
+    this.#taken.add(file);
     // Whoever waited long enough for the record has taken the file away.
-    return (await seeLock(file))?.id === this.record.token;
+    const isOurs = (await seeLock(file))?.id === this.record.token;
+    if (!isOurs) this.#taken.delete(file);
+    return isOurs;
   }
 
   /** Takes the place of what was seen; returns false if something else is there by now. */
@@ -167,27 +179,33 @@ class Acquisition {
     await this.#takeFile(rightFile);
     try {
       // Only the holder of the right changes the file of an owner that is gone, so that what is
-      // seen now still holds at the rename.
-      if ((await seeLock(file))?.id !== seen.id) return false;
+      // seen now still holds at the rename. An owner that only stood still may have touched its
+      // file since it was last looked at: the pulse is compared as well.
+      const now = await seeLock(file);
+      if (now?.id !== seen.id || now.pulse !== seen.pulse) return false;
       await fs.promises.rename(this.#recordFile, file);
+      this.#taken.add(file);
       await this.#writeRecordFile();
       return true;
     } finally {
       await remove(rightFile);
+      this.#taken.delete(rightFile);
     }
   }
 
-  /** Whether the owner is gone; false if the file has changed; throws if the owner is there. */
-  async #isLeftOver(file: string, seen: SeenLock): Promise<boolean> {
+  /** What is known of the owner of a file; throws if the owner is there. */
+  async #judge(file: string, seen: SeenLock): Promise<Judgement> {
     const { self, timings } = this.#world;
-    if (seen.record === undefined) return await this.#staysSame(file, seen, timings.unreadableMs);
+    if (seen.record === undefined) {
+      return (await this.#staysSame(file, seen, timings.unreadableMs)) ? 'silent' : 'changed';
+    }
     const liveness = await livenessOf(seen.record.owner, self);
-    if (liveness === 'gone') return true;
-    if (liveness === 'alive') throw this.#lockedError(describe(seen.record));
-    if (await this.#staysSame(file, seen, timings.silentMs)) return true;
+    if (liveness === 'gone') return 'gone';
+    if (liveness === 'alive') throw this.#lockedError(describeOwner(seen.record));
+    if (await this.#staysSame(file, seen, timings.silentMs)) return 'silent';
     // A sign of life of the same owner: held. Another one: look again.
-    if ((await seeLock(file))?.id === seen.id) throw this.#lockedError(describe(seen.record));
-    return false;
+    if ((await seeLock(file))?.id === seen.id) throw this.#lockedError(describeOwner(seen.record));
+    return 'changed';
   }
 
   async #staysSame(file: string, seen: SeenLock, forMs: number): Promise<boolean> {
@@ -219,62 +237,6 @@ class Acquisition {
   #lockedError(detail: string): FileError {
     return new FileError('locked', 'lock', this.#directory, { detail });
   }
-}
-
-/** A lock that is held: gives signs of life until it is given back. */
-class HeldLock implements DirectoryLock {
-  readonly #directory: string;
-  readonly #file: string;
-  readonly #record: LockRecord;
-  readonly #world: LockWorld;
-  #timer: Timer;
-  #released = false;
-
-  constructor(directory: string, record: LockRecord, world: LockWorld) {
-    this.#directory = directory;
-    this.#file = join(directory, LOCK_NAME);
-    this.#record = record;
-    this.#world = world;
-    this.#timer = this.#scheduleBeat();
-  }
-
-  async release(): Promise<void> {
-    if (this.#released) return;
-    this.#released = true;
-    this.#timer.cancel();
-    try {
-      const seen = await seeLock(this.#file);
-      if (seen?.id === this.#record.token) {
-        await fs.promises.unlink(this.#file);
-        return;
-      }
-      const taker = seen?.record === undefined ? 'somebody' : describe(seen.record);
-      const detail = `it was lost while held: ${seen === undefined ? 'removed' : taker}`;
-      throw new FileError('locked', 'unlock', this.#directory, { detail });
-    } catch (error) {
-      throw toFileError(error, 'unlock', this.#directory);
-    }
-  }
-
-  #scheduleBeat(): Timer {
-    const { clock, timings } = this.#world;
-    return clock.startTimer(timings.heartbeatMs, () => {
-      // A beat that fails is made up for by the next one.
-      void this.#beat().catch(() => {});
-      if (!this.#released) this.#timer = this.#scheduleBeat();
-    });
-  }
-
-  async #beat(): Promise<void> {
-    const seen = await seeLock(this.#file);
-    if (seen?.id !== this.#record.token || this.#released) return;
-    const now = new Date(this.#world.clock.wallMs());
-    await fs.promises.utimes(this.#file, now, now);
-  }
-}
-
-function describe(record: LockRecord): string {
-  return `held by process ${record.owner.pid} on ${record.owner.host} since ${record.since}`;
 }
 
 function newToken(random: Random): string {

@@ -6,6 +6,9 @@ import fs from 'node:fs';
 import { errnoOf } from '../classify-error.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
+/** The name of the lock file in its directory. */
+export const LOCK_NAME = 'LOCK';
+
 /** The owner of a lock. */
 export interface LockRecord {
   /** 128 random bits in hexadecimal digits: no two acquisitions share one. */
@@ -57,6 +60,11 @@ export function decodeRecord(bytes: Uint8Array): LockRecord | undefined {
   }
 }
 
+/** The owner in words, for error messages. */
+export function describeOwner(record: LockRecord): string {
+  return `held by process ${record.owner.pid} on ${record.owner.host} since ${record.since}`;
+}
+
 /** Looks at a lock file; `undefined` if there is none. */
 export async function seeLock(path: string): Promise<SeenLock | undefined> {
   let handle: fs.promises.FileHandle;
@@ -68,13 +76,19 @@ export async function seeLock(path: string): Promise<SeenLock | undefined> {
   }
   try {
     const stats = await handle.stat({ bigint: true });
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(RECORD_BYTES_MAX), 0);
-    const record = decodeRecord(buffer.subarray(0, bytesRead));
+    const record = await readRecord(handle);
     const pulse = `${stats.ino}-${stats.mtimeNs}-${stats.size}`;
     return { id: record?.token ?? `unreadable-${pulse}`, pulse, record };
   } finally {
     await handle.close();
   }
+}
+
+/** The record in an open lock file, or `undefined` if there is no whole one in it. */
+export async function readRecord(handle: fs.promises.FileHandle): Promise<LockRecord | undefined> {
+  const buffer = Buffer.alloc(RECORD_BYTES_MAX);
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+  return decodeRecord(buffer.subarray(0, bytesRead));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

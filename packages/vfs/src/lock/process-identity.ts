@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import { hostname } from 'node:os';
-import { errnoOf } from '../classify-error.ts';
+import { errnoOf, toFileError } from '../classify-error.ts';
 import { platform } from '../platform.ts';
 
 /** What tells one process from all others; fields that the platform does not tell are `null`. */
@@ -28,7 +28,7 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
   const [bootId, pidNamespace, state] = platform.hasProc
     ? await Promise.all([
         textOf('/proc/sys/kernel/random/boot_id'),
-        fs.promises.readlink('/proc/self/ns/pid').catch(() => null),
+        orNull('/proc/self/ns/pid', (path) => fs.promises.readlink(path)),
         processState('self'),
       ])
     : [null, null, null];
@@ -88,10 +88,23 @@ function processExists(pid: number): boolean {
 }
 
 async function textOf(path: string): Promise<string | null> {
+  const text = await orNull(path, (file) => fs.promises.readFile(file, 'utf8'));
+  return text === null ? null : text.trim();
+}
+
+/**
+ * What a file of the kernel says, or null where it does not tell. A process without a descriptor must not
+ * take that for an answer: it would write a lock that does not say whose it is, so the failure is thrown.
+ */
+async function orNull(
+  path: string,
+  read: (path: string) => Promise<string>,
+): Promise<string | null> {
   try {
-    return (await fs.promises.readFile(path, 'utf8')).trim();
-  } catch {
-    // Whatever the reason: it does not tell, and the answer is then "unknown".
+    return await read(path);
+  } catch (cause) {
+    const error = toFileError(cause, 'open', path);
+    if (error.isTransient && error.kind !== 'permission') throw error;
     return null;
   }
 }

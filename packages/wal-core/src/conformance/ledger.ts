@@ -47,6 +47,7 @@ interface Candidate {
 /** Rejections that say for certain that nothing of the batch is, or will be, in the log. */
 const refusals: ReadonlySet<string> = new Set([
   'WAL_NO_SPACE',
+  'WAL_TRY_AGAIN',
   'WAL_INVALID',
   'WAL_OUT_OF_ORDER',
   'WAL_TOO_LARGE',

@@ -2,7 +2,7 @@
  * Gives segments back after a purge, oldest first, each durably: a crash never leaves a gap, which nobody could
  * tell from a lost segment. etcd, too, removes them in this order.
  */
-import type { File, FileSystem } from '@babuza/vfs';
+import { FileError, type File, type FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
 import type { SegmentList } from '@babuza/wal-files';
 import type { EtcdSegment } from '../segment/segment.ts';
@@ -14,36 +14,81 @@ export interface Release {
   readonly firstIndex: number;
 }
 
-export async function releaseSegments(
-  fileSystem: FileSystem,
-  directory: string,
-  { segments, belowSegmentId, firstIndex }: Release,
-): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
-  const gone = segments.removeBelow(belowSegmentId);
-  let removed = 0;
-  let bytesFreed = 0;
-  let failure: string | undefined;
-  for (const { file, path } of gone) {
-    try {
-      const bytes = await sizeWhenClosed(file);
-      // After one that could not be removed the others stay, too.
-      if (failure !== undefined) continue;
-      await fileSystem.unlink(path);
-      removed += 1;
-      bytesFreed += bytes;
-      // Durable after it: that this one is gone. Only then may the next one go.
-      await fileSystem.syncDirectory(directory);
-    } catch (error) {
-      failure ??= error instanceof Error ? error.message : String(error);
-    }
+/** A file that is no part of the log any more. */
+interface DispensableFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export class SegmentRemoval {
+  readonly #fileSystem: FileSystem;
+  readonly #directory: string;
+  /** Oldest first. What could not be removed stays here and is tried first with the next purge. */
+  readonly #waiting: DispensableFile[] = [];
+  /** The oldest one has lost its name, which is not durable yet. */
+  #syncIsOwed = false;
+  /** A sync failed: nobody knows which names are gone, so no other one may go before an opening. */
+  #hasFailed = false;
+
+  constructor(fileSystem: FileSystem, directory: string) {
+    this.#fileSystem = fileSystem;
+    this.#directory = directory;
   }
-  return {
-    segmentsRemoved: removed,
-    segmentsRecycled: 0,
-    bytesFreed,
-    segmentsKept: segments.count + gone.length - removed,
-    heldBy: heldBy(segments.all[0], firstIndex, failure),
-  };
+
+  async release({
+    segments,
+    belowSegmentId,
+    firstIndex,
+  }: Release): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
+    let failure: string | undefined;
+    for (const { file, path } of segments.removeBelow(belowSegmentId)) {
+      const bytes = await sizeWhenClosed(file).catch((error: unknown) => {
+        failure ??= textOf(error);
+        return 0;
+      });
+      this.#waiting.push({ path, bytes });
+    }
+    let removed = 0;
+    let bytesFreed = 0;
+    try {
+      while (this.#waiting.length > 0) {
+        bytesFreed += await this.#removeOldest();
+        removed += 1;
+      }
+    } catch (error) {
+      // After one that could not be removed the others stay, too.
+      failure ??= textOf(error);
+    }
+    return {
+      segmentsRemoved: removed,
+      segmentsRecycled: 0,
+      bytesFreed,
+      segmentsKept: segments.count + this.#waiting.length,
+      heldBy: heldBy(segments.all[0], firstIndex, failure),
+    };
+  }
+
+  async #removeOldest(): Promise<number> {
+    const [oldest] = this.#waiting;
+    if (oldest === undefined) return 0;
+    if (this.#hasFailed) throw new Error('a sync of the directory has failed before');
+    if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);
+    this.#syncIsOwed = true;
+    try {
+      // Durable after it: that this one is gone. Only then may the next one go.
+      await this.#fileSystem.syncDirectory(this.#directory);
+    } catch (error) {
+      this.#hasFailed = !(error instanceof FileError) || !error.isTransient;
+      throw error;
+    }
+    this.#syncIsOwed = false;
+    this.#waiting.shift();
+    return oldest.bytes;
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Closed whatever fails: nobody has it any more. */
@@ -61,7 +106,7 @@ function heldBy(
   failure: string | undefined,
 ): string | undefined {
   if (failure !== undefined) {
-    return `files that could not be removed, a later purge after an opening does: ${failure}`;
+    return `files that could not be removed, a later purge does: ${failure}`;
   }
   return first === undefined
     ? undefined

@@ -3,7 +3,8 @@
  * A crash in between leaves only a `.tmp` file, which etcd ignores and the next creation removes. (etcd makes
  * `DIR.tmp` beside the directory and renames that; here the directory holds a lock already.)
  */
-import { commitFailure, prepareFailure, type SpareFile } from '@babuza/wal-files';
+import { isRefusal } from '@babuza/wal-core';
+import { prepareFailure, stepFailure, type SpareFile } from '@babuza/wal-files';
 import { RecordType } from '../format/layout.ts';
 import { encodeEtcdSnapshot } from '../format/messages.ts';
 import { segmentName } from '../format/segment-name.ts';
@@ -39,6 +40,13 @@ export async function createLog(parts: WalWriterParts): Promise<WalWriter> {
     return writer;
   } catch (error) {
     await spare.file.close().catch(() => undefined);
-    throw commitFailure(error);
+    const failure = stepFailure(error);
+    // The creation was refused and can be tried again: a name that stayed would say that there is a log.
+    if (isRefusal(failure)) {
+      for (const name of [path, spare.path]) {
+        await environment.fileSystem.unlink(name).catch(() => undefined);
+      }
+    }
+    throw failure;
   }
 }

@@ -6,8 +6,8 @@
  */
 import type { Entry } from '@babuza/raftpb';
 import { FileError, type Environment } from '@babuza/vfs';
-import { NoSpaceError } from '@babuza/wal-core';
-import { prepareFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
+import { isRefusal, NoSpaceError } from '@babuza/wal-core';
+import { prepareFailure, stepFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
 import { bytesBetweenSyncsMax, pageBytes, RecordType } from '../format/layout.ts';
 import { segmentName } from '../format/segment-name.ts';
 import { segmentOf, startOfSegment, type EtcdSegment } from '../segment/segment.ts';
@@ -29,6 +29,9 @@ export interface AppendPoint {
 export interface WriterMark {
   readonly encoder: EncoderMark;
   readonly lastOffset: number;
+  /** The segment and its end, which tell whether anything was written since. */
+  readonly segment: EtcdSegment;
+  readonly end: number;
 }
 
 /** What the head of the next segment says. */
@@ -39,6 +42,14 @@ export interface NextSegment {
   readonly hardState: Uint8Array | undefined;
   /** Adds what belongs to its head besides: the segment gets its name only when all of it is durable. */
   readonly addRecords?: (() => Promise<void>) | undefined;
+}
+
+/** The last steps of a change to the next segment, whose head is durable. */
+interface OwedName {
+  readonly from: string;
+  readonly to: string;
+  /** The file has its name, which is not durable yet. */
+  isRenamed: boolean;
 }
 
 export interface WalWriterParts {
@@ -59,6 +70,8 @@ export class WalWriter {
   #fileBytes: number;
   #lastOffset: number;
   #unsynced = false;
+  /** While the name of the segment is owed nothing is written to it. */
+  #owedName: OwedName | undefined;
 
   constructor(parts: WalWriterParts, point: AppendPoint) {
     this.#parts = parts;
@@ -96,7 +109,8 @@ export class WalWriter {
   fitsOneWrite(durable: boolean): boolean {
     const { bytes } = this.#encoder;
     const fits = this.#end + bytes <= this.#fileBytes && bytes <= bytesBetweenSyncsMax;
-    return bytes > 0 && fits && !(durable && this.#unsynced) && !this.isFull;
+    const isReady = this.#owedName === undefined && !this.isFull;
+    return bytes > 0 && fits && !(durable && this.#unsynced) && isReady;
   }
 
   /** Adds an entry, and returns its position for the index: that of the record before it. */
@@ -117,7 +131,17 @@ export class WalWriter {
 
   /** Only while nothing waits. */
   mark(): WriterMark {
-    return { encoder: this.#encoder.mark(), lastOffset: this.#lastOffset };
+    return {
+      encoder: this.#encoder.mark(),
+      lastOffset: this.#lastOffset,
+      segment: this.#segment,
+      end: this.#end,
+    };
+  }
+
+  /** Whether anything was written since the mark, so that going back to it is impossible. */
+  hasWrittenSince({ segment, end }: WriterMark): boolean {
+    return this.#segment !== segment || this.#end !== end;
   }
 
   /** Drops the records that were added since the mark. None of them may have been written. */
@@ -128,11 +152,12 @@ export class WalWriter {
 
   /**
    * Writes what waits. Durable after it, where `durable` is set: all records so far; a crash just before
-   * leaves any part of them. Throws `NoSpaceError` only if the file is as it was.
+   * leaves any part of them. Throws `NoSpaceError` and `TryAgainError` only if the file is as it was.
    */
   async flush(durable: boolean): Promise<void> {
     const { file } = this.#segment;
     const bytes = this.#encoder.bytes;
+    if (bytes > 0) await this.#settleName();
     const parts = this.#encoder.take();
     this.#encoder.pages.flush();
     if (bytes > 0) {
@@ -178,11 +203,13 @@ export class WalWriter {
 
   /**
    * Writes what waits at the end of this segment and begins the next one. What takes space is done first:
-   * `NoSpaceError` means that nothing was written. Durable after it: all records, and the next segment.
+   * `NoSpaceError` and `TryAgainError` mean that nothing was written. Durable after it: all records, and the next
+   * segment; where the system was short of something for a moment, its name is made durable before the next write.
    */
   async cut(next: NextSegment, durable: boolean): Promise<void> {
     const { spares, segmentBytes } = this.#parts;
     const full = this.#segment;
+    await this.#settleName();
     let spare: SpareFile;
     try {
       spare = await spares.take(full.segmentId + 1, segmentBytes);
@@ -196,6 +223,10 @@ export class WalWriter {
       await full.file.truncate(this.#end);
       if (durable) await full.file.datasync();
       await this.#takeOver(spare, next, durable);
+      await this.#settleName().catch((error: unknown) => {
+        // All records are durable in the segment before. A log that is written anew relies on the new one.
+        if (!isRefusal(error) || next.addRecords !== undefined) throw error;
+      });
     } catch (error) {
       await spare.file.close().catch(() => undefined);
       throw error;
@@ -214,7 +245,7 @@ export class WalWriter {
     next: NextSegment,
     durable: boolean,
   ): Promise<void> {
-    const { environment, directory, segmentBytes } = this.#parts;
+    const { directory, segmentBytes } = this.#parts;
     const name = segmentName(this.#segment.name.sequence + 1n, next.firstIndex);
     const path = `${directory}/${name.fileName}`;
     this.#segment = segmentOf(path, name, file, this.#encoder.checksum);
@@ -226,9 +257,22 @@ export class WalWriter {
     await next.addRecords?.();
     // 2. Durable after it: the head of the next one, under a name that nobody reads.
     await this.flush(durable);
-    // 3. Durable after it: its name. Only now may anything else be written to it.
-    await environment.fileSystem.rename(sparePath, path);
-    await environment.fileSystem.syncDirectory(directory);
+    this.#owedName = { from: sparePath, to: path, isRenamed: false };
+  }
+
+  /** 3. Durable after it: the name of the segment. Only now may anything else be written to it. */
+  async #settleName(): Promise<void> {
+    const owed = this.#owedName;
+    if (owed === undefined) return;
+    const { environment, directory } = this.#parts;
+    try {
+      if (!owed.isRenamed) await environment.fileSystem.rename(owed.from, owed.to);
+      owed.isRenamed = true;
+      await environment.fileSystem.syncDirectory(directory);
+    } catch (error) {
+      throw stepFailure(error);
+    }
+    this.#owedName = undefined;
   }
 
   /** With `pieces` no more than `bytesBetweenSyncsMax` is ever waiting for a sync. */

@@ -2,7 +2,7 @@
  * Gives segments back after a purge. That the log starts behind them is durable already, so a crash may
  * leave any of the files: an opening removes what is below the start.
  */
-import type { FileSystem } from '@babuza/vfs';
+import { FileError, type FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
 import type { Segment } from '../segment/segment.ts';
 import type { SegmentList, SpareFiles } from '@babuza/wal-files';
@@ -14,6 +14,15 @@ export interface Release {
   readonly belowSegmentId: number;
   readonly firstIndex: number;
   readonly segmentBytes: number;
+  /** What an earlier release could not do. */
+  readonly unreleased: Unreleased;
+}
+
+/** Files that a release could not give back. They are kept in mind, and the next release tries again. */
+export interface Unreleased {
+  readonly segments: Segment[];
+  /** They have their new names, which are not durable yet. */
+  readonly recycled: { readonly path: string; readonly bytes: number }[];
 }
 
 export async function releaseSegments(
@@ -21,9 +30,10 @@ export async function releaseSegments(
   directory: string,
   release: Release,
 ): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
-  const { segments, spares, belowSegmentId } = release;
-  const gone = segments.removeBelow(belowSegmentId);
-  const recycled: { path: string; bytes: number }[] = [];
+  const { segments, spares, belowSegmentId, unreleased } = release;
+  const { recycled } = unreleased;
+  const recycledBefore = recycled.length;
+  const gone = [...unreleased.segments.splice(0), ...segments.removeBelow(belowSegmentId)];
   const failures: string[] = [];
   let removed = 0;
   let bytesFreed = 0;
@@ -41,22 +51,26 @@ export async function releaseSegments(
       }
       bytesFreed += bytes;
     } catch (error) {
+      unreleased.segments.push(segment);
       failures.push(error instanceof Error ? error.message : String(error));
     }
   }
-  if (gone.length > 0) {
+  const segmentsRecycled = recycled.length - recycledBefore;
+  if (gone.length > 0 || recycled.length > 0) {
     try {
       // Durable after it: the new names. Before it nothing may be written to a recycled file, or a crash
       // could show the new bytes under the name of the old segment.
       await fileSystem.syncDirectory(directory);
-      for (const { path, bytes } of recycled) spares.addRecycled(path, bytes);
+      for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);
     } catch (error) {
+      // After a sync that failed nobody knows which names are durable: an opening removes the files.
+      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
       failures.push(error instanceof Error ? error.message : String(error));
     }
   }
   return {
     segmentsRemoved: removed,
-    segmentsRecycled: recycled.length,
+    segmentsRecycled,
     bytesFreed,
     segmentsKept: segments.count,
     heldBy: heldBy(segments.all, release.firstIndex, failures),
@@ -69,7 +83,7 @@ function heldBy(
   failures: readonly string[],
 ): string | undefined {
   if (failures.length > 0) {
-    return `files that could not be removed yet, the next opening does: ${failures.join('; ')}`;
+    return `files that could not be removed yet, the next purge or opening does: ${failures.join('; ')}`;
   }
   const first = kept[0];
   return first === undefined

@@ -2,10 +2,19 @@
  * Makes the next segment of a log: header and head are written to a file that is not a segment yet and
  * synced, then the file gets its name, then the name is made durable. So a file with the name of a segment
  * always has a whole header, and a crash in between leaves only a file that the next opening removes.
+ *
+ * The last step needs a descriptor for the directory. Where the system has none the step is owed: the caller
+ * keeps the named segment and writes nothing, to this segment or to the one before it, until the sync is done.
  */
 import type { Environment } from '@babuza/vfs';
-import { NoSpaceError, type LogState, type WalMetadata } from '@babuza/wal-core';
-import { commitFailure, prepareFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
+import { isRefusal, type LogState, type WalError, type WalMetadata } from '@babuza/wal-core';
+import {
+  commitFailure,
+  prepareFailure,
+  stepFailure,
+  type SpareFile,
+  type SpareFiles,
+} from '@babuza/wal-files';
 import { framesStart, tailReserveBytes, trailerBytes } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import { encodeSegmentHeader, type SegmentHeader } from '../format/segment-header.ts';
@@ -64,12 +73,55 @@ function bytesFor(request: SegmentRequest, head: Group): number {
   return Math.max(segmentBytes, Math.ceil(needed / 4096) * 4096);
 }
 
-/** Returns the open segment, and where its first batch goes. Throws what `commit` of a log throws. */
-export async function createSegment(
+/** A segment that is open and has its name. */
+export interface NamedSegment {
+  readonly segment: Segment;
+  /** Where its first batch goes. */
+  readonly end: number;
+}
+
+/** The first segment of a log, durable. Throws errors of wal-core; then there is no segment, if the disk lets us. */
+export async function createFirstSegment(
   request: SegmentRequest,
   spares: SpareFiles,
   encoder: GroupEncoder,
-): Promise<{ segment: Segment; end: number }> {
+): Promise<NamedSegment> {
+  const created = await nameSegment(request, spares, encoder);
+  try {
+    await syncName(request.environment, request.directory);
+  } catch (error) {
+    const { file, path } = created.segment;
+    await file.close().catch(() => undefined);
+    // The creation was refused and can be tried again: a name that stayed would say that there is a log.
+    if (isRefusal(error)) {
+      await request.environment.fileSystem.unlink(path).catch(() => undefined);
+    }
+    throw error;
+  }
+  return created;
+}
+
+/**
+ * Makes the name of a new segment durable. Throws `TryAgainError` where the directory could not be opened: nothing
+ * is lost then, and the sync is still to be done.
+ */
+export async function syncName({ fileSystem }: Environment, directory: string): Promise<void> {
+  try {
+    await fileSystem.syncDirectory(directory);
+  } catch (error) {
+    throw stepFailure(error);
+  }
+}
+
+/**
+ * Returns a segment that has its name, which is not durable before `syncName`. Throws what `commit` of a log
+ * throws.
+ */
+export async function nameSegment(
+  request: SegmentRequest,
+  spares: SpareFiles,
+  encoder: GroupEncoder,
+): Promise<NamedSegment> {
   const head = headGroup(request);
   const segmentBytes = bytesFor(request, head);
   const { segmentId, salt, predecessor, metadata } = request;
@@ -106,20 +158,14 @@ export async function createSegment(
   } catch (error) {
     throw await givenUp(request.environment, spare, error);
   }
-  try {
-    // 3. Durable after it: the segment. Only now may anything be written that relies on it.
-    await request.environment.fileSystem.syncDirectory(request.directory);
-  } catch (error) {
-    await spare.file.close().catch(() => undefined);
-    throw commitFailure(error);
-  }
+  // 3. `syncName`. Durable after it: the segment. Only then may anything be written that relies on it.
   const { file } = spare;
   const segment: Segment = { segmentId, path, fileName, file, header, seal: undefined };
   return { segment, end: header.headEnd };
 }
 
 /** Where the first batch of a new segment goes: behind its head, which was batch 0. */
-export function firstAppendPoint(created: { segment: Segment; end: number }): AppendPoint {
+export function firstAppendPoint(created: NamedSegment): AppendPoint {
   return { ...created, nextBatchNumber: 1, lastBatchNumber: 0, entries: 0, marked: false };
 }
 
@@ -127,9 +173,9 @@ async function givenUp(
   environment: Environment,
   spare: SpareFile,
   error: unknown,
-): Promise<unknown> {
+): Promise<WalError> {
   await spare.file.close().catch(() => undefined);
   await environment.fileSystem.unlink(spare.path).catch(() => undefined);
   const failure = prepareFailure(error);
-  return failure instanceof NoSpaceError ? failure : commitFailure(error);
+  return isRefusal(failure) ? commitFailure(failure) : commitFailure(error);
 }

@@ -1,5 +1,5 @@
 /**
- * Kills, restarts, partitions and freezes by chance under load, for as long as it is asked for; then everything that was acknowledged is
+ * Kills, restarts, partitions, freezes and hung disks by chance under load, for as long as it is asked for; then everything that was acknowledged is
  * looked for on every node, and the history of clients is judged.
  */
 import { counted, duration } from '../../common/figures.ts';
@@ -41,6 +41,7 @@ export async function tellChaosStory(
     nodes,
     walTypes,
     withProxies: true,
+    withHangingDisks: true,
     snapshotEntries,
     compactionMargin,
   });
@@ -65,9 +66,10 @@ export async function tellChaosStory(
   await overwriters.stop();
   await registers.stop();
   const { acknowledged, unanswered } = overwriters;
-  const { kills, leadersKilled, partitions, freezes, transfers, snapshots } = troublemaker.counts;
+  const { kills, leadersKilled, partitions, freezes, hangs, transfers, snapshots } =
+    troublemaker.counts;
   stage.timeline.note(
-    `${counted(kills, 'kill')} (${counted(leadersKilled, 'leader')}), ${counted(partitions, 'partition')}, ${counted(freezes, 'freeze')}, ${counted(transfers, 'transfer')}, ${counted(snapshots, 'snapshot')}`,
+    `${counted(kills, 'kill')} (${counted(leadersKilled, 'leader')}), ${counted(partitions, 'partition')}, ${counted(freezes, 'freeze')}, ${counted(hangs, 'hung disk')}, ${counted(transfers, 'transfer')}, ${counted(snapshots, 'snapshot')}`,
   );
   stage.timeline.note(
     `${counted(acknowledged, 'write')} acknowledged (${Math.round(acknowledged / seconds)}/s), ${unanswered} without an answer`,

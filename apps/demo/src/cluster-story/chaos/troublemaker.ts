@@ -1,4 +1,4 @@
-/** Kills, restarts, cuts, heals and freezes by chance; never so that a majority is gone for longer than a few seconds. */
+/** Kills, restarts, cuts, heals, freezes and disks that hang by chance; never so that a majority is gone for longer than a few seconds. */
 import type { ClusterNode } from '../../cluster/cluster.ts';
 import type { Stage } from '../stage.ts';
 
@@ -7,6 +7,7 @@ export interface TroubleCounts {
   leadersKilled: number;
   partitions: number;
   freezes: number;
+  hangs: number;
   transfers: number;
   snapshots: number;
 }
@@ -17,6 +18,7 @@ export class Troublemaker {
     leadersKilled: 0,
     partitions: 0,
     freezes: 0,
+    hangs: 0,
     transfers: 0,
     snapshots: 0,
   };
@@ -32,10 +34,11 @@ export class Troublemaker {
   /** One misfortune and its end. */
   async strike(): Promise<void> {
     const draw = this.#chance();
-    if (draw < 0.4) await this.#killSome(1);
-    else if (draw < 0.5) await this.#killSome(2);
-    else if (draw < 0.7) await this.#cutOff();
-    else if (draw < 0.85) await this.#freeze();
+    if (draw < 0.35) await this.#killSome(1);
+    else if (draw < 0.45) await this.#killSome(2);
+    else if (draw < 0.62) await this.#cutOff();
+    else if (draw < 0.74) await this.#freeze();
+    else if (draw < 0.86) await this.#hangDisk();
     else if (draw < 0.95) await this.#transfer();
     else await this.#takeSnapshot();
     await this.#pause(200, 1500);
@@ -83,6 +86,20 @@ export class Troublemaker {
     timeline.note(`frozen: ${nameOf(victim.id, leader)}`);
     await this.#pause(500, 5000);
     victim.handle.thaw();
+  }
+
+  /** Its disk takes nothing for a while; everything else of it works. */
+  async #hangDisk(): Promise<void> {
+    const { cluster, timeline } = this.#stage;
+    const leader = await this.#leader();
+    const able = cluster.running.filter(({ hasHangingDisk }) => hasHangingDisk);
+    const victim = this.#victim(able, leader);
+    if (victim === undefined) return;
+    this.counts.hangs += 1;
+    victim.handle.hangDisk();
+    timeline.note(`its disk hangs: ${nameOf(victim.id, leader)}`);
+    await this.#pause(500, 5000);
+    victim.handle.releaseDisk();
   }
 
   async #transfer(): Promise<void> {

@@ -2,9 +2,9 @@
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
-import { percentile } from '../figures.ts';
 import type { ClusterSettings } from '../settings.ts';
 import { type NoticeListener, Stage } from '../stage.ts';
+import { printPercentiles } from './failover-figures.ts';
 
 export interface FailoverSettings extends ClusterSettings {
   readonly kills: number;
@@ -19,9 +19,6 @@ interface Failover {
   /** The node that was killed needed a snapshot to come back. */
   readonly tookSnapshot: boolean;
 }
-
-/** The default of a node: 10 ticks of 100 ms. A follower waits for one to two of them, by chance. */
-const electionTimeoutMs = 1000;
 
 export async function measureFailover(
   terminal: Terminal,
@@ -77,18 +74,16 @@ async function killOnce(stage: Stage, kill: number): Promise<Failover> {
 
 function print(terminal: Terminal, all: readonly Failover[]): void {
   terminal.step('Figures of this run');
-  const table = (samples: readonly number[]): void => {
-    const row = (name: string, share: number): [string, string, string] => {
-      const ms = percentile(samples, share);
-      const timeouts = (ms / electionTimeoutMs).toFixed(1);
-      return [name, duration(ms), `${timeouts} election timeouts of ${electionTimeoutMs} ms`];
-    };
-    terminal.table([row('p50', 0.5), row('p99', 0.99), row('slowest', 1)]);
-  };
   terminal.note('From SIGKILL to the acknowledgement of a write that was sent right after it:');
-  table(all.map(({ acknowledgedMs }) => acknowledgedMs));
+  printPercentiles(
+    terminal,
+    all.map(({ acknowledgedMs }) => acknowledgedMs),
+  );
   terminal.note('Of that, until a node leads:');
-  table(all.map(({ ledMs }) => ledMs));
+  printPercentiles(
+    terminal,
+    all.map(({ ledMs }) => ledMs),
+  );
   const lostTerms = all.reduce((sum, failover) => sum + failover.lostTerms, 0);
   terminal.note(`${counted(lostTerms, 'term')} in which nobody was elected`);
   const snapshots = all.filter(({ tookSnapshot }) => tookSnapshot).length;

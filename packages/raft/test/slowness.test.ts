@@ -1,0 +1,74 @@
+/** What a node takes for slow: how long saves wait, as seen from tick to tick, and how its patience grows and ends. */
+import { describe, expect, it } from 'vitest';
+import { Patience } from '../src/patience.ts';
+import { SaveWatch } from '../src/save-watch.ts';
+
+describe('how long saves wait', () => {
+  it('counts from the first tick that finds one on, and never more than it waited', () => {
+    const saves = { isBusy: false, finishedCount: 0 };
+    const watch = new SaveWatch(saves);
+    const seen: [number, string][] = [];
+    const tick = (isBusy: boolean, finished = 0): void => {
+      saves.isBusy = isBusy;
+      saves.finishedCount += finished;
+      watch.tick(100);
+      seen.push([watch.waitedMs, watch.lastTick]);
+    };
+    tick(false);
+    tick(true);
+    tick(true);
+    tick(true);
+    tick(true, 1); // Another one is under way now.
+    tick(true, 3);
+    tick(true);
+    tick(false, 1);
+    tick(false);
+    expect(seen).toEqual([
+      [0, 'none'],
+      [0, 'none'],
+      [100, 'slow'],
+      [200, 'slow'],
+      [0, 'slow'],
+      [0, 'quick'],
+      [100, 'slow'],
+      [0, 'slow'],
+      [0, 'none'],
+    ]);
+  });
+});
+
+describe('patience', () => {
+  it('doubles with each time that leadership is handed over, up to 32', () => {
+    const patience = new Patience(1000);
+    const factors = [patience.factor];
+    for (let at = 0; at < 7; at += 1) {
+      patience.handedOver();
+      factors.push(patience.factor);
+    }
+    expect(factors).toEqual([1, 2, 4, 8, 16, 32, 32, 32]);
+  });
+
+  it('ends after five ticks in a row with quick saves; idle ticks say nothing', () => {
+    const patience = new Patience(1000);
+    patience.handedOver();
+    for (const saves of ['quick', 'quick', 'slow', 'quick', 'none', 'quick', 'quick'] as const) {
+      patience.tick(100, saves);
+    }
+    expect(patience.factor).toBe(2);
+    patience.tick(100, 'quick');
+    patience.tick(100, 'quick');
+    expect(patience.factor).toBe(1);
+  });
+
+  it('halves after 60 election timeouts without quick saves', () => {
+    const patience = new Patience(1000);
+    patience.handedOver();
+    patience.handedOver();
+    for (let tick = 0; tick < 599; tick += 1) patience.tick(100, 'slow');
+    expect(patience.factor).toBe(4);
+    patience.tick(100, 'slow');
+    expect(patience.factor).toBe(2);
+    for (let tick = 0; tick < 1200; tick += 1) patience.tick(100, 'slow');
+    expect(patience.factor).toBe(1);
+  });
+});

@@ -1,0 +1,81 @@
+/** Who can take leadership over, and whether enough members answer: of a core that leads, also in a joint membership. */
+import { MemoryStorage, RawNode } from '@babuza/raft-core';
+import { emptyConfState, MessageType, newMessage, type ConfState } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import { activeSuccessor, isQuorumActive } from '../src/hand-over.ts';
+
+/** Node 1, which leads this membership, and of which nobody has been heard since. */
+function leaderOf(membership: Partial<ConfState>, votersBeside: readonly bigint[]): RawNode {
+  const storage = new MemoryStorage();
+  const confState = { ...emptyConfState, ...membership };
+  storage.applySnapshot({ metadata: { confState, index: 1, term: 1 } });
+  const node = new RawNode({
+    id: 1n,
+    storage,
+    applied: 1,
+    electionTick: 10,
+    heartbeatTick: 1,
+    maxSizePerMsg: 1024,
+    maxInflightMsgs: 16,
+    random: () => 0,
+  });
+  const settle = (): void => {
+    while (node.hasReady()) {
+      const ready = node.ready();
+      storage.append(ready.entries);
+      if (ready.hardState !== undefined) storage.setHardState(ready.hardState);
+      node.advance();
+    }
+  };
+  node.campaign();
+  settle();
+  const { term } = node.basicStatus();
+  for (const from of votersBeside) {
+    node.step(newMessage({ type: MessageType.VoteResp, to: 1n, from, term }));
+  }
+  settle();
+  return node;
+}
+
+function answer(node: RawNode, from: bigint, index?: number): void {
+  const { term } = node.basicStatus();
+  const type = index === undefined ? MessageType.HeartbeatResp : MessageType.AppResp;
+  node.step(newMessage({ type, to: 1n, from, term, index: index ?? 0 }));
+}
+
+describe('a successor', () => {
+  it('is a voter that has answered, and the furthest of those', () => {
+    const node = leaderOf({ voters: [1n, 2n, 3n, 4n], learners: [5n] }, [2n, 3n, 4n]);
+    expect(activeSuccessor(node.status())).toBeUndefined();
+    answer(node, 5n, 2);
+    expect(activeSuccessor(node.status())).toBeUndefined();
+    answer(node, 3n);
+    expect(activeSuccessor(node.status())).toBe(3n);
+    answer(node, 4n, 2);
+    expect(activeSuccessor(node.status())).toBe(4n);
+    node.doubtMembers();
+    expect(activeSuccessor(node.status())).toBeUndefined();
+  });
+});
+
+describe('a quorum that answers', () => {
+  it('is more than half of the voters, the leader included', () => {
+    const node = leaderOf({ voters: [1n, 2n, 3n, 4n] }, [2n, 3n]);
+    const seen = [isQuorumActive(node.status())];
+    for (const id of [2n, 3n]) {
+      answer(node, id);
+      seen.push(isQuorumActive(node.status()));
+    }
+    expect(seen).toEqual([false, false, true]);
+  });
+
+  it('is one of each half while the membership is joint', () => {
+    const joint = { voters: [1n, 2n, 3n], votersOutgoing: [1n, 4n, 5n] };
+    const node = leaderOf(joint, [2n, 3n, 4n, 5n]);
+    answer(node, 2n);
+    answer(node, 3n);
+    expect(isQuorumActive(node.status())).toBe(false);
+    answer(node, 5n);
+    expect(isQuorumActive(node.status())).toBe(true);
+  });
+});

@@ -1,0 +1,214 @@
+/**
+ * The system is short of something for a while: every call of the disk that stores no bytes fails, once or until
+ * it is healed, while random work runs. Nothing of it poisons the log. What was rejected is said with
+ * `WAL_TRY_AGAIN`, and the same call succeeds as soon as the shortage is over, without an opening. What was
+ * acknowledged is there after a clean close, and after a power cut soon after the first failure.
+ */
+import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
+import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
+import type { FileErrorKind, FileOperation } from '@babuza/vfs';
+import type { InjectedFault } from '../fault-rules.ts';
+import { SimulatedDisk } from '../simulated-disk.ts';
+import {
+  runWorkload,
+  simulatedEnvironment,
+  type SimulatedEnvironment,
+} from '../simulated-environment.ts';
+import { Author, perform } from './author.ts';
+import {
+  expectNothing,
+  expectThat,
+  ledgerFor,
+  metadata,
+  Verdicts,
+  type BackEnd,
+} from './back-end.ts';
+import type { Workload } from './faults.ts';
+
+/** The calls that store no bytes: a failure of one of them loses nothing. */
+export const harmlessOperations: readonly FileOperation[] = [
+  'open',
+  'read',
+  'size',
+  'rename',
+  'unlink',
+  'mkdir',
+  'rmdir',
+  'list',
+  'stat',
+  'open-directory',
+  'lock',
+];
+
+/** EMFILE and ENFILE; ENOMEM, EAGAIN and EINTR; EACCES. */
+export const transientKinds: readonly FileErrorKind[] = [
+  'too-many-open',
+  'try-again',
+  'permission',
+];
+
+export interface Shortage {
+  readonly kind: FileErrorKind;
+  /** Whether only one call fails, or all of them from then on until they are healed. */
+  readonly lasts: 'once' | 'until-healed';
+}
+
+/** How often a call is rejected before the shortage ends, where it lasts. */
+const rejectionsMax = 3;
+
+export class TransientFaults<Options extends object> {
+  readonly verdicts: Verdicts = new Verdicts();
+  runs = 0;
+  /** Calls of the log that were rejected, by code. */
+  readonly rejections: Map<string, number> = new Map();
+  readonly #backEnd: BackEnd<Options>;
+
+  constructor(backEnd: BackEnd<Options>) {
+    this.#backEnd = backEnd;
+  }
+
+  toString(): string {
+    const codes = [...this.rejections].map(([code, times]) => `${times} ${code}`).join(', ');
+    return `${this.runs} shortages: ${codes}; ${this.verdicts.toString()}`;
+  }
+
+  /** Fails every call of the workload. Returns how many there were. */
+  async run(workload: Workload<Options>, shortage: Shortage): Promise<number> {
+    let nth = 1;
+    while (await this.#failAt(workload, shortage, nth)) nth += 1;
+    this.runs += nth - 1;
+    return nth - 1;
+  }
+
+  async #failAt(workload: Workload<Options>, shortage: Shortage, nth: number): Promise<boolean> {
+    const { seed } = workload;
+    const context = `seed ${seed}, ${shortage.kind} ${shortage.lasts} at call ${nth}`;
+    const disk = new SimulatedDisk({ seed });
+    const environment = simulatedEnvironment(seed, disk);
+    const ledger = ledgerFor(this.#backEnd);
+    const injected = disk.inject({
+      on: harmlessOperations,
+      nth,
+      sticky: shortage.lasts === 'until-healed',
+      fault: { type: 'error', kind: shortage.kind },
+    });
+    const attempt = new Attempt(this.#backEnd, environment, ledger, injected, context);
+    const result = await runWorkload(environment, () =>
+      attempt.run(workload, stopAfter(shortage, nth)),
+    );
+    expectThat(result.outcome === 'finished', `${context}: the world stopped`);
+    if (injected.hits === 0) return false;
+    for (const code of attempt.codes) {
+      this.rejections.set(code, (this.rejections.get(code) ?? 0) + 1);
+    }
+    injected.remove();
+    const survivor = simulatedEnvironment(seed + 1, disk.crash(nth));
+    await runWorkload(survivor, async () => {
+      const manager = this.#backEnd.open(survivor);
+      const opened = await this.verdicts.open(this.#backEnd, manager, survivor, () => context);
+      if (opened === undefined) return;
+      expectNothing(ledger.judge(opened), context);
+      await manager.close();
+      const leaked = survivor.fileSystem.openPaths;
+      expectThat(leaked.length === 0, `${context}: handles are left open: ${leaked.join()}`);
+    });
+    return true;
+  }
+}
+
+/** One world with a shortage. */
+class Attempt<Options extends object> {
+  readonly codes: string[] = [];
+  readonly #backEnd: BackEnd<Options>;
+  readonly #environment: SimulatedEnvironment;
+  readonly #ledger: Ledger;
+  readonly #injected: InjectedFault;
+  readonly #context: string;
+  /** How many calls may still succeed before the power goes. */
+  #successesLeft = Infinity;
+
+  constructor(
+    backEnd: BackEnd<Options>,
+    environment: SimulatedEnvironment,
+    ledger: Ledger,
+    injected: InjectedFault,
+    context: string,
+  ) {
+    this.#backEnd = backEnd;
+    this.#environment = environment;
+    this.#ledger = ledger;
+    this.#injected = injected;
+    this.#context = context;
+  }
+
+  /** Does all of the work, or stops after so many calls that succeed after the first failure, where that is not 0. */
+  async run({ seed, steps, options }: Workload<Options>, stopAfter: number): Promise<void> {
+    const manager = this.#backEnd.open(this.#environment, options);
+    const opened = await this.#untilOpen(manager);
+    const author = new Author(seed, opened);
+    this.#successesLeft = stopAfter === 0 ? Infinity : stopAfter;
+    for (let step = 0; step < steps; step += 1) {
+      await this.#untilDone(opened, author.next());
+      if (this.#successesLeft === 0) return;
+      await this.#environment.clock.sleep(step % 3 === 0 ? 60 : 0);
+    }
+    // Everything is read, so that what the shortage left behind would be seen.
+    const { storage } = opened;
+    const last = storage.lastIndex();
+    if (last >= storage.firstIndex()) storage.entries(storage.firstIndex(), last + 1, Infinity);
+    await manager.close().catch((error: unknown) => this.#note(error));
+  }
+
+  async #untilOpen(manager: WalManager): Promise<OpenedWal> {
+    for (;;) {
+      try {
+        const exists = await manager.hasExistingWal();
+        return exists ? await manager.replayWal() : await manager.createWal(metadata);
+      } catch (error) {
+        this.#note(error);
+        this.#healAfterSome();
+      }
+    }
+  }
+
+  /** Makes a call until it succeeds, or enough calls have succeeded. */
+  async #untilDone(opened: OpenedWal, batch: LedgerBatch): Promise<void> {
+    while (this.#successesLeft > 0) {
+      const error = await this.#perform(opened, batch);
+      if (error === undefined) return;
+      this.#note(error);
+      const isRefusal = error.code === 'WAL_TRY_AGAIN';
+      expectThat(isRefusal, `${this.#context}: a call was rejected with ${error.code}`);
+      // The log has time for what it does when it is idle. A smaller batch may need less than what was rejected; it
+      // must not be acknowledged on top of a step that is owed. What it saves is saved again with the whole batch.
+      await this.#environment.clock.sleep(60);
+      const entries = batch.entries?.slice(0, 1) ?? [];
+      const smaller = entries.length > 0 ? { entries } : { sync: true };
+      const other = await this.#perform(opened, smaller);
+      if (other !== undefined) this.#note(other);
+      this.#healAfterSome();
+    }
+  }
+
+  async #perform(opened: OpenedWal, batch: LedgerBatch): Promise<WalError | undefined> {
+    const error = await perform(opened, this.#ledger, batch);
+    if (error === undefined && this.#injected.hits > 0) this.#successesLeft -= 1;
+    return error;
+  }
+
+  #healAfterSome(): void {
+    if (this.codes.length >= rejectionsMax) this.#injected.remove();
+    expectThat(this.codes.length < 20, `${this.#context}: it does not end with the shortage`);
+  }
+
+  #note(error: unknown): void {
+    const known = error instanceof WalError && /TRY_AGAIN|PERMISSION/.test(error.code);
+    expectThat(known, `${this.#context}: ${String(error)}`);
+    if (error instanceof WalError) this.codes.push(error.code);
+  }
+}
+
+/** Differs between the shortages, so that each call is followed by a power cut sooner and later. */
+function stopAfter({ kind, lasts }: Shortage, nth: number): number {
+  return (nth + transientKinds.indexOf(kind) + (lasts === 'once' ? 0 : 2)) % 4;
+}
