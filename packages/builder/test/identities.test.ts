@@ -156,6 +156,26 @@ describe('a member that lost its disk', () => {
     await expect(call).rejects.toThrow();
   });
 
+  it('is told so when it joins: it knows nobody, and the leader finds it', async () => {
+    const [, , third] = await site.startAll([1n, 2n, 3n]);
+    await site.propose(await site.leader(), 'a');
+    await site.pass(1000);
+    if (third === undefined) throw new Error('there are three');
+    await site.stop(third);
+    site.wipe('3');
+    const wiped = await site.start(3n);
+    await site.pass(10_000);
+    const leader = await site.leader();
+    const refused = leader.warnings.filter((line) => line.includes('another log than before'));
+    expect(refused).toHaveLength(1);
+    const told = expect.stringContaining(`member ${leader.id} refuses this member`);
+    expect(wiped.warnings).toContainEqual(told);
+    expect(wiped.raft.readiness()).toMatchObject({ ready: false, reason: told });
+    const refusal = { type: 'member-refused', id: leader.id };
+    expect(wiped.events).toContainEqual(expect.objectContaining(refusal));
+    expect(wiped.machine.texts).toEqual([]);
+  });
+
   it('takes part again under a new id', async () => {
     const nodes = await site.startAll([...three]);
     await site.propose(await site.leader(), 'a');
@@ -353,6 +373,18 @@ describe('the intention of a start', () => {
     const start = site.start(1n, { peers: peersOf(1n), options });
     await expect(start).rejects.toMatchObject({ code: 'RAFT_NO_LOG' });
     await expect(site.start(1n, { options })).rejects.toMatchObject({ code: 'RAFT_NO_LOG' });
+  });
+
+  it.each([
+    ['one of the first members', { peers: peersOf(1n) }],
+    ['a joiner', {}],
+  ])('an option of %s that is misspelt is refused, and nothing begins', async (_, given) => {
+    const options = { clusterToken: 'a', boostrap: 'existing' };
+    await expect(site.start(1n, { ...given, options })).rejects.toMatchObject({
+      code: 'RAFT_CONFIG',
+      message: expect.stringContaining('boostrap'),
+    });
+    expect(site.disk('1').surgery.files()).toEqual([]);
   });
 
   it('join: with peers, and without a log, the member waits to be added', async () => {

@@ -9,7 +9,7 @@
  * Decisions: the project's contract, 7, 10 and 21.
  */
 import { adoptedSnapshot } from './adopted-snapshot.ts';
-import { checkComponent, checkPeers, checkStateMachine, refuse } from './checks.ts';
+import { checkComponent, checkPeers, checkStateMachine, isObject, refuse } from './checks.ts';
 import { checkConfig, type BabuzaConfig } from './config.ts';
 import { RaftConfigError } from './errors.ts';
 import { createFirstSnapshot } from './first-snapshot.ts';
@@ -143,6 +143,8 @@ export function recoverAsStandalone<Query, Answer>(
 }
 
 const clusterTokenLengthMax = 256;
+const startOptionNames = ['bootstrap', 'adoptIdentity', 'discardSnapshots', 'clusterToken'];
+const bootstrapOptionNames = [...startOptionNames, 'snapshot'];
 
 /** Throws `RAFT_CONFIG`. */
 function beginningOf(
@@ -150,6 +152,7 @@ function beginningOf(
   modeByDefault: BootstrapMode,
   begin: () => Promise<FirstState>,
 ): Beginning {
+  checkOptionNames(options, modeByDefault === 'new' ? bootstrapOptionNames : startOptionNames);
   const { bootstrap: mode = modeByDefault, clusterToken, ...rest } = options;
   if (!isBootstrapMode(mode)) refuse('bootstrap', mode, "'new', 'join' or 'existing'");
   const isToken = typeof clusterToken === 'string' && clusterToken.length <= clusterTokenLengthMax;
@@ -167,6 +170,14 @@ function beginningOf(
     discardSnapshots,
     clusterToken,
   };
+}
+
+/** A misspelt `bootstrap: 'existing'` would begin a cluster in an empty directory. */
+function checkOptionNames(options: unknown, known: readonly string[]): void {
+  if (!isObject(options)) refuse('the options of a start', options, 'an object');
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name)) refuse(name, value, `left out: known are ${known.join(', ')}`);
+  }
 }
 
 function isBootstrapMode(mode: unknown): mode is BootstrapMode {

@@ -19,6 +19,7 @@ export {
   type LeaderHint,
   type RaftErrorCode,
 } from './errors.ts';
+export type { BootstrapMode } from './open-node.ts';
 export type { LeaderTrouble, RaftEvent, RaftEventListener } from './events.ts';
 export type { ClusterIdentity, FormerIdentity } from './identity/cluster-identity.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership.ts';

@@ -162,7 +162,11 @@ async function prepareForNewLog(
       "there is no log here, and the start asked for an existing one: check the directory and that its volume is mounted; begin a cluster with bootstrap: 'new', or wait to be added to one with 'join'",
     );
   }
-  if (discardSnapshots === true) await snapshotManager.removeAll();
+  if (discardSnapshots === true) {
+    // A start that is refused for the sake of the state machine has removed nothing.
+    checkNothingWithoutLog(undefined, [], machineAppliedIndex);
+    await snapshotManager.removeAll();
+  }
   if (standalone?.adoptSnapshots === true) return;
   const indexes = snapshotManager.list().map(({ metadata }) => metadata.index);
   // A first start that did not end may have left its snapshot; `begin` compares it.

@@ -365,7 +365,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return statusOf(this.#parts, this.#tail);
   }
 
-  /** For a load balancer: a leader is known, the disk has space, and what was committed at the start was applied. */
+  /**
+   * For a load balancer: a leader is known, the log takes saves and finishes them, the state machine
+   * keeps up, what was committed at the start was applied, and the node's own address is the one in
+   * the membership. `concerns` are for an operator, such as members that do not belong here.
+   */
   readiness(): Readiness {
     return this.#parts.readiness();
   }

@@ -9,7 +9,6 @@ import {
   type AppliedEntry,
   type BabuzaConfig,
   type DiskStateMachine,
-  type PeersConfiguration,
   type Raft,
   type SnapshotReader,
   type SnapshotWriter,
@@ -97,15 +96,17 @@ async function stop(): Promise<void> {
 
 async function start(
   config: Partial<BabuzaConfig> = {},
-  peers: PeersConfiguration | 'recovery' | undefined = [{ id: 1n, address: 'a' }],
+  how: 'first' | 'join' | 'discard' | 'recovery' = 'first',
 ): Promise<Raft<undefined, string[]>> {
   const walManager = await walBackend.open('/memory', { store });
   const component = await world.component(1n, { walManager, snapshotManager: snapshots });
   const full = { ...defaultBabuzaConfig(1, 1, 'a'), ...config };
   const machine = new DiskList(state);
-  if (peers === undefined) raft = await joinRaftCluster(full, machine, component);
-  else if (peers === 'recovery') raft = await recoverAsStandalone(full, machine, component);
-  else raft = await bootstrapRaftCluster(full, peers, machine, component);
+  const peers = [{ id: 1n, address: 'a' }];
+  const options = { discardSnapshots: how === 'discard' };
+  if (how === 'join') raft = await joinRaftCluster(full, machine, component);
+  else if (how === 'recovery') raft = await recoverAsStandalone(full, machine, component);
+  else raft = await bootstrapRaftCluster(full, peers, machine, component, options);
   return raft;
 }
 
@@ -229,7 +230,7 @@ describe('a state ahead of the whole log', () => {
 
   it('is refused by one that joins', async () => {
     state.appliedIndex = 7;
-    await expect(start({}, undefined)).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
+    await expect(start({}, 'join')).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
   });
 });
 
@@ -253,6 +254,20 @@ describe('a state and the log that it comes from', () => {
     store = new MemoryStore();
     snapshots = new MapSnapshots();
     await expect(start()).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
+  });
+
+  it('belong together: no snapshot is removed beside a state that has no log', async () => {
+    await begin(3);
+    await world.until(raft?.manualSnapshot() ?? Promise.reject(raft));
+    await stop();
+    store = new MemoryStore();
+    const before = snapshots.list().length;
+    await expect(start({}, 'discard')).rejects.toMatchObject({ code: 'RAFT_LOG_LOST' });
+    expect(snapshots.list()).toHaveLength(before);
+    Object.assign(state, { appliedIndex: 0, texts: [], logId: undefined });
+    await world.until((await start({}, 'discard')).waitForLeader());
+    await propose('t1');
+    expect(state.texts).toEqual(['t1']);
   });
 
   it('are bound at the next start where the state machine did not keep the log before', async () => {

@@ -129,7 +129,7 @@ export class HttpTransport implements Transport {
   async #start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     const wire = this.#wireOf(handler, group);
     const snapshots = new SnapshotReceiver(wire);
-    const onMember = (id: bigint): void => this.#peers.get(id)?.appeared();
+    const onMember = (id: bigint): void => this.#connectBack(wire, id);
     const server = new MessageServer({ wire, members: this.#members, snapshots, onMember });
     const pacer = new Pacer(wire.clock, this.#settings.snapshotBytesPerSecond);
     this.#running = { wire, server, snapshots, pacer };
@@ -143,6 +143,15 @@ export class HttpTransport implements Transport {
     for (const id of this.#members.ids) this.#peer(wire, id).keep();
     this.#pulsedMs = wire.clock.monotonicMs();
     this.#startPulse();
+  }
+
+  /**
+   * A member has connected to this one. A joiner knows nobody, so it connects to whoever has found it:
+   * by its own connection it hears whether that member lets it in, and why not.
+   */
+  #connectBack(wire: Wire, id: bigint): void {
+    const peer = this.#members.knowsNobody ? this.#peer(wire, id) : this.#peers.get(id);
+    peer?.appeared();
   }
 
   /** Throws `TRANSPORT_INVALID`. */

@@ -17,6 +17,11 @@ export class Members {
     return this.#addresses.keys();
   }
 
+  /** Whether the membership has told of nobody yet, as at a joiner. */
+  get knowsNobody(): boolean {
+    return this.#addresses.size === 0;
+  }
+
   /** Whether its address is another one than before. */
   set({ id, address }: TransportPeer): boolean {
     const before = this.addressOf(id);

@@ -162,7 +162,10 @@ export class MemoryTransport implements Transport {
       return false;
     }
     handler.admittedBy(target.nodeId);
-    return handler.admit(target.nodeId, theirs.introduction()) === undefined;
+    if (handler.admit(target.nodeId, theirs.introduction()) === undefined) return true;
+    // The other one may know nobody, and would never hear it by speaking first.
+    theirs.refusedBy(this.nodeId);
+    return false;
   }
 
   /** @internal A message has arrived, and is taken. */
