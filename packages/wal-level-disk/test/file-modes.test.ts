@@ -57,6 +57,13 @@ describe.skipIf(process.platform === 'win32')('files of LevelDB', () => {
     const made = (await readdir(join(directory, 'db'))).filter((name) => !before.includes(name));
     expect(made).not.toEqual([]);
     await untilNoTimerWaits(clock);
+    // LevelDB may still compact in a thread of its own: what it makes late is found after a write.
+    let index = 101;
+    while ((await openToOthers(join(directory, 'db'))).length > 0 && index < 200) {
+      await wal.save({ entries: [{ index, term: 1, type: 0 }] });
+      index += 1;
+      await untilNoTimerWaits(clock);
+    }
     expect(await openToOthers(join(directory, 'db'))).toEqual([]);
     await manager.close();
     expect(await openToOthers(join(directory, 'db'))).toEqual([]);

@@ -116,6 +116,8 @@ export class MemberAdmission {
     if (introduction === undefined) return 'other-cluster';
     this.#refused.over(id);
     this.#strangers.delete(id);
+    // Another start of it has not refused this node yet.
+    if (before !== undefined && before.run !== introduction.run) this.#refusing.over(id);
     this.#keepIntroduction(id, introduction);
     this.#remember(id, introduction);
     this.#parts.onAdmitted(id);

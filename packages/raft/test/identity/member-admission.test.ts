@@ -321,6 +321,15 @@ describe('a problem', () => {
     expect(admission.problems()).toEqual([]);
   });
 
+  it('that the other side has with this one is over when that one was started again', () => {
+    expect(admit()).toBeUndefined();
+    admission.refusedBy(2n);
+    expect(admit()).toBeUndefined();
+    expect(admission.problems()).toHaveLength(1);
+    expect(admit({ startCount: 4, run: 23 })).toBeUndefined();
+    expect(admission.problems()).toEqual([]);
+  });
+
   it('of a history that goes on is told once, although another entry shows it each time', () => {
     for (let index = 13; index < 18; index += 1) {
       expect(admit({ marks: [{ index, term: 2, checksum: 5 }] })).toBe('other-cluster');
