@@ -31,13 +31,13 @@ const planted: readonly Omit<Mutant, 'simulation'>[] = [
   },
   {
     name: 'the origin of a cluster is not compared',
-    file: 'raft/src/identity/member-admission.ts',
+    file: 'raft/src/identity/member-judge.ts',
     find: "for (const part of ['origin', 'birth'] as const) {",
     replace: "for (const part of ['birth'] as const) {",
   },
   {
     name: 'two processes on copies of one disk are admitted',
-    file: 'raft/src/identity/member-admission.ts',
+    file: 'raft/src/identity/member-judge.ts',
     find: 'if (theirs.startCount === known.startCount) {',
     replace: 'if (theirs.startCount < 0) {',
   },
