@@ -154,7 +154,8 @@ export class Operators {
     const { promises, identity } = cluster;
     for (const seat of cluster.seats) await cluster.stop(seat);
     const highest = cluster.highestIndex;
-    if (identity !== undefined) promises.ended(identity, world.clock.monotonicMs());
+    const endedMs = world.clock.monotonicMs();
+    if (identity !== undefined) promises.ended(identity, endedMs);
     const started = await cluster.tryProcess(survivor.id, { alone }, (process) => {
       survivor.process = process;
       survivor.starts += 1;
@@ -164,6 +165,11 @@ export class Operators {
       world.fail(`the recovery of ${survivor.id} ended with ${started.code}`);
       return;
     }
+    // Members without their disks may have led a cluster of their own: the one that ends is the survivor's.
+    const former = started.process.raft.clusterInfo().identity.previous.at(-1);
+    const formerKey =
+      former === undefined ? undefined : identityKey({ identity: { ...former, previous: [] } });
+    if (formerKey !== undefined) promises.ended(formerKey, endedMs);
     // All that the survivor has is kept; without its log that is what its snapshot holds.
     const { entries } = started.process.machine;
     const keptIndex = alone.adoptSnapshots ? (entries.at(-1)?.index ?? 0) : survivor.lastIndex;
