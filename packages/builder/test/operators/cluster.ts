@@ -139,7 +139,8 @@ export class Cluster {
 
   /** No log was longer, as far as anybody has looked. */
   get highestIndex(): number {
-    return this.#highestIndex;
+    // A process may have gone since the last look.
+    return Math.max(this.#highestIndex, this.world.ledger.highestIndex);
   }
 
   /** The directory of this member is not its newest one any more. */

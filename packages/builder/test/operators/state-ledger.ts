@@ -31,6 +31,9 @@ export class StateLedger {
   readonly #texts = new Map<IdentityKey, Set<string>>();
   readonly #checked = new WeakMap<object, Checked>();
 
+  /** Of the entries that any process has applied. */
+  highestIndex = 0;
+
   get identities(): number {
     return this.#histories.size;
   }
@@ -57,6 +60,7 @@ export class StateLedger {
           : undefined;
         if (twice !== undefined) return { identity, known: twice, found };
         history.push(found);
+        this.highestIndex = Math.max(this.highestIndex, found.index);
         texts.add(found.text);
       } else if (known.index !== found.index || known.text !== found.text) {
         return { identity, known, found };
