@@ -19,7 +19,7 @@ import { coldReads, entryCount, fillLogs, rangeReads, replaying } from './readin
 import { messagesPerRound, transportMessages } from './transport.ts';
 import { concurrentSaves, sequentialSaves, unsyncedSaves, type Work } from './saving.ts';
 
-/** What the parts need. */
+/** The arguments that the parts need. */
 interface Settings {
   readonly directory: string;
   readonly rounds: number;
@@ -163,7 +163,7 @@ async function benchTransport({ rounds }: Settings): Promise<void> {
 
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(2);
 
-/** What runs for each part. */
+/** The function that runs for each part. */
 const benches: Readonly<Record<Part, (settings: Settings) => Promise<void>>> = {
   save: benchSaves,
   read: benchReads,

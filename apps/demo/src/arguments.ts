@@ -25,7 +25,7 @@ export type Story =
       readonly settings: FailoverSettings & HungDiskSettings;
     };
 
-/** What happens to leaders. */
+/** The faults that leaders can be given. */
 export type LeaderFault = 'kill' | 'hung-disk' | 'short-stalls';
 
 const leaderFaults: readonly LeaderFault[] = ['kill', 'hung-disk', 'short-stalls'];

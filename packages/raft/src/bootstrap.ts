@@ -29,7 +29,7 @@ export type PeersConfiguration = readonly {
   readonly role?: MemberRole;
 }[];
 
-/** What an operator says about the directories of a member that starts. */
+/** Statements of an operator about the directories of a member that starts. */
 export interface StartOptions {
   /**
    * What the start is meant to be. `'new'`: where there is no log a cluster begins, with `peers` as
