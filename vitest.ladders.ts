@@ -15,6 +15,7 @@ export const longLadders: string[] = [
   'packages/wal-native/test/crash-scripts.test.ts',
   'packages/wal-etcd/test/real-logs.test.ts',
   'packages/wal-etcd/test/fixtures-real.test.ts',
+  'test/planted-errors.test.ts',
   'packages/raft-core/test/mutants.test.ts',
   'packages/raft-core/test/mutants-simulation.test.ts',
   'packages/builder/test/cluster-mutants.test.ts',

@@ -11,6 +11,7 @@ import { hex, stateTypeName } from './describe/names.ts';
 import { handleVoteResponse, hup } from './election.ts';
 import { ProposalDroppedError } from './errors.ts';
 import { none } from './ids.ts';
+import { contradictsCommitted } from './impossible-claims.ts';
 import { send } from './outbox.ts';
 import type { Raft } from './raft.ts';
 import { StateType } from './ready.ts';
@@ -96,6 +97,7 @@ function handleFromLeader(raft: Raft, message: Message): void {
 }
 
 function handleAppend(raft: Raft, message: Message): void {
+  if (contradictsCommitted(raft, message)) return;
   const { log } = raft;
   const { index, logTerm } = message;
   const response = raft.draft(MessageType.AppResp, message.from);

@@ -1,12 +1,14 @@
 /**
  * Claims of members that cannot be true on a correct cluster. A leader has every entry that is
  * acknowledged to it or committed within its term, so a member that claims more has another log: it
- * belongs to another cluster, runs on another directory, or this node has lost entries. Such a
- * message is dropped as a whole: taking the index over would count entries as stored that the
- * member does not have.
+ * belongs to another cluster, runs on another directory, or this node has lost entries. A leader
+ * also has every entry that another member knows to be committed, so a leader that follows on from
+ * another entry at such an index has another log too. Such a message is dropped as a whole: taking
+ * it over, or answering it with the commit index, would count entries as stored that the member
+ * does not have.
  *
- * The check is not part of etcd, whose leader takes the index over and then sends snapshots without
- * an end.
+ * The checks are not part of etcd, whose leader takes the index over and then sends snapshots
+ * without an end, and whose followers acknowledge what contradicts their committed entries.
  */
 
 import { MessageType, type Message, type MessageType as Type } from '@babuza/raftpb';
@@ -24,18 +26,20 @@ export type ImpossibleClaimKind =
   /** The term of the hint lies above the term of the leader. */
   | 'hint-term'
   /** The member tells a commit index above the last index of the leader. */
-  | 'commit';
+  | 'commit'
+  /** The leader appends behind an entry of another term than the entry that is committed here. */
+  | 'append-term';
 
-/** A message of a member that a leader has dropped, because what it claims cannot be true. */
+/** A message of a member that was dropped, because what it claims cannot be true. */
 export interface ImpossibleClaim {
   readonly from: bigint;
   readonly messageType: Type;
   readonly kind: ImpossibleClaimKind;
-  /** What the member claims: an index, or a term for `hint-term`. */
+  /** What the member claims: an index, or a term for `hint-term` and `append-term`. */
   readonly claimed: number;
-  /** The highest value that could be true. */
+  /** The highest value that could be true; for `append-term` the only one. */
   readonly atMost: number;
-  /** The term of the leader. */
+  /** The term of this node. */
   readonly term: number;
   /** How many messages of this member and kind were dropped in this term, this one included. */
   readonly times: number;
@@ -71,6 +75,21 @@ function brokenBound({ log, term }: Raft, message: Message): Bound | undefined {
   return logTerm > term ? { kind: 'hint-term', claimed: logTerm, atMost: term } : undefined;
 }
 
+/**
+ * Whether a follower must drop this append of its leader: the entry that it follows on from is
+ * committed here, and has another term. Each leader has the committed entries as they are, so this
+ * holds for old appends too.
+ */
+export function contradictsCommitted(raft: Raft, message: Message): boolean {
+  const { log } = raft;
+  const { index, logTerm } = message;
+  if (index > log.committed) return false;
+  const term = log.term(index);
+  if (term === undefined || term === logTerm) return false;
+  report(raft, message, { kind: 'append-term', claimed: logTerm, atMost: term });
+  return true;
+}
+
 function report(raft: Raft, { from, type }: Message, bound: Bound): void {
   const name = `${from} ${bound.kind}`;
   const times = (raft.impossibleClaims.get(name) ?? 0) + 1;
@@ -95,7 +114,8 @@ function lineOf(
 ): string {
   return (
     `${self} dropped a ${messageTypeName(messageType)} from member ${from} at term ${at.term}: ` +
-    `it ${claims[kind](claimed)}, expected at most ${atMost}, ${bounds[kind]}. ` +
+    `it ${claims[kind](claimed)}, expected ${kind === 'append-term' ? '' : 'at most '}` +
+    `${atMost}, ${bounds[kind]}. ` +
     'The log of that member does not continue the log of this one (another cluster, another ' +
     `directory, or lost entries here): stop member ${from} and compare the two. ` +
     `Seen ${at.times} time${at.times === 1 ? '' : 's'} in this term.`
@@ -108,6 +128,7 @@ const claims: Record<ImpossibleClaimKind, (claimed: number) => string> = {
   hint: (index) => `rejects an append with the hint that its log may match at index ${index}`,
   'hint-term': (term) => `rejects an append with a hint of term ${term}`,
   commit: (index) => `tells the commit index ${index}`,
+  'append-term': (term) => `appends behind an entry of term ${term}`,
 };
 
 const ofLeader = 'the last index of this leader';
@@ -117,4 +138,5 @@ const bounds: Record<ImpossibleClaimKind, string> = {
   hint: 'the index that it rejects',
   'hint-term': 'the term of this leader',
   commit: ofLeader,
+  'append-term': 'the term of the entry that is committed here at that index',
 };

@@ -12,7 +12,7 @@ import {
   type ImpossibleClaim,
   type ImpossibleClaimKind,
 } from '../src/index.ts';
-import { codeOf, leaderOf, storageOf, type StorageInit, type TestNode } from './support.ts';
+import { codeOf, leaderOf, storageOf, TestNode, type StorageInit } from './support.ts';
 
 interface Watched {
   readonly node: TestNode;
@@ -193,6 +193,84 @@ describe('how often it is reported', () => {
     expect(codeOf(() => step(watched, { from: 9n, index: 5 }))).toBe('RAFT_CORE_PEER_NOT_FOUND');
     expect(watched.claims).toEqual([]);
   });
+});
+
+describe('what a leader cannot say to a member', () => {
+  const { App } = MessageType;
+
+  const init: StorageInit = { entries: '1:1,2', hardState: { term: 2, commit: 2 } };
+
+  /** A follower of term 2 with the entries 1 and 2 of the terms 1 and 2, both committed. */
+  function follower(): Watched {
+    const claims: ImpossibleClaim[] = [];
+    const onImpossibleClaim = (claim: ImpossibleClaim): unknown => claims.push(claim);
+    return { node: new TestNode(storageOf(init), { onImpossibleClaim }), claims };
+  }
+
+  it.each([
+    ['the last committed entry', 2, 3, 2],
+    ['a committed entry', 1, 2, 1],
+  ])(
+    'an append behind another entry than %s is neither taken nor acknowledged',
+    (_title, index, logTerm, known) => {
+      const watched = follower();
+      const entries = [{ index: index + 1, term: 3, type: EntryType.Normal }];
+      step(watched, { type: App, term: 3, index, logTerm, entries, commit: 3 });
+      expect(watched.claims).toEqual([
+        {
+          from: 2n,
+          messageType: App,
+          kind: 'append-term',
+          claimed: logTerm,
+          atMost: known,
+          term: 3,
+          times: 1,
+        },
+      ]);
+      const sent = watched.node.settle();
+      expect(sent.filter(({ type }) => type === MessageType.AppResp)).toEqual([]);
+      expect([watched.node.committed, watched.node.log]).toEqual([2, '1:1,2']);
+    },
+  );
+
+  it.each([
+    ['an append behind the last committed entry', 2, 2],
+    ['an old append behind a committed entry', 1, 1],
+    ['an old append behind the beginning', 0, 0],
+  ])('%s is acknowledged', (_title, index, logTerm) => {
+    const watched = follower();
+    step(watched, { type: App, term: 3, index, logTerm, commit: 2 });
+    const [answer] = watched.node.settle().filter(({ type }) => type === MessageType.AppResp);
+    expect(answer).toMatchObject({ index: 2, reject: false });
+    expect(watched.claims).toEqual([]);
+  });
+
+  it('says in the log what was expected', () => {
+    const watched = follower();
+    step(watched, { type: App, term: 3, index: 2, logTerm: 3, commit: 3 });
+    expect(watched.node.lines.at(-1)).toMatch(
+      /^WARN 1 dropped a MsgApp from member 2 at term 3: it appends behind an entry of term 3, expected 2, the term of the entry that is committed here at that index\. /,
+    );
+  });
+});
+
+it('a member that rejects what it has acknowledged is sent one append for each heartbeat', () => {
+  const watched = leader();
+  const { node } = watched;
+  step(watched, { index: 4 });
+  node.settle();
+  node.raw.reportUnreachable(2n);
+  node.propose('a');
+  node.settle();
+  const rejection = { reject: true, index: 4, rejectHint: 4, logTerm: 2 };
+  const appends = (): number =>
+    node.settle().filter(({ type, to }) => type === MessageType.App && to === 2n).length;
+  for (let round = 0; round < 3; round += 1) {
+    step(watched, rejection);
+    expect(appends()).toBe(0);
+    step(watched, { type: MessageType.HeartbeatResp });
+    expect(appends()).toBe(1);
+  }
 });
 
 /** Around the ends of the log and of the term, and the ends of what a number may be. */

@@ -26,6 +26,9 @@ describe('a rejection', () => {
     [ProgressState.Probe, 0, 1, 0, 0, true, 1],
     [ProgressState.Probe, 0, 10, 9, 2, true, 3],
     [ProgressState.Probe, 0, 10, 9, 0, true, 1],
+    [ProgressState.Probe, 5, 7, 6, 6, true, 6],
+    [ProgressState.Probe, 5, 6, 5, 5, false, 6],
+    [ProgressState.Probe, 5, 6, 5, 1, false, 6],
   ])(
     'state %i, match %i, next %i: rejected %i, hint %i → %s, next %i',
     (state, match, next, rejected, hint, used, after) => {

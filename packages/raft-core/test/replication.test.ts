@@ -272,7 +272,7 @@ describe('a follower and an append: 11 cases', () => {
 
   it('below the commit index it is answered with that, and is no rejection', () => {
     const node = new TestNode(storageOf({ entries: '1:1,1,1', hardState: { term: 1, commit: 3 } }));
-    node.step({ type: MessageType.App, from: 2n, term: 1, logTerm: 9, index: 1, entries: [] });
+    node.step({ type: MessageType.App, from: 2n, term: 1, logTerm: 1, index: 1, entries: [] });
     expect(answers(node)).toMatchObject([
       { type: MessageType.AppResp, index: 3, reject: false, rejectHint: 0 },
     ]);

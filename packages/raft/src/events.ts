@@ -51,17 +51,18 @@ export type RaftEvent =
       readonly pauseMs: number;
     }
   /**
-   * This leader has dropped a message of a member that claims what cannot be true, such as an
-   * acknowledgement of entries that the leader does not have. It is told after 1, 10, 100, …
-   * messages of a member and kind in one term.
+   * This node has dropped a message of a member that claims what cannot be true, such as an
+   * acknowledgement of entries that the leader does not have, or an append that contradicts the
+   * committed entries of a follower. It is told after 1, 10, 100, … messages of a member and kind
+   * in one term.
    */
   | {
       readonly type: 'impossible-claim';
       readonly member: bigint;
       readonly kind: ImpossibleClaimKind;
-      /** An index, or a term for `hint-term`. */
+      /** An index, or a term for `hint-term` and `append-term`. */
       readonly claimed: number;
-      /** The highest value that could be true. */
+      /** The highest value that could be true; for `append-term` the only one. */
       readonly atMost: number;
       readonly term: number;
       /** How many messages of this member and kind were dropped in this term. */

@@ -1,0 +1,40 @@
+/**
+ * The planted errors of each package. Those of `raft-core` and those that the simulated clusters find
+ * have lists of their own, beside their tests.
+ */
+import type { Mutant } from '../mutant.ts';
+import { raft } from './raft.ts';
+import { session } from './session.ts';
+import { snapshot } from './snapshot.ts';
+import { transportHttp } from './transport-http.ts';
+import { vfs } from './vfs.ts';
+import { walCore } from './wal-core.ts';
+import { walEtcd } from './wal-etcd.ts';
+import { walFiles } from './wal-files.ts';
+import { walLevel } from './wal-level.ts';
+import { walNative } from './wal-native.ts';
+
+const lists: Readonly<Record<string, readonly Mutant[]>> = {
+  raft,
+  session,
+  snapshot,
+  'transport-http': transportHttp,
+  vfs,
+  'wal-core': walCore,
+  'wal-etcd': walEtcd,
+  'wal-files': walFiles,
+  'wal-level': walLevel,
+  'wal-native': walNative,
+};
+
+/** The packages whose errors are planted: `BABUZA_MUTANTS_OF=raft,wal-core`. Default: all. */
+const packages = process.env['BABUZA_MUTANTS_OF']?.split(',') ?? Object.keys(lists);
+
+export const mutants: readonly Mutant[] = packages.flatMap((name) => {
+  const list = lists[name];
+  if (list === undefined) {
+    const known = Object.keys(lists).join(', ');
+    throw new RangeError(`BABUZA_MUTANTS_OF names the package ${name}, expected some of ${known}`);
+  }
+  return list;
+});

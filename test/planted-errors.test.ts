@@ -1,0 +1,47 @@
+/**
+ * Errors are planted in the sources one at a time, in a run of their own, and each must fail the
+ * test that is named for it. `BABUZA_MUTANTS_OF=raft,wal-core` takes those of some packages only.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { mutants } from './mutants/lists/index.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+let failed: Record<string, { title: string; durationMs: number }[]> = {};
+
+beforeAll(async () => {
+  const scratch = mkdtempSync(`${tmpdir()}/babuza-mutants-`);
+  const results = `${scratch}/results.json`;
+  // The inner run is its own: nothing of this one's environment may tell it otherwise.
+  const { VITEST: _, VITEST_MODE: __, ...environment } = process.env;
+  const vitest = `${root}/node_modules/vitest/vitest.mjs`;
+  const config = `${root}/test/mutants/vitest.config.ts`;
+  await promisify(execFile)(process.execPath, [vitest, 'run', '--config', config], {
+    cwd: root,
+    env: { ...environment, BABUZA_MUTANT_RESULTS: results },
+    maxBuffer: 64 * 1024 * 1024,
+  }).catch(() => undefined); // It fails, as it should: tests failed.
+  failed = JSON.parse(readFileSync(results, 'utf8'));
+  rmSync(scratch, { recursive: true });
+}, 1_200_000);
+
+describe('planted errors', () => {
+  it('all have names of their own', () => {
+    expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+  });
+
+  for (const [number, { name, file, find, caughtBy }] of mutants.entries()) {
+    it(`${file}: ${name}`, () => {
+      const source = readFileSync(`${root}/packages/${file}`, 'utf8');
+      expect(source.split(find).length - 1, `${file} has the text once`).toBe(1);
+      const [test, title] = caughtBy;
+      const caught = (failed[String(number)] ?? []).filter((each) => each.title.includes(title));
+      expect(caught, `${test} fails in "${title}"`).not.toEqual([]);
+      console.log(`${name}: caught in ${Math.max(...caught.map((each) => each.durationMs))} ms`);
+    });
+  }
+});
