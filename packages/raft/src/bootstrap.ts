@@ -32,7 +32,7 @@ export type PeersConfiguration = readonly {
 /** Statements of an operator about the directories of a member that starts. */
 export interface StartOptions {
   /**
-   * What the start is meant to be. `'new'`: where there is no log a cluster begins, with `peers` as
+   * The start that is meant. `'new'`: where there is no log a cluster begins, with `peers` as
    * its members. `'join'`: where there is none, the member waits until it is added to a cluster.
    * `'existing'`: there must be a log, else the start is refused (`RAFT_NO_LOG`), as after a volume
    * that was not mounted. Where there is a log, all three go on with it. Default: `'new'` for

@@ -11,8 +11,8 @@ export interface BabuzaConfig {
   /** From 1 to 2^64 − 3. */
   readonly nodeId: bigint;
   /**
-   * What other members reach this one by; the transport and the first members must have the same
-   * text.
+   * The address by which other members reach this one; the transport and the first members must
+   * have the same text.
    */
   readonly address: string;
   /** The Raft group, where a manager holds several. */
