@@ -23,6 +23,8 @@ export interface Seat {
   process: WorldProcess | undefined;
   starts: number;
   startedMs: number;
+  /** The last index of its log when it started first: the first members, or a backup. */
+  firstLastIndex: number | undefined;
   /** What was committed at the last orderly end; 0 where the process ended otherwise. */
   orderlyIndex: number;
   /** An operator is at work here. */
@@ -158,7 +160,10 @@ export class Cluster {
     const voters = this.voters();
     for (const seat of seats) seat.isIntact = false;
     const intact = voters.filter(({ isIntact }) => isIntact);
-    this.promises.wiped(voters.length, intact, this.highestIndex);
+    // A member that has met nobody yet is not known by its log: with its old disk and with a new one
+    // it counts in two quorums that have no voter in common.
+    const areMet = seats.every((seat) => seat.lastIndex > (seat.firstLastIndex ?? 0));
+    this.promises.wiped(voters.length, intact, areMet ? this.highestIndex : Infinity);
   }
 
   /** The newest directory is back in its place. */
@@ -180,6 +185,7 @@ export class Cluster {
       seat.process = process;
       seat.starts += 1;
       seat.startedMs = this.world.clock.monotonicMs();
+      seat.firstLastIndex ??= process.raft.status().lastIndex;
     });
   }
 
@@ -243,6 +249,7 @@ function newSeat(id: bigint, isFounder: boolean): Seat {
     process: undefined,
     starts: 0,
     startedMs: 0,
+    firstLastIndex: undefined,
     orderlyIndex: 0,
     isBusy: false,
     isIntact: true,
