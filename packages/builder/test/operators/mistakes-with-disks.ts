@@ -137,8 +137,14 @@ export async function mend(
     await world.sleep(200);
   }
   const hasQuorum = 2 * others().length > cluster.voters().length;
-  // What the wrong directory has acknowledged meanwhile is not in the right one.
-  const wentOn = (cluster.processOf(seat)?.raft.status().lastIndex ?? 0) > upTo;
+  const wrong = cluster.processOf(seat);
+  const wrongLastIndex = wrong?.raft.status().lastIndex ?? 0;
+  // At once: until it has ended it may acknowledge more.
+  if (wrong !== undefined) world.crash(wrong, 'kill');
+  // What the wrong directory has acknowledged meanwhile is not in the right one, which surely holds
+  // what its member had applied; of what was behind that, a power cut may have lost some.
+  const sure = hasQuorum ? seat.heldIndex : upTo;
+  const wentOn = wrongLastIndex > sure;
   if (hasQuorum && (wentOn || random.chance(0.4))) await operators.replace(seat);
   else if (wentOn && others().length > 0) await goOnAgain(operators, seat);
   else await operators.putBack(seat, right);
