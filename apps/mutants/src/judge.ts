@@ -1,0 +1,118 @@
+/** Runs the tests on the sources with one mutant, and says what became of it. */
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import { applyMutant, type Mutant } from './mutant.ts';
+import type { FileCoverage } from './coverage.ts';
+import { normalMsOf, type Run } from './plan.ts';
+import type { Outcome } from './results.ts';
+import { VitestSession } from './vitest-session.ts';
+
+export interface Verdict {
+  readonly outcome: Outcome;
+  readonly by: string | undefined;
+}
+
+/** What a run may take: far more than without a mutant, on a machine that does other work too. */
+const limitFactor = 8;
+const limitFloorMs = 20_000;
+
+export class Judge {
+  readonly #session: VitestSession;
+  readonly #run: RunReporter;
+  readonly #current: { mutant: Mutant | undefined };
+  readonly #coverage: readonly FileCoverage[];
+
+  private constructor(
+    session: VitestSession,
+    run: RunReporter,
+    current: { mutant: Mutant | undefined },
+    coverage: readonly FileCoverage[],
+  ) {
+    this.#session = session;
+    this.#run = run;
+    this.#current = current;
+    this.#coverage = coverage;
+  }
+
+  /** Judges of one process have different numbers. */
+  static async open(number: number, coverage: readonly FileCoverage[]): Promise<Judge> {
+    const current: { mutant: Mutant | undefined } = { mutant: undefined };
+    const run = new RunReporter();
+    const session = await VitestSession.open({
+      change: (file, source) =>
+        current.mutant?.file === file ? applyMutant(source, current.mutant) : undefined,
+      setupFile: 'tell-process.ts',
+      reporter: run,
+      stopsAtFailure: true,
+      isolates: false,
+      number,
+    });
+    return new Judge(session, run, current, coverage);
+  }
+
+  /** `mutant` is `undefined` for the sources as they are. */
+  async judge(mutant: Mutant | undefined, runs: readonly Run[]): Promise<Verdict> {
+    if (runs.length === 0) return { outcome: 'no coverage', by: undefined };
+    const before = this.#current.mutant;
+    this.#current.mutant = mutant;
+    for (const changed of [before, mutant]) {
+      if (changed !== undefined) this.#session.invalidate(changed.file);
+    }
+    for (const run of runs) {
+      const verdict = await this.#judgeRun(run);
+      if (verdict !== undefined) return verdict;
+    }
+    return { outcome: 'survived', by: undefined };
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+
+  async #judgeRun(run: Run): Promise<Verdict | undefined> {
+    this.#run.begin();
+    const limitMs = limitFloorMs + limitFactor * normalMsOf(run, this.#coverage);
+    const isInTime = await this.#session.run(
+      run.map(({ file, testIds }) => this.#session.specification(file, testIds)),
+      limitMs,
+    );
+    const { failed, timedOut, otherError } = this.#run;
+    if (failed !== undefined) return { outcome: 'killed', by: failed };
+    if (!isInTime) return { outcome: 'timeout', by: `more than ${limitMs} ms` };
+    if (timedOut !== undefined) return { outcome: 'timeout', by: timedOut };
+    if (otherError !== undefined) return { outcome: 'killed', by: otherError };
+    return undefined;
+  }
+}
+
+/** Keeps the first failure of a run. */
+class RunReporter implements Reporter {
+  failed: string | undefined;
+  timedOut: string | undefined;
+  otherError: string | undefined;
+
+  begin(): void {
+    this.failed = undefined;
+    this.timedOut = undefined;
+    this.otherError = undefined;
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    const { state, errors } = test.result();
+    if (state !== 'failed') return;
+    const isTimeout = errors.every(({ message }) => /^(?:Test|Hook) timed out in/.test(message));
+    if (isTimeout) this.timedOut ??= test.fullName;
+    else this.failed ??= test.fullName;
+  }
+
+  /** A file that cannot be loaded, and a hook of a suite that fails, have no failed test. */
+  onTestModuleEnd(module: TestModule): void {
+    if (module.state() !== 'failed') return;
+    const [error] = module.errors();
+    this.otherError ??= `${module.relativeModuleId}: ${error?.message ?? 'a hook failed'}`;
+  }
+
+  onTestRunEnd(_modules: readonly TestModule[], errors: readonly { message?: unknown }[]): void {
+    const [error] = errors;
+    if (error !== undefined) this.otherError ??= `unhandled error: ${String(error.message)}`;
+  }
+}
