@@ -30,9 +30,7 @@ export function parseDiff(diff: string): IsChanged {
     const first = Number(hunk[1]);
     // Removed lines leave a range without lines: the lines around it count.
     const count = Number(hunk[2] ?? '1');
-    ranges.push(
-      count === 0 ? { first, last: first + 1 } : { first, last: first + count - 1 },
-    );
+    ranges.push(count === 0 ? { first, last: first + 1 } : { first, last: first + count - 1 });
   }
   return (file, firstLine, lastLine) =>
     (changed.get(file) ?? []).some(({ first, last }) => first <= lastLine && last >= firstLine);

@@ -57,7 +57,7 @@ function find(file: string, source: string): readonly Found[] {
   const add = (kind: Found['kind'], { start, end }: Point): void => {
     found.push({ kind, start, end });
   };
-  const list = (statements: readonly (Statement | { type: string } & Point)[]): void => {
+  const list = (statements: readonly (Statement | ({ type: string } & Point))[]): void => {
     for (const statement of statements) {
       if (!declarations.test(statement.type)) add('statement', statement);
     }

@@ -34,19 +34,20 @@ export function sourcesOf({ package: name, sources }: Target): readonly string[]
 }
 
 /** The test files of a target: those of the package itself first. */
-export function testsOf({ testsOf }: Target, leftOut: ReadonlySet<string>): readonly string[] {
-  return testsOf
-    .flatMap((name) => filesBelow(`packages/${name}/test/`))
+export function testsOf({ tests }: Target, leftOut: ReadonlySet<string>): readonly string[] {
+  return tests
+    .flatMap((test) =>
+      test.endsWith('.ts') ? [`packages/${test}`] : filesBelow(`packages/${test}/test/`),
+    )
     .filter((file) => file.endsWith('.test.ts') && !leftOut.has(file));
 }
 
 /** Changes when a test, or anything that tests are made of, changes. */
-export function testsHash({ testsOf }: Target): string {
-  const files = [
-    ...testsOf.map((name) => `packages/${name}/test/`),
-    'packages/testkit/src/',
-    'packages/wal-core/src/conformance/',
-  ].flatMap((folder) => filesBelow(folder).filter((file) => file.endsWith('.ts')));
+export function testsHash({ tests }: Target): string {
+  const folders = new Set(tests.map((test) => `packages/${test.split('/')[0]}/test/`));
+  const files = [...folders, 'packages/testkit/src/', 'packages/wal-core/src/conformance/']
+    .flatMap((folder) => filesBelow(folder))
+    .filter((file) => file.endsWith('.ts'));
   return hash(...files.flatMap((file) => [file, read(file)]));
 }
 

@@ -14,10 +14,7 @@ export interface Summary {
   readonly score: number;
 }
 
-export function summaryOf(
-  results: readonly Result[],
-  equivalents: readonly Equivalent[],
-): Summary {
+export function summaryOf(results: readonly Result[], equivalents: readonly Equivalent[]): Summary {
   const counted = results.filter((result) => !isExplained(result, equivalents));
   const count = (outcome: Outcome): number =>
     counted.filter((result) => result.outcome === outcome).length;

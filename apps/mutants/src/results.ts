@@ -1,6 +1,5 @@
 /** What became of each mutant, one line per mutant in a file, so that a run goes on where it ended. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { workFolder } from './files.ts';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Mutant } from './mutant.ts';
 
 export type Outcome = 'killed' | 'survived' | 'timeout' | 'no coverage';
@@ -21,11 +20,14 @@ export class Results {
   readonly #path: string;
   readonly #results = new Map<string, Result>();
 
-  constructor(name: string) {
-    mkdirSync(workFolder, { recursive: true });
-    this.#path = `${workFolder}/${name}.jsonl`;
-    if (!existsSync(this.#path)) return;
-    for (const line of readFileSync(this.#path, 'utf8').split('\n')) {
+  /** Reads what an earlier run left in the file, which need not exist. */
+  constructor(path: string) {
+    this.#path = path;
+    if (!existsSync(path)) return;
+    const text = readFileSync(path, 'utf8');
+    // What is added must not continue a line that was cut.
+    if (text !== '' && !text.endsWith('\n')) appendFileSync(path, '\n');
+    for (const line of text.split('\n')) {
       const result = parseLine(line);
       if (result !== undefined) {
         this.#results.set(resultKey(result.mutant, result.sourceHash), result);
@@ -46,7 +48,10 @@ export class Results {
   }
 }
 
-function resultKey({ file, start, end, operator, replacement }: Mutant, sourceHash: string): string {
+function resultKey(
+  { file, start, end, operator, replacement }: Mutant,
+  sourceHash: string,
+): string {
   return JSON.stringify([file, sourceHash, start, end, operator, replacement]);
 }
 

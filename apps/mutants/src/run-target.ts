@@ -1,9 +1,10 @@
 /** Chooses the mutants of a package, runs those that have no result yet, and gives the results. */
+import { mkdirSync } from 'node:fs';
 import type { Arguments } from './arguments.ts';
 import { changedSince } from './changed-lines.ts';
 import { recordCoverage, type FileCoverage } from './coverage.ts';
 import { pointAround, pointsOf } from './coverage-points.ts';
-import { hash, read, sourcesOf, testsHash, testsOf } from './files.ts';
+import { hash, read, sourcesOf, testsHash, testsOf, workFolder } from './files.ts';
 import { generateMutants } from './generate.ts';
 import { checkBaseline } from './baseline.ts';
 import { Judge, type Verdict } from './judge.ts';
@@ -35,7 +36,8 @@ export async function runTarget(
   longLadders: ReadonlySet<string>,
   tell: (text: string) => void,
 ): Promise<readonly Result[]> {
-  const results = new Results(target.package);
+  mkdirSync(workFolder, { recursive: true });
+  const results = new Results(`${workFolder}/${target.package}.jsonl`);
   const tests = testsHash(target);
   const sourceHashes = new Map<string, string>();
   const sourceHashOf = ({ file }: Mutant): string => {
@@ -46,7 +48,9 @@ export async function runTarget(
   const mutants = chosenMutants(target, chosen);
   const known = (mutant: Mutant): Result | undefined =>
     results.of(mutant, sourceHashOf(mutant), tests);
-  const open = chosen.again ? [...mutants] : mutants.filter((mutant) => known(mutant) === undefined);
+  const open = chosen.again
+    ? [...mutants]
+    : mutants.filter((mutant) => known(mutant) === undefined);
   if (open.length > 0) {
     const leftOut = chosen.withLongLadders ? new Set<string>() : longLadders;
     const files = testsOf(target, leftOut);

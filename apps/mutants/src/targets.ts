@@ -4,15 +4,18 @@ export interface Target {
   readonly package: string;
   /** Below `packages/<package>/src/`; a name that ends with `/` is a folder. */
   readonly sources: readonly string[];
-  /** Packages whose tests run the sources, the package itself first. */
-  readonly testsOf: readonly string[];
+  /**
+   * Whose tests judge the mutants: a package, or one test file below `packages/` where the others of
+   * its package would take long and find nothing else.
+   */
+  readonly tests: readonly string[];
 }
 
 const fileLog = ['writer/', 'recovery/', 'purge/', 'segment/'];
 
 export const targets: readonly Target[] = [
-  { package: 'wal-native', sources: fileLog, testsOf: ['wal-native'] },
-  { package: 'wal-etcd', sources: fileLog, testsOf: ['wal-etcd'] },
+  { package: 'wal-native', sources: fileLog, tests: ['wal-native'] },
+  { package: 'wal-etcd', sources: fileLog, tests: ['wal-etcd'] },
   {
     package: 'wal-level',
     sources: [
@@ -27,7 +30,12 @@ export const targets: readonly Target[] = [
       'values.ts',
       'witness.ts',
     ],
-    testsOf: ['wal-level', 'wal-memory', 'wal-level-disk'],
+    tests: [
+      'wal-level',
+      'wal-memory',
+      'wal-level-disk/test/disk.test.ts',
+      'wal-level-disk/test/witness-files.test.ts',
+    ],
   },
   {
     package: 'wal-core',
@@ -41,7 +49,15 @@ export const targets: readonly Target[] = [
       'ring-cache.ts',
       'save-plan.ts',
     ],
-    testsOf: ['wal-core', 'wal-native', 'wal-memory'],
+    tests: [
+      'wal-core',
+      'wal-memory',
+      'wal-native/test/conformance.test.ts',
+      'wal-native/test/crash.test.ts',
+      'wal-native/test/faults.test.ts',
+      'wal-native/test/full-disk.test.ts',
+      'wal-native/test/transient-faults.test.ts',
+    ],
   },
   {
     package: 'wal-files',
@@ -54,7 +70,7 @@ export const targets: readonly Target[] = [
       'segment-list.ts',
       'spare-files.ts',
     ],
-    testsOf: ['wal-files', 'wal-native', 'wal-etcd'],
+    tests: ['wal-files', 'wal-native', 'wal-etcd/test/conformance.test.ts'],
   },
   {
     package: 'raft',
@@ -79,10 +95,15 @@ export const targets: readonly Target[] = [
       'snapshots.ts',
       'waiters.ts',
     ],
-    testsOf: ['raft', 'builder'],
+    tests: [
+      'raft',
+      'builder/test/manual-snapshots.test.ts',
+      'builder/test/partitions.test.ts',
+      'builder/test/unused-snapshots.test.ts',
+    ],
   },
-  { package: 'snapshot', sources: ['./'], testsOf: ['snapshot'] },
-  { package: 'session', sources: ['./'], testsOf: ['session'] },
+  { package: 'snapshot', sources: ['./'], tests: ['snapshot'] },
+  { package: 'session', sources: ['./'], tests: ['session'] },
   {
     package: 'transport-http',
     sources: [
@@ -105,7 +126,7 @@ export const targets: readonly Target[] = [
       'stall-watch.ts',
       'take-messages.ts',
     ],
-    testsOf: ['transport-http'],
+    tests: ['transport-http'],
   },
 ];
 

@@ -39,7 +39,10 @@ export class VitestSession {
         root,
         config: false,
         watch: false,
-        setupFiles: [`${root}/test/fixed-seed.ts`, `${root}/apps/mutants/src/in-worker/${options.setupFile}`],
+        setupFiles: [
+          `${root}/test/fixed-seed.ts`,
+          `${root}/apps/mutants/src/in-worker/${options.setupFile}`,
+        ],
         include: ['packages/*/test/**/*.test.ts'],
         reporters: [options.reporter],
         silent: true,

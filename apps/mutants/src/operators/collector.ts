@@ -12,8 +12,8 @@ export class Collector {
   readonly #lineStarts: readonly number[];
   readonly #mutants = new Map<string, Mutant>();
   readonly #names: string[] = [];
-  /** How many nodes around the walker's place are left out: types, texts of errors, log lines. */
-  #mutedDepth = 0;
+  /** How many nodes around the walker's place are left out. */
+  readonly #mutedDepth = { types: 0, texts: 0 };
 
   constructor(file: string, source: string) {
     this.#file = file;
@@ -26,16 +26,13 @@ export class Collector {
     return [...this.#mutants.values()].sort((a, b) => a.start - b.start || a.end - b.end);
   }
 
-  get isMuted(): boolean {
-    return this.#mutedDepth > 0;
+  /** `texts` are those of errors and log lines; the codes in them are changed all the same. */
+  mute(kind: 'types' | 'texts'): void {
+    this.#mutedDepth[kind] += 1;
   }
 
-  mute(): void {
-    this.#mutedDepth += 1;
-  }
-
-  unmute(): void {
-    this.#mutedDepth -= 1;
+  unmute(kind: 'types' | 'texts'): void {
+    this.#mutedDepth[kind] -= 1;
   }
 
   enter(name: string): void {
@@ -52,11 +49,12 @@ export class Collector {
 
   /** Does nothing below a muted node, and keeps the first of two equal changes. */
   add(operator: Operator, range: Range, replacement: string): void {
-    if (!this.isMuted) this.addCode(operator, range, replacement);
+    if (this.#mutedDepth.texts === 0) this.addCode(operator, range, replacement);
   }
 
-  /** Codes of errors are changed also where the text of the error is left out. */
+  /** Codes of errors are changed also where the text of the error is left out; types never are. */
   addCode(operator: Operator, { start, end }: Range, replacement: string): void {
+    if (this.#mutedDepth.types > 0) return;
     const original = this.textOf({ start, end });
     const key = `${start} ${end} ${replacement}`;
     if (original === replacement || this.#mutants.has(key)) return;

@@ -8,8 +8,8 @@ const errorName = /Error$/;
 const errorText = /^(\w+) instanceof \w*Error\s*\?\s*\1\.(?:message|stack)\b/;
 
 export function leftOut(to: Collector): VisitorObject {
-  const mute = (): void => to.mute();
-  const unmute = (): void => to.unmute();
+  const mute = (): void => to.mute('types');
+  const unmute = (): void => to.unmute('types');
   return {
     TSTypeAnnotation: mute,
     'TSTypeAnnotation:exit': unmute,
@@ -23,13 +23,13 @@ export function leftOut(to: Collector): VisitorObject {
     'TSInterfaceDeclaration:exit': unmute,
     ImportDeclaration: mute,
     'ImportDeclaration:exit': unmute,
-    ThrowStatement: mute,
-    'ThrowStatement:exit': unmute,
+    ThrowStatement: () => to.mute('texts'),
+    'ThrowStatement:exit': () => to.unmute('texts'),
     NewExpression({ callee }): void {
-      if (callee.type === 'Identifier' && errorName.test(callee.name)) to.mute();
+      if (callee.type === 'Identifier' && errorName.test(callee.name)) to.mute('texts');
     },
     'NewExpression:exit'({ callee }): void {
-      if (callee.type === 'Identifier' && errorName.test(callee.name)) to.unmute();
+      if (callee.type === 'Identifier' && errorName.test(callee.name)) to.unmute('texts');
     },
     // `value as 'a' | 'b'`: the type of the cast is not a node of the kinds above.
     TSUnionType: mute,
@@ -37,16 +37,16 @@ export function leftOut(to: Collector): VisitorObject {
     TSLiteralType: mute,
     'TSLiteralType:exit': unmute,
     ConditionalExpression(node): void {
-      if (errorText.test(to.textOf(node))) to.mute();
+      if (errorText.test(to.textOf(node))) to.mute('texts');
     },
     'ConditionalExpression:exit'(node): void {
-      if (errorText.test(to.textOf(node))) to.unmute();
+      if (errorText.test(to.textOf(node))) to.unmute('texts');
     },
     ExpressionStatement({ expression }): void {
-      if (isLogLine(to, expression)) to.mute();
+      if (isLogLine(to, expression)) to.mute('texts');
     },
     'ExpressionStatement:exit'({ expression }): void {
-      if (isLogLine(to, expression)) to.unmute();
+      if (isLogLine(to, expression)) to.unmute('texts');
     },
   };
 }
