@@ -9,6 +9,7 @@ export const usage: string = `Usage: npx --yes pnpm@12 mutants [PACKAGE...] [opt
   --seed N       the seed of the sample (default 1)
   --files TEXT   only files whose path contains the text, for example writer/
   --changed REF  only lines that differ from a commit of git, for example origin/main
+  --minutes N    begins no mutant after N minutes; the next run goes on from there (default: no limit)
   --jobs N       mutants that run at the same time (default 1)
   --long         the long ladders judge too; without it they are left out
   --again        runs all chosen mutants, also those that have a result
@@ -25,6 +26,8 @@ export interface Arguments {
   readonly seed: number;
   readonly files: string;
   readonly changed: string | undefined;
+  /** `undefined`: no limit. */
+  readonly minutes: number | undefined;
   readonly jobs: number;
   readonly withLongLadders: boolean;
   readonly again: boolean;
@@ -42,6 +45,7 @@ export function parseArguments(args: readonly string[]): Arguments | undefined {
       seed: { type: 'string', default: '1' },
       files: { type: 'string', default: '' },
       changed: { type: 'string' },
+      minutes: { type: 'string' },
       jobs: { type: 'string', default: '1' },
       long: { type: 'boolean', default: false },
       again: { type: 'boolean', default: false },
@@ -57,6 +61,7 @@ export function parseArguments(args: readonly string[]): Arguments | undefined {
     seed: wholeNumber('seed', values.seed, 0),
     files: values.files,
     changed: values.changed,
+    minutes: values.minutes === undefined ? undefined : wholeNumber('minutes', values.minutes, 1),
     jobs: wholeNumber('jobs', values.jobs, 1),
     withLongLadders: values.long,
     again: values.again,

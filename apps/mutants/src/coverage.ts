@@ -100,7 +100,6 @@ async function record(
     reporter,
     stopsAtFailure: false,
     isolates: true,
-    number: 0,
   });
   try {
     const specifications = tests.map((test) => session.specification(test));

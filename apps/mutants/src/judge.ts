@@ -1,5 +1,6 @@
 /** Runs the tests on the sources with one mutant, and says what became of it. */
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import { root } from './files.ts';
 import { applyMutant, type Mutant } from './mutant.ts';
 import type { FileCoverage } from './coverage.ts';
 import { normalMsOf, type Run } from './plan.ts';
@@ -9,6 +10,8 @@ import { VitestSession } from './vitest-session.ts';
 export interface Verdict {
   readonly outcome: Outcome;
   readonly by: string | undefined;
+  /** The test file in which `by` failed. */
+  readonly file?: string;
 }
 
 /** What a run may take: far more than without a mutant, on a machine that does other work too. */
@@ -33,8 +36,7 @@ export class Judge {
     this.#coverage = coverage;
   }
 
-  /** Judges of one process have different numbers. */
-  static async open(number: number, coverage: readonly FileCoverage[]): Promise<Judge> {
+  static async open(coverage: readonly FileCoverage[]): Promise<Judge> {
     const current: { mutant: Mutant | undefined } = { mutant: undefined };
     const run = new RunReporter();
     const session = await VitestSession.open({
@@ -44,7 +46,6 @@ export class Judge {
       reporter: run,
       stopsAtFailure: true,
       isolates: false,
-      number,
     });
     return new Judge(session, run, current, coverage);
   }
@@ -76,19 +77,25 @@ export class Judge {
       limitMs,
     );
     const { failed, timedOut, otherError } = this.#run;
-    if (failed !== undefined) return { outcome: 'killed', by: failed };
+    if (failed !== undefined) return { outcome: 'killed', ...failed };
     if (!isInTime) return { outcome: 'timeout', by: `more than ${limitMs} ms` };
-    if (timedOut !== undefined) return { outcome: 'timeout', by: timedOut };
-    if (otherError !== undefined) return { outcome: 'killed', by: otherError };
+    if (timedOut !== undefined) return { outcome: 'timeout', ...timedOut };
+    if (otherError !== undefined) return { outcome: 'killed', ...otherError };
     return undefined;
   }
 }
 
+type Failure = { readonly by: string; readonly file?: string };
+
+function fileOf(module: TestModule): string {
+  return module.moduleId.slice(root.length + 1);
+}
+
 /** Keeps the first failure of a run. */
 class RunReporter implements Reporter {
-  failed: string | undefined;
-  timedOut: string | undefined;
-  otherError: string | undefined;
+  failed: Failure | undefined;
+  timedOut: Failure | undefined;
+  otherError: Failure | undefined;
 
   begin(): void {
     this.failed = undefined;
@@ -100,19 +107,21 @@ class RunReporter implements Reporter {
     const { state, errors } = test.result();
     if (state !== 'failed') return;
     const isTimeout = errors.every(({ message }) => /^(?:Test|Hook) timed out in/.test(message));
-    if (isTimeout) this.timedOut ??= test.fullName;
-    else this.failed ??= test.fullName;
+    const failure = { by: test.fullName, file: fileOf(test.module) };
+    if (isTimeout) this.timedOut ??= failure;
+    else this.failed ??= failure;
   }
 
   /** A file that cannot be loaded, and a hook of a suite that fails, have no failed test. */
   onTestModuleEnd(module: TestModule): void {
     if (module.state() !== 'failed') return;
     const [error] = module.errors();
-    this.otherError ??= `${module.relativeModuleId}: ${error?.message ?? 'a hook failed'}`;
+    this.otherError ??= { by: error?.message ?? 'a hook failed', file: fileOf(module) };
   }
 
   onTestRunEnd(_modules: readonly TestModule[], errors: readonly { message?: unknown }[]): void {
     const [error] = errors;
-    if (error !== undefined) this.otherError ??= `unhandled error: ${String(error.message)}`;
+    if (error === undefined) return;
+    this.otherError ??= { by: `unhandled error: ${String(error.message)}` };
   }
 }

@@ -23,14 +23,20 @@ function progress(text: string): void {
 }
 
 /** Whether the package holds what was asked of it. */
-async function run(target: Target, chosen: Arguments, long: ReadonlySet<string>): Promise<boolean> {
+async function run(
+  target: Target,
+  chosen: Arguments,
+  long: ReadonlySet<string>,
+  isOver: () => boolean,
+): Promise<boolean> {
   const name = target.package;
   if (chosen.listOnly) {
     for (const mutant of chosenMutants(target, chosen)) console.log(describe(mutant));
     return true;
   }
   const equivalents = equivalentsOf(name);
-  const results = await runTarget(target, chosen, long, (text) => progress(`${name}: ${text}`));
+  const tell = (text: string): void => progress(`${name}: ${text}`);
+  const results = await runTarget(target, chosen, long, { tell, isOver });
   if (process.stderr.isTTY) progress('');
   for (const { mutant, outcome, by } of unexplained(results, equivalents)) {
     const reason = by === undefined ? '' : ` (${by})`;
@@ -43,6 +49,8 @@ async function run(target: Target, chosen: Arguments, long: ReadonlySet<string>)
     );
   }
   const summary = summaryOf(results, equivalents);
+  const left = chosenMutants(target, chosen).length - results.length;
+  if (left > 0) console.log(`${name}: ${left} chosen mutants have not run yet`);
   const totalMs = results.reduce((sum, { durationMs }) => sum + durationMs, 0);
   console.log(summaryText(name, summary, totalMs / 1000 / Math.max(1, results.length)));
   return gone.length === 0 && summary.score >= chosen.minScore;
@@ -54,9 +62,11 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
+  const endMs = performance.now() + (chosen.minutes ?? Infinity) * 60_000;
+  const isOver = (): boolean => performance.now() >= endMs;
   const long = await longLadders();
   let isGood = true;
-  for (const target of chosen.targets) isGood = (await run(target, chosen, long)) && isGood;
+  for (const target of chosen.targets) isGood = (await run(target, chosen, long, isOver)) && isGood;
   // Vitest sets the exit code for tests that fail, as they should here.
   process.exitCode = isGood ? 0 : 1;
 }

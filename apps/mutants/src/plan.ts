@@ -14,22 +14,29 @@ export type Run = readonly Step[];
 /** Tests of similar length run together: first those of up to 100 ms, then of up to 1 s, then all. */
 const tiersMs = [100, 1000, Infinity];
 
-/** The runs in their order; none: no test passes the place. `point` is `file:number`. */
+/**
+ * The runs in their order; none: no test passes the place. `point` is `file:number`. The test files
+ * in `alone` have a process of their own in each run.
+ */
 export function runsFor(
   point: string | undefined,
   source: string,
   coverage: readonly FileCoverage[],
+  alone: ReadonlySet<string>,
 ): readonly Run[] {
   const covering = coverage.map((file) => ({ file, tests: coveringTests(point, source, file) }));
   return tiersMs.flatMap((upToMs, tier) => {
     const aboveMs = tiersMs[tier - 1] ?? -1;
-    const run = covering.flatMap(({ file, tests }) =>
+    const steps = covering.flatMap(({ file, tests }) =>
       stepOf(
         file.file,
         tests.filter(({ durationMs }) => durationMs > aboveMs && durationMs <= upToMs),
       ),
     );
-    return run.length === 0 ? [] : [run.sort((a, b) => a.normalMs - b.normalMs)];
+    steps.sort((a, b) => a.normalMs - b.normalMs);
+    const together = steps.filter(({ file }) => !alone.has(file));
+    const apart = steps.filter(({ file }) => alone.has(file)).map((step) => [step]);
+    return together.length === 0 ? apart : [together, ...apart];
   });
 }
 

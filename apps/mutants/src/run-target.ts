@@ -6,7 +6,7 @@ import { recordCoverage, type FileCoverage } from './coverage.ts';
 import { pointAround, pointsOf } from './coverage-points.ts';
 import { hash, read, sourcesOf, testsHash, testsOf, workFolder } from './files.ts';
 import { generateMutants } from './generate.ts';
-import { checkBaseline } from './baseline.ts';
+import { filesAlone } from './baseline.ts';
 import { Judge, type Verdict } from './judge.ts';
 import type { Mutant } from './mutant.ts';
 import { runsFor, type Run } from './plan.ts';
@@ -30,12 +30,20 @@ export function chosenMutants(target: Target, chosen: Arguments): readonly Mutan
   return count === undefined ? mutants : sample(mutants, count, seed);
 }
 
+/** How a run is told about, and ended before all mutants have run. */
+export interface Outside {
+  readonly tell: (text: string) => void;
+  readonly isOver: () => boolean;
+}
+
+/** Those of the chosen mutants that have a result, from this run or an earlier one. */
 export async function runTarget(
   target: Target,
   chosen: Arguments,
   longLadders: ReadonlySet<string>,
-  tell: (text: string) => void,
+  outside: Outside,
 ): Promise<readonly Result[]> {
+  const { tell, isOver } = outside;
   mkdirSync(workFolder, { recursive: true });
   const results = new Results(`${workFolder}/${target.package}.jsonl`);
   const tests = testsHash(target);
@@ -51,15 +59,16 @@ export async function runTarget(
   const open = chosen.again
     ? [...mutants]
     : mutants.filter((mutant) => known(mutant) === undefined);
-  if (open.length > 0) {
+  if (open.length > 0 && !isOver()) {
     const leftOut = chosen.withLongLadders ? new Set<string>() : longLadders;
     const files = testsOf(target, leftOut);
     const coverage = await recordCoverage(target.package, sourcesOf(target), files, tell);
     const keep = (mutant: Mutant, verdict: Verdict, durationMs: number): void => {
       const sourceHash = sourceHashOf(mutant);
-      results.add({ mutant, ...verdict, sourceHash, testsHash: tests, durationMs });
+      const { outcome, by } = verdict;
+      results.add({ mutant, outcome, by, sourceHash, testsHash: tests, durationMs });
     };
-    await judgeAll({ name: target.package, open, coverage, jobs: chosen.jobs, keep, tell });
+    await judgeAll({ name: target.package, open, coverage, jobs: chosen.jobs, keep, outside });
   }
   return mutants.flatMap((mutant) => known(mutant) ?? []);
 }
@@ -71,17 +80,17 @@ interface Work {
   readonly coverage: readonly FileCoverage[];
   readonly jobs: number;
   readonly keep: (mutant: Mutant, verdict: Verdict, durationMs: number) => void;
-  readonly tell: (text: string) => void;
+  readonly outside: Outside;
 }
 
-async function judgeAll({ name, open, coverage, jobs, keep, tell }: Work): Promise<void> {
-  const plan = planFor(coverage);
+async function judgeAll({ name, open, coverage, jobs, keep, outside }: Work): Promise<void> {
+  const { tell, isOver } = outside;
   const all = open.length;
-  const judges = await Promise.all(
-    Array.from({ length: jobs }, (_, at) => Judge.open(at + 1, coverage)),
-  );
-  const work = async (judge: Judge): Promise<void> => {
-    for (let mutant = open.shift(); mutant !== undefined; mutant = open.shift()) {
+  const judges = await Promise.all(Array.from({ length: jobs }, () => Judge.open(coverage)));
+  const work = async (judge: Judge, plan: (mutant: Mutant) => readonly Run[]): Promise<void> => {
+    while (!isOver()) {
+      const mutant = open.shift();
+      if (mutant === undefined) return;
       const startedMs = performance.now();
       const verdict = await judge.judge(mutant, plan(mutant));
       const durationMs = Math.round(performance.now() - startedMs);
@@ -91,21 +100,26 @@ async function judgeAll({ name, open, coverage, jobs, keep, tell }: Work): Promi
   };
   try {
     tell('the tests run together on the sources as they are');
-    await checkBaseline(name, coverage, judges[0]);
-    await Promise.all(judges.map(work));
+    const [first] = judges;
+    const alone = first === undefined ? new Set<string>() : await filesAlone(name, coverage, first);
+    const plan = planFor(coverage, alone);
+    await Promise.all(judges.map((judge) => work(judge, plan)));
   } finally {
     await Promise.all(judges.map((judge) => judge.close()));
   }
 }
 
 /** Finds the tests of a mutant; the points of a file are looked for once. */
-function planFor(coverage: readonly FileCoverage[]): (mutant: Mutant) => readonly Run[] {
+function planFor(
+  coverage: readonly FileCoverage[],
+  alone: ReadonlySet<string>,
+): (mutant: Mutant) => readonly Run[] {
   const points = new Map<string, ReturnType<typeof pointsOf>>();
   return (mutant) => {
     const { file } = mutant;
     const ofFile = points.get(file) ?? pointsOf(file, read(file));
     points.set(file, ofFile);
     const number = pointAround(ofFile, mutant);
-    return runsFor(number === undefined ? undefined : `${file}:${number}`, file, coverage);
+    return runsFor(number === undefined ? undefined : `${file}:${number}`, file, coverage, alone);
   };
 }

@@ -1,7 +1,8 @@
 /** One vitest that lives for many runs: what it has transformed once it does not transform again. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { createVitest, type Reporter, type TestSpecification, type Vitest } from 'vitest/node';
-import { root, workFolder } from './files.ts';
+import { root } from './files.ts';
 
 /** Changes the source of a file below the root; `undefined` leaves it alone. */
 export type Change = (file: string, source: string) => string | undefined;
@@ -15,8 +16,6 @@ export interface SessionOptions {
   readonly stopsAtFailure: boolean;
   /** Each test file has a process of its own; otherwise all files of a run share one. */
   readonly isolates: boolean;
-  /** Numbers the sessions of one process. */
-  readonly number: number;
 }
 
 const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
@@ -31,8 +30,7 @@ export class VitestSession {
   }
 
   static async open(options: SessionOptions): Promise<VitestSession> {
-    const processFolder = `${workFolder}/processes/${process.pid}-${options.number}`;
-    mkdirSync(processFolder, { recursive: true });
+    const processFolder = mkdtempSync(`${tmpdir()}/babuza-mutants-`);
     const vitest = await createVitest(
       'test',
       {
@@ -93,7 +91,7 @@ export class VitestSession {
     let isOver = false;
     const timer = setTimeout(() => {
       isOver = true;
-      void this.vitest.cancelCurrentRun('test-failure').catch(() => undefined);
+      // Vitest's own way to cancel a run waits for its process, which may never answer.
       this.#endProcesses();
     }, limitMs);
     try {

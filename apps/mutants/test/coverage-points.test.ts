@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { instrument, pointAround, pointsOf } from '../src/coverage-points.ts';
 import { passedName } from '../src/passed-name.ts';
@@ -5,13 +6,7 @@ import { passedName } from '../src/passed-name.ts';
 /** Runs an instrumented script and gives the texts of the points that it passed. */
 function passedBy(source: string): string[] {
   const passed = new Set<string>();
-  const run = new Function(passedName, `${instrument('a.ts', source)}`);
-  Object.assign(globalThis, { [passedName]: passed });
-  try {
-    run(passed);
-  } finally {
-    Reflect.deleteProperty(globalThis, passedName);
-  }
+  runInNewContext(instrument('a.ts', source), { [passedName]: passed });
   return pointsOf('a.ts', source)
     .filter((_, number) => passed.has(`a.ts:${number}`))
     .map(({ start, end }) => source.slice(start, end));
@@ -53,7 +48,7 @@ describe('coverage points', () => {
     const points = pointsOf('a.ts', source);
     const start = source.indexOf('b()');
     const found = pointAround(points, { start, end: start + 3 });
-    expect(points[found!]).toMatchObject({ start, end: start + 4 });
+    expect(points[found ?? -1]).toMatchObject({ start, end: start + 4 });
     expect(pointAround(points, { start: 0, end: source.length })).toBeUndefined();
   });
 });

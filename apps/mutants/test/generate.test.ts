@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generateMutants } from '../src/generate.ts';
 import { applyMutant } from '../src/mutant.ts';
+import { only } from './only.ts';
 
 /** `operator: replacement` of each mutant, in the order of the places. */
 function changesOf(source: string): string[] {
@@ -77,10 +78,10 @@ describe('operators', () => {
   });
 
   it('parentheses keep the meaning of the operators around a change', () => {
-    const [mutant] = generateMutants('a.ts', 'const d = a && b || c').filter(
-      ({ original }) => original === 'a && b',
-    );
-    expect(applyMutant('const d = a && b || c', mutant!)).toBe('const d = (a || b) || c');
+    const source = 'const d = a && b || c';
+    const mutants = generateMutants('a.ts', source);
+    const mutant = only(mutants.filter(({ original }) => original === 'a && b'));
+    expect(applyMutant(source, mutant)).toBe('const d = (a || b) || c');
   });
 });
 
@@ -122,8 +123,8 @@ describe('places', () => {
 
   it('offsets are right behind characters of several bytes', () => {
     const source = "const a = 'é🙂'; const b = c < d;";
-    const [mutant] = generateMutants('a.ts', source);
-    expect(applyMutant(source, mutant!)).toBe("const a = 'é🙂'; const b = c <= d;");
+    const mutant = only(generateMutants('a.ts', source));
+    expect(applyMutant(source, mutant)).toBe("const a = 'é🙂'; const b = c <= d;");
   });
 
   it('a source that cannot be parsed is refused', () => {

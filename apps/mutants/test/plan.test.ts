@@ -4,6 +4,7 @@ import { runsFor } from '../src/plan.ts';
 
 const source = 'packages/x/src/a.ts';
 const point = `${source}:3`;
+const together: ReadonlySet<string> = new Set();
 
 function fileCoverage(
   file: string,
@@ -34,7 +35,7 @@ describe('plan', () => {
       fileCoverage('b.test.ts', { long: [5000, true], short: [90, true], other: [1, false] }),
       fileCoverage('c.test.ts', { shorter: [10, true], middle: [101, true] }),
     ];
-    expect(idsOf(runsFor(point, source, coverage))).toEqual([
+    expect(idsOf(runsFor(point, source, coverage, together))).toEqual([
       ['shorter', 'short'],
       ['middle'],
       ['long'],
@@ -43,16 +44,28 @@ describe('plan', () => {
 
   it('takes all tests of a file that passes the point outside its tests', () => {
     const coverage = [fileCoverage('b.test.ts', { a: [1, false], b: [2, false] }, [point])];
-    expect(idsOf(runsFor(point, source, coverage))).toEqual([['a', 'b']]);
+    expect(idsOf(runsFor(point, source, coverage, together))).toEqual([['a', 'b']]);
   });
 
   it('takes all tests that load the file for a place without a point', () => {
     const coverage = [fileCoverage('b.test.ts', { a: [1, false] })];
-    expect(idsOf(runsFor(undefined, source, coverage))).toEqual([['a']]);
-    expect(runsFor(undefined, 'packages/x/src/never-loaded.ts', coverage)).toEqual([]);
+    expect(idsOf(runsFor(undefined, source, coverage, together))).toEqual([['a']]);
+    expect(runsFor(undefined, 'packages/x/src/never-loaded.ts', coverage, together)).toEqual([]);
+  });
+
+  it('gives a file that does not pass together with others a run of its own', () => {
+    const coverage = [
+      fileCoverage('b.test.ts', { first: [1, true] }),
+      fileCoverage('c.test.ts', { alone: [2, true] }),
+      fileCoverage('d.test.ts', { last: [3, true] }),
+    ];
+    const runs = runsFor(point, source, coverage, new Set(['c.test.ts']));
+    expect(idsOf(runs)).toEqual([['first', 'last'], ['alone']]);
   });
 
   it('has no run for a point that no test passes', () => {
-    expect(runsFor(point, source, [fileCoverage('b.test.ts', { a: [1, false] })])).toEqual([]);
+    expect(
+      runsFor(point, source, [fileCoverage('b.test.ts', { a: [1, false] })], together),
+    ).toEqual([]);
   });
 });
