@@ -21,7 +21,7 @@ export async function filesAlone(
   name: string,
   coverage: readonly FileCoverage[],
   judge: Judge,
-): Promise<ReadonlySet<string>> {
+): Promise<Set<string>> {
   const path = `${workFolder}/coverage/${name}/baseline.json`;
   const sum = hash(JSON.stringify(coverage.map(({ file, loaded }) => [file, loaded])));
   if (existsSync(path)) {

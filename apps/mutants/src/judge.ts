@@ -10,8 +10,9 @@ import { VitestSession } from './vitest-session.ts';
 export interface Verdict {
   readonly outcome: Outcome;
   readonly by: string | undefined;
-  /** The test file in which `by` failed. */
+  /** The test file in which `by` failed, and the id of the test. */
   readonly file?: string;
+  readonly testId?: string;
 }
 
 /** What a run may take: far more than without a mutant, on a machine that does other work too. */
@@ -23,6 +24,8 @@ export class Judge {
   readonly #run: RunReporter;
   readonly #current: { mutant: Mutant | undefined };
   readonly #coverage: readonly FileCoverage[];
+  /** The tests that were seen passing by themselves on the sources as they are. */
+  readonly #independent = new Set<string>();
 
   private constructor(
     session: VitestSession,
@@ -65,6 +68,18 @@ export class Judge {
     return { outcome: 'survived', by: undefined };
   }
 
+  /**
+   * Whether the test that killed a mutant passes by itself without one. A test that needs what ran
+   * before it would otherwise seem to kill whatever it is asked about.
+   */
+  async isIndependent({ file, testId }: Verdict): Promise<boolean> {
+    if (file === undefined || testId === undefined || this.#independent.has(testId)) return true;
+    const { outcome } = await this.judge(undefined, [[{ file, testIds: [testId], normalMs: 0 }]]);
+    if (outcome !== 'survived') return false;
+    this.#independent.add(testId);
+    return true;
+  }
+
   async close(): Promise<void> {
     await this.#session.close();
   }
@@ -85,7 +100,7 @@ export class Judge {
   }
 }
 
-type Failure = { readonly by: string; readonly file?: string };
+type Failure = { readonly by: string; readonly file?: string; readonly testId?: string };
 
 function fileOf(module: TestModule): string {
   return module.moduleId.slice(root.length + 1);
@@ -107,7 +122,7 @@ class RunReporter implements Reporter {
     const { state, errors } = test.result();
     if (state !== 'failed') return;
     const isTimeout = errors.every(({ message }) => /^(?:Test|Hook) timed out in/.test(message));
-    const failure = { by: test.fullName, file: fileOf(test.module) };
+    const failure = { by: test.fullName, file: fileOf(test.module), testId: test.id };
     if (isTimeout) this.timedOut ??= failure;
     else this.failed ??= failure;
   }

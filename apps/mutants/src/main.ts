@@ -71,9 +71,19 @@ async function main(): Promise<void> {
   process.exitCode = isGood ? 0 : 1;
 }
 
+let isFinished = false;
+
+// A promise of vitest that never settles would end this process without a word.
+process.once('exit', () => {
+  if (isFinished) return;
+  console.error('the run ended before all mutants had run; run the command again to go on');
+  process.exitCode = 2;
+});
+
 try {
   await main();
 } catch (error) {
   console.error(error instanceof TypeError ? `${error.message}\n\n${usage}` : error);
   process.exitCode = 2;
 }
+isFinished = true;

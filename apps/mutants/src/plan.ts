@@ -16,7 +16,7 @@ const tiersMs = [100, 1000, Infinity];
 
 /**
  * The runs in their order; none: no test passes the place. `point` is `file:number`. The test files
- * in `alone` have a process of their own in each run.
+ * in `alone` run whole, in a process of their own: their tests need what ran before them.
  */
 export function runsFor(
   point: string | undefined,
@@ -24,19 +24,28 @@ export function runsFor(
   coverage: readonly FileCoverage[],
   alone: ReadonlySet<string>,
 ): readonly Run[] {
-  const covering = coverage.map((file) => ({ file, tests: coveringTests(point, source, file) }));
+  const covering = coverage.map((file) => {
+    const tests = coveringTests(point, source, file);
+    return {
+      file: file.file,
+      tests: alone.has(file.file) && tests.length > 0 ? file.tests : tests,
+    };
+  });
+  const apart = covering.filter(({ file }) => alone.has(file));
+  const together = covering.filter(({ file }) => !alone.has(file));
   return tiersMs.flatMap((upToMs, tier) => {
     const aboveMs = tiersMs[tier - 1] ?? -1;
-    const steps = covering.flatMap(({ file, tests }) =>
+    const isIn = (ms: number): boolean => ms > aboveMs && ms <= upToMs;
+    const run = together.flatMap(({ file, tests }) =>
       stepOf(
-        file.file,
-        tests.filter(({ durationMs }) => durationMs > aboveMs && durationMs <= upToMs),
+        file,
+        tests.filter(({ durationMs }) => isIn(durationMs)),
       ),
     );
-    steps.sort((a, b) => a.normalMs - b.normalMs);
-    const together = steps.filter(({ file }) => !alone.has(file));
-    const apart = steps.filter(({ file }) => alone.has(file)).map((step) => [step]);
-    return together.length === 0 ? apart : [together, ...apart];
+    const runs = apart
+      .map(({ file, tests }) => stepOf(file, tests).filter(({ normalMs }) => isIn(normalMs)))
+      .filter((steps) => steps.length > 0);
+    return run.length === 0 ? runs : [run.sort((a, b) => a.normalMs - b.normalMs), ...runs];
   });
 }
 

@@ -87,12 +87,18 @@ async function judgeAll({ name, open, coverage, jobs, keep, outside }: Work): Pr
   const { tell, isOver } = outside;
   const all = open.length;
   const judges = await Promise.all(Array.from({ length: jobs }, () => Judge.open(coverage)));
-  const work = async (judge: Judge, plan: (mutant: Mutant) => readonly Run[]): Promise<void> => {
+  const work = async (judge: Judge, alone: Set<string>): Promise<void> => {
+    const plan = planFor(coverage, alone);
     while (!isOver()) {
       const mutant = open.shift();
       if (mutant === undefined) return;
       const startedMs = performance.now();
-      const verdict = await judge.judge(mutant, plan(mutant));
+      let verdict = await judge.judge(mutant, plan(mutant));
+      while (verdict.file !== undefined && !alone.has(verdict.file)) {
+        if (await judge.isIndependent(verdict)) break;
+        alone.add(verdict.file);
+        verdict = await judge.judge(mutant, plan(mutant));
+      }
       const durationMs = Math.round(performance.now() - startedMs);
       keep(mutant, verdict, durationMs);
       tell(`${all - open.length} of ${all}: ${verdict.outcome} in ${durationMs} ms`);
@@ -102,8 +108,7 @@ async function judgeAll({ name, open, coverage, jobs, keep, outside }: Work): Pr
     tell('the tests run together on the sources as they are');
     const [first] = judges;
     const alone = first === undefined ? new Set<string>() : await filesAlone(name, coverage, first);
-    const plan = planFor(coverage, alone);
-    await Promise.all(judges.map((judge) => work(judge, plan)));
+    await Promise.all(judges.map((judge) => work(judge, alone)));
   } finally {
     await Promise.all(judges.map((judge) => judge.close()));
   }

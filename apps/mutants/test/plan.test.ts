@@ -53,14 +53,17 @@ describe('plan', () => {
     expect(runsFor(undefined, 'packages/x/src/never-loaded.ts', coverage, together)).toEqual([]);
   });
 
-  it('gives a file that does not pass together with others a run of its own', () => {
+  it('runs a file whose tests need each other whole, and by itself', () => {
     const coverage = [
       fileCoverage('b.test.ts', { first: [1, true] }),
-      fileCoverage('c.test.ts', { alone: [2, true] }),
+      fileCoverage('c.test.ts', { alone: [2, true], before: [90, false] }),
       fileCoverage('d.test.ts', { last: [3, true] }),
     ];
     const runs = runsFor(point, source, coverage, new Set(['c.test.ts']));
-    expect(idsOf(runs)).toEqual([['first', 'last'], ['alone']]);
+    expect(idsOf(runs)).toEqual([
+      ['first', 'last'],
+      ['alone', 'before'],
+    ]);
   });
 
   it('has no run for a point that no test passes', () => {
