@@ -52,6 +52,7 @@ export function describe(mutant: Mutant): string {
 
 export function summaryText(name: string, summary: Summary, secondsPerMutant: number): string {
   const { killed, survived, timeout, noCoverage, equivalent, score } = summary;
+  if (killed + survived + noCoverage + timeout + equivalent === 0) return `${name}: no results`;
   return [
     `${name}: score ${score.toFixed(1)} %`,
     `${killed} killed, ${survived} survived, ${noCoverage} without coverage, ${timeout} timeouts, ${equivalent} equivalent`,
