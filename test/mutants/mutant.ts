@@ -1,3 +1,5 @@
+import type { PromiseId } from './promises.ts';
+
 /**
  * An error that is planted in the source of a package, one at a time, and the test that must fail
  * because of it. The change is made while the source is loaded; no file is written.
@@ -12,4 +14,6 @@ export interface Mutant {
   readonly replace: string;
   /** The test file, below `packages/`, and a part of the full title of a test in it that must fail. */
   readonly caughtBy: readonly [file: string, title: string];
+  /** The promise of docs/DURABILITY.md that it breaks, if any. */
+  readonly promise?: PromiseId;
 }

@@ -27,6 +27,9 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'wal-native': walNative,
 };
 
+/** Those of all packages, whatever `BABUZA_MUTANTS_OF` says. */
+export const allMutants: readonly Mutant[] = Object.values(lists).flat();
+
 /** The packages whose errors are planted: `BABUZA_MUTANTS_OF=raft,wal-core`. Default: all. */
 const packages = process.env['BABUZA_MUTANTS_OF']?.split(',') ?? Object.keys(lists);
 

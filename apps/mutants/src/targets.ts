@@ -1,0 +1,139 @@
+/** The folders and files of each package that mutants are made of, and the tests that judge them. */
+
+export interface Target {
+  readonly package: string;
+  /** Below `packages/<package>/src/`; a name that ends with `/` is a folder. */
+  readonly sources: readonly string[];
+  /**
+   * Whose tests judge the mutants: a package, or one test file below `packages/` where the others of
+   * its package would take long and find nothing else.
+   */
+  readonly tests: readonly string[];
+}
+
+const fileLog = ['writer/', 'recovery/', 'purge/', 'segment/'];
+
+export const targets: readonly Target[] = [
+  { package: 'wal-native', sources: fileLog, tests: ['wal-native'] },
+  { package: 'wal-etcd', sources: fileLog, tests: ['wal-etcd'] },
+  {
+    package: 'wal-level',
+    sources: [
+      'batches.ts',
+      'continuity.ts',
+      'database-holder.ts',
+      'entry-reader.ts',
+      'level-wal.ts',
+      'shared-database.ts',
+      'stored-logs.ts',
+      'testimony.ts',
+      'values.ts',
+      'witness.ts',
+    ],
+    tests: [
+      'wal-level',
+      'wal-memory',
+      'wal-level-disk/test/disk.test.ts',
+      'wal-level-disk/test/witness-files.test.ts',
+    ],
+  },
+  {
+    package: 'wal-core',
+    sources: [
+      'accepted-log.ts',
+      'entry-index.ts',
+      'entry-storage.ts',
+      'log-state.ts',
+      'position-index.ts',
+      'queued-wal.ts',
+      'ring-cache.ts',
+      'save-plan.ts',
+    ],
+    tests: [
+      'wal-core',
+      'wal-memory',
+      'wal-native/test/conformance.test.ts',
+      'wal-native/test/crash.test.ts',
+      'wal-native/test/faults.test.ts',
+      'wal-native/test/full-disk.test.ts',
+      'wal-native/test/transient-faults.test.ts',
+    ],
+  },
+  {
+    package: 'wal-files',
+    sources: [
+      'detach-segments.ts',
+      'file-wal-manager.ts',
+      'read-buffers.ts',
+      'read-steadily.ts',
+      'scan-window.ts',
+      'segment-list.ts',
+      'spare-files.ts',
+    ],
+    tests: ['wal-files', 'wal-native', 'wal-etcd/test/conformance.test.ts'],
+  },
+  {
+    package: 'raft',
+    sources: [
+      'append-path.ts',
+      'apply-lag.ts',
+      'apply-path.ts',
+      'chunk-channel.ts',
+      'committed-entries.ts',
+      'forwarded-requests.ts',
+      'hand-over.ts',
+      'incoming.ts',
+      'loop.ts',
+      'membership-changes.ts',
+      'proposal-queue.ts',
+      'proposals.ts',
+      'reads.ts',
+      'recorded-snapshots.ts',
+      'save-watch.ts',
+      'snapshot-pauses.ts',
+      'snapshot-sending.ts',
+      'snapshots.ts',
+      'waiters.ts',
+    ],
+    tests: [
+      'raft',
+      'builder/test/manual-snapshots.test.ts',
+      'builder/test/partitions.test.ts',
+      'builder/test/unused-snapshots.test.ts',
+    ],
+  },
+  { package: 'snapshot', sources: ['./'], tests: ['snapshot'] },
+  { package: 'session', sources: ['./'], tests: ['session'] },
+  {
+    package: 'transport-http',
+    sources: [
+      'admission.ts',
+      'attempts.ts',
+      'body.ts',
+      'deliver.ts',
+      'frames.ts',
+      'http-server.ts',
+      'incoming-stream.ts',
+      'message-queue.ts',
+      'outgoing-stream.ts',
+      'pacer.ts',
+      'peer.ts',
+      'request-link.ts',
+      'server.ts',
+      'snapshot-fate.ts',
+      'snapshot-receiver.ts',
+      'snapshot-sender.ts',
+      'stall-watch.ts',
+      'take-messages.ts',
+    ],
+    tests: ['transport-http'],
+  },
+];
+
+/** Throws `TypeError` for a package that has no mutants. */
+export function targetOf(name: string): Target {
+  const target = targets.find((each) => each.package === name);
+  if (target !== undefined) return target;
+  const names = targets.map((each) => each.package).join(', ');
+  throw new TypeError(`there are no mutants of the package '${name}'; there are of ${names}`);
+}
