@@ -31,6 +31,7 @@ export const longLadders: string[] = [
   'packages/wal-etcd/test/kill.test.ts',
   'packages/wal-level-disk/test/kill.test.ts',
   'packages/builder/test/power-cuts.test.ts',
+  'packages/builder/test/power-cut-vm.test.ts',
 ];
 
 /**

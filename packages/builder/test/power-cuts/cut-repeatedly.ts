@@ -3,13 +3,14 @@
  * random moment, half at a random system call that changes or syncs something. What is left is judged
  * by the ledger of what the process said.
  */
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { inspect } from 'node:util';
 import { CorruptError } from '@babuza/wal-core';
 import { SeededRandom } from '@babuza/testkit';
 import { JudgedWriter } from '../../../wal-level-disk/test/support/judged-writer.ts';
 import type { CutBackEnd } from './back-ends.ts';
+import { endBoot } from './end-boot.ts';
 import type { LossyDisk } from './lossy-disk.ts';
 
 export interface CutCounts {
@@ -117,19 +118,5 @@ export class Cuts {
     this.#directory = `${this.#disk.directory}/${number}`;
     this.#writer = new JudgedWriter(this.#directory, this.#backEnd);
     return [];
-  }
-}
-
-/**
- * Power cuts end all processes of a machine, but not that of the test, which had the log open when it
- * judged the cut before. A lock that it had given back may be there again: it becomes one of another
- * boot of the machine, as it would be after a real cut.
- */
-async function endBoot(directory: string): Promise<void> {
-  const names = await readdir(directory).catch(() => []);
-  for (const name of names.filter((each) => each.startsWith('LOCK'))) {
-    const record = await readFile(`${directory}/${name}`, 'utf8');
-    const replaced = record.replace(/"bootId":"./, '"bootId":"-');
-    if (replaced !== record) await writeFile(`${directory}/${name}`, replaced);
   }
 }
