@@ -23,13 +23,13 @@ const seed = Number(process.env['BABUZA_SEED'] ?? 1);
 const bootScript = fileURLToPath(new URL('../../../tools/power-cut-vm/boot.sh', import.meta.url));
 
 /** A machine takes long to boot, so it runs only where somebody has made one. */
-function canBoot(): boolean {
+async function canBoot(): Promise<boolean> {
   if (vm === '') {
     console.warn('not run: power cuts of a virtual machine: BABUZA_VM names no folder with one');
     return false;
   }
   const what = 'power cuts of a virtual machine';
-  return canCutPower() && has(what, 'qemu-system-x86_64', '--version');
+  return has(what, 'qemu-system-x86_64', '--version') && (await canCutPower());
 }
 
 class Machine {
@@ -82,7 +82,7 @@ class Machine {
   }
 }
 
-it.skipIf(!canBoot()).each(backEnds)(
+it.skipIf(!(await canBoot())).each(backEnds)(
   `${cuts} power cuts of a virtual machine lose nothing that was acknowledged: $name`,
   async (backEnd) => {
     const disk = await LossyDisk.mount('names-in-order');

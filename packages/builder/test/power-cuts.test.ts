@@ -15,7 +15,7 @@ import { canCutPower, LossyDisk, type NameRule } from './power-cuts/lossy-disk.t
 const cuts = Number(process.env['BABUZA_CUTS'] ?? 5);
 const seed = Number(process.env['BABUZA_SEED'] ?? 1);
 
-const isHere = canCutPower();
+const isHere = await canCutPower();
 
 async function sync(path: string): Promise<void> {
   const file = await open(path, 'r');

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { has } from '../../../wal-level-disk/test/support/tools.ts';
+import { has, notRun } from '../../../wal-level-disk/test/support/tools.ts';
 
 /**
  * Which names survive: each by a sync of its directory only, or all in the order in which they were
@@ -14,15 +14,29 @@ export type NameRule = 'names-by-directory' | 'names-in-order';
 
 const sources = fileURLToPath(new URL('../../../../tools/lossy-fs', import.meta.url));
 
+/** The file system is built, but the system does not let us mount it. */
+class CannotMountError extends Error {
+  override readonly name = 'CannotMountError';
+}
+
 /** Whether the file system can be built and mounted here. Where it cannot, the reason is printed. */
-export function canCutPower(): boolean {
-  const what = 'power cuts below real processes';
-  return (
+export async function canCutPower(): Promise<boolean> {
+  const what = 'power cuts on a lossy file system';
+  const hasTools =
     has(what, 'gcc', '--version') &&
+    has(what, 'make', '--version') &&
     has(what, 'pkg-config', '--exists', '--print-errors', 'fuse3') &&
     has(what, 'fusermount3', '--version') &&
-    has(what, 'test', '-w', '/dev/fuse')
-  );
+    has(what, 'test', '-w', '/dev/fuse');
+  if (!hasTools) return false;
+  try {
+    const disk = await LossyDisk.mount('names-by-directory');
+    await disk.close();
+    return true;
+  } catch (error) {
+    if (error instanceof CannotMountError) return notRun(`${what}: ${error.message}`);
+    throw error;
+  }
 }
 
 export class LossyDisk {
@@ -42,7 +56,7 @@ export class LossyDisk {
     });
     this.#exited = new Promise((resolve) => {
       this.#process.on('close', () => {
-        this.#waiting?.reject(new Error('the lossy file system ended: it could not be mounted'));
+        this.#waiting?.reject(new Error('the lossy file system ended before it answered'));
         resolve();
       });
     });
@@ -58,7 +72,12 @@ export class LossyDisk {
     await mkdir(`${root}/disk`);
     execFileSync('make', ['-s', '-C', sources, `OUTPUT=${root}/lossy-fs`], { stdio: 'inherit' });
     const disk = new LossyDisk(root, rule);
-    await disk.#expect('mounted');
+    try {
+      await disk.#expect('mounted');
+    } catch (cause) {
+      await disk.close();
+      throw new CannotMountError('this user may not mount it', { cause });
+    }
     return disk;
   }
 
