@@ -5,6 +5,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { UsageError } from '../../argument-values.ts';
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
@@ -27,7 +28,9 @@ export async function tellSoakStory(
   settings: SoakSettings,
 ): Promise<readonly string[]> {
   const { nodes, minutes, seed, reportPath } = settings;
-  await mkdir(dirname(reportPath), { recursive: true });
+  await mkdir(dirname(reportPath), { recursive: true }).catch((error: unknown) => {
+    throw new UsageError(`--report: ${error instanceof Error ? error.message : String(error)}`);
+  });
   const startMs = performance.now();
   const title = `Soak: ${counted(nodes, 'node')} under load and faults for ${counted(minutes, 'minute')} (--seed ${seed})`;
   terminal.line(terminal.style('bold', 'Babuza: a cluster over time'));
