@@ -30,6 +30,8 @@ export const longLadders: string[] = [
   'apps/demo/test/demo.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
   'packages/wal-level-disk/test/kill.test.ts',
+  'packages/builder/test/power-cuts.test.ts',
+  'packages/builder/test/power-cut-vm.test.ts',
 ];
 
 /**

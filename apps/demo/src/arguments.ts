@@ -7,6 +7,7 @@ import type { FailoverSettings } from './cluster-story/measuring/failover.ts';
 import type { HungDiskSettings } from './cluster-story/measuring/hung-disk.ts';
 import type { ThroughputSettings } from './cluster-story/measuring/throughput.ts';
 import type { ClusterSettings, ClusterStorySettings } from './cluster-story/settings.ts';
+import type { SoakSettings } from './cluster-story/soak/story.ts';
 import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { atMost, bytesOf, positive, UsageError } from './argument-values.ts';
 import { clientsMax, limits, nodesMax } from './help-text.ts';
@@ -18,6 +19,7 @@ export type Story =
   | { readonly story: 'log'; readonly settings: StorySettings }
   | { readonly story: 'cluster'; readonly settings: ClusterStorySettings }
   | { readonly story: 'chaos'; readonly settings: ChaosSettings }
+  | { readonly story: 'soak'; readonly settings: SoakSettings }
   | { readonly story: 'load'; readonly settings: ThroughputSettings }
   | {
       readonly story: 'failover';
@@ -54,6 +56,10 @@ function clusterStory(story: Exclude<Story['story'], 'log'>, values: Values): St
     const clients = clientsOf(values, 8);
     return { story, settings: { ...size, clients, ...chaosSettings(values) } };
   }
+  if (story === 'soak') {
+    const clients = clientsOf(values, 8);
+    return { story, settings: { ...size, clients, ...soakSettings(values) } };
+  }
   if (story === 'load') return { story, settings: { ...size, ...loadSettings(values) } };
   if (story === 'failover') {
     const fault = faultOf(values, size);
@@ -81,6 +87,7 @@ const ofDocuments = ['input', 'limit', 'limit-files'];
 const optionsOf: Record<Story['story'], readonly string[]> = {
   cluster: [...common, ...ofDocuments, 'nodes', 'clients', 'serve'],
   chaos: [...common, 'nodes', 'clients', 'seconds', 'seed'],
+  soak: [...common, 'nodes', 'clients', 'minutes', 'seed', 'report'],
   load: [...common, 'nodes', 'clients', 'seconds'],
   failover: [...common, 'nodes', 'kills', 'fault'],
   log: [...common, ...ofDocuments],
@@ -105,8 +112,20 @@ const wholeOf = (option: string, text: string | undefined, preset: number): numb
   text === undefined ? preset : positive(`--${option}`, text, /^\d+$/);
 
 function chaosSettings({ seconds, seed }: Values): Pick<ChaosSettings, 'seconds' | 'seed'> {
-  const byChance = Math.floor(Math.random() * 2 ** 32);
-  return { seconds: wholeOf('seconds', seconds, 120), seed: wholeOf('seed', seed, byChance) };
+  return { seconds: wholeOf('seconds', seconds, 120), seed: seedOf(seed) };
+}
+
+const seedOf = (seed: string | undefined): number =>
+  wholeOf('seed', seed, Math.floor(Math.random() * 2 ** 32));
+
+function soakSettings({
+  minutes,
+  seed: text,
+  report,
+}: Values): Pick<SoakSettings, 'minutes' | 'seed' | 'reportPath'> {
+  const seed = seedOf(text);
+  const reportPath = resolve(report ?? `tmp/soak-${seed}`);
+  return { minutes: wholeOf('minutes', minutes, 60), seed, reportPath };
 }
 
 function loadSettings({
@@ -165,6 +184,8 @@ function parse(args: readonly string[]) {
       nodes: { type: 'string' },
       clients: { type: 'string' },
       seconds: { type: 'string' },
+      minutes: { type: 'string' },
+      report: { type: 'string' },
       seed: { type: 'string' },
       kills: { type: 'string' },
       fault: { type: 'string' },

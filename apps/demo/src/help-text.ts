@@ -17,19 +17,23 @@ Stories:
   cluster              real files are written to a cluster of processes whose leader is killed and comes
                        back; a node joins, another leaves, and nothing is lost (default)
   chaos                a cluster is killed, cut and healed by chance under load; nothing is lost
+  soak                 the same for an hour: memory, handles, disk and latency over time are plotted, and
+                       must stay flat
   load                 writes per second of a cluster, at several numbers of clients
   failover             how long nobody leads when a leader is killed, or its disk hangs, many times
   log                  real files are logged by a process that is killed in the middle; the log is
                        recovered, verified, damaged on copies, and purged
 
-Options of cluster, chaos, load and failover:
+Options of cluster, chaos, soak, load and failover:
   --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
-  --clients COUNT      that write at a time (default: 32; of chaos 8; of load 1,64,256, one after the
+  --clients COUNT      that write at a time (default: 32; of chaos and soak 8; of load 1,64,256, one after the
                        other; not of failover)
   --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
   --serve              of cluster: keeps it running at the end, with a prompt: help says what it takes
   --seconds COUNT      of chaos: how long (default: 120); of load: with each number of clients (default: 10)
-  --seed NUMBER        of chaos: what happens, and in which order (default: by chance)
+  --minutes COUNT      of soak: how long (default: 60); below 10 the start is still seen
+  --report PATH        of soak: where PATH.html and PATH.csv get (default: tmp/soak-SEED)
+  --seed NUMBER        of chaos and soak: what happens, and in which order (default: by chance)
   --kills COUNT        of failover: how many leaders (default: 100)
   --fault FAULT        of failover: what happens to them: kill, hung-disk, or short-stalls, which must
                        change no leader (default: kill)

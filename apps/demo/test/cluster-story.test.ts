@@ -110,6 +110,7 @@ describe('demo cluster', () => {
       ['cluster', 'SIGINT', [0, 100, 300, 600]],
       ['cluster', 'SIGHUP', [0, 600]],
       ['chaos', 'SIGINT', [3000, 6000]],
+      ['soak', 'SIGINT', [6000]],
       ['load', 'SIGINT', [1500, 2500, 3500]],
       ['failover', 'SIGINT', [1500, 3000]],
     ] as const)('%s, by %s', async (story, signal, moments) => {

@@ -149,7 +149,10 @@ describe('a wrong command line', () => {
     const cases: [string[], RegExp][] = [
       [['--wal', 'no-such-wal'], /'babuza-wal'.*got 'no-such-wal'/],
       [['--no-such-option'], /--no-such-option/],
-      [['clusters'], /unknown story clusters; there are: cluster, chaos, load, failover, log/],
+      [
+        ['clusters'],
+        /unknown story clusters; there are: cluster, chaos, soak, load, failover, log/,
+      ],
       [['--nodes', '2'], /--nodes wants 3 at least/],
       [['--clients', '9999'], /--clients wants at most 1024, got 9999/],
       [['failover', '--fault', 'fire'], /--fault fire: there are kill, hung-disk, short-stalls/],
@@ -158,6 +161,9 @@ describe('a wrong command line', () => {
         /the disk of a log of type level-wal cannot be held up/,
       ],
       [['log', '--nodes', '3'], /--nodes is no option of log/],
+      [['soak', '--seconds', '9'], /--seconds is no option of soak/],
+      [['soak', '--minutes', '0'], /--minutes wants a number above 0, got 0/],
+      [['soak', '--report', join(input, 'large.txt', 'soak')], /--report: .*(?:EEXIST|ENOTDIR)/],
       [['--wal', 'level-wal-memory'], /it loses all with its process/],
       [['--limit', '12X'], /--limit wants a number above 0, got 12X/],
       [['--input', join(folder, 'missing')], /--input: .*ENOENT/],

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { OpenedWal } from '@babuza/wal-core';
+import type { OpenedWal, WalCapabilities, WalManager } from '@babuza/wal-core';
 import { Ledger } from '@babuza/wal-core/conformance';
 import { walBackend, type DiskWalOptions } from '../../src/index.ts';
 import { batchOf } from './workload.mjs';
@@ -16,6 +16,22 @@ export const tinyOptions: DiskWalOptions = {
   writeBufferBytes: 64 * 1024,
   tableBytes: 1024 * 1024,
   compactPurgedBytes: 16 * 1024,
+};
+
+/** What the process writes, and what its log is opened with afterwards. */
+export interface JudgedBackEnd {
+  /** The built module that exports `walBackend`, for the process. */
+  readonly module: URL;
+  readonly options: object;
+  readonly capabilities: WalCapabilities;
+  open(directory: string): Promise<WalManager>;
+}
+
+export const levelBackEnd: JudgedBackEnd = {
+  module: new URL('../../dist/index.js', import.meta.url),
+  options: tinyOptions,
+  capabilities: walBackend.capabilities,
+  open: (directory) => walBackend.open(directory, tinyOptions),
 };
 
 export interface Run {
@@ -42,11 +58,15 @@ export interface Ended {
 
 export class JudgedWriter {
   readonly directory: string;
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   acknowledged = 0;
+  readonly #backEnd: JudgedBackEnd;
 
-  constructor(directory: string) {
+  /** The back end is LevelDB unless another one is named. */
+  constructor(directory: string, backEnd: JudgedBackEnd = levelBackEnd) {
     this.directory = directory;
+    this.#backEnd = backEnd;
+    this.ledger = new Ledger(backEnd.capabilities);
   }
 
   /** Resolves when the process is gone and all that it said was read. */
@@ -57,8 +77,9 @@ export class JudgedWriter {
       script,
       this.directory,
       String(seed),
-      JSON.stringify(tinyOptions),
+      JSON.stringify(this.#backEnd.options),
       String(batches),
+      this.#backEnd.module.href,
     ];
     const [program = process.execPath, ...args] = command;
     const seen = new Lines(this.ledger);
@@ -80,7 +101,7 @@ export class JudgedWriter {
 
   /** Opens the log, compares it with the ledger, and goes on from what is there. */
   async judge(): Promise<{ violations: string[]; entries: number }> {
-    const manager = await walBackend.open(this.directory, tinyOptions);
+    const manager = await this.#backEnd.open(this.directory);
     try {
       const opened = await this.#open(manager);
       const violations = this.ledger.judge(opened);
@@ -93,7 +114,7 @@ export class JudgedWriter {
   }
 
   /** A process that died before the log was created left none, and was told of none. */
-  async #open(manager: Awaited<ReturnType<typeof walBackend.open>>): Promise<OpenedWal> {
+  async #open(manager: WalManager): Promise<OpenedWal> {
     if (await manager.hasExistingWal()) return manager.replayWal();
     return manager.createWal({ clusterId: 1, nodeId: 1 });
   }

@@ -9,7 +9,12 @@ export function has(what: string, command: string, ...args: string[]): boolean {
   const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (status === 0) return true;
   const reason = error?.message ?? stderr.trim().split('\n').at(-1) ?? `exit code ${status}`;
-  const text = `not run: ${what}: ${command} does not work here (${reason})`;
+  return notRun(`${what}: ${command} does not work here (${reason})`);
+}
+
+/** Says what is not run and why, or throws. Returns false. */
+export function notRun(whatAndWhy: string): false {
+  const text = `not run: ${whatAndWhy}`;
   if (required) throw new Error(text);
   console.warn(text);
   return false;

@@ -1,12 +1,12 @@
 // A real process that writes a log as fast as it can, with several saves pending at a time. Each batch is a
 // line `try` before the call and a line `done` after it resolved. It ends when a save is rejected, with a
 // line `failed` that has the code; otherwise it is killed from outside, or stops after so many batches.
-// Arguments: directory, seed, options as JSON, batches (0: no end).
+// Arguments: directory, seed, options as JSON, batches (0: no end), URL of the module of the back end.
 import { writeSync } from 'node:fs';
-import { walBackend } from '../../dist/index.js';
 import { batchOf, randomFrom, Workload } from './workload.mjs';
 
-const [directory, seed, options, limitText] = process.argv.slice(2);
+const [directory, seed, options, limitText, module] = process.argv.slice(2);
+const { walBackend } = await import(module);
 const limit = Number(limitText) || Infinity;
 const say = (line) => writeSync(1, `${line}\n`);
 const pendingMax = 4;

@@ -1,7 +1,6 @@
 /** What the processes of the nodes take while they are disturbed: looked at now and then, and compared with what it may be. */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { byteSize, count } from '../../common/figures.ts';
+import { bytesBelow, processFigures } from '../node-figures.ts';
 import type { Stage } from '../stage.ts';
 
 const mebibyte: number = 1024 * 1024;
@@ -22,12 +21,11 @@ export class Bounds {
 
   async look(): Promise<void> {
     const { cluster, admin } = this.#stage;
-    for (const { apiUrl, directory } of cluster.running) {
-      const asked = admin.cluster.status({ at: apiUrl, deadlineMs: 2000 });
-      const figures = (await asked.catch(() => undefined))?.all['figures'];
-      this.#see('heapBytes', figureOf(figures, 'heapUsed') + figureOf(figures, 'external'));
-      this.#see('handles', figureOf(figures, 'handles'));
-      this.#see('diskBytes', await bytesBelow(directory));
+    for (const node of cluster.running) {
+      const figures = await processFigures(admin, node);
+      this.#see('heapBytes', figures?.heapBytes ?? 0);
+      this.#see('handles', figures?.handles ?? 0);
+      this.#see('diskBytes', await bytesBelow(node.directory));
     }
   }
 
@@ -47,25 +45,4 @@ export class Bounds {
   #see(name: keyof typeof bounds, value: number): void {
     this.#most[name] = Math.max(this.#most[name], value);
   }
-}
-
-function figureOf(figures: unknown, name: string): number {
-  const value: unknown =
-    typeof figures === 'object' && figures !== null ? Reflect.get(figures, name) : undefined;
-  return typeof value === 'number' ? value : 0;
-}
-
-/** Files come and go while one looks. */
-async function bytesBelow(directory: string): Promise<number> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  let bytes = 0;
-  for (const entry of entries) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) bytes += await bytesBelow(path);
-    else
-      bytes += await stat(path)
-        .then(({ blocks }) => blocks * 512)
-        .catch(() => 0);
-  }
-  return bytes;
 }

@@ -22,6 +22,12 @@ export class Overwriters {
   #acknowledged = 0;
   #unanswered = 0;
   #running: Promise<unknown> = Promise.resolve();
+  readonly #onWrite: (elapsedMs: number) => void;
+
+  /** `onWrite` is told of each acknowledged write how long it took. */
+  constructor(onWrite: (elapsedMs: number) => void = () => undefined) {
+    this.#onWrite = onWrite;
+  }
 
   get acknowledged(): number {
     return this.#acknowledged;
@@ -61,7 +67,9 @@ export class Overwriters {
       this.#expected.set(key, expected);
       try {
         isThere = await this.#toggle(client, `once/${number}`, isThere);
+        const startMs = performance.now();
         await client.put(key, valueOf(key, serial));
+        this.#onWrite(performance.now() - startMs);
         expected.acknowledged = serial;
         expected.unanswered = [];
         this.#acknowledged += 1;

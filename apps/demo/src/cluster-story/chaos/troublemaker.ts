@@ -27,11 +27,13 @@ export class Troublemaker {
   };
   readonly #stage: Stage;
   readonly #chance: () => number;
+  readonly #neverKilled: bigint | undefined;
 
-  /** `chance` gives numbers from 0 to below 1. */
-  constructor(stage: Stage, chance: () => number) {
+  /** `chance` gives numbers from 0 to below 1. A node that is never killed suffers everything else. */
+  constructor(stage: Stage, chance: () => number, neverKilled?: bigint) {
     this.#stage = stage;
     this.#chance = chance;
+    this.#neverKilled = neverKilled;
   }
 
   /** One misfortune and its end. */
@@ -52,7 +54,9 @@ export class Troublemaker {
     const leader = await this.#leader();
     const victims: ClusterNode[] = [];
     for (let at = 0; at < count; at += 1) {
-      const alive = cluster.running.filter((node) => !victims.includes(node));
+      const alive = cluster.running.filter(
+        (node) => !victims.includes(node) && node.id !== this.#neverKilled,
+      );
       const victim = this.#victim(alive, leader);
       if (victim !== undefined) victims.push(victim);
     }

@@ -1,0 +1,44 @@
+/** The durable back ends as the power cuts know them: small files, so that they change often. */
+import { walBackend as etcd } from '@babuza/wal-etcd';
+import { repair } from '@babuza/wal-etcd/format';
+import { walBackend as native } from '@babuza/wal-native';
+import {
+  levelBackEnd,
+  type JudgedBackEnd,
+} from '../../../wal-level-disk/test/support/judged-writer.ts';
+import type { NameRule } from './lossy-disk.ts';
+
+export interface CutBackEnd extends JudgedBackEnd {
+  readonly name: string;
+  readonly names: NameRule;
+  /**
+   * Only for a format that cannot tell every crash from damage: what its documented tool does with a
+   * log that was refused. Returns whether the log can be opened now.
+   */
+  readonly repair?: (directory: string) => Promise<boolean>;
+}
+
+const segmentBytes = 256 * 1024;
+
+export const backEnds: readonly CutBackEnd[] = [
+  {
+    name: 'babuza-wal',
+    names: 'names-by-directory',
+    module: new URL('../../../wal-native/dist/index.js', import.meta.url),
+    options: { segmentBytes },
+    capabilities: native.capabilities,
+    open: async (directory) => native.open(directory, { segmentBytes }),
+  },
+  {
+    name: 'etcd-wal',
+    names: 'names-by-directory',
+    module: new URL('../../../wal-etcd/dist/index.js', import.meta.url),
+    options: { segmentBytes },
+    capabilities: etcd.capabilities,
+    open: async (directory) => etcd.open(directory, { segmentBytes }),
+    repair: (directory) => repair(directory),
+  },
+  // LevelDB syncs no directory when it begins a log file, and removes old files before the name of what
+  // replaces them is durable: it needs a file system that keeps names in order.
+  { name: 'level-wal', names: 'names-in-order', ...levelBackEnd },
+];
