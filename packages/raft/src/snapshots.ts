@@ -191,7 +191,6 @@ export class Snapshots<Query, Answer> {
   stop(): void {
     this.#stopping.abort(new StoppedError());
     this.#pauses.stop();
-    this.#waiters.push(...this.#nextWaiters.splice(0));
     this.#settle((waiter) => waiter.reject(new StoppedError()));
   }
 

@@ -112,11 +112,11 @@ describe('the log of a snapshot that is sent', () => {
     const second = send(3n, 20);
     const third = send(4n, 10);
     await turn();
-    transfers[2]?.end();
-    await third.ended;
-    expect(held()).toEqual([10, 20]);
     transfers[1]?.end();
     await second.ended;
+    expect(held()).toEqual([10, 10]);
+    transfers[2]?.end();
+    await third.ended;
     expect(held()).toEqual([10]);
     transfers[0]?.end();
     await first.ended;
