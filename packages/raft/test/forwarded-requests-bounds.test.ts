@@ -76,6 +76,30 @@ describe('the proposals that are remembered', () => {
     expect([take(7, 2), take(7, 3)]).toEqual([false, false]);
   });
 
+  it('are refused when they come from a life before those, and leave the newer ones known', () => {
+    for (const life of [1, 2, 3]) expect(take(7, life)).toBe(true);
+    expect([take(7, 1), take(8, 1)]).toEqual([false, false]);
+    expect([take(7, 2), take(7, 3), take(8, 3)]).toEqual([false, false, true]);
+  });
+
+  it.each([1023, 1024, 1025])(
+    'of lives that ended are refused, of the newest 1,024: %i',
+    (count) => {
+      for (let life = 0; life < count + 2; life += 1) {
+        if (!take(7, life)) throw new Error(`a proposal of life ${life} was not taken`);
+      }
+      const oldest = Math.max(0, count - 1024);
+      expect(take(7, oldest)).toBe(false);
+      expect([take(7, count - 1), take(7, count), take(7, count + 1)]).toEqual([
+        false,
+        false,
+        false,
+      ]);
+      // The memory has a bound: what is older cannot be told from a new life.
+      if (count > 1024) expect(take(7, 0)).toBe(true);
+    },
+  );
+
   it('of one sender are not those of another', () => {
     for (const nodeId of [2n, 3n, 4n]) expect(take(7, 1, nodeId)).toBe(true);
     for (const life of [2, 3, 4]) expect(take(7, life, 3n)).toBe(true);
