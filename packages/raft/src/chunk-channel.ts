@@ -63,7 +63,14 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
         this.#isRead = true;
         return;
       }
-      yield chunk;
+      let isTaken = false;
+      try {
+        yield chunk;
+        isTaken = true;
+      } finally {
+        // A reader that leaves must not keep the writer waiting.
+        if (!isTaken) this.fail(new TypeError('nobody reads the file any more'));
+      }
       this.#chunk = undefined;
       this.#wakeWriter?.();
     }

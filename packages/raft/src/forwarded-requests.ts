@@ -15,6 +15,8 @@ import { decodeEnvelope, requestsPerLife, type RequestId } from './envelope.ts';
 /** Of one life of a sender, the newest and how many before it. */
 const knownMax = 4096;
 const livesKept = 2;
+/** Of each sender, so many of the lives before those are known by their number only. */
+const endedMax = 1024;
 
 /** Numbers of one life: the newest, and which of it and those before have come. */
 interface Life {
@@ -22,9 +24,17 @@ interface Life {
   readonly known: Set<number>;
 }
 
+interface Sender {
+  readonly lives: Map<number, Life>;
+  /**
+   * The proposals of these lives count as repeated. A copy of one would otherwise be taken for the
+   * first proposal of a new life, and would push a life out whose proposals are known.
+   */
+  readonly ended: Set<number>;
+}
+
 export class ForwardedRequests {
-  /** By sender, then by life. */
-  readonly #senders = new Map<bigint, Map<number, Life>>();
+  readonly #senders = new Map<bigint, Sender>();
 
   /** Whether all of a message of proposals may be appended. It is known from then on. */
   take({ entries }: Message): boolean {
@@ -50,6 +60,7 @@ export class ForwardedRequests {
   #takeRequest({ nodeId, number }: RequestId): boolean {
     const request = number % requestsPerLife;
     const life = this.#lifeOf(nodeId, Math.floor(number / requestsPerLife), request);
+    if (life === undefined) return false;
     const ahead = distance(life.newest, request);
     if (life.known.has(request) || ahead <= -knownMax) return false;
     if (ahead > 0) life.newest = request;
@@ -62,14 +73,22 @@ export class ForwardedRequests {
     return true;
   }
 
-  #lifeOf(nodeId: bigint, number: number, newest: number): Life {
-    const lives = this.#senders.get(nodeId) ?? new Map<number, Life>();
-    this.#senders.set(nodeId, lives);
+  /** `undefined` for one that has ended. */
+  #lifeOf(nodeId: bigint, number: number, newest: number): Life | undefined {
+    const sender: Sender = this.#senders.get(nodeId) ?? { lives: new Map(), ended: new Set() };
+    this.#senders.set(nodeId, sender);
+    const { lives, ended } = sender;
     const known = lives.get(number);
     if (known !== undefined) return known;
+    if (ended.has(number)) return undefined;
     const life = { newest, known: new Set<number>() };
     lives.set(number, life);
-    for (const old of lives.keys()) if (lives.size > livesKept) lives.delete(old);
+    for (const old of lives.keys()) {
+      if (lives.size <= livesKept) break;
+      lives.delete(old);
+      ended.add(old);
+    }
+    for (const old of ended) if (ended.size > endedMax) ended.delete(old);
     return life;
   }
 }

@@ -136,7 +136,11 @@ export class Loop<Query, Answer> {
 
   /** Makes a membership change take effect, unless the core knows more already. */
   applyToCore(change: ConfChangeV2, index: number): ConfState | undefined {
-    if (index <= this.#installedIndex) return undefined;
+    // The core counts by the membership of a snapshot from the step that takes it on. The turn that
+    // saves the snapshot comes later.
+    const { snapshot } = this.#parts.node.peekReady();
+    const coveredIndex = snapshot?.metadata.index ?? this.#installedIndex;
+    if (index <= coveredIndex) return undefined;
     return this.call((node) => node.applyConfChange(change));
   }
 

@@ -54,6 +54,7 @@ export class MembershipChanges {
   readonly #parts: MembershipChangeParts;
   /** Who waits for the end of joint consensus. */
   #untilLeft: Waiter<void>[] = [];
+  #stopCause: Error | undefined;
 
   constructor(parts: MembershipChangeParts) {
     this.#parts = parts;
@@ -94,6 +95,8 @@ export class MembershipChanges {
     }
     if (this.#isJoint()) {
       await waiting<void>(signal, (waiter) => {
+        // The node may have stopped since the change was applied.
+        if (this.#stopCause !== undefined) throw this.#stopCause;
         this.#untilLeft.push(waiter);
         return () => {
           this.#untilLeft = this.#untilLeft.filter((other) => other !== waiter);
@@ -111,6 +114,7 @@ export class MembershipChanges {
   }
 
   stop(cause: Error): void {
+    this.#stopCause = cause;
     for (const waiter of this.#untilLeft) waiter.reject(cause);
     this.#untilLeft = [];
   }

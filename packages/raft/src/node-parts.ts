@@ -280,9 +280,13 @@ export class NodeParts<Query, Answer> {
     return problems.length === 0 ? { ready: true } : { ready: true, concerns: problems };
   }
 
-  /** For who waits: it is called when the node begins to stop, until the function that is returned was called. */
+  /**
+   * `call` is called when the node begins to stop, or at once where it has stopped already; not any
+   * more when the function that is returned was called.
+   */
   readonly onStop = (call: (cause: StoppedError) => void): (() => void) => {
-    this.#atStop.add(call);
+    if (this.#stopCause === undefined) this.#atStop.add(call);
+    else call(this.#stopCause);
     return () => void this.#atStop.delete(call);
   };
 

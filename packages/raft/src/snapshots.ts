@@ -101,6 +101,11 @@ export class Snapshots<Query, Answer> {
 
   /** Makes one of what is applied now. Where nothing was applied since the newest, that one is the answer. */
   take(waiter: Waiter<SnapshotPlace>): void {
+    if (this.#stopping.signal.aborted) {
+      // The apply path takes no task any more.
+      waiter.reject(new StoppedError());
+      return;
+    }
     (this.#isFixed ? this.#nextWaiters : this.#waiters).push(waiter);
     if (this.#taking) return;
     this.#taking = true;
@@ -186,7 +191,6 @@ export class Snapshots<Query, Answer> {
   stop(): void {
     this.#stopping.abort(new StoppedError());
     this.#pauses.stop();
-    this.#waiters.push(...this.#nextWaiters.splice(0));
     this.#settle((waiter) => waiter.reject(new StoppedError()));
   }
 

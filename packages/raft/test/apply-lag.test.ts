@@ -1,0 +1,122 @@
+/** How long committed entries wait for the state machine, as it is measured from look to look. */
+import { SimulatedClock } from '@babuza/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ApplyLag } from '../src/apply-lag.ts';
+
+const lagMsMax = 1000;
+/** A tenth of the bound. */
+const checkMs = 100;
+
+/** A clock of a process that can stand still: the time goes on, and no timer fires. */
+class StandingClock extends SimulatedClock {
+  stoodMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.stoodMs;
+  }
+}
+
+let clock: StandingClock;
+let commitIndex: number;
+let appliedIndex: number;
+let told: boolean[];
+
+beforeEach(() => {
+  clock = new StandingClock();
+  [commitIndex, appliedIndex, told] = [10, 10, []];
+});
+
+function newLag(boundMs = lagMsMax): ApplyLag {
+  const lag = new ApplyLag({
+    clock,
+    lagMsMax: boundMs,
+    commitIndex: () => commitIndex,
+    appliedIndex: () => appliedIndex,
+    logger: undefined,
+    tell: (event) => {
+      if (event.type === 'state-machine-behind') told.push(event.behind);
+    },
+  });
+  lag.start();
+  return lag;
+}
+
+describe('a state machine', () => {
+  it('that does not answer is behind from the bound on, and not before', async () => {
+    const lag = newLag();
+    commitIndex = 11;
+    await clock.advance(checkMs);
+    await clock.advance(lagMsMax - checkMs);
+    expect([told, lag.problem, lag.lagMs]).toEqual([[], undefined, lagMsMax - checkMs]);
+    await clock.advance(checkMs);
+    expect([told, lag.lagMs]).toEqual([[true], lagMsMax]);
+    expect(lag.problem).toContain('applied 10 of 11');
+    appliedIndex = 11;
+    await clock.advance(checkMs);
+    expect([told, lag.problem, lag.lagMs]).toEqual([[true, false], undefined, 0]);
+  });
+
+  it('that applies all the time and falls behind is found, at each entry that it is late with', async () => {
+    const lag = newLag();
+    // It needs twelve looks for each entry that comes with each look.
+    for (let look = 0; look < 60; look += 1) {
+      commitIndex += 1;
+      if (look % 12 === 11) appliedIndex += 2;
+      await clock.advance(checkMs);
+    }
+    expect([told, lag.lagMs >= lagMsMax]).toEqual([[true], true]);
+    appliedIndex = commitIndex;
+    await clock.advance(checkMs);
+    expect([told, lag.lagMs]).toEqual([[true, false], 0]);
+  });
+
+  it('is not behind where each entry is applied within the bound', async () => {
+    const lag = newLag();
+    for (let look = 0; look < 40; look += 1) {
+      commitIndex += 1;
+      if (look % 9 === 8) appliedIndex = commitIndex;
+      await clock.advance(checkMs);
+    }
+    expect([told, lag.problem]).toEqual([[], undefined]);
+  });
+
+  it('is not blamed for the time that the process stood still', async () => {
+    const lag = newLag();
+    commitIndex = 11;
+    await clock.advance(checkMs);
+    clock.stoodMs += 10 * lagMsMax;
+    await clock.advance(checkMs);
+    expect([told, lag.lagMs]).toEqual([[], checkMs]);
+    await clock.advance(lagMsMax);
+    expect(told).toEqual([true]);
+  });
+});
+
+describe('the looking', () => {
+  it('ends with the node, also where that ends before it begins', async () => {
+    const lag = newLag();
+    expect(clock.pendingCount).toBe(1);
+    lag.stop();
+    expect(clock.pendingCount).toBe(0);
+    lag.start();
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  it('does not begin where the bound is infinite', () => {
+    newLag(Infinity);
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  it.each([
+    [1, 10],
+    [99, 10],
+    [100, 10],
+    [101, 10.1],
+    [10_000, 1000],
+    [10_001, 1000],
+  ])('is taken each tenth of the bound, between 10 ms and a second: %i', (boundMs, expected) => {
+    newLag(boundMs);
+    clock.fireNext();
+    expect(clock.monotonicMs()).toBeCloseTo(expected, 5);
+  });
+});

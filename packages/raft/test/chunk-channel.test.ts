@@ -1,0 +1,197 @@
+/** Chunks between one who writes and one who reads: none is lost in silence, nobody waits for ever. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ChunkChannel } from '../src/chunk-channel.ts';
+import { writeSnapshotFiles } from '../src/snapshot-files.ts';
+import { bytesOf, textOf } from './support.ts';
+
+let channel: ChunkChannel;
+
+beforeEach(() => {
+  channel = new ChunkChannel();
+});
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+};
+
+/** Reads to the end; what it gives ends with how it ended. */
+async function readAll(): Promise<string[]> {
+  const seen: string[] = [];
+  try {
+    for await (const chunk of channel) seen.push(textOf(chunk));
+    return [...seen, 'end'];
+  } catch (error) {
+    return [...seen, String(error)];
+  }
+}
+
+const outcome = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'done', String);
+
+describe('a channel', () => {
+  it('passes each chunk on, whoever comes first', async () => {
+    const reading = readAll();
+    for (const text of ['a', '', 'b']) await channel.write(bytesOf(text));
+    channel.end();
+    expect(await reading).toEqual(['a', 'b', 'end']);
+    channel = new ChunkChannel();
+    const writing = channel.write(bytesOf('a'));
+    await turns();
+    const reading2 = readAll();
+    await writing;
+    channel.end();
+    expect(await reading2).toEqual(['a', 'end']);
+  });
+
+  it('makes the writer wait until its chunk is not needed any more', async () => {
+    let isWritten = false;
+    void channel.write(bytesOf('a')).then(() => (isWritten = true));
+    const reader = channel[Symbol.asyncIterator]();
+    const { value } = await reader.next();
+    await turns();
+    expect([textOf(value as Uint8Array), isWritten]).toEqual(['a', false]);
+    void reader.next();
+    await turns();
+    expect(isWritten).toBe(true);
+  });
+
+  it('passes on a chunk that is on its way when the end is said', async () => {
+    const writing = outcome(channel.write(bytesOf('a')));
+    channel.end();
+    expect(await readAll()).toEqual(['a', 'end']);
+    expect(await writing).toBe('done');
+  });
+
+  it('that is empty has an end', async () => {
+    const reading = readAll();
+    await turns();
+    channel.end();
+    expect(await reading).toEqual(['end']);
+  });
+});
+
+describe('two writes at once', () => {
+  it.each([
+    ['other bytes', 'b'],
+    ['the same bytes', 'a'],
+  ])('fail for the reader too: %s', async (_, second) => {
+    const writes = [channel.write(bytesOf('a')), channel.write(bytesOf(second))].map(outcome);
+    const reading = readAll();
+    const ends = await Promise.all([...writes, reading.then((seen) => seen.at(-1))]);
+    expect(ends.every((end) => String(end).includes('write again when'))).toBe(true);
+  });
+
+  it('of the same chunk fail as well', async () => {
+    const chunk = bytesOf('a');
+    const writes = [channel.write(chunk), channel.write(chunk)].map(outcome);
+    expect((await readAll()).at(-1)).toContain('write again when');
+    expect((await Promise.all(writes)).every((end) => end !== 'done')).toBe(true);
+  });
+});
+
+describe('a write behind the end', () => {
+  it('fails, and a reader that has not seen the end yet fails too', async () => {
+    channel.end();
+    expect(await outcome(channel.write(bytesOf('a')))).toContain('complete');
+    expect(await readAll()).toEqual(['TypeError: the file is complete']);
+  });
+});
+
+describe('a channel that fails', () => {
+  it('ends the writer and the reader, and each later one', async () => {
+    const reading = readAll();
+    await channel.write(bytesOf('a'));
+    channel.fail(new Error('the disk is full'));
+    channel.fail(new Error('another one'));
+    expect(await reading).toEqual(['a', 'Error: the disk is full']);
+    expect(await outcome(channel.write(bytesOf('b')))).toBe('Error: the disk is full');
+  });
+
+  it('ends a writer whose chunk nobody took', async () => {
+    const writing = outcome(channel.write(bytesOf('a')));
+    channel.fail(new Error('nobody reads'));
+    expect(await writing).toBe('Error: nobody reads');
+  });
+});
+
+describe('a reader that leaves', () => {
+  it('ends the writer whose chunk it has, and each later one', async () => {
+    const writing = outcome(channel.write(bytesOf('a')));
+    for await (const chunk of channel) {
+      void chunk;
+      break;
+    }
+    expect(await writing).toContain('nobody reads');
+    expect(await outcome(channel.write(bytesOf('b')))).toContain('nobody reads');
+  });
+});
+
+describe('the files of a snapshot', () => {
+  const save = async (writer: { write(chunk: Uint8Array): Promise<void> }): Promise<void> => {
+    for (const text of ['a', 'b', 'c']) await writer.write(bytesOf(text));
+  };
+
+  /** Writes the files with a manager that does this with the state. */
+  const write = (
+    writeState: (chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => Promise<void>,
+    saveState = save,
+  ): Promise<string> => {
+    const files = {
+      writeFile: async (
+        name: string,
+        chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+      ): Promise<void> => (name === 'state' ? writeState(chunks) : undefined),
+      linkFile: async () => undefined,
+    };
+    return outcome(writeSnapshotFiles(files, bytesOf('node'), saveState));
+  };
+
+  it('are none where one cannot be written, and the machine is told', async () => {
+    let isTold = false;
+    const failing = async (): Promise<void> => {
+      throw new Error('the disk is full');
+    };
+    const end = await write(failing, async (writer) => {
+      try {
+        await save(writer);
+      } catch (error) {
+        isTold = true;
+        throw error;
+      }
+    });
+    expect([end, isTold]).toEqual(['Error: the disk is full', true]);
+  });
+
+  it('are none where one cannot be written and the machine does not look', async () => {
+    const failing = async (): Promise<void> => {
+      throw new Error('the disk is full');
+    };
+    expect(await write(failing, async (writer) => void save(writer).catch(() => undefined))).toBe(
+      'Error: the disk is full',
+    );
+  });
+
+  it('are none where the machine fails in the middle, and the file does not look whole', async () => {
+    let seen = '';
+    const end = await write(
+      async (chunks) => {
+        for await (const chunk of chunks) seen += textOf(chunk);
+        seen += ' whole';
+      },
+      async (writer) => {
+        await writer.write(bytesOf('a'));
+        throw new Error('the machine cannot do this');
+      },
+    );
+    expect([end, seen]).toEqual(['Error: the machine cannot do this', 'a']);
+  });
+
+  it('are none where a manager leaves in the middle of the state', async () => {
+    const end = await write(async (chunks) => {
+      for await (const chunk of chunks) {
+        void chunk;
+        break;
+      }
+    });
+    expect(end).toContain('nobody reads');
+  });
+});

@@ -1,0 +1,119 @@
+/** How much a leader remembers of forwarded proposals: around each of its bounds. */
+import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
+import { ForwardedRequests } from '../src/forwarded-requests.ts';
+
+/** So far behind the newest one a proposal is remembered. */
+const knownMax = 4096;
+const payload = new Uint8Array(1);
+
+function messageOf(numbers: readonly number[], life = 1, nodeId = 2n): Message {
+  const entries = numbers.map((number) => {
+    const request = { nodeId, number: life * requestsPerLife + number };
+    const data = encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs: 0, request, payload });
+    return { index: 0, term: 0, type: EntryType.Normal, data };
+  });
+  return newMessage({ type: MessageType.Prop, from: 2n, to: 1n, entries });
+}
+
+let forwarded: ForwardedRequests;
+
+beforeEach(() => {
+  forwarded = new ForwardedRequests();
+});
+
+const take = (number: number, life = 1, nodeId = 2n): boolean =>
+  forwarded.take(messageOf([number], life, nodeId));
+
+function takeAll(from: number, to: number): void {
+  for (let number = from; number <= to; number += 1) {
+    if (!take(number % requestsPerLife)) throw new Error(`${number} was not taken`);
+  }
+}
+
+describe('the proposals that are remembered', () => {
+  // The set is pruned when it has more than 8,192 of them.
+  it.each([8191, 8192, 8193, 8194, 12_288, 12_289])(
+    'are refused when they are repeated, each of the newest of %i',
+    (count) => {
+      takeAll(1, count);
+      const takenAgain = [];
+      for (let number = count; number > 0; number -= 1) if (take(number)) takenAgain.push(number);
+      expect(takenAgain).toEqual([]);
+      expect(take(count + 1)).toBe(true);
+    },
+  );
+
+  it('reach back 4,095 numbers: what comes late is taken there, and no further', () => {
+    takeAll(10_000, 10_000);
+    expect(take(10_000 - knownMax - 1)).toBe(false);
+    expect(take(10_000 - knownMax)).toBe(false);
+    expect(take(10_000 - knownMax + 1)).toBe(true);
+    expect(take(10_000 - knownMax + 1)).toBe(false);
+  });
+
+  it('are refused also where the numbers begin again between the copies', () => {
+    const first = requestsPerLife - 5000;
+    takeAll(first, requestsPerLife + 5000);
+    const copies = Array.from({ length: 5001 }, (_, number) => number);
+    expect(copies.filter((number) => take(number))).toEqual([]);
+    expect(take(requestsPerLife - 1)).toBe(false);
+  });
+
+  it('go on when more than half of the numbers of a life were used', () => {
+    // Steps of a thousand: the others were given to another leader.
+    for (let number = 1; number < 1.5 * requestsPerLife; number += 1000) {
+      const used = number % requestsPerLife;
+      if (!take(used) || take(used)) throw new Error(`${used} was not taken once`);
+    }
+  });
+
+  it('are those of two lives of a sender: the one before and the newest', () => {
+    expect([take(7, 1), take(7, 2)]).toEqual([true, true]);
+    expect([take(7, 1), take(7, 2), take(8, 1), take(8, 2)]).toEqual([false, false, true, true]);
+    expect(take(7, 3)).toBe(true);
+    expect([take(7, 2), take(7, 3)]).toEqual([false, false]);
+  });
+
+  it('are refused when they come from a life before those, and leave the newer ones known', () => {
+    for (const life of [1, 2, 3]) expect(take(7, life)).toBe(true);
+    expect([take(7, 1), take(8, 1)]).toEqual([false, false]);
+    expect([take(7, 2), take(7, 3), take(8, 3)]).toEqual([false, false, true]);
+  });
+
+  it.each([1023, 1024, 1025])(
+    'of lives that ended are refused, of the newest 1,024: %i',
+    (count) => {
+      for (let life = 0; life < count + 2; life += 1) {
+        if (!take(7, life)) throw new Error(`a proposal of life ${life} was not taken`);
+      }
+      const oldest = Math.max(0, count - 1024);
+      expect(take(7, oldest)).toBe(false);
+      expect([take(7, count - 1), take(7, count), take(7, count + 1)]).toEqual([
+        false,
+        false,
+        false,
+      ]);
+      // The memory has a bound: what is older cannot be told from a new life.
+      if (count > 1024) expect(take(7, 0)).toBe(true);
+    },
+  );
+
+  it('of one sender are not those of another', () => {
+    for (const nodeId of [2n, 3n, 4n]) expect(take(7, 1, nodeId)).toBe(true);
+    for (const life of [2, 3, 4]) expect(take(7, life, 3n)).toBe(true);
+    expect([take(7, 1, 2n), take(7, 1, 4n)]).toEqual([false, false]);
+  });
+});
+
+describe('a message with several proposals', () => {
+  it('is not taken where one of them is known, wherever it stands', () => {
+    expect(forwarded.take(messageOf([1, 2, 3]))).toBe(true);
+    expect(forwarded.take(messageOf([3, 4, 5]))).toBe(false);
+    expect(forwarded.take(messageOf([6, 7, 1]))).toBe(false);
+    // Those before the known one count as lost: they are in no log.
+    expect(forwarded.take(messageOf([8, 8]))).toBe(false);
+    expect(forwarded.take(messageOf([9, 10]))).toBe(true);
+  });
+});

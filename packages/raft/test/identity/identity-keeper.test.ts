@@ -1,0 +1,172 @@
+/** The records of identities: each change is written, one write at a time, and nothing goes back. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ClusterIdentity } from '../../src/identity/cluster-identity.ts';
+import { IdentityKeeper, mergedIdentity } from '../../src/identity/identity-keeper.ts';
+import { decodeIdentityRecord } from '../../src/identity/identity-record.ts';
+import { decodeSnapshotOwner, SnapshotOwnership } from '../../src/identity/snapshot-owner.ts';
+
+const hex = (digit: string): string => digit.repeat(32);
+const cluster: ClusterIdentity = { origin: hex('a'), birth: hex('b'), previous: [] };
+const member = (run: number) => ({ logId: hex('2'), startCount: 1, run, durableIndex: 0 });
+
+let writes: { readonly bytes: Uint8Array; readonly end: (error?: Error) => void }[];
+let warnings: number;
+let keeper: IdentityKeeper;
+
+beforeEach(() => {
+  [writes, warnings] = [[], 0];
+  keeper = new IdentityKeeper({
+    record: { logId: hex('1'), cluster, startCount: 1, committedIndex: 5, members: new Map() },
+    run: 11,
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+        writes.push({ bytes, end });
+      }),
+    logger: { warn: () => void (warnings += 1) } as never,
+  });
+});
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+};
+
+const last = (): ReturnType<typeof decodeIdentityRecord> =>
+  decodeIdentityRecord(writes.at(-1)?.bytes ?? new Uint8Array(0));
+
+async function endWrite(error?: Error): Promise<void> {
+  writes.at(-1)?.end(error);
+  await turns();
+}
+
+describe('the identity record of a running node', () => {
+  it('is written once for changes of one moment, and once more for those that come meanwhile', async () => {
+    keeper.remember(2n, member(1));
+    keeper.remember(3n, member(1));
+    expect(writes).toEqual([]);
+    await turns();
+    expect([writes.length, [...last().members.keys()]]).toEqual([1, [2n, 3n]]);
+    keeper.remember(4n, member(1));
+    keeper.forget(2n);
+    await turns();
+    expect(writes).toHaveLength(1);
+    await endWrite();
+    expect([writes.length, [...last().members.keys()]]).toEqual([2, [3n, 4n]]);
+    await endWrite();
+    expect(writes).toHaveLength(2);
+    keeper.remember(5n, member(1));
+    await turns();
+    expect(writes).toHaveLength(3);
+  });
+
+  it('that could not be written is written whole with the next change', async () => {
+    keeper.remember(2n, member(1));
+    await turns();
+    await endWrite(new Error('the disk is full'));
+    expect([warnings, writes.length]).toEqual([1, 1]);
+    keeper.remember(3n, member(1));
+    await turns();
+    expect([writes.length, [...last().members.keys()]]).toEqual([2, [2n, 3n]]);
+  });
+
+  it('is written again where a change came during a write that failed', async () => {
+    keeper.remember(2n, member(1));
+    await turns();
+    keeper.remember(3n, member(1));
+    await endWrite(new Error('the disk is full'));
+    expect([writes.length, [...last().members.keys()]]).toEqual([2, [2n, 3n]]);
+  });
+
+  it('is not written for what does not change it', async () => {
+    keeper.forget(9n);
+    keeper.learned(cluster);
+    keeper.committed(4);
+    keeper.committed(9);
+    await turns();
+    expect(writes).toEqual([]);
+    keeper.committed(7);
+    keeper.remember(2n, member(1));
+    await turns();
+    expect(last().committedIndex).toBe(9);
+  });
+
+  it('is written a last time at the end, behind a write that is under way', async () => {
+    keeper.remember(2n, member(1));
+    await turns();
+    keeper.committed(20);
+    let isStopped = false;
+    const stopping = keeper.stop().then(() => (isStopped = true));
+    keeper.remember(3n, member(1));
+    await endWrite();
+    expect([isStopped, writes.length, last().committedIndex]).toEqual([false, 2, 20]);
+    await endWrite();
+    await stopping;
+    keeper.remember(4n, member(1));
+    await turns();
+    expect(writes).toHaveLength(2);
+  });
+
+  it('ends also where its last write fails', async () => {
+    const stopping = keeper.stop();
+    await turns();
+    await endWrite(new Error('the disk is full'));
+    await stopping;
+    expect([writes.length, warnings]).toEqual([1, 0]);
+  });
+});
+
+describe('what the log tells of a cluster', () => {
+  it('is refused where a part of it is that of another one', () => {
+    for (const other of [
+      { ...cluster, birth: hex('c') },
+      { origin: hex('c'), birth: undefined, previous: [] },
+    ]) {
+      expect(() => mergedIdentity(cluster, other, false)).toThrow(
+        expect.objectContaining({ code: 'RAFT_OTHER_CLUSTER' }),
+      );
+    }
+  });
+
+  it('may be what was before a recovery that the record knows of, and does not take it back', () => {
+    const renewed = { origin: hex('d'), birth: hex('e'), previous: [cluster] };
+    expect(mergedIdentity(renewed, cluster, false)).toBe(renewed);
+    expect(mergedIdentity(cluster, renewed, true)).toBe(renewed);
+    expect(() => mergedIdentity(cluster, renewed, false)).toThrow();
+  });
+
+  it('adds what is not known, and keeps the longer past', () => {
+    const past = [{ origin: hex('8'), birth: hex('9') }];
+    const known = { origin: hex('a'), birth: undefined, previous: past };
+    expect(
+      mergedIdentity(known, { origin: undefined, birth: hex('b'), previous: [] }, false),
+    ).toEqual({ origin: hex('a'), birth: hex('b'), previous: past });
+    const merged = mergedIdentity(cluster, { ...cluster, previous: past }, false);
+    expect([merged.previous, mergedIdentity(merged, cluster, false).previous]).toEqual([
+      past,
+      past,
+    ]);
+  });
+});
+
+describe('the record of a folder of snapshots', () => {
+  it('is written where an index grows, and never with a lower one', async () => {
+    const owners: ReturnType<typeof decodeSnapshotOwner>[] = [];
+    const manager = {
+      writeIdentity: async (bytes: Uint8Array) => void owners.push(decodeSnapshotOwner(bytes)),
+    };
+    const ownership = new SnapshotOwnership(manager as never, {
+      logId: hex('1'),
+      startCount: 1,
+      recordedIndex: 10,
+      committedIndex: 20,
+    });
+    for (const index of [9, 10, 11, 5]) await ownership.recorded(index);
+    for (const index of [19, 20, 21, 5]) await ownership.committed(index);
+    expect(
+      owners.map(({ recordedIndex, committedIndex }) => [recordedIndex, committedIndex]),
+    ).toEqual([
+      [11, 20],
+      [11, 21],
+    ]);
+  });
+});

@@ -1,0 +1,420 @@
+/** The loop by itself, around a real core: what reaches the core, the log and the others, and when. */
+import { localAppendThread, localApplyThread, MemoryStorage, RawNode } from '@babuza/raft-core';
+import {
+  ConfChangeTransition,
+  ConfChangeType,
+  EntryType,
+  MessageType,
+  newMessage,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+  type Message,
+} from '@babuza/raftpb';
+import { SimulatedClock } from '@babuza/testkit';
+import type { SaveBatch } from '@babuza/wal-core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Loop, type LoopParts } from '../src/loop.ts';
+
+const confState = (...voters: bigint[]): ConfState => ({
+  voters,
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+});
+
+const addVoter = (nodeId: bigint): ConfChangeV2 => ({
+  transition: ConfChangeTransition.Auto,
+  changes: [{ type: ConfChangeType.AddNode, nodeId }],
+});
+
+interface Submitted {
+  readonly batch: SaveBatch;
+  readonly done: () => void;
+}
+
+/** A clock of a process that can stand still: the time goes on, and no timer fires. */
+class StandingClock extends SimulatedClock {
+  stoodMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.stoodMs;
+  }
+}
+
+let clock: StandingClock;
+let node: RawNode;
+let submitted: Submitted[];
+let tasks: (() => Promise<void> | void)[];
+let applied: (readonly Entry[])[];
+let sent: Message[];
+let events: string[];
+let failures: unknown[];
+let reports: ((sent: boolean) => void)[];
+let ticks: number[];
+let beforeTurn: () => void;
+let loop: Loop<unknown, unknown>;
+
+/** Node 2 of three, which knows entry 1 of term 1 as a snapshot. */
+function start(voters: readonly bigint[] = [1n, 2n, 3n], preVote = false): void {
+  clock = new StandingClock();
+  const storage = new MemoryStorage();
+  storage.applySnapshot({ metadata: { index: 1, term: 1, confState: confState(...voters) } });
+  storage.setHardState({ term: 1, vote: 0n, commit: 1 });
+  node = new RawNode({
+    id: 2n,
+    storage,
+    electionTick: 10,
+    heartbeatTick: 1,
+    maxSizePerMsg: 4096,
+    maxInflightMsgs: 4,
+    applied: 1,
+    asyncStorageWrites: true,
+    preVote,
+    random: () => 0,
+  });
+  [submitted, tasks, applied, sent, events, failures, reports, ticks] = [
+    [],
+    [],
+    [],
+    [],
+    [],
+    [],
+    [],
+    [],
+  ];
+  beforeTurn = () => undefined;
+  const parts = {
+    node,
+    nodeId: 2n,
+    clock,
+    tickMs: 100,
+    storage: Object.assign(storage, {
+      applySnapshot: () => void events.push('storage shows the snapshot'),
+    }),
+    append: {
+      submit: (batch: SaveBatch, done: () => void) => void submitted.push({ batch, done }),
+    },
+    apply: {
+      apply: (entries: readonly Entry[]) => void applied.push(entries),
+      run: (task: () => Promise<void> | void) => void tasks.push(task),
+    },
+    snapshots: {
+      installing: ({ index }: { index: number }) => void events.push(`installing ${index}`),
+      restoring: () => {
+        events.push('opened');
+        return async () => void events.push('restored');
+      },
+      send: async (_: Message, report: (sent: boolean) => void) => void reports.push(report),
+    },
+    transport: { send: (messages: readonly Message[]) => void sent.push(...messages) },
+    onTick: (passedMs: number) => void ticks.push(passedMs),
+    beforeTurn: () => beforeTurn(),
+    onRole: () => undefined,
+    onReads: () => undefined,
+    onInstalled: ({ index }: { index: number }) => void events.push(`installed ${index}`),
+    onFailure: (error: unknown) => void failures.push(error),
+  };
+  loop = new Loop(parts as unknown as LoopParts<unknown, unknown>);
+}
+
+beforeEach(() => start());
+
+/** Lets the turn of the loop happen that is due. */
+const turn = (): Promise<void> => clock.advance(0);
+
+const snapshotAt = (index: number, ...voters: bigint[]): Message =>
+  newMessage({
+    type: MessageType.Snap,
+    from: 1n,
+    to: 2n,
+    term: 2,
+    snapshot: { metadata: { index, term: 2, confState: confState(...voters) } },
+  });
+
+const appendOf = (...entries: Entry[]): Message =>
+  newMessage({
+    type: MessageType.App,
+    from: 1n,
+    to: 2n,
+    term: 2,
+    index: 1,
+    logTerm: 1,
+    commit: 0,
+    entries,
+  });
+
+const entry = (index: number, term = 2): Entry => ({ index, term, type: EntryType.Normal });
+
+const voters = (): readonly bigint[] => [...node.status().config.incoming];
+
+const take = (): Submitted => {
+  const next = submitted.shift();
+  if (next === undefined) throw new Error('nothing was submitted');
+  return next;
+};
+
+describe('a change of the membership that an installed snapshot covers', () => {
+  // The core counts by the membership of a snapshot from the step that takes it on.
+  it('does not reach the core, and the one behind the snapshot does', async () => {
+    loop.receive(snapshotAt(10, 1n, 2n));
+    await turn();
+    expect(loop.applyToCore(addVoter(4n), 9)).toBeUndefined();
+    expect(loop.applyToCore(addVoter(4n), 10)).toBeUndefined();
+    expect(voters()).toEqual([1n, 2n]);
+    expect(loop.applyToCore(addVoter(4n), 11)?.voters).toEqual([1n, 2n, 4n]);
+  });
+
+  it('does not reach the core before the turn in which the snapshot is saved', async () => {
+    loop.receive(snapshotAt(10, 1n, 2n));
+    expect(loop.applyToCore(addVoter(4n), 9)).toBeUndefined();
+    expect(loop.applyToCore(addVoter(4n), 10)).toBeUndefined();
+    expect(voters()).toEqual([1n, 2n]);
+    await turn();
+    expect(take().batch.snapshot?.index).toBe(10);
+    expect(voters()).toEqual([1n, 2n]);
+  });
+
+  it('reaches the core where the log has the snapshot already, and only its index is taken', async () => {
+    loop.receive(appendOf(entry(2), entry(3)));
+    await turn();
+    loop.receive(snapshotAt(3, 1n, 2n));
+    expect(loop.applyToCore(addVoter(4n), 2)?.voters).toEqual([1n, 2n, 3n, 4n]);
+    await turn();
+    expect(loop.applyToCore(addVoter(5n), 3)?.voters).toEqual([1n, 2n, 3n, 4n, 5n]);
+  });
+
+  it('does not reach the core where two snapshots follow each other', async () => {
+    loop.receive(snapshotAt(10, 1n, 2n));
+    await turn();
+    loop.receive(snapshotAt(20, 1n, 2n, 5n));
+    for (const index of [10, 11, 20]) expect(loop.applyToCore(addVoter(4n), index)).toBeUndefined();
+    await turn();
+    for (const index of [10, 11, 20]) expect(loop.applyToCore(addVoter(4n), index)).toBeUndefined();
+    expect(voters()).toEqual([1n, 2n, 5n]);
+  });
+});
+
+describe('the order of a save', () => {
+  it('what is to be said after it leaves when it has resolved, and what came back to the core too', async () => {
+    loop.receive(appendOf(entry(2)));
+    await turn();
+    expect(sent).toEqual([]);
+    const { batch, done } = take();
+    expect([batch.entries?.length, batch.hardState]).toEqual([1, { term: 2, vote: 0n, commit: 1 }]);
+    done();
+    expect(sent.map(({ type, index }) => [type, index])).toEqual([[MessageType.AppResp, 2]]);
+  });
+
+  it('a snapshot shows when its marker is durable, is opened at once, and is restored on the apply path', async () => {
+    loop.receive(snapshotAt(10, 1n, 2n));
+    await turn();
+    expect([events, tasks.length]).toEqual([['installing 10'], 0]);
+    take().done();
+    expect(events).toEqual(['installing 10', 'storage shows the snapshot', 'opened']);
+    await tasks.shift()?.();
+    expect(events.slice(3)).toEqual(['restored', 'installed 10']);
+    expect(sent.map(({ type, index }) => [type, index])).toEqual([[MessageType.AppResp, 10]]);
+  });
+
+  it('nothing is said any more when the node has stopped', async () => {
+    loop.receive(appendOf(entry(2)));
+    await turn();
+    const { done } = take();
+    loop.stop();
+    done();
+    expect(sent).toEqual([]);
+  });
+
+  it('saves nothing for the hard state where nothing of it has changed', async () => {
+    loop.receive(appendOf(entry(2)));
+    await turn();
+    take();
+    loop.receive(appendOf(entry(2), entry(3)));
+    await turn();
+    expect(take().batch.hardState).toBeUndefined();
+  });
+});
+
+describe('a request for votes', () => {
+  async function campaign(): Promise<void> {
+    loop.attempt((core) => core.campaign());
+    await turn();
+  }
+
+  /** The save that comes before the request, and the one that the request waits for. */
+  const saveAll = (): void => {
+    for (const { done } of submitted.splice(0)) done();
+  };
+
+  it('leaves when its term is durable', async () => {
+    await campaign();
+    expect([sent, submitted.map(({ batch }) => batch.hardState?.term)]).toEqual([
+      [],
+      [2, undefined],
+    ]);
+    saveAll();
+    expect(sent.map(({ type, term }) => [type, term])).toEqual([
+      [MessageType.Vote, 2],
+      [MessageType.Vote, 2],
+    ]);
+  });
+
+  it('does not leave where somebody leads the term meanwhile', async () => {
+    await campaign();
+    loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 2 }));
+    saveAll();
+    expect(sent.filter(({ type }) => type === MessageType.Vote)).toEqual([]);
+  });
+
+  it('of an older campaign does not leave, and that of the newer one does', async () => {
+    await campaign();
+    await campaign();
+    expect(node.basicStatus().term).toBe(3);
+    saveAll();
+    const terms = sent.filter(({ type }) => type === MessageType.Vote).map(({ term }) => term);
+    expect(terms).toEqual([3, 3]);
+  });
+});
+
+describe('a message of another member', () => {
+  it.each([
+    ['a campaign', { type: MessageType.Hup, from: 1n }],
+    ['heartbeats', { type: MessageType.Beat, from: 1n }],
+    ['what became of a snapshot', { type: MessageType.SnapStatus, from: 1n }],
+    ['that a member is unreachable', { type: MessageType.Unreachable, from: 1n }],
+    ['a check of the quorum', { type: MessageType.CheckQuorum, from: 1n }],
+  ])('that says what only the node itself may say does not reach the core: %s', (_, fields) => {
+    let stepped = 0;
+    node.step = () => void (stepped += 1);
+    loop.receive(newMessage({ to: 2n, term: 1, ...fields }));
+    loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1 }));
+    expect(stepped).toBe(1);
+  });
+
+  it('in the name of a storage thread does not reach the core', async () => {
+    loop.receive(appendOf(entry(2)));
+    await turn();
+    const from = localAppendThread;
+    const type = MessageType.StorageAppendResp;
+    loop.receive(newMessage({ type, from, to: 2n, term: 2, index: 2, logTerm: 2 }));
+    expect(node.unsafeRaft.log.unstable.length).toBe(1);
+    let stepped = 0;
+    node.step = () => void (stepped += 1);
+    loop.receive(
+      newMessage({ type: MessageType.StorageApplyResp, from: localApplyThread, to: 2n }),
+    );
+    expect([stepped, failures]).toEqual([0, []]);
+  });
+
+  it('that the core refuses is dropped, and the node goes on', () => {
+    loop.receive(newMessage({ type: MessageType.AppResp, from: 9n, to: 2n, term: 1 }));
+    expect(failures).toEqual([]);
+  });
+
+  it('that leaves the core in the middle of a step stops the node', () => {
+    const broken = new Error('the storage cannot be read');
+    node.step = () => {
+      throw broken;
+    };
+    loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1 }));
+    expect(failures).toEqual([broken]);
+    loop.stop();
+    loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1 }));
+    expect(failures).toHaveLength(1);
+  });
+});
+
+describe('a call', () => {
+  it('whose error says that the core cannot go on stops the node, and its caller hears of it', () => {
+    const panic = Object.assign(new Error('it cannot go on'), { code: 'RAFT_CORE_PANIC' });
+    const give = (): never => {
+      throw panic;
+    };
+    expect(() => loop.call(give)).toThrow(panic);
+    expect(failures).toEqual([panic]);
+  });
+
+  it('whose own error it is leaves the node running', () => {
+    const refusal = Object.assign(new Error('no'), { code: 'RAFT_CORE_PROPOSAL_DROPPED' });
+    const give = (): never => {
+      throw refusal;
+    };
+    expect(() => loop.call(give)).toThrow(refusal);
+    expect(failures).toEqual([]);
+  });
+
+  it('within a turn gets a turn of its own', async () => {
+    let turns = 0;
+    beforeTurn = () => void (turns += 1);
+    loop.wake();
+    loop.wake();
+    await turn();
+    expect(turns).toBe(1);
+    loop.wake();
+    await turn();
+    expect(turns).toBe(2);
+  });
+
+  it('whose turn fails stops the node', async () => {
+    const broken = new Error('it cannot');
+    beforeTurn = () => {
+      throw broken;
+    };
+    loop.wake();
+    await turn();
+    expect(failures).toEqual([broken]);
+  });
+});
+
+describe('ticks', () => {
+  it('that are late are told, and at most two of them are made up for', async () => {
+    let coreTicks = 0;
+    node.tick = () => void (coreTicks += 1);
+    loop.start();
+    await clock.advance(100);
+    expect([ticks, coreTicks]).toEqual([[100], 1]);
+    // The process stands still, and a message arrives meanwhile.
+    clock.stoodMs += 900;
+    const coreTicksAtArrival: number[] = [];
+    clock.startTimer(100, () => coreTicksAtArrival.push(coreTicks));
+    await clock.advance(100);
+    expect([ticks, coreTicks, coreTicksAtArrival]).toEqual([[100, 1000], 3, [1]]);
+    await clock.advance(99);
+    expect(ticks).toHaveLength(2);
+    await clock.advance(1);
+    expect([ticks.at(-1), coreTicks]).toEqual([100, 4]);
+    loop.stop();
+    await clock.advance(1000);
+    expect([coreTicks, clock.pendingCount]).toEqual([4, 0]);
+  });
+});
+
+describe('a snapshot that is sent', () => {
+  it('is told to the core as it went', async () => {
+    start([2n]);
+    const told: unknown[] = [];
+    node.reportSnapshot = (...given) => void told.push(given);
+    node.ready = () =>
+      ({
+        messages: [newMessage({ type: MessageType.Snap, to: 3n })],
+        readStates: [],
+        softState: undefined,
+      }) as never;
+    let hasReady = true;
+    node.hasReady = () => {
+      const has = hasReady;
+      hasReady = false;
+      return has;
+    };
+    loop.wake();
+    await turn();
+    reports[0]?.(false);
+    reports[0]?.(true);
+    expect(told).toEqual([
+      [3n, 'failure'],
+      [3n, 'finish'],
+    ]);
+  });
+});

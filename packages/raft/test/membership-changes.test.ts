@@ -1,0 +1,272 @@
+/** Changes of the membership at the leader: what is refused before it is proposed, and how each ends. */
+import { emptyConfState, EntryType, type Entry } from '@babuza/raftpb';
+import { SimulatedClock } from '@babuza/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { entryOverheadBytes } from '../src/envelope.ts';
+import { firstMembership, type MembershipOperation } from '../src/membership.ts';
+import { MembershipChanges, type MembershipChangeParts } from '../src/membership-changes.ts';
+import { ReplicatedState } from '../src/replicated-state.ts';
+import { PlainSessions } from './support.ts';
+
+interface Progress {
+  readonly match: number;
+  readonly recentActive: boolean;
+}
+
+let clock: SimulatedClock;
+let state: ReplicatedState;
+let progress: Map<bigint, Progress>;
+let leaderId: bigint | undefined;
+let proposed: unknown[];
+let placed: (entry: Entry) => void;
+let onStop: ((cause: never) => void)[];
+
+const entryBytesMax = 1024;
+const electionTicks = 10;
+
+beforeEach(() => {
+  clock = new SimulatedClock();
+  state = new ReplicatedState(new PlainSessions());
+  state.membership = firstMembership([
+    { id: 1n, address: 'address-1' },
+    { id: 2n, address: 'address-2' },
+    { id: 3n, address: 'address-3' },
+    { id: 9n, address: 'address-9', role: 'learner' },
+  ]);
+  state.confState = { ...emptyConfState, voters: [1n, 2n, 3n], learners: [9n] };
+  progress = new Map([1n, 2n, 3n, 9n].map((id) => [id, { match: 100, recentActive: true }]));
+  [leaderId, proposed, onStop] = [1n, [], []];
+});
+
+function newChanges(): MembershipChanges {
+  const parts: Partial<MembershipChangeParts> = {
+    nodeId: 1n,
+    state,
+    proposals: {
+      placed: (give: (node: unknown) => unknown) => {
+        give({ proposeConfChange: (change: unknown) => void proposed.push(change) });
+        return new Promise((resolve) => {
+          placed = (entry) => resolve({ entry, outcome: { kind: 'membership' } });
+        });
+      },
+    } as never,
+    learnerReadyShare: 0.9,
+    electionTicks,
+    tickMs: 100,
+    clock,
+    onStop: (call) => {
+      onStop.push(call);
+      return () => void onStop.splice(onStop.indexOf(call), 1);
+    },
+    entryBytesMax,
+    transport: {} as never,
+    leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
+    call: (give) => give({ status: () => ({ progress }) } as never),
+  };
+  return new MembershipChanges(parts as MembershipChangeParts);
+}
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+};
+
+/** How it ended, as soon as it did. */
+function noted(promise: Promise<unknown>): { end: unknown } {
+  const note: { end: unknown } = { end: undefined };
+  promise.then(
+    () => (note.end = 'done'),
+    (error: unknown) => (note.end = Reflect.get(Object(error), 'code') ?? String(error)),
+  );
+  return note;
+}
+
+const changed: Entry = { index: 101, term: 1, type: EntryType.ConfChangeV2 };
+const emptied: Entry = { index: 101, term: 1, type: EntryType.Normal };
+const service = (name: string, address?: string): MembershipOperation =>
+  address === undefined
+    ? { op: 'service', id: 1n, name }
+    : { op: 'service', id: 1n, name, address };
+const promotion: MembershipOperation = { op: 'set', id: 9n, role: 'voter' };
+const removal = (id: bigint): MembershipOperation => ({ op: 'remove', id });
+const joint = { ...emptyConfState, voters: [1n, 2n], votersOutgoing: [1n, 2n, 3n] };
+
+describe('a change', () => {
+  it('ends when its entry was applied', async () => {
+    const note = noted(newChanges().change([service('http')]));
+    await turns();
+    expect([note.end, proposed.length]).toEqual([undefined, 1]);
+    placed(changed);
+    await turns();
+    expect(note.end).toBe('done');
+  });
+
+  it('that the core has put an empty entry in the place of was not made', async () => {
+    const note = noted(newChanges().change([service('http')]));
+    placed(emptied);
+    await turns();
+    expect(note.end).toBe('RAFT_CONF_CHANGE_REFUSED');
+  });
+
+  it.each([undefined, 2n])('is not proposed where %s leads', async (id) => {
+    leaderId = id;
+    const note = noted(newChanges().change([service('http')]));
+    await turns();
+    expect([note.end, proposed]).toEqual(['RAFT_NOT_LEADER', []]);
+  });
+
+  it('of nothing is refused', async () => {
+    const note = noted(newChanges().change([]));
+    await turns();
+    expect([note.end, proposed]).toEqual(['RAFT_CONF_CHANGE_REFUSED', []]);
+  });
+
+  it('is as large as an entry may be, with what the entry adds, and no larger', async () => {
+    const changes = newChanges();
+    const ends: [number, unknown][] = [];
+    for (let length = entryBytesMax - 200; length < entryBytesMax; length += 1) {
+      const note = noted(changes.change([service('http', 'a'.repeat(length))]));
+      await turns();
+      ends.push([length, note.end]);
+    }
+    const last = ends.filter(([, end]) => end === undefined).at(-1)?.[0] ?? 0;
+    expect(ends.filter(([length, end]) => (end === undefined) !== length <= last)).toEqual([]);
+    const context = (proposed.at(-1) as { context: Uint8Array }).context.length;
+    const { encodeConfChangeV2 } = await import('@babuza/raftpb');
+    const bytes = encodeConfChangeV2(proposed.at(-1) as never).length;
+    expect([bytes, context < bytes]).toEqual([entryBytesMax - entryOverheadBytes, true]);
+  });
+});
+
+describe('the promotion of a learner', () => {
+  it.each([
+    [89, 'RAFT_LEARNER_NOT_READY'],
+    [90, undefined],
+    [91, undefined],
+  ])('needs a log up to 90 of 100: %i', async (match, expected) => {
+    progress.set(9n, { match, recentActive: true });
+    const note = noted(newChanges().change([promotion]));
+    await turns();
+    expect([note.end, proposed.length]).toEqual([expected, expected === undefined ? 1 : 0]);
+  });
+
+  it('needs some log, also where the leader has none', async () => {
+    progress.set(1n, { match: 0, recentActive: true });
+    progress.set(9n, { match: 0, recentActive: true });
+    const note = noted(newChanges().change([promotion]));
+    await turns();
+    expect(note.end).toBe('RAFT_LEARNER_NOT_READY');
+  });
+});
+
+describe('the quorum after a change', () => {
+  it('is that of the voters that have answered lately', async () => {
+    progress.set(3n, { match: 100, recentActive: false });
+    // Of voters 1 and 3 only this node answers.
+    const note = noted(newChanges().change([removal(2n)]));
+    await turns();
+    expect([note.end, proposed]).toEqual([undefined, []]);
+    await clock.advance((electionTicks - 1) * 100);
+    expect(note.end).toBeUndefined();
+    await clock.advance(100);
+    expect([note.end, proposed, clock.pendingCount]).toEqual(['RAFT_CONF_CHANGE_REFUSED', [], 0]);
+  });
+
+  it('does not count a voter that was added and has not answered', async () => {
+    progress.set(3n, { match: 0, recentActive: true });
+    const note = noted(newChanges().change([removal(2n)]));
+    await clock.advance(electionTicks * 100);
+    expect([note.end, proposed]).toEqual(['RAFT_CONF_CHANGE_REFUSED', []]);
+  });
+
+  it('is there as soon as a voter answers again', async () => {
+    progress.set(3n, { match: 100, recentActive: false });
+    noted(newChanges().change([removal(2n)]));
+    await clock.advance(300);
+    progress.set(3n, { match: 100, recentActive: true });
+    await clock.advance(100);
+    expect(proposed).toHaveLength(1);
+  });
+
+  it('is not asked for where the change is forced', async () => {
+    progress.set(3n, { match: 0, recentActive: false });
+    noted(newChanges().change([removal(2n)], { force: true }));
+    await turns();
+    expect(proposed).toHaveLength(1);
+  });
+
+  it('is waited for no longer than this node leads, the signal lets it, and the node runs', async () => {
+    progress.set(3n, { match: 100, recentActive: false });
+    const control = new AbortController();
+    const changes = newChanges();
+    const aborted = noted(changes.change([removal(2n)], { signal: control.signal }));
+    control.abort(new Error('enough'));
+    const stopped = noted(changes.change([removal(2n)]));
+    for (const call of onStop) call(new Error('the end') as never);
+    const deposed = noted(changes.change([removal(2n)]));
+    leaderId = 2n;
+    await clock.advance(100);
+    expect([aborted.end, stopped.end, deposed.end]).toEqual([
+      'Error: enough',
+      'Error: the end',
+      'RAFT_NOT_LEADER',
+    ]);
+    expect([clock.pendingCount, onStop.length, proposed]).toEqual([0, 0, []]);
+  });
+});
+
+describe('a change that needs joint consensus', () => {
+  /** Changes whose entries were applied, and which wait for the end of joint consensus. */
+  async function entered(
+    changes: MembershipChanges,
+    count: number,
+    signal?: AbortSignal,
+  ): Promise<{ end: unknown }[]> {
+    const notes: { end: unknown }[] = [];
+    for (let at = 0; at < count; at += 1) {
+      notes.push(
+        noted(changes.change([service('http')], { signal: at === 0 ? signal : undefined })),
+      );
+      await turns();
+      state.confState = joint;
+      placed(changed);
+      await turns();
+    }
+    return notes;
+  }
+
+  it('ends when that was left, and not before', async () => {
+    const changes = newChanges();
+    const notes = await entered(changes, 2);
+    changes.applied();
+    await turns();
+    expect(notes.map(({ end }) => end)).toEqual([undefined, undefined]);
+    state.confState = { ...emptyConfState, voters: [1n, 2n] };
+    changes.applied();
+    await turns();
+    expect(notes.map(({ end }) => end)).toEqual(['done', 'done']);
+  });
+
+  it('keeps waiting where another caller leaves', async () => {
+    const changes = newChanges();
+    const control = new AbortController();
+    const notes = await entered(changes, 2, control.signal);
+    control.abort(new Error('enough'));
+    await turns();
+    expect(notes.map(({ end }) => end)).toEqual(['Error: enough', undefined]);
+    state.confState = { ...emptyConfState, voters: [1n, 2n] };
+    changes.applied();
+    await turns();
+    expect(notes[1]?.end).toBe('done');
+  });
+
+  it('is told of the end, also of one that came as its entry was applied', async () => {
+    const changes = newChanges();
+    const [waits] = await entered(changes, 1);
+    const late = noted(changes.change([service('http')]));
+    await turns();
+    placed(changed);
+    changes.stop(new Error('the end'));
+    await turns();
+    expect([waits?.end, late.end]).toEqual(['Error: the end', 'Error: the end']);
+  });
+});

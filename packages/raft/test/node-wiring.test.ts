@@ -1,0 +1,98 @@
+/** Whom a node tells of its end, and of what it cannot know any more: none of its callers is forgotten. */
+import { MessageType } from '@babuza/raftpb';
+import { afterEach, describe, expect, it } from 'vitest';
+import { bytesOf, World } from './support.ts';
+
+let world: World;
+
+afterEach(() => world.close());
+
+/** How each ended, as soon as it did. */
+function ends(calls: Readonly<Record<string, Promise<unknown>>>): Map<string, string> {
+  const noted = new Map<string, string>();
+  for (const [name, call] of Object.entries(calls)) {
+    call.then(
+      () => noted.set(name, 'done'),
+      (error: unknown) => noted.set(name, String(Reflect.get(Object(error), 'code'))),
+    );
+  }
+  return noted;
+}
+
+describe('the end of a node', () => {
+  it('is told to every caller at once', async () => {
+    world = new World({ forwardProposals: true });
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    const follower = await world.follower();
+    await world.until(raft.propose(bytesOf('a')));
+    await world.until(follower.raft.waitForLeader());
+    // Nothing is committed from now on, and nobody is answered.
+    world.wire.loses = () => true;
+    const noted = ends({
+      proposal: raft.propose(bytesOf('b')),
+      barrier: raft.barrier(),
+      read: raft.linearizableRead(),
+      index: raft.waitForApplied(1_000_000),
+      change: raft.publishApplicationService({ name: 'http', address: 'address' }),
+    });
+    const forwarded = ends({ forwarded: follower.raft.propose(bytesOf('c')) });
+    await world.pass(20);
+    expect([...noted, ...forwarded]).toEqual([]);
+    const stopping = Promise.all([raft.shutdown(), follower.raft.shutdown()]);
+    await world.until(stopping);
+    expect(Object.fromEntries(noted)).toEqual({
+      proposal: 'RAFT_OUTCOME_UNKNOWN',
+      barrier: 'RAFT_OUTCOME_UNKNOWN',
+      read: 'RAFT_STOPPED',
+      index: 'RAFT_STOPPED',
+      change: 'RAFT_OUTCOME_UNKNOWN',
+    });
+    expect(forwarded.get('forwarded')).toBe('RAFT_OUTCOME_UNKNOWN');
+  });
+});
+
+describe('a caller whose outcome nobody here will see', () => {
+  it('is told where the leader was removed before the entry was committed', async () => {
+    world = new World();
+    await world.startAll(3);
+    const { raft } = await world.leader();
+    await world.until(raft.propose(bytesOf('a')));
+    const { commitIndex } = raft.status();
+    // The others get the removal, and nothing behind it.
+    world.wire.loses = ({ type, entries }) =>
+      type === MessageType.App && entries.some(({ index }) => index > commitIndex + 1);
+    const removing = raft.removePeer(raft.nodeId);
+    const noted = ends({ proposal: raft.propose(bytesOf('b')) });
+    await world.until(removing);
+    await world.pass(100);
+    expect(noted.get('proposal')).toBe('RAFT_OUTCOME_UNKNOWN');
+  });
+
+  it('is told where a snapshot of another leader covers the index', async () => {
+    world = new World({ snapshotEntries: 10, snapshotsKept: 2, compactionMargin: 0 });
+    await world.startAll(3);
+    const old = await world.leader();
+    await world.until(old.raft.propose(bytesOf('a')));
+    world.wire.cut.add(old.raft.nodeId);
+    const noted = ends({ proposal: old.raft.propose(bytesOf('lost')) });
+    await world.pass(5000);
+    const others = [...world.members.values()].filter((member) => member !== old);
+    const next = others.find(({ raft }) => raft.status().role === 'leader');
+    for (let at = 0; at < 30; at += 1) {
+      await world.until(next?.raft.propose(bytesOf(`${at}`)) ?? Promise.reject(new Error('none')));
+    }
+    await world.pass(1000);
+    expect(noted.size).toBe(0);
+    const installed: number[] = [];
+    old.raft.subscribe((event) => {
+      if (event.type === 'snapshot-installed') installed.push(event.metadata.index);
+    });
+    const applied = ends({ index: old.raft.waitForApplied(30) });
+    world.wire.cut.clear();
+    await world.pass(5000);
+    expect(installed).toHaveLength(1);
+    expect(noted.get('proposal')).toBe('RAFT_OUTCOME_UNKNOWN');
+    expect(applied.get('index')).toBe('done');
+  });
+});
