@@ -142,8 +142,8 @@ describe('a snapshot', () => {
     ['of another type', { ...snapshotMessage(2n, 1n), type: 0 }],
   ])('is refused before anything is taken: a message %s', async (_, message) => {
     const one = await attempt(2n, '0', message);
-    expect(await one.done).toMatchObject({ code: 'TRANSPORT_PROTOCOL' });
     expect(takings).toEqual([]);
+    expect(await one.done).toMatchObject({ code: 'TRANSPORT_PROTOCOL' });
   });
 });
 
@@ -247,8 +247,9 @@ describe('the end of a snapshot', () => {
     second.response.destroy();
     await turn();
     takings[0]?.settle();
-    await Promise.all([first.done, second.done]);
+    await turn();
     expect(takings).toHaveLength(1);
+    await Promise.all([first.done, second.done]);
   });
 
   it('comes when nothing arrives for the stall timeout', async () => {

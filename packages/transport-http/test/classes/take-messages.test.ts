@@ -64,8 +64,9 @@ describe('a request with messages', () => {
     await member.clock.advance(1);
     members.remove(from);
     request.push(frameOf(2));
-    await taking;
+    await member.clock.advance(1);
     expect(member.received.map(({ term }) => term)).toEqual([1]);
+    await taking;
     expect(member.clock.pendingCount).toBe(0);
   });
 
