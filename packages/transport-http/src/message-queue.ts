@@ -2,11 +2,20 @@
 import type { Message } from '@babuza/raftpb';
 import { encodeMessages } from './frames.ts';
 
-export const queuedMessagesMax = 256;
-/** One message fits always, whatever its size. */
-const queuedBytesMax = 64 * 1024 * 1024;
-/** A frame is closed when it has this many bytes: the next messages go into another. */
-const frameBytesAimed = 1024 * 1024;
+/** How much may wait, and how much of it goes into one frame. */
+export interface QueueBounds {
+  readonly messagesMax: number;
+  /** Bytes of all messages together. An empty queue takes one message of any size. */
+  readonly bytesMax: number;
+  /** A frame is closed when it has this many bytes: the next messages go into another. */
+  readonly frameBytesAimed: number;
+}
+
+export const queueBounds: QueueBounds = {
+  messagesMax: 256,
+  bytesMax: 64 * 1024 * 1024,
+  frameBytesAimed: 1024 * 1024,
+};
 
 export interface MessageFrame {
   readonly bytes: Buffer;
@@ -14,9 +23,14 @@ export interface MessageFrame {
 }
 
 export class MessageQueue {
+  readonly #bounds: QueueBounds;
   #messages: Message[] = [];
   #sizes: number[] = [];
   #bytes = 0;
+
+  constructor(bounds: QueueBounds = queueBounds) {
+    this.#bounds = bounds;
+  }
 
   get length(): number {
     return this.#messages.length;
@@ -28,9 +42,10 @@ export class MessageQueue {
 
   /** `size`: as `sizeInFrame` has it. Whether it was taken. */
   push(message: Message, size: number): boolean {
+    const { messagesMax, bytesMax } = this.#bounds;
     const isFull =
-      this.#messages.length >= queuedMessagesMax ||
-      (this.#messages.length > 0 && this.#bytes + size > queuedBytesMax);
+      this.#messages.length >= messagesMax ||
+      (this.#messages.length > 0 && this.#bytes + size > bytesMax);
     if (isFull) return false;
     this.#messages.push(message);
     this.#sizes.push(size);
@@ -42,7 +57,7 @@ export class MessageQueue {
   shift(): MessageFrame {
     let count = 0;
     let bytes = 0;
-    while (count < this.#sizes.length && bytes < frameBytesAimed) {
+    while (count < this.#sizes.length && bytes < this.#bounds.frameBytesAimed) {
       bytes += this.#sizes[count] ?? 0;
       count += 1;
     }

@@ -61,7 +61,8 @@ export async function openStream(
   return new OutgoingStream(wire, target, socket, head, events);
 }
 
-class OutgoingStream implements MessageLink {
+/** The sending half of a connection that was upgraded. */
+export class OutgoingStream implements MessageLink {
   readonly isStream = true;
   readonly #wire: Wire;
   readonly #target: Target;

@@ -54,11 +54,15 @@ export class SnapshotReceiver {
     };
     // A read that waits for what will not come ends with it.
     ending.signal.addEventListener('abort', stopReading, { once: true });
-    const done = this.#receive(message, offsetOf(request), frames, response, ending);
-    const reception = { ending, done };
+    const receiving = this.#receive(message, offsetOf(request), frames, response, ending);
+    // Later attempts wait for the end of this one, however it ends.
+    const reception = { ending, done: receiving.catch(() => undefined) };
     this.#receptions.set(from, reception);
-    await done;
-    if (this.#receptions.get(from) === reception) this.#receptions.delete(from);
+    try {
+      await receiving;
+    } finally {
+      if (this.#receptions.get(from) === reception) this.#receptions.delete(from);
+    }
   }
 
   async close(): Promise<void> {
@@ -81,10 +85,13 @@ export class SnapshotReceiver {
   ): Promise<void> {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
     const stopTelling = tellWorking(response, this.#wire, 0);
-    const fate = await this.#fate(message, offset, frames, signal);
-    stopTelling();
-    if (!signal.aborted) response.end(fateLine(fate));
-    else response.destroy();
+    try {
+      const fate = await this.#fate(message, offset, frames, signal);
+      if (!signal.aborted) response.end(fateLine(fate));
+      else response.destroy();
+    } finally {
+      stopTelling();
+    }
   }
 
   async #fate(

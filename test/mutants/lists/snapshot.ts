@@ -1,3 +1,118 @@
 import type { Mutant } from '../mutant.ts';
 
-export const snapshot: readonly Mutant[] = [];
+const together = 'snapshot/test/two-at-once.test.ts';
+
+export const snapshot: readonly Mutant[] = [
+  {
+    name: 'a snapshot that is closed twice gives back the hold of another reader',
+    file: 'snapshot/src/pinned-snapshot.ts',
+    find: 'this.#closing ??= this.#close();',
+    replace: 'this.#closing = this.#close();',
+    caughtBy: [together, 'although the other closes it twice'],
+  },
+  {
+    name: 'a snapshot is removed while somebody reads it',
+    file: 'snapshot/src/kept-snapshots.ts',
+    find: "kept.fate !== 'goes' || kept.pins > 0",
+    replace: "kept.fate !== 'goes'",
+    caughtBy: [together, 'although the other closes it twice'],
+  },
+  {
+    name: 'a snapshot whose folder is removed counts as made',
+    file: 'snapshot/src/kept-snapshots.ts',
+    find: "kept === undefined || kept.fate === 'gone'",
+    replace: 'kept === undefined',
+    caughtBy: [together, 'when it goes meanwhile'],
+  },
+  {
+    name: 'changes of what exists do not take turns',
+    file: 'snapshot/src/kept-snapshots.ts',
+    find: '    this.#turn = result.catch(ignore);\n',
+    replace: '',
+    caughtBy: ['snapshot/test/managers.test.ts', 'take effect in the order of the calls'],
+  },
+  {
+    name: 'a snapshot that was sent is held for ever',
+    file: 'snapshot/src/stored-snapshot-manager.ts',
+    find: "removeEventListener('abort', close);\n      await pinned.close();",
+    replace: "removeEventListener('abort', close);",
+    caughtBy: [together, 'that was sent to its end'],
+  },
+  {
+    name: 'each snapshot that was sent leaves a listener on its signal',
+    file: 'snapshot/src/stored-snapshot-manager.ts',
+    find: "      signal?.removeEventListener('abort', close);\n",
+    replace: '',
+    caughtBy: [together, 'that was sent to its end'],
+  },
+  {
+    name: 'two creations of a snapshot that wait for a third run at once',
+    file: 'snapshot/src/stored-snapshot-manager.ts',
+    find: 'while (this.#creating.has(name)) await',
+    replace: 'if (this.#creating.has(name)) await',
+    caughtBy: [together, 'is made by one at a time'],
+  },
+  {
+    name: 'the beginning of one transfer removes another one that is under way',
+    file: 'snapshot/src/receiving-parts.ts',
+    find: 'if (!inUse.has(name)) await',
+    replace: 'await',
+    caughtBy: [together, 'are both taken whole'],
+  },
+  {
+    name: 'two streams are mixed in one transfer',
+    file: 'snapshot/src/receiving-parts.ts',
+    find: '    const { id } = contents.manifest;\n    this.#refuseBusy(id);',
+    replace: '    const { id } = contents.manifest;',
+    caughtBy: [together, 'the same one, are taken from one'],
+  },
+  {
+    name: 'a transfer that failed keeps all later ones out',
+    file: 'snapshot/src/receiving-parts.ts',
+    find: '      this.#busy.delete(id);\n',
+    replace: '',
+    caughtBy: [together, 'the same one, are taken from one'],
+  },
+  {
+    name: 'files of a snapshot go before it has lost its name for good',
+    file: 'snapshot/src/snapshot-folder.ts',
+    find: 'whole, or its leftover.\n    await this.fileSystem.syncDirectory(this.path);',
+    replace: 'whole, or its leftover.',
+    caughtBy: ['snapshot/test/removal-order.test.ts', 'loses its name durably'],
+  },
+  {
+    name: 'the name of a snapshot is acknowledged before it is durable',
+    file: 'snapshot/src/snapshot-folder.ts',
+    find: 'await this.fileSystem.syncDirectory(this.path);\n    } catch (error) {',
+    replace: '} catch (error) {',
+    caughtBy: ['snapshot/test/crash.test.ts', 'at every call leave the old snapshots'],
+  },
+  {
+    name: 'the files of a snapshot are not synced',
+    file: 'snapshot/src/files/chunk-writer.ts',
+    find: 'with a temporary name.\n    await this.#file.datasync();',
+    replace: 'with a temporary name.',
+    caughtBy: ['snapshot/test/crash.test.ts', 'at every call leave the old snapshots'],
+  },
+  {
+    name: 'what an earlier process left of a transfer is believed as it lies in the cache',
+    file: 'snapshot/src/files/part-file.ts',
+    find: '      await this.#takeChunk(rewrite);',
+    replace: '      await this.#takeChunk(false);',
+    caughtBy: ['snapshot/test/crash.test.ts', 'make nobody believe its cache'],
+  },
+  {
+    name: 'a snapshot is acknowledged although the lock of the folder was lost',
+    file: 'snapshot/src/snapshot-folder.ts',
+    find: '    await this.fileSystem.confirm();\n',
+    replace: '',
+    caughtBy: ['snapshot/test/lost-lock.test.ts', 'is lost at any call'],
+  },
+  {
+    name: 'chunks of a file may change places',
+    file: 'snapshot/src/format/chunk.ts',
+    find: 'prefix.writeBigUInt64BE(BigInt(number), 4);',
+    replace: 'prefix.writeBigUInt64BE(0n, 4);',
+    caughtBy: ['snapshot/test/format.test.ts', 'is the golden bytes'],
+  },
+];

@@ -1,3 +1,156 @@
 import type { Mutant } from '../mutant.ts';
 
-export const vfs: readonly Mutant[] = [];
+const durable = 'vfs/test/durable-calls.test.ts';
+const noFlag = 'vfs/test/no-durable-flag.test.ts';
+const guarded = 'vfs/test/guarded-calls.test.ts';
+const held = 'vfs/test/held-lock.test.ts';
+
+export const vfs: readonly Mutant[] = [
+  {
+    name: 'datasync syncs nothing',
+    file: 'vfs/src/node-file.ts',
+    find: 'fs.fdatasync(fd, done)',
+    replace: 'fs.fstat(fd, (error) => done(error))',
+    caughtBy: [durable, 'is synced by datasync'],
+  },
+  {
+    name: 'datasyncSync syncs nothing',
+    file: 'vfs/src/node-file.ts',
+    find: '      fs.fdatasyncSync(this.#fd);\n    });\n  }\n\n  async truncate',
+    replace: '    });\n  }\n\n  async truncate',
+    caughtBy: [durable, 'is synced by datasync'],
+  },
+  {
+    name: 'durable writes go through a descriptor that does not sync',
+    file: 'vfs/src/node-file.ts',
+    find: 'fs.constants.O_WRONLY | platform.durableWriteFlag',
+    replace: 'fs.constants.O_WRONLY',
+    caughtBy: [durable, 'through a descriptor that syncs each write'],
+  },
+  {
+    name: 'a durable write is not synced where the platform has no flag for it',
+    file: 'vfs/src/node-file.ts',
+    find: '    if (this.#durableFd === undefined) await syncDescriptor(this.#fd);\n',
+    replace: '',
+    caughtBy: [noFlag, 'is synced before it resolves'],
+  },
+  {
+    name: 'a durable write on the calling thread is not synced where there is no flag for it',
+    file: 'vfs/src/node-file.ts',
+    find: '      if (this.#durableFd === undefined) fs.fdatasyncSync(this.#fd);\n',
+    replace: '',
+    caughtBy: [noFlag, 'is synced before it resolves'],
+  },
+  {
+    name: 'the descriptor for durable writes stays open',
+    file: 'vfs/src/node-file.ts',
+    find: 'this.#durableFd === undefined ? [this.#fd] : [this.#fd, this.#durableFd]',
+    replace: '[this.#fd]',
+    caughtBy: [durable, 'through a descriptor that syncs each write'],
+  },
+  {
+    name: 'a file that could not be opened whole keeps its name',
+    file: 'vfs/src/node-file.ts',
+    find: "      if (mode === 'create') await removeName(path).catch(ignore);\n",
+    replace: '',
+    caughtBy: [durable, 'leaves no name and no descriptor'],
+  },
+  {
+    name: 'a directory is not synced',
+    file: 'vfs/src/node-file-system.ts',
+    find: '      await handle.sync();\n',
+    replace: '',
+    caughtBy: [durable, 'are durable after a sync of their directory'],
+  },
+  {
+    name: 'the name of a new directory is not made durable',
+    file: 'vfs/src/node-file-system.ts',
+    find: "      await syncDirectory('mkdir', dirname(directory));\n",
+    replace: '',
+    caughtBy: [durable, 'of directories are synced one by one'],
+  },
+  {
+    name: 'the name of a directory that another process made is believed',
+    file: 'vfs/src/node-file-system.ts',
+    find: '    await syncNameOfForeign(existing);\n',
+    replace: '',
+    caughtBy: [durable, 'are synced again'],
+  },
+  {
+    name: 'the record of a lock may be torn by a power cut',
+    file: 'vfs/src/lock/directory-lock.ts',
+    find: '    await handle.datasync();\n',
+    replace: '',
+    caughtBy: [durable, 'is synced before it gets its name'],
+  },
+  {
+    name: 'a process that has lost the lock renames files of the next owner',
+    file: 'vfs/src/guarded-file-system.ts',
+    find: 'return this.#guarded(() => this.#below.rename(from, to));',
+    replace: 'return this.#below.rename(from, to);',
+    caughtBy: [guarded, 'where the lock was lost: rename'],
+  },
+  {
+    name: 'a process that has lost the lock cuts files of the next owner',
+    file: 'vfs/src/guarded-file-system.ts',
+    find: 'return confirming.then(() => this.#below.truncate(bytes));',
+    replace: 'return this.#below.truncate(bytes);',
+    caughtBy: [guarded, 'where the lock was lost: truncate'],
+  },
+  {
+    name: 'a sync that failed is tried again',
+    file: 'vfs/src/file-error.ts',
+    find: '    if (storesBytes.has(this.operation)) return false;\n',
+    replace: '',
+    caughtBy: [guarded, 'none of those that may have changed something'],
+  },
+  {
+    name: 'each wait with a signal leaves a listener',
+    file: 'vfs/src/abort.ts',
+    find: "    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);\n",
+    replace: '',
+    caughtBy: [guarded, 'leaves no listener and no timer'],
+  },
+  {
+    name: 'a wait on a signal that has fired before never ends',
+    file: 'vfs/src/abort.ts',
+    find: '      if (signal.aborted) onAbort();\n',
+    replace: '',
+    caughtBy: [guarded, 'where the signal has fired before'],
+  },
+  {
+    name: 'a timer of more than 24 days fires at once',
+    file: 'vfs/src/node-environment.ts',
+    find: 'setTimeout(callback, Math.min(delayMs, timerMsMax))',
+    replace: 'setTimeout(callback, delayMs)',
+    caughtBy: [guarded, 'at most as long as the platform can'],
+  },
+  {
+    name: 'an owner counts as fresh until others take over',
+    file: 'vfs/src/lock/held-lock.ts',
+    find: 'const youngMs = timings.silentMs / 2;',
+    replace: 'const youngMs = timings.silentMs;',
+    caughtBy: [held, 'before half of the time has passed'],
+  },
+  {
+    name: 'a machine that has slept counts as fresh',
+    file: 'vfs/src/lock/held-lock.ts',
+    find: 'return ageMs >= 0 && ageMs < youngMs;',
+    replace: 'return ageMs < Infinity;',
+    caughtBy: [held, 'tell of a machine that has slept'],
+  },
+  {
+    name: 'a lock is confirmed while another process takes it over',
+    file: 'vfs/src/lock/held-lock.ts',
+    find: '        await clock.sleep(timings.pollMs);\n        await this.#verify();',
+    replace: '        await clock.sleep(timings.pollMs);',
+    caughtBy: [held, 'finds a process that takes over just after'],
+  },
+  {
+    name: 'the lock of an owner that has come back is taken over',
+    file: 'vfs/src/lock/directory-lock.ts',
+    find: ' || now.pulse !== seen.pulse',
+    replace: '',
+    caughtBy: [held, 'just before the other process would have renamed'],
+  },
+];

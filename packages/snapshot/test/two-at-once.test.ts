@@ -1,0 +1,199 @@
+/** Two things at once on the snapshots of one node: who holds one, who makes it again, who receives it. */
+import { getEventListeners } from 'node:events';
+import type { SnapshotManager } from '@babuza/raft';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { VolatileSnapshotManager } from '../src/index.ts';
+import {
+  asStream,
+  failureOf,
+  fails,
+  filesOf,
+  gate,
+  indexes,
+  joined,
+  make,
+  metadataOf,
+  sampleFiles,
+  writing,
+} from './support.ts';
+
+const form = { chunkBytes: 512 };
+let manager: SnapshotManager;
+beforeEach(async () => {
+  manager = new VolatileSnapshotManager(form);
+  await manager.open(1n);
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function microtasks(count: number): Promise<void> {
+  for (let turns = 0; turns < count; turns += 1) await Promise.resolve();
+}
+
+describe('a snapshot that two read', () => {
+  it('stays for the one although the other closes it twice', async () => {
+    await make(manager, 10);
+    const [one, other] = [
+      await manager.read({ index: 10, term: 1 }),
+      await manager.read({ index: 10, term: 1 }),
+    ];
+    await make(manager, 20);
+    await manager.retain(1);
+    await Promise.all([one.close(), one.close()]);
+    await one.close();
+    for (const [name, content] of Object.entries(sampleFiles(10))) {
+      expect(Buffer.compare(await joined(other.readFile(name)), content)).toBe(0);
+    }
+    await other.close();
+    expect(indexes(manager)).toEqual([20]);
+  });
+
+  it.each(['to its end', 'until it returns', 'until its signal fires', 'after its signal fired'])(
+    'and that was sent %s is held no longer, and nothing listens on',
+    async (how) => {
+      await make(manager, 10);
+      const giveUp = new AbortController();
+      if (how === 'after its signal fired') giveUp.abort(new Error('enough'));
+      for (let round = 0; round < 3; round += 1) {
+        const sent = manager.send({ index: 10, term: 1 }, 0, giveUp.signal);
+        const stream = sent[Symbol.asyncIterator]();
+        if (how === 'after its signal fired') await failureOf(stream.next());
+        else await stream.next();
+        if (how === 'to its end') while ((await stream.next()).done !== true);
+        if (how === 'until it returns') await stream.return?.();
+        if (how === 'until its signal fires') {
+          giveUp.abort(new Error('enough'));
+          await failureOf(stream.next());
+          break;
+        }
+      }
+      expect(getEventListeners(giveUp.signal, 'abort')).toEqual([]);
+      await manager.removeAll();
+      expect(indexes(manager)).toEqual([]);
+    },
+  );
+});
+
+describe('one snapshot that is made at several places at once', () => {
+  it('is made by one at a time, and the others find what was made', async () => {
+    let running = 0;
+    let mostRunning = 0;
+    let calls = 0;
+    const first = gate();
+    const create = () =>
+      manager.create(metadataOf(10), async (files) => {
+        calls += 1;
+        const isFirst = calls === 1;
+        running += 1;
+        mostRunning = Math.max(mostRunning, running);
+        try {
+          if (isFirst) await first.passed;
+          await turn();
+          if (isFirst) throw new Error('no state');
+          await writing(sampleFiles(10))(files);
+        } finally {
+          running -= 1;
+        }
+      });
+    const all = [create(), create(), create(), create()];
+    const ended = Promise.allSettled(all);
+    await turn();
+    first.open();
+    expect((await ended).map(({ status }) => status)).toEqual([
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+    ]);
+    expect([mostRunning, calls, indexes(manager)]).toEqual([1, 2, [10]]);
+    expect(await filesOf(manager, 10)).toEqual(sampleFiles(10));
+  });
+
+  it('is whole or not there when it goes meanwhile, whenever that is', async () => {
+    for (let delay = 0; delay < 120; delay += 1) {
+      const one = new VolatileSnapshotManager(form);
+      await one.open(1n);
+      await make(one, 10);
+      await make(one, 20);
+      const reader = await one.read({ index: 10, term: 1 });
+      await one.retain(1);
+      const closing = reader.close();
+      await microtasks(delay);
+      await Promise.all([make(one, 10), closing]);
+      expect(indexes(one), `after ${delay} microtasks`).toEqual([10, 20]);
+      expect(await filesOf(one, 10), `after ${delay} microtasks`).toEqual(sampleFiles(10));
+      await one.close();
+    }
+  });
+});
+
+describe('snapshots that arrive', () => {
+  async function sources() {
+    const source = new VolatileSnapshotManager(form);
+    await source.open(1n);
+    const stored = [await make(source, 10), await make(source, 20)];
+    const parts = await Promise.all(
+      stored.map(async ({ metadata }) => {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of source.send(metadata)) chunks.push(chunk);
+        return { metadata, chunks };
+      }),
+    );
+    return stored.map(({ metadata, manifest }, at) => ({
+      metadata,
+      manifest,
+      chunks: parts[at]?.chunks ?? [],
+    }));
+  }
+
+  /** Gives one chunk for each time that the test lets it. */
+  function stepped(chunks: readonly Uint8Array[]) {
+    const gates = chunks.map(() => gate());
+    async function* stream(): AsyncGenerator<Uint8Array, void> {
+      for (const [at, chunk] of chunks.entries()) {
+        await gates[at]?.passed;
+        yield chunk;
+      }
+    }
+    return { stream: stream(), step: (at: number) => gates[at]?.open() };
+  }
+
+  it('from two leaders are both taken whole, chunk beside chunk', async () => {
+    const [older, newer] = await sources();
+    if (older === undefined || newer === undefined) throw new Error('there are two');
+    const one = stepped(older.chunks);
+    const other = stepped(newer.chunks);
+    const first = manager.receive(older.metadata, older.manifest, one.stream);
+    one.step(0);
+    for (let turns = 0; turns < 5; turns += 1) await turn();
+    // The second one begins when the first has a part of its own.
+    const second = manager.receive(newer.metadata, newer.manifest, other.stream);
+    for (let at = 0; at < Math.max(older.chunks.length, newer.chunks.length); at += 1) {
+      one.step(at);
+      await turn();
+      other.step(at);
+      await turn();
+    }
+    await Promise.all([first, second]);
+    expect(indexes(manager)).toEqual([10, 20]);
+    expect(await filesOf(manager, 10)).toEqual(sampleFiles(10));
+    expect(await filesOf(manager, 20)).toEqual(sampleFiles(20));
+  });
+
+  it('from two leaders, the same one, are taken from one, and afterwards from the other', async () => {
+    const [, newer] = await sources();
+    if (newer === undefined) throw new Error('there are two');
+    const { metadata, manifest, chunks } = newer;
+    const one = stepped(chunks);
+    const giveUp = new AbortController();
+    const first = manager.receive(metadata, manifest, one.stream, giveUp.signal);
+    await turn();
+    await fails('SNAPSHOT_BUSY', manager.receive(metadata, manifest, asStream(chunks)));
+    await fails('SNAPSHOT_BUSY', manager.received(manifest));
+    giveUp.abort(new Error('the first leader is gone'));
+    await failureOf(first);
+    expect(await manager.received(manifest)).toBe(0);
+    await manager.receive(metadata, manifest, asStream(chunks));
+    expect(await filesOf(manager, 20)).toEqual(sampleFiles(20));
+  });
+});

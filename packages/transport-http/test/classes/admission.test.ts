@@ -1,0 +1,138 @@
+/** Who is let in: members, what they say of themselves, and how many are remembered. */
+import { describe, expect, it } from 'vitest';
+import { Admission } from '../../src/admission.ts';
+import { decodeHandshake, encodeHandshake, handshakeHeader } from '../../src/handshake.ts';
+import { Members } from '../../src/members.ts';
+import { framePayloadMaxFor, framePayloadMaxOf } from '../../src/wire.ts';
+import { FakeMember, handshakeOf, mebibyte } from './fakes.ts';
+import { exchangeOf } from './requests.ts';
+
+type Said = ReturnType<typeof handshakeOf>;
+
+function admissionOf(member = new FakeMember(), members = new Members()) {
+  const admission = new Admission(member.wire, members);
+  const admit = (given: Partial<Said> = {}) =>
+    admission.of(exchangeOf({ [handshakeHeader]: encodeHandshake(handshakeOf(given)) }).request);
+  return { member, members, admit };
+}
+
+describe('members', () => {
+  const ours = handshakeOf({ from: 1n, to: 2n });
+  const fine = (): undefined => undefined;
+
+  it('learn 64 addresses of members that nobody has told of, and not one more', () => {
+    const members = new Members();
+    for (let id = 100n; id < 164n; id += 1n) {
+      expect(members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine)).toBeUndefined();
+    }
+    const one = members.admit(handshakeOf({ from: 164n }), { ...ours, to: 164n }, fine);
+    expect(one).toMatchObject({ reason: 'too-much' });
+    // One that is known may come again, also from another address.
+    const again = handshakeOf({ from: 100n, address: 'new.example:1' });
+    expect(members.admit(again, { ...ours, to: 100n }, fine)).toBeUndefined();
+    expect(members.addressOf(100n)).toBe('new.example:1');
+    // The membership makes room.
+    members.set({ id: 101n, address: 'two.example:2' });
+    expect(members.admit(handshakeOf({ from: 164n }), { ...ours, to: 164n }, fine)).toBeUndefined();
+  });
+
+  it.each(['told of', 'learned'])('forget the address of one that is removed: %s', (how) => {
+    const members = new Members();
+    if (how === 'learned') members.admit(handshakeOf(), ours, fine);
+    else members.set({ id: 2n, address: 'two.example:2' });
+    expect(members.addressOf(2n)).toBe('two.example:2');
+    members.remove(2n);
+    expect([members.addressOf(2n), members.isRemoved(2n)]).toEqual([undefined, true]);
+    expect(members.admit(handshakeOf(), ours, fine)).toMatchObject({ reason: 'removed' });
+    expect(members.addressOf(2n)).toBeUndefined();
+  });
+
+  it('let one in again that is told of again', () => {
+    const members = new Members();
+    members.remove(2n);
+    expect(members.set({ id: 2n, address: 'two.example:2' })).toBe(true);
+    expect(members.set({ id: 2n, address: 'two.example:2' })).toBe(false);
+    expect(members.admit(handshakeOf(), ours, fine)).toBeUndefined();
+  });
+
+  it('ask the node last, and learn nothing of whom it refuses', () => {
+    const members = new Members();
+    const asked: bigint[] = [];
+    const judge = (id: bigint): 'other-cluster' => {
+      asked.push(id);
+      return 'other-cluster';
+    };
+    members.admit(handshakeOf({ clusterId: 9n }), ours, judge);
+    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, judge);
+    members.remove(3n);
+    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, judge);
+    expect(asked).toEqual([]);
+    expect(members.admit(handshakeOf(), ours, judge)).toMatchObject({ reason: 'other-cluster' });
+    expect([asked, members.addressOf(2n)]).toEqual([[2n], undefined]);
+  });
+});
+
+describe('an admission', () => {
+  it('answers with the handshake of this member, and with its introduction', () => {
+    const { admit } = admissionOf(new FakeMember({ introduction: () => 'who I am' }));
+    const admitted = admit();
+    if (!admitted.isFine) throw new Error(admitted.message);
+    expect(decodeHandshake(admitted.answer)).toMatchObject({
+      from: 1n,
+      to: 2n,
+      introduction: 'who I am',
+    });
+  });
+
+  it('says one word to a member of another cluster, and no id', () => {
+    const { admit } = admissionOf();
+    expect(admit({ clusterId: 77n })).toEqual({
+      isFine: false,
+      reason: 'other-cluster',
+      message: 'other-cluster',
+    });
+  });
+
+  it('logs the same refusal of a member once, until it was let in', () => {
+    const { admit, member } = admissionOf();
+    const refuse = (): void => void admit({ entryBytesMax: 5 });
+    for (let turn = 0; turn < 3; turn += 1) refuse();
+    expect(member.logged).toHaveLength(1);
+    admit();
+    for (let turn = 0; turn < 3; turn += 1) refuse();
+    expect(member.logged).toHaveLength(2);
+    admit({ groupId: 5n });
+    expect(member.logged).toHaveLength(3);
+  });
+
+  it('remembers refusals of 256 members, however many ids somebody makes up', () => {
+    const { admit, member } = admissionOf();
+    const refuse = (id: bigint): number => {
+      admit({ from: id, entryBytesMax: 5 });
+      return member.logged.length;
+    };
+    for (let id = 10n; id < 266n; id += 1n) refuse(id);
+    expect(refuse(10n)).toBe(256);
+    expect(refuse(266n)).toBe(257);
+    // It has begun anew: the first one is told again.
+    expect(refuse(10n)).toBe(258);
+  });
+
+  it.each([
+    [mebibyte, mebibyte],
+    [8 * mebibyte, 8 * mebibyte],
+    [32 * mebibyte, 32 * mebibyte],
+    [32 * mebibyte + 1, 32 * mebibyte],
+    [Number.MAX_SAFE_INTEGER, 32 * mebibyte],
+  ])('takes frames for messages of %i bytes up to those of %i', (theirs, expected) => {
+    const { admit } = admissionOf();
+    const admitted = admit({ messageBytesMax: theirs });
+    expect(admitted).toMatchObject({ framePayloadMax: framePayloadMaxOf(expected) });
+  });
+
+  it('takes from every member the frames that this member may send', () => {
+    const own = framePayloadMaxOf(64 * mebibyte);
+    expect(framePayloadMaxFor(own, mebibyte)).toBe(own);
+    expect(framePayloadMaxFor(own, Number.MAX_SAFE_INTEGER)).toBe(own);
+  });
+});

@@ -1,0 +1,81 @@
+/** A member without a network: a clock that tests move, and a record of what its node was told. */
+import type { TransportHandler } from '@babuza/raft';
+import type { Message } from '@babuza/raftpb';
+import { SeededRandom, SimulatedClock } from '@babuza/testkit';
+import { protocolVersions, type Handshake } from '../../src/handshake.ts';
+import { NameBook } from '../../src/name-book.ts';
+import { checkOptions, type HttpTransportOptions } from '../../src/options.ts';
+import { framePayloadMaxOf, newCounters, type PeerCounters, type Wire } from '../../src/wire.ts';
+
+export const mebibyte: number = 1024 * 1024;
+export const stallTimeoutMs = 1000;
+
+/** Everything that a class of the transport needs, for member 1 of cluster 1. */
+export class FakeMember {
+  readonly clock = new SimulatedClock();
+  readonly received: Message[] = [];
+  readonly unreachable: bigint[] = [];
+  readonly logged: string[] = [];
+  readonly counters = new Map<bigint, PeerCounters>();
+  readonly wire: Wire;
+
+  constructor(
+    handler: Partial<TransportHandler> = {},
+    options: Partial<HttpTransportOptions> = {},
+    framePayloadMax: number = framePayloadMaxOf(mebibyte),
+  ) {
+    const log = (message: string): void => void this.logged.push(message);
+    const random = new SeededRandom(1);
+    const { clock } = this;
+    this.wire = {
+      settings: checkOptions({ address: 'one.example:1', stallTimeoutMs, ...options }),
+      clock,
+      random,
+      names: new NameBook({
+        clock,
+        random,
+        names: { lookUp: async () => [{ address: '127.0.0.1', family: 4 }] },
+        closing: new AbortController().signal,
+      }),
+      logger: { debug: log, info: log, warn: log, error: log },
+      handler: { ...this.#handler(), ...handler },
+      nodeId: 1n,
+      handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),
+      framePayloadMax,
+      countersOf: (id) => this.countersOf(id),
+    };
+  }
+
+  countersOf(id: bigint): PeerCounters {
+    const counters = this.counters.get(id) ?? newCounters();
+    this.counters.set(id, counters);
+    return counters;
+  }
+
+  #handler(): TransportHandler {
+    return {
+      receive: (message) => void this.received.push(message),
+      receiveSnapshot: async () => undefined,
+      receivedSnapshotBytes: async () => 0,
+      unreachable: (id) => void this.unreachable.push(id),
+      introduction: () => '',
+      admit: () => undefined,
+      refusedBy: () => undefined,
+      admittedBy: () => undefined,
+    };
+  }
+}
+
+/** What member 2 says to member 1, unless something else is given. */
+export const handshakeOf = (given: Partial<Handshake> = {}): Handshake => ({
+  protocol: protocolVersions,
+  clusterId: 1n,
+  groupId: 0n,
+  from: 2n,
+  to: 1n,
+  address: 'two.example:2',
+  entryBytesMax: mebibyte,
+  messageBytesMax: mebibyte,
+  features: [],
+  ...given,
+});

@@ -1,0 +1,357 @@
+/** A snapshot as it is sent: attempts, pauses, back-pressure, and the end of its source. */
+import { ClientRequest, IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { TransportError } from '../../src/errors.ts';
+import { FrameReader } from '../../src/frames.ts';
+import { Pacer } from '../../src/pacer.ts';
+import { fateLine, fateOf } from '../../src/snapshot-fate.ts';
+import { sendSnapshot, type SnapshotSending } from '../../src/snapshot-sender.ts';
+import { paths } from '../../src/wire.ts';
+import { never, snapshotMessage, Source } from '../snapshot-support.ts';
+import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
+import { FakeSocket } from './requests.ts';
+
+interface World {
+  ask: (...given: unknown[]) => unknown;
+  answerOf: (...given: unknown[]) => Promise<unknown>;
+}
+
+const world: World = vi.hoisted(() => ({
+  ask: () => undefined,
+  answerOf: () => Promise.reject(new Error('not set')),
+}));
+vi.mock('../../src/client.ts', async (original) => ({
+  ...(await original<object>()),
+  ask: (...given: unknown[]) => world.ask(...given),
+  answerOf: (...given: unknown[]) => world.answerOf(...given),
+}));
+
+const broken = new TransportError('TRANSPORT_BROKEN', 'the connection broke');
+
+/** One request of the sender. What it sends lies in the connection; the test answers it. */
+class Asked {
+  readonly request: ClientRequest;
+  readonly socket = new FakeSocket();
+  readonly response = new IncomingMessage(new Socket());
+  readonly path: string;
+  readonly offset: string | undefined;
+
+  constructor(path: string, offset: string | undefined) {
+    this.path = path;
+    this.offset = offset;
+    this.request = new ClientRequest({
+      method: 'POST',
+      headers: { 'Content-Length': '100000000' },
+      createConnection: () => this.socket,
+    });
+    this.request.on('error', () => undefined);
+    this.request.once('close', () => this.response.destroy());
+  }
+
+  /** The payloads that were sent, the message first. */
+  get payloads(): Buffer[] {
+    const bytes = Buffer.concat(this.socket.written);
+    return new FrameReader(8 * mebibyte).push(bytes.subarray(bytes.indexOf('\r\n\r\n') + 4));
+  }
+}
+
+let member: FakeMember;
+let asked: Asked[];
+/** What the receiver has, at each question; the last one stays. An error is the answer to one. */
+let offsets: (number | Error)[];
+/** How the receiver answers each attempt. */
+let onAttempt: (attempt: Asked, number: number) => void;
+
+beforeEach(() => {
+  member = new FakeMember();
+  asked = [];
+  offsets = [0];
+  onAttempt = () => undefined;
+  world.ask = (_wire: unknown, _route: unknown, question: unknown) => {
+    const { path, headers } = question as { path: string; headers?: Record<string, string> };
+    const one = new Asked(path, headers?.['babuza-offset']);
+    asked.push(one);
+    return one.request;
+  };
+  world.answerOf = async (_wire: unknown, _route: unknown, request: unknown) => {
+    const one = asked.find((each) => each.request === request);
+    if (one === undefined) throw new Error('nobody has asked');
+    if (one.path === paths.snapshotReceived) {
+      const [offset = 0] = offsets;
+      if (offsets.length > 1) offsets.shift();
+      if (typeof offset !== 'number') throw offset;
+      one.response.push(String(offset));
+      one.response.push(null);
+    } else onAttempt(one, attempts().length);
+    return { response: one.response };
+  };
+});
+
+const attempts = (): Asked[] => asked.filter(({ path }) => path === paths.snapshot);
+const take = ({ response }: Asked): void =>
+  void response.push(fateLine({ taken: true, reason: '', message: '' }));
+const refuseWith =
+  (reason: string) =>
+  ({ response }: Asked): void =>
+    void response.push(fateLine({ taken: false, reason, message: 'why' }));
+
+/** What became of it; `undefined` while it is under way, `null` when it has arrived. */
+interface Sending {
+  end: unknown;
+  readonly done: Promise<void>;
+}
+
+function send(open: SnapshotSending['open'], given: Partial<SnapshotSending> = {}): Sending {
+  const { wire } = member;
+  const sending: { end: unknown } = { end: undefined };
+  const done = sendSnapshot({
+    wire,
+    pacer: new Pacer(wire.clock, Infinity),
+    target: () => ({ id: 2n, address: '127.0.0.1:2' }),
+    message: snapshotMessage(1n, 2n),
+    open,
+    signal: never,
+    ...given,
+  }).then(
+    () => void (sending.end = null),
+    (error: unknown) => void (sending.end = error),
+  );
+  return Object.assign(sending, { done });
+}
+
+const turns = async (count = 20): Promise<void> => {
+  for (let turn = 0; turn < count; turn += 1) await member.clock.advance(0);
+};
+
+describe('a snapshot that is sent', () => {
+  it('begins where the receiver has ended, and ends with an empty frame', async () => {
+    const source = new Source(2500, 1000);
+    offsets = [500];
+    const sending = send(source.open);
+    await turns();
+    expect([source.offsets, attempts()[0]?.offset]).toEqual([[500], '500']);
+    const [, ...payloads] = attempts()[0]?.payloads ?? [];
+    expect(payloads.map(({ length }) => length)).toEqual([1000, 1000, 0]);
+    expect(Buffer.concat(payloads).equals(source.bytes.subarray(500))).toBe(true);
+    expect(sending.end).toBeUndefined();
+    const [attempt] = attempts();
+    if (attempt !== undefined) take(attempt);
+    await sending.done;
+    expect(sending.end).toBeNull();
+    expect(member.countersOf(2n)).toMatchObject({ sentSnapshotBytes: 2000, continuedSnapshots: 1 });
+    expect(member.clock.pendingCount).toBe(0);
+  });
+
+  it.each([
+    [mebibyte - 1, [mebibyte - 1]],
+    [mebibyte, [mebibyte]],
+    [mebibyte + 1, [mebibyte, 1]],
+    [3 * mebibyte, [mebibyte, mebibyte, mebibyte]],
+  ])('goes in frames of 1 MiB at most: a chunk of %i bytes', async (bytes, expected) => {
+    const source = new Source(bytes, bytes);
+    const sending = send(source.open);
+    await turns();
+    const [, ...payloads] = attempts()[0]?.payloads ?? [];
+    expect(payloads.map(({ length }) => length)).toEqual([...expected, 0]);
+    expect(Buffer.concat(payloads).equals(source.bytes)).toBe(true);
+    for (const attempt of attempts()) take(attempt);
+    await sending.done;
+  });
+
+  it('asks its source for a chunk only when the one before has left', async () => {
+    const source = new Source(64 * 1000, 1000);
+    onAttempt = ({ socket }) => void (socket.isStuck = true);
+    const sending = send(source.open);
+    await turns();
+    expect(source.sentBytes).toBeLessThanOrEqual(1000);
+    const [attempt] = attempts();
+    attempt?.socket.unstick();
+    await turns(400);
+    expect(source.sentBytes).toBe(64_000);
+    if (attempt !== undefined) take(attempt);
+    await sending.done;
+    expect(sending.end).toBeNull();
+  });
+
+  it('keeps the bytes of a chunk that its source uses again for the next one', async () => {
+    const buffer = Buffer.alloc(1000);
+    async function* read(): AsyncGenerator<Uint8Array, void, void> {
+      for (let number = 0; number < 5; number += 1) {
+        buffer.fill(number);
+        yield buffer;
+      }
+    }
+    const sending = send(read);
+    await turns();
+    const [, ...payloads] = attempts()[0]?.payloads ?? [];
+    expect(payloads.map((payload) => payload[0])).toEqual([0, 1, 2, 3, 4, undefined]);
+    for (const attempt of attempts()) take(attempt);
+    await sending.done;
+  });
+});
+
+describe('attempts to send a snapshot', () => {
+  const failing = (attempt: Asked): void => void attempt.response.destroy(broken);
+
+  it('are five that get no further, with longer and longer pauses', async () => {
+    onAttempt = failing;
+    const sending = send(new Source(1000).open);
+    for (const pauseMs of [200, 400, 800, 1600]) {
+      await turns();
+      const count = attempts().length;
+      await member.clock.advance(pauseMs - 1);
+      await turns();
+      expect([attempts().length, sending.end]).toEqual([count, undefined]);
+      await member.clock.advance(1);
+      await turns();
+      expect(attempts()).toHaveLength(count + 1);
+    }
+    await sending.done;
+    expect(sending.end).toMatchObject({ code: 'TRANSPORT_BROKEN' });
+    expect([attempts().length, member.clock.pendingCount]).toEqual([5, 0]);
+  });
+
+  it('go on as long as each gets further, and five more after the last that did', async () => {
+    offsets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    onAttempt = failing;
+    const sending = send(new Source(1000).open);
+    for (let turn = 0; turn < 40 && sending.end === undefined; turn += 1) {
+      await member.clock.advance(2000);
+      await turns();
+    }
+    expect(attempts().map(({ offset }) => offset)).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9, 9].map(String),
+    );
+  });
+
+  it('that get less far than an earlier one count as vain', async () => {
+    offsets = [50, 10, 20, 30, 40, 49];
+    onAttempt = failing;
+    const sending = send(new Source(1000).open);
+    for (let turn = 0; turn < 40 && sending.end === undefined; turn += 1) {
+      await member.clock.advance(2000);
+      await turns();
+    }
+    expect(attempts()).toHaveLength(5);
+  });
+
+  it('ask anew where the receiver is, also at its new address', async () => {
+    const targets = ['127.0.0.1:2', '127.0.0.1:2', '127.0.0.1:3'];
+    const asking: string[] = [];
+    onAttempt = (attempt, number) => (number === 1 ? failing(attempt) : take(attempt));
+    const target = () => {
+      const address = (targets.length > 1 ? targets.shift() : targets[0]) ?? '';
+      asking.push(address);
+      return { id: 2n, address };
+    };
+    const sending = send(new Source(10).open, { target });
+    await turns();
+    await member.clock.advance(200);
+    await turns();
+    await sending.done;
+    expect([sending.end, asking.at(-1)]).toEqual([null, '127.0.0.1:3']);
+  });
+
+  it.each(['not-whole', 'other-offset'])('go on after the word %s', async (reason) => {
+    onAttempt = (attempt, number) => (number === 1 ? refuseWith(reason) : take)(attempt);
+    const sending = send(new Source(10).open);
+    await turns();
+    await member.clock.advance(200);
+    await turns();
+    await sending.done;
+    expect([sending.end, attempts().length]).toEqual([null, 2]);
+  });
+
+  it('end with a refusal, in the middle of the stream, which is read no more', async () => {
+    const source = new Source(64 * mebibyte, mebibyte);
+    source.onRead = async (at) => {
+      const [attempt] = attempts();
+      if (at === mebibyte && attempt !== undefined) refuseWith('not-taken')(attempt);
+      await turns(2);
+    };
+    const sending = send(source.open);
+    await turns(60);
+    await sending.done;
+    expect(sending.end).toMatchObject({ code: 'TRANSPORT_REFUSED', reason: 'not-taken' });
+    expect([attempts().length, source.openStreams]).toEqual([1, 0]);
+    expect(source.sentBytes).toBeLessThan(8 * mebibyte);
+  });
+
+  it.each([
+    'while it is asked how much is there',
+    'in a pause',
+    'while a chunk waits',
+    'while the source is read',
+    'at the last word',
+  ])('end when the signal fires %s, with no source open and no timer', async (when) => {
+    const giveUp = new AbortController();
+    const source = new Source(10_000, 1000);
+    if (when === 'while it is asked how much is there') offsets = [new Error('unused')];
+    if (when === 'in a pause') onAttempt = failing;
+    if (when === 'while a chunk waits') onAttempt = ({ socket }) => void (socket.isStuck = true);
+    if (when === 'while the source is read') source.onRead = () => turns(10);
+    if (when === 'while it is asked how much is there') {
+      world.answerOf = () => new Promise(() => undefined);
+    }
+    const sending = send(source.open, { signal: giveUp.signal });
+    await turns(when === 'while the source is read' ? 6 : 40);
+    giveUp.abort(new Error('enough'));
+    await turns(40);
+    expect(sending.end).toMatchObject({ message: 'enough' });
+    expect([source.openStreams, member.clock.pendingCount]).toEqual([0, 0]);
+    for (const { request } of attempts()) expect(request.destroyed).toBe(true);
+  });
+});
+
+describe('the last word of a receiver', () => {
+  const target = { id: 2n, address: 'two.example:2' };
+  const ask = (response: IncomingMessage) =>
+    fateOf(response, member.wire, target).catch((error: unknown) => error);
+
+  it('is found behind lines that say that it works, however they are cut', async () => {
+    const text = `{}\n{}\n${fateLine({ taken: false, reason: 'r', message: 'm' })}{}\n`;
+    for (const step of [1, 2, 3, 7, text.length]) {
+      const response = new IncomingMessage(new Socket());
+      const answer = ask(response);
+      for (let at = 0; at < text.length; at += step) {
+        response.push(text.slice(at, at + step));
+        await turns(1);
+      }
+      expect(await answer).toEqual({ taken: false, reason: 'r', message: 'm' });
+    }
+    expect(member.clock.pendingCount).toBe(0);
+  });
+
+  it('is not waited for when nothing comes for the stall timeout', async () => {
+    const response = new IncomingMessage(new Socket());
+    const answer = ask(response);
+    for (let line = 0; line < 5; line += 1) {
+      await member.clock.advance(stallTimeoutMs - 1);
+      response.push('{}\n');
+      await turns(2);
+    }
+    expect(response.destroyed).toBe(false);
+    await member.clock.advance(stallTimeoutMs);
+    expect(await answer).toMatchObject({ code: 'TRANSPORT_BROKEN' });
+    expect(member.clock.pendingCount).toBe(0);
+  });
+
+  it.each([
+    [16 * 1024, 'ended early'],
+    [16 * 1024 + 1, 'too long'],
+  ])('is held up to 16 KiB of a line: %i bytes', async (bytes, why) => {
+    const response = new IncomingMessage(new Socket());
+    const answer = ask(response);
+    response.push('x'.repeat(bytes));
+    response.push(null);
+    expect(String(await answer)).toContain(why);
+  });
+
+  it('that is not of this protocol is no word', async () => {
+    const response = new IncomingMessage(new Socket());
+    const answer = ask(response);
+    response.push('<html>\n');
+    expect(await answer).toMatchObject({ code: 'TRANSPORT_BROKEN' });
+  });
+});

@@ -1,0 +1,289 @@
+/** Both halves of a stream of messages: what they take, what they answer, and when they are given up. */
+import { MessageType, newMessage } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import {
+  decodeMessages,
+  emptyFrame,
+  encodeMessages,
+  frameHead,
+  sizeInFrame,
+} from '../../src/frames.ts';
+import { IncomingStream } from '../../src/incoming-stream.ts';
+import { OutgoingStream } from '../../src/outgoing-stream.ts';
+import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
+import { FakeSocket, frameOf } from './requests.ts';
+
+function messagesFrame(...terms: number[]): Buffer {
+  const messages = terms.map((term) =>
+    newMessage({ type: MessageType.Heartbeat, from: 2n, to: 1n, term }),
+  );
+  return encodeMessages(
+    messages,
+    messages.reduce((sum, message) => sum + sizeInFrame(message), 0),
+  );
+}
+
+/** The numbers of bytes that the answers on a connection name. */
+function answersIn(socket: FakeSocket): number[] {
+  const bytes = Buffer.concat(socket.written.splice(0));
+  const answers: number[] = [];
+  for (let at = 0; at < bytes.length; at += 16) answers.push(Number(bytes.readBigUInt64BE(at + 8)));
+  return answers;
+}
+
+function incoming(head: Buffer = Buffer.alloc(0)) {
+  const member = new FakeMember();
+  const socket = new FakeSocket();
+  const stream = new IncomingStream(member.wire, socket, { from: 2n, framePayloadMax: 1000 }, head);
+  const turn = (): Promise<void> => member.clock.advance(0);
+  const terms = (): number[] => member.received.map(({ term }) => term);
+  return { member, socket, stream, turn, terms };
+}
+
+describe('the length of a message in its frame', () => {
+  const payload = messagesFrame(7).subarray(8);
+
+  it.each([
+    ['as long as the message', 0, true],
+    ['one byte shorter', -1, false],
+    ['one byte longer', 1, false],
+    ['four bytes longer', 4, false],
+    ['as long as it can be', 2 ** 32 - 1 - (payload.length - 4), false],
+  ])('is %s', (_, more, isTaken) => {
+    const bytes = Buffer.from(payload);
+    bytes.writeUInt32BE(payload.length - 4 + more, 0);
+    const code = 'TRANSPORT_PROTOCOL';
+    if (isTaken) expect(decodeMessages(bytes).map(({ term }) => term)).toEqual([7]);
+    else expect(() => decodeMessages(bytes)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([1, 2, 3])('is not cut off: %i bytes of it', (bytes) => {
+    const cut = Buffer.concat([payload, payload.subarray(0, bytes)]);
+    expect(() => decodeMessages(cut)).toThrow('longer than its frame');
+  });
+});
+
+describe('an incoming stream', () => {
+  it('takes what came with the head of the request before all else', async () => {
+    const { socket, turn, terms } = incoming(messagesFrame(1));
+    socket.push(messagesFrame(2));
+    await turn();
+    expect(terms()).toEqual([1, 2]);
+  });
+
+  it('answers a question at once, with all bytes that it has taken', async () => {
+    const { socket, turn } = incoming();
+    const bytes = messagesFrame(1, 2);
+    socket.push(bytes);
+    await turn();
+    expect(answersIn(socket)).toEqual([]);
+    socket.push(emptyFrame);
+    socket.push(Buffer.concat([bytes, emptyFrame, emptyFrame]));
+    await turn();
+    expect(answersIn(socket)).toEqual([bytes.length + 8, 2 * bytes.length + 24]);
+  });
+
+  it('answers what nobody has asked at the next pulse, once', async () => {
+    const { socket, stream, turn } = incoming();
+    const bytes = messagesFrame(1);
+    socket.push(bytes);
+    await turn();
+    for (const nowMs of [1, 2, 3]) stream.pulse(nowMs);
+    expect(answersIn(socket)).toEqual([bytes.length]);
+  });
+
+  it('answers no more while nobody reads the answers', async () => {
+    const { socket, stream, turn } = incoming();
+    socket.isStuck = true;
+    for (let count = 0; count < 10_000; count += 1) socket.push(emptyFrame);
+    for (let count = 0; count < 20; count += 1) {
+      socket.push(Buffer.concat(Array.from({ length: 500 }, () => emptyFrame)));
+      await turn();
+      stream.pulse(0);
+    }
+    expect(socket.writableLength).toBeLessThanOrEqual(socket.writableHighWaterMark + 16);
+    socket.unstick();
+    await turn();
+    stream.pulse(0);
+    expect(answersIn(socket).at(-1)).toBe(20_000 * 8);
+  });
+
+  it('is given up when nothing has come for longer than the stall timeout', async () => {
+    const { member, socket, stream, turn } = incoming();
+    await member.clock.advance(5);
+    socket.push(emptyFrame);
+    await turn();
+    stream.pulse(5 + stallTimeoutMs);
+    expect(socket.destroyed).toBe(false);
+    stream.pulse(5 + stallTimeoutMs + 1);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('is not given up for the time in which this process slept', () => {
+    const { socket, stream } = incoming();
+    stream.forgive(100_000);
+    stream.pulse(100_000 + stallTimeoutMs);
+    expect(socket.destroyed).toBe(false);
+  });
+
+  it.each<[string, Buffer]>([
+    ['a damaged frame', Buffer.concat([frameHead(Buffer.of(1)), Buffer.of(2)])],
+    ['a frame that is too long', frameOf(Buffer.alloc(1001))],
+    ['what is no message', frameOf(Buffer.of(0, 0, 0, 1, 255))],
+    ['a message of another member', frameOf(encodedOf({ from: 3n }))],
+  ])('ends at %s, and nothing behind it reaches the node', async (_, wrong) => {
+    const { member, socket, turn, terms } = incoming();
+    socket.push(messagesFrame(1));
+    await turn();
+    socket.push(wrong);
+    socket.push(messagesFrame(2));
+    await turn();
+    expect([terms(), socket.destroyed, member.logged.length]).toEqual([[1], true, 1]);
+  });
+
+  it('gives the node nothing more once it was ended, also of the same piece of bytes', async () => {
+    const member = new FakeMember({
+      receive: (message) => {
+        member.received.push(message);
+        stream.destroy();
+      },
+    });
+    const socket = new FakeSocket();
+    const limits = { from: 2n, framePayloadMax: 1000 };
+    const stream = new IncomingStream(member.wire, socket, limits, Buffer.alloc(0));
+    socket.push(Buffer.concat([messagesFrame(1), messagesFrame(2), messagesFrame(3)]));
+    await member.clock.advance(0);
+    expect(member.received.map(({ term }) => term)).toEqual([1]);
+  });
+
+  it('ends with the half of the other side', async () => {
+    const { socket, turn } = incoming();
+    socket.push(null);
+    await turn();
+    expect(socket.destroyed).toBe(true);
+  });
+});
+
+function encodedOf({ from }: { readonly from: bigint }): Buffer {
+  const message = newMessage({ type: MessageType.Heartbeat, from, to: 1n, term: 5 });
+  return encodeMessages([message], sizeInFrame(message)).subarray(8);
+}
+
+function outgoing(head?: Buffer) {
+  const member = new FakeMember();
+  const socket = new FakeSocket();
+  const events: string[] = [];
+  const stream = new OutgoingStream(
+    member.wire,
+    { id: 2n, address: 'two.example:2' },
+    socket,
+    head,
+    {
+      onReady: () => events.push('ready'),
+      onAnswer: () => events.push('answer'),
+      onBroken: ({ code }) => events.push(code),
+    },
+  );
+  const turn = (): Promise<void> => member.clock.advance(0);
+  return { member, socket, stream, events, turn };
+}
+
+const answer = frameOf(Buffer.alloc(8));
+const frameOfBytes = (bytes: number) => ({ bytes: Buffer.alloc(bytes), messages: 1 });
+
+describe('an outgoing stream', () => {
+  it.each([
+    [mebibyte - 1, true],
+    [mebibyte, false],
+    [mebibyte + 1, false],
+  ])('with %i bytes that have not left takes more: %s', async (bytes, canTake) => {
+    const { socket, stream, events, turn } = outgoing();
+    socket.isStuck = true;
+    stream.write(frameOfBytes(bytes));
+    expect(stream.canTake).toBe(canTake);
+    await turn();
+    expect(events).toEqual([]);
+    socket.unstick();
+    await turn();
+    expect([stream.canTake, events]).toEqual([true, ['ready']]);
+  });
+
+  it('asks for an answer at each pulse, and is broken when none came for too long', async () => {
+    const { socket, stream, events, turn } = outgoing();
+    stream.pulse(stallTimeoutMs);
+    expect([socket.text.length, events]).toEqual([8, []]);
+    stream.pulse(stallTimeoutMs + 1);
+    await turn();
+    expect([events, socket.destroyed, stream.canTake]).toEqual([['TRANSPORT_BROKEN'], true, false]);
+  });
+
+  it('goes on with each answer, and with what came with its head', async () => {
+    const { member, socket, stream, events, turn } = outgoing(answer);
+    expect(events).toEqual(['answer']);
+    await member.clock.advance(700);
+    // Half an answer is none.
+    socket.push(answer.subarray(0, 9));
+    await turn();
+    expect(events).toHaveLength(1);
+    socket.push(answer.subarray(9));
+    await turn();
+    stream.pulse(700 + stallTimeoutMs);
+    expect(events).toEqual(['answer', 'answer']);
+    stream.pulse(701 + stallTimeoutMs);
+    expect(events).toEqual(['answer', 'answer', 'TRANSPORT_BROKEN']);
+  });
+
+  it('that is doubted has 30 % of the stall timeout for an answer, however often it is', () => {
+    const { stream, events } = outgoing();
+    for (const nowMs of [0, 100, 200, 300]) stream.doubt(nowMs);
+    stream.pulse(300);
+    expect(events).toEqual([]);
+    stream.doubt(301);
+    expect(events).toEqual(['TRANSPORT_BROKEN']);
+  });
+
+  it('that is doubted late has no longer than before', () => {
+    const { stream, events } = outgoing();
+    stream.doubt(stallTimeoutMs);
+    expect(events).toEqual([]);
+    stream.pulse(stallTimeoutMs + 1);
+    expect(events).toEqual(['TRANSPORT_BROKEN']);
+  });
+
+  it('is not broken for the time in which this process slept', () => {
+    const { stream, events } = outgoing();
+    stream.forgive(100_000);
+    stream.pulse(100_000 + stallTimeoutMs);
+    expect(events).toEqual([]);
+  });
+
+  it.each(['an error', 'its end', 'its close', 'no answer of this protocol', 'an answer too long'])(
+    'is broken once by %s, and says nothing after it',
+    async (how) => {
+      const { socket, stream, events, turn } = outgoing();
+      if (how === 'an error') socket.destroy(new Error('reset'));
+      else if (how === 'its end') socket.push(null);
+      else if (how === 'its close') socket.destroy();
+      else if (how === 'an answer too long') socket.push(frameOf(Buffer.alloc(9)));
+      else socket.push(Buffer.alloc(16, 255));
+      await turn();
+      await turn();
+      stream.pulse(10 * stallTimeoutMs);
+      expect([events, socket.destroyed]).toEqual([['TRANSPORT_BROKEN'], true]);
+    },
+  );
+
+  it('that was closed tells nothing, whatever still happens', async () => {
+    const { socket, stream, events, turn } = outgoing();
+    socket.isStuck = true;
+    stream.write(frameOfBytes(2 * mebibyte));
+    stream.close();
+    socket.unstick();
+    socket.emit('drain');
+    socket.emit('data', answer);
+    socket.emit('error', new Error('late'));
+    await turn();
+    stream.pulse(10 * stallTimeoutMs);
+    expect([events, stream.canTake, socket.destroyed]).toEqual([[], false, true]);
+  });
+});
