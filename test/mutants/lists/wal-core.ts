@@ -192,4 +192,11 @@ export const walCore: readonly Mutant[] = [
     replace: '    first.pages.splice(0, pages);',
     caughtBy: ['wal-core/test/position-index.test.ts', 'gives memory back when it is compacted'],
   },
+  {
+    name: 'a snapshot is chosen by its index alone',
+    file: 'wal-core/src/options.ts',
+    find: 'valid.find(({ index, term }) => index === wanted.index && term === wanted.term);',
+    replace: 'valid.find(({ index }) => index === wanted.index);',
+    caughtBy: ['wal-core/test/chosen-snapshot.test.ts', 'is never one of another term'],
+  },
 ];
