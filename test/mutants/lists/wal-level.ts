@@ -159,4 +159,14 @@ export const walLevel: readonly Mutant[] = [
     replace: '        throw error;',
     caughtBy: ['wal-level/test/failures.test.ts', 'while discarding leaves nothing open'],
   },
+  {
+    name: 'the lock is not asked before a write to the database',
+    file: 'wal-level/src/shared-database.ts',
+    find: 'if (lock?.isFresh() === false) await lock.confirm();',
+    replace: '',
+    caughtBy: [
+      'wal-level/test/lock-of-database.test.ts',
+      'ends the writing where it is lost: a batch',
+    ],
+  },
 ];
