@@ -264,7 +264,11 @@ export class FileWalManager implements WalManager {
     const { events } = this;
     const { state, metadata, reader } = ready;
     const view = new EntryView(state, new RingCache(this.#cache), reader, snapshot);
-    const store = ready.openStore(view, events, () => this.#open.delete(groupId));
+    let isGivenUp = false;
+    const store = ready.openStore(view, events, () => {
+      // While the opening fails the slot keeps a second opening of the group out.
+      if (!isGivenUp) this.#open.delete(groupId);
+    });
     const wal = new QueuedWal({
       groupId,
       view,
@@ -281,7 +285,14 @@ export class FileWalManager implements WalManager {
       slot.failure = () => wal.failure;
     }
     if (discardUncommitted) {
-      await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
+      try {
+        await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
+      } catch (error) {
+        // The store may have opened files that recovery did not know, such as the next segment.
+        isGivenUp = true;
+        await store.close(false).catch(() => undefined);
+        throw error;
+      }
     }
     events.emit({ type: 'recovered', groupId, tail });
     const opened = {

@@ -1,3 +1,202 @@
 import type { Mutant } from '../mutant.ts';
 
-export const walCore: readonly Mutant[] = [];
+export const walCore: readonly Mutant[] = [
+  // Errors in single lines of each source file, with the histories that show them.
+  {
+    name: 'the marker is not copied',
+    file: 'wal-core/src/accepted-log.ts',
+    find: 'return copyMarker(marker);',
+    replace: 'return marker;',
+    caughtBy: ['wal-core/test/callers-arrays.test.ts', 'keeps the members of a snapshot'],
+  },
+  {
+    name: 'the array of entries is not copied',
+    file: 'wal-core/src/accepted-log.ts',
+    find: 'return [...entries];',
+    replace: 'return entries;',
+    caughtBy: ['wal-core/test/callers-arrays.test.ts', 'keeps the entries that were accepted'],
+  },
+  {
+    name: 'the entry at the commit index may be replaced',
+    file: 'wal-core/src/accepted-log.ts',
+    find: 'if (first.index <= log.committed) {',
+    replace: 'if (first.index < log.committed) {',
+    caughtBy: [
+      'wal-core/test/accepted-log.test.ts',
+      'leaves the accepted log as it was, marker and all',
+    ],
+  },
+  {
+    name: 'the term of an installed snapshot is not compared with the entry behind it',
+    file: 'wal-core/src/accepted-log.ts',
+    find: 'log.marker?.index === first.index - 1\n        ? log.marker.term\n        : this',
+    replace: 'this',
+    caughtBy: [
+      'wal-core/test/accepted-log.test.ts',
+      'whose terms are checked against the snapshot that comes with it',
+    ],
+  },
+  {
+    name: 'a vote alone is not worth a sync',
+    file: 'wal-core/src/accepted-log.ts',
+    find: '(hardState.term !== before.term || hardState.vote !== before.vote)),',
+    replace: 'hardState.term !== before.term),',
+    caughtBy: [
+      'wal-core/test/accepted-log.test.ts',
+      'that is durable exactly where term, vote, entries or a marker change',
+    ],
+  },
+  {
+    name: 'a purge does not take the hard state along',
+    file: 'wal-core/src/accepted-log.ts',
+    find: 'return { ...emptyPlan, hardState, purgeTo',
+    replace: 'return { ...emptyPlan, purgeTo',
+    caughtBy: ['wal-core/test/accepted-log.test.ts', 'a purge takes the hard state along'],
+  },
+  {
+    name: 'discarding does not spare the snapshot',
+    file: 'wal-core/src/accepted-log.ts',
+    find: 'const from = Math.max(hardState.commit, snapshotIndex, baseIndex) + 1;',
+    replace: 'const from = Math.max(hardState.commit, baseIndex) + 1;',
+    caughtBy: [
+      'wal-core/test/accepted-log.test.ts',
+      'a discard never cuts at or below the snapshot',
+    ],
+  },
+  {
+    name: 'the commit index may lie above entries that the batch truncates',
+    file: 'wal-core/src/accepted-log.ts',
+    find: '    const lastAfter = entries.at(-1)?.index ?? last;',
+    replace: '    const lastAfter = Math.max(entries.at(-1)?.index ?? last, last);',
+    caughtBy: [
+      'wal-core/test/accepted-log.test.ts',
+      'leaves the accepted log as it was, marker and all',
+    ],
+  },
+  {
+    name: 'the lock is not asked before a write',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'if (lock?.isFresh() === false) await lock.confirm();\n        if (this.#poison',
+    replace: 'if (this.#poison',
+    caughtBy: [
+      'wal-core/test/groups-and-locks.test.ts',
+      'keeps a group from being written where it is lost',
+    ],
+  },
+  {
+    name: 'the lock is not asked before an acknowledgement',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'if (lock?.isFresh() === false) await lock.confirm();\n        this.#batches',
+    replace: 'this.#batches',
+    caughtBy: ['wal-core/test/groups-and-locks.test.ts', 'keeps a group from being acknowledged'],
+  },
+  {
+    name: 'saves behind a refused group never settle',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'for (const { reject } of behind) reject(error);',
+    replace: 'if (!isRefused) for (const { reject } of behind) reject(error);',
+    caughtBy: ['wal-core/test/queued-wal.test.ts', 'rejects the group and all behind it'],
+  },
+  {
+    name: 'whether a group is durable is decided by its last save',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'const durable = plans.some((plan) => plan.durable);',
+    replace: 'const durable = plans.at(-1)?.durable ?? false;',
+    caughtBy: [
+      'wal-core/test/groups-and-locks.test.ts',
+      'is durable when the save at place 0 of three must be',
+    ],
+  },
+  {
+    name: 'a close does not wait for a release',
+    file: 'wal-core/src/queued-wal.ts',
+    find: '    await this.#releasing;\n    await this.#confirmBeforeClosing',
+    replace: '    await this.#confirmBeforeClosing',
+    caughtBy: [
+      'wal-core/test/queued-wal.test.ts',
+      'waits for what is queued and for what a purge gives back',
+    ],
+  },
+  {
+    name: 'two releases run at once',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'const releasing = this.#releasing.then(() => store.releasePurged());',
+    replace: 'const releasing = store.releasePurged();',
+    caughtBy: ['wal-core/test/queued-wal.test.ts', 'give space back one after the other'],
+  },
+  {
+    name: 'a failed release stops all later ones',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'this.#releasing = releasing.catch(() => undefined);',
+    replace: 'this.#releasing = releasing;',
+    caughtBy: [
+      'wal-core/test/groups-and-locks.test.ts',
+      'fails alone: the next purge and the close go on',
+    ],
+  },
+  {
+    name: 'a close does not ask for the lock',
+    file: 'wal-core/src/queued-wal.ts',
+    find: 'if (this.#poison !== undefined || lock === undefined || lock.isFresh()) return;',
+    replace: 'return;',
+    caughtBy: [
+      'wal-core/test/groups-and-locks.test.ts',
+      'keeps a close from writing where it is lost',
+    ],
+  },
+  {
+    name: 'entries that replace hidden ones stay hidden',
+    file: 'wal-core/src/entry-storage.ts',
+    find: 'this.#hiddenTo = Math.min(this.#hiddenTo, plan.truncateFrom - 1);',
+    replace: '',
+    caughtBy: [
+      'wal-core/test/entry-storage.test.ts',
+      'gives way to entries that replace what was hidden',
+    ],
+  },
+  {
+    name: 'the rest of a read ignores what was read',
+    file: 'wal-core/src/entry-storage.ts',
+    find: 'const page = this.#reader.read(next, end, maxBytes - bytes);',
+    replace: 'const page = this.#reader.read(next, end, maxBytes);',
+    caughtBy: [
+      'wal-core/test/entry-storage.test.ts',
+      'asks a reader for no more bytes than are left',
+    ],
+  },
+  {
+    name: 'hidden entries can be read',
+    file: 'wal-core/src/entry-storage.ts',
+    find: 'if (lo < firstIndex) throw new CompactedError(lo, firstIndex);',
+    replace: 'if (lo < view.state.index.firstIndex) throw new CompactedError(lo, firstIndex);',
+    caughtBy: ['wal-core/test/entry-storage.test.ts', 'hides entries and nothing else'],
+  },
+  {
+    name: 'an entry too large for the cache leaves a gap',
+    file: 'wal-core/src/ring-cache.ts',
+    find: '      this.#restartAt(entry.index + 1);\n      return;',
+    replace: '      return;',
+    caughtBy: ['wal-core/test/ring-cache.test.ts', 'does not keep an entry larger than all of it'],
+  },
+  {
+    name: 'large payloads are not copied',
+    file: 'wal-core/src/ring-cache.ts',
+    find: 'slot.slab = { bytes: new Uint8Array(data), used',
+    replace: 'slot.slab = { bytes: data, used',
+    caughtBy: ['wal-core/test/ring-cache.test.ts', 'copies payloads, of buffers too'],
+  },
+  {
+    name: 'a compaction drops pages and not their entries',
+    file: 'wal-core/src/position-index.ts',
+    find: '    first.pages.splice(0, pages);\n    first.origin += pages * pageEntries;',
+    replace: '    first.pages.splice(0, pages);',
+    caughtBy: ['wal-core/test/position-index.test.ts', 'gives memory back when it is compacted'],
+  },
+  {
+    name: 'a snapshot is chosen by its index alone',
+    file: 'wal-core/src/options.ts',
+    find: 'valid.find(({ index, term }) => index === wanted.index && term === wanted.term);',
+    replace: 'valid.find(({ index }) => index === wanted.index);',
+    caughtBy: ['wal-core/test/chosen-snapshot.test.ts', 'is never one of another term'],
+  },
+];

@@ -1,3 +1,95 @@
 import type { Mutant } from '../mutant.ts';
 
-export const walFiles: readonly Mutant[] = [];
+export const walFiles: readonly Mutant[] = [
+  // Errors in single lines of each source file, with the histories that show them.
+  {
+    name: 'a log that is not opened after all stays open',
+    file: 'wal-files/src/file-wal-manager.ts',
+    find: '      await found.abandon();\n      throw error;',
+    replace: '      throw error;',
+    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no file open where it is whole'],
+  },
+  {
+    name: 'a prepared file of another length becomes a segment',
+    file: 'wal-files/src/spare-files.ts',
+    find: 'if (preparation !== undefined && preparation.bytes === bytes) {',
+    replace: 'if (preparation !== undefined && preparation.bytes >= bytes) {',
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'of another length are not taken'],
+  },
+  {
+    name: 'a failure in the background fails the save',
+    file: 'wal-files/src/spare-files.ts',
+    find: 'const prepared = await preparation.done.catch(() => undefined);',
+    replace: 'const prepared = await preparation.done;',
+    caughtBy: [
+      'wal-files/test/spare-files.test.ts',
+      'that failed in the background are tried again',
+    ],
+  },
+  {
+    name: 'a prepared file that does not fit is left open',
+    file: 'wal-files/src/spare-files.ts',
+    find: '      await discard(this.#environment, preparation);\n    }\n    return this.#prepare',
+    replace: '    }\n    return this.#prepare',
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'of another length are not taken'],
+  },
+  {
+    name: 'half a prepared file stays on a full disk',
+    file: 'wal-files/src/spare-files.ts',
+    find: '    await fileSystem.unlink(path).catch(() => undefined);\n    throw error;',
+    replace: '    throw error;',
+    caughtBy: [
+      'wal-files/test/spare-files.test.ts',
+      'that failed in the background are tried again',
+    ],
+  },
+  {
+    name: 'a leftover of an earlier preparation is in the way',
+    file: 'wal-files/src/spare-files.ts',
+    find: 'if ((await fileSystem.kindOf(path)) !== undefined) await fileSystem.unlink(path);',
+    replace: '',
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'replace what was left over'],
+  },
+  {
+    name: 'a recycled file is given to two segments',
+    file: 'wal-files/src/spare-files.ts',
+    find: '      this.#recycled.splice(at, 1);',
+    replace: '',
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'are used again, as they are'],
+  },
+  {
+    name: 'a recycled file that could not be opened is lost',
+    file: 'wal-files/src/spare-files.ts',
+    find: `const file = await this.#environment.fileSystem.open(recycled.path, 'write');\n      this.#recycled.splice(at, 1);`,
+    replace: `this.#recycled.splice(at, 1);\n      const file = await this.#environment.fileSystem.open(recycled.path, 'write');`,
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'that cannot be opened are not forgotten'],
+  },
+  {
+    name: 'prepared zeros are not durable',
+    file: 'wal-files/src/spare-files.ts',
+    find: '      await file.datasync();\n',
+    replace: '',
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
+  },
+  {
+    name: 'a file is prepared twice',
+    file: 'wal-files/src/spare-files.ts',
+    find: 'if (this.#preparation !== undefined || this',
+    replace: 'if (this',
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'are made once, however often'],
+  },
+  {
+    name: 'ranges are read into memory that is used again',
+    file: 'wal-files/src/read-buffers.ts',
+    find: 'if (!reused || length > slabBytes) return uninitializedBytes(length);',
+    replace: 'if (length > slabBytes) return uninitializedBytes(length);',
+    caughtBy: ['wal-files/test/read-buffers.test.ts', 'hand out memory that belongs to the caller'],
+  },
+  {
+    name: 'the files of an opening whose discard failed stay open',
+    file: 'wal-files/src/file-wal-manager.ts',
+    find: 'await store.close(false).catch(() => undefined);',
+    replace: '',
+    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no file open: open-directory'],
+  },
+];

@@ -221,9 +221,10 @@ export class WalWriter {
     try {
       // 1. Durable after it: the old segment, which ends at its last record. A crash leaves a log without
       //    a next segment, which is whole.
+      //    A log without syncs is synced here, too: a close can only sync the last segment.
       await this.flush(durable);
       await full.file.truncate(this.#end);
-      if (durable) await full.file.datasync();
+      await full.file.datasync();
       await this.#takeOver(spare, next, durable);
       await this.#settleName().catch((error: unknown) => {
         // All records are durable in the segment before. A log that is written anew relies on the

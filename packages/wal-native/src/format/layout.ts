@@ -56,3 +56,11 @@ export const segmentBytesMax: number = 1024 * 1024 * 1024;
 export function alignedBytes(bytes: number): number {
   return Math.ceil(bytes / frameAlignmentBytes) * frameAlignmentBytes;
 }
+
+/**
+ * Where marks that begin at `start` must end, at least, so that one of them lies in a sector of its
+ * own, behind the sector in which the last batch ends.
+ */
+export function ownSectorEnd(start: number): number {
+  return Math.ceil(start / sectorBytes) * sectorBytes + commitFrameBytes;
+}

@@ -6,7 +6,7 @@
 import type { FileSystem } from '@babuza/vfs';
 import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
 import { FrameKind } from '../format/frame.ts';
-import { trailerBytes } from '../format/layout.ts';
+import { ownSectorEnd, trailerBytes } from '../format/layout.ts';
 import { isTemporaryName, parseSegmentName, type SegmentName } from '../format/segment-name.ts';
 import { footerIsWhole, openSegment } from '../segment/open-segment.ts';
 import type { Segment } from '../segment/segment.ts';
@@ -35,6 +35,8 @@ export interface SegmentFinding {
   readonly verdict: VerdictName;
   /** The last batch is a mark, and so says that everything before it is durable. */
   readonly endsWithMark: boolean;
+  /** The marks at the end reach into a sector of their own, so that no lost sector takes them all. */
+  readonly marksReachOwnSector: boolean;
 }
 
 export interface LogContents {
@@ -258,6 +260,7 @@ class LogReading {
     /** Where the marks behind the last batch that is none begin. */
     let marksFrom: number | undefined;
     let endsWithMark = false;
+    let marksReachOwnSector = false;
     let durableUpTo = segment.header.headEnd;
     const request = this.#requestFor(segment, next);
     const stop = await scanSegment(request, (batch) => {
@@ -268,9 +271,11 @@ class LogReading {
       durableUpTo = Math.max(durableUpTo, batch.commit.durableUpTo);
       marksFrom = batch.frames.length === 0 ? (marksFrom ?? batch.start) : undefined;
       endsWithMark = marksFrom !== undefined && batch.commit.durableUpTo >= marksFrom;
+      marksReachOwnSector = marksFrom !== undefined && batch.end >= ownSectorEnd(marksFrom);
       return undefined;
     });
-    const found = { segment, batches, entries, stop, durableUpTo, endsWithMark };
+    const marks = { endsWithMark, marksReachOwnSector };
+    const found = { segment, batches, entries, stop, durableUpTo, ...marks };
     const openEnded = next === undefined && segment.seal === undefined;
     if (!openEnded && stop.batchStart === request.limit) {
       return {

@@ -9,7 +9,7 @@
 import type { File, FileSystem } from '@babuza/vfs';
 import { CorruptError, type TailReport } from '@babuza/wal-core';
 import { readFailure, translating } from '@babuza/wal-files';
-import { commitFrameBytes, endSlotBytes } from '../format/layout.ts';
+import { commitFrameBytes, endSlotBytes, ownSectorEnd } from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
@@ -29,7 +29,7 @@ export interface AppendPoint {
   readonly lastBatchNumber: number;
   /** Frames of entries that the segment has: its footer will need room for so many. */
   readonly entries: number;
-  /** The last batch is a durable mark. */
+  /** The log ends with durable marks that reach into a sector of their own: a close needs no more. */
   readonly marked: boolean;
 }
 
@@ -125,7 +125,8 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
   const clean = verdict === 'end' && finding.endsWithMark && !finding.facts.framesBehind;
   if (clean || !fits) {
     const { lastBatchNumber } = stop;
-    return { segment, end, nextBatchNumber: batchNumber, lastBatchNumber, entries, marked: clean };
+    const marked = clean && finding.marksReachOwnSector;
+    return { segment, end, nextBatchNumber: batchNumber, lastBatchNumber, entries, marked };
   }
   const parts = new GroupEncoder(groupId).encode(controlGroup([]), {
     salt: segment.header.salt,
@@ -140,6 +141,6 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
     nextBatchNumber: batchNumber + 1,
     lastBatchNumber: batchNumber,
     entries,
-    marked: true,
+    marked: markEnds >= ownSectorEnd(end),
   };
 }

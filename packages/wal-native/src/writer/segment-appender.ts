@@ -5,7 +5,12 @@
  * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a crash.
  */
 import { invariant } from '@babuza/wal-core';
-import { endSlotBytes, footerEntryBytes, sectorBytes, tailReserveBytes } from '../format/layout.ts';
+import {
+  endSlotBytes,
+  footerEntryBytes,
+  ownSectorEnd,
+  tailReserveBytes,
+} from '../format/layout.ts';
 import { sealBytes } from '../format/seal.ts';
 import type { AppendPoint } from '../recovery/recover.ts';
 import type { Segment } from '../segment/segment.ts';
@@ -21,7 +26,7 @@ export class SegmentAppender {
   /** The number of the last batch below `end`. */
   #lastBatchNumber: number;
   #entries: number;
-  /** The last batch that was written is a durable mark. */
+  /** The log ends with durable marks that reach into a sector of their own. */
   #marked: boolean;
 
   constructor(point: AppendPoint, encoder: GroupEncoder) {
@@ -120,9 +125,9 @@ export class SegmentAppender {
   async appendMarks(): Promise<void> {
     const mark = controlGroup([]);
     const start = this.#end;
-    const nextSector = Math.ceil(start / sectorBytes) * sectorBytes;
+    const reached = ownSectorEnd(start);
     const written: Uint8Array[] = [];
-    while (this.#end < nextSector + mark.bytes && this.fitsMark(mark)) {
+    while (this.#end < reached && this.fitsMark(mark)) {
       // What each says to be durable is what was so before all of them.
       const [bytes] = this.#encode(mark, false);
       if (bytes !== undefined) written.push(bytes.slice(0, mark.bytes));

@@ -1,0 +1,317 @@
+/**
+ * Short histories of a log in etcd's format, each of which shows one promise: what a close, a refusal,
+ * an installed snapshot, a discard and a crash in the middle of one leave.
+ */
+import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
+import { confState, entriesFrom, metadata } from '@babuza/testkit/ladder';
+import type { OpenedWal, ReplayOptions, WalManager } from '@babuza/wal-core';
+import type { EtcdWalOptions } from '../src/index.ts';
+import { openManager } from './support/back-end.ts';
+
+const snapshotAt = (index: number, term: number): SnapshotMetadata => ({ index, term, confState });
+const commitTo = (commit: number, term = 1) => ({ hardState: { term, vote: 3n, commit } });
+const withoutCache: EtcdWalOptions = { cache: { entriesMax: 0, bytesMax: 0 } };
+
+const codeOf = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => 'done',
+    (error: { code?: unknown }) => error.code,
+  );
+
+/** Runs `work` in a world with a manager. */
+async function inWorld(
+  disk: SimulatedDisk | undefined,
+  work: (manager: WalManager, disk: SimulatedDisk) => Promise<void>,
+  options: EtcdWalOptions = {},
+): Promise<SimulatedDisk> {
+  const environment = simulatedEnvironment(disk === undefined ? 1 : 2, disk);
+  await runWorkload(environment, () =>
+    work(openManager(environment, options), environment.fileSystem),
+  );
+  return environment.fileSystem;
+}
+
+/** The disk after a process that created a log, did some work, and was killed. */
+async function created(work: (opened: OpenedWal) => Promise<void>): Promise<SimulatedDisk> {
+  const disk = await inWorld(undefined, async (manager) => work(await manager.createWal(metadata)));
+  return disk.kill(1);
+}
+
+/** The disk after the log was opened and looked at, and its process killed. */
+async function reopened(
+  disk: SimulatedDisk,
+  look: (opened: OpenedWal) => Promise<void> | void,
+  options: ReplayOptions = {},
+): Promise<SimulatedDisk> {
+  await inWorld(disk, async (manager) => look(await manager.replayWal(options)));
+  return disk.kill(2);
+}
+
+function allEntries({ storage }: OpenedWal): Entry[] {
+  return storage.entries(storage.firstIndex(), storage.lastIndex() + 1, Infinity);
+}
+
+async function fillTo({ wal, storage }: OpenedWal, segments: number): Promise<number> {
+  while (wal.stats.segments < segments) {
+    await wal.save({ entries: entriesFrom(storage.lastIndex() + 1, 4, 1, 1000) });
+  }
+  return storage.lastIndex();
+}
+
+/** The number of unlinks of segments that the disk has seen. */
+const unlinksOf = ({ calls }: SimulatedDisk): number =>
+  calls.filter(({ operation, path }) => operation === 'unlink' && path.endsWith('.wal')).length;
+
+describe('a close', () => {
+  it('makes the newest of the commit indexes durable that were not worth a write', async () => {
+    const disk = await inWorld(undefined, async (manager) => {
+      const { wal } = await manager.createWal(metadata);
+      await wal.save({ entries: entriesFrom(1, 5, 1, 100), ...commitTo(0) });
+      for (const commit of [1, 3, 4]) await wal.save(commitTo(commit));
+      await manager.close();
+    });
+    await reopened(disk.crash(1), ({ hardState }) => expect(hardState.commit).toBe(4));
+  });
+});
+
+describe('an installed snapshot', () => {
+  it('counts by itself after a crash, and the entries behind it with it', async () => {
+    const disk = await created(async (opened) => {
+      await opened.wal.save({ entries: entriesFrom(1, 5, 1, 100), ...commitTo(2) });
+      await opened.wal.saveSnapshot(snapshotAt(500, 2));
+      await opened.wal.save({ entries: entriesFrom(501, 2, 2, 100) });
+    });
+    await reopened(disk.crash(1), (opened) => {
+      expect(opened.snapshots).toEqual([snapshotAt(500, 2)]);
+      expect(opened.hardState.commit).toBe(500);
+      expect(allEntries(opened)).toEqual(entriesFrom(501, 2, 2, 100));
+    });
+  });
+
+  it('lets a purge give back all that was before it', async () => {
+    await created(async (opened) => {
+      await fillTo(opened, 4);
+      await opened.wal.saveSnapshot(snapshotAt(500, 2));
+      expect((await opened.wal.purge(500)).segmentsKept).toBe(1);
+    });
+  });
+});
+
+describe('a large save', () => {
+  it('is synced at least every 4 MiB', async () => {
+    const disk = await inWorld(undefined, async (manager) => {
+      const { wal } = await manager.createWal(metadata);
+      await wal.save({ entries: entriesFrom(1, 9, 1, 1024 * 1024) });
+    });
+    let unsynced = 0;
+    let most = 0;
+    for (const { operation, bytes = 0 } of disk.calls) {
+      if (operation === 'datasync') unsynced = 0;
+      if (operation === 'write') unsynced += bytes;
+      most = Math.max(most, unsynced);
+    }
+    expect(most).toBeGreaterThan(1024 * 1024);
+    expect(most).toBeLessThanOrEqual(4 * 1024 * 1024);
+  });
+});
+
+describe('a save that is refused', () => {
+  const fault = { type: 'error', kind: 'too-many-open' } as const;
+
+  it('leaves nothing behind: its vote is written with the next one, and later entries are read', async () => {
+    const environment = simulatedEnvironment(1);
+    const disk = environment.fileSystem;
+    let last = 0;
+    let term = 0;
+    await runWorkload(environment, async () => {
+      const { wal, storage } = await openManager(environment, withoutCache).createWal(metadata);
+      const shortage = disk.inject({ on: 'open', path: /tmp$/, sticky: true, fault });
+      let outcome: unknown = 'done';
+      while (outcome === 'done') {
+        last = storage.lastIndex();
+        term += 1;
+        outcome = await codeOf(
+          wal.save({ entries: entriesFrom(last + 1, 3, 1, 900), ...commitTo(0, term) }),
+        );
+      }
+      expect(outcome).toBe('WAL_TRY_AGAIN');
+      shortage.remove();
+      // Other entries than those that were refused, with the same vote.
+      await wal.save({ entries: entriesFrom(last + 1, 2, 1, 700), ...commitTo(0, term) });
+      last += 2;
+      expect(storage.entries(1, last + 1, Infinity).slice(-2)).toEqual(
+        entriesFrom(last - 1, 2, 1, 700),
+      );
+    });
+    await reopened(disk.crash(1), (opened) => {
+      expect(opened.storage.lastIndex()).toBe(last);
+      expect(opened.hardState).toEqual({ term, vote: 3n, commit: 0 });
+    });
+  });
+});
+
+describe('a save after a rotation whose name is owed', () => {
+  for (const on of ['rename', 'open-directory'] as const) {
+    it(`is not written to a segment without a name, and not taken for written: ${on}`, async () => {
+      const environment = simulatedEnvironment(1);
+      const disk = environment.fileSystem;
+      let last = 0;
+      let term = 1;
+      await runWorkload(environment, async () => {
+        const { wal, storage } = await openManager(environment).createWal(metadata);
+        const fault = { type: 'error', kind: 'too-many-open' } as const;
+        const shortage = disk.inject({ on, sticky: true, fault });
+        const save = (): Promise<unknown> =>
+          codeOf(wal.save({ entries: entriesFrom(last + 1, 3, 1, 900), ...commitTo(0, term) }));
+        while ((await save()) === 'done') {
+          last = storage.lastIndex();
+          term += 1;
+        }
+        // Only one segment has filled up: nothing went to the one behind it.
+        expect(last * 900).toBeLessThan(20 * 1024);
+        shortage.remove();
+        // The vote of the refused save alone.
+        await wal.save(commitTo(0, term));
+      });
+      for (const seed of [1, 2, 3]) {
+        await reopened(disk.crash(seed), ({ storage, hardState }) => {
+          expect(storage.lastIndex()).toBe(last);
+          expect(hardState).toEqual({ term, vote: 3n, commit: 0 });
+        });
+      }
+    });
+  }
+});
+
+describe('a read', () => {
+  it('of one entry keeps its payload when another one is read, and tells empty from absent', async () => {
+    await inWorld(
+      undefined,
+      async (manager) => {
+        const { wal, storage } = await manager.createWal(metadata);
+        await wal.save({ entries: entriesFrom(1, 3, 1, 100) });
+        const empty = { index: 4, term: 1, type: 0, data: new Uint8Array(0) } as const;
+        const absent = { index: 5, term: 1, type: 0, data: undefined } as const;
+        await wal.save({ entries: [empty, absent] });
+        const read = [1, 2, 3, 4, 5].flatMap((at) => storage.entries(at, at + 1, Infinity));
+        expect(read).toStrictEqual([...entriesFrom(1, 3, 1, 100), empty, absent]);
+      },
+      withoutCache,
+    );
+  });
+});
+
+describe('what an interrupted write left', () => {
+  it('is zero behind what is appended in its place', async () => {
+    const disk = await inWorld(undefined, async (manager) => {
+      const { wal } = await manager.createWal(metadata);
+      await wal.save({ entries: entriesFrom(1, 2, 1, 100) });
+    });
+    const torn = disk.kill(1);
+    await inWorld(torn, async (manager) => {
+      const { wal } = await manager.replayWal();
+      const fault = { type: 'partial-write', kind: 'io', bytes: 3000 } as const;
+      torn.inject({ on: 'write-durable', fault });
+      const failing = wal.save({ entries: entriesFrom(3, 3, 1, 1400) });
+      expect(await codeOf(failing)).toBe('WAL_POISONED');
+    });
+    const once = await reopened(torn.kill(1), async (opened) => {
+      const next = opened.storage.lastIndex() + 1;
+      await opened.wal.save({ entries: entriesFrom(next, 1, 1, 10) });
+    });
+    await reopened(once, (opened) => expect(opened.tail.verdict).toBe('clean'));
+  });
+});
+
+describe('a missing segment', () => {
+  it('in the middle is damage', async () => {
+    const disk = await created(async (opened) => {
+      await fillTo(opened, 4);
+    });
+    const paths = disk.surgery.files().filter((path) => path.endsWith('.wal'));
+    disk.surgery.remove(paths[1] ?? '');
+    await inWorld(disk, async (manager) => {
+      expect(await codeOf(manager.replayWal())).toBe('WAL_CORRUPT');
+      expect(disk.openPaths).toEqual([]);
+    });
+  });
+});
+
+describe('a creation that is refused', () => {
+  it('leaves no log behind, and can be made again', async () => {
+    await inWorld(undefined, async (manager, disk) => {
+      await manager.createWal(metadata, { groupId: 5n });
+      const fault = { type: 'error', kind: 'too-many-open' } as const;
+      const shortage = disk.inject({ on: 'open-directory', sticky: true, fault });
+      expect(await codeOf(manager.createWal(metadata))).toBe('WAL_TRY_AGAIN');
+      shortage.remove();
+      expect(await manager.hasExistingWal()).toBe(false);
+      await manager.createWal(metadata);
+      await manager.close();
+      expect(disk.openPaths).toEqual([]);
+    });
+  });
+});
+
+describe('a discard down to the newest snapshot, which writes the log anew', () => {
+  const discards: ReplayOptions = { discardUncommitted: true };
+
+  const before = (): Promise<SimulatedDisk> =>
+    created(async (opened) => {
+      await opened.wal.save({ entries: entriesFrom(1, 1, 1, 100), ...commitTo(1) });
+      await opened.wal.saveSnapshot(snapshotAt(1, 1));
+      await fillTo(opened, 4);
+    });
+
+  it('keeps the snapshot, and the entries up to it', async () => {
+    const look = (opened: OpenedWal): void => {
+      expect([opened.hardState.commit, opened.snapshots]).toEqual([1, [snapshotAt(1, 1)]]);
+      expect(allEntries(opened)).toEqual(entriesFrom(1, 1, 1, 100));
+    };
+    const once = await reopened(await before(), look, discards);
+    await reopened(once.crash(1), look);
+  });
+
+  it('leaves the old log or the new one, wherever it is interrupted', async () => {
+    const finished = await before();
+    await reopened(finished, () => undefined, discards);
+    const unlinks = unlinksOf(finished);
+    expect(unlinks).toBeGreaterThan(2);
+    for (let nth = 1; nth <= unlinks; nth += 1) {
+      const disk = await before();
+      let seen = 0;
+      disk.stopWhen(({ operation, path }) => {
+        if (operation === 'unlink' && path.endsWith('.wal')) seen += 1;
+        return seen === nth;
+      });
+      await inWorld(disk, async (manager) => {
+        await manager.replayWal(discards);
+      });
+      for (const seed of [1, 2, 3]) {
+        await reopened(disk.crash(seed), ({ storage, snapshots }) => {
+          expect(storage.lastIndex(), `unlink ${nth}`).toBeGreaterThanOrEqual(1);
+          expect(snapshots, `unlink ${nth}`).toEqual([snapshotAt(1, 1)]);
+        });
+      }
+    }
+  });
+
+  it('removes nothing of the old log while the name of the new one is not durable', async () => {
+    for (let nth = 1; nth <= 6; nth += 1) {
+      const disk = await before();
+      const fault = { type: 'error', kind: 'too-many-open' } as const;
+      disk.inject({ on: 'open-directory', nth, sticky: true, fault });
+      await inWorld(disk, async (manager) => {
+        const outcome = await codeOf(manager.replayWal(discards));
+        const isRenamed = disk.calls.some(({ operation }) => operation === 'rename');
+        if (isRenamed && outcome !== 'done') expect(disk.openPaths).toEqual([]);
+      });
+      await reopened(disk.crash(nth), ({ storage, snapshots }) => {
+        expect(storage.lastIndex(), `call ${nth}`).toBeGreaterThanOrEqual(1);
+        expect(snapshots, `call ${nth}`).toEqual([snapshotAt(1, 1)]);
+      });
+    }
+  });
+});
