@@ -134,6 +134,17 @@ describe('entries', () => {
   });
 });
 
+it('a copy goes its own way', () => {
+  const ledger = threeAcknowledged();
+  ledger.attempt({ entries: [entry(4)] });
+  const copy = ledger.copy();
+  copy.adopt(reopened({ entries: three }));
+  copy.acknowledge(copy.attempt({ entries: [entry(4, 2)] }));
+  expect(copy.judge(reopened({ entries: [...three, entry(4, 2)] }))).toEqual([]);
+  expect(copy.judge(reopened({ entries: [...three, entry(4)] }))).not.toEqual([]);
+  expect(ledger.judge(reopened({ entries: [...three, entry(4)] }))).toEqual([]);
+});
+
 describe('rejections', () => {
   it('a batch that found no space is not there', () => {
     const ledger = threeAcknowledged();

@@ -128,6 +128,16 @@ export class Ledger {
     this.#outOfOrder = [];
   }
 
+  /** A ledger that knows the same, and goes its own way from here: for several crashes of one world. */
+  copy(): Ledger {
+    const copy = new Ledger({ batchAtomic: this.#batchAtomic, exactPurge: this.#exactPurge });
+    copy.#settled = this.#settled.clone();
+    copy.#attempts = this.#attempts.map((attempt) => ({ ...attempt }));
+    copy.#nextId = this.#nextId;
+    copy.#outOfOrder = [...this.#outOfOrder];
+    return copy;
+  }
+
   #nearest(reopened: ReopenedLog): { best: Candidate; violations: string[] } {
     const candidates = this.#candidates();
     // The fullest first: where several fit, the log holds all of them.
