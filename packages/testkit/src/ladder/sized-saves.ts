@@ -5,6 +5,7 @@
  */
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';
+import type { InjectedFault } from '../fault-rules.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
 import { runWorkload, simulatedEnvironment } from '../simulated-environment.ts';
 import { perform } from './author.ts';
@@ -122,14 +123,13 @@ export class SizedSaves<Options extends object> {
 
   /** Lets each sync of the groups fail once, with its data dropped from what will be written. */
   async failSyncs(name: string, groups: SavedGroups): Promise<void> {
+    const fault = { type: 'sync-error', pending: 'dropped' } as const;
     for (let nth = 1; ; nth += 1) {
-      let hits = (): number => 0;
+      const injected: InjectedFault[] = [];
       const left = await this.#play(groups, (disk) => {
-        const fault = { type: 'sync-error', pending: 'dropped' } as const;
-        const injected = disk.inject({ on: ['write-durable', 'datasync'], nth, fault });
-        hits = () => injected.hits;
+        injected.push(disk.inject({ on: ['write-durable', 'datasync'], nth, fault }));
       });
-      if (hits() === 0) return;
+      if (injected.every(({ hits }) => hits === 0)) return;
       const context = `${name}, sync ${nth} failed`;
       await this.#goOn({ ...left, disk: left.disk.kill(nth) }, context);
     }

@@ -15,6 +15,7 @@ import { readTests } from './read.ts';
 import { restartTests } from './restart.ts';
 import type { ConformanceTarget, TestRunner } from './runner.ts';
 import { shapeTests } from './shapes.ts';
+import { sizeTests } from './sizes.ts';
 import { snapshotMarkerTests } from './snapshot-marker.ts';
 import { Suite } from './suite.ts';
 import { truncateTests } from './truncate.ts';
@@ -40,6 +41,7 @@ export function describeConformance(runner: TestRunner, target: ConformanceTarge
     suite.group('restart', () => restartTests(suite));
     suite.group('concurrency', () => concurrencyTests(suite));
     suite.group('limits', () => limitsTests(suite));
+    suite.group('sizes', () => sizeTests(suite));
     suite.group('failure', () => failureTests(suite));
     suite.group('lifecycle', () => lifecycleTests(suite));
     suite.group('identity', () => identityTests(suite));
