@@ -6,7 +6,11 @@ import { backEnd } from './support/back-end.ts';
 
 const crashes = new ShapeCrashes(backEnd, (seed) => ({ inline: seed % 4 === 0 }));
 
-const refusals = new RefusedShapes(backEnd, { segmentBytes: 16 * 1024, fillerBytes: 13_000 });
+const refusals = new RefusedShapes(backEnd, {
+  options: { cache: { entriesMax: 0, bytesMax: 0 } },
+  segmentBytes: 16 * 1024,
+  fillerBytes: 13_000,
+});
 
 afterAll(() => console.log(`${String(crashes)}\n${String(refusals)}`));
 
@@ -23,8 +27,8 @@ describe('a power cut at every call of a group', () => {
 });
 
 describe('a group that found no space, and a power cut', () => {
-  for (const position of ['alone', 'first, before saves without a sync'] as const) {
-    it(`with a save of every shape, ${position}`, async () => {
+  for (const position of ['alone', 'first, before saves with a sync'] as const) {
+    it(`and a save of every shape, ${position}`, async () => {
       const fittedBefore = refusals.fitted;
       for (const [at, group] of shapedGroups(position).entries()) await refusals.run(group, at);
       expect(refusals.fitted).toBeGreaterThan(fittedBefore);

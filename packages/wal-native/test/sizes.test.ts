@@ -1,6 +1,13 @@
 /** Saves with sizes around the constants of the code, interrupted, and opened again. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { entriesFrom, manyEntries, oneMore, SizedSaves, state } from '@babuza/testkit/ladder';
+import {
+  confState,
+  entriesFrom,
+  manyEntries,
+  oneMore,
+  SizedSaves,
+  state,
+} from '@babuza/testkit/ladder';
 import { headerPageBytes, sectorBytes } from '../src/format/layout.ts';
 import { backEnd } from './support/workload.ts';
 
@@ -12,8 +19,11 @@ const inLargeSegments = new SizedSaves(backEnd, { segmentBytes: 3 * mebibyte });
 const inMediumSegments = new SizedSaves(backEnd, { segmentBytes: 64 * kibibyte });
 const inSmallSegments = new SizedSaves(backEnd, { segmentBytes: 16 * kibibyte });
 
+/** More subsets of the removals are looked at. */
+const purges = new SizedSaves(backEnd, { segmentBytes: 16 * kibibyte }, 12);
+
 afterAll(() =>
-  console.log([inLargeSegments, inMediumSegments, inSmallSegments].map(String).join('\n')),
+  console.log([inLargeSegments, inMediumSegments, inSmallSegments, purges].map(String).join('\n')),
 );
 
 describe('a save that is written as', () => {
@@ -42,7 +52,7 @@ describe('a save that is written as', () => {
 
   it('payloads around the size that is copied, with a crash at every call', async () => {
     for (const payloadBytes of around(4 * kibibyte).flatMap((bytes) => [bytes - 1, bytes + 1])) {
-      const groups = [[{ entries: entriesFrom(3, 3, 1, payloadBytes) }], [oneMore(3)]];
+      const groups = [[{ entries: entriesFrom(3, 9, 1, payloadBytes) }], [oneMore(9)]];
       await inMediumSegments.crash(`payloads of ${payloadBytes} bytes`, groups);
     }
   });
@@ -54,7 +64,7 @@ describe('the end of a segment', () => {
       const bytes = await inSmallSegments.rotatingPayload(entryCount, 16 * kibibyte);
       expect(bytes).toBeLessThan(8 * kibibyte);
       // Up to the save that does not fit itself: the one behind it begins the next segment until then.
-      for (const more of [-8, 0, 8, 40, 80, 120, 160, 200, 240, 280, 400]) {
+      for (const more of [-8, 0, 8, 80, 160, 240, 320, 400]) {
         const payloadBytes = bytes + more;
         const isNear = more < 8;
         const groups = [[manyEntries(entryCount, payloadBytes)], [oneMore(entryCount)]];
@@ -68,9 +78,10 @@ describe('the end of a segment', () => {
   }
 
   it('is too near for a save, whose segment is longer', async () => {
-    for (const payloadBytes of [4000, 8000, 8096, 8104, 12_000, 20_480]) {
-      const groups = [[manyEntries(100, payloadBytes)], [oneMore(100)]];
-      await inSmallSegments.crash(`a last payload of ${payloadBytes} bytes`, groups, 1);
+    // A length of the file that is a multiple of 4,096 leaves any room from 0 to 4,095 bytes.
+    for (let payloadBytes = 4000; payloadBytes < 8192; payloadBytes += 360) {
+      const groups = [[manyEntries(250, payloadBytes)], [oneMore(250)]];
+      await inSmallSegments.crash(`a last payload of ${payloadBytes} bytes`, groups, 2);
     }
   });
 });
@@ -78,14 +89,21 @@ describe('the end of a segment', () => {
 describe('a purge of many segments without a marker between', () => {
   const filled = [0, 1, 2, 3, 4, 5].map((at) => [{ entries: entriesFrom(3 + 2 * at, 2, 1, 3000) }]);
 
-  it('with a crash at every call', async () => {
+  it('that waits for nothing, with a crash at every call', async () => {
     const groups = [...filled, [{ hardState: state(1, 13) }], [{ purgeTo: 11 }]];
-    await inSmallSegments.crash('a purge', groups, 7);
+    await purges.crash('a purge', groups, 7);
+  });
+
+  it('and of the one that has the newest marker, with a crash at every call', async () => {
+    const snapshot = { index: 14, term: 1, confState };
+    const behind = [15, 17, 19].map((index) => [{ entries: entriesFrom(index, 2, 1, 3000) }]);
+    const groups = [...filled, [{ hardState: state(1, 14), snapshot }], ...behind];
+    await purges.crash('a purge', [...groups, [{ purgeTo: 14 }]], 10);
   });
 
   it('beside saves, with a crash at every call', async () => {
     const beside = [{ purgeTo: 11 }, { entries: entriesFrom(15, 2, 1, 3000) }, { sync: true }];
     const groups = [...filled, [{ hardState: state(1, 13) }], beside];
-    await inSmallSegments.crash('a purge beside saves', groups, 7);
+    await purges.crash('a purge beside saves', groups, 7);
   });
 });

@@ -16,21 +16,23 @@ import { perform } from './author.ts';
 import { expectNothing, expectThat, ledgerFor, metadata, type BackEnd } from './back-end.ts';
 import { entriesFrom } from './scripts.ts';
 
-export interface FullDisk {
+export interface FullDisk<Options extends object> {
+  /** Without a cache, so that entries are read from where they were written. */
+  readonly options: Options;
   /** The length of the only segment that the disk has room for. */
   readonly segmentBytes: number;
   /** The payload of an entry that leaves room in the segment for a group without large entries. */
   readonly fillerBytes: number;
 }
 
-export class RefusedShapes {
+export class RefusedShapes<Options extends object> {
   states = 0;
   /** Groups that were acknowledged while the disk was full. */
   fitted = 0;
-  readonly #backEnd: BackEnd;
-  readonly #fullDisk: FullDisk;
+  readonly #backEnd: BackEnd<Options>;
+  readonly #fullDisk: FullDisk<Options>;
 
-  constructor(backEnd: BackEnd, fullDisk: FullDisk) {
+  constructor(backEnd: BackEnd<Options>, fullDisk: FullDisk<Options>) {
     this.#backEnd = backEnd;
     this.#fullDisk = fullDisk;
   }
@@ -40,11 +42,11 @@ export class RefusedShapes {
   }
 
   async run(group: ShapedGroup, seed: number): Promise<void> {
-    for (const goesOn of [false, true]) {
+    for (const then of ['another save', 'the same', 'the same, and room'] as const) {
       const disk = new SimulatedDisk({ seed });
       const environment = simulatedEnvironment(seed, disk);
       const ledger = ledgerFor(this.#backEnd);
-      await runWorkload(environment, () => this.#play(environment, ledger, group, goesOn));
+      await runWorkload(environment, () => this.#play(environment, ledger, group, then));
       for (const state of crashStates(disk, { exhaustiveMax: 4, samples: 3, seed })) {
         this.states += 1;
         await this.#judge(state.disk, ledger, `${group.name}; lost: ${state.lost}`);
@@ -56,11 +58,11 @@ export class RefusedShapes {
     environment: SimulatedEnvironment,
     ledger: Ledger,
     group: ShapedGroup,
-    goesOn: boolean,
+    then: 'another save' | 'the same' | 'the same, and room',
   ): Promise<void> {
-    const { segmentBytes, fillerBytes } = this.#fullDisk;
+    const { segmentBytes, fillerBytes, options } = this.#fullDisk;
     const disk = environment.fileSystem;
-    const opened = await this.#backEnd.open(environment).createWal(metadata);
+    const opened = await this.#backEnd.open(environment, options).createWal(metadata);
     disk.capacityBytes = segmentBytes;
     const saveAll = (saves: readonly SaveBatch[]): Promise<string[]> =>
       codesOf(opened, ledger, saves);
@@ -71,10 +73,15 @@ export class RefusedShapes {
     const refused = await saveAll([large, ...group.saves]);
     const all = refused.every((code) => code === 'WAL_NO_SPACE');
     expectThat(all, `${group.name}: ${refused.join(', ')}`);
+    if (then === 'another save') {
+      const other = await saveAll([{ entries: entriesFrom(13, 1, 2, 10) }]);
+      expectThat(other[0] === 'saved', `${group.name}: another save ended with ${other[0]}`);
+      return;
+    }
     const again = await saveAll(group.saves);
     const fitted = again.every((code) => code === 'saved');
     if (fitted) this.fitted += 1;
-    if (!goesOn) return;
+    if (then === 'the same') return;
     disk.capacityBytes = Infinity;
     const ended = fitted ? again : await saveAll(group.saves);
     expectThat(

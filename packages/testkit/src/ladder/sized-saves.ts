@@ -108,7 +108,7 @@ export class SizedSaves<Options extends object> {
       const left = await this.#play(
         groups,
         (disk) => disk.stopAtMutation(stopAt + disk.mutationCount),
-        quiet,
+        { quiet },
       );
       const ended = !left.disk.stopped;
       const context = `${name}, ${ended ? 'ended' : `stopped at mutation ${stopAt}`}`;
@@ -126,9 +126,10 @@ export class SizedSaves<Options extends object> {
     const fault = { type: 'sync-error', pending: 'dropped' } as const;
     for (let nth = 1; ; nth += 1) {
       const injected: InjectedFault[] = [];
-      const left = await this.#play(groups, (disk) => {
+      const inject = (disk: SimulatedDisk): void => {
         injected.push(disk.inject({ on: ['write-durable', 'datasync'], nth, fault }));
-      });
+      };
+      const left = await this.#play(groups, inject, { mayFail: true });
       if (injected.every(({ hits }) => hits === 0)) return;
       const context = `${name}, sync ${nth} failed`;
       await this.#goOn({ ...left, disk: left.disk.kill(nth) }, context);
@@ -150,7 +151,7 @@ export class SizedSaves<Options extends object> {
   async #play(
     groups: SavedGroups,
     prepare: (disk: SimulatedDisk) => void,
-    quiet = 0,
+    { quiet = 0, mayFail = false },
   ): Promise<Left> {
     const disk = new SimulatedDisk({ seed: 1 });
     const environment = simulatedEnvironment(1, disk);
@@ -161,7 +162,9 @@ export class SizedSaves<Options extends object> {
       for (const [at, group] of groups.entries()) {
         if (at === quiet) prepare(disk);
         const ended = await Promise.all(group.map((save) => perform(opened, ledger, save)));
-        if (ended.some((error) => error !== undefined)) return;
+        const error = ended.find((each) => each !== undefined);
+        if (error !== undefined && !mayFail) throw error;
+        if (error !== undefined) return;
       }
     });
     return { disk, ledger };
@@ -189,10 +192,11 @@ export class SizedSaves<Options extends object> {
     for (const { disk, lost } of this.#cut(left, 2)) {
       const last = simulatedEnvironment(3, disk);
       const what = `${context}, opened again, then lost: ${lost}`;
+      // No write was under way: nothing looks like an interrupted one.
       await runWorkload(last, async () => {
-        const manager = this.#backEnd.open(last, this.#options);
-        const opened = await this.verdicts.open(this.#backEnd, manager, last, () => what);
-        if (opened !== undefined) expectNothing(ledger.judge(opened), what);
+        const opened = await this.#backEnd.open(last, this.#options).replayWal();
+        expectThat(opened.tail.verdict === 'clean', `${what}: the tail is ${opened.tail.verdict}`);
+        expectNothing(ledger.judge(opened), what);
       });
     }
   }

@@ -153,7 +153,7 @@ function entriesOf(log: ModelLog, shape: SaveShape['entries']): Entry[] | undefi
   const { lastIndex } = log;
   if (shape === 'appends') {
     const term = Math.max(log.termAt(lastIndex) ?? 0, log.hardState.term);
-    return [entry(lastIndex + 1, term), entry(lastIndex + 2, term + 1)];
+    return [...entries(lastIndex + 1, lastIndex + 2, term), entry(lastIndex + 3, term + 1)];
   }
   // Fewer than there were: a tail that comes back is seen.
   const from = Math.max(log.hardState.commit + 1, lastIndex - 3);

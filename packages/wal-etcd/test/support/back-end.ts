@@ -13,12 +13,20 @@ export function openManager(
   return new EtcdWalManager(directory, { segmentBytes: 16 * 1024, ...options, environment });
 }
 
+/**
+ * What records that were written in part can look like in this format. A log that only crashed and is
+ * refused for any other reason was written, purged or recovered wrongly.
+ */
+const verdictsOfTornWrites: ReadonlySet<string> = new Set(['ErrCRCMismatch', 'no-message']);
+
 export const backEnd: BackEnd<EtcdWalOptions> = {
   name: 'wal-etcd',
   capabilities: walBackend.capabilities,
   directory,
   open: openManager,
-  async afterRefusal(environment, { verdict }) {
+  async afterRefusal(environment, error) {
+    const { verdict } = error;
+    if (verdict === undefined || !verdictsOfTornWrites.has(verdict)) throw error;
     const repaired = await repair(directory, { environment });
     const manager = openManager(environment);
     // A repair says yes also where it found nothing to do: it looks at no types.
