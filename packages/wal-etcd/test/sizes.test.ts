@@ -17,10 +17,15 @@ const around = (bytes: number): number[] => [bytes - 8, bytes, bytes + 8];
 
 const inLargeSegments = new SizedSaves(backEnd, { segmentBytes: 5 * mebibyte });
 const inMediumSegments = new SizedSaves(backEnd, { segmentBytes: 256 * kibibyte });
-const inSmallSegments = new SizedSaves(backEnd, { segmentBytes: 16 * kibibyte });
+const smallSegmentBytes = 16 * kibibyte;
+const inSmallSegments = new SizedSaves(
+  backEnd,
+  { segmentBytes: smallSegmentBytes },
+  { fillBytes: 9000 },
+);
 
 /** All subsets of the removals are looked at. */
-const purges = new SizedSaves(backEnd, { segmentBytes: 16 * kibibyte }, 32);
+const purges = new SizedSaves(backEnd, { segmentBytes: smallSegmentBytes }, { samples: 32 });
 
 afterAll(() =>
   console.log([inLargeSegments, inMediumSegments, inSmallSegments, purges].map(String).join('\n')),
@@ -66,7 +71,7 @@ describe('a save that is written as', () => {
 describe('the end of a segment', () => {
   for (const entryCount of [2, 120]) {
     it(`is met by a save of ${entryCount} entries, with a crash at every call`, async () => {
-      const bytes = await inSmallSegments.rotatingPayload(entryCount, 16 * kibibyte);
+      const bytes = await inSmallSegments.rotatingPayload(entryCount, smallSegmentBytes);
       for (const payloadBytes of around(bytes)) {
         const groups = [[manyEntries(entryCount, payloadBytes)], [oneMore(entryCount)]];
         await inSmallSegments.crash(`a last payload of ${payloadBytes} bytes`, groups);

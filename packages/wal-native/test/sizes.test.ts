@@ -17,10 +17,15 @@ const around = (bytes: number): number[] => [bytes - 8, bytes, bytes + 8];
 
 const inLargeSegments = new SizedSaves(backEnd, { segmentBytes: 3 * mebibyte });
 const inMediumSegments = new SizedSaves(backEnd, { segmentBytes: 64 * kibibyte });
-const inSmallSegments = new SizedSaves(backEnd, { segmentBytes: 16 * kibibyte });
+const smallSegmentBytes = 16 * kibibyte;
+const inSmallSegments = new SizedSaves(
+  backEnd,
+  { segmentBytes: smallSegmentBytes },
+  { fillBytes: 6000 },
+);
 
 /** More subsets of the removals are looked at. */
-const purges = new SizedSaves(backEnd, { segmentBytes: 16 * kibibyte }, 12);
+const purges = new SizedSaves(backEnd, { segmentBytes: smallSegmentBytes }, { samples: 12 });
 
 afterAll(() =>
   console.log([inLargeSegments, inMediumSegments, inSmallSegments, purges].map(String).join('\n')),
@@ -61,7 +66,7 @@ describe('a save that is written as', () => {
 describe('the end of a segment', () => {
   for (const entryCount of [2, 100]) {
     it(`is met by a save of ${entryCount} entries, with a crash at every call`, async () => {
-      const bytes = await inSmallSegments.rotatingPayload(entryCount, 16 * kibibyte);
+      const bytes = await inSmallSegments.rotatingPayload(entryCount, smallSegmentBytes);
       expect(bytes).toBeLessThan(8 * kibibyte);
       // Up to the save that does not fit itself: the one behind it begins the next segment until then.
       for (const more of [-8, 0, 8, 80, 160, 240, 320, 400]) {

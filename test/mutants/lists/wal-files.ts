@@ -21,7 +21,7 @@ export const walFiles: readonly Mutant[] = [
     file: 'wal-files/src/read-buffers.ts',
     find: 'if (!reused || length > slabBytes)',
     replace: 'if (length > slabBytes)',
-    caughtBy: ['wal-files/test/read-buffers.test.ts', ''],
+    caughtBy: ['wal-files/test/read-buffers.test.ts', 'hand out memory that belongs to the caller'],
   },
   {
     name: 'a recycled file is handed out twice',
@@ -29,21 +29,21 @@ export const walFiles: readonly Mutant[] = [
     find: `      this.#recycled.splice(at, 1);
 `,
     replace: '',
-    caughtBy: ['wal-files/test/spare-files.test.ts', ''],
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'are used again, as they are'],
   },
   {
     name: 'a recycled file of another length is handed out',
     file: 'wal-files/src/spare-files.ts',
     find: 'const at = this.#recycled.findIndex((file) => file.bytes === bytes);',
     replace: 'const at = this.#recycled.length - 1;',
-    caughtBy: ['wal-files/test/spare-files.test.ts', ''],
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'of another length wait'],
   },
   {
     name: 'the last piece of a new file is as long as the others',
     file: 'wal-files/src/spare-files.ts',
     find: 'piece.subarray(0, Math.min(piece.length, bytes - offset))',
     replace: 'piece',
-    caughtBy: ['wal-files/test/spare-files.test.ts', ''],
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
   },
   {
     name: 'the zeros of a new file are not synced',
@@ -51,7 +51,7 @@ export const walFiles: readonly Mutant[] = [
     find: `      await file.datasync();
 `,
     replace: '',
-    caughtBy: ['wal-files/test/spare-files.test.ts', ''],
+    caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
   },
   {
     name: 'a purge takes one segment too many out of the list',

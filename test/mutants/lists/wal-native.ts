@@ -17,6 +17,13 @@ export const walNative: readonly Mutant[] = [
     caughtBy: ['wal-native/test/sizes.test.ts', 'whose segment is longer'],
   },
   {
+    name: 'a segment that was opened again forgets how many entries its footer lists',
+    file: 'wal-native/src/recovery/read-log.ts',
+    find: 'if (frame.kind === FrameKind.Entry) entries += 1;',
+    replace: 'if (frame.kind === FrameKind.Entry) entries = 1;',
+    caughtBy: ['wal-native/test/sizes.test.ts', 'is met by a save of 100 entries'],
+  },
+  {
     name: 'a marker that resets the log is recorded as one that matches',
     file: 'wal-native/src/writer/group-encoder.ts',
     find: 'markerFrame(plan.marker, plan.resets)',

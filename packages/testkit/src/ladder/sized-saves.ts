@@ -48,12 +48,21 @@ export class SizedSaves<Options extends object> {
   readonly #backEnd: BackEnd<Options>;
   readonly #options: Options;
   readonly #samples: number;
+  readonly #fillBytes: number;
 
-  /** `samples` states are looked at for each power cut. */
-  constructor(backEnd: BackEnd<Options>, options: Options, samples = 3) {
+  /**
+   * `samples` states are looked at for each power cut. The log that is opened again takes two payloads
+   * of `fillBytes` besides, which makes it begin another segment.
+   */
+  constructor(
+    backEnd: BackEnd<Options>,
+    options: Options,
+    { samples = 3, fillBytes = 0 }: { samples?: number; fillBytes?: number } = {},
+  ) {
     this.#backEnd = backEnd;
     this.#options = options;
     this.#samples = samples;
+    this.#fillBytes = fillBytes;
   }
 
   toString(): string {
@@ -170,7 +179,7 @@ export class SizedSaves<Options extends object> {
     return { disk, ledger };
   }
 
-  /** Opens what is left, saves one entry more, and then the power goes. */
+  /** Opens what is left, saves a little more, and then the power goes. */
   async #goOn({ disk: left, ledger: told }: Left, context: string): Promise<void> {
     this.states += 1;
     const world = simulatedEnvironment(2, left);
@@ -185,8 +194,15 @@ export class SizedSaves<Options extends object> {
       ledger.adopt(opened);
       const { storage } = opened;
       const last = storage.lastIndex();
-      const more = { entries: entriesFrom(last + 1, 1, storage.term(last), 40) };
-      expectThat((await perform(opened, ledger, more)) === undefined, `${context}: a save failed`);
+      const term = storage.term(last);
+      const sizes = this.#fillBytes === 0 ? [40] : [40, this.#fillBytes, this.#fillBytes];
+      for (const [at, bytes] of sizes.entries()) {
+        const more = { entries: entriesFrom(last + 1 + at, 1, term, bytes) };
+        expectThat(
+          (await perform(opened, ledger, more)) === undefined,
+          `${context}: a save failed`,
+        );
+      }
     });
     if (!isOpen) return;
     for (const { disk, lost } of this.#cut(left, 2)) {
