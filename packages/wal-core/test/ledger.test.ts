@@ -101,6 +101,20 @@ describe('entries', () => {
     expect(ledger.judge(reopened({ entries: three.slice(0, 2) }))).not.toEqual([]);
   });
 
+  it('allows the hard state that covers a marker without the entries behind it', () => {
+    const ledger = threeAcknowledged(new Ledger({ batchAtomic: false }));
+    const hardState = { term: 2, vote: 1n, commit: 3 };
+    ledger.attempt({ snapshot: marker(2), entries: [entry(4), entry(5)], hardState });
+    const part = { hardState: { ...hardState, commit: 2 }, snapshots: [marker(2)] };
+    expect(ledger.judge(reopened({ ...part, entries: three }))).toEqual([]);
+    expect(ledger.judge(reopened({ ...part, entries: [...three, entry(4)] }))).toEqual([]);
+    // The hard state behind the entries is the last record.
+    expect(ledger.judge(reopened({ ...part, hardState, entries: three }))).not.toEqual([]);
+    const atomic = threeAcknowledged();
+    atomic.attempt({ snapshot: marker(2), entries: [entry(4), entry(5)], hardState });
+    expect(atomic.judge(reopened({ ...part, entries: three }))).not.toEqual([]);
+  });
+
   it('sees old entries that come back after a conflict', () => {
     const ledger = threeAcknowledged();
     ledger.acknowledge(ledger.attempt({ entries: [entry(2, 2)] }));
@@ -118,6 +132,17 @@ describe('entries', () => {
     expect(ledger.judge(reopened({ entries: [entry(1)] }))).toEqual([]);
     expect(ledger.judge(reopened({ entries: [reused] }))).not.toEqual([]);
   });
+});
+
+it('a copy goes its own way', () => {
+  const ledger = threeAcknowledged();
+  ledger.attempt({ entries: [entry(4)] });
+  const copy = ledger.copy();
+  copy.adopt(reopened({ entries: three }));
+  copy.acknowledge(copy.attempt({ entries: [entry(4, 2)] }));
+  expect(copy.judge(reopened({ entries: [...three, entry(4, 2)] }))).toEqual([]);
+  expect(copy.judge(reopened({ entries: [...three, entry(4)] }))).not.toEqual([]);
+  expect(ledger.judge(reopened({ entries: [...three, entry(4)] }))).toEqual([]);
 });
 
 describe('rejections', () => {

@@ -14,6 +14,7 @@ import {
   type SavePlan,
   type WalEvent,
 } from '@babuza/wal-core';
+import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker, turn } from './samples.ts';
 
@@ -372,4 +373,42 @@ it('a save without a batch is refused, not thrown', async () => {
   const [nothing, text] = JSON.parse('[null, "entries"]');
   await expect(wal.save(nothing)).rejects.toMatchObject({ code: 'WAL_INVALID' });
   await expect(wal.save(text)).rejects.toMatchObject({ code: 'WAL_INVALID' });
+});
+
+describe('the size of a group', () => {
+  const mebibyte = 1024 * 1024;
+  /** An entry whose encoding has so many bytes. */
+  const sized = (index: number, bytes: number): Entry => {
+    const dataBytes = bytes - (entryEncodedSize(entry(index, 1, bytes)) - bytes);
+    return entry(index, 1, dataBytes);
+  };
+  const counts = (): number[] => store.groups.map(({ plans }) => plans.length);
+
+  for (const more of [-1, 0, 1]) {
+    it(`is one mebibyte at most: two saves of ${mebibyte + more} bytes`, async () => {
+      const first = sized(1, mebibyte / 2);
+      const second = sized(2, mebibyte / 2 + more);
+      expect(entryEncodedSize(first) + entryEncodedSize(second)).toBe(mebibyte + more);
+      const saves = [first, second].map((each) => wal.save({ entries: [each] }));
+      await store.end();
+      await store.end();
+      await Promise.all(saves);
+      expect(counts()).toEqual(more > 0 ? [1, 1] : [2]);
+    });
+  }
+
+  it('does not change while 64 MiB pass through the queue', async () => {
+    const data = new Uint8Array(64 * 1024);
+    const saves: Promise<void>[] = [];
+    const order: number[] = [];
+    for (let index = 1; index <= 1024; index += 1) {
+      const list = [{ index, term: 1, type: 0 as const, data }];
+      saves.push(wal.save({ entries: list }).then(() => void order.push(index)));
+    }
+    while (order.length < saves.length) await store.end();
+    await Promise.all(saves);
+    expect(order).toEqual(Array.from({ length: 1024 }, (_, at) => at + 1));
+    expect(new Set(counts())).toEqual(new Set([15, 4]));
+    expect(storage.lastIndex()).toBe(1024);
+  });
 });

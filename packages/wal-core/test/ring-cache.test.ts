@@ -74,6 +74,18 @@ describe('RingCache', () => {
     }
   });
 
+  it('never fills memory again of which a payload was handed out', () => {
+    const cache = new RingCache({ entriesMax: 8, bytesMax: 1_000_000 });
+    const bytes = 10_000;
+    const handedOut: [index: number, data: Uint8Array | undefined][] = [];
+    for (let index = 1; index <= 60; index += 1) {
+      cache.append(entry(index, bytes));
+      if (index % 3 === 0) handedOut.push([index, cache.get(index)?.data]);
+    }
+    const changed = handedOut.filter(([index, data]) => data?.some((byte) => byte !== index % 251));
+    expect(changed.map(([index]) => index)).toEqual([]);
+  });
+
   it('does what a list of the newest does, and never changes what it handed out', () => {
     const limits = fc.record({
       entriesMax: fc.integer({ min: 1, max: 40 }),

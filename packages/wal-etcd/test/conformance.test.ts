@@ -13,6 +13,7 @@ function onRealDisk(name: string, options: EtcdWalOptions): void {
       name: `wal-etcd, ${name}`,
       capabilities,
       cacheLimits: options.cache,
+      shapeStride: 7,
       create: async () => {
         const directory = await mkdtemp(`${tmpdir()}/babuza-etcd-`);
         return {

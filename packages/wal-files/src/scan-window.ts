@@ -11,7 +11,13 @@ const partBytes: number = 512 * 1024;
 /** Room in front of a part for the beginning of a frame that ends in it. */
 const headroomBytes: number = 64 * 1024;
 
-const bufferBytes: number = headroomBytes + partBytes;
+/** How much of a file is read at a time, and the room in front of it. */
+export interface WindowSizes {
+  readonly partBytes: number;
+  readonly headroomBytes: number;
+}
+
+const usualSizes: WindowSizes = { partBytes, headroomBytes };
 
 /** The next part, on its way: in the buffer it starts behind the headroom. */
 interface Ahead {
@@ -21,8 +27,9 @@ interface Ahead {
 }
 
 export class ScanWindow {
-  readonly #file: File;
+  readonly #file: Pick<File, 'read'>;
   readonly #fileBytes: number;
+  readonly #sizes: WindowSizes;
   /** The buffer that is looked at, and the one that is free. */
   #current: Uint8Array | undefined;
   #free: Uint8Array | undefined;
@@ -34,9 +41,11 @@ export class ScanWindow {
   start = 0;
   end = 0;
 
-  constructor(file: File, fileBytes: number) {
+  /** `sizes` differ from the usual ones only in tests. */
+  constructor(file: Pick<File, 'read'>, fileBytes: number, sizes: WindowSizes = usualSizes) {
     this.#file = file;
     this.#fileBytes = fileBytes;
+    this.#sizes = sizes;
   }
 
   has(offset: number, length: number): boolean {
@@ -62,14 +71,19 @@ export class ScanWindow {
     this.#ahead = undefined;
   }
 
+  get #bufferBytes(): number {
+    return this.#sizes.headroomBytes + this.#sizes.partBytes;
+  }
+
   async #read(offset: number, length: number): Promise<void> {
     await this.close();
+    const { partBytes } = this.#sizes;
     const wanted = Math.min(Math.max(length, partBytes), this.#fileBytes - offset);
     let buffer = this.#current;
     if (buffer === undefined || buffer.length < wanted) {
       // A small file never has a part that is read ahead.
       buffer = uninitializedBytes(
-        this.#fileBytes > partBytes ? Math.max(wanted, bufferBytes) : wanted,
+        this.#fileBytes > partBytes ? Math.max(wanted, this.#bufferBytes) : wanted,
       );
     }
     this.#current = buffer;
@@ -78,10 +92,11 @@ export class ScanWindow {
   }
 
   #startAhead(): void {
+    const { partBytes, headroomBytes } = this.#sizes;
     const start = this.end;
     const length = Math.min(partBytes, this.#fileBytes - start);
     if (this.#ahead !== undefined || length <= 0) return;
-    const buffer = this.#free ?? uninitializedBytes(bufferBytes);
+    const buffer = this.#free ?? uninitializedBytes(this.#bufferBytes);
     this.#free = undefined;
     const read = this.#file.read(buffer.subarray(headroomBytes, headroomBytes + length), start);
     // Whoever needs the part meets its failure; until then it is nobody's.
@@ -91,6 +106,7 @@ export class ScanWindow {
 
   /** Moves on to the part that was read ahead, where `offset` lies in the headroom before it. */
   async #useAhead(offset: number): Promise<void> {
+    const { headroomBytes } = this.#sizes;
     const ahead = this.#ahead;
     if (ahead === undefined) return;
     const before = ahead.start - offset;
@@ -99,7 +115,7 @@ export class ScanWindow {
     const from = headroomBytes - before;
     ahead.buffer.set(this.bytes.subarray(offset - this.start), from);
     this.#ahead = undefined;
-    this.#free = this.#current?.length === bufferBytes ? this.#current : undefined;
+    this.#free = this.#current?.length === this.#bufferBytes ? this.#current : undefined;
     this.#current = ahead.buffer;
     this.#show(ahead.buffer, from, offset, before + read);
   }

@@ -11,6 +11,7 @@ function conformance(name: string, options: DiskWalOptions): void {
       name: `wal-level-disk, ${name}`,
       capabilities,
       cacheLimits: options.cache,
+      shapeStride: 7,
       create: async () => {
         const directory = await mkdtemp(`${tmpdir()}/babuza-level-`);
         return {

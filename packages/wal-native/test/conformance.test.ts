@@ -13,6 +13,7 @@ function onRealDisk(name: string, options: NativeWalOptions): void {
       name: `wal-native, ${name}`,
       capabilities,
       cacheLimits: options.cache,
+      shapeStride: 7,
       create: async () => {
         const directory = await mkdtemp(`${tmpdir()}/babuza-native-`);
         return {

@@ -52,3 +52,8 @@ export {
   failEveryCall,
 } from './identity-records.ts';
 export type { IdentityOwner, IdentityStorage } from './identity-records.ts';
+export { ShapeCrashes } from './shape-crashes.ts';
+export { RefusedShapes } from './refused-shapes.ts';
+export type { FullDisk } from './refused-shapes.ts';
+export { manyEntries, oneMore, SizedSaves } from './sized-saves.ts';
+export type { SavedGroups } from './sized-saves.ts';

@@ -14,6 +14,8 @@ import { modelTests } from './model.ts';
 import { readTests } from './read.ts';
 import { restartTests } from './restart.ts';
 import type { ConformanceTarget, TestRunner } from './runner.ts';
+import { shapeTests } from './shapes.ts';
+import { sizeTests } from './sizes.ts';
 import { snapshotMarkerTests } from './snapshot-marker.ts';
 import { Suite } from './suite.ts';
 import { truncateTests } from './truncate.ts';
@@ -21,6 +23,8 @@ import { truncateTests } from './truncate.ts';
 export { Ledger } from './ledger.ts';
 export type { LedgerBatch, LedgerOptions } from './ledger.ts';
 export type { ReopenedLog } from './ledger-compare.ts';
+export { groupPositions, shapedGroups, shapedPairs } from './save-shapes.ts';
+export type { GroupPosition, ShapedGroup } from './save-shapes.ts';
 export type { ConformanceHarness, ConformanceTarget, Expectation, TestRunner } from './runner.ts';
 
 /** Registers the suite's tests with the runner. */
@@ -33,9 +37,11 @@ export function describeConformance(runner: TestRunner, target: ConformanceTarge
     suite.group('compact', () => compactTests(suite));
     suite.group('hard state', () => hardStateTests(suite));
     suite.group('snapshot marker', () => snapshotMarkerTests(suite));
+    suite.group('shapes', () => shapeTests(suite));
     suite.group('restart', () => restartTests(suite));
     suite.group('concurrency', () => concurrencyTests(suite));
     suite.group('limits', () => limitsTests(suite));
+    suite.group('sizes', () => sizeTests(suite));
     suite.group('failure', () => failureTests(suite));
     suite.group('lifecycle', () => lifecycleTests(suite));
     suite.group('identity', () => identityTests(suite));

@@ -114,7 +114,8 @@ function markerDifferences(model: ModelLog, { hardState, snapshots }: ReopenedLo
   return [`the markers are [${read.join('; ')}], expected [${expected.join('; ')}]`];
 }
 
-function sameEntry(a: Entry, b: Entry): boolean {
+/** Whether both are the same entry with the same bytes; absent and empty data differ. */
+export function sameEntry(a: Entry, b: Entry): boolean {
   if (a.index !== b.index || a.term !== b.term || a.type !== b.type) return false;
   if (a.data === undefined || b.data === undefined) return a.data === b.data;
   return Buffer.compare(a.data, b.data) === 0;

@@ -128,6 +128,16 @@ export class Ledger {
     this.#outOfOrder = [];
   }
 
+  /** A ledger that knows the same, and goes its own way from here: for several crashes of one world. */
+  copy(): Ledger {
+    const copy = new Ledger({ batchAtomic: this.#batchAtomic, exactPurge: this.#exactPurge });
+    copy.#settled = this.#settled.clone();
+    copy.#attempts = this.#attempts.map((attempt) => ({ ...attempt }));
+    copy.#nextId = this.#nextId;
+    copy.#outOfOrder = [...this.#outOfOrder];
+    return copy;
+  }
+
   #nearest(reopened: ReopenedLog): { best: Candidate; violations: string[] } {
     const candidates = this.#candidates();
     // The fullest first: where several fit, the log holds all of them.
@@ -153,7 +163,7 @@ export class Ledger {
     for (const [at, { id, batch }] of this.#attempts.entries()) {
       const before = model;
       if (!this.#batchAtomic) {
-        for (const part of partsOf(batch)) {
+        for (const part of partsOf(batch, before.hardState.commit)) {
           const partial = before.clone();
           partial.save(part);
           unpromise(partial, before, part);
@@ -188,13 +198,17 @@ function unpromise(model: ModelLog, before: ModelLog, { snapshot }: SaveBatch): 
 }
 
 /** What may be there of a batch that is written record by record, without the whole. */
-function partsOf({ snapshot, entries = [] }: SaveBatch): SaveBatch[] {
+function partsOf({ snapshot, entries = [], hardState }: SaveBatch, commit: number): SaveBatch[] {
   const parts: SaveBatch[] = [];
   if (snapshot !== undefined) parts.push({ snapshot });
   for (let count = 1; count <= entries.length; count += 1) {
     parts.push({ snapshot, entries: entries.slice(0, count) });
   }
-  return parts;
+  if (snapshot === undefined || hardState === undefined || snapshot.index <= commit) return parts;
+  // A marker above the commit index counts only with a hard state that covers it, which stands before
+  // the entries and has the new term and vote already.
+  const covering = { ...hardState, commit: snapshot.index };
+  return [...parts, ...parts.map((part) => ({ ...part, hardState: covering }))];
 }
 
 function copyOf(batch: LedgerBatch): LedgerBatch {

@@ -55,6 +55,11 @@ export interface ConformanceTarget {
   readonly seeds?: number | undefined;
   /** The first seed; to run one failure again, give its seed and `seeds: 1`. Default 1. */
   readonly firstSeed?: number | undefined;
+  /**
+   * For places where a sync is slow: only each n-th combination of the shape of a save with its
+   * position in a group is tested. Default 1: all of them.
+   */
+  readonly shapeStride?: number | undefined;
   /** For places where a sync is slow. Default 60,000 per test. */
   readonly timeoutMs?: number | undefined;
 }
