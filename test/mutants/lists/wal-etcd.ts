@@ -1,3 +1,63 @@
 import type { Mutant } from '../mutant.ts';
 
-export const walEtcd: readonly Mutant[] = [];
+const interleavings = 'wal-etcd/test/interleavings.test.ts';
+
+export const walEtcd: readonly Mutant[] = [
+  // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
+  {
+    name: 'one sync of the directory covers all segments that a purge removes',
+    file: 'wal-etcd/src/purge/release-segments.ts',
+    find: `      await this.#fileSystem.syncDirectory(this.#directory);`,
+    replace: `      if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);`,
+    caughtBy: [interleavings, 'a purge of four segments without a marker, and a save'],
+  },
+  {
+    name: 'the newest segments are removed first',
+    file: 'wal-etcd/src/purge/release-segments.ts',
+    find: `      this.#waiting.push({ path, bytes });`,
+    replace: `      this.#waiting.unshift({ path, bytes });`,
+    caughtBy: [interleavings, 'a purge of four segments without a marker, and a save'],
+  },
+  {
+    name: 'the records behind a new segment do not wait for its name to be durable',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: `      owed.isRenamed = true;
+      await environment.fileSystem.syncDirectory(directory);`,
+    replace: `      owed.isRenamed = true;
+      void environment.fileSystem.syncDirectory(directory).catch(() => undefined);`,
+    caughtBy: [
+      interleavings,
+      'saves around the beginning of a segment and a purge that gives two back',
+    ],
+  },
+  {
+    name: 'the full segment is not synced when it ends with the records of a save',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: `      await this.flush(durable);
+      await full.file.truncate(this.#end);
+      if (durable) await full.file.datasync();`,
+    replace: `      await this.flush(false);
+      await full.file.truncate(this.#end);`,
+    caughtBy: [
+      interleavings,
+      'saves around the beginning of a segment and a purge that gives two back',
+    ],
+  },
+  {
+    name: 'the close does not write a commit index that is not on the disk yet',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: `        this.#addUnwrittenHardState();
+        await translating(commitFailure, () => writer.flush(true));`,
+    replace: `        await translating(commitFailure, () => writer.flush(true));`,
+    caughtBy: [interleavings, 'a commit index, the mark of an idle log, a save and the close'],
+  },
+  {
+    name: 'the term before the log is not kept by a purge',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: `    const run = state.index.runOf(index);
+    this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
+    replace: `    const run = state.index.runOf(Math.min(index + 1, state.index.lastIndex));
+    this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
+    caughtBy: [interleavings, 'a purge up to the end of a segment and the close'],
+  },
+];
