@@ -53,6 +53,16 @@ const withinSegment: readonly Overlap[] = [
     timersMax: 2,
   },
   {
+    name: 'identity records of two callers and a save',
+    before: short,
+    callers: [['identity'], ['identity'], [{ entries: entriesFrom(5, 1, 1, 300) }]],
+  },
+  {
+    name: 'an identity record and the close',
+    before: short,
+    callers: [['identity'], ['close']],
+  },
+  {
     name: 'saves of two callers and a sync',
     before: short,
     callers: [
