@@ -462,12 +462,14 @@ function leave(leaving: Leaving): void {
   else leaving.directory.leave(leaving.change);
 }
 
-/** Lets a call in flight happen; a write may end at any page. */
+/** Lets a call in flight happen; a write may end where any page of the file does. */
 function finish(leaving: Leaving, random: SeededRandom): void {
   if (leaving.kind === 'write') {
     const { file, data, position } = leaving;
-    const pages = Math.ceil(data.length / PAGE_BYTES);
-    const bytes = random.chance(0.5) ? data.length : random.below(pages + 1) * PAGE_BYTES;
+    const firstPage = Math.floor(position / PAGE_BYTES);
+    const pages = Math.ceil((position + data.length) / PAGE_BYTES) - firstPage;
+    const end = (firstPage + random.below(pages + 1)) * PAGE_BYTES;
+    const bytes = random.chance(0.5) ? data.length : Math.max(0, end - position);
     file.write(data.subarray(0, bytes), position);
   } else if (leaving.kind === 'truncate') leaving.file.truncate(leaving.bytes);
   else leaving.directory.make(leaving.change);

@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const interleavings = 'wal-native/test/interleavings.test.ts';
+const queue = 'wal-core/test/queued-wal.test.ts';
 const etcdInterleavings = 'wal-etcd/test/interleavings.test.ts';
 
 export const walCore: readonly Mutant[] = [
@@ -48,5 +49,23 @@ export const walCore: readonly Mutant[] = [
     find: `    return this.#submit(sync);`,
     replace: `    return Promise.resolve(this.#parts.store.commit([sync()], true));`,
     caughtBy: [interleavings, 'saves of two callers and a sync'],
+  },
+  {
+    name: 'saves that are queued behind a refused group are written after all',
+    file: 'wal-core/src/queued-wal.ts',
+    find: `    const behind = this.#queue;
+    this.#queue = [];
+    if (isRefused) {`,
+    replace: `    const behind: PendingSave[] = [];
+    if (isRefused) {`,
+    caughtBy: [queue, 'rejects the group and all behind it'],
+  },
+  {
+    name: 'after a refusal the next save is checked against what was refused',
+    file: 'wal-core/src/queued-wal.ts',
+    find: `      this.#accepted = this.#acceptPublished();
+      const type`,
+    replace: `      const type`,
+    caughtBy: [queue, 'rejects the group and all behind it'],
   },
 ];

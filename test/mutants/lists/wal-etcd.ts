@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const interleavings = 'wal-etcd/test/interleavings.test.ts';
+const faults = 'wal-etcd/test/concurrent-faults.test.ts';
 
 export const walEtcd: readonly Mutant[] = [
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
@@ -59,5 +60,27 @@ export const walEtcd: readonly Mutant[] = [
     replace: `    const run = state.index.runOf(Math.min(index + 1, state.index.lastIndex));
     this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
     caughtBy: [interleavings, 'a purge up to the end of a segment and the close'],
+  },
+  {
+    name: 'a refused group leaves its records for the next write',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: `    writer.rollBack(mark);
+    this.#unwrittenHardState`,
+    replace: `    this.#unwrittenHardState`,
+    caughtBy: ['wal-etcd/test/full-disk.test.ts', 'comes back with a clean close'],
+  },
+  {
+    name: 'the name of a segment that is owed is forgotten after a failure that passes',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: `    } catch (error) {
+      throw stepFailure(error);
+    }
+    this.#owedName = undefined;`,
+    replace: `    } catch (error) {
+      this.#owedName = undefined;
+      throw stepFailure(error);
+    }
+    this.#owedName = undefined;`,
+    caughtBy: [faults, 'too-many-open, once'],
   },
 ];

@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const interleavings = 'wal-native/test/interleavings.test.ts';
+const faults = 'wal-native/test/concurrent-faults.test.ts';
 
 export const walNative: readonly Mutant[] = [
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
@@ -97,5 +98,14 @@ export const walNative: readonly Mutant[] = [
     find: `      if (hardState !== undefined) await this.#writeLastHardState(hardState);`,
     replace: ``,
     caughtBy: [interleavings, 'a commit index, the mark of an idle log, a save and the close'],
+  },
+  {
+    name: 'a segment whose name could not be made durable takes over all the same',
+    file: 'wal-native/src/native-store.ts',
+    find: `    await syncName(options.environment, directory);
+    this.#successor = undefined;`,
+    replace: `    await syncName(options.environment, directory).catch(() => undefined);
+    this.#successor = undefined;`,
+    caughtBy: [faults, 'too-many-open, once'],
   },
 ];
