@@ -7,6 +7,8 @@ export const longLadders: string[] = [
   'packages/wal-native/test/faults-reopen.test.ts',
   'packages/wal-native/test/page-cache.test.ts',
   'packages/wal-etcd/test/page-cache.test.ts',
+  'packages/wal-native/test/concurrent-page-cache.test.ts',
+  'packages/wal-etcd/test/concurrent-page-cache.test.ts',
   'packages/wal-etcd/test/rot.test.ts',
   'packages/wal-level-disk/test/rot.test.ts',
   'packages/snapshot/test/rot.test.ts',
@@ -36,17 +38,24 @@ export const longLadders: string[] = [
 
 /**
  * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS`,
- * `BABUZA_FAILING_CALLS`, `BABUZA_SIMULATION_SEEDS`, `BABUZA_CLUSTER_SEEDS` and
+ * `BABUZA_CONCURRENT_STATES`, `BABUZA_CONCURRENT_SEEDS`, `BABUZA_SWITCHES`, `BABUZA_FAILING_CALLS`, `BABUZA_SIMULATION_SEEDS`, `BABUZA_CLUSTER_SEEDS` and
  * `BABUZA_OPERATOR_SEEDS`.
  */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',
   'packages/wal-native/test/kill.test.ts',
   'packages/wal-etcd/test/crash.test.ts',
+  'packages/wal-native/test/concurrent-crash.test.ts',
+  'packages/wal-etcd/test/concurrent-crash.test.ts',
+  'packages/wal-native/test/concurrent-faults.test.ts',
+  'packages/wal-etcd/test/concurrent-faults.test.ts',
+  'packages/wal-native/test/interleavings.test.ts',
+  'packages/wal-etcd/test/interleavings.test.ts',
   'packages/wal-level-disk/test/failing-calls.test.ts',
   'packages/raft-core/test/simulation-ready-loop.test.ts',
   'packages/raft-core/test/simulation-storage-threads.test.ts',
   'packages/snapshot/test/crash.test.ts',
+  'packages/snapshot/test/concurrent-crash.test.ts',
   'packages/builder/test/cluster-simulation.test.ts',
   'packages/builder/test/operator-simulation.test.ts',
 ];

@@ -1,7 +1,8 @@
 /**
  * Where every call of the simulated disk passes: it is counted, traced, met by faults, put in order
  * and stopped. Asynchronous calls wait in a queue and take effect in a seeded order, a few microtasks
- * later, as in a thread pool; no timer is involved, so that thousands of worlds pass in a second.
+ * later, as in a thread pool; no timer is involved, so that thousands of worlds pass in a second. In a
+ * world whose calls are held (`hold`) each waits until the schedule of the test lets it go.
  *
  * When the world stops, the process is dead: asynchronous calls never settle, synchronous ones throw
  * `WorldStopped`, and nothing that the dead code does reaches the disk.
@@ -80,8 +81,19 @@ const MUTATIONS: ReadonlySet<FileOperation> = new Set([
 ]);
 
 interface Waiting {
+  readonly held: HeldCall;
   readonly execute: () => void;
   readonly leaves: (() => readonly Leaving[]) | undefined;
+}
+
+/** A call that waits until the schedule of a test lets it go. */
+export interface HeldCall {
+  /** What it does, for the message of a failing test. */
+  readonly what: string;
+  /** Whether it changes or syncs something, or is a step of a caller. */
+  readonly matters: boolean;
+  /** Whether it is a step of a caller. */
+  readonly isStep: boolean;
 }
 
 /** Longest time that a call stays in the queue although it could run, in microtasks. */
@@ -103,6 +115,7 @@ export class CallEngine {
   #stopWhen: ((call: CallRecord, mutationCount: number) => boolean) | undefined;
   #onStop: () => void = () => {};
   #waiting: Waiting[] = [];
+  #holds = false;
   #turning = false;
   #turnsLeft = 0;
 
@@ -130,6 +143,34 @@ export class CallEngine {
     this.#onStop();
   }
 
+  /** From now on asynchronous calls wait until `letGo`. */
+  hold(): void {
+    this.#holds = true;
+  }
+
+  /** The calls that are held now, in the order in which they were made. */
+  get held(): readonly HeldCall[] {
+    return this.#holds ? this.#waiting.map(({ held }) => held) : [];
+  }
+
+  /** Lets a call that is held take effect now. */
+  letGo(call: HeldCall): void {
+    const at = this.#waiting.findIndex(({ held }) => held === call);
+    if (at === -1) throw new RangeError(`${call.what} is not held`);
+    const [waiting] = this.#waiting.splice(at, 1);
+    waiting?.execute();
+  }
+
+  /** A step of a caller, which is held like a call but is none. Without holding it passes at once. */
+  step(what: string): Promise<void> {
+    if (this.stopped) return never();
+    if (!this.#holds) return Promise.resolve();
+    return new Promise((resolve) => {
+      const held = { what, matters: true, isStep: true };
+      this.#waiting.push({ held, execute: resolve, leaves: undefined });
+    });
+  }
+
   /** What the calls in flight may leave behind, in the order of the calls. */
   leavings(): Leaving[] {
     return this.#waiting.flatMap((call) => call.leaves?.() ?? []);
@@ -148,7 +189,11 @@ export class CallEngine {
           reject(error);
         }
       };
-      this.#waiting.push({ execute, leaves: () => planned.leaves?.() ?? [] });
+      this.#waiting.push({
+        held: new HeldPlan(planned),
+        execute,
+        leaves: () => planned.leaves?.() ?? [],
+      });
       if (this.#stopWhen?.(record, this.mutationCount) === true) this.stop();
       else this.#turn();
     });
@@ -160,7 +205,11 @@ export class CallEngine {
     const record = this.#record(planned);
     const fault = this.#faultFor(planned);
     if (this.#stopWhen?.(record, this.mutationCount) === true) {
-      this.#waiting.push({ execute: () => {}, leaves: () => planned.leaves?.() ?? [] });
+      this.#waiting.push({
+        held: new HeldPlan(planned),
+        execute: () => {},
+        leaves: () => planned.leaves?.() ?? [],
+      });
       this.stop();
       throw new WorldStopped();
     }
@@ -172,7 +221,7 @@ export class CallEngine {
     const number = this.records.length + 1;
     const record = { number, operation, path, position, bytes, outcome: 'in flight' };
     this.records.push(record);
-    if (planned.isMutation ?? MUTATIONS.has(operation)) this.mutationCount += 1;
+    if (isMutation(planned)) this.mutationCount += 1;
     return record;
   }
 
@@ -201,7 +250,7 @@ export class CallEngine {
   }
 
   #turn(): void {
-    if (this.#turning) return;
+    if (this.#turning || this.#holds) return;
     this.#turning = true;
     this.#turnsLeft = this.#random.below(DELAY_TURNS_MAX);
     queueMicrotask(this.#nextTurn);
@@ -209,6 +258,10 @@ export class CallEngine {
 
   readonly #nextTurn = (): void => {
     if (this.stopped) return;
+    if (this.#holds) {
+      this.#turning = false;
+      return;
+    }
     if (this.#turnsLeft > 0) {
       this.#turnsLeft -= 1;
       queueMicrotask(this.#nextTurn);
@@ -227,6 +280,28 @@ export class CallEngine {
     counts.calls += 1;
     if (failed) counts.faults += 1;
     this.sites.set(site, counts);
+  }
+}
+
+function isMutation({ isMutation: says, operation }: PlannedCall<unknown>): boolean {
+  return says ?? MUTATIONS.has(operation);
+}
+
+class HeldPlan implements HeldCall {
+  readonly isStep = false;
+  readonly #planned: PlannedCall<unknown>;
+
+  constructor(planned: PlannedCall<unknown>) {
+    this.#planned = planned;
+  }
+
+  get what(): string {
+    const { operation, path, position } = this.#planned;
+    return `${operation} ${path}${position === undefined ? '' : ` @${position}`}`;
+  }
+
+  get matters(): boolean {
+    return isMutation(this.#planned);
   }
 }
 

@@ -10,6 +10,8 @@ export interface CrashStatesOptions {
   readonly samples?: number;
   /** Decides the sample; 1 by default. */
   readonly seed?: number;
+  /** Whether the world goes on, so that states of several moments can be looked at. Default false. */
+  readonly goesOn?: boolean;
 }
 
 /** One disk after a power cut. */
@@ -19,13 +21,13 @@ export interface CrashState {
   readonly lost: string;
 }
 
-/** Goes through the states that a power cut now may leave. Stops the world. */
+/** Goes through the states that a power cut now may leave. Stops the world, unless it goes on. */
 export function* crashStates(
   disk: SimulatedDisk,
   options: CrashStatesOptions = {},
 ): Generator<CrashState> {
   const seed = options.seed ?? 1;
-  const plan = disk.crashPlan();
+  const plan = disk.crashPlan(options.goesOn);
   const random = new SeededRandom(mixSeeds(disk.options.seed, seed));
   function* selections(): Generator<readonly number[]> {
     if (plan.selectionCount <= (options.exhaustiveMax ?? 1024)) {

@@ -15,7 +15,7 @@ import type {
   OpenMode,
 } from '@babuza/vfs';
 import { CallEngine, formatTrace } from './call-engine.ts';
-import type { CallRecord, CallSite, Leaving } from './call-engine.ts';
+import type { CallRecord, CallSite, HeldCall, Leaving } from './call-engine.ts';
 import { CrashPlan } from './crash-plan.ts';
 import { DiskSurgery } from './disk-surgery.ts';
 import { simulatedError } from './fault-rules.ts';
@@ -333,11 +333,34 @@ export class SimulatedDisk implements FileSystem {
     return this.#engine.whenStopped;
   }
 
+  /**
+   * From now on each asynchronous call waits until the schedule of the test lets it go
+   * (`runScheduled`).
+   */
+  hold(): void {
+    this.#engine.hold();
+  }
+
+  /** The calls that are held now, in the order in which they were made. */
+  get heldCalls(): readonly HeldCall[] {
+    return this.#engine.held;
+  }
+
+  /** Lets a call that is held take effect now. */
+  letGo(call: HeldCall): void {
+    this.#engine.letGo(call);
+  }
+
+  /** A step of a caller, whose turn the schedule chooses as that of a call. Without `hold` it passes at once. */
+  step(what: string): Promise<void> {
+    return this.#engine.step(what);
+  }
+
   // ---- What is left -------------------------------------------------------------------------
 
-  /** The choices that a power cut has now. Stops the world. */
-  crashPlan(): CrashPlan {
-    this.stop();
+  /** The choices that a power cut has now. Stops the world, unless it `goesOn`. */
+  crashPlan(goesOn = false): CrashPlan {
+    if (!goesOn) this.stop();
     const { tree, leavings } = this.#tree.clone(this.#engine.leavings());
     for (const leaving of leavings) leave(leaving);
     return new CrashPlan(tree, this.options);
@@ -352,10 +375,11 @@ export class SimulatedDisk implements FileSystem {
 
   /**
    * The disk after a killed process: all that was written is there and still not synced; a call in
-   * flight has happened, has not, or, if it is a write, has in part. Stops the world.
+   * flight has happened, has not, or, if it is a write, has in part. Stops the world, unless it
+   * `goesOn`.
    */
-  kill(seed: number): SimulatedDisk {
-    this.stop();
+  kill(seed: number, goesOn = false): SimulatedDisk {
+    if (!goesOn) this.stop();
     const random = new SeededRandom(mixSeeds(this.options.seed, seed));
     const { tree, leavings } = this.#tree.clone(this.#engine.leavings());
     for (const leaving of leavings) if (random.chance(0.5)) finish(leaving, random);
@@ -438,12 +462,14 @@ function leave(leaving: Leaving): void {
   else leaving.directory.leave(leaving.change);
 }
 
-/** Lets a call in flight happen; a write may end at any page. */
+/** Lets a call in flight happen; a write may end where any page of the file does. */
 function finish(leaving: Leaving, random: SeededRandom): void {
   if (leaving.kind === 'write') {
     const { file, data, position } = leaving;
-    const pages = Math.ceil(data.length / PAGE_BYTES);
-    const bytes = random.chance(0.5) ? data.length : random.below(pages + 1) * PAGE_BYTES;
+    const firstPage = Math.floor(position / PAGE_BYTES);
+    const pages = Math.ceil((position + data.length) / PAGE_BYTES) - firstPage;
+    const end = (firstPage + random.below(pages + 1)) * PAGE_BYTES;
+    const bytes = random.chance(0.5) ? data.length : Math.max(0, end - position);
     file.write(data.subarray(0, bytes), position);
   } else if (leaving.kind === 'truncate') leaving.file.truncate(leaving.bytes);
   else leaving.directory.make(leaving.change);

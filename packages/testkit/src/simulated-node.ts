@@ -217,12 +217,18 @@ export class DirectoryNode {
     else this.durable.set(name, node);
   }
 
-  /** Forgets the changes up to a sequence although they are still seen: a failed sync. */
+  /**
+   * Forgets the changes up to a sequence although they are still seen: a failed sync. A change survives
+   * only where all before it that touch one of its names do, as after a power cut.
+   */
   dropPending(upTo: number, survives: () => boolean): void {
     const rest: DirectoryChange[] = [];
+    const lost = new Set<string>();
     for (const change of this.pending) {
+      const names = namesOf(change);
       if (change.sequence > upTo) rest.push(change);
-      else if (survives()) applyName(this.durable, change);
+      else if (survives() && !names.some((name) => lost.has(name))) applyName(this.durable, change);
+      else for (const name of names) lost.add(name);
     }
     this.pending = rest;
   }

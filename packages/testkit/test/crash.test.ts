@@ -266,6 +266,18 @@ describe('a killed process', () => {
     expect(outcomes(after, names)).toEqual(['/d/a', '/d/a /d/b']);
   });
 
+  it('has written whole pages of the file where its last write ended early', async () => {
+    for (let seed = 0; seed < 40; seed += 1) {
+      const disk = await diskWithFile(filled(12_288, 1));
+      const file = await disk.open('/d/a', 'write');
+      disk.stopAtCall(disk.calls.length + 1);
+      void file.write(filled(9000, 2), 1000);
+      const left = disk.kill(seed).surgery.contents('/d/a');
+      const end = left.findLastIndex((byte) => byte === 2) + 1;
+      expect([0, 4096, 8192, 10_000], `seed ${seed}`).toContain(end);
+    }
+  });
+
   it('has made its last call, or not, or written a part', async () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 40; seed += 1) {

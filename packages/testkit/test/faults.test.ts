@@ -150,6 +150,27 @@ describe('a failed sync', () => {
     expect(after.surgery.contents('/a')).toHaveLength(0);
   });
 
+  it('of a directory never gives a name to a file that had another one of the same name', async () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const disk = new SimulatedDisk({ seed });
+      const first = await disk.open('/spare', 'create');
+      await first.close();
+      await disk.unlink('/spare');
+      const second = await disk.open('/spare', 'create');
+      await second.writeDurable([filled(9, 2)], 0);
+      await disk.rename('/spare', '/segment');
+      disk.inject({
+        on: 'sync-directory',
+        fault: { type: 'sync-error', pending: 'half-written' },
+      });
+      await expect(disk.syncDirectory('/')).rejects.toMatchObject({ kind: 'io' });
+      const after = disk.crash(1).surgery;
+      if (after.files().includes('/segment')) {
+        expect(after.contents('/segment'), `seed ${seed}`).toEqual(filled(9, 2));
+      }
+    }
+  });
+
   it('forgets the bytes, not what is written to the file afterwards', async () => {
     const { disk, file } = await diskWithFile();
     disk.inject({ on: 'datasync', fault: { type: 'sync-error', pending: 'dropped' } });

@@ -177,6 +177,32 @@ describe('rejections', () => {
   });
 });
 
+it('of calls that overlap the log holds the first ones, in the order of the calls', () => {
+  const overlapping = (): Ledger => {
+    const ledger = threeAcknowledged();
+    ledger.acknowledge(ledger.attempt({ hardState: { term: 1, vote: 1n, commit: 2 } }));
+    ledger.attempt({ entries: [entry(4)] });
+    ledger.attempt({ purgeTo: 2 });
+    ledger.attempt({ entries: [entry(5)] });
+    return ledger;
+  };
+  const hardState = { term: 1, vote: 1n, commit: 2 };
+  const whole = [...three, entry(4), entry(5)];
+  const base = { index: 2, term: 1 };
+  for (const content of [
+    { entries: three },
+    { entries: whole.slice(0, 4) },
+    { entries: whole.slice(2, 4), base },
+    { entries: whole.slice(2), base },
+  ]) {
+    expect(overlapping().judge(reopened({ ...content, hardState }))).toEqual([]);
+  }
+  // The last save is there, the purge before it is not; and the purge without the save before it.
+  for (const content of [{ entries: whole }, { entries: whole.slice(2, 3), base }]) {
+    expect(overlapping().judge(reopened({ ...content, hardState }))).not.toEqual([]);
+  }
+});
+
 it('a purge may be acknowledged after the saves behind it, which say that it is done', () => {
   const ledger = threeAcknowledged();
   ledger.acknowledge(ledger.attempt({ hardState: { term: 0, vote: 0n, commit: 2 } }));

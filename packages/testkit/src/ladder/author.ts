@@ -9,9 +9,18 @@ import { SeededRandom } from '../seeded-random.ts';
 import { isWorldStopped } from '../simulated-environment.ts';
 import { confState } from './back-end.ts';
 
+export interface AuthorOptions {
+  /**
+   * Whether entries are larger and purges more frequent, so that a log of small segments begins a
+   * segment and gives one back every few calls. Default false.
+   */
+  readonly rotatesOften?: boolean;
+}
+
 /** Makes one batch after the other that a Raft node could save on this log. */
 export class Author {
   readonly #random: SeededRandom;
+  readonly #rotatesOften: boolean;
   #last: number;
   #term: number;
   #vote: bigint;
@@ -20,8 +29,9 @@ export class Author {
   #first: number;
   readonly #terms = new Map<number, number>();
 
-  constructor(seed: number, opened: OpenedWal) {
+  constructor(seed: number, opened: OpenedWal, { rotatesOften = false }: AuthorOptions = {}) {
     this.#random = new SeededRandom(seed);
+    this.#rotatesOften = rotatesOften;
     const { storage, hardState, snapshots } = opened;
     this.#last = storage.lastIndex();
     this.#first = storage.firstIndex();
@@ -37,6 +47,7 @@ export class Author {
 
   next(): LedgerBatch {
     const dice = this.#random.below(100);
+    if (this.#rotatesOften && dice < 70) return this.#rotatingWork(dice);
     if (dice < 40) return this.#append(1 + this.#random.below(4));
     if (dice < 52) return this.#conflict();
     if (dice < 62) return { hardState: this.#advanceCommit() };
@@ -46,6 +57,12 @@ export class Author {
     if (dice < 90) return this.#purge();
     if (dice < 95) return { sync: true };
     return this.#append(20);
+  }
+
+  #rotatingWork(dice: number): LedgerBatch {
+    if (dice < 35) return this.#append(1 + this.#random.below(4));
+    if (dice < 45) return { hardState: this.#advanceCommit() };
+    return dice < 55 ? this.#localSnapshot() : this.#purge();
   }
 
   #append(count: number): SaveBatch {
@@ -68,7 +85,8 @@ export class Author {
     const kind = this.#random.below(20);
     if (kind === 0) return undefined;
     if (kind === 1) return new Uint8Array(0);
-    const bytes = kind === 2 ? 1500 + this.#random.below(4000) : this.#random.below(200);
+    const isLarge = kind === 2 || (this.#rotatesOften && kind < 10);
+    const bytes = isLarge ? 1500 + this.#random.below(4000) : this.#random.below(200);
     return new Uint8Array(bytes).map(() => this.#random.below(256));
   }
 

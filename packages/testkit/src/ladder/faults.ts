@@ -6,13 +6,14 @@
 import { WalError, type OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
 import type { Fault } from '../fault-rules.ts';
+import { mixSeeds } from '../seeded-random.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
 import {
   runWorkload,
   simulatedEnvironment,
   type SimulatedEnvironment,
 } from '../simulated-environment.ts';
-import { Author, perform } from './author.ts';
+import { Author } from './author.ts';
 import {
   expectNothing,
   expectThat,
@@ -21,6 +22,7 @@ import {
   Verdicts,
   type BackEnd,
 } from './back-end.ts';
+import { CallsInFlight, runPossiblyScheduled } from './calls-in-flight.ts';
 
 export interface Failure {
   readonly name: string;
@@ -46,6 +48,8 @@ export interface Workload<Options> {
   readonly seed: number;
   readonly steps: number;
   readonly options: Options;
+  /** How many calls may be under way at the same time, in an order that the seed chooses. Default 1. */
+  readonly together?: number;
 }
 
 interface Outcome {
@@ -89,8 +93,10 @@ export class SingleFaults<Options extends object> {
     const environment = simulatedEnvironment(seed, disk);
     const ledger = ledgerFor(this.#backEnd);
     const injected = disk.inject({ nth, sticky, fault });
-    const result = await runWorkload(environment, () =>
-      this.#attempt(environment, ledger, workload),
+    const result = await runPossiblyScheduled(
+      environment,
+      () => this.#attempt(environment, ledger, workload),
+      scheduleSeedOf(workload, nth),
     );
     expectThat(result.outcome === 'finished', `${context}: the world stopped`);
     if (result.outcome !== 'finished' || injected.hits === 0) return false;
@@ -116,7 +122,7 @@ export class SingleFaults<Options extends object> {
   async #attempt(
     environment: SimulatedEnvironment,
     ledger: Ledger,
-    { seed, steps, options }: Workload<Options>,
+    { seed, steps, options, together = 1 }: Workload<Options>,
   ): Promise<Outcome> {
     const manager = this.#backEnd.open(environment, options);
     const outcome: Outcome = {
@@ -134,15 +140,27 @@ export class SingleFaults<Options extends object> {
       return outcome;
     }
     outcome.created = true;
-    const author = new Author(seed, opened);
-    for (let step = 0; step < steps && outcome.error === undefined; step += 1) {
-      outcome.error = await perform(opened, ledger, author.next());
+    const author = new Author(seed, opened, { rotatesOften: together > 1 });
+    const calls = new CallsInFlight(opened, ledger, environment.fileSystem, together);
+    for (let step = 0; step < steps; step += 1) {
+      if (!(await calls.begin(() => author.next()))) break;
+      if (together === 1) await calls.settled();
       await environment.clock.sleep(step % 3 === 0 ? 60 : 0);
     }
+    await calls.settled();
+    outcome.error = calls.rejected[0]?.error;
     if (outcome.error !== undefined) await afterFailure(opened, outcome);
     outcome.closeError = await manager.close().catch((error: unknown) => error);
     return outcome;
   }
+}
+
+/** Differs between the calls that fail, so that each meets other orders; none for one call at a time. */
+export function scheduleSeedOf(
+  { seed, together = 1 }: Workload<object>,
+  nth: number,
+): number | undefined {
+  return together === 1 ? undefined : mixSeeds(seed, nth);
 }
 
 /** What the log still does after a failure: read what is durable, and say why it writes no more. */

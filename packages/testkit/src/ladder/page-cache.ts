@@ -3,12 +3,18 @@
  * between a write and its sync, or its sync failed and the kernel has marked the bytes as clean. Recovery must make
  * durable what it builds on, or a later power cut takes it away from under what was acknowledged since.
  */
+import type { OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';
 import type { Fault } from '../fault-rules.ts';
+import { mixSeeds } from '../seeded-random.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
-import { runWorkload, simulatedEnvironment } from '../simulated-environment.ts';
-import { Author, perform } from './author.ts';
+import {
+  runWorkload,
+  simulatedEnvironment,
+  type SimulatedEnvironment,
+} from '../simulated-environment.ts';
+import { Author } from './author.ts';
 import {
   expectNothing,
   expectThat,
@@ -17,6 +23,7 @@ import {
   Verdicts,
   type BackEnd,
 } from './back-end.ts';
+import { CallsInFlight, runPossiblyScheduled } from './calls-in-flight.ts';
 
 const samples = 6;
 
@@ -40,10 +47,14 @@ export class PageCache<Options extends object> {
   readonly verdicts: Verdicts = new Verdicts();
   readonly #backEnd: BackEnd<Options>;
   readonly #optionsOf: (seed: number) => Options;
+  readonly #together: number;
+  #worlds = 0;
 
-  constructor(backEnd: BackEnd<Options>, optionsOf: (seed: number) => Options) {
+  /** Up to `together` calls are under way at the same time, in both lives. */
+  constructor(backEnd: BackEnd<Options>, optionsOf: (seed: number) => Options, together = 1) {
     this.#backEnd = backEnd;
     this.#optionsOf = optionsOf;
+    this.#together = together;
   }
 
   /** Killed at every call, restarted, and then a power cut. */
@@ -88,26 +99,45 @@ export class PageCache<Options extends object> {
     const ledger = ledgerFor(this.#backEnd);
     let created = false;
     const happened = prepare(disk);
-    await runWorkload(environment, async () => {
+    const life = async (): Promise<void> => {
       const manager = this.#backEnd.open(environment, this.#optionsOf(seed));
       const opened = await manager.createWal(metadata).catch(() => undefined);
       if (opened === undefined) return;
       created = true;
-      const author = new Author(seed, opened);
+      const author = new Author(seed, opened, { rotatesOften: this.#together > 1 });
+      const calls = this.#callsOf(opened, ledger, environment);
       for (let step = 0; step < 30; step += 1) {
-        if ((await perform(opened, ledger, author.next())) !== undefined) return;
+        if (!(await calls.begin(() => author.next()))) break;
+        if (this.#together === 1) await calls.settled();
         if (step % 5 === 0) await environment.clock.sleep(60);
       }
+      await calls.settled();
+      if (calls.rejected.length > 0) return;
       if (seed % 2 === 0) await manager.close().catch(() => undefined);
-    });
+    };
+    await this.#run(environment, life, mixSeeds(seed, this.#worlds));
     return happened() ? { disk, ledger, created } : undefined;
+  }
+
+  #callsOf(opened: OpenedWal, ledger: Ledger, { fileSystem }: SimulatedEnvironment): CallsInFlight {
+    return new CallsInFlight(opened, ledger, fileSystem, this.#together);
+  }
+
+  async #run(
+    environment: SimulatedEnvironment,
+    life: () => Promise<void>,
+    scheduleSeed: number,
+  ): Promise<void> {
+    this.#worlds += 1;
+    const seed = this.#together === 1 ? undefined : scheduleSeed;
+    await runPossiblyScheduled(environment, life, seed);
   }
 
   /** Opens what the first life left, saves a little more, and then the power goes. */
   async #secondLife({ disk: left, ledger, created, context, steps }: Left): Promise<void> {
     const world = simulatedEnvironment(2, left);
     let exists = false;
-    await runWorkload(world, async () => {
+    const life = async (): Promise<void> => {
       const manager = this.#backEnd.open(world);
       exists = await manager.hasExistingWal();
       if (!exists) {
@@ -120,11 +150,17 @@ export class PageCache<Options extends object> {
       expectNothing(ledger.judge(opened), context);
       ledger.adopt(opened);
       const author = new Author(steps, opened);
-      for (let step = 0; step < steps; step += 1) {
-        const error = await perform(opened, ledger, author.next());
-        if (error !== undefined) throw error;
+      const calls = this.#callsOf(opened, ledger, world);
+      for (let step = 0; step < steps * this.#together; step += 1) {
+        await calls.begin(() => author.next());
+        if (this.#together === 1) await calls.settled();
       }
-    });
+      // The last calls of several are under way when the power goes.
+      if (this.#together === 1 || steps === 0) await calls.settled();
+      const [rejected] = calls.rejected;
+      if (rejected !== undefined) throw rejected.error;
+    };
+    await this.#run(world, life, this.#worlds);
     if (!exists) return;
     for (const { disk, lost } of crashStates(left, { exhaustiveMax: samples, samples })) {
       const last = simulatedEnvironment(3, disk);

@@ -3,45 +3,41 @@
  * subset of sectors and names survives. The log must open, hold everything that was acknowledged and nothing that
  * was not attempted, and go on.
  */
-import type { OpenedWal } from '@babuza/wal-core';
-import type { Ledger } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
-import {
-  runWorkload,
-  simulatedEnvironment,
-  type SimulatedEnvironment,
-} from '../simulated-environment.ts';
-import { Author, perform } from './author.ts';
-import { expectNothing, LadderError, ledgerFor, Verdicts, type BackEnd } from './back-end.ts';
-import { work, type Progress } from './work.ts';
+import { runWorkload, simulatedEnvironment } from '../simulated-environment.ts';
+import { LadderError, ledgerFor, type BackEnd, type Verdicts } from './back-end.ts';
+import { CrashJudge } from './crash-judge.ts';
+import { work } from './work.ts';
 
 export class RandomCrashes<Options extends object> {
-  readonly verdicts: Verdicts = new Verdicts();
-  states = 0;
-  /** States of a time when the log had not been acknowledged to exist. */
-  empty = 0;
   readonly #backEnd: BackEnd<Options>;
   readonly #optionsOf: (seed: number) => Options;
+  readonly #judge: CrashJudge;
 
   constructor(backEnd: BackEnd<Options>, optionsOf: (seed: number) => Options) {
     this.#backEnd = backEnd;
     this.#optionsOf = optionsOf;
+    this.#judge = new CrashJudge(backEnd);
+  }
+
+  get verdicts(): Verdicts {
+    return this.#judge.verdicts;
   }
 
   /** Looks at so many states, from this seed on. */
   async run(statesWanted: number, firstSeed: number): Promise<void> {
-    for (let seed = firstSeed; this.states < statesWanted; seed += 1) {
+    for (let seed = firstSeed; this.#judge.states < statesWanted; seed += 1) {
       const pieceBytes = [512, 512, 4096, 1][seed % 4] ?? 512;
       for (let stopAt = 1 + (seed % 3); ; stopAt += 3 + (seed % 4)) {
         if ((await this.#crashAt(seed, stopAt, pieceBytes)) === 'finished') break;
-        if (this.states >= statesWanted) break;
+        if (this.#judge.states >= statesWanted) break;
       }
     }
   }
 
   toString(): string {
-    return `${this.states} crash states: ${this.verdicts.toString()}, ${this.empty} before the log existed`;
+    return this.#judge.toString();
   }
 
   /** One world: works until call `stopAt`, then looks at some of the states that a crash may leave. */
@@ -65,72 +61,9 @@ export class RandomCrashes<Options extends object> {
       },
     );
     if (outcome === 'finished') return outcome;
-    for (const state of crashStates(disk, { exhaustiveMax: 12, samples: 12, seed: stopAt })) {
-      this.states += 1;
-      const { states } = this;
-      // Made only for a failure: listing what was lost takes as long as opening the log.
-      const context = (): string =>
-        `seed ${seed}, stopped at mutation ${stopAt}, pieces of ${pieceBytes}, lost: ${state.lost}`;
-      const left = simulatedEnvironment(seed + states, state.disk);
-      let after: Ledger | undefined;
-      await runWorkload(left, async () => {
-        const opened = await this.#reopen(left, ledger, progress, context);
-        if (opened === undefined || states % 5 !== 0) return;
-        after = ledger.copy();
-        await this.#goOn(opened, after, context, seed);
-      });
-      if (after !== undefined) await this.#crashAgain(left, after, context, seed);
-    }
+    const states = crashStates(disk, { exhaustiveMax: 12, samples: 12, seed: stopAt });
+    const context = `seed ${seed}, stopped at mutation ${stopAt}, pieces of ${pieceBytes}`;
+    await this.#judge.look(states, { ledger, progress, seed, context });
     return outcome;
-  }
-
-  /** Opens what a crash left and judges it; `undefined` where there is no log, or it is refused. */
-  async #reopen(
-    environment: SimulatedEnvironment,
-    ledger: Ledger,
-    progress: Progress,
-    context: () => string,
-  ): Promise<OpenedWal | undefined> {
-    const manager = this.#backEnd.open(environment);
-    if (!(await manager.hasExistingWal())) {
-      if (progress.created) throw new LadderError(`${context()}: a log that was created is gone`);
-      this.empty += 1;
-      return undefined;
-    }
-    const opened = await this.verdicts.open(this.#backEnd, manager, environment, context);
-    if (opened === undefined) return undefined;
-    const violations = ledger.judge(opened);
-    if (violations.length > 0) expectNothing(violations, context());
-    return opened;
-  }
-
-  /** A recovered log takes more. */
-  async #goOn(
-    opened: OpenedWal,
-    after: Ledger,
-    context: () => string,
-    seed: number,
-  ): Promise<void> {
-    after.adopt(opened);
-    const author = new Author(seed, opened);
-    for (let step = 0; step < 3; step += 1) {
-      const error = await perform(opened, after, author.next());
-      if (error !== undefined) throw new LadderError(context(), { cause: error });
-    }
-  }
-
-  /** Another power cut: the log still has all of it. */
-  async #crashAgain(
-    world: SimulatedEnvironment,
-    after: Ledger,
-    context: () => string,
-    seed: number,
-  ): Promise<void> {
-    // Outside of the workload of the world that ends here: nothing that one still says would count.
-    const again = simulatedEnvironment(seed + 1, world.fileSystem.crash(seed));
-    await runWorkload(again, async () => {
-      const secondCrash = (): string => `${context()}, and a second crash`;
-      await this.#reopen(again, after, { created: true }, secondCrash);
-    });
   }
 }

@@ -24,7 +24,8 @@ import {
   Verdicts,
   type BackEnd,
 } from './back-end.ts';
-import type { Workload } from './faults.ts';
+import { CallsInFlight, runPossiblyScheduled } from './calls-in-flight.ts';
+import { scheduleSeedOf, type Workload } from './faults.ts';
 
 /** The calls that store no bytes: a failure of one of them loses nothing. */
 export const harmlessOperations: readonly FileOperation[] = [
@@ -94,8 +95,10 @@ export class TransientFaults<Options extends object> {
       fault: { type: 'error', kind: shortage.kind },
     });
     const attempt = new Attempt(this.#backEnd, environment, ledger, injected, context);
-    const result = await runWorkload(environment, () =>
-      attempt.run(workload, stopAfter(shortage, nth)),
+    const result = await runPossiblyScheduled(
+      environment,
+      () => attempt.run(workload, stopAfter(shortage, nth)),
+      scheduleSeedOf(workload, nth),
     );
     expectThat(result.outcome === 'finished', `${context}: the world stopped`);
     if (injected.hits === 0) return false;
@@ -146,21 +149,62 @@ class Attempt<Options extends object> {
    * Does all of the work, or stops after so many calls that succeed after the first failure, where
    * that is not 0.
    */
-  async run({ seed, steps, options }: Workload<Options>, stopAfter: number): Promise<void> {
+  async run(workload: Workload<Options>, stopAfter: number): Promise<void> {
+    const { together = 1, options } = workload;
     const manager = this.#backEnd.open(this.#environment, options);
     const opened = await this.#untilOpen(manager);
-    const author = new Author(seed, opened);
     this.#successesLeft = stopAfter === 0 ? Infinity : stopAfter;
-    for (let step = 0; step < steps; step += 1) {
-      await this.#untilDone(opened, author.next());
-      if (this.#successesLeft === 0) return;
-      await this.#environment.clock.sleep(step % 3 === 0 ? 60 : 0);
-    }
+    await (together === 1 ? this.#oneByOne(opened, workload) : this.#together(opened, workload));
+    if (this.#successesLeft <= 0) return;
     // Everything is read, so that what the shortage left behind would be seen.
     const { storage } = opened;
     const last = storage.lastIndex();
     if (last >= storage.firstIndex()) storage.entries(storage.firstIndex(), last + 1, Infinity);
     await manager.close().catch((error: unknown) => this.#note(error));
+  }
+
+  async #oneByOne(opened: OpenedWal, { seed, steps }: Workload<Options>): Promise<void> {
+    const author = new Author(seed, opened);
+    for (let step = 0; step < steps; step += 1) {
+      await this.#untilDone(opened, author.next());
+      if (this.#successesLeft === 0) return;
+      await this.#environment.clock.sleep(step % 3 === 0 ? 60 : 0);
+    }
+  }
+
+  /** What is rejected is made again, in the order of the calls, when all calls have ended. */
+  async #together(
+    opened: OpenedWal,
+    { seed, steps, together = 1 }: Workload<Options>,
+  ): Promise<void> {
+    const { clock, fileSystem } = this.#environment;
+    const author = new Author(seed, opened, { rotatesOften: true });
+    const calls = new CallsInFlight(opened, this.#ledger, fileSystem, together);
+    for (let step = 0; step < steps; step += 1) {
+      if (await calls.begin(() => author.next())) {
+        if (this.#injected.hits > 0) this.#successesLeft -= 1;
+      } else {
+        await calls.settled();
+        await this.#makeAgain(calls);
+      }
+      if (this.#successesLeft <= 0) return;
+      await clock.sleep(step % 3 === 0 ? 60 : 0);
+    }
+    await calls.settled();
+    if (calls.rejected.length > 0) await this.#makeAgain(calls);
+  }
+
+  async #makeAgain(calls: CallsInFlight): Promise<void> {
+    while (calls.rejected.length > 0) {
+      for (const { error } of calls.rejected) {
+        this.#note(error);
+        const isRefusal = error.code === 'WAL_TRY_AGAIN';
+        expectThat(isRefusal, `${this.#context}: a call was rejected with ${error.code}`);
+      }
+      await this.#environment.clock.sleep(60);
+      this.#healAfterSome();
+      await calls.again();
+    }
   }
 
   async #untilOpen(manager: WalManager): Promise<OpenedWal> {
@@ -203,7 +247,7 @@ class Attempt<Options extends object> {
 
   #healAfterSome(): void {
     if (this.codes.length >= rejectionsMax) this.#injected.remove();
-    expectThat(this.codes.length < 20, `${this.#context}: it does not end with the shortage`);
+    expectThat(this.codes.length < 40, `${this.#context}: it does not end with the shortage`);
   }
 
   #note(error: unknown): void {

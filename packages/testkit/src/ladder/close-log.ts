@@ -1,0 +1,23 @@
+/** Closes a log beside other calls. */
+import type { WalManager } from '@babuza/wal-core';
+import type { Ledger } from '@babuza/wal-core/conformance';
+import type { SimulatedDisk } from '../simulated-disk.ts';
+import { expectThat } from './back-end.ts';
+
+/**
+ * Everything that was saved is durable when it resolves, as after a sync; nothing is under way any more,
+ * and no file is open.
+ */
+export async function closeLog(
+  manager: WalManager,
+  ledger: Ledger,
+  disk: SimulatedDisk,
+): Promise<void> {
+  const id = ledger.attempt({ sync: true });
+  await manager.close();
+  ledger.acknowledge(id);
+  const late = disk.heldCalls.filter(({ isStep }) => !isStep).map(({ what }) => what);
+  expectThat(late.length === 0, `calls are under way after the close: ${late.join(', ')}`);
+  const { openPaths } = disk;
+  expectThat(openPaths.length === 0, `files are open after the close: ${openPaths.join(', ')}`);
+}

@@ -1,0 +1,32 @@
+/**
+ * Calls that overlap, in every order of their calls of the disk that is within a bound of switches, and a power cut
+ * at each moment.
+ *
+ * `BABUZA_SWITCHES` sets the bound, `BABUZA_MOMENT_STATES` how many states are looked at after each call.
+ */
+import { afterAll, describe, it } from 'vitest';
+import { Interleavings, overlapsOf } from '@babuza/testkit/ladder';
+import { backEnd } from './support/workload.ts';
+
+const filling = { entriesPerBatch: 5, batchesPerSegment: 1 };
+
+const interleavings = new Interleavings(backEnd, {
+  switchesMax: Number(process.env['BABUZA_SWITCHES'] ?? 1),
+  samples: Number(process.env['BABUZA_MOMENT_STATES'] ?? 4),
+  options: {},
+});
+
+afterAll(() => console.log(String(interleavings)));
+
+describe('a power cut at every moment of every interleaving', () => {
+  for (const overlap of overlapsOf(filling)) {
+    it(
+      overlap.name,
+      async () => {
+        const runs = await interleavings.run(overlap);
+        console.log(`${overlap.name}: ${runs} interleavings`);
+      },
+      300_000,
+    );
+  }
+});
