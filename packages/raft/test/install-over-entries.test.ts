@@ -115,3 +115,33 @@ it('no snapshot is made between such entries: its members would be those of anot
   const { voters, learners } = member.snapshots.list().at(-1)?.metadata.confState ?? {};
   expect([voters, learners]).toEqual([[1n, 2n, 3n, 4n], []]);
 });
+
+it('a proposal that the snapshot covers ends: its outcome is unknown here', async () => {
+  world = new World({ snapshotsKept: 2, compactionMargin: 0 });
+  await world.startAll(3);
+  const member = await world.leader();
+  const { raft } = member;
+  const goOn = holdMachine(member);
+  const { lastIndex } = raft.status();
+  const first = raft.propose(bytesOf('applied here'));
+  const held = Promise.allSettled([first]);
+  await world.pass(500);
+  // It is stored by all, and this leader does not hear of that.
+  world.wire.loses = ({ to }) => to === raft.nodeId;
+  const covered = Promise.allSettled([raft.propose(bytesOf('covered'))]);
+  await world.pass(200);
+  world.wire.cut.add(raft.nodeId);
+  world.wire.loses = () => false;
+  await purgeBehind(member);
+  world.wire.cut.clear();
+  for (let step = 0; raft.status().firstIndex <= lastIndex + 2; step += 1) {
+    if (step > 100) throw new Error('no snapshot is installed');
+    await world.pass(100);
+  }
+  goOn();
+  expect(await world.until(held)).toMatchObject([{ status: 'fulfilled' }]);
+  expect(await world.until(covered)).toMatchObject([
+    { status: 'rejected', reason: { code: 'RAFT_OUTCOME_UNKNOWN' } },
+  ]);
+  expect(raft.status().proposals.pending).toBe(0);
+});
