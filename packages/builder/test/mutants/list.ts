@@ -4,6 +4,7 @@
  */
 
 import { operatorMutants } from './operator-list.ts';
+import { slowPartMutants } from './slow-parts-list.ts';
 
 export interface Mutant {
   readonly name: string;
@@ -13,6 +14,11 @@ export interface Mutant {
   readonly replace: string;
   /** The simulation that finds it. Default: the one of a cluster in a hostile world. */
   readonly simulation?: 'operators';
+  /**
+   * Where to begin, so that the error is found soon; the sources change, and with them what each
+   * seed does. Default 1.
+   */
+  readonly firstSeed?: number;
 }
 
 /** How many seeds it may take. */
@@ -193,4 +199,8 @@ const clusterMutants: readonly Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...clusterMutants, ...operatorMutants];
+export const mutants: readonly Mutant[] = [
+  ...clusterMutants,
+  ...slowPartMutants,
+  ...operatorMutants,
+];
