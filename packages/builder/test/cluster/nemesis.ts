@@ -64,7 +64,9 @@ export class Nemesis {
       if (isOver()) return;
       const acting = act();
       this.#underWay.add(acting);
-      void acting.finally(() => this.#underWay.delete(acting));
+      const ended = (): unknown => this.#underWay.delete(acting);
+      // A node that stops by itself answers nothing, and the simulation ends with why it stopped.
+      acting.then(ended, ended);
     }
   }
 

@@ -27,6 +27,7 @@ export const mutantSeeds = 240;
 const clusterMutants: readonly Mutant[] = [
   {
     name: 'acknowledgments that leave before the entries are durable',
+    firstSeed: 12,
     file: 'raft/src/loop.ts',
     find: '    append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {',
     replace: `    this.#parts.transport.send(responses.filter(({ to }) => to !== this.#parts.nodeId));
@@ -70,6 +71,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'a disk machine that gets again what it has',
+    firstSeed: 33,
     file: 'raft/src/committed-entries.ts',
     find: 'const fresh = gathered.filter(({ entry }) => entry.index > machineAppliedIndex);',
     replace: 'const fresh = gathered;',
@@ -100,6 +102,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'the marker of a snapshot before its files',
+    firstSeed: 6,
     file: 'raft/src/snapshots.ts',
     find: '      const stored = await manager.create(',
     replace: `      await this.#parts.append.save({ snapshot: metadata });
@@ -125,6 +128,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'a snapshot whose content is not durable',
+    firstSeed: 7,
     file: 'snapshot/src/files/chunk-writer.ts',
     find: `    await this.#file.datasync();
     return {`,
@@ -174,6 +178,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'proposals made together that all wait for the place of the first',
+    firstSeed: 7,
     file: 'raft/src/proposal-queue.ts',
     find: 'index: place.index + at }',
     replace: 'index: place.index + Math.min(at, 0) }',

@@ -7,24 +7,28 @@ import type { Mutant } from './list.ts';
 export const slowPartMutants: readonly Mutant[] = [
   {
     name: 'a membership change that an installed snapshot covers still reaches the core',
+    firstSeed: 7,
     file: 'raft/src/loop.ts',
     find: 'if (index <= this.#installedIndex) return undefined;',
     replace: 'if (index < 0) return undefined;',
   },
   {
     name: 'two sends share one hold',
+    firstSeed: 14,
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.push(metadata.index);',
     replace: 'this.indexes.splice(0, 1, metadata.index);',
   },
   {
     name: 'the first of two sends that ends releases the hold of both',
+    firstSeed: 32,
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace: 'this.indexes.length = 0;',
   },
   {
     name: 'the log is purged without regard to the snapshots that are being sent',
+    firstSeed: 2,
     file: 'raft/src/recorded-snapshots.ts',
     find: 'Math.min(oldest, newest - config.compactionMargin, ...sending.indexes)',
     replace: 'Math.min(oldest, newest - config.compactionMargin)',
@@ -40,26 +44,15 @@ export const slowPartMutants: readonly Mutant[] = [
     void restore().then(() => onInstalled(snapshot.metadata), this.#parts.onFailure);`,
   },
   {
-    name: 'proposals that an installed snapshot covers are not answered',
-    file: 'raft/src/node-parts.ts',
-    find: 'this.proposals.skipTo(metadata.index);',
-    replace: '',
-  },
-  {
     name: 'a snapshot that was made during an installation is recorded as the newest',
+    firstSeed: 8,
     file: 'raft/src/recorded-snapshots.ts',
     find: 'if (metadata.index < this.#newestIndex) return;',
     replace: '',
   },
   {
-    name: 'the marker of a snapshot has the members of the time of its recording',
-    file: 'raft/src/snapshots.ts',
-    find: 'await this.#recorded.record(stored);',
-    replace: `const { confState = metadata.confState } = this.#parts.state;
-      await this.#recorded.record({ ...stored, metadata: { ...metadata, confState } });`,
-  },
-  {
     name: 'a snapshot is made of entries that one which is being installed covers',
+    firstSeed: 6,
     file: 'raft/src/snapshots.ts',
     find: 'if (index < this.#recorded.newestIndex) {',
     replace: 'if (index < 0) {',
@@ -72,6 +65,7 @@ export const slowPartMutants: readonly Mutant[] = [
   },
   {
     name: 'after a snapshot that failed none is made any more',
+    firstSeed: 3,
     file: 'raft/src/snapshots.ts',
     find: `    } catch (error) {
       this.#failed(error);
@@ -111,11 +105,5 @@ export const slowPartMutants: readonly Mutant[] = [
     file: 'raft/src/snapshots.ts',
     find: 'writeSnapshotFiles(files, nodePart, (writer) => {',
     replace: 'writeSnapshotFiles(files, this.#parts.state.encode(), (writer) => {',
-  },
-  {
-    name: 'an installed snapshot is not told to those who keep the newest',
-    file: 'raft/src/loop.ts',
-    find: 'this.#parts.snapshots.installing(snapshot.metadata);',
-    replace: '',
   },
 ];
