@@ -22,7 +22,6 @@ beforeAll(async () => {
     env: {
       ...environment,
       BABUZA_MUTANT_RESULTS: results,
-      BABUZA_CLUSTER_FIRST_SEED: '1',
       BABUZA_OPERATOR_FIRST_SEED: '1',
     },
     maxBuffer: 64 * 1024 * 1024,

@@ -10,6 +10,7 @@ import {
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { expect } from 'vitest';
 import { Client } from './cluster/client.ts';
+import { noCoincidences } from './cluster/coincidences.ts';
 import { AppliedLedger } from './cluster/ledger.ts';
 import { addressOf } from './cluster/life.ts';
 import { Member } from './cluster/member.ts';
@@ -25,7 +26,7 @@ export const quietOptions: ClusterOptions = {
   sessionOptions: undefined,
   forwardProposals: false,
   flushShare: 0.3,
-  slowApplyShare: 0,
+  parts: { slowCallShare: 0, slowMsMax: 0, chunkMsMax: 0 },
   snapshotEntries: 1000,
   snapshotsKept: 3,
   compactionMargin: 10,
@@ -40,6 +41,8 @@ export const quietOptions: ClusterOptions = {
   changeEveryMs: Infinity,
   fullDiskEveryMs: Infinity,
   hungDiskEveryMs: Infinity,
+  partFaultEveryMs: Infinity,
+  behindEveryMs: Infinity,
 };
 
 export class ScriptedCluster {
@@ -76,6 +79,7 @@ export class ScriptedCluster {
           ledger,
           peers,
           leaders,
+          coincidences: noCoincidences(),
           fail,
           log,
           random: random.fork(),
@@ -94,6 +98,7 @@ export class ScriptedCluster {
           ledger,
           nodes,
           nextPlace,
+          coincidences: noCoincidences(),
           fail,
         }),
     );

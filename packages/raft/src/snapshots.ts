@@ -62,6 +62,8 @@ export class Snapshots<Query, Answer> {
   #nextWaiters: Waiter<SnapshotPlace>[] = [];
   #isFixed = false;
   #taking = false;
+  /** The snapshot that was asked for is the one that is being installed. */
+  #awaitsInstall = false;
   /** After one that failed the next is not tried before this was applied. */
   #nextIndex = 0;
   readonly #recorded: RecordedSnapshots;
@@ -133,6 +135,9 @@ export class Snapshots<Query, Answer> {
     state.restore(nodePart, metadata);
     this.#recorded.installed(metadata);
     await this.#recorded.tidy();
+    if (!this.#awaitsInstall) return;
+    this.#awaitsInstall = false;
+    await this.#takeBetweenEntries();
   }
 
   /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
@@ -205,6 +210,13 @@ export class Snapshots<Query, Answer> {
     const newest = this.#recorded.newest();
     if (newest !== undefined && newest.index >= index) {
       this.#settle(({ resolve }) => resolve(newest));
+      return;
+    }
+    if (index < this.#recorded.newestIndex) {
+      // A snapshot of another member is about to replace this state, and it is the answer then. The
+      // core has its members already and skips the changes before it, so `confState` is not that of
+      // this index any more: files with it would count in a wrong quorum after a crash.
+      this.#awaitsInstall = true;
       return;
     }
     if (confState === undefined) {

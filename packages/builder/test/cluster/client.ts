@@ -10,6 +10,7 @@ import type {
   SeededRandom,
   SimulatedClock,
 } from '@babuza/testkit';
+import type { Coincidences } from './coincidences.ts';
 import { encodeCommand, hasSet } from './key-value-machine.ts';
 import type { AppliedLedger } from './ledger.ts';
 import type { ClusterOptions } from './options.ts';
@@ -25,6 +26,7 @@ export interface ClientParts {
   readonly nodes: () => readonly Node[];
   /** The place of the next call or return in the history. */
   readonly nextPlace: () => number;
+  readonly coincidences: Coincidences;
   readonly fail: (problem: string, cause?: unknown) => void;
 }
 
@@ -204,6 +206,9 @@ export class Client {
       const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
       if (typeof code !== 'string' || !code.startsWith('RAFT_')) {
         fail('an error without a code of the node', error);
+      }
+      if (String(error).includes('covered by a snapshot')) {
+        this.#parts.coincidences.proposalCovered += 1;
       }
       const hint: unknown = error instanceof Error ? Reflect.get(error, 'leader') : undefined;
       const leader: unknown =

@@ -4,6 +4,7 @@
  */
 import type { ClusterInfo } from '@babuza/raft';
 import type { Life } from './life.ts';
+import type { Member } from './member.ts';
 
 /** What is wrong, in words; nothing once all is well. */
 export type Complaint = string | undefined;
@@ -12,7 +13,7 @@ export type Complaint = string | undefined;
 export function unfinished(lives: readonly Life[]): Complaint {
   const leader = leaderOf(lives);
   if (leader === undefined) return 'nobody leads';
-  const members = membersOf(lives, leader);
+  const members = membersOf(lives);
   const ends = members.map(
     ({ raft, machine }) => `${raft.status().appliedIndex} ${machine.content()}`,
   );
@@ -36,7 +37,7 @@ export function membershipDiffers(lives: readonly Life[]): Complaint {
   if (sorted(counted) !== sorted(ids)) {
     return `the core of leader ${leader.raft.nodeId} counts ${sorted(counted)}, members are ${sorted(ids)}`;
   }
-  for (const { raft, transport } of membersOf(lives, leader)) {
+  for (const { raft, transport } of membersOf(lives)) {
     const { nodeId } = raft;
     const found = textOf(raft.clusterInfo());
     if (found !== expected) return `node ${nodeId} knows ${found}, the leader ${expected}`;
@@ -52,12 +53,42 @@ export function membershipDiffers(lives: readonly Life[]): Complaint {
   return undefined;
 }
 
+/** The core of each member counts the voters of the membership, and no others. */
+export function quorumDiffers(
+  members: readonly Pick<Member, 'id' | 'life' | 'newestSnapshot'>[],
+): Complaint {
+  const leader = leaderOf(members.flatMap(({ life }) => life ?? []));
+  if (leader === undefined) return 'nobody leads';
+  const known = leader.raft.clusterInfo().members;
+  for (const { id, newestSnapshot } of members.filter((member) => isAmong(known, member))) {
+    const counted = newestSnapshot?.confState;
+    for (const [role, ids] of [
+      ['voter', counted?.voters ?? []],
+      ['learner', counted?.learners ?? []],
+    ] as const) {
+      const expected = known.filter((member) => member.role === role).map((member) => member.id);
+      if (sorted(ids) !== sorted(expected)) {
+        return `the core of node ${id} counts ${sorted(ids)} as ${role}s, the membership ${sorted(expected)}`;
+      }
+    }
+    if (counted?.votersOutgoing.length !== 0) return `the core of node ${id} is in two quorums`;
+  }
+  return undefined;
+}
+
+const isAmong = (known: ClusterInfo['members'], { id, life }: Pick<Member, 'id' | 'life'>) =>
+  life !== undefined && known.some((member) => member.id === id);
+
 export function leaderOf(lives: readonly Life[]): Life | undefined {
   return lives.find(({ raft }) => raft.status().role === 'leader');
 }
 
-function membersOf(lives: readonly Life[], { raft: leader }: Life): Life[] {
-  const ids = leader.clusterInfo().members.map(({ id }) => id);
+/** Those that the leader knows as members. */
+export function membersOf(lives: readonly Life[]): Life[] {
+  const ids = leaderOf(lives)
+    ?.raft.clusterInfo()
+    .members.map(({ id }) => id);
+  if (ids === undefined) return [];
   return lives.filter(({ raft }) => ids.includes(raft.nodeId));
 }
 

@@ -17,6 +17,9 @@ export type KeyValueMachine = StateMachine<string, string | undefined> & {
   content(): string;
 };
 
+/** The calls of a node that a machine may take its time over, or fail. */
+export type MachineCall = 'apply' | 'restore' | 'prepare' | 'save';
+
 /** What of a disk machine survives a crash: the state at some index, written at once. */
 export interface MachineDisk {
   appliedIndex: number;
@@ -71,12 +74,15 @@ class Store {
     });
   }
 
-  /** Nothing else may come between. */
-  async applyAfter(work: Promise<void>, entries: readonly AppliedEntry[]): Promise<ApplyResult[]> {
-    this.#begin('apply');
-    await work;
-    this.#doing = undefined;
-    return this.apply(entries);
+  /** Does the work of one call. The node must not make another call before it has ended. */
+  async alone<Result>(call: MachineCall, work: () => Promise<Result>): Promise<Result> {
+    if (this.#doing !== undefined) throw new Error(`${call} while it is busy: ${this.#doing}`);
+    this.#doing = call;
+    try {
+      return await work();
+    } finally {
+      this.#doing = undefined;
+    }
   }
 
   query(key: string): string | undefined {
@@ -104,39 +110,51 @@ class Store {
     this.#appliedIndex = appliedIndex;
     this.#digest = digest;
   }
-
-  async restore(reader: SnapshotReader): Promise<void> {
-    this.#begin('restore');
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of reader.read()) chunks.push(chunk.slice());
-    this.#doing = undefined;
-    this.load(decode(Buffer.concat(chunks)));
-  }
-
-  #begin(what: string): void {
-    if (this.#doing !== undefined) throw new Error(`${what} while it is busy: ${this.#doing}`);
-    this.#doing = what;
-  }
-
-  async write(whole: string, writer: SnapshotWriter): Promise<void> {
-    const bytes = encode(whole);
-    for (let at = 0; at < bytes.length; at += 100) await writer.write(bytes.subarray(at, at + 100));
-  }
 }
 
-/** `work` takes its time before entries are applied. `disk`: the state is durable whenever `isFlushTime` says so, and lags behind otherwise. */
+async function readWhole(reader: SnapshotReader): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of reader.read()) chunks.push(chunk.slice());
+  return decode(Buffer.concat(chunks));
+}
+
+/**
+ * `work` is what a call takes before it has an effect, and may fail it; `undefined` where it takes
+ * no time. A disk machine is durable whenever `isFlushTime` says so, and lags behind otherwise.
+ */
 export function keyValueMachine(
   kind: StateMachine['kind'],
   ledger: AppliedLedger,
   disk: MachineDisk,
   isFlushTime: () => boolean,
-  work: () => Promise<void>,
+  work: (call: MachineCall) => Promise<void> | undefined,
 ): KeyValueMachine {
   const store = new Store(ledger);
   const flush = (): void => {
     disk.appliedIndex = store.appliedIndex;
     disk.digest = store.digest;
     disk.content = store.content();
+  };
+  const apply = (entries: readonly AppliedEntry[]): ApplyResult[] | Promise<ApplyResult[]> => {
+    const working = work('apply');
+    if (working === undefined) return store.apply(entries);
+    return store.alone('apply', async () => {
+      await working;
+      return store.apply(entries);
+    });
+  };
+  const restoreSnapshot = (reader: SnapshotReader): Promise<void> =>
+    store.alone('restore', async () => {
+      const whole = await readWhole(reader);
+      await work('restore');
+      store.load(whole);
+    });
+  const write = async (whole: string, writer: SnapshotWriter): Promise<void> => {
+    const bytes = encode(whole);
+    for (let at = 0; at < bytes.length; at += 100) {
+      await writer.write(bytes.subarray(at, at + 100));
+      if (at === 0) await work('save');
+    }
   };
   const base = {
     query: (key: string) => store.query(key),
@@ -147,25 +165,21 @@ export function keyValueMachine(
     return {
       ...base,
       kind,
-      apply: (entries) => store.apply(entries),
-      saveSnapshot: (writer) => store.write(store.whole(), writer),
-      restoreSnapshot: (reader) => store.restore(reader),
+      apply,
+      saveSnapshot: (writer) => store.alone('save', () => write(store.whole(), writer)),
+      restoreSnapshot,
     };
   }
   const concurrent = {
     ...base,
-    prepareSnapshot: () => store.whole(),
-    saveSnapshot: (prepared: unknown, writer: SnapshotWriter) =>
-      store.write(String(prepared), writer),
+    prepareSnapshot: () =>
+      store.alone('prepare', async () => {
+        await work('prepare');
+        return store.whole();
+      }),
+    saveSnapshot: (prepared: unknown, writer: SnapshotWriter) => write(String(prepared), writer),
   };
-  if (kind === 'concurrent') {
-    return {
-      ...concurrent,
-      kind,
-      apply: (entries) => store.applyAfter(work(), entries),
-      restoreSnapshot: (reader) => store.restore(reader),
-    };
-  }
+  if (kind === 'concurrent') return { ...concurrent, kind, apply, restoreSnapshot };
   return {
     ...concurrent,
     kind,
@@ -174,12 +188,12 @@ export function keyValueMachine(
       return { appliedIndex: disk.appliedIndex };
     },
     apply: async (entries) => {
-      const results = await store.applyAfter(work(), entries);
+      const results = await apply(entries);
       if (isFlushTime()) flush();
       return results;
     },
     restoreSnapshot: async (reader) => {
-      await store.restore(reader);
+      await restoreSnapshot(reader);
       flush();
     },
   };

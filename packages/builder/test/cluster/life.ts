@@ -16,20 +16,36 @@ import type { MemoryNetwork } from '@babuza/transport-memory';
 import type { EntryStorage, OpenedWal, WalManager } from '@babuza/wal-core';
 import { walBackend } from '@babuza/wal-native';
 import { BabuzaComponentBuilder } from '../../src/index.ts';
-import { keyValueMachine, type KeyValueMachine, type MachineDisk } from './key-value-machine.ts';
-import { slowSyncs, type DiskHang, type ProcessClock } from './machine-world.ts';
+import {
+  keyValueMachine,
+  type KeyValueMachine,
+  type MachineCall,
+  type MachineDisk,
+} from './key-value-machine.ts';
+import { Activity } from './activity.ts';
+import type { Coincidences } from './coincidences.ts';
+import type { Gate } from './gate.ts';
+import { slowSyncs, type ProcessClock } from './machine-world.ts';
 import type { ClusterOptions } from './options.ts';
 import type { AppliedLedger } from './ledger.ts';
 import type { Promises } from './promises.ts';
-import { watchedSnapshots } from './watched-snapshots.ts';
-import { watchedBackend, type WatchedTransport } from './watched-transport.ts';
+import { shortage, type SlowParts } from './slow-parts.ts';
+import { watchedSnapshots, type SnapshotWatcher } from './watched-snapshots.ts';
+import {
+  watchedBackend,
+  type TransportWatcher,
+  type WatchedTransport,
+} from './watched-transport.ts';
 
 export interface LifeParts {
   readonly id: bigint;
   readonly options: ClusterOptions;
   readonly clock: ProcessClock;
   readonly disk: SimulatedDisk;
-  readonly hang: DiskHang;
+  /** Closed while the disk hangs. */
+  readonly hang: Gate;
+  readonly slow: SlowParts;
+  readonly coincidences: Coincidences;
   readonly machineDisk: MachineDisk;
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
@@ -39,6 +55,10 @@ export interface LifeParts {
   readonly peers: PeersConfiguration;
   /** It is about to say this. */
   readonly onMessage: (message: Message) => void;
+  /** From now on its log may begin behind a snapshot of another member. */
+  readonly onInstalling: () => void;
+  /** The state machine fails at this call. */
+  readonly onFailedCall: (call: MachineCall) => void;
   readonly logger: Logger;
   readonly fail: (problem: string, cause?: unknown) => void;
 }
@@ -60,50 +80,54 @@ export async function beginLife(
   parts: LifeParts,
   onBuilt: (closeTransport: () => void) => void,
 ): Promise<Life> {
-  const { id, options, clock, random, ledger, peers, machineDisk } = parts;
+  const { id, options, clock, random, ledger, peers, machineDisk, slow } = parts;
   const watched: { storage?: EntryStorage; transport?: WatchedTransport } = {};
-  const component = await build(parts, watched);
+  const activity = new Activity(parts.coincidences, parts.fail, parts.onInstalling);
+  const component = await build(parts, watched, activity);
   onBuilt(() => void component.transport.close());
   const machine = keyValueMachine(
     options.machineKind,
     ledger,
     machineDisk,
     () => random.chance(options.flushShare),
-    async () => {
-      if (random.chance(options.slowApplyShare)) await clock.sleep(random.below(150));
+    (call) => {
+      const working = slow.work(call, clock);
+      working?.catch(() => parts.onFailedCall(call));
+      if (working === undefined || call !== 'apply') return working;
+      return activity.applies(() => working);
     },
   );
   const raft = peers.some((peer) => peer.id === id)
     ? await bootstrapRaftCluster(configOf(parts), peers, machine, component)
     : await joinRaftCluster(configOf(parts), machine, component);
+  activity.appliedIndex = () => raft.status().appliedIndex;
   const { storage, transport } = watched;
   if (storage === undefined || transport === undefined) throw new Error('nothing was opened');
   return { clock, machine, raft, storage, transport };
 }
 
 async function build(
-  {
-    id,
-    options,
-    clock,
-    disk,
-    hang,
-    random,
-    network,
-    ledger,
-    promises,
-    onMessage,
-    logger,
-    fail,
-  }: LifeParts,
+  parts: LifeParts,
   watched: { storage?: EntryStorage; transport?: WatchedTransport },
+  activity: Activity,
 ): Promise<RaftComponent> {
+  const { id, options, clock, disk, hang, random, network, ledger, promises, logger } = parts;
+  const { slow, coincidences, fail } = parts;
   const fileSystem = slowSyncs(disk, clock, random, options.syncs, hang);
   const environment = { fileSystem, clock, random: random.fork() };
   const onOpened = ({ storage, hardState }: OpenedWal): void => {
     watched.storage = storage;
     const broken = promises.broken({ hardState, lastIndex: storage.lastIndex() });
     if (broken !== undefined) fail(`node ${id} has forgotten what it promised: ${broken}`);
+  };
+  const watcher: SnapshotWatcher = {
+    activity,
+    shortage: () => {
+      if (!slow.meetsShortage()) return undefined;
+      coincidences.shortages += 1;
+      return shortage();
+    },
+    fail,
   };
   const walOptions = {
     environment,
@@ -117,26 +141,20 @@ async function build(
     walType: {
       ...walBackend,
       open: async (directory: string) =>
-        watching(await walBackend.open(directory, walOptions), onOpened),
+        watching(await walBackend.open(directory, walOptions), onOpened, activity),
     },
     snapshotType: watchedSnapshots(
       new DurableSnapshotManager('/data/snap', {}, environment),
       ledger,
       options.machineKind !== 'disk',
-      fail,
+      watcher,
     ),
     sessionType: options.sessionType,
     sessionOptions: options.sessionOptions,
     // As objects, not by name: loading a package would take real time.
-    transportType: watchedBackend(
-      (message) => {
-        promises.says(message);
-        onMessage(message);
-      },
-      (transport) => {
-        watched.transport = transport;
-      },
-    ),
+    transportType: watchedBackend(transportWatcher(parts, activity), (transport) => {
+      watched.transport = transport;
+    }),
     transportOptions: { network, address: addressOf(id) },
     clock,
     random: environment.random,
@@ -159,8 +177,33 @@ function configOf({ id, options }: LifeParts): BabuzaConfig {
   };
 }
 
-/** Shows each log that is opened. */
-function watching(manager: WalManager, show: (opened: OpenedWal) => void): WalManager {
+function transportWatcher(
+  { promises, onMessage, slow, clock, coincidences }: LifeParts,
+  activity: Activity,
+): TransportWatcher {
+  return {
+    onMessage: (message) => {
+      promises.says(message);
+      onMessage(message);
+    },
+    onSnapshot: (message, send) => {
+      const { metadata } = message.snapshot ?? {};
+      return metadata === undefined ? send() : activity.sends(metadata, send);
+    },
+    beforeChunk: () =>
+      slow.beforeChunk(clock).catch((error: unknown) => {
+        coincidences.brokenStreams += 1;
+        throw error;
+      }),
+  };
+}
+
+/** Shows each log that is opened, and what is done with it. */
+function watching(
+  manager: WalManager,
+  show: (opened: OpenedWal) => void,
+  activity: Activity,
+): WalManager {
   return new Proxy(manager, {
     get: (of, name) => {
       const value: unknown = Reflect.get(of, name, of);
@@ -169,7 +212,7 @@ function watching(manager: WalManager, show: (opened: OpenedWal) => void): WalMa
       return async (...given: unknown[]): Promise<unknown> => {
         const opened: OpenedWal = await Reflect.apply(value, of, given);
         show(opened);
-        return opened;
+        return activity.watched(opened);
       };
     },
   });

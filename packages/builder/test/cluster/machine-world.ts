@@ -1,5 +1,6 @@
 /** The machine under a node: its clock, which stops with its process, and its disk, whose syncs take time. */
 import type { Clock, File, FileSystem, Random, Timer } from '@babuza/vfs';
+import type { Gate } from './gate.ts';
 
 /** A view of the world's clock that ends with the process: nothing fires any more then. */
 export class ProcessClock implements Clock {
@@ -63,43 +64,18 @@ export interface SyncTimes {
   readonly stallMs: number;
 }
 
-/** Whether a disk hangs at the moment: its syncs wait then. */
-export class DiskHang {
-  #released: Promise<void> | undefined;
-  #release: () => void = () => undefined;
-
-  get isHanging(): boolean {
-    return this.#released !== undefined;
-  }
-
-  begin(): void {
-    this.#released ??= new Promise((resolve) => {
-      this.#release = resolve;
-    });
-  }
-
-  end(): void {
-    this.#released = undefined;
-    this.#release();
-  }
-
-  async whenReleased(): Promise<void> {
-    while (this.#released !== undefined) await this.#released;
-  }
-}
-
 /** A file system whose syncs take time, or hang; everything else is quick, as in a page cache. */
 export function slowSyncs(
   disk: FileSystem,
   clock: Clock,
   random: Random,
   { syncMsMax, stallShare, stallMs }: SyncTimes,
-  hang: DiskHang,
+  hang: Gate,
 ): FileSystem {
   const wait = async (): Promise<void> => {
     const share = random.uint32() / 2 ** 32;
     await clock.sleep(share < stallShare ? stallMs : share * syncMsMax);
-    await hang.whenReleased();
+    await hang.whenOpen();
   };
   const slow = <T extends object>(target: T, syncs: readonly string[]): T =>
     new Proxy(target, {

@@ -3,15 +3,18 @@
  * on a disk that survives its crashes.
  */
 import type { Logger, PeersConfiguration, RaftEvent } from '@babuza/raft';
-import type { MessageType } from '@babuza/raftpb';
+import type { MessageType, SnapshotMetadata } from '@babuza/raftpb';
 import { SimulatedDisk, type SeededRandom, type SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
-import type { MachineDisk } from './key-value-machine.ts';
 import type { AppliedLedger } from './ledger.ts';
 import { beginLife, type Life } from './life.ts';
-import { DiskHang, ProcessClock } from './machine-world.ts';
+import type { Coincidences } from './coincidences.ts';
+import { Gate } from './gate.ts';
+import type { MachineCall, MachineDisk } from './key-value-machine.ts';
+import { ProcessClock } from './machine-world.ts';
 import type { ClusterOptions } from './options.ts';
 import { Promises } from './promises.ts';
+import { PlannedFailure, SlowParts } from './slow-parts.ts';
 
 export interface ClusterParts {
   readonly options: ClusterOptions;
@@ -23,6 +26,7 @@ export interface ClusterParts {
   readonly peers: PeersConfiguration;
   /** Who has led in a term, by term. */
   readonly leaders: Map<number, string>;
+  readonly coincidences: Coincidences;
   readonly fail: (problem: string, cause?: unknown) => void;
   readonly log: (line: string) => void;
 }
@@ -32,15 +36,21 @@ export class Member {
   readonly #parts: ClusterParts;
   readonly #machineDisk: MachineDisk = { appliedIndex: 0, digest: 0, content: '[]' };
   readonly #promises = new Promises();
-  readonly #hang = new DiskHang();
+  readonly #hang = new Gate();
+  readonly slow: SlowParts;
   #disk: SimulatedDisk;
   #clock: ProcessClock;
   #closeTransport: () => void = () => undefined;
   #life: Life | undefined;
   #lives = 0;
   #fatalMessage: MessageType | undefined;
+  #stoppedByMachine: () => void = () => undefined;
+  /** The last one that its present process has made or taken over. */
+  newestSnapshot: SnapshotMetadata | undefined;
   /** Snapshots of its own whose files were damaged. */
   #damages = 0;
+  /** Its log may begin behind a snapshot of another member. */
+  #mayNeedNewest = false;
   /** Snapshots of others that it took over. */
   installed = 0;
   /** It left the cluster and never comes back. */
@@ -51,6 +61,7 @@ export class Member {
   constructor(id: bigint, parts: ClusterParts) {
     this.id = id;
     this.#parts = parts;
+    this.slow = new SlowParts(parts.options.parts, parts.random.fork());
     this.#disk = new SimulatedDisk({ seed: parts.random.uint32() });
     this.#clock = this.#newClock();
   }
@@ -71,6 +82,7 @@ export class Member {
   /** Starts it on what its disk holds. It resolves when the node runs, or when it crashed on the way. */
   async start(): Promise<void> {
     this.#lives += 1;
+    this.newestSnapshot = undefined;
     const disk = this.#disk;
     const life = await Promise.race([this.#begin(disk), disk.whenStopped]).catch(
       (error: unknown) => {
@@ -101,6 +113,30 @@ export class Member {
     return this.#crashWithin(withinMs);
   }
 
+  /**
+   * The next call of this kind to the state machine fails, which stops the node. It resolves with
+   * whether that happened in time, and the node has ended.
+   */
+  failMachine(call: MachineCall, withinMs: number): Promise<boolean> {
+    this.slow.failingCall = call;
+    return new Promise((resolve) => {
+      const timer = this.#parts.clock.startTimer(withinMs, () => {
+        // It has failed, and the node is about to end.
+        if (this.slow.failingCall !== call) return;
+        this.#stoppedByMachine = () => undefined;
+        this.slow.failingCall = undefined;
+        resolve(false);
+      });
+      this.#stoppedByMachine = () => {
+        timer.cancel();
+        this.#clock = this.#newClock();
+        this.#parts.coincidences.machineFailures += 1;
+        this.#parts.log(`the state machine of node ${this.id} has failed at ${call}`);
+        resolve(true);
+      };
+    });
+  }
+
   /** What the crash left is its disk from now on: what was not synced may be lost (`power`), or not. */
   revive(how: 'power' | 'kill'): void {
     const seed = this.#parts.random.uint32();
@@ -120,15 +156,15 @@ export class Member {
 
   /** Syncs wait from now on, until the disk is released. */
   hangDisk(): void {
-    this.#hang.begin();
+    this.#hang.close();
   }
 
   releaseDisk(): void {
-    this.#hang.end();
+    this.#hang.open();
   }
 
   get hasHungDisk(): boolean {
-    return this.#hang.isHanging;
+    return this.#hang.isClosed;
   }
 
   /** An orderly end; nothing may be left open. */
@@ -155,6 +191,8 @@ export class Member {
         clock: this.#clock,
         disk,
         hang: this.#hang,
+        slow: this.slow,
+        coincidences: this.#parts.coincidences,
         machineDisk: this.#machineDisk,
         random,
         network,
@@ -163,6 +201,13 @@ export class Member {
         peers,
         onMessage: ({ type }) => {
           if (type === this.#fatalMessage) disk.stop();
+        },
+        onInstalling: () => {
+          this.#mayNeedNewest = true;
+        },
+        // The node is about to stop, and answers nothing any more.
+        onFailedCall: (call) => {
+          if (call === 'apply' || call === 'restore') this.#life = undefined;
         },
         logger: this.#logger(disk),
         fail,
@@ -187,8 +232,12 @@ export class Member {
       leaders.set(event.term, named);
       if (other !== named) fail(`two leaders in term ${event.term}: ${other}, and ${named}`);
     }
+    if (event.type === 'snapshot-taken' || event.type === 'snapshot-installed') {
+      this.newestSnapshot = event.metadata;
+    }
     if (event.type === 'stopped' && event.cause !== undefined) {
-      fail(`node ${this.id} has stopped`, event.cause);
+      if (isPlanned(event.cause)) this.#stoppedByMachine();
+      else fail(`node ${this.id} has stopped`, event.cause);
     }
   }
 
@@ -196,7 +245,9 @@ export class Member {
   #logger(disk: SimulatedDisk): Logger {
     const warn = (message: string, fields: object = {}): void => {
       const isMissing = message.startsWith('a snapshot is missing') && this.#damages === 0;
-      if (disk.stopped || !(isMissing || message.includes('did not close cleanly'))) return;
+      // A node that ends on a full disk cannot write down where it has ended.
+      const isUnclean = message.includes('did not close cleanly') && disk.capacityBytes > 0;
+      if (disk.stopped || !(isMissing || isUnclean)) return;
       this.#parts.fail(`node ${this.id} warns: ${message} ${JSON.stringify(fields)}`);
     };
     const ignore = (): void => undefined;
@@ -212,7 +263,7 @@ export class Member {
    * behind that one, and nothing can replace it.
    */
   #damageNewestSnapshot(): void {
-    if (this.installed > 0) return;
+    if (this.#mayNeedNewest) return;
     const { surgery } = this.#disk;
     // The last file that is written of a snapshot: with it the folder is whole.
     const whole = surgery.files().filter((path) => /\/snap\/.*[0-9a-f]\/snapshot$/.test(path));
@@ -239,4 +290,10 @@ export class Member {
     this.#clock.die();
     this.#closeTransport();
   }
+}
+
+/** Whether it was the state machine, by order of the nemesis. */
+function isPlanned(error: unknown): boolean {
+  if (error instanceof PlannedFailure) return true;
+  return error instanceof Error && error.cause !== undefined && isPlanned(error.cause);
 }

@@ -5,6 +5,7 @@ import type { MemoryNetwork } from '@babuza/transport-memory';
 import { addressOf } from './life.ts';
 import type { Member } from './member.ts';
 import type { ClusterOptions } from './options.ts';
+import { PartNemesis } from './part-nemesis.ts';
 
 export interface NemesisParts {
   readonly options: ClusterOptions;
@@ -24,8 +25,17 @@ export class Nemesis {
   readonly #underWay = new Set<Promise<void>>();
   readonly counts = { crashes: 0, partitions: 0, changes: 0, transfers: 0, snapshots: 0, hangs: 0 };
 
+  readonly #slowParts: PartNemesis;
+
   constructor(parts: NemesisParts) {
     this.#parts = parts;
+    this.#slowParts = new PartNemesis({
+      ...parts,
+      leader: () => this.#leader(),
+      pick: (fits) => this.#pick(fits),
+      change: () => this.#changeMembership(),
+      startAgain: (member) => this.#startSoon(member),
+    });
   }
 
   /** Resolves when the hostile time is over, and nothing that it began is under way. */
@@ -39,6 +49,8 @@ export class Nemesis {
       [options.changeEveryMs, () => this.#operate()],
       [options.fullDiskEveryMs, () => this.#fillDisk()],
       [options.hungDiskEveryMs, () => this.#hangDisk()],
+      [options.partFaultEveryMs, () => this.#slowParts.disturb()],
+      [options.behindEveryMs, () => this.#slowParts.leaveBehind()],
     ];
     await Promise.all(rhythms.map(([everyMs, act]) => this.#repeat(everyMs, act, isOver)));
     await Promise.all(this.#underWay);
@@ -52,7 +64,9 @@ export class Nemesis {
       if (isOver()) return;
       const acting = act();
       this.#underWay.add(acting);
-      void acting.finally(() => this.#underWay.delete(acting));
+      const ended = (): unknown => this.#underWay.delete(acting);
+      // A node that stops by itself answers nothing, and the simulation ends with why it stopped.
+      acting.then(ended, ended);
     }
   }
 
@@ -79,8 +93,13 @@ export class Nemesis {
 
   /** On what the crash has left, after a while. */
   #startAgain(member: Member): Promise<void> {
-    const { clock, random } = this.#parts;
+    const { random } = this.#parts;
     member.revive(random.chance(0.6) ? 'power' : 'kill');
+    return this.#startSoon(member);
+  }
+
+  #startSoon(member: Member): Promise<void> {
+    const { clock, random } = this.#parts;
     const afterMs = random.below(400);
     return clock.sleep(afterMs).then(() => member.start());
   }
@@ -163,12 +182,12 @@ export class Nemesis {
     if (leader?.life === undefined) return;
     const { raft } = leader.life;
     const signal = this.#patience(1500);
-    const known = raft.clusterInfo().members;
-    const voters = known.filter(({ role }) => role === 'voter');
-    const learner = known.find(({ role }) => role === 'learner');
     const spare = members.find(({ hasStarted }) => !hasStarted);
     this.counts.changes += 1;
     const change = async (): Promise<void> => {
+      const known = raft.clusterInfo().members;
+      const voters = known.filter(({ role }) => role === 'voter');
+      const learner = known.find(({ role }) => role === 'learner');
       if (learner !== undefined && random.chance(0.6)) {
         await raft.promoteLearner(learner.id, { signal });
       } else if (spare !== undefined && random.chance(0.6)) {
@@ -180,6 +199,10 @@ export class Nemesis {
         const demoted = voters[random.below(voters.length)];
         if (demoted === undefined || demoted.id === leader.id) return;
         await raft.demoteVoter(demoted.id, { signal });
+      } else {
+        // A change that leaves all roles as they are.
+        const address = `port ${random.below(1000)}`;
+        await raft.publishApplicationService({ name: 'web', address }, { signal });
       }
     };
     await change().catch((error: unknown) =>

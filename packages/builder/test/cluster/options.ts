@@ -3,8 +3,26 @@ import type { StateMachine } from '@babuza/raft';
 import type { ExpireSessionOptions, LruSessionOptions } from '@babuza/session';
 import type { SeededRandom } from '@babuza/testkit';
 import type { SyncTimes } from './machine-world.ts';
+import type { PartTimes } from './slow-parts.ts';
 
-export interface ClusterOptions {
+/** How often which misfortunes happen. */
+export interface Rhythms {
+  /** How long the world is hostile; then it heals, and everything must settle. */
+  readonly hostileMs: number;
+  /** The average time between two misfortunes of a kind. */
+  readonly crashEveryMs: number;
+  readonly partitionEveryMs: number;
+  readonly faultsEveryMs: number;
+  readonly changeEveryMs: number;
+  readonly fullDiskEveryMs: number;
+  readonly hungDiskEveryMs: number;
+  /** The state machine, or what belongs to snapshots, waits or fails. */
+  readonly partFaultEveryMs: number;
+  /** A member falls behind the log of the others. */
+  readonly behindEveryMs: number;
+}
+
+export interface ClusterOptions extends Rhythms {
   readonly memberCount: number;
   /** Nodes that may join. */
   readonly spareCount: number;
@@ -17,8 +35,8 @@ export interface ClusterOptions {
   readonly forwardProposals: boolean;
   /** How often a disk machine is durable after it has applied something. */
   readonly flushShare: number;
-  /** How often the machine takes its time over entries. */
-  readonly slowApplyShare: number;
+  /** How long the state machine and senders of snapshots take. */
+  readonly parts: PartTimes;
   readonly snapshotEntries: number;
   readonly snapshotsKept: number;
   readonly compactionMargin: number;
@@ -26,24 +44,44 @@ export interface ClusterOptions {
   readonly cacheEntriesMax: number;
   readonly fillerMax: number;
   readonly syncs: SyncTimes;
-  /** How long the world is hostile; then it heals, and everything must settle. */
-  readonly hostileMs: number;
-  /** The average time between two misfortunes of a kind. */
-  readonly crashEveryMs: number;
-  readonly partitionEveryMs: number;
-  readonly faultsEveryMs: number;
-  readonly changeEveryMs: number;
-  readonly fullDiskEveryMs: number;
-  readonly hungDiskEveryMs: number;
 }
 
 const often = [300, 600, 1500] as const;
 
+/** What goes wrong in one world: everything now and then, or mostly what slow parts do. */
+function drawRhythms(random: SeededRandom, isAboutParts: boolean): Rhythms {
+  if (!isAboutParts) {
+    return {
+      hostileMs: 800 + random.below(1200),
+      crashEveryMs: random.pick(often),
+      partitionEveryMs: random.pick(often),
+      faultsEveryMs: random.pick(often),
+      changeEveryMs: random.pick(often),
+      fullDiskEveryMs: random.pick([Infinity, 1000, 400]),
+      hungDiskEveryMs: random.pick([Infinity, 1000, 400]),
+      partFaultEveryMs: random.pick([Infinity, 1500]),
+      behindEveryMs: random.pick([Infinity, 1500]),
+    };
+  }
+  return {
+    hostileMs: 2500 + random.below(2000),
+    crashEveryMs: random.pick([Infinity, 1500]),
+    partitionEveryMs: random.pick([Infinity, 1500]),
+    faultsEveryMs: random.pick([Infinity, 1500]),
+    changeEveryMs: random.pick([300, 600]),
+    fullDiskEveryMs: random.pick([Infinity, 1500]),
+    hungDiskEveryMs: random.pick([Infinity, 1500]),
+    partFaultEveryMs: random.pick([150, 300]),
+    behindEveryMs: random.pick([150, 300]),
+  };
+}
+
 export function drawOptions(random: SeededRandom): ClusterOptions {
+  const isAboutParts = random.chance(0.7);
   const sessionType = random.pick(['lru', 'lru', 'expire', 'noop'] as const);
   return {
-    memberCount: random.pick([1, 3, 3, 3, 3, 5]),
-    spareCount: random.below(3),
+    memberCount: isAboutParts ? random.pick([3, 3, 3, 5]) : random.pick([1, 3, 3, 3, 5]),
+    spareCount: random.pick([0, 1, 2, 2]),
     clientCount: 2 + random.below(3),
     keyCount: 1 + random.below(3),
     machineKind: random.pick(['memory', 'concurrent', 'disk']),
@@ -51,8 +89,8 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
     sessionOptions: drawSessionOptions(random, sessionType),
     forwardProposals: random.chance(0.4),
     flushShare: random.pick([0.3, 0.03]),
-    snapshotEntries: random.pick([5, 10, 30]),
-    snapshotsKept: random.pick([2, 3]),
+    snapshotEntries: isAboutParts ? random.pick([3, 5, 10]) : random.pick([5, 10, 30]),
+    snapshotsKept: random.pick([2, 2, 3]),
     compactionMargin: random.pick([0, 0, 5]),
     segmentBytes: random.pick([16, 32, 64]) * 1024,
     cacheEntriesMax: random.pick([0, 4, 1024]),
@@ -62,14 +100,12 @@ export function drawOptions(random: SeededRandom): ClusterOptions {
       stallShare: random.chance(0.3) ? 0.01 : 0,
       stallMs: 300,
     },
-    hostileMs: 800 + random.below(1200),
-    crashEveryMs: random.pick(often),
-    partitionEveryMs: random.pick(often),
-    faultsEveryMs: random.pick(often),
-    changeEveryMs: random.pick(often),
-    fullDiskEveryMs: random.pick([Infinity, 1000, 400]),
-    slowApplyShare: random.pick([0, 0.02, 0.2]),
-    hungDiskEveryMs: random.pick([Infinity, 1000, 400]),
+    parts: {
+      slowCallShare: random.pick([0, 0.02, 0.2]),
+      slowMsMax: 150,
+      chunkMsMax: random.pick([0, 30, 200]),
+    },
+    ...drawRhythms(random.fork(), isAboutParts),
   };
 }
 

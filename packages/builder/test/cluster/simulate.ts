@@ -12,7 +12,15 @@ import {
 } from '@babuza/testkit';
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { Client } from './client.ts';
-import { leaderOf, membershipDiffers, unfinished, type Complaint } from './judge.ts';
+import { noCoincidences, type Coincidences } from './coincidences.ts';
+import {
+  leaderOf,
+  membershipDiffers,
+  membersOf,
+  quorumDiffers,
+  unfinished,
+  type Complaint,
+} from './judge.ts';
 import { AppliedLedger } from './ledger.ts';
 import { addressOf, type Life } from './life.ts';
 import { logsDiffer } from './logs.ts';
@@ -29,6 +37,7 @@ export interface SimulationReport {
   readonly crashes: number;
   readonly installed: number;
   readonly members: number;
+  readonly coincidences: Coincidences;
   readonly simulatedMs: number;
 }
 
@@ -53,6 +62,7 @@ class Simulation {
   readonly #clock = new SimulatedClock();
   readonly #network: MemoryNetwork;
   readonly #ledger = new AppliedLedger();
+  readonly #coincidences = noCoincidences();
   readonly #options: ClusterOptions;
   readonly #members: Member[];
   readonly #clients: Client[];
@@ -79,13 +89,14 @@ class Simulation {
     );
     const peers = ids.slice(0, options.memberCount).map((id) => ({ id, address: addressOf(id) }));
     const leaders = new Map<number, string>();
-    const parts = { options, clock, network, ledger: this.#ledger, peers, leaders, fail, log };
+    const coincidences = this.#coincidences;
+    const ledger = this.#ledger;
+    const parts = { options, clock, network, ledger, peers, leaders, coincidences, fail, log };
     this.#members = ids.map((id) => new Member(id, { ...parts, random: random.fork() }));
     const members = this.#members;
     this.#clients = Array.from({ length: options.clientCount }, (_, number) => {
       const nextPlace = (): number => (this.#place += 1);
       const nodes = () => members.flatMap(({ life }) => life?.raft ?? []);
-      const { ledger } = parts;
       return new Client(number, {
         options,
         clock,
@@ -93,6 +104,7 @@ class Simulation {
         ledger,
         nodes,
         nextPlace,
+        coincidences,
         fail,
       });
     });
@@ -140,6 +152,7 @@ class Simulation {
     this.#network.heal({ faults: true });
     for (const member of this.#members) {
       member.makeSpace();
+      member.slow.heal();
       if (member.isDown) member.revive('kill');
       if (member.isGone) await member.shutdown(false);
       else if (member.hasStarted && member.life === undefined) await member.start();
@@ -223,12 +236,48 @@ class Simulation {
   /** What the core counts is to be seen of a leader only: each voter leads for a moment. */
   async #judgeMembership(): Promise<void> {
     await this.#untilNo(membershipDiffers);
+    await this.#judgeQuorums();
     for (const { raft } of this.#running()) {
       const leader = leaderOf(this.#running())?.raft;
       const member = leader?.clusterInfo().members.find(({ id }) => id === raft.nodeId);
       if (leader === raft || member?.role !== 'voter') continue;
       await leader?.transferLeader(raft.nodeId).catch(() => undefined);
       await this.#untilNo(membershipDiffers);
+    }
+  }
+
+  /**
+   * A change that alters no role passes through every core, which says then whom it counts; a
+   * snapshot behind it shows that.
+   */
+  async #judgeQuorums(): Promise<void> {
+    await this.#again(async () => {
+      const raft = leaderOf(this.#running())?.raft;
+      await raft?.publishApplicationService({ name: 'judge', address: 'anywhere' });
+      return raft !== undefined;
+    });
+    await this.#untilNo(unfinished);
+    for (const { raft } of membersOf(this.#running())) {
+      await this.#again(async () => (await raft.manualSnapshot()) !== undefined);
+    }
+    await this.#untilNo(() => quorumDiffers(this.#members));
+  }
+
+  /** Makes the attempt again until it succeeds. */
+  async #again(attempt: () => Promise<boolean>): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + settleMs;
+    let problem: unknown;
+    for (;;) {
+      const isDone = await attempt().catch((error: unknown) => {
+        problem = error;
+        return false;
+      });
+      if (isDone) return;
+      if (this.#clock.monotonicMs() > untilMs) {
+        this.#fail(`an operation never succeeds: ${this.#state()}`, problem);
+        return;
+      }
+      await this.#clock.sleep(50);
     }
   }
 
@@ -294,6 +343,7 @@ class Simulation {
       applied: this.#ledger.highest,
       crashes: this.#nemesis.counts.crashes,
       installed: this.#members.reduce((sum, { installed }) => sum + installed, 0),
+      coincidences: this.#coincidences,
       members: this.#members.filter(({ hasStarted }) => hasStarted).length,
       simulatedMs: this.#clock.monotonicMs(),
     };

@@ -1,21 +1,41 @@
-/** Snapshots that are looked at while they are made: those of one index must say the same on every node. */
+/**
+ * Snapshots that are looked at while they are made: those of one index must say the same on every
+ * node. Making and receiving them may find the system short of something.
+ */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { SnapshotFiles, SnapshotManager } from '@babuza/raft';
+import type { Activity } from './activity.ts';
 import type { AppliedLedger } from './ledger.ts';
 
 /** What the node itself writes into a snapshot. */
 const nodeFileName = 'node.json';
+
+export interface SnapshotWatcher {
+  readonly activity: Activity;
+  /** Why this piece of work fails, where it does. */
+  readonly shortage: () => Error | undefined;
+  readonly fail: (problem: string) => void;
+}
 
 /** The term and the members that the first snapshot of an index had are those of every other one. */
 export function watchedSnapshots(
   manager: SnapshotManager,
   ledger: AppliedLedger,
   isSameEverywhere: boolean,
-  fail: (problem: string) => void,
+  { activity, shortage, fail }: SnapshotWatcher,
 ): SnapshotManager {
   const compare = (place: string, text: string): void => {
     const difference = ledger.snapshotDiffers(place, text);
     if (difference !== undefined) fail(difference);
+  };
+  const failing = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const before = shortage();
+    if (before !== undefined) throw before;
+    const result = await work();
+    // As where the last step before the answer fails: what was done may be there.
+    const behind = shortage();
+    if (behind !== undefined) throw behind;
+    return result;
   };
   const create: SnapshotManager['create'] = (metadata, write, signal) => {
     compare(`of index ${metadata.index}`, textOf(metadata));
@@ -30,11 +50,21 @@ export function watchedSnapshots(
         },
         linkFile: (name, path) => files.linkFile(name, path),
       });
-    return manager.create(metadata, writeWatched, signal);
+    return activity.makes(metadata, () =>
+      failing(() => manager.create(metadata, writeWatched, signal)),
+    );
   };
+  const receive: SnapshotManager['receive'] = (...given) =>
+    failing(() => manager.receive(...given));
+  const retain: SnapshotManager['retain'] = async (count) => {
+    await manager.retain(count);
+    activity.retained(manager.list());
+  };
+  const own: Partial<SnapshotManager> = { create, receive, retain };
   return new Proxy(manager, {
     get: (of, name) => {
-      if (name === 'create') return create;
+      const watched: unknown = Reflect.get(own, name);
+      if (watched !== undefined) return watched;
       const value: unknown = Reflect.get(of, name, of);
       return typeof value === 'function' ? value.bind(of) : value;
     },

@@ -9,16 +9,25 @@ import type {
 import type { Message } from '@babuza/raftpb';
 import { transportBackend, type MemoryTransportOptions } from '@babuza/transport-memory';
 
+export interface TransportWatcher {
+  /** It is about to leave. */
+  readonly onMessage: (message: Message) => void;
+  /** A snapshot is sent by `send`. */
+  readonly onSnapshot: (message: Message, send: () => Promise<void>) => Promise<void>;
+  /** Each chunk of a snapshot leaves when this has resolved; the stream breaks when it rejects. */
+  readonly beforeChunk: () => Promise<void>;
+}
+
 export class WatchedTransport implements Transport {
   readonly #inner: Transport;
-  readonly #onMessage: (message: Message) => void;
+  readonly #watcher: TransportWatcher;
   /** As the node has told it. */
   readonly peers: Map<bigint, string> = new Map();
   readonly removed: Set<bigint> = new Set();
 
-  constructor(inner: Transport, onMessage: (message: Message) => void) {
+  constructor(inner: Transport, watcher: TransportWatcher) {
     this.#inner = inner;
-    this.#onMessage = onMessage;
+    this.#watcher = watcher;
   }
 
   start(handler: TransportHandler, group: TransportGroup): Promise<void> {
@@ -38,12 +47,15 @@ export class WatchedTransport implements Transport {
   }
 
   send(messages: readonly Message[]): void {
-    for (const message of messages) this.#onMessage(message);
+    for (const message of messages) this.#watcher.onMessage(message);
     this.#inner.send(messages);
   }
 
-  sendSnapshot(...given: Parameters<Transport['sendSnapshot']>): Promise<void> {
-    return this.#inner.sendSnapshot(...given);
+  sendSnapshot(...[message, open, signal]: Parameters<Transport['sendSnapshot']>): Promise<void> {
+    const { onSnapshot, beforeChunk } = this.#watcher;
+    const slowly = (offset: number): AsyncIterable<Uint8Array> =>
+      eachAfter(beforeChunk, () => open(offset));
+    return onSnapshot(message, () => this.#inner.sendSnapshot(message, slowly, signal));
   }
 
   close(): Promise<void> {
@@ -57,15 +69,26 @@ export class WatchedTransport implements Transport {
 
 /** The memory transport, watched; `show` gets each that is made. */
 export function watchedBackend(
-  onMessage: (message: Message) => void,
+  watcher: TransportWatcher,
   show: (transport: WatchedTransport) => void,
 ): TransportBackend<MemoryTransportOptions> {
   return {
     ...transportBackend,
     create: (identity, options) => {
-      const transport = new WatchedTransport(transportBackend.create(identity, options), onMessage);
+      const transport = new WatchedTransport(transportBackend.create(identity, options), watcher);
       show(transport);
       return transport;
     },
   };
+}
+
+async function* eachAfter(
+  before: () => Promise<void>,
+  open: () => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  await before();
+  for await (const chunk of open()) {
+    await before();
+    yield chunk;
+  }
 }

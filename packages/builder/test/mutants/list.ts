@@ -4,6 +4,7 @@
  */
 
 import { operatorMutants } from './operator-list.ts';
+import { slowPartMutants } from './slow-parts-list.ts';
 
 export interface Mutant {
   readonly name: string;
@@ -13,6 +14,11 @@ export interface Mutant {
   readonly replace: string;
   /** The simulation that finds it. Default: the one of a cluster in a hostile world. */
   readonly simulation?: 'operators';
+  /**
+   * Where to begin, so that the error is found soon; the sources change, and with them what each
+   * seed does. Default 1.
+   */
+  readonly firstSeed?: number;
 }
 
 /** How many seeds it may take. */
@@ -21,6 +27,7 @@ export const mutantSeeds = 240;
 const clusterMutants: readonly Mutant[] = [
   {
     name: 'acknowledgments that leave before the entries are durable',
+    firstSeed: 12,
     file: 'raft/src/loop.ts',
     find: '    append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {',
     replace: `    this.#parts.transport.send(responses.filter(({ to }) => to !== this.#parts.nodeId));
@@ -64,6 +71,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'a disk machine that gets again what it has',
+    firstSeed: 33,
     file: 'raft/src/committed-entries.ts',
     find: 'const fresh = gathered.filter(({ entry }) => entry.index > machineAppliedIndex);',
     replace: 'const fresh = gathered;',
@@ -94,6 +102,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'the marker of a snapshot before its files',
+    firstSeed: 6,
     file: 'raft/src/snapshots.ts',
     find: '      const stored = await manager.create(',
     replace: `      await this.#parts.append.save({ snapshot: metadata });
@@ -119,6 +128,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'a snapshot whose content is not durable',
+    firstSeed: 7,
     file: 'snapshot/src/files/chunk-writer.ts',
     find: `    await this.#file.datasync();
     return {`,
@@ -168,6 +178,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'proposals made together that all wait for the place of the first',
+    firstSeed: 7,
     file: 'raft/src/proposal-queue.ts',
     find: 'index: place.index + at }',
     replace: 'index: place.index + Math.min(at, 0) }',
@@ -193,4 +204,8 @@ const clusterMutants: readonly Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...clusterMutants, ...operatorMutants];
+export const mutants: readonly Mutant[] = [
+  ...clusterMutants,
+  ...slowPartMutants,
+  ...operatorMutants,
+];

@@ -43,6 +43,7 @@ function projectOf(mutant: Mutant, number: number): ViteUserConfig {
         `test/${mutant.simulation === 'operators' ? 'operator' : 'cluster'}-simulation.test.ts`,
       ],
       env: {
+        BABUZA_CLUSTER_FIRST_SEED: String(mutant.firstSeed ?? 1),
         BABUZA_CLUSTER_SEEDS: String(mutantSeeds),
         BABUZA_OPERATOR_SEEDS: String(mutantSeeds),
       },

@@ -1,0 +1,133 @@
+/**
+ * What one process of a node does at the moment, as its log, its snapshots, its transport and its
+ * state machine show it. It counts coincidences, and knows what must not happen meanwhile.
+ */
+import type { StoredSnapshot } from '@babuza/raft';
+import { EntryType, type SnapshotMetadata } from '@babuza/raftpb';
+import type { OpenedWal, SaveBatch, Wal } from '@babuza/wal-core';
+import type { Coincidences } from './coincidences.ts';
+
+interface Sending {
+  readonly index: number;
+  isHeld: boolean;
+}
+
+export class Activity {
+  readonly #counts: Coincidences;
+  readonly #fail: (problem: string) => void;
+  readonly #onInstalling: () => void;
+  readonly #sends: Sending[] = [];
+  /** Snapshots that this process makes, or has made: their markers are its own. */
+  readonly #made = new Set<string>();
+  /** Membership changes in the log. */
+  readonly #changes = new Set<number>();
+  #committed = 0;
+  #applying = 0;
+  #making = 0;
+  /** How far the node has applied its log. */
+  appliedIndex: () => number = () => 0;
+
+  /** `onInstalling`: the marker of a snapshot of another member is on its way to the log. */
+  constructor(counts: Coincidences, fail: (problem: string) => void, onInstalling: () => void) {
+    this.#counts = counts;
+    this.#fail = fail;
+    this.#onInstalling = onInstalling;
+  }
+
+  async applies<Result>(apply: () => Promise<Result>): Promise<Result> {
+    this.#applying += 1;
+    try {
+      return await apply();
+    } finally {
+      this.#applying -= 1;
+    }
+  }
+
+  async makes<Result>(metadata: SnapshotMetadata, make: () => Promise<Result>): Promise<Result> {
+    this.#made.add(nameOf(metadata));
+    this.#making += 1;
+    try {
+      return await make();
+    } finally {
+      this.#making -= 1;
+    }
+  }
+
+  async sends<Result>({ index }: SnapshotMetadata, send: () => Promise<Result>): Promise<Result> {
+    const sending: Sending = { index, isHeld: false };
+    this.#sends.push(sending);
+    if (this.#sends.length > 1) this.#counts.twoSends += 1;
+    try {
+      return await send();
+    } finally {
+      if (this.#sends.length > 1 && this.#sends.at(-1) === sending) {
+        this.#counts.overtakingSends += 1;
+      }
+      this.#sends.splice(this.#sends.indexOf(sending), 1);
+    }
+  }
+
+  /** Snapshots that are too many were removed; these are left. */
+  retained(left: readonly StoredSnapshot[]): void {
+    const oldest = left[0]?.metadata.index ?? 0;
+    for (const sending of this.#sends) {
+      if (sending.index >= oldest || sending.isHeld) continue;
+      sending.isHeld = true;
+      this.#counts.purgeHeld += 1;
+    }
+  }
+
+  /** The log as the node sees it: saves and purges are looked at. */
+  watched(opened: OpenedWal): OpenedWal {
+    const { wal } = opened;
+    const save: Wal['save'] = (batch) => {
+      const isOther = this.#saves(batch);
+      const saving = wal.save(batch);
+      if (isOther !== undefined) saving.then(isOther, () => undefined);
+      return saving;
+    };
+    const purge: Wal['purge'] = (toIndex) => {
+      const sending = this.#sends.find(({ index }) => index < toIndex);
+      if (sending !== undefined) {
+        this.#fail(
+          `the log is purged up to ${toIndex} while the snapshot of ${sending.index} is sent`,
+        );
+      }
+      return wal.purge(toIndex);
+    };
+    const watched = new Proxy(wal, {
+      get: (of, name) => {
+        if (name === 'save') return save;
+        if (name === 'purge') return purge;
+        const value: unknown = Reflect.get(of, name, of);
+        return typeof value === 'function' ? value.bind(of) : value;
+      },
+    });
+    return { ...opened, wal: watched };
+  }
+
+  /** What is to be done when the marker of a snapshot of another member is durable. */
+  #saves({ hardState, entries = [], snapshot }: SaveBatch): (() => void) | undefined {
+    const [first] = entries;
+    if (first !== undefined) {
+      for (const index of this.#changes) if (index >= first.index) this.#changes.delete(index);
+    }
+    for (const { index, type } of entries) if (type !== EntryType.Normal) this.#changes.add(index);
+    const committed = this.#committed;
+    this.#committed = Math.max(committed, hardState?.commit ?? 0);
+    if (snapshot === undefined || this.#made.has(nameOf(snapshot))) return undefined;
+    this.#onInstalling();
+    return () => this.#installs(snapshot, committed);
+  }
+
+  #installs(snapshot: SnapshotMetadata, committed: number): void {
+    const counts = this.#counts;
+    if (this.#applying > 0) counts.installedOverApply += 1;
+    if (this.#making > 0) counts.madeWhileInstalled += 1;
+    const last = Math.min(committed, snapshot.index);
+    const waits = [...this.#changes].some((at) => at > this.appliedIndex() && at <= last);
+    if (waits) counts.changeCovered += 1;
+  }
+}
+
+const nameOf = ({ index, term }: SnapshotMetadata): string => `${index} ${term}`;

@@ -1,0 +1,203 @@
+/**
+ * What goes wrong with state machines, with snapshots and with those who send them, and members
+ * that fall so far behind that only a snapshot helps.
+ */
+import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
+import type { MemoryNetwork } from '@babuza/transport-memory';
+import { encodeCommand } from './key-value-machine.ts';
+import { addressOf } from './life.ts';
+import type { Member } from './member.ts';
+import { fatalCalls, survivableCalls } from './slow-parts.ts';
+
+export interface PartNemesisParts {
+  readonly clock: SimulatedClock;
+  readonly random: SeededRandom;
+  readonly network: MemoryNetwork;
+  readonly leader: () => Member | undefined;
+  readonly pick: (fits: (member: Member) => boolean) => Member | undefined;
+  /** Changes the membership, or does not. */
+  readonly change: () => Promise<void>;
+  /** Starts the process of a member after a while. */
+  readonly startAgain: (member: Member) => Promise<void>;
+  readonly log: (line: string) => void;
+}
+
+const gated = ['apply', 'restore', 'prepare', 'save', 'send'] as const;
+
+export class PartNemesis {
+  readonly #parts: PartNemesisParts;
+  #isLeaving = false;
+  #written = 0;
+
+  constructor(parts: PartNemesisParts) {
+    this.#parts = parts;
+  }
+
+  async disturb(): Promise<void> {
+    const { random } = this.#parts;
+    const kind = random.below(10);
+    if (kind < 3) await this.#holdCalls();
+    else if (kind < 6) await this.#holdSends();
+    else if (kind < 8) await this.#runShort();
+    else if (kind < 9) this.#failSnapshot();
+    else await this.#failMachine();
+  }
+
+  /** Calls of a state machine wait. */
+  async #holdCalls(): Promise<void> {
+    const { random, clock, pick, log } = this.#parts;
+    const member = pick(runs);
+    if (member === undefined) return;
+    const call = random.pick(gated);
+    const gate = member.slow.gates[call];
+    if (gate.isClosed) return;
+    gate.close();
+    log(`${call} of node ${member.id} waits`);
+    await clock.sleep(random.below(700));
+    gate.open();
+  }
+
+  /** The leader sends snapshots slower than it makes new ones, while others ask for them. */
+  async #holdSends(): Promise<void> {
+    const { random, leader, change, log } = this.#parts;
+    const sender = leader();
+    if (sender === undefined || sender.slow.gates.send.isClosed) return;
+    sender.slow.gates.send.close();
+    log(`node ${sender.id} sends slowly`);
+    // A member that joins needs a snapshot.
+    if (random.chance(0.5)) void change();
+    if (random.chance(0.5)) void this.leaveBehind();
+    await this.#until(300 + random.below(900), () => {
+      this.#write(sender);
+      return false;
+    });
+    sender.slow.gates.send.open();
+  }
+
+  /** Snapshots that are made or received, and streams, meet a shortage of the system. */
+  async #runShort(): Promise<void> {
+    const { random, clock, pick, log } = this.#parts;
+    const member = pick(({ life, slow }) => life !== undefined && !slow.isShort);
+    if (member === undefined) return;
+    member.slow.isShort = true;
+    log(`node ${member.id} is short of descriptors`);
+    await clock.sleep(random.below(800));
+    member.slow.isShort = false;
+  }
+
+  #failSnapshot(): void {
+    const { random, pick, log } = this.#parts;
+    const member = pick(({ life, slow }) => life !== undefined && slow.failingCall === undefined);
+    if (member === undefined) return;
+    member.slow.failingCall = random.pick(survivableCalls);
+    log(`the next ${member.slow.failingCall} of node ${member.id} fails`);
+  }
+
+  /** Which stops the node, and its operator starts it again. */
+  async #failMachine(): Promise<void> {
+    const { random, pick, startAgain } = this.#parts;
+    const member = pick(
+      ({ life, isInTrouble, slow }) =>
+        life !== undefined && !isInTrouble && slow.failingCall === undefined,
+    );
+    if (member === undefined) return;
+    member.isInTrouble = true;
+    if (await member.failMachine(random.pick(fatalCalls), 400)) {
+      member.makeSpace();
+      await startAgain(member);
+    }
+    member.isInTrouble = false;
+  }
+
+  /**
+   * A member is cut off while its state machine does not keep up with what it has in its log, until
+   * the others have purged theirs: it gets a snapshot over entries that wait to be applied.
+   */
+  async leaveBehind(): Promise<void> {
+    // Of two at a time there may be no quorum left, and nothing goes on that they could miss.
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    await this.#leaveBehind();
+    this.#isLeaving = false;
+  }
+
+  async #leaveBehind(): Promise<void> {
+    const { random, clock, network, leader, pick, change, log } = this.#parts;
+    const atHead = leader();
+    const member =
+      random.chance(0.3) && atHead !== undefined ? atHead : pick((each) => isFollower(each));
+    if (member === undefined) return;
+    const { apply, restore, save } = member.slow.gates;
+    const held = [save, apply, restore].filter((gate) => random.chance(gate === apply ? 0.8 : 0.5));
+    log(`node ${member.id} falls behind`);
+    for (const gate of held) {
+      gate.close();
+      // It has begun to write a snapshot when its state machine stops.
+      if (gate === save) await this.#beginSnapshot(member);
+    }
+    // What it has in its log then, and cannot apply.
+    for (let count = random.below(4); count > 0; count -= 1) this.#write(leader());
+    if (random.chance(0.9)) await Promise.race([change(), clock.sleep(300)]);
+    await clock.sleep(20 + random.below(80));
+    network.isolate(addressOf(member.id));
+    await this.#untilPurged(member);
+    network.heal();
+    await this.#untilInstalled(member);
+    for (const gate of random.chance(0.5) ? held : held.toReversed()) {
+      gate.open();
+      if (random.chance(0.3)) await clock.sleep(random.below(200));
+    }
+  }
+
+  async #beginSnapshot(member: Member): Promise<void> {
+    const { clock, leader } = this.#parts;
+    this.#write(leader());
+    await clock.sleep(40);
+    void member.life?.raft.manualSnapshot().catch(() => undefined);
+    await clock.sleep(10);
+  }
+
+  /** Something that no client reads. */
+  #write(leader: Member | undefined): void {
+    this.#written += 1;
+    const command = { kind: 'put', key: 'nobody', value: `written ${this.#written}` } as const;
+    leader?.life?.raft.propose(encodeCommand(command, '')).catch(() => undefined);
+  }
+
+  /** Until the leader cannot help with entries any more, if that comes soon. */
+  async #untilPurged(member: Member): Promise<void> {
+    const { random, pick } = this.#parts;
+    const lastIndex = member.life?.raft.status().lastIndex ?? 0;
+    await this.#until(300 + random.below(1500), () => {
+      const other = pick(({ id, life }) => id !== member.id && leads(life));
+      for (let count = random.below(8); count > 0; count -= 1) this.#write(other);
+      return (other?.life?.raft.status().firstIndex ?? 0) > lastIndex + 1;
+    });
+  }
+
+  /** Until the log of the member begins behind a snapshot of another one, if that comes soon. */
+  async #untilInstalled(member: Member): Promise<void> {
+    const { random, clock } = this.#parts;
+    const lastIndex = member.life?.raft.status().lastIndex ?? 0;
+    await this.#until(100 + random.below(900), () => {
+      return (member.life?.raft.status().firstIndex ?? 0) > lastIndex;
+    });
+    await clock.sleep(random.below(random.chance(0.5) ? 10 : 200));
+  }
+
+  async #until(waitMs: number, isDone: () => boolean): Promise<void> {
+    const { clock } = this.#parts;
+    const stopMs = clock.monotonicMs() + waitMs;
+    while (!isDone() && clock.monotonicMs() < stopMs) await clock.sleep(20);
+  }
+}
+
+const runs = ({ life }: Member): boolean => life !== undefined;
+
+const leads = (life: Member['life']): boolean => life?.raft.status().role === 'leader';
+
+/** It follows, and has a log that can fall behind. */
+const isFollower = ({ life }: Member): boolean => {
+  const status = life?.raft.status();
+  return status?.role === 'follower' && status.lastIndex > 0;
+};
