@@ -176,7 +176,7 @@ describe('a second stream of one member', () => {
     second.write(frame);
     expect(one.received).toHaveLength(1);
     second.socket.destroy();
-  }, 9000);
+  }, 7000);
 });
 
 describe('an answer of another member than was asked', () => {
