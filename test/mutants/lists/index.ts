@@ -33,11 +33,20 @@ export const allMutants: readonly Mutant[] = Object.values(lists).flat();
 /** The packages whose errors are planted: `BABUZA_MUTANTS_OF=raft,wal-core`. Default: all. */
 const packages = process.env['BABUZA_MUTANTS_OF']?.split(',') ?? Object.keys(lists);
 
-export const mutants: readonly Mutant[] = packages.flatMap((name) => {
-  const list = lists[name];
-  if (list === undefined) {
-    const known = Object.keys(lists).join(', ');
-    throw new RangeError(`BABUZA_MUTANTS_OF names the package ${name}, expected some of ${known}`);
-  }
-  return list;
-});
+/** With `BABUZA_LADDER_SLICE=2/4` every fourth of them, beginning with the second. */
+const [slice = 1, slices = 1] = (process.env['BABUZA_LADDER_SLICE'] ?? '1/1')
+  .split('/')
+  .map(Number);
+
+export const mutants: readonly Mutant[] = packages
+  .flatMap((name) => {
+    const list = lists[name];
+    if (list === undefined) {
+      const known = Object.keys(lists).join(', ');
+      throw new RangeError(
+        `BABUZA_MUTANTS_OF names the package ${name}, expected some of ${known}`,
+      );
+    }
+    return list;
+  })
+  .filter((_, at) => at % slices === slice - 1);
