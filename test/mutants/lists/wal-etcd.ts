@@ -302,7 +302,7 @@ export const walEtcd: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the close does not write a commit index that is not on the disk yet',
+    name: 'a commit index that has no record yet is not written by the close',
     file: 'wal-etcd/src/etcd-store.ts',
     find: `        this.#addUnwrittenHardState();
         await translating(commitFailure, () => writer.flush(true));`,
