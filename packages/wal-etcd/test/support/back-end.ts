@@ -2,6 +2,7 @@
 import type { Environment } from '@babuza/vfs';
 import type { BackEnd } from '@babuza/testkit/ladder';
 import { repair } from '../../src/format.ts';
+import { sectorBytes } from '../../src/format/layout.ts';
 import { EtcdWalManager, walBackend, type EtcdWalOptions } from '../../src/index.ts';
 
 export const directory = '/node/wal';
@@ -19,6 +20,14 @@ export function openManager(
  */
 const verdictsOfTornWrites: ReadonlySet<string> = new Set(['ErrCRCMismatch', 'no-message']);
 
+/** The same on a disk that tears a sector, and so the length field or the head of a record. */
+const verdictsOfTornSectors: ReadonlySet<string> = new Set([
+  ...verdictsOfTornWrites,
+  'not-aligned',
+  'not-readable',
+  'unexpected-block-type',
+]);
+
 export const backEnd: BackEnd<EtcdWalOptions> = {
   name: 'wal-etcd',
   capabilities: walBackend.capabilities,
@@ -26,7 +35,9 @@ export const backEnd: BackEnd<EtcdWalOptions> = {
   open: openManager,
   async afterRefusal(environment, error) {
     const { verdict } = error;
-    if (verdict === undefined || !verdictsOfTornWrites.has(verdict)) throw error;
+    const tearsSectors = environment.fileSystem.options.pieceBytes < sectorBytes;
+    const expected = tearsSectors ? verdictsOfTornSectors : verdictsOfTornWrites;
+    if (!expected.has(verdict)) throw error;
     const repaired = await repair(directory, { environment });
     const manager = openManager(environment);
     // A repair says yes also where it found nothing to do: it looks at no types.
