@@ -34,7 +34,7 @@ export const backEnd: BackEnd<EtcdWalOptions> = {
   directory,
   open: openManager,
   async afterRefusal(environment, error) {
-    const { verdict = '' } = error;
+    const { verdict } = error;
     const tearsSectors = environment.fileSystem.options.pieceBytes < sectorBytes;
     const expected = tearsSectors ? verdictsOfTornSectors : verdictsOfTornWrites;
     if (!expected.has(verdict)) throw error;
