@@ -118,6 +118,7 @@ const clusterMutants: readonly Mutant[] = [
   },
   {
     name: 'a snapshot whose name is not durable',
+    firstSeed: 775,
     file: 'snapshot/src/snapshot-folder.ts',
     find: `    try {
       await this.fileSystem.syncDirectory(this.path);

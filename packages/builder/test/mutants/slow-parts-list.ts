@@ -95,6 +95,7 @@ export const slowPartMutants: readonly Mutant[] = [
   },
   {
     name: 'entries are applied while a state in memory writes its snapshot',
+    firstSeed: 7,
     file: 'raft/src/snapshots.ts',
     find: 'await this.#write(metadata, nodePart, (writer) => stateMachine.saveSnapshot(writer, signal));',
     replace:
