@@ -1,8 +1,11 @@
 /** The way to the log: its ends, its failures, and what waits while it takes nothing. */
 import { SimulatedClock } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError, type SaveBatch, type Wal } from '@babuza/wal-core';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppendPath } from '../src/append-path.ts';
+
+// A caller that waits for ever is what these tests look for.
+vi.setConfig({ testTimeout: 5000 });
 
 interface Waiting {
   readonly batch: SaveBatch;

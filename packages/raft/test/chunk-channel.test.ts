@@ -1,8 +1,11 @@
 /** Chunks between one who writes and one who reads: none is lost in silence, nobody waits for ever. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChunkChannel } from '../src/chunk-channel.ts';
 import { writeSnapshotFiles } from '../src/snapshot-files.ts';
 import { bytesOf, textOf } from './support.ts';
+
+// A caller that waits for ever is what these tests look for.
+vi.setConfig({ testTimeout: 5000 });
 
 let channel: ChunkChannel;
 

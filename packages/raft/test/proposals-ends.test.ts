@@ -197,6 +197,15 @@ describe('a proposal of the leader', () => {
     expect([note.end, proposals.counts.pending]).toEqual(['RAFT_OUTCOME_UNKNOWN', 0]);
   });
 
+  it('that has not reached the core when the node stops is certainly not applied', async () => {
+    const note = propose();
+    await turns();
+    proposals.stop(new StoppedError());
+    proposals.flush();
+    await turns();
+    expect([note.end, lastIndex]).toEqual(['RAFT_STOPPED', 9]);
+  });
+
   it('comes before a barrier that is asked for behind it, and both are answered', async () => {
     const first = propose();
     await turns();

@@ -1,12 +1,15 @@
 /** Snapshots on their way to other members: what is held meanwhile, and what the core is told. */
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SnapshotManager } from '../src/index.ts';
 import type { SnapshotPlace } from '../src/recorded-snapshots.ts';
 import type { SnapshotPauses } from '../src/snapshot-pauses.ts';
 import { SnapshotSending } from '../src/snapshot-sending.ts';
 import type { Waiter } from '../src/waiters.ts';
 import { bytesOf } from './support.ts';
+
+// A caller that waits for ever is what these tests look for.
+vi.setConfig({ testTimeout: 5000 });
 
 interface Transfer {
   readonly to: bigint;

@@ -779,8 +779,8 @@ export const raft: readonly Mutant[] = [
     find: 'this.#queue.refuseAll(cause);',
     replace: '',
     caughtBy: [
-      'raft/test/proposals.test.ts',
-      'that the node had not made when it stopped is certainly not applied',
+      'raft/test/proposals-ends.test.ts',
+      'that has not reached the core when the node stops is certainly not applied',
     ],
   },
   {
