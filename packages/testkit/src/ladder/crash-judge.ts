@@ -100,8 +100,8 @@ export class CrashJudge {
   ): Promise<void> {
     // Outside of the workload of the world that ends here: nothing that one still says would count.
     const again = simulatedEnvironment(seed + 1, world.fileSystem.crash(seed));
+    const secondCrash = (): string => `${context()}, and a second crash`;
     await runWorkload(again, async () => {
-      const secondCrash = (): string => `${context()}, and a second crash`;
       await this.#reopen(again, { ledger: after, progress: { created: true } }, secondCrash);
     });
   }
