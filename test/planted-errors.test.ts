@@ -11,23 +11,42 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { mutants } from './mutants/lists/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-let failed: Record<string, { title: string; durationMs: number }[]> = {};
+const partLength = 30;
+const failed: Record<string, { title: string; durationMs: number }[]> = {};
 
-beforeAll(async () => {
-  const scratch = mkdtempSync(`${tmpdir()}/babuza-mutants-`);
-  const results = `${scratch}/results.json`;
+/** Plants the errors from this number on, as many as one run holds in memory. */
+async function plant(first: number, scratch: string): Promise<void> {
+  const results = `${scratch}/${first}.json`;
   // The inner run is its own: nothing of this one's environment may tell it otherwise.
   const { VITEST: _, VITEST_MODE: __, ...environment } = process.env;
   const vitest = `${root}/node_modules/vitest/vitest.mjs`;
   const config = `${root}/test/mutants/vitest.config.ts`;
   await promisify(execFile)(process.execPath, [vitest, 'run', '--config', config], {
     cwd: root,
-    env: { ...environment, BABUZA_MUTANT_RESULTS: results },
+    env: {
+      ...environment,
+      BABUZA_MUTANT_RESULTS: results,
+      BABUZA_MUTANT_FIRST: String(first),
+      BABUZA_MUTANT_COUNT: String(partLength),
+    },
     maxBuffer: 64 * 1024 * 1024,
   }).catch(() => undefined); // It fails, as it should: tests failed.
-  failed = JSON.parse(readFileSync(results, 'utf8'));
+  Object.assign(failed, JSON.parse(readFileSync(results, 'utf8')));
+}
+
+beforeAll(async () => {
+  const scratch = mkdtempSync(`${tmpdir()}/babuza-mutants-`);
+  let next = 0;
+  const plantAll = async (): Promise<void> => {
+    while (next < mutants.length) {
+      const first = next;
+      next += partLength;
+      await plant(first, scratch);
+    }
+  };
+  await Promise.all([plantAll(), plantAll()]);
   rmSync(scratch, { recursive: true });
-}, 1_200_000);
+}, 1_800_000);
 
 describe('planted errors', () => {
   it('all have names of their own', () => {

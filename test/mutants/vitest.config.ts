@@ -8,6 +8,9 @@ import type { Mutant } from './mutant.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
+/** The part of the list that this run plants. */
+const first = Number(process.env['BABUZA_MUTANT_FIRST'] ?? 0);
+const count = Number(process.env['BABUZA_MUTANT_COUNT'] ?? mutants.length);
 const resultFile = process.env['BABUZA_MUTANT_RESULTS'];
 
 /** The tests that failed, by the number of the mutant. */
@@ -52,5 +55,12 @@ function projectOf({ file, find, replace, caughtBy }: Mutant, number: number): V
 
 export default defineConfig({
   root,
-  test: { projects: mutants.map(projectOf), reporters: [collector], maxWorkers: 2 },
+  test: {
+    projects: mutants
+      .slice(first, first + count)
+      .map((mutant, at) => projectOf(mutant, first + at)),
+    reporters: [collector],
+    // Two parts of the list run beside each other.
+    maxWorkers: 1,
+  },
 });
