@@ -30,7 +30,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'one life of each sender is known',
+    name: 'only one run of each sender is remembered',
     file: 'raft/src/forwarded-requests.ts',
     find: 'const livesKept = 2;',
     replace: 'const livesKept = 1;',
@@ -50,7 +50,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the newest request of a life stays the first one',
+    name: 'the first request of a sender counts as its newest one for ever',
     file: 'raft/src/forwarded-requests.ts',
     find: 'if (ahead > 0) life.newest = request;',
     replace: '',
@@ -80,7 +80,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the newest life is forgotten',
+    name: 'the newest run of a sender is forgotten',
     file: 'raft/src/forwarded-requests.ts',
     find: 'for (const old of lives.keys()) {',
     replace: 'for (const old of [...lives.keys()].toReversed()) {',
@@ -90,7 +90,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a proposal of a life that has ended counts as new',
+    name: 'a proposal of a run of its sender that has ended counts as new',
     file: 'raft/src/forwarded-requests.ts',
     find: 'if (ended.has(number)) return undefined;',
     replace: '',
@@ -100,7 +100,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a caller who leaves takes the waiter of another proposal along',
+    name: 'a caller who leaves removes the waiter of another proposal',
     file: 'raft/src/waiters.ts',
     find: 'if (this.#placed.get(index)?.waiter === waiter) this.#placed.delete(index);',
     replace: 'this.#placed.delete(index);',
@@ -110,7 +110,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a caller whose place another proposal takes is not told',
+    name: 'a caller whose index another proposal takes is not told',
     file: 'raft/src/waiters.ts',
     find: `    this.#dropAt(index);
     this.#placed.set`,
@@ -151,7 +151,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the first caller who leaves takes the listener along',
+    name: 'the first caller who leaves removes the listener of the others',
     file: 'raft/src/abort-watchers.ts',
     find: 'if (calls.size > 0 || watched.get(signal)?.calls !== calls) return;',
     replace: '',
@@ -181,7 +181,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'who waits for a save is not told that the node stops',
+    name: 'a caller that waits for a save is not told that the node stops',
     file: 'raft/src/append-path.ts',
     find: 'for (const { stopped } of works) stopped?.(error);',
     replace: 'void works;',
@@ -191,7 +191,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'who waits for a sync is not told that the node stops',
+    name: 'a caller that waits for a sync is not told that the node stops',
     file: 'raft/src/append-path.ts',
     find: 'this.#rejectStopping(error);',
     replace: '',
@@ -217,9 +217,10 @@ export const raft: readonly Mutant[] = [
       'raft/test/append-path-ends.test.ts',
       'stops the node where the log is poisoned, while another waits',
     ],
+    promise: 'failed write',
   },
   {
-    name: 'a sync does not wait for the saves before it',
+    name: 'a sync of the node does not wait for the saves before it',
     file: 'raft/src/append-path.ts',
     find: 'await this.save({});',
     replace: '',
@@ -227,6 +228,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/append-path-ends.test.ts',
       'waits for the saves that a full disk has refused',
     ],
+    promise: 'killed process',
   },
   {
     name: 'a sync that failed counts as done',
@@ -237,6 +239,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/append-path-ends.test.ts',
       'that is refused is made again, and one that fails is told',
     ],
+    promise: 'failed write',
   },
   {
     name: 'entries behind one that failed are applied',
@@ -256,7 +259,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the end does not wait for the task under way',
+    name: 'the end of a node does not wait for the task under way',
     file: 'raft/src/apply-path.ts',
     find: 'await this.#running;',
     replace: '',
@@ -380,7 +383,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'two sends share one hold',
+    name: 'two sends of one index share one hold',
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.push(metadata.index);',
     replace: 'if (!this.indexes.includes(metadata.index)) this.indexes.push(metadata.index);',
@@ -434,7 +437,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/snapshot-sending.test.ts', 'a send ends with the node'],
   },
   {
-    name: 'the log is held from when the snapshot is open',
+    name: 'the log is held one turn too late for a snapshot that is sent',
     file: 'raft/src/snapshot-sending.ts',
     find: `    this.indexes.push(metadata.index);
     const outcome`,
@@ -465,6 +468,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/recorded-snapshots-order.test.ts',
       'does not count where its marker fails, while another waits',
     ],
+    promise: 'created snapshot',
   },
   {
     name: 'an own snapshot is recorded behind one that was installed',
@@ -495,6 +499,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/recorded-snapshots-order.test.ts',
       'goes up to the oldest snapshot that is kept, less the margin behind the newest',
     ],
+    promise: 'purge',
   },
   {
     name: 'files without a durable marker count among those that are kept',
@@ -505,6 +510,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/recorded-snapshots-order.test.ts',
       'whose marker is on its way stay, and take the place of none that counts',
     ],
+    promise: 'removed snapshot',
   },
   {
     name: 'files whose marker is on its way are removed',
@@ -515,6 +521,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/recorded-snapshots-order.test.ts',
       'whose marker is on its way stay, and take the place of none that counts',
     ],
+    promise: 'removed snapshot',
   },
   {
     name: 'an installed snapshot does not count as the newest',
@@ -545,6 +552,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/chunk-channel.test.ts',
       'are none where one cannot be written and the machine does not look',
     ],
+    promise: 'created snapshot',
   },
   {
     name: 'a state that was saved in part counts',
@@ -555,6 +563,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/chunk-channel.test.ts',
       'are none where a manager leaves in the middle of the state',
     ],
+    promise: 'created snapshot',
   },
   {
     name: 'a writer waits for a file that failed',
@@ -593,7 +602,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/snapshots.test.ts', 'while another one fails gets its own'],
   },
   {
-    name: 'who came while a snapshot was made waits for ever',
+    name: 'a caller that comes while a snapshot is made waits for ever',
     file: 'raft/src/snapshots.ts',
     find: 'for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);',
     replace: '',
@@ -605,6 +614,7 @@ export const raft: readonly Mutant[] = [
     find: 'await manager.remove(metadata).catch(() => undefined);',
     replace: '',
     caughtBy: ['raft/test/snapshots.test.ts', 'of another cluster is not taken, and its files go'],
+    promise: 'identity',
   },
   {
     name: 'a snapshot of another cluster is taken over',
@@ -613,9 +623,10 @@ export const raft: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['raft/test/snapshots.test.ts', 'of another cluster is not taken, and its files go'],
+    promise: 'identity',
   },
   {
-    name: 'the end does not wait for the save of the state',
+    name: 'the end of a node does not wait for the save of the state',
     file: 'raft/src/snapshots.ts',
     find: 'await this.#saving;',
     replace: '',
@@ -634,7 +645,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/membership-changes.test.ts', 'ends when that was left, and not before'],
   },
   {
-    name: 'who waits for the end of joint consensus is not told of the end',
+    name: 'a caller that waits for the end of joint consensus is not told that the node stops',
     file: 'raft/src/membership-changes.ts',
     find: `    for (const waiter of this.#untilLeft) waiter.reject(cause);
 `,
@@ -680,6 +691,7 @@ export const raft: readonly Mutant[] = [
     find: 'if (!identity.admission.takesFrom(message.from)) return;',
     replace: '',
     caughtBy: ['raft/test/incoming.test.ts', 'of a member that is refused reaches nobody'],
+    promise: 'identity',
   },
   {
     name: 'snapshots of a member that is refused are taken',
@@ -688,6 +700,7 @@ export const raft: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['raft/test/incoming.test.ts', 'of a member that is refused is not received'],
+    promise: 'identity',
   },
   {
     name: 'a snapshot that comes without its files reaches the core',
@@ -698,6 +711,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/incoming.test.ts',
       'with a snapshot but without its files does not reach the core',
     ],
+    promise: 'received snapshot',
   },
   {
     name: 'a node that does not lead takes forwarded proposals',
@@ -792,7 +806,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/proposal-queue.test.ts', 'begins with no bytes each time'],
   },
   {
-    name: 'all proposals of a batch have the place of the first',
+    name: 'all proposals of a batch get the index of the first one',
     file: 'raft/src/proposal-queue.ts',
     find: 'index: place.index + at',
     replace: 'index: place.index',
@@ -802,7 +816,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'of a refused batch the first is told',
+    name: 'only the first caller of a refused batch is told',
     file: 'raft/src/proposal-queue.ts',
     find: 'else for (const { proposal } of batch) proposal.refused(error);',
     replace: 'else batch[0]?.proposal.refused(error);',
@@ -833,7 +847,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'who comes while a round is under way takes part in it',
+    name: 'a reader that comes while a round is under way takes part in it',
     file: 'raft/src/reads.ts',
     find: 'this.#next.add(reader);',
     replace: '(this.#current.size > 0 ? this.#current : this.#next).add(reader);',
@@ -850,7 +864,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/reads-ends.test.ts', 'is served when that is applied: 11 of 10'],
   },
   {
-    name: 'an answer to an earlier life counts',
+    name: 'an answer to a round of an earlier run of the node counts',
     file: 'raft/src/reads.ts',
     find: 'view.setUint32(8, this.#parts.life);',
     replace: '',
@@ -914,7 +928,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a tick after a slow save is quick',
+    name: 'a tick in which a slow save ends counts as quick',
     file: 'raft/src/save-watch.ts',
     find: 'if (isSame || waitedBefore) this',
     replace: 'if (isSame) this',
@@ -922,6 +936,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/slowness.test.ts',
       'counts from the first tick that finds one on, and never more than it waited',
     ],
+    promise: 'hanging disk',
   },
   {
     name: 'the finished saves of the last tick are not remembered',
@@ -932,6 +947,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/slowness.test.ts',
       'counts from the first tick that finds one on, and never more than it waited',
     ],
+    promise: 'hanging disk',
   },
   {
     name: 'leadership is given up without evidence',
@@ -982,6 +998,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/leadership-guard.test.ts',
       'hands leadership over from the bound on, and not before',
     ],
+    promise: 'hanging disk',
   },
   {
     name: 'a state that was cut counts as whole',
@@ -990,6 +1007,7 @@ export const raft: readonly Mutant[] = [
       const chunk`,
     replace: '      const chunk',
     caughtBy: ['raft/test/chunk-channel.test.ts', 'of the same chunk fail as well'],
+    promise: 'created snapshot',
   },
   {
     name: 'a writer is not told that nobody reads',
@@ -1013,7 +1031,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/each-tick.test.ts', 'ends after two election timeouts, and not before'],
   },
   {
-    name: 'a transfer to one ends with the election of another',
+    name: 'a transfer to one member ends with the election of another one',
     file: 'raft/src/hand-over.ts',
     find: `event.type === 'leader' && event.leader === target`,
     replace: `event.type === 'leader'`,
@@ -1068,7 +1086,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a machine that hangs is not behind',
+    name: 'a state machine that hangs does not count as behind',
     file: 'raft/src/apply-lag.ts',
     find: 'return Math.max(waitedMs, this.#lastLagMs);',
     replace: 'return this.#lastLagMs;',
@@ -1078,7 +1096,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the timer starts after the end',
+    name: 'the timer for the lag starts after the node has stopped',
     file: 'raft/src/apply-lag.ts',
     find: 'if (this.#parts.lagMsMax === Infinity || this.#stopped) return;',
     replace: 'if (this.#parts.lagMsMax === Infinity) return;',
@@ -1153,6 +1171,7 @@ export const raft: readonly Mutant[] = [
     find: 'if (voteRequests.length > 0) append.submit({}, () => this.#askForVotes(voteRequests));',
     replace: 'if (voteRequests.length > 0) this.#askForVotes(voteRequests);',
     caughtBy: ['raft/test/loop.test.ts', 'leaves when its term is durable'],
+    promise: 'dependent messages',
   },
   {
     name: 'votes of an older term are asked for',
@@ -1165,13 +1184,14 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a member can answer for the log of another',
+    name: 'a message of another member counts as an answer of the own log',
     file: 'raft/src/loop.ts',
     find: `    from === localAppendThread ||
     from === localApplyThread ||
     type`,
     replace: '    type',
     caughtBy: ['raft/test/loop.test.ts', 'in the name of a storage thread does not reach the core'],
+    promise: 'dependent messages',
   },
   {
     name: 'an error in the middle of a step is dropped',
@@ -1195,6 +1215,7 @@ export const raft: readonly Mutant[] = [
       if (snapshot !== undefined) this.#installed(snapshot);
     });`,
     caughtBy: ['raft/test/loop.test.ts', 'nothing is said any more when the node has stopped'],
+    promise: 'dependent messages',
   },
   {
     name: 'an installed snapshot shows before its marker is durable',
@@ -1209,9 +1230,10 @@ export const raft: readonly Mutant[] = [
       'raft/test/loop.test.ts',
       'a snapshot shows when its marker is durable, is opened at once, and is restored on the apply path',
     ],
+    promise: 'created snapshot',
   },
   {
-    name: 'a look goes on after the end',
+    name: 'the timer of a wait goes on after the wait has ended',
     file: 'raft/src/each-tick.ts',
     find: `      timer?.cancel();
       endWatch();`,
@@ -1219,14 +1241,14 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/each-tick.test.ts', 'ends with the signal, and with the node'],
   },
   {
-    name: 'a look hangs when the node stops',
+    name: 'a wait does not end when the node stops',
     file: 'raft/src/each-tick.ts',
     find: 'const endWatch = onStop(waiter.reject);',
     replace: 'const endWatch = (): void => undefined;',
     caughtBy: ['raft/test/each-tick.test.ts', 'ends with the signal, and with the node'],
   },
   {
-    name: 'the time of the log goes back',
+    name: 'the time of the replicated state goes back',
     file: 'raft/src/replicated-state.ts',
     find: 'Math.max(this.timeMs, proposedAtMs)',
     replace: 'proposedAtMs',
@@ -1243,7 +1265,7 @@ export const raft: readonly Mutant[] = [
     caughtBy: ['raft/test/replicated-state.test.ts', 'brings everything of its index along'],
   },
   {
-    name: 'a removed id returns',
+    name: 'the id of a removed member can be used again',
     file: 'raft/src/membership.ts',
     find: 'if (removed.has(id)) return',
     replace: 'if (removed.has(id) && id < 0n) return',
@@ -1258,6 +1280,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-entries.test.ts',
       'is the first one, and a recovery begins another',
     ],
+    promise: 'identity',
   },
   {
     name: 'a member is bound to another log',
@@ -1268,6 +1291,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-entries.test.ts',
       'is the first one that it is bound to',
     ],
+    promise: 'identity',
   },
   {
     name: 'a recovery keeps the logs of the others',
@@ -1278,9 +1302,10 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-entries.test.ts',
       'is that which a recovery names, and the logs of all others are forgotten',
     ],
+    promise: 'identity',
   },
   {
-    name: 'the log of a member is the one that this node has seen',
+    name: 'the log that this node has seen of a member counts before the one in the membership',
     file: 'raft/src/identity/member-judge.ts',
     find: 'state.membership.logIds.get(id) ?? known?.logId',
     replace: 'known?.logId ?? state.membership.logIds.get(id)',
@@ -1288,6 +1313,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/member-bounds.test.ts',
       'is compared with the membership first, and with what was seen where that has none',
     ],
+    promise: 'identity',
   },
   {
     name: 'two processes with one disk are admitted',
@@ -1298,6 +1324,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/member-bounds.test.ts',
       'has started more often than before, 3 times: 3',
     ],
+    promise: 'identity',
   },
   {
     name: 'a member that lost its last acknowledged entry is admitted',
@@ -1308,6 +1335,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/member-admission.test.ts',
       'is known by what was kept when this node does not lead any more',
     ],
+    promise: 'identity',
   },
   {
     name: 'the committed entry of another term is no contradiction',
@@ -1318,9 +1346,10 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/member-admission.test.ts',
       'of another term at an index that both have committed tell another cluster',
     ],
+    promise: 'identity',
   },
   {
-    name: 'who waits for the birth id is not told of the end',
+    name: 'a caller that waits for the birth id is not told that the node stops',
     file: 'raft/src/identity/identity-gate.ts',
     find: `    for (const waiter of waiters) waiter.reject(cause);
 `,
@@ -1331,7 +1360,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a change that comes during a write is not written',
+    name: 'a change that comes while the identity record is written is not written',
     file: 'raft/src/identity/identity-keeper.ts',
     find: 'while (this.#isWriteDue) {',
     replace: 'for (let at = 0; at < 1 && this.#isWriteDue; at += 1) {',
@@ -1339,9 +1368,10 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-keeper.test.ts',
       'is written again where a change came during a write that failed',
     ],
+    promise: 'identity',
   },
   {
-    name: 'the end does not wait for the record',
+    name: 'the end of a node does not wait for the identity record',
     file: 'raft/src/identity/identity-keeper.ts',
     find: `    await this.#writing;
 `,
@@ -1350,6 +1380,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-keeper.test.ts',
       'is written a last time at the end, behind a write that is under way',
     ],
+    promise: 'identity',
   },
   {
     name: 'another cluster is taken for this one',
@@ -1357,6 +1388,7 @@ export const raft: readonly Mutant[] = [
     find: 'if (ours !== undefined && theirs !== undefined && ours !== theirs) {',
     replace: `if (ours !== undefined && theirs !== undefined && ours === '') {`,
     caughtBy: ['raft/test/identity/cluster-identity.test.ts', 'contradict each other in the birth'],
+    promise: 'identity',
   },
   {
     name: 'introductions are kept without a bound',
@@ -1377,6 +1409,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-entries.test.ts',
       'binds each log once in each leadership, and again where the core has refused it',
     ],
+    promise: 'identity',
   },
   {
     name: 'the committed index runs ahead of the log',
@@ -1397,6 +1430,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/identity-keeper.test.ts',
       'is written where an index grows, and never with a lower one',
     ],
+    promise: 'identity',
   },
   {
     name: 'problems are kept without a bound',
@@ -1417,6 +1451,7 @@ export const raft: readonly Mutant[] = [
       'raft/test/identity/check-start.test.ts',
       'of which the record says that it was committed up to 11 of 10',
     ],
+    promise: 'identity',
   },
   {
     name: 'snapshots of another log are used',
@@ -1424,6 +1459,7 @@ export const raft: readonly Mutant[] = [
     find: 'if (owner.logId !== record.logId) {',
     replace: `if (owner.logId === '') {`,
     caughtBy: ['raft/test/identity/check-start.test.ts', 'whose folder knows another log'],
+    promise: 'identity',
   },
   {
     name: 'a birth id that nothing follows counts',
@@ -1440,6 +1476,7 @@ function ownEntry`,
       'raft/test/identity/identity-entries.test.ts',
       'is the first one, where something of a user lies behind it',
     ],
+    promise: 'identity',
   },
   {
     name: 'a payload that begins with a request is cut',
@@ -1452,7 +1489,7 @@ function ownEntry`,
     ],
   },
   {
-    name: 'a state that is ahead by one goes on',
+    name: 'a node whose state machine is ahead of its log by one entry goes on',
     file: 'raft/src/state-ahead.ts',
     find: 'if (appliedIndex <= lastIndex) return;',
     replace: 'if (appliedIndex <= lastIndex + 1) return;',
@@ -1460,6 +1497,7 @@ function ownEntry`,
       'raft/test/replicated-state.test.ts',
       'that has applied 11 starts on a log that ends at 10',
     ],
+    promise: 'identity',
   },
   {
     name: 'a node that is removed keeps its callers',
@@ -1473,7 +1511,7 @@ function ownEntry`,
     ],
   },
   {
-    name: 'reads are not told of the end',
+    name: 'callers that wait for a read are not told that the node stops',
     file: 'raft/src/node-parts.ts',
     find: `    this.reads.rejectAll(stopped);
 `,
@@ -1492,7 +1530,7 @@ function ownEntry`,
     ],
   },
   {
-    name: 'those who wait for an index are not told of the end',
+    name: 'callers that wait for an index are not told that the node stops',
     file: 'raft/src/node-parts.ts',
     find: `    this.appliedWaiters.stop(stopped);
 `,
@@ -1510,7 +1548,7 @@ function ownEntry`,
     ],
   },
   {
-    name: 'who begins to wait after the end is not told',
+    name: 'a caller that begins to wait after the end is not told',
     file: 'raft/src/node-parts.ts',
     find: 'else call(this.#stopCause);',
     replace: '',
@@ -1520,7 +1558,7 @@ function ownEntry`,
     ],
   },
   {
-    name: 'who enters joint consensus as the node stops waits for ever',
+    name: 'a caller that enters joint consensus as the node stops waits for ever',
     file: 'raft/src/membership-changes.ts',
     find: 'if (this.#stopCause !== undefined) throw this.#stopCause;',
     replace: '',
@@ -1530,7 +1568,7 @@ function ownEntry`,
     ],
   },
   {
-    name: 'who asks for a snapshot as the node stops waits for ever',
+    name: 'a caller that asks for a snapshot as the node stops waits for ever',
     file: 'raft/src/snapshots.ts',
     find: `      waiter.reject(new StoppedError());
       return;`,
@@ -1552,42 +1590,42 @@ function ownEntry`,
   },
   // Snapshots beside a slow state machine, and several of them at once.
   {
-    name: 'A membership change that an installed snapshot covers still reaches the core.',
+    name: 'a membership change that an installed snapshot covers still reaches the core',
     file: 'raft/src/loop.ts',
     find: 'if (index <= this.#installedIndex) return undefined;',
     replace: 'if (index < 0) return undefined;',
     caughtBy: [overEntries, 'the quorum is that of the snapshot'],
   },
   {
-    name: 'A snapshot is made between entries that one which is being installed covers.',
+    name: 'a snapshot is made between entries that a snapshot under installation covers',
     file: 'raft/src/snapshots.ts',
     find: 'if (index < this.#recorded.newestIndex) {',
     replace: 'if (index < 0) {',
     caughtBy: [overEntries, 'no snapshot is made between such entries'],
   },
   {
-    name: 'Whoever asked for a snapshot while one is being installed is never answered.',
+    name: 'a caller that asks for a snapshot while one is being installed is never answered',
     file: 'raft/src/snapshots.ts',
     find: '    this.#awaitsInstall = false;\n    await this.#takeBetweenEntries();\n',
     replace: '',
     caughtBy: [overEntries, 'no snapshot is made between such entries'],
   },
   {
-    name: 'A proposal that an installed snapshot covers is never answered.',
+    name: 'a proposal that an installed snapshot covers is never answered',
     file: 'raft/src/node-parts.ts',
     find: 'this.proposals.skipTo(metadata.index);',
     replace: '',
     caughtBy: [overEntries, 'a proposal that the snapshot covers ends'],
   },
   {
-    name: 'A proposal that an installed snapshot covers counts as certainly not applied.',
+    name: 'a proposal that an installed snapshot covers counts as certainly not applied',
     file: 'raft/src/waiters.ts',
     find: '        new OutcomeUnknownError(`entry ${at} is covered by a snapshot of another member`),',
     replace: '        dropped(at, 0),',
     caughtBy: [overEntries, 'a proposal that the snapshot covers ends'],
   },
   {
-    name: 'The index of an installed snapshot counts as applied before the state is restored.',
+    name: 'the index of an installed snapshot counts as applied before the state is restored',
     file: 'raft/src/snapshots.ts',
     find: '    if (hasState(open))\n      await stateMachine',
     replace:
@@ -1595,28 +1633,28 @@ function ownEntry`,
     caughtBy: [restore, 'nobody is told that the index of the snapshot was applied'],
   },
   {
-    name: 'Two sends share one hold on the log.',
+    name: 'two sends share one hold on the log',
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.push(metadata.index);',
     replace: 'this.indexes.splice(0, 1, metadata.index);',
     caughtBy: [holds, 'hold their logs each for itself'],
   },
   {
-    name: 'Two sends of one snapshot share one hold on the log.',
+    name: 'two sends of one snapshot share one hold on the log',
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.push(metadata.index);',
     replace: 'if (!this.indexes.includes(metadata.index)) this.indexes.push(metadata.index);',
     caughtBy: [holds, 'hold the log of one index until the last of them has ended'],
   },
   {
-    name: 'The first of two sends that ends releases the hold of both.',
+    name: 'the first of two sends that ends releases the hold of both',
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace: 'this.indexes.length = 0;',
     caughtBy: [holds, 'hold their logs each for itself'],
   },
   {
-    name: 'Only sends that have arrived release the log.',
+    name: 'only sends that have arrived release the log',
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace:
@@ -1624,21 +1662,21 @@ function ownEntry`,
     caughtBy: [holds, 'release their logs where their streams break'],
   },
   {
-    name: 'The log is purged without regard to the snapshots that are being sent.',
+    name: 'the log is purged without regard to the snapshots that are being sent',
     file: 'raft/src/recorded-snapshots.ts',
     find: 'Math.min(oldest, newest - config.compactionMargin, ...sending.indexes)',
     replace: 'Math.min(oldest, newest - config.compactionMargin)',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
   },
   {
-    name: 'Only the first of the snapshots that are being sent holds the log.',
+    name: 'only the first of the snapshots that are being sent holds the log',
     file: 'raft/src/recorded-snapshots.ts',
     find: '...sending.indexes)',
     replace: '...[...sending.indexes].slice(0, 1))',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
   },
   {
-    name: 'A snapshot that was made while a newer one is installed is recorded as the newest.',
+    name: 'a snapshot that was made while a newer one is installed is recorded as the newest',
     file: 'raft/src/recorded-snapshots.ts',
     find: 'if (metadata.index < this.#newestIndex) return;',
     replace: '',

@@ -9,6 +9,7 @@ export const snapshot: readonly Mutant[] = [
     find: 'this.#closing ??= this.#close();',
     replace: 'this.#closing = this.#close();',
     caughtBy: [together, 'although the other closes it twice'],
+    promise: 'removed snapshot',
   },
   {
     name: 'a snapshot is removed while somebody reads it',
@@ -16,6 +17,7 @@ export const snapshot: readonly Mutant[] = [
     find: "kept.fate !== 'goes' || kept.pins > 0",
     replace: "kept.fate !== 'goes'",
     caughtBy: [together, 'although the other closes it twice'],
+    promise: 'removed snapshot',
   },
   {
     name: 'a snapshot whose folder is removed counts as made',
@@ -23,6 +25,7 @@ export const snapshot: readonly Mutant[] = [
     find: "kept === undefined || kept.fate === 'gone'",
     replace: 'kept === undefined',
     caughtBy: [together, 'when it goes meanwhile'],
+    promise: 'created snapshot',
   },
   {
     name: 'changes of what exists do not take turns',
@@ -51,6 +54,7 @@ export const snapshot: readonly Mutant[] = [
     find: 'while (this.#creating.has(name)) await',
     replace: 'if (this.#creating.has(name)) await',
     caughtBy: [together, 'is made by one at a time'],
+    promise: 'created snapshot',
   },
   {
     name: 'the beginning of one transfer removes another one that is under way',
@@ -58,6 +62,7 @@ export const snapshot: readonly Mutant[] = [
     find: 'if (!inUse.has(name)) await',
     replace: 'await',
     caughtBy: [together, 'are both taken whole'],
+    promise: 'received snapshot',
   },
   {
     name: 'two streams are mixed in one transfer',
@@ -65,6 +70,7 @@ export const snapshot: readonly Mutant[] = [
     find: '    const { id } = contents.manifest;\n    this.#refuseBusy(id);',
     replace: '    const { id } = contents.manifest;',
     caughtBy: [together, 'the same one, are taken from one'],
+    promise: 'received snapshot',
   },
   {
     name: 'a transfer that failed keeps all later ones out',
@@ -79,6 +85,7 @@ export const snapshot: readonly Mutant[] = [
     find: 'whole, or its leftover.\n    await this.fileSystem.syncDirectory(this.path);',
     replace: 'whole, or its leftover.',
     caughtBy: ['snapshot/test/removal-order.test.ts', 'loses its name durably'],
+    promise: 'removed snapshot',
   },
   {
     name: 'the name of a snapshot is acknowledged before it is durable',
@@ -86,6 +93,7 @@ export const snapshot: readonly Mutant[] = [
     find: 'await this.fileSystem.syncDirectory(this.path);\n    } catch (error) {',
     replace: '} catch (error) {',
     caughtBy: ['snapshot/test/crash.test.ts', 'at every call leave the old snapshots'],
+    promise: 'created snapshot',
   },
   {
     name: 'the files of a snapshot are not synced',
@@ -93,13 +101,15 @@ export const snapshot: readonly Mutant[] = [
     find: 'with a temporary name.\n    await this.#file.datasync();',
     replace: 'with a temporary name.',
     caughtBy: ['snapshot/test/crash.test.ts', 'at every call leave the old snapshots'],
+    promise: 'created snapshot',
   },
   {
-    name: 'what an earlier process left of a transfer is believed as it lies in the cache',
+    name: 'the chunks that an earlier process received are believed as they lie in the cache',
     file: 'snapshot/src/files/part-file.ts',
     find: '      await this.#takeChunk(rewrite);',
     replace: '      await this.#takeChunk(false);',
     caughtBy: ['snapshot/test/crash.test.ts', 'make nobody believe its cache'],
+    promise: 'received snapshot',
   },
   {
     name: 'a snapshot is acknowledged although the lock of the folder was lost',
@@ -107,6 +117,7 @@ export const snapshot: readonly Mutant[] = [
     find: '    await this.fileSystem.confirm();\n',
     replace: '',
     caughtBy: ['snapshot/test/lost-lock.test.ts', 'is lost at any call'],
+    promise: 'lost lock',
   },
   {
     name: 'chunks of a file may change places',
@@ -114,9 +125,10 @@ export const snapshot: readonly Mutant[] = [
     find: 'prefix.writeBigUInt64BE(BigInt(number), 4);',
     replace: 'prefix.writeBigUInt64BE(0n, 4);',
     caughtBy: ['snapshot/test/format.test.ts', 'is the golden bytes'],
+    promise: 'damaged snapshot',
   },
   {
-    name: 'The name of a finished snapshot is not made durable.',
+    name: 'the name of a finished snapshot is not made durable',
     file: 'snapshot/src/snapshot-folder.ts',
     find: `    try {
       await this.fileSystem.syncDirectory(this.path);
@@ -128,5 +140,6 @@ export const snapshot: readonly Mutant[] = [
       'snapshot/test/crash.test.ts',
       'at every call leave the old snapshots or the new one, whole',
     ],
+    promise: 'created snapshot',
   },
 ];

@@ -154,7 +154,7 @@ const peers: readonly Mutant[] = [
     caughtBy: [inClasses('peer'), 'are not cut off for a stream'],
   },
   {
-    name: 'what was on its way to an old address is not reported',
+    name: 'messages on their way to an old address are not reported',
     file: 'transport-http/src/peer.ts',
     find: '    if (!wasAway) this.#drop(0);\n',
     replace: '',
@@ -175,7 +175,7 @@ const peers: readonly Mutant[] = [
     caughtBy: [inClasses('peer'), 'tried again after a minute'],
   },
   {
-    name: 'the next request is sent before the one before was taken',
+    name: 'the next request is sent before the previous one was taken',
     file: 'transport-http/src/request-link.ts',
     find: '    await this.#end(response);\n',
     replace: '    response.resume();\n',
@@ -234,7 +234,7 @@ const admission: readonly Mutant[] = [
     caughtBy: [inClasses('take-messages'), 'once its sender is removed'],
   },
   {
-    name: 'the word that a request is read is said for ever',
+    name: 'the server goes on saying that a request is read after its end',
     file: 'transport-http/src/tell-working.ts',
     find: '    timer = clock.startTimer(workingMs(settings), tell);\n',
     replace: '    clock.startTimer(workingMs(settings), tell);\n',
@@ -290,11 +290,12 @@ const admission: readonly Mutant[] = [
     caughtBy: [inClasses('admission'), 'logs the same refusal'],
   },
   {
-    name: 'whoever answers at the address of a member is taken for it',
+    name: 'a server that answers at the address of a member is taken for that member',
     file: 'transport-http/src/client.ts',
     find: 'if (problem !== undefined) throw refused(target, problem.reason',
     replace: "if (problem?.reason === 'removed') throw refused(target, problem.reason",
     caughtBy: [inClasses('answers'), 'shows other-group'],
+    promise: 'identity',
   },
 ];
 
@@ -305,6 +306,7 @@ const snapshots: readonly Mutant[] = [
     find: 'while (this.#receptions.has(from)) await',
     replace: 'if (this.#receptions.has(from)) await',
     caughtBy: [inClasses('snapshot-receiver'), 'are never two'],
+    promise: 'received snapshot',
   },
   {
     name: 'bytes of a snapshot that are here already are taken a second time',
@@ -312,6 +314,7 @@ const snapshots: readonly Mutant[] = [
     find: 'if (received !== offset)',
     replace: 'if (received < offset)',
     caughtBy: [inClasses('snapshot-receiver'), 'and not at 9'],
+    promise: 'received snapshot',
   },
   {
     name: 'a later attempt does not wait for the end of an earlier one',
@@ -319,6 +322,7 @@ const snapshots: readonly Mutant[] = [
     find: '    await reception?.done;\n',
     replace: '',
     caughtBy: [inClasses('snapshot-receiver'), 'is waited for by close'],
+    promise: 'received snapshot',
   },
   {
     name: 'a snapshot is taken for another member',
@@ -341,16 +345,18 @@ const snapshots: readonly Mutant[] = [
     find: "    throw broken('the stream ended early');\n",
     replace: '',
     caughtBy: [inClasses('snapshot-receiver'), 'without its last frame'],
+    promise: 'received snapshot',
   },
   {
-    name: 'it is said how much of a snapshot is here while it still arrives',
+    name: 'the receiver says how much of a snapshot is here while it still arrives',
     file: 'transport-http/src/snapshot-receiver.ts',
     find: '    await this.end(from);\n    return String',
     replace: '    return String',
     caughtBy: [inClasses('snapshot-receiver'), 'ends what is being taken'],
+    promise: 'received snapshot',
   },
   {
-    name: 'a reception that was given up holds the place of its member',
+    name: 'a reception that was given up keeps its member from sending again',
     file: 'transport-http/src/snapshot-receiver.ts',
     find: '    if (response.closed) return;\n',
     replace: '',

@@ -12,6 +12,7 @@ export const vfs: readonly Mutant[] = [
     find: 'fs.fdatasync(fd, done)',
     replace: 'fs.fstat(fd, (error) => done(error))',
     caughtBy: [durable, 'is synced by datasync'],
+    promise: 'power cut',
   },
   {
     name: 'datasyncSync syncs nothing',
@@ -19,6 +20,7 @@ export const vfs: readonly Mutant[] = [
     find: '      fs.fdatasyncSync(this.#fd);\n    });\n  }\n\n  async truncate',
     replace: '    });\n  }\n\n  async truncate',
     caughtBy: [durable, 'is synced by datasync'],
+    promise: 'power cut',
   },
   {
     name: 'durable writes go through a descriptor that does not sync',
@@ -26,6 +28,7 @@ export const vfs: readonly Mutant[] = [
     find: 'fs.constants.O_WRONLY | platform.durableWriteFlag',
     replace: 'fs.constants.O_WRONLY',
     caughtBy: [durable, 'through a descriptor that syncs each write'],
+    promise: 'power cut',
   },
   {
     name: 'a durable write is not synced where the platform has no flag for it',
@@ -33,6 +36,7 @@ export const vfs: readonly Mutant[] = [
     find: '    if (this.#durableFd === undefined) await syncDescriptor(this.#fd);\n',
     replace: '',
     caughtBy: [noFlag, 'is synced before it resolves'],
+    promise: 'power cut',
   },
   {
     name: 'a durable write on the calling thread is not synced where there is no flag for it',
@@ -40,6 +44,7 @@ export const vfs: readonly Mutant[] = [
     find: '      if (this.#durableFd === undefined) fs.fdatasyncSync(this.#fd);\n',
     replace: '',
     caughtBy: [noFlag, 'is synced before it resolves'],
+    promise: 'power cut',
   },
   {
     name: 'the descriptor for durable writes stays open',
@@ -54,6 +59,7 @@ export const vfs: readonly Mutant[] = [
     find: "      if (mode === 'create') await removeName(path).catch(ignore);\n",
     replace: '',
     caughtBy: [durable, 'leaves no name and no descriptor'],
+    promise: 'shortage',
   },
   {
     name: 'a directory is not synced',
@@ -61,6 +67,7 @@ export const vfs: readonly Mutant[] = [
     find: '      await handle.sync();\n',
     replace: '',
     caughtBy: [durable, 'are durable after a sync of their directory'],
+    promise: 'new segment',
   },
   {
     name: 'the name of a new directory is not made durable',
@@ -68,6 +75,7 @@ export const vfs: readonly Mutant[] = [
     find: "      await syncDirectory('mkdir', dirname(directory));\n",
     replace: '',
     caughtBy: [durable, 'of directories are synced one by one'],
+    promise: 'power cut',
   },
   {
     name: 'the name of a directory that another process made is believed',
@@ -75,6 +83,7 @@ export const vfs: readonly Mutant[] = [
     find: '    await syncNameOfForeign(existing);\n',
     replace: '',
     caughtBy: [durable, 'are synced again'],
+    promise: 'power cut',
   },
   {
     name: 'the record of a lock may be torn by a power cut',
@@ -82,6 +91,7 @@ export const vfs: readonly Mutant[] = [
     find: '    await handle.datasync();\n',
     replace: '',
     caughtBy: [durable, 'is synced before it gets its name'],
+    promise: 'one owner',
   },
   {
     name: 'a process that has lost the lock renames files of the next owner',
@@ -89,6 +99,7 @@ export const vfs: readonly Mutant[] = [
     find: 'return this.#guarded(() => this.#below.rename(from, to));',
     replace: 'return this.#below.rename(from, to);',
     caughtBy: [guarded, 'where the lock was lost: rename'],
+    promise: 'lost lock',
   },
   {
     name: 'a process that has lost the lock cuts files of the next owner',
@@ -96,6 +107,7 @@ export const vfs: readonly Mutant[] = [
     find: 'return confirming.then(() => this.#below.truncate(bytes));',
     replace: 'return this.#below.truncate(bytes);',
     caughtBy: [guarded, 'where the lock was lost: truncate'],
+    promise: 'lost lock',
   },
   {
     name: 'a sync that failed is tried again',
@@ -103,6 +115,7 @@ export const vfs: readonly Mutant[] = [
     find: '    if (storesBytes.has(this.operation)) return false;\n',
     replace: '',
     caughtBy: [guarded, 'none of those that may have changed something'],
+    promise: 'failed write',
   },
   {
     name: 'each wait with a signal leaves a listener',
@@ -131,6 +144,7 @@ export const vfs: readonly Mutant[] = [
     find: 'const youngMs = timings.silentMs / 2;',
     replace: 'const youngMs = timings.silentMs;',
     caughtBy: [held, 'before half of the time has passed'],
+    promise: 'lost lock',
   },
   {
     name: 'a machine that has slept counts as fresh',
@@ -138,6 +152,7 @@ export const vfs: readonly Mutant[] = [
     find: 'return ageMs >= 0 && ageMs < youngMs;',
     replace: 'return ageMs < Infinity;',
     caughtBy: [held, 'tell of a machine that has slept'],
+    promise: 'lost lock',
   },
   {
     name: 'a lock is confirmed while another process takes it over',
@@ -145,6 +160,7 @@ export const vfs: readonly Mutant[] = [
     find: '        await clock.sleep(timings.pollMs);\n        await this.#verify();',
     replace: '        await clock.sleep(timings.pollMs);',
     caughtBy: [held, 'finds a process that takes over just after'],
+    promise: 'lost lock',
   },
   {
     name: 'the lock of an owner that has come back is taken over',
@@ -152,5 +168,6 @@ export const vfs: readonly Mutant[] = [
     find: ' || now.pulse !== seen.pulse',
     replace: '',
     caughtBy: [held, 'just before the other process would have renamed'],
+    promise: 'one owner',
   },
 ];

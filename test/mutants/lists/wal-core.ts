@@ -49,6 +49,7 @@ export const walCore: readonly Mutant[] = [
       'wal-core/test/accepted-log.test.ts',
       'that is durable exactly where term, vote, entries or a marker change',
     ],
+    promise: 'power cut',
   },
   {
     name: 'a purge does not take the hard state along',
@@ -56,6 +57,7 @@ export const walCore: readonly Mutant[] = [
     find: 'return { ...emptyPlan, hardState, purgeTo',
     replace: 'return { ...emptyPlan, purgeTo',
     caughtBy: ['wal-core/test/accepted-log.test.ts', 'a purge takes the hard state along'],
+    promise: 'purge',
   },
   {
     name: 'discarding does not spare the snapshot',
@@ -86,6 +88,7 @@ export const walCore: readonly Mutant[] = [
       'wal-core/test/groups-and-locks.test.ts',
       'keeps a group from being written where it is lost',
     ],
+    promise: 'lost lock',
   },
   {
     name: 'the lock is not asked before an acknowledgement',
@@ -93,6 +96,7 @@ export const walCore: readonly Mutant[] = [
     find: 'if (lock?.isFresh() === false) await lock.confirm();\n        this.#batches',
     replace: 'this.#batches',
     caughtBy: ['wal-core/test/groups-and-locks.test.ts', 'keeps a group from being acknowledged'],
+    promise: 'lost lock',
   },
   {
     name: 'saves behind a refused group never settle',
@@ -102,7 +106,7 @@ export const walCore: readonly Mutant[] = [
     caughtBy: ['wal-core/test/queued-wal.test.ts', 'rejects the group and all behind it'],
   },
   {
-    name: 'whether a group is durable is decided by its last save',
+    name: 'the last save of a group decides alone whether the group is durable',
     file: 'wal-core/src/queued-wal.ts',
     find: 'const durable = plans.some((plan) => plan.durable);',
     replace: 'const durable = plans.at(-1)?.durable ?? false;',
@@ -110,6 +114,7 @@ export const walCore: readonly Mutant[] = [
       'wal-core/test/groups-and-locks.test.ts',
       'is durable when the save at place 0 of three must be',
     ],
+    promise: 'power cut',
   },
   {
     name: 'a close does not wait for a release',
@@ -120,6 +125,7 @@ export const walCore: readonly Mutant[] = [
       'wal-core/test/queued-wal.test.ts',
       'waits for what is queued and for what a purge gives back',
     ],
+    promise: 'lost lock',
   },
   {
     name: 'two releases run at once',
@@ -127,6 +133,7 @@ export const walCore: readonly Mutant[] = [
     find: 'const releasing = this.#releasing.then(() => store.releasePurged());',
     replace: 'const releasing = store.releasePurged();',
     caughtBy: ['wal-core/test/queued-wal.test.ts', 'give space back one after the other'],
+    promise: 'purge',
   },
   {
     name: 'a failed release stops all later ones',
@@ -147,6 +154,7 @@ export const walCore: readonly Mutant[] = [
       'wal-core/test/groups-and-locks.test.ts',
       'keeps a close from writing where it is lost',
     ],
+    promise: 'lost lock',
   },
   {
     name: 'entries that replace hidden ones stay hidden',
@@ -202,10 +210,11 @@ export const walCore: readonly Mutant[] = [
     find: 'valid.find(({ index, term }) => index === wanted.index && term === wanted.term);',
     replace: 'valid.find(({ index }) => index === wanted.index);',
     caughtBy: ['wal-core/test/chosen-snapshot.test.ts', 'is never one of another term'],
+    promise: 'identity',
   },
   // Sizes and shapes of saves.
   {
-    name: 'whether a group is durable is decided by its last save',
+    name: 'only the last save of a group is asked whether the group needs a sync',
     file: 'wal-core/src/queued-wal.ts',
     find: 'plans.some((plan) => plan.durable)',
     replace: 'plans.at(-1)?.durable === true',
@@ -213,6 +222,7 @@ export const walCore: readonly Mutant[] = [
       'wal-core/test/conformance.test.ts',
       'a save of every shape, first, before saves without a sync',
     ],
+    promise: 'power cut',
   },
   {
     name: 'a marker by itself needs no sync',
@@ -223,6 +233,7 @@ export const walCore: readonly Mutant[] = [
     replace: `        first !== undefined ||
 `,
     caughtBy: ['wal-core/test/conformance.test.ts', 'a save of every shape, alone'],
+    promise: 'power cut',
   },
   {
     name: 'a vote in a known term needs no sync',
@@ -230,6 +241,7 @@ export const walCore: readonly Mutant[] = [
     find: '(hardState.term !== before.term || hardState.vote !== before.vote)',
     replace: 'hardState.term !== before.term',
     caughtBy: ['wal-core/test/conformance.test.ts', 'a save of every shape, alone'],
+    promise: 'power cut',
   },
   {
     name: 'a slab of which payloads were handed out is filled again',
@@ -246,12 +258,13 @@ export const walCore: readonly Mutant[] = [
     caughtBy: ['wal-core/test/conformance.test.ts', 'a save of every shape, alone'],
   },
   {
-    name: 'what was refused stays accepted',
+    name: 'a save that was refused stays accepted',
     file: 'wal-core/src/queued-wal.ts',
     find: `      this.#accepted = this.#acceptPublished();
       const type`,
     replace: '      const type',
     caughtBy: ['wal-core/test/conformance.test.ts', 'saves of every shape that found no space'],
+    promise: 'full disk',
   },
   {
     name: 'the bytes of a group are those of its last save',
@@ -309,13 +322,15 @@ export const walCore: readonly Mutant[] = [
     find: `        if (writing !== undefined) await writing;`,
     replace: `        if (writing !== undefined) void writing.catch(() => undefined);`,
     caughtBy: [interleavings, 'saves of two callers and a sync'],
+    promise: 'killed process',
   },
   {
-    name: 'whether a group is synced is decided by its last plan',
+    name: 'the last plan of a group decides alone whether the group is synced',
     file: 'wal-core/src/queued-wal.ts',
     find: `plans.some((plan) => plan.durable)`,
     replace: `plans.at(-1)?.durable === true`,
     caughtBy: [interleavings, 'the last of which is not synced by itself'],
+    promise: 'power cut',
   },
   {
     name: 'the close does not wait for saves that are queued',
@@ -324,6 +339,7 @@ export const walCore: readonly Mutant[] = [
     await this.#releasing;`,
     replace: `    await this.#releasing;`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
+    promise: 'lost lock',
   },
   {
     name: 'the close does not wait for a purge that gives segments back',
@@ -332,6 +348,7 @@ export const walCore: readonly Mutant[] = [
     await this.#releasing;`,
     replace: `    await this.#run;`,
     caughtBy: [interleavings, 'a purge up to the end of a segment and the close'],
+    promise: 'lost lock',
   },
   {
     name: 'two purges give segments back at the same time',
@@ -339,6 +356,7 @@ export const walCore: readonly Mutant[] = [
     find: `this.#releasing.then(() => store.releasePurged())`,
     replace: `store.releasePurged()`,
     caughtBy: [etcdInterleavings, 'two purges of one segment each'],
+    promise: 'purge',
   },
   {
     name: 'a sync does not wait for the saves before it',
@@ -346,6 +364,7 @@ export const walCore: readonly Mutant[] = [
     find: `    return this.#submit(sync);`,
     replace: `    return Promise.resolve(this.#parts.store.commit([sync()], true));`,
     caughtBy: [interleavings, 'saves of two callers and a sync'],
+    promise: 'power cut',
   },
   {
     name: 'saves that are queued behind a refused group are written after all',
@@ -356,6 +375,7 @@ export const walCore: readonly Mutant[] = [
     replace: `    const behind: PendingSave[] = [];
     if (isRefused) {`,
     caughtBy: [queue, 'rejects the group and all behind it'],
+    promise: 'full disk',
   },
   {
     name: 'after a refusal the next save is checked against what was refused',
@@ -364,5 +384,6 @@ export const walCore: readonly Mutant[] = [
       const type`,
     replace: `      const type`,
     caughtBy: [queue, 'rejects the group and all behind it'],
+    promise: 'full disk',
   },
 ];

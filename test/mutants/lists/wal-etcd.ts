@@ -11,6 +11,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'this.#writtenHardState = written;\n    return error;',
     replace: 'return error;',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
+    promise: 'shortage',
   },
   {
     name: 'records of a refused group stay in the buffer',
@@ -18,6 +19,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'writer.rollBack(mark);',
     replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
+    promise: 'shortage',
   },
   {
     name: 'the segment of the base is released where there are markers',
@@ -28,6 +30,7 @@ export const walEtcd: readonly Mutant[] = [
       'wal-etcd/test/purge-order.test.ts',
       'leaves no gap: unlink, {"type":"error","kind":"permission"}',
     ],
+    promise: 'purge',
   },
   {
     name: 'a reset does not move the base',
@@ -49,6 +52,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'await translating(commitFailure, () => writer.flush(true));',
     replace: 'await translating(commitFailure, () => writer.flush(!this.#noFsync));',
     caughtBy: ['wal-etcd/test/no-fsync.test.ts', '(1000 bytes, inline false)'],
+    promise: 'power cut',
   },
   {
     name: 'entries above the newest marker are dropped by an entry that etcd passes over',
@@ -70,6 +74,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'const pieces = durable && bytes > bytesBetweenSyncsMax;',
     replace: 'const pieces = false;',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'is synced at least every 4 MiB'],
+    promise: 'recovery',
   },
   {
     name: 'the end of a full segment is not synced',
@@ -78,6 +83,7 @@ export const walEtcd: readonly Mutant[] = [
     replace:
       '      await full.file.truncate(this.#end);\n      if (durable) await full.file.datasync();',
     caughtBy: ['wal-etcd/test/no-fsync.test.ts', '(1000 bytes, inline false)'],
+    promise: 'power cut',
   },
   {
     name: 'the pages of a new segment go on from the old one',
@@ -92,6 +98,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (!owed.isRenamed) await environment',
     replace: 'await environment',
     caughtBy: ['wal-etcd/test/owed-name.test.ts', 'open-directory, inline false'],
+    promise: 'owed sync',
   },
   {
     name: 'a prepared file stays open after a failed cut',
@@ -106,6 +113,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (bytes > 0) await this.#settleName();',
     replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
+    promise: 'owed sync',
   },
   {
     name: 'a refused group leaves the position of its last record',
@@ -113,6 +121,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'lastOffset = mark.lastOffset;',
     replace: 'lastOffset = this.#lastOffset;',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'leaves nothing behind'],
+    promise: 'shortage',
   },
   {
     name: 'a log that is written anew loses the marker behind its base',
@@ -120,6 +129,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (marker.index > state.baseIndex) addMarker',
     replace: 'if (marker.index > state.baseIndex + 1) addMarker',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'keeps the snapshot, and the entries up to it'],
+    promise: 'killed process',
   },
   {
     name: 'an empty payload is written as none',
@@ -128,13 +138,15 @@ export const walEtcd: readonly Mutant[] = [
     replace:
       '    if (data !== undefined && data.length > 0) end = writeNumber(head, end, dataTag, data.length);',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'of one entry keeps its payload'],
+    promise: 'killed process',
   },
   {
-    name: 'a refused creation leaves a log behind',
+    name: 'a refused creation of a log in the format of etcd leaves its files behind',
     file: 'wal-etcd/src/writer/create-log.ts',
     find: 'for (const name of [path, spare.path]) {',
     replace: 'for (const name of [spare.path]) {',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'leaves no log behind'],
+    promise: 'first start',
   },
   {
     name: 'a single entry is handed out in memory that is used again',
@@ -149,6 +161,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (skipped.length === 0 || first.firstIndex === 0n) return;\n  if (state.validMarkers().length > 0) return;',
     replace: 'return;',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'in the middle is damage'],
+    promise: 'damage',
   },
   {
     name: 'a refused log stays open',
@@ -163,6 +176,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (this.#hasFailed) throw new Error',
     replace: 'if (false) throw new Error',
     caughtBy: ['wal-etcd/test/purge-order.test.ts', 'leaves no gap: sync-directory'],
+    promise: 'purge',
   },
   {
     name: 'a removal whose sync is owed is made again',
@@ -170,6 +184,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);',
     replace: 'await this.#fileSystem.unlink(oldest.path);',
     caughtBy: ['wal-etcd/test/purge-order.test.ts', 'leaves no gap: open-directory'],
+    promise: 'purge',
   },
   // Sizes and shapes of saves.
   {
@@ -178,6 +193,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'end - bytesBetweenSyncsMax)',
     replace: 'end - bytesBetweenSyncsMax / 4)',
     caughtBy: ['wal-etcd/test/sizes.test.ts', '4194304 bytes, of which a sync fails'],
+    promise: 'recovery',
   },
   {
     name: 'a save of more than four mebibytes is synced once',
@@ -185,6 +201,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'const pieces = durable && bytes > bytesBetweenSyncsMax;',
     replace: 'const pieces = false as boolean;',
     caughtBy: ['wal-etcd/test/sizes.test.ts', 'a part more than is written between two syncs'],
+    promise: 'recovery',
   },
   {
     name: 'entries behind a marker come before the hard state that covers it',
@@ -193,6 +210,7 @@ export const walEtcd: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['wal-etcd/test/shapes.test.ts', 'with a save of every shape, alone'],
+    promise: 'unacknowledged save',
   },
   {
     name: 'a refused hard state is written with the next group',
@@ -201,6 +219,7 @@ export const walEtcd: readonly Mutant[] = [
     this.#writtenHardState = written;`,
     replace: '',
     caughtBy: ['wal-etcd/test/shapes.test.ts', 'and a save of every shape, alone'],
+    promise: 'full disk',
   },
   {
     name: 'the position of the last record is not taken back with a refused group',
@@ -209,6 +228,7 @@ export const walEtcd: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['wal-etcd/test/shapes.test.ts', 'and a save of every shape, alone'],
+    promise: 'full disk',
   },
   {
     name: 'the checksum is not taken back with a refused group',
@@ -217,6 +237,7 @@ export const walEtcd: readonly Mutant[] = [
     this.checksum = checksum;`,
     replace: '  rollBack({ pages }: EncoderMark): void {',
     caughtBy: ['wal-etcd/test/shapes.test.ts', 'and a save of every shape, alone'],
+    promise: 'full disk',
   },
   {
     name: 'the removals of a purge share one sync of the directory',
@@ -225,6 +246,7 @@ export const walEtcd: readonly Mutant[] = [
     replace:
       '      if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);',
     caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
+    promise: 'purge',
   },
   {
     name: 'a purge releases the segment that tells the term before the log',
@@ -232,6 +254,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'Math.min(this.#base.segmentId, ...needed)',
     replace: 'Math.min(this.#base.segmentId + 1, ...needed)',
     caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
+    promise: 'purge',
   },
   {
     name: 'room is made for the head of an entry only',
@@ -246,13 +269,15 @@ export const walEtcd: readonly Mutant[] = [
     find: 'left.vote === right.vote && left.commit === right.commit',
     replace: 'left.vote === right.vote',
     caughtBy: ['wal-etcd/test/conformance.test.ts', 'a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
-    name: 'what a torn write left behind the last record is not made zero',
+    name: 'the leftover of a torn write behind the last record is not made zero',
     file: 'wal-etcd/src/recovery/append-point.ts',
     find: 'end + leftover - offset',
     replace: 'end - offset',
     caughtBy: ['wal-etcd/test/sizes.test.ts', '1048576 bytes, with a crash'],
+    promise: 'interrupted write',
   },
   {
     name: 'the saves of a group share the positions of the first one',
@@ -268,6 +293,7 @@ export const walEtcd: readonly Mutant[] = [
     find: `      await this.#fileSystem.syncDirectory(this.#directory);`,
     replace: `      if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);`,
     caughtBy: [interleavings, 'a purge of four segments without a marker, and a save'],
+    promise: 'purge',
   },
   {
     name: 'the newest segments are removed first',
@@ -275,6 +301,7 @@ export const walEtcd: readonly Mutant[] = [
     find: `      this.#waiting.push({ path, bytes });`,
     replace: `      this.#waiting.unshift({ path, bytes });`,
     caughtBy: [interleavings, 'a purge of four segments without a marker, and a save'],
+    promise: 'purge',
   },
   {
     name: 'the records behind a new segment do not wait for its name to be durable',
@@ -287,6 +314,7 @@ export const walEtcd: readonly Mutant[] = [
       interleavings,
       'saves around the beginning of a segment and a purge that gives two back',
     ],
+    promise: 'new segment',
   },
   {
     name: 'the full segment is not synced when it ends with the records of a save',
@@ -300,6 +328,7 @@ export const walEtcd: readonly Mutant[] = [
       interleavings,
       'saves around the beginning of a segment and a purge that gives two back',
     ],
+    promise: 'power cut',
   },
   {
     name: 'a commit index that has no record yet is not written by the close',
@@ -317,6 +346,7 @@ export const walEtcd: readonly Mutant[] = [
     replace: `    const run = state.index.runOf(Math.min(index + 1, state.index.lastIndex));
     this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
     caughtBy: [interleavings, 'a purge up to the end of a segment and the close'],
+    promise: 'purge',
   },
   {
     name: 'a refused group leaves its records for the next write',
@@ -325,6 +355,7 @@ export const walEtcd: readonly Mutant[] = [
     this.#unwrittenHardState`,
     replace: `    this.#unwrittenHardState`,
     caughtBy: ['wal-etcd/test/full-disk.test.ts', 'comes back with a clean close'],
+    promise: 'full disk',
   },
   {
     name: 'the name of a segment that is owed is forgotten after a failure that passes',
@@ -339,5 +370,6 @@ export const walEtcd: readonly Mutant[] = [
     }
     this.#owedName = undefined;`,
     caughtBy: [faults, 'too-many-open, once'],
+    promise: 'owed sync',
   },
 ];

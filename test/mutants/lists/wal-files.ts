@@ -44,6 +44,7 @@ export const walFiles: readonly Mutant[] = [
       'wal-files/test/spare-files.test.ts',
       'that failed in the background are tried again',
     ],
+    promise: 'full disk',
   },
   {
     name: 'a leftover of an earlier preparation is in the way',
@@ -58,6 +59,7 @@ export const walFiles: readonly Mutant[] = [
     find: '      this.#recycled.splice(at, 1);',
     replace: '',
     caughtBy: ['wal-files/test/spare-files.test.ts', 'are used again, as they are'],
+    promise: 'killed process',
   },
   {
     name: 'a recycled file that could not be opened is lost',
@@ -72,6 +74,7 @@ export const walFiles: readonly Mutant[] = [
     find: '      await file.datasync();\n',
     replace: '',
     caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
+    promise: 'new segment',
   },
   {
     name: 'a file is prepared twice',
@@ -101,6 +104,7 @@ export const walFiles: readonly Mutant[] = [
     find: 'Math.max(length, partBytes)',
     replace: 'partBytes',
     caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of every length'],
+    promise: 'killed process',
   },
   {
     name: 'a frame is moved one byte too far into the headroom',
@@ -108,6 +112,7 @@ export const walFiles: readonly Mutant[] = [
     find: 'const from = headroomBytes - before;',
     replace: 'const from = Math.max(0, headroomBytes - before - 1);',
     caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of every length'],
+    promise: 'killed process',
   },
   {
     name: 'ranges are read into the buffer that is used again',
@@ -123,6 +128,7 @@ export const walFiles: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['wal-files/test/spare-files.test.ts', 'are used again, as they are'],
+    promise: 'killed process',
   },
   {
     name: 'a recycled file of another length is handed out',
@@ -145,6 +151,7 @@ export const walFiles: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
+    promise: 'new segment',
   },
   {
     name: 'a purge takes one segment too many out of the list',
@@ -155,6 +162,7 @@ export const walFiles: readonly Mutant[] = [
       'wal-native/test/sizes.test.ts',
       'that waits for nothing, with a crash at every call',
     ],
+    promise: 'purge',
   },
   {
     name: 'the headroom is filled from the start of the part before',
@@ -162,6 +170,7 @@ export const walFiles: readonly Mutant[] = [
     find: 'this.bytes.subarray(offset - this.start), from)',
     replace: 'this.bytes.subarray(0, before), from)',
     caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of every length'],
+    promise: 'killed process',
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {
@@ -171,6 +180,7 @@ export const walFiles: readonly Mutant[] = [
       await pace.pause();`,
     replace: `      await pace.pause();`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
+    promise: 'new segment',
   },
   {
     name: 'identity records of two callers are written at the same time',
@@ -178,6 +188,7 @@ export const walFiles: readonly Mutant[] = [
     find: `    const result = (this.#turns.get(groupId) ?? Promise.resolve()).then(work);`,
     replace: `    const result = Promise.resolve().then(work);`,
     caughtBy: [interleavings, 'identity records of two callers and a save'],
+    promise: 'identity record',
   },
   {
     name: 'the close does not wait for an identity record that is being written',
@@ -185,6 +196,7 @@ export const walFiles: readonly Mutant[] = [
     find: `    await this.#identities.settled();`,
     replace: ``,
     caughtBy: [interleavings, 'an identity record and the close'],
+    promise: 'lost lock',
   },
   {
     name: 'the lock is given back while the logs are being closed',
@@ -193,6 +205,7 @@ export const walFiles: readonly Mutant[] = [
     replace: `    void Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
     const results: PromiseSettledResult<void>[] = [];`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
+    promise: 'lost lock',
   },
   {
     name: 'the file of a preparation that is not needed any more is left open',

@@ -11,6 +11,7 @@ export const walLevel: readonly Mutant[] = [
       'wal-level/test/failures.test.ts',
       'ends the log, whether or not it reached the database',
     ],
+    promise: 'failed write',
   },
   {
     name: 'a sync after a commit index does nothing',
@@ -18,6 +19,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'if (!changes && !(durable && this.#unsynced)) return undefined;',
     replace: 'if (!changes) return undefined;',
     caughtBy: ['wal-level/test/durability.test.ts', 'law 1: everything but a commit index alone'],
+    promise: 'power cut',
   },
   {
     name: 'a close does not sync the last commit index',
@@ -48,6 +50,7 @@ export const walLevel: readonly Mutant[] = [
       'wal-level/test/shared-database.test.ts',
       'go on while one of them deletes what it purged',
     ],
+    promise: 'purge',
   },
   {
     name: 'a deletion ends after one page',
@@ -65,6 +68,7 @@ export const walLevel: readonly Mutant[] = [
     find: '    this.#testimony = batch.testimony;\n',
     replace: '',
     caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    promise: 'damage',
   },
   {
     name: 'a refused batch fails the database',
@@ -75,6 +79,7 @@ export const walLevel: readonly Mutant[] = [
       'wal-level/test/shared-database.test.ts',
       'go on where nothing was written for lack of space',
     ],
+    promise: 'full disk',
   },
   {
     name: 'an opening that failed fails all later ones',
@@ -89,6 +94,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'this.#deleteEntries(Math.max(from, replacedTo + 1), index.lastIndex);',
     replace: '',
     caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    promise: 'killed process',
   },
   {
     name: 'a reset leaves the last entry',
@@ -99,6 +105,7 @@ export const walLevel: readonly Mutant[] = [
       'wal-level/test/durability.test.ts',
       'a reset deletes entries above the snapshot at once',
     ],
+    promise: 'killed process',
   },
   {
     name: 'a reset leaves the terms',
@@ -106,6 +113,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'this.#deleteTermRuns(next.index.firstIndex, next.index.lastIndex);',
     replace: '',
     caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    promise: 'killed process',
   },
   {
     name: 'a truncation leaves the terms',
@@ -113,6 +121,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'this.#deleteTermRuns(from, index.lastIndex);',
     replace: '',
     caughtBy: ['wal-level/test/lost-batches.test.ts', 'behind any batch'],
+    promise: 'killed process',
   },
   {
     name: 'a purge deletes the term of the first entry',
@@ -120,6 +129,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'this.#deleteTermRuns(this.#next.index.firstIndex, to);',
     replace: 'this.#deleteTermRuns(this.#next.index.firstIndex, to + 1);',
     caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    promise: 'purge',
   },
   {
     name: 'missing entries at the end are accepted',
@@ -127,6 +137,7 @@ export const walLevel: readonly Mutant[] = [
     find: '    if (index.lastIndex !== lastIndex) {\n      throw this.#missing(index.lastIndex + 1, lastIndex);\n    }\n',
     replace: '',
     caughtBy: ['wal-level/test/contradictions.test.ts', 'the last entry is missing'],
+    promise: 'damage',
   },
   {
     name: 'markers that do not fit are accepted',
@@ -134,6 +145,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'this.#checkMarkers(index);',
     replace: '',
     caughtBy: ['wal-level/test/contradictions.test.ts', 'a marker has another term than the entry'],
+    promise: 'damage',
   },
   {
     name: 'the term of an entry is not compared when it is read',
@@ -144,6 +156,7 @@ export const walLevel: readonly Mutant[] = [
       'wal-level/test/contradictions.test.ts',
       'an older version of an entry, whole in itself',
     ],
+    promise: 'damage',
   },
   {
     name: 'a close does not wait for calls',
@@ -168,14 +181,16 @@ export const walLevel: readonly Mutant[] = [
       'wal-level/test/lock-of-database.test.ts',
       'ends the writing where it is lost: a batch',
     ],
+    promise: 'lost lock',
   },
   // Sizes and shapes of saves.
   {
-    name: 'whether a batch is synced is decided by its last save',
+    name: 'the last save of a batch decides alone whether the batch is synced',
     file: 'wal-level/src/shared-database.ts',
     find: 'group.some((waiting) => waiting.sync)',
     replace: 'group.at(-1)?.sync === true',
     caughtBy: ['wal-level/test/shapes.test.ts', 'that three logs share'],
+    promise: 'power cut',
   },
   {
     name: 'a conflict leaves the entry behind those that replace others',
@@ -183,6 +198,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'Math.max(from, replacedTo + 1)',
     replace: 'Math.max(from, replacedTo + 2)',
     caughtBy: ['wal-level/test/shapes.test.ts', 'with a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
     name: 'a reset leaves the first entry behind it',
@@ -190,6 +206,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'Math.max(marker.index + 1, next.index.firstIndex)',
     replace: 'Math.max(marker.index + 2, next.index.firstIndex)',
     caughtBy: ['wal-level/test/shapes.test.ts', 'with a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
     name: 'the digest of the terms is not made anew after a conflict',
@@ -198,6 +215,7 @@ export const walLevel: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: ['wal-level/test/shapes.test.ts', 'with a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
     name: 'a hard state counts only together with entries',
@@ -205,6 +223,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'if (plan.hardState !== undefined) this.#next',
     replace: 'if (plan.hardState !== undefined && plan.entries.length > 0) this.#next',
     caughtBy: ['wal-level/test/conformance.test.ts', 'a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
     name: 'a purge deletes the first entry that is kept',
@@ -212,6 +231,7 @@ export const walLevel: readonly Mutant[] = [
     find: 'keys.entriesBetween(this.#clearedTo + 1, to + 1)',
     replace: 'keys.entriesBetween(this.#clearedTo + 1, to + 2)',
     caughtBy: ['wal-level/test/sizes.test.ts', '1000 that are purged'],
+    promise: 'purge',
   },
   {
     name: 'a purge ends behind its first page of deletions',

@@ -14,6 +14,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/resets-and-purges.test.ts',
       'moves the start neither in the next segment nor for a purge below it',
     ],
+    promise: 'purge',
   },
   {
     name: 'an inline save does not wait for an idle mark',
@@ -21,6 +22,7 @@ export const walNative: readonly Mutant[] = [
     find: 'const isIdle = this.#idleMark === undefined && this.#successor === undefined;',
     replace: 'const isIdle = this.#successor === undefined;',
     caughtBy: ['wal-native/test/beside-the-idle-mark.test.ts', 'a save waits for it, inline true'],
+    promise: 'killed process',
   },
   {
     name: 'a save does not wait for an idle mark',
@@ -28,6 +30,7 @@ export const walNative: readonly Mutant[] = [
     find: 'await this.#idleMark;\n      if (this.#successor',
     replace: 'if (this.#successor',
     caughtBy: ['wal-native/test/beside-the-idle-mark.test.ts', 'a save waits for it, inline false'],
+    promise: 'killed process',
   },
   {
     name: 'a segment that was written without syncs is left unsynced',
@@ -35,6 +38,7 @@ export const walNative: readonly Mutant[] = [
     find: 'if (this.#appender.hasUnsynced) await this.#datasync();\n    const salt',
     replace: 'const salt',
     caughtBy: ['wal-native/test/no-fsync.test.ts', '(1000 bytes, inline false)'],
+    promise: 'power cut',
   },
   {
     name: 'a close of a full segment drops the last commit index',
@@ -55,6 +59,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/beside-the-idle-mark.test.ts',
       'a close waits for it, because it gives the lock back, inline false',
     ],
+    promise: 'lost lock',
   },
   {
     name: 'a log that failed goes on writing marks',
@@ -65,9 +70,10 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/beside-the-idle-mark.test.ts',
       'a log that failed writes no mark any more',
     ],
+    promise: 'failed write',
   },
   {
-    name: 'of commit indexes that wait only the first is kept',
+    name: 'only the first of the commit indexes that wait is kept',
     file: 'wal-native/src/native-store.ts',
     find: 'this.#noteHardState(hardState);',
     replace:
@@ -97,6 +103,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/closed-cleanly.test.ts',
       'after it was closed, written to and closed again',
     ],
+    promise: 'damage',
   },
   {
     name: 'a close writes one mark in the sector of the last batch',
@@ -104,6 +111,7 @@ export const walNative: readonly Mutant[] = [
     find: 'while (this.#end < reached &&',
     replace: 'while (this.#end < start + mark.bytes &&',
     caughtBy: ['wal-native/test/closed-cleanly.test.ts', 'with a last entry of 40 bytes'],
+    promise: 'damage',
   },
   {
     name: 'the parts of an unsynced batch are written at one place',
@@ -111,6 +119,7 @@ export const walNative: readonly Mutant[] = [
     find: '        await file.write(part, position);\n        position += part.length;',
     replace: '        await file.write(part, position);',
     caughtBy: ['wal-native/test/no-fsync.test.ts', '(5000 bytes, inline false)'],
+    promise: 'killed process',
   },
   {
     name: 'the parts of an unsynced inline batch are written at one place',
@@ -118,6 +127,7 @@ export const walNative: readonly Mutant[] = [
     find: '        file.writeSync(part, position);\n        position += part.length;',
     replace: '        file.writeSync(part, position);',
     caughtBy: ['wal-native/test/no-fsync.test.ts', '(5000 bytes, inline true)'],
+    promise: 'killed process',
   },
   {
     name: 'the mark of a recovery counts as one in a sector of its own',
@@ -125,6 +135,7 @@ export const walNative: readonly Mutant[] = [
     find: 'marked: markEnds >= ownSectorEnd(end),',
     replace: 'marked: true,',
     caughtBy: ['wal-native/test/closed-cleanly.test.ts', 'opened 0 times'],
+    promise: 'damage',
   },
   {
     name: 'a segment for a large batch has no room for its footer',
@@ -151,11 +162,12 @@ export const walNative: readonly Mutant[] = [
     caughtBy: ['wal-native/test/handles.test.ts', 'leaves neither an open file nor a prepared one'],
   },
   {
-    name: 'a refused creation leaves a log behind',
+    name: 'a refused creation of a native log leaves its file behind',
     file: 'wal-native/src/writer/create-segment.ts',
     find: 'await request.environment.fileSystem.unlink(path).catch(() => undefined);',
     replace: '',
     caughtBy: ['wal-native/test/handles.test.ts', 'leaves no log behind, and can be made again'],
+    promise: 'first start',
   },
   {
     name: 'a single entry is handed out in the buffer that is used again',
@@ -183,6 +195,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/resets-and-purges.test.ts',
       'starts the log anew also for the second opening',
     ],
+    promise: 'killed process',
   },
   {
     name: 'a seal that looks whole is not written again',
@@ -190,6 +203,7 @@ export const walNative: readonly Mutant[] = [
     find: 'if (interrupted) needsSeal = segment;',
     replace: 'if (interrupted && problem !== undefined) needsSeal = segment;',
     caughtBy: ['wal-native/test/second-opening.test.ts', 'includes a seal whose sync failed'],
+    promise: 'recovery',
   },
   {
     name: 'recovery does not write again what it read',
@@ -197,6 +211,7 @@ export const walNative: readonly Mutant[] = [
     find: 'await writeAgain(segment.file, last.durableUpTo, last.stop.batchStart);',
     replace: '',
     caughtBy: ['wal-native/test/second-opening.test.ts', 'is durable, however much of it there is'],
+    promise: 'recovery',
   },
   {
     name: 'recovery writes every second piece again',
@@ -204,6 +219,7 @@ export const walNative: readonly Mutant[] = [
     find: 'offset += buffer.length) {',
     replace: 'offset += rewriteBytesMax * 2) {',
     caughtBy: ['wal-native/test/second-opening.test.ts', 'is durable, however much of it there is'],
+    promise: 'recovery',
   },
   {
     name: 'recovery uses batch numbers of the tail again',
@@ -214,6 +230,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/second-opening.test.ts',
       'also where many batches of it were there',
     ],
+    promise: 'interrupted write',
   },
   {
     name: 'recovery forgets how many entries the segment has',
@@ -231,6 +248,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/second-opening.test.ts',
       'includes a segment whose name was not durable yet',
     ],
+    promise: 'recovery',
   },
   {
     name: 'marks that share the sector of the last batch are enough for a close',
@@ -238,6 +256,7 @@ export const walNative: readonly Mutant[] = [
     find: 'const marked = clean && finding.marksReachOwnSector;',
     replace: 'const marked = clean;',
     caughtBy: ['wal-native/test/closed-cleanly.test.ts', 'opened 1 times'],
+    promise: 'damage',
   },
   {
     name: 'the successor of an older base entry is judged by the newer base',
@@ -248,6 +267,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/resets-and-purges.test.ts',
       'drops the entries above it when nothing but hard states follows',
     ],
+    promise: 'killed process',
   },
   {
     name: 'a reset before the start does not drop entries',
@@ -258,6 +278,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/resets-and-purges.test.ts',
       'drops the entries above it when nothing but hard states follows',
     ],
+    promise: 'killed process',
   },
   {
     name: 'the marker at the start of the log is dropped',
@@ -265,6 +286,7 @@ export const walNative: readonly Mutant[] = [
     find: 'frame.kind === FrameKind.Marker && frame.index >= this.#start.index',
     replace: 'frame.kind === FrameKind.Marker && frame.index > this.#start.index',
     caughtBy: ['wal-native/test/resets-and-purges.test.ts', 'counts at the very start of a log'],
+    promise: 'purge',
   },
   {
     name: 'testimony is looked for in the next 512 KiB only',
@@ -272,6 +294,7 @@ export const walNative: readonly Mutant[] = [
     find: 'while (offset + frameHeaderBytes <= request.limit) {',
     replace: 'while (offset + frameHeaderBytes <= Math.min(request.limit, stop.offset + 524288)) {',
     caughtBy: ['wal-native/test/large-batches.test.ts', 'half a mebibyte and more behind it'],
+    promise: 'damage',
   },
   {
     name: 'a refused opening leaves segments open',
@@ -288,7 +311,7 @@ export const walNative: readonly Mutant[] = [
     caughtBy: ['wal-native/test/handles.test.ts', 'a damaged entry'],
   },
   {
-    name: 'a look leaves segments open',
+    name: 'the look at a log leaves its segments open',
     file: 'wal-native/src/recovery/look.ts',
     find: '  await closeSegments(log.findings.map(({ segment }) => segment));\n',
     replace: '',
@@ -336,6 +359,7 @@ export const walNative: readonly Mutant[] = [
     find: 'markerFrame(plan.marker, plan.resets)',
     replace: 'markerFrame(plan.marker, false)',
     caughtBy: ['wal-native/test/shapes.test.ts', 'with a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
     name: 'a commit index that is saved alone is never written',
@@ -343,6 +367,7 @@ export const walNative: readonly Mutant[] = [
     find: 'hardState.vote === vote && hardState.commit === commit;',
     replace: 'hardState.vote === vote;',
     caughtBy: ['wal-native/test/conformance.test.ts', 'a save of every shape, alone'],
+    promise: 'killed process',
   },
   {
     name: 'the hard state of a refused group is kept for the next one',
@@ -350,6 +375,7 @@ export const walNative: readonly Mutant[] = [
     find: 'if (isRefusal(error)) this.#unwrittenHardState = unwrittenBefore;',
     replace: '',
     caughtBy: ['wal-native/test/shapes.test.ts', 'and a save of every shape, alone'],
+    promise: 'full disk',
   },
   {
     name: 'a recovery writes the last mebibyte again only',
@@ -358,6 +384,7 @@ export const walNative: readonly Mutant[] = [
     replace:
       'writeAgain(segment.file, Math.max(last.durableUpTo, last.stop.batchStart - rewriteBytesMax),',
     caughtBy: ['wal-native/test/sizes.test.ts', 'more than two mebibytes'],
+    promise: 'recovery',
   },
   {
     name: 'a recovery does not write the last piece of a batch again',
@@ -365,6 +392,7 @@ export const walNative: readonly Mutant[] = [
     find: 'for (let offset = start; offset < end; offset += buffer.length)',
     replace: 'for (let offset = start; offset + buffer.length <= end; offset += buffer.length)',
     caughtBy: ['wal-native/test/sizes.test.ts', 'more than two mebibytes'],
+    promise: 'recovery',
   },
   {
     name: 'a large payload is not padded to the next frame',
@@ -373,6 +401,7 @@ export const walNative: readonly Mutant[] = [
     return value;`,
     replace: '    return value;',
     caughtBy: ['wal-native/test/sizes.test.ts', 'payloads around the size that is copied'],
+    promise: 'killed process',
   },
   {
     name: 'a purge releases the first segment that is needed, too',
@@ -383,6 +412,7 @@ export const walNative: readonly Mutant[] = [
       'wal-native/test/sizes.test.ts',
       'that waits for nothing, with a crash at every call',
     ],
+    promise: 'purge',
   },
   {
     name: 'the saves of a group share the position of the first one',
@@ -400,6 +430,7 @@ export const walNative: readonly Mutant[] = [
     find: '...state.markers.map((marker) => markerFrame(marker, false)),',
     replace: '',
     caughtBy: ['wal-native/test/sizes.test.ts', 'and of the one that has the newest marker'],
+    promise: 'purge',
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {
@@ -413,6 +444,7 @@ export const walNative: readonly Mutant[] = [
       interleavings,
       'saves around the beginning of a segment and a purge that gives two back',
     ],
+    promise: 'purge',
   },
   {
     name: 'the successor joins the log before its name is durable',
@@ -424,6 +456,7 @@ export const walNative: readonly Mutant[] = [
     this.#successor = undefined;
     segments.add(segment);`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
+    promise: 'new segment',
   },
   {
     name: 'a write does not wait for the mark of an idle log',
@@ -434,6 +467,7 @@ export const walNative: readonly Mutant[] = [
     replace: `      if (this.#successor !== undefined) await this.#takeOver(this.#successor);
       if (!this.#appender.fits(group))`,
     caughtBy: [interleavings, 'two saves and the marks of an idle log'],
+    promise: 'killed process',
   },
   {
     name: 'the mark of an idle log does not look for a write that is under way',
@@ -441,6 +475,7 @@ export const walNative: readonly Mutant[] = [
     find: `const isBusy = this.#busy || this.#successor !== undefined;`,
     replace: `const isBusy = this.#successor !== undefined;`,
     caughtBy: [interleavings, 'two saves and the marks of an idle log'],
+    promise: 'killed process',
   },
   {
     name: 'the close does not wait for the mark of an idle log',
@@ -451,13 +486,15 @@ export const walNative: readonly Mutant[] = [
     replace: `    this.#stopMarks();
     const`,
     caughtBy: [interleavings, 'the mark of an idle log and the close'],
+    promise: 'lost lock',
   },
   {
-    name: 'what a purge keeps is known when the group is published, from the segment of that time',
+    name: 'the segments that a purge keeps are chosen when the group is published, from the segment of that time',
     file: 'wal-native/src/native-store.ts',
     find: `      belowSegmentId: this.#start.segmentId,`,
     replace: `      belowSegmentId: this.#appender.segment.segmentId,`,
     caughtBy: [interleavings, 'two purges of one segment each'],
+    promise: 'purge',
   },
   {
     name: 'segments are given back before the purge is durable',
@@ -466,6 +503,7 @@ export const walNative: readonly Mutant[] = [
     replace: `    this.#purgeSegmentId = this.#firstSegmentNeeded(plans);
     this.#start = { ...this.#start, segmentId: this.#purgeSegmentId };`,
     caughtBy: [interleavings, 'three purges of one segment each'],
+    promise: 'purge',
   },
   {
     name: 'the next segment gets its name before its head is durable',
@@ -473,6 +511,7 @@ export const walNative: readonly Mutant[] = [
     find: `    await spare.file.writeDurable(parts, 0);`,
     replace: `    await spare.file.write(Buffer.concat(parts), 0);`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
+    promise: 'new segment',
   },
   {
     name: 'the full segment is sealed before the name of the next one is durable',
@@ -488,6 +527,7 @@ export const walNative: readonly Mutant[] = [
     await syncName(options.environment, directory);
     this.#successor = undefined;`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
+    promise: 'new segment',
   },
   {
     name: 'the close does not write a commit index that is not on the disk yet',
@@ -504,5 +544,6 @@ export const walNative: readonly Mutant[] = [
     replace: `    await syncName(options.environment, directory).catch(() => undefined);
     this.#successor = undefined;`,
     caughtBy: [faults, 'too-many-open, once'],
+    promise: 'owed sync',
   },
 ];
