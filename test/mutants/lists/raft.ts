@@ -86,7 +86,7 @@ export const raft: readonly Mutant[] = [
     replace: 'for (const old of [...lives.keys()].toReversed()) {',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
-      'are those of two lives of a sender: the one before and the newest',
+      'are refused when they come from a life before those',
     ],
   },
   {
@@ -1590,13 +1590,6 @@ function ownEntry`,
   },
   // Snapshots beside a slow state machine, and several of them at once.
   {
-    name: 'a membership change that an installed snapshot covers still reaches the core',
-    file: 'raft/src/loop.ts',
-    find: 'if (index <= this.#installedIndex) return undefined;',
-    replace: 'if (index < 0) return undefined;',
-    caughtBy: [overEntries, 'the quorum is that of the snapshot'],
-  },
-  {
     name: 'a snapshot is made between entries that a snapshot under installation covers',
     file: 'raft/src/snapshots.ts',
     find: 'if (index < this.#recorded.newestIndex) {',
@@ -1640,13 +1633,6 @@ function ownEntry`,
     caughtBy: [holds, 'hold their logs each for itself'],
   },
   {
-    name: 'two sends of one snapshot share one hold on the log',
-    file: 'raft/src/snapshot-sending.ts',
-    find: 'this.indexes.push(metadata.index);',
-    replace: 'if (!this.indexes.includes(metadata.index)) this.indexes.push(metadata.index);',
-    caughtBy: [holds, 'hold the log of one index until the last of them has ended'],
-  },
-  {
     name: 'the first of two sends that ends releases the hold of both',
     file: 'raft/src/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
@@ -1674,12 +1660,5 @@ function ownEntry`,
     find: '...sending.indexes)',
     replace: '...[...sending.indexes].slice(0, 1))',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
-  },
-  {
-    name: 'a snapshot that was made while a newer one is installed is recorded as the newest',
-    file: 'raft/src/recorded-snapshots.ts',
-    find: 'if (metadata.index < this.#newestIndex) return;',
-    replace: '',
-    caughtBy: [recorded, 'one that was made while a newer one is installed'],
   },
 ];

@@ -313,7 +313,7 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/log-state.ts',
     find: 'index < marker.index);',
     replace: 'index <= marker.index);',
-    caughtBy: ['wal-core/test/conformance.test.ts', 'markers that cannot be are refused'],
+    caughtBy: ['wal-core/test/log-state.test.ts', 'of the same index replaces the one before'],
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {
@@ -323,14 +323,6 @@ export const walCore: readonly Mutant[] = [
     replace: `        if (writing !== undefined) void writing.catch(() => undefined);`,
     caughtBy: [interleavings, 'saves of two callers and a sync'],
     promise: 'killed process',
-  },
-  {
-    name: 'the last plan of a group decides alone whether the group is synced',
-    file: 'wal-core/src/queued-wal.ts',
-    find: `plans.some((plan) => plan.durable)`,
-    replace: `plans.at(-1)?.durable === true`,
-    caughtBy: [interleavings, 'the last of which is not synced by itself'],
-    promise: 'power cut',
   },
   {
     name: 'the close does not wait for saves that are queued',
@@ -374,15 +366,6 @@ export const walCore: readonly Mutant[] = [
     if (isRefused) {`,
     replace: `    const behind: PendingSave[] = [];
     if (isRefused) {`,
-    caughtBy: [queue, 'rejects the group and all behind it'],
-    promise: 'full disk',
-  },
-  {
-    name: 'after a refusal the next save is checked against what was refused',
-    file: 'wal-core/src/queued-wal.ts',
-    find: `      this.#accepted = this.#acceptPublished();
-      const type`,
-    replace: `      const type`,
     caughtBy: [queue, 'rejects the group and all behind it'],
     promise: 'full disk',
   },

@@ -288,14 +288,6 @@ export const walEtcd: readonly Mutant[] = [
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {
-    name: 'one sync of the directory covers all segments that a purge removes',
-    file: 'wal-etcd/src/purge/release-segments.ts',
-    find: `      await this.#fileSystem.syncDirectory(this.#directory);`,
-    replace: `      if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);`,
-    caughtBy: [interleavings, 'a purge of four segments without a marker, and a save'],
-    promise: 'purge',
-  },
-  {
     name: 'the newest segments are removed first',
     file: 'wal-etcd/src/purge/release-segments.ts',
     find: `      this.#waiting.push({ path, bytes });`,
@@ -321,7 +313,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/writer/wal-writer.ts',
     find: `      await this.flush(durable);
       await full.file.truncate(this.#end);
-      if (durable) await full.file.datasync();`,
+      await full.file.datasync();`,
     replace: `      await this.flush(false);
       await full.file.truncate(this.#end);`,
     caughtBy: [

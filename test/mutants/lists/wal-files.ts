@@ -145,15 +145,6 @@ export const walFiles: readonly Mutant[] = [
     caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
   },
   {
-    name: 'the zeros of a new file are not synced',
-    file: 'wal-files/src/spare-files.ts',
-    find: `      await file.datasync();
-`,
-    replace: '',
-    caughtBy: ['wal-files/test/spare-files.test.ts', 'are made when they are taken'],
-    promise: 'new segment',
-  },
-  {
     name: 'a purge takes one segment too many out of the list',
     file: 'wal-files/src/segment-list.ts',
     find: 'Math.max(0, segmentId - first)',
