@@ -9,7 +9,7 @@ export const slowPartMutants: readonly Mutant[] = [
     name: 'a membership change that an installed snapshot covers still reaches the core',
     firstSeed: 7,
     file: 'raft/src/loop.ts',
-    find: 'if (index <= this.#installedIndex) return undefined;',
+    find: 'if (index <= coveredIndex) return undefined;',
     replace: 'if (index < 0) return undefined;',
   },
   {
