@@ -38,8 +38,8 @@ export const longLadders: string[] = [
 
 /**
  * Those that run short in `pnpm test`, and longer by `BABUZA_CRASH_STATES`, `BABUZA_KILLS`,
- * `BABUZA_CONCURRENT_STATES`, `BABUZA_CONCURRENT_SEEDS`, `BABUZA_SWITCHES`, `BABUZA_FAILING_CALLS`, `BABUZA_SIMULATION_SEEDS`, `BABUZA_CLUSTER_SEEDS` and
- * `BABUZA_OPERATOR_SEEDS`.
+ * `BABUZA_CONCURRENT_STATES`, `BABUZA_CONCURRENT_SEEDS`, `BABUZA_SWITCHES`, `BABUZA_FAILING_CALLS`,
+ * `BABUZA_SIMULATION_SEEDS`, `BABUZA_CLUSTER_SEEDS` and `BABUZA_OPERATOR_SEEDS`.
  */
 export const adjustableLadders: string[] = [
   'packages/wal-native/test/crash.test.ts',

@@ -12,7 +12,9 @@ export interface Mutant {
   /** The text that the file has exactly once, and the text that stands there instead. */
   readonly find: string;
   readonly replace: string;
-  /** The test file, below `packages/`, and a part of the full title of a test in it that must fail. */
+  /**
+   * The test file, below `packages/`, and a part of the full title of a test in it that must fail.
+   */
   readonly caughtBy: readonly [file: string, title: string];
   /** The promise of docs/DURABILITY.md that it breaks, if any. */
   readonly promise?: PromiseId;

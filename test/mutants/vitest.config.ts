@@ -1,4 +1,6 @@
-/** One project per mutant: its change is made while the source is loaded, and its test runs on that. */
+/**
+ * One project per mutant: its change is made while the source is loaded, and its test runs on that.
+ */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';

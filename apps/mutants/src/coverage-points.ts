@@ -23,7 +23,9 @@ export function pointsOf(file: string, source: string): readonly Point[] {
   return find(file, source);
 }
 
-/** The number of the innermost point around a range; `undefined`: it runs when the file is loaded. */
+/**
+ * The number of the innermost point around a range; `undefined`: it runs when the file is loaded.
+ */
 export function pointAround(points: readonly Point[], range: Point): number | undefined {
   let found: number | undefined;
   let length = Infinity;

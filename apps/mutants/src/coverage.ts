@@ -1,4 +1,6 @@
-/** Which test passes which points, recorded once and kept for as long as the sources are the same. */
+/**
+ * Which test passes which points, recorded once and kept for as long as the sources are the same.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 import { instrument } from './coverage-points.ts';

@@ -1,4 +1,6 @@
-/** The committed lists of mutants that change nothing that a test could see, each with its reason. */
+/**
+ * The committed lists of mutants that change nothing that a test could see, each with its reason.
+ */
 import { existsSync } from 'node:fs';
 import { read, root } from './files.ts';
 import { textKey, type Mutant } from './mutant.ts';

@@ -1,6 +1,8 @@
 /** A generated change of one place in a source file, and the names by which it is found again. */
 
-/** The kinds of changes. A result belongs to the kind, so a name is not changed without a reason. */
+/**
+ * The kinds of changes. A result belongs to the kind, so a name is not changed without a reason.
+ */
 export type Operator =
   | 'boundary'
   | 'negated equality'

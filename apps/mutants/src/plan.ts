@@ -11,7 +11,9 @@ export interface Step {
 /** Steps that run in one process, one after the other. */
 export type Run = readonly Step[];
 
-/** Tests of similar length run together: first those of up to 100 ms, then of up to 1 s, then all. */
+/**
+ * Tests of similar length run together: first those of up to 100 ms, then of up to 1 s, then all.
+ */
 const tiersMs = [100, 1000, Infinity];
 
 /**

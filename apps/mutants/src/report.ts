@@ -10,7 +10,9 @@ export interface Summary {
   readonly noCoverage: number;
   /** Survivors and uncovered ones that the committed list explains. */
   readonly equivalent: number;
-  /** Killed of killed, survived and not covered, in percent; timeouts and equivalents do not count. */
+  /**
+   * Killed of killed, survived and not covered, in percent; timeouts and equivalents do not count.
+   */
   readonly score: number;
 }
 

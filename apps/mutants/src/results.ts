@@ -1,4 +1,6 @@
-/** What became of each mutant, one line per mutant in a file, so that a run goes on where it ended. */
+/**
+ * What became of each mutant, one line per mutant in a file, so that a run goes on where it ended.
+ */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Mutant } from './mutant.ts';
 

@@ -1,12 +1,14 @@
-/** The folders and files of each package that mutants are made of, and the tests that judge them. */
+/**
+ * The folders and files of each package that mutants are made of, and the tests that judge them.
+ */
 
 export interface Target {
   readonly package: string;
   /** Below `packages/<package>/src/`; a name that ends with `/` is a folder. */
   readonly sources: readonly string[];
   /**
-   * Whose tests judge the mutants: a package, or one test file below `packages/` where the others of
-   * its package would take long and find nothing else.
+   * Whose tests judge the mutants: a package, or one test file below `packages/` where the others
+   * of its package would take long and find nothing else.
    */
   readonly tests: readonly string[];
 }

@@ -1,4 +1,6 @@
-/** One vitest that lives for many runs: what it has transformed once it does not transform again. */
+/**
+ * One vitest that lives for many runs: what it has transformed once it does not transform again.
+ */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createVitest, type Reporter, type TestSpecification, type Vitest } from 'vitest/node';

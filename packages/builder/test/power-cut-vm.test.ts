@@ -1,9 +1,11 @@
 /**
- * Power cuts of a virtual machine: a whole Linux with ext4 writes to a disk, and QEMU is killed. The image
- * of the disk lies on the file system of `tools/lossy-fs`, so that what the machine had not flushed is lost
- * from the disk's own cache, too. `tools/power-cut-vm/README.md` says how the machine is made.
+ * Power cuts of a virtual machine: a whole Linux with ext4 writes to a disk, and QEMU is killed.
+ * The image of the disk lies on the file system of `tools/lossy-fs`, so that what the machine had
+ * not flushed is lost from the disk's own cache, too. `tools/power-cut-vm/README.md` says how the
+ * machine is made.
  *
- * `BABUZA_VM` names its folder, `BABUZA_VM_CUTS` sets how many cuts each back end gets, `BABUZA_SEED` the seed.
+ * `BABUZA_VM` names its folder, `BABUZA_VM_CUTS` sets how many cuts each back end gets,
+ * `BABUZA_SEED` the seed.
  */
 import { execFileSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rmdir } from 'node:fs/promises';

@@ -1,10 +1,10 @@
 /**
- * Power cuts below real processes with real system calls, LevelDB's own included: a process writes to
- * the file system of `tools/lossy-fs`, which loses what was not synced. Everything that was acknowledged
- * must be there, and nothing that was never attempted.
+ * Power cuts below real processes with real system calls, LevelDB's own included: a process writes
+ * to the file system of `tools/lossy-fs`, which loses what was not synced. Everything that was
+ * acknowledged must be there, and nothing that was never attempted.
  *
- * `BABUZA_CUTS` sets how many cuts each back end gets, `BABUZA_SEED` the seed, `BABUZA_REQUIRE_TOOLS=1`
- * makes missing tools a failure.
+ * `BABUZA_CUTS` sets how many cuts each back end gets, `BABUZA_SEED` the seed,
+ * `BABUZA_REQUIRE_TOOLS=1` makes missing tools a failure.
  */
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';

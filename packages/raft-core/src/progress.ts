@@ -108,11 +108,11 @@ export class Progress {
   }
 
   /**
-   * The peer rejected an append that followed `rejected`; its log may match at `hint`. False when the
-   * rejection is an old one, which must change nothing: appends may be reordered. What the peer has
-   * acknowledged it cannot reject any more. If it does so all the same, because its log was exchanged,
-   * the same append is not sent again before it answers a heartbeat; etcd's leader sends it at once,
-   * and again, as fast as the network carries it.
+   * The peer rejected an append that followed `rejected`; its log may match at `hint`. False when
+   * the rejection is an old one, which must change nothing: appends may be reordered. What the peer
+   * has acknowledged it cannot reject any more. If it does so all the same, because its log was
+   * exchanged, the same append is not sent again before it answers a heartbeat; etcd's leader sends
+   * it at once, and again, as fast as the network carries it.
    */
   decrease(rejected: number, hint: number): boolean {
     const isReplicating = this.state === ProgressState.Replicate;

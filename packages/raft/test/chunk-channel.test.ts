@@ -1,4 +1,6 @@
-/** Chunks between one who writes and one who reads: none is lost in silence, nobody waits for ever. */
+/**
+ * Chunks between one who writes and one who reads: none is lost in silence, nobody waits for ever.
+ */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChunkChannel } from '../src/chunk-channel.ts';
 import { writeSnapshotFiles } from '../src/snapshot-files.ts';

@@ -1,4 +1,6 @@
-/** How the parts of a node are closed: one after the other, once, and also where some of them hang. */
+/**
+ * How the parts of a node are closed: one after the other, once, and also where some of them hang.
+ */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { closeInOrder, closingSteps, type ClosingStep } from '../src/closing.ts';

@@ -1,4 +1,6 @@
-/** Committed entries one by one: what takes effect, in which order, and what it says to whom waits. */
+/**
+ * Committed entries one by one: what takes effect, in which order, and what it says to whom waits.
+ */
 import {
   ConfChangeTransition,
   ConfChangeType,

@@ -50,7 +50,9 @@ async function leaderAmong(members: readonly Member[]): Promise<Member> {
   throw new Error('nobody leads');
 }
 
-/** A follower that waits with an addition of learner 4, which is a voter in the snapshot it gets. */
+/**
+ * A follower that waits with an addition of learner 4, which is a voter in the snapshot it gets.
+ */
 async function memberBehindChange(beforeCut: (member: Member) => void): Promise<Behind> {
   world = new World({ snapshotsKept: 2, compactionMargin: 0 });
   await world.startAll(3);

@@ -1,4 +1,6 @@
-/** When a leader makes room for another one, and when a node does not campaign: around each bound. */
+/**
+ * When a leader makes room for another one, and when a node does not campaign: around each bound.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type BabuzaConfig, type RaftEvent } from '../src/index.ts';
 import { LeadershipGuard } from '../src/leadership-guard.ts';

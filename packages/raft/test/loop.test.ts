@@ -1,4 +1,6 @@
-/** The loop by itself, around a real core: what reaches the core, the log and the others, and when. */
+/**
+ * The loop by itself, around a real core: what reaches the core, the log and the others, and when.
+ */
 import { localAppendThread, localApplyThread, MemoryStorage, RawNode } from '@babuza/raft-core';
 import {
   ConfChangeTransition,

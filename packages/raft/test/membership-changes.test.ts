@@ -1,4 +1,7 @@
-/** Changes of the membership at the leader: what is refused before it is proposed, and how each ends. */
+/**
+ * Changes of the membership at the leader: what is refused before it is proposed, and how each
+ * ends.
+ */
 import { emptyConfState, EntryType, type Entry } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';

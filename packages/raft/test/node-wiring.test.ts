@@ -1,4 +1,7 @@
-/** Whom a node tells of its end, and of what it cannot know any more: none of its callers is forgotten. */
+/**
+ * Whom a node tells of its end, and of what it cannot know any more: none of its callers is
+ * forgotten.
+ */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World } from './support.ts';

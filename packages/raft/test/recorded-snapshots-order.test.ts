@@ -1,4 +1,6 @@
-/** What makes a snapshot count, and what goes when it does: in which order, and around each bound. */
+/**
+ * What makes a snapshot count, and what goes when it does: in which order, and around each bound.
+ */
 import { emptyConfState } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';

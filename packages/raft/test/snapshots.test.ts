@@ -1,4 +1,6 @@
-/** Snapshots of a running node: who gets which one, what ends the waiting, and what is taken over. */
+/**
+ * Snapshots of a running node: who gets which one, what ends the waiting, and what is taken over.
+ */
 import { emptyConfState, MessageType, newMessage, type SnapshotMetadata } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';

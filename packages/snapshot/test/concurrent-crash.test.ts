@@ -1,6 +1,7 @@
 /**
- * Power cuts and killed processes beside overlapping calls: a snapshot is made while another one is received, older
- * ones are removed, and one is read and held. Each call of the disk is held, and the seed chooses which one goes on.
+ * Power cuts and killed processes beside overlapping calls: a snapshot is made while another one is
+ * received, older ones are removed, and one is read and held. Each call of the disk is held, and
+ * the seed chooses which one goes on.
  *
  * `BABUZA_CONCURRENT_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
  */

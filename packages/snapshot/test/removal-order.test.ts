@@ -1,4 +1,7 @@
-/** The order of the steps in which a snapshot is removed: a crash between any two leaves it whole or gone. */
+/**
+ * The order of the steps in which a snapshot is removed: a crash between any two leaves it whole or
+ * gone.
+ */
 import { expect, it } from 'vitest';
 import { MemoryFileSystem } from '../src/memory-file-system.ts';
 import { checkedForm } from '../src/options.ts';

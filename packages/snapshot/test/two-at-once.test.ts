@@ -1,4 +1,7 @@
-/** Two things at once on the snapshots of one node: who holds one, who makes it again, who receives it. */
+/**
+ * Two things at once on the snapshots of one node: who holds one, who makes it again, who receives
+ * it.
+ */
 import { getEventListeners } from 'node:events';
 import type { SnapshotManager } from '@babuza/raft';
 import { beforeEach, describe, expect, it } from 'vitest';

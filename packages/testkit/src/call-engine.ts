@@ -1,8 +1,9 @@
 /**
  * Where every call of the simulated disk passes: it is counted, traced, met by faults, put in order
- * and stopped. Asynchronous calls wait in a queue and take effect in a seeded order, a few microtasks
- * later, as in a thread pool; no timer is involved, so that thousands of worlds pass in a second. In a
- * world whose calls are held (`hold`) each waits until the schedule of the test lets it go.
+ * and stopped. Asynchronous calls wait in a queue and take effect in a seeded order, a few
+ * microtasks later, as in a thread pool; no timer is involved, so that thousands of worlds pass in
+ * a second. In a world whose calls are held (`hold`) each waits until the schedule of the test lets
+ * it go.
  *
  * When the world stops, the process is dead: asynchronous calls never settle, synchronous ones throw
  * `WorldStopped`, and nothing that the dead code does reaches the disk.
@@ -161,7 +162,9 @@ export class CallEngine {
     waiting?.execute();
   }
 
-  /** A step of a caller, which is held like a call but is none. Without holding it passes at once. */
+  /**
+   * A step of a caller, which is held like a call but is none. Without holding it passes at once.
+   */
   step(what: string): Promise<void> {
     if (this.stopped) return never();
     if (!this.#holds) return Promise.resolve();

@@ -10,7 +10,9 @@ export interface CrashStatesOptions {
   readonly samples?: number;
   /** Decides the sample; 1 by default. */
   readonly seed?: number;
-  /** Whether the world goes on, so that states of several moments can be looked at. Default false. */
+  /**
+   * Whether the world goes on, so that states of several moments can be looked at. Default false.
+   */
   readonly goesOn?: boolean;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Runs a workload whose calls of the disk are held, so that the test chooses the interleaving: whenever
- * nothing can move any more, a schedule says which held call takes effect next, or that time passes. A
- * schedule sees threads: a step of a caller begins one, a timer begins one, and a call that is made
- * because another one took effect belongs to the thread of that one.
+ * Runs a workload whose calls of the disk are held, so that the test chooses the interleaving:
+ * whenever nothing can move any more, a schedule says which held call takes effect next, or that
+ * time passes. A schedule sees threads: a step of a caller begins one, a timer begins one, and a
+ * call that is made because another one took effect belongs to the thread of that one.
  */
 import type { HeldCall } from './call-engine.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -23,7 +23,10 @@ export interface Option {
 }
 
 export interface Schedule {
-  /** Picks one of the options, of which there is at least one. `last` is the thread that went on last. */
+  /**
+   * Picks one of the options, of which there is at least one. `last` is the thread that went on
+   * last.
+   */
   choose(options: readonly [Option, ...Option[]], last: number): Option;
 }
 
@@ -133,7 +136,10 @@ class Threads {
     this.#environment.fileSystem.letGo(call);
   }
 
-  /** New calls belong to the thread that went on last; a step of a caller begins a thread of its own. */
+  /**
+   * New calls belong to the thread that went on last; a step of a caller begins a thread of its
+   * own.
+   */
   #assign(heldCalls: readonly HeldCall[]): void {
     for (const call of heldCalls) {
       if (this.#threadOf.has(call)) continue;
@@ -148,9 +154,9 @@ class Threads {
 }
 
 /**
- * A schedule that follows from a seed. Half of the seeds choose evenly among the threads. The others give
- * each thread a rank and follow the highest one, and change a rank now and then: so a call is held for
- * long, while other threads go far.
+ * A schedule that follows from a seed. Half of the seeds choose evenly among the threads. The
+ * others give each thread a rank and follow the highest one, and change a rank now and then: so a
+ * call is held for long, while other threads go far.
  */
 export class RandomSchedule implements Schedule {
   readonly #random: SeededRandom;

@@ -351,7 +351,10 @@ export class SimulatedDisk implements FileSystem {
     this.#engine.letGo(call);
   }
 
-  /** A step of a caller, whose turn the schedule chooses as that of a call. Without `hold` it passes at once. */
+  /**
+   * A step of a caller, whose turn the schedule chooses as that of a call. Without `hold` it passes
+   * at once.
+   */
   step(what: string): Promise<void> {
     return this.#engine.step(what);
   }

@@ -218,8 +218,8 @@ export class DirectoryNode {
   }
 
   /**
-   * Forgets the changes up to a sequence although they are still seen: a failed sync. A change survives
-   * only where all before it that touch one of its names do, as after a power cut.
+   * Forgets the changes up to a sequence although they are still seen: a failed sync. A change
+   * survives only where all before it that touch one of its names do, as after a power cut.
    */
   dropPending(upTo: number, survives: () => boolean): void {
     const rest: DirectoryChange[] = [];

@@ -1,4 +1,7 @@
-/** Worlds whose calls are held: the schedule alone decides the order, and all orders can be gone through. */
+/**
+ * Worlds whose calls are held: the schedule alone decides the order, and all orders can be gone
+ * through.
+ */
 import { describe, expect, it } from 'vitest';
 import {
   crashStates,

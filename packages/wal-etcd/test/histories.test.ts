@@ -1,6 +1,6 @@
 /**
- * Short histories of a log in etcd's format, each of which shows one promise: what a close, a refusal,
- * an installed snapshot, a discard and a crash in the middle of one leave.
+ * Short histories of a log in etcd's format, each of which shows one promise: what a close, a
+ * refusal, an installed snapshot, a discard and a crash in the middle of one leave.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** The part of a file that a scan looks at: frames of every length, at every place of its borders. */
+/**
+ * The part of a file that a scan looks at: frames of every length, at every place of its borders.
+ */
 import { describe, expect, it } from 'vitest';
 import { ScanWindow } from '../src/index.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Saves of every shape on a database that forgets what was not synced, at each position of a batch that
- * several logs share. What was acknowledged is there after a power cut.
+ * Saves of every shape on a database that forgets what was not synced, at each position of a batch
+ * that several logs share. What was acknowledged is there after a power cut.
  */
 import { describe, expect, it } from 'vitest';
 import type { OpenedWal, SaveBatch } from '@babuza/wal-core';
@@ -42,7 +42,9 @@ class JudgedLog {
   }
 }
 
-/** Plays the group on the log at `position` of some, whose saves wait while another log is written. */
+/**
+ * Plays the group on the log at `position` of some, whose saves wait while another log is written.
+ */
 async function play(group: ShapedGroup, position: number, sharing: number): Promise<void> {
   // Nothing that was not synced is kept.
   const place = new ForgetfulPlace(() => 0);

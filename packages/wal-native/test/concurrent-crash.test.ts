@@ -1,6 +1,6 @@
 /**
- * Power cuts beside overlapping calls: several callers save, purge, sync, read, write identity records and close,
- * each call of the disk is held, and the seed chooses which one goes on.
+ * Power cuts beside overlapping calls: several callers save, purge, sync, read, write identity
+ * records and close, each call of the disk is held, and the seed chooses which one goes on.
  *
  * `BABUZA_CONCURRENT_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
  */

@@ -1,6 +1,7 @@
 /**
- * Every call of the disk fails while calls of the log overlap: once, and from then on, for good or until the system
- * has again what it was short of. `BABUZA_CONCURRENT_SEEDS` sets how many workloads are taken.
+ * Every call of the disk fails while calls of the log overlap: once, and from then on, for good or
+ * until the system has again what it was short of. `BABUZA_CONCURRENT_SEEDS` sets how many
+ * workloads are taken.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { failures, SingleFaults, TransientFaults, transientKinds } from '@babuza/testkit/ladder';
@@ -29,7 +30,8 @@ describe('a disk that fails beside overlapping calls', () => {
         let runs = 0;
         for (const workload of workloads) runs += await singleFaults.run(workload, failure, sticky);
         expect(runs).toBeGreaterThan(workloads.length * 10);
-        // A write that ended within a sector looks like damage where a format has nothing that would tell.
+        // A write that ended within a sector looks like damage where a format has nothing that
+        // would tell.
         if (failure.fault.type !== 'partial-write') {
           expect(singleFaults.verdicts.refused).toBe(refused);
         }

@@ -1,7 +1,7 @@
 /**
- * The kernel remembers more than the disk, beside overlapping calls: the process was killed or a sync failed while
- * several calls were under way, the next process makes calls that overlap, and then the power goes.
- * `BABUZA_CONCURRENT_SEEDS` sets how many workloads are taken.
+ * The kernel remembers more than the disk, beside overlapping calls: the process was killed or a
+ * sync failed while several calls were under way, the next process makes calls that overlap, and
+ * then the power goes. `BABUZA_CONCURRENT_SEEDS` sets how many workloads are taken.
  */
 import { afterAll, describe, it } from 'vitest';
 import { failedSyncs, PageCache } from '@babuza/testkit/ladder';

@@ -6,7 +6,9 @@ import type { NativeWalOptions } from '../src/index.ts';
 import { entriesOf, large, segmentAt } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
-/** Runs `work` with a manager, closes it, and returns the paths of the files that are still open. */
+/**
+ * Runs `work` with a manager, closes it, and returns the paths of the files that are still open.
+ */
 async function leftOpen(
   disk: SimulatedDisk,
   work: (manager: WalManager) => Promise<unknown>,

@@ -1,4 +1,7 @@
-/** Batches, records and reads that are larger than the memory, or the segment, that is usual for them. */
+/**
+ * Batches, records and reads that are larger than the memory, or the segment, that is usual for
+ * them.
+ */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { OpenedWal } from '@babuza/wal-core';

@@ -1,4 +1,6 @@
-/** A purge tells what it has given back, what it keeps and why, and syncs only what it has changed. */
+/**
+ * A purge tells what it has given back, what it keeps and why, and syncs only what it has changed.
+ */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import type { OpenedWal } from '@babuza/wal-core';

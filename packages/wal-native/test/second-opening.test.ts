@@ -1,7 +1,7 @@
 /**
- * A killed process, or a failed sync, leaves data in the memory of the kernel. What an opening accepts
- * must be durable afterwards, and what it cuts must stay away: a power cut after it, and the opening
- * after that, show the same log.
+ * A killed process, or a failed sync, leaves data in the memory of the kernel. What an opening
+ * accepts must be durable afterwards, and what it cuts must stay away: a power cut after it, and
+ * the opening after that, show the same log.
  */
 import type { Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -78,7 +78,8 @@ describe('what an opening accepted', () => {
     const environment = simulatedEnvironment(2, disk);
     await runWorkload(environment, async () => {
       const { wal } = await openManager(environment).replayWal();
-      // The head of the next segment is the first durable write of the rotation, the seal the second.
+      // The head of the next segment is the first durable write of the rotation, the seal the
+      // second.
       const fault = { type: 'sync-error', pending: 'dropped' } as const;
       const failing = disk.inject({ on: 'write-durable', path: /-[0-9a-f]{8}\.wal$/, fault });
       await expect(wal.save({ entries: entriesOf(7, 12, 1, 1000) })).rejects.toMatchObject({

@@ -1,4 +1,6 @@
-/** Saves of every shape at every position of a group, with a power cut at every call of the group. */
+/**
+ * Saves of every shape at every position of a group, with a power cut at every call of the group.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { RefusedShapes, ShapeCrashes } from '@babuza/testkit/ladder';
 import { groupPositions, shapedGroups, shapedPairs } from '@babuza/wal-core/conformance';

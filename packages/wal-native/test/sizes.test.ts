@@ -68,7 +68,8 @@ describe('the end of a segment', () => {
     it(`is met by a save of ${entryCount} entries, with a crash at every call`, async () => {
       const bytes = await inSmallSegments.rotatingPayload(entryCount, smallSegmentBytes);
       expect(bytes).toBeLessThan(8 * kibibyte);
-      // Up to the save that does not fit itself: the one behind it begins the next segment until then.
+      // Up to the save that does not fit itself: the one behind it begins the next segment until
+      // then.
       for (const more of [-8, 0, 8, 80, 160, 240, 320, 400]) {
         const payloadBytes = bytes + more;
         const isNear = more < 8;

@@ -1,6 +1,6 @@
 /**
- * The planted errors of each package. Those of `raft-core` and those that the simulated clusters find
- * have lists of their own, beside their tests.
+ * The planted errors of each package. Those of `raft-core` and those that the simulated clusters
+ * find have lists of their own, beside their tests.
  */
 import type { Mutant } from '../mutant.ts';
 import { raft } from './raft.ts';

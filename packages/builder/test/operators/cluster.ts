@@ -160,8 +160,8 @@ export class Cluster {
     const voters = this.voters();
     for (const seat of seats) seat.isIntact = false;
     const intact = voters.filter(({ isIntact }) => isIntact);
-    // A member that has met nobody yet is not known by its log: with its old disk and with a new one
-    // it counts in two quorums that have no voter in common.
+    // A member that has met nobody yet is not known by its log: with its old disk and with a new
+    // one it counts in two quorums that have no voter in common.
     const areMet = seats.every((seat) => seat.lastIndex > (seat.firstLastIndex ?? 0));
     this.promises.wiped(voters.length, intact, areMet ? this.highestIndex : Infinity);
   }

@@ -12,8 +12,8 @@ export interface CutBackEnd extends JudgedBackEnd {
   readonly name: string;
   readonly names: NameRule;
   /**
-   * Only for a format that cannot tell every crash from damage: what its documented tool does with a
-   * log that was refused. Returns whether the log can be opened now.
+   * Only for a format that cannot tell every crash from damage: what its documented tool does with
+   * a log that was refused. Returns whether the log can be opened now.
    */
   readonly repair?: (directory: string) => Promise<boolean>;
 }
@@ -38,7 +38,7 @@ export const backEnds: readonly CutBackEnd[] = [
     open: async (directory) => etcd.open(directory, { segmentBytes }),
     repair: (directory) => repair(directory),
   },
-  // LevelDB syncs no directory when it begins a log file, and removes old files before the name of what
-  // replaces them is durable: it needs a file system that keeps names in order.
+  // LevelDB syncs no directory when it begins a log file, and removes old files before the name of
+  // what replaces them is durable: it needs a file system that keeps names in order.
   { name: 'level-wal', names: 'names-in-order', ...levelBackEnd },
 ];

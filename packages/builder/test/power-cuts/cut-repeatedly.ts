@@ -1,7 +1,7 @@
 /**
- * Cuts the power of a process that writes, again and again on the same log. Half of the cuts come at a
- * random moment, half at a random system call that changes or syncs something. What is left is judged
- * by the ledger of what the process said.
+ * Cuts the power of a process that writes, again and again on the same log. Half of the cuts come
+ * at a random moment, half at a random system call that changes or syncs something. What is left is
+ * judged by the ledger of what the process said.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

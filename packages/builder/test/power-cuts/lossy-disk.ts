@@ -1,4 +1,6 @@
-/** Mounts the file system of `tools/lossy-fs`, which forgets what was not synced when it is told to. */
+/**
+ * Mounts the file system of `tools/lossy-fs`, which forgets what was not synced when it is told to.
+ */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +21,9 @@ class CannotMountError extends Error {
   override readonly name = 'CannotMountError';
 }
 
-/** Whether the file system can be built and mounted here. Where it cannot, the reason is printed. */
+/**
+ * Whether the file system can be built and mounted here. Where it cannot, the reason is printed.
+ */
 export async function canCutPower(): Promise<boolean> {
   const what = 'power cuts on a lossy file system';
   const hasTools =
@@ -91,8 +95,8 @@ export class LossyDisk {
   }
 
   /**
-   * Power fails now, where it has not failed yet, and is back: the disk holds what was synced, and of the
-   * rest what the seed chooses. No process may have a file open.
+   * Power fails now, where it has not failed yet, and is back: the disk holds what was synced, and
+   * of the rest what the seed chooses. No process may have a file open.
    */
   async cut(seed: number): Promise<void> {
     this.#onOff = () => {};

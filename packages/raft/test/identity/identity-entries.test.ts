@@ -1,4 +1,6 @@
-/** Entries that concern identities: the first one counts on every replica, whoever proposes others. */
+/**
+ * Entries that concern identities: the first one counts on every replica, whoever proposes others.
+ */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** The records of identities: each change is written, one write at a time, and nothing goes back. */
+/**
+ * The records of identities: each change is written, one write at a time, and nothing goes back.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterIdentity } from '../../src/identity/cluster-identity.ts';
 import { IdentityKeeper, mergedIdentity } from '../../src/identity/identity-keeper.ts';

@@ -1,6 +1,6 @@
 /**
- * Calls of one log that overlap: each begins when the schedule says so, while some of those before it are still
- * under way. After a rejection none begins until all have ended.
+ * Calls of one log that overlap: each begins when the schedule says so, while some of those before
+ * it are still under way. After a rejection none begins until all have ended.
  */
 import type { OpenedWal, WalError } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';

@@ -5,8 +5,8 @@ import type { SimulatedDisk } from '../simulated-disk.ts';
 import { expectThat } from './back-end.ts';
 
 /**
- * Everything that was saved is durable when it resolves, as after a sync; nothing is under way any more,
- * and no file is open.
+ * Everything that was saved is durable when it resolves, as after a sync; nothing is under way any
+ * more, and no file is open.
  */
 export async function closeLog(
   manager: WalManager,

@@ -1,7 +1,7 @@
 /**
- * Power cuts beside overlapping calls. Several callers work on one log, each call of the disk is held, and the
- * seed chooses the interleaving. At some moments the states that a power cut may leave are looked at while the
- * world goes on; at last it ends at a call.
+ * Power cuts beside overlapping calls. Several callers work on one log, each call of the disk is
+ * held, and the seed chooses the interleaving. At some moments the states that a power cut may
+ * leave are looked at while the world goes on; at last it ends at a call.
  */
 import { crashStates } from '../crash-states.ts';
 import { RandomSchedule, runScheduled } from '../scheduled-world.ts';

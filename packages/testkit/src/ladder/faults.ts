@@ -48,7 +48,9 @@ export interface Workload<Options> {
   readonly seed: number;
   readonly steps: number;
   readonly options: Options;
-  /** How many calls may be under way at the same time, in an order that the seed chooses. Default 1. */
+  /**
+   * How many calls may be under way at the same time, in an order that the seed chooses. Default 1.
+   */
   readonly together?: number;
 }
 
@@ -155,7 +157,10 @@ export class SingleFaults<Options extends object> {
   }
 }
 
-/** Differs between the calls that fail, so that each meets other orders; none for one call at a time. */
+/**
+ * Differs between the calls that fail, so that each meets other orders; none for one call at a
+ * time.
+ */
 export function scheduleSeedOf(
   { seed, together = 1 }: Workload<object>,
   nth: number,

@@ -1,9 +1,13 @@
-/** Identity records that are written beside other calls, and which of them may be there afterwards. */
+/**
+ * Identity records that are written beside other calls, and which of them may be there afterwards.
+ */
 import { WalError, type WalManager } from '@babuza/wal-core';
 import { isWorldStopped } from '../simulated-environment.ts';
 
 export class IdentityCalls {
-  /** The number of the record that was acknowledged last, and of the one that was attempted last. */
+  /**
+   * The number of the record that was acknowledged last, and of the one that was attempted last.
+   */
   #acknowledged = 0;
   #attempted = 0;
 

@@ -1,6 +1,7 @@
 /**
- * Small numbers of calls that overlap, in every order of their calls of the disk up to a bound of switches, and at
- * each moment a power cut. Whatever the order, what was acknowledged is there, and the log opens.
+ * Small numbers of calls that overlap, in every order of their calls of the disk up to a bound of
+ * switches, and at each moment a power cut. Whatever the order, what was acknowledged is there, and
+ * the log opens.
  */
 import { ClosedError, type OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -128,7 +129,9 @@ export class Interleavings<Options extends object> {
   }
 }
 
-/** In a world without faults nothing keeps a purge from giving files back, unless the log is closed. */
+/**
+ * In a world without faults nothing keeps a purge from giving files back, unless the log is closed.
+ */
 async function purge({ wal }: OpenedWal, ledger: Ledger, purgeTo: number): Promise<void> {
   const id = ledger.attempt({ purgeTo });
   try {

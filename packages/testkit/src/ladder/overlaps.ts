@@ -108,7 +108,10 @@ export function overlapsOf({ entriesPerBatch, batchesPerSegment }: Filling): rea
     Array.from({ length: countOf(count) }, (_, number) => batch(number));
   /** The next segment begins with this batch, or behind it. */
   const rolling = (count: number): LedgerBatch => batch(countOf(count));
-  /** A small entry behind so many segments; behind the rolling batch where `at` is `entriesPerBatch`. */
+  /**
+   * A small entry behind so many segments; behind the rolling batch where `at` is
+   * `entriesPerBatch`.
+   */
   const small = (count: number, at = 0): LedgerBatch => ({
     entries: entriesFrom(countOf(count) * entriesPerBatch + 1 + at, 1, 1, 100),
   });

@@ -1,10 +1,11 @@
 /**
- * All interleavings of the held calls of a workload, one run after the other. A run follows the choices of an
- * earlier one up to some choice, takes another option there, and after that stays with the thread that went on
- * last as long as that one can go on.
+ * All interleavings of the held calls of a workload, one run after the other. A run follows the
+ * choices of an earlier one up to some choice, takes another option there, and after that stays
+ * with the thread that went on last as long as that one can go on.
  *
- * A switch away from a thread that could go on is bounded by `switchesMax`. Calls on different files and
- * directories commute: where a run comes to a state that an earlier run has explored from, it ends.
+ * A switch away from a thread that could go on is bounded by `switchesMax`. Calls on different
+ * files and directories commute: where a run comes to a state that an earlier run has explored
+ * from, it ends.
  */
 import type { HeldCall } from '../call-engine.ts';
 import type { Option, Schedule } from '../scheduled-world.ts';
@@ -27,7 +28,10 @@ export class Explored {
     return true;
   }
 
-  /** Whether an earlier run explored from this state and thread, with at least as many switches left. */
+  /**
+   * Whether an earlier run explored from this state and thread, with at least as many switches
+   * left.
+   */
   covers(path: Path, disk: string): boolean {
     const state = `${path.last}\n${disk}`;
     const { switchesLeft } = path;
@@ -105,7 +109,9 @@ export class Path implements Schedule {
     return `choices ${this.#choices.map(({ taken }) => taken).join('')}`;
   }
 
-  /** The same call has the same name in every run: what it does, and which one of those that do so. */
+  /**
+   * The same call has the same name in every run: what it does, and which one of those that do so.
+   */
   #nameOf(call: HeldCall): string {
     const known = this.#known.get(call);
     if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 /**
- * Saves of every shape on a full disk: a group finds no space together with a large save, and is saved
- * again without it, or when there is room. Nothing of the refused group may come back after a power cut,
- * and what was acknowledged behind it must be there.
+ * Saves of every shape on a full disk: a group finds no space together with a large save, and is
+ * saved again without it, or when there is room. Nothing of the refused group may come back after a
+ * power cut, and what was acknowledged behind it must be there.
  */
 import type { OpenedWal, SaveBatch } from '@babuza/wal-core';
 import type { Ledger, ShapedGroup } from '@babuza/wal-core/conformance';

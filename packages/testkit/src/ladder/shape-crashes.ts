@@ -1,6 +1,7 @@
 /**
- * Power cuts at every call of a group of saves, one group for each shape of a save at each position, and
- * one when the group was acknowledged. The log must open and hold what the ledger says.
+ * Power cuts at every call of a group of saves, one group for each shape of a save at each
+ * position, and one when the group was acknowledged. The log must open and hold what the ledger
+ * says.
  */
 import type { Ledger, ShapedGroup } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';

@@ -1,7 +1,7 @@
 /**
- * Saves of a size that matters to the code: one byte of the format below a constant, at it, above it. A
- * group of them is interrupted at every call, by a power cut or a kill, and each of its syncs fails; the
- * log is opened again, takes more, and then the power goes.
+ * Saves of a size that matters to the code: one byte of the format below a constant, at it, above
+ * it. A group of them is interrupted at every call, by a power cut or a kill, and each of its syncs
+ * fails; the log is opened again, takes more, and then the power goes.
  */
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';
@@ -51,8 +51,8 @@ export class SizedSaves<Options extends object> {
   readonly #fillBytes: number;
 
   /**
-   * `samples` states are looked at for each power cut. The log that is opened again takes two payloads
-   * of `fillBytes` besides, which makes it begin another segment.
+   * `samples` states are looked at for each power cut. The log that is opened again takes two
+   * payloads of `fillBytes` besides, which makes it begin another segment.
    */
   constructor(
     backEnd: BackEnd<Options>,
@@ -98,7 +98,10 @@ export class SizedSaves<Options extends object> {
     return bytes - written;
   }
 
-  /** The least payload of the last of `entryCount` entries with which a save of them begins a segment. */
+  /**
+   * The least payload of the last of `entryCount` entries with which a save of them begins a
+   * segment.
+   */
   async rotatingPayload(entryCount: number, segmentBytes: number): Promise<number> {
     let fits = 0;
     let rotates = segmentBytes;

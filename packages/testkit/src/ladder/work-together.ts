@@ -1,6 +1,7 @@
 /**
- * A life of a log with several callers: each makes its next call when the schedule says so, whatever calls of
- * others are under way. Saves, purges, syncs, identity records, reads and the closing overlap.
+ * A life of a log with several callers: each makes its next call when the schedule says so,
+ * whatever calls of others are under way. Saves, purges, syncs, identity records, reads and the
+ * closing overlap.
  */
 import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import { mixSeeds, SeededRandom } from '../seeded-random.ts';

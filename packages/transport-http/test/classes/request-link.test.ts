@@ -1,4 +1,7 @@
-/** Frames as requests: one at a time, each answered before the next one, and every failure told once. */
+/**
+ * Frames as requests: one at a time, each answered before the next one, and every failure told
+ * once.
+ */
 import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';

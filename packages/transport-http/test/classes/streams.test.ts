@@ -1,4 +1,7 @@
-/** Both halves of a stream of messages: what they take, what they answer, and when they are given up. */
+/**
+ * Both halves of a stream of messages: what they take, what they answer, and when they are given
+ * up.
+ */
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,7 @@
-/** Two things at once in one transport: snapshots, connections, removals and closes, on the loopback. */
+/**
+ * Two things at once in one transport: snapshots, connections, removals and closes, on the
+ * loopback.
+ */
 import { connect } from 'node:net';
 import type { TransportHandler } from '@babuza/raft';
 import { nodeEnvironment } from '@babuza/vfs';

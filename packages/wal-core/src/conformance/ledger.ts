@@ -128,7 +128,9 @@ export class Ledger {
     this.#outOfOrder = [];
   }
 
-  /** A ledger that knows the same, and goes its own way from here: for several crashes of one world. */
+  /**
+   * A ledger that knows the same, and goes its own way from here: for several crashes of one world.
+   */
   copy(): Ledger {
     const copy = new Ledger({ batchAtomic: this.#batchAtomic, exactPurge: this.#exactPurge });
     copy.#settled = this.#settled.clone();
@@ -205,8 +207,8 @@ function partsOf({ snapshot, entries = [], hardState }: SaveBatch, commit: numbe
     parts.push({ snapshot, entries: entries.slice(0, count) });
   }
   if (snapshot === undefined || hardState === undefined || snapshot.index <= commit) return parts;
-  // A marker above the commit index counts only with a hard state that covers it, which stands before
-  // the entries and has the new term and vote already.
+  // A marker above the commit index counts only with a hard state that covers it, which stands
+  // before the entries and has the new term and vote already.
   const covering = { ...hardState, commit: snapshot.index };
   return [...parts, ...parts.map((part) => ({ ...part, hardState: covering }))];
 }

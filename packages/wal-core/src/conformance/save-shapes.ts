@@ -1,6 +1,6 @@
 /**
- * Every shape of a save: each combination of snapshot marker, entries and hard state, at each position
- * in a group of saves that wait together. Tests play them on a log and judge what is left.
+ * Every shape of a save: each combination of snapshot marker, entries and hard state, at each
+ * position in a group of saves that wait together. Tests play them on a log and judge what is left.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { SaveBatch } from '../wal.ts';

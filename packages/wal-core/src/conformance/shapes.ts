@@ -1,7 +1,7 @@
 /**
- * Saves of every shape at every position of a group: what was acknowledged is there, at once and after
- * the log was closed and opened again, and a group that must be durable costs a sync wherever the save
- * that needs it stands.
+ * Saves of every shape at every position of a group: what was acknowledged is there, at once and
+ * after the log was closed and opened again, and a group that must be durable costs a sync wherever
+ * the save that needs it stands.
  */
 import type { OpenedWal } from '../wal-manager.ts';
 import { rejectionOf } from './failures.ts';

@@ -1,6 +1,6 @@
 /**
- * Payloads with sizes around those that back ends copy, cache and read at a time: read one by one, in
- * ranges, and after a restart.
+ * Payloads with sizes around those that back ends copy, cache and read at a time: read one by one,
+ * in ranges, and after a restart.
  */
 import type { Entry } from '@babuza/raftpb';
 import type { EntryStorage } from '../entry-storage.ts';

@@ -15,8 +15,8 @@ export function openManager(
 }
 
 /**
- * What records that were written in part can look like in this format. A log that only crashed and is
- * refused for any other reason was written, purged or recovered wrongly.
+ * What records that were written in part can look like in this format. A log that only crashed and
+ * is refused for any other reason was written, purged or recovered wrongly.
  */
 const verdictsOfTornWrites: ReadonlySet<string> = new Set(['ErrCRCMismatch', 'no-message']);
 

@@ -35,7 +35,9 @@ export interface SegmentFinding {
   readonly verdict: VerdictName;
   /** The last batch is a mark, and so says that everything before it is durable. */
   readonly endsWithMark: boolean;
-  /** The marks at the end reach into a sector of their own, so that no lost sector takes them all. */
+  /**
+   * The marks at the end reach into a sector of their own, so that no lost sector takes them all.
+   */
   readonly marksReachOwnSector: boolean;
 }
 

@@ -29,7 +29,9 @@ export interface AppendPoint {
   readonly lastBatchNumber: number;
   /** Frames of entries that the segment has: its footer will need room for so many. */
   readonly entries: number;
-  /** The log ends with durable marks that reach into a sector of their own: a close needs no more. */
+  /**
+   * The log ends with durable marks that reach into a sector of their own: a close needs no more.
+   */
   readonly marked: boolean;
 }
 

@@ -1,4 +1,6 @@
-/** A cluster of processes under load that is disturbed by chance, and what it must hold at the end. */
+/**
+ * A cluster of processes under load that is disturbed by chance, and what it must hold at the end.
+ */
 import { counted } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';

@@ -29,7 +29,9 @@ export class Troublemaker {
   readonly #chance: () => number;
   readonly #neverKilled: bigint | undefined;
 
-  /** `chance` gives numbers from 0 to below 1. A node that is never killed suffers everything else. */
+  /**
+   * `chance` gives numbers from 0 to below 1. A node that is never killed suffers everything else.
+   */
   constructor(stage: Stage, chance: () => number, neverKilled?: bigint) {
     this.#stage = stage;
     this.#chance = chance;

@@ -1,7 +1,7 @@
 /**
- * Whether a series of samples stays flat. The slope is that of Theil and Sen: the median of the slopes of
- * all pairs of samples, which a quarter of wild samples does not move. Only the second half of the time
- * counts, because caches fill and the heap finds its size in the first.
+ * Whether a series of samples stays flat. The slope is that of Theil and Sen: the median of the
+ * slopes of all pairs of samples, which a quarter of wild samples does not move. Only the second
+ * half of the time counts, because caches fill and the heap finds its size in the first.
  */
 export interface Sample {
   readonly atMs: number;

@@ -1,4 +1,6 @@
-/** The series that a soak judges, with the bounds of their growth over the second half of the time. */
+/**
+ * The series that a soak judges, with the bounds of their growth over the second half of the time.
+ */
 import { byteSize, count, duration } from '../../common/figures.ts';
 import { judgeFlatness, type Flatness, type GrowthBound } from './flatness.ts';
 import type { Row } from './sampler.ts';
@@ -21,7 +23,9 @@ interface SeriesSettings {
 
 const bytesOf = (value: number): string => byteSize(Math.round(value));
 
-/** The node that is never killed is the one whose memory and handles can grow for the whole time. */
+/**
+ * The node that is never killed is the one whose memory and handles can grow for the whole time.
+ */
 function seriesOf(steadyNode: number): readonly SeriesSettings[] {
   const of = (row: Row) => row.processes[steadyNode];
   const name = `node ${steadyNode + 1}`;

@@ -1,4 +1,7 @@
-/** The samples of a soak as a table (CSV), and as a page with plots that needs nothing but a browser. */
+/**
+ * The samples of a soak as a table (CSV), and as a page with plots that needs nothing but a
+ * browser.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Row } from './sampler.ts';

@@ -1,4 +1,7 @@
-/** Looks at a cluster every few seconds: what its processes and disks take, and how long writes took since. */
+/**
+ * Looks at a cluster every few seconds: what its processes and disks take, and how long writes took
+ * since.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile } from '../figures.ts';
 import { bytesBelow, processFigures, type ProcessFigures } from '../node-figures.ts';

@@ -1,7 +1,7 @@
 /**
- * A cluster of processes under load, disturbed by chance, for an hour or as long as it is asked for: what
- * it takes and how long writes take is sampled, plotted, and must stay flat. One node is never killed, so
- * that what grows in a process has the whole time for it.
+ * A cluster of processes under load, disturbed by chance, for an hour or as long as it is asked
+ * for: what it takes and how long writes take is sampled, plotted, and must stay flat. One node is
+ * never killed, so that what grows in a process has the whole time for it.
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
