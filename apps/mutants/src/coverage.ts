@@ -15,14 +15,14 @@ export interface CoveringTest {
   readonly points: readonly string[];
 }
 
-/** What a test file said when it ran on sources without an error. */
+/** The results of a test file on sources without an error. */
 export interface FileCoverage {
   readonly file: string;
   /** Each file of the repository that was loaded, and the hash of its content. */
   readonly loaded: Readonly<Record<string, string>>;
-  /** What it takes to start the process and to load the modules. */
+  /** The time to start the process and to load the modules. */
   readonly startMs: number;
-  /** What was passed outside its tests. */
+  /** The places that were passed outside its tests. */
   readonly outside: readonly string[];
   /** The tests that passed; those that are skipped say nothing about mutants. */
   readonly tests: readonly CoveringTest[];

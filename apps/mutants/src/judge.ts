@@ -15,7 +15,9 @@ export interface Verdict {
   readonly testId?: string;
 }
 
-/** What a run may take: far more than without a mutant, on a machine that does other work too. */
+/**
+ * The time that a run may take is far more than without a mutant: a machine may do other work too.
+ */
 const limitFactor = 8;
 const limitFloorMs = 20_000;
 

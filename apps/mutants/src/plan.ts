@@ -51,7 +51,7 @@ export function runsFor(
   });
 }
 
-/** What the steps take without a mutant, the start of the process and the loading included. */
+/** The time of the steps without a mutant, with the start of the process and the loading. */
 export function normalMsOf(run: Run, coverage: readonly FileCoverage[]): number {
   const startMs = new Map(coverage.map((file) => [file.file, file.startMs]));
   return run.reduce((sum, step) => sum + step.normalMs + (startMs.get(step.file) ?? 0), 0);
@@ -62,7 +62,7 @@ function coveringTests(
   source: string,
   file: FileCoverage,
 ): readonly CoveringTest[] {
-  // What runs while modules are loaded is there for all tests that load the file.
+  // Code that runs while modules are loaded counts for all tests that load the file.
   const isLoaded = file.loaded[source] !== undefined;
   if (point === undefined) return isLoaded ? file.tests : [];
   if (file.outside.includes(point)) return file.tests;

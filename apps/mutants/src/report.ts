@@ -1,4 +1,4 @@
-/** What a run says at its end. */
+/** A run ends with this report. */
 import { isEquivalent, type Equivalent } from './equivalents.ts';
 import { shortText, type Mutant } from './mutant.ts';
 import type { Outcome, Result } from './results.ts';

@@ -1,5 +1,5 @@
 /**
- * What became of each mutant, one line per mutant in a file, so that a run goes on where it ended.
+ * The outcome of each mutant is one line in a file, so that a run goes on where it ended.
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Mutant } from './mutant.ts';
@@ -27,7 +27,7 @@ export class Results {
     this.#path = path;
     if (!existsSync(path)) return;
     const text = readFileSync(path, 'utf8');
-    // What is added must not continue a line that was cut.
+    // A new line must not continue one that was cut.
     if (text !== '' && !text.endsWith('\n')) appendFileSync(path, '\n');
     for (const line of text.split('\n')) {
       const result = parseLine(line);

@@ -7,7 +7,7 @@ import { addUp, type Coincidence } from './cluster/coincidences.ts';
 import { simulate, type SimulationReport } from './cluster/simulate.ts';
 
 const count = Number(process.env['BABUZA_CLUSTER_SEEDS'] ?? 20);
-/** What a run of 20 seeds must have had; one of 100 must have had all. */
+/** A run of 20 seeds must have had these; one of 100 must have had all. */
 const frequent: readonly Coincidence[] = [
   'installedOverApply',
   'changeCovered',

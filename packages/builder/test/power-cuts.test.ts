@@ -25,7 +25,7 @@ async function sync(path: string): Promise<void> {
 
 const found = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => 'nothing');
 
-/** What 40 cuts leave of synced and unsynced files, sorted. */
+/** The contents that 40 cuts leave of synced and unsynced files, sorted. */
 async function leftBy(rule: NameRule): Promise<{ kept: string[]; moved: string[]; new: string[] }> {
   const disk = await LossyDisk.mount(rule);
   const seen = { kept: new Set<string>(), moved: new Set<string>(), new: new Set<string>() };

@@ -35,7 +35,7 @@ export interface ImpossibleClaim {
   readonly from: bigint;
   readonly messageType: Type;
   readonly kind: ImpossibleClaimKind;
-  /** What the member claims: an index, or a term for `hint-term` and `append-term`. */
+  /** The claimed number: an index, or a term for `hint-term` and `append-term`. */
   readonly claimed: number;
   /** The highest value that could be true; for `append-term` the only one. */
   readonly atMost: number;

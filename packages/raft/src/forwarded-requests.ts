@@ -15,7 +15,7 @@ import { decodeEnvelope, requestsPerLife, type RequestId } from './envelope.ts';
 /** Of one life of a sender, the newest and how many before it. */
 const knownMax = 4096;
 const livesKept = 2;
-/** Of each sender, so many of the lives before those are known by their number only. */
+/** So many of the lives before those are known by their number only, for each sender. */
 const endedMax = 1024;
 
 /** Numbers of one life: the newest, and which of it and those before have come. */

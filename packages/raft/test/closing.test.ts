@@ -7,7 +7,7 @@ import { closeInOrder, closingSteps, type ClosingStep } from '../src/closing.ts'
 import { newGate, type Gate } from './support.ts';
 
 const timeoutMs = 1000;
-/** So long the parts that are left have after the timeout. */
+/** The remaining parts have this long after the timeout. */
 const graceMs = 1000;
 
 let clock: SimulatedClock;

@@ -22,7 +22,7 @@ import { ReplicatedState } from '../src/replicated-state.ts';
 import { bytesOf, newGate, PlainSessions, textOf } from './support.ts';
 
 let state: ReplicatedState;
-/** What happens, in order. */
+/** The events in their order. */
 let log: string[];
 let outcomes: Map<number, Outcome>;
 let answer: (entries: readonly AppliedEntry[]) => unknown;

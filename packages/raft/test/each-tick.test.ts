@@ -1,4 +1,4 @@
-/** What can only be looked at: how often, and how the looking ends. */
+/** Conditions that can only be looked at: how often that is done, and how it ends. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { eachTick } from '../src/each-tick.ts';

@@ -1,4 +1,4 @@
-/** What arrives from the other members, and what of it reaches the core. */
+/** Messages arrive from the other members; these tests say which of them reach the core. */
 import { StateType } from '@babuza/raft-core';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';

@@ -30,7 +30,7 @@ function holdMachine({ machine }: Member): () => void {
   return gate.open;
 }
 
-/** What the members but `cut` do until only a snapshot helps the one that is cut off. */
+/** The members but `cut` go on until only a snapshot helps the one that is cut off. */
 async function purgeBehind(cut: Member): Promise<void> {
   const others = [...world.members.values()].filter((member) => member !== cut);
   for (let round = 0; round < 3; round += 1) {

@@ -164,7 +164,7 @@ describe('the promotion of a learner', () => {
 describe('the quorum after a change', () => {
   it('is that of the voters that have answered lately', async () => {
     progress.set(3n, { match: 100, recentActive: false });
-    // Of voters 1 and 3 only this node answers.
+    // Only this node answers, and voter 3 does not.
     const note = noted(newChanges().change([removal(2n)]));
     await turns();
     expect([note.end, proposed]).toEqual([undefined, []]);

@@ -30,7 +30,7 @@ describe('callers who wait for the entry of an index and a term', () => {
     const leaveFirst = waiters.place(5, 2, noted(ends, 'first'));
     waiters.place(5, 4, noted(ends, 'second'));
     expect([ends, waiters.count]).toEqual([['first RAFT_DROPPED'], 1]);
-    // Who leaves now has nothing to take along.
+    // A caller that leaves now takes nothing along.
     leaveFirst();
     expect(waiters.count).toBe(1);
     waiters.take(5, 4)?.resolve('applied');

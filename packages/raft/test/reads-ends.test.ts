@@ -1,4 +1,6 @@
-/** Rounds of linearizable reads: which answer counts for whom, and each end of the waiting. */
+/**
+ * Rounds of linearizable reads: which answer counts for which caller, and each end of the waiting.
+ */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ReadRounds } from '../src/reads.ts';

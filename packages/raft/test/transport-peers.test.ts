@@ -1,4 +1,4 @@
-/** Whom the transport is told to reach, and whom not any more. */
+/** The transport is told which members to reach, and which not any more. */
 import { beforeEach, expect, it } from 'vitest';
 import { changedMembership, firstMembership, type MembershipOperation } from '../src/membership.ts';
 import { ReplicatedState } from '../src/replicated-state.ts';

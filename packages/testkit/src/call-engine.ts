@@ -89,7 +89,7 @@ interface Waiting {
 
 /** A call that waits until the schedule of a test lets it go. */
 export interface HeldCall {
-  /** What it does, for the message of a failing test. */
+  /** The name of the call, for the message of a failing test. */
   readonly what: string;
   /** Whether it changes or syncs something, or is a step of a caller. */
   readonly matters: boolean;

@@ -13,7 +13,7 @@ import {
   type WorkloadOutcome,
 } from './simulated-environment.ts';
 
-/** What may happen next. */
+/** A step that may happen next. */
 export interface Option {
   /** The number of its thread. A timer has a new number each time. */
   readonly thread: number;

@@ -1,4 +1,4 @@
-/** What callers do with their arrays while a save is pending does not reach the log. */
+/** Changes that callers make to their arrays while a save is pending do not reach the log. */
 import { describe, expect, it } from 'vitest';
 import { AcceptedLog, LogState, TermIndex } from '@babuza/wal-core';
 import { entries, marker } from './samples.ts';

@@ -44,7 +44,7 @@ describe('a batch', () => {
     await runWorkload(environment, async () => {
       const opened = await openManager(environment, { segmentBytes }).createWal(metadata);
       await opened.wal.save({ entries: entriesOf(1, 3) });
-      // What an interrupted write left behind the place of the batch.
+      // An interrupted write left this behind the place of the batch.
       const old = new Uint8Array(segmentBytes - 1024 * 1024).fill(0xa5);
       disk.surgery.overwrite(segmentAt(disk, 0), 900 * 1024, old.subarray(0, 512 * 1024));
       disk.surgery.overwrite(segmentAt(disk, 0), 16 * 1024, old.subarray(0, 880 * 1024));

@@ -106,7 +106,7 @@ export class Activity {
     return { ...opened, wal: watched };
   }
 
-  /** What is to be done when the marker of a snapshot of another member is durable. */
+  /** The work that begins when the marker of a snapshot of another member is durable. */
   #saves({ hardState, entries = [], snapshot }: SaveBatch): (() => void) | undefined {
     const [first] = entries;
     if (first !== undefined) {

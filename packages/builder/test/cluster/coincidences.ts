@@ -19,7 +19,7 @@ export interface Coincidences {
   shortages: number;
   /** A stream of a snapshot broke at its sender. */
   brokenStreams: number;
-  /** Of two snapshots that a node sends at once, the one that began last ended first. */
+  /** Two snapshots were sent at once, and the one that began last ended first. */
   overtakingSends: number;
   /** A call of a state machine failed, and the node went on or was started again. */
   machineFailures: number;

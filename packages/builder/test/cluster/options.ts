@@ -48,7 +48,7 @@ export interface ClusterOptions extends Rhythms {
 
 const often = [300, 600, 1500] as const;
 
-/** What goes wrong in one world: everything now and then, or mostly what slow parts do. */
+/** The faults of one world: all kinds now and then, or mostly those of slow parts. */
 function drawRhythms(random: SeededRandom, isAboutParts: boolean): Rhythms {
   if (!isAboutParts) {
     return {

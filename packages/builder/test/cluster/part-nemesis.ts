@@ -114,7 +114,7 @@ export class PartNemesis {
    * the others have purged theirs: it gets a snapshot over entries that wait to be applied.
    */
   async leaveBehind(): Promise<void> {
-    // Of two at a time there may be no quorum left, and nothing goes on that they could miss.
+    // With two at a time there may be no quorum left, and nothing goes on that they could miss.
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     await this.#leaveBehind();
@@ -135,7 +135,7 @@ export class PartNemesis {
       // It has begun to write a snapshot when its state machine stops.
       if (gate === save) await this.#beginSnapshot(member);
     }
-    // What it has in its log then, and cannot apply.
+    // It has them in its log then, and cannot apply them.
     for (let count = random.below(4); count > 0; count -= 1) this.#write(leader());
     if (random.chance(0.9)) await Promise.race([change(), clock.sleep(300)]);
     await clock.sleep(20 + random.below(80));

@@ -42,7 +42,7 @@ export class SlowParts {
     this.#random = random;
   }
 
-  /** What a call of the state machine takes. In a process that has died it never ends. */
+  /** The time that a call of the state machine takes. In a process that has died it never ends. */
   work(call: MachineCall, clock: Clock): Promise<void> | undefined {
     const { slowCallShare, slowMsMax } = this.#times;
     const slowMs = this.#random.chance(slowCallShare) ? this.#random.below(slowMsMax) : 0;
@@ -83,7 +83,7 @@ export class PlannedFailure extends Error {
   override readonly name = 'PlannedFailure';
 }
 
-/** What a snapshot manager says when the system is short of something for a moment. */
+/** The error of a snapshot manager while the system is short of something. */
 export function shortage(): SnapshotError {
   return new SnapshotError('SNAPSHOT_TRY_AGAIN', 'no descriptor is left for a moment');
 }

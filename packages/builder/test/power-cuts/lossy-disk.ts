@@ -44,7 +44,7 @@ export async function canCutPower(): Promise<boolean> {
 }
 
 export class LossyDisk {
-  /** Where the file system is mounted. */
+  /** The file system is mounted at this path. */
   readonly directory: string;
   readonly #root: string;
   readonly #process: ChildProcess;
@@ -106,7 +106,7 @@ export class LossyDisk {
   async close(): Promise<void> {
     this.#process.stdin?.end();
     await this.#exited;
-    // Where it was killed the dead mount has stayed.
+    // The mount stays behind when its process was killed.
     spawnSync('fusermount3', ['-u', '-q', '-z', this.directory]);
     await rm(this.#root, { recursive: true });
   }

@@ -1,4 +1,4 @@
-/** What a start finds in its directories: around each bound of what belongs together. */
+/** A start looks at its directories: each bound of what belongs together is tried. */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {

@@ -104,7 +104,7 @@ describe('a leader', () => {
         try {
           give({ basicStatus: () => ({ raftState }), propose } as never);
         } catch {
-          // What the core refuses is dropped.
+          // The core refuses it, and it is dropped.
         }
       },
     });

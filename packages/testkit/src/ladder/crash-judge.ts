@@ -12,7 +12,7 @@ import { expectNothing, LadderError, Verdicts, type BackEnd } from './back-end.t
 import type { IdentityCalls } from './identity-calls.ts';
 import type { Progress } from './work.ts';
 
-/** What the crashed world had done, and where it stood, for messages. */
+/** The work of the crashed world, and the place where it stood, for messages. */
 export interface Crashed {
   readonly ledger: Ledger;
   readonly progress: Progress;

@@ -25,7 +25,7 @@ export class IdentityCalls {
     }
   }
 
-  /** What is wrong with the record that is there now, if anything is. */
+  /** Violations that the present record shows; none where it is right. */
   judge(found: Uint8Array | undefined): string[] {
     const number =
       found === undefined ? 0 : new DataView(found.buffer, found.byteOffset).getUint32(0);

@@ -7,7 +7,7 @@ export type OverlappingCall = LedgerBatch | 'identity' | 'close';
 
 export interface Overlap {
   readonly name: string;
-  /** What happens before, one after the other. */
+  /** These calls are made before, one after the other. */
   readonly before: readonly LedgerBatch[];
   /** Each of them makes its calls one after the other; the calls of different callers overlap. */
   readonly callers: readonly (readonly OverlappingCall[])[];

@@ -16,7 +16,7 @@ interface Choice {
   readonly count: number;
 }
 
-/** What the runs of one workload share. */
+/** The runs of one workload share this. */
 export class Explored {
   readonly #switchesLeftOf = new Map<string, number>();
   readonly #disks = new Set<string>();
@@ -50,7 +50,7 @@ export class Path implements Schedule {
   readonly #prefix: readonly number[];
   readonly #choices: Choice[] = [];
   #switchesLeft: number;
-  /** What happened so far, by the file or directory that it happened to. */
+  /** The calls so far, by the file or directory that they were made on. */
   readonly #events = new Map<string, string[]>();
   readonly #known = new Map<HeldCall, string>();
   readonly #names = new Map<string, number>();

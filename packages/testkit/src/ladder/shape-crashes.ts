@@ -18,7 +18,7 @@ import {
   type BackEnd,
 } from './back-end.ts';
 
-/** What was played of a group until the power went. */
+/** The part of a group that was played until the power was cut. */
 interface Played {
   readonly disk: SimulatedDisk;
   readonly ledger: Ledger;

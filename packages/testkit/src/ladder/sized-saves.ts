@@ -36,7 +36,7 @@ export function oneMore(entryCount: number): LedgerBatch {
   return { entries: entriesFrom(entryCount + 3, 1, 1, 8) };
 }
 
-/** What was left of a log, and the judge of what it was told. */
+/** The disk that was left of a log, and the ledger that judges it. */
 interface Left {
   readonly disk: SimulatedDisk;
   readonly ledger: Ledger;

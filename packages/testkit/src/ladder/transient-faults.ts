@@ -172,7 +172,7 @@ class Attempt<Options extends object> {
     }
   }
 
-  /** What is rejected is made again, in the order of the calls, when all calls have ended. */
+  /** Rejected calls are made again, in their order, when all calls have ended. */
   async #together(
     opened: OpenedWal,
     { seed, steps, together = 1 }: Workload<Options>,

@@ -102,7 +102,7 @@ class SharedLife<Options extends object> {
   }
 }
 
-/** What is visible can be read, whatever is under way. */
+/** Visible entries can be read, whatever is under way. */
 function readAll({ storage }: OpenedWal): WalError | undefined {
   try {
     const first = storage.firstIndex();

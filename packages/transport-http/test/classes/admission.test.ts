@@ -1,4 +1,6 @@
-/** Who is let in: members, what they say of themselves, and how many are remembered. */
+/**
+ * Admission: which members are let in, what they say of themselves, and how many are remembered.
+ */
 import { describe, expect, it } from 'vitest';
 import { Admission } from '../../src/admission.ts';
 import { decodeHandshake, encodeHandshake, handshakeHeader } from '../../src/handshake.ts';

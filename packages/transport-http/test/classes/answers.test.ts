@@ -1,4 +1,4 @@
-/** Who answers at the address of a member, and what is made of the answer. */
+/** Another process may answer at the address of a member: what is made of its answer. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';

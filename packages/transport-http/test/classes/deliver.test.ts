@@ -1,4 +1,4 @@
-/** What reaches the node of the messages of one frame. */
+/** These tests say which messages of a frame reach the node. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { deliver } from '../../src/deliver.ts';

@@ -66,7 +66,7 @@ export class FakeMember {
   }
 }
 
-/** What member 2 says to member 1, unless something else is given. */
+/** Member 2 says this to member 1, unless something else is given. */
 export const handshakeOf = (given: Partial<Handshake> = {}): Handshake => ({
   protocol: protocolVersions,
   clusterId: 1n,

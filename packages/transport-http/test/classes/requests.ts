@@ -37,7 +37,7 @@ export class FakeSocket extends Socket {
     else done();
   }
 
-  /** What was written leaves. */
+  /** The written bytes leave. */
   unstick(): void {
     this.isStuck = false;
     for (const done of this.#pending.splice(0)) done();

@@ -58,7 +58,7 @@ class Asked {
 
 let member: FakeMember;
 let asked: Asked[];
-/** What the receiver has, at each question; the last one stays. An error is the answer to one. */
+/** The answers of the receiver to each question; the last one stays. An answer may be an error. */
 let offsets: (number | Error)[];
 /** How the receiver answers each attempt. */
 let onAttempt: (attempt: Asked, number: number) => void;
@@ -96,7 +96,7 @@ const refuseWith =
   ({ response }: Asked): void =>
     void response.push(fateLine({ taken: false, reason, message: 'why' }));
 
-/** What became of it; `undefined` while it is under way, `null` when it has arrived. */
+/** The outcome; `undefined` while it is under way, `null` when it has arrived. */
 interface Sending {
   end: unknown;
   readonly done: Promise<void>;

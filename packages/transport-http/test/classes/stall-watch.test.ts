@@ -1,4 +1,4 @@
-/** What notices that nothing comes, and what says that something is still done. */
+/** The watch notices that nothing comes, and hears that something is still done. */
 import { SimulatedClock } from '@babuza/testkit';
 import { ServerResponse, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';

@@ -7,7 +7,7 @@ import type { SaveBatch } from '../wal.ts';
 import { ModelLog } from './model-log.ts';
 import { entries, entry, marker } from './samples.ts';
 
-/** What the snapshot marker of a save does to the log. */
+/** The effect of the snapshot marker of a save on the log. */
 const snapshotShapes = ['no marker', 'a matching marker', 'a reset', 'a reset inside'] as const;
 const entriesShapes = ['no entries', 'appends', 'replaces'] as const;
 const hardStateShapes = ['no state', 'commit', 'vote', 'term'] as const;
@@ -29,7 +29,7 @@ export interface ShapedGroup {
   readonly syncs: boolean;
 }
 
-/** Where the save under test is in its group, and whether the others need a sync. */
+/** The position of the save under test in its group, and whether the others need a sync. */
 export const groupPositions = [
   'alone',
   'first, before saves without a sync',

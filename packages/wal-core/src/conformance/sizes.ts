@@ -9,7 +9,7 @@ import { entries, entry, entryText, texts } from './samples.ts';
 import type { Suite } from './suite.ts';
 
 const kibibyte = 1024;
-/** What a record or a frame adds to a payload, and one byte less and more. */
+/** The bytes that a record or a frame adds to a payload, and one byte less and more. */
 const smallSteps = [-81, -48, -41, -40, -39, -25, -9, -8, -1, 0, 1, 8];
 const smallSizes = [512, 4 * kibibyte, 16 * kibibyte].flatMap((size) =>
   smallSteps.map((step) => size + step),

@@ -18,7 +18,7 @@ export const tinyOptions: DiskWalOptions = {
   compactPurgedBytes: 16 * 1024,
 };
 
-/** What the process writes, and what its log is opened with afterwards. */
+/** The back end that the process writes to, and that opens its log afterwards. */
 export interface JudgedBackEnd {
   /** The built module that exports `walBackend`, for the process. */
   readonly module: URL;

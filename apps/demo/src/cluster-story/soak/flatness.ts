@@ -22,7 +22,7 @@ export interface Flatness {
   readonly median: number;
   /** Per hour, in the unit of the series. */
   readonly slopePerHour: number;
-  /** What that slope makes of the judged half. Negative where the series falls. */
+  /** The growth over the judged half at that slope. It is negative where the series falls. */
   readonly growth: number;
   readonly allowed: number;
   readonly isFlat: boolean;

@@ -11,10 +11,10 @@ import type { Stage } from '../stage.ts';
 export interface Row {
   readonly atMs: number;
   readonly writesPerSecond: number;
-  /** Of the writes since the row before; missing where there was none. */
+  /** The latencies of the writes since the row before; missing where there was none. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
-  /** Of all nodes together. */
+  /** The sum over all nodes. */
   readonly diskBytes: number;
   /** By node, in the order of their ids. */
   readonly processes: readonly (ProcessFigures | undefined)[];

@@ -17,7 +17,7 @@ import { Sampler, type Row } from './sampler.ts';
 
 export interface SoakSettings extends DisturbedSettings {
   readonly minutes: number;
-  /** Where the plots and the table get: a path without an ending. */
+  /** The path of the plots and of the table, without an ending. */
   readonly reportPath: string;
 }
 
