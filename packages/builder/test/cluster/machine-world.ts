@@ -6,6 +6,7 @@ import type { Gate } from './gate.ts';
 export class ProcessClock implements Clock {
   readonly #world: Clock;
   readonly #timers = new Set<Timer>();
+  readonly #timersOfTest = new Set<Timer>();
   readonly #wallSkewMs: number;
   #isDead = false;
 
@@ -24,24 +25,35 @@ export class ProcessClock implements Clock {
   }
 
   startTimer(delayMs: number, callback: () => void): Timer {
-    if (this.#isDead) return { cancel: () => undefined };
-    const timer = this.#world.startTimer(delayMs, () => {
-      this.#timers.delete(timer);
-      callback();
-    });
-    this.#timers.add(timer);
-    return {
-      cancel: () => {
-        this.#timers.delete(timer);
-        timer.cancel();
-      },
-    };
+    return this.#start(this.#timers, delayMs, callback);
   }
 
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.startTimer(delayMs, resolve);
     });
+  }
+
+  /** The same for the parts of the test that slow a node down: the node need not end it. */
+  sleepForTest(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#start(this.#timersOfTest, delayMs, resolve);
+    });
+  }
+
+  #start(timers: Set<Timer>, delayMs: number, callback: () => void): Timer {
+    if (this.#isDead) return { cancel: () => undefined };
+    const timer = this.#world.startTimer(delayMs, () => {
+      timers.delete(timer);
+      callback();
+    });
+    timers.add(timer);
+    return {
+      cancel: () => {
+        timers.delete(timer);
+        timer.cancel();
+      },
+    };
   }
 
   /** Timers and sleeps that have not fired. */
@@ -51,8 +63,10 @@ export class ProcessClock implements Clock {
 
   die(): void {
     this.#isDead = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    for (const timers of [this.#timers, this.#timersOfTest]) {
+      for (const timer of timers) timer.cancel();
+      timers.clear();
+    }
   }
 }
 

@@ -4,9 +4,9 @@
  */
 import { SnapshotError } from '@babuza/snapshot';
 import type { SeededRandom } from '@babuza/testkit';
-import type { Clock } from '@babuza/vfs';
 import { Gate } from './gate.ts';
 import type { MachineCall } from './key-value-machine.ts';
+import type { ProcessClock } from './machine-world.ts';
 
 /** Calls of a state machine that a node survives when they fail: there is no snapshot then. */
 export const survivableCalls = ['prepare', 'save'] as const;
@@ -43,26 +43,26 @@ export class SlowParts {
   }
 
   /** The time that a call of the state machine takes. In a process that has died it never ends. */
-  work(call: MachineCall, clock: Clock): Promise<void> | undefined {
+  work(call: MachineCall, clock: ProcessClock): Promise<void> | undefined {
     const { slowCallShare, slowMsMax } = this.#times;
     const slowMs = this.#random.chance(slowCallShare) ? this.#random.below(slowMsMax) : 0;
     if (slowMs === 0 && !this.gates[call].isClosed && this.failingCall !== call) return undefined;
     return this.#work(call, clock, slowMs);
   }
 
-  async #work(call: MachineCall, clock: Clock, slowMs: number): Promise<void> {
+  async #work(call: MachineCall, clock: ProcessClock, slowMs: number): Promise<void> {
     await this.gates[call].whenOpen();
-    await clock.sleep(slowMs);
+    await clock.sleepForTest(slowMs);
     if (this.failingCall !== call) return;
     this.failingCall = undefined;
     throw new PlannedFailure(`the state machine fails at a call of ${call}`);
   }
 
   /** Before a chunk of a snapshot leaves. */
-  async beforeChunk(clock: Clock): Promise<void> {
+  async beforeChunk(clock: ProcessClock): Promise<void> {
     const { chunkMsMax } = this.#times;
     await this.gates.send.whenOpen();
-    await clock.sleep(chunkMsMax === 0 ? 0 : this.#random.below(chunkMsMax));
+    await clock.sleepForTest(chunkMsMax === 0 ? 0 : this.#random.below(chunkMsMax));
     if (this.isShort && this.#random.chance(0.5)) throw new PlannedFailure('a stream breaks');
   }
 
