@@ -207,4 +207,28 @@ export const walFiles: readonly Mutant[] = [
   }`,
     caughtBy: [interleavings, 'the mark of an idle log and the close'],
   },
+  {
+    name: 'a segment of etcd with a longer name is no sign of a log',
+    file: 'wal-files/src/log-kinds.ts',
+    find: String.raw`\.wal(?:.*\.wal)?$/s;`,
+    replace: String.raw`\.wal$/s;`,
+    caughtBy: ['wal-files/test/log-kinds.test.ts', 'is told by 1-2.wal.wal'],
+    promise: 'kind of log',
+  },
+  {
+    name: 'the content of a segment with a native name is not looked at',
+    file: 'wal-files/src/log-kinds.ts',
+    find: 'nativeSegment.test(name) && !(await directory.startsAsEtcd(path)),',
+    replace: 'nativeSegment.test(name) && path.length > 0,',
+    caughtBy: ['wal-files/test/log-kinds.test.ts', 'is told by the first record of etcd'],
+    promise: 'kind of log',
+  },
+  {
+    name: 'a log on LevelDB is not recognised without its database',
+    file: 'wal-files/src/log-kinds.ts',
+    find: "(await directory.find('db', levelData)) ?? (await directory.find('witness', levelWitness)),",
+    replace: "directory.find('db', levelData),",
+    caughtBy: ['wal-files/test/log-kinds.test.ts', 'is told by witness/00000000000000ff'],
+    promise: 'kind of log',
+  },
 ];

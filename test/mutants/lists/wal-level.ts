@@ -254,4 +254,12 @@ export const walLevel: readonly Mutant[] = [
     replace: 'this.#unsynced = false;',
     caughtBy: ['wal-level/test/durability.test.ts', 'closing makes a commit index durable'],
   },
+  {
+    name: 'an entry that could not be read counts as missing',
+    file: 'wal-level/src/entry-reader.ts',
+    find: 'throw readFailure(error, this.#directory, this.#keys.groupId);',
+    replace: 'value = undefined;',
+    caughtBy: ['wal-level/test/failures.test.ts', 'while reading an entry is that of the read'],
+    promise: 'failed read',
+  },
 ];
