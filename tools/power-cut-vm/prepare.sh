@@ -10,18 +10,18 @@ kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linu
 [ -d kernel ] || { apt-get download "$kernel" && dpkg -x "$kernel"_*.deb kernel && rm "$kernel"_*.deb; }
 cp kernel/boot/vmlinuz-* vmlinuz
 
-rm -rf root && mkdir -p root/{bin,proc,sys,dev,mnt,modules,app}
-cp /bin/busybox root/bin/busybox
+rm -rf rootfs && mkdir -p rootfs/{bin,proc,sys,dev,mnt,modules,app}
+cp /bin/busybox rootfs/bin/busybox
 node=$(readlink -f "$(command -v node)")
-cp "$node" root/bin/node
-for library in $(ldd "$node" | grep -o '/[^ ]*'); do cp --parents -L "$library" root; done
+cp "$node" rootfs/bin/node
+for library in $(ldd "$node" | grep -o '/[^ ]*'); do cp --parents -L "$library" rootfs; done
 for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk virtio_console; do
-  find kernel -name "$module.ko" -exec cp {} root/modules \;
+  find kernel -name "$module.ko" -exec cp {} rootfs/modules \;
 done
-node "$repository/tools/power-cut-vm/copy-packages.mjs" "$repository" "$to/root/app"
-cp "$repository/tools/power-cut-vm/init.sh" root/init
-chmod +x root/init
-(cd root && find . | cpio -o -H newc --quiet) > initramfs
+node "$repository/tools/power-cut-vm/copy-packages.mjs" "$repository" "$to/rootfs/app"
+cp "$repository/tools/power-cut-vm/init.sh" rootfs/init
+chmod +x rootfs/init
+(cd rootfs && find . | cpio -o -H newc --quiet) > initramfs
 
 [ -p input ] || mkfifo input
 truncate -s 64M disk.img
