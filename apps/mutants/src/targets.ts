@@ -7,8 +7,8 @@ export interface Target {
   /** Below `packages/<package>/src/`; a name that ends with `/` is a folder. */
   readonly sources: readonly string[];
   /**
-   * Whose tests judge the mutants: a package, or one test file below `packages/` where the others
-   * of its package would take long and find nothing else.
+   * The packages whose tests judge the mutants. One test file below `packages/` stands for its
+   * package where the others would take long and find nothing else.
    */
   readonly tests: readonly string[];
 }

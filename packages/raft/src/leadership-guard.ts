@@ -41,8 +41,8 @@ export interface GuardParts {
 }
 
 /**
- * Of a late tick, no more counts as waiting for the disk: its answer may have waited for the event
- * loop.
+ * No more ticks than this count as waiting for the disk when a tick is late: the answer of the disk
+ * may have waited for the event loop.
  */
 const diskTicksMax = 2;
 /**
@@ -150,7 +150,7 @@ export class LeadershipGuard {
   }
 
   /**
-   * Where reads trust the lease, there is no patience: another leader may have answered writes
+   * The bound is that of the lease where reads trust it: another leader may have answered writes
    * meanwhile.
    */
   #standstillBoundMs(): number {
@@ -212,8 +212,8 @@ export class LeadershipGuard {
   }
 
   /**
-   * Where no entry waits for the disk, nothing can show that the disks of the others work: one is
-   * proposed.
+   * Proposes an entry where none waits for the disk: else nothing can show that the disks of the
+   * others work.
    */
   #probe(): void {
     const { saves, attempt } = this.#parts;
@@ -231,8 +231,8 @@ export class LeadershipGuard {
   }
 
   /**
-   * What is proposed is applied when it is durable here: while the disk does not work, nobody can
-   * say when.
+   * Proposals are applied when they are durable here: while the disk does not work, nobody can say
+   * when.
    */
   #followed(passedMs: number): void {
     const { saves, giveUpProposals } = this.#parts;

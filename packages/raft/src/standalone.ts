@@ -5,8 +5,8 @@
  * everybody else, and a new identity that remembers the one before. All of it is one durable save:
  * before it the log is as it was, after it the survivor is the cluster.
  *
- * What only the lost members had is lost. Where one of them comes back, both sides refuse each
- * other.
+ * Entries that only the lost members had are lost. If one of those comes back, both sides refuse
+ * each other.
  *
  * Decision: the project's contract, 28.
  */

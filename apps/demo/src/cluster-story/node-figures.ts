@@ -1,4 +1,4 @@
-/** What the process of a node and its directory take, as the node and the file system tell it. */
+/** The memory, handles and disk of a node, as its process and the file system tell them. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from '../cluster/cluster.ts';

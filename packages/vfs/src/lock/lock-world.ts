@@ -1,5 +1,5 @@
 /**
- * What a lock needs from outside, so that tests can bring their own clock, identity and timings.
+ * A lock needs these from outside, so that tests can bring their own clock, identity and timings.
  */
 import type { Clock, Random } from '../environment.ts';
 import type { ProcessIdentity } from './process-identity.ts';
