@@ -1,31 +1,4 @@
-/**
- * The kernel remembers more than the disk, beside overlapping calls: the process was killed or a
- * sync failed while several calls were under way, the next process makes calls that overlap, and
- * then the power goes. `BABUZA_CONCURRENT_SEEDS` sets how many workloads are taken.
- */
-import { afterAll, describe, it } from 'vitest';
-import { failedSyncs, PageCache } from '@babuza/testkit/ladder';
+import { testConcurrentPageCache } from '../../testkit/test/ladders/concurrent-page-cache.ts';
 import { backEnd } from './support/workload.ts';
 
-const seeds = Number(process.env['BABUZA_CONCURRENT_SEEDS'] ?? 2);
-const pageCache = new PageCache(backEnd, (seed) => ({ inline: seed % 3 === 0 }), 3);
-
-afterAll(() =>
-  console.log(`overlapping lives after a kill or a failed sync: ${pageCache.verdicts.toString()}`),
-);
-
-describe('the kernel remembers more than the disk, beside overlapping calls', () => {
-  it(
-    'killed at any call, restarted, and then a power cut',
-    () => pageCache.runKilled(seeds),
-    600_000,
-  );
-
-  for (const fault of failedSyncs) {
-    it(
-      `a sync failed (${JSON.stringify(fault)}), a restart, and then a power cut`,
-      () => pageCache.runFailedSyncs(fault, seeds),
-      600_000,
-    );
-  }
-});
+testConcurrentPageCache(backEnd);

@@ -1,0 +1,34 @@
+/**
+ * The kernel remembers more than the disk, beside overlapping calls: the process was killed or a
+ * sync failed while several calls were under way, the next process makes calls that overlap, and
+ * then the power goes. `BABUZA_CONCURRENT_SEEDS` sets how many workloads are taken.
+ */
+import { afterAll, describe, it } from 'vitest';
+import { failedSyncs, PageCache, type BackEnd } from '../../src/ladder/index.ts';
+
+export function testConcurrentPageCache(backEnd: BackEnd<{ readonly inline?: boolean }>): void {
+  const seeds = Number(process.env['BABUZA_CONCURRENT_SEEDS'] ?? 2);
+  const pageCache = new PageCache(backEnd, (seed) => ({ inline: seed % 3 === 0 }), 3);
+
+  afterAll(() =>
+    console.log(
+      `overlapping lives after a kill or a failed sync: ${pageCache.verdicts.toString()}`,
+    ),
+  );
+
+  describe('the kernel remembers more than the disk, beside overlapping calls', () => {
+    it(
+      'killed at any call, restarted, and then a power cut',
+      () => pageCache.runKilled(seeds),
+      600_000,
+    );
+
+    for (const fault of failedSyncs) {
+      it(
+        `a sync failed (${JSON.stringify(fault)}), a restart, and then a power cut`,
+        () => pageCache.runFailedSyncs(fault, seeds),
+        600_000,
+      );
+    }
+  });
+}
