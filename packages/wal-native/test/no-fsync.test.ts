@@ -1,32 +1,4 @@
-/** Logs whose syncs are turned off: what a close still promises of them. */
-import { describe, expect, it } from 'vitest';
-import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
-import { entriesFrom } from '@babuza/testkit/ladder';
-import { metadata, openManager } from './support/workload.ts';
+import { testNoFsync } from '../../testkit/test/ladders/no-fsync.ts';
+import { backEnd } from './support/workload.ts';
 
-describe('a log whose syncs are turned off', () => {
-  for (const inline of [false, true]) {
-    for (const bytes of [1000, 5000]) {
-      it(`is durable after a close in all of its segments (${bytes} bytes, inline ${inline})`, async () => {
-        const environment = simulatedEnvironment(1);
-        await runWorkload(environment, async () => {
-          const manager = openManager(environment, { inline, segmentBytes: 13 * 4096 });
-          const { wal } = await manager.createWal(metadata);
-          wal.setUnsafeNoFsync();
-          for (let first = 1; first <= 60; first += 3) {
-            await wal.save({ entries: entriesFrom(first, 3, 1, bytes) });
-          }
-          expect(wal.stats.segments).toBeGreaterThan(1);
-          await manager.close();
-        });
-        for (let seed = 1; seed <= 4; seed += 1) {
-          const after = simulatedEnvironment(seed, environment.fileSystem.crash(seed));
-          await runWorkload(after, async () => {
-            const { storage } = await openManager(after).replayWal();
-            expect(storage.entries(1, 61, Infinity)).toEqual(entriesFrom(1, 60, 1, bytes));
-          });
-        }
-      });
-    }
-  }
-});
+testNoFsync(backEnd);
