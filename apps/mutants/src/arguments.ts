@@ -11,6 +11,7 @@ export const usage: string = `Usage: npx --yes pnpm@12 mutants [PACKAGE...] [opt
   --changed REF  only lines that differ from a commit of git, for example origin/main
   --minutes N    begins no mutant after N minutes; the next run goes on from there (default: no limit)
   --jobs N       mutants that run at the same time (default 1)
+  --seconds N    judges a mutant by its fastest tests only, as many as run in N seconds (default: by all)
   --long         the long ladders judge too; without it they are left out
   --again        runs all chosen mutants, also those that have a result
   --list         prints the chosen mutants and runs nothing
@@ -29,6 +30,7 @@ export interface Arguments {
   /** `undefined`: no limit. */
   readonly minutes: number | undefined;
   readonly jobs: number;
+  readonly testsMsMax: number;
   readonly withLongLadders: boolean;
   readonly again: boolean;
   readonly listOnly: boolean;
@@ -47,6 +49,7 @@ export function parseArguments(args: readonly string[]): Arguments | undefined {
       changed: { type: 'string' },
       minutes: { type: 'string' },
       jobs: { type: 'string', default: '1' },
+      seconds: { type: 'string' },
       long: { type: 'boolean', default: false },
       again: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -63,6 +66,8 @@ export function parseArguments(args: readonly string[]): Arguments | undefined {
     changed: values.changed,
     minutes: values.minutes === undefined ? undefined : wholeNumber('minutes', values.minutes, 1),
     jobs: wholeNumber('jobs', values.jobs, 1),
+    testsMsMax:
+      values.seconds === undefined ? Infinity : wholeNumber('seconds', values.seconds, 1) * 1000,
     withLongLadders: values.long,
     again: values.again,
     listOnly: values.list,

@@ -33,7 +33,7 @@ export async function filesAlone(
   for (;;) {
     const { outcome, by, file } = await judge.judge(
       undefined,
-      runsFor('all', '', everything, alone),
+      runsFor('all', '', everything, { alone, first: new Set(), testsMsMax: Infinity }),
     );
     if (outcome === 'survived' || outcome === 'no coverage') break;
     if (file === undefined || alone.has(file)) {

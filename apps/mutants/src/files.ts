@@ -42,13 +42,14 @@ export function testsOf({ tests }: Target, leftOut: ReadonlySet<string>): readon
     .filter((file) => file.endsWith('.test.ts') && !leftOut.has(file));
 }
 
-/** Changes when a test, or anything that tests are made of, changes. */
-export function testsHash({ tests }: Target): string {
+/** Changes when a test, or anything that tests are made of, changes, or how long they may take. */
+export function testsHash({ tests }: Target, testsMsMax: number): string {
   const folders = new Set(tests.map((test) => `packages/${test.split('/')[0]}/test/`));
   const files = [...folders, 'packages/testkit/src/', 'packages/wal-core/src/conformance/']
     .flatMap((folder) => filesBelow(folder))
     .filter((file) => file.endsWith('.ts'));
-  return hash(...files.flatMap((file) => [file, read(file)]));
+  const limit = testsMsMax === Infinity ? [] : [`tests of up to ${testsMsMax} ms`];
+  return hash(...files.flatMap((file) => [file, read(file)]), ...limit);
 }
 
 function filesBelow(folder: string): string[] {

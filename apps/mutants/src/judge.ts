@@ -18,8 +18,8 @@ export interface Verdict {
 /**
  * The time that a run may take is far more than without a mutant: a machine may do other work too.
  */
-const limitFactor = 8;
-const limitFloorMs = 20_000;
+const limitFactor = 6;
+const limitFloorMs = 10_000;
 
 export class Judge {
   readonly #session: VitestSession;

@@ -1,4 +1,4 @@
-/** Chooses the tests that judge a mutant, the fastest first. */
+/** Chooses the tests that judge a mutant: those that found errors of its file first, then the fastest. */
 import type { CoveringTest, FileCoverage } from './coverage.ts';
 
 /** Tests of one file. */
@@ -16,15 +16,21 @@ export type Run = readonly Step[];
  */
 const tiersMs = [100, 1000, Infinity];
 
-/**
- * The runs in their order; none: no test passes the place. `point` is `file:number`. The test files
- * in `alone` run whole, in a process of their own: their tests need what ran before them.
- */
+export interface Order {
+  /** These test files run whole, in a process of their own: their tests need what ran before them. */
+  readonly alone: ReadonlySet<string>;
+  /** The ids of the tests that run before all others. */
+  readonly first: ReadonlySet<string>;
+  /** The tests take no longer without a mutant; the slowest ones are left out. */
+  readonly testsMsMax: number;
+}
+
+/** The runs in their order; none: no test passes the place. `point` is `file:number`. */
 export function runsFor(
   point: string | undefined,
   source: string,
   coverage: readonly FileCoverage[],
-  alone: ReadonlySet<string>,
+  { alone, first, testsMsMax }: Order,
 ): readonly Run[] {
   const covering = coverage.map((file) => {
     const tests = coveringTests(point, source, file);
@@ -35,20 +41,32 @@ export function runsFor(
   });
   const apart = covering.filter(({ file }) => alone.has(file));
   const together = covering.filter(({ file }) => !alone.has(file));
-  return tiersMs.flatMap((upToMs, tier) => {
+  const chosen = (isChosen: (test: CoveringTest) => boolean): Run =>
+    together
+      .flatMap(({ file, tests }) => stepOf(file, tests.filter(isChosen)))
+      .sort((a, b) => a.normalMs - b.normalMs);
+  const tiers = tiersMs.flatMap((upToMs, tier) => {
     const aboveMs = tiersMs[tier - 1] ?? -1;
     const isIn = (ms: number): boolean => ms > aboveMs && ms <= upToMs;
-    const run = together.flatMap(({ file, tests }) =>
-      stepOf(
-        file,
-        tests.filter(({ durationMs }) => isIn(durationMs)),
-      ),
+    const runs = apart.map(({ file, tests }) =>
+      stepOf(file, tests).filter(({ normalMs }) => isIn(normalMs)),
     );
-    const runs = apart
-      .map(({ file, tests }) => stepOf(file, tests).filter(({ normalMs }) => isIn(normalMs)))
-      .filter((steps) => steps.length > 0);
-    return run.length === 0 ? runs : [run.sort((a, b) => a.normalMs - b.normalMs), ...runs];
+    return [chosen(({ id, durationMs }) => !first.has(id) && isIn(durationMs)), ...runs];
   });
+  const runs = [chosen(({ id }) => first.has(id)), ...tiers];
+  return upTo(testsMsMax, runs).filter((run) => run.length > 0);
+}
+
+/** What fits of the runs. Of the first one there is always something: no mutant is left without a test. */
+function upTo(testsMsMax: number, runs: readonly Run[]): readonly Run[] {
+  let sumMs = 0;
+  return runs.map((run) =>
+    run.filter(({ normalMs }) => {
+      const isFirst = sumMs === 0;
+      sumMs += Math.max(1, normalMs);
+      return isFirst || sumMs <= testsMsMax;
+    }),
+  );
 }
 
 /** The time of the steps without a mutant, with the start of the process and the loading. */

@@ -8,8 +8,9 @@ import { hash, read, sourcesOf, testsHash, testsOf, workFolder } from './files.t
 import { generateMutants } from './generate.ts';
 import { filesAlone } from './baseline.ts';
 import { Judge, type Verdict } from './judge.ts';
+import { Killers } from './killers.ts';
 import type { Mutant } from './mutant.ts';
-import { runsFor, type Run } from './plan.ts';
+import { runsFor, type Order, type Run } from './plan.ts';
 import { Results, type Result } from './results.ts';
 import { sample } from './sample.ts';
 import type { Target } from './targets.ts';
@@ -46,7 +47,8 @@ export async function runTarget(
   const { tell, isOver } = outside;
   mkdirSync(workFolder, { recursive: true });
   const results = new Results(`${workFolder}/${target.package}.jsonl`);
-  const tests = testsHash(target);
+  const { testsMsMax } = chosen;
+  const tests = testsHash(target, testsMsMax);
   const sourceHashes = new Map<string, string>();
   const sourceHashOf = ({ file }: Mutant): string => {
     const known = sourceHashes.get(file) ?? hash(read(file));
@@ -68,7 +70,8 @@ export async function runTarget(
       const { outcome, by } = verdict;
       results.add({ mutant, outcome, by, sourceHash, testsHash: tests, durationMs });
     };
-    await judgeAll({ name: target.package, open, coverage, jobs: chosen.jobs, keep, outside });
+    const { jobs } = chosen;
+    await judgeAll({ name: target.package, open, coverage, jobs, testsMsMax, keep, outside });
   }
   return mutants.flatMap((mutant) => known(mutant) ?? []);
 }
@@ -79,16 +82,19 @@ interface Work {
   readonly open: Mutant[];
   readonly coverage: readonly FileCoverage[];
   readonly jobs: number;
+  readonly testsMsMax: number;
   readonly keep: (mutant: Mutant, verdict: Verdict, durationMs: number) => void;
   readonly outside: Outside;
 }
 
-async function judgeAll({ name, open, coverage, jobs, keep, outside }: Work): Promise<void> {
-  const { tell, isOver } = outside;
+async function judgeAll(judging: Work): Promise<void> {
+  const { name, open, coverage, jobs, testsMsMax, keep } = judging;
+  const { tell, isOver } = judging.outside;
+  const killers = new Killers();
   const all = open.length;
   const judges = await Promise.all(Array.from({ length: jobs }, () => Judge.open(coverage)));
   const work = async (judge: Judge, alone: Set<string>): Promise<void> => {
-    const plan = planFor(coverage, alone);
+    const plan = planFor(coverage, ({ file }) => ({ alone, first: killers.of(file), testsMsMax }));
     while (!isOver()) {
       const mutant = open.shift();
       if (mutant === undefined) return;
@@ -99,6 +105,7 @@ async function judgeAll({ name, open, coverage, jobs, keep, outside }: Work): Pr
         alone.add(verdict.file);
         verdict = await judge.judge(mutant, plan(mutant));
       }
+      if (verdict.testId !== undefined) killers.add(mutant.file, verdict.testId);
       const durationMs = Math.round(performance.now() - startedMs);
       keep(mutant, verdict, durationMs);
       tell(`${all - open.length} of ${all}: ${verdict.outcome} in ${durationMs} ms`);
@@ -117,7 +124,7 @@ async function judgeAll({ name, open, coverage, jobs, keep, outside }: Work): Pr
 /** Finds the tests of a mutant; the points of a file are looked for once. */
 function planFor(
   coverage: readonly FileCoverage[],
-  alone: ReadonlySet<string>,
+  orderOf: (mutant: Mutant) => Order,
 ): (mutant: Mutant) => readonly Run[] {
   const points = new Map<string, ReturnType<typeof pointsOf>>();
   return (mutant) => {
@@ -125,6 +132,7 @@ function planFor(
     const ofFile = points.get(file) ?? pointsOf(file, read(file));
     points.set(file, ofFile);
     const number = pointAround(ofFile, mutant);
-    return runsFor(number === undefined ? undefined : `${file}:${number}`, file, coverage, alone);
+    const point = number === undefined ? undefined : `${file}:${number}`;
+    return runsFor(point, file, coverage, orderOf(mutant));
   };
 }

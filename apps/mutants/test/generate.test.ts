@@ -27,6 +27,7 @@ describe('operators', () => {
     ['a++', 'arithmetic: a--'],
     ['--a', 'arithmetic: ++a'],
     ['x(12)', 'off by one: 13'],
+    ['x(1000)', 'off by one: 1001'],
     ['x(0n)', 'off by one: 1n'],
     ['x(Math.min(a, b))', 'method exchanged: Math.max'],
     ['x(a.some(b))', 'method exchanged: a.every'],
@@ -43,6 +44,10 @@ describe('operators', () => {
       'off by one: a',
       'off by one: 2n',
     ]);
+  });
+
+  it('a large number is a choice of somebody, and left alone', () => {
+    expect(changesOf('x(1001)')).toEqual(['statement removed: ;']);
   });
 
   it('a default value is ignored, and always taken', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { FileCoverage } from '../src/coverage.ts';
-import { runsFor } from '../src/plan.ts';
+import { runsFor, type Order } from '../src/plan.ts';
 
 const source = 'packages/x/src/a.ts';
 const point = `${source}:3`;
-const together: ReadonlySet<string> = new Set();
+const none: ReadonlySet<string> = new Set();
+const together: Order = { alone: none, first: none, testsMsMax: Infinity };
 
 function fileCoverage(
   file: string,
@@ -59,11 +60,40 @@ describe('plan', () => {
       fileCoverage('c.test.ts', { alone: [2, true], before: [90, false] }),
       fileCoverage('d.test.ts', { last: [3, true] }),
     ];
-    const runs = runsFor(point, source, coverage, new Set(['c.test.ts']));
+    const runs = runsFor(point, source, coverage, {
+      ...together,
+      alone: new Set(['c.test.ts']),
+    });
     expect(idsOf(runs)).toEqual([
       ['first', 'last'],
       ['alone', 'before'],
     ]);
+  });
+
+  it('takes the tests that found errors of the file before all others, and no test twice', () => {
+    const coverage = [
+      fileCoverage('b.test.ts', { short: [1, true], finder: [5000, true] }),
+      fileCoverage('c.test.ts', { middle: [500, true] }),
+    ];
+    const order = { ...together, first: new Set(['finder', 'elsewhere']) };
+    expect(idsOf(runsFor(point, source, coverage, order))).toEqual([
+      ['finder'],
+      ['short'],
+      ['middle'],
+    ]);
+  });
+
+  it('leaves the slowest tests out where their time has a limit, but never all', () => {
+    const coverage = [
+      fileCoverage('b.test.ts', { a: [90, true], b: [800, true] }),
+      fileCoverage('c.test.ts', { c: [900, true] }),
+    ];
+    const idsIn = (testsMsMax: number): (readonly string[])[] =>
+      idsOf(runsFor(point, source, coverage, { ...together, testsMsMax }));
+    expect(idsIn(1000)).toEqual([['a'], ['b']]);
+    expect(idsIn(890)).toEqual([['a'], ['b']]);
+    expect(idsIn(889)).toEqual([['a']]);
+    expect(idsIn(1)).toEqual([['a']]);
   });
 
   it('has no run for a point that no test passes', () => {

@@ -17,6 +17,9 @@ const extremes: Record<string, string> = { min: 'max', max: 'min' };
 /** A code such as `WAL_CORRUPT`. Other texts are for people and are left alone. */
 const code = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/;
 
+/** Larger numbers are sizes and times that were chosen freely; one more of them is no error. */
+const stepMax = 1000;
+
 /** A condition in `if`, `while`, `for` or `?:`. A loop is never made endless on purpose. */
 export function changeCondition(to: Collector, test: Expression, kind: 'choice' | 'loop'): void {
   if (test.type === 'Literal') return;
@@ -82,6 +85,7 @@ export function expressionOperators(to: Collector): VisitorObject {
     },
     Literal(node): void {
       if (typeof node.value === 'number' && Number.isInteger(node.value)) {
+        if (node.value > stepMax) return;
         to.add('off by one', node, String(node.value + 1));
       } else if (typeof node.value === 'bigint') {
         to.add('off by one', node, `${node.value + 1n}n`);
