@@ -49,7 +49,7 @@ export class SnapshotPart {
   async prepare(): Promise<void> {
     if (!(await this.#isOfThisManifest())) {
       await this.#folder.removeTree(this.name);
-      await this.#folder.fileSystem.makeDirectory(this.#folder.pathOf(this.name));
+      await this.#folder.begin(this.name);
       await this.#folder.writeContents(this.name, this.#contents);
       return;
     }

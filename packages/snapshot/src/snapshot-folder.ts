@@ -59,6 +59,11 @@ export class SnapshotFolder {
   readonly groupId: bigint;
   readonly path: string;
   #lock: DirectoryLock | undefined;
+  /**
+   * The folders that this process has begun, by name, and what each is told of: a sync that failed may have dropped
+   * the name of any of them.
+   */
+  readonly #begun = new Map<string, GuardedFileSystem>();
 
   constructor(
     fileSystem: FileSystem,
@@ -166,6 +171,12 @@ export class SnapshotFolder {
     return ChunkReader.open(chunks, inside, { fileSystem: this.outside, path: place.outside });
   }
 
+  /** Makes the folder of a snapshot that is not finished; nothing of it is durable. */
+  async begin(name: string): Promise<void> {
+    this.#begun.set(name, this.fileSystem.fromNow());
+    await this.fileSystem.makeDirectory(this.pathOf(name));
+  }
+
   /** Writes the metadata into a folder and makes it, and the names in the folder, durable. */
   async writeContents(name: string, contents: SnapshotContents): Promise<void> {
     await this.#writeMetadata(name, contents, 'create');
@@ -179,7 +190,7 @@ export class SnapshotFolder {
 
   /** Durable after it: the names of the files in a folder. A crash just before may leave any of them out. */
   async syncNames(name: string): Promise<void> {
-    await this.fileSystem.syncDirectory(this.pathOf(name));
+    await this.#sinceBegin(name).syncDirectory(this.pathOf(name));
   }
 
   /**
@@ -191,7 +202,8 @@ export class SnapshotFolder {
     if ((await entryKind(this.fileSystem, this.path, to)) !== undefined) await this.discard(to);
     await this.fileSystem.rename(this.pathOf(from), this.pathOf(to));
     try {
-      await this.fileSystem.syncDirectory(this.path);
+      await this.#sinceBegin(from).syncDirectory(this.path);
+      this.#begun.delete(from);
     } catch (error) {
       await this.discard(to).catch(ignore);
       throw error;
@@ -207,15 +219,16 @@ export class SnapshotFolder {
    */
   async discard(name: string): Promise<void> {
     const gone = `${name}.gone`;
+    const fileSystem = this.fileSystem.fromNow();
     const names = (await this.fileSystem.list(this.path)).map((entry) => entry.name);
     if (names.includes(gone)) {
-      await this.fileSystem.syncDirectory(this.path);
+      await fileSystem.syncDirectory(this.path);
       await this.removeTree(gone);
     }
     if (!names.includes(name)) return;
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(gone));
     // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
-    await this.fileSystem.syncDirectory(this.path);
+    await fileSystem.syncDirectory(this.path);
     await this.removeTree(gone);
   }
 
@@ -236,21 +249,22 @@ export class SnapshotFolder {
 
   /** Replaces the identity record; durable after it. */
   writeIdentity(bytes: Uint8Array): Promise<void> {
-    return writeRecord(this.fileSystem, this.path, identityName, bytes);
+    return writeRecord(this.fileSystem.fromNow(), this.path, identityName, bytes);
   }
 
   /** Removes the identity record; durable after it, and fine if there is none. */
   removeIdentity(): Promise<void> {
-    return removeRecord(this.fileSystem, this.path, identityName);
+    return removeRecord(this.fileSystem.fromNow(), this.path, identityName);
   }
 
   /** Puts a damaged snapshot out of the way and returns its new name. Only the newest of them are kept. */
   async setAside(name: string): Promise<string> {
     const damaged = `${name}.damaged`;
+    const fileSystem = this.fileSystem.fromNow();
     await this.removeTree(damaged);
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(damaged));
     // Durable after it: that nobody takes it for a snapshot. A crash just before: it is found damaged again.
-    await this.fileSystem.syncDirectory(this.path);
+    await fileSystem.syncDirectory(this.path);
     const names = (await this.fileSystem.list(this.path))
       .map((entry) => entry.name)
       .filter((entry) => damagedPattern.test(entry));
@@ -274,8 +288,14 @@ export class SnapshotFolder {
   }
 
   /** Removes a folder with all that is in it; fine if there is none. Nothing of it may count any more. */
-  removeTree(name: string): Promise<void> {
-    return removeTree(this.fileSystem, this.path, name);
+  async removeTree(name: string): Promise<void> {
+    await removeTree(this.fileSystem, this.path, name);
+    this.#begun.delete(name);
+  }
+
+  /** What an earlier process left is told of all failures: nobody knows when its name was given. */
+  #sinceBegin(name: string): GuardedFileSystem {
+    return this.#begun.get(name) ?? this.fileSystem;
   }
 }
 

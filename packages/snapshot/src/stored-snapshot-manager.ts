@@ -225,7 +225,7 @@ export class StoredSnapshotManager implements SnapshotManager {
       await translating(writeFailure, async () => {
         // Left over from an attempt that failed, and whose removal failed too.
         await folder.removeTree(temporary);
-        await folder.fileSystem.makeDirectory(folder.pathOf(temporary));
+        await folder.begin(temporary);
       });
       const build = new SnapshotBuild(folder, temporary, metadata, this.#form, signal);
       await build.run(write);

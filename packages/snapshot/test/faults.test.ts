@@ -15,7 +15,17 @@ import { harmlessOperations, transientKinds } from '@babuza/testkit/ladder';
 import { FileError, type FileOperation } from '@babuza/vfs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, SnapshotError, VolatileSnapshotManager } from '../src/index.ts';
-import { asStream, bytesOf, chunkBytes, filesOf, joined, make, type Files } from './support.ts';
+import {
+  asStream,
+  bytesOf,
+  chunkBytes,
+  filesOf,
+  joined,
+  make,
+  metadataOf,
+  writing,
+  type Files,
+} from './support.ts';
 
 const filesAt = (index: number): Files => ({ a: bytesOf(700, index), b: bytesOf(3, index) });
 
@@ -226,6 +236,33 @@ describe('a failing disk', () => {
       expect(disk.surgery.files().filter((path) => !path.endsWith('LOCK'))).toEqual([]);
       await make(manager, 10);
       await manager.close();
+    }
+  });
+
+  it('does not store a snapshot whose folder was begun before a sync of the names failed', async () => {
+    for (const pending of ['dropped', 'half-written'] as const) {
+      const environment = simulatedEnvironment(1);
+      const disk = environment.fileSystem;
+      const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
+      await manager.open(1n);
+      const straddling = manager.create(metadataOf(20), async (files) => {
+        disk.inject({
+          on: 'sync-directory',
+          path: /group-\d+$/,
+          fault: { type: 'sync-error', pending },
+        });
+        await expect(make(manager, 10)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
+        await writing(filesAt(20))(files);
+      });
+      await expect(straddling).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
+      await make(manager, 20, filesAt(20));
+      const after = simulatedEnvironment(2, disk.crash(3));
+      await runWorkload(after, async () => {
+        const reopened = new DurableSnapshotManager('/snap', { chunkBytes }, after);
+        await reopened.open(1n);
+        expect(await filesOf(reopened, 20)).toEqual(filesAt(20));
+        await reopened.close();
+      });
     }
   });
 

@@ -6,9 +6,11 @@
  * anything.
  *
  * While the lock is fresh a call goes to the file system below as it is: no promise and no object
- * more. Reads are never held up. Before a lock is taken everything passes. A synchronous call
- * cannot wait for a confirmation: its caller asks the lock before.
+ * more. Only the syncs of a directory go one after the other, and stay failed once one has failed
+ * (see `DirectorySyncs`). Reads are never held up. Before a lock is taken everything passes. A
+ * synchronous call cannot wait for a confirmation: its caller asks the lock before.
  */
+import { DirectorySyncs } from './directory-syncs.ts';
 import type { Environment } from './environment.ts';
 import type {
   DirectoryEntry,
@@ -24,18 +26,42 @@ export function guardedEnvironment({ fileSystem, clock, random }: Environment): 
   return { fileSystem: new GuardedFileSystem(fileSystem), clock, random };
 }
 
+/** What all views of a guarded file system have in common. */
+interface Owner {
+  readonly directorySyncs: DirectorySyncs;
+  lock: DirectoryLock | undefined;
+}
+
+function ownerOf(below: FileSystem): Owner {
+  const directorySyncs = new DirectorySyncs((path) => below.syncDirectory(path));
+  return { directorySyncs, lock: undefined };
+}
+
 export class GuardedFileSystem implements FileSystem {
   readonly #below: FileSystem;
-  #lock: DirectoryLock | undefined;
+  readonly #owner: Owner;
+  /** The failures of directory syncs that the work of this view does not have to know. */
+  readonly #failuresBefore: number;
 
-  constructor(below: FileSystem) {
+  /** `owner` is for `fromNow` only. */
+  constructor(below: FileSystem, owner: Owner = ownerOf(below)) {
     this.#below = below;
+    this.#owner = owner;
+    this.#failuresBefore = owner.directorySyncs.failureCount;
+  }
+
+  /**
+   * The same files under the same lock, for a piece of work that begins now and is told only of syncs of
+   * directories that fail from now on. Without it a directory whose sync has failed once has no sync any more.
+   */
+  fromNow(): GuardedFileSystem {
+    return new GuardedFileSystem(this.#below, this.#owner);
   }
 
   /** For one owner with one directory: the lock that was taken last is the one that counts. */
   async lock(path: string): Promise<DirectoryLock> {
     const lock = await this.#below.lock(path);
-    this.#lock = lock;
+    this.#owner.lock = lock;
     return lock;
   }
 
@@ -44,7 +70,7 @@ export class GuardedFileSystem implements FileSystem {
    * `DirectoryLock.confirm`; `undefined` where the lock is fresh, and where none was taken.
    */
   confirm(): Promise<void> | undefined {
-    const lock = this.#lock;
+    const { lock } = this.#owner;
     return lock === undefined || lock.isFresh() ? undefined : lock.confirm();
   }
 
@@ -80,7 +106,7 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.#guarded(() => this.#below.syncDirectory(path));
+    return this.#guarded(() => this.#owner.directorySyncs.run(path, this.#failuresBefore));
   }
 
   foreignLock(path: string): Promise<string | undefined> {

@@ -1,0 +1,4 @@
+import { testFailedDirectorySync } from '../../testkit/test/ladders/failed-directory-sync.ts';
+import { backEnd } from './support/workload.ts';
+
+testFailedDirectorySync(backEnd);
