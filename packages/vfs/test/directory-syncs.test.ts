@@ -11,7 +11,7 @@ function world() {
       new Promise<void>((resolve, reject) => {
         begun.push({
           path,
-          end: (error) => (error === undefined ? resolve() : reject(error as Error)),
+          end: (error) => (error === undefined ? resolve() : reject(error)),
         });
       }),
   );
