@@ -15,6 +15,7 @@ import {
 export function testConcurrentFaults(backEnd: BackEnd<{ readonly inline?: boolean }>): void {
   const seeds = Number(process.env['BABUZA_CONCURRENT_SEEDS'] ?? 1);
   const together = 3;
+  const limitMs = seeds * 300_000;
 
   const workloads = Array.from({ length: seeds }, (_, at) => ({
     seed: at + 1,
@@ -31,18 +32,22 @@ export function testConcurrentFaults(backEnd: BackEnd<{ readonly inline?: boolea
   describe('a disk that fails beside overlapping calls', () => {
     for (const sticky of [false, true]) {
       for (const failure of failures) {
-        it(`${failure.name}, ${sticky ? 'from a call on' : 'once'}, at every call`, async () => {
-          const { refused } = singleFaults.verdicts;
-          let runs = 0;
-          for (const workload of workloads)
-            runs += await singleFaults.run(workload, failure, sticky);
-          expect(runs).toBeGreaterThan(workloads.length * 10);
-          // A write that ended within a sector looks like damage where a format has nothing that
-          // would tell.
-          if (failure.fault.type !== 'partial-write') {
-            expect(singleFaults.verdicts.refused).toBe(refused);
-          }
-        }, 300_000);
+        it(
+          `${failure.name}, ${sticky ? 'from a call on' : 'once'}, at every call`,
+          async () => {
+            const { refused } = singleFaults.verdicts;
+            let runs = 0;
+            for (const workload of workloads)
+              runs += await singleFaults.run(workload, failure, sticky);
+            expect(runs).toBeGreaterThan(workloads.length * 10);
+            // A write that ended within a sector looks like damage where a format has nothing that
+            // would tell.
+            if (failure.fault.type !== 'partial-write') {
+              expect(singleFaults.verdicts.refused).toBe(refused);
+            }
+          },
+          limitMs,
+        );
       }
     }
   });
@@ -50,11 +55,16 @@ export function testConcurrentFaults(backEnd: BackEnd<{ readonly inline?: boolea
   describe('a system that is short of something beside overlapping calls', () => {
     for (const lasts of ['once', 'until-healed'] as const) {
       for (const kind of transientKinds) {
-        it(`${kind}, ${lasts}, at every call that stores nothing`, async () => {
-          let runs = 0;
-          for (const workload of workloads) runs += await shortages.run(workload, { kind, lasts });
-          expect(runs).toBeGreaterThan(workloads.length * 5);
-        }, 300_000);
+        it(
+          `${kind}, ${lasts}, at every call that stores nothing`,
+          async () => {
+            let runs = 0;
+            for (const workload of workloads)
+              runs += await shortages.run(workload, { kind, lasts });
+            expect(runs).toBeGreaterThan(workloads.length * 5);
+          },
+          limitMs,
+        );
       }
     }
   });

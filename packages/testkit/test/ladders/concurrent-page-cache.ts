@@ -8,6 +8,7 @@ import { failedSyncs, PageCache, type BackEnd } from '../../src/ladder/index.ts'
 
 export function testConcurrentPageCache(backEnd: BackEnd<{ readonly inline?: boolean }>): void {
   const seeds = Number(process.env['BABUZA_CONCURRENT_SEEDS'] ?? 2);
+  const limitMs = seeds * 300_000;
   const pageCache = new PageCache(backEnd, (seed) => ({ inline: seed % 3 === 0 }), 3);
 
   afterAll(() =>
@@ -20,14 +21,14 @@ export function testConcurrentPageCache(backEnd: BackEnd<{ readonly inline?: boo
     it(
       'killed at any call, restarted, and then a power cut',
       () => pageCache.runKilled(seeds),
-      600_000,
+      limitMs,
     );
 
     for (const fault of failedSyncs) {
       it(
         `a sync failed (${JSON.stringify(fault)}), a restart, and then a power cut`,
         () => pageCache.runFailedSyncs(fault, seeds),
-        600_000,
+        limitMs,
       );
     }
   });
