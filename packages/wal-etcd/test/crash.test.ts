@@ -12,10 +12,14 @@ const statesWanted = Number(process.env['BABUZA_CRASH_STATES'] ?? 1_500);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
 describe('crashes', () => {
-  it(`at random calls: ${statesWanted} states from seed ${firstSeed} on`, async () => {
-    const crashes = new RandomCrashes(backEnd, (seed) => ({ inline: seed % 3 === 0 }));
-    await crashes.run(statesWanted, firstSeed);
-    console.log(String(crashes));
-    expect(crashes.verdicts.tails.torn).toBeGreaterThan(0);
-  }, 300_000);
+  it(
+    `at random calls: ${statesWanted} states from seed ${firstSeed} on`,
+    async () => {
+      const crashes = new RandomCrashes(backEnd, (seed) => ({ inline: seed % 3 === 0 }));
+      await crashes.run(statesWanted, firstSeed);
+      console.log(String(crashes));
+      expect(crashes.verdicts.tails.torn).toBeGreaterThan(0);
+    },
+    300_000 + 20 * statesWanted,
+  );
 });

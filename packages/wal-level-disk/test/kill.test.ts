@@ -12,36 +12,40 @@ import { JudgedWriter } from './support/judged-writer.ts';
 const kills = Number(process.env['BABUZA_KILLS'] ?? 10);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
-it(`${kills} processes killed at random moments lose nothing that was acknowledged`, async () => {
-  const directory = await mkdtemp(`${tmpdir()}/babuza-level-kill-`);
-  const writer = new JudgedWriter(directory);
-  const random = new SeededRandom(firstSeed);
-  let whileOpening = 0;
-  try {
-    for (let kill = 0; kill < kills; kill += 1) {
-      // Half of them soon: while it opens, or right after.
-      const afterMs = random.below(random.below(2) === 0 ? 80 : 250);
-      let isOpen = false;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const { failure, ended } = await writer.run({
-        seed: firstSeed * 10_000 + kill,
-        batches: 0,
-        onLine: (line, child) => {
-          isOpen ||= line === 'open';
-          timer ??= setTimeout(() => child.kill('SIGKILL'), afterMs);
-        },
-      });
-      clearTimeout(timer);
-      const context = `seed ${firstSeed}, kill ${kill + 1} after ${afterMs} ms`;
-      expect([failure, ended], context).toEqual([undefined, false]);
-      if (!isOpen) whileOpening += 1;
-      expect((await writer.judge()).violations, context).toEqual([]);
+it(
+  `${kills} processes killed at random moments lose nothing that was acknowledged`,
+  async () => {
+    const directory = await mkdtemp(`${tmpdir()}/babuza-level-kill-`);
+    const writer = new JudgedWriter(directory);
+    const random = new SeededRandom(firstSeed);
+    let whileOpening = 0;
+    try {
+      for (let kill = 0; kill < kills; kill += 1) {
+        // Half of them soon: while it opens, or right after.
+        const afterMs = random.below(random.below(2) === 0 ? 80 : 250);
+        let isOpen = false;
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const { failure, ended } = await writer.run({
+          seed: firstSeed * 10_000 + kill,
+          batches: 0,
+          onLine: (line, child) => {
+            isOpen ||= line === 'open';
+            timer ??= setTimeout(() => child.kill('SIGKILL'), afterMs);
+          },
+        });
+        clearTimeout(timer);
+        const context = `seed ${firstSeed}, kill ${kill + 1} after ${afterMs} ms`;
+        expect([failure, ended], context).toEqual([undefined, false]);
+        if (!isOpen) whileOpening += 1;
+        expect((await writer.judge()).violations, context).toEqual([]);
+      }
+      console.log(
+        `${kills} kills, ${whileOpening} of them while the log was opened; ${writer.acknowledged} batches were acknowledged, none was lost`,
+      );
+      expect(writer.acknowledged).toBeGreaterThan(kills);
+    } finally {
+      await rm(directory, { recursive: true });
     }
-    console.log(
-      `${kills} kills, ${whileOpening} of them while the log was opened; ${writer.acknowledged} batches were acknowledged, none was lost`,
-    );
-    expect(writer.acknowledged).toBeGreaterThan(kills);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}, 600_000);
+  },
+  60_000 + 20_000 * kills,
+);
