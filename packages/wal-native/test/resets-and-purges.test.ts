@@ -66,6 +66,22 @@ describe('a snapshot that the log covers', () => {
     });
   });
 
+  it('counts at the very start of a log whose uncommitted entries were overwritten behind it', async () => {
+    const disk = await created(async (opened) => {
+      await opened.wal.save({ entries: entriesOf(1, 10), ...commitTo(8) });
+      // Entries of an old leader, in the first segment and the second.
+      await fillTo(opened, 2);
+      await opened.wal.saveSnapshot(snapshotAt(8, 1));
+      await opened.wal.save({ entries: entriesOf(9, 10, 2), ...commitTo(8, 2) });
+      expect((await opened.wal.purge(8)).segmentsKept).toBe(1);
+    });
+    const look = (opened: OpenedWal): void => {
+      expect(allEntries(opened)).toEqual(entriesOf(9, 10, 2));
+      expect(opened.snapshots).toEqual([snapshotAt(8, 1)]);
+    };
+    await reopened(await reopened(disk, look), look);
+  });
+
   it('counts at the very start of a log whose earlier segments are purged', async () => {
     const disk = await created(async ({ wal }) => {
       // One entry in each segment: the record of the marker lies in the one that is purged.

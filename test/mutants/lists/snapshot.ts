@@ -142,4 +142,11 @@ export const snapshot: readonly Mutant[] = [
     ],
     promise: 'created snapshot',
   },
+  {
+    name: 'a snapshot is told only of failed syncs of its folder that come after its publication began',
+    file: 'snapshot/src/snapshot-folder.ts',
+    find: 'return this.#begun.get(name) ?? this.fileSystem;',
+    replace: 'return this.fileSystem.fromNow();',
+    caughtBy: ['snapshot/test/faults.test.ts', 'was begun before a sync of the names failed'],
+  },
 ];

@@ -546,4 +546,18 @@ export const walNative: readonly Mutant[] = [
     caughtBy: [faults, 'too-many-open, once'],
     promise: 'owed sync',
   },
+  {
+    name: 'a marker at the start of the log is not believed beside entries that were overwritten',
+    file: 'wal-native/src/recovery/replayed-log.ts',
+    find: 'const isAtStart = marker.index === this.#start.index;',
+    replace: 'const isAtStart = false;',
+    caughtBy: ['wal-native/test/resets-and-purges.test.ts', 'were overwritten behind it'],
+  },
+  {
+    name: 'a directory whose sync failed is taken for durable by a later sync',
+    file: 'vfs/src/directory-syncs.ts',
+    find: 'if (failure !== undefined && failure.number > since) throw failure.error;',
+    replace: '',
+    caughtBy: ['wal-native/test/failed-directory-sync.test.ts', 'entry is acknowledged (dropped)'],
+  },
 ];

@@ -148,10 +148,12 @@ export class ReplayedLog {
     // Purged since, so the log cannot tell any more what it was: the flag does.
     if (resets && marker.index <= this.#start.index) this.#dropAll();
     if (marker.index < this.#start.index) return;
-    if (this.#ghostIndex !== undefined && !resets) {
+    // At the start a marker says nothing of the entries above it, which may be overwritten later.
+    const isAtStart = marker.index === this.#start.index;
+    if (this.#ghostIndex !== undefined && !resets && !isAtStart) {
       throw new MisfitError(`a marker of index ${marker.index} among entries that are gone`);
     }
-    this.#ghostIndex = undefined;
+    if (resets) this.#ghostIndex = undefined;
     const hasReset = this.state.applyMarker(marker);
     if (hasReset !== (resets && marker.index > this.#start.index)) {
       throw new MisfitError(`the marker of index ${marker.index} does not match the log before it`);
