@@ -46,13 +46,13 @@ export function hup(raft: Raft, kind: Campaign): void {
     return;
   }
   // Otherwise a node could win by a membership that is no longer the one in force.
-  if (raft.log.hasUnappliedConfChange()) {
-    logger?.log(
-      'warn',
-      () =>
-        `${self} cannot campaign at term ${raft.term} since there are still pending ` +
-        'configuration changes to apply',
-    );
+  const hasUnapplied = raft.log.hasUnappliedConfChange();
+  if (hasUnapplied !== false) {
+    const reason =
+      hasUnapplied === true
+        ? 'there are still pending configuration changes to apply'
+        : 'the entries that it has not applied cannot be read at the moment';
+    logger?.log('warn', () => `${self} cannot campaign at term ${raft.term} since ${reason}`);
     return;
   }
   // The next term could not be told from this one.

@@ -269,18 +269,22 @@ export class RaftLog {
     this.#applyingPaused = this.#applyingBytes >= this.#applyingBytesMax;
   }
 
-  /** Whether there is a change of the membership that was committed and not applied yet. */
-  hasUnappliedConfChange(): boolean {
+  /**
+   * Whether there is a change of the membership that was committed and not applied yet; `undefined`
+   * where the storage cannot read those entries at the moment.
+   */
+  hasUnappliedConfChange(): boolean | Unavailable {
     let lo = this.applied + 1;
     const hi = this.committed + 1;
     while (lo < hi) {
-      const page = this.slice(lo, hi, this.#applyingBytesMax);
-      if (page === undefined || page.length === 0) {
+      const page = this.#sliceIfReadable(lo, hi, this.#applyingBytesMax);
+      if (page === undefined) {
         return panic(
           this.#logger,
           `error scanning unapplied entries [${lo}, ${hi}): the log does not have them`,
         );
       }
+      if (page.length === 0) return undefined;
       if (page.some((entry) => entry.type !== EntryType.Normal)) return true;
       lo += page.length;
     }

@@ -3,8 +3,8 @@
  * later.
  */
 import { describe, expect, it } from 'vitest';
-import { MessageType, newMessage } from '@babuza/raftpb';
-import { MemoryStorage, RawNode } from '../src/index.ts';
+import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
+import { MemoryStorage, RawNode, StateType } from '../src/index.ts';
 import { entriesOf } from './support.ts';
 
 class ShortStorage extends MemoryStorage {
@@ -54,6 +54,10 @@ function work(node: RawNode): ReturnType<RawNode['ready']>[] {
   return taken;
 }
 
+function ticks(node: RawNode, count: number): void {
+  for (let tick = 0; tick < count; tick += 1) node.tick();
+}
+
 describe('a storage that is short of something', () => {
   it('holds committed entries back until the next tick, and nothing else', () => {
     const storage = storageOf('2:1,1,1');
@@ -98,5 +102,35 @@ describe('a storage that is short of something', () => {
     storage.isShort = false;
     node.step(newMessage({ type: MessageType.HeartbeatResp, from: 2n, to: 1n, term: 2 }));
     expect(sent().slice(0, 2)).toEqual([2, 3]);
+  });
+
+  it.each([
+    ['its election timeout', (node: RawNode): void => ticks(node, 10)],
+    [
+      'a leadership transfer to it',
+      (node: RawNode): void =>
+        node.step(newMessage({ type: MessageType.TimeoutNow, from: 2n, to: 1n, term: 1 })),
+    ],
+  ])('puts off the campaign after %s, and does not end the node', (_, begin) => {
+    const storage = storageOf('2:1,1,1');
+    const node = nodeOf(storage);
+    storage.isShort = true;
+    begin(node);
+    expect(node.basicStatus()).toMatchObject({ raftState: StateType.Follower, term: 1 });
+    storage.isShort = false;
+    ticks(node, 10);
+    expect(node.basicStatus()).toMatchObject({ raftState: StateType.Candidate, term: 2 });
+  });
+
+  it('does not let a node campaign over a change of the membership that it cannot read', () => {
+    const storage = storageOf('2:1,1');
+    const change = { type: EntryType.ConfChangeV2, data: undefined };
+    storage.append([{ index: 4, term: 1, ...change }]);
+    const node = nodeOf(storage);
+    storage.isShort = true;
+    ticks(node, 10);
+    storage.isShort = false;
+    ticks(node, 10);
+    expect(node.basicStatus()).toMatchObject({ raftState: StateType.Follower, term: 1 });
   });
 });

@@ -33,8 +33,10 @@ export interface AppendPathParts {
   readonly onFailure: (error: unknown) => void;
 }
 
-const retryMsMin = 100;
-const retryMsMax = 5000;
+/** The first pause before something that the system was too short for is tried again, in ms. */
+export const retryMsMin = 100;
+/** The longest such pause, in ms: each one is twice as long as the last. */
+export const retryMsMax = 5000;
 /**
  * A disk that is full, or does not answer, may be so for days, and the others go on asking: each question puts an answer here
  * that waits for the saves before it. From so many on those without anything to save are dropped. For the others that is

@@ -54,7 +54,16 @@ export interface BabuzaConfig {
   readonly compactionMargin: number;
   /** At least 2: when the newest is damaged, the one before it still finds its log. */
   readonly snapshotsKept: number;
+  /**
+   * How long a linearizable read waits for a leader with a quorum to confirm it, in ms; then it is
+   * rejected with `RAFT_OUTCOME_UNKNOWN`. A read that is confirmed waits for the state machine
+   * without this limit: a signal bounds both. Default 3,000; 1 to 2,147,483,647.
+   */
   readonly readTimeoutMs: number;
+  /**
+   * After so long without an answer a linearizable read is asked for again, in ms. Default 500; 1
+   * to 2,147,483,647.
+   */
   readonly readRetryMs: number;
   /** A learner may be promoted when its log reaches this share of the leader's; from 0 to 1. */
   readonly learnerReadyShare: number;

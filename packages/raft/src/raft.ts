@@ -128,17 +128,23 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Waits until this node's state machine reflects everything that was acknowledged, anywhere, before the call.
-   * Returns the index that it reflects at least.
+   * Waits until this node's state machine reflects everything that was acknowledged, anywhere,
+   * before the call. Returns the index that it reflects at least.
    *
-   * Rejects with `RAFT_OUTCOME_UNKNOWN` when no leader with a quorum answered in time, `RAFT_STOPPED`.
+   * Rejects with `RAFT_OUTCOME_UNKNOWN` when no leader with a quorum has confirmed the read within
+   * `readTimeoutMs`, `RAFT_STOPPED`. A read that is confirmed waits for the state machine as long as
+   * that takes. The signal bounds both, as the context of a call does in etcd:
+   * `AbortSignal.timeout(ms)`.
    */
   async linearizableRead(options: WaitOptions = {}): Promise<number> {
     this.#parts.checkRunning();
     return waiting(options.signal, (waiter) => this.#parts.reads.wait(waiter));
   }
 
-  /** A linearizable read, and the question to the state machine. */
+  /**
+   * A linearizable read, and the question to the state machine. Rejects like `linearizableRead`, and
+   * with what `query` throws. The signal bounds all of it.
+   */
   async read(query: Query, options: WaitOptions = {}): Promise<Answer> {
     await this.linearizableRead(options);
     return this.#query(query, options);
@@ -327,7 +333,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
    */
   async *exportSnapshot(options: WaitOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const place = await this.manualSnapshot(options);
-    await using open = await this.#parts.snapshots.open(place);
+    await using open = await this.#parts.snapshots.open(place, options.signal);
     const { config, identity } = this.#parts;
     const stream = encodeExport(config.clusterId, identity.cluster, open);
     yield* untilAborted(stream, options.signal);

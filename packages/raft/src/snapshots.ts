@@ -21,6 +21,7 @@ import type { Clock } from '@babuza/vfs';
 import type { ApplyPath } from './apply-path.ts';
 import { BusyError, RaftError, StoppedError } from './errors.ts';
 import type { RaftEvent } from './events.ts';
+import { PassingShortages } from './passing-shortages.ts';
 import type { OpenSnapshot } from './ports/snapshot-manager.ts';
 import type { SnapshotWriter, StateMachine } from './ports/state-machine.ts';
 import type { Transport } from './ports/transport.ts';
@@ -69,6 +70,7 @@ export class Snapshots<Query, Answer> {
   readonly #recorded: RecordedSnapshots;
   readonly #sending: SnapshotSending;
   readonly #pauses: SnapshotPauses;
+  readonly #shortages: PassingShortages;
   /** Ends with the work of the state machine on a snapshot, also where the manager has given that up. */
   #saving: Promise<unknown> = Promise.resolve();
 
@@ -80,6 +82,7 @@ export class Snapshots<Query, Answer> {
     const electionTimeoutMs = config.tickMs * config.electionTicks;
     this.#pauses = new SnapshotPauses({ ...parts, electionTimeoutMs });
     const pauses = this.#pauses;
+    this.#shortages = new PassingShortages(parts);
     this.#sending = new SnapshotSending({ manager, transport, logger, tell, signal, take, pauses });
     this.#recorded = new RecordedSnapshots({ ...parts, signal, sending: this.#sending });
   }
@@ -119,7 +122,7 @@ export class Snapshots<Query, Answer> {
    * held from now on: until its turn comes there may be so many newer ones that it would go.
    */
   restoring({ metadata }: Snapshot): () => Promise<void> {
-    const opening = this.#parts.manager.read(metadata);
+    const opening = this.#open(metadata, 'taking over a snapshot', this.#stopping.signal);
     // Who runs it learns of a failure.
     opening.catch(() => undefined);
     return () => this.#restore(metadata, opening);
@@ -163,18 +166,20 @@ export class Snapshots<Query, Answer> {
     const either = AbortSignal.any([signal, this.#stopping.signal]);
     const { manager } = this.#parts;
     await manager.receive(metadata, data, stream, either);
-    await this.#checkIdentity(metadata);
+    await this.#checkIdentity(metadata, either);
   }
 
   /** Before its marker is in the log: a snapshot of another cluster is not taken over. */
-  async #checkIdentity(metadata: SnapshotMetadata): Promise<void> {
+  async #checkIdentity(metadata: SnapshotMetadata, signal: AbortSignal): Promise<void> {
     const { manager, checkIdentity } = this.#parts;
     try {
-      await using open = await manager.read(metadata);
+      await using open = await this.#open(metadata, 'looking at a received snapshot', signal);
       checkIdentity(await readNodePart(open));
     } catch (error) {
+      // Nothing is known of it where the signal has ended the look: the next attempt finds it here.
+      const wasEnded = signal.aborted && error === signal.reason;
       // The newest is kept by the manager; the next one takes its place.
-      await manager.remove(metadata).catch(() => undefined);
+      if (!wasEnded) await manager.remove(metadata).catch(() => undefined);
       throw error;
     }
   }
@@ -188,9 +193,20 @@ export class Snapshots<Query, Answer> {
     return this.#recorded.newest();
   }
 
-  /** Opens one for reading, and keeps it until it is closed. */
-  open(place: SnapshotPlace): Promise<OpenSnapshot> {
-    return this.#parts.manager.read(place);
+  /**
+   * Opens one for reading, and keeps it until it is closed. A shortage of the system is waited for,
+   * until the signal fires or the node stops.
+   */
+  open(place: SnapshotPlace, signal?: AbortSignal): Promise<OpenSnapshot> {
+    const stopping = this.#stopping.signal;
+    const either = signal === undefined ? stopping : AbortSignal.any([signal, stopping]);
+    return this.#open(place, 'reading a snapshot', either);
+  }
+
+  async #open(place: SnapshotPlace, task: string, signal: AbortSignal): Promise<OpenSnapshot> {
+    const { manager } = this.#parts;
+    const open = await this.#shortages.outlast(task, signal, () => manager.read(place));
+    return this.#shortages.steady(open, task, signal);
   }
 
   stop(): void {

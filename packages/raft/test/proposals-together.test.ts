@@ -1,12 +1,16 @@
 /** What is proposed in one moment goes to the core, the log and the others together. */
 import { StateType } from '@babuza/raft-core';
 import { MessageType } from '@babuza/raftpb';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ProposalQueue } from '../src/proposal-queue.ts';
 import { bytesOf, textOf, World } from './support.ts';
 
 let world: World;
 
+// Each test has a world of its own, also one that starts no member.
+beforeEach(() => {
+  world = new World();
+});
 afterEach(() => world.close());
 
 const named = (name: string, count: number): Uint8Array[] =>

@@ -120,6 +120,66 @@ describe('a change of the role', () => {
 });
 
 describe('a read', () => {
+  it.each(['the leader', 'a follower'])(
+    'at %s has no deadline of its own while its index waits for the state machine, and its signal ends that',
+    async (whose) => {
+      world = new World({ readTimeoutMs: 200, readRetryMs: 100 });
+      await world.startAll(3);
+      const leader = await world.leader();
+      const { raft, machine } = whose === 'the leader' ? leader : await world.follower();
+      await world.until(raft.linearizableRead());
+      const gate = newGate();
+      const apply = machine.apply.bind(machine);
+      Object.assign(machine, {
+        apply: async (entries: Parameters<typeof apply>[0]) => {
+          await gate.passed;
+          return apply(entries);
+        },
+      });
+      const proposed = leader.raft.propose(bytesOf('slow'));
+      await world.pass(1000);
+      const controller = new AbortController();
+      const { signal } = controller;
+      const ends: string[] = [];
+      const note = (name: string, waited: Promise<unknown>): void => {
+        waited.then(
+          () => ends.push(`${name} answered`),
+          (error: unknown) => ends.push(`${name} ${error === reason ? 'aborted' : String(error)}`),
+        );
+      };
+      note('linearizableRead', raft.linearizableRead({ signal }));
+      note('read', raft.read(undefined, { signal }));
+      const waits = raft.read(undefined);
+      note('read without a signal', waits);
+      // Confirmed long ago, and far beyond the timeout of the confirmation.
+      await world.pass(5000);
+      expect([ends, raft.status().reads.pending]).toEqual([[], 3]);
+      controller.abort(reason);
+      await world.pass(0);
+      expect(ends).toEqual(['linearizableRead aborted', 'read aborted']);
+      expect(raft.status().reads.pending).toBe(1);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+      gate.open();
+      expect(await world.until(waits)).toContain('slow');
+      await world.until(proposed);
+    },
+  );
+
+  it('is ended by its signal before a leader has confirmed it, too', async () => {
+    world = new World({ readTimeoutMs: 60_000 });
+    await world.startAll(3);
+    const { raft } = await world.follower();
+    world.wire.cut.add(raft.nodeId);
+    const controller = new AbortController();
+    const waited = raft.read(undefined, { signal: controller.signal });
+    waited.catch(() => undefined);
+    await world.pass(500);
+    expect(raft.status().reads.pending).toBe(1);
+    controller.abort(reason);
+    await expect(waited).rejects.toBe(reason);
+    expect(raft.status().reads.pending).toBe(0);
+  });
+
   it('ends in time also where the next attempt would come much later', async () => {
     world = new World({ readTimeoutMs: 200, readRetryMs: 60_000 });
     await world.startAll(3);

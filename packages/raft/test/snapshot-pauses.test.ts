@@ -4,13 +4,17 @@
  */
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Logger, RaftEvent } from '../src/index.ts';
 import { SnapshotPauses } from '../src/snapshot-pauses.ts';
 import { bytesOf, World, type Member } from './support.ts';
 
 let world: World;
 
+// Each test has a world of its own, also one that starts no member.
+beforeEach(() => {
+  world = new World();
+});
 afterEach(() => world.close());
 
 type EventOf<Type extends RaftEvent['type']> = Extract<RaftEvent, { readonly type: Type }>;

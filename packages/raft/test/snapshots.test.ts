@@ -354,6 +354,27 @@ describe('a snapshot of another member', () => {
     expect(removed).toEqual([20]);
   });
 
+  it('that could not be looked at before the connection ended stays, and is looked at with the next attempt', async () => {
+    await store();
+    const removed: unknown[] = [];
+    manager.remove = async (...given: unknown[]) => void removed.push(given);
+    const read = manager.read.bind(manager);
+    manager.read = () =>
+      Promise.reject(Object.assign(new Error('no descriptor'), { code: 'SNAPSHOT_TRY_AGAIN' }));
+    let looked = 0;
+    const snapshots = newSnapshots('disk', { checkIdentity: () => void (looked += 1) });
+    const connection = new AbortController();
+    const receiving = snapshots.receive(message, stream(), connection.signal);
+    const ended = expect(receiving).rejects.toThrow('the connection ended');
+    await turn();
+    connection.abort(new Error('the connection ended'));
+    await ended;
+    expect([removed, looked]).toEqual([[], 0]);
+    manager.read = read;
+    await snapshots.receive(message, stream(), new AbortController().signal);
+    expect([removed, looked]).toEqual([[], 1]);
+  });
+
   it('is received no more when the node stops, or the connection ends', async () => {
     for (const end of ['node', 'connection']) {
       const control = new AbortController();

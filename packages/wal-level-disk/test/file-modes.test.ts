@@ -23,11 +23,21 @@ async function modeOf(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o777).toString(8);
 }
 
+/** The mode of a file, or `gone`: LevelDB removes files in a thread of its own. */
+async function modeIfThere(path: string): Promise<string> {
+  try {
+    return await modeOf(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'gone';
+    throw error;
+  }
+}
+
 /** The files that others than their user may read or write. */
 async function openToOthers(directory: string): Promise<string[]> {
   const names = await readdir(directory);
-  const modes = await Promise.all(names.map((name) => modeOf(join(directory, name))));
-  return names.filter((_, at) => modes[at] !== '600');
+  const modes = await Promise.all(names.map((name) => modeIfThere(join(directory, name))));
+  return names.filter((_, at) => modes[at] !== '600' && modes[at] !== 'gone');
 }
 
 /** A search that begins on the simulated clock goes through the real file system. */

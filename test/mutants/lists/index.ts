@@ -4,6 +4,7 @@
  */
 import type { Mutant } from '../mutant.ts';
 import { raft } from './raft.ts';
+import { raftShortages } from './raft-shortages.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
 import { transportHttp } from './transport-http.ts';
@@ -15,7 +16,7 @@ import { walLevel } from './wal-level.ts';
 import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
-  raft,
+  raft: [...raft, ...raftShortages],
   session,
   snapshot,
   'transport-http': transportHttp,

@@ -619,7 +619,7 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a snapshot of another cluster is taken over',
     file: 'raft/src/snapshots.ts',
-    find: `    await this.#checkIdentity(metadata);
+    find: `    await this.#checkIdentity(metadata, either);
 `,
     replace: '',
     caughtBy: ['raft/test/snapshots.test.ts', 'of another cluster is not taken, and its files go'],
@@ -1424,8 +1424,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the recorded index goes back',
     file: 'raft/src/identity/snapshot-owner.ts',
-    find: 'if (index <= this.#owner.recordedIndex) return;',
-    replace: 'if (index === this.#owner.recordedIndex) return;',
+    find: 'if (index > recordedIndex) await',
+    replace: 'if (index !== recordedIndex) await',
     caughtBy: [
       'raft/test/identity/identity-keeper.test.ts',
       'is written where an index grows, and never with a lower one',

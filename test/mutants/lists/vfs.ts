@@ -4,6 +4,7 @@ const durable = 'vfs/test/durable-calls.test.ts';
 const noFlag = 'vfs/test/no-durable-flag.test.ts';
 const guarded = 'vfs/test/guarded-calls.test.ts';
 const held = 'vfs/test/held-lock.test.ts';
+const resting = 'vfs/test/resting-names.test.ts';
 
 export const vfs: readonly Mutant[] = [
   {
@@ -169,5 +170,19 @@ export const vfs: readonly Mutant[] = [
     replace: '',
     caughtBy: [held, 'just before the other process would have renamed'],
     promise: 'one owner',
+  },
+  {
+    name: 'every name that has ever failed slowly is kept',
+    file: 'vfs/src/names/resting-names.ts',
+    find: 'if (restsUntilMs <= nowMs) this.#failures.delete(other);',
+    replace: '',
+    caughtBy: [resting, 'are those that rest, however many names have failed'],
+  },
+  {
+    name: 'names that still rest are forgotten when another one fails',
+    file: 'vfs/src/names/resting-names.ts',
+    find: 'if (restsUntilMs <= nowMs) this',
+    replace: 'this',
+    caughtBy: [resting, 'are those that rest, however many names have failed'],
   },
 ];

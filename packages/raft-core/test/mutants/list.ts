@@ -47,9 +47,23 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'campaigning with unapplied changes of the membership',
     file: 'election.ts',
-    find: 'if (raft.log.hasUnappliedConfChange()) {',
+    find: 'if (hasUnapplied !== false) {',
     replace: 'if (raft.log.committed < 0) {',
     caughtBy: ['election', 'no campaign while an entry of type'],
+  },
+  {
+    name: 'campaigning over entries that cannot be read at the moment',
+    file: 'election.ts',
+    find: 'if (hasUnapplied !== false) {',
+    replace: 'if (hasUnapplied === true) {',
+    caughtBy: ['storage-shortage', 'puts off the campaign'],
+  },
+  {
+    name: 'a shortage while unapplied entries are looked through ends the node',
+    file: 'log.ts',
+    find: 'const page = this.#sliceIfReadable(lo, hi, this.#applyingBytesMax);',
+    replace: 'const page = this.slice(lo, hi, this.#applyingBytesMax);',
+    caughtBy: ['storage-shortage', 'puts off the campaign'],
   },
   {
     name: 'a new leader that does not know of pending changes',

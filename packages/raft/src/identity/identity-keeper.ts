@@ -3,7 +3,9 @@
  * keeps it in the identity record. What the log says and what the record says must not contradict
  * each other: then the log belongs to another cluster, and the node stops.
  */
+import type { Clock } from '@babuza/vfs';
 import { RaftError } from '../errors.ts';
+import { PassingShortages } from '../passing-shortages.ts';
 import type { Logger } from '../ports/logger.ts';
 import { isBefore, type ClusterIdentity } from './cluster-identity.ts';
 import type { IdentityHex } from './hex.ts';
@@ -15,19 +17,22 @@ export interface IdentityKeeperParts {
   readonly run: number;
   /** Durable when it resolves. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
+  readonly clock: Clock;
   readonly logger: Logger | undefined;
 }
 
 export class IdentityKeeper {
   readonly run: number;
   readonly #parts: IdentityKeeperParts;
+  readonly #shortages: PassingShortages;
+  readonly #stopping = new AbortController();
   #record: IdentityRecord;
   #writing: Promise<void> | undefined;
   #isWriteDue = false;
-  #isStopped = false;
 
   constructor(parts: IdentityKeeperParts) {
     this.#parts = parts;
+    this.#shortages = new PassingShortages(parts);
     this.#record = parts.record;
     this.run = parts.run;
   }
@@ -92,33 +97,42 @@ export class IdentityKeeper {
 
   /** Writes what there is a last time. Resolves when that was done, or failed. */
   async stop(): Promise<void> {
-    this.#change(this.#record);
-    this.#isStopped = true;
+    this.#stopping.abort();
     await this.#writing;
+    // The record before this one is there where it fails.
+    await this.#writeNow().catch(() => undefined);
   }
 
   #change(record: IdentityRecord): void {
     this.#record = record;
-    if (this.#isStopped) return;
+    if (this.#stopping.signal.aborted) return;
     this.#isWriteDue = true;
     this.#writing ??= this.#write();
   }
 
   /** Changes that come meanwhile are written together. */
   async #write(): Promise<void> {
+    const { signal } = this.#stopping;
     // Not within the call that made the change.
     await Promise.resolve();
     while (this.#isWriteDue) {
-      this.#isWriteDue = false;
       try {
-        await this.#parts.write(encodeIdentityRecord(this.#record));
+        await this.#shortages.outlast('writing the identity record', signal, () =>
+          this.#writeNow(),
+        );
       } catch (error) {
+        // The end of the node writes it a last time.
+        if (signal.aborted) break;
         // The next change writes all of it again; the log itself tells of a disk that fails.
-        if (this.#isStopped) break;
         this.#parts.logger?.warn('the identity record could not be written', { error });
       }
     }
     this.#writing = undefined;
+  }
+
+  async #writeNow(): Promise<void> {
+    this.#isWriteDue = false;
+    await this.#parts.write(encodeIdentityRecord(this.#record));
   }
 }
 

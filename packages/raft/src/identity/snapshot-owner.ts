@@ -52,6 +52,8 @@ export function encodeSnapshotOwner(owner: SnapshotOwner): Uint8Array {
 export class SnapshotOwnership {
   readonly #manager: SnapshotManager;
   #owner: SnapshotOwner;
+  /** Whether the folder may still have an older record: its write is under way, or has failed. */
+  #isWriteDue = false;
 
   constructor(manager: SnapshotManager, owner: SnapshotOwner) {
     this.#manager = manager;
@@ -60,20 +62,33 @@ export class SnapshotOwnership {
 
   /** Durable when it resolves. */
   async write(): Promise<void> {
-    await this.#manager.writeIdentity(encodeSnapshotOwner(this.#owner));
+    const owner = this.#owner;
+    this.#isWriteDue = true;
+    await this.#manager.writeIdentity(encodeSnapshotOwner(owner));
+    if (owner === this.#owner) this.#isWriteDue = false;
   }
 
   /** The log is durable and committed up to here. Durable when it resolves. */
   async committed(index: number): Promise<void> {
-    if (index <= this.#owner.committedIndex) return;
-    this.#owner = { ...this.#owner, committedIndex: index };
+    const { committedIndex } = this.#owner;
+    if (index > committedIndex) await this.#change({ ...this.#owner, committedIndex: index });
+    else await this.#writeIfDue();
+  }
+
+  /** The marker of this snapshot is durable in the log. Durable when it resolves. */
+  async recorded(index: number): Promise<void> {
+    const { recordedIndex } = this.#owner;
+    if (index > recordedIndex) await this.#change({ ...this.#owner, recordedIndex: index });
+    else await this.#writeIfDue();
+  }
+
+  async #change(owner: SnapshotOwner): Promise<void> {
+    this.#owner = owner;
     await this.write();
   }
 
-  /** The marker of this snapshot is durable in the log. */
-  async recorded(index: number): Promise<void> {
-    if (index <= this.#owner.recordedIndex) return;
-    this.#owner = { ...this.#owner, recordedIndex: index };
-    await this.write();
+  /** A write that failed is made again at the next occasion, whatever has become of the indexes. */
+  async #writeIfDue(): Promise<void> {
+    if (this.#isWriteDue) await this.write();
   }
 }

@@ -60,7 +60,7 @@ export async function startIdentity(
   options: StartIdentityOptions,
 ): Promise<{ keeper: IdentityKeeper; ownership: SnapshotOwnership }> {
   const { config, component, opened, owner, newestMarkerIndex } = options;
-  const { walManager, random } = component;
+  const { walManager, random, clock } = component;
   const { groupId } = config;
   const bytes = await walManager.readIdentity({ groupId });
   const found = checkRecord(
@@ -94,7 +94,8 @@ export async function startIdentity(
   });
   await ownership.write();
   const { logger } = options;
-  return { keeper: new IdentityKeeper({ record, run: random.uint32(), write, logger }), ownership };
+  const keeper = new IdentityKeeper({ record, run: random.uint32(), write, clock, logger });
+  return { keeper, ownership };
 }
 
 /** The record of a log that has none yet. */

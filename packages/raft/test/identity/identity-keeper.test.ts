@@ -1,6 +1,7 @@
 /**
  * The records of identities: each change is written, one write at a time, and nothing goes back.
  */
+import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterIdentity } from '../../src/identity/cluster-identity.ts';
 import { IdentityKeeper, mergedIdentity } from '../../src/identity/identity-keeper.ts';
@@ -13,10 +14,12 @@ const member = (run: number) => ({ logId: hex('2'), startCount: 1, run, durableI
 
 let writes: { readonly bytes: Uint8Array; readonly end: (error?: Error) => void }[];
 let warnings: number;
+let clock: SimulatedClock;
 let keeper: IdentityKeeper;
 
 beforeEach(() => {
   [writes, warnings] = [[], 0];
+  clock = new SimulatedClock();
   keeper = new IdentityKeeper({
     record: { logId: hex('1'), cluster, startCount: 1, committedIndex: 5, members: new Map() },
     run: 11,
@@ -25,9 +28,12 @@ beforeEach(() => {
         const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
         writes.push({ bytes, end });
       }),
+    clock,
     logger: { warn: () => void (warnings += 1) } as never,
   });
 });
+
+const failure = (code: string): Error => Object.assign(new Error('a failure'), { code });
 
 const turns = async (): Promise<void> => {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
@@ -77,6 +83,40 @@ describe('the identity record of a running node', () => {
     keeper.remember(3n, member(1));
     await endWrite(new Error('the disk is full'));
     expect([writes.length, [...last().members.keys()]]).toEqual([2, [2n, 3n]]);
+  });
+
+  it.each(['WAL_TRY_AGAIN', 'WAL_NO_SPACE'])(
+    'that could not be written for %s is written again after a pause, without another change',
+    async (code) => {
+      keeper.remember(2n, member(1));
+      await turns();
+      await endWrite(failure(code));
+      expect(writes).toHaveLength(1);
+      await clock.advance(100);
+      expect(writes).toHaveLength(2);
+      await endWrite(failure(code));
+      keeper.remember(3n, member(1));
+      await clock.advance(199);
+      expect(writes).toHaveLength(2);
+      await clock.advance(1);
+      expect([writes.length, [...last().members.keys()]]).toEqual([3, [2n, 3n]]);
+      await endWrite();
+      await clock.advance(60_000);
+      expect([writes.length, warnings, clock.pendingCount]).toEqual([3, 1, 0]);
+    },
+  );
+
+  it('is written a last time at the end, also within a pause, and not again where that fails', async () => {
+    keeper.remember(2n, member(1));
+    await turns();
+    await endWrite(failure('WAL_TRY_AGAIN'));
+    const stopping = keeper.stop();
+    await turns();
+    expect([writes.length, [...last().members.keys()]]).toEqual([2, [2n]]);
+    await endWrite(failure('WAL_TRY_AGAIN'));
+    await stopping;
+    await clock.advance(60_000);
+    expect([writes.length, clock.pendingCount]).toEqual([2, 0]);
   });
 
   it('is not written for what does not change it', async () => {
@@ -170,5 +210,54 @@ describe('the record of a folder of snapshots', () => {
       [11, 20],
       [11, 21],
     ]);
+  });
+
+  it('that could not be written is written at the next occasion, also where no index grows', async () => {
+    const owners: ReturnType<typeof decodeSnapshotOwner>[] = [];
+    let isShort = true;
+    const manager = {
+      writeIdentity: async (bytes: Uint8Array) => {
+        if (isShort) throw failure('SNAPSHOT_TRY_AGAIN');
+        owners.push(decodeSnapshotOwner(bytes));
+      },
+    };
+    const ownership = new SnapshotOwnership(manager as never, {
+      logId: hex('1'),
+      startCount: 1,
+      recordedIndex: 10,
+      committedIndex: 20,
+    });
+    await expect(ownership.recorded(11)).rejects.toThrow('a failure');
+    await expect(ownership.recorded(11)).rejects.toThrow('a failure');
+    isShort = false;
+    await ownership.recorded(11);
+    await ownership.recorded(11);
+    expect(owners.map(({ recordedIndex }) => recordedIndex)).toEqual([11]);
+    isShort = true;
+    await expect(ownership.committed(21)).rejects.toThrow('a failure');
+    isShort = false;
+    await ownership.recorded(11);
+    expect(owners.map(({ committedIndex }) => committedIndex)).toEqual([20, 21]);
+  });
+
+  it('counts as written when it is durable, and not before', async () => {
+    const ends: (() => void)[] = [];
+    const manager = {
+      writeIdentity: () => new Promise<void>((resolve) => void ends.push(resolve)),
+    };
+    const ownership = new SnapshotOwnership(manager as never, {
+      logId: hex('1'),
+      startCount: 1,
+      recordedIndex: 10,
+      committedIndex: 20,
+    });
+    const done: number[] = [];
+    void ownership.recorded(11).then(() => done.push(1));
+    void ownership.recorded(11).then(() => done.push(2));
+    await turns();
+    expect(done).toEqual([]);
+    for (const end of ends) end();
+    await turns();
+    expect(done).toEqual([1, 2]);
   });
 });

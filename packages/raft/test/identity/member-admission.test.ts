@@ -60,7 +60,7 @@ function make(known = cluster): void {
     committedIndex: 0,
     members: new Map(),
   };
-  keeper = new IdentityKeeper({ record, run: 11, write: async () => undefined, logger });
+  keeper = new IdentityKeeper({ record, run: 11, write: async () => undefined, clock, logger });
   admission = new MemberAdmission({
     nodeId: 1n,
     keeper,

@@ -51,6 +51,7 @@ function make(birth: string | undefined): void {
     },
     run: 11,
     write: async () => undefined,
+    clock,
     logger: undefined,
   });
   admission = new MemberAdmission({

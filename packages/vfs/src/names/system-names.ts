@@ -8,6 +8,7 @@ import dns from 'node:dns';
 import { unlessAborted } from '../abort.ts';
 import type { Clock } from '../environment.ts';
 import type { HostAddress, HostNames } from './host-names.ts';
+import { RestingNames } from './resting-names.ts';
 
 /** Asks the system; rejects with the system's reason. */
 export type SystemLookUp = (name: string) => Promise<readonly HostAddress[]>;
@@ -27,23 +28,12 @@ export function systemLookUpsMax(environment: NodeJS.ProcessEnv = process.env): 
   return Math.floor(Math.min(1024, Math.max(1, Number.isNaN(threads) ? 1 : threads)) / 2);
 }
 
-/**
- * After a failure a name is not asked for again until so many times the duration of the failed
- * look-up has passed.
- */
-const restFactor = 3;
-
 interface LookUp {
   readonly name: string;
   readonly result: Promise<readonly HostAddress[]>;
   readonly start: () => Promise<void>;
   /** How many callers wait for the result. */
   waiting: number;
-}
-
-interface Failure {
-  readonly error: unknown;
-  readonly restsUntilMs: number;
 }
 
 export class SystemNames implements HostNames {
@@ -53,7 +43,7 @@ export class SystemNames implements HostNames {
   /** Those that run and those that wait, by name. */
   readonly #lookUps = new Map<string, LookUp>();
   readonly #queue: LookUp[] = [];
-  readonly #failures = new Map<string, Failure>();
+  readonly #resting = new RestingNames();
   #running = 0;
 
   constructor(
@@ -77,10 +67,8 @@ export class SystemNames implements HostNames {
         'the system is not asked, because UV_THREADPOOL_SIZE leaves one thread to the saves',
       );
     }
-    const failure = this.#failures.get(name);
-    if (failure !== undefined && this.#clock.monotonicMs() < failure.restsUntilMs) {
-      throw failure.error;
-    }
+    const failure = this.#resting.failureOf(name, this.#clock.monotonicMs());
+    if (failure !== undefined) throw failure.error;
     const lookUp = this.#lookUps.get(name) ?? this.#queued(name);
     lookUp.waiting += 1;
     this.#startNext();
@@ -124,13 +112,9 @@ export class SystemNames implements HostNames {
   async #run(name: string): Promise<readonly HostAddress[]> {
     const startedMs = this.#clock.monotonicMs();
     try {
-      const found = await this.#ask(name);
-      this.#failures.delete(name);
-      return found;
+      return await this.#ask(name);
     } catch (error) {
-      const endedMs = this.#clock.monotonicMs();
-      const restsUntilMs = endedMs + restFactor * (endedMs - startedMs);
-      this.#failures.set(name, { error, restsUntilMs });
+      this.#resting.failed(name, error, startedMs, this.#clock.monotonicMs());
       throw error;
     }
   }
