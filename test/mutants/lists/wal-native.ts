@@ -546,4 +546,29 @@ export const walNative: readonly Mutant[] = [
     caughtBy: [faults, 'too-many-open, once'],
     promise: 'owed sync',
   },
+  // A purge whose sync of the directory fails.
+  {
+    name: 'recycled files are offered to the writer although the sync of their names failed',
+    file: 'wal-native/src/purge/release-segments.ts',
+    find: '      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;',
+    replace:
+      '      for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);',
+    caughtBy: [
+      'wal-native/test/recycled-files.test.ts',
+      'are never written again, and the log is whole after a power cut: dropped',
+    ],
+    promise: 'purge',
+  },
+  {
+    name: 'recycled files whose sync failed are offered after the next sync',
+    file: 'wal-native/src/purge/release-segments.ts',
+    find: `      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
+`,
+    replace: '',
+    caughtBy: [
+      'wal-native/test/recycled-files.test.ts',
+      'are never written again, and the log is whole after a power cut: dropped',
+    ],
+    promise: 'purge',
+  },
 ];
