@@ -207,7 +207,7 @@ describe('what belongs to a snapshot', () => {
     const append = {
       save: async (batch: { snapshot?: unknown }) => void marked.push(batch.snapshot),
     };
-    take(newSnapshots('disk', { append } as never));
+    take(newSnapshots('disk', { append }));
     await runTasks();
     applied(20);
     Object.assign(state, { confState: { ...confState, voters: [1n, 2n, 3n] } });

@@ -104,16 +104,16 @@ describe('a log that is written anew', () => {
     it(`is the old one or the new one where the system is short of something once: ${on}`, async () => {
       const fault: Fault = { type: 'error', kind: 'too-many-open' };
       const start = await before();
-      for (let nth = 1, isDone = false; !isDone; nth += 1) {
+      for (let nth = 1; ; nth += 1) {
         const disk = start.kill(1);
         const failing = disk.inject({ on, nth, fault });
         await inWorld(disk, async (manager) => {
           await codeOf(manager.replayWal(discards));
         });
-        isDone = failing.hits === 0;
         for (const left of [disk.kill(nth), disk.crash(nth)]) {
           await reopened(left, (opened) => expectCommitted(opened, `call ${nth}`));
         }
+        if (failing.hits === 0) break;
       }
     });
   }
@@ -122,17 +122,15 @@ describe('a log that is written anew', () => {
     const fault: Fault = { type: 'sync-error', pending: 'kept' };
     let failures = 0;
     const start = await before();
-    for (let nth = 1, isDone = false; !isDone; nth += 1) {
+    for (let nth = 1; ; nth += 1) {
       const disk = start.kill(1);
       const failing = disk.inject({ on: 'sync-directory', nth, fault });
       await inWorld(disk, async (manager) => {
         const outcome = await codeOf(manager.replayWal(discards));
-        isDone = failing.hits === 0;
-        if (isDone) return;
-        failures += 1;
-        expect(outcome, `sync ${nth}`).toBe('WAL_POISONED');
+        expect(outcome, `sync ${nth}`).toBe(failing.hits === 0 ? 'done' : 'WAL_POISONED');
       });
-      if (isDone) continue;
+      if (failing.hits === 0) break;
+      failures += 1;
       const failed = disk.calls.map(({ operation }) => operation).lastIndexOf('sync-directory');
       const removed = disk.calls.slice(failed).filter(({ operation }) => operation === 'unlink');
       expect(removed, `sync ${nth}`).toEqual([]);

@@ -571,4 +571,15 @@ export const walNative: readonly Mutant[] = [
     ],
     promise: 'purge',
   },
+  {
+    name: 'the mark of a recovery may run into the footer of a full segment',
+    file: 'wal-native/src/recovery/recover.ts',
+    find: 'markEnds + endSlotBytes + sealBytes(1, entries) <=',
+    replace: 'markEnds + endSlotBytes <=',
+    caughtBy: [
+      'wal-native/test/full-segment.test.ts',
+      'behind the mark of an idle log does not run into the footer',
+    ],
+    promise: 'killed process',
+  },
 ];
