@@ -200,6 +200,22 @@ describe('what belongs to a snapshot', () => {
     expect(textOf(stored?.files.get('node.json'))).toContain('"timeMs":1000');
   });
 
+  it('has the members of its index in its marker, whatever change is applied while it is made', async () => {
+    const gate = newGate();
+    save = saving(gate);
+    const marked: unknown[] = [];
+    const append = {
+      save: async (batch: { snapshot?: unknown }) => void marked.push(batch.snapshot),
+    };
+    take(newSnapshots('disk', { append }));
+    await runTasks();
+    applied(20);
+    Object.assign(state, { confState: { ...confState, voters: [1n, 2n, 3n] } });
+    gate.open();
+    await turn();
+    expect(marked).toEqual([at(10)]);
+  });
+
   it('of a machine in memory holds the apply path until it is saved', async () => {
     const gate = newGate();
     save = saving(gate);
@@ -319,6 +335,17 @@ describe('a snapshot of another member', () => {
     await snapshots.restoring({ metadata: at(20) })();
     expect(log).toEqual(['machine restored, applied 10']);
     expect([state.appliedIndex, snapshots.newest()?.index]).toEqual([20, 20]);
+  });
+
+  it('that is being installed is the next one: none is made of the state that it replaces', async () => {
+    await store();
+    const snapshots = newSnapshots();
+    snapshots.installing(at(20));
+    const waiting = take(snapshots);
+    await runTasks();
+    expect([prepared, waiting.end]).toEqual([[], undefined]);
+    await snapshots.restoring({ metadata: at(20) })();
+    expect([prepared, waiting.end]).toEqual([[], 20]);
   });
 
   it('is held from when its marker is durable, until its turn comes', async () => {

@@ -2,63 +2,22 @@
  * Short histories of a log in etcd's format, each of which shows one promise: what a close, a
  * refusal, an installed snapshot, a discard and a crash in the middle of one leave.
  */
-import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
-import { confState, entriesFrom, metadata } from '@babuza/testkit/ladder';
-import type { OpenedWal, ReplayOptions, WalManager } from '@babuza/wal-core';
-import type { EtcdWalOptions } from '../src/index.ts';
+import { entriesFrom, metadata } from '@babuza/testkit/ladder';
+import type { OpenedWal, ReplayOptions } from '@babuza/wal-core';
 import { openManager } from './support/back-end.ts';
-
-const snapshotAt = (index: number, term: number): SnapshotMetadata => ({ index, term, confState });
-const commitTo = (commit: number, term = 1) => ({ hardState: { term, vote: 3n, commit } });
-const withoutCache: EtcdWalOptions = { cache: { entriesMax: 0, bytesMax: 0 } };
-
-const codeOf = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'done',
-    (error: { code?: unknown }) => error.code,
-  );
-
-/** Runs `work` in a world with a manager. */
-async function inWorld(
-  disk: SimulatedDisk | undefined,
-  work: (manager: WalManager, disk: SimulatedDisk) => Promise<void>,
-  options: EtcdWalOptions = {},
-): Promise<SimulatedDisk> {
-  const environment = simulatedEnvironment(disk === undefined ? 1 : 2, disk);
-  await runWorkload(environment, () =>
-    work(openManager(environment, options), environment.fileSystem),
-  );
-  return environment.fileSystem;
-}
-
-/** The disk after a process that created a log, did some work, and was killed. */
-async function created(work: (opened: OpenedWal) => Promise<void>): Promise<SimulatedDisk> {
-  const disk = await inWorld(undefined, async (manager) => work(await manager.createWal(metadata)));
-  return disk.kill(1);
-}
-
-/** The disk after the log was opened and looked at, and its process killed. */
-async function reopened(
-  disk: SimulatedDisk,
-  look: (opened: OpenedWal) => Promise<void> | void,
-  options: ReplayOptions = {},
-): Promise<SimulatedDisk> {
-  await inWorld(disk, async (manager) => look(await manager.replayWal(options)));
-  return disk.kill(2);
-}
-
-function allEntries({ storage }: OpenedWal): Entry[] {
-  return storage.entries(storage.firstIndex(), storage.lastIndex() + 1, Infinity);
-}
-
-async function fillTo({ wal, storage }: OpenedWal, segments: number): Promise<number> {
-  while (wal.stats.segments < segments) {
-    await wal.save({ entries: entriesFrom(storage.lastIndex() + 1, 4, 1, 1000) });
-  }
-  return storage.lastIndex();
-}
+import {
+  allEntries,
+  codeOf,
+  commitTo,
+  created,
+  fillTo,
+  inWorld,
+  reopened,
+  snapshotAt,
+  withoutCache,
+} from './support/worlds.ts';
 
 /** The number of unlinks of segments that the disk has seen. */
 const unlinksOf = ({ calls }: SimulatedDisk): number =>

@@ -130,3 +130,18 @@ describe('a call that stores bytes', () => {
     }
   });
 });
+
+describe('a lock that is found held by another owner', () => {
+  const locked = (operation: FileOperation) => codeOf(stepFailure(fileError('locked', operation)));
+
+  it('when it is given back was lost before: what was written since may not count', () => {
+    expect(locked('unlock')).toBe('WAL_LOCK_LOST');
+    expect(codeOf(readFailure(fileError('locked', 'unlock')))).toBe('WAL_LOCK_LOST');
+    expect(codeOf(commitFailure(fileError('locked', 'unlock')))).toBe('WAL_LOCK_LOST');
+  });
+
+  it('when it is taken belongs to that owner', () => {
+    expect(codeOf(readFailure(fileError('locked', 'lock')))).toBe('WAL_LOCKED');
+    expect(codeOf(prepareFailure(fileError('locked', 'lock')))).toBe('WAL_LOCKED');
+  });
+});

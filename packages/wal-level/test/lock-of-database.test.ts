@@ -1,10 +1,10 @@
 /** The lock of a directory is asked before each write to its database, also for deletions. */
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
-import { LockLostError, type LogLock } from '@babuza/wal-core';
-import type { LevelDatabase, LevelStoreKind } from '../src/index.ts';
+import { LockedError, LockLostError, type LogLock } from '@babuza/wal-core';
+import type { LevelDatabase, LevelStoreKind, PlaceLock } from '../src/index.ts';
 import { SharedDatabase } from '../src/shared-database.ts';
-import { capabilities } from './hostile-level.ts';
+import { capabilities, HostilePlace } from './hostile-level.ts';
 
 const key = new Uint8Array([1]);
 const batch = { operations: [{ type: 'put', key, value: key }], bytes: 2 } as const;
@@ -60,4 +60,67 @@ describe('a lock that is stale before a write', () => {
       expect([await keys(), failures]).toEqual([0, ['WAL_LOCK_LOST']]);
     });
   }
+});
+
+/** A place with a lock that one owner at a time can hold. */
+class LockedPlace extends HostilePlace {
+  isHeld = false;
+  isFresh = true;
+  nextOpenFails = false;
+  /** How often the lock cannot be confirmed before it can. */
+  failingConfirmations = 0;
+
+  async lock(): Promise<PlaceLock> {
+    if (this.isHeld) throw new LockedError('another owner has the lock');
+    this.isHeld = true;
+    return {
+      isFresh: () => this.isFresh,
+      confirm: async () => {
+        this.failingConfirmations -= 1;
+        if (this.failingConfirmations >= 0) throw new Error('the lock cannot be read');
+        this.isFresh = true;
+      },
+      onLost: () => undefined,
+      release: async () => {
+        this.isHeld = false;
+      },
+    };
+  }
+
+  override async open(): Promise<LevelDatabase> {
+    if (!this.nextOpenFails) return super.open();
+    this.nextOpenFails = false;
+    throw new Error('the test wants a failing opening');
+  }
+}
+
+describe('the lock of a database', () => {
+  const metadata = { clusterId: 1n, nodeId: 1n };
+
+  it('is given back where the database could not be opened, and another owner gets it', async () => {
+    const place = new LockedPlace();
+    const manager = place.manager();
+    place.nextOpenFails = true;
+    await expect(manager.createWal(metadata)).rejects.toMatchObject({ code: 'WAL_READ_FAILED' });
+    expect(place.isHeld).toBe(false);
+    const other = place.manager();
+    await other.createWal(metadata);
+    await expect(manager.createWal(metadata)).rejects.toMatchObject({ code: 'WAL_LOCKED' });
+    await other.close();
+    await manager.close();
+  });
+
+  it('that could not be confirmed once ends the log, and no identity record is written beside it', async () => {
+    const place = new LockedPlace();
+    const manager = place.manager();
+    const { wal } = await manager.createWal(metadata);
+    await manager.writeIdentity(Uint8Array.of(1));
+    place.isFresh = false;
+    place.failingConfirmations = 1;
+    const poisoned = { code: 'WAL_POISONED' };
+    await expect(wal.sync()).rejects.toMatchObject(poisoned);
+    await expect(manager.writeIdentity(Uint8Array.of(2))).rejects.toMatchObject(poisoned);
+    expect(await manager.readIdentity()).toEqual(Uint8Array.of(1));
+    await manager.close();
+  });
 });

@@ -98,3 +98,42 @@ describe('a segment that is nearly full', () => {
     });
   }
 });
+
+/** Sixty small entries and a large one, then a commit index that only the mark of an idle log takes along. */
+async function withMark(lastBytes: number): Promise<{ segments: number; disk: SimulatedDisk }> {
+  const environment = simulatedEnvironment(1);
+  let segments = 0;
+  await runWorkload(environment, async () => {
+    const { wal } = await openManager(environment).createWal(metadata);
+    // Its encoding is nearly as long as a hard state can be.
+    const state = { term: 1, vote: 2n ** 64n - 1n };
+    const small = Array.from({ length: 60 }, (_, at) => entry(at + 1, 8));
+    await wal.save({ entries: small, hardState: { ...state, commit: 0 } });
+    await wal.save({ entries: [entry(61, lastBytes)] });
+    await wal.save({ hardState: { ...state, commit: 60 } });
+    await environment.clock.sleep(100);
+    segments = wal.stats.segments;
+  });
+  return { segments, disk: environment.fileSystem.kill(1) };
+}
+
+describe('the mark of a recovery', () => {
+  it('behind the mark of an idle log does not run into the footer, whatever room is left', async () => {
+    let lastBytes = 4400;
+    while ((await withMark(lastBytes)).segments > 1) lastBytes -= 8;
+    for (let fewer = 0; fewer <= 64; fewer += 8) {
+      const { disk } = await withMark(lastBytes - fewer);
+      const recovered = simulatedEnvironment(2, disk);
+      await runWorkload(recovered, async () => {
+        const { wal, storage } = await openManager(recovered).replayWal();
+        await wal.save({ entries: [entry(62, 3000)] });
+        expect([storage.lastIndex(), wal.stats.segments]).toEqual([62, 2]);
+      });
+      const again = simulatedEnvironment(3, recovered.fileSystem.crash(1));
+      await runWorkload(again, async () => {
+        const opened = await openManager(again).replayWal();
+        expect([opened.storage.lastIndex(), opened.hardState.commit], `${fewer}`).toEqual([62, 60]);
+      });
+    }
+  });
+});

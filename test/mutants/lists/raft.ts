@@ -1661,4 +1661,20 @@ function ownEntry`,
     replace: '...[...sending.indexes].slice(0, 1))',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
   },
+  {
+    name: 'a snapshot is recorded with the members of the time of its recording',
+    file: 'raft/src/snapshots.ts',
+    find: 'await this.#recorded.record(stored);',
+    replace:
+      'await this.#recorded.record({ ...stored, metadata: { ...stored.metadata, confState: this.#parts.state.confState ?? stored.metadata.confState } });',
+    caughtBy: ['raft/test/snapshots.test.ts', 'has the members of its index in its marker'],
+  },
+  {
+    name: 'a snapshot is made of a state that an installed one is about to replace',
+    file: 'raft/src/snapshots.ts',
+    find: `    this.#recorded.installing(metadata);
+`,
+    replace: '',
+    caughtBy: ['raft/test/snapshots.test.ts', 'that is being installed is the next one'],
+  },
 ];

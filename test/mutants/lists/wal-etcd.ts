@@ -364,4 +364,184 @@ export const walEtcd: readonly Mutant[] = [
     caughtBy: [faults, 'too-many-open, once'],
     promise: 'owed sync',
   },
+  // The log that a discard writes anew, and what snapshots leave in a log.
+  {
+    name: 'segments go after a sync of the directory has failed while a log is written anew',
+    file: 'wal-etcd/src/writer/rewrite-log.ts',
+    find: '    await fileSystem.syncDirectory(directory);',
+    replace: '    await fileSystem.syncDirectory(directory).catch(() => undefined);',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'removes nothing more after a sync of the directory has failed',
+    ],
+    promise: 'purge',
+  },
+  {
+    name: 'a log that is written anew forgets the vote',
+    file: 'wal-etcd/src/writer/rewrite-log.ts',
+    find: 'hardState: encodeHardState(hardState),',
+    replace: 'hardState: encodeHardState({ ...hardState, vote: 0n }),',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'has the hard state, all entries, and each snapshot',
+    ],
+    promise: 'power cut',
+  },
+  {
+    name: 'a log that is written anew removes the old one while its own name is owed',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: 'if (!isRefusal(error) || next.addRecords !== undefined) throw error;',
+    replace: 'if (!isRefusal(error)) throw error;',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'where the system is short of something once: rename',
+    ],
+    promise: 'new segment',
+  },
+  {
+    name: 'a log that is written anew does not wait for its name',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: 'await this.#settleName().catch(',
+    replace: 'if (next.addRecords === undefined) await this.#settleName().catch(',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'has the hard state, all entries, and each snapshot',
+    ],
+    promise: 'new segment',
+  },
+  {
+    name: 'a log that is written anew removes the oldest segments first',
+    file: 'wal-etcd/src/writer/rewrite-log.ts',
+    find: '.removeBelow(segment.segmentId).reverse()',
+    replace: '.removeBelow(segment.segmentId)',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'has all of it wherever a power cut interrupts it',
+    ],
+    promise: 'power cut',
+  },
+  {
+    name: 'a log that is written anew has the newest members in all markers',
+    file: 'wal-etcd/src/writer/rewrite-log.ts',
+    find: 'if (marker.index > state.baseIndex) addMarker(writer, marker);',
+    replace:
+      'if (marker.index > state.baseIndex) addMarker(writer, { ...marker, confState: (state.markers.at(-1) ?? marker).confState });',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'has the hard state, all entries, and each snapshot',
+    ],
+    promise: 'power cut',
+  },
+  {
+    name: 'a recovery forgets the entry that tells the term before the log',
+    file: 'wal-etcd/src/recovery/replayed-log.ts',
+    find: 'this.#setBase(index, term, { segmentId, position });',
+    replace: 'this.#setBase(index, term, { segmentId, position: undefined });',
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'keeps what tells its term, with a snapshot: false',
+    ],
+    promise: 'power cut',
+  },
+  {
+    name: 'a snapshot that is saved with a hard state is not covered before its entries',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: 'if (index > commit) this.#addHardState',
+    replace: 'if (index > commit && next === undefined) this.#addHardState',
+    caughtBy: [
+      'wal-etcd/test/markers-and-bases.test.ts',
+      'leave a log that opens behind each of their records',
+    ],
+    promise: 'unacknowledged save',
+  },
+  {
+    name: 'a refused group takes the commit index along that was accepted before it',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: `    this.#unwrittenHardState = unwritten;
+`,
+    replace: '',
+    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'takes its commit index along'],
+    promise: 'shortage',
+  },
+  {
+    name: 'a segment behind an installed snapshot has the name of an older index',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: `      if (resets) this.#lastIndex = index;
+`,
+    replace: '',
+    caughtBy: [
+      'wal-etcd/test/markers-and-bases.test.ts',
+      'that end a segment give the next one the index behind them',
+    ],
+  },
+  {
+    name: 'what is behind the end of a log is made zero only where it is a torn record',
+    file: 'wal-etcd/src/etcd-log-files.ts',
+    find: 'let leftover = tail.bytesDropped;',
+    replace: `let leftover = tail.verdict === 'torn' ? tail.bytesDropped : 0;`,
+    caughtBy: [
+      'wal-etcd/test/markers-and-bases.test.ts',
+      'are the end of the log, and what was behind them is made zero',
+    ],
+    promise: 'interrupted write',
+  },
+  {
+    name: 'the raw log does not make zero what is behind its end',
+    file: 'wal-etcd/src/raw-wal.ts',
+    find: 'settle(last.file, scan.validEnd, leftover)',
+    replace: 'settle(last.file, scan.validEnd, 0 * leftover)',
+    caughtBy: [
+      'wal-etcd/test/markers-and-bases.test.ts',
+      'are made zero by the log that has all 64 bits',
+    ],
+  },
+  {
+    name: 'an entry that the snapshot covers is taken into the log',
+    file: 'wal-etcd/src/recovery/replayed-log.ts',
+    find: `    if (index < log.firstIndex) return undefined;
+`,
+    replace: '',
+    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'is passed over, as etcd does it'],
+  },
+  {
+    name: 'an entry that the snapshot covers moves the start of the log',
+    file: 'wal-etcd/src/recovery/replayed-log.ts',
+    find: 'const isLowest = this.#baseIsEntry && index < log.firstIndex;',
+    replace: 'const isLowest = index < log.firstIndex && log.firstIndex > 1;',
+    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'is passed over, as etcd does it'],
+  },
+  {
+    name: 'a snapshot is recorded with the members of the one before it',
+    file: 'wal-etcd/src/etcd-store.ts',
+    find: 'const { index, term, confState } = marker;',
+    replace:
+      'const { index, term } = marker; const { confState } = this.#parts.view.state.markers.at(-1) ?? marker;',
+    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'keep their own members'],
+    promise: 'killed process',
+  },
+  {
+    name: 'a snapshot is read with the members of the one before it',
+    file: 'wal-etcd/src/recovery/replayed-log.ts',
+    find: 'const reset = state.applyMarker(marker);',
+    replace:
+      'const reset = state.applyMarker({ ...marker, confState: (state.markers.at(-1) ?? marker).confState });',
+    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'keep their own members'],
+    promise: 'killed process',
+  },
+  {
+    name: 'the name of a log that is written anew is not synced',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: 'await this.#settleName().catch(',
+    replace: `const unsynced = next.addRecords === undefined ? undefined : this.#owedName;
+      if (unsynced !== undefined) {
+        await this.#parts.environment.fileSystem.rename(unsynced.from, unsynced.to);
+        this.#owedName = undefined;
+      }
+      await this.#settleName().catch(`,
+    caughtBy: [
+      'wal-etcd/test/rewritten-log.test.ts',
+      'has all of it wherever a power cut interrupts it',
+    ],
+    promise: 'new segment',
+  },
 ];

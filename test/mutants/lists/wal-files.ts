@@ -231,4 +231,12 @@ export const walFiles: readonly Mutant[] = [
     caughtBy: ['wal-files/test/log-kinds.test.ts', 'is told by witness/00000000000000ff'],
     promise: 'kind of log',
   },
+  {
+    name: 'a lock that is found held by another owner when it is given back does not count as lost',
+    file: 'wal-files/src/disk-errors.ts',
+    find: `cause.kind === 'lock-lost' || (cause.kind === 'locked' && cause.operation === 'unlock');`,
+    replace: `cause.kind === 'lock-lost';`,
+    caughtBy: ['wal-files/test/disk-errors.test.ts', 'when it is given back was lost before'],
+    promise: 'lost lock',
+  },
 ];

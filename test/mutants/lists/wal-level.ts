@@ -262,4 +262,27 @@ export const walLevel: readonly Mutant[] = [
     caughtBy: ['wal-level/test/failures.test.ts', 'while reading an entry is that of the read'],
     promise: 'failed read',
   },
+  {
+    name: 'a failed opening keeps the lock of the database',
+    file: 'wal-level/src/database-holder.ts',
+    find: `      await this.#releaseLock().catch(() => undefined);
+      throw error;`,
+    replace: '      throw error;',
+    caughtBy: [
+      'wal-level/test/lock-of-database.test.ts',
+      'is given back where the database could not be opened',
+    ],
+  },
+  {
+    name: 'an identity record is written beside a log that takes no more writes',
+    file: 'wal-level/src/level-wal-manager.ts',
+    find: `        if (open.wal.failure !== undefined) throw open.wal.failure;
+`,
+    replace: '',
+    caughtBy: [
+      'wal-level/test/lock-of-database.test.ts',
+      'no identity record is written beside it',
+    ],
+    promise: 'failed write',
+  },
 ];

@@ -559,5 +559,40 @@ export const walNative: readonly Mutant[] = [
     find: 'if (failure !== undefined && failure.number > since) throw failure.error;',
     replace: '',
     caughtBy: ['wal-native/test/failed-directory-sync.test.ts', 'entry is acknowledged (dropped)'],
+  // A purge whose sync of the directory fails.
+  {
+    name: 'recycled files are offered to the writer although the sync of their names failed',
+    file: 'wal-native/src/purge/release-segments.ts',
+    find: '      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;',
+    replace:
+      '      for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);',
+    caughtBy: [
+      'wal-native/test/recycled-files.test.ts',
+      'are never written again, and the log is whole after a power cut: dropped',
+    ],
+    promise: 'purge',
+  },
+  {
+    name: 'recycled files whose sync failed are offered after the next sync',
+    file: 'wal-native/src/purge/release-segments.ts',
+    find: `      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
+`,
+    replace: '',
+    caughtBy: [
+      'wal-native/test/recycled-files.test.ts',
+      'are never written again, and the log is whole after a power cut: dropped',
+    ],
+    promise: 'purge',
+  },
+  {
+    name: 'the mark of a recovery may run into the footer of a full segment',
+    file: 'wal-native/src/recovery/recover.ts',
+    find: 'markEnds + endSlotBytes + sealBytes(1, entries) <=',
+    replace: 'markEnds + endSlotBytes <=',
+    caughtBy: [
+      'wal-native/test/full-segment.test.ts',
+      'behind the mark of an idle log does not run into the footer',
+    ],
+    promise: 'killed process',
   },
 ];

@@ -1,0 +1,68 @@
+/**
+ * A purged segment is written again only when its new name is durable: under its old name a power
+ * cut would show bytes that do not belong there.
+ */
+import { describe, expect, it } from 'vitest';
+import {
+  runWorkload,
+  simulatedEnvironment,
+  type Fault,
+  type SimulatedEnvironment,
+} from '@babuza/testkit';
+import type { OpenedWal } from '@babuza/wal-core';
+import { entriesOf } from './support/damaged-log.ts';
+import { metadata, openManager } from './support/workload.ts';
+
+const options = { recycledMax: 4 };
+
+async function fillTo({ wal, storage }: OpenedWal, segments: number): Promise<void> {
+  while (wal.stats.segments < segments) {
+    const next = storage.lastIndex() + 1;
+    const hardState = { term: 1, vote: 1n, commit: next };
+    await wal.save({ entries: entriesOf(next, next + 2, 1, 1000), hardState });
+  }
+}
+
+const recycledOf = ({ fileSystem }: SimulatedEnvironment): string[] =>
+  fileSystem.surgery.files().filter((path) => path.includes('/recycled-'));
+
+describe('purged segments whose new names a failed sync left in doubt', () => {
+  for (const pending of ['dropped', 'kept'] as const) {
+    it(`are never written again, and the log is whole after a power cut: ${pending}`, async () => {
+      const environment = simulatedEnvironment(3);
+      const { fileSystem } = environment;
+      await runWorkload(environment, async () => {
+        const opened = await openManager(environment, options).createWal(metadata);
+        const { wal, storage } = opened;
+        await fillTo(opened, 5);
+        const fault: Fault = { type: 'sync-error', pending };
+        const failing = fileSystem.inject({ on: 'sync-directory', fault });
+        const { heldBy } = await wal.purge(storage.lastIndex() - 3);
+        expect([failing.hits, heldBy]).toEqual([
+          1,
+          expect.stringContaining('could not be removed'),
+        ]);
+        const inDoubt = recycledOf(environment);
+        expect(inDoubt.length).toBeGreaterThan(1);
+        const from = fileSystem.calls.length;
+        await fillTo(opened, wal.stats.segments + 2);
+        // The sync of this purge succeeds, which says nothing about the names before.
+        await wal.purge(storage.lastIndex() - 3);
+        await fillTo(opened, wal.stats.segments + 2);
+        const used = fileSystem.calls
+          .slice(from)
+          .filter(({ operation, path }) => operation === 'open' && inDoubt.includes(path));
+        expect(used).toEqual([]);
+        for (const seed of [1, 2, 3]) {
+          const again = simulatedEnvironment(4, fileSystem.crash(seed));
+          const last = storage.lastIndex();
+          await runWorkload(again, async () => {
+            const reopened = await openManager(again, options).replayWal();
+            expect(reopened.storage.lastIndex()).toBe(last);
+            expect(recycledOf(again)).toEqual([]);
+          });
+        }
+      });
+    });
+  }
+});
