@@ -56,6 +56,7 @@ export const adjustableLadders: string[] = [
   'packages/raft-core/test/simulation-storage-threads.test.ts',
   'packages/snapshot/test/crash.test.ts',
   'packages/snapshot/test/concurrent-crash.test.ts',
+  'packages/snapshot/test/concurrent-faults.test.ts',
   'packages/builder/test/cluster-simulation.test.ts',
   'packages/builder/test/operator-simulation.test.ts',
 ];

@@ -20,10 +20,7 @@ export class KeptSnapshots {
   /** By name of the folder; also those that go when nobody holds them any more. */
   readonly #kept: Map<string, KeptSnapshot>;
   readonly #pinned: Set<PinnedSnapshot> = new Set();
-  /**
-   * Names that could not be removed because the system was short of something: the next `retain`
-   * tries again.
-   */
+  /** Names that could not be removed: the next removal tries again. */
   readonly #unremoved: Set<string> = new Set();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -121,14 +118,18 @@ export class KeptSnapshots {
     });
   }
 
-  /** Removes those that go and are held by nobody. All are tried; the first failure is thrown. */
+  /**
+   * Removes those that go and are held by nobody. All are tried; the first failure is thrown. A
+   * removal whose disk had failed before is tried again; its next failure is not thrown, because it
+   * was reported, and one folder that cannot be removed must not stop all retention.
+   */
   removeFree(): Promise<void> {
     return this.#inTurn(async () => {
       const going = [...this.#kept.values()].filter(({ fate }) => fate === 'goes');
       let failure: { readonly error: unknown } | undefined;
       for (const name of this.#unremoved) {
         await this.#discard(name).catch((error: unknown) => {
-          failure ??= { error };
+          if (isShortage(error)) failure ??= { error };
         });
       }
       for (const kept of going) {
@@ -137,6 +138,14 @@ export class KeptSnapshots {
         });
       }
       if (failure !== undefined) throw failure.error;
+    });
+  }
+
+  /** Resolves when nothing of one that does not exist is left; an earlier removal may have failed. */
+  finishRemoval(at: SnapshotPlace): Promise<void> {
+    return this.#inTurn(async () => {
+      const name = this.#folder.nameOf(at);
+      if (this.#unremoved.has(name)) await this.#discard(name);
     });
   }
 
@@ -156,11 +165,11 @@ export class KeptSnapshots {
       }
       for (const kept of all) kept.fate = 'gone';
       this.#kept.clear();
-      // Of the names in the folder: with those that an earlier removal failed to remove.
+      // By the names in the folder, and by those of removals that have failed.
       const { snapshots } = await this.#folder.find();
       let failure: { readonly error: unknown } | undefined;
-      for (const name of snapshots) {
-        await this.#folder.discard(name).catch((error: unknown) => {
+      for (const name of new Set([...snapshots, ...this.#unremoved])) {
+        await this.#discard(name).catch((error: unknown) => {
           failure ??= { error };
         });
       }
@@ -187,7 +196,7 @@ export class KeptSnapshots {
       await this.#folder.discard(name);
       this.#unremoved.delete(name);
     } catch (error) {
-      if (isShortage(error)) this.#unremoved.add(name);
+      this.#unremoved.add(name);
       throw error;
     }
   }
@@ -195,14 +204,9 @@ export class KeptSnapshots {
   async #removeIfFree(kept: KeptSnapshot): Promise<void> {
     if (kept.fate !== 'goes' || kept.pins > 0) return;
     kept.fate = 'gone';
-    try {
-      await this.#discard(kept.name);
-      this.#kept.delete(kept.name);
-    } catch (error) {
-      // Its name may be gone already: it can only be removed, and only by the next attempt or opening.
-      this.#kept.delete(kept.name);
-      throw error;
-    }
+    // Also where that fails: its name may be gone already, and so it can only be removed.
+    this.#kept.delete(kept.name);
+    await this.#discard(kept.name);
   }
 
   #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {

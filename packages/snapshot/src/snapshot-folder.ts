@@ -58,6 +58,8 @@ export class SnapshotFolder {
   readonly outside: FileSystem | undefined;
   readonly groupId: bigint;
   readonly path: string;
+  /** Snapshots whose removal has begun, and whose new name is not known to be durable. */
+  readonly #unsyncedRemovals: Set<string> = new Set();
   #lock: DirectoryLock | undefined;
   /**
    * The folders that this process has begun, by name, and what each is told of: a sync that failed may have dropped
@@ -214,21 +216,28 @@ export class SnapshotFolder {
 
   /**
    * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go
-   * before (2), a crash could leave a snapshot without some of them. Where an earlier attempt has
-   * stopped in between, it is taken up there.
+   * before (2), a crash could leave a snapshot without some of them. An earlier attempt that has
+   * stopped in between is continued. If it stopped at (2), it begins again with (1): a sync that
+   * failed may have forgotten the rename, and the next sync would not cover it.
    */
   async discard(name: string): Promise<void> {
     const gone = `${name}.gone`;
     const fileSystem = this.fileSystem.fromNow();
     const names = (await this.fileSystem.list(this.path)).map((entry) => entry.name);
-    if (names.includes(gone)) {
+    let isThere = names.includes(name);
+    if (names.includes(gone) && !isThere && this.#unsyncedRemovals.has(name)) {
+      await this.fileSystem.rename(this.pathOf(gone), this.pathOf(name));
+      isThere = true;
+    } else if (names.includes(gone)) {
       await fileSystem.syncDirectory(this.path);
       await this.removeTree(gone);
     }
-    if (!names.includes(name)) return;
+    if (!isThere) return;
+    this.#unsyncedRemovals.add(name);
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(gone));
     // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
     await fileSystem.syncDirectory(this.path);
+    this.#unsyncedRemovals.delete(name);
     await this.removeTree(gone);
   }
 

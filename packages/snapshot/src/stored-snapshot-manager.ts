@@ -161,7 +161,8 @@ export class StoredSnapshotManager implements SnapshotManager {
   remove(at: SnapshotPlace): Promise<void> {
     return this.#run(async ({ kept }) => {
       const found = kept.find(at);
-      if (found === undefined) return;
+      // It may be going in another call, or an earlier call failed to remove it.
+      if (found === undefined) return await kept.finishRemoval(at);
       if (found === kept.existing().at(-1)) throw invalid('the newest snapshot is not removed');
       found.fate = 'goes';
       await kept.removeFree();

@@ -1,16 +1,43 @@
 /**
  * Damage at rest: a bit of every byte, a cut at every length, files that are missing, exchanged or of another snapshot.
  * Nothing of it is ever read as if it were right, and the previous snapshot stays.
+ *
+ * Some of the folders were written by overlapping calls. `BABUZA_ROT_SEEDS` sets how many, `BABUZA_SEED` the first
+ * seed.
  */
-import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
+import {
+  RandomSchedule,
+  runScheduled,
+  simulatedEnvironment,
+  type SimulatedDisk,
+} from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
-import { DurableSnapshotManager, type SnapshotManagerOptions } from '../src/index.ts';
-import { bytesOf, chunkBytes, filesOf, indexes, joined, make, metadataOf } from './support.ts';
+import {
+  DurableSnapshotManager,
+  VolatileSnapshotManager,
+  type SnapshotManagerOptions,
+} from '../src/index.ts';
+import {
+  asStream,
+  bytesOf,
+  chunkBytes,
+  filesOf,
+  indexes,
+  joined,
+  make,
+  metadataOf,
+  sampleFiles,
+  type Files,
+} from './support.ts';
 
 const folder = '/snap/group-0000000000000001';
 const folderOf = (index: number): string =>
   `${folder}/${String(index).padStart(16, '0')}-0000000000000001`;
 const at = (index: number): { index: number; term: number } => ({ index, term: 1 });
+const overlappingCount = Number(process.env['BABUZA_ROT_SEEDS'] ?? 4);
+const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
+/** One of so many bytes is damaged in folders that overlapping calls have written. */
+const stride = process.env['BABUZA_ROT'] === 'every' ? 1 : 23;
 const files = { a: bytesOf(chunkBytes + 9, 4), b: new Uint8Array(40).fill(7) };
 
 /** Snapshots 10 and 20; the second one also has a file outside of it, if asked for. */
@@ -29,6 +56,51 @@ async function diskWithTwo(
     if (links) await writer.linkFile('linked', '/snap/linked');
   });
   await manager.close();
+  return disk;
+}
+
+/**
+ * The same snapshots, written by overlapping calls: one of them is made while the other one is
+ * received, a third is read, held and removed, and an identity record is written.
+ */
+async function diskOfOverlappingCalls(seed: number): Promise<SimulatedDisk> {
+  const environment = simulatedEnvironment(seed);
+  const disk = environment.fileSystem;
+  const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
+  const other = new VolatileSnapshotManager({ chunkBytes });
+  await other.open(1n);
+  const receivedIndex = seed % 2 === 0 ? 20 : 10;
+  const contentOf = (index: number): Files => (index === 20 ? files : sampleFiles(10));
+  const { metadata, manifest } = await make(other, receivedIndex, contentOf(receivedIndex));
+  const stream = await joined(other.send(metadata));
+  const madeIndex = 30 - receivedIndex;
+  const callers = [
+    () => make(manager, madeIndex, contentOf(madeIndex)),
+    () => manager.receive(metadata, manifest, asStream([stream])),
+    async () => {
+      await using held = await manager.read(at(5));
+      await disk.step('5 is held');
+      await manager.remove(held.snapshot.metadata);
+    },
+    () => manager.writeIdentity(bytesOf(40)),
+  ];
+  const work = async (): Promise<void> => {
+    await manager.open(1n);
+    await make(manager, 5);
+    // The newest one is not removed, and goes when the others are there.
+    await make(manager, 6);
+    const running = callers.map(async (call, number) => {
+      await disk.step(`caller ${number}`);
+      await call();
+    });
+    await Promise.all(running);
+    await manager.retain(2);
+    await manager.close();
+  };
+  const { outcome } = await runScheduled(environment, work, {
+    schedule: new RandomSchedule(seed),
+  });
+  expect(outcome).toBe('finished');
   return disk;
 }
 
@@ -108,6 +180,27 @@ describe('rot', () => {
       expect([...seen].sort()).toEqual(['at opening', 'when read']);
     });
   }
+
+  it(`of folders that overlapping calls have written is noticed: ${overlappingCount} of them`, async () => {
+    for (let seed = firstSeed; seed < firstSeed + overlappingCount; seed += 1) {
+      const whole = await diskOfOverlappingCalls(seed);
+      const paths = whole.surgery.files().filter((path) => path.startsWith(folderOf(20)));
+      expect(paths).toHaveLength(3);
+      for (const path of paths) {
+        const { length } = whole.surgery.contents(path);
+        for (let byte = seed % stride; byte < length; byte += stride) {
+          const bit = 8 * byte + (byte % 8);
+          const flip = (disk: SimulatedDisk): void => disk.surgery.flipBit(path, bit);
+          const cut = (disk: SimulatedDisk): void => disk.surgery.cut(path, byte);
+          const context = `seed ${seed}, ${path}, byte ${byte}`;
+          await expectNoticed(whole, `${context} changed`, flip, byte % 8 === 0);
+          expect(await expectNoticed(whole, `${context} and all behind it are gone`, cut)).toBe(
+            'at opening',
+          );
+        }
+      }
+    }
+  });
 
   it('that cuts or lengthens a file is noticed at opening', async () => {
     const whole = await diskWithTwo({}, true);

@@ -11,8 +11,12 @@ import { backEnd } from './support/back-end.ts';
 
 const filling = { entriesPerBatch: 13, batchesPerSegment: 2 };
 
+const switchesMax = Number(process.env['BABUZA_SWITCHES'] ?? 1);
+/** A second switch multiplies the interleavings by about ten. */
+const timeoutMs = switchesMax > 1 ? 3_600_000 : 300_000;
+
 const interleavings = new Interleavings(backEnd, {
-  switchesMax: Number(process.env['BABUZA_SWITCHES'] ?? 1),
+  switchesMax,
   samples: Number(process.env['BABUZA_MOMENT_STATES'] ?? 4),
   options: {},
 });
@@ -29,7 +33,7 @@ describe('a power cut at every moment of every interleaving', () => {
         expect(interleavings.verdicts.refusals).toEqual(new Map());
         console.log(`${overlap.name}: ${runs} interleavings`);
       },
-      300_000,
+      timeoutMs,
     );
   }
 });

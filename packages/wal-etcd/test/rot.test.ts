@@ -5,6 +5,9 @@
  * entry comes back with other bytes, and that every error has a type.
  *
  * `BABUZA_ROT=every`: no byte and no length is left out.
+ *
+ * Some of the logs were built by overlapping calls, and of these a sample of the places is damaged.
+ * `BABUZA_ROT_SEEDS` sets how many, `BABUZA_SEED` the first seed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -13,12 +16,21 @@ import {
   simulatedEnvironment,
   type SimulatedDisk,
 } from '@babuza/testkit';
-import { confState, entriesFrom, metadata } from '@babuza/testkit/ladder';
+import {
+  buildOverlapping,
+  confState,
+  entriesFrom,
+  metadata,
+  type EndOfBuild,
+} from '@babuza/testkit/ladder';
+import type { Entry } from '@babuza/raftpb';
 import { CorruptError, WalError, type OpenedWal } from '@babuza/wal-core';
-import { openManager } from './support/back-end.ts';
+import { backEnd, openManager } from './support/back-end.ts';
 import { mapOf } from './support/bytes-of.ts';
 
 const everyPlace = process.env['BABUZA_ROT'] === 'every';
+const overlappingCount = Number(process.env['BABUZA_ROT_SEEDS'] ?? 2);
+const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 const random = new SeededRandom(Number(process.env['BABUZA_SEED'] ?? 3));
 
 const counts = new Map<string, Map<string, number>>();
@@ -45,12 +57,16 @@ interface Sample {
   readonly content: string;
   /** Every entry that was ever saved, also those that were replaced. */
   readonly saved: ReadonlySet<string>;
+  /** One of so many places is damaged, of those that are taken of the other logs. */
+  readonly oneOf: number;
+}
+
+function textOf({ index, term, type, data }: Entry): string {
+  return `${index}/${term}/${type}/${data?.join() ?? 'absent'}`;
 }
 
 function entriesOf({ storage }: OpenedWal): string[] {
-  return storage
-    .entries(storage.firstIndex(), storage.lastIndex() + 1, Infinity)
-    .map(({ index, term, type, data }) => `${index}/${term}/${type}/${data?.join() ?? 'absent'}`);
+  return storage.entries(storage.firstIndex(), storage.lastIndex() + 1, Infinity).map(textOf);
 }
 
 function contentOf(opened: OpenedWal): string {
@@ -85,12 +101,25 @@ async function makeSample(name: string, payloadBytes: number, closed: boolean): 
     if (closed) await manager.close();
   });
   const disk = environment.fileSystem.kill(1);
+  return { name, disk, content: await contentOn(disk), saved, oneOf: 1 };
+}
+
+async function contentOn(disk: SimulatedDisk): Promise<string> {
   const world = simulatedEnvironment(12, disk.kill(1));
   const reopened = await runWorkload(world, async () =>
     contentOf(await openManager(world).replayWal()),
   );
   if (reopened.outcome !== 'finished') throw new Error('the sample was not made');
-  return { name, disk, content: reopened.value, saved };
+  return reopened.value;
+}
+
+/** A log that several callers have built at the same time. */
+async function makeOverlappingSample(seed: number, end: EndOfBuild): Promise<Sample> {
+  const { disk, ledger } = await buildOverlapping(backEnd, { seed, calls: 36, end, options: {} });
+  const batches = [...ledger.calls.values()];
+  const saved = new Set(batches.flatMap(({ entries = [] }) => entries.map(textOf)));
+  const name = `${end}, overlapping calls`;
+  return { name, disk, content: await contentOn(disk), saved, oneOf: everyPlace ? 1 : 29 };
 }
 
 /** Opens a damaged copy and says what became of it. */
@@ -134,6 +163,9 @@ const samples: Sample[] = [];
 beforeAll(async () => {
   samples.push(await makeSample('closed', 20, true), await makeSample('killed', 1900, false));
   expect(samples.map(({ disk }) => segmentsOf(disk).length)).toEqual([1, 3]);
+  for (let seed = firstSeed; seed < firstSeed + overlappingCount; seed += 1) {
+    samples.push(await makeOverlappingSample(seed, seed % 2 === 0 ? 'closed' : 'killed'));
+  }
 });
 
 /** Damages a copy of a sample. */
@@ -166,6 +198,7 @@ describe('rot', () => {
           const isHead = kind !== 'data' && kind !== 'zeros behind the end';
           if (!takes(isSmall ? (kind === 'zeros behind the end' ? 64 : 1) : isHead ? 1 : 64))
             continue;
+          if (!takes(sample.oneOf)) continue;
           const bits = kind === 'type' || everyPlace ? [0, 1, 2, 3, 4, 5, 6, 7] : [random.below(8)];
           for (const bit of bits) {
             const what = `bit ${bit} of byte ${at} of ${path}`;
@@ -191,6 +224,7 @@ describe('rot', () => {
         for (let length = 0; length < bytes.length; length += 1) {
           const atEnd = ends.includes(length);
           if (!atEnd && !takes(40)) continue;
+          if (!takes(sample.oneOf)) continue;
           const rot = `a cut ${atEnd ? 'where a record ends' : 'elsewhere'}`;
           const outcome = await damage(sample, rot, `${path} to ${length}`, ({ surgery }) =>
             surgery.cut(path, length),

@@ -1,9 +1,10 @@
 /**
- * What the random sequences are made of: saves that wait together, writes that fail in every way, logs
- * that are closed and opened again in the same process, openings and closings that fail, power cuts. At
- * each opening the ledger of the log judges what is there, and takes it as promised from then on.
+ * What the random sequences are made of: saves, syncs and identity records that wait together, writes that
+ * fail in every way, logs that are closed and opened again in the same process, openings and closings that fail, power
+ * cuts. At each opening the ledger of the log judges what is there, and takes it as promised from then on.
  */
 import { expect } from 'vitest';
+import { IdentityCalls } from '@babuza/testkit/ladder';
 import type { OpenedWal } from '@babuza/wal-core';
 import { Ledger } from '@babuza/wal-core/conformance';
 import type { LevelWalManager } from '../src/index.ts';
@@ -18,6 +19,7 @@ type Random = (below: number) => number;
 interface Group {
   readonly groupId: bigint;
   readonly ledger: Ledger;
+  readonly identity: IdentityCalls;
   opened: OpenedWal | undefined;
   /** Once the log was opened there is one. */
   batches: RandomBatches | undefined;
@@ -33,6 +35,8 @@ export interface Seen {
   poisoned: number;
   powerCuts: number;
   acknowledged: number;
+  syncs: number;
+  records: number;
 }
 
 /** Some logs in one place, and a process after the other that works with them. */
@@ -43,6 +47,7 @@ export class FailingWorld {
   readonly #groups: Group[] = groups.map((groupId) => ({
     groupId,
     ledger: new Ledger(),
+    identity: new IdentityCalls(),
     opened: undefined,
     batches: undefined,
   }));
@@ -61,7 +66,7 @@ export class FailingWorld {
   async step(): Promise<void> {
     const group = this.#groups[this.#random(this.#groups.length)];
     if (group === undefined) throw new Error('a group');
-    const step = this.#random(40);
+    const step = this.#random(44);
     if (step === 0) this.place.nextFailure = failures[this.#random(failures.length)];
     else if (step === 1) await this.#cutPower();
     else if (step === 2) await this.#restart();
@@ -73,7 +78,9 @@ export class FailingWorld {
     else if (step === 10) this.#look(group);
     else if (step === 11) await this.#ask(group);
     else if (step === 12) await this.#openAll();
+    else if (step === 13) await this.#readIdentity(group);
     else if (group.opened === undefined) await this.#open(group);
+    else if (step < 17) this.#writeIdentity(group);
     else this.#write(group, group.opened);
   }
 
@@ -100,11 +107,13 @@ export class FailingWorld {
   #write(group: Group, { wal }: OpenedWal): void {
     const batch = group.batches?.next() ?? {};
     const id = group.ledger.attempt(batch);
-    const { purgeTo, ...save } = batch;
-    const call = purgeTo === undefined ? wal.save(save) : wal.purge(purgeTo);
+    const { purgeTo, sync, ...save } = batch;
+    const saving = (): Promise<unknown> => (sync === true ? wal.sync() : wal.save(save));
+    const call = purgeTo === undefined ? saving() : wal.purge(purgeTo);
     const ended = call.then(
       () => {
         this.seen.acknowledged += 1;
+        if (sync === true) this.seen.syncs += 1;
         group.ledger.acknowledge(id);
       },
       (error: unknown) => {
@@ -113,6 +122,27 @@ export class FailingWorld {
       },
     );
     this.#pending.push(ended);
+  }
+
+  #writeIdentity({ identity, groupId }: Group): void {
+    const writing = identity.write(this.#manager, { groupId }).then((error) => {
+      if (error === undefined) this.seen.records += 1;
+      else expect(['WAL_POISONED', 'WAL_CLOSED'], String(error)).toContain(error.code);
+    });
+    this.#pending.push(writing);
+  }
+
+  /** A record that is read is the one that was acknowledged last, or one that is being written. */
+  async #readIdentity({ identity, groupId, opened }: Group): Promise<void> {
+    try {
+      const record = await this.#manager.readIdentity({ groupId });
+      expect(identity.judge(record), `group ${groupId}`).toEqual([]);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined) throw error;
+      expect(['WAL_POISONED', 'WAL_READ_FAILED'], String(error)).toContain(code);
+      if (code === 'WAL_READ_FAILED') expect(opened, String(error)).toBe(undefined);
+    }
   }
 
   async #settle(): Promise<void> {
@@ -146,6 +176,7 @@ export class FailingWorld {
       group.ledger.adopt(opened);
       group.opened = opened;
       group.batches = new RandomBatches(opened, this.#random);
+      await this.#adoptIdentity(group);
       this.seen.openings += 1;
       if (this.place.openings > openings) this.seen.reopenings += 1;
     } catch (error) {
@@ -156,6 +187,13 @@ export class FailingWorld {
         this.seen.refused += 1;
       else expect(['WAL_POISONED', 'WAL_READ_FAILED']).toContain(code);
     }
+  }
+
+  /** A write of another log may fail between the opening and this. */
+  async #adoptIdentity({ identity, groupId }: Group): Promise<void> {
+    const record = await this.#manager.readIdentity({ groupId });
+    expect(identity.judge(record), `group ${groupId}`).toEqual([]);
+    identity.adopt(record);
   }
 
   async #openOrCreate({ groupId, batches }: Group): Promise<OpenedWal> {

@@ -1,4 +1,4 @@
-/** What a node might save next: entries, other entries, votes, commit indexes, purges. */
+/** What a node might save next: entries, other entries, votes, commit indexes, purges, a sync. */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { LedgerBatch } from '@babuza/wal-core/conformance';
 import { entries } from './samples.ts';
@@ -39,6 +39,8 @@ export class RandomBatches {
       this.#start += 1 + this.#random(this.#commit - this.#start);
       return { purgeTo: this.#start };
     }
+    // A commit index is not durable by itself.
+    if (step === 6) return { sync: true };
     return this.#append(this.#last + 1);
   }
 

@@ -17,6 +17,8 @@ it(`${seeds} random sequences with failing writes, reopenings and power cuts los
     poisoned: 0,
     powerCuts: 0,
     acknowledged: 0,
+    syncs: 0,
+    records: 0,
   };
   for (let seed = 1; seed <= seeds; seed += 1) {
     const world = new FailingWorld(randomFrom(seed), seen);

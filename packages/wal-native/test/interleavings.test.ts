@@ -11,8 +11,12 @@ import { backEnd } from './support/workload.ts';
 
 const filling = { entriesPerBatch: 5, batchesPerSegment: 1 };
 
+const switchesMax = Number(process.env['BABUZA_SWITCHES'] ?? 1);
+/** A second switch multiplies the interleavings by about ten. */
+const timeoutMs = switchesMax > 1 ? 3_600_000 : 300_000;
+
 const interleavings = new Interleavings(backEnd, {
-  switchesMax: Number(process.env['BABUZA_SWITCHES'] ?? 1),
+  switchesMax,
   samples: Number(process.env['BABUZA_MOMENT_STATES'] ?? 4),
   options: {},
 });
@@ -27,7 +31,7 @@ describe('a power cut at every moment of every interleaving', () => {
         const runs = await interleavings.run(overlap);
         console.log(`${overlap.name}: ${runs} interleavings`);
       },
-      300_000,
+      timeoutMs,
     );
   }
 });

@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const together = 'snapshot/test/two-at-once.test.ts';
+const removalFailures = 'snapshot/test/removal-failures.test.ts';
 
 export const snapshot: readonly Mutant[] = [
   {
@@ -148,5 +149,27 @@ export const snapshot: readonly Mutant[] = [
     find: 'return this.#begun.get(name) ?? this.fileSystem;',
     replace: 'return this.fileSystem.fromNow();',
     caughtBy: ['snapshot/test/faults.test.ts', 'was begun before a sync of the names failed'],
+    name: 'a removal that failed for the disk is forgotten',
+    file: 'snapshot/src/kept-snapshots.ts',
+    find: '      this.#unremoved.add(name);',
+    replace: '      if (isShortage(error)) this.#unremoved.add(name);',
+    caughtBy: [removalFailures, 'is made when it is asked for again: the renaming'],
+    promise: 'removed snapshot',
+  },
+  {
+    name: 'a second removal of a snapshot is acknowledged before the first one is durable',
+    file: 'snapshot/src/stored-snapshot-manager.ts',
+    find: 'return await kept.finishRemoval(at);',
+    replace: 'return;',
+    caughtBy: [removalFailures, 'waits until the first one is durable'],
+    promise: 'removed snapshot',
+  },
+  {
+    name: 'a removal whose sync failed is only synced again',
+    file: 'snapshot/src/snapshot-folder.ts',
+    find: '    this.#unsyncedRemovals.add(name);\n',
+    replace: '',
+    caughtBy: [removalFailures, 'is made when it is asked for again: the sync that loses the name'],
+    promise: 'removed snapshot',
   },
 ];

@@ -53,19 +53,24 @@ export class ReopenFaults<Options extends object> {
     );
   }
 
-  /** Fails every call. Returns how many there were. */
+  /** Fails every call, or a sample of them. Returns how many failed. */
   async run(start: Start, fault: Fault, sticky: boolean): Promise<number> {
-    let nth = 1;
-    while (await this.#failAt(start, fault, nth, sticky)) nth += 1;
-    this.runs += nth - 1;
-    return nth - 1;
+    const { step = 1 } = start;
+    let failed = 0;
+    let nth = 1 + (this.runs % step);
+    for (; await this.#failAt(start, fault, nth, sticky); nth += step) failed += 1;
+    this.runs += failed;
+    return failed;
   }
 
   async #failAt(start: Start, fault: Fault, nth: number, sticky: boolean): Promise<boolean> {
     const context = `${start.name}: ${JSON.stringify(fault)} at call ${nth}${sticky ? ' and ever after' : ''}`;
     // A stack trace for each call takes most of the time: two of the starts pass all the places.
     const recordsCallSites =
-      fault.type === 'error' && fault.kind === 'io' && /killed|purged/.test(start.name);
+      fault.type === 'error' &&
+      fault.kind === 'io' &&
+      start.step === undefined &&
+      /killed|purged/.test(start.name);
     const disk = await copyOf(this.#backEnd, start, { seed: nth, recordsCallSites });
     const environment = simulatedEnvironment(3, disk);
     const ledger = await ledgerOf(this.#backEnd, start);

@@ -46,15 +46,22 @@ async function useLog(
   ledger: Ledger,
   outcome: Outcome,
 ): Promise<void> {
-  const { storage, wal } = opened;
+  const { storage, wal, hardState } = opened;
   const before = storage.lastIndex();
-  const commit = before - 2;
+  const commit = Math.max(before - 2, hardState.commit);
+  const term = Math.max(hardState.term, storage.term(before));
   const snapshot = { index: commit, term: storage.term(commit), confState: oneVoter };
   const batches: LedgerBatch[] = [
-    { entries: entriesFrom(before + 1, 4, 2, 700), hardState: { term: 2, vote: 2n, commit } },
-    { entries: entriesFrom(before + 5, 14, 2, 700) },
+    {
+      entries: entriesFrom(before + 1, 4, term + 1, 700),
+      hardState: { term: term + 1, vote: 2n, commit },
+    },
+    { entries: entriesFrom(before + 5, 14, term + 1, 700) },
     { snapshot },
-    { entries: entriesFrom(before + 19, 1, 3, 20), hardState: { term: 3, vote: 1n, commit } },
+    {
+      entries: entriesFrom(before + 19, 1, term + 2, 20),
+      hardState: { term: term + 2, vote: 1n, commit },
+    },
   ];
   for (const batch of batches) {
     let error = await perform(opened, ledger, batch);

@@ -10,6 +10,7 @@ import {
 } from '../simulated-environment.ts';
 import { perform } from './author.ts';
 import { expectNothing, ledgerFor, logFiles, metadata, type BackEnd } from './back-end.ts';
+import { buildOverlapping } from './overlapping-build.ts';
 import { entriesFrom } from './scripts.ts';
 
 const oneVoter = {
@@ -20,13 +21,14 @@ const oneVoter = {
   autoLeave: false,
 };
 
-/** The life before: 24 entries of 700 bytes in two segments and a marker, ended in different ways. */
+/** A log that an earlier process has left. */
 export interface Start {
   readonly name: string;
   readonly disk: SimulatedDisk;
-  readonly batches: readonly LedgerBatch[];
-  /** What its end attempted. */
-  readonly attempted: readonly LedgerBatch[];
+  /** Knows the calls of the earlier process. */
+  readonly ledger: Ledger;
+  /** One of so many calls fails, each time another one; 1 by default. */
+  readonly step?: number;
 }
 
 type End = (
@@ -39,7 +41,7 @@ const rotating: LedgerBatch = { entries: entriesFrom(25, 12, 1, 700) };
 const torn: LedgerBatch = { entries: entriesFrom(25, 3, 1, 600) };
 
 /**
- * Makes them: one that was closed, one killed in a rotation, one with a torn tail, one killed in a purge. Of the torn
+ * Makes logs of 24 entries of 700 bytes in two segments and a marker: one that was closed, one killed in a rotation, one with a torn tail, one killed in a purge. Of the torn
  * batch `tornBytes` were written.
  */
 export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<Start[]> {
@@ -80,6 +82,30 @@ export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<St
   ];
 }
 
+/**
+ * Makes logs by overlapping calls: one of each three seeds was closed, one killed between calls,
+ * one killed beside calls.
+ */
+export async function makeOverlappingStarts<Options extends object>(
+  backEnd: BackEnd<Options>,
+  seeds: readonly number[],
+  options: Options,
+): Promise<Start[]> {
+  const ends = ['killed beside calls', 'closed', 'killed'] as const;
+  const starts: Start[] = [];
+  for (const seed of seeds) {
+    const end = ends[seed % 3] ?? 'closed';
+    const { name, disk, ledger } = await buildOverlapping(backEnd, {
+      seed,
+      calls: 30,
+      end,
+      options,
+    });
+    starts.push({ name, disk, ledger, step: 7 });
+  }
+  return starts;
+}
+
 async function firstLife(
   backEnd: BackEnd,
   name: string,
@@ -104,14 +130,15 @@ async function firstLife(
     }
     await end(environment, opened, () => manager.close());
   });
-  return { name, disk: disk.kill(1), batches, attempted };
+  const told = ledgerFor(backEnd);
+  for (const batch of batches) told.acknowledge(told.attempt(batch));
+  for (const batch of attempted) told.attempt(batch);
+  return { name, disk: disk.kill(1), ledger: told };
 }
 
 /** The ledger of the first life, whose end has added what a healthy world finds there, or not. */
 export async function ledgerOf(backEnd: BackEnd, start: Start): Promise<Ledger> {
-  const ledger = ledgerFor(backEnd);
-  for (const batch of start.batches) ledger.acknowledge(ledger.attempt(batch));
-  for (const batch of start.attempted) ledger.attempt(batch);
+  const ledger = start.ledger.copy();
   const environment = simulatedEnvironment(9, await copyOf(backEnd, start, { seed: 1 }));
   await runWorkload(environment, async () => {
     const opened = await backEnd.open(environment).replayWal();

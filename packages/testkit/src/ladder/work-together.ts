@@ -17,20 +17,24 @@ export interface SharedWorld<Options extends object> extends World<Options> {
   readonly identity: IdentityCalls;
 }
 
-/** So many calls, in lives of 10 to 30 of them. Some lives are closed while calls are under way. */
+/**
+ * So many calls, in lives of 10 to 30 of them. Some lives are closed while calls are under way. The
+ * last one is closed or not; by default the seed decides.
+ */
 export async function workTogether<Options extends object>(
   world: SharedWorld<Options>,
   seed: number,
   calls: number,
   options: Options,
+  closesLast?: boolean,
 ): Promise<void> {
   const random = new SeededRandom(mixSeeds(seed, 11));
   let life = 0;
   for (let left = calls; left > 0; life += 1) {
     const callsOfLife = Math.min(left, 10 + random.below(21));
     left -= callsOfLife;
-    const isLast = left === 0;
-    await new SharedLife(world, mixSeeds(seed, life), random).run(callsOfLife, options, isLast);
+    const isClosed = left > 0 || (closesLast ?? random.below(2) === 0);
+    await new SharedLife(world, mixSeeds(seed, life), random).run(callsOfLife, options, isClosed);
   }
 }
 
@@ -47,7 +51,7 @@ class SharedLife<Options extends object> {
     this.#random = random;
   }
 
-  async run(calls: number, options: Options, isLast: boolean): Promise<void> {
+  async run(calls: number, options: Options, isClosed: boolean): Promise<void> {
     const { backEnd, environment, ledger, progress, identity } = this.#world;
     const manager = backEnd.open(environment, options);
     const opened = await openLog(manager);
@@ -61,7 +65,7 @@ class SharedLife<Options extends object> {
     );
     // A race: the others have calls under way when the log is closed.
     await (this.#random.below(2) === 0 ? Promise.race(callers) : Promise.all(callers));
-    if (!isLast || this.#random.below(2) === 0) await this.#close(manager);
+    if (isClosed) await this.#close(manager);
     await Promise.all(callers);
   }
 

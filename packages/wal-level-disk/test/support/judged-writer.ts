@@ -4,10 +4,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { IdentityCalls } from '@babuza/testkit/ladder';
 import type { OpenedWal, WalCapabilities, WalManager } from '@babuza/wal-core';
 import { Ledger } from '@babuza/wal-core/conformance';
 import { walBackend, type DiskWalOptions } from '../../src/index.ts';
-import { batchOf } from './workload.mjs';
+import { batchOf, recordOf, type WorkloadLine } from './workload.mjs';
 
 const script = fileURLToPath(new URL('writer.mjs', import.meta.url));
 
@@ -50,6 +51,8 @@ export interface Ended {
   readonly failure: string | undefined;
   readonly attempted: number;
   readonly acknowledged: number;
+  /** How many of them were identity records. */
+  readonly records: number;
   /** Whether it came to its own end. */
   readonly ended: boolean;
   /** Lines of saves that were acknowledged after one had failed. */
@@ -59,6 +62,7 @@ export interface Ended {
 export class JudgedWriter {
   readonly directory: string;
   readonly ledger: Ledger;
+  readonly identity: IdentityCalls = new IdentityCalls(recordOf);
   acknowledged = 0;
   readonly #backEnd: JudgedBackEnd;
 
@@ -82,7 +86,7 @@ export class JudgedWriter {
       this.#backEnd.module.href,
     ];
     const [program = process.execPath, ...args] = command;
-    const seen = new Lines(this.ledger);
+    const seen = new Lines(this.ledger, this.identity);
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -104,8 +108,10 @@ export class JudgedWriter {
     const manager = await this.#backEnd.open(this.directory);
     try {
       const opened = await this.#open(manager);
-      const violations = this.ledger.judge(opened);
+      const record = await manager.readIdentity();
+      const violations = [...this.ledger.judge(opened), ...this.identity.judge(record)];
       this.ledger.adopt(opened);
+      this.identity.adopt(record);
       const { storage } = opened;
       return { violations, entries: storage.lastIndex() - storage.firstIndex() + 1 };
     } finally {
@@ -122,17 +128,22 @@ export class JudgedWriter {
 
 class Lines implements Ended {
   readonly #ledger: Ledger;
+  readonly #identity: IdentityCalls;
   readonly #ids = new Map<string, number>();
+  /** By the id of the call, the number of the identity record. */
+  readonly #records = new Map<string, number>();
   #rest = '';
   failure: string | undefined;
   attempted = 0;
   acknowledged = 0;
+  records = 0;
   ended = false;
   readonly late: string[] = [];
   readonly #purges = new Set<string>();
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, identity: IdentityCalls) {
     this.#ledger = ledger;
+    this.#identity = identity;
   }
 
   take(text: string): string[] {
@@ -146,18 +157,34 @@ class Lines implements Ended {
     const [what, id = '', ...rest] = line.split(' ');
     if (what === 'try') {
       this.attempted += 1;
-      const batch = batchOf(JSON.parse(rest.join(' ')));
-      if (batch.purgeTo !== undefined) this.#purges.add(id);
-      this.#ids.set(id, this.#ledger.attempt(batch));
+      this.#attempt(id, JSON.parse(rest.join(' ')));
     } else if (what === 'done') {
       // A purge is durable before its space is given back, which is when it resolves.
       if (this.failure !== undefined && !this.#purges.has(id)) this.late.push(line);
       this.acknowledged += 1;
-      this.#ledger.acknowledge(this.#ids.get(id) ?? 0);
+      this.#acknowledge(id);
     } else if (what === 'failed') {
       this.failure = id;
     } else if (what === 'end') {
       this.ended = true;
     }
+  }
+
+  #attempt(id: string, line: WorkloadLine): void {
+    if (line.record !== undefined) {
+      this.#records.set(id, line.record);
+      this.#identity.attempt(line.record);
+      return;
+    }
+    const batch = batchOf(line);
+    if (batch.purgeTo !== undefined) this.#purges.add(id);
+    this.#ids.set(id, this.#ledger.attempt(batch));
+  }
+
+  #acknowledge(id: string): void {
+    const record = this.#records.get(id);
+    if (record === undefined) return this.#ledger.acknowledge(this.#ids.get(id) ?? 0);
+    this.records += 1;
+    this.#identity.acknowledge(record);
   }
 }

@@ -10,6 +10,10 @@ export interface WorkloadLine {
   /** Index, term. */
   readonly marker?: readonly [number, number];
   readonly purge?: number;
+  /** A call of `sync`. */
+  readonly sync?: boolean;
+  /** The number of an identity record, which is no batch. */
+  readonly record?: number;
 }
 
 export interface WorkloadBatch {
@@ -17,8 +21,10 @@ export interface WorkloadBatch {
   hardState?: HardState;
   snapshot?: SnapshotMetadata;
   purgeTo?: number;
+  sync?: boolean;
 }
 
 export function randomFrom(seed: number): (below: number) => number;
 export function payloadOf(index: number, term: number): Uint8Array;
 export function batchOf(line: WorkloadLine): WorkloadBatch;
+export function recordOf(number: number): Uint8Array<ArrayBuffer>;

@@ -22,7 +22,7 @@ export function payloadOf(index, term) {
 }
 
 /** The batch that a line stands for. */
-export function batchOf({ first, last, entryTerm, hard, marker, purge }) {
+export function batchOf({ first, last, entryTerm, hard, marker, purge, sync }) {
   const batch = {};
   if (first !== undefined && last !== undefined && entryTerm !== undefined) {
     batch.entries = [];
@@ -44,10 +44,21 @@ export function batchOf({ first, last, entryTerm, hard, marker, purge }) {
     batch.snapshot = { index: marker[0], term: marker[1], confState };
   }
   if (purge !== undefined) batch.purgeTo = purge;
+  if (sync) batch.sync = true;
   return batch;
 }
 
-/** A node that appends, loses its tail to another leader, votes, takes snapshots and purges. */
+/** An identity record: its number, and bytes that follow from it. */
+export function recordOf(number) {
+  const record = new Uint8Array(number % 3 === 0 ? 900 : 40).fill(number);
+  new DataView(record.buffer).setUint32(0, number);
+  return record;
+}
+
+/**
+ * A node that appends, loses its tail to another leader, votes, takes snapshots, purges, advances its commit index
+ * without a sync and syncs that, and writes identity records.
+ */
 export class Workload {
   constructor(random, log) {
     this.random = random;
@@ -55,13 +66,16 @@ export class Workload {
     this.commit = log.commit;
     this.term = log.term + 1;
     this.start = log.start;
+    // Of the hard state that was saved last; the term of a node may be ahead of it.
+    this.hard = log.hard;
+    this.record = log.record;
     this.terms = new Map();
     for (let index = log.start; index <= log.last; index += 1)
       this.terms.set(index, log.termOf(index));
   }
 
   next() {
-    const step = this.random(20);
+    const step = this.random(24);
     const uncommitted = this.last - this.commit;
     if (step === 0) return this.#vote();
     if (step < 4 && uncommitted > 0)
@@ -71,12 +85,16 @@ export class Workload {
     if (step === 7 && this.commit > this.start) return this.#mark();
     if (step === 8 && this.commit - this.start > 60)
       return this.#purge(this.commit - this.random(30));
+    if (step === 20 && uncommitted > 0)
+      return this.#advance(this.commit + 1 + this.random(uncommitted));
+    if (step === 21) return { sync: true };
+    if (step === 22) return { record: (this.record += 1) };
     return this.#append(this.last + 1, false);
   }
 
   #vote() {
     this.term += 1;
-    return { hard: [this.term, 1 + this.random(3), this.commit] };
+    return { hard: this.#hard(1 + this.random(3)) };
   }
 
   #append(first, conflict) {
@@ -85,13 +103,24 @@ export class Workload {
     for (let index = first; index <= last; index += 1) this.terms.set(index, this.term);
     this.last = last;
     const line = { first, last, entryTerm: this.term };
-    return conflict ? { ...line, hard: [this.term, 0, this.commit] } : line;
+    return conflict ? { ...line, hard: this.#hard(0) } : line;
   }
 
   #commitUpTo(commit) {
     this.commit = commit;
     this.term += 1;
-    return { hard: [this.term, 1, commit] };
+    return { hard: this.#hard(1) };
+  }
+
+  /** A commit index alone is not synced by its save. */
+  #advance(commit) {
+    this.commit = commit;
+    return { hard: [...this.hard, commit] };
+  }
+
+  #hard(vote) {
+    this.hard = [this.term, vote];
+    return [...this.hard, this.commit];
   }
 
   #mark() {

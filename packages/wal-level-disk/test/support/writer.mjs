@@ -3,7 +3,7 @@
 // line `failed` that has the code; otherwise it is killed from outside, or stops after so many batches.
 // Arguments: directory, seed, options as JSON, batches (0: no end), URL of the module of the back end.
 import { writeSync } from 'node:fs';
-import { batchOf, randomFrom, Workload } from './workload.mjs';
+import { batchOf, randomFrom, recordOf, Workload } from './workload.mjs';
 
 const [directory, seed, options, limitText, module] = process.argv.slice(2);
 const { walBackend } = await import(module);
@@ -22,25 +22,34 @@ function fail(error) {
 
 async function call(wal, id, line) {
   say(`try ${id} ${JSON.stringify(line)}`);
-  const { purgeTo, ...batch } = batchOf(line);
   try {
-    await (purgeTo === undefined ? wal.save(batch) : wal.purge(purgeTo));
+    await made(wal, line);
     say(`done ${id}`);
   } catch (error) {
     fail(error);
   }
 }
 
+function made(wal, line) {
+  if (line.record !== undefined) return manager.writeIdentity(recordOf(line.record));
+  const { purgeTo, sync, ...batch } = batchOf(line);
+  if (sync) return wal.sync();
+  return purgeTo === undefined ? wal.save(batch) : wal.purge(purgeTo);
+}
+
 async function write() {
   const { wal, storage, hardState } = (await manager.hasExistingWal())
     ? await manager.replayWal()
     : await manager.createWal({ clusterId: 1, nodeId: 1 });
+  const record = await manager.readIdentity();
   const workload = new Workload(randomFrom(Number(seed)), {
     last: storage.lastIndex(),
     commit: hardState.commit,
     // A term must be above those of the log, too: its entries may be ahead of the hard state.
     term: Math.max(hardState.term, storage.term(storage.lastIndex())),
     start: storage.firstIndex() - 1,
+    hard: [hardState.term, Number(hardState.vote)],
+    record: record === undefined ? 0 : Buffer.from(record).readUInt32BE(0),
     termOf: (index) => storage.term(index),
   });
   say('open');
