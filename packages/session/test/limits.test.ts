@@ -31,6 +31,29 @@ describe('the results of all sessions together', () => {
   });
 });
 
+describe('the order of sessions', () => {
+  it('is kept when the one that was used last ends first', () => {
+    const sessions = new LruSessionManager({ sessionsMax: 3 });
+    for (const id of [1, 2]) sessions.register(id, 0);
+    expect(sessions.unregister(2, 0)).toBe(true);
+    for (const id of [3, 4]) sessions.register(id, 0);
+    const other = new LruSessionManager({ sessionsMax: 3 });
+    other.restore(sessions.encode());
+    for (const each of [sessions, other]) {
+      expect(each.count).toBe(3);
+      // Session 1 is the oldest one, then session 3.
+      for (const id of [5, 6]) each.register(id, 0);
+      expect([1, 3, 4, 5, 6].map((id) => propose(each, callOf(id, 1), 0))).toEqual([
+        'expired',
+        'expired',
+        'apply',
+        'apply',
+        'apply',
+      ]);
+    }
+  });
+});
+
 describe('by default', () => {
   it.each([
     [1024, 'apply'],

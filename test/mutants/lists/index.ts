@@ -16,6 +16,7 @@ import { vfsNamesAndRecords } from './vfs-names-and-records.ts';
 import { vfs } from './vfs.ts';
 import { walCore } from './wal-core.ts';
 import { walEtcd } from './wal-etcd.ts';
+import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
 import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
@@ -33,7 +34,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,
   'wal-etcd': walEtcd,
-  'wal-files': walFiles,
+  'wal-files': [...walFiles, ...walFilesPieces],
   'wal-level': walLevel,
   'wal-level-disk': walLevelDisk,
   'wal-memory': walMemory,

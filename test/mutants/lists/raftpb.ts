@@ -12,14 +12,14 @@ export const raftpb: readonly Mutant[] = [
     file: 'raftpb/src/wire/reader.ts',
     find: 'if (this.#high <= safeHighMax) return',
     replace: 'if (this.#high <= safeHighMax * 2) return',
-    caughtBy: [bounds, 'around 9007199254740992 keeps each'],
+    caughtBy: [bounds, 'around 2^53 keeps each'],
   },
   {
     name: 'a rejection with a number above 32 bits counts as none',
     file: 'raftpb/src/wire/reader.ts',
     find: '(this.#low | this.#high) !== 0',
     replace: 'this.#low !== 0',
-    caughtBy: [bounds, '4294967296 is true'],
+    caughtBy: [bounds, 'is so where it is 2^32'],
   },
   {
     name: 'an unknown field reads on behind its message',
@@ -54,7 +54,7 @@ export const raftpb: readonly Mutant[] = [
     file: 'raftpb/src/wire/reader.ts',
     find: '      if (shift === 63 && bits > 1) break;\n',
     replace: '',
-    caughtBy: [hostile, 'a number of 65 bits'],
+    caughtBy: [hostile, 'refuses an id of 65 bits'],
   },
   {
     name: 'groups nest one deeper than allowed',

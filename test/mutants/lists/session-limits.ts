@@ -76,6 +76,6 @@ export const sessionLimits: readonly Mutant[] = [
     file: 'session/src/sessions-in-order.ts',
     find: 'if (newer === undefined) this.#newest = older;',
     replace: 'if (newer === undefined) void older;',
-    caughtBy: [sessions, 'ends the session whose last use lies furthest back'],
+    caughtBy: [limits, 'is kept when the one that was used last ends first'],
   },
 ];

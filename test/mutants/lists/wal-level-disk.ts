@@ -160,20 +160,20 @@ export const walLevelDisk: readonly Mutant[] = [
     file: 'wal-level-disk/src/options.ts',
     find: 'disk.writeBufferBytes, 64 * kibibyte, gibibyte',
     replace: 'disk.writeBufferBytes, 64 * kibibyte + 1, gibibyte',
-    caughtBy: [options, 'writeBufferBytes is taken at both'],
+    caughtBy: [options, 'is taken at both of its bounds'],
   },
   {
     name: 'fewer tables are allowed than LevelDB has',
     file: 'wal-level-disk/src/options.ts',
     find: 'disk.openTablesMax, 74, 50_000',
     replace: 'disk.openTablesMax, 73, 50_000',
-    caughtBy: [options, 'openTablesMax is refused one below'],
+    caughtBy: [options, 'is refused one below, one above'],
   },
   {
     name: 'a block cache above 2 GiB is taken',
     file: 'wal-level-disk/src/options.ts',
     find: 'disk.blockCacheBytes, 0, 2 * gibibyte',
     replace: 'disk.blockCacheBytes, 0, 2 * gibibyte + 1',
-    caughtBy: [options, 'blockCacheBytes is refused one below'],
+    caughtBy: [options, 'is refused one below, one above'],
   },
 ];
