@@ -23,8 +23,8 @@ const trailerBytes = 5;
 /** The type of a block that is stored as it is. */
 const uncompressed = 0;
 const maskDelta = 0xa282_ead8;
-/** So much is read at a time where every block is read. */
-const windowBytes: number = 1024 * 1024;
+/** The number of bytes that are read at a time where every block is read. */
+const windowBytesDefault: number = 1024 * 1024;
 /** Seven bits of a number in each byte; 2^53 needs eight of them. */
 const varintBytesMax = 8;
 
@@ -43,19 +43,22 @@ interface BlockPlace {
  *
  * @param tables LevelDB's property `leveldb.sstables`, which names the tables that are in use.
  * @param everyBlock Whether all blocks are verified, or only those that others are found by.
+ * @param windowBytes The number of bytes that are read at a time; a larger block is read whole.
+ *   Default 1 MiB; tests give less.
  */
 export async function checkTables(
   files: FileSystem,
   location: string,
   tables: string,
   everyBlock: boolean,
+  windowBytes: number = windowBytesDefault,
 ): Promise<void> {
   for (const [, number = ''] of tables.matchAll(/^ (\d+):\d+\[/gm)) {
     const file = await openTable(files, location, number.padStart(6, '0'));
     // Replaced by a compaction in the meantime.
     if (file === undefined) continue;
     try {
-      await checkTable(new Table(file, await file.size()), everyBlock);
+      await checkTable(new Table(file, await file.size(), windowBytes), everyBlock);
     } finally {
       await file.close();
     }
@@ -97,12 +100,14 @@ async function openTable(
 class Table {
   readonly #file: File;
   readonly #size: number;
+  readonly #windowBytes: number;
   #window: Uint8Array = new Uint8Array(0);
   #windowOffset = 0;
 
-  constructor(file: File, size: number) {
+  constructor(file: File, size: number, windowBytes: number) {
     this.#file = file;
     this.#size = size;
+    this.#windowBytes = windowBytes;
   }
 
   async readFooter(): Promise<[metaindex: BlockPlace, index: BlockPlace]> {
@@ -147,7 +152,8 @@ class Table {
       return this.#window.subarray(start, start + bytes);
     }
     // What was given out before stays as it is.
-    this.#window = new Uint8Array(Math.min(Math.max(bytes, windowBytes), this.#size - offset));
+    const windowBytes = Math.max(bytes, this.#windowBytes);
+    this.#window = new Uint8Array(Math.min(windowBytes, this.#size - offset));
     this.#windowOffset = offset;
     await this.#file.read(this.#window, offset);
     return this.#window.subarray(0, bytes);

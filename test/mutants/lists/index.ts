@@ -3,28 +3,42 @@
  * find have lists of their own, beside their tests.
  */
 import type { Mutant } from '../mutant.ts';
+import { builder } from './builder.ts';
 import { raft } from './raft.ts';
 import { raftShortages } from './raft-shortages.ts';
+import { raftpb } from './raftpb.ts';
+import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
+import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
+import { transportMemory } from './transport-memory.ts';
+import { vfsNamesAndRecords } from './vfs-names-and-records.ts';
 import { vfs } from './vfs.ts';
 import { walCore } from './wal-core.ts';
 import { walEtcd } from './wal-etcd.ts';
+import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
+import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
+import { walMemory } from './wal-memory.ts';
 import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
+  builder,
   raft: [...raft, ...raftShortages],
-  session,
+  raftpb,
+  session: [...session, ...sessionLimits],
   snapshot,
-  'transport-http': transportHttp,
-  vfs,
+  'transport-http': [...transportHttp, ...transportHttpServer],
+  'transport-memory': transportMemory,
+  vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,
   'wal-etcd': walEtcd,
-  'wal-files': walFiles,
+  'wal-files': [...walFiles, ...walFilesPieces],
   'wal-level': walLevel,
+  'wal-level-disk': walLevelDisk,
+  'wal-memory': walMemory,
   'wal-native': walNative,
 };
 

@@ -16,6 +16,7 @@ function metadataTests(suite: Suite): void {
     for (const [at, [identityBytes, extraBytes]] of [
       [0, 0],
       [1, undefined],
+      [identityBytesMax - 1, metadataExtraBytesMax - 1],
       [identityBytesMax, metadataExtraBytesMax],
       [undefined, 7],
       [undefined, undefined],
@@ -87,7 +88,7 @@ function recordTests(suite: Suite): void {
     'an identity record comes back after a restart, open or not, whatever its size',
     async (world) => {
       await world.create();
-      for (const bytes of [0, 1, 300, identityRecordBytesMax, 2]) {
+      for (const bytes of [0, 1, 300, identityRecordBytesMax - 1, identityRecordBytesMax, 2]) {
         const record = payload(bytes, 1, bytes);
         await (await world.manager()).writeIdentity(record);
         suite.expect(sameBytes(await recordOf(world), record), `${bytes} bytes`).toBe(true);
