@@ -83,18 +83,10 @@ export const snapshot: readonly Mutant[] = [
   {
     name: 'files of a snapshot go before it has lost its name for good',
     file: 'snapshot/src/snapshot-folder.ts',
-    find: 'whole, or its leftover.\n    await this.fileSystem.syncDirectory(this.path);',
+    find: 'whole, or its leftover.\n    await fileSystem.syncDirectory(this.path);',
     replace: 'whole, or its leftover.',
     caughtBy: ['snapshot/test/removal-order.test.ts', 'loses its name durably'],
     promise: 'removed snapshot',
-  },
-  {
-    name: 'the name of a snapshot is acknowledged before it is durable',
-    file: 'snapshot/src/snapshot-folder.ts',
-    find: 'await this.fileSystem.syncDirectory(this.path);\n    } catch (error) {',
-    replace: '} catch (error) {',
-    caughtBy: ['snapshot/test/crash.test.ts', 'at every call leave the old snapshots'],
-    promise: 'created snapshot',
   },
   {
     name: 'the files of a snapshot are not synced',
@@ -132,7 +124,8 @@ export const snapshot: readonly Mutant[] = [
     name: 'the name of a finished snapshot is not made durable',
     file: 'snapshot/src/snapshot-folder.ts',
     find: `    try {
-      await this.fileSystem.syncDirectory(this.path);
+      await this.#sinceBegin(from).syncDirectory(this.path);
+      this.#begun.delete(from);
     } catch (error) {`,
     replace: `    try {
       await Promise.resolve();
@@ -149,6 +142,8 @@ export const snapshot: readonly Mutant[] = [
     find: 'return this.#begun.get(name) ?? this.fileSystem;',
     replace: 'return this.fileSystem.fromNow();',
     caughtBy: ['snapshot/test/faults.test.ts', 'was begun before a sync of the names failed'],
+  },
+  {
     name: 'a removal that failed for the disk is forgotten',
     file: 'snapshot/src/kept-snapshots.ts',
     find: '      this.#unremoved.add(name);',

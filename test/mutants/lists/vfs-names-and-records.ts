@@ -210,9 +210,9 @@ export const vfsNamesAndRecords: readonly Mutant[] = [
   },
   {
     name: 'a name that hangs is asked for again too soon',
-    file: 'vfs/src/names/system-names.ts',
-    find: 'endedMs + restFactor * (endedMs - startedMs)',
-    replace: 'startedMs + restFactor * (endedMs - startedMs)',
+    file: 'vfs/src/names/resting-names.ts',
+    find: 'nowMs + restFactor * (nowMs - startedMs)',
+    replace: 'startedMs + restFactor * (nowMs - startedMs)',
     caughtBy: [names, 'is not repeated soon after one that failed slowly'],
   },
   {

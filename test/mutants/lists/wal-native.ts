@@ -559,6 +559,7 @@ export const walNative: readonly Mutant[] = [
     find: 'if (failure !== undefined && failure.number > since) throw failure.error;',
     replace: '',
     caughtBy: ['wal-native/test/failed-directory-sync.test.ts', 'entry is acknowledged (dropped)'],
+  },
   // A purge whose sync of the directory fails.
   {
     name: 'recycled files are offered to the writer although the sync of their names failed',

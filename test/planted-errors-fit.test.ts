@@ -1,0 +1,25 @@
+/** The planted errors still fit the sources and the tests that they name. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { allMutants } from './mutants/lists/index.ts';
+
+const packages = fileURLToPath(new URL('../packages', import.meta.url));
+
+it('finds the text of each planted error exactly once in its file', () => {
+  const unfit = allMutants.filter(({ file, find }) => {
+    const source = readFileSync(`${packages}/${file}`, 'utf8');
+    return source.split(find).length !== 2;
+  });
+  expect(unfit.map(({ name, file }) => `${file}: ${name}`)).toEqual([]);
+});
+
+it('finds the test file that each planted error names', () => {
+  const files = new Set(allMutants.map(({ caughtBy: [file] }) => file));
+  expect([...files].filter((file) => !existsSync(`${packages}/${file}`))).toEqual([]);
+});
+
+it('gives each planted error a name of its own', () => {
+  const names = allMutants.map(({ name }) => name);
+  expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+});
