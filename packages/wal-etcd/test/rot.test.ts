@@ -265,7 +265,8 @@ describe('rot', () => {
           `${path} at ${start}`,
           (disk) => disk.surgery.zero(path, start, 8),
         );
-        expect(outcome).toMatch(/cut, uncertain|refused/);
+        // What is behind it may add nothing: a hard state that is there already.
+        expect(outcome).toMatch(/(?:cut|same), uncertain|refused/);
       }
     }
   });

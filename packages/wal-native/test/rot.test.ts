@@ -240,7 +240,7 @@ describe('rot', () => {
         }
       }
     });
-  }, 200_000);
+  }, 600_000);
 
   it('a file is cut', async () => {
     await damage('a cut', function* cuts({ disk }) {
