@@ -65,6 +65,7 @@ export function closeAfter(
   { clock, settings }: Pick<Wire, 'clock' | 'settings'>,
 ): void {
   const { socket } = request;
+  if (socket.destroyed) return;
   if (ending.has(socket)) {
     request.resume();
     return;

@@ -176,6 +176,14 @@ describe('the end of a connection behind an answer', () => {
     expect([socket.writableEnded, clock.pendingCount]).toEqual([true, 0]);
   });
 
+  it('needs no timer where the connection is closed already: it would keep the process', () => {
+    const { clock, wire } = new FakeMember();
+    const { request, socket } = exchangeOf();
+    socket.destroy();
+    closeAfter(request, wire);
+    expect(clock.pendingCount).toBe(0);
+  });
+
   it('comes when the rest of the request is here', async () => {
     const { clock, wire } = new FakeMember();
     const { request, socket } = exchangeOf();
