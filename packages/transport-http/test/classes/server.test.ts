@@ -243,6 +243,13 @@ describe('a stream', () => {
     expect([body, socket.destroyed]).toEqual([message, true]);
   });
 
+  it('that is refused leaves the one that its member has', async () => {
+    const { connected } = serverOf();
+    const stream = await connected(streamHead);
+    await connected(streamHead.replace('babuza-raft', 'websocket'));
+    expect(stream.destroyed).toBe(false);
+  });
+
   it('takes the name of its protocol in any case', async () => {
     const { connected } = serverOf();
     const socket = await connected(streamHead.replace('babuza-raft', 'Babuza-Raft'));
