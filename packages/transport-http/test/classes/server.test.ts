@@ -288,7 +288,7 @@ describe('a stream', () => {
   });
 
   it('behind a request without an answer breaks its connection, and no other one', async () => {
-    let answer = (_: number): void => undefined;
+    let answer: (offset: number) => void = () => undefined;
     const held = new Promise<number>((resolve) => (answer = resolve));
     const { connected, met } = serverOf({ receivedSnapshotBytes: () => held });
     const stream = await connected(streamHead);
