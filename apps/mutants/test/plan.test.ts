@@ -54,7 +54,7 @@ describe('plan', () => {
     expect(runsFor(undefined, 'packages/x/src/never-loaded.ts', coverage, together)).toEqual([]);
   });
 
-  it('runs a file whose tests need each other whole, and by itself', () => {
+  it('runs a file whose tests need each other whole, by itself, and before others of its length', () => {
     const coverage = [
       fileCoverage('b.test.ts', { first: [1, true] }),
       fileCoverage('c.test.ts', { alone: [2, true], before: [90, false] }),
@@ -65,8 +65,8 @@ describe('plan', () => {
       alone: new Set(['c.test.ts']),
     });
     expect(idsOf(runs)).toEqual([
-      ['first', 'last'],
       ['alone', 'before'],
+      ['first', 'last'],
     ]);
   });
 

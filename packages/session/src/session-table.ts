@@ -40,15 +40,13 @@ export class SessionTable implements SessionManager {
     }
     this.#sessions.add(new Session(sessionId, this.#timeMs));
     const { oldest } = this.#sessions;
-    if (oldest !== undefined && this.#sessions.size > this.#limits.sessionsMax) this.#end(oldest);
+    if (oldest !== undefined && this.#sessions.size > this.#limits.sessionsMax)
+      this.#end(oldest.id);
   }
 
   unregister(sessionId: number, timeMs: number): boolean {
     this.#advance(timeMs);
-    const session = this.#sessions.get(sessionId);
-    if (session === undefined) return false;
-    this.#end(session);
-    return true;
+    return this.#end(sessionId);
   }
 
   judge(call: SessionCall, timeMs: number): SessionVerdict {
@@ -108,7 +106,7 @@ export class SessionTable implements SessionManager {
     if (expireMs === 0) return;
     let { oldest } = this.#sessions;
     while (oldest !== undefined && this.#timeMs - oldest.lastUsedMs > expireMs) {
-      this.#end(oldest);
+      this.#end(oldest.id);
       ({ oldest } = this.#sessions);
     }
   }
@@ -118,9 +116,12 @@ export class SessionTable implements SessionManager {
     this.#sessions.use(session);
   }
 
-  #end(session: Session): void {
-    this.#sessions.delete(session);
+  /** Returns whether there was a session of this id. Its results leave room for those of others. */
+  #end(sessionId: number): boolean {
+    const session = this.#sessions.delete(sessionId);
+    if (session === undefined) return false;
     this.#resultCount -= session.size;
+    return true;
   }
 
   /** A copy: the result belongs to the state machine. */

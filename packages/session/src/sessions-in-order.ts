@@ -47,11 +47,13 @@ export class SessionsInOrder {
     this.#append(place);
   }
 
-  delete(session: Session): void {
-    const place = this.#places.get(session.id);
-    if (place === undefined) return;
-    this.#places.delete(session.id);
+  /** Returns the session that was removed; `undefined` where there is none of this id. */
+  delete(id: number): Session | undefined {
+    const place = this.#places.get(id);
+    if (place === undefined) return undefined;
+    this.#places.delete(id);
     this.#takeOut(place);
+    return place.session;
   }
 
   /** The least recently used one first. */

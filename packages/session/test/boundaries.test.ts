@@ -83,6 +83,42 @@ describe('the window of a session', () => {
   });
 });
 
+describe('the word of a client that it has answers', () => {
+  it('may be that it has none yet, which is written as 0', () => {
+    const sessions = new LruSessionManager();
+    sessions.register(1, 0);
+    expect(propose(sessions, callOf(1, 1, 0), 0)).toBe('apply');
+    expect(propose(sessions, callOf(1, 1, 0), 0)).toBe('duplicate 1');
+  });
+
+  it.each([2, 3, 4, 5, 8, 9, 10])(
+    'leaves the same bytes as in a session without the results below %i',
+    (lowest) => {
+      const [one, other] = [new LruSessionManager(), new LruSessionManager()];
+      for (const sessions of [one, other]) sessions.register(1, 0);
+      for (const sequence of [1, 2, 3, 9]) {
+        propose(one, callOf(1, sequence), 0);
+        if (sequence >= lowest) propose(other, callOf(1, sequence, lowest), 0);
+      }
+      for (const sessions of [one, other]) propose(sessions, callOf(1, lowest, lowest), 0);
+      expect(hexOf(one.encode())).toBe(hexOf(other.encode()));
+    },
+  );
+
+  it('makes room among the results of all sessions, however far ahead it is', () => {
+    for (const lowest of [4, 1000]) {
+      const sessions = new LruSessionManager({ resultsMax: 3 });
+      sessions.register(1, 0);
+      for (const sequence of [1, 2, 3]) propose(sessions, callOf(1, sequence), 0);
+      expect(propose(sessions, callOf(1, 4), 0)).toBe('full');
+      for (const sequence of [0, 1, 2]) {
+        expect(propose(sessions, callOf(1, lowest + sequence, lowest), 0)).toBe('apply');
+      }
+      expect(propose(sessions, callOf(1, lowest + 3, lowest), 0)).toBe('full');
+    }
+  });
+});
+
 describe('the results of all sessions together', () => {
   it.each([
     [2, 'apply'],
@@ -166,5 +202,23 @@ describe('a result', () => {
     sessions.judge(callOf(1, 3, 3), 0);
     // The client has said that it has the answer to 2 before the node had it.
     expect([record(2), record(3)]).toEqual(['nothing was thrown', 'nothing was thrown']);
+  });
+});
+
+describe('the smallest limits', () => {
+  it('keep of a result without bytes that it is empty, and of a longer one that there was one', () => {
+    const sessions = new LruSessionManager({ resultBytesMax: 0 });
+    sessions.register(1, 0);
+    propose(sessions, callOf(1, 1), 0, '');
+    propose(sessions, callOf(1, 2), 0, 'x');
+    expect(propose(sessions, callOf(1, 1), 0)).toBe('duplicate ');
+    expect(propose(sessions, callOf(1, 2), 0)).toBe('duplicate lost');
+  });
+
+  it('end a session that was not used for more than one millisecond', () => {
+    const sessions = new ExpireSessionManager({ expireMs: 1 });
+    sessions.register(1, 0);
+    expect(propose(sessions, callOf(1, 1), 1)).toBe('apply');
+    expect(propose(sessions, callOf(1, 1), 3)).toBe('expired');
   });
 });

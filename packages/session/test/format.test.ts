@@ -202,6 +202,45 @@ describe('bytes from anywhere', () => {
     expect(propose(manager, callOf(1, 1), 0)).toBe('duplicate result');
   });
 
+  it.each([
+    ['sessions', 56],
+    ['results', 60 + 24],
+    ['bytes of a result', 60 + 28 + 9],
+  ])('that claim one more of %s than follow are refused before they are read', (what, at) => {
+    const manager = new LruSessionManager();
+    manager.register(1, 0);
+    propose(manager, callOf(1, 1), 0, 'r');
+    const bytes = manager.encode();
+    const left = bytes.length - at - 4;
+    bytes[at] = left + 1;
+    expect(() => manager.restore(bytes)).toThrow(
+      new RegExp(`at byte ${at + 4}: ${left + 1} ${what} in ${left} bytes`),
+    );
+    bytes[at] = 2;
+    expect(() => manager.restore(bytes)).toThrow(`at byte ${at + 4}: 2 ${what} in ${left} bytes`);
+  });
+
+  it('are refused where there are more sessions than the limits allow', () => {
+    const manager = new LruSessionManager({ sessionsMax: 2 });
+    for (const id of [1, 2]) manager.register(id, 0);
+    const bytes = manager.encode();
+    const more = Uint8Array.of(...bytes, ...bytes.subarray(-28));
+    more[56] = 3;
+    more[more.length - 28] = 3;
+    expect(codeOf(() => manager.restore(more))).toBe('SESSION_CORRUPT');
+    expect(() => manager.restore(more)).toThrow('3 sessions; at most 2 are allowed');
+    expect(manager.count).toBe(2);
+  });
+
+  it('are refused where a result is longer than the limits allow', () => {
+    const manager = new LruSessionManager({ resultBytesMax: 4 });
+    manager.register(1, 0);
+    propose(manager, callOf(1, 1), 0, 'four');
+    const longer = Uint8Array.of(...manager.encode(), 0);
+    longer[60 + 28 + 9] = 5;
+    expect(() => manager.restore(longer)).toThrow('5 bytes of a result; at most 4 are allowed');
+  });
+
   it('are refused where they are no state: an order, a number or a name that cannot be', () => {
     const golden = goldenBytes('lru-1');
     const first = 60; // the session without results
@@ -212,9 +251,12 @@ describe('bytes from anywhere', () => {
       [second, 1, undefined], // id 1: fine, another session
       [second + 16, 4, /do not ascend/], // the lowest is above a sequence that is kept
       [second + 16, 0, /of 0/],
+      [second, 0, /of 0/],
       [results, 3, /do not ascend/],
       [results + 8, 3, /no such form/],
       [results + 9, 11, /too far ahead/],
+      [results + 27, 9, undefined], // the last one of the window of 8 that begins at 2
+      [results + 27, 10, /too far ahead/],
       [second + 8, 0, /order of their use/],
       [first + 7, 0x20, /too large/],
       [6, 1, /reserved/],

@@ -4,6 +4,7 @@ import {
   ExpireSessionManager,
   LruSessionManager,
   NoopSessionManager,
+  type ExpireSessionOptions,
   type LruSessionOptions,
 } from '../src/index.ts';
 import { bytesOf, callOf, codeOf, describeVerdict, propose } from './support.ts';
@@ -180,6 +181,14 @@ describe.each([
     expect(manager.count).toBe(0);
   });
 
+  it('is forgotten by a restore without bytes, and the manager is as a new one', () => {
+    const manager = create();
+    manager.register(7, 1000);
+    propose(manager, callOf(7, 1), 1001);
+    manager.restore();
+    expect(manager.encode()).toEqual(create().encode());
+  });
+
   it('refuses mistakes of its caller', () => {
     const manager = create();
     manager.register(7, 0);
@@ -256,6 +265,9 @@ describe('LruSessionManager', () => {
   it('knows no time after which a session ends', () => {
     const options: LruSessionOptions & { expireMs: number } = { expireMs: 1000 };
     expect(codeOf(() => new LruSessionManager(options))).toBe('SESSION_INVALID');
+    expect(() => new LruSessionManager(options)).toThrow(
+      /no option expireMs .*there are: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax$/,
+    );
   });
 
   it('keeps 128 sessions by default, however old', () => {
@@ -304,6 +316,13 @@ describe('ExpireSessionManager', () => {
     for (let id = 1; id <= 16_385; id += 1) manager.register(id, 0);
     expect(manager.count).toBe(16_384);
     expect(manager.unregister(1, 0)).toBe(false);
+  });
+
+  it('names all of its options where it is given one that it does not have', () => {
+    const options: ExpireSessionOptions & { expireAfterMs: number } = { expireAfterMs: 1000 };
+    expect(() => new ExpireSessionManager(options)).toThrow(
+      /no option expireAfterMs .*: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax, expireMs$/,
+    );
   });
 
   it('refuses a time that is none', () => {

@@ -21,12 +21,12 @@ export async function* framesOf(
 ): AsyncGenerator<Buffer, void, void> {
   const reader = new FrameReader(payloadBytesMax);
   // Who wants no more may still have to answer on this connection.
-  const chunks: AsyncIterator<unknown> = body.iterator({ destroyOnReturn: false });
+  const chunks: AsyncIterator<Buffer> = body.iterator({ destroyOnReturn: false });
   try {
     for (;;) {
-      const { done, value } = await nextWithin(chunks, body, clock, stallTimeoutMs);
-      if (done === true) break;
-      if (Buffer.isBuffer(value)) yield* reader.push(value);
+      const next = await nextWithin(chunks, body, clock, stallTimeoutMs);
+      if (next.done === true) break;
+      yield* reader.push(next.value);
     }
   } finally {
     await chunks.return?.();
@@ -35,11 +35,11 @@ export async function* framesOf(
 }
 
 async function nextWithin(
-  chunks: AsyncIterator<unknown>,
+  chunks: AsyncIterator<Buffer>,
   body: IncomingMessage,
   clock: Clock,
   stallTimeoutMs: number,
-): Promise<IteratorResult<unknown>> {
+): Promise<IteratorResult<Buffer>> {
   const timer = startStallWatch(clock, stallTimeoutMs, () => {
     body.destroy(broken(`nothing came for ${stallTimeoutMs} ms`));
   });
@@ -65,6 +65,7 @@ export function closeAfter(
   { clock, settings }: Pick<Wire, 'clock' | 'settings'>,
 ): void {
   const { socket } = request;
+  if (socket.destroyed) return;
   if (ending.has(socket)) {
     request.resume();
     return;

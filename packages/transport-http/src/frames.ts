@@ -116,7 +116,8 @@ export class FrameReader {
       if (last === undefined || before === undefined) return;
       // Equals with equals, so that each byte is copied a few times only.
       if (before.length > last.length || before.length > smallBytesMax) return;
-      pieces.splice(-2, 2, Buffer.concat([before, last]));
+      pieces.splice(-2);
+      pieces.push(Buffer.concat([before, last]));
     }
   }
 

@@ -26,7 +26,7 @@ export class IncomingStream {
     this.#reader = new FrameReader(framePayloadMax);
     this.#heardMs = wire.clock.monotonicMs();
     // Bytes that came with the head of the request.
-    if (head.length > 0) socket.unshift(head);
+    socket.unshift(head);
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('error', () => socket.destroy());
     socket.on('end', () => socket.destroy());

@@ -57,8 +57,9 @@ export class MessageQueue {
   shift(): MessageFrame {
     let count = 0;
     let bytes = 0;
-    while (count < this.#sizes.length && bytes < this.#bounds.frameBytesAimed) {
-      bytes += this.#sizes[count] ?? 0;
+    for (const size of this.#sizes) {
+      if (bytes >= this.#bounds.frameBytesAimed) break;
+      bytes += size;
       count += 1;
     }
     const messages = this.#messages.splice(0, count);

@@ -13,7 +13,6 @@ export class Pacer {
 
   /** Resolves when so many bytes may pass. Rejects with the reason of the signal. */
   async pass(bytes: number, signal: AbortSignal): Promise<void> {
-    if (this.#bytesPerMs === Infinity) return;
     const nowMs = this.#clock.monotonicMs();
     const waitMs = Math.max(0, this.#freeMs - nowMs);
     this.#freeMs = nowMs + waitMs + bytes / this.#bytesPerMs;

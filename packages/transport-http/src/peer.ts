@@ -50,23 +50,22 @@ export class Peer {
   }
 
   send(message: Message): void {
-    if (!this.#queued(message)) {
-      this.#drop(1);
-      return;
-    }
+    if (!this.#isResting() && this.#queued(message, sizeInFrame(message))) this.#flushSoon();
+    else this.#drop(1);
+  }
+
+  #queued(message: Message, size: number): boolean {
+    return size <= this.#wire.framePayloadMax && this.#queue.push(message, size);
+  }
+
+  /** What is sent within one turn shares a frame. */
+  #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
-    // What is sent within one turn shares a frame.
     queueMicrotask(() => {
       this.#isFlushDue = false;
       this.#flush();
     });
-  }
-
-  #queued(message: Message): boolean {
-    if (this.#isResting()) return false;
-    const size = sizeInFrame(message);
-    return size <= this.#wire.framePayloadMax && this.#queue.push(message, size);
   }
 
   /** The peer has just connected to this member: it is worth an attempt now, and perhaps not the process it was. */

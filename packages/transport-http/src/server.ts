@@ -40,10 +40,10 @@ export class MessageServer {
   /** Why no connection could be accepted, as it was logged; until one was accepted again. */
   #toldNotAccepted: string | undefined;
 
-  constructor(parts: ServerParts) {
+  constructor(parts: ServerParts, server: Server = newServer(parts.wire)) {
     this.#parts = parts;
     this.#admission = new Admission(parts.wire, parts.members);
-    this.#server = newServer(parts.wire);
+    this.#server = server;
     this.#server.maxConnections = connectionsMax;
     // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.
     for (const event of ['request', 'checkExpectation'] as const) {

@@ -39,7 +39,7 @@ class SourceFailure extends Error {}
 
 export async function sendSnapshot(sending: SnapshotSending): Promise<void> {
   const { wire, signal } = sending;
-  let furthest = -1;
+  let furthest = -Infinity;
   for (let vain = 1; ; vain += 1) {
     try {
       const offset = await receivedBytes(sending);

@@ -107,6 +107,12 @@ describe('an admission', () => {
     expect(member.logged).toHaveLength(3);
   });
 
+  it('leaves it to the node to tell of a member that the node refuses', () => {
+    const { admit, member } = admissionOf(new FakeMember({ admit: () => 'other-cluster' }));
+    expect(admit()).toMatchObject({ isFine: false, reason: 'other-cluster' });
+    expect(member.logged).toEqual([]);
+  });
+
   it('remembers refusals of 256 members, however many ids somebody makes up', () => {
     const { admit, member } = admissionOf();
     const refuse = (id: bigint): number => {

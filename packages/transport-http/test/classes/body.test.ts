@@ -2,7 +2,7 @@
 import { randomFillSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { closeAfter, framesOf } from '../../src/body.ts';
-import { emptyFrame, FrameReader } from '../../src/frames.ts';
+import { emptyFrame, frameHead, FrameReader } from '../../src/frames.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf } from './requests.ts';
 
@@ -64,6 +64,36 @@ describe('a frame reader', () => {
   });
 });
 
+describe('what a frame reader holds', () => {
+  it('is in few pieces, each of a size that is doubled up to 8 KiB, however small they come', () => {
+    const reader = new FrameReader(100_000);
+    reader.push(frameHead(Buffer.alloc(50_000)));
+    for (let bytes = 1; bytes <= 20_000; bytes += 1) {
+      reader.push(Buffer.alloc(1));
+      // One piece for each bit of the number of bytes that are not in pieces of 8 KiB.
+      const bits = (bytes & 8191).toString(2).replaceAll('0', '').length;
+      expect(reader.pieces).toBe((bytes >> 13) + bits);
+    }
+  });
+
+  it('is not copied again for a small piece that follows a large one', () => {
+    const reader = new FrameReader(100_000);
+    reader.push(frameHead(Buffer.alloc(50_000)));
+    for (const bytes of [5000, 5000, 4096, 4097, 4096, 4095]) reader.push(Buffer.alloc(bytes));
+    // Only the piece of 4,096 bytes before the one of 4,097 is small enough to be copied.
+    expect(reader.pieces).toBe(5);
+  });
+
+  it('is nothing after the last byte of a frame', () => {
+    const reader = new FrameReader(100);
+    const frame = frameOf(payloadOf(10));
+    expect(reader.push(frame)).toHaveLength(1);
+    expect(reader.pieces).toBe(0);
+    reader.push(Buffer.concat([frame, frame.subarray(0, 5)]));
+    expect(reader.pieces).toBe(1);
+  });
+});
+
 /** Reads all frames, and says how that ended. */
 async function read(frames: AsyncGenerator<Buffer>): Promise<[number[], unknown]> {
   const lengths: number[] = [];
@@ -120,13 +150,20 @@ describe('a body', () => {
   });
 
   it('whose reader wants no more leaves the connection open for an answer', async () => {
-    const { clock } = new FakeMember();
+    const { clock, wire } = new FakeMember();
     const { request, socket } = exchangeOf();
     const frames = framesOf(request, clock, stallTimeoutMs, 100);
     request.push(frameOf(payloadOf(1)));
     await frames.next();
     await frames.return();
     expect([request.destroyed, socket.destroyed, clock.pendingCount]).toEqual([false, false, 0]);
+    // What still comes is dropped, and the connection ends behind it.
+    closeAfter(request, wire);
+    request.push(frameOf(payloadOf(2)));
+    request.push(null);
+    await clock.advance(0);
+    await clock.advance(0);
+    expect([socket.writableEnded, socket.destroyed, clock.pendingCount]).toEqual([true, true, 0]);
   });
 });
 
@@ -137,6 +174,14 @@ describe('the end of a connection behind an answer', () => {
     Object.defineProperty(request, 'readableEnded', { value: true });
     closeAfter(request, wire);
     expect([socket.writableEnded, clock.pendingCount]).toEqual([true, 0]);
+  });
+
+  it('needs no timer where the connection is closed already: it would keep the process', () => {
+    const { clock, wire } = new FakeMember();
+    const { request, socket } = exchangeOf();
+    socket.destroy();
+    closeAfter(request, wire);
+    expect(clock.pendingCount).toBe(0);
   });
 
   it('comes when the rest of the request is here', async () => {

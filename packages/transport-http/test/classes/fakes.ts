@@ -3,12 +3,37 @@ import type { TransportHandler } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { protocolVersions, type Handshake } from '../../src/handshake.ts';
-import { NameBook } from '../../src/name-book.ts';
+import { NameBook, type NameBookParts } from '../../src/name-book.ts';
 import { checkOptions, type HttpTransportOptions } from '../../src/options.ts';
 import { framePayloadMaxOf, newCounters, type PeerCounters, type Wire } from '../../src/wire.ts';
 
 export const mebibyte: number = 1024 * 1024;
 export const stallTimeoutMs = 1000;
+
+/** A name book that keeps what it was told. */
+class RecordedNames extends NameBook {
+  readonly #told: string[];
+
+  constructor(parts: NameBookParts, told: string[]) {
+    super(parts);
+    this.#told = told;
+  }
+
+  override worked(host: string): void {
+    this.#told.push(`worked ${host}`);
+    super.worked(host);
+  }
+
+  override failed(host: string): void {
+    this.#told.push(`failed ${host}`);
+    super.failed(host);
+  }
+
+  override appeared(host: string): void {
+    this.#told.push(`appeared ${host}`);
+    super.appeared(host);
+  }
+}
 
 /** Everything that a class of the transport needs, for member 1 of cluster 1. */
 export class FakeMember {
@@ -16,6 +41,10 @@ export class FakeMember {
   readonly received: Message[] = [];
   readonly unreachable: bigint[] = [];
   readonly logged: string[] = [];
+  /** The errors that were logged with a text. */
+  readonly loggedErrors: unknown[] = [];
+  /** What the names of hosts were told: `failed two.example`, for example. */
+  readonly toldNames: string[] = [];
   readonly counters = new Map<bigint, PeerCounters>();
   readonly wire: Wire;
 
@@ -24,19 +53,25 @@ export class FakeMember {
     options: Partial<HttpTransportOptions> = {},
     framePayloadMax: number = framePayloadMaxOf(mebibyte),
   ) {
-    const log = (message: string): void => void this.logged.push(message);
+    const log = (message: string, details?: object): void => {
+      this.logged.push(message);
+      if (details !== undefined && 'error' in details) this.loggedErrors.push(details.error);
+    };
     const random = new SeededRandom(1);
     const { clock } = this;
     this.wire = {
       settings: checkOptions({ address: 'one.example:1', stallTimeoutMs, ...options }),
       clock,
       random,
-      names: new NameBook({
-        clock,
-        random,
-        names: { lookUp: async () => [{ address: '127.0.0.1', family: 4 }] },
-        closing: new AbortController().signal,
-      }),
+      names: new RecordedNames(
+        {
+          clock,
+          random,
+          names: { lookUp: async () => [{ address: '127.0.0.1', family: 4 }] },
+          closing: new AbortController().signal,
+        },
+        this.toldNames,
+      ),
       logger: { debug: log, info: log, warn: log, error: log },
       handler: { ...this.#handler(), ...handler },
       nodeId: 1n,

@@ -142,7 +142,13 @@ describe('what is sent to a peer', () => {
     await send(4);
     expect(opening(0).link.terms).toEqual([1, 2, 3, 4]);
     expect([peer.queuedMessages, dropped(), member.unreachable]).toEqual([0, 0, []]);
-    expect(member.countersOf(2n)).toMatchObject({ sentMessages: 4, connections: 1 });
+    const framesBytes = 8 + [1, 2, 3].reduce((sum, term) => sum + sizeInFrame(messageOf(term)), 0);
+    expect(member.countersOf(2n)).toMatchObject({
+      sentMessages: 4,
+      sentBytes: framesBytes + 8 + sizeInFrame(messageOf(4)),
+      connections: 1,
+      failedConnections: 0,
+    });
   });
 
   it('waits while the connection takes nothing, and goes on when it does', async () => {
@@ -193,6 +199,14 @@ describe('what is sent to a peer', () => {
     await send(3);
     expect([dropped(), openings, member.unreachable]).toEqual([3, [], [2n, 2n, 2n]]);
     expect(member.logged).toHaveLength(1);
+    expect(member.loggedErrors).toMatchObject([{ code: 'TRANSPORT_UNREACHABLE' }]);
+  });
+
+  it('is not reported again by an attempt that fails while nothing waits', async () => {
+    peer.keep();
+    await opening(0).fail();
+    expect([dropped(), member.unreachable]).toEqual([0, []]);
+    expect(member.countersOf(2n).failedConnections).toBe(1);
   });
 });
 
@@ -244,6 +258,81 @@ describe('a connection that breaks', () => {
   });
 });
 
+describe('what is told of a peer', () => {
+  it('is nothing while it answers and nothing has failed', async () => {
+    const link = await connected();
+    await member.clock.advance(1000);
+    link.events.onAnswer();
+    expect(member.logged).toEqual([]);
+  });
+
+  it('is not that it is reached again before its connection has lasted a second', async () => {
+    await member.clock.advance(5000);
+    await send(1);
+    await opening(0).fail();
+    await member.clock.advance(1000);
+    const link = await connected();
+    await member.clock.advance(999);
+    link.events.onAnswer();
+    expect(member.logged).toEqual(['a member cannot be reached']);
+    await member.clock.advance(1);
+    for (let answers = 0; answers < 3; answers += 1) link.events.onAnswer();
+    expect(member.logged.slice(1)).toEqual(['a member is reached again']);
+  });
+
+  it('is not that it is of another cluster, which the node has told', async () => {
+    const details = { reason: 'other-cluster' } as const;
+    await send(1);
+    await opening(0).fail(new TransportError('TRANSPORT_REFUSED', 'other-cluster', details));
+    expect([member.logged, member.unreachable]).toEqual([[], [2n]]);
+  });
+
+  it('reaches its connection: each pulse, and the time in which this process slept', async () => {
+    peer.forgive(1);
+    peer.pulse(2);
+    expect(openings).toHaveLength(1);
+    const link = await connected();
+    peer.pulse(3);
+    peer.forgive(4);
+    expect(link.calls).toEqual(['pulse 3', 'forgive 4']);
+  });
+});
+
+describe('the addresses of the host of a peer', () => {
+  it('are looked up again when a connection breaks, and not when none was made', async () => {
+    await send(1);
+    await opening(0).fail();
+    expect(member.toldNames).toEqual([]);
+    await member.clock.advance(1000);
+    const link = await connected();
+    link.events.onBroken(unreachable);
+    expect(member.toldNames).toEqual(['failed two.example']);
+  });
+
+  it('are looked up again when the peer appears and is not connected, once in a second', async () => {
+    peer.appeared();
+    peer.appeared();
+    expect(member.toldNames).toEqual(['appeared two.example']);
+    await opening(0).open();
+    await member.clock.advance(1000);
+    peer.appeared();
+    expect(member.toldNames).toHaveLength(1);
+  });
+
+  it('are left alone where nobody knows the host, and no connection is tried', async () => {
+    const link = await connected();
+    address = undefined;
+    link.events.onBroken(unreachable);
+    await member.clock.advance(1000);
+    const failed = member.countersOf(2n).failedConnections;
+    peer.appeared();
+    peer.keep();
+    await turn();
+    expect([member.toldNames, openings.length]).toEqual([[], 1]);
+    expect(member.countersOf(2n).failedConnections).toBe(failed);
+  });
+});
+
 describe('a new address', () => {
   it('ends the connection, reports what was on its way, and gets what waits', async () => {
     const link = await connected();
@@ -264,6 +353,7 @@ describe('a new address', () => {
     peer.disconnect();
     expect([opening(0).signal.aborted, openings.length]).toEqual([true, 2]);
     await opening(1).open();
+    expect(member.unreachable).toEqual([]);
     expect([opening(1).link.terms, peer.isConnected]).toEqual([[1], true]);
   });
 
@@ -391,5 +481,22 @@ describe('requests in place of a stream', () => {
     expect(requests).toEqual([]);
     await send(1);
     expect([requests[0]?.terms, openings]).toEqual([[1], []]);
+  });
+
+  it('get what waits at a new address, too', async () => {
+    const wire: Wire = { ...member.wire, settings: { ...member.wire.settings, streams: false } };
+    peer = new Peer(wire, 2n, () => address);
+    await send(1);
+    const [link] = requests;
+    if (link === undefined) throw new Error('there is no link for requests');
+    link.canTake = false;
+    await send(2);
+    address = 'new.example:2';
+    peer.disconnect();
+    await turn();
+    expect(requests.map(({ target, terms }) => [target.address, terms])).toEqual([
+      ['two.example:2', [1]],
+      ['new.example:2', [2]],
+    ]);
   });
 });

@@ -1,11 +1,12 @@
 /** Snapshots that arrive: who is taken, in which order attempts are, and what the sender hears. */
+import type { TransportHandler } from '@babuza/raft';
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { emptyFrame } from '../../src/frames.ts';
 import { SnapshotReceiver } from '../../src/snapshot-receiver.ts';
 import { offsetHeader } from '../../src/snapshot-sender.ts';
 import { snapshotMessage } from '../snapshot-support.ts';
-import { FakeMember, stallTimeoutMs } from './fakes.ts';
+import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf, type FakeExchange } from './requests.ts';
 
 /** A snapshot that the node takes: the test says when, and how it ends. */
@@ -147,6 +148,43 @@ describe('a snapshot', () => {
   });
 });
 
+describe('the request of a snapshot', () => {
+  it('is answered at once, before its first chunk is here', async () => {
+    const one = await attempt(2n);
+    expect(one.socket.text).toMatch(/^HTTP\/1.1 200 [^]*application\/x-ndjson[^]*\{\}\n/);
+  });
+
+  it('without anything in its body is none', async () => {
+    const { request, response } = exchangeOf({ [offsetHeader]: '0' });
+    const done = receiver.take(2n, request, response).catch((error: unknown) => error);
+    request.push(null);
+    await turn();
+    expect(await done).toMatchObject({ code: 'TRANSPORT_PROTOCOL' });
+  });
+
+  it.each([
+    [3 * mebibyte, 1000, true],
+    [3 * mebibyte + 1, 1000, false],
+    [3 * mebibyte + 1, 3 * mebibyte + 1, true],
+    [3 * mebibyte + 2, 3 * mebibyte + 1, false],
+  ])('with a frame of %i bytes, of messages of %i: %s', async (bytes, framePayloadMax, isTaken) => {
+    const lengths: number[] = [];
+    const takes: Partial<TransportHandler> = {
+      receiveSnapshot: async (_, stream) => {
+        for await (const chunk of stream) lengths.push(chunk.length);
+      },
+    };
+    member = new FakeMember(takes, {}, framePayloadMax);
+    receiver = new SnapshotReceiver(member.wire);
+    const one = await attempt(2n);
+    await one.push(frameOf(Buffer.alloc(bytes)), emptyFrame);
+    await one.done;
+    await turn();
+    expect(one.word()).toMatchObject({ taken: isTaken });
+    expect(lengths).toEqual(isTaken ? [bytes] : []);
+  });
+});
+
 describe('snapshots at once', () => {
   it('of two leaders are taken beside each other, each with its own chunks', async () => {
     const one = await attempt(2n);
@@ -261,6 +299,19 @@ describe('the end of a snapshot', () => {
     await one.done;
     expect([takings[0]?.isOver, one.socket.destroyed]).toEqual([true, true]);
     expect(member.clock.pendingCount).toBe(0);
+  });
+
+  it('by another attempt breaks the connection, also behind the last chunk', async () => {
+    isSlow = true;
+    const one = await attempt(2n);
+    await one.push('a', emptyFrame);
+    one.request.push(null);
+    Object.defineProperty(one.request, 'complete', { value: true });
+    await turn();
+    const ended = receiver.end(2n);
+    takings[0]?.settle();
+    await ended;
+    expect([one.word(), one.response.destroyed]).toEqual([undefined, true]);
   });
 
   it('is waited for by close', async () => {

@@ -212,6 +212,17 @@ describe('attempts to send a snapshot', () => {
     expect([attempts().length, member.clock.pendingCount]).toEqual([5, 0]);
   });
 
+  it('are five where the receiver does not even say how much it has', async () => {
+    offsets = [broken];
+    const sending = send(new Source(1000).open);
+    for (let turn = 0; turn < 40 && sending.end === undefined; turn += 1) {
+      await member.clock.advance(2000);
+      await turns();
+    }
+    expect(sending.end).toBe(broken);
+    expect([asked.length, attempts().length]).toEqual([5, 0]);
+  });
+
   it('go on as long as each gets further, and five more after the last that did', async () => {
     offsets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
     onAttempt = failing;

@@ -111,6 +111,29 @@ describe('an incoming stream', () => {
     expect(answersIn(socket).at(-1)).toBe(20_000 * 8);
   });
 
+  it('is given up when nothing at all has come for longer than the stall timeout', async () => {
+    const member = new FakeMember();
+    await member.clock.advance(500);
+    const socket = new FakeSocket();
+    const limits = { from: 2n, framePayloadMax: 1000 };
+    const stream = new IncomingStream(member.wire, socket, limits, Buffer.alloc(0));
+    stream.pulse(500 + stallTimeoutMs);
+    expect(socket.destroyed).toBe(false);
+    stream.pulse(500 + stallTimeoutMs + 1);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('counts the bytes and the messages that it takes', async () => {
+    const { member, socket, turn } = incoming(messagesFrame(1));
+    socket.push(messagesFrame(2, 3));
+    socket.push(emptyFrame);
+    await turn();
+    expect(member.countersOf(2n)).toMatchObject({
+      receivedBytes: messagesFrame(1).length + messagesFrame(2, 3).length + 8,
+      receivedMessages: 3,
+    });
+  });
+
   it('is given up when nothing has come for longer than the stall timeout', async () => {
     const { member, socket, stream, turn } = incoming();
     await member.clock.advance(5);
