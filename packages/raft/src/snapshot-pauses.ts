@@ -129,8 +129,7 @@ export class SnapshotPauses {
    */
   #of({ to, term }: Message): Sends | undefined {
     const known = this.#members.get(to);
-    if (known?.term === term) return known;
-    if (known !== undefined && known.term > term) return undefined;
+    if (known !== undefined && known.term >= term) return known.term === term ? known : undefined;
     known?.timer?.cancel();
     const sends: Sends = {
       term,

@@ -2,6 +2,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ApplyLag } from '../src/apply-lag.ts';
+import type { Logger } from '../src/index.ts';
 
 const lagMsMax = 1000;
 /** A tenth of the bound. */
@@ -20,11 +21,19 @@ let clock: StandingClock;
 let commitIndex: number;
 let appliedIndex: number;
 let told: boolean[];
+let logged: string[];
 
 beforeEach(() => {
   clock = new StandingClock();
-  [commitIndex, appliedIndex, told] = [10, 10, []];
+  [commitIndex, appliedIndex, told, logged] = [10, 10, [], []];
 });
+
+const logger: Logger = {
+  debug: () => undefined,
+  info: (text) => void logged.push(`info: ${text}`),
+  warn: (text) => void logged.push(`warn: ${text}`),
+  error: () => undefined,
+};
 
 function newLag(boundMs = lagMsMax): ApplyLag {
   const lag = new ApplyLag({
@@ -32,7 +41,7 @@ function newLag(boundMs = lagMsMax): ApplyLag {
     lagMsMax: boundMs,
     commitIndex: () => commitIndex,
     appliedIndex: () => appliedIndex,
-    logger: undefined,
+    logger,
     tell: (event) => {
       if (event.type === 'state-machine-behind') told.push(event.behind);
     },
@@ -54,6 +63,18 @@ describe('a state machine', () => {
     appliedIndex = 11;
     await clock.advance(checkMs);
     expect([told, lag.problem, lag.lagMs]).toEqual([[true, false], undefined, 0]);
+    expect(logged).toEqual([
+      'warn: the state machine is behind: it has applied 10 of 11 entries, and one that is ' +
+        'committed has waited for 1000 ms (applyLagMsMax is 1000)',
+      'info: the state machine has caught up',
+    ]);
+  });
+
+  it('has no lag before anything was committed, and none as long as it keeps up', async () => {
+    const lag = newLag();
+    expect([lag.lagMs, lag.problem]).toEqual([0, undefined]);
+    await clock.advance(checkMs);
+    expect([lag.lagMs, logged]).toEqual([0, []]);
   });
 
   it('that applies all the time and falls behind is found, at each entry that it is late with', async () => {

@@ -1,5 +1,6 @@
 /** Callers who wait: what ends their waiting, and whom else it must not touch. */
 import { getEventListeners } from 'node:events';
+import { turnOfEventLoop } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { watchAbort } from '../src/abort-watchers.ts';
 import {
@@ -219,6 +220,19 @@ describe('items until a signal fires', () => {
     control.abort(new Error('enough'));
     await expect(next).rejects.toThrow('enough');
     expect(isTold).toBe(true);
+  });
+
+  it('end with the reason of the signal also where their source cannot be ended', async () => {
+    const control = new AbortController();
+    const source = {
+      next: () => new Promise(() => undefined),
+      return: () => Promise.reject(new Error('it cannot be closed')),
+    };
+    const next = untilAborted(source as never, control.signal).next();
+    control.abort(new Error('enough'));
+    await expect(next).rejects.toThrow('enough');
+    // A rejection that nobody handles would be reported by now.
+    await turnOfEventLoop();
   });
 
   it('are all there where it does not, and who stops reading waits for the end of the source', async () => {

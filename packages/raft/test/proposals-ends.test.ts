@@ -11,9 +11,9 @@ import {
   envelopeOverheadMax,
   requestsPerLife,
 } from '../src/envelope.ts';
-import { RaftError, StoppedError } from '../src/errors.ts';
+import { NotLeaderError, RaftError, StoppedError } from '../src/errors.ts';
 import { IdentityGate } from '../src/identity/identity-gate.ts';
-import { Proposals } from '../src/proposals.ts';
+import { Proposals, type ProposalParts } from '../src/proposals.ts';
 import { bytesOf } from './support.ts';
 
 const entryBytesMax = 4096;
@@ -30,7 +30,7 @@ let refusal: Error | undefined;
 let gate: IdentityGate;
 let proposals: Proposals;
 
-function newProposals(forwards = true): Proposals {
+function newProposals(forwards = true, call?: ProposalParts['call']): Proposals {
   gate = new IdentityGate(() => mustWait);
   const node = {
     basicStatus: () => ({ raftState }),
@@ -57,10 +57,12 @@ function newProposals(forwards = true): Proposals {
     leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
     gate,
     checkOpen: () => checkOpen(),
-    call: (give) => {
-      if (refusal !== undefined) throw refusal;
-      return give(node as never);
-    },
+    call:
+      call ??
+      ((give) => {
+        if (refusal !== undefined) throw refusal;
+        return give(node as never);
+      }),
     wake: () => undefined,
   });
 }
@@ -121,6 +123,20 @@ describe('the largest proposal', () => {
     },
   );
 
+  it.each([
+    [new Uint8Array(largest + 1), `got ${largest + 1} bytes`],
+    ['a text', 'got string'],
+    [undefined, 'got undefined'],
+  ])('is told where it is refused, and what was given instead: %#', async (payload, expected) => {
+    const proposing = proposals.propose(
+      EnvelopeKind.Payload,
+      payload as never,
+      undefined,
+      undefined,
+    );
+    await expect(proposing).rejects.toThrow(`at most ${largest}; ${expected}`);
+  });
+
   it('and one byte more is refused, and counts as failed', async () => {
     const note = propose(new Uint8Array(largest + 1));
     await turns();
@@ -143,6 +159,20 @@ describe('a proposal of the leader', () => {
     reach(10);
     await turns();
     expect([note.end, proposals.counts]).toEqual([10, { pending: 0, answered: 1, failed: 0 }]);
+  });
+
+  it('carries the last whole millisecond of the clock', async () => {
+    clock.wallMs = () => 1234.9;
+    follow();
+    propose();
+    await turns();
+    proposals.flush();
+    expect(decodeEnvelope(handed[0] ?? bytesOf(''), 1).proposedAtMs).toBe(1234);
+    clock.wallMs = () => -1;
+    propose();
+    await turns();
+    proposals.flush();
+    expect(decodeEnvelope(handed[1] ?? bytesOf(''), 1).proposedAtMs).toBe(0);
   });
 
   it('that its session refuses is refused', async () => {
@@ -221,6 +251,34 @@ describe('a proposal of the leader', () => {
     const barrier = noted(proposals.barrier(undefined));
     await turns();
     expect([barrier.end, handed]).toEqual(['RAFT_NOT_LEADER', []]);
+  });
+});
+
+describe('the leader that a refusal names', () => {
+  const leaderOf = async (promise: Promise<unknown>): Promise<unknown> => {
+    const error = await promise.catch((reason: unknown) => reason);
+    if (!(error instanceof NotLeaderError)) throw error;
+    return error.leader?.id;
+  };
+
+  it('is not this node, where only the core knows yet that it leads no more', async () => {
+    raftState = StateType.Follower;
+    expect(await leaderOf(proposals.barrier(undefined))).toBeUndefined();
+  });
+
+  it('is another one that is known', async () => {
+    follow();
+    expect(await leaderOf(proposals.barrier(undefined))).toBe(1n);
+  });
+
+  it('is none where it was lost in the same moment', async () => {
+    const node = { basicStatus: () => ({ raftState }) };
+    raftState = StateType.Follower;
+    proposals = newProposals(true, (give) => {
+      leaderId = undefined;
+      return give(node as never);
+    });
+    expect(await leaderOf(proposals.barrier(undefined))).toBeUndefined();
   });
 });
 

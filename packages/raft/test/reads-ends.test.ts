@@ -93,6 +93,30 @@ describe('an answer', () => {
     expect(second.end).toBe(10);
   });
 
+  it('is asked for by nobody where all have left before the round began', async () => {
+    read().leave();
+    await turns();
+    expect([asked, clock.pendingCount]).toEqual([[], 0]);
+    const next = read();
+    await turns();
+    rounds.answered(10, context(-1));
+    expect([next.end, asked.length]).toEqual([10, 1]);
+  });
+
+  it('is asked for once, whoever asks in the same turn and in the next one', async () => {
+    const readers = [read(), read()];
+    await turns();
+    readers.push(read(), read());
+    await turns();
+    expect(asked).toHaveLength(1);
+    rounds.answered(10, context(0));
+    await turns();
+    expect([asked.length, readers.map(({ end }) => end)]).toEqual([
+      2,
+      [10, 10, undefined, undefined],
+    ]);
+  });
+
   it('to a round that all have left does not count for the next', async () => {
     read().leave();
     const gone = read();

@@ -2,11 +2,12 @@
  * A snapshot that a member does not use, or that does not arrive, is sent again after pauses that
  * grow.
  */
+import type { RawNode } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Logger, RaftEvent } from '../src/index.ts';
-import { SnapshotPauses } from '../src/snapshot-pauses.ts';
+import { matchIndexOf, SnapshotPauses } from '../src/snapshot-pauses.ts';
 import { bytesOf, World, type Member } from './support.ts';
 
 let world: World;
@@ -241,8 +242,17 @@ describe('the pauses of one member', () => {
   const messageOf = (term: number, to: bigint = newcomer): Message =>
     newMessage({ type: MessageType.Snap, from: 1n, to, term });
 
+  /** The time can go on without its timers, as in a process that stands still. */
+  class StandingClock extends SimulatedClock {
+    stoodMs = 0;
+
+    override monotonicMs(): number {
+      return super.monotonicMs() + this.stoodMs;
+    }
+  }
+
   interface Single {
-    readonly clock: SimulatedClock;
+    readonly clock: StandingClock;
     readonly pauses: SnapshotPauses;
     readonly told: number[];
     /** What the leader knows of the member. */
@@ -253,7 +263,7 @@ describe('the pauses of one member', () => {
   }
 
   function single(electionTimeoutMs: number): Single {
-    const clock = new SimulatedClock();
+    const clock = new StandingClock();
     const told: number[] = [];
     const tell = (event: RaftEvent): void => {
       if (event.type === 'unused-snapshot') told.push(event.pauseMs);
@@ -334,6 +344,54 @@ describe('the pauses of one member', () => {
     expect(one.clock.pendingCount).toBe(0);
   });
 
+  it('are counted anew after a snapshot that was used', () => {
+    const one = single(secondMs);
+    for (let at = 0; at < 2; at += 1) {
+      one.pauses.arrived(messageOf(3), metadata);
+      expect(one.holds()).toBe(true);
+    }
+    one.pauses.arrived(messageOf(3), metadata);
+    one.match = 10;
+    expect(one.holds()).toBe(false);
+    one.match = 0;
+    one.pauses.arrived(messageOf(3), metadata);
+    expect(one.holds()).toBe(true);
+    expect(one.told).toEqual([2000, 4000, 2000]);
+  });
+
+  it('are counted anew after a snapshot that has arrived, where others did not', async () => {
+    const one = single(secondMs);
+    for (let at = 0; at < 3; at += 1) one.pauses.failed(messageOf(3));
+    one.pauses.arrived(messageOf(3), metadata);
+    one.pauses.failed(messageOf(3));
+    expect(one.holds()).toBe(true);
+    await one.clock.advance(secondMs - 1);
+    expect(one.due).toBe(0);
+    await one.clock.advance(1);
+    expect(one.due).toBe(1);
+  });
+
+  it.each([
+    ['has ended', true],
+    ['was over before its timer fired', false],
+  ])('a request whose pause %s is not told again', async (_, fires) => {
+    const one = single(secondMs);
+    one.pauses.failed(messageOf(3));
+    expect(one.holds()).toBe(true);
+    if (fires) await one.clock.advance(secondMs);
+    else {
+      one.clock.stoodMs = secondMs;
+      expect(one.holds()).toBe(false);
+    }
+    const { due } = one;
+    // The snapshot that is sent then fails, and the member could not be reached: nobody waits.
+    for (let at = 0; at < 5; at += 1) one.pauses.failed(messageOf(3));
+    one.pauses.unreachable(newcomer);
+    expect(one.clock.pendingCount).toBe(0);
+    await one.clock.advance(minuteMs);
+    expect(one.due).toBe(due);
+  });
+
   it('failures in between do not end the count of those that were not used', () => {
     const one = single(secondMs);
     one.pauses.arrived(messageOf(3), metadata);
@@ -342,6 +400,26 @@ describe('the pauses of one member', () => {
     one.pauses.arrived(messageOf(3), metadata);
     expect(one.holds()).toBe(true);
     expect(one.told).toEqual([2000, 4000]);
+  });
+});
+
+describe('what the leader knows of the log of a member', () => {
+  const visited = [
+    { id: 1n, match: 9 },
+    { id: 2n, match: 5 },
+    { id: 3n, match: 7 },
+  ];
+  const node = {
+    visitProgress: (visit: (progress: unknown) => void) => visited.forEach((each) => visit(each)),
+  } as unknown as RawNode;
+
+  it.each([
+    [1n, 9],
+    [2n, 5],
+    [3n, 7],
+    [4n, 0],
+  ])('is that of this member: %i', (member, expected) => {
+    expect(matchIndexOf(node, member)).toBe(expected);
   });
 });
 

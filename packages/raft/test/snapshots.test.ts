@@ -146,6 +146,13 @@ describe('who asks for a snapshot', () => {
     expect(log).toEqual(['snapshot-failed', 'snapshot-taken']);
   });
 
+  it('is told of a failure as an error, whatever the machine threw', async () => {
+    save = () => Promise.reject('the disk is full');
+    const noted = take(newSnapshots());
+    await runTasks();
+    expect([noted.end, log]).toEqual(['Error: the disk is full', ['snapshot-failed']]);
+  });
+
   it('while another one fails gets its own', async () => {
     const gate = newGate();
     save = async () => {
@@ -321,6 +328,24 @@ describe('a snapshot of another member', () => {
     expect([state.appliedIndex, snapshots.newest()?.index]).toEqual([20, 20]);
   });
 
+  it('makes older ones and the log below it go', async () => {
+    const purged: number[] = [];
+    await manager.create(at(10), async (files) => files.writeFile('state', [bytesOf('state')]));
+    await store();
+    const snapshots = newSnapshots('disk', {
+      markers: [at(10)],
+      storage: { createSnapshot: () => undefined, firstIndex: () => 1 },
+      wal: { purge: async (toIndex) => void purged.push(toIndex) as never },
+      config: {
+        ...defaultBabuzaConfig(1, 1, 'address-1'),
+        snapshotsKept: 1,
+        compactionMargin: 0,
+      },
+    });
+    await snapshots.restoring({ metadata: at(20) })();
+    expect([manager.list().map(({ metadata }) => metadata.index), purged]).toEqual([[20], [20]]);
+  });
+
   it('is held from when its marker is durable, until its turn comes', async () => {
     await store();
     const read = manager.read.bind(manager);
@@ -352,6 +377,30 @@ describe('a snapshot of another member', () => {
     const receiving = snapshots.receive(message, stream(), new AbortController().signal);
     await expect(receiving).rejects.toBe(refusal);
     expect(removed).toEqual([20]);
+  });
+
+  it('of another cluster is refused when its files have gone, also where they cannot go', async () => {
+    await store();
+    const gate = newGate();
+    const refusal = new Error('of another cluster');
+    const snapshots = newSnapshots('disk', {
+      checkIdentity: () => {
+        throw refusal;
+      },
+    });
+    let end: unknown;
+    manager.remove = async () => {
+      await gate.passed;
+      throw new Error('they cannot go');
+    };
+    const receiving = snapshots
+      .receive(message, stream(), new AbortController().signal)
+      .catch((error: unknown) => (end = error));
+    await turn();
+    expect(end).toBeUndefined();
+    gate.open();
+    await receiving;
+    expect(end).toBe(refusal);
   });
 
   it('is received no more when the node stops, or the connection ends', async () => {
