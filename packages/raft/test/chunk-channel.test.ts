@@ -5,6 +5,7 @@ import { turnOfEventLoop } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ChunkChannel } from '../src/chunk-channel.ts';
 import { writeSnapshotFiles } from '../src/snapshot-files.ts';
+import { soon } from './soon.ts';
 import { bytesOf, textOf } from './support.ts';
 
 let channel: ChunkChannel;
@@ -12,15 +13,6 @@ let channel: ChunkChannel;
 beforeEach(() => {
   channel = new ChunkChannel();
 });
-
-/** Everything here is done with microtasks: what has not ended after all of them waits for ever. */
-const soon = <T>(promise: Promise<T>): Promise<T> =>
-  Promise.race([
-    promise,
-    turnOfEventLoop().then(() => {
-      throw new Error('it waits for ever');
-    }),
-  ]);
 
 /** Reads to the end; what it gives ends with how it ended. */
 const readAll = (): Promise<string[]> => soon(readToEnd());

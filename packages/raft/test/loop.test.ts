@@ -378,6 +378,19 @@ describe('a message of another member', () => {
     expect(failures).toEqual([]);
   });
 
+  it('that shows lost entries is not the reason for another error of the core', () => {
+    const refusal = Object.assign(new Error('no'), { code: 'RAFT_CORE_STEP_LOCAL' });
+    const broken = new Error('the storage cannot be read');
+    const heartbeat = { type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1, commit: 99 };
+    for (const error of [refusal, broken]) {
+      node.step = () => {
+        throw error;
+      };
+      loop.receive(newMessage(heartbeat));
+    }
+    expect(failures).toEqual([broken]);
+  });
+
   it('that leaves the core in the middle of a step stops the node', () => {
     const broken = new Error('the storage cannot be read');
     node.step = () => {

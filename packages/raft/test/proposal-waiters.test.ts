@@ -11,6 +11,7 @@ import {
   waiting,
   type Waiter,
 } from '../src/waiters.ts';
+import { soon } from './soon.ts';
 
 /** A waiter that notes how it ends. */
 function noted(ends: string[], name: string): Waiter<string> {
@@ -95,7 +96,7 @@ describe('callers who wait until an index is applied', () => {
   it('wait for that index, and not for one behind it', async () => {
     let appliedIndex = 4;
     const waiters = new IndexWaiters(() => appliedIndex);
-    await waiters.wait(4, undefined);
+    await soon(waiters.wait(4, undefined));
     const ends: number[] = [];
     for (const index of [5, 6]) void waiters.wait(index, undefined).then(() => ends.push(index));
     waiters.applied();
@@ -116,7 +117,7 @@ describe('callers who wait until an index is applied', () => {
     const control = new AbortController();
     const waits = waiters.wait(5, control.signal);
     control.abort(new Error('enough'));
-    await expect(waits).rejects.toThrow('enough');
+    await expect(soon(waits)).rejects.toThrow('enough');
     looks = 0;
     waiters.applied();
     expect(looks).toBe(0);
@@ -126,7 +127,7 @@ describe('callers who wait until an index is applied', () => {
     const waiters = new IndexWaiters(() => 0);
     const waits = waiters.wait(1, undefined);
     waiters.stop(new Error('the end'));
-    await expect(waits).rejects.toThrow('the end');
+    await expect(soon(waits)).rejects.toThrow('the end');
   });
 });
 
@@ -146,7 +147,7 @@ describe('a wait', () => {
         });
         return () => void (tidied += 1);
       });
-      const end = await waits.catch((error: Error) => error.message);
+      const end = await soon(waits).catch((error: Error) => error.message);
       expect([end, tidied]).toEqual([expected, 1]);
       expect(getEventListeners(control.signal, 'abort')).toHaveLength(0);
     }
@@ -157,7 +158,7 @@ describe('a wait', () => {
     const begin = (): never => {
       throw new Error('it cannot begin');
     };
-    await expect(waiting(signal, begin)).rejects.toThrow('it cannot begin');
+    await expect(soon(waiting(signal, begin))).rejects.toThrow('it cannot begin');
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
@@ -170,8 +171,11 @@ describe('a wait', () => {
 
   it('ends with what it waits for where the signal does not fire', async () => {
     const { signal } = new AbortController();
-    await expect(unlessAborted(Promise.resolve(1), signal)).resolves.toBe(1);
-    await expect(unlessAborted(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');
+    const one = soon(unlessAborted(Promise.resolve(1), signal));
+    await expect(one).resolves.toBe(1);
+    const none = soon(unlessAborted(Promise.reject(new Error('no')), signal));
+    await expect(none).rejects.toThrow('no');
+    await expect(soon(unlessAborted(Promise.resolve(2), undefined))).resolves.toBe(2);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 });
@@ -218,7 +222,7 @@ describe('items until a signal fires', () => {
     } as never;
     const next = untilAborted(source, control.signal).next();
     control.abort(new Error('enough'));
-    await expect(next).rejects.toThrow('enough');
+    await expect(soon(next)).rejects.toThrow('enough');
     expect(isTold).toBe(true);
   });
 
@@ -230,7 +234,7 @@ describe('items until a signal fires', () => {
     };
     const next = untilAborted(source as never, control.signal).next();
     control.abort(new Error('enough'));
-    await expect(next).rejects.toThrow('enough');
+    await expect(soon(next)).rejects.toThrow('enough');
     // A rejection that nobody handles would be reported by now.
     await turnOfEventLoop();
   });
@@ -246,10 +250,16 @@ describe('items until a signal fires', () => {
       }
     }
     const seen: number[] = [];
-    for await (const item of untilAborted(numbers(), new AbortController().signal)) {
-      seen.push(item);
-      if (item === 2) break;
-    }
+    const read = async (signal: AbortSignal | undefined): Promise<void> => {
+      for await (const item of untilAborted(numbers(), signal)) {
+        seen.push(item);
+        if (item === 2) break;
+      }
+    };
+    await soon(read(new AbortController().signal));
     expect([seen, isClosed]).toEqual([[1, 2], true]);
+    isClosed = false;
+    await soon(read(undefined));
+    expect([seen, isClosed]).toEqual([[1, 2, 1, 2], true]);
   });
 });

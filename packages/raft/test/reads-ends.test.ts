@@ -117,6 +117,19 @@ describe('an answer', () => {
     ]);
   });
 
+  it('does not count for those who came between the callers of a round and its beginning', async () => {
+    const readers = [read()];
+    // Runs behind what begins the round.
+    queueMicrotask(() => void readers.push(read()));
+    readers.push(read());
+    await turns();
+    expect(asked).toHaveLength(1);
+    rounds.answered(10, context(0));
+    // The first, the one that came in the same turn, and the one that came after the beginning.
+    const [first, same, late] = [readers[0], readers[1], readers[2]];
+    expect([first?.end, same?.end, late?.end]).toEqual([10, 10, undefined]);
+  });
+
   it('to a round that all have left does not count for the next', async () => {
     read().leave();
     const gone = read();

@@ -342,6 +342,7 @@ describe('the pauses of one member', () => {
     one.pauses.unreachable(8n);
     one.pauses.stop();
     expect(one.clock.pendingCount).toBe(0);
+    expect([one.holds(), one.clock.pendingCount]).toEqual([false, 0]);
   });
 
   it('are counted anew after a snapshot that was used', () => {
