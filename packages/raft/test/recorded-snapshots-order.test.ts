@@ -133,6 +133,21 @@ describe('a snapshot that was made', () => {
   });
 });
 
+describe('the newest index', () => {
+  it('is that of the newest snapshot that the log was opened with, and 0 where there is none', async () => {
+    expect(newRecorded().newestIndex).toBe(0);
+    for (const index of [10, 20, 30]) await store(index);
+    // The files at 30 have no marker, and the marker at 40 has no files.
+    expect(newRecorded({}, [10, 20, 40]).newestIndex).toBe(20);
+  });
+
+  it('does not go back where the marker of an older one follows', () => {
+    const recorded = newRecorded();
+    for (const index of [20, 10]) recorded.installing(at(index));
+    expect(recorded.newestIndex).toBe(20);
+  });
+});
+
 describe('the log', () => {
   it('goes up to the oldest snapshot that is kept, less the margin behind the newest', async () => {
     const recorded = newRecorded({ snapshotsKept: 2, compactionMargin: 3 });
@@ -229,6 +244,16 @@ describe('files', () => {
     await store(5);
     await recordWhole(recorded, 10);
     expect([indexes(), removed]).toEqual([[10], [5]]);
+  });
+
+  it('without a marker that cannot be removed cost only space', async () => {
+    const warnings: string[] = [];
+    const logger = { warn: (text: string) => void warnings.push(text) } as never;
+    const recorded = newRecorded({}, [], { logger });
+    await store(5);
+    manager.remove = () => Promise.reject(new Error('no'));
+    await recordWhole(recorded, 10);
+    expect([recorded.newest()?.index, warnings.length]).toEqual([10, 1]);
   });
 
   it('that cannot be removed cost only space', async () => {

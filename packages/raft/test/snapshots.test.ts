@@ -134,6 +134,17 @@ describe('who asks for a snapshot', () => {
     expect([first.end, second.end, third.end, prepared]).toEqual([10, 10, 11, [10, 11]]);
   });
 
+  it('gets one again where the files of the newest are damaged and nothing was applied since', async () => {
+    const snapshots = newSnapshots();
+    const first = take(snapshots);
+    await runTasks();
+    manager.damaged.add(10);
+    await manager.verify({ index: 10 });
+    const second = take(snapshots);
+    await runTasks();
+    expect([first.end, second.end, prepared]).toEqual([10, 10, [10, 10]]);
+  });
+
   it('is told of a failure, and the next one is made', async () => {
     save = () => Promise.reject(new Error('the machine cannot do this'));
     const snapshots = newSnapshots();
@@ -253,6 +264,29 @@ describe('automatic snapshots', () => {
     expect(made).toEqual([100, 110]);
   });
 
+  it('that failed are tried again a tenth later, rounded up', async () => {
+    save = () => Promise.reject(new Error('full'));
+    const config = { ...defaultBabuzaConfig(1, 1, 'address-1'), snapshotEntries: 115 };
+    const snapshots = newSnapshots('disk', { config });
+    const made: number[] = [];
+    for (let index = 110; index < 130; index += 1) {
+      applied(index);
+      snapshots.maybeTake();
+      if (tasks.length > 0) made.push(index);
+      await runTasks();
+    }
+    expect(made).toEqual([115, 127]);
+  });
+
+  it.each([
+    [149, 0],
+    [150, 1],
+  ])('of a state on disk that is at 150 are made from there on: %i', (index, expected) => {
+    applied(index);
+    newSnapshots('disk', { machineAppliedIndex: 150 }).maybeTake();
+    expect(tasks).toHaveLength(expected);
+  });
+
   it('begin when the one before has ended and so much was applied meanwhile', async () => {
     const gate = newGate();
     save = saving(gate);
@@ -344,6 +378,33 @@ describe('a snapshot of another member', () => {
     });
     await snapshots.restoring({ metadata: at(20) })();
     expect([manager.list().map(({ metadata }) => metadata.index), purged]).toEqual([[20], [20]]);
+  });
+
+  it('is the answer for those who asked while it was on its way, and not for those who ask later', async () => {
+    await store();
+    const snapshots = newSnapshots();
+    snapshots.installing(at(20));
+    const early = take(snapshots);
+    await runTasks();
+    expect(early.end).toBeUndefined();
+    await snapshots.restoring({ metadata: at(20) })();
+    expect(early.end).toBe(20);
+    applied(25);
+    const gate = newGate();
+    save = saving(gate);
+    const late = take(snapshots);
+    await runTasks();
+    await snapshots.restoring({ metadata: at(20) })();
+    expect(late.end).toBeUndefined();
+    gate.open();
+    await runTasks();
+    expect(late.end).toBe(25);
+  });
+
+  it('that cannot be read fails where it is restored, and not before', async () => {
+    const restore = newSnapshots().restoring({ metadata: at(20) });
+    await turn();
+    await expect(restore()).rejects.toThrow('no snapshot 20');
   });
 
   it('is held from when its marker is durable, until its turn comes', async () => {
