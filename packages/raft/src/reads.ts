@@ -103,10 +103,10 @@ export class ReadRounds {
     this.#current.clear();
     this.#contexts.clear();
     this.#retry?.cancel();
-    if (this.#next.size > 0) this.#startSoon();
+    this.#startSoon();
   }
 
-  /** Everybody who asks in one turn of the event loop shares a round. */
+  /** Everybody who asks in one turn of the event loop shares a round; nothing begins where nobody does. */
   #startSoon(): void {
     if (this.#starting || this.#current.size > 0) return;
     this.#starting = true;
@@ -125,7 +125,7 @@ export class ReadRounds {
     this.#retry = clock.startTimer(retryMs, () => {
       this.#dropLate();
       if (this.#current.size > 0) this.#ask();
-      else if (this.#next.size > 0) this.#startSoon();
+      else this.#startSoon();
     });
     ask(context);
   }

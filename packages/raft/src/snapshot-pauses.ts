@@ -136,7 +136,7 @@ export class SnapshotPauses {
       arrivedIndex: undefined,
       unused: 0,
       failed: 0,
-      dueMs: 0,
+      dueMs: -Infinity,
       timer: undefined,
       due: () => undefined,
     };
@@ -177,7 +177,7 @@ export class SnapshotPauses {
 
 /** The first pause, doubled with each time after the first. */
 function grown(firstMs: number, times: number, maxMs: number): number {
-  return Math.min(maxMs, firstMs * 2 ** Math.min(times - 1, 30));
+  return Math.min(maxMs, firstMs * 2 ** (times - 1));
 }
 
 /**

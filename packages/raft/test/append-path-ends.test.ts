@@ -116,6 +116,7 @@ describe('when the node stops', () => {
     expect([done, failures]).toEqual([[], []]);
     expect(await outcome(path.save({}))).toBe('RAFT_STOPPED');
     expect(await outcome(path.sync())).toBe('RAFT_STOPPED');
+    expect(path.isBusy).toBe(false);
     submit(3);
     expect(saves).toEqual([]);
   });

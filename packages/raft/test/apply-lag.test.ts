@@ -61,6 +61,8 @@ describe('a state machine', () => {
     expect([told, lag.lagMs]).toEqual([[true], lagMsMax]);
     expect(lag.problem).toContain('applied 10 of 11');
     appliedIndex = 11;
+    // Nothing waits any more, also before the next look.
+    expect(lag.lagMs).toBe(0);
     await clock.advance(checkMs);
     expect([told, lag.problem, lag.lagMs]).toEqual([[true, false], undefined, 0]);
     expect(logged).toEqual([
@@ -110,6 +112,21 @@ describe('a state machine', () => {
     expect([told, lag.lagMs]).toEqual([[], checkMs]);
     await clock.advance(lagMsMax);
     expect(told).toEqual([true]);
+  });
+});
+
+describe('a look that is late', () => {
+  it.each([
+    ['by as long as between two looks counts', checkMs, 3 * checkMs],
+    ['by more does not', checkMs + 1, 2 * checkMs],
+  ])('%s', async (_, lateMs, expectedMs) => {
+    const lag = newLag();
+    commitIndex = 11;
+    await clock.advance(checkMs);
+    clock.stoodMs += lateMs;
+    await clock.advance(checkMs);
+    await clock.advance(checkMs);
+    expect(lag.lagMs).toBe(expectedMs);
   });
 });
 

@@ -22,7 +22,7 @@ class SlowClock extends SimulatedClock {
     this.#lookedMs += ms;
   }
 
-  override async sleep(): Promise<void> {
+  override async sleep(_delayMs: number): Promise<void> {
     this.slept += 1;
   }
 }
@@ -78,17 +78,34 @@ it('gives the event loop a turn now and then while a long log is caught up', asy
 it('applies nothing more before the event loop has had its turn', async () => {
   const gate = newGate();
   const path = newPath();
-  clock.sleep = () => gate.passed;
+  const sleptMs: number[] = [];
+  clock.sleep = (ms) => {
+    sleptMs.push(ms);
+    return gate.passed;
+  };
   for (let index = 1; index <= 100; index += 1) path.apply([entry(index)], () => undefined);
   await turnOfEventLoop();
   const applied = machine.texts.length;
   expect(applied).toBeGreaterThan(0);
   expect(applied).toBeLessThan(10);
+  expect(sleptMs).toEqual([0]);
   await turnOfEventLoop();
   expect(machine.texts).toHaveLength(applied);
   gate.open();
   await turnOfEventLoop();
   expect(machine.texts).toHaveLength(100);
+});
+
+it.each([
+  [9, 0],
+  [10, 1],
+])('gives the event loop a turn from 10 ms on: after %i ms', async (tookMs, expected) => {
+  let nowMs = 0;
+  clock.monotonicMs = () => nowMs;
+  const path = newPath();
+  path.apply([entry(1)], () => void (nowMs += tookMs));
+  await turnOfEventLoop();
+  expect(clock.slept).toBe(expected);
 });
 
 it('does not take the time in which there was nothing to do for a long turn', async () => {

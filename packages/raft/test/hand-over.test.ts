@@ -75,7 +75,7 @@ describe('a transfer of leadership', () => {
   it('has succeeded when the target leads, and not when another member does', async () => {
     const noted = start();
     tell({ type: 'leader', leader: 3n });
-    tell({ type: 'leader', leader: undefined });
+    tell({ type: 'leader', leader: 0n });
     tell({ type: 'snapshot-failed' });
     await clock.advance(tickMs);
     expect(noted.end).toBeUndefined();

@@ -134,6 +134,7 @@ describe('a batch', () => {
     add('a');
     queue.flush();
     queue.flush();
+    expect(given).toEqual([]);
     room = 1;
     add('b');
     queue.flush();

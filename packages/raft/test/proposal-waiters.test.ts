@@ -36,6 +36,7 @@ describe('callers who wait for the entry of an index and a term', () => {
     leaveFirst();
     expect(waiters.count).toBe(1);
     waiters.take(5, 4)?.resolve('applied');
+    leaveFirst();
     expect([ends.at(-1), waiters.count]).toEqual(['second applied', 0]);
   });
 

@@ -25,6 +25,8 @@ let leaderId: bigint | undefined;
 let mustWait: boolean;
 let lastIndex: number;
 let handed: Uint8Array[];
+/** How many bytes the proposals had that are made at once. */
+let placedBytes: number[];
 let checkOpen: () => void;
 let refusal: Error | undefined;
 let gate: IdentityGate;
@@ -41,6 +43,7 @@ function newProposals(forwards = true, call?: ProposalParts['call']): Proposals 
     propose: (data: Uint8Array) => {
       if (raftState === StateType.Leader) {
         lastIndex += 1;
+        placedBytes.push(data.length);
         return { index: lastIndex, term: 3 };
       }
       return void handed.push(data);
@@ -69,7 +72,8 @@ function newProposals(forwards = true, call?: ProposalParts['call']): Proposals 
 
 beforeEach(() => {
   clock = new SimulatedClock();
-  [raftState, leaderId, mustWait, lastIndex, handed] = [StateType.Leader, 2n, false, 9, []];
+  [raftState, leaderId, mustWait, lastIndex] = [StateType.Leader, 2n, false, 9];
+  [handed, placedBytes] = [[], []];
   checkOpen = () => undefined;
   refusal = undefined;
   proposals = newProposals();
@@ -244,6 +248,8 @@ describe('a proposal of the leader', () => {
     for (const index of [10, 11]) reach(index);
     await turns();
     expect([first.end, barrier.end]).toEqual([10, 11]);
+    // The entry of a barrier is one without effect.
+    expect(placedBytes).toEqual([0]);
   });
 
   it('and a barrier are refused where the core knows that another leads', async () => {

@@ -11,6 +11,8 @@ const retryMs = 100;
 let clock: SimulatedClock;
 let asked: Uint8Array[];
 let appliedIndex: number;
+/** How often that was asked for. */
+let looks: number;
 let rounds: ReadRounds;
 
 function newRounds(nodeId = 1n, life = 1): ReadRounds {
@@ -21,13 +23,16 @@ function newRounds(nodeId = 1n, life = 1): ReadRounds {
     timeoutMs,
     retryMs,
     ask: (context) => void asked.push(context),
-    appliedIndex: () => appliedIndex,
+    appliedIndex: () => {
+      looks += 1;
+      return appliedIndex;
+    },
   });
 }
 
 beforeEach(() => {
   clock = new SimulatedClock();
-  [asked, appliedIndex] = [[], 10];
+  [asked, appliedIndex, looks] = [[], 10, 0];
   rounds = newRounds();
 });
 
@@ -173,6 +178,40 @@ describe('an answer', () => {
       rounds.answered(5, foreign);
       expect(own.end).toBeUndefined();
     }
+  });
+});
+
+describe('a round', () => {
+  it('has an id of the node, of its start and of the number of the round, 20 bytes', async () => {
+    rounds = newRounds(258n, 772);
+    read();
+    await turns();
+    await clock.advance(retryMs);
+    const hex = asked.map((bytes) => Buffer.from(bytes).toString('hex'));
+    expect(hex).toEqual([
+      '0000000000000102000003040000000000000001',
+      '0000000000000102000003040000000000000002',
+    ]);
+  });
+
+  it('goes on for the others where one of its callers leaves', async () => {
+    const [first, second, third] = [read(), read(), read()];
+    await turns();
+    first.leave();
+    second.leave();
+    rounds.answered(10, context(0));
+    expect([third.end, asked.length]).toEqual([10, 1]);
+  });
+
+  it('leaves nothing to do where nobody waits for more', async () => {
+    read();
+    await turns();
+    rounds.answered(10, context(0));
+    await turns();
+    expect([asked.length, clock.pendingCount]).toEqual([1, 0]);
+    looks = 0;
+    rounds.applied();
+    expect(looks).toBe(0);
   });
 });
 

@@ -313,6 +313,40 @@ describe('the pauses of one member', () => {
     expect(one.clock.pendingCount).toBe(0);
   });
 
+  it('after failures are ten election timeouts at most', async () => {
+    const one = single(secondMs);
+    const pausesMs: number[] = [];
+    for (let at = 0; at < 6; at += 1) {
+      one.pauses.failed(messageOf(3));
+      expect(one.holds()).toBe(true);
+      const beforeMs = one.clock.monotonicMs();
+      one.clock.fireNext();
+      pausesMs.push(one.clock.monotonicMs() - beforeMs);
+    }
+    expect(pausesMs).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000]);
+  });
+
+  it('are not put off by a member that cannot be reached', async () => {
+    const one = single(secondMs);
+    one.pauses.failed(messageOf(3));
+    expect(one.holds()).toBe(true);
+    await one.clock.advance(500);
+    one.pauses.unreachable(newcomer);
+    await one.clock.advance(500);
+    expect(one.due).toBe(1);
+  });
+
+  it('of an older term end with the first snapshot of a newer one, whatever becomes of that', async () => {
+    for (const isPaused of [true, false]) {
+      const one = single(secondMs);
+      one.pauses.failed(messageOf(3));
+      if (isPaused) expect(one.holds()).toBe(true);
+      one.pauses.failed(messageOf(4));
+      await one.clock.advance(minuteMs);
+      expect(one.due).toBe(0);
+    }
+  });
+
   it('end with the term of the leader, a timer that runs included', async () => {
     const one = single(secondMs);
     one.pauses.failed(messageOf(3));

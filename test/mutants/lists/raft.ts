@@ -254,7 +254,6 @@ export const raft: readonly Mutant[] = [
     name: 'entries behind one that failed are applied',
     file: 'raft/src/apply-path.ts',
     find: `      this.#stopped = true;
-      this.#tasks.length = 0;
       this.#parts.onFailure(error);
     } finally {
       this.#running = undefined;`,
