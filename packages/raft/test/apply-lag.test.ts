@@ -93,6 +93,17 @@ describe('a state machine', () => {
     expect([told, lag.lagMs]).toEqual([[true, false], 0]);
   });
 
+  it('has the lag of the last entry that was looked at, while others wait for less', async () => {
+    const lag = newLag();
+    commitIndex = 11;
+    await clock.advance(checkMs);
+    commitIndex = 12;
+    await clock.advance(checkMs);
+    appliedIndex = 11;
+    await clock.advance(checkMs);
+    expect([lag.lagMs, told]).toEqual([2 * checkMs, []]);
+  });
+
   it('is not behind where each entry is applied within the bound', async () => {
     const lag = newLag();
     for (let look = 0; look < 40; look += 1) {

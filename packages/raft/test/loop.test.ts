@@ -55,7 +55,7 @@ let clock: StandingClock;
 let node: RawNode;
 let submitted: Submitted[];
 let tasks: (() => Promise<void> | void)[];
-let applied: (readonly Entry[])[];
+let applied: { readonly entries: readonly Entry[]; readonly done: () => void }[];
 let sent: Message[];
 /** How many messages each call of the transport had. */
 let sends: number[];
@@ -113,7 +113,7 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void 
       submit: (batch: SaveBatch, done: () => void) => void submitted.push({ batch, done }),
     },
     apply: {
-      apply: (entries: readonly Entry[]) => void applied.push(entries),
+      apply: (entries: readonly Entry[], done: () => void) => void applied.push({ entries, done }),
       run: (task: () => Promise<void> | void) => void tasks.push(task),
     },
     snapshots: {
@@ -280,6 +280,27 @@ describe('a turn', () => {
     loop.wake();
     await turn();
     expect([submitted.length, sends, reads]).toEqual([0, [1], []]);
+  });
+
+  it('sends nothing where only this node itself is to hear of something', async () => {
+    const stepped: Message[] = [];
+    node.step = (message) => void stepped.push(message);
+    const to = localApplyThread;
+    const response = newMessage({ type: MessageType.StorageApplyResp, from: to, to: 2n });
+    const responses = [response];
+    const message = {
+      type: MessageType.StorageApply,
+      from: 2n,
+      to,
+      entries: [entry(2)],
+      responses,
+    };
+    readyOnce({ messages: [newMessage(message)] });
+    loop.wake();
+    await turn();
+    expect([applied.length, stepped]).toEqual([1, []]);
+    applied[0]?.done();
+    expect([stepped, sends]).toEqual([[response], []]);
   });
 
   it('tells of reads where the core has answers', async () => {
