@@ -493,6 +493,17 @@ describe('ticks', () => {
     loop.stop();
   });
 
+  it('that are late do not come any more, and start no timer, where the node stops before them', async () => {
+    loop.start();
+    await clock.advance(100);
+    clock.stoodMs += 100;
+    // The timer fires, and the tick waits for what has arrived meanwhile.
+    clock.fireNext();
+    loop.stop();
+    await clock.advance(1000);
+    expect([ticks, clock.pendingCount]).toEqual([[100], 0]);
+  });
+
   it('that are late are told, and at most two of them are made up for', async () => {
     let coreTicks = 0;
     node.tick = () => void (coreTicks += 1);

@@ -261,6 +261,13 @@ describe('the quorum after a change', () => {
     expect([note.end, proposed]).toEqual(['RAFT_CONF_CHANGE_REFUSED', []]);
   });
 
+  it('counts a voter that has acknowledged the first entry', async () => {
+    progress.set(3n, { match: 1, recentActive: true });
+    noted(newChanges().change([removal(2n)]));
+    await turns();
+    expect(proposed).toHaveLength(1);
+  });
+
   it('is there as soon as a voter answers again', async () => {
     progress.set(3n, { match: 100, recentActive: false });
     noted(newChanges().change([removal(2n)]));
