@@ -20,7 +20,10 @@ export interface ApplyLagParts {
 
 interface Mark {
   readonly index: number;
+  /** When it was noted; later by the time that the process stood still since. */
   readonly notedMs: number;
+  /** When it was last looked at. */
+  readonly checkedMs: number;
 }
 
 const checksPerLag = 10;
@@ -34,7 +37,6 @@ export class ApplyLag {
   /** The lag of the last mark that was applied. */
   #lastLagMs = 0;
   #behind = false;
-  #checkedMs = 0;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -46,7 +48,6 @@ export class ApplyLag {
   start(): void {
     // A node may end while it starts.
     if (this.#parts.lagMsMax === Infinity || this.#stopped) return;
-    this.#checkedMs = this.#parts.clock.monotonicMs();
     this.#schedule();
   }
 
@@ -85,21 +86,22 @@ export class ApplyLag {
     const nowMs = clock.monotonicMs();
     const applied = appliedIndex();
     const commit = commitIndex();
-    const pausedMs = nowMs - this.#checkedMs - this.#checkMs;
-    this.#checkedMs = nowMs;
-    // A process that stood still says nothing about its state machine.
-    if (this.#mark !== undefined && pausedMs > this.#checkMs) {
-      this.#mark = { index: this.#mark.index, notedMs: this.#mark.notedMs + pausedMs };
-    }
-    if (this.#mark !== undefined && applied >= this.#mark.index) {
-      this.#lastLagMs = nowMs - this.#mark.notedMs;
-      this.#mark = undefined;
-    }
+    if (this.#mark !== undefined) this.#checkMark(this.#mark, nowMs, applied);
     if (commit <= applied) this.#lastLagMs = 0;
-    else this.#mark ??= { index: commit, notedMs: nowMs };
+    else this.#mark ??= { index: commit, notedMs: nowMs, checkedMs: nowMs };
     const behind = this.lagMs >= lagMsMax;
     if (behind !== this.#behind)
       this.#changed(behind, { appliedIndex: applied, commitIndex: commit });
+  }
+
+  #checkMark({ index, notedMs, checkedMs }: Mark, nowMs: number, applied: number): void {
+    const pausedMs = nowMs - checkedMs - this.#checkMs;
+    // A process that stood still says nothing about its state machine.
+    const sinceMs = pausedMs > this.#checkMs ? notedMs + pausedMs : notedMs;
+    if (applied >= index) {
+      this.#lastLagMs = nowMs - sinceMs;
+      this.#mark = undefined;
+    } else this.#mark = { index, notedMs: sinceMs, checkedMs: nowMs };
   }
 
   #changed(behind: boolean, indexes: { appliedIndex: number; commitIndex: number }): void {

@@ -27,11 +27,12 @@ export class ApplyPath<Query, Answer> {
   readonly #tasks: (() => Promise<void> | void)[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
-  #turnStartedMs: number;
+  /** When the event loop had its last turn while tasks were run; each run begins one. */
+  #turnStartedMs = -Infinity;
+
   constructor(parts: ApplyParts<Query, Answer>) {
     this.#parts = parts;
     this.#entries = new CommittedEntries(parts);
-    this.#turnStartedMs = parts.clock.monotonicMs();
   }
 
   get sessionCounts(): SessionCounts {
@@ -77,7 +78,6 @@ export class ApplyPath<Query, Answer> {
       }
     } catch (error) {
       this.#stopped = true;
-      this.#tasks.length = 0;
       this.#parts.onFailure(error);
     } finally {
       this.#running = undefined;

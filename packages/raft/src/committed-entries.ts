@@ -168,12 +168,11 @@ export class CommittedEntries<Query, Answer> {
     stateMachine: StateMachine<Query, Answer>,
     fresh: readonly Gathered[],
   ): Promise<readonly ApplyResult[]> {
-    const range = `${fresh[0]?.entry.index} to ${fresh.at(-1)?.entry.index}`;
     let results: readonly ApplyResult[];
     try {
       results = await stateMachine.apply(fresh.map(({ applied }) => applied));
     } catch (error) {
-      throw new RaftError('RAFT_STATE_MACHINE_FAILED', `apply of entries ${range} failed`, error);
+      throw new RaftError('RAFT_STATE_MACHINE_FAILED', `${callOf(fresh)} failed`, error);
     }
     const isFine =
       Array.isArray(results) &&
@@ -185,7 +184,7 @@ export class CommittedEntries<Query, Answer> {
       : typeof results;
     throw new RaftError(
       'RAFT_STATE_MACHINE_FAILED',
-      `apply of entries ${range} must return ${fresh.length} results, each bytes or undefined; got ${got.slice(0, 200)}`,
+      `${callOf(fresh)} must return ${fresh.length} results, each bytes or undefined; got ${got.slice(0, 200)}`,
     );
   }
 
@@ -228,4 +227,10 @@ export class CommittedEntries<Query, Answer> {
     state.appliedTerm = entry.term;
     this.#parts.onOutcome(entry, envelope, outcome);
   }
+}
+
+/** Names a call of the state machine in an error. */
+function callOf(fresh: readonly Gathered[]): string {
+  const indexes = fresh.map(({ entry }) => entry.index);
+  return `apply of entries ${indexes[0]} to ${indexes.at(-1)}`;
 }

@@ -45,6 +45,16 @@ export interface Envelope {
 
 /** A number of a request is that of the life, times this, and one in it: together an integer below 2^53. */
 export const requestsPerLife: number = 2 ** 21;
+const requestNumbers = 2 ** 53;
+
+/**
+ * The number of the request after this one. When all numbers of a life are used, it is the first
+ * one of the next life: within a life they only grow, so that a leader can tell an old request from
+ * a new one however many requests other leaders have taken between them.
+ */
+export function nextRequestNumber(number: number): number {
+  return (number + 1) % requestNumbers;
+}
 
 const formatVersion = 1;
 const headBytes = 12;

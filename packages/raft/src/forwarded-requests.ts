@@ -1,7 +1,8 @@
 /**
  * Proposals that followers have handed to this node. A transport may repeat a message, and a proposal must not be
  * appended, and so applied, a second time for that. Each has a number that its sender uses once: of each life of each
- * sender the newest ones are known here. What is older than those counts as repeated, and so as lost.
+ * sender the newest ones are known here. What is older than those counts as repeated, and so as lost. The numbers of a
+ * life only grow: a sender that has used them all goes on with the next life (`nextRequestNumber`).
  *
  * Only the leader looks at them, and only it appends them: were they handed on by a node that leads no more, the copies
  * of one proposal could reach two leaders. Nothing of it outlives the process: a transport must not bring a copy to its
@@ -21,7 +22,11 @@ const endedMax = 1024;
 /** Numbers of one life: the newest, and which of it and those before have come. */
 interface Life {
   newest: number;
-  readonly known: Set<number>;
+  /**
+   * The number that has come last of those with the same rest modulo `knownMax`, plus one; 0 where
+   * none has come. Numbers in reach of the newest one have different rests.
+   */
+  readonly known: Uint32Array;
 }
 
 interface Sender {
@@ -51,8 +56,7 @@ export class ForwardedRequests {
     try {
       ({ request } = decodeEnvelope(data, index));
     } catch {
-      // Appended, it would stop every replica.
-      return false;
+      // Without a number it is not taken. Appended, it would stop every replica.
     }
     return request !== undefined && this.#takeRequest(request);
   }
@@ -61,15 +65,11 @@ export class ForwardedRequests {
     const request = number % requestsPerLife;
     const life = this.#lifeOf(nodeId, Math.floor(number / requestsPerLife), request);
     if (life === undefined) return false;
-    const ahead = distance(life.newest, request);
-    if (life.known.has(request) || ahead <= -knownMax) return false;
-    if (ahead > 0) life.newest = request;
-    life.known.add(request);
-    if (life.known.size > 2 * knownMax) {
-      for (const other of life.known) {
-        if (distance(life.newest, other) <= -knownMax) life.known.delete(other);
-      }
-    }
+    const rest = request % knownMax;
+    const isOld = request <= life.newest - knownMax;
+    if (isOld || life.known[rest] === request + 1) return false;
+    life.newest = Math.max(life.newest, request);
+    life.known[rest] = request + 1;
     return true;
   }
 
@@ -81,7 +81,7 @@ export class ForwardedRequests {
     const known = lives.get(number);
     if (known !== undefined) return known;
     if (ended.has(number)) return undefined;
-    const life = { newest, known: new Set<number>() };
+    const life = { newest, known: new Uint32Array(knownMax) };
     lives.set(number, life);
     for (const old of lives.keys()) {
       if (lives.size <= livesKept) break;
@@ -91,10 +91,4 @@ export class ForwardedRequests {
     for (const old of ended) if (ended.size > endedMax) ended.delete(old);
     return life;
   }
-}
-
-/** How far `to` is ahead of `from`, or behind it: numbers begin again when all of a life were used. */
-function distance(from: number, to: number): number {
-  const ahead = (to - from + requestsPerLife) % requestsPerLife;
-  return ahead < requestsPerLife / 2 ? ahead : ahead - requestsPerLife;
 }

@@ -98,9 +98,7 @@ export class MembershipChanges {
         // The node may have stopped since the change was applied.
         if (this.#stopCause !== undefined) throw this.#stopCause;
         this.#untilLeft.push(waiter);
-        return () => {
-          this.#untilLeft = this.#untilLeft.filter((other) => other !== waiter);
-        };
+        return undefined;
       });
     }
   }
@@ -116,7 +114,6 @@ export class MembershipChanges {
   stop(cause: Error): void {
     this.#stopCause = cause;
     for (const waiter of this.#untilLeft) waiter.reject(cause);
-    this.#untilLeft = [];
   }
 
   #isJoint(): boolean {
@@ -151,8 +148,8 @@ export class MembershipChanges {
     const answers = (id: bigint): boolean => {
       // The core takes a member for active from its addition on; one that has acknowledged
       // something did answer.
-      const { recentActive = false, match = 0 } = progress.get(id) ?? {};
-      return recentActive && match > 0;
+      const known = progress.get(id);
+      return known !== undefined && known.recentActive && known.match > 0;
     };
     return quorumProblem(state.membership, next, { nodeId, answers });
   }

@@ -11,6 +11,7 @@ import {
   encodeEnvelope,
   entryOverheadBytes,
   envelopeOverheadMax,
+  nextRequestNumber,
   requestsPerLife,
   type EnvelopeKind,
   type Envelope,
@@ -38,7 +39,10 @@ export interface Reached {
 
 export interface ProposalParts {
   readonly nodeId: bigint;
-  /** 32 random bits, others in each life of the node: an answer to an earlier life is none to this one. */
+  /**
+   * 32 random bits, others for each start of the node: the answer to a proposal from before the
+   * start is not taken for one to a proposal that came after it.
+   */
   readonly life: number;
   readonly clock: Clock;
   readonly entryBytesMax: number;
@@ -62,12 +66,14 @@ export class Proposals {
   readonly #parts: ProposalParts;
   readonly #waiters = new ProposalWaiters<Reached>();
   readonly #queue: ProposalQueue;
-  #requests = 0;
+  /** The number of the newest proposal that could be handed to another leader. */
+  #lastRequest: number;
   #answered = 0;
   #failed = 0;
 
   constructor(parts: ProposalParts) {
     this.#parts = parts;
+    this.#lastRequest = parts.life * requestsPerLife;
     this.#queue = new ProposalQueue({
       batchBytesMax: parts.batchBytesMax,
       give: (give) => this.#give(give),
@@ -209,10 +215,10 @@ export class Proposals {
   }
 
   #newRequest(): RequestId | undefined {
-    const { nodeId, life, forwards, leader } = this.#parts;
+    const { nodeId, forwards, leader } = this.#parts;
     if (!forwards || leader()?.id === nodeId) return undefined;
-    this.#requests = (this.#requests + 1) % requestsPerLife;
-    return { nodeId, number: life * requestsPerLife + this.#requests };
+    this.#lastRequest = nextRequestNumber(this.#lastRequest);
+    return { nodeId, number: this.#lastRequest };
   }
 
   /** Its message, or its place in the leader's log, may get lost without a word. */

@@ -84,7 +84,6 @@ export class ReadRounds {
 
   rejectAll(error: Error): void {
     this.#retry?.cancel();
-    this.#retry = undefined;
     for (const readers of [this.#current, this.#next, this.#confirmed.keys()]) {
       for (const { waiter } of readers) waiter.reject(error);
     }
@@ -104,17 +103,16 @@ export class ReadRounds {
     this.#current.clear();
     this.#contexts.clear();
     this.#retry?.cancel();
-    this.#retry = undefined;
-    if (this.#next.size > 0) this.#startSoon();
+    this.#startSoon();
   }
 
-  /** Everybody who asks in one turn of the event loop shares a round. */
+  /** Everybody who asks in one turn of the event loop shares a round; nothing begins where nobody does. */
   #startSoon(): void {
     if (this.#starting || this.#current.size > 0) return;
     this.#starting = true;
     queueMicrotask(() => {
       this.#starting = false;
-      if (this.#current.size > 0 || this.#next.size === 0) return;
+      if (this.#next.size === 0) return;
       [this.#current, this.#next] = [this.#next, this.#current];
       this.#ask();
     });
@@ -125,10 +123,9 @@ export class ReadRounds {
     const context = this.#newContext();
     this.#contexts.add(keyOf(context));
     this.#retry = clock.startTimer(retryMs, () => {
-      this.#retry = undefined;
       this.#dropLate();
       if (this.#current.size > 0) this.#ask();
-      else if (this.#next.size > 0) this.#startSoon();
+      else this.#startSoon();
     });
     ask(context);
   }

@@ -103,9 +103,10 @@ export class RecordedSnapshots {
       await manager.retain(config.snapshotsKept + unrecorded);
       const kept = this.#whole();
       this.#forgetMarkers(kept);
-      const oldest = kept[0]?.metadata.index ?? 0;
-      const newest = kept.at(-1)?.metadata.index ?? 0;
-      const toIndex = Math.min(oldest, newest - config.compactionMargin, ...sending.indexes);
+      const indexes = kept.map(({ metadata }) => metadata.index);
+      // Without a snapshot it is minus infinity: nothing of the log goes.
+      const marginIndex = Math.max(...indexes) - config.compactionMargin;
+      const toIndex = Math.min(marginIndex, ...indexes, ...sending.indexes);
       if (toIndex >= storage.firstIndex()) await wal.purge(toIndex);
     } catch (error) {
       if (!signal.aborted) logger?.warn('old snapshots or log were not removed', { error });

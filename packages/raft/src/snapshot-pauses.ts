@@ -129,15 +129,14 @@ export class SnapshotPauses {
    */
   #of({ to, term }: Message): Sends | undefined {
     const known = this.#members.get(to);
-    if (known?.term === term) return known;
-    if (known !== undefined && known.term > term) return undefined;
+    if (known !== undefined && known.term >= term) return known.term === term ? known : undefined;
     known?.timer?.cancel();
     const sends: Sends = {
       term,
       arrivedIndex: undefined,
       unused: 0,
       failed: 0,
-      dueMs: 0,
+      dueMs: -Infinity,
       timer: undefined,
       due: () => undefined,
     };
@@ -178,7 +177,7 @@ export class SnapshotPauses {
 
 /** The first pause, doubled with each time after the first. */
 function grown(firstMs: number, times: number, maxMs: number): number {
-  return Math.min(maxMs, firstMs * 2 ** Math.min(times - 1, 30));
+  return Math.min(maxMs, firstMs * 2 ** (times - 1));
 }
 
 /**

@@ -38,7 +38,7 @@ export async function waiting<T>(
 }
 
 /** What the promise gives, unless the signal fires first. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return waiting<T>(signal, (waiter) => {
     promise.then(waiter.resolve, waiter.reject);
     return undefined;
@@ -52,8 +52,7 @@ export async function* untilAborted<T>(
 ): AsyncGenerator<T, void, void> {
   try {
     for (;;) {
-      const reading = items.next();
-      const next = await (signal === undefined ? reading : unlessAborted(reading, signal));
+      const next = await unlessAborted(items.next(), signal);
       if (next.done === true) return;
       yield next.value;
     }

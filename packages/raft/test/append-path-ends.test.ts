@@ -20,12 +20,13 @@ let clock: SimulatedClock;
 let saves: Waiting[];
 let syncs: { resolve: () => void; reject: (error: Error) => void }[];
 let failures: unknown[];
+let fullness: boolean[];
 let done: number[];
 let path: AppendPath;
 
 beforeEach(() => {
   clock = new SimulatedClock();
-  [saves, syncs, failures, done] = [[], [], [], []];
+  [saves, syncs, failures, fullness, done] = [[], [], [], [], []];
   const wal = {
     save: (batch: SaveBatch) =>
       new Promise<void>((resolve, reject) => void saves.push({ batch, resolve, reject })),
@@ -34,7 +35,7 @@ beforeEach(() => {
   path = new AppendPath({
     wal: wal as unknown as Wal,
     clock,
-    onFull: () => undefined,
+    onFull: (full) => void fullness.push(full),
     onShort: () => undefined,
     onFailure: (error) => void failures.push(error),
   });
@@ -115,8 +116,16 @@ describe('when the node stops', () => {
     expect([done, failures]).toEqual([[], []]);
     expect(await outcome(path.save({}))).toBe('RAFT_STOPPED');
     expect(await outcome(path.sync())).toBe('RAFT_STOPPED');
+    expect(path.isBusy).toBe(false);
     submit(3);
     expect(saves).toEqual([]);
+  });
+
+  it('before anything was saved, the log gets nothing that comes later', async () => {
+    path.stop();
+    submit(1);
+    expect(await outcome(path.save(batchOf(2)))).toBe('RAFT_STOPPED');
+    expect([saves, path.isBusy]).toEqual([[], false]);
   });
 
   it('a sync that the log has is not waited for', async () => {
@@ -164,6 +173,16 @@ describe('a save that fails', () => {
     expect(saves).toEqual([]);
   });
 
+  it.each([['a text'], [undefined], [null], [7]])(
+    'stops the node also where the log rejects with %s, which is told as it is',
+    async (given) => {
+      submit(1);
+      saves[0]?.reject(given as never);
+      await turns();
+      expect([failures, done]).toEqual([[given], []]);
+    },
+  );
+
   it('stops the node where what the node does with the answer fails', async () => {
     const broken = new Error('the answer cannot be used');
     path.submit(batchOf(1), () => {
@@ -186,6 +205,25 @@ describe('a save that fails', () => {
     expect(saves.map(({ batch }) => batch.hardState?.commit)).toEqual([2, 3, 4]);
     await endAll();
     expect([done, path.full, path.isBusy]).toEqual([[1, 2, 3, 4], false, false]);
+  });
+});
+
+describe('a full disk', () => {
+  it('that takes only the first of the saves is full until it has taken them all', async () => {
+    for (const number of [1, 2]) submit(number);
+    await endAll(new NoSpaceError('full'));
+    await clock.advance(100);
+    saves.shift()?.resolve();
+    await turns();
+    expect([done, path.full]).toEqual([[1], true]);
+    await endAll(new NoSpaceError('full'));
+    expect(fullness).toEqual([true]);
+    // What comes meanwhile waits for the pause.
+    submit(3);
+    expect(saves).toEqual([]);
+    await clock.advance(200);
+    await endAll();
+    expect([done, fullness, path.full]).toEqual([[1, 2, 3], [true, false], false]);
   });
 });
 
@@ -257,5 +295,25 @@ describe('what the node is told of its log', () => {
     syncs[0]?.resolve();
     await syncing;
     expect([path.isBusy, path.finishedCount]).toEqual([false, 4]);
+  });
+
+  it('is busy with each sync, also behind others that have ended', async () => {
+    for (let round = 1; round <= 3; round += 1) {
+      const syncing = path.sync();
+      await endAll();
+      expect(path.isBusy).toBe(true);
+      syncs.pop()?.resolve();
+      await syncing;
+      expect(path.isBusy).toBe(false);
+    }
+    const refused = path.sync();
+    await endAll();
+    syncs.pop()?.reject(new TryAgainError('no descriptor is left'));
+    await turns();
+    await clock.advance(100);
+    expect(path.isBusy).toBe(true);
+    syncs.pop()?.resolve();
+    await refused;
+    expect(path.isBusy).toBe(false);
   });
 });

@@ -2,6 +2,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ApplyLag } from '../src/apply-lag.ts';
+import type { Logger } from '../src/index.ts';
 
 const lagMsMax = 1000;
 /** A tenth of the bound. */
@@ -20,11 +21,19 @@ let clock: StandingClock;
 let commitIndex: number;
 let appliedIndex: number;
 let told: boolean[];
+let logged: string[];
 
 beforeEach(() => {
   clock = new StandingClock();
-  [commitIndex, appliedIndex, told] = [10, 10, []];
+  [commitIndex, appliedIndex, told, logged] = [10, 10, [], []];
 });
+
+const logger: Logger = {
+  debug: () => undefined,
+  info: (text) => void logged.push(`info: ${text}`),
+  warn: (text) => void logged.push(`warn: ${text}`),
+  error: () => undefined,
+};
 
 function newLag(boundMs = lagMsMax): ApplyLag {
   const lag = new ApplyLag({
@@ -32,7 +41,7 @@ function newLag(boundMs = lagMsMax): ApplyLag {
     lagMsMax: boundMs,
     commitIndex: () => commitIndex,
     appliedIndex: () => appliedIndex,
-    logger: undefined,
+    logger,
     tell: (event) => {
       if (event.type === 'state-machine-behind') told.push(event.behind);
     },
@@ -52,8 +61,22 @@ describe('a state machine', () => {
     expect([told, lag.lagMs]).toEqual([[true], lagMsMax]);
     expect(lag.problem).toContain('applied 10 of 11');
     appliedIndex = 11;
+    // Nothing waits any more, also before the next look.
+    expect(lag.lagMs).toBe(0);
     await clock.advance(checkMs);
     expect([told, lag.problem, lag.lagMs]).toEqual([[true, false], undefined, 0]);
+    expect(logged).toEqual([
+      'warn: the state machine is behind: it has applied 10 of 11 entries, and one that is ' +
+        'committed has waited for 1000 ms (applyLagMsMax is 1000)',
+      'info: the state machine has caught up',
+    ]);
+  });
+
+  it('has no lag before anything was committed, and none as long as it keeps up', async () => {
+    const lag = newLag();
+    expect([lag.lagMs, lag.problem]).toEqual([0, undefined]);
+    await clock.advance(checkMs);
+    expect([lag.lagMs, logged]).toEqual([0, []]);
   });
 
   it('that applies all the time and falls behind is found, at each entry that it is late with', async () => {
@@ -68,6 +91,17 @@ describe('a state machine', () => {
     appliedIndex = commitIndex;
     await clock.advance(checkMs);
     expect([told, lag.lagMs]).toEqual([[true, false], 0]);
+  });
+
+  it('has the lag of the last entry that was looked at, while others wait for less', async () => {
+    const lag = newLag();
+    commitIndex = 11;
+    await clock.advance(checkMs);
+    commitIndex = 12;
+    await clock.advance(checkMs);
+    appliedIndex = 11;
+    await clock.advance(checkMs);
+    expect([lag.lagMs, told]).toEqual([2 * checkMs, []]);
   });
 
   it('is not behind where each entry is applied within the bound', async () => {
@@ -89,6 +123,21 @@ describe('a state machine', () => {
     expect([told, lag.lagMs]).toEqual([[], checkMs]);
     await clock.advance(lagMsMax);
     expect(told).toEqual([true]);
+  });
+});
+
+describe('a look that is late', () => {
+  it.each([
+    ['by as long as between two looks counts', checkMs, 3 * checkMs],
+    ['by more does not', checkMs + 1, 2 * checkMs],
+  ])('%s', async (_, lateMs, expectedMs) => {
+    const lag = newLag();
+    commitIndex = 11;
+    await clock.advance(checkMs);
+    clock.stoodMs += lateMs;
+    await clock.advance(checkMs);
+    await clock.advance(checkMs);
+    expect(lag.lagMs).toBe(expectedMs);
   });
 });
 

@@ -1,13 +1,12 @@
 /**
  * Chunks between one who writes and one who reads: none is lost in silence, nobody waits for ever.
  */
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { turnOfEventLoop } from '@babuza/testkit';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ChunkChannel } from '../src/chunk-channel.ts';
 import { writeSnapshotFiles } from '../src/snapshot-files.ts';
+import { soon } from './soon.ts';
 import { bytesOf, textOf } from './support.ts';
-
-// A caller that waits for ever is what these tests look for.
-vi.setConfig({ testTimeout: 5000 });
 
 let channel: ChunkChannel;
 
@@ -15,12 +14,10 @@ beforeEach(() => {
   channel = new ChunkChannel();
 });
 
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-};
-
 /** Reads to the end; what it gives ends with how it ended. */
-async function readAll(): Promise<string[]> {
+const readAll = (): Promise<string[]> => soon(readToEnd());
+
+async function readToEnd(): Promise<string[]> {
   const seen: string[] = [];
   try {
     for await (const chunk of channel) seen.push(textOf(chunk));
@@ -30,32 +27,36 @@ async function readAll(): Promise<string[]> {
   }
 }
 
-const outcome = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'done', String);
+const outcome = (promise: Promise<unknown>): Promise<string> =>
+  soon(promise.then(() => 'done', String));
+
+const written = async (text: string): Promise<void> =>
+  expect(await outcome(channel.write(bytesOf(text)))).toBe('done');
 
 describe('a channel', () => {
   it('passes each chunk on, whoever comes first', async () => {
-    const reading = readAll();
-    for (const text of ['a', '', 'b']) await channel.write(bytesOf(text));
+    const reading = readToEnd();
+    for (const text of ['a', '', 'b']) await written(text);
     channel.end();
-    expect(await reading).toEqual(['a', 'b', 'end']);
+    expect(await soon(reading)).toEqual(['a', 'b', 'end']);
     channel = new ChunkChannel();
     const writing = channel.write(bytesOf('a'));
-    await turns();
-    const reading2 = readAll();
-    await writing;
+    await turnOfEventLoop();
+    const reading2 = readToEnd();
+    expect(await outcome(writing)).toBe('done');
     channel.end();
-    expect(await reading2).toEqual(['a', 'end']);
+    expect(await soon(reading2)).toEqual(['a', 'end']);
   });
 
   it('makes the writer wait until its chunk is not needed any more', async () => {
     let isWritten = false;
     void channel.write(bytesOf('a')).then(() => (isWritten = true));
     const reader = channel[Symbol.asyncIterator]();
-    const { value } = await reader.next();
-    await turns();
+    const { value } = await soon(reader.next());
+    await turnOfEventLoop();
     expect([textOf(value as Uint8Array), isWritten]).toEqual(['a', false]);
     void reader.next();
-    await turns();
+    await turnOfEventLoop();
     expect(isWritten).toBe(true);
   });
 
@@ -67,10 +68,10 @@ describe('a channel', () => {
   });
 
   it('that is empty has an end', async () => {
-    const reading = readAll();
-    await turns();
+    const reading = readToEnd();
+    await turnOfEventLoop();
     channel.end();
-    expect(await reading).toEqual(['end']);
+    expect(await soon(reading)).toEqual(['end']);
   });
 });
 
@@ -103,12 +104,22 @@ describe('a write behind the end', () => {
 
 describe('a channel that fails', () => {
   it('ends the writer and the reader, and each later one', async () => {
-    const reading = readAll();
-    await channel.write(bytesOf('a'));
+    const reading = readToEnd();
+    await written('a');
     channel.fail(new Error('the disk is full'));
     channel.fail(new Error('another one'));
-    expect(await reading).toEqual(['a', 'Error: the disk is full']);
+    expect(await soon(reading)).toEqual(['a', 'Error: the disk is full']);
     expect(await outcome(channel.write(bytesOf('b')))).toBe('Error: the disk is full');
+  });
+
+  it('ends a reader that comes later, whether a chunk is there or not', async () => {
+    channel.fail(new Error('the disk is full'));
+    expect(await readAll()).toEqual(['Error: the disk is full']);
+    channel = new ChunkChannel();
+    const writing = outcome(channel.write(bytesOf('a')));
+    channel.fail(new Error('the disk is full'));
+    expect(await readAll()).toEqual(['Error: the disk is full']);
+    expect(await writing).toBe('Error: the disk is full');
   });
 
   it('ends a writer whose chunk nobody took', async () => {
@@ -121,10 +132,13 @@ describe('a channel that fails', () => {
 describe('a reader that leaves', () => {
   it('ends the writer whose chunk it has, and each later one', async () => {
     const writing = outcome(channel.write(bytesOf('a')));
-    for await (const chunk of channel) {
-      void chunk;
-      break;
-    }
+    const leave = async (): Promise<void> => {
+      for await (const chunk of channel) {
+        void chunk;
+        break;
+      }
+    };
+    await soon(leave());
     expect(await writing).toContain('nobody reads');
     expect(await outcome(channel.write(bytesOf('b')))).toContain('nobody reads');
   });

@@ -5,6 +5,7 @@ import {
   ConfChangeTransition,
   ConfChangeType,
   emptyConfState,
+  encodeConfChange,
   encodeConfChangeV2,
   EntryType,
   type ConfChangeV2,
@@ -14,6 +15,7 @@ import {
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CommittedEntries, type EntryParts } from '../src/committed-entries.ts';
 import { encodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { encodeIdentityEntry } from '../src/identity/identity-entries.ts';
 import type { AppliedEntry } from '../src/index.ts';
 import { firstMembership, type MembershipOperation } from '../src/membership.ts';
 import { encodeOperations } from '../src/membership-codec.ts';
@@ -52,7 +54,7 @@ function newEntries(machineAppliedIndex = 0): CommittedEntries<unknown, unknown>
       outcomes.set(index, outcome);
     },
     onMembership: (operations) => log.push(`membership ${operations.length}`),
-    onIdentity: () => undefined,
+    onIdentity: ({ logIds }) => log.push(`identity of ${logIds?.size} logs`),
   });
 }
 
@@ -86,6 +88,14 @@ const registration = (index: number): Entry =>
     encodeEnvelope({ kind: EnvelopeKind.RegisterSession, proposedAtMs: 0, payload: bytesOf('') }),
   );
 
+/** The end of a session; `undefined`: of none, which no release proposes. */
+function ending(index: number, sessionId: number | undefined): Entry {
+  const session =
+    sessionId === undefined ? undefined : { sessionId, sequence: 0, lowestUnanswered: 0 };
+  const kind = EnvelopeKind.UnregisterSession;
+  return entryOf(index, encodeEnvelope({ kind, proposedAtMs: 0, session, payload: bytesOf('') }));
+}
+
 function change(index: number, ...operations: MembershipOperation[]): Entry {
   const data = encodeConfChangeV2({
     transition: ConfChangeTransition.Auto,
@@ -114,6 +124,12 @@ describe('an entry that the state covers', () => {
     await newEntries(3).apply([2, 3, 4, 5].map((index) => proposal(index, `${index}`)));
     expect(log[0]).toBe('machine 45');
     expect([2, 3, 4, 5].map(resultOf)).toEqual(['lost', 'lost', '4!', '5!']);
+    expect(outcomes.get(3)).toEqual({ kind: 'applied', result: undefined, resultLost: true });
+  });
+
+  it('does not reach a machine on disk that has it already, alone or with others', async () => {
+    await newEntries(3).apply([2, 3].map((index) => proposal(index, `${index}`)));
+    expect(log).toEqual(['2 at 2 of term 2', '3 at 3 of term 2']);
   });
 
   it('is remembered in its session as one whose result is lost', async () => {
@@ -175,6 +191,14 @@ describe('entries that follow each other', () => {
     expect(entries.sessionCounts).toEqual({ open: 1, duplicates: 1, refused: 0 });
   });
 
+  it('of a session share a call with others when those before them have their results', async () => {
+    state.sessions.register(1, 0);
+    const entries = newEntries();
+    await entries.apply([proposal(1, 'a', 1)]);
+    await entries.apply([proposal(2, 'b'), proposal(3, 'c', 2), proposal(4, 'd')]);
+    expect(log.filter((line) => line.startsWith('machine'))).toEqual(['machine a', 'machine bcd']);
+  });
+
   it('carry the time of the log, which never goes back', async () => {
     const times: number[] = [];
     answer = (entries) => {
@@ -195,6 +219,7 @@ describe('what a machine answers', () => {
     ['one result too few', () => [bytesOf('a')]],
     ['one result too many', () => [1, 2, 3].map(() => bytesOf('a'))],
     ['a text', () => ['a', 'b']],
+    ['a text beside bytes', () => [bytesOf('a'), 'b']],
     ['nothing', () => undefined],
   ])('stops the node where it is %s, and nothing counts as applied', async (_, given) => {
     answer = given;
@@ -202,6 +227,28 @@ describe('what a machine answers', () => {
       code: 'RAFT_STATE_MACHINE_FAILED',
     });
     expect([state.appliedIndex, outcomes.size]).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['two texts', () => ['a', 'b'], 'must return 2 results, each bytes or undefined; got 2: a, b'],
+    ['no list', () => 'ab', 'must return 2 results, each bytes or undefined; got string'],
+  ])('is told where it is %s, with the entries', async (_, given, expected) => {
+    answer = given;
+    const applying = newEntries(6).apply([6, 7, 8].map((index) => proposal(index, 'a')));
+    await expect(applying).rejects.toThrow(`apply of entries 7 to 8 ${expected}`);
+  });
+
+  it('is the cause of the error where it throws', async () => {
+    const broken = new Error('no memory');
+    answer = () => {
+      throw broken;
+    };
+    const applying = newEntries().apply([proposal(7, 'a'), proposal(8, 'b')]);
+    await expect(applying).rejects.toMatchObject({
+      code: 'RAFT_STATE_MACHINE_FAILED',
+      message: 'apply of entries 7 to 8 failed',
+      cause: broken,
+    });
   });
 
   it('may be nothing for an entry', async () => {
@@ -230,6 +277,28 @@ describe('a change of the membership', () => {
     expect([changes, state.membership.members.size, state.appliedIndex]).toEqual([[], 1, 0]);
   });
 
+  it('in the older format of the entry takes effect as well', async () => {
+    const data = encodeConfChange({
+      id: 0n,
+      type: ConfChangeType.AddLearnerNode,
+      nodeId: 2n,
+      context: encodeOperations([learner]),
+    });
+    await newEntries().apply([entryOf(2, data, EntryType.ConfChange)]);
+    expect(changes[0]?.changes).toEqual([{ type: ConfChangeType.AddLearnerNode, nodeId: 2n }]);
+    expect(state.membership.members.get(2n)?.role).toBe('learner');
+    expect(outcomes.get(2)).toEqual({ kind: 'membership' });
+  });
+
+  it('without content, as a core proposes it to leave a joint membership, reaches the core', async () => {
+    const before = state.membership;
+    await newEntries().apply([entryOf(2, undefined, EntryType.ConfChangeV2)]);
+    expect(changes.map((one) => one.changes)).toEqual([[]]);
+    expect(outcomes.get(2)).toEqual({ kind: 'membership' });
+    expect(state.membership).toBe(before);
+    expect(log).not.toContain('membership 0');
+  });
+
   it('that a snapshot covers leaves what the core has', async () => {
     const before: ConfState | undefined = state.confState;
     applyToCore = () => undefined;
@@ -247,5 +316,55 @@ describe('a change of the membership', () => {
       error: { code: 'RAFT_CONF_CHANGE_REFUSED' },
     });
     expect(log).not.toContain('membership 1');
+  });
+});
+
+describe('the entries of a session', () => {
+  it('end it once, and its proposals are refused from then on', async () => {
+    state.sessions.register(1, 0);
+    const entries = newEntries();
+    await entries.apply([proposal(2, 'a', 1), ending(3, 1), ending(4, 1), proposal(5, 'b', 2)]);
+    expect([outcomes.get(3), outcomes.get(4)]).toEqual([
+      { kind: 'session', ended: true },
+      { kind: 'session', ended: false },
+    ]);
+    expect(outcomes.get(5)).toMatchObject({
+      kind: 'refused',
+      error: { code: 'RAFT_SESSION_EXPIRED' },
+    });
+    expect(entries.sessionCounts).toEqual({ open: 0, duplicates: 0, refused: 1 });
+    expect(log.filter((line) => line.startsWith('machine'))).toEqual(['machine a']);
+  });
+
+  it('end none where they name none, and the session manager is asked for a number all the same', async () => {
+    state.sessions.register(1, 0);
+    const asked: unknown[] = [];
+    const unregister = state.sessions.unregister.bind(state.sessions);
+    state.sessions.unregister = (...given) => {
+      asked.push(given[0]);
+      return unregister(...given);
+    };
+    await newEntries().apply([ending(2, undefined)]);
+    expect(outcomes.get(2)).toEqual({ kind: 'session', ended: false });
+    expect([asked, state.sessions.count]).toEqual([[0], 1]);
+  });
+});
+
+describe('an entry about identities', () => {
+  it('binds members to their logs, and is told and answered in its turn', async () => {
+    const payload = encodeIdentityEntry({ logIds: new Map([[1n, 'a'.repeat(32)]]) });
+    const kind = EnvelopeKind.Identity;
+    const entry = entryOf(2, encodeEnvelope({ kind, proposedAtMs: 0, payload }));
+    await newEntries().apply([proposal(1, 'a'), entry, proposal(3, 'b')]);
+    expect([...state.membership.logIds]).toEqual([[1n, 'a'.repeat(32)]]);
+    expect(outcomes.get(2)).toEqual({ kind: 'identity' });
+    expect(log).toEqual([
+      'machine a',
+      '1 at 1 of term 2',
+      'identity of 1 logs',
+      '2 at 2 of term 2',
+      'machine b',
+      '3 at 3 of term 2',
+    ]);
   });
 });

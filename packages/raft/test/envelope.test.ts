@@ -4,6 +4,8 @@ import {
   decodeEnvelope,
   encodeEnvelope,
   envelopeOverheadMax,
+  nextRequestNumber,
+  requestsPerLife,
   type Envelope,
 } from '../src/envelope.ts';
 
@@ -86,5 +88,24 @@ describe('the envelope of a proposal', () => {
       const decode = (): unknown => decodeEnvelope(Buffer.from(bad, 'hex'), 5);
       expect(decode, bad).toThrow(expect.objectContaining({ code: 'RAFT_STATE_UNREADABLE' }));
     }
+  });
+});
+
+describe('the number of a forwarded proposal', () => {
+  const lifeOf = (number: number): number => Math.floor(number / requestsPerLife);
+
+  it('is the next one of its life, and that of a new life where all of those are used', () => {
+    const first = 7 * requestsPerLife;
+    expect(nextRequestNumber(first)).toBe(first + 1);
+    const last = first + requestsPerLife - 1;
+    expect(nextRequestNumber(last - 1)).toBe(last);
+    expect([lifeOf(last), lifeOf(nextRequestNumber(last))]).toEqual([7, 8]);
+    expect(nextRequestNumber(last) % requestsPerLife).toBe(0);
+  });
+
+  it('is an integer that an envelope can hold also behind the largest one', () => {
+    const largest = 2 ** 53 - 1;
+    expect(lifeOf(largest)).toBe(2 ** 32 - 1);
+    expect([nextRequestNumber(largest - 1), nextRequestNumber(largest)]).toEqual([largest, 0]);
   });
 });

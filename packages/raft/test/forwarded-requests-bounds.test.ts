@@ -28,7 +28,7 @@ const take = (number: number, life = 1, nodeId = 2n): boolean =>
 
 function takeAll(from: number, to: number): void {
   for (let number = from; number <= to; number += 1) {
-    if (!take(number % requestsPerLife)) throw new Error(`${number} was not taken`);
+    if (!take(number)) throw new Error(`${number} was not taken`);
   }
 }
 
@@ -53,20 +53,32 @@ describe('the proposals that are remembered', () => {
     expect(take(10_000 - knownMax + 1)).toBe(false);
   });
 
-  it('are refused also where the numbers begin again between the copies', () => {
-    const first = requestsPerLife - 5000;
-    takeAll(first, requestsPerLife + 5000);
-    const copies = Array.from({ length: 5001 }, (_, number) => number);
-    expect(copies.filter((number) => take(number))).toEqual([]);
-    expect(take(requestsPerLife - 1)).toBe(false);
+  // The numbers between were given to proposals that another leader has taken.
+  it.each([
+    ['a half of the numbers of a life', requestsPerLife / 2 - 1],
+    ['more than a half', requestsPerLife / 2 + 1],
+    ['nearly all', requestsPerLife - 10],
+  ])('do not keep those from being taken that come %s later', (_, gap) => {
+    takeAll(1, 5);
+    expect([take(5 + gap), take(6 + gap), take(3 + gap), take(5 + gap)]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect([1, 2, 3, 4, 5].filter((number) => take(number))).toEqual([]);
   });
 
-  it('go on when more than half of the numbers of a life were used', () => {
-    // Steps of a thousand: the others were given to another leader.
-    for (let number = 1; number < 1.5 * requestsPerLife; number += 1000) {
-      const used = number % requestsPerLife;
-      if (!take(used) || take(used)) throw new Error(`${used} was not taken once`);
+  it('are refused also where the numbers of a life are used up between the copies', () => {
+    const last = requestsPerLife - 1;
+    takeAll(last - 5000, last);
+    // The sender goes on with the next life.
+    for (let number = 0; number <= 5000; number += 1) {
+      if (!take(number, 2)) throw new Error(`${number} was not taken`);
     }
+    const copies = Array.from({ length: 5001 }, (_, number) => number);
+    expect(copies.filter((number) => take(number, 2))).toEqual([]);
+    expect([take(last), take(last - 5000)]).toEqual([false, false]);
   });
 
   it('are those of two lives of a sender: the one before and the newest', () => {

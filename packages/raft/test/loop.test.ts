@@ -1,7 +1,13 @@
 /**
  * The loop by itself, around a real core: what reaches the core, the log and the others, and when.
  */
-import { localAppendThread, localApplyThread, MemoryStorage, RawNode } from '@babuza/raft-core';
+import {
+  localAppendThread,
+  localApplyThread,
+  MemoryStorage,
+  RawNode,
+  type Ready,
+} from '@babuza/raft-core';
 import {
   ConfChangeTransition,
   ConfChangeType,
@@ -49,8 +55,12 @@ let clock: StandingClock;
 let node: RawNode;
 let submitted: Submitted[];
 let tasks: (() => Promise<void> | void)[];
-let applied: (readonly Entry[])[];
+let applied: { readonly entries: readonly Entry[]; readonly done: () => void }[];
 let sent: Message[];
+/** How many messages each call of the transport had. */
+let sends: number[];
+/** How many reads each call had that told of some. */
+let reads: number[];
 let events: string[];
 let failures: unknown[];
 let reports: ((sent: boolean) => void)[];
@@ -59,11 +69,13 @@ let beforeTurn: () => void;
 let loop: Loop<unknown, unknown>;
 
 /** Node 2 of three, which knows entry 1 of term 1 as a snapshot. */
-function start(voters: readonly bigint[] = [1n, 2n, 3n], preVote = false): void {
+function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void {
   clock = new StandingClock();
   const storage = new MemoryStorage();
-  storage.applySnapshot({ metadata: { index: 1, term: 1, confState: confState(...voters) } });
-  storage.setHardState({ term: 1, vote: 0n, commit: 1 });
+  if (!isEmpty) {
+    storage.applySnapshot({ metadata: { index: 1, term: 1, confState: confState(...voters) } });
+    storage.setHardState({ term: 1, vote: 0n, commit: 1 });
+  }
   node = new RawNode({
     id: 2n,
     storage,
@@ -71,12 +83,14 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], preVote = false): void 
     heartbeatTick: 1,
     maxSizePerMsg: 4096,
     maxInflightMsgs: 4,
-    applied: 1,
+    applied: isEmpty ? 0 : 1,
     asyncStorageWrites: true,
-    preVote,
+    preVote: false,
     random: () => 0,
   });
-  [submitted, tasks, applied, sent, events, failures, reports, ticks] = [
+  [submitted, tasks, applied, sent, sends, reads, events, failures, reports, ticks] = [
+    [],
+    [],
     [],
     [],
     [],
@@ -99,7 +113,7 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], preVote = false): void 
       submit: (batch: SaveBatch, done: () => void) => void submitted.push({ batch, done }),
     },
     apply: {
-      apply: (entries: readonly Entry[]) => void applied.push(entries),
+      apply: (entries: readonly Entry[], done: () => void) => void applied.push({ entries, done }),
       run: (task: () => Promise<void> | void) => void tasks.push(task),
     },
     snapshots: {
@@ -110,11 +124,16 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], preVote = false): void 
       },
       send: async (_: Message, report: (sent: boolean) => void) => void reports.push(report),
     },
-    transport: { send: (messages: readonly Message[]) => void sent.push(...messages) },
+    transport: {
+      send: (messages: readonly Message[]) => {
+        sends.push(messages.length);
+        sent.push(...messages);
+      },
+    },
     onTick: (passedMs: number) => void ticks.push(passedMs),
     beforeTurn: () => beforeTurn(),
     onRole: () => undefined,
-    onReads: () => undefined,
+    onReads: (states: readonly unknown[]) => void reads.push(states.length),
     onInstalled: ({ index }: { index: number }) => void events.push(`installed ${index}`),
     onFailure: (error: unknown) => void failures.push(error),
   };
@@ -150,6 +169,17 @@ const appendOf = (...entries: Entry[]): Message =>
 const entry = (index: number, term = 2): Entry => ({ index, term, type: EntryType.Normal });
 
 const voters = (): readonly bigint[] => [...node.status().config.incoming];
+
+/** The core has this to say, once. */
+function readyOnce(ready: Partial<Ready>): void {
+  node.ready = () => ({ messages: [], readStates: [], softState: undefined, ...ready }) as never;
+  let hasReady = true;
+  node.hasReady = () => {
+    const has = hasReady;
+    hasReady = false;
+    return has;
+  };
+}
 
 const take = (): Submitted => {
   const next = submitted.shift();
@@ -239,6 +269,60 @@ describe('the order of a save', () => {
   });
 });
 
+describe('a turn', () => {
+  it('asks the log and the transport for nothing where there is nothing to save or to send', async () => {
+    loop.receive(appendOf(entry(2)));
+    await turn();
+    // The entry, and no save for votes that nobody is asked for.
+    expect([submitted.length, sends, reads]).toEqual([1, [], []]);
+    take().done();
+    expect(sends).toEqual([1]);
+    loop.wake();
+    await turn();
+    expect([submitted.length, sends, reads]).toEqual([0, [1], []]);
+  });
+
+  it('sends nothing where only this node itself is to hear of something', async () => {
+    const stepped: Message[] = [];
+    node.step = (message) => void stepped.push(message);
+    const to = localApplyThread;
+    const response = newMessage({ type: MessageType.StorageApplyResp, from: to, to: 2n });
+    const responses = [response];
+    const message = {
+      type: MessageType.StorageApply,
+      from: 2n,
+      to,
+      entries: [entry(2)],
+      responses,
+    };
+    readyOnce({ messages: [newMessage(message)] });
+    loop.wake();
+    await turn();
+    expect([applied.length, stepped]).toEqual([1, []]);
+    applied[0]?.done();
+    expect([stepped, sends]).toEqual([[response], []]);
+  });
+
+  it('tells of reads where the core has answers', async () => {
+    readyOnce({ readStates: [{ index: 1, requestContext: new Uint8Array(1) }] });
+    loop.wake();
+    await turn();
+    expect(reads).toEqual([1]);
+  });
+});
+
+describe('the hard state of a node whose log is empty', () => {
+  it('is saved although nothing is committed yet: the term, and the vote', async () => {
+    start([], true);
+    loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 2 }));
+    await turn();
+    expect(take().batch.hardState).toEqual({ term: 2, vote: 0n, commit: 0 });
+    loop.receive(newMessage({ type: MessageType.Vote, from: 3n, to: 2n, term: 3 }));
+    await turn();
+    expect(take().batch.hardState).toEqual({ term: 3, vote: 3n, commit: 0 });
+  });
+});
+
 describe('a request for votes', () => {
   async function campaign(): Promise<void> {
     loop.attempt((core) => core.campaign());
@@ -315,6 +399,19 @@ describe('a message of another member', () => {
     expect(failures).toEqual([]);
   });
 
+  it('that shows lost entries is not the reason for another error of the core', () => {
+    const refusal = Object.assign(new Error('no'), { code: 'RAFT_CORE_STEP_LOCAL' });
+    const broken = new Error('the storage cannot be read');
+    const heartbeat = { type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1, commit: 99 };
+    for (const error of [refusal, broken]) {
+      node.step = () => {
+        throw error;
+      };
+      loop.receive(newMessage(heartbeat));
+    }
+    expect(failures).toEqual([broken]);
+  });
+
   it('that leaves the core in the middle of a step stops the node', () => {
     const broken = new Error('the storage cannot be read');
     node.step = () => {
@@ -337,6 +434,16 @@ describe('a call', () => {
     expect(() => loop.call(give)).toThrow(panic);
     expect(failures).toEqual([panic]);
   });
+
+  it.each([[undefined], [null], ['a text'], [{ code: 'RAFT_CORE_PROPOSAL_DROPPED' }]])(
+    'that throws %s, which is no error of the core, stops the node with that',
+    (given) => {
+      loop.attempt(() => {
+        throw given;
+      });
+      expect(failures).toEqual([given]);
+    },
+  );
 
   it('whose own error it is leaves the node running', () => {
     const refusal = Object.assign(new Error('no'), { code: 'RAFT_CORE_PROPOSAL_DROPPED' });
@@ -371,6 +478,32 @@ describe('a call', () => {
 });
 
 describe('ticks', () => {
+  it('that are in time reach the core at once, and those that are late a turn later', () => {
+    let coreTicks = 0;
+    node.tick = () => void (coreTicks += 1);
+    loop.start();
+    // The first turn, then the tick.
+    clock.fireNext();
+    clock.fireNext();
+    expect([clock.monotonicMs(), coreTicks]).toEqual([100, 1]);
+    clock.stoodMs += 100;
+    clock.fireNext();
+    clock.fireNext();
+    expect(coreTicks).toBe(1);
+    loop.stop();
+  });
+
+  it('that are late do not come any more, and start no timer, where the node stops before them', async () => {
+    loop.start();
+    await clock.advance(100);
+    clock.stoodMs += 100;
+    // The timer fires, and the tick waits for what has arrived meanwhile.
+    clock.fireNext();
+    loop.stop();
+    await clock.advance(1000);
+    expect([ticks, clock.pendingCount]).toEqual([[100], 0]);
+  });
+
   it('that are late are told, and at most two of them are made up for', async () => {
     let coreTicks = 0;
     node.tick = () => void (coreTicks += 1);
@@ -398,18 +531,7 @@ describe('a snapshot that is sent', () => {
     start([2n]);
     const told: unknown[] = [];
     node.reportSnapshot = (...given) => void told.push(given);
-    node.ready = () =>
-      ({
-        messages: [newMessage({ type: MessageType.Snap, to: 3n })],
-        readStates: [],
-        softState: undefined,
-      }) as never;
-    let hasReady = true;
-    node.hasReady = () => {
-      const has = hasReady;
-      hasReady = false;
-      return has;
-    };
+    readyOnce({ messages: [newMessage({ type: MessageType.Snap, to: 3n })] });
     loop.wake();
     await turn();
     reports[0]?.(false);

@@ -41,7 +41,7 @@ beforeEach(() => {
   [leaderId, proposed, onStop] = [1n, [], []];
 });
 
-function newChanges(): MembershipChanges {
+function newChanges(checkAddress?: (address: string) => void): MembershipChanges {
   const parts: Partial<MembershipChangeParts> = {
     nodeId: 1n,
     state,
@@ -62,7 +62,7 @@ function newChanges(): MembershipChanges {
       return () => void onStop.splice(onStop.indexOf(call), 1);
     },
     entryBytesMax,
-    transport: {} as never,
+    transport: (checkAddress === undefined ? {} : { checkAddress }) as never,
     leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
     call: (give) => give({ status: () => ({ progress }) } as never),
   };
@@ -140,6 +140,72 @@ describe('a change', () => {
   });
 });
 
+describe('a check before a change', () => {
+  const refusal = (call: () => void): unknown => {
+    try {
+      call();
+      return 'none';
+    } catch (error) {
+      return Reflect.get(Object(error), 'code') ?? String(error);
+    }
+  };
+  const aborted = AbortSignal.abort(new Error('enough'));
+
+  it('throws what the change would be refused with, and proposes nothing', () => {
+    const changes = newChanges();
+    const unknown = { op: 'unknown', id: 1n } as never;
+    expect([
+      refusal(() => changes.check([service('http')], {})),
+      refusal(() => changes.check([], {})),
+      refusal(() => changes.check([unknown], {})),
+      refusal(() => changes.check([removal(77n)], {})),
+      refusal(() => changes.check([service('http')], { signal: aborted })),
+    ]).toEqual([
+      'none',
+      'RAFT_CONF_CHANGE_REFUSED',
+      'RAFT_CONF_CHANGE_REFUSED',
+      'RAFT_CONF_CHANGE_REFUSED',
+      'Error: enough',
+    ]);
+    progress.set(9n, { match: 1, recentActive: true });
+    expect(refusal(() => changes.check([promotion], {}))).toBe('RAFT_LEARNER_NOT_READY');
+    expect(refusal(() => changes.check([promotion], { force: true }))).toBe('none');
+    leaderId = 2n;
+    expect(refusal(() => changes.check([service('http')], {}))).toBe('RAFT_NOT_LEADER');
+    expect(proposed).toEqual([]);
+  });
+
+  it('is made by the change as well: a signal that has fired comes first', async () => {
+    leaderId = 2n;
+    const note = noted(newChanges().change([service('http')], { signal: aborted }));
+    await turns();
+    expect([note.end, proposed]).toEqual(['Error: enough', []]);
+  });
+});
+
+describe('the address of a member', () => {
+  const refuseAll = (address: string): void => {
+    throw new Error(`no port in ${address}`);
+  };
+
+  it.each<[string, MembershipOperation, string | undefined]>([
+    ['a member that is added', { op: 'set', id: 4n, role: 'learner', address: 'four' }, 'four'],
+    ['a member that moves', { op: 'address', id: 2n, address: 'two' }, 'two'],
+    ['a member that keeps its address', promotion, undefined],
+    ['a service', service('http', 'eight'), undefined],
+  ])('is one that the transport can use: %s', async (_, operation, address) => {
+    const changing = newChanges(refuseAll).change([operation]);
+    const end = await Promise.race([changing.catch((error: Error) => error), turns()]);
+    expect(proposed).toHaveLength(address === undefined ? 1 : 0);
+    if (address === undefined) return;
+    expect(end).toMatchObject({
+      code: 'RAFT_INVALID',
+      message: `the address of member ${operation.id} cannot be used: no port in ${address}`,
+      cause: { message: `no port in ${address}` },
+    });
+  });
+});
+
 describe('the promotion of a learner', () => {
   it.each([
     [89, 'RAFT_LEARNER_NOT_READY'],
@@ -150,6 +216,20 @@ describe('the promotion of a learner', () => {
     const note = noted(newChanges().change([promotion]));
     await turns();
     expect([note.end, proposed.length]).toEqual([expected, expected === undefined ? 1 : 0]);
+  });
+
+  it('is refused where nothing is known of its log, in figures', async () => {
+    progress.delete(9n);
+    await expect(newChanges().change([promotion])).rejects.toThrow(
+      'learner 9 has the log up to 0, this leader up to 100; it may be promoted from 90 % on',
+    );
+  });
+
+  it('does not need this leader to be a member still', async () => {
+    progress.delete(1n);
+    noted(newChanges().change([promotion]));
+    await turns();
+    expect(proposed).toHaveLength(1);
   });
 
   it('needs some log, also where the leader has none', async () => {
@@ -181,6 +261,13 @@ describe('the quorum after a change', () => {
     expect([note.end, proposed]).toEqual(['RAFT_CONF_CHANGE_REFUSED', []]);
   });
 
+  it('counts a voter that has acknowledged the first entry', async () => {
+    progress.set(3n, { match: 1, recentActive: true });
+    noted(newChanges().change([removal(2n)]));
+    await turns();
+    expect(proposed).toHaveLength(1);
+  });
+
   it('is there as soon as a voter answers again', async () => {
     progress.set(3n, { match: 100, recentActive: false });
     noted(newChanges().change([removal(2n)]));
@@ -188,6 +275,13 @@ describe('the quorum after a change', () => {
     progress.set(3n, { match: 100, recentActive: true });
     await clock.advance(100);
     expect(proposed).toHaveLength(1);
+  });
+
+  it('does not count a voter that the core does not know', async () => {
+    progress.delete(3n);
+    const note = noted(newChanges().change([removal(2n)]));
+    await clock.advance(electionTicks * 100);
+    expect([note.end, proposed]).toEqual(['RAFT_CONF_CHANGE_REFUSED', []]);
   });
 
   it('is not asked for where the change is forced', async () => {

@@ -82,6 +82,22 @@ describe('a batch', () => {
     expect(given).toEqual(Array.from({ length: 20 }, () => 2));
   });
 
+  it('has room for exactly its bytes each time', () => {
+    for (let round = 0; round < 3; round += 1) {
+      add('first', 700 - 2 * entryOverheadBytes);
+      add('second', 300);
+      queue.flush();
+    }
+    expect(given).toEqual([2, 2, 2]);
+  });
+
+  it('of two of which one fits is taken as far as it may be', () => {
+    room = 1;
+    for (const name of ['a', 'b']) add(name);
+    queue.flush();
+    expect(log).toEqual(['a at 10 of 3', 'b too much']);
+  });
+
   it('of one proposal may be larger than all of it', () => {
     add('first', batchBytesMax);
     add('second', 1);
@@ -118,6 +134,7 @@ describe('a batch', () => {
     add('a');
     queue.flush();
     queue.flush();
+    expect(given).toEqual([]);
     room = 1;
     add('b');
     queue.flush();

@@ -1,5 +1,6 @@
 /** Callers who wait: what ends their waiting, and whom else it must not touch. */
 import { getEventListeners } from 'node:events';
+import { turnOfEventLoop } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { watchAbort } from '../src/abort-watchers.ts';
 import {
@@ -10,6 +11,7 @@ import {
   waiting,
   type Waiter,
 } from '../src/waiters.ts';
+import { soon } from './soon.ts';
 
 /** A waiter that notes how it ends. */
 function noted(ends: string[], name: string): Waiter<string> {
@@ -34,6 +36,7 @@ describe('callers who wait for the entry of an index and a term', () => {
     leaveFirst();
     expect(waiters.count).toBe(1);
     waiters.take(5, 4)?.resolve('applied');
+    leaveFirst();
     expect([ends.at(-1), waiters.count]).toEqual(['second applied', 0]);
   });
 
@@ -94,7 +97,7 @@ describe('callers who wait until an index is applied', () => {
   it('wait for that index, and not for one behind it', async () => {
     let appliedIndex = 4;
     const waiters = new IndexWaiters(() => appliedIndex);
-    await waiters.wait(4, undefined);
+    await soon(waiters.wait(4, undefined));
     const ends: number[] = [];
     for (const index of [5, 6]) void waiters.wait(index, undefined).then(() => ends.push(index));
     waiters.applied();
@@ -115,7 +118,7 @@ describe('callers who wait until an index is applied', () => {
     const control = new AbortController();
     const waits = waiters.wait(5, control.signal);
     control.abort(new Error('enough'));
-    await expect(waits).rejects.toThrow('enough');
+    await expect(soon(waits)).rejects.toThrow('enough');
     looks = 0;
     waiters.applied();
     expect(looks).toBe(0);
@@ -125,7 +128,7 @@ describe('callers who wait until an index is applied', () => {
     const waiters = new IndexWaiters(() => 0);
     const waits = waiters.wait(1, undefined);
     waiters.stop(new Error('the end'));
-    await expect(waits).rejects.toThrow('the end');
+    await expect(soon(waits)).rejects.toThrow('the end');
   });
 });
 
@@ -145,7 +148,7 @@ describe('a wait', () => {
         });
         return () => void (tidied += 1);
       });
-      const end = await waits.catch((error: Error) => error.message);
+      const end = await soon(waits).catch((error: Error) => error.message);
       expect([end, tidied]).toEqual([expected, 1]);
       expect(getEventListeners(control.signal, 'abort')).toHaveLength(0);
     }
@@ -156,7 +159,7 @@ describe('a wait', () => {
     const begin = (): never => {
       throw new Error('it cannot begin');
     };
-    await expect(waiting(signal, begin)).rejects.toThrow('it cannot begin');
+    await expect(soon(waiting(signal, begin))).rejects.toThrow('it cannot begin');
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
@@ -169,8 +172,11 @@ describe('a wait', () => {
 
   it('ends with what it waits for where the signal does not fire', async () => {
     const { signal } = new AbortController();
-    await expect(unlessAborted(Promise.resolve(1), signal)).resolves.toBe(1);
-    await expect(unlessAborted(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');
+    const one = soon(unlessAborted(Promise.resolve(1), signal));
+    await expect(one).resolves.toBe(1);
+    const none = soon(unlessAborted(Promise.reject(new Error('no')), signal));
+    await expect(none).rejects.toThrow('no');
+    await expect(soon(unlessAborted(Promise.resolve(2), undefined))).resolves.toBe(2);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 });
@@ -217,8 +223,21 @@ describe('items until a signal fires', () => {
     } as never;
     const next = untilAborted(source, control.signal).next();
     control.abort(new Error('enough'));
-    await expect(next).rejects.toThrow('enough');
+    await expect(soon(next)).rejects.toThrow('enough');
     expect(isTold).toBe(true);
+  });
+
+  it('end with the reason of the signal also where their source cannot be ended', async () => {
+    const control = new AbortController();
+    const source = {
+      next: () => new Promise(() => undefined),
+      return: () => Promise.reject(new Error('it cannot be closed')),
+    };
+    const next = untilAborted(source as never, control.signal).next();
+    control.abort(new Error('enough'));
+    await expect(soon(next)).rejects.toThrow('enough');
+    // A rejection that nobody handles would be reported by now.
+    await turnOfEventLoop();
   });
 
   it('are all there where it does not, and who stops reading waits for the end of the source', async () => {
@@ -232,10 +251,16 @@ describe('items until a signal fires', () => {
       }
     }
     const seen: number[] = [];
-    for await (const item of untilAborted(numbers(), new AbortController().signal)) {
-      seen.push(item);
-      if (item === 2) break;
-    }
+    const read = async (signal: AbortSignal | undefined): Promise<void> => {
+      for await (const item of untilAborted(numbers(), signal)) {
+        seen.push(item);
+        if (item === 2) break;
+      }
+    };
+    await soon(read(new AbortController().signal));
     expect([seen, isClosed]).toEqual([[1, 2], true]);
+    isClosed = false;
+    await soon(read(undefined));
+    expect([seen, isClosed]).toEqual([[1, 2, 1, 2], true]);
   });
 });

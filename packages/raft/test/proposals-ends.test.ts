@@ -11,9 +11,9 @@ import {
   envelopeOverheadMax,
   requestsPerLife,
 } from '../src/envelope.ts';
-import { RaftError, StoppedError } from '../src/errors.ts';
+import { NotLeaderError, RaftError, StoppedError } from '../src/errors.ts';
 import { IdentityGate } from '../src/identity/identity-gate.ts';
-import { Proposals } from '../src/proposals.ts';
+import { Proposals, type ProposalParts } from '../src/proposals.ts';
 import { bytesOf } from './support.ts';
 
 const entryBytesMax = 4096;
@@ -25,12 +25,14 @@ let leaderId: bigint | undefined;
 let mustWait: boolean;
 let lastIndex: number;
 let handed: Uint8Array[];
+/** How many bytes the proposals had that are made at once. */
+let placedBytes: number[];
 let checkOpen: () => void;
 let refusal: Error | undefined;
 let gate: IdentityGate;
 let proposals: Proposals;
 
-function newProposals(forwards = true): Proposals {
+function newProposals(forwards = true, call?: ProposalParts['call']): Proposals {
   gate = new IdentityGate(() => mustWait);
   const node = {
     basicStatus: () => ({ raftState }),
@@ -41,6 +43,7 @@ function newProposals(forwards = true): Proposals {
     propose: (data: Uint8Array) => {
       if (raftState === StateType.Leader) {
         lastIndex += 1;
+        placedBytes.push(data.length);
         return { index: lastIndex, term: 3 };
       }
       return void handed.push(data);
@@ -57,17 +60,20 @@ function newProposals(forwards = true): Proposals {
     leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
     gate,
     checkOpen: () => checkOpen(),
-    call: (give) => {
-      if (refusal !== undefined) throw refusal;
-      return give(node as never);
-    },
+    call:
+      call ??
+      ((give) => {
+        if (refusal !== undefined) throw refusal;
+        return give(node as never);
+      }),
     wake: () => undefined,
   });
 }
 
 beforeEach(() => {
   clock = new SimulatedClock();
-  [raftState, leaderId, mustWait, lastIndex, handed] = [StateType.Leader, 2n, false, 9, []];
+  [raftState, leaderId, mustWait, lastIndex] = [StateType.Leader, 2n, false, 9];
+  [handed, placedBytes] = [[], []];
   checkOpen = () => undefined;
   refusal = undefined;
   proposals = newProposals();
@@ -121,6 +127,20 @@ describe('the largest proposal', () => {
     },
   );
 
+  it.each([
+    [new Uint8Array(largest + 1), `got ${largest + 1} bytes`],
+    ['a text', 'got string'],
+    [undefined, 'got undefined'],
+  ])('is told where it is refused, and what was given instead: %#', async (payload, expected) => {
+    const proposing = proposals.propose(
+      EnvelopeKind.Payload,
+      payload as never,
+      undefined,
+      undefined,
+    );
+    await expect(proposing).rejects.toThrow(`at most ${largest}; ${expected}`);
+  });
+
   it('and one byte more is refused, and counts as failed', async () => {
     const note = propose(new Uint8Array(largest + 1));
     await turns();
@@ -143,6 +163,20 @@ describe('a proposal of the leader', () => {
     reach(10);
     await turns();
     expect([note.end, proposals.counts]).toEqual([10, { pending: 0, answered: 1, failed: 0 }]);
+  });
+
+  it('carries the last whole millisecond of the clock', async () => {
+    clock.wallMs = () => 1234.9;
+    follow();
+    propose();
+    await turns();
+    proposals.flush();
+    expect(decodeEnvelope(handed[0] ?? bytesOf(''), 1).proposedAtMs).toBe(1234);
+    clock.wallMs = () => -1;
+    propose();
+    await turns();
+    proposals.flush();
+    expect(decodeEnvelope(handed[1] ?? bytesOf(''), 1).proposedAtMs).toBe(0);
   });
 
   it('that its session refuses is refused', async () => {
@@ -214,6 +248,8 @@ describe('a proposal of the leader', () => {
     for (const index of [10, 11]) reach(index);
     await turns();
     expect([first.end, barrier.end]).toEqual([10, 11]);
+    // The entry of a barrier is one without effect.
+    expect(placedBytes).toEqual([0]);
   });
 
   it('and a barrier are refused where the core knows that another leads', async () => {
@@ -221,6 +257,34 @@ describe('a proposal of the leader', () => {
     const barrier = noted(proposals.barrier(undefined));
     await turns();
     expect([barrier.end, handed]).toEqual(['RAFT_NOT_LEADER', []]);
+  });
+});
+
+describe('the leader that a refusal names', () => {
+  const leaderOf = async (promise: Promise<unknown>): Promise<unknown> => {
+    const error = await promise.catch((reason: unknown) => reason);
+    if (!(error instanceof NotLeaderError)) throw error;
+    return error.leader?.id;
+  };
+
+  it('is not this node, where only the core knows yet that it leads no more', async () => {
+    raftState = StateType.Follower;
+    expect(await leaderOf(proposals.barrier(undefined))).toBeUndefined();
+  });
+
+  it('is another one that is known', async () => {
+    follow();
+    expect(await leaderOf(proposals.barrier(undefined))).toBe(1n);
+  });
+
+  it('is none where it was lost in the same moment', async () => {
+    const node = { basicStatus: () => ({ raftState }) };
+    raftState = StateType.Follower;
+    proposals = newProposals(true, (give) => {
+      leaderId = undefined;
+      return give(node as never);
+    });
+    expect(await leaderOf(proposals.barrier(undefined))).toBeUndefined();
   });
 });
 

@@ -11,6 +11,8 @@ const retryMs = 100;
 let clock: SimulatedClock;
 let asked: Uint8Array[];
 let appliedIndex: number;
+/** How often that was asked for. */
+let looks: number;
 let rounds: ReadRounds;
 
 function newRounds(nodeId = 1n, life = 1): ReadRounds {
@@ -21,13 +23,16 @@ function newRounds(nodeId = 1n, life = 1): ReadRounds {
     timeoutMs,
     retryMs,
     ask: (context) => void asked.push(context),
-    appliedIndex: () => appliedIndex,
+    appliedIndex: () => {
+      looks += 1;
+      return appliedIndex;
+    },
   });
 }
 
 beforeEach(() => {
   clock = new SimulatedClock();
-  [asked, appliedIndex] = [[], 10];
+  [asked, appliedIndex, looks] = [[], 10, 0];
   rounds = newRounds();
 });
 
@@ -93,6 +98,43 @@ describe('an answer', () => {
     expect(second.end).toBe(10);
   });
 
+  it('is asked for by nobody where all have left before the round began', async () => {
+    read().leave();
+    await turns();
+    expect([asked, clock.pendingCount]).toEqual([[], 0]);
+    const next = read();
+    await turns();
+    rounds.answered(10, context(-1));
+    expect([next.end, asked.length]).toEqual([10, 1]);
+  });
+
+  it('is asked for once, whoever asks in the same turn and in the next one', async () => {
+    const readers = [read(), read()];
+    await turns();
+    readers.push(read(), read());
+    await turns();
+    expect(asked).toHaveLength(1);
+    rounds.answered(10, context(0));
+    await turns();
+    expect([asked.length, readers.map(({ end }) => end)]).toEqual([
+      2,
+      [10, 10, undefined, undefined],
+    ]);
+  });
+
+  it('does not count for those who came between the callers of a round and its beginning', async () => {
+    const readers = [read()];
+    // Runs behind what begins the round.
+    queueMicrotask(() => void readers.push(read()));
+    readers.push(read());
+    await turns();
+    expect(asked).toHaveLength(1);
+    rounds.answered(10, context(0));
+    // The first, the one that came in the same turn, and the one that came after the beginning.
+    const [first, same, late] = [readers[0], readers[1], readers[2]];
+    expect([first?.end, same?.end, late?.end]).toEqual([10, 10, undefined]);
+  });
+
   it('to a round that all have left does not count for the next', async () => {
     read().leave();
     const gone = read();
@@ -136,6 +178,40 @@ describe('an answer', () => {
       rounds.answered(5, foreign);
       expect(own.end).toBeUndefined();
     }
+  });
+});
+
+describe('a round', () => {
+  it('has an id of the node, of its start and of the number of the round, 20 bytes', async () => {
+    rounds = newRounds(258n, 772);
+    read();
+    await turns();
+    await clock.advance(retryMs);
+    const hex = asked.map((bytes) => Buffer.from(bytes).toString('hex'));
+    expect(hex).toEqual([
+      '0000000000000102000003040000000000000001',
+      '0000000000000102000003040000000000000002',
+    ]);
+  });
+
+  it('goes on for the others where one of its callers leaves', async () => {
+    const [first, second, third] = [read(), read(), read()];
+    await turns();
+    first.leave();
+    second.leave();
+    rounds.answered(10, context(0));
+    expect([third.end, asked.length]).toEqual([10, 1]);
+  });
+
+  it('leaves nothing to do where nobody waits for more', async () => {
+    read();
+    await turns();
+    rounds.answered(10, context(0));
+    await turns();
+    expect([asked.length, clock.pendingCount]).toEqual([1, 0]);
+    looks = 0;
+    rounds.applied();
+    expect(looks).toBe(0);
   });
 });
 

@@ -133,6 +133,21 @@ describe('a snapshot that was made', () => {
   });
 });
 
+describe('the newest index', () => {
+  it('is that of the newest snapshot that the log was opened with, and 0 where there is none', async () => {
+    expect(newRecorded().newestIndex).toBe(0);
+    for (const index of [10, 20, 30]) await store(index);
+    // The files at 30 have no marker, and the marker at 40 has no files.
+    expect(newRecorded({}, [10, 20, 40]).newestIndex).toBe(20);
+  });
+
+  it('does not go back where the marker of an older one follows', () => {
+    const recorded = newRecorded();
+    for (const index of [20, 10]) recorded.installing(at(index));
+    expect(recorded.newestIndex).toBe(20);
+  });
+});
+
 describe('the log', () => {
   it('goes up to the oldest snapshot that is kept, less the margin behind the newest', async () => {
     const recorded = newRecorded({ snapshotsKept: 2, compactionMargin: 3 });
@@ -194,11 +209,51 @@ describe('files', () => {
     expect([indexes(), recorded.newest()?.index]).toEqual([[20, 30], 20]);
   });
 
+  it('go when the folder knows on which snapshot its log relies, and not before', async () => {
+    const gate = newGate();
+    const recorded = newRecorded({ snapshotsKept: 1 }, [10, 20], {
+      ownership: { recorded: () => gate.passed },
+    });
+    for (const index of [5, 10, 20]) await store(index);
+    const tidying = recorded.tidy();
+    await turn();
+    expect([indexes(), log]).toEqual([[5, 10, 20], []]);
+    gate.open();
+    await tidying;
+    expect([indexes(), log]).toEqual([[20], ['purge 20']]);
+  });
+
+  it('of one that was installed and has gone need its marker again to count', async () => {
+    const recorded = newRecorded({ snapshotsKept: 1 });
+    recorded.installing(at(20));
+    await store(20);
+    recorded.installed(at(20));
+    await recordWhole(recorded, 30);
+    expect(indexes()).toEqual([30]);
+    // A leader of before sends it again.
+    manager.stored.unshift({
+      snapshot: { metadata: at(20), id: '20', bytes: 0, manifest: bytesOf('20'), linkedPaths: [] },
+      files: new Map(),
+    });
+    await recorded.tidy();
+    expect([indexes(), removed]).toEqual([[30], [20]]);
+  });
+
   it('without a marker go when there are newer ones', async () => {
     const recorded = newRecorded({ snapshotsKept: 1 });
     await store(5);
     await recordWhole(recorded, 10);
     expect([indexes(), removed]).toEqual([[10], [5]]);
+  });
+
+  it('without a marker that cannot be removed cost only space', async () => {
+    const warnings: string[] = [];
+    const logger = { warn: (text: string) => void warnings.push(text) } as never;
+    const recorded = newRecorded({}, [], { logger });
+    await store(5);
+    manager.remove = () => Promise.reject(new Error('no'));
+    await recordWhole(recorded, 10);
+    expect([recorded.newest()?.index, warnings.length]).toEqual([10, 1]);
   });
 
   it('that cannot be removed cost only space', async () => {
@@ -209,6 +264,25 @@ describe('files', () => {
     await recordWhole(recorded, 10);
     expect([recorded.newest()?.index, warnings.length]).toEqual([10, 1]);
   });
+
+  it.each([
+    [false, 1],
+    [true, 0],
+  ])(
+    'cost a warning where the log cannot be purged, unless the node stops: %s',
+    async (stops, count) => {
+      const control = new AbortController();
+      const warnings: string[] = [];
+      const recorded = newRecorded({}, [], {
+        signal: control.signal,
+        logger: { warn: (text: string) => void warnings.push(text) } as never,
+        wal: { purge: () => Promise.reject(new Error('the log has failed')) },
+      });
+      if (stops) control.abort();
+      await recordWhole(recorded, 10);
+      expect([recorded.newest()?.index, warnings.length]).toEqual([10, count]);
+    },
+  );
 
   it('are tidied twice at once without harm', async () => {
     const gate = newGate();

@@ -40,6 +40,22 @@ describe('how long saves wait', () => {
   });
 });
 
+describe('a tick after a save that waited', () => {
+  it('counts as slow however short the tick before was', () => {
+    const saves = { isBusy: true, finishedCount: 0 };
+    const watch = new SaveWatch(saves);
+    watch.tick(1);
+    watch.tick(1);
+    expect([watch.waitedMs, watch.lastTick]).toEqual([1, 'slow']);
+    saves.finishedCount = 1;
+    watch.tick(1);
+    expect([watch.waitedMs, watch.lastTick]).toEqual([0, 'slow']);
+    saves.finishedCount = 2;
+    watch.tick(1);
+    expect(watch.lastTick).toBe('quick');
+  });
+});
+
 describe('patience', () => {
   it('doubles with each time that leadership is handed over, up to 32', () => {
     const patience = new Patience(1000);

@@ -2,11 +2,8 @@
  * A snapshot that a member does not use, or that does not arrive, is sent again after pauses that
  * grow.
  */
-import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
-import { SimulatedClock } from '@babuza/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Logger, RaftEvent } from '../src/index.ts';
-import { SnapshotPauses } from '../src/snapshot-pauses.ts';
 import { bytesOf, World, type Member } from './support.ts';
 
 let world: World;
@@ -239,115 +236,6 @@ async function fallBehind(leader: Member): Promise<void> {
   await world.until(leader.raft.manualSnapshot());
   world.wire.cut.clear();
 }
-
-describe('the pauses of one member', () => {
-  const metadata = { confState: emptyConfState, index: 10, term: 3 };
-  const messageOf = (term: number, to: bigint = newcomer): Message =>
-    newMessage({ type: MessageType.Snap, from: 1n, to, term });
-
-  interface Single {
-    readonly clock: SimulatedClock;
-    readonly pauses: SnapshotPauses;
-    readonly told: number[];
-    /** What the leader knows of the member. */
-    match: number;
-    /** How often the end of a pause was told. */
-    due: number;
-    readonly holds: (term?: number) => boolean;
-  }
-
-  function single(electionTimeoutMs: number): Single {
-    const clock = new SimulatedClock();
-    const told: number[] = [];
-    const tell = (event: RaftEvent): void => {
-      if (event.type === 'unused-snapshot') told.push(event.pauseMs);
-    };
-    const matchOf = (): number => one.match;
-    const logger = undefined;
-    const pauses = new SnapshotPauses({ clock, electionTimeoutMs, matchOf, logger, tell });
-    const due = (): unknown => (one.due += 1);
-    const holds = (term = 3): boolean => pauses.holds(messageOf(term), due);
-    const one: Single = { clock, pauses, told, match: 0, due: 0, holds };
-    return one;
-  }
-
-  it.each([
-    ['2 s', 300, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]],
-    ['an election timeout where that is longer', 5000, [5, 10, 20, 40, 80, 160, 300, 300, 300]],
-    ['five minutes where it is longer still', 600_000, [300, 300, 300]],
-  ])('double from %s, up to five minutes', async (_title, electionTimeoutMs, expected) => {
-    const one = single(electionTimeoutMs);
-    for (const pauseS of expected) {
-      expect(one.holds()).toBe(false);
-      one.pauses.arrived(messageOf(3), metadata);
-      one.due = 0;
-      expect(one.holds()).toBe(true);
-      await one.clock.advance(pauseS * secondMs - 1);
-      expect(one.due).toBe(0);
-      await one.clock.advance(1);
-      expect(one.due).toBe(1);
-    }
-    expect(one.told.map((pauseMs) => pauseMs / secondMs)).toEqual(expected);
-  });
-
-  it.each([9, 10])('a match of %i decides about a snapshot at index 10', (match) => {
-    const one = single(secondMs);
-    one.pauses.arrived(messageOf(3), metadata);
-    one.match = match;
-    expect(one.holds()).toBe(match < 10);
-    expect(one.told).toHaveLength(match < 10 ? 1 : 0);
-  });
-
-  it('asked again within a pause, only the newest request is told of its end', async () => {
-    const one = single(secondMs);
-    one.pauses.failed(messageOf(3));
-    for (let at = 0; at < 3; at += 1) expect(one.holds()).toBe(true);
-    await one.clock.advance(minuteMs);
-    expect(one.due).toBe(1);
-    expect(one.clock.pendingCount).toBe(0);
-  });
-
-  it('end with the term of the leader, a timer that runs included', async () => {
-    const one = single(secondMs);
-    one.pauses.failed(messageOf(3));
-    expect(one.holds()).toBe(true);
-    expect(one.holds(4)).toBe(false);
-    await one.clock.advance(minuteMs);
-    expect(one.due).toBe(0);
-  });
-
-  it('a snapshot of an older term that ends late changes nothing: the newest request is told', async () => {
-    const one = single(secondMs);
-    one.pauses.failed(messageOf(4));
-    expect(one.holds(4)).toBe(true);
-    one.pauses.failed(messageOf(3));
-    one.pauses.arrived(messageOf(3), metadata);
-    await one.clock.advance(secondMs);
-    expect(one.due).toBe(1);
-    expect(one.holds(4)).toBe(false);
-    expect(one.told).toEqual([]);
-  });
-
-  it('are no pauses of another member, and leave no timer when the node stops', () => {
-    const one = single(secondMs);
-    one.pauses.failed(messageOf(3));
-    expect(one.pauses.holds(messageOf(3, 8n), () => undefined)).toBe(false);
-    expect(one.holds()).toBe(true);
-    one.pauses.unreachable(8n);
-    one.pauses.stop();
-    expect(one.clock.pendingCount).toBe(0);
-  });
-
-  it('failures in between do not end the count of those that were not used', () => {
-    const one = single(secondMs);
-    one.pauses.arrived(messageOf(3), metadata);
-    expect(one.holds()).toBe(true);
-    one.pauses.failed(messageOf(3));
-    one.pauses.arrived(messageOf(3), metadata);
-    expect(one.holds()).toBe(true);
-    expect(one.told).toEqual([2000, 4000]);
-  });
-});
 
 describe('a warning', () => {
   it('names the member, where it is, how often, and when the next one is sent', async () => {

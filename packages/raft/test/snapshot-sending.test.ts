@@ -24,6 +24,7 @@ let told: string[];
 let opened: number;
 let isWhole: boolean;
 let isReadable: boolean;
+let verified: number;
 let isHeld: ((message: Message, due: () => void) => boolean) | undefined;
 let control: AbortController;
 let sending: SnapshotSending;
@@ -31,7 +32,7 @@ let sending: SnapshotSending;
 const confState = { ...emptyConfState, voters: [1n, 2n, 3n, 4n] };
 
 beforeEach(() => {
-  [transfers, taken, told, opened] = [[], [], [], 0];
+  [transfers, taken, told, opened, verified] = [[], [], [], 0, 0];
   [isWhole, isReadable, isHeld] = [true, true, undefined];
   control = new AbortController();
   const manager = {
@@ -47,7 +48,10 @@ beforeEach(() => {
       if (!isReadable) throw new Error('the files cannot be read');
       yield bytesOf('chunk');
     },
-    verify: async () => isWhole,
+    verify: async () => {
+      verified += 1;
+      return isWhole;
+    },
   };
   sending = new SnapshotSending({
     manager: manager as unknown as SnapshotManager,
@@ -149,6 +153,22 @@ describe('the core is told once', () => {
     transfers[0]?.end(new Error('refused'));
     await ended;
     expect([reports, told, taken]).toEqual([[false], ['2 pauses', '2 false'], []]);
+  });
+
+  it('that it failed, and its files are not read again where they could be read', async () => {
+    isWhole = false;
+    const { reports, ended } = send(2n);
+    await turn();
+    transfers[0]?.end(new Error('refused'));
+    await ended;
+    expect([reports, verified, taken]).toEqual([[false], 0, []]);
+  });
+
+  it('nothing where its message has no snapshot', async () => {
+    const reports: boolean[] = [];
+    const message = newMessage({ type: MessageType.Snap, to: 2n });
+    await sending.send(message, (sent) => void reports.push(sent));
+    expect([reports, told, taken, transfers]).toEqual([[], [], [], []]);
   });
 
   it('that the pause before it is over', async () => {

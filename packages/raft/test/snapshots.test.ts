@@ -134,6 +134,17 @@ describe('who asks for a snapshot', () => {
     expect([first.end, second.end, third.end, prepared]).toEqual([10, 10, 11, [10, 11]]);
   });
 
+  it('gets one again where the files of the newest are damaged and nothing was applied since', async () => {
+    const snapshots = newSnapshots();
+    const first = take(snapshots);
+    await runTasks();
+    manager.damaged.add(10);
+    await manager.verify({ index: 10 });
+    const second = take(snapshots);
+    await runTasks();
+    expect([first.end, second.end, prepared]).toEqual([10, 10, [10, 10]]);
+  });
+
   it('is told of a failure, and the next one is made', async () => {
     save = () => Promise.reject(new Error('the machine cannot do this'));
     const snapshots = newSnapshots();
@@ -144,6 +155,13 @@ describe('who asks for a snapshot', () => {
     await runTasks();
     expect([first.end, second.end]).toEqual(['Error: the machine cannot do this', 10]);
     expect(log).toEqual(['snapshot-failed', 'snapshot-taken']);
+  });
+
+  it('is told of a failure as an error, whatever the machine threw', async () => {
+    save = () => Promise.reject('the disk is full');
+    const noted = take(newSnapshots());
+    await runTasks();
+    expect([noted.end, log]).toEqual(['Error: the disk is full', ['snapshot-failed']]);
   });
 
   it('while another one fails gets its own', async () => {
@@ -262,6 +280,29 @@ describe('automatic snapshots', () => {
     expect(made).toEqual([100, 110]);
   });
 
+  it('that failed are tried again a tenth later, rounded up', async () => {
+    save = () => Promise.reject(new Error('full'));
+    const config = { ...defaultBabuzaConfig(1, 1, 'address-1'), snapshotEntries: 115 };
+    const snapshots = newSnapshots('disk', { config });
+    const made: number[] = [];
+    for (let index = 110; index < 130; index += 1) {
+      applied(index);
+      snapshots.maybeTake();
+      if (tasks.length > 0) made.push(index);
+      await runTasks();
+    }
+    expect(made).toEqual([115, 127]);
+  });
+
+  it.each([
+    [149, 0],
+    [150, 1],
+  ])('of a state on disk that is at 150 are made from there on: %i', (index, expected) => {
+    applied(index);
+    newSnapshots('disk', { machineAppliedIndex: 150 }).maybeTake();
+    expect(tasks).toHaveLength(expected);
+  });
+
   it('begin when the one before has ended and so much was applied meanwhile', async () => {
     const gate = newGate();
     save = saving(gate);
@@ -348,6 +389,51 @@ describe('a snapshot of another member', () => {
     expect([prepared, waiting.end]).toEqual([[], 20]);
   });
 
+  it('makes older ones and the log below it go', async () => {
+    const purged: number[] = [];
+    await manager.create(at(10), async (files) => files.writeFile('state', [bytesOf('state')]));
+    await store();
+    const snapshots = newSnapshots('disk', {
+      markers: [at(10)],
+      storage: { createSnapshot: () => undefined, firstIndex: () => 1 },
+      wal: { purge: async (toIndex) => void purged.push(toIndex) as never },
+      config: {
+        ...defaultBabuzaConfig(1, 1, 'address-1'),
+        snapshotsKept: 1,
+        compactionMargin: 0,
+      },
+    });
+    await snapshots.restoring({ metadata: at(20) })();
+    expect([manager.list().map(({ metadata }) => metadata.index), purged]).toEqual([[20], [20]]);
+  });
+
+  it('is the answer for those who asked while it was on its way, and not for those who ask later', async () => {
+    await store();
+    const snapshots = newSnapshots();
+    snapshots.installing(at(20));
+    const early = take(snapshots);
+    await runTasks();
+    expect(early.end).toBeUndefined();
+    await snapshots.restoring({ metadata: at(20) })();
+    expect(early.end).toBe(20);
+    applied(25);
+    const gate = newGate();
+    save = saving(gate);
+    const late = take(snapshots);
+    await runTasks();
+    await snapshots.restoring({ metadata: at(20) })();
+    expect(late.end).toBeUndefined();
+    gate.open();
+    await runTasks();
+    expect(late.end).toBe(25);
+  });
+
+  it('that cannot be read fails where it is restored, and not before', async () => {
+    const restore = newSnapshots().restoring({ metadata: at(20) });
+    await turn();
+    await expect(restore()).rejects.toThrow('no snapshot 20');
+  });
+
   it('is held from when its marker is durable, until its turn comes', async () => {
     await store();
     const read = manager.read.bind(manager);
@@ -400,6 +486,30 @@ describe('a snapshot of another member', () => {
     manager.read = read;
     await snapshots.receive(message, stream(), new AbortController().signal);
     expect([removed, looked]).toEqual([[], 1]);
+  });
+
+  it('of another cluster is refused when its files have gone, also where they cannot go', async () => {
+    await store();
+    const gate = newGate();
+    const refusal = new Error('of another cluster');
+    const snapshots = newSnapshots('disk', {
+      checkIdentity: () => {
+        throw refusal;
+      },
+    });
+    let end: unknown;
+    manager.remove = async () => {
+      await gate.passed;
+      throw new Error('they cannot go');
+    };
+    const receiving = snapshots
+      .receive(message, stream(), new AbortController().signal)
+      .catch((error: unknown) => (end = error));
+    await turn();
+    expect(end).toBeUndefined();
+    gate.open();
+    await receiving;
+    expect(end).toBe(refusal);
   });
 
   it('is received no more when the node stops, or the connection ends', async () => {

@@ -2,10 +2,10 @@
  * Who can take leadership over, and whether enough members answer: of a core that leads, also in a
  * joint membership.
  */
-import { MemoryStorage, RawNode } from '@babuza/raft-core';
+import { MemoryStorage, RawNode, type Status } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type ConfState } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { activeSuccessor, isQuorumActive } from '../src/hand-over.ts';
+import { activeSuccessor, bestSuccessor, isQuorumActive } from '../src/hand-over.ts';
 
 /** Node 1, which leads this membership, and of which nobody has been heard since. */
 function leaderOf(membership: Partial<ConfState>, votersBeside: readonly bigint[]): RawNode {
@@ -56,8 +56,46 @@ describe('a successor', () => {
     expect(activeSuccessor(node.status())).toBe(3n);
     answer(node, 4n, 2);
     expect(activeSuccessor(node.status())).toBe(4n);
+    answer(node, 3n, 2);
+    // The first of several that are equally far.
+    expect(activeSuccessor(node.status())).toBe(3n);
     node.doubtMembers();
     expect(activeSuccessor(node.status())).toBeUndefined();
+  });
+});
+
+describe('the voter that leadership is handed to on request', () => {
+  type Seen = readonly [id: bigint, match: number, recentActive: boolean, isLearner?: boolean];
+  const best = (...members: readonly Seen[]): bigint | undefined => {
+    const progress = members.map(([id, match, recentActive, isLearner = false]) => [
+      id,
+      { id, match, recentActive, isLearner },
+    ]);
+    return bestSuccessor({ id: 1n, progress: new Map(progress as never) } as unknown as Status);
+  };
+  const self: Seen = [1n, 100, true];
+
+  it('is none where no other voter is there', () => {
+    expect([best(), best(self), best(self, [2n, 100, true, true])]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('is the furthest of those that were heard from lately', () => {
+    expect(best(self, [2n, 5, true], [3n, 7, true], [4n, 6, true])).toBe(3n);
+    expect(best(self, [2n, 5, true], [3n, 9, false], [4n, 4, true])).toBe(2n);
+    expect(best(self, [2n, 9, false], [3n, 5, true], [4n, 8, false])).toBe(3n);
+  });
+
+  it('is the furthest of all where none was heard from', () => {
+    expect(best(self, [2n, 5, false], [3n, 7, false], [4n, 6, false])).toBe(3n);
+  });
+
+  it('is the first of several that are equally far', () => {
+    expect(best(self, [2n, 7, true], [3n, 7, true])).toBe(2n);
+    expect(best(self, [2n, 7, false], [3n, 7, false])).toBe(2n);
   });
 });
 

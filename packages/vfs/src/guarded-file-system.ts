@@ -21,8 +21,13 @@ import type {
   OpenMode,
 } from './file-system.ts';
 
+/** A world whose file system has one owner for each directory. */
+export interface GuardedEnvironment extends Environment {
+  readonly fileSystem: GuardedFileSystem;
+}
+
 /** The same world, with a guarded file system. */
-export function guardedEnvironment({ fileSystem, clock, random }: Environment): Environment {
+export function guardedEnvironment({ fileSystem, clock, random }: Environment): GuardedEnvironment {
   return { fileSystem: new GuardedFileSystem(fileSystem), clock, random };
 }
 

@@ -11,7 +11,11 @@ export type {
 } from './file-system.ts';
 export type { Clock, Environment, Random, Timer } from './environment.ts';
 export { restrictToUser } from './file-modes.ts';
-export { guardedEnvironment, GuardedFileSystem } from './guarded-file-system.ts';
+export {
+  guardedEnvironment,
+  GuardedFileSystem,
+  type GuardedEnvironment,
+} from './guarded-file-system.ts';
 export { NodeFileSystem } from './node-file-system.ts';
 export { RetryingFileSystem } from './retrying-file-system.ts';
 export { NodeClock, NodeRandom, nodeEnvironment } from './node-environment.ts';

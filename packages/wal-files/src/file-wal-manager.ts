@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import type { DirectoryLock, Environment } from '@babuza/vfs';
+import type { DirectoryLock, GuardedEnvironment } from '@babuza/vfs';
 import {
   AlreadyExistsError,
   checkedGroupId,
@@ -74,7 +74,7 @@ export interface FileWalManagerParts {
   /** The canonical name of the WAL type: its name in the table of kinds of logs. */
   readonly walType: string;
   readonly capabilities: WalCapabilities;
-  readonly environment: Environment;
+  readonly environment: GuardedEnvironment;
   readonly cache: CacheLimits;
   readonly files: LogFiles;
 }
@@ -83,7 +83,7 @@ export class FileWalManager implements WalManager {
   readonly capabilities: WalCapabilities;
   readonly events: WalEventHub = new WalEventHub();
   readonly #directory: string;
-  readonly #environment: Environment;
+  readonly #environment: GuardedEnvironment;
   readonly #cache: CacheLimits;
   readonly #files: LogFiles;
   readonly #identities: IdentityRecords;

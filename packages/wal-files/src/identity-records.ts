@@ -8,7 +8,7 @@ import {
   readRecord,
   temporaryRecordName,
   writeRecord,
-  type FileSystem,
+  type GuardedFileSystem,
 } from '@babuza/vfs';
 import {
   CorruptError,
@@ -32,11 +32,11 @@ const identityFileNames: ReadonlySet<string> = new Set([
 ]);
 
 export class IdentityRecords {
-  readonly #fileSystem: FileSystem;
+  readonly #fileSystem: GuardedFileSystem;
   /** The end of the last call of each group; it never rejects. */
   readonly #turns = new Map<bigint, Promise<unknown>>();
 
-  constructor(fileSystem: FileSystem) {
+  constructor(fileSystem: GuardedFileSystem) {
     this.#fileSystem = fileSystem;
   }
 
@@ -65,7 +65,8 @@ export class IdentityRecords {
     return this.#inTurn(groupId, () => {
       mayWrite();
       return translating(writeFailure, () =>
-        writeRecord(this.#fileSystem, directory, identityFileName, bytes),
+        // A sync of the directory that failed before says nothing of this record.
+        writeRecord(this.#fileSystem.fromNow(), directory, identityFileName, bytes),
       );
     });
   }

@@ -8,12 +8,10 @@ const recorded = 'raft/test/recorded-snapshots.test.ts';
 export const raft: readonly Mutant[] = [
   // Errors in the small classes of the node, each caught by a test of that class.
   {
-    name: 'the set of known requests is cleared when it is pruned',
+    name: 'requests are known for half as long as a copy is taken',
     file: 'raft/src/forwarded-requests.ts',
-    find: `for (const other of life.known) {
-        if (distance(life.newest, other) <= -knownMax) life.known.delete(other);
-      }`,
-    replace: 'life.known.clear();',
+    find: 'const rest = request % knownMax;',
+    replace: 'const rest = request % (knownMax / 2);',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'are refused when they are repeated, each of the newest of 12288',
@@ -22,8 +20,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a request that was just forgotten counts as new',
     file: 'raft/src/forwarded-requests.ts',
-    find: 'life.known.has(request) || ahead <= -knownMax',
-    replace: 'life.known.has(request) || ahead < -knownMax',
+    find: 'const isOld = request <= life.newest - knownMax;',
+    replace: 'const isOld = request < life.newest - knownMax;',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'reach back 4,095 numbers: what comes late is taken there, and no further',
@@ -52,28 +50,39 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the first request of a sender counts as its newest one for ever',
     file: 'raft/src/forwarded-requests.ts',
-    find: 'if (ahead > 0) life.newest = request;',
+    find: 'life.newest = Math.max(life.newest, request);',
     replace: '',
-    caughtBy: [
-      'raft/test/forwarded-requests-bounds.test.ts',
-      'go on when more than half of the numbers of a life were used',
-    ],
-  },
-  {
-    name: 'pruning forgets the newest requests',
-    file: 'raft/src/forwarded-requests.ts',
-    find: 'if (distance(life.newest, other) <= -knownMax) life.known.delete(other)',
-    replace: 'if (distance(life.newest, other) > -knownMax) life.known.delete(other)',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'are refused when they are repeated, each of the newest of 12288',
     ],
   },
   {
+    name: 'a request is taken for the one that was known in its place before',
+    file: 'raft/src/forwarded-requests.ts',
+    find: 'life.known[rest] === request + 1',
+    replace: 'life.known[rest] !== 0',
+    caughtBy: [
+      'raft/test/forwarded-requests-bounds.test.ts',
+      'are refused when they are repeated, each of the newest of 12288',
+    ],
+  },
+  {
+    name: 'the numbers of a life begin again when all of them are used',
+    file: 'raft/src/envelope.ts',
+    find: 'return (number + 1) % requestNumbers;',
+    replace:
+      'return (number + 1) % requestsPerLife === 0 ? number + 1 - requestsPerLife : number + 1;',
+    caughtBy: [
+      'raft/test/envelope.test.ts',
+      'is the next one of its life, and that of a new life where all of those are used',
+    ],
+  },
+  {
     name: 'a forgotten request is not refused',
     file: 'raft/src/forwarded-requests.ts',
-    find: 'life.known.has(request) || ahead <= -knownMax',
-    replace: 'life.known.has(request)',
+    find: 'if (isOld || life.known',
+    replace: 'if (life.known',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'reach back 4,095 numbers: what comes late is taken there, and no further',
@@ -245,7 +254,6 @@ export const raft: readonly Mutant[] = [
     name: 'entries behind one that failed are applied',
     file: 'raft/src/apply-path.ts',
     find: `      this.#stopped = true;
-      this.#tasks.length = 0;
       this.#parts.onFailure(error);
     } finally {
       this.#running = undefined;`,
@@ -483,8 +491,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the log is purged under a snapshot that is sent',
     file: 'raft/src/recorded-snapshots.ts',
-    find: 'newest - config.compactionMargin, ...sending.indexes)',
-    replace: 'newest - config.compactionMargin)',
+    find: 'marginIndex, ...indexes, ...sending.indexes)',
+    replace: 'marginIndex, ...indexes)',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
       'are tidied twice at once without harm',
@@ -493,8 +501,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the log is purged under the oldest snapshot',
     file: 'raft/src/recorded-snapshots.ts',
-    find: 'Math.min(oldest, newest - config.compactionMargin,',
-    replace: 'Math.min(newest, newest - config.compactionMargin,',
+    find: 'Math.min(marginIndex, ...indexes,',
+    replace: 'Math.min(marginIndex,',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
       'goes up to the oldest snapshot that is kept, less the margin behind the newest',
@@ -658,8 +666,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a member that was only added counts as one that answers',
     file: 'raft/src/membership-changes.ts',
-    find: 'return recentActive && match > 0;',
-    replace: 'return recentActive;',
+    find: 'return known !== undefined && known.recentActive && known.match > 0;',
+    replace: 'return known?.recentActive === true;',
     caughtBy: [
       'raft/test/membership-changes.test.ts',
       'does not count a voter that was added and has not answered',
@@ -668,8 +676,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a member that answered once counts as one that answers',
     file: 'raft/src/membership-changes.ts',
-    find: 'return recentActive && match > 0;',
-    replace: 'return match > 0;',
+    find: 'return known !== undefined && known.recentActive && known.match > 0;',
+    replace: 'return known !== undefined && known.match > 0;',
     caughtBy: [
       'raft/test/membership-changes.test.ts',
       'is waited for no longer than this node leads, the signal lets it, and the node runs',
@@ -1650,8 +1658,8 @@ function ownEntry`,
   {
     name: 'the log is purged without regard to the snapshots that are being sent',
     file: 'raft/src/recorded-snapshots.ts',
-    find: 'Math.min(oldest, newest - config.compactionMargin, ...sending.indexes)',
-    replace: 'Math.min(oldest, newest - config.compactionMargin)',
+    find: 'Math.min(marginIndex, ...indexes, ...sending.indexes)',
+    replace: 'Math.min(marginIndex, ...indexes)',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
   },
   {
