@@ -228,7 +228,7 @@ export class QueuedWal implements Wal {
       const group = this.#takeGroup();
       const plans = group.map(({ plan }) => plan);
       const durable = plans.some((plan) => plan.durable);
-      const startedMs = clock?.monotonicMs() ?? 0;
+      const startedMs = clock?.monotonicMs();
       // A listener that comes while the group is written hears of the groups behind it.
       const bytesBefore = events.isHeard ? store.stats.bytesWritten : undefined;
       try {
@@ -275,11 +275,12 @@ export class QueuedWal implements Wal {
   #tell(
     group: readonly PendingSave[],
     durable: boolean,
-    startedMs: number,
+    startedMs: number | undefined,
     bytesBefore: number,
   ): void {
     const { events, groupId, clock, store } = this.#parts;
-    const latencyMs = clock === undefined ? undefined : clock.monotonicMs() - startedMs;
+    const isTimed = clock !== undefined && startedMs !== undefined;
+    const latencyMs = isTimed ? clock.monotonicMs() - startedMs : undefined;
     if (durable && latencyMs !== undefined && latencyMs > slowSyncMs) {
       events.emit({ type: 'slow-sync', groupId, latencyMs });
     }

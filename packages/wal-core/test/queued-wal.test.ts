@@ -141,6 +141,20 @@ describe('groups', () => {
     expect(wal.stats).toMatchObject({ saves: 4, entries: 3, batches: 2 });
   });
 
+  it('those whom one group woke up share the next one, however late in the turn they save', async () => {
+    const first = wal.save({ entries: [entry(1)] });
+    const saveAfter = async (index: number, steps: number): Promise<void> => {
+      await first;
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      await wal.save({ entries: [entry(index)] });
+    };
+    const calls = [saveAfter(2, 0), saveAfter(3, 20)];
+    await store.end();
+    await store.end();
+    await Promise.all(calls);
+    expect(store.groups.map(({ plans }) => plans.length)).toEqual([1, 2]);
+  });
+
   it('a group ends where it would become large', async () => {
     const calls = entries(1, 10, 1, 300_000).map((one) => wal.save({ entries: [one] }));
     for (let group = 0; group < 4; group += 1) await store.end();

@@ -175,8 +175,11 @@ describe('spare files', () => {
     expect(machine.clock.pendingCount).toBe(0);
     expect(machine.fileSystem.surgery.files()).toEqual([]);
     expect(machine.fileSystem.openPaths).toEqual([]);
-    // Again, and after one that failed.
+    // Again, and after one that failed. A file that the next owner has made since then stays.
+    const path = `${directory}/7.spare`;
+    machine.fileSystem.surgery.put(path, new Uint8Array(1));
     await machine.spares.close();
+    expect(machine.fileSystem.surgery.files()).toEqual([path]);
     machine.fileSystem.inject({ on: 'open', fault: { type: 'error', kind: 'io' } });
     machine.spares.prepareAhead(7, bytes);
     await machine.spares.close();
