@@ -46,7 +46,7 @@ export class AcceptedLog {
     const entries = copyOfEntries(batch.entries);
     const bytes = checkEntries(entries, this.#entryBytesMax);
     const committed = Math.max(before.commit, marker?.index ?? 0);
-    this.#checkJoin(entries, { base, last, committed, marker: resets ? marker : undefined });
+    this.#checkJoin(entries, { base, last, committed, marker });
     const lastAfter = entries.at(-1)?.index ?? last;
     const hardState = this.#checkHardState(batch.hardState, committed, lastAfter);
 
@@ -131,7 +131,7 @@ export class AcceptedLog {
       base: number;
       last: number;
       committed: number;
-      /** The marker that resets the log: then only it has a term. */
+      /** Where it resets the log, no other index has a term. */
       marker: SnapshotMetadata | undefined;
     },
   ): void {

@@ -126,9 +126,10 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
         next += 1;
         continue;
       }
-      // The newest entries are cached: what is missing lies before them.
+      // The newest entries are cached: what is missing lies before them. An empty cache begins
+      // behind the last entry, or at 1.
       const cacheFirst = this.#cache.firstIndex;
-      const end = this.#cache.count > 0 && cacheFirst > next ? Math.min(hi, cacheFirst) : hi;
+      const end = cacheFirst > next ? Math.min(hi, cacheFirst) : hi;
       const page = this.#reader.read(next, end, maxBytes - bytes);
       invariant(page.length > 0, 'a reader returns at least one entry', next, end);
       for (const entry of page) {
@@ -218,8 +219,10 @@ export class EntryStorage implements Storage {
    */
   createSnapshot(metadata: SnapshotMetadata, data?: Uint8Array): void {
     const view = this.#open();
-    const current = view.snapshot?.metadata.index ?? 0;
-    if (metadata.index < current) throw new SnapshotOutOfDateError(metadata.index, current);
+    const current = view.snapshot?.metadata;
+    if (current !== undefined && metadata.index < current.index) {
+      throw new SnapshotOutOfDateError(metadata.index, current.index);
+    }
     const term = view.state.index.term(metadata.index);
     if (term !== metadata.term) {
       throw new InvalidArgumentError(

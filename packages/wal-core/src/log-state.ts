@@ -64,7 +64,6 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
   }
 
   #dropMarkersBelow(index: number): void {
-    if ((this.#markers[0]?.index ?? Infinity) >= index) return;
     this.#markers = this.#markers.filter((marker) => marker.index >= index);
   }
 }

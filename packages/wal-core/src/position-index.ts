@@ -57,10 +57,7 @@ export class PositionIndex implements EntryIndex {
   get memoryBytes(): number {
     let bytes = this.#terms.memoryBytes;
     for (const { pages } of this.#runs) {
-      // All pages but the first and the last are full ones.
-      bytes += Math.max(pages.length - 2, 0) * pageEntries * Uint32Array.BYTES_PER_ELEMENT;
-      bytes += pages[0]?.byteLength ?? 0;
-      if (pages.length > 1) bytes += pages.at(-1)?.byteLength ?? 0;
+      for (const page of pages) bytes += page.byteLength;
     }
     return bytes;
   }
@@ -85,7 +82,7 @@ export class PositionIndex implements EntryIndex {
     this.#terms.append(index, term);
     let run = this.#runs.at(-1);
     if (run === undefined || run.segmentId !== segmentId) {
-      run = { segmentId, origin: index, lastIndex: index - 1, pages: [] };
+      run = { segmentId, origin: index, lastIndex: index, pages: [] };
       this.#runs.push(run);
     }
     const ordinal = index - run.origin;

@@ -228,8 +228,9 @@ export class QueuedWal implements Wal {
       const group = this.#takeGroup();
       const plans = group.map(({ plan }) => plan);
       const durable = plans.some((plan) => plan.durable);
-      const startedMs = clock?.monotonicMs() ?? 0;
-      const bytesBefore = events.isHeard ? store.stats.bytesWritten : 0;
+      const startedMs = clock?.monotonicMs();
+      // A listener that comes while the group is written hears of the groups behind it.
+      const bytesBefore = events.isHeard ? store.stats.bytesWritten : undefined;
       try {
         // Another process may have taken over while this one stood still: its log must not be
         // overwritten, and what is written to it must not be acknowledged.
@@ -240,7 +241,7 @@ export class QueuedWal implements Wal {
         if (lock?.isFresh() === false) await lock.confirm();
         this.#batches += 1;
         for (const pending of group) this.#acknowledge(pending);
-        this.#tell(group, durable, startedMs, bytesBefore);
+        if (bytesBefore !== undefined) this.#tell(group, durable, startedMs, bytesBefore);
       } catch (error) {
         this.#fail(group, error);
       }
@@ -274,12 +275,12 @@ export class QueuedWal implements Wal {
   #tell(
     group: readonly PendingSave[],
     durable: boolean,
-    startedMs: number,
+    startedMs: number | undefined,
     bytesBefore: number,
   ): void {
     const { events, groupId, clock, store } = this.#parts;
-    if (!events.isHeard) return;
-    const latencyMs = clock === undefined ? undefined : clock.monotonicMs() - startedMs;
+    const isTimed = clock !== undefined && startedMs !== undefined;
+    const latencyMs = isTimed ? clock.monotonicMs() - startedMs : undefined;
     if (durable && latencyMs !== undefined && latencyMs > slowSyncMs) {
       events.emit({ type: 'slow-sync', groupId, latencyMs });
     }

@@ -147,7 +147,9 @@ export class RingCache {
     if (slab === undefined) return;
     slab.live -= 1;
     const reusable = slab.live === 0 && !slab.shared && slab.bytes.length === slabBytes;
-    if (reusable && slab !== this.#slab) this.#spare = slab;
+    if (!reusable || slab === this.#slab) return;
+    slab.used = 0;
+    this.#spare = slab;
   }
 
   #slotOf(index: number): Slot {
@@ -185,7 +187,6 @@ export class RingCache {
       live: 0,
       shared: false,
     };
-    slab.used = 0;
     this.#spare = undefined;
     this.#slab = slab;
     return slab;

@@ -110,6 +110,61 @@ describe('reading', () => {
   });
 });
 
+describe('entries that follow what is cached', () => {
+  it('keep what the cache has before them, after a conflict and after a discard', () => {
+    trial.publish({ truncateFrom: 18, entries: entries(18, 18, 2) });
+    expect(trial.indexes(16, 19)).toEqual([16, 17, 18]);
+    trial.publish({ truncateFrom: 18 });
+    expect(trial.view.cacheBytes).toBe(2 * 8);
+    trial.publish({ entries: entries(18, 19, 3) });
+    expect(trial.indexes(16, 20)).toEqual([16, 17, 18, 19]);
+    expect(trial.reads).toEqual([]);
+  });
+
+  it('are read to the end of the range where nothing is cached', () => {
+    trial.publish({ truncateFrom: 3 });
+    expect(trial.view.cacheBytes).toBe(0);
+    expect(trial.indexes(1, 3)).toEqual([1, 2]);
+    expect(trial.reads).toEqual([[1, 3, Infinity]]);
+  });
+
+  it('are given to the index only where there are any', () => {
+    let calls = 0;
+    const plan = { ...emptyPlan, hardState: { term: 2, vote: 0n, commit: 3 } };
+    trial.view.publish(plan, () => {
+      calls += 1;
+    });
+    expect(calls).toBe(0);
+    expect(trial.storage.initialState().hardState.commit).toBe(3);
+  });
+});
+
+describe('a range of entries', () => {
+  it.each([
+    [1, 3, -1],
+    [1, 3, Number.NaN],
+    [3, 1, 10],
+    [1.5, 3, 10],
+    [1, 2 ** 53 + 2, 10],
+    [-1, 3, 10],
+  ])('from %d to %d of %d bytes is refused', (lo, hi, maxBytes) => {
+    expect(() => trial.indexes(lo, hi, maxBytes)).toThrow(
+      expect.objectContaining({ code: 'WAL_INVALID' }),
+    );
+  });
+
+  it('has one entry at least, and none where it is empty', () => {
+    expect(trial.indexes(1, 21, 0)).toEqual([1]);
+    expect(trial.indexes(18, 21, 0)).toEqual([18]);
+    expect(trial.indexes(18, 21, 2 * size)).toEqual([18, 19]);
+    expect(trial.indexes(21, 21, 0)).toEqual([]);
+    expect(() => trial.indexes(21, 22)).toThrow(
+      expect.objectContaining({ code: 'WAL_UNAVAILABLE' }),
+    );
+    expect(() => trial.indexes(0, 1)).toThrow(expect.objectContaining({ code: 'WAL_COMPACTED' }));
+  });
+});
+
 describe('compact', () => {
   it('hides entries and nothing else', () => {
     trial.storage.compact(18);
@@ -192,6 +247,9 @@ describe('snapshots', () => {
     expect(apply(7, 1)).toThrow(expect.objectContaining({ code: 'WAL_SNAPSHOT_OUT_OF_DATE' }));
     expect(apply(9, 2)).toThrow(/the log has term 1 at index 9, the snapshot has term 2/);
     expect(apply(21, 1)).toThrow(/the log has no entry at index 21/);
+    trial = new Trial({ entriesMax: 5, bytesMax: 1000 });
+    expect(apply(1, 1)).toThrow(/the log has no entry at index 1/);
+    expect(apply(-1, 1)).toThrow(/the log has no entry at index -1/);
   });
 });
 
@@ -210,6 +268,13 @@ describe('iterate', () => {
     expect(seen).toEqual(entries(1, 15).map(({ index }) => index));
     expect(trial.reads.map(([lo]) => lo)).toEqual([1, 5, 9, 13]);
     expect(others).toEqual([4, 8, 12, 15]);
+  });
+
+  it('reads a mebibyte at a time where nothing else is said', async () => {
+    const seen: number[] = [];
+    for await (const { index } of trial.storage.iterate(1, 16)) seen.push(index);
+    expect(seen).toHaveLength(15);
+    expect(trial.reads).toEqual([[1, 16, 1024 * 1024]]);
   });
 
   it('stops at an abort within a page, with the reason of the abort', async () => {

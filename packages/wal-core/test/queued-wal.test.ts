@@ -9,6 +9,7 @@ import {
   RingCache,
   SyncFailedError,
   TermIndex,
+  TryAgainError,
   WalEventHub,
   type LogStore,
   type SavePlan,
@@ -89,12 +90,13 @@ let storage: EntryStorage;
 let events: WalEvent[];
 let committed: WalEvent[];
 let nowMs: number;
+let hub: WalEventHub;
 
 beforeEach(() => {
   store = new SteppedStore();
   const { view } = store;
   storage = new EntryStorage(view);
-  const hub = new WalEventHub();
+  hub = new WalEventHub();
   events = [];
   nowMs = 0;
   committed = [];
@@ -137,6 +139,20 @@ describe('groups', () => {
     await store.end();
     expect(later).toEqual(['c', 'd']);
     expect(wal.stats).toMatchObject({ saves: 4, entries: 3, batches: 2 });
+  });
+
+  it('those whom one group woke up share the next one, however late in the turn they save', async () => {
+    const first = wal.save({ entries: [entry(1)] });
+    const saveAfter = async (index: number, steps: number): Promise<void> => {
+      await first;
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      await wal.save({ entries: [entry(index)] });
+    };
+    const calls = [saveAfter(2, 0), saveAfter(3, 20)];
+    await store.end();
+    await store.end();
+    await Promise.all(calls);
+    expect(store.groups.map(({ plans }) => plans.length)).toEqual([1, 2]);
   });
 
   it('a group ends where it would become large', async () => {
@@ -190,6 +206,69 @@ describe('events', () => {
     ]);
     // Only what was to be durable counts as slow.
     expect(events).toEqual([{ type: 'slow-sync', groupId: 3n, latencyMs: 1001 }]);
+  });
+});
+
+describe('listeners', () => {
+  it('hear of whole groups only: one that was under way when they came is not told', async () => {
+    const log = new QueuedWal({
+      groupId: 4n,
+      view: store.view,
+      store,
+      events: (hub = new WalEventHub()),
+      entryBytesMax: 9999,
+      cloneTerms: () => store.view.state.index.clone(),
+    });
+    expect(log.events).toBe(hub);
+    store.stats.bytesWritten = 1_000_000;
+    const calls = [log.save({ entries: [entry(1)] })];
+    await turn();
+    const heard: WalEvent[] = [];
+    hub.subscribe((event) => heard.push(event));
+    store.stats.bytesWritten += 50;
+    await store.end();
+    calls.push(log.save({ entries: [entry(2)] }));
+    await turn();
+    store.stats.bytesWritten += 70;
+    await store.end();
+    await Promise.all(calls);
+    // This log has no clock, so nobody is told how long it took.
+    const group = { type: 'committed', groupId: 4n, durable: true, latencyMs: undefined };
+    expect(heard).toEqual([{ ...group, saves: 1, entries: 1, bytes: 70 }]);
+  });
+});
+
+describe('a shortage that passes', () => {
+  it('rejects the group and all behind it, and the same saves are taken later', async () => {
+    const ended = watch({ a: wal.save({ entries: [entry(1)] }) });
+    await turn();
+    const behind = watch({ b: wal.save({ entries: [entry(2)] }) });
+    await store.end(new TryAgainError('no descriptor'));
+    expect([ended, behind]).toEqual([['a: WAL_TRY_AGAIN'], ['b: WAL_TRY_AGAIN']]);
+    expect(events).toMatchObject([
+      { type: 'try-again', groupId: 3n, error: { code: 'WAL_TRY_AGAIN' } },
+    ]);
+    expect(wal.failure).toBeUndefined();
+    const again = wal.save({ entries: [entry(1)] });
+    await store.end();
+    await again;
+    expect(storage.lastIndex()).toBe(1);
+  });
+});
+
+describe('a discard', () => {
+  it('drops durably what is above the commit index and above the snapshot', async () => {
+    const saved = wal.save({ entries: entries(1, 9), hardState: { term: 1, vote: 0n, commit: 3 } });
+    const discards = [wal.discardUncommitted(5), wal.discardUncommitted(0)];
+    await store.end();
+    await Promise.all([saved, ...discards]);
+    expect(store.groups[0]?.plans.map(({ truncateFrom }) => truncateFrom)).toEqual([
+      undefined,
+      6,
+      4,
+    ]);
+    expect(storage.lastIndex()).toBe(3);
+    expect(wal.stats.saves).toBe(1);
   });
 });
 
@@ -348,6 +427,24 @@ describe('closing', () => {
     await closing;
     expect(wal.close()).toBe(closing);
   });
+});
+
+it('a log that is closed, or about to be, takes no more calls', async () => {
+  const first = wal.save({ entries: [entry(1)] });
+  const closing = wal.close();
+  const calls = (): Promise<unknown>[] => [
+    wal.save({ entries: [entry(2)] }),
+    wal.saveSnapshot(marker(1)),
+    wal.purge(0),
+    wal.sync(),
+    wal.discardUncommitted(0),
+  ];
+  const code = 'WAL_CLOSED';
+  for (const call of calls()) await expect(call).rejects.toMatchObject({ code });
+  await store.end();
+  await Promise.all([first, closing]);
+  for (const call of calls()) await expect(call).rejects.toMatchObject({ code });
+  expect(store.groups.map(({ plans }) => plans.length)).toEqual([1]);
 });
 
 describe('purges', () => {

@@ -10,8 +10,8 @@ import type { LastSegments } from './log-files.ts';
 const pieceBytes: number = 1024 * 1024;
 
 /**
- * Replaces the segments by copies of themselves, durably. Where there is no space for a copy, they
- * stay as they are.
+ * Replaces the segments by copies of themselves, durably. Segments for whose copy the disk has no
+ * space stay as they are.
  */
 export async function detachSegments(
   fileSystem: FileSystem,
@@ -19,23 +19,27 @@ export async function detachSegments(
   { fileNames, temporaryName }: LastSegments,
 ): Promise<void> {
   const copy = `${directory}/${temporaryName}`;
-  for (const fileName of fileNames) {
-    const path = `${directory}/${fileName}`;
-    if ((await fileSystem.kindOf(copy)) !== undefined) await fileSystem.unlink(copy);
-    try {
+  await unlinkIfThere(fileSystem, copy);
+  try {
+    for (const fileName of fileNames) {
+      const path = `${directory}/${fileName}`;
       // Durable after it: the content of the copy. A crash just before leaves it under a name that
       // nobody reads.
       await copyFile(fileSystem, path, copy);
-    } catch (error) {
-      if (!(error instanceof FileError) || error.kind !== 'no-space') throw error;
-      await fileSystem.unlink(copy);
-      return;
+      await fileSystem.rename(copy, path);
     }
-    await fileSystem.rename(copy, path);
+  } catch (error) {
+    if (!(error instanceof FileError) || error.kind !== 'no-space') throw error;
+    // The space may be missing for the name of the copy, too.
+    await unlinkIfThere(fileSystem, copy);
   }
   // Durable after it: that the names lead to the copies. A crash just before leaves either, with
   // the same content.
   await fileSystem.syncDirectory(directory);
+}
+
+async function unlinkIfThere(fileSystem: FileSystem, path: string): Promise<void> {
+  if ((await fileSystem.kindOf(path)) !== undefined) await fileSystem.unlink(path);
 }
 
 async function copyFile(fileSystem: FileSystem, from: string, to: string): Promise<void> {

@@ -56,18 +56,22 @@ const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 
 /** A log that is open, or about to be. */
 interface Slot {
-  wal: QueuedWal | undefined;
-  /** What it contains, once it is open. */
-  view: EntryView<PositionIndex> | undefined;
-  /** Why it takes no more writes, if that is so. */
-  failure: () => Error | undefined;
+  /** `undefined` until the log is open. */
+  log: Assembled | undefined;
   readonly opening: Promise<unknown>;
 }
 
 /** A log as its user gets it, and what the manager keeps of it. */
 interface Assembled {
   readonly wal: QueuedWal;
+  /** What it contains. */
+  readonly view: EntryView<PositionIndex>;
   readonly opened: OpenedWal;
+}
+
+/** The lock of the directory as logs get it. */
+interface OwnedLock extends LogLock {
+  readonly tookFromSilentOwner: boolean;
 }
 
 export interface FileWalManagerParts {
@@ -116,6 +120,8 @@ export class FileWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const { fileSystem } = this.#environment;
       const kind = await translating(readFailure, () => fileSystem.kindOf(this.#directory));
+      // A lock that is taken after the end of the manager would never be given back.
+      if (this.#closing !== undefined) throw new ClosedError('the manager');
       if (kind === 'directory') await this.#lockDirectory();
     });
   }
@@ -128,7 +134,7 @@ export class FileWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
       const metadata = checkedMetadata(input, this.capabilities);
-      if (this.#open.get(groupId)?.wal !== undefined) {
+      if (this.#open.get(groupId)?.log !== undefined) {
         throw new AlreadyExistsError(`the log of group ${groupId} exists, and is open`);
       }
       return this.#opening(groupId, () => this.#create(groupId, metadata));
@@ -138,9 +144,9 @@ export class FileWalManager implements WalManager {
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]> {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
-      // Of a log that is open here the answer is known, and its files are changing.
-      const open = this.#open.get(groupId)?.view;
-      if (open !== undefined) return open.state.validMarkers();
+      // The answer is known for a log that is open here, and its files are changing.
+      const open = this.#open.get(groupId)?.log;
+      if (open !== undefined) return open.view.state.validMarkers();
       const place = this.#placeOf(groupId);
       await this.#mustExist(place);
       return translating(readFailure, () =>
@@ -172,13 +178,13 @@ export class FileWalManager implements WalManager {
       const place = this.#placeOf(checkedGroupId(options));
       const record = checkedIdentityRecord(bytes);
       const slot = this.#open.get(place.groupId);
-      if (slot?.wal === undefined) await this.#mustExist(place);
+      if (slot?.log === undefined) await this.#mustExist(place);
       return this.#identities.write(place, record, () => {
         // Only the lock of a log that is open keeps others from writing this file.
-        if (slot?.wal === undefined || this.#open.get(place.groupId) !== slot) {
+        if (slot?.log === undefined || this.#open.get(place.groupId) !== slot) {
           throw new ClosedError(`the log of group ${place.groupId}`);
         }
-        const failure = slot.failure();
+        const { failure } = slot.log.wal;
         if (failure !== undefined) throw failure;
       });
     });
@@ -204,14 +210,14 @@ export class FileWalManager implements WalManager {
       throw new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
     }
     const opening = open();
-    const slot: Slot = { wal: undefined, view: undefined, failure: () => undefined, opening };
+    const slot: Slot = { log: undefined, opening };
     this.#open.set(groupId, slot);
     try {
-      const { wal, opened } = await opening;
-      slot.wal = wal;
-      // It may have been lost before the log was there to be told.
-      if (this.#lockLost !== undefined) wal.poison(this.#lockLost);
-      return opened;
+      const log = await opening;
+      slot.log = log;
+      // The lock may have been lost before the log was there to be told.
+      if (this.#lockLost !== undefined) log.wal.poison(this.#lockLost);
+      return log.opened;
     } catch (error) {
       this.#open.delete(groupId);
       throw error;
@@ -236,7 +242,7 @@ export class FileWalManager implements WalManager {
     // Without a log there is nothing to lock, and nothing is made.
     await this.#mustExist(place);
     const lock = await this.#lockDirectory();
-    await this.#keepOutSilentOwner(place);
+    if (lock.tookFromSilentOwner) await this.#keepOutSilentOwner(place);
     const found: FoundLog = await translating(readFailure, () => this.#files.find(place));
     try {
       const { directory } = place;
@@ -279,11 +285,6 @@ export class FileWalManager implements WalManager {
       entryBytesMax: metadata.entryBytesMax,
       cloneTerms: () => state.index.cloneTerms(),
     });
-    const slot = this.#open.get(groupId);
-    if (slot !== undefined) {
-      slot.view = view;
-      slot.failure = () => wal.failure;
-    }
     if (discardUncommitted) {
       try {
         await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
@@ -303,7 +304,7 @@ export class FileWalManager implements WalManager {
       snapshots: state.validMarkers(),
       tail,
     };
-    return { wal, opened };
+    return { wal, view, opened };
   }
 
   async #mustExist(place: LogPlace): Promise<void> {
@@ -362,7 +363,7 @@ export class FileWalManager implements WalManager {
   }
 
   /** The lock of the directory, which is taken once. */
-  async #lockDirectory(): Promise<LogLock> {
+  async #lockDirectory(): Promise<OwnedLock> {
     if (this.#lockLost !== undefined) throw this.#lockLost;
     const { fileSystem } = this.#environment;
     this.#lock ??= fileSystem.lock(this.#directory).then((lock) => {
@@ -373,6 +374,7 @@ export class FileWalManager implements WalManager {
       const lock = await this.#lock;
       this.#holdsLock = true;
       return {
+        tookFromSilentOwner: lock.tookFromSilentOwner,
         isFresh: () => lock.isFresh(),
         confirm: () => translating(commitFailure, () => lock.confirm()),
       };
@@ -384,7 +386,6 @@ export class FileWalManager implements WalManager {
 
   /** A write of an owner that stood still must not arrive in the log that is opened now. */
   async #keepOutSilentOwner({ directory }: LogPlace): Promise<void> {
-    if ((await this.#lock)?.tookFromSilentOwner !== true) return;
     const { fileSystem } = this.#environment;
     await translating(prepareFailure, async () => {
       await detachSegments(fileSystem, directory, await this.#files.lastSegments(directory));
@@ -395,14 +396,14 @@ export class FileWalManager implements WalManager {
   #loseLock(cause: unknown): void {
     const error = commitFailure(cause);
     this.#lockLost = error;
-    for (const { wal } of this.#open.values()) wal?.poison(error);
+    for (const { log } of this.#open.values()) log?.wal.poison(error);
   }
 
   async #close(): Promise<void> {
     const slots = [...this.#open.values()];
-    // What is just being opened would be left behind without an owner.
+    // A log that is just being opened would be left behind without an owner.
     await Promise.allSettled(slots.map(({ opening }) => opening));
-    const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
+    const results = await Promise.allSettled(slots.map(async ({ log }) => log?.wal.close()));
     await this.#identities.settled();
     const lock = await this.#lock?.catch(() => undefined);
     await translating(stepFailure, async () => lock?.release());

@@ -67,7 +67,7 @@ export class ScanWindow {
 
   /** Waits for what is still on its way. */
   async close(): Promise<void> {
-    await this.#ahead?.read.catch(() => 0);
+    await this.#ahead?.read.catch(() => undefined);
     this.#ahead = undefined;
   }
 

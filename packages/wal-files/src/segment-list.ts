@@ -36,8 +36,8 @@ export class SegmentList<Segment extends SegmentFile> {
 
   /** The segment with this id; ids are consecutive. */
   get(segmentId: number): Segment | undefined {
-    const first = this.#segments[0]?.segmentId ?? 0;
-    return this.#segments[segmentId - first];
+    const first = this.#segments[0];
+    return first === undefined ? undefined : this.#segments[segmentId - first.segmentId];
   }
 
   /** Takes the segments below `segmentId` out of the list, and returns them. */

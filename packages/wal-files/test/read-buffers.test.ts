@@ -63,14 +63,29 @@ describe('read buffers', () => {
     const buffers = new ReadBuffers();
     const first = buffers.target(100, false);
     const second = buffers.target(100, false);
-    expect(first.buffer).not.toBe(second.buffer);
+    expect(first.buffer === second.buffer).toBe(false);
     expect(first).toHaveLength(100);
     const reused = buffers.target(100, true);
-    expect(buffers.target(64 * kib, true).buffer).toBe(reused.buffer);
+    expect(buffers.target(64 * kib, true).buffer === reused.buffer).toBe(true);
     // What does not fit is on its own.
     const large = buffers.target(64 * kib + 1, true);
     expect(large).toHaveLength(64 * kib + 1);
-    expect(large.buffer).not.toBe(reused.buffer);
+    expect(large.buffer === reused.buffer).toBe(false);
+  });
+
+  it('copies share 64 KiB until those are full', () => {
+    const buffers = new ReadBuffers();
+    const copies = Array.from({ length: 16 }, () => buffers.copy(new Uint8Array(8 * kib)));
+    const shares = copies.map((copy) => copies.findIndex(({ buffer }) => buffer === copy.buffer));
+    expect(shares).toEqual([...Array<number>(8).fill(0), ...Array<number>(8).fill(8)]);
+    expect(copies.map(({ byteOffset }) => byteOffset)).toEqual(
+      copies.map((_, at) => (at % 8) * 8 * kib),
+    );
+    const mixed = new ReadBuffers();
+    const shared = [mixed.copy(new Uint8Array(16 * kib - 1)), mixed.copy(new Uint8Array(1))];
+    expect(shared[0]?.buffer === shared[1]?.buffer).toBe(true);
+    // A larger payload has its own memory, of which it leaves nothing unused.
+    expect(mixed.copy(new Uint8Array(16 * kib)).buffer.byteLength).toBe(16 * kib);
   });
 
   it('copies keep their bytes, whatever is copied behind them', () => {

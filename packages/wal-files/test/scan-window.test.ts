@@ -1,6 +1,7 @@
 /**
  * The part of a file that a scan looks at: frames of every length, at every place of its borders.
  */
+import { turnOfEventLoop } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { ScanWindow } from '../src/index.ts';
 
@@ -9,8 +10,10 @@ const sizes = { partBytes: 64, headroomBytes: 16 };
 /** A file of so many bytes, of which no two that are near each other are the same. */
 class CountedFile {
   readonly content: Uint8Array;
-  reads = 0;
-  bytesRead = 0;
+  readonly reads: [offset: number, bytes: number][] = [];
+  readonly buffers = new Set<ArrayBufferLike>();
+  /** Reads from here on fail. */
+  failsFrom = Infinity;
 
   constructor(bytes: number) {
     this.content = Uint8Array.from({ length: bytes }, (_, at) => (at * 7 + (at >> 5)) & 0xff);
@@ -20,8 +23,9 @@ class CountedFile {
     await Promise.resolve();
     const found = this.content.subarray(offset, offset + target.length);
     target.set(found);
-    this.reads += 1;
-    this.bytesRead += found.length;
+    this.reads.push([offset, target.length]);
+    this.buffers.add(target.buffer);
+    if (offset >= this.failsFrom) throw new Error('the disk would not read');
     return found.length;
   }
 }
@@ -44,12 +48,17 @@ async function differenceAt(
   return length > 0 && window.view.getUint8(at) !== content[offset] ? 'another view' : undefined;
 }
 
+/** Around the sizes of a part, of the headroom, of both, and of two parts. */
+const frameSizes = [
+  1, 2, 3, 5, 7, 15, 16, 17, 31, 47, 48, 49, 63, 64, 65, 79, 80, 81, 127, 128, 129, 150,
+];
+
 const fileSizes = [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 193, 400];
 
 describe('a window', () => {
-  it('shows frames of every length, one behind the other, to the end of files of every size', async () => {
+  it('shows frames of many lengths, one behind the other, to the end of files of every size', async () => {
     for (const fileBytes of fileSizes) {
-      for (let length = 1; length <= 150; length += 1) {
+      for (const length of frameSizes) {
         const file = new CountedFile(fileBytes);
         const window = new ScanWindow(file, fileBytes, sizes);
         for (let offset = 0; offset <= fileBytes; offset += length) {
@@ -103,7 +112,135 @@ describe('a window', () => {
     const window = new ScanWindow(file, 6400, sizes);
     for (let offset = 0; offset + 8 <= 6400; offset += 8) await window.load(offset, 8);
     await window.close();
-    expect(file.bytesRead).toBe(6400);
-    expect(file.reads).toBe(100);
+    expect(file.reads).toEqual(Array.from({ length: 100 }, (_, at) => [64 * at, 64]));
+    expect(file.buffers.size).toBe(2);
+  });
+
+  it('shows nothing before anything is loaded', () => {
+    const window = new ScanWindow(new CountedFile(400), 400, sizes);
+    expect([window.has(0, 0), window.has(0, 1), window.bytes.length]).toEqual([true, false, 0]);
+  });
+
+  it('reads ahead only where more than the beginning is looked at', async () => {
+    const file = new CountedFile(400);
+    const window = new ScanWindow(file, 400, sizes);
+    for (const offset of [0, 8, 56]) expect(await window.load(offset, 8)).toBe(true);
+    expect(file.reads).toEqual([[0, 64]]);
+    expect(await window.load(64, 8)).toBe(true);
+    expect(file.reads).toEqual([
+      [0, 64],
+      [64, 64],
+      [128, 64],
+    ]);
+    await window.close();
+  });
+
+  it('reads again only what it does not have after steps back and forth', async () => {
+    const file = new CountedFile(400);
+    const window = new ScanWindow(file, 400, sizes);
+    const steps: readonly [offset: number, bytes: number, reads: readonly number[]][] = [
+      [0, 8, [0]],
+      [60, 8, [60, 124]],
+      // A frame that begins in the headroom is brought together with the part that was read ahead.
+      [108, 20, [188]],
+      [180, 16, [252]],
+      // One that begins before the headroom is not; what was read ahead is dropped.
+      [235, 20, [235, 299]],
+      [0, 8, [0, 64]],
+      [40, 100, [40, 140]],
+      [130, 10, []],
+      [130, 11, [204]],
+      [250, 100, [250, 350]],
+      [390, 10, [390]],
+      [390, 11, []],
+      [500, 8, []],
+    ];
+    for (const [offset, bytes, reads] of steps) {
+      file.reads.length = 0;
+      expect(await differenceAt(window, file, offset, bytes), `${offset}`).toBeUndefined();
+      expect(
+        file.reads.map(([at]) => at),
+        `reads at ${offset}`,
+      ).toEqual(reads);
+      for (const [at, length] of file.reads) expect(at + length).toBeLessThanOrEqual(400);
+    }
+    await window.close();
+  });
+
+  it('takes no more memory for a small file than the file has', async () => {
+    for (const bytes of [20, 64]) {
+      const file = new CountedFile(bytes);
+      expect(await new ScanWindow(file, bytes, sizes).load(0, 8)).toBe(true);
+      expect([...file.buffers].map(({ byteLength }) => byteLength)).toEqual([bytes]);
+    }
+    const larger = new CountedFile(65);
+    expect(await new ScanWindow(larger, 65, sizes).load(0, 8)).toBe(true);
+    expect([...larger.buffers].map(({ byteLength }) => byteLength)).toEqual([80]);
+  });
+
+  it('reads 512 KiB at a time, and brings frames of up to 64 KiB together', async () => {
+    const kib = 1024;
+    const file = new CountedFile(2048 * kib);
+    const window = new ScanWindow(file, 2048 * kib);
+    await window.load(0, 8);
+    await window.load(512 * kib, 8);
+    // The next part begins at 1,024 KiB.
+    await window.load((1024 - 64) * kib, 64 * kib + 1);
+    await window.load((1536 - 64) * kib - 1, 64 * kib + 2);
+    await window.close();
+    expect(file.reads).toEqual([
+      [0, 512 * kib],
+      [512 * kib, 512 * kib],
+      [1024 * kib, 512 * kib],
+      [1536 * kib, 512 * kib],
+      [1472 * kib - 1, 512 * kib],
+      [1984 * kib - 1, 64 * kib + 1],
+    ]);
+  });
+
+  it('says that a frame is not there where the file has become shorter', async () => {
+    const file = new CountedFile(70);
+    const window = new ScanWindow(file, 400, sizes);
+    expect(await window.load(0, 64)).toBe(true);
+    expect(await window.load(64, 8)).toBe(false);
+    expect(await window.load(300, 8)).toBe(false);
+    expect(await window.load(64, 6)).toBe(true);
+    await window.close();
+  });
+
+  it('meets a failure where the part that failed is needed, and nowhere else', async () => {
+    const file = new CountedFile(400);
+    file.failsFrom = 128;
+    const window = new ScanWindow(file, 400, sizes);
+    await window.load(0, 8);
+    await window.load(64, 8);
+    await window.load(100, 8);
+    // Nobody waits for the part that failed, and the process goes on.
+    await turnOfEventLoop();
+    await window.close();
+    await window.load(0, 8);
+    await window.load(64, 8);
+    await expect(window.load(128, 8)).rejects.toThrow('the disk would not read');
+    await window.close();
+  });
+
+  it('waits at its end for what is still being read', async () => {
+    const file = new CountedFile(400);
+    let pending = 0;
+    const slow = {
+      read: async (target: Uint8Array, offset: number): Promise<number> => {
+        pending += 1;
+        for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+        pending -= 1;
+        return file.read(target, offset);
+      },
+    };
+    const window = new ScanWindow(slow, 400, sizes);
+    await window.load(0, 8);
+    await window.load(64, 8);
+    expect(pending).toBe(1);
+    await window.close();
+    expect(pending).toBe(0);
+    await window.close();
   });
 });

@@ -66,9 +66,38 @@ describe('spare files', () => {
     expect(work.map(({ operation }) => operation)).toEqual(
       Array.from({ length: 8 }, (_, at) => (at % 2 === 0 ? 'write' : 'datasync')),
     );
+    const pieces = work.filter(({ operation }) => operation === 'write');
+    expect(pieces.map(({ position }) => position)).toEqual(
+      [0, 1, 2, 3].map((at) => at * pieceBytes),
+    );
     const spare = await machine.spares.take(7, bytes);
     expect(writes(machine)).toBe(4);
     await expectZeros(machine, spare, bytes);
+  });
+
+  it('are not taken before they are durable', async () => {
+    const machine = await world();
+    const kind = 'io';
+    machine.fileSystem.inject({ on: 'datasync', nth: 4, fault: { type: 'error', kind } });
+    await expect(machine.spares.take(7, bytes)).rejects.toMatchObject({ kind });
+    expect(machine.fileSystem.surgery.files()).toEqual([]);
+  });
+
+  it('are closed before they are removed, as some systems ask for', async () => {
+    const machine = await world();
+    const { fileSystem } = machine;
+    const closedAtUnlink: string[] = [];
+    fileSystem.stopWhen(({ operation }) => {
+      const closing = fileSystem.calls.findLast((call) => call.operation === 'close');
+      if (operation === 'unlink') closedAtUnlink.push(closing?.outcome ?? 'not closed');
+      return false;
+    });
+    fileSystem.inject({ on: 'write', fault: { type: 'error', kind: 'io' } });
+    await expect(machine.spares.take(7, bytes)).rejects.toMatchObject({ kind: 'io' });
+    machine.spares.prepareAhead(8, bytes);
+    await turnOfEventLoop();
+    await machine.spares.close();
+    expect(closedAtUnlink).toEqual(['ok', 'ok']);
   });
 
   it('are made once, however often they are asked for', async () => {
@@ -146,8 +175,11 @@ describe('spare files', () => {
     expect(machine.clock.pendingCount).toBe(0);
     expect(machine.fileSystem.surgery.files()).toEqual([]);
     expect(machine.fileSystem.openPaths).toEqual([]);
-    // Again, and after one that failed.
+    // Again, and after one that failed. A file that the next owner has made since then stays.
+    const path = `${directory}/7.spare`;
+    machine.fileSystem.surgery.put(path, new Uint8Array(1));
     await machine.spares.close();
+    expect(machine.fileSystem.surgery.files()).toEqual([path]);
     machine.fileSystem.inject({ on: 'open', fault: { type: 'error', kind: 'io' } });
     machine.spares.prepareAhead(7, bytes);
     await machine.spares.close();

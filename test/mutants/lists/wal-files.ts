@@ -103,7 +103,7 @@ export const walFiles: readonly Mutant[] = [
     file: 'wal-files/src/scan-window.ts',
     find: 'Math.max(length, partBytes)',
     replace: 'partBytes',
-    caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of every length'],
+    caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of many lengths'],
     promise: 'killed process',
   },
   {
@@ -111,7 +111,7 @@ export const walFiles: readonly Mutant[] = [
     file: 'wal-files/src/scan-window.ts',
     find: 'const from = headroomBytes - before;',
     replace: 'const from = Math.max(0, headroomBytes - before - 1);',
-    caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of every length'],
+    caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of many lengths'],
     promise: 'killed process',
   },
   {
@@ -160,7 +160,7 @@ export const walFiles: readonly Mutant[] = [
     file: 'wal-files/src/scan-window.ts',
     find: 'this.bytes.subarray(offset - this.start), from)',
     replace: 'this.bytes.subarray(0, before), from)',
-    caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of every length'],
+    caughtBy: ['wal-files/test/scan-window.test.ts', 'shows frames of many lengths'],
     promise: 'killed process',
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
@@ -192,8 +192,8 @@ export const walFiles: readonly Mutant[] = [
   {
     name: 'the lock is given back while the logs are being closed',
     file: 'wal-files/src/file-wal-manager.ts',
-    find: `    const results = await Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));`,
-    replace: `    void Promise.allSettled(slots.map(async ({ wal }) => wal?.close()));
+    find: `    const results = await Promise.allSettled(slots.map(async ({ log }) => log?.wal.close()));`,
+    replace: `    void Promise.allSettled(slots.map(async ({ log }) => log?.wal.close()));
     const results: PromiseSettledResult<void>[] = [];`,
     caughtBy: [interleavings, 'a save that begins a segment and the close'],
     promise: 'lost lock',
