@@ -3,7 +3,7 @@
  * shows what a manager asks of a back end, and can be made to wait or fail at each step.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import type { Environment } from '@babuza/vfs';
+import { guardedEnvironment, type Environment } from '@babuza/vfs';
 import {
   defaultCacheLimits,
   LogState,
@@ -190,7 +190,7 @@ export function fakeManager(
   const manager = new FileWalManager(directory, {
     walType: 'babuza-wal',
     capabilities,
-    environment,
+    environment: guardedEnvironment(environment),
     cache: defaultCacheLimits,
     files,
   });
