@@ -19,7 +19,13 @@ it('finds the test file that each planted error names', () => {
   expect([...files].filter((file) => !existsSync(`${packages}/${file}`))).toEqual([]);
 });
 
-it('gives each planted error a name of its own', () => {
+it('has no planted error twice, by its name or by its change', () => {
   const names = allMutants.map(({ name }) => name);
-  expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+  const changes = allMutants.map(({ file, find, replace }) =>
+    JSON.stringify([file, find, replace]),
+  );
+  const twice = allMutants.filter(
+    ({ name }, at) => names.indexOf(name) !== at || changes.indexOf(changes[at] ?? '') !== at,
+  );
+  expect(twice).toEqual([]);
 });

@@ -45,10 +45,9 @@ describe('purged segments whose new names a failed sync left in doubt', () => {
         const inDoubt = recycledOf(environment);
         expect(inDoubt.length).toBeGreaterThan(1);
         const from = fileSystem.calls.length;
-        await fillTo(opened, wal.stats.segments + 2);
-        // The sync of this purge succeeds, which says nothing about the names before.
-        await wal.purge(storage.lastIndex() - 3);
-        await fillTo(opened, wal.stats.segments + 2);
+        // The log goes on in the segment that it has; the next one would have a name in doubt, too.
+        const filling = fillTo(opened, wal.stats.segments + 2);
+        await expect(filling).rejects.toMatchObject({ code: 'WAL_POISONED' });
         const used = fileSystem.calls
           .slice(from)
           .filter(({ operation, path }) => operation === 'open' && inDoubt.includes(path));

@@ -171,14 +171,6 @@ export const walEtcd: readonly Mutant[] = [
     caughtBy: ['wal-etcd/test/histories.test.ts', 'in the middle is damage'],
   },
   {
-    name: 'segments go after a sync of the directory has failed',
-    file: 'wal-etcd/src/purge/release-segments.ts',
-    find: 'if (this.#hasFailed) throw new Error',
-    replace: 'if (false) throw new Error',
-    caughtBy: ['wal-etcd/test/purge-order.test.ts', 'leaves no gap: sync-directory'],
-    promise: 'purge',
-  },
-  {
     name: 'a removal whose sync is owed is made again',
     file: 'wal-etcd/src/purge/release-segments.ts',
     find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);',
@@ -242,9 +234,9 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'the removals of a purge share one sync of the directory',
     file: 'wal-etcd/src/purge/release-segments.ts',
-    find: '      await this.#fileSystem.syncDirectory(this.#directory);',
+    find: '    await this.#fileSystem.syncDirectory(this.#directory);',
     replace:
-      '      if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);',
+      '    if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);',
     caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
     promise: 'purge',
   },

@@ -20,11 +20,4 @@ export const walFilesPieces: readonly Mutant[] = [
     caughtBy: [pieces, 'of 1048577 bytes has the same bytes'],
     promise: 'power cut',
   },
-  {
-    name: 'a spare file is filled up to the end of its last piece',
-    file: 'wal-files/src/spare-files.ts',
-    find: 'piece.subarray(0, Math.min(piece.length, bytes - offset))',
-    replace: 'piece',
-    caughtBy: [pieces, 'of 262145 bytes is as long as it was asked for'],
-  },
 ];

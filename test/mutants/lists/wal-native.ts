@@ -574,18 +574,6 @@ export const walNative: readonly Mutant[] = [
     promise: 'purge',
   },
   {
-    name: 'recycled files whose sync failed are offered after the next sync',
-    file: 'wal-native/src/purge/release-segments.ts',
-    find: `      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
-`,
-    replace: '',
-    caughtBy: [
-      'wal-native/test/recycled-files.test.ts',
-      'are never written again, and the log is whole after a power cut: dropped',
-    ],
-    promise: 'purge',
-  },
-  {
     name: 'the mark of a recovery may run into the footer of a full segment',
     file: 'wal-native/src/recovery/recover.ts',
     find: 'markEnds + endSlotBytes + sealBytes(1, entries) <=',

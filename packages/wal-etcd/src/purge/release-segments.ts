@@ -2,7 +2,7 @@
  * Gives segments back after a purge, oldest first, each durably: a crash never leaves a gap, which nobody could
  * tell from a lost segment. etcd, too, removes them in this order.
  */
-import { FileError, type File, type FileSystem } from '@babuza/vfs';
+import type { File, FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
 import type { SegmentList } from '@babuza/wal-files';
 import type { EtcdSegment } from '../segment/segment.ts';
@@ -27,8 +27,6 @@ export class SegmentRemoval {
   readonly #waiting: DispensableFile[] = [];
   /** The oldest one has lost its name, which is not durable yet. */
   #syncIsOwed = false;
-  /** A sync failed: nobody knows which names are gone, so no other one may go before an opening. */
-  #hasFailed = false;
 
   constructor(fileSystem: FileSystem, directory: string) {
     this.#fileSystem = fileSystem;
@@ -71,16 +69,11 @@ export class SegmentRemoval {
   async #removeOldest(): Promise<number> {
     const [oldest] = this.#waiting;
     if (oldest === undefined) return 0;
-    if (this.#hasFailed) throw new Error('a sync of the directory has failed before');
     if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);
     this.#syncIsOwed = true;
-    try {
-      // Durable after it: that this one is gone. Only then may the next one go.
-      await this.#fileSystem.syncDirectory(this.#directory);
-    } catch (error) {
-      this.#hasFailed = !(error instanceof FileError) || !error.isTransient;
-      throw error;
-    }
+    // Durable after it: that this one is gone. Only then may the next one go, and so none does after a sync that
+    // failed: there is no later one of the directory.
+    await this.#fileSystem.syncDirectory(this.#directory);
     this.#syncIsOwed = false;
     this.#waiting.shift();
     return oldest.bytes;
