@@ -95,7 +95,8 @@ async function expectToCatchUp(late: ClusterNode): Promise<void> {
   const digestOf = async ({ apiUrl }: ClusterNode): Promise<string> =>
     (await client.cluster.digest({ at: apiUrl })).sha256;
   expect(await digestOf(late)).toBe(await digestOf(leading));
-  // The follower may be making a snapshot of its own when it is looked at; what an interruption leaves would stay.
+  // The follower may be making a snapshot of its own when it is looked at; the leftover of an
+  // interruption would stay.
   const isUnfinished = (name: string): boolean => /\.(tmp|gone|part)$/.test(name);
   const unfinished = async (): Promise<string[]> =>
     (await readdir(join(late.directory, 'snap'), { recursive: true })).filter(isUnfinished);

@@ -1,4 +1,7 @@
-/** Chooses the tests that judge a mutant: those that found errors of its file first, then the fastest. */
+/**
+ * Chooses the tests that judge a mutant: those that found errors of its file come first, then the
+ * fastest.
+ */
 import type { CoveringTest, FileCoverage } from './coverage.ts';
 
 /** Tests of one file. */
@@ -17,7 +20,9 @@ export type Run = readonly Step[];
 const tiersMs = [100, 1000, Infinity];
 
 export interface Order {
-  /** These test files run whole, in a process of their own: their tests need what ran before them. */
+  /**
+   * These test files run whole, in a process of their own: their tests need what ran before them.
+   */
   readonly alone: ReadonlySet<string>;
   /** The ids of the tests that run before all others. */
   readonly first: ReadonlySet<string>;
@@ -58,7 +63,10 @@ export function runsFor(
   return upTo(testsMsMax, runs).filter((run) => run.length > 0);
 }
 
-/** What fits of the runs. Of the first one there is always something: no mutant is left without a test. */
+/**
+ * Keeps the part of the runs that fits into the time. The first test always runs: no mutant is left
+ * without one.
+ */
 function upTo(testsMsMax: number, runs: readonly Run[]): readonly Run[] {
   let sumMs = 0;
   return runs.map((run) =>

@@ -1,8 +1,9 @@
 /**
  * Proposals that followers have handed to this node. A transport may repeat a message, and a proposal must not be
  * appended, and so applied, a second time for that. Each has a number that its sender uses once: of each life of each
- * sender the newest ones are known here. What is older than those counts as repeated, and so as lost. The numbers of a
- * life only grow: a sender that has used them all goes on with the next life (`nextRequestNumber`).
+ * sender the newest ones are known here. An older one counts as repeated, and so as lost. The
+ * numbers of a life only grow: a sender that has used them all goes on with the next life
+ * (`nextRequestNumber`).
  *
  * Only the leader looks at them, and only it appends them: were they handed on by a node that leads no more, the copies
  * of one proposal could reach two leaders. Nothing of it outlives the process: a transport must not bring a copy to its

@@ -89,7 +89,9 @@ async function* readOn(
   }
 }
 
-/** The pauses of one piece of work: the first one is short, and each is twice as long as the last. */
+/**
+ * The pauses of one piece of work: the first one is short, and each is twice as long as the last.
+ */
 class Pauses {
   readonly #parts: PassingShortagesParts;
   readonly #task: string;

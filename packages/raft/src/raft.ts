@@ -132,8 +132,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
    * before the call. Returns the index that it reflects at least.
    *
    * Rejects with `RAFT_OUTCOME_UNKNOWN` when no leader with a quorum has confirmed the read within
-   * `readTimeoutMs`, `RAFT_STOPPED`. A read that is confirmed waits for the state machine as long as
-   * that takes. The signal bounds both, as the context of a call does in etcd:
+   * `readTimeoutMs`, `RAFT_STOPPED`. A read that is confirmed waits for the state machine as long
+   * as that takes. The signal bounds both, as the context of a call does in etcd:
    * `AbortSignal.timeout(ms)`.
    */
   async linearizableRead(options: WaitOptions = {}): Promise<number> {
@@ -142,8 +142,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * A linearizable read, and the question to the state machine. Rejects like `linearizableRead`, and
-   * with what `query` throws. The signal bounds all of it.
+   * A linearizable read, and the question to the state machine. Rejects like `linearizableRead`,
+   * and with what `query` throws. The signal bounds all of it.
    */
   async read(query: Query, options: WaitOptions = {}): Promise<Answer> {
     await this.linearizableRead(options);

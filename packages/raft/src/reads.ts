@@ -106,7 +106,9 @@ export class ReadRounds {
     this.#startSoon();
   }
 
-  /** Everybody who asks in one turn of the event loop shares a round; nothing begins where nobody does. */
+  /**
+   * All who ask in one turn of the event loop share a round; nothing begins where nobody asks.
+   */
   #startSoon(): void {
     if (this.#starting || this.#current.size > 0) return;
     this.#starting = true;

@@ -1,4 +1,6 @@
-/** Leadership on its way to another voter: how often it is asked for, and each end of the waiting. */
+/**
+ * Leadership on its way to another voter: how often it is asked for, and each end of the waiting.
+ */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { StoppedError } from '../src/errors.ts';

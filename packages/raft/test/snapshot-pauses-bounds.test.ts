@@ -1,4 +1,6 @@
-/** The pauses between snapshots of one member, by themselves: how long they are, and what ends them. */
+/**
+ * The pauses between snapshots of one member, by themselves: how long they are, and what ends them.
+ */
 import type { RawNode } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';

@@ -141,7 +141,9 @@ export class KeptSnapshots {
     });
   }
 
-  /** Resolves when nothing of one that does not exist is left; an earlier removal may have failed. */
+  /**
+   * Resolves when nothing of one that does not exist is left; an earlier removal may have failed.
+   */
   finishRemoval(at: SnapshotPlace): Promise<void> {
     return this.#inTurn(async () => {
       const name = this.#folder.nameOf(at);

@@ -62,8 +62,8 @@ export class SnapshotFolder {
   readonly #unsyncedRemovals: Set<string> = new Set();
   #lock: DirectoryLock | undefined;
   /**
-   * The folders that this process has begun, by name, and what each is told of: a sync that failed may have dropped
-   * the name of any of them.
+   * The folders that this process has begun, by name, each with the view that tells it of syncs
+   * that failed since: any of them may have dropped its name.
    */
   readonly #begun = new Map<string, GuardedFileSystem>();
 
@@ -302,7 +302,7 @@ export class SnapshotFolder {
     this.#begun.delete(name);
   }
 
-  /** What an earlier process left is told of all failures: nobody knows when its name was given. */
+  /** A folder of an earlier process is told of all failures: nobody knows when it got its name. */
   #sinceBegin(name: string): GuardedFileSystem {
     return this.#begun.get(name) ?? this.fileSystem;
   }

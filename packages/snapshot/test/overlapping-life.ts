@@ -1,7 +1,7 @@
 /**
  * Calls of one manager of snapshots that overlap: snapshots are made while another one is received
- * in two attempts, one is read and held, older ones are removed and made again, and identity records
- * are written. The ledger knows what each call promised.
+ * in two attempts, one is read and held, older ones are removed and made again, and identity
+ * records are written. The ledger knows what each call promised.
  */
 import type { SnapshotManager, StoredSnapshot } from '@babuza/raft';
 import type { SimulatedDisk } from '@babuza/testkit';

@@ -1,9 +1,10 @@
 /**
- * Damage at rest: a bit of every byte, a cut at every length, files that are missing, exchanged or of another snapshot.
- * Nothing of it is ever read as if it were right, and the previous snapshot stays.
+ * Damage at rest: a bit of every byte, a cut at every length, files that are missing, exchanged or
+ * of another snapshot. Nothing of it is ever read as if it were right, and the previous snapshot
+ * stays.
  *
- * Some of the folders were written by overlapping calls. `BABUZA_ROT_SEEDS` sets how many, `BABUZA_SEED` the first
- * seed.
+ * Some of the folders were written by overlapping calls. `BABUZA_ROT_SEEDS` sets how many,
+ * `BABUZA_SEED` the first seed.
  */
 import {
   RandomSchedule,

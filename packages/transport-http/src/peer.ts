@@ -58,7 +58,7 @@ export class Peer {
     return size <= this.#wire.framePayloadMax && this.#queue.push(message, size);
   }
 
-  /** What is sent within one turn shares a frame. */
+  /** Messages that are sent within one turn share a frame. */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;

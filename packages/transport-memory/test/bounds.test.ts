@@ -1,7 +1,7 @@
 /** Bounds of the network in memory, and what an end, a removal or a refusal leaves behind. */
 import { describe, expect, it } from 'vitest';
 import { MemoryTransport, type LinkFaults } from '../src/index.ts';
-import { count, message, never, numbersOf, pair, peer, World } from './support.ts';
+import { count, message, never, numbersOf, pair, peer, silentHandler, World } from './support.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -129,22 +129,12 @@ describe('a start that fails because the address is taken', () => {
     const parts = { network, clock, clusterId: 1n, nodeId: 3n, address: 'address-1' };
     const late = new MemoryTransport(parts);
     late.setPeer(peer(2));
-    const handler = {
-      receive: () => undefined,
-      unreachable: () => undefined,
-      introduction: () => '',
-      admit: () => undefined,
-      refusedBy: () => undefined,
-      admittedBy: () => undefined,
-      receivedSnapshotBytes: async () => 0,
-      receiveSnapshot: async () => undefined,
-    };
-    await expect(late.start(handler)).rejects.toMatchObject({ code: 'TRANSPORT_INVALID' });
+    await expect(late.start(silentHandler)).rejects.toMatchObject({ code: 'TRANSPORT_INVALID' });
     late.send([message(3, 2)]);
     await world.pass(1);
     expect([network.counts.sent, b.received]).toEqual([0, []]);
     await a.transport.close();
-    await late.start(handler);
+    await late.start(silentHandler);
     late.send([message(3, 2)]);
     await world.pass(1);
     expect(b.received).toHaveLength(1);

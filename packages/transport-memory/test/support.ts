@@ -149,3 +149,15 @@ export function message(from: number, to: number, number = 0): Message {
 
 /** The numbers of what was received. */
 export const numbersOf = ({ received }: Member): number[] => received.map(({ commit }) => commit);
+
+/** A node that admits everybody and does nothing with what arrives. */
+export const silentHandler: TransportHandler = {
+  receive: () => undefined,
+  unreachable: () => undefined,
+  introduction: () => '',
+  admit: () => undefined,
+  refusedBy: () => undefined,
+  admittedBy: () => undefined,
+  receivedSnapshotBytes: async () => 0,
+  receiveSnapshot: async () => undefined,
+};

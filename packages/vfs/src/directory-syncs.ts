@@ -1,9 +1,9 @@
 /**
- * The syncs of the directories of one owner. A sync that failed may have dropped any change of names that was
- * made before it, and a later one that succeeds says nothing about those: a name that is older than the failure
- * may never become durable. So a failure stays: a piece of work that began before it has no later sync of the
- * directory. Two syncs of a directory never run at the same time, or one could succeed while the other drops
- * what both were to make durable.
+ * The syncs of the directories of one owner. A sync that failed may have dropped any change of
+ * names that was made before it, and a later one that succeeds says nothing about those: a name
+ * that is older than the failure may never become durable. So a failure stays: a piece of work that
+ * began before it has no later sync of the directory. Two syncs of a directory never run at the
+ * same time, or one could succeed while the other drops what both were to make durable.
  */
 import { FileError } from './file-error.ts';
 
@@ -30,8 +30,8 @@ export class DirectorySyncs {
   }
 
   /**
-   * Rejects with what the sync rejects with, or with the last failure of the directory where it came after the
-   * first `since` ones.
+   * Rejects with what the sync rejects with, or with the last failure of the directory where it
+   * came after the first `since` ones.
    */
   run(path: string, since: number): Promise<void> {
     const before = this.#running.get(path);

@@ -31,7 +31,7 @@ export function guardedEnvironment({ fileSystem, clock, random }: Environment): 
   return { fileSystem: new GuardedFileSystem(fileSystem), clock, random };
 }
 
-/** What all views of a guarded file system have in common. */
+/** The state that all views of a guarded file system share. */
 interface Owner {
   readonly directorySyncs: DirectorySyncs;
   lock: DirectoryLock | undefined;
@@ -56,8 +56,9 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   /**
-   * The same files under the same lock, for a piece of work that begins now and is told only of syncs of
-   * directories that fail from now on. Without it a directory whose sync has failed once has no sync any more.
+   * The same files under the same lock, for a piece of work that begins now: it is told only of
+   * syncs of directories that fail from now on. Without it a directory whose sync has failed once
+   * has no sync any more.
    */
   fromNow(): GuardedFileSystem {
     return new GuardedFileSystem(this.#below, this.#owner);

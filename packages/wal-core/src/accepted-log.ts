@@ -131,7 +131,7 @@ export class AcceptedLog {
       base: number;
       last: number;
       committed: number;
-      /** Where it resets the log, no other index has a term. */
+      /** The marker that resets the log, if one does: then no other index has a term. */
       marker: SnapshotMetadata | undefined;
     },
   ): void {

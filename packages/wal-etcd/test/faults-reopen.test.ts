@@ -1,9 +1,10 @@
 /**
- * Every call of the disk fails while a log is opened again, used and closed. What fails is reported, or is
- * something that nobody waits for; no place that calls the disk goes without having failed.
+ * Every call of the disk fails while a log is opened again, used and closed. What fails is
+ * reported, or is something that nobody waits for; no place that calls the disk goes without having
+ * failed.
  *
- * Some of the logs were built by overlapping calls. `BABUZA_CONCURRENT_SEEDS` sets how many, `BABUZA_SEED` the
- * first seed.
+ * Some of the logs were built by overlapping calls. `BABUZA_CONCURRENT_SEEDS` sets how many,
+ * `BABUZA_SEED` the first seed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,7 @@
-/** What snapshots leave in a log: their own members, what covers them, and where the log begins behind them. */
+/**
+ * What snapshots leave in a log: their own members, what covers them, and where the log begins
+ * behind them.
+ */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import { confState, entriesFrom, metadata } from '@babuza/testkit/ladder';

@@ -22,7 +22,10 @@ const discards: ReplayOptions = { discardUncommitted: true };
 const first: SnapshotMetadata = snapshotAt(1, 1);
 const second: SnapshotMetadata = snapshotAt(3, 1, { ...confState, voters: [1n, 2n, 7n] });
 
-/** Two snapshots, the entries up to the newer one, and three segments of entries that are not committed. */
+/**
+ * Two snapshots, the entries up to the newer one, and three segments of entries that are not
+ * committed.
+ */
 const before = (): Promise<SimulatedDisk> =>
   created(async (opened) => {
     await opened.wal.save({ entries: entriesFrom(1, 3, 1, 100), ...commitTo(3) });

@@ -64,7 +64,7 @@ interface Slot {
 /** A log as its user gets it, and what the manager keeps of it. */
 interface Assembled {
   readonly wal: QueuedWal;
-  /** What it contains. */
+  /** The log's content, as readers see it. */
   readonly view: EntryView<PositionIndex>;
   readonly opened: OpenedWal;
 }

@@ -1,4 +1,6 @@
-/** Logs that are opened again: what is reported, what is dropped on demand, what a failure leaves. */
+/**
+ * Logs that are opened again: what is reported, what is dropped on demand, what a failure leaves.
+ */
 import { emptyConfState } from '@babuza/raftpb';
 import { FileError } from '@babuza/vfs';
 import { describe, expect, it } from 'vitest';

@@ -1,7 +1,8 @@
 /**
- * What the random sequences are made of: saves, syncs and identity records that wait together, writes that
- * fail in every way, logs that are closed and opened again in the same process, openings and closings that fail, power
- * cuts. At each opening the ledger of the log judges what is there, and takes it as promised from then on.
+ * The parts of the random sequences: saves, syncs and identity records that wait together,
+ * writes that fail in every way, logs that are closed and opened again in the same process,
+ * openings and closings that fail, power cuts. At each opening the ledger of the log judges what is
+ * there, and takes it as promised from then on.
  */
 import { expect } from 'vitest';
 import { IdentityCalls } from '@babuza/testkit/ladder';

@@ -1,11 +1,12 @@
 /**
- * Every call of the disk fails while a log is opened again, used and closed: after a clean close, in the middle
- * of a rotation, with a torn tail, with files that a purge has left. What fails is reported, or is something that
- * nobody waits for; no call of the disk in the sources goes without having failed; and what is on the disk
- * afterwards opens, for a machine that goes on as well as after a power cut.
+ * Every call of the disk fails while a log is opened again, used and closed: after a clean close,
+ * in the middle of a rotation, with a torn tail, with files that a purge has left. What fails is
+ * reported, or is something that nobody waits for; no call of the disk in the sources goes without
+ * having failed; and what is on the disk afterwards opens, for a machine that goes on as well as
+ * after a power cut.
  *
- * Some of the logs were built by overlapping calls. `BABUZA_CONCURRENT_SEEDS` sets how many, `BABUZA_SEED` the
- * first seed.
+ * Some of the logs were built by overlapping calls. `BABUZA_CONCURRENT_SEEDS` sets how many,
+ * `BABUZA_SEED` the first seed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {

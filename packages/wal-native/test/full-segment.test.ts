@@ -99,7 +99,10 @@ describe('a segment that is nearly full', () => {
   }
 });
 
-/** Sixty small entries and a large one, then a commit index that only the mark of an idle log takes along. */
+/**
+ * Sixty small entries and a large one, then a commit index that only the mark of an idle log takes
+ * along.
+ */
 async function withMark(lastBytes: number): Promise<{ segments: number; disk: SimulatedDisk }> {
   const environment = simulatedEnvironment(1);
   let segments = 0;

@@ -41,8 +41,8 @@ interface Sample {
   readonly content: Content;
   readonly isClosed: boolean;
   /**
-   * What is wrong with a log that has lost its last batch, which rot may take with a report where no
-   * mark stands behind it.
+   * What is wrong with a log that has lost its last batch, which rot may take with a report where
+   * no mark stands behind it.
    */
   judgeShorter(opened: OpenedWal): string[];
   /** One of so many places is damaged. */
@@ -197,7 +197,9 @@ beforeAll(async () => {
   }
 });
 
-/** Damages a copy of each sample in the ways that `damages` names: all of them, or one of so many. */
+/**
+ * Damages a copy of each sample in the ways that `damages` names: all of them, or one of so many.
+ */
 async function damage(
   rot: string,
   damages: (sample: Sample) => Iterable<readonly [string, (disk: SimulatedDisk) => void]>,

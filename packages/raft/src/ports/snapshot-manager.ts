@@ -46,8 +46,8 @@ export interface OpenSnapshot extends AsyncDisposable {
   /**
    * The content of a file; each chunk was checked before it is handed out, and the hash of the whole is compared at the
    * end. Only who has come to the end without an error knows all of it. `SNAPSHOT_CORRUPT`: ask `verify`, which sets
-   * a damaged snapshot aside, and use another one. `SNAPSHOT_TRY_AGAIN`: the system is short of something. The node reads
-   * the same file again from its beginning, after a pause.
+   * a damaged snapshot aside, and use another one. `SNAPSHOT_TRY_AGAIN`: the system is short of
+   * something. The node reads the same file again from its beginning, after a pause.
    */
   readFile(name: string): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -88,8 +88,8 @@ export interface SnapshotManager extends AsyncDisposable {
 
   /**
    * Opens a snapshot for reading and pins it: it stays until it is closed, whatever `retain` says.
-   * Rejects with `SNAPSHOT_NOT_FOUND`, or `SNAPSHOT_TRY_AGAIN`: a running node makes the call again then. Damage is told
-   * by the files.
+   * Rejects with `SNAPSHOT_NOT_FOUND`, or `SNAPSHOT_TRY_AGAIN`: a running node makes the call again
+   * then. Damage is told by the files.
    */
   read(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<OpenSnapshot>;
 

@@ -42,8 +42,8 @@ export interface SnapshotReader {
   /** The further files, ascending. */
   readonly fileNames: readonly string[];
   /**
-   * The main file in chunks. Damage is an error of the snapshot manager. A running node waits while the system is short of
-   * descriptors or memory, and the reader gets each byte once.
+   * The main file in chunks. Damage is an error of the snapshot manager. A running node waits while
+   * the system is short of descriptors or memory, and the reader gets each byte once.
    */
   read(): AsyncIterable<Uint8Array>;
   readFile(name: string): AsyncIterable<Uint8Array>;

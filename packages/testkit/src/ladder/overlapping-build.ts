@@ -12,7 +12,9 @@ import { LadderError, type BackEnd } from './back-end.ts';
 import { IdentityCalls } from './identity-calls.ts';
 import { workTogether } from './work-together.ts';
 
-/** How the process ended: `beside calls` means that at least two calls of the log were under way. */
+/**
+ * How the process ended: `beside calls` means that at least two calls of the log were under way.
+ */
 export type EndOfBuild = 'closed' | 'killed' | 'killed beside calls';
 
 export interface BuildPlan<Options> {
@@ -25,7 +27,7 @@ export interface BuildPlan<Options> {
 
 export interface BuiltLog {
   readonly name: string;
-  /** What a killed process leaves. */
+  /** The disk as a killed process leaves it. */
   readonly disk: SimulatedDisk;
   readonly ledger: CallLedger;
   readonly identity: IdentityCalls;

@@ -41,8 +41,9 @@ const rotating: LedgerBatch = { entries: entriesFrom(25, 12, 1, 700) };
 const torn: LedgerBatch = { entries: entriesFrom(25, 3, 1, 600) };
 
 /**
- * Makes logs of 24 entries of 700 bytes in two segments and a marker: one that was closed, one killed in a rotation, one with a torn tail, one killed in a purge. Of the torn
- * batch `tornBytes` were written.
+ * Makes logs of 24 entries of 700 bytes in two segments and a marker: one that was closed, one
+ * killed in a rotation, one with a torn tail, one killed in a purge. Of the torn batch `tornBytes`
+ * were written.
  */
 export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<Start[]> {
   const life = (name: string, end: End, attempted: readonly LedgerBatch[]): Promise<Start> =>

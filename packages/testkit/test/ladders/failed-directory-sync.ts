@@ -1,6 +1,7 @@
 /**
- * A purge removes or renames segments and the sync of the directory fails: names that were made before it may be
- * lost, that of a spare file for the next segment among them, although later syncs succeed.
+ * A purge removes or renames segments and the sync of the directory fails: names that were made
+ * before it may be lost, that of a spare file for the next segment among them, although later syncs
+ * succeed.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment } from '../../src/index.ts';
@@ -9,7 +10,9 @@ import { entriesFrom, metadata, type BackEnd } from '../../src/ladder/index.ts';
 const entriesPerSave = 2;
 const entryBytes = 1000;
 
-/** Resolves to how many entries were acknowledged in spite of the failure, and which a reopened log has. */
+/**
+ * Counts the entries that were acknowledged in spite of the failure, and those a reopened log has.
+ */
 async function acknowledgedAndKept(
   backEnd: BackEnd<{ readonly segmentBytes?: number }>,
   savesBeforePurge: number,

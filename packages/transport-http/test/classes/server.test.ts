@@ -1,4 +1,6 @@
-/** The server of a member, on connections that are the test's: without a network but for its end. */
+/**
+ * The server of a member, on connections that are the test's: without a network but for its end.
+ */
 import { once } from 'node:events';
 import type { TransportHandler } from '@babuza/raft';
 import { encodeMessage, MessageType, newMessage } from '@babuza/raftpb';

@@ -71,8 +71,8 @@ export class SegmentRemoval {
     if (oldest === undefined) return 0;
     if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);
     this.#syncIsOwed = true;
-    // Durable after it: that this one is gone. Only then may the next one go, and so none does after a sync that
-    // failed: there is no later one of the directory.
+    // Durable after it: that this one is gone. Only then may the next one go, and so none does after
+    // a sync that failed: there is no later one of the directory.
     await this.#fileSystem.syncDirectory(this.#directory);
     this.#syncIsOwed = false;
     this.#waiting.shift();

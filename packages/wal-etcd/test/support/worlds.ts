@@ -1,4 +1,7 @@
-/** Short histories of a log: a process that works with it, is killed, and the next one that opens it. */
+/**
+ * Short histories of a log: a process that works with it, is killed, and the next one that opens
+ * it.
+ */
 import type { ConfState, Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import { confState, entriesFrom, metadata } from '@babuza/testkit/ladder';
