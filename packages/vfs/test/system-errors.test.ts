@@ -80,12 +80,13 @@ describe('an error of a call', () => {
   it('tells a name that is too long', async () => {
     const directory = temporaryDirectory();
     const calls = [
-      fileSystem.open(join(directory, 'a'.repeat(300)), 'create'),
-      fileSystem.makeDirectory(join(directory, 'a'.repeat(300))),
-      fileSystem.kindOf(join(directory, ...Array.from({ length: 30 }, () => 'a'.repeat(200)))),
+      () => fileSystem.open(join(directory, 'a'.repeat(300)), 'create'),
+      () => fileSystem.makeDirectory(join(directory, 'a'.repeat(300))),
+      () =>
+        fileSystem.kindOf(join(directory, ...Array.from({ length: 30 }, () => 'a'.repeat(200)))),
     ];
     for (const call of calls) {
-      await expect(call).rejects.toMatchObject({ kind: 'name-too-long', errno: 'ENAMETOOLONG' });
+      await expect(call()).rejects.toMatchObject({ kind: 'name-too-long', errno: 'ENAMETOOLONG' });
     }
   });
 
