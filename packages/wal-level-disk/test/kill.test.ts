@@ -21,8 +21,10 @@ it(
     let whileOpening = 0;
     try {
       for (let kill = 0; kill < kills; kill += 1) {
-        // Half of them soon: while it opens, or right after.
-        const afterMs = random.below(random.below(2) === 0 ? 80 : 250);
+        // Each second one is killed after its first acknowledgement, however slow the machine is. The
+        // others are killed while they open the log, or right after.
+        const afterAcknowledgement = kill % 2 === 1;
+        const afterMs = random.below(afterAcknowledgement ? 250 : 80);
         let isOpen = false;
         let timer: ReturnType<typeof setTimeout> | undefined;
         const { failure, ended } = await writer.run({
@@ -30,6 +32,7 @@ it(
           batches: 0,
           onLine: (line, child) => {
             isOpen ||= line === 'open';
+            if (afterAcknowledgement && !line.startsWith('done')) return;
             timer ??= setTimeout(() => child.kill('SIGKILL'), afterMs);
           },
         });
@@ -42,7 +45,7 @@ it(
       console.log(
         `${kills} kills, ${whileOpening} of them while the log was opened; ${writer.acknowledged} batches were acknowledged, none was lost`,
       );
-      expect(writer.acknowledged).toBeGreaterThan(kills);
+      expect(writer.acknowledged).toBeGreaterThanOrEqual(Math.floor(kills / 2));
     } finally {
       await rm(directory, { recursive: true });
     }
