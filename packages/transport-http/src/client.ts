@@ -1,12 +1,7 @@
 /** Asks another member over HTTP, and checks who answers. */
-import {
-  request as httpRequest,
-  type Agent,
-  type ClientRequest,
-  type IncomingMessage,
-} from 'node:http';
-import { request as httpsRequest, type Agent as TlsAgent } from 'node:https';
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { MemberAgent } from './access/connect.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
 import { lookUpIn, unreachable, type Route, type Target } from './route.ts';
@@ -17,7 +12,8 @@ export interface Question {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly agent?: Agent | TlsAgent;
+  /** By default the connection is for this question only. */
+  readonly agent?: MemberAgent;
   readonly signal: AbortSignal;
 }
 
@@ -35,9 +31,8 @@ export function ask(
   { id, place, addresses }: Route,
   question: Question,
 ): ClientRequest {
-  const { tls } = wire.settings;
   const said = encodeHandshake(introduced(wire, wire.handshakeTo(id)));
-  const options = {
+  return httpRequest({
     // The name, also where its addresses are known: a certificate is for the name.
     host: place.host,
     port: place.port,
@@ -45,13 +40,9 @@ export function ask(
     method: question.method,
     path: question.path,
     headers: { ...question.headers, [handshakeHeader]: said },
-    agent: question.agent ?? false,
+    agent: question.agent ?? new MemberAgent(wire),
     signal: question.signal,
-  };
-  if (tls === undefined) return httpRequest(options);
-  const shown = tls.mutual === false ? {} : { cert: pem(tls.cert), key: pem(tls.key) };
-  const trusted = tls.ca === undefined ? {} : { ca: pem(tls.ca) };
-  return httpsRequest({ ...options, ...shown, ...trusted, minVersion: 'TLSv1.2' });
+  });
 }
 
 /** Node.js wants buffers. */

@@ -1,15 +1,13 @@
 /** Node.js' server as it is used here, and its last words. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { pem } from './client.ts';
-import { statusOf, TransportError, type RefusalReason } from './errors.ts';
+import { statusOf, type RefusalReason } from './errors.ts';
 import { refusalHeader, type Wire } from './wire.ts';
 
 const headBytesMax = 16 * 1024;
 
 export function newServer({ settings }: Wire): Server {
-  const options = {
+  return createServer({
     maxHeaderSize: headBytesMax,
     headersTimeout: settings.stallTimeoutMs,
     // A snapshot takes as long as it takes; what stands still is ended where it is read.
@@ -17,25 +15,7 @@ export function newServer({ settings }: Wire): Server {
     connectionsCheckingInterval: settings.stallTimeoutMs / 2,
     keepAliveTimeout: 60_000,
     noDelay: true,
-  };
-  const { tls } = settings;
-  if (tls === undefined) return createServer(options);
-  const { mutual = true } = tls;
-  try {
-    return createTlsServer({
-      ...options,
-      cert: pem(tls.cert),
-      key: pem(tls.key),
-      ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: settings.stallTimeoutMs,
-      requestCert: mutual,
-      rejectUnauthorized: mutual,
-    });
-  } catch (cause) {
-    const problem = `the option tls cannot be used: ${String(cause)}`;
-    throw new TransportError('TRANSPORT_INVALID', problem, { cause });
-  }
+  });
 }
 
 export const isOfHttp = (error: Error): boolean =>

@@ -1,4 +1,5 @@
 /** What the transport can be told, checked at the door. */
+import { secretBytesMin } from './access/secret.ts';
 import { placeOf, type Place } from './address.ts';
 import { TransportError } from './errors.ts';
 
@@ -15,13 +16,43 @@ export interface HttpTransportTls {
   readonly mutual?: boolean | undefined;
 }
 
+export type HttpTransportSecret = string | Uint8Array;
+
+/**
+ * What lets a running cluster move from unprotected connections to protected ones, one member after the
+ * other: first every member accepts both and connects without (`'accept'`), then every member accepts both
+ * and connects with it (`'connect'`), then the option is left out, and both must have it. Until then
+ * connections count as unprotected.
+ */
+export type HttpTransportTransition = 'accept' | 'connect';
+
 export interface HttpTransportOptions {
   /** Where the other members reach this one: `host:port`. What the membership says of it must be the same. */
   readonly address: string;
   /** Where to listen; by default the port of the address, on its host. Port 0: any that is free. */
   readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined };
-  /** Absent: no encryption, and whoever reaches the port can speak as a member. */
+  /** Absent: connections are not encrypted. */
   readonly tls?: HttpTransportTls | undefined;
+  /**
+   * What all members know and nobody else does: random bytes or a random text, at least 32 bytes long. Both
+   * sides of a connection prove that they know it before anything else is read. While it is changed there are
+   * two: the first is shown to others, both are accepted. It does not encrypt: whoever can change what
+   * travels between two members can still take over a connection.
+   */
+  readonly secret?: HttpTransportSecret | readonly HttpTransportSecret[] | undefined;
+  /**
+   * True: the member starts although others on the network could speak as a member, because there is neither
+   * mutual TLS nor a secret, and connects to others without protection. By default false: without
+   * protection it listens on the loopback and connects to it only.
+   */
+  readonly insecure?: boolean | undefined;
+  /** How far a running cluster has come on the way to TLS, or to a secret. */
+  readonly transition?:
+    | {
+        readonly tls?: HttpTransportTransition | undefined;
+        readonly secret?: HttpTransportTransition | undefined;
+      }
+    | undefined;
   /** Messages go over a stream where the way allows it; false: each batch is a request of its own. */
   readonly streams?: boolean | undefined;
   /** Snapshots that are sent take so much of the network at most, together, in bytes a second; no limit by default. */
@@ -34,26 +65,47 @@ export interface HttpSettings {
   readonly address: string;
   readonly listen: Place;
   readonly tls: HttpTransportTls | undefined;
+  readonly secrets: readonly Buffer[];
+  readonly insecure: boolean;
+  readonly transition: {
+    readonly tls: HttpTransportTransition | undefined;
+    readonly secret: HttpTransportTransition | undefined;
+  };
   readonly streams: boolean;
   readonly snapshotBytesPerSecond: number;
   readonly stallTimeoutMs: number;
 }
 
-const known = ['address', 'listen', 'tls', 'streams', 'snapshotBytesPerSecond', 'stallTimeoutMs'];
+const known = [
+  'address',
+  'listen',
+  'tls',
+  'secret',
+  'insecure',
+  'transition',
+  'streams',
+  'snapshotBytesPerSecond',
+  'stallTimeoutMs',
+];
 
 /** @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed. */
 export function checkOptions(given: HttpTransportOptions | undefined): HttpSettings {
   const options = objectOf('transportOptions', given, known);
-  const { address, streams = true } = options;
+  const { address, streams = true, insecure = false } = options;
   if (typeof address !== 'string' || address.length > 1024) {
     refuse('address', address, 'where the other members reach this one, as host:port');
   }
   if (typeof streams !== 'boolean') refuse('streams', streams, 'true or false');
+  if (typeof insecure !== 'boolean') refuse('insecure', insecure, 'true or false');
+  const secrets = options['secret'] === undefined ? [] : checkSecrets(options['secret']);
   const tls = options['tls'] === undefined ? undefined : checkTls(options['tls']);
   return {
     address,
     listen: checkListen(options['listen'] ?? {}, placeOf(address, tls !== undefined)),
     tls,
+    secrets,
+    insecure,
+    transition: checkTransition(options['transition'] ?? {}, tls !== undefined, secrets.length > 0),
     streams,
     snapshotBytesPerSecond: checkRate(options['snapshotBytesPerSecond'] ?? Infinity),
     stallTimeoutMs: checkStall(options['stallTimeoutMs'] ?? 5000),
@@ -83,6 +135,42 @@ function checkTls(given: unknown): HttpTransportTls {
     refuse('tls.ca', ca, "the members' certificate authorities, or tls.mutual: false");
   }
   return { cert, key, ca, mutual };
+}
+
+function checkSecrets(given: unknown): Buffer[] {
+  const secrets = Array.isArray(given) ? given : [given];
+  const allowed = `a random text or bytes, at least ${secretBytesMin} bytes long, or two of them`;
+  if (secrets.length === 0 || secrets.length > 2) refuse('secret', `${secrets.length}`, allowed);
+  return secrets.map((secret: unknown) => {
+    if (!isPem(secret)) return refuse('secret', hidden(secret), allowed);
+    // A copy: what the caller does with its bytes later does not matter.
+    const bytes = Buffer.from(typeof secret === 'string' ? Buffer.from(secret) : secret);
+    if (bytes.length >= secretBytesMin) return bytes;
+    return refuse('secret', `one of ${bytes.length} bytes`, allowed);
+  });
+}
+
+function checkTransition(
+  given: unknown,
+  hasTls: boolean,
+  hasSecret: boolean,
+): HttpSettings['transition'] {
+  const { tls, secret } = objectOf('transition', given, ['tls', 'secret']);
+  return {
+    tls: checkStep('tls', tls, hasTls),
+    secret: checkStep('secret', secret, hasSecret),
+  };
+}
+
+function checkStep(
+  of: 'tls' | 'secret',
+  given: unknown,
+  isThere: boolean,
+): HttpTransportTransition | undefined {
+  if (given === undefined) return undefined;
+  const isStep = given === 'accept' || given === 'connect';
+  if (isStep && isThere) return given;
+  return refuse(`transition.${of}`, given, `'accept' or 'connect', beside the option ${of}`);
 }
 
 const isPem = (value: unknown): value is string | Uint8Array =>

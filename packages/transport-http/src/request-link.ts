@@ -2,9 +2,9 @@
  * The way of messages to one peer where something between the two lets no stream through: each frame is a request, one
  * at a time, and what gathers meanwhile is the next one.
  */
-import { Agent, type IncomingMessage } from 'node:http';
-import { Agent as TlsAgent } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
+import { MemberAgent } from './access/connect.ts';
 import { answerOf, ask } from './client.ts';
 import { TransportError } from './errors.ts';
 import type { MessageFrame } from './message-queue.ts';
@@ -18,7 +18,7 @@ export class RequestLink implements MessageLink {
   readonly #wire: Wire;
   readonly #target: Target;
   readonly #events: LinkEvents;
-  readonly #agent: Agent;
+  readonly #agent: MemberAgent;
   readonly #ending = new AbortController();
   #isSending = false;
 
@@ -26,8 +26,7 @@ export class RequestLink implements MessageLink {
     this.#wire = wire;
     this.#target = target;
     this.#events = events;
-    const options = { keepAlive: true, maxSockets: 1 };
-    this.#agent = wire.settings.tls === undefined ? new Agent(options) : new TlsAgent(options);
+    this.#agent = new MemberAgent(wire, { keepAlive: true, maxSockets: 1 });
   }
 
   get canTake(): boolean {

@@ -1,6 +1,7 @@
 /** The way to another member: its address, and the IP addresses that the name in it leads to. */
 import type { LookupFunction } from 'node:net';
 import { describeCause, type HostAddress } from '@babuza/vfs';
+import { demandForConnecting } from './access/demand.ts';
 import { placeOf, type Place } from './address.ts';
 import { TransportError } from './errors.ts';
 import type { Wire } from './wire.ts';
@@ -18,12 +19,23 @@ export interface Route extends Target {
 
 /**
  * Finds the addresses of the target's host. Rejects with `TRANSPORT_UNREACHABLE` where its name is
- * not resolved, or with the reason of the signal.
+ * not resolved, with `TRANSPORT_INSECURE`, or with the reason of the signal.
  */
 export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): Promise<Route> {
   const place = placeOf(target.address, wire.settings.tls !== undefined);
+  const addresses = await addressesOf(wire, target, place.host, signal);
+  demandForConnecting(wire, target, addresses);
+  return { ...target, place, addresses };
+}
+
+async function addressesOf(
+  wire: Wire,
+  target: Target,
+  host: string,
+  signal: AbortSignal,
+): Promise<readonly HostAddress[]> {
   try {
-    return { ...target, place, addresses: await wire.names.addressesOf(place.host, signal) };
+    return await wire.names.addressesOf(host, signal);
   } catch (cause) {
     signal.throwIfAborted();
     throw unreachable(target, cause);

@@ -3,6 +3,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describeCause } from '@babuza/vfs';
+import { demandForListening } from './access/demand.ts';
+import { Entrance } from './access/entrance.ts';
 import { Admission, type Admitted, type Refused } from './admission.ts';
 import { closeAfter } from './body.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
@@ -52,11 +54,6 @@ export class MessageServer {
       });
     }
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
-    // Before a handshake of TLS has ended well. Anybody who finds the port can cause it: no reason for a warning.
-    this.#server.on('tlsClientError', (error, { authorizationError }) => {
-      this.#refusedConnections += 1;
-      parts.wire.logger?.debug('a connection was refused', { error, authorizationError });
-    });
     this.#server.on('clientError', (error, socket) => {
       // What speaks no TLS understands no answer.
       if (!isOfHttp(error)) {
@@ -66,6 +63,7 @@ export class MessageServer {
       this.#refusedConnections += 1;
       endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     });
+    new Entrance(parts.wire, server, () => void (this.#refusedConnections += 1));
     this.#server.on('connection', (socket) => {
       this.#toldNotAccepted = undefined;
       this.#sockets.add(socket);
@@ -84,6 +82,7 @@ export class MessageServer {
   async listen(signal: AbortSignal): Promise<number> {
     const { host, port } = this.#parts.wire.settings.listen;
     const ip = await this.#ownAddress(host, signal);
+    demandForListening(this.#parts.wire, ip);
     await new Promise<void>((resolve, reject) => {
       const onError = (cause: Error): void => {
         const problem = `cannot listen on ${host}:${port}: ${cause.message}`;

@@ -5,7 +5,6 @@ import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endWith, isOfHttp, newServer } from '../../src/http-server.ts';
 import type { HttpTransportOptions } from '../../src/index.ts';
-import { Authority } from '../certificates.ts';
 import { RawClient } from '../raw-client.ts';
 import { until } from '../support.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
@@ -45,18 +44,6 @@ describe('the server', () => {
     client.write('GET / HTTP/1.1\r\nHost: a');
     await until(() => client.hasEnded || client.isClosed);
     expect(client.text).toContain('HTTP/1.1 408');
-  });
-
-  it('ends a connection on which half a greeting stands still', { timeout: 8000 }, async () => {
-    const authority = new Authority();
-    try {
-      const tls = { ...authority.issue(), ca: authority.cert };
-      const client = await clientOf({ stallTimeoutMs: 100, tls });
-      client.write(Buffer.of(22, 3, 1, 0, 200, 1));
-      await until(() => client.hasEnded || client.isClosed);
-    } finally {
-      authority.remove();
-    }
   });
 
   it.each([

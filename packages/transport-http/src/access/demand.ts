@@ -1,0 +1,58 @@
+/** Nothing leaves or enters this machine without protection unless the options say so. */
+import type { HostAddress } from '@babuza/vfs';
+import { TransportError } from '../errors.ts';
+import type { HttpSettings } from '../options.ts';
+import type { Wire } from '../wire.ts';
+import { outgoingSecret, outgoingTls } from './connect.ts';
+import { isLoopback } from './loopback.ts';
+
+const remedy =
+  'give the option tls with mutual TLS, or the option secret; insecure: true allows it for a network that nobody else reaches';
+
+/** Whether who connects must show a certificate or the secret. */
+function isProtected({ tls, secrets, transition }: HttpSettings): boolean {
+  const showsCertificate =
+    tls !== undefined && tls.mutual !== false && transition.tls === undefined;
+  return showsCertificate || (secrets.length > 0 && transition.secret === undefined);
+}
+
+/**
+ * Refuses to listen where anybody on the network could speak as a member, and tells where that is
+ * allowed. `address` is the IP address that is bound; where it is `undefined`, all of them are.
+ *
+ * @throws TransportError (`TRANSPORT_INSECURE`).
+ */
+export function demandForListening({ settings, logger }: Wire, address: string | undefined): void {
+  if (isProtected(settings)) return;
+  const { port } = settings.listen;
+  const bound = { address: address ?? 'every address of this machine', port };
+  if (address !== undefined && isLoopback(address)) {
+    logger?.info('any program on this machine can speak as a member', bound);
+    return;
+  }
+  if (settings.insecure) {
+    logger?.warn('whoever reaches this member can speak as a member: insecure is true', bound);
+    return;
+  }
+  const problem = `whoever reaches ${bound.address}, port ${port}, could speak as a member; ${remedy}`;
+  throw new TransportError('TRANSPORT_INSECURE', problem);
+}
+
+/**
+ * Refuses to connect where somebody on the way could read and change what is sent.
+ *
+ * @throws TransportError (`TRANSPORT_INSECURE`).
+ */
+export function demandForConnecting(
+  wire: Wire,
+  target: { readonly id: bigint; readonly address: string },
+  addresses: readonly HostAddress[],
+): void {
+  if (wire.settings.insecure) return;
+  if (outgoingTls(wire) !== undefined || outgoingSecret(wire) !== undefined) return;
+  const foreign = addresses.find(({ address }) => !isLoopback(address));
+  if (foreign === undefined) return;
+  const { id, address } = target;
+  const problem = `member ${id} at ${address} (${foreign.address}) is on another machine, and the connection would not be protected; ${remedy}`;
+  throw new TransportError('TRANSPORT_INSECURE', problem);
+}

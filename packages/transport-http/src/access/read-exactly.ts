@@ -1,0 +1,42 @@
+/** Reads the first bytes of a connection and leaves what comes behind them in it. */
+import type { Duplex } from 'node:stream';
+
+/**
+ * The next so many bytes. Nothing else may read the connection meanwhile. Rejects when it ends, breaks
+ * or is destroyed before; the error of `destroy` is the reason then.
+ */
+export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      connection.off('readable', onReadable);
+      connection.off('end', onEnd);
+      connection.off('error', onError);
+      connection.off('close', onEnd);
+    };
+    const onReadable = (): void => {
+      const chunk: Buffer | null = connection.read(bytes);
+      if (chunk === null) return;
+      settle();
+      // What is shorter came with the end of the connection.
+      if (chunk.length === bytes) resolve(chunk);
+      else reject(new Error('the connection ended early'));
+    };
+    const onError = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    const onEnd = (): void => onError(new Error('the connection ended early'));
+    connection.on('readable', onReadable);
+    connection.on('end', onEnd);
+    connection.on('error', onError);
+    connection.on('close', onEnd);
+    onReadable();
+  });
+}
+
+/** The next byte, which stays to be read. Rejects as `readExactly` does. */
+export async function peekByte(connection: Duplex): Promise<number | undefined> {
+  const first = await readExactly(connection, 1);
+  connection.unshift(first);
+  return first[0];
+}
