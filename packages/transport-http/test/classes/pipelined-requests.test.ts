@@ -28,7 +28,7 @@ describe('requests behind each other on one connection', () => {
   });
 
   it('wait for the one before, while the node works on it', async () => {
-    let answer = (_: number): void => undefined;
+    let answer: (offset: number) => void = () => undefined;
     const held = new Promise<number>((resolve) => (answer = resolve));
     const { connected, terms } = serverOf({ receivedSnapshotBytes: () => held });
     const socket = await connected(question, post('messages', framesOf(1)));
@@ -70,7 +70,7 @@ describe('requests behind each other on one connection', () => {
   });
 
   it('are not given to the node when their connection is gone, and are no reason to warn', async () => {
-    let answer = (_: number): void => undefined;
+    let answer: (offset: number) => void = () => undefined;
     const held = new Promise<number>((resolve) => (answer = resolve));
     const { connected, terms, member, met } = serverOf({ receivedSnapshotBytes: () => held });
     const other = { from: 3n, address: 'three.example:3' };
@@ -86,7 +86,7 @@ describe('requests behind each other on one connection', () => {
     ['what is no HTTP', 'nothing that is known\r\n\r\n'],
     ['a head that is too long', `GET / HTTP/1.1\r\nLong: ${'x'.repeat(17 * 1024)}\r\n\r\n`],
   ])('are not answered by what is said about %s behind them', async (_, bytes) => {
-    let answer = (_: number): void => undefined;
+    let answer: (offset: number) => void = () => undefined;
     const held = new Promise<number>((resolve) => (answer = resolve));
     const { connected, server } = serverOf({ receivedSnapshotBytes: () => held });
     const socket = await connected(question, bytes);
