@@ -67,12 +67,9 @@ export class MessageServer {
         return;
       }
       this.#refusedConnections += 1;
-      if (this.#order.hasUnanswered(socket)) {
-        // The other side would take what is said now for the answer to an earlier request.
-        socket.destroy();
-        return;
-      }
-      endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      // The other side would take what is said now for the answer to an earlier request.
+      if (this.#order.hasUnanswered(socket)) socket.destroy();
+      else endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     });
     this.#server.on('connection', (socket) => {
       this.#toldNotAccepted = undefined;
@@ -197,7 +194,8 @@ export class MessageServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
+    // Node.js listens no more. A connection that breaks is closed, which its owner notices.
+    socket.on('error', () => undefined);
     if (this.#order.hasUnanswered(socket)) {
       // Whatever is said now would come in the middle of the answers before it.
       socket.destroy();

@@ -33,6 +33,8 @@ describe('a server', () => {
     const server = newServer(new FakeMember().wire);
     expect([server.requestTimeout, server.headersTimeout]).toEqual([0, stallTimeoutMs]);
     expect(server.keepAliveTimeout).toBe(60_000);
+    // A head that stands still is noticed at the end of the second interval at the latest.
+    expect(Reflect.get(server, 'connectionsCheckingInterval')).toBe(stallTimeoutMs / 2);
   });
 });
 

@@ -157,8 +157,9 @@ describe('a connection', () => {
     first.destroy();
     await turn();
     const destroy = vi.spyOn(first, 'destroy');
-    await server.close();
+    const closing = server.close();
     expect([destroy.mock.calls, second.destroyed]).toEqual([[], true]);
+    await closing;
   });
 
   it('is gone when the server is closed', async () => {
@@ -234,6 +235,16 @@ describe('a stream', () => {
     expect(socket.destroyed).toBe(false);
     server.pulse(100_001 + stallTimeoutMs);
     expect(socket.destroyed).toBe(true);
+  });
+
+  it('that breaks is closed, and ends nothing else', async () => {
+    const { connected, server, member } = serverOf();
+    const socket = await connected(streamHead);
+    const other = await connected(streamHead.replace('"from":"2"', '"from":"3"'));
+    socket.destroy(errorOf('ECONNRESET'));
+    await turn();
+    server.pulse(stallTimeoutMs);
+    expect([socket.destroyed, other.destroyed, member.logged]).toEqual([true, false, []]);
   });
 
   it('that was closed is looked after no more', async () => {
