@@ -67,9 +67,9 @@ export class MessageServer {
         return;
       }
       this.#refusedConnections += 1;
-      // The other side would take what is said now for the answer to an earlier request.
-      if (this.#order.hasUnanswered(socket)) socket.destroy();
-      else endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      if (this.#mayAnswer(socket)) {
+        endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      } else socket.destroy();
     });
     this.#server.on('connection', (socket) => {
       this.#toldNotAccepted = undefined;
@@ -193,11 +193,18 @@ export class MessageServer {
     } else refuse(response, 'not-found', `there is no ${route}`);
   }
 
+  /**
+   * Whether an answer beside those to requests may be sent. Before or within the answer to an
+   * earlier request it would be taken for that one, and behind a refusal nothing counts.
+   */
+  #mayAnswer(connection: Duplex): boolean {
+    return !isEnding(connection) && !this.#order.hasUnanswered(connection);
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Node.js listens no more. A connection that breaks is closed, which its owner notices.
     socket.on('error', () => undefined);
-    if (this.#order.hasUnanswered(socket)) {
-      // Whatever is said now would come in the middle of the answers before it.
+    if (!this.#mayAnswer(socket)) {
       socket.destroy();
       return;
     }

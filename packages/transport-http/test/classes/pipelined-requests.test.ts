@@ -1,7 +1,7 @@
 /** Requests that lie behind each other on one connection, before the first of them is answered. */
 import { encodeMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { headOf } from '../raw-client.ts';
+import { headOf, streamHeadOf } from '../raw-client.ts';
 import { snapshotMessage } from '../snapshot-support.ts';
 import { handshakeOf, stallTimeoutMs } from './fakes.ts';
 import { frameOf } from './requests.ts';
@@ -104,5 +104,23 @@ describe('requests behind each other on one connection', () => {
     socket.push('no number\r\n');
     await turn();
     expect([statuses(socket.text), socket.destroyed]).toEqual([['HTTP/1.1 200'], true]);
+  });
+
+  it.each([
+    ['a stream', Buffer.concat([Buffer.from(streamHeadOf(handshakeOf())), messageFrame(3)])],
+    ['what is no HTTP', Buffer.from('nothing that is known\r\n\r\n')],
+  ])('end with %s behind one that was refused while its body came', async (_, bytes) => {
+    const { connected, terms } = serverOf();
+    const body = Buffer.alloc(17, 255);
+    const request = post('messages', body);
+    const socket = await connected(request.subarray(0, -1));
+    expect(statuses(socket.text)).toEqual(['HTTP/1.1 400']);
+    socket.push(Buffer.concat([request.subarray(-1), bytes]));
+    await turn();
+    expect([terms(), statuses(socket.text), socket.destroyed]).toEqual([
+      [],
+      ['HTTP/1.1 400'],
+      true,
+    ]);
   });
 });
