@@ -25,6 +25,10 @@ describe('a server with TLS', () => {
     expect(asks(serverWith({ ...own, ca: authority.cert, mutual: false }))).toEqual([false, false]);
   });
 
+  it('trusts the authority of the members, and no other one', () => {
+    expect(Reflect.get(serverWith({ ...own, ca: authority.cert }), 'ca')).toBe(authority.cert);
+  });
+
   it('needs no authority where it wants no certificate', () => {
     expect(asks(serverWith({ ...own, mutual: false }))).toEqual([false, false]);
   });
