@@ -6,6 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+/** How many requests of a connection may be without an answer. A member waits for each answer. */
+const unansweredMax = 64;
+
 export class RequestOrder {
   /** How many requests wait for their answer on each connection. */
   readonly #unanswered = new WeakMap<Duplex, number>();
@@ -19,9 +22,14 @@ export class RequestOrder {
 
   /**
    * Calls `serve` when the requests before this one on its connection are served: at once where
-   * there are none. `serve` must not reject.
+   * there are none. `serve` must not reject. More than 64 requests without an answer end the
+   * connection: each costs memory, and nothing else would bound their number.
    */
   add({ socket }: IncomingMessage, response: ServerResponse, serve: () => Promise<void>): void {
+    if ((this.#unanswered.get(socket) ?? 0) >= unansweredMax) {
+      socket.destroy();
+      return;
+    }
     this.#count(socket, 1);
     response.once('finish', () => this.#count(socket, -1));
     const serving = this.#serving.get(socket)?.then(serve) ?? serve();

@@ -123,4 +123,32 @@ describe('requests behind each other on one connection', () => {
       true,
     ]);
   });
+
+  it.each([
+    [63, false],
+    [64, true],
+    [65, true],
+  ])('end their connection where %i wait for the one before: %s', async (count, isEnded) => {
+    let answer: (offset: number) => void = () => undefined;
+    const held = new Promise<number>((resolve) => (answer = resolve));
+    const { connected, terms } = serverOf({ receivedSnapshotBytes: () => held });
+    const waiting = Array.from({ length: count }, (_, at) => post('messages', framesOf(at)));
+    const socket = await connected(question, Buffer.concat(waiting));
+    expect([socket.destroyed, terms()]).toEqual([isEnded, []]);
+    answer(7);
+    await turn();
+    await turn();
+    expect(terms()).toHaveLength(isEnded ? 0 : count);
+  });
+
+  it('are not counted once they are answered', async () => {
+    const { connected, terms } = serverOf();
+    const socket = await connected();
+    for (let term = 0; term < 130; term += 1) {
+      socket.push(post('messages', framesOf(term)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await turn();
+    expect([terms().length, socket.destroyed]).toEqual([130, false]);
+  });
 });
