@@ -14,7 +14,6 @@ export function newServer({ settings }: Wire): Server {
     requestTimeout: 0,
     connectionsCheckingInterval: settings.stallTimeoutMs / 2,
     keepAliveTimeout: 60_000,
-    noDelay: true,
   });
 }
 

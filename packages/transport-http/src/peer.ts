@@ -90,9 +90,9 @@ export class Peer {
     this.keep();
   }
 
+  /** `undefined` where nobody knows the address. */
   #host(): string | undefined {
-    const address = this.#address();
-    return address === undefined ? undefined : hostOf(address);
+    return hostOf(this.#address() ?? '');
   }
 
   #isStreamOfUse(): boolean {
