@@ -26,8 +26,6 @@ export interface ServerParts {
   readonly onMember: (id: bigint) => void;
 }
 
-const connectionsMax = 256;
-
 export class MessageServer {
   readonly #parts: ServerParts;
   readonly #server: Server;
@@ -38,6 +36,7 @@ export class MessageServer {
   /** Who has spoken last on each connection. */
   readonly #speakers = new WeakMap<Duplex, bigint>();
   readonly #admission: Admission;
+  readonly #entrance: Entrance;
   #refusedConnections = 0;
   /** Why no connection could be accepted, as it was logged; until one was accepted again. */
   #toldNotAccepted: string | undefined;
@@ -46,7 +45,6 @@ export class MessageServer {
     this.#parts = parts;
     this.#admission = new Admission(parts.wire, parts.members);
     this.#server = server;
-    this.#server.maxConnections = connectionsMax;
     // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.
     for (const event of ['request', 'checkExpectation'] as const) {
       this.#server.on(event, (request: IncomingMessage, response: ServerResponse) => {
@@ -68,7 +66,7 @@ export class MessageServer {
         endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
       } else socket.destroy();
     });
-    new Entrance(parts.wire, server, () => void (this.#refusedConnections += 1));
+    this.#entrance = new Entrance(parts.wire, server, () => void (this.#refusedConnections += 1));
     this.#server.on('connection', (socket) => {
       this.#toldNotAccepted = undefined;
       this.#sockets.add(socket);
@@ -245,6 +243,7 @@ export class MessageServer {
     const admitted = this.#admission.of(request);
     if (!admitted.isFine) this.#refusedConnections += 1;
     else if (this.#speakers.get(request.socket) !== admitted.from) {
+      this.#entrance.admitted(request.socket);
       this.#speakers.set(request.socket, admitted.from);
       this.#parts.onMember(admitted.from);
     }

@@ -5,25 +5,20 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import {
-  createServer as createTlsServer,
-  type Server as TlsServer,
-  type TLSSocket,
-} from 'node:tls';
-import { pem } from '../client.ts';
-import { TransportError } from '../errors.ts';
-import type { HttpTransportTls } from '../options.ts';
-import { startStallWatch } from '../stall-watch.ts';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Wire } from '../wire.ts';
-import { peekByte } from './read-exactly.ts';
 import { answerChallenge } from './challenge.ts';
+import { peekByte } from './read-exactly.ts';
 import { openingMagic } from './secret.ts';
+import { Strangers } from './strangers.ts';
+import { newTlsServer } from './tls-server.ts';
 
 /** The first byte of every connection that begins with a handshake of TLS. */
 const tlsHandshakeByte = 22;
 
 export class Entrance {
   readonly #wire: Wire;
+  readonly #strangers: Strangers;
   /** What HTTP does with a connection. */
   readonly #serve: (connection: Duplex) => void;
   readonly #tls: TlsServer | undefined;
@@ -37,25 +32,31 @@ export class Entrance {
   constructor(wire: Wire, server: Server, onRefused: () => void) {
     this.#wire = wire;
     this.#onRefused = onRefused;
+    this.#strangers = new Strangers(wire.clock, wire.settings.stallTimeoutMs);
     const listeners = server.listeners('connection');
     this.#serve = (connection) => {
       for (const listener of listeners) Reflect.apply(listener, server, [connection]);
     };
     server.removeAllListeners('connection');
-    server.on('connection', (socket) => this.#encrypted(socket));
-    const { tls } = wire.settings;
-    this.#tls = tls === undefined ? undefined : this.#newTlsServer(tls);
+    server.on('connection', (socket) => this.#connected(socket));
+    this.#tls = this.#newTlsServer();
   }
 
-  #encrypted(socket: Socket): void {
+  /** Somebody has shown on this connection that it may speak here. */
+  admitted(connection: Duplex): void {
+    this.#strangers.remove(connection);
+  }
+
+  #connected(socket: Socket): void {
     const { transition } = this.#wire.settings;
+    this.#strangers.add(socket);
     if (this.#tls === undefined) this.#challenged(socket);
     else if (transition.tls === undefined) this.#tls.emit('connection', socket);
     else void this.#encryptedOrNot(this.#tls, socket);
   }
 
   async #encryptedOrNot(tls: TlsServer, socket: Socket): Promise<void> {
-    const first = await this.#within(socket, peekByte(socket));
+    const first = await this.#orRefused(socket, peekByte(socket));
     if (first === tlsHandshakeByte) tls.emit('connection', socket);
     else if (first !== undefined) this.#challenged(socket);
   }
@@ -67,7 +68,7 @@ export class Entrance {
 
   async #knowsSecret(connection: Duplex): Promise<void> {
     const { settings, random } = this.#wire;
-    const first = await this.#within(connection, peekByte(connection));
+    const first = await this.#orRefused(connection, peekByte(connection));
     if (first === undefined) return;
     if (first !== openingMagic[0]) {
       if (settings.transition.secret !== undefined) this.#serve(connection);
@@ -75,24 +76,18 @@ export class Entrance {
       return;
     }
     const answered = answerChallenge(connection, settings.secrets, random);
-    const isFine = await this.#within(connection, answered);
+    const isFine = await this.#orRefused(connection, answered);
     if (isFine === true) this.#serve(connection);
     else if (isFine === false) this.#refuse(connection, new Error('it does not know the secret'));
   }
 
-  /** What was awaited, or `undefined` where the connection ended or nothing came in time. */
-  async #within<T>(connection: Duplex, awaited: Promise<T>): Promise<T | undefined> {
-    const { clock, settings } = this.#wire;
-    const watch = startStallWatch(clock, settings.stallTimeoutMs, () => {
-      connection.destroy(new Error(`it said nothing for ${settings.stallTimeoutMs} ms`));
-    });
+  /** What was awaited, or `undefined` where the connection ended meanwhile. */
+  async #orRefused<T>(connection: Duplex, awaited: Promise<T>): Promise<T | undefined> {
     try {
       return await awaited;
     } catch (error) {
       this.#refuse(connection, error);
       return undefined;
-    } finally {
-      watch.cancel();
     }
   }
 
@@ -103,32 +98,15 @@ export class Entrance {
     connection.destroy();
   }
 
-  #newTlsServer(tls: HttpTransportTls): TlsServer {
-    const { mutual = true } = tls;
-    const { stallTimeoutMs } = this.#wire.settings;
-    try {
-      const server = createTlsServer({
-        cert: pem(tls.cert),
-        key: pem(tls.key),
-        ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
-        ALPNProtocols: ['http/1.1'],
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: stallTimeoutMs,
-        requestCert: mutual,
-        rejectUnauthorized: mutual,
-      });
-      server.on('secureConnection', (socket: TLSSocket) => this.#challenged(socket));
-      // Before a handshake of TLS has ended well.
-      server.on('tlsClientError', (error, socket) => {
-        const { authorizationError } = socket;
-        this.#onRefused();
-        this.#wire.logger?.debug('a connection was refused', { error, authorizationError });
-        socket.destroy();
-      });
-      return server;
-    } catch (cause) {
-      const problem = `the option tls cannot be used: ${String(cause)}`;
-      throw new TransportError('TRANSPORT_INVALID', problem, { cause });
-    }
+  #newTlsServer(): TlsServer | undefined {
+    const { tls } = this.#wire.settings;
+    if (tls === undefined) return undefined;
+    const server = newTlsServer(tls);
+    server.on('secureConnection', (socket: TLSSocket) => this.#challenged(socket));
+    // Before a handshake of TLS has ended well.
+    server.on('tlsClientError', (error, socket) => {
+      this.#refuse(socket, error);
+    });
+    return server;
   }
 }

@@ -129,10 +129,6 @@ describe('a connection', () => {
     expect([socket.text, socket.destroyed, server.refusedConnections]).toEqual(['', true, 0]);
   });
 
-  it('is one of 256 at most', () => {
-    expect(serverOf().http.maxConnections).toBe(256);
-  });
-
   it('that cannot be accepted is told of once, and again after one that was', async () => {
     const { http, server, member, connected } = serverOf();
     expect(await server.listen(new AbortController().signal)).toBeGreaterThan(0);

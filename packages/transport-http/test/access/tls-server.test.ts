@@ -1,9 +1,7 @@
 /** The server of a member with TLS: which certificates it needs, and whom it lets connect. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newServer } from '../../src/http-server.ts';
-import type { HttpTransportOptions } from '../../src/index.ts';
+import { newTlsServer } from '../../src/access/tls-server.ts';
 import { Authority, type Certificate } from '../certificates.ts';
-import { FakeMember } from './fakes.ts';
 
 let authority: Authority;
 let own: Certificate;
@@ -13,8 +11,7 @@ beforeAll(() => {
 });
 afterAll(() => authority.remove());
 
-const serverWith = (tls: HttpTransportOptions['tls']) =>
-  newServer(new FakeMember({}, { tls }).wire);
+const serverWith = newTlsServer;
 const asks = (server: object): unknown[] =>
   ['requestCert', 'rejectUnauthorized'].map((name) => Reflect.get(server, name));
 

@@ -1,0 +1,87 @@
+/**
+ * The connections on which nobody has shown yet that it may speak here. There are few of them and they
+ * have little time, so that strangers cost little and members always find a place: for a new connection
+ * the oldest one of the address with the most of them ends.
+ */
+import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '@babuza/vfs';
+import { startStallWatch } from '../stall-watch.ts';
+
+export const strangersMax = 128;
+export const strangersPerAddressMax = 32;
+
+interface Stranger {
+  readonly connection: Duplex;
+  readonly watch: Timer;
+}
+
+export class Strangers {
+  readonly #clock: Clock;
+  readonly #timeMs: number;
+  /** By address, and by what tells one connection from another; the oldest first. */
+  readonly #byAddress = new Map<string, Map<unknown, Stranger>>();
+  #count = 0;
+
+  /** Each has `timeMs` to show that it may speak here. */
+  constructor(clock: Clock, timeMs: number) {
+    this.#clock = clock;
+    this.#timeMs = timeMs;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** A connection that has come in. */
+  add(connection: Duplex): void {
+    const address = addressOf(connection);
+    const ofAddress = this.#byAddress.get(address) ?? new Map<unknown, Stranger>();
+    if (ofAddress.size >= strangersPerAddressMax) this.#endOldest(ofAddress);
+    else if (this.#count >= strangersMax) this.#endOldest(this.#largest());
+    const watch = startStallWatch(this.#clock, this.#timeMs, () => {
+      connection.destroy(new Error(`it did not show within ${this.#timeMs} ms who it is`));
+    });
+    this.#byAddress.set(address, ofAddress.set(keyOf(connection), { connection, watch }));
+    this.#count += 1;
+    connection.once('close', () => this.remove(connection));
+  }
+
+  /** A connection that has shown that it may speak, or has gone; an encrypted one counts as what it travels on. */
+  remove(connection: Duplex): void {
+    const address = addressOf(connection);
+    const ofAddress = this.#byAddress.get(address);
+    const stranger = ofAddress?.get(keyOf(connection));
+    if (ofAddress === undefined || stranger === undefined) return;
+    stranger.watch.cancel();
+    ofAddress.delete(keyOf(connection));
+    if (ofAddress.size === 0) this.#byAddress.delete(address);
+    this.#count -= 1;
+  }
+
+  #largest(): Map<unknown, Stranger> {
+    let largest = new Map<unknown, Stranger>();
+    for (const ofAddress of this.#byAddress.values()) {
+      if (ofAddress.size > largest.size) largest = ofAddress;
+    }
+    return largest;
+  }
+
+  #endOldest(ofAddress: Map<unknown, Stranger>): void {
+    for (const { connection } of ofAddress.values()) {
+      this.remove(connection);
+      connection.destroy(new Error('too many connections have not shown who they are'));
+      return;
+    }
+  }
+}
+
+/** What a connection and the encrypted one on it have in common. */
+function keyOf(connection: Duplex): unknown {
+  return 'remotePort' in connection && connection.remotePort !== undefined
+    ? connection.remotePort
+    : connection;
+}
+
+function addressOf(connection: Duplex): string {
+  return 'remoteAddress' in connection ? String(connection.remoteAddress) : '';
+}
