@@ -435,8 +435,8 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'messages behind a request that was refused reach the node',
     file: 'transport-http/src/server.ts',
-    find: 'if (isEnding(request.socket)) {',
-    replace: 'if (request.socket.destroyed) {',
+    find: 'if (isEnding(request.socket)) return;',
+    replace: 'if (request.socket.destroyed) return;',
     caughtBy: [inClasses('pipelined-requests'), 'are not read behind one whose frame is damaged'],
   },
   {
