@@ -221,6 +221,27 @@ describe('a snapshot that is sent', () => {
     for (const attempt of attempts()) take(attempt);
     await sending.done;
   });
+
+  it('goes at the rate that all snapshots share', async () => {
+    const pacer = new Pacer(member.clock, 10_000);
+    const sending = send(new Source(3000, 1000).open, { pacer });
+    const sent = (): number[] =>
+      (attempts()[0]?.payloads ?? []).slice(1).map(({ length }) => length);
+    await turns();
+    expect(sent()).toEqual([1000]);
+    await member.clock.advance(99);
+    await turns();
+    expect(sent()).toEqual([1000]);
+    await member.clock.advance(1);
+    await turns();
+    expect(sent()).toEqual([1000, 1000]);
+    await member.clock.advance(100);
+    await turns();
+    expect(sent()).toEqual([1000, 1000, 1000, 0]);
+    for (const attempt of attempts()) take(attempt);
+    await sending.done;
+    expect(member.countersOf(2n).sentSnapshotBytes).toBe(3000);
+  });
 });
 
 describe('attempts to send a snapshot', () => {
