@@ -428,7 +428,7 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'requests behind each other on one connection are served at the same time',
     file: 'transport-http/src/request-order.ts',
-    find: 'this.#serving.get(socket)?.then(serve) ?? serve()',
+    find: 'requests.serving?.then(serve) ?? serve()',
     replace: 'serve()',
     caughtBy: [inClasses('pipelined-requests'), 'in their order, whole'],
   },
