@@ -121,6 +121,7 @@ export const targets: readonly Target[] = [
       'pacer.ts',
       'peer.ts',
       'request-link.ts',
+      'request-order.ts',
       'server.ts',
       'snapshot-fate.ts',
       'snapshot-receiver.ts',

@@ -55,21 +55,20 @@ async function nextWithin(
 /** Connections whose end has been decided. */
 const ending = new WeakSet<Duplex>();
 
+/** Whether a connection is closed, or `closeAfter` closes it soon. */
+export const isEnding = (socket: Duplex): boolean => socket.destroyed || ending.has(socket);
+
 /**
  * Closes the connection of a request that was answered before all of it was read. What still comes is dropped first, for a
- * limited time: a connection that is closed over unread bytes takes the answer with it. Of several requests behind each
- * other the first decides.
+ * limited time: a connection that is closed over unread bytes takes the answer with it. Nothing happens where the
+ * connection is ending already.
  */
 export function closeAfter(
   request: IncomingMessage,
   { clock, settings }: Pick<Wire, 'clock' | 'settings'>,
 ): void {
   const { socket } = request;
-  if (socket.destroyed) return;
-  if (ending.has(socket)) {
-    request.resume();
-    return;
-  }
+  if (isEnding(socket)) return;
   ending.add(socket);
   if (request.readableEnded) {
     socket.destroySoon();

@@ -16,7 +16,6 @@ export function newServer({ settings }: Wire): Server {
     requestTimeout: 0,
     connectionsCheckingInterval: settings.stallTimeoutMs / 2,
     keepAliveTimeout: 60_000,
-    noDelay: true,
   };
   const { tls } = settings;
   if (tls === undefined) return createServer(options);

@@ -14,6 +14,7 @@ export class IncomingStream {
   #answeredBytes = 0;
   #heardMs: number;
 
+  /** The caller listens to the errors of the socket. */
   constructor(
     wire: Wire,
     socket: Duplex,
@@ -28,7 +29,6 @@ export class IncomingStream {
     // Bytes that came with the head of the request.
     socket.unshift(head);
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.on('error', () => socket.destroy());
     socket.on('end', () => socket.destroy());
   }
 

@@ -4,13 +4,14 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describeCause } from '@babuza/vfs';
 import { Admission, type Admitted, type Refused } from './admission.ts';
-import { closeAfter } from './body.ts';
+import { closeAfter, isEnding } from './body.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { handshakeHeader } from './handshake.ts';
 import { endWith, isOfHttp, newServer, refuse } from './http-server.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { Members } from './members.ts';
 import { lookUpMsMax } from './name-book.ts';
+import { RequestOrder } from './request-order.ts';
 import type { SnapshotReceiver } from './snapshot-receiver.ts';
 import { takeMessages } from './take-messages.ts';
 import { paths, refusalHeader, streamProtocol, type Wire } from './wire.ts';
@@ -31,8 +32,7 @@ export class MessageServer {
   readonly #streams = new Map<bigint, IncomingStream>();
   /** All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS handshake. */
   readonly #sockets = new Set<Socket>();
-  /** How many requests wait for their answer on each connection. */
-  readonly #unanswered = new WeakMap<Duplex, number>();
+  readonly #order = new RequestOrder();
   /** Who has spoken last on each connection. */
   readonly #speakers = new WeakMap<Duplex, bigint>();
   readonly #admission: Admission;
@@ -48,7 +48,10 @@ export class MessageServer {
     // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.
     for (const event of ['request', 'checkExpectation'] as const) {
       this.#server.on(event, (request: IncomingMessage, response: ServerResponse) => {
-        void this.#serve(request, response);
+        // A connection that breaks is found where it is read or written.
+        request.on('error', () => undefined);
+        response.on('error', () => undefined);
+        this.#order.add(request, response, () => this.#serve(request, response));
       });
     }
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
@@ -64,7 +67,9 @@ export class MessageServer {
         return;
       }
       this.#refusedConnections += 1;
-      endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      if (this.#mayAnswer(socket)) {
+        endWith(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      } else socket.destroy();
     });
     this.#server.on('connection', (socket) => {
       this.#toldNotAccepted = undefined;
@@ -142,11 +147,8 @@ export class MessageServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#count(request.socket, 1);
-    response.once('finish', () => this.#count(request.socket, -1));
-    // A connection that breaks is found where it is read or written.
-    request.on('error', () => undefined);
-    response.on('error', () => undefined);
+    // An earlier request has ended the connection. What comes behind that one does not count.
+    if (isEnding(request.socket)) return;
     // Otherwise Node.js closes the connection behind the answer, whatever of the request was not read yet: the other
     // side may never see the answer then.
     response.setHeader('Connection', 'keep-alive');
@@ -188,14 +190,18 @@ export class MessageServer {
     } else refuse(response, 'not-found', `there is no ${route}`);
   }
 
-  #count(connection: Duplex, more: 1 | -1): void {
-    this.#unanswered.set(connection, (this.#unanswered.get(connection) ?? 0) + more);
+  /**
+   * Whether an answer beside those to requests may be sent. Before or within the answer to an
+   * earlier request it would be taken for that one, and behind a refusal nothing counts.
+   */
+  #mayAnswer(connection: Duplex): boolean {
+    return !isEnding(connection) && !this.#order.hasUnanswered(connection);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
-    if ((this.#unanswered.get(socket) ?? 0) > 0) {
-      // Whatever is said now would come in the middle of the answers before it.
+    // Node.js listens no more. A connection that breaks is closed, which its owner notices.
+    socket.on('error', () => undefined);
+    if (!this.#mayAnswer(socket)) {
       socket.destroy();
       return;
     }

@@ -425,6 +425,27 @@ const snapshots: readonly Mutant[] = [
     replace: 'this.#streams',
     caughtBy: [inClasses('two-at-once'), 'is the one that is heard'],
   },
+  {
+    name: 'requests behind each other on one connection are served at the same time',
+    file: 'transport-http/src/request-order.ts',
+    find: 'requests.serving?.then(serve) ?? serve()',
+    replace: 'serve()',
+    caughtBy: [inClasses('pipelined-requests'), 'in their order, whole'],
+  },
+  {
+    name: 'messages behind a request that was refused reach the node',
+    file: 'transport-http/src/server.ts',
+    find: 'if (isEnding(request.socket)) return;',
+    replace: 'if (request.socket.destroyed) return;',
+    caughtBy: [inClasses('pipelined-requests'), 'are not read behind one whose frame is damaged'],
+  },
+  {
+    name: 'an error of the parser is told in the middle of an answer',
+    file: 'transport-http/src/server.ts',
+    find: 'if (this.#mayAnswer(socket)) {',
+    replace: 'if (true as boolean) {',
+    caughtBy: [inClasses('pipelined-requests'), 'are not answered in the middle of an answer'],
+  },
 ];
 
 export const transportHttp: readonly Mutant[] = [...queue, ...peers, ...admission, ...snapshots];

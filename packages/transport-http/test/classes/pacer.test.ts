@@ -26,6 +26,18 @@ describe('a pacer', () => {
     ]);
   });
 
+  it('waits also for the shortest time, and without a timer where there is nothing to wait for', async () => {
+    const clock = new SimulatedClock();
+    const pacer = new Pacer(clock, 1000);
+    void pacer.pass(1, never);
+    expect(clock.pendingCount).toBe(0);
+    void pacer.pass(1, never);
+    expect(clock.pendingCount).toBe(1);
+    await clock.advance(2);
+    void pacer.pass(1, never);
+    expect(clock.pendingCount).toBe(0);
+  });
+
   it('gives nobody the time in which nothing passed', async () => {
     const clock = new SimulatedClock();
     const pacer = new Pacer(clock, 1000);

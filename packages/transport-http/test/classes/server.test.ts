@@ -2,56 +2,13 @@
  * The server of a member, on connections that are the test's: without a network but for its end.
  */
 import { once } from 'node:events';
-import type { TransportHandler } from '@babuza/raft';
-import { encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
+import { encodeMessage } from '@babuza/raftpb';
 import { describe, expect, it, vi } from 'vitest';
-import { encodeMessages, sizeInFrame } from '../../src/frames.ts';
-import type { Handshake } from '../../src/handshake.ts';
-import { newServer } from '../../src/http-server.ts';
-import { Members } from '../../src/members.ts';
-import { MessageServer } from '../../src/server.ts';
-import { SnapshotReceiver } from '../../src/snapshot-receiver.ts';
 import { headOf, RawClient, streamHeadOf } from '../raw-client.ts';
 import { snapshotMessage } from '../snapshot-support.ts';
-import { FakeMember, handshakeOf, stallTimeoutMs } from './fakes.ts';
-import { FakeSocket, frameOf } from './requests.ts';
-
-/** What was pushed is read, parsed and answered. */
-async function turn(): Promise<void> {
-  for (let count = 0; count < 20; count += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function serverOf(handler: Partial<TransportHandler> = {}) {
-  const member = new FakeMember(handler, { listen: { host: '127.0.0.1', port: 0 } });
-  const { wire } = member;
-  const http = newServer(wire);
-  const met: bigint[] = [];
-  const members = new Members();
-  const snapshots = new SnapshotReceiver(wire);
-  const parts = { wire, members, snapshots, onMember: (id: bigint) => void met.push(id) };
-  const server = new MessageServer(parts, http);
-  /** A new connection on which so much has come. */
-  const connected = async (...bytes: (string | Uint8Array)[]): Promise<FakeSocket> => {
-    const socket = new FakeSocket();
-    http.emit('connection', socket);
-    for (const each of bytes) socket.push(Buffer.from(each));
-    await turn();
-    return socket;
-  };
-  const terms = (): number[] => member.received.map(({ term }) => term);
-  return { member, http, met, server, connected, terms };
-}
-
-const post = (path: string, body: Uint8Array, given: Partial<Handshake> = {}): Buffer => {
-  const length = [`Content-Length: ${body.length}`];
-  const head = headOf(`POST /raft/v1/${path}`, handshakeOf(given), length);
-  return Buffer.concat([Buffer.from(head), body]);
-};
-
-function messageFrame(term: number, from = 2n): Buffer {
-  const message = newMessage({ type: MessageType.Heartbeat, from, to: 1n, term });
-  return encodeMessages([message], sizeInFrame(message));
-}
+import { handshakeOf, stallTimeoutMs } from './fakes.ts';
+import { frameOf } from './requests.ts';
+import { messageFrame, post, serverOf, turn } from './served.ts';
 
 const snapshotFrame = frameOf(encodeMessage(snapshotMessage(2n, 1n)));
 const streamHead = streamHeadOf(handshakeOf());
@@ -200,8 +157,9 @@ describe('a connection', () => {
     first.destroy();
     await turn();
     const destroy = vi.spyOn(first, 'destroy');
-    await server.close();
+    const closing = server.close();
     expect([destroy.mock.calls, second.destroyed]).toEqual([[], true]);
+    await closing;
   });
 
   it('is gone when the server is closed', async () => {
@@ -277,6 +235,16 @@ describe('a stream', () => {
     expect(socket.destroyed).toBe(false);
     server.pulse(100_001 + stallTimeoutMs);
     expect(socket.destroyed).toBe(true);
+  });
+
+  it('that breaks is closed, and ends nothing else', async () => {
+    const { connected, server, member } = serverOf();
+    const socket = await connected(streamHead);
+    const other = await connected(streamHead.replace('"from":"2"', '"from":"3"'));
+    socket.destroy(errorOf('ECONNRESET'));
+    await turn();
+    server.pulse(stallTimeoutMs);
+    expect([socket.destroyed, other.destroyed, member.logged]).toEqual([true, false, []]);
   });
 
   it('that was closed is looked after no more', async () => {

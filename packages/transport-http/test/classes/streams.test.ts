@@ -60,6 +60,11 @@ describe('the length of a message in its frame', () => {
     else expect(() => decodeMessages(bytes)).toThrow(expect.objectContaining({ code }));
   });
 
+  it('is 0 for a message whose fields all have their defaults, also at the end of a frame', () => {
+    const bytes = Buffer.concat([payload, Buffer.alloc(4)]);
+    expect(decodeMessages(bytes).map(({ term }) => term)).toEqual([7, 0]);
+  });
+
   it.each([1, 2, 3])('is not cut off: %i bytes of it', (bytes) => {
     const cut = Buffer.concat([payload, payload.subarray(0, bytes)]);
     expect(() => decodeMessages(cut)).toThrow('longer than its frame');
@@ -93,6 +98,16 @@ describe('an incoming stream', () => {
     await turn();
     for (const nowMs of [1, 2, 3]) stream.pulse(nowMs);
     expect(answersIn(socket)).toEqual([bytes.length]);
+  });
+
+  it('answers a single byte, too: it shows that the other side is heard', async () => {
+    const { socket, stream, turn } = incoming();
+    stream.pulse(1);
+    expect(answersIn(socket)).toEqual([]);
+    socket.push(emptyFrame.subarray(0, 1));
+    await turn();
+    stream.pulse(2);
+    expect(answersIn(socket)).toEqual([1]);
   });
 
   it('answers no more while nobody reads the answers', async () => {
@@ -180,6 +195,21 @@ describe('an incoming stream', () => {
     socket.push(Buffer.concat([messagesFrame(1), messagesFrame(2), messagesFrame(3)]));
     await member.clock.advance(0);
     expect(member.received.map(({ term }) => term)).toEqual([1]);
+  });
+
+  it('ends where the node itself fails, and does not hide that', () => {
+    const failure = new Error('the node is broken');
+    const member = new FakeMember({
+      receive: () => {
+        throw failure;
+      },
+    });
+    const socket = new FakeSocket();
+    const limits = { from: 2n, framePayloadMax: 1000 };
+    const stream = new IncomingStream(member.wire, socket, limits, Buffer.alloc(0));
+    expect(stream.from).toBe(2n);
+    expect(() => socket.emit('data', messagesFrame(1))).toThrow(failure);
+    expect([socket.destroyed, member.logged]).toEqual([true, []]);
   });
 
   it('ends with the half of the other side', async () => {
