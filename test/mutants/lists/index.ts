@@ -16,6 +16,7 @@ import { transportMemory } from './transport-memory.ts';
 import { vfsNamesAndRecords } from './vfs-names-and-records.ts';
 import { vfs } from './vfs.ts';
 import { walCore } from './wal-core.ts';
+import { walEtcdEdges } from './wal-etcd-edges.ts';
 import { walEtcd } from './wal-etcd.ts';
 import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
@@ -34,7 +35,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'transport-memory': transportMemory,
   vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,
-  'wal-etcd': walEtcd,
+  'wal-etcd': [...walEtcd, ...walEtcdEdges],
   'wal-files': [...walFiles, ...walFilesPieces],
   'wal-level': walLevel,
   'wal-level-disk': walLevelDisk,
