@@ -68,6 +68,22 @@ describe('a purge of whole segments', () => {
     });
   });
 
+  it('removes a segment that is longer than usual: no later one would take its file', async () => {
+    const environment = simulatedEnvironment(3);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment, { segmentBytes, recycledMax: 4 });
+      const { wal } = await manager.createWal(metadata);
+      await wal.save({ entries: entriesOf(1, 1, 1, 1000) });
+      await wal.save({ entries: entriesOf(2, 2, 1, 2 * segmentBytes) });
+      await wal.save({
+        entries: entriesOf(3, 3, 1, 10_000),
+        hardState: { term: 1, vote: 1n, commit: 3 },
+      });
+      const { segmentsRemoved, segmentsRecycled } = await wal.purge(2);
+      expect([segmentsRemoved, segmentsRecycled]).toEqual([1, 1]);
+    });
+  });
+
   it('gives recycled files to the writer', async () => {
     await withSegments({ recycledMax: 4 }, async ({ environment, opened }) => {
       const { wal, storage } = opened;

@@ -1,0 +1,146 @@
+import type { Mutant } from '../mutant.ts';
+
+/** Errors in used memory, and at the borders of segments. */
+export const walNativeEdges: readonly Mutant[] = [
+  {
+    name: 'a payload of one byte less than what is referred to gets no room',
+    file: 'wal-native/src/writer/group-encoder.ts',
+    find: 'data.length >= copyBytesMax) bytes -= data.length',
+    replace: 'data.length >= copyBytesMax - 1) bytes -= data.length',
+    caughtBy: ['wal-native/test/encoder-memory.test.ts', 'with 6 entries of any size'],
+    promise: 'power cut',
+  },
+  {
+    name: 'a payload of the size that is referred to is copied, without room for it',
+    file: 'wal-native/src/writer/group-encoder.ts',
+    find: 'body.length < copyBytesMax\n',
+    replace: 'body.length <= copyBytesMax\n',
+    caughtBy: ['wal-native/test/encoder-memory.test.ts', 'with 6 entries of any size'],
+    promise: 'power cut',
+  },
+  {
+    name: 'the slot behind a batch has what the memory held before',
+    file: 'wal-native/src/writer/group-encoder.ts',
+    find: '    this.#scratch.fill(0, this.#filled, this.#filled + endSlotBytes);\n',
+    replace: '',
+    caughtBy: ['wal-native/test/encoder-memory.test.ts', 'with 1 entries of any size'],
+    promise: 'unacknowledged save',
+  },
+  {
+    name: 'a payload that is copied is padded with what the memory held before',
+    file: 'wal-native/src/writer/group-encoder.ts',
+    find: '    for (let pad = bodyAt + body.length; pad < end; pad += 1) this.#scratch[pad] = 0;\n',
+    replace: '',
+    caughtBy: ['wal-native/test/encoder-memory.test.ts', 'with 1 entries of any size'],
+  },
+  {
+    name: 'a payload that is not copied is padded with what the memory held before',
+    file: 'wal-native/src/writer/group-encoder.ts',
+    find: '.subarray(bodyAt, bodyAt + padding).fill(0);',
+    replace: '.subarray(bodyAt, bodyAt + padding);',
+    caughtBy: ['wal-native/test/encoder-memory.test.ts', 'with 1 entries of any size'],
+  },
+  {
+    name: 'a segment counts on from a batch too early',
+    file: 'wal-native/src/native-store.ts',
+    find: 'full.header.baseBatchSequence + nextBatchNumber',
+    replace: 'full.header.baseBatchSequence + nextBatchNumber - 1',
+    caughtBy: [
+      'wal-native/test/segment-chain.test.ts',
+      'counts on from the batches of the one before it',
+    ],
+  },
+  {
+    name: 'a recovery marks the end of the log before it seals the segment before',
+    file: 'wal-native/src/recovery/recover.ts',
+    find: '  if (needsSeal !== undefined) {',
+    replace:
+      '  const early = await markEnd(contents.groupId, last);\n  if (needsSeal !== undefined) {',
+    caughtBy: [
+      'wal-native/test/segment-chain.test.ts',
+      'is written by the next opening, wherever that is interrupted',
+    ],
+    promise: 'recovery',
+  },
+  {
+    name: 'a seal may be missing behind the first batch of the successor',
+    file: 'wal-native/src/recovery/read-log.ts',
+    find: 'following?.batches === 1 &&',
+    replace: 'following !== undefined && following.batches <= 2 &&',
+    caughtBy: ['wal-native/test/segment-chain.test.ts', 'where its successor has 1 batches'],
+    promise: 'damage',
+  },
+  {
+    name: 'a seal may be missing where the first batch of the successor was interrupted',
+    file: 'wal-native/src/recovery/read-log.ts',
+    find: 'following?.batches === 1 && !following.facts.framesBehind',
+    replace: 'following?.batches === 1',
+    caughtBy: [
+      'wal-native/test/segment-chain.test.ts',
+      'where the first batch of its successor was interrupted',
+    ],
+    promise: 'damage',
+  },
+  {
+    name: 'a segment of another log with the same ids follows',
+    file: 'wal-native/src/recovery/read-log.ts',
+    find: '!sameLog || header.predecessorSalt !== before.header.salt',
+    replace: '!sameLog',
+    caughtBy: ['wal-native/test/segment-chain.test.ts', 'of another log is refused'],
+    promise: 'identity',
+  },
+  {
+    name: 'a segment may be longer than it was made',
+    file: 'wal-native/src/segment/open-segment.ts',
+    find: 'if (bytes !== header.segmentBytes) {',
+    replace: 'if (bytes < header.segmentBytes) {',
+    caughtBy: ['wal-native/test/segment-chain.test.ts', 'that is sealed and longer'],
+    promise: 'damage',
+  },
+  {
+    name: 'two segments in a row may have one salt',
+    file: 'wal-native/src/native-store.ts',
+    find: 'return salt === before ? (salt + 1) >>> 0 : salt;',
+    replace: 'return salt;',
+    caughtBy: ['wal-native/test/segment-chain.test.ts', 'has another salt than the one before it'],
+    promise: 'damage',
+  },
+  {
+    name: 'segments that are longer than usual are recycled, and never used',
+    file: 'wal-native/src/purge/release-segments.ts',
+    find: 'bytes === release.segmentBytes && recycled',
+    replace: 'bytes >= release.segmentBytes && recycled',
+    caughtBy: [
+      'wal-native/test/purge-report.test.ts',
+      'removes a segment that is longer than usual',
+    ],
+  },
+  {
+    name: 'a save that is refused keeps the log from writing marks',
+    file: 'wal-native/src/native-store.ts',
+    find: '    } finally {\n      this.#busy = false;\n    }',
+    replace: '    }\n    this.#busy = false;',
+    caughtBy: ['wal-native/test/full-disk.test.ts', 'does not keep the mark of an idle log'],
+    promise: 'damage',
+  },
+  {
+    name: 'a longer segment has no room for a mark',
+    file: 'wal-native/src/writer/create-segment.ts',
+    find: '    2 * tailReserveBytes +\n',
+    replace: '',
+    caughtBy: ['wal-native/test/large-batches.test.ts', 'leaves room for the mark of an idle log'],
+    promise: 'damage',
+  },
+  {
+    name: 'an uncertain batch without entries is cut although that is refused',
+    file: 'wal-native/src/recovery/recover.ts',
+    find: "tail.verdict === 'uncertain' && uncertainTail === 'refuse'",
+    replace:
+      "tail.verdict === 'uncertain' && uncertainTail === 'refuse' && tail.firstIndex !== undefined",
+    caughtBy: [
+      'wal-native/test/recovery.test.ts',
+      'the vote of a last batch without entries is lost',
+    ],
+    promise: 'damage',
+  },
+];
