@@ -306,3 +306,28 @@ describe('a segment that a cut begins', () => {
     expect(environment.fileSystem.openPaths).toEqual([]);
   });
 });
+
+describe('the lock of a raw log', () => {
+  it('is asked again when the bytes are written: what is saved without it is not acknowledged', async () => {
+    const environment = simulatedEnvironment(1);
+    const { fileSystem } = environment;
+    const wal = await create(environment);
+    fileSystem.stopWhen(({ operation }) => {
+      if (operation === 'write-durable') fileSystem.takeLockAway(directory);
+      return false;
+    });
+    await expect(wal.save(hardState(0), [entry(1)])).rejects.toMatchObject({
+      code: 'WAL_LOCK_LOST',
+    });
+    await expect(wal.close()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
+  });
+
+  it('is given back where the creation fails, so that it can be made again', async () => {
+    const environment = simulatedEnvironment(1);
+    const fault = { type: 'error', kind: 'too-many-open' } as const;
+    environment.fileSystem.inject({ on: 'rename', fault });
+    await expect(create(environment)).rejects.toMatchObject({ code: 'WAL_TRY_AGAIN' });
+    await (await create(environment)).close();
+    expect(environment.fileSystem.openPaths).toEqual([]);
+  });
+});

@@ -4,6 +4,7 @@ import { EntryType, type Entry } from '@babuza/raftpb';
 import { crashStates, runWorkload, simulatedEnvironment } from '@babuza/testkit';
 import { confState, metadata } from '@babuza/testkit/ladder';
 import { directory, openManager } from './support/back-end.ts';
+import { recordsIn } from './support/records.ts';
 
 function entriesFrom(first: number, count: number, term: number, bytes: number): Entry[] {
   return Array.from({ length: count }, (_, at) => ({
@@ -98,6 +99,37 @@ describe('recovery', () => {
       expect([again.storage.firstIndex(), again.storage.lastIndex()]).toEqual([1, 44]);
       expect(again.storage.term(40)).toBe(4);
       expect(again.snapshots).toEqual([]);
+    });
+  });
+});
+
+describe('a snapshot of entries that the log has', () => {
+  it('does not count later where a crash took its hard state, when other entries are there', async () => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const { wal } = await openManager(environment).createWal(metadata);
+      const hardState = { term: 1, vote: 1n, commit: 9 };
+      await wal.save({ entries: entriesFrom(1, 12, 1, 10), hardState });
+      await wal.saveSnapshot({ index: 11, term: 1, confState });
+    });
+    const disk = environment.fileSystem.kill(1);
+    const path = `${directory}/0000000000000000-0000000000000000.wal`;
+    // The last record is the hard state that covers the snapshot.
+    const last = recordsIn(disk.surgery.contents(path)).at(-1);
+    disk.surgery.zero(path, last?.offset ?? 0, 8 + (last?.recordBytes ?? 0));
+    const world = simulatedEnvironment(2, disk);
+    await runWorkload(world, async () => {
+      const manager = openManager(world);
+      const { wal, storage, hardState } = await manager.replayWal();
+      expect([storage.lastIndex(), hardState.commit]).toEqual([12, 9]);
+      await wal.save({
+        entries: entriesFrom(10, 5, 2, 10),
+        hardState: { term: 2, vote: 2n, commit: 13 },
+      });
+      await manager.close();
+      const again = await openManager(world).replayWal();
+      expect([again.storage.firstIndex(), again.storage.lastIndex()]).toEqual([1, 14]);
+      expect([again.storage.term(11), again.snapshots]).toEqual([2, []]);
     });
   });
 });

@@ -129,3 +129,20 @@ describe('a repair', () => {
     });
   }
 });
+
+describe('a record that lacks a sector', () => {
+  it('is no interrupted write where something else lies behind it', async () => {
+    const disk = await torn();
+    const end = disk.surgery.contents(path).findLastIndex((byte) => byte !== 0);
+    disk.surgery.overwrite(path, end + 1000, new Uint8Array(8).fill(7));
+    const refused = inWorld(
+      disk.kill(2),
+      async (manager) => {
+        expect(await codeOf(manager.replayWal())).toBe('WAL_CORRUPT');
+      },
+      { uncertainTail: 'refuse' },
+    );
+    await refused;
+    await reopened(disk, ({ tail }) => expect(tail.verdict).toBe('uncertain'));
+  });
+});

@@ -68,6 +68,24 @@ describe('a purge of whole segments', () => {
     });
   });
 
+  it('has removed durably what it says that it has removed', async () => {
+    const environment = simulatedEnvironment(3);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment, { segmentBytes, recycledMax: 0 });
+      const { wal, storage } = await manager.createWal(metadata);
+      while (wal.stats.segments < 3) {
+        const next = storage.lastIndex() + 1;
+        const hardState = { term: 1, vote: 1n, commit: next };
+        await wal.save({ entries: entriesOf(next, next, 1, 5000), hardState });
+      }
+      expect((await wal.purge(storage.lastIndex())).segmentsRemoved).toBe(2);
+    });
+    for (const seed of [1, 2, 3, 4]) {
+      const left = environment.fileSystem.crash(seed).surgery.files();
+      expect(left.filter((path) => path.endsWith('.wal'))).toHaveLength(1);
+    }
+  });
+
   it('removes a segment that is longer than usual: no later one would take its file', async () => {
     const environment = simulatedEnvironment(3);
     await runWorkload(environment, async () => {

@@ -369,3 +369,14 @@ describe('a directory', () => {
     });
   });
 });
+
+describe('a save of a vote without entries', () => {
+  it('is durable when it resolves', async () => {
+    const hardState = { term: 2, vote: 1n, commit: 3 };
+    const disk = await makeLog(2, 100, {}, ({ wal }) => wal.save({ hardState }));
+    const seen = await reopen(disk.crash(1), {}, async (opened) => {
+      expect(opened.hardState).toEqual(hardState);
+    });
+    expect([seen.error, seen.entries.length]).toEqual([undefined, 6]);
+  });
+});

@@ -166,6 +166,51 @@ export const walEtcdEdges: readonly Mutant[] = [
     promise: 'recovery',
   },
   {
+    name: 'the raw log acknowledges what it wrote while its lock was lost',
+    file: 'wal-etcd/src/raw-wal.ts',
+    find: '        if (!this.#lock.isFresh()) await this.#lock.confirm();\n',
+    replace: '',
+    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is asked again when the bytes are written'],
+    promise: 'lost lock',
+  },
+  {
+    name: 'the raw log keeps its lock where the creation fails',
+    file: 'wal-etcd/src/raw-wal.ts',
+    find: '      const snapshot = { index: 0n, term: 0n };\n      return new RawWal(parts, options, lock, [writer.segment], snapshot, writer);\n    } catch (error) {\n      await lock.release();',
+    replace:
+      '      const snapshot = { index: 0n, term: 0n };\n      return new RawWal(parts, options, lock, [writer.segment], snapshot, writer);\n    } catch (error) {',
+    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is given back where the creation fails'],
+  },
+  {
+    name: 'all that lies behind a torn record counts as the same write',
+    file: 'wal-etcd/src/recovery/find-log.ts',
+    find: "end === 'torn' && left <= brokenBytes ?",
+    replace: "end === 'torn' && left <= brokenBytes + Infinity ?",
+    caughtBy: [
+      'wal-etcd/test/repair-at-opening.test.ts',
+      'is no interrupted write where something else lies behind it',
+    ],
+    promise: 'damage',
+  },
+  {
+    name: 'a snapshot of entries that the log has stays without a hard state that covers it',
+    file: 'wal-etcd/src/recovery/find-log.ts',
+    find: 'if (uncoveredEnd === undefined) return contents;',
+    replace: 'if (uncoveredEnd === undefined || believesUpTo === Infinity) return contents;',
+    caughtBy: [
+      'wal-etcd/test/recovery.test.ts',
+      'does not count later where a crash took its hard state, when other entries are there',
+    ],
+    promise: 'recovery',
+  },
+  {
+    name: 'a purged segment stays open where its length cannot be read',
+    file: 'wal-etcd/src/purge/release-segments.ts',
+    find: '  try {\n    return await file.size();\n  } finally {\n    await file.close();\n  }',
+    replace: '  const bytes = await file.size();\n  await file.close();\n  return bytes;',
+    caughtBy: ['wal-etcd/test/purge-order.test.ts', 'closes it all the same'],
+  },
+  {
     name: 'a purge releases all segments but the last',
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'const belowSegmentId = this.#base.segmentId;',

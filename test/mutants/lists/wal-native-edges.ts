@@ -137,10 +137,34 @@ export const walNativeEdges: readonly Mutant[] = [
     find: "tail.verdict === 'uncertain' && uncertainTail === 'refuse'",
     replace:
       "tail.verdict === 'uncertain' && uncertainTail === 'refuse' && tail.firstIndex !== undefined",
-    caughtBy: [
-      'wal-native/test/recovery.test.ts',
-      'the vote of a last batch without entries is lost',
-    ],
+    caughtBy: ['wal-native/test/recovery.test.ts', 'the vote of a last batch'],
     promise: 'damage',
+  },
+  {
+    name: 'files that are removed are not removed durably',
+    file: 'wal-native/src/purge/release-segments.ts',
+    find: 'if (gone.length > 0 || recycled.length > 0) {',
+    replace: 'if (recycled.length > 0) {',
+    caughtBy: ['wal-native/test/purge-report.test.ts', 'has removed durably what it says'],
+    promise: 'purge',
+  },
+  {
+    name: 'a mark says of the marks written with it that they are durable',
+    file: 'wal-native/src/writer/segment-appender.ts',
+    find: 'durableUpTo: this.#durableEnd,',
+    replace: 'durableUpTo: this.#end,',
+    caughtBy: [
+      'wal-native/test/closed-cleanly.test.ts',
+      'opens with all that was acknowledged, whatever of its marks is there',
+    ],
+    promise: 'recovery',
+  },
+  {
+    name: 'a vote without entries is not written',
+    file: 'wal-native/src/writer/group-encoder.ts',
+    find: 'if (hardState !== undefined) items.push',
+    replace: 'if (hardState !== undefined && items.length > 0) items.push',
+    caughtBy: ['wal-native/test/recovery.test.ts', 'a save of a vote without entries is durable'],
+    promise: 'power cut',
   },
 ];
