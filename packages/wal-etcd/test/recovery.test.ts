@@ -162,3 +162,31 @@ describe('a power cut', () => {
     expect(states).toBeGreaterThan(500);
   });
 });
+
+describe('a segment whose name was not durable when its process was killed', () => {
+  it('is there after a power cut when a later process has saved to it', async () => {
+    const environment = simulatedEnvironment(1);
+    const { fileSystem } = environment;
+    const isNamed = (): boolean =>
+      fileSystem.surgery.files().filter((path) => path.endsWith('.wal')).length === 2;
+    await runWorkload(environment, async () => {
+      const { wal } = await openManager(environment).createWal(metadata);
+      fileSystem.stopWhen(({ operation }) => operation === 'sync-directory' && isNamed());
+      await wal.save({ entries: entriesFrom(1, 20, 1, 900) });
+      await wal.save({ entries: entriesFrom(21, 1, 1, 10) });
+    });
+    const world = simulatedEnvironment(2, fileSystem.kill(1));
+    await runWorkload(world, async () => {
+      const { wal, storage } = await openManager(world).replayWal();
+      expect([storage.lastIndex(), wal.stats.segments]).toEqual([21, 2]);
+      await wal.save({ entries: entriesFrom(22, 1, 1, 10) });
+    });
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const left = simulatedEnvironment(3, world.fileSystem.crash(seed));
+      await runWorkload(left, async () => {
+        const { storage } = await openManager(left).replayWal();
+        expect(storage.lastIndex(), `seed ${seed}`).toBe(22);
+      });
+    }
+  });
+});

@@ -211,6 +211,17 @@ export const walEtcdEdges: readonly Mutant[] = [
     caughtBy: ['wal-etcd/test/purge-order.test.ts', 'closes it all the same'],
   },
   {
+    name: 'a recovery does not sync the names it read',
+    file: 'wal-etcd/src/etcd-log-files.ts',
+    find: '    await fileSystem.syncDirectory(directory);\n    const parts',
+    replace: '    const parts',
+    caughtBy: [
+      'wal-etcd/test/recovery.test.ts',
+      'is there after a power cut when a later process has saved to it',
+    ],
+    promise: 'recovery',
+  },
+  {
     name: 'a purge releases all segments but the last',
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'const belowSegmentId = this.#base.segmentId;',
