@@ -24,7 +24,7 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a reset does not move the base',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: 'if (plan.resets) this.#base = { segmentId, position: undefined };',
+    find: 'if (plan.resets) this.#base = { segmentId: this.#segmentId, position: undefined };',
     replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'lets a purge give back all'],
   },
