@@ -178,6 +178,18 @@ describe('a node whose disk is full', () => {
     expect(steps()).toEqual(['transfer to 2']);
   });
 
+  it('hands leadership over anew where the disk was well in between, and does not step down', () => {
+    commit = 11;
+    guard.savesRejected();
+    [saves.full, saves.waitReason] = [false, undefined];
+    guard.savesRejected();
+    ticks(electionTicks);
+    [saves.full, saves.waitReason] = [true, 'the disk is full'];
+    guard.savesRejected();
+    ticks(electionTicks / 2 - 1);
+    expect(steps()).toEqual(['transfer to 2', 'transfer to 2']);
+  });
+
   it('tells its callers an election timeout after it has lost leadership', () => {
     isLeader = false;
     ticks(electionTicks - 1);

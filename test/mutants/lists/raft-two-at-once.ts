@@ -22,4 +22,73 @@ export const raftTwoAtOnce: readonly Mutant[] = [
       'is told where this node has lost the leader that had the proposal',
     ],
   },
+  {
+    name: 'a call in the middle of a turn waits for the next tick',
+    file: 'raft/src/loop.ts',
+    find: '      this.#scheduled = false;\n      while (!this.#stopped && node.hasReady()) this.#handle(node.ready());',
+    replace:
+      '      while (!this.#stopped && node.hasReady()) this.#handle(node.ready());\n      this.#scheduled = false;',
+    caughtBy: [
+      'raft/test/loop.test.ts',
+      'that comes while a turn hands on what there is gets another turn',
+    ],
+  },
+  {
+    name: 'a transfer of a snapshot that goes on begins at the front',
+    file: 'raft/src/snapshot-sending.ts',
+    find: 'manager.send(pinned.snapshot.metadata, offset, signal)',
+    replace: 'manager.send(pinned.snapshot.metadata, 0, signal)',
+    caughtBy: [
+      'raft/test/snapshot-sending.test.ts',
+      'a transfer that goes on where it was interrupted reads from there',
+    ],
+  },
+  {
+    name: 'leadership is handed to a silent voter whose log is longer',
+    file: 'raft/src/hand-over.ts',
+    find: '(recentActive === best.recentActive ? match > best.match : recentActive);',
+    replace: 'match > best.match;',
+    caughtBy: ['raft/test/hand-over.test.ts', 'one that answers, before one whose log is longer'],
+  },
+  {
+    name: 'a leader whose trouble comes back steps down at once',
+    file: 'raft/src/leadership-guard.ts',
+    find: '    if (trouble === undefined) {\n      this.#givingUpMs = undefined;\n      return;\n    }',
+    replace: '    if (trouble === undefined) return;',
+    caughtBy: [
+      'raft/test/leadership-guard.test.ts',
+      'hands leadership over anew where the disk was well in between, and does not step down',
+    ],
+  },
+  {
+    name: 'the transport is not told of the members in an installed snapshot',
+    file: 'raft/src/node-parts.ts',
+    find: '        this.#peers.tellAll();\n        this.events.emit(',
+    replace: '        this.events.emit(',
+    caughtBy: [
+      'raft/test/install-over-entries.test.ts',
+      'a member that this node knows from a snapshot only is told to its transport',
+    ],
+  },
+  {
+    name: 'a start after a recovery that dropped the tail is refused',
+    file: 'raft/src/identity/start-identity.ts',
+    find: 'committedIndex: Math.min(before.committedIndex, opened.storage.lastIndex()),',
+    replace: 'committedIndex: before.committedIndex,',
+    caughtBy: [
+      'raft/test/identity/start-identity.test.ts',
+      'that drops such an end on purpose is followed by others',
+    ],
+  },
+  {
+    name: 'the folder of the snapshots hears of a start before the log does',
+    file: 'raft/src/identity/start-identity.ts',
+    find: '  await write(encodeIdentityRecord(record));\n',
+    replace:
+      '  await new SnapshotOwnership(component.snapshotManager, { ...record, recordedIndex: newestMarkerIndex }).write();\n  await write(encodeIdentityRecord(record));\n',
+    caughtBy: [
+      'raft/test/identity/start-identity.test.ts',
+      'that fails at the record of the log can be made again',
+    ],
+  },
 ];
