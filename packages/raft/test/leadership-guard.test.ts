@@ -148,6 +148,18 @@ describe('a leader whose save does not finish', () => {
     expect(log.filter((line) => line === 'a probe is proposed')).toHaveLength(1);
   });
 
+  it('proposes one anew when its disk is slow a second time', () => {
+    saves.hasEntries = false;
+    for (let time = 0; time < 2; time += 1) {
+      hang();
+      ticks(electionTicks + 5);
+      saves.isBusy = false;
+      saves.finishedCount += 1;
+      ticks(1);
+    }
+    expect(log.filter((line) => line === 'a probe is proposed')).toHaveLength(2);
+  });
+
   it('is well again when its saves finish', () => {
     hang();
     ticks(3);

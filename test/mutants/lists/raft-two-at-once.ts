@@ -91,4 +91,55 @@ export const raftTwoAtOnce: readonly Mutant[] = [
       'that fails at the record of the log can be made again',
     ],
   },
+  {
+    name: 'a log that was proposed in an earlier leadership is not bound',
+    file: 'raft/src/identity/fix-identity.ts',
+    find: '    this.#proposed.clear();\n',
+    replace: '',
+    caughtBy: [
+      'raft/test/identity/fix-identity.test.ts',
+      'is bound once in a leadership, and anew in the next',
+    ],
+  },
+  {
+    name: 'a leader that was told the birth id makes up another one',
+    file: 'raft/src/identity/fix-identity.ts',
+    find: 'toldBirth() ?? randomIdentity(random)',
+    replace: 'randomIdentity(random)',
+    caughtBy: [
+      'raft/test/identity/fix-identity.test.ts',
+      'a birth id that another leader has told is proposed, and no other',
+    ],
+  },
+  {
+    name: 'a caller that is woken passes although it must wait',
+    file: 'raft/src/identity/identity-gate.ts',
+    find: 'while (this.#mustWait()) {',
+    replace: 'if (this.#mustWait()) {',
+    caughtBy: [
+      'raft/test/identity/fix-identity.test.ts',
+      'a caller that is woken while it must wait goes on to wait',
+    ],
+  },
+  {
+    name: 'a disk that is slow a second time has no probe',
+    file: 'raft/src/leadership-guard.ts',
+    find: '    this.#isSlow = isSlow;\n    this.#hasProbed = false;',
+    replace: '    this.#isSlow = isSlow;',
+    caughtBy: [
+      'raft/test/leadership-guard.test.ts',
+      'proposes one anew when its disk is slow a second time',
+    ],
+  },
+  {
+    name: 'a sync that was refused counts as done while a save waits for space',
+    file: 'raft/src/append-path.ts',
+    find: '        if (!isRefusal(error)) throw error;\n      } finally',
+    replace:
+      '        if (!isRefusal(error)) throw error;\n        if (this.#full) return;\n      } finally',
+    caughtBy: [
+      'raft/test/append-path-ends.test.ts',
+      'that the log refuses together with a save behind it is made again',
+    ],
+  },
 ];
