@@ -142,4 +142,25 @@ export const raftTwoAtOnce: readonly Mutant[] = [
       'that the log refuses together with a save behind it is made again',
     ],
   },
+  {
+    name: 'a caller that waits for a later index holds up those who came after it',
+    file: 'raft/src/waiters.ts',
+    find: 'for (const { index, waiter } of this.#waiters) if (index <= appliedIndex) waiter.resolve();',
+    replace:
+      'for (const { index, waiter } of this.#waiters) {\n      if (index > appliedIndex) break;\n      waiter.resolve();\n    }',
+    caughtBy: [
+      'raft/test/proposal-waiters.test.ts',
+      'wait for that index, and not for one behind it',
+    ],
+  },
+  {
+    name: 'an entry that is reached takes the callers of all others away',
+    file: 'raft/src/waiters.ts',
+    find: '    this.#placed.delete(index);\n    if (placed.term === term)',
+    replace: '    this.#placed.clear();\n    if (placed.term === term)',
+    caughtBy: [
+      'raft/test/proposal-waiters.test.ts',
+      'go on to wait where the entry of another one is reached',
+    ],
+  },
 ];
