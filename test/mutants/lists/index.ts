@@ -6,6 +6,7 @@ import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { raft } from './raft.ts';
 import { raftShortages } from './raft-shortages.ts';
+import { raftTwoAtOnce } from './raft-two-at-once.ts';
 import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
@@ -28,7 +29,7 @@ import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
-  raft: [...raft, ...raftShortages],
+  raft: [...raft, ...raftShortages, ...raftTwoAtOnce],
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,

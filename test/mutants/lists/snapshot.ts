@@ -167,4 +167,14 @@ export const snapshot: readonly Mutant[] = [
     caughtBy: [removalFailures, 'is made when it is asked for again: the sync that loses the name'],
     promise: 'removed snapshot',
   },
+  {
+    name: 'a file that is added while the others are waited for is taken, and may be left out',
+    file: 'snapshot/src/build.ts',
+    find: '      this.#sealed = true;\n      await Promise.allSettled(this.#running);',
+    replace: '      await Promise.allSettled(this.#running);\n      this.#sealed = true;',
+    caughtBy: [
+      'snapshot/test/two-at-once.test.ts',
+      'takes no other file, and fails where somebody',
+    ],
+  },
 ];
