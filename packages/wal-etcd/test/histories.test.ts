@@ -89,6 +89,26 @@ describe('a large save', () => {
   }
 });
 
+describe('a log that is opened with smaller segments than before', () => {
+  it.each([false, true])('begins a new one at once, inline %s', async (inline) => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const large = openManager(environment, { segmentBytes: 256 * 1024 });
+      const { wal } = await large.createWal(metadata);
+      await wal.save({ entries: entriesFrom(1, 40, 1, 1000) });
+      await large.close();
+      const small = openManager(environment, { segmentBytes: 16 * 1024, inline });
+      const opened = await small.replayWal();
+      const segments = [opened.wal.stats.segments];
+      await opened.wal.save({ entries: entriesFrom(41, 1, 1, 10) });
+      await opened.wal.save({ entries: entriesFrom(42, 1, 1, 10) });
+      segments.push(opened.wal.stats.segments);
+      expect(segments).toEqual([1, 2]);
+      await small.close();
+    });
+  });
+});
+
 describe('a save that is refused', () => {
   const fault = { type: 'error', kind: 'too-many-open' } as const;
 

@@ -244,4 +244,30 @@ export const walEtcdEdges: readonly Mutant[] = [
     ],
     promise: 'lost lock',
   },
+  {
+    name: 'a commit index one beyond the end is accepted',
+    file: 'wal-etcd/src/recovery/replayed-log.ts',
+    find: 'if (hardState.commit > index.lastIndex) {',
+    replace: 'if (hardState.commit > index.lastIndex + 1) {',
+    caughtBy: [
+      'wal-etcd/test/markers-and-bases.test.ts',
+      'of 5 at the end of a log of four entries',
+    ],
+    promise: 'damage',
+  },
+  {
+    name: 'a full segment is filled on by saves on the calling thread',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: 'this.#owedName === undefined && !this.isFull',
+    replace: 'this.#owedName === undefined',
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'begins a new one at once, inline true'],
+  },
+  {
+    name: 'what was written on the calling thread without a sync is not known to need one',
+    file: 'wal-etcd/src/writer/wal-writer.ts',
+    find: '        position += part.length;\n      }\n      this.#unsynced = true;',
+    replace: '        position += part.length;\n      }',
+    caughtBy: ['wal-etcd/test/no-fsync.test.ts', '3 times 1000 bytes, inline true'],
+    promise: 'power cut',
+  },
 ];
