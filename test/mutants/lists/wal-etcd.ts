@@ -40,7 +40,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'await translating(commitFailure, () => writer.flush(true));',
     replace: 'await translating(commitFailure, () => writer.flush(!this.#noFsync));',
-    caughtBy: ['wal-etcd/test/no-fsync.test.ts', '(1000 bytes, inline false)'],
+    caughtBy: ['wal-etcd/test/no-fsync.test.ts', '(60 times 1000 bytes, inline false)'],
     promise: 'power cut',
   },
   {
@@ -71,7 +71,7 @@ export const walEtcd: readonly Mutant[] = [
     find: '      await full.file.truncate(this.#end);\n      await full.file.datasync();',
     replace:
       '      await full.file.truncate(this.#end);\n      if (durable) await full.file.datasync();',
-    caughtBy: ['wal-etcd/test/no-fsync.test.ts', '(1000 bytes, inline false)'],
+    caughtBy: ['wal-etcd/test/no-fsync.test.ts', '(60 times 1000 bytes, inline false)'],
     promise: 'power cut',
   },
   {
