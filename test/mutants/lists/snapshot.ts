@@ -21,14 +21,6 @@ export const snapshot: readonly Mutant[] = [
     promise: 'removed snapshot',
   },
   {
-    name: 'a snapshot whose folder is removed counts as made',
-    file: 'snapshot/src/kept-snapshots.ts',
-    find: "kept === undefined || kept.fate === 'gone'",
-    replace: 'kept === undefined',
-    caughtBy: [together, 'when it goes meanwhile'],
-    promise: 'created snapshot',
-  },
-  {
     name: 'changes of what exists do not take turns',
     file: 'snapshot/src/kept-snapshots.ts',
     find: '    this.#turn = result.catch(ignore);\n',

@@ -164,7 +164,7 @@ export const walNativeEdges: readonly Mutant[] = [
     file: 'wal-native/src/writer/group-encoder.ts',
     find: 'if (hardState !== undefined) items.push',
     replace: 'if (hardState !== undefined && items.length > 0) items.push',
-    caughtBy: ['wal-native/test/recovery.test.ts', 'a save of a vote without entries is durable'],
+    caughtBy: ['wal-native/test/recovery.test.ts', 'is durable when it resolves'],
     promise: 'power cut',
   },
 ];
