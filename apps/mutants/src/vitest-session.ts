@@ -71,7 +71,19 @@ export class VitestSession {
         ],
       },
     );
-    return new VitestSession(vitest, processFolder);
+    const session = new VitestSession(vitest, processFolder);
+    session.#endWithThisProcess();
+    return session;
+  }
+
+  /** A change that made a test run for ever would leave its process behind. */
+  #endWithThisProcess(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        this.#endProcesses();
+        process.exit(1);
+      });
+    }
   }
 
   specification(file: string, testIds?: readonly string[]): TestSpecification {

@@ -250,6 +250,22 @@ describe('the pause before a save is made again', () => {
 });
 
 describe('a sync', () => {
+  it('that the log refuses together with a save behind it is made again', async () => {
+    const syncing = path.sync();
+    let ended = false;
+    void syncing.then(() => (ended = true));
+    await endAll();
+    submit(1);
+    await endAll(new NoSpaceError('full'));
+    syncs[0]?.reject(new NoSpaceError('full'));
+    await turns();
+    expect([path.full, ended]).toEqual([true, false]);
+    await clock.advance(100);
+    expect([syncs.length, ended]).toEqual([2, false]);
+    syncs[1]?.resolve();
+    await syncing;
+  });
+
   it('waits for the saves that a full disk has refused', async () => {
     submit(1);
     await endAll(new NoSpaceError('full'));

@@ -40,6 +40,21 @@ describe('a stream', () => {
     }
   });
 
+  it('from which one frame is missing is refused: each frame by itself is whole', async () => {
+    const one = await exported();
+    const frames: Buffer[] = [];
+    for (let at = 0; at < one.length; at += frames.at(-1)?.length ?? 0) {
+      frames.push(one.subarray(at, at + 13 + one.readUInt32BE(at + 1)));
+    }
+    // The end of the stream has a test of its own.
+    for (const missing of frames.keys()) {
+      if (missing === frames.length - 1) continue;
+      const rest = frames.filter((_, at) => at !== missing);
+      const starting = new World().start(1n, peers, undefined, { snapshot: untyped(...rest) });
+      await expect(starting).rejects.toMatchObject({ code: 'RAFT_STATE_UNREADABLE' });
+    }
+  });
+
   it('of anything but bytes is refused, and says so', async () => {
     const one = await exported();
     const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };

@@ -1,10 +1,11 @@
 /**
  * Leadership on its way to another voter: how often it is asked for, and each end of the waiting.
  */
+import type { Status } from '@babuza/raft-core';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { StoppedError } from '../src/errors.ts';
-import { handOver, type HandOverParts } from '../src/hand-over.ts';
+import { activeSuccessor, bestSuccessor, handOver, type HandOverParts } from '../src/hand-over.ts';
 import type { RaftEvent } from '../src/index.ts';
 
 const tickMs = 100;
@@ -120,5 +121,29 @@ describe('a transfer of leadership', () => {
     await clock.advance(0);
     expect([noted.end, asked]).toEqual(['Error: enough', []]);
     await expectTidy();
+  });
+});
+
+describe('the voter that is to lead next', () => {
+  const self = { id: 1n, match: 30, isLearner: false, recentActive: true };
+  const silent = { id: 2n, match: 20, isLearner: false, recentActive: false };
+  const active = { id: 3n, match: 5, isLearner: false, recentActive: true };
+  const further = { id: 4n, match: 9, isLearner: false, recentActive: true };
+  const learner = { id: 5n, match: 30, isLearner: true, recentActive: true };
+
+  const statusOf = (members: readonly (typeof self)[]): Status =>
+    ({ id: 1n, progress: new Map(members.map((one) => [one.id, one])) }) as unknown as Status;
+
+  it.each([
+    ['one that answers, before one whose log is longer', [silent, active], 3n, 3n],
+    ['the furthest of those that answer', [silent, active, further], 4n, 4n],
+    ['the furthest where none answers, if any will do', [silent], 2n, undefined],
+    ['neither the leader nor a learner', [], undefined, undefined],
+  ])('is %s', (_, others, best, active) => {
+    const members = [self, learner, ...others];
+    for (const order of [members, members.toReversed()]) {
+      const status = statusOf(order);
+      expect([bestSuccessor(status), activeSuccessor(status)]).toEqual([best, active]);
+    }
   });
 });

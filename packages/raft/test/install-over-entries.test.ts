@@ -147,3 +147,30 @@ it('a proposal that the snapshot covers ends: its outcome is unknown here', asyn
   ]);
   expect(raft.status().proposals.pending).toBe(0);
 });
+
+it('a member that this node knows from a snapshot only is told to its transport', async () => {
+  world = new World({ snapshotsKept: 2, compactionMargin: 0 });
+  const told: bigint[] = [];
+  const peers = [1n, 2n, 3n].map((id) => ({ id, address: `address-${id}` }));
+  for (const { id } of peers) {
+    const setPeer = ({ id: peer }: { id: bigint }): void => {
+      if (id === 3n) told.push(peer);
+    };
+    const transport = { ...world.wire.transport(id), setPeer };
+    await world.start(id, peers, undefined, {}, undefined, { transport });
+  }
+  await world.until((await world.leader()).raft.propose(bytesOf('a')));
+  world.wire.cut.add(3n);
+  const leader = await leaderAmong([world.member(1n), world.member(2n)]);
+  await world.until(leader.raft.addLearner({ id: 9n, address: 'address-9' }));
+  await purgeBehind(world.member(3n));
+  expect(told).not.toContain(9n);
+  const installed = new Promise((resolve) => {
+    world.member(3n).raft.subscribe(({ type }) => {
+      if (type === 'snapshot-installed') resolve(true);
+    });
+  });
+  world.wire.cut.clear();
+  expect(await world.until(installed)).toBe(true);
+  expect(told).toContain(9n);
+});

@@ -148,6 +148,18 @@ describe('a leader whose save does not finish', () => {
     expect(log.filter((line) => line === 'a probe is proposed')).toHaveLength(1);
   });
 
+  it('proposes one anew when its disk is slow a second time', () => {
+    saves.hasEntries = false;
+    for (let time = 0; time < 2; time += 1) {
+      hang();
+      ticks(electionTicks + 5);
+      saves.isBusy = false;
+      saves.finishedCount += 1;
+      ticks(1);
+    }
+    expect(log.filter((line) => line === 'a probe is proposed')).toHaveLength(2);
+  });
+
   it('is well again when its saves finish', () => {
     hang();
     ticks(3);
@@ -176,6 +188,18 @@ describe('a node whose disk is full', () => {
     commit = 11;
     guard.savesRejected();
     expect(steps()).toEqual(['transfer to 2']);
+  });
+
+  it('hands leadership over anew where the disk was well in between, and does not step down', () => {
+    commit = 11;
+    guard.savesRejected();
+    [saves.full, saves.waitReason] = [false, undefined];
+    guard.savesRejected();
+    ticks(electionTicks);
+    [saves.full, saves.waitReason] = [true, 'the disk is full'];
+    guard.savesRejected();
+    ticks(electionTicks / 2 - 1);
+    expect(steps()).toEqual(['transfer to 2', 'transfer to 2']);
   });
 
   it('tells its callers an election timeout after it has lost leadership', () => {

@@ -466,6 +466,22 @@ describe('a call', () => {
     expect(turns).toBe(2);
   });
 
+  it('that comes while a turn hands on what there is gets another turn', async () => {
+    let turns = 0;
+    beforeTurn = () => void (turns += 1);
+    readyOnce({});
+    const ready = node.ready.bind(node);
+    node.ready = () => {
+      // A listener of the node proposes something.
+      loop.wake();
+      return ready();
+    };
+    loop.wake();
+    await turn();
+    await turn();
+    expect(turns).toBe(2);
+  });
+
   it('whose turn fails stops the node', async () => {
     const broken = new Error('it cannot');
     beforeTurn = () => {

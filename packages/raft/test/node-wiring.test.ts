@@ -72,6 +72,27 @@ describe('a caller whose outcome nobody here will see', () => {
     expect(noted.get('proposal')).toBe('RAFT_OUTCOME_UNKNOWN');
   });
 
+  it('is told where this node has lost the leader that had the proposal', async () => {
+    world = new World({ forwardProposals: true, forwardTimeoutMs: 1_000_000 });
+    await world.startAll(3);
+    await world.until((await world.leader()).raft.propose(bytesOf('a')));
+    const { raft } = await world.follower();
+    await world.until(raft.waitForLeader());
+    const leaders: bigint[] = [];
+    raft.subscribe((event) => {
+      if (event.type === 'leader') leaders.push(event.leader);
+    });
+    // Nobody is elected.
+    world.wire.loses = () => true;
+    const noted = ends({ forwarded: raft.propose(bytesOf('b')) });
+    await world.pass(5000);
+    expect([noted.get('forwarded'), raft.leader(), leaders]).toEqual([
+      'RAFT_OUTCOME_UNKNOWN',
+      undefined,
+      [0n],
+    ]);
+  });
+
   it('is told where a snapshot of another leader covers the index', async () => {
     world = new World({ snapshotEntries: 10, snapshotsKept: 2, compactionMargin: 0 });
     await world.startAll(3);

@@ -56,6 +56,15 @@ describe('callers who wait for the entry of an index and a term', () => {
     expect(ends.at(-1)).toBe('9 applied');
   });
 
+  it('go on to wait where the entry of another one is reached, by its caller or another', () => {
+    const waiters = new ProposalWaiters<string>();
+    for (const index of [7, 8, 9]) waiters.place(index, 2, noted([], `${index}`));
+    expect([waiters.take(7, 2), waiters.count]).toEqual([expect.anything(), 2]);
+    expect([waiters.take(6, 2), waiters.count]).toEqual([undefined, 2]);
+    expect(waiters.take(9, 2)).toBeDefined();
+    expect(waiters.take(8, 2)).toBeDefined();
+  });
+
   it('are not answered by the entry of another term at their index', () => {
     const ends: string[] = [];
     const waiters = new ProposalWaiters<string>();
@@ -99,7 +108,7 @@ describe('callers who wait until an index is applied', () => {
     const waiters = new IndexWaiters(() => appliedIndex);
     await soon(waiters.wait(4, undefined));
     const ends: number[] = [];
-    for (const index of [5, 6]) void waiters.wait(index, undefined).then(() => ends.push(index));
+    for (const index of [6, 5]) void waiters.wait(index, undefined).then(() => ends.push(index));
     waiters.applied();
     await turns();
     expect(ends).toEqual([]);

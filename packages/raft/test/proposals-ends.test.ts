@@ -352,6 +352,18 @@ describe('a forwarded proposal', () => {
     expect(proposals.counts).toEqual({ pending: 0, answered: 1, failed: 1 });
   });
 
+  it('at the place of one that was made here is answered, and that one is told', async () => {
+    [raftState, leaderId] = [StateType.Leader, 2n];
+    const placed = propose();
+    await turns();
+    proposals.flush();
+    follow();
+    const note = await forward();
+    reach(10, handed[0], 4);
+    await turns();
+    expect([placed.end, note.end]).toEqual(['RAFT_DROPPED', 10]);
+  });
+
   it('is told of the end', async () => {
     const note = await forward();
     proposals.stop(new StoppedError());

@@ -22,6 +22,8 @@ let transfers: Transfer[];
 let taken: Waiter<SnapshotPlace>[];
 let told: string[];
 let opened: number;
+/** From which byte on the files were read, each time. */
+let offsets: number[];
 let isWhole: boolean;
 let isReadable: boolean;
 let verified: number;
@@ -32,7 +34,7 @@ let sending: SnapshotSending;
 const confState = { ...emptyConfState, voters: [1n, 2n, 3n, 4n] };
 
 beforeEach(() => {
-  [transfers, taken, told, opened, verified] = [[], [], [], 0, 0];
+  [transfers, taken, told, offsets, opened, verified] = [[], [], [], [], 0, 0];
   [isWhole, isReadable, isHeld] = [true, true, undefined];
   control = new AbortController();
   const manager = {
@@ -44,7 +46,8 @@ beforeEach(() => {
         [Symbol.asyncDispose]: async () => void (opened -= 1),
       };
     },
-    send: async function* () {
+    send: async function* (_: SnapshotPlace, offset: number) {
+      offsets.push(offset);
       if (!isReadable) throw new Error('the files cannot be read');
       yield bytesOf('chunk');
     },
@@ -250,4 +253,13 @@ it('a send ends with the node', async () => {
   expect(transfers[0]?.signal?.aborted).toBe(false);
   control.abort();
   expect(transfers[0]?.signal?.aborted).toBe(true);
+});
+
+it('a transfer that goes on where it was interrupted reads from there', async () => {
+  const { ended } = send(2n);
+  await turn();
+  for (const offset of [0, 7, 4096]) for await (const _ of transfers[0]?.open(offset) ?? []);
+  transfers[0]?.end();
+  await ended;
+  expect(offsets).toEqual([0, 7, 4096]);
 });

@@ -202,3 +202,24 @@ describe('snapshots that arrive', () => {
     expect(await filesOf(manager, 20)).toEqual(sampleFiles(20));
   });
 });
+
+describe('a snapshot that waits for its last file', () => {
+  it('takes no other file, and fails where somebody adds one: it would be left out', async () => {
+    const { passed, open } = gate();
+    let late = (): Promise<void> => Promise.resolve();
+    const making = manager.create(metadataOf(10), async (writer) => {
+      late = () => writer.writeFile('late', []);
+      const slow = (async function* () {
+        await passed;
+        yield new Uint8Array(3);
+      })();
+      void writer.writeFile('slow', slow);
+    });
+    const failure = failureOf(making);
+    await turn();
+    await fails('SNAPSHOT_INVALID', late());
+    open();
+    expect(await failure).toMatchObject({ code: 'SNAPSHOT_INVALID' });
+    expect(manager.list()).toEqual([]);
+  });
+});

@@ -90,9 +90,9 @@ export class Peer {
     this.keep();
   }
 
-  /** `undefined` where nobody knows the address. */
   #host(): string | undefined {
-    return hostOf(this.#address() ?? '');
+    const address = this.#address();
+    return address === undefined ? undefined : hostOf(address);
   }
 
   #isStreamOfUse(): boolean {

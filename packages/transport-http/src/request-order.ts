@@ -9,15 +9,19 @@ import type { Duplex } from 'node:stream';
 /** How many requests of a connection may be without an answer. A member waits for each answer. */
 const unansweredMax = 64;
 
+/** The requests of one connection. */
+interface Requests {
+  unanswered: number;
+  /** Resolves when the last one that has come is served. */
+  serving?: Promise<void>;
+}
+
 export class RequestOrder {
-  /** How many requests wait for their answer on each connection. */
-  readonly #unanswered = new WeakMap<Duplex, number>();
-  /** Resolves when the last request that has come on a connection is served. */
-  readonly #serving = new WeakMap<Duplex, Promise<void>>();
+  readonly #requests = new WeakMap<Duplex, Requests>();
 
   /** Whether bytes that are sent now would come before or within the answer to a request. */
   hasUnanswered(connection: Duplex): boolean {
-    return (this.#unanswered.get(connection) ?? 0) > 0;
+    return this.#of(connection).unanswered > 0;
   }
 
   /**
@@ -26,17 +30,16 @@ export class RequestOrder {
    * connection: each costs memory, and nothing else would bound their number.
    */
   add({ socket }: IncomingMessage, response: ServerResponse, serve: () => Promise<void>): void {
-    if ((this.#unanswered.get(socket) ?? 0) >= unansweredMax) {
-      socket.destroy();
-      return;
-    }
-    this.#count(socket, 1);
-    response.once('finish', () => this.#count(socket, -1));
-    const serving = this.#serving.get(socket)?.then(serve) ?? serve();
-    this.#serving.set(socket, serving);
+    const requests = this.#of(socket);
+    requests.unanswered += 1;
+    response.once('finish', () => (requests.unanswered -= 1));
+    if (requests.unanswered > unansweredMax) socket.destroy();
+    requests.serving = requests.serving?.then(serve) ?? serve();
   }
 
-  #count(connection: Duplex, more: 1 | -1): void {
-    this.#unanswered.set(connection, (this.#unanswered.get(connection) ?? 0) + more);
+  #of(connection: Duplex): Requests {
+    const requests = this.#requests.get(connection) ?? { unanswered: 0 };
+    this.#requests.set(connection, requests);
+    return requests;
   }
 }

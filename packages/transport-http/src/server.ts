@@ -144,11 +144,8 @@ export class MessageServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (isEnding(request.socket)) {
-      // An earlier request has ended the connection. What comes behind that one does not count.
-      request.resume();
-      return;
-    }
+    // An earlier request has ended the connection. What comes behind that one does not count.
+    if (isEnding(request.socket)) return;
     // Otherwise Node.js closes the connection behind the answer, whatever of the request was not read yet: the other
     // side may never see the answer then.
     response.setHeader('Connection', 'keep-alive');

@@ -58,8 +58,8 @@ export async function sendSnapshot(sending: SnapshotSending): Promise<void> {
 }
 
 function isWorthAnother(error: unknown): boolean {
-  if (!(error instanceof TransportError)) return false;
-  return error.code === 'TRANSPORT_BROKEN' || error.code === 'TRANSPORT_UNREACHABLE';
+  const code = error instanceof TransportError ? error.code : undefined;
+  return code === 'TRANSPORT_BROKEN' || code === 'TRANSPORT_UNREACHABLE';
 }
 
 async function receivedBytes({ wire, target, message, signal }: SnapshotSending): Promise<number> {
@@ -132,10 +132,13 @@ async function exchange(
   }
 }
 
-/** Small enough that the receiver hears something several times within the stall timeout, however slow the rate. */
+/**
+ * Small enough that the receiver hears something several times within the stall timeout, however
+ * slow the rate. At the lowest rate and the shortest timeout that the options allow it is 5 bytes.
+ */
 function pieceBytesOf({ snapshotBytesPerSecond, stallTimeoutMs }: HttpSettings): number {
   const perStall = (snapshotBytesPerSecond * stallTimeoutMs) / 1000;
-  return Math.max(1, Math.min(chunkBytesMax, Math.floor(perStall / piecesPerStall)));
+  return Math.min(chunkBytesMax, Math.floor(perStall / piecesPerStall));
 }
 
 /** A request that breaks while it is written shows in the answer, too, with a better reason. */

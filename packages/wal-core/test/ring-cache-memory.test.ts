@@ -52,6 +52,16 @@ describe('the memory of cached payloads', () => {
     expect(old.every((byte) => byte === 0xa5)).toBe(true);
   });
 
+  it('that is used again is used once: what comes when it is full gets another one', () => {
+    const cache = filled(100, 20, () => 15 * kib);
+    // Four entries fill 64 KiB. The first ones are given up while the second ones still live.
+    cache.compactTo(16);
+    for (let index = 21; index <= 32; index += 1) cache.append(entry(index, 15 * kib));
+    for (let index = 17; index <= 32; index += 1) {
+      expect(cache.get(index)).toEqual(entry(index, 15 * kib));
+    }
+  });
+
   it('is used again also where one payload had all of the 64 KiB', () => {
     const cache = new RingCache({ entriesMax: 1, bytesMax: 1000 * kib });
     cache.append(entry(1, slabBytes, 0xa5));

@@ -26,7 +26,7 @@ import { appendPointOf, settle } from './recovery/append-point.ts';
 import { findLog, type FoundEtcdLog } from './recovery/find-log.ts';
 import { hasSegments, listSegments } from './recovery/list-segments.ts';
 import { cutAt, keepBroken } from './recovery/repair.ts';
-import type { LogBase, MarkerPlace } from './recovery/replayed-log.ts';
+import type { LogBase } from './recovery/replayed-log.ts';
 import { EtcdEntryReader } from './segment/entry-reader.ts';
 import { refuseRunningEtcd } from './segment/foreign-lock.ts';
 import type { EtcdSegment } from './segment/segment.ts';
@@ -41,7 +41,6 @@ interface Assembly {
   readonly writer: WalWriter;
   readonly spares: SpareFiles;
   readonly base: LogBase;
-  readonly markerPlaces: readonly MarkerPlace[];
 }
 
 export class EtcdLogFiles implements LogFiles {
@@ -80,7 +79,6 @@ export class EtcdLogFiles implements LogFiles {
       writer,
       spares: parts.spares,
       base: { segmentId: 0, position: undefined },
-      markerPlaces: [],
     });
   }
 
@@ -143,7 +141,7 @@ export class EtcdLogFiles implements LogFiles {
       writer.addHead(encodeHardState(replayed.state.hardState));
       await writer.flush(true);
     }
-    const { state, base, markerPlaces } = replayed;
+    const { state, base } = replayed;
     const { spares } = parts;
     return this.#assemble(place, {
       metadata,
@@ -152,7 +150,6 @@ export class EtcdLogFiles implements LogFiles {
       writer,
       spares,
       base,
-      markerPlaces,
     });
   }
 
@@ -163,7 +160,7 @@ export class EtcdLogFiles implements LogFiles {
   }
 
   #assemble({ directory, groupId }: LogPlace, assembly: Assembly): ReadyLog {
-    const { metadata, state, writer, spares, base, markerPlaces } = assembly;
+    const { metadata, state, writer, spares, base } = assembly;
     const segments = new SegmentList(assembly.segments);
     const reader = new EtcdEntryReader(state.index, segments, groupId);
     const options = this.#options;
@@ -173,7 +170,7 @@ export class EtcdLogFiles implements LogFiles {
       state,
       reader,
       openStore: (view, events, onClosed) =>
-        new EtcdStore({ ...parts, view, base, markerPlaces, events, onClosed }),
+        new EtcdStore({ ...parts, view, base, events, onClosed }),
     };
   }
 }

@@ -22,7 +22,7 @@ import { RecordType } from './format/layout.ts';
 import { encodeEtcdSnapshot } from './format/messages.ts';
 import type { CheckedOptions } from './options.ts';
 import { SegmentRemoval } from './purge/release-segments.ts';
-import type { LogBase, MarkerPlace } from './recovery/replayed-log.ts';
+import type { LogBase } from './recovery/replayed-log.ts';
 import type { EtcdEntryReader } from './segment/entry-reader.ts';
 import type { EtcdSegment } from './segment/segment.ts';
 import { rewriteLog } from './writer/rewrite-log.ts';
@@ -38,7 +38,6 @@ export interface EtcdStoreParts {
   readonly reader: EtcdEntryReader;
   readonly writer: WalWriter;
   readonly base: LogBase;
-  readonly markerPlaces: readonly MarkerPlace[];
   readonly events: WalEventHub;
   /** Called once, when everything is closed. */
   readonly onClosed: () => void;
@@ -60,7 +59,6 @@ interface Undo {
 export class EtcdStore implements LogStore {
   readonly #parts: EtcdStoreParts;
   #base: LogBase;
-  #markerPlaces: readonly MarkerPlace[];
   /** The hard state of the last record, and a newer one that was not worth a write yet. */
   #writtenHardState: HardState;
   #unwrittenHardState: HardState | undefined;
@@ -78,7 +76,6 @@ export class EtcdStore implements LogStore {
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
     this.#base = parts.base;
-    this.#markerPlaces = parts.markerPlaces;
     this.#writtenHardState = parts.view.state.hardState;
     this.#removal = new SegmentRemoval(parts.options.environment.fileSystem, parts.directory);
   }
@@ -111,21 +108,17 @@ export class EtcdStore implements LogStore {
 
   publish(plan: SavePlan): void {
     const { view } = this.#parts;
-    const { marker, purgeTo } = plan;
+    const { purgeTo } = plan;
     if (purgeTo !== undefined) this.#notePurge(purgeTo.index);
     view.publish(plan, (entries) => this.#indexEntries(entries));
     if (dropsOnly(plan)) this.#indexRewritten();
-    if (marker === undefined) return;
-    const segmentId = this.#segmentId;
-    const others = this.#markerPlaces.filter(({ index }) => index < marker.index);
-    this.#markerPlaces = [...others, { index: marker.index, segmentId }];
-    if (plan.resets) this.#base = { segmentId, position: undefined };
+    if (plan.resets) this.#base = { segmentId: this.#segmentId, position: undefined };
   }
 
   releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
     const { segments, view } = this.#parts;
-    const needed = this.#markerPlaces.map(({ segmentId }) => segmentId);
-    const belowSegmentId = Math.min(this.#base.segmentId, ...needed);
+    // The snapshots that count are recorded behind it: what they cover was committed before them.
+    const belowSegmentId = this.#base.segmentId;
     const { firstIndex } = view.state.index;
     return this.#removal.release({ segments, belowSegmentId, firstIndex });
   }
@@ -156,7 +149,7 @@ export class EtcdStore implements LogStore {
     const { writer } = this.#parts;
     for (const plan of plans) this.#addPlan(plan);
     this.#addUnwrittenHardState();
-    if (!writer.fitsOneWrite(!this.#noFsync)) return this.#finish(undo);
+    if (!writer.fitsOneWrite) return this.#finish(undo);
     const bytes = writer.pendingBytes;
     try {
       writer.flushSync(!this.#noFsync);
@@ -267,19 +260,13 @@ export class EtcdStore implements LogStore {
         return;
       }
     }
-    const hardState = this.#unwrittenHardState ?? this.#writtenHardState;
+    const hardState = this.#writtenHardState;
     const { fileSystem } = options.environment;
     const log = { directory, writer, segments, reader, state, base: this.#base };
     const { base, positions } = await rewriteLog(fileSystem, log, last, hardState);
     this.#base = base;
     this.#segmentId = base.segmentId;
-    this.#markerPlaces = state.markers.map((marker) => ({
-      index: marker.index,
-      segmentId: base.segmentId,
-    }));
     this.#placed.push({ firstIndex: state.baseIndex + 1, positions });
-    this.#writtenHardState = hardState;
-    this.#unwrittenHardState = undefined;
   }
 
   #addUnwrittenHardState(): void {
@@ -328,7 +315,6 @@ export class EtcdStore implements LogStore {
 
   #notePurge(index: number): void {
     const { state } = this.#parts.view;
-    this.#markerPlaces = this.#markerPlaces.filter((place) => place.index >= index);
     if (index <= state.baseIndex) return;
     const run = state.index.runOf(index);
     this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };

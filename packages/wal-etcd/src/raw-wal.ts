@@ -254,16 +254,15 @@ export class RawWal {
     const writer = this.#ready();
     const { term, vote, commit } = this.#hardState;
     const hasState = term !== 0n || vote !== 0n || commit !== 0n;
-    await this.#writing(() =>
-      writer.cut(
-        {
-          firstIndex: this.#lastIndex + 1n,
-          hardState: hasState ? encodeEtcdHardState(this.#hardState) : undefined,
-        },
-        this.#durable,
-      ),
-    );
-    this.#segments.push(writer.segment);
+    const next = {
+      firstIndex: this.#lastIndex + 1n,
+      hardState: hasState ? encodeEtcdHardState(this.#hardState) : undefined,
+    };
+    await this.#writing(async () => {
+      await writer.cut(next, this.#durable);
+      // It is open from here on, also where the lock turns out to be lost.
+      this.#segments.push(writer.segment);
+    });
   }
 
   /** Durable after it: everything. */

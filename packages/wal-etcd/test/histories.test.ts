@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import { entriesFrom, metadata } from '@babuza/testkit/ladder';
-import type { OpenedWal, ReplayOptions } from '@babuza/wal-core';
+import type { OpenedWal, ReplayOptions, WalManager } from '@babuza/wal-core';
 import { openManager } from './support/back-end.ts';
 import {
   allEntries,
@@ -59,20 +59,53 @@ describe('an installed snapshot', () => {
 });
 
 describe('a large save', () => {
-  it('is synced at least every 4 MiB', async () => {
-    const disk = await inWorld(undefined, async (manager) => {
-      const { wal } = await manager.createWal(metadata);
-      await wal.save({ entries: entriesFrom(1, 9, 1, 1024 * 1024) });
-    });
-    let unsynced = 0;
-    let most = 0;
-    for (const { operation, bytes = 0 } of disk.calls) {
-      if (operation === 'datasync') unsynced = 0;
-      if (operation === 'write') unsynced += bytes;
-      most = Math.max(most, unsynced);
+  for (const inline of [false, true]) {
+    for (const segmentBytes of [16 * 1024, 8 * 1024 * 1024]) {
+      it(`is synced at least every 4 MiB, in writes that share no sector, inline ${inline}, in a segment of ${segmentBytes} bytes`, async () => {
+        let before = 0;
+        const work = async (manager: WalManager, files: SimulatedDisk): Promise<void> => {
+          const { wal } = await manager.createWal(metadata);
+          await wal.save({ entries: entriesFrom(1, 1, 1, 100) });
+          before = files.calls.length;
+          await wal.save({ entries: entriesFrom(2, 6, 1, 1024 * 1024) });
+        };
+        const { calls } = await inWorld(undefined, work, { inline, segmentBytes });
+        let unsynced = 0;
+        let most = 0;
+        let end = 0;
+        for (const { operation, bytes = 0, position = 0 } of calls.slice(before)) {
+          if (operation === 'datasync') unsynced = 0;
+          if (!operation.startsWith('write')) continue;
+          if (position === end) expect(position % 512, 'a border of sectors').toBe(0);
+          unsynced += bytes;
+          end = position + bytes;
+          most = Math.max(most, unsynced);
+          if (operation === 'write-durable') unsynced = 0;
+        }
+        expect(most).toBeGreaterThan(1024 * 1024);
+        expect(most).toBeLessThanOrEqual(4 * 1024 * 1024);
+      });
     }
-    expect(most).toBeGreaterThan(1024 * 1024);
-    expect(most).toBeLessThanOrEqual(4 * 1024 * 1024);
+  }
+});
+
+describe('a log that is opened with smaller segments than before', () => {
+  it.each([false, true])('begins a new one at once, inline %s', async (inline) => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const large = openManager(environment, { segmentBytes: 256 * 1024 });
+      const { wal } = await large.createWal(metadata);
+      await wal.save({ entries: entriesFrom(1, 40, 1, 1000) });
+      await large.close();
+      const small = openManager(environment, { segmentBytes: 16 * 1024, inline });
+      const opened = await small.replayWal();
+      const segments = [opened.wal.stats.segments];
+      await opened.wal.save({ entries: entriesFrom(41, 1, 1, 10) });
+      await opened.wal.save({ entries: entriesFrom(42, 1, 1, 10) });
+      segments.push(opened.wal.stats.segments);
+      expect(segments).toEqual([1, 2]);
+      await small.close();
+    });
   });
 });
 
@@ -98,16 +131,39 @@ describe('a save that is refused', () => {
       expect(outcome).toBe('WAL_TRY_AGAIN');
       shortage.remove();
       // Other entries than those that were refused, with the same vote.
-      await wal.save({ entries: entriesFrom(last + 1, 2, 1, 700), ...commitTo(0, term) });
-      last += 2;
-      expect(storage.entries(1, last + 1, Infinity).slice(-2)).toEqual(
-        entriesFrom(last - 1, 2, 1, 700),
-      );
+      await wal.save({ entries: entriesFrom(last + 1, 4, 1, 300), ...commitTo(0, term) });
+      await wal.save({ entries: entriesFrom(last + 5, 4, 1, 200) });
+      last += 8;
+      expect(storage.entries(1, last + 1, Infinity).slice(-8)).toEqual([
+        ...entriesFrom(last - 7, 4, 1, 300),
+        ...entriesFrom(last - 3, 4, 1, 200),
+      ]);
     });
     await reopened(disk.crash(1), (opened) => {
       expect(opened.storage.lastIndex()).toBe(last);
       expect(opened.hardState).toEqual({ term, vote: 3n, commit: 0 });
     });
+  });
+});
+
+describe('a save of entries that is refused', () => {
+  const fault = { type: 'error', kind: 'too-many-open' } as const;
+
+  it('does not count in the name of the next segment, which a save without entries begins', async () => {
+    let last = 0;
+    const disk = await inWorld(undefined, async (manager, files) => {
+      const { wal, storage } = await manager.createWal(metadata);
+      const shortage = files.inject({ on: 'open', path: /tmp$/, sticky: true, fault });
+      const save = (): Promise<unknown> =>
+        codeOf(wal.save({ entries: entriesFrom(storage.lastIndex() + 1, 5, 1, 300) }));
+      while ((await save()) === 'done');
+      shortage.remove();
+      last = storage.lastIndex();
+      for (let term = 1; wal.stats.segments < 2; term += 1) await wal.save(commitTo(0, term));
+      expect(storage.lastIndex()).toBe(last);
+    });
+    const name = (last + 1).toString(16).padStart(16, '0');
+    expect(disk.surgery.files().some((path) => path.endsWith(`-${name}.wal`))).toBe(true);
   });
 });
 

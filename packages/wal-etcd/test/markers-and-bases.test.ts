@@ -118,6 +118,50 @@ describe('an entry that the snapshot covers, behind the record of the snapshot',
   });
 });
 
+describe('a commit index', () => {
+  it.each([4, 5])(
+    'of %i at the end of a log of four entries: beyond the end is damage',
+    async (commit) => {
+      const environment = simulatedEnvironment(1);
+      const member = encodeEtcdMetadata({ nodeId: 1n, clusterId: 1n });
+      await runWorkload(environment, async () => {
+        const raw = await RawWal.create(directory, member, { environment, segmentBytes });
+        const entryAt = (index: bigint) => ({ index, term: 2n, type: 0, data: new Uint8Array(3) });
+        const state = { term: 2n, vote: 1n, commit: BigInt(commit) };
+        await raw.save(state, [1n, 2n, 3n, 4n].map(entryAt));
+        await raw.close();
+        const manager = openManager(environment, { metadata: 'etcd' });
+        const opening = manager.replayWal().then(({ hardState }) => hardState.commit);
+        const outcome = await opening.catch((error: Error) => error.message);
+        if (commit === 4) expect(outcome).toBe(4);
+        else expect(outcome).toContain('the commit index is 5, but the log ends at 4');
+        await manager.close();
+      });
+    },
+  );
+});
+
+describe('a log whose first segments another program has removed', () => {
+  it('is committed at least up to where it begins, whatever its last hard state says', async () => {
+    const environment = simulatedEnvironment(1);
+    const member = encodeEtcdMetadata({ nodeId: 1n, clusterId: 1n });
+    const state = { term: 2n, vote: 1n, commit: 3n };
+    await runWorkload(environment, async () => {
+      const raw = await RawWal.create(directory, member, { environment, segmentBytes });
+      const entryAt = (index: bigint) => ({ index, term: 2n, type: 0, data: new Uint8Array(3) });
+      await raw.save(state, [1n, 2n, 3n, 4n].map(entryAt));
+      await raw.cut();
+      await raw.save(state, [5n, 6n, 7n].map(entryAt));
+      await raw.close();
+      environment.fileSystem.surgery.remove(firstPath);
+      const manager = openManager(environment, { metadata: 'etcd' });
+      const { storage, hardState } = await manager.replayWal();
+      expect([storage.firstIndex(), storage.lastIndex(), hardState.commit]).toEqual([6, 7, 5]);
+      await manager.close();
+    });
+  });
+});
+
 describe('a save that is refused', () => {
   it('takes its commit index along, and leaves the one before it: a close writes that', async () => {
     const disk = await inWorld(undefined, async (manager, files) => {

@@ -58,3 +58,26 @@ describe('a purge that cannot remove a segment', () => {
     });
   }
 });
+
+describe('a purge that cannot learn the length of a segment', () => {
+  it('closes it all the same', async () => {
+    const environment = simulatedEnvironment(2);
+    const disk = environment.fileSystem;
+    await runWorkload(environment, async () => {
+      const manager = backEnd.open(environment);
+      const { wal, storage } = await openLog(manager);
+      while (wal.stats.segments < 5) {
+        const hardState = { term: 1, vote: 1n, commit: storage.lastIndex() };
+        await wal.save({ entries: entriesFrom(storage.lastIndex() + 1, 4, 1, 700), hardState });
+      }
+      const fault: Fault = { type: 'error', kind: 'io' };
+      const failing = disk.inject({ on: 'size', nth: 1, fault });
+      const before = disk.openPaths.length;
+      const { segmentsRemoved } = await wal.purge(storage.lastIndex() - 8);
+      expect([failing.hits, before - disk.openPaths.length]).toEqual([1, segmentsRemoved]);
+      expect(segmentsRemoved).toBeGreaterThan(1);
+      await manager.close();
+      expect(disk.openPaths).toEqual([]);
+    });
+  });
+});

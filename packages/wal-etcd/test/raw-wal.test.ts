@@ -264,3 +264,70 @@ describe('limits and failures', () => {
     expect(environment.fileSystem.openPaths).toEqual([]);
   });
 });
+
+describe('a segment that a cut begins', () => {
+  it('is closed with the log', async () => {
+    const environment = simulatedEnvironment(1);
+    const wal = await create(environment);
+    await wal.save(hardState(0), [entry(1)]);
+    await wal.cut();
+    await wal.save(nothing, [entry(2)]);
+    await wal.close();
+    expect(environment.fileSystem.openPaths).toEqual([]);
+  });
+
+  it('has the index behind the snapshot in its name, and is found from it', async () => {
+    const environment = simulatedEnvironment(1);
+    const wal = await create(environment);
+    const snapshot = { index: 500n, term: 1n };
+    await wal.save(hardState(0), [entry(1)]);
+    await wal.saveSnapshot(snapshot);
+    await wal.save(hardState(500), []);
+    await wal.cut();
+    await wal.save(nothing, [entry(501)]);
+    await wal.close();
+    const files = environment.fileSystem.surgery.files();
+    expect(files).toContain(`${directory}/0000000000000001-00000000000001f5.wal`);
+    const { entries } = await readWal(directory, snapshot, { environment });
+    expect(entries.map(({ index }) => index)).toEqual([501n]);
+  });
+
+  it('is closed also where the lock is lost while it is begun', async () => {
+    const environment = simulatedEnvironment(1);
+    const wal = await create(environment);
+    await wal.save(hardState(0), [entry(1)]);
+    const { fileSystem } = environment;
+    fileSystem.stopWhen(({ operation }) => {
+      if (operation === 'sync-directory') fileSystem.takeLockAway(directory);
+      return false;
+    });
+    await expect(wal.cut()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
+    await expect(wal.close()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
+    expect(environment.fileSystem.openPaths).toEqual([]);
+  });
+});
+
+describe('the lock of a raw log', () => {
+  it('is asked again when the bytes are written: what is saved without it is not acknowledged', async () => {
+    const environment = simulatedEnvironment(1);
+    const { fileSystem } = environment;
+    const wal = await create(environment);
+    fileSystem.stopWhen(({ operation }) => {
+      if (operation === 'write-durable') fileSystem.takeLockAway(directory);
+      return false;
+    });
+    await expect(wal.save(hardState(0), [entry(1)])).rejects.toMatchObject({
+      code: 'WAL_LOCK_LOST',
+    });
+    await expect(wal.close()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
+  });
+
+  it('is given back where the creation fails, so that it can be made again', async () => {
+    const environment = simulatedEnvironment(1);
+    const fault = { type: 'error', kind: 'too-many-open' } as const;
+    environment.fileSystem.inject({ on: 'rename', fault });
+    await expect(create(environment)).rejects.toMatchObject({ code: 'WAL_TRY_AGAIN' });
+    await (await create(environment)).close();
+    expect(environment.fileSystem.openPaths).toEqual([]);
+  });
+});

@@ -4,6 +4,7 @@ import { EntryType, type Entry } from '@babuza/raftpb';
 import { crashStates, runWorkload, simulatedEnvironment } from '@babuza/testkit';
 import { confState, metadata } from '@babuza/testkit/ladder';
 import { directory, openManager } from './support/back-end.ts';
+import { recordsIn } from './support/records.ts';
 
 function entriesFrom(first: number, count: number, term: number, bytes: number): Entry[] {
   return Array.from({ length: count }, (_, at) => ({
@@ -102,6 +103,37 @@ describe('recovery', () => {
   });
 });
 
+describe('a snapshot of entries that the log has', () => {
+  it('does not count later where a crash took its hard state, when other entries are there', async () => {
+    const environment = simulatedEnvironment(1);
+    await runWorkload(environment, async () => {
+      const { wal } = await openManager(environment).createWal(metadata);
+      const hardState = { term: 1, vote: 1n, commit: 9 };
+      await wal.save({ entries: entriesFrom(1, 12, 1, 10), hardState });
+      await wal.saveSnapshot({ index: 11, term: 1, confState });
+    });
+    const disk = environment.fileSystem.kill(1);
+    const path = `${directory}/0000000000000000-0000000000000000.wal`;
+    // The last record is the hard state that covers the snapshot.
+    const last = recordsIn(disk.surgery.contents(path)).at(-1);
+    disk.surgery.zero(path, last?.offset ?? 0, 8 + (last?.recordBytes ?? 0));
+    const world = simulatedEnvironment(2, disk);
+    await runWorkload(world, async () => {
+      const manager = openManager(world);
+      const { wal, storage, hardState } = await manager.replayWal();
+      expect([storage.lastIndex(), hardState.commit]).toEqual([12, 9]);
+      await wal.save({
+        entries: entriesFrom(10, 5, 2, 10),
+        hardState: { term: 2, vote: 2n, commit: 13 },
+      });
+      await manager.close();
+      const again = await openManager(world).replayWal();
+      expect([again.storage.firstIndex(), again.storage.lastIndex()]).toEqual([1, 14]);
+      expect([again.storage.term(11), again.snapshots]).toEqual([2, []]);
+    });
+  });
+});
+
 describe('a power cut', () => {
   it('of a save that makes the file longer, with a payload that is not copied, is never taken for damage', async () => {
     const environment = simulatedEnvironment(1);
@@ -128,5 +160,33 @@ describe('a power cut', () => {
       });
     }
     expect(states).toBeGreaterThan(500);
+  });
+});
+
+describe('a segment whose name was not durable when its process was killed', () => {
+  it('is there after a power cut when a later process has saved to it', async () => {
+    const environment = simulatedEnvironment(1);
+    const { fileSystem } = environment;
+    const isNamed = (): boolean =>
+      fileSystem.surgery.files().filter((path) => path.endsWith('.wal')).length === 2;
+    await runWorkload(environment, async () => {
+      const { wal } = await openManager(environment).createWal(metadata);
+      fileSystem.stopWhen(({ operation }) => operation === 'sync-directory' && isNamed());
+      await wal.save({ entries: entriesFrom(1, 20, 1, 900) });
+      await wal.save({ entries: entriesFrom(21, 1, 1, 10) });
+    });
+    const world = simulatedEnvironment(2, fileSystem.kill(1));
+    await runWorkload(world, async () => {
+      const { wal, storage } = await openManager(world).replayWal();
+      expect([storage.lastIndex(), wal.stats.segments]).toEqual([21, 2]);
+      await wal.save({ entries: entriesFrom(22, 1, 1, 10) });
+    });
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const left = simulatedEnvironment(3, world.fileSystem.crash(seed));
+      await runWorkload(left, async () => {
+        const { storage } = await openManager(left).replayWal();
+        expect(storage.lastIndex(), `seed ${seed}`).toBe(22);
+      });
+    }
   });
 });

@@ -131,6 +131,7 @@ describe('a log that is written anew', () => {
       await inWorld(disk, async (manager) => {
         const outcome = await codeOf(manager.replayWal(discards));
         expect(outcome, `sync ${nth}`).toBe(failing.hits === 0 ? 'done' : 'WAL_POISONED');
+        if (failing.hits > 0) expect(disk.openPaths, `sync ${nth}`).toEqual([]);
       });
       if (failing.hits === 0) break;
       failures += 1;

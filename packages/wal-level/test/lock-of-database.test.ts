@@ -69,6 +69,8 @@ class LockedPlace extends HostilePlace {
   nextOpenFails = false;
   /** How often the lock cannot be confirmed before it can. */
   failingConfirmations = 0;
+  /** Tells the owner that its lock was lost. */
+  lose: (error: LockLostError) => void = () => undefined;
 
   async lock(): Promise<PlaceLock> {
     if (this.isHeld) throw new LockedError('another owner has the lock');
@@ -80,7 +82,9 @@ class LockedPlace extends HostilePlace {
         if (this.failingConfirmations >= 0) throw new Error('the lock cannot be read');
         this.isFresh = true;
       },
-      onLost: () => undefined,
+      onLost: (listener) => {
+        this.lose = listener;
+      },
       release: async () => {
         this.isHeld = false;
       },
@@ -121,6 +125,19 @@ describe('the lock of a database', () => {
     await expect(wal.sync()).rejects.toMatchObject(poisoned);
     await expect(manager.writeIdentity(Uint8Array.of(2))).rejects.toMatchObject(poisoned);
     expect(await manager.readIdentity()).toEqual(Uint8Array.of(1));
+    await manager.close();
+  });
+
+  it('that was lost while nobody wrote ends the logs, and the manager opens none again', async () => {
+    const place = new LockedPlace();
+    const manager = place.manager();
+    const { wal } = await manager.createWal(metadata);
+    place.lose(new LockLostError('another process has the lock'));
+    await new Promise((resolve) => setImmediate(resolve));
+    const lost = { code: 'WAL_LOCK_LOST' };
+    await expect(wal.sync()).rejects.toMatchObject(lost);
+    await wal.close();
+    await expect(manager.replayWal()).rejects.toMatchObject(lost);
     await manager.close();
   });
 });

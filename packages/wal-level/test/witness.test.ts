@@ -38,6 +38,18 @@ describe('the witness is told', () => {
     expect(made.clock?.timers).toBe(0);
   });
 
+  it('at closing durably also what it was told before: that may be in a cache only', async () => {
+    const { place: made, witness } = place();
+    const { wal } = await made.manager().createWal(identity);
+    await wal.save({ entries: entries(1, 1, 1) });
+    await made.clock?.pass(50);
+    await wal.close();
+    expect(witness.told.slice(1)).toEqual([
+      { batch: 2, durable: false },
+      { batch: 2, durable: true },
+    ]);
+  });
+
   it('nothing of a commit index alone, or while syncs are skipped', async () => {
     const { place: made, witness } = place();
     const { wal } = await made.manager().createWal(identity);

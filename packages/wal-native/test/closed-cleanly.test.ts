@@ -112,3 +112,24 @@ describe('a log that was closed', () => {
     }
   });
 });
+
+describe('a close that a power cut interrupts', () => {
+  it('leaves a log that opens with all that was acknowledged, whatever of its marks is there', async () => {
+    for (const bytes of [40, 104, 168, 232, 296, 360, 424, 488]) {
+      const environment = simulatedEnvironment(1);
+      const disk = environment.fileSystem;
+      await runWorkload(environment, async () => {
+        const manager = openManager(environment);
+        const { wal } = await manager.createWal(metadata);
+        await wal.save({ entries: entriesOf(1, 3, 1, 300) });
+        await wal.save({ entries: entriesOf(4, 4, 1, bytes) });
+        disk.stopWhen(({ operation }) => operation === 'write-durable');
+        await manager.close();
+      });
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const { error, entries } = await reopen(disk.crash(seed));
+        expect([error, entries.length], `${bytes} bytes, seed ${seed}`).toEqual([undefined, 4]);
+      }
+    }
+  });
+});

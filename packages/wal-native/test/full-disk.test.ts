@@ -101,6 +101,18 @@ describe('a full disk', () => {
     expect(hardState).toEqual({ term: 1, vote: 1n, commit: 0 });
   });
 
+  it('a save that is refused does not keep the mark of an idle log from being written', async () => {
+    await inFullWorld(async ({ disk, save, sleep }) => {
+      expect(await save(tooMuch)).toBe('WAL_NO_SPACE');
+      const before = disk.calls.length;
+      await sleep(200);
+      const marks = disk.calls
+        .slice(before)
+        .filter(({ operation, bytes = 0 }) => operation === 'write' && bytes < 200);
+      expect(marks).toHaveLength(1);
+    });
+  });
+
   it('a refused hard state does not come back with a clean close', async () => {
     const { hardState } = await inFullWorld(async ({ save, close }) => {
       expect(await save(tooMuch)).toBe('WAL_NO_SPACE');

@@ -56,6 +56,24 @@ describe('a batch', () => {
     expect(seen.tail?.verdict).toBe('clean');
   });
 
+  it('that gets a longer segment leaves room for the mark of an idle log, whatever its size', async () => {
+    // The length of the file is a multiple of 4,096: it leaves any room from 0 on.
+    for (let bytes = 20_000; bytes < 20_000 + 4096; bytes += 48) {
+      const environment = simulatedEnvironment(1);
+      const { calls } = environment.fileSystem;
+      await runWorkload(environment, async () => {
+        const { wal } = await openManager(environment).createWal(metadata);
+        await wal.save({ entries: entriesOf(1, 1, 1, bytes) });
+        const before = calls.length;
+        await environment.clock.sleep(200);
+        const marks = calls
+          .slice(before)
+          .filter((call) => call.operation === 'write' && (call.bytes ?? 0) < 200);
+        expect(marks, `${bytes} bytes`).toHaveLength(1);
+      });
+    }
+  });
+
   it('may hold a snapshot whose members take more bytes than what is copied at once', async () => {
     const voters = Array.from({ length: 1500 }, (_, at) => 2n ** 60n + BigInt(at));
     const confState = {

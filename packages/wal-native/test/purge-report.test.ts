@@ -68,6 +68,40 @@ describe('a purge of whole segments', () => {
     });
   });
 
+  it('has removed durably what it says that it has removed', async () => {
+    const environment = simulatedEnvironment(3);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment, { segmentBytes, recycledMax: 0 });
+      const { wal, storage } = await manager.createWal(metadata);
+      while (wal.stats.segments < 3) {
+        const next = storage.lastIndex() + 1;
+        const hardState = { term: 1, vote: 1n, commit: next };
+        await wal.save({ entries: entriesOf(next, next, 1, 5000), hardState });
+      }
+      expect((await wal.purge(storage.lastIndex())).segmentsRemoved).toBe(2);
+    });
+    for (const seed of [1, 2, 3, 4]) {
+      const left = environment.fileSystem.crash(seed).surgery.files();
+      expect(left.filter((path) => path.endsWith('.wal'))).toHaveLength(1);
+    }
+  });
+
+  it('removes a segment that is longer than usual: no later one would take its file', async () => {
+    const environment = simulatedEnvironment(3);
+    await runWorkload(environment, async () => {
+      const manager = openManager(environment, { segmentBytes, recycledMax: 4 });
+      const { wal } = await manager.createWal(metadata);
+      await wal.save({ entries: entriesOf(1, 1, 1, 1000) });
+      await wal.save({ entries: entriesOf(2, 2, 1, 2 * segmentBytes) });
+      await wal.save({
+        entries: entriesOf(3, 3, 1, 10_000),
+        hardState: { term: 1, vote: 1n, commit: 3 },
+      });
+      const { segmentsRemoved, segmentsRecycled } = await wal.purge(2);
+      expect([segmentsRemoved, segmentsRecycled]).toEqual([1, 1]);
+    });
+  });
+
   it('gives recycled files to the writer', async () => {
     await withSegments({ recycledMax: 4 }, async ({ environment, opened }) => {
       const { wal, storage } = opened;

@@ -102,6 +102,14 @@ const damages: readonly Damage[] = [
     expected: { code: 'WAL_CORRUPT', verdict: 'uncertain' },
   },
   {
+    name: 'the vote of a last batch without entries is lost, and that is refused',
+    options: { uncertainTail: 'refuse' },
+    prepare: () =>
+      makeLog(2, 100, {}, ({ wal }) => wal.save({ hardState: { term: 2, vote: 1n, commit: 3 } })),
+    damage: (disk) => loseFrames(disk, ({ kind }) => kind === FrameKind.HardState),
+    expected: { code: 'WAL_CORRUPT', verdict: 'uncertain' },
+  },
+  {
     name: 'the middle of the last batch of a closed log is lost',
     prepare: () => makeLog(3, 100, { closed: true }),
     damage: (disk) => disk.surgery.zero(segmentAt(disk, 0), framesStart + 1400, 200),
@@ -359,5 +367,16 @@ describe('a directory', () => {
       expect((await second.replayWal()).tail.verdict).toBe('clean');
       await second.close();
     });
+  });
+});
+
+describe('a save of a vote without entries', () => {
+  it('is durable when it resolves', async () => {
+    const hardState = { term: 2, vote: 1n, commit: 3 };
+    const disk = await makeLog(2, 100, {}, ({ wal }) => wal.save({ hardState }));
+    const seen = await reopen(disk.crash(1), {}, async (opened) => {
+      expect(opened.hardState).toEqual(hardState);
+    });
+    expect([seen.error, seen.entries.length]).toEqual([undefined, 6]);
   });
 });

@@ -6,6 +6,7 @@ import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { raft } from './raft.ts';
 import { raftShortages } from './raft-shortages.ts';
+import { raftTwoAtOnce } from './raft-two-at-once.ts';
 import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
@@ -16,17 +17,19 @@ import { transportMemory } from './transport-memory.ts';
 import { vfsNamesAndRecords } from './vfs-names-and-records.ts';
 import { vfs } from './vfs.ts';
 import { walCore } from './wal-core.ts';
+import { walEtcdEdges } from './wal-etcd-edges.ts';
 import { walEtcd } from './wal-etcd.ts';
 import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
 import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
 import { walMemory } from './wal-memory.ts';
+import { walNativeEdges } from './wal-native-edges.ts';
 import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
-  raft: [...raft, ...raftShortages],
+  raft: [...raft, ...raftShortages, ...raftTwoAtOnce],
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
@@ -34,12 +37,12 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'transport-memory': transportMemory,
   vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,
-  'wal-etcd': walEtcd,
+  'wal-etcd': [...walEtcd, ...walEtcdEdges],
   'wal-files': [...walFiles, ...walFilesPieces],
   'wal-level': walLevel,
   'wal-level-disk': walLevelDisk,
   'wal-memory': walMemory,
-  'wal-native': walNative,
+  'wal-native': [...walNative, ...walNativeEdges],
 };
 
 /** Those of all packages, whatever `BABUZA_MUTANTS_OF` says. */

@@ -428,15 +428,15 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'requests behind each other on one connection are served at the same time',
     file: 'transport-http/src/request-order.ts',
-    find: 'this.#serving.get(socket)?.then(serve) ?? serve()',
+    find: 'requests.serving?.then(serve) ?? serve()',
     replace: 'serve()',
     caughtBy: [inClasses('pipelined-requests'), 'in their order, whole'],
   },
   {
     name: 'messages behind a request that was refused reach the node',
     file: 'transport-http/src/server.ts',
-    find: 'if (isEnding(request.socket)) {',
-    replace: 'if (request.socket.destroyed) {',
+    find: 'if (isEnding(request.socket)) return;',
+    replace: 'if (request.socket.destroyed) return;',
     caughtBy: [inClasses('pipelined-requests'), 'are not read behind one whose frame is damaged'],
   },
   {

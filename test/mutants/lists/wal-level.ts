@@ -285,4 +285,22 @@ export const walLevel: readonly Mutant[] = [
     ],
     promise: 'failed write',
   },
+  {
+    name: 'what the witness was told before is not made durable at closing',
+    file: 'wal-level/src/witness.ts',
+    find: 'if (batch === this.#told && !durable) return;',
+    replace: 'if (batch === this.#told) return;',
+    caughtBy: ['wal-level/test/witness.test.ts', 'at closing durably also what it was told before'],
+  },
+  {
+    name: 'a database whose lock was lost while nobody wrote is opened again',
+    file: 'wal-level/src/database-holder.ts',
+    find: '      this.#lockLost = error;\n',
+    replace: '',
+    caughtBy: [
+      'wal-level/test/lock-of-database.test.ts',
+      'that was lost while nobody wrote ends the logs, and the manager opens none again',
+    ],
+    promise: 'lost lock',
+  },
 ];

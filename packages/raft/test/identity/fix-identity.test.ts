@@ -1,6 +1,9 @@
+import { StateType } from '@babuza/raft-core';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { expect, it } from 'vitest';
+import { decodeEnvelope } from '../../src/envelope.ts';
 import { FixIdentity } from '../../src/identity/fix-identity.ts';
+import { decodeIdentityEntry, type IdentityEntry } from '../../src/identity/identity-entries.ts';
 import { IdentityGate } from '../../src/identity/identity-gate.ts';
 import { ReplicatedState } from '../../src/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
@@ -32,4 +35,61 @@ it('a birth id that the core has refused is proposed again when somebody waits f
   gate.changed();
   await passing;
   expect(attempts).toBe(2);
+});
+
+/** What a leader proposes that knows of the log of member 2, and was told this birth id. */
+function leader(toldBirth?: string): {
+  fix: FixIdentity;
+  state: ReplicatedState;
+  proposed: IdentityEntry[];
+} {
+  const state = new ReplicatedState(new PlainSessions());
+  const proposed: IdentityEntry[] = [];
+  const propose = (data: Uint8Array): void =>
+    void proposed.push(decodeIdentityEntry(decodeEnvelope(data, 1).payload, 1));
+  const fix = new FixIdentity({
+    state,
+    clock: new SimulatedClock(),
+    random: new SeededRandom(1),
+    isLeader: () => true,
+    unbound: () => new Map([[2n, 'c'.repeat(32)]]),
+    toldBirth: () => toldBirth,
+    attempt: (give) =>
+      give({ basicStatus: () => ({ raftState: StateType.Leader }), propose } as never),
+  });
+  return { fix, state, proposed };
+}
+
+it('a birth id that another leader has told is proposed, and no other', () => {
+  const { fix, proposed } = leader('b'.repeat(32));
+  fix.leads();
+  expect(proposed.map(({ birth }) => birth)).toEqual(['b'.repeat(32)]);
+});
+
+it('the log of a member is bound once in a leadership, and anew in the next: it may have been lost', () => {
+  const { fix, state, proposed } = leader();
+  state.identity = { origin: undefined, birth: 'b'.repeat(32), previous: [] };
+  fix.leads();
+  fix.bind();
+  expect(proposed.map(({ logIds }) => [...(logIds?.keys() ?? [])])).toEqual([[2n]]);
+  fix.leads();
+  expect(proposed).toHaveLength(2);
+});
+
+it('a caller that is woken while it must wait goes on to wait: another member leads, perhaps', async () => {
+  let mustWait = true;
+  let waits = 0;
+  const gate = new IdentityGate(
+    () => mustWait,
+    () => void (waits += 1),
+  );
+  const passing = gate.pass(undefined);
+  for (let turn = 0; turn < 2; turn += 1) {
+    gate.changed();
+    for (let step = 0; step < 10; step += 1) await Promise.resolve();
+  }
+  expect([gate.length, waits]).toEqual([1, 3]);
+  mustWait = false;
+  gate.changed();
+  await passing;
 });

@@ -5,11 +5,11 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
 import { FrameReader } from '../../src/frames.ts';
 import { Pacer } from '../../src/pacer.ts';
-import { fateLine, fateOf } from '../../src/snapshot-fate.ts';
+import { fateLine } from '../../src/snapshot-fate.ts';
 import { sendSnapshot, type SnapshotSending } from '../../src/snapshot-sender.ts';
 import { paths } from '../../src/wire.ts';
 import { never, snapshotMessage, Source } from '../snapshot-support.ts';
-import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
+import { FakeMember, mebibyte } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
 
 interface World {
@@ -159,6 +159,38 @@ describe('a snapshot that is sent', () => {
     await sending.done;
   });
 
+  it.each([
+    [1024, 100, 5],
+    [100_000, 1000, 5000],
+    [20 * mebibyte, 1000, mebibyte],
+    [20 * mebibyte - 20, 1000, mebibyte - 1],
+    [20 * mebibyte + 40, 1000, mebibyte],
+  ])(
+    'at %i bytes a second goes in 20 pieces within a stall timeout of %i ms: %i bytes',
+    async (snapshotBytesPerSecond, stallTimeoutMs, expected) => {
+      member = new FakeMember({}, { snapshotBytesPerSecond, stallTimeoutMs });
+      const sending = send(new Source(expected + 1, 2 * mebibyte).open);
+      await turns();
+      const [, ...payloads] = attempts()[0]?.payloads ?? [];
+      expect(payloads.map(({ length }) => length)).toEqual([expected, 1, 0]);
+      for (const attempt of attempts()) take(attempt);
+      await sending.done;
+    },
+  );
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [2, 1],
+  ])('that begins at byte %i counts as continued %i times', async (offset, times) => {
+    offsets = [offset];
+    const sending = send(new Source(10).open);
+    await turns();
+    for (const attempt of attempts()) take(attempt);
+    await sending.done;
+    expect(member.countersOf(2n).continuedSnapshots).toBe(times);
+  });
+
   it('asks its source for a chunk only when the one before has left', async () => {
     const source = new Source(64 * 1000, 1000);
     onAttempt = ({ socket }) => void (socket.isStuck = true);
@@ -188,6 +220,27 @@ describe('a snapshot that is sent', () => {
     expect(payloads.map((payload) => payload[0])).toEqual([0, 1, 2, 3, 4, undefined]);
     for (const attempt of attempts()) take(attempt);
     await sending.done;
+  });
+
+  it('goes at the rate that all snapshots share', async () => {
+    const pacer = new Pacer(member.clock, 10_000);
+    const sending = send(new Source(3000, 1000).open, { pacer });
+    const sent = (): number[] =>
+      (attempts()[0]?.payloads ?? []).slice(1).map(({ length }) => length);
+    await turns();
+    expect(sent()).toEqual([1000]);
+    await member.clock.advance(99);
+    await turns();
+    expect(sent()).toEqual([1000]);
+    await member.clock.advance(1);
+    await turns();
+    expect(sent()).toEqual([1000, 1000]);
+    await member.clock.advance(100);
+    await turns();
+    expect(sent()).toEqual([1000, 1000, 1000, 0]);
+    for (const attempt of attempts()) take(attempt);
+    await sending.done;
+    expect(member.countersOf(2n).sentSnapshotBytes).toBe(3000);
   });
 });
 
@@ -221,6 +274,14 @@ describe('attempts to send a snapshot', () => {
     }
     expect(sending.end).toBe(broken);
     expect([asked.length, attempts().length]).toEqual([5, 0]);
+  });
+
+  it('are one where the failure is none of the transport, whatever its code', async () => {
+    const failure = Object.assign(new Error('strange'), { code: 'TRANSPORT_BROKEN' });
+    offsets = [failure];
+    const sending = send(new Source(1000).open);
+    await turns();
+    expect([sending.end, asked.length, member.clock.pendingCount]).toEqual([failure, 1, 0]);
   });
 
   it('go on as long as each gets further, and five more after the last that did', async () => {
@@ -312,57 +373,5 @@ describe('attempts to send a snapshot', () => {
     expect(sending.end).toMatchObject({ message: 'enough' });
     expect([source.openStreams, member.clock.pendingCount]).toEqual([0, 0]);
     for (const { request } of attempts()) expect(request.destroyed).toBe(true);
-  });
-});
-
-describe('the last word of a receiver', () => {
-  const target = { id: 2n, address: 'two.example:2' };
-  const ask = (response: IncomingMessage) =>
-    fateOf(response, member.wire, target).catch((error: unknown) => error);
-
-  it('is found behind lines that say that it works, however they are cut', async () => {
-    const text = `{}\n{}\n${fateLine({ taken: false, reason: 'r', message: 'm' })}{}\n`;
-    for (const step of [1, 2, 3, 7, text.length]) {
-      const response = new IncomingMessage(new Socket());
-      const answer = ask(response);
-      for (let at = 0; at < text.length; at += step) {
-        response.push(text.slice(at, at + step));
-        await turns(1);
-      }
-      expect(await answer).toEqual({ taken: false, reason: 'r', message: 'm' });
-    }
-    expect(member.clock.pendingCount).toBe(0);
-  });
-
-  it('is not waited for when nothing comes for the stall timeout', async () => {
-    const response = new IncomingMessage(new Socket());
-    const answer = ask(response);
-    for (let line = 0; line < 5; line += 1) {
-      await member.clock.advance(stallTimeoutMs - 1);
-      response.push('{}\n');
-      await turns(2);
-    }
-    expect(response.destroyed).toBe(false);
-    await member.clock.advance(stallTimeoutMs);
-    expect(await answer).toMatchObject({ code: 'TRANSPORT_BROKEN' });
-    expect(member.clock.pendingCount).toBe(0);
-  });
-
-  it.each([
-    [16 * 1024, 'ended early'],
-    [16 * 1024 + 1, 'too long'],
-  ])('is held up to 16 KiB of a line: %i bytes', async (bytes, why) => {
-    const response = new IncomingMessage(new Socket());
-    const answer = ask(response);
-    response.push('x'.repeat(bytes));
-    response.push(null);
-    expect(String(await answer)).toContain(why);
-  });
-
-  it('that is not of this protocol is no word', async () => {
-    const response = new IncomingMessage(new Socket());
-    const answer = ask(response);
-    response.push('<html>\n');
-    expect(await answer).toMatchObject({ code: 'TRANSPORT_BROKEN' });
   });
 });

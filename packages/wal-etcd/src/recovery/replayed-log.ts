@@ -31,12 +31,6 @@ export interface LogBase {
   readonly position: number | undefined;
 }
 
-/** Where a marker is recorded: the segment stays as long as the marker counts. */
-export interface MarkerPlace {
-  readonly index: number;
-  readonly segmentId: number;
-}
-
 /** Numbers above this are refused; etcd takes 64 bits. */
 const largest = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -44,7 +38,6 @@ export class ReplayedLog {
   readonly state: LogState<PositionIndex>;
   metadata: Uint8Array | undefined;
   base: LogBase;
-  markerPlaces: MarkerPlace[] = [];
   /** The lowest snapshot that dropped entries although no hard state covers it yet. */
   #unconfirmed = Infinity;
   /** The log goes on from earlier segments, which are purged: nothing has told its base yet. */
@@ -190,7 +183,6 @@ export class ReplayedLog {
     const newest = state.markers.at(-1)?.index ?? 0;
     if (marker.index < Math.max(state.baseIndex, newest)) return;
     const reset = state.applyMarker(marker);
-    this.#notePlace({ index: marker.index, segmentId });
     if (!reset) return;
     this.#baseIsEntry = false;
     this.base = { segmentId, position: undefined };
@@ -202,10 +194,6 @@ export class ReplayedLog {
   #setBase(index: number, term: number, base: LogBase): void {
     this.state.index.resetTo(index, term);
     this.base = base;
-  }
-
-  #notePlace(place: MarkerPlace): void {
-    this.markerPlaces = [...this.markerPlaces.filter(({ index }) => index < place.index), place];
   }
 
   #damage(

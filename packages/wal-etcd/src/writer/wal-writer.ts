@@ -106,11 +106,11 @@ export class WalWriter {
   }
 
   /** What waits fits into the file, and one write is enough. */
-  fitsOneWrite(durable: boolean): boolean {
+  get fitsOneWrite(): boolean {
     const { bytes } = this.#encoder;
     const fits = this.#end + bytes <= this.#fileBytes && bytes <= bytesBetweenSyncsMax;
     const isReady = this.#owedName === undefined && !this.isFull;
-    return bytes > 0 && fits && !(durable && this.#unsynced) && isReady;
+    return bytes > 0 && fits && isReady;
   }
 
   /** Adds an entry, and returns its position for the index: that of the record before it. */

@@ -124,7 +124,7 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
   const markEnds = end + commitFrameBytes;
   // The footer needs its place: the seal would overwrite what lies there.
   const fits = markEnds + endSlotBytes + sealBytes(1, entries) <= segment.header.segmentBytes;
-  const clean = verdict === 'end' && finding.endsWithMark && !finding.facts.framesBehind;
+  const clean = verdict === 'end' && finding.endsWithMark;
   if (clean || !fits) {
     const { lastBatchNumber } = stop;
     const marked = clean && finding.marksReachOwnSector;
