@@ -134,7 +134,7 @@ describe('a name that leads to an address to which the system finds no way', () 
   it.each([true, false])('is told as any other failure (streams: %s)', async (streams) => {
     // A connection to it fails before the call returns.
     const names = new Names({ two: async () => [{ address: '255.255.255.255', family: 4 }] });
-    const one = await net.add(1n, { names, streams });
+    const one = await net.add(1n, { names, streams, insecure: true });
     one.transport.setPeer({ id: 2n, address: 'two:1' });
     one.transport.send([messageOf(1n, 2n, 'hello')]);
     await until(() => one.logged.length > 0);

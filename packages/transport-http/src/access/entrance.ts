@@ -32,7 +32,8 @@ export class Entrance {
   constructor(wire: Wire, server: Server, onRefused: () => void) {
     this.#wire = wire;
     this.#onRefused = onRefused;
-    this.#strangers = new Strangers(wire.clock, wire.settings.stallTimeoutMs);
+    // Longer than HTTP gives a head, so that who sends half of one is told.
+    this.#strangers = new Strangers(wire.clock, 2 * wire.settings.stallTimeoutMs);
     const listeners = server.listeners('connection');
     this.#serve = (connection) => {
       for (const listener of listeners) Reflect.apply(listener, server, [connection]);

@@ -8,7 +8,10 @@ let nextPort = 1;
 
 /** A connection from there; an encrypted one on it has the same address and port. */
 function connectionFrom(remoteAddress: string, remotePort: number = nextPort++): FakeSocket {
-  return Object.assign(new FakeSocket(), { remoteAddress, remotePort });
+  return Object.defineProperties(new FakeSocket(), {
+    remoteAddress: { value: remoteAddress },
+    remotePort: { value: remotePort },
+  });
 }
 
 const timeMs = 1000;
