@@ -13,18 +13,15 @@ export interface Admitted {
   readonly answer: string;
 }
 
-export interface Refused extends Refusal {
+/** The other side hears this one word; what differs is logged here. */
+export interface Refused {
   readonly isFine: false;
+  readonly reason: RefusalReason;
 }
-
-/** Refusals of so many members are remembered. */
-const rememberedMax = 256;
 
 export class Admission {
   readonly #wire: Wire;
   readonly #members: Members;
-  /** The last refusal that was logged, by member: each is told once. */
-  readonly #toldRefusals = new Map<bigint, RefusalReason>();
 
   constructor(wire: Wire, members: Members) {
     this.#wire = wire;
@@ -41,10 +38,9 @@ export class Admission {
         wire.handler.admit(id, introduction),
       );
       if (refusal !== undefined) {
-        this.#tellRefusal(theirs.from, refusal.reason, refusal.message);
-        return { isFine: false, ...withoutDetails(refusal) };
+        this.#tellRefusal(theirs.from, refusal);
+        return { isFine: false, reason: refusal.reason };
       }
-      this.#toldRefusals.delete(theirs.from);
       const framePayloadMax = framePayloadMaxFor(wire.framePayloadMax, theirs.messageBytesMax);
       return {
         isFine: true,
@@ -54,23 +50,16 @@ export class Admission {
       };
     } catch (error) {
       // Anybody who finds the port can cause it: no reason for a warning.
-      wire.logger?.debug('a request without a handshake', { error });
-      return { isFine: false, reason: 'bad-handshake', message: String(error) };
+      const key = `handshake ${String(error)}`;
+      wire.strangersLog.tell('debug', key, 'a request without a handshake', { error });
+      return { isFine: false, reason: 'bad-handshake' };
     }
   }
 
-  #tellRefusal(from: bigint, reason: RefusalReason, message: string): void {
+  #tellRefusal(from: bigint, { reason, message }: Refusal): void {
     // Refused by the node, which has told why.
     if (message === reason) return;
-    if (this.#toldRefusals.get(from) === reason) return;
-    // Who is told of is remembered, but not everybody who makes up an id.
-    if (this.#toldRefusals.size >= rememberedMax) this.#toldRefusals.clear();
-    this.#toldRefusals.set(from, reason);
-    this.#wire.logger?.warn('a member was refused', { from, reason, message });
+    const key = `${from} ${reason}`;
+    this.#wire.strangersLog.tell('warn', key, 'a member was refused', { from, reason, message });
   }
-}
-
-/** A stranger hears one word: what this cluster is does not concern it. */
-function withoutDetails({ reason, message }: Refusal): Refusal {
-  return { reason, message: reason === 'other-cluster' ? reason : message };
 }

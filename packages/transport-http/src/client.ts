@@ -1,6 +1,7 @@
 /** Asks another member over HTTP, and checks who answers. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { printable } from './access/printable.ts';
 import { MemberAgent } from './access/connect.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
@@ -73,7 +74,8 @@ async function checkedAnswer(wire: Wire, target: Route, request: ClientRequest):
     const reason = response.headers[refusalHeader];
     if (typeof reason === 'string') {
       if (reason === 'other-cluster') wire.handler.refusedBy(target.id);
-      throw refused(target, reason, await textOf(wire, response).catch(() => ''));
+      response.resume();
+      throw refused(target, printable(reason), 'the log of that member says what differs');
     }
     const said = response.headers[handshakeHeader];
     const status = response.statusCode ?? 0;

@@ -27,10 +27,10 @@ export function endWith(socket: Duplex, text: string): void {
 }
 
 /** The connection is the caller's to close: after what still comes was read. */
-export function refuse(response: ServerResponse, reason: RefusalReason, message: string): void {
+export function refuse(response: ServerResponse, reason: RefusalReason): void {
   response.writeHead(statusOf[reason], {
     [refusalHeader]: reason,
     'Content-Type': 'text/plain; charset=utf-8',
   });
-  response.end(message);
+  response.end(reason);
 }

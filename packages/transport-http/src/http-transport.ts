@@ -14,6 +14,7 @@ import type {
 } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
+import { StrangersLog } from './access/strangers-log.ts';
 import { placeOf } from './address.ts';
 import { TransportError } from './errors.ts';
 import { protocolVersions } from './handshake.ts';
@@ -245,6 +246,7 @@ export class HttpTransport implements Transport {
       random,
       names: this.#names,
       logger,
+      strangersLog: new StrangersLog(clock, logger),
       handler,
       nodeId,
       handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features: [] }),

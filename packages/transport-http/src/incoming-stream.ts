@@ -58,7 +58,7 @@ export class IncomingStream {
   }
 
   #take(chunk: Buffer): void {
-    const { clock, logger, countersOf } = this.#wire;
+    const { clock, strangersLog, countersOf } = this.#wire;
     this.#heardMs = clock.monotonicMs();
     this.#takenBytes += chunk.length;
     countersOf(this.from).receivedBytes += chunk.length;
@@ -74,7 +74,11 @@ export class IncomingStream {
     } catch (error) {
       this.#socket.destroy();
       if (!(error instanceof TransportError)) throw error;
-      logger?.warn('a stream of messages was ended', { from: this.from, error });
+      const { from } = this;
+      strangersLog.tell('warn', `stream ${from}`, 'a stream of messages was ended', {
+        from,
+        error,
+      });
     }
   }
 }

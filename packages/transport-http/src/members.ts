@@ -2,7 +2,7 @@
 import type { TransportPeer } from '@babuza/raft';
 import { disagreement, type Handshake, type Refusal } from './handshake.ts';
 
-/** Members whose address the membership does not tell yet; more are refused. */
+/** Members whose address the membership does not tell yet; of more than these the latest count. */
 const learnedMax = 64;
 
 export class Members {
@@ -72,15 +72,17 @@ export class Members {
     // Last: the node remembers whom it has admitted.
     const word = judge(from, theirs.introduction);
     if (word !== undefined) return { reason: word, message: word };
-    if (known === undefined) return this.#learn(from, address);
+    if (known === undefined) this.#learn(from, address);
     return undefined;
   }
 
-  #learn(id: bigint, address: string): Refusal | undefined {
-    if (this.#learned.size >= learnedMax && !this.#learned.has(id)) {
-      return { reason: 'too-much', message: `more than ${learnedMax} members nobody knows` };
-    }
+  /** Whoever makes up ids takes the place of those that came before, and never that of the next one. */
+  #learn(id: bigint, address: string): void {
+    this.#learned.delete(id);
     this.#learned.set(id, address);
-    return undefined;
+    for (const oldest of this.#learned.keys()) {
+      if (this.#learned.size <= learnedMax) return;
+      this.#learned.delete(oldest);
+    }
   }
 }

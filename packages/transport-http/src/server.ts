@@ -151,7 +151,7 @@ export class MessageServer {
     response.setHeader('Connection', 'keep-alive');
     const admitted = this.#admit(request);
     if (!admitted.isFine) {
-      refuse(response, admitted.reason, admitted.message);
+      refuse(response, admitted.reason);
       closeAfter(request, this.#parts.wire);
       return;
     }
@@ -159,9 +159,11 @@ export class MessageServer {
     try {
       await this.#answer(admitted, request, response);
     } catch (error) {
-      this.#parts.wire.logger?.warn('a request of a member failed', { from: admitted.from, error });
+      const { from } = admitted;
+      const { strangersLog } = this.#parts.wire;
+      strangersLog.tell('warn', `request ${from}`, 'a request of a member failed', { from, error });
       if (response.headersSent) response.destroy();
-      else refuse(response, reasonOf(error), error instanceof Error ? error.message : '');
+      else refuse(response, reasonOf(error));
     }
     const wasRefused = response.statusCode >= 400;
     if (wasRefused || !request.readableEnded) closeAfter(request, this.#parts.wire);
@@ -184,7 +186,7 @@ export class MessageServer {
     } else if (route === `GET ${paths.stream}`) {
       // Something in between took the wish to upgrade away. No refusal: there are requests for this.
       response.writeHead(426, { Connection: 'close' }).end('a stream needs an upgrade');
-    } else refuse(response, 'not-found', `there is no ${route}`);
+    } else refuse(response, 'not-found');
   }
 
   /**
@@ -208,13 +210,11 @@ export class MessageServer {
       request.url === paths.stream &&
       request.headers.upgrade?.toLowerCase() === streamProtocol;
     if (!admitted.isFine || !isStream) {
-      const { reason, message } = admitted.isFine
-        ? { reason: 'not-found' as const, message: 'there is no such stream' }
-        : admitted;
+      const reason = admitted.isFine ? 'not-found' : admitted.reason;
       endWith(
         socket,
         `HTTP/1.1 ${statusOf[reason]} Refused\r\n${refusalHeader}: ${reason}\r\nConnection: close\r\n` +
-          `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+          `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,
       );
       return;
     }

@@ -14,9 +14,6 @@ import type { Wire } from './wire.ts';
 /** Of one frame of a snapshot, as the contract allows. */
 const chunkBytesMax = 3 * 1024 * 1024;
 
-/** Of what is told to the sender, in characters. */
-const messageLengthMax = 2000;
-
 interface Reception {
   readonly ending: AbortController;
   readonly done: Promise<void>;
@@ -115,8 +112,15 @@ export class SnapshotReceiver {
     } catch (error) {
       // What did not arrive whole is worth another attempt; what the node does not want is not.
       const reason = isBroken ? 'not-whole' : 'not-taken';
-      return { taken: false, reason, message: String(error).slice(0, messageLengthMax) };
+      if (!isBroken) this.#tellNotTaken(message.from, error);
+      // The error may name paths of this machine.
+      return { taken: false, reason, message: codeOf(error) };
     }
+  }
+
+  #tellNotTaken(from: bigint, error: unknown): void {
+    const { strangersLog } = this.#wire;
+    strangersLog.tell('warn', `snapshot ${from}`, 'a snapshot was not taken', { from, error });
   }
 
   async *#counted(
@@ -146,6 +150,10 @@ export class SnapshotReceiver {
     if (isRight) return message;
     throw new TransportError('TRANSPORT_PROTOCOL', 'this is no snapshot message of its sender');
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function decoded(bytes: Buffer): Message {

@@ -5,6 +5,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pause, unlessAborted } from '@babuza/vfs';
 import { encodeMessage, type Message } from '@babuza/raftpb';
+import { printable } from './access/printable.ts';
 import { answerOf, ask, refused, textOf, type Answer } from './client.ts';
 import { TransportError } from './errors.ts';
 import { emptyFrame, frameHead } from './frames.ts';
@@ -124,7 +125,8 @@ async function exchange(
     const { taken, reason, message } = await fate;
     if (taken) return;
     if (reason !== 'not-taken') throw broken(there, message);
-    throw refused(there, reason, message);
+    const code = message === '' ? '' : `${printable(message)}; `;
+    throw refused(there, reason, `${code}the log of that member says why`);
   } finally {
     // Nobody reads the stream any more when the caller hears of the end.
     ending.abort();

@@ -1,6 +1,7 @@
 /** What all connections of one member share: who it is, what it may take, and how it talks. */
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
+import type { StrangersLog } from './access/strangers-log.ts';
 import type { Handshake } from './handshake.ts';
 import type { NameBook } from './name-book.ts';
 import type { HttpSettings } from './options.ts';
@@ -11,6 +12,8 @@ export interface Wire {
   readonly random: Random;
   readonly names: NameBook;
   readonly logger: Logger | undefined;
+  /** For what others cause without being members. */
+  readonly strangersLog: StrangersLog;
   readonly handler: TransportHandler;
   readonly nodeId: bigint;
   /** What this member says of itself to that one. */

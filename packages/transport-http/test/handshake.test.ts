@@ -40,9 +40,12 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
     const told = one.logged.filter((line) => line.includes('cannot be reached'));
     expect(told).toHaveLength(1);
-    for (const text of [reason, ...values]) expect(told[0]).toContain(text);
+    expect(told[0]).toContain(reason);
     const refused = two.logged.filter((line) => line.includes('was refused'));
     expect(refused).toHaveLength(1);
+    for (const text of [reason, ...values]) {
+      expect(refused[0]).toContain(text);
+    }
     expect(two.received).toEqual([]);
     const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(1).open, never);
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
@@ -172,13 +175,11 @@ describe('a handshake', () => {
     expect(await ask(two, streamHeadOf(more))).toContain('101 Switching Protocols');
   });
 
-  it('from more members than anybody can know is refused', async () => {
+  it('from more members than anybody can know keeps no member away, whether it is known or not', async () => {
     const [one, two] = await net.pair();
-    for (let id = 100n; id < 164n; id += 1n) {
+    for (let id = 100n; id < 170n; id += 1n) {
       expect(await ask(two, streamHeadOf(handshakeOf(two, { from: id })))).toContain(' 101 ');
     }
-    const text = await ask(two, streamHeadOf(handshakeOf(two, { from: 500n })));
-    expect(text).toContain('babuza-refusal: too-much');
     await sendUntil(one, 2n, () => two.received.length > 0);
   });
 });

@@ -95,7 +95,8 @@ export class Entrance {
   #refuse(connection: Duplex, error: unknown): void {
     this.#onRefused();
     // Anybody who finds the port can cause it: no reason for a warning.
-    this.#wire.logger?.debug('a connection was refused', { error });
+    const key = `connection ${String(error)}`;
+    this.#wire.strangersLog.tell('debug', key, 'a connection was refused', { error });
     connection.destroy();
   }
 

@@ -2,6 +2,7 @@
 import type { TransportHandler } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
+import { StrangersLog } from '../../src/access/strangers-log.ts';
 import { protocolVersions, type Handshake } from '../../src/handshake.ts';
 import { NameBook, type NameBookParts } from '../../src/name-book.ts';
 import { checkOptions, type HttpTransportOptions } from '../../src/options.ts';
@@ -73,6 +74,7 @@ export class FakeMember {
         this.toldNames,
       ),
       logger: { debug: log, info: log, warn: log, error: log },
+      strangersLog: new StrangersLog(clock, { debug: log, info: log, warn: log, error: log }),
       handler: { ...this.#handler(), ...handler },
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),

@@ -179,9 +179,9 @@ describe('a stream', () => {
   });
 
   it.each([
-    ['GET /raft/v1/stream', 'websocket', {}, 404, 'there is no such stream'],
-    ['POST /raft/v1/stream', 'babuza-raft', {}, 404, 'there is no such stream'],
-    ['GET /raft/v1/streams', 'babuza-raft', {}, 404, 'there is no such stream'],
+    ['GET /raft/v1/stream', 'websocket', {}, 404, 'not-found'],
+    ['POST /raft/v1/stream', 'babuza-raft', {}, 404, 'not-found'],
+    ['GET /raft/v1/streams', 'babuza-raft', {}, 404, 'not-found'],
     ['GET /raft/v1/stream', 'babuza-raft', { clusterId: 9n }, 409, 'other-cluster'],
   ])('%s of %s with %o is refused with %i', async (route, protocol, given, status, message) => {
     const { connected } = serverOf();
