@@ -46,10 +46,6 @@ export function ask(
   });
 }
 
-/** Node.js wants buffers. */
-export const pem = (value: string | Uint8Array): string | Buffer =>
-  typeof value === 'string' ? value : Buffer.from(value);
-
 /**
  * The answer, once its head is here.
  *

@@ -3,11 +3,11 @@ import { Agent, type AgentOptions, type ClientRequestArgs } from 'node:http';
 import { connect as connectPlain, isIP, type TcpNetConnectOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { pem } from '../client.ts';
 import type { HttpTransportTls } from '../options.ts';
 import { startStallWatch } from '../stall-watch.ts';
 import type { Wire } from '../wire.ts';
 import { challenge } from './challenge.ts';
+import { pem } from './pem.ts';
 
 type OnConnection = (error: Error | null, connection: Duplex) => void;
 

@@ -1,8 +1,8 @@
 /** The end of TLS that members connect to. It never listens: connections are given to it. */
 import { createServer, type Server } from 'node:tls';
-import { pem } from '../client.ts';
 import { TransportError } from '../errors.ts';
 import type { HttpTransportTls } from '../options.ts';
+import { pem } from './pem.ts';
 
 /** @throws TransportError (`TRANSPORT_INVALID`) for certificates that cannot be used. */
 export function newTlsServer({ cert, key, ca, mutual = true }: HttpTransportTls): Server {

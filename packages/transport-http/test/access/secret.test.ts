@@ -1,5 +1,5 @@
 /** The challenge by which two members show each other that they know the secret. */
-import { Duplex, duplexPair } from 'node:stream';
+import { duplexPair, type Duplex } from 'node:stream';
 import { SeededRandom } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { answerChallenge, challenge } from '../../src/access/challenge.ts';
