@@ -11,6 +11,7 @@ import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
+import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
 import { transportMemory } from './transport-memory.ts';
@@ -33,7 +34,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
-  'transport-http': [...transportHttp, ...transportHttpServer],
+  'transport-http': [...transportHttp, ...transportHttpAccess, ...transportHttpServer],
   'transport-memory': transportMemory,
   vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,

@@ -120,13 +120,6 @@ export const transportHttpServer: readonly Mutant[] = [
     caughtBy: [server, 'on which half a head stands still'],
   },
   {
-    name: 'half a greeting holds a connection for two minutes',
-    file: 'transport-http/src/http-server.ts',
-    find: '      handshakeTimeout: settings.stallTimeoutMs,\n',
-    replace: '',
-    caughtBy: [server, 'on which half a greeting stands still'],
-  },
-  {
     name: 'an idle connection is cut off after five seconds',
     file: 'transport-http/src/http-server.ts',
     find: '    keepAliveTimeout: 60_000,\n',

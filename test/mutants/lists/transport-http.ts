@@ -262,20 +262,6 @@ const admission: readonly Mutant[] = [
     caughtBy: [inClasses('admission'), 'one that is removed: told of'],
   },
   {
-    name: 'a member that is known is refused where too many are',
-    file: 'transport-http/src/members.ts',
-    find: 'this.#learned.size >= learnedMax && !this.#learned.has(id)',
-    replace: 'this.#learned.size >= learnedMax',
-    caughtBy: [inClasses('admission'), 'learn 64 addresses'],
-  },
-  {
-    name: 'refusals are remembered of any number of ids',
-    file: 'transport-http/src/admission.ts',
-    find: '    if (this.#toldRefusals.size >= rememberedMax) this.#toldRefusals.clear();\n',
-    replace: '',
-    caughtBy: [inClasses('admission'), 'refusals of 256 members'],
-  },
-  {
     name: 'another member decides how much memory its frames take',
     file: 'transport-http/src/wire.ts',
     find: 'framePayloadMaxOf(Math.min(messageBytesMax, foreignMessageBytesMax))',
@@ -287,7 +273,7 @@ const admission: readonly Mutant[] = [
     file: 'transport-http/src/handshake.ts',
     find: 'theirs.entryBytesMax !== ours.entryBytesMax',
     replace: 'theirs.entryBytesMax > ours.entryBytesMax',
-    caughtBy: [inClasses('admission'), 'logs the same refusal'],
+    caughtBy: [inClasses('admission'), 'logs each refusal'],
   },
   {
     name: 'a server that answers at the address of a member is taken for that member',
@@ -402,7 +388,7 @@ const snapshots: readonly Mutant[] = [
     file: 'transport-http/src/snapshot-fate.ts',
     find: "      if (text.length > lineBytesMax) throw broken('its answer is too long');\n",
     replace: '',
-    caughtBy: [inClasses('snapshot-sender'), 'is held up to 16 KiB'],
+    caughtBy: [inClasses('snapshot-fate'), 'is held up to 16 KiB'],
   },
   {
     name: 'the end of one snapshot hides another one from the removal of its member',

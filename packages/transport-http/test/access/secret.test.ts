@@ -83,6 +83,15 @@ describe('a challenge over a connection', () => {
     expect(await meet(secret, [other])).toEqual(['the connection ended early', false]);
   });
 
+  it('is not let in by a wrong proof', async () => {
+    const [client, server] = duplexPair();
+    client.write(openingOf(secret, number(1)));
+    const answered = answerChallenge(server, [secret], random);
+    await readExactly(client, 64);
+    client.write(Buffer.alloc(32));
+    expect(await answered).toBe(false);
+  });
+
   it('leaves what comes behind it unread', async () => {
     const [client, server] = duplexPair();
     const asked = challenge(client, secret, random).then(() => client.write('GET / '));
