@@ -19,19 +19,23 @@ import { incomingOf } from './incoming.ts';
 import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
+import { MemberClock } from './member-clock.ts';
 import { isMember } from './membership.ts';
 import { OwnAddress } from './own-address.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import type { TransportHandler } from './ports/transport.ts';
+import { plausibleIncoming } from './plausible-incoming.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './reads.ts';
+import { RefusedMessages } from './refused-messages.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { Snapshots, type SnapshotParts } from './snapshots.ts';
 import { matchIndexOf } from './snapshot-pauses.ts';
 import type { Readiness } from './status.ts';
+import { TermLimits } from './term-limits.ts';
 import { TransportPeers } from './transport-peers.ts';
 import type { VoterParts } from './voter-through-learner.ts';
 import { IndexWaiters } from './waiters.ts';
@@ -69,6 +73,8 @@ export class NodeParts<Query, Answer> {
   readonly proposals: Proposals;
   readonly membershipChanges: MembershipChanges;
   readonly identity: NodeIdentity;
+  readonly memberClock: MemberClock;
+  readonly refused: RefusedMessages;
   readonly appliedWaiters: IndexWaiters;
   readonly applyLag: ApplyLag;
   readonly guard: LeadershipGuard;
@@ -104,6 +110,18 @@ export class NodeParts<Query, Answer> {
     this.#ownAddress = new OwnAddress(config, state, opened.logger);
     this.node = new RawNode(coreConfig(opened, (event) => this.events.emit(event)));
     this.#role = this.node.basicStatus();
+    this.memberClock = new MemberClock({
+      clock,
+      nodeId: config.nodeId,
+      isMember: (id) => state.membership.members.has(id),
+      logger: opened.logger,
+      tell: (event) => this.events.emit(event),
+    });
+    this.refused = new RefusedMessages({
+      clock,
+      logger: opened.logger,
+      tell: (event) => this.events.emit(event),
+    });
     this.identity = new NodeIdentity({
       nodeId: config.nodeId,
       keeper: opened.keeper,
@@ -118,6 +136,7 @@ export class NodeParts<Query, Answer> {
       leaderId: () => this.leader()?.id,
       isLeader: () => this.isLeader(),
       attempt: (give) => this.attempt(give),
+      memberClock: this.memberClock,
     });
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     this.applyLag = new ApplyLag({
@@ -162,7 +181,7 @@ export class NodeParts<Query, Answer> {
     this.proposals = new Proposals({
       nodeId: config.nodeId,
       life,
-      clock,
+      clock: this.memberClock,
       entryBytesMax,
       batchBytesMax: Math.min(config.messageBytesMax, config.uncommittedBytesMax),
       forwards: config.forwardProposals,
@@ -263,6 +282,7 @@ export class NodeParts<Query, Answer> {
     if (reason !== undefined) return notReady(reason);
     const { problem: addressProblem } = this.#ownAddress;
     const problems = [...this.identity.admission.problems()];
+    const { problem: clockProblem } = this.memberClock;
     if (addressProblem !== undefined) problems.unshift(addressProblem);
     if (this.leader() === undefined) {
       return notReady(['no leader is known', ...problems].join('; '));
@@ -277,6 +297,7 @@ export class NodeParts<Query, Answer> {
       return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
     }
     if (addressProblem !== undefined) return notReady(addressProblem);
+    if (clockProblem !== undefined) problems.push(clockProblem);
     return problems.length === 0 ? { ready: true } : { ready: true, concerns: problems };
   }
 
@@ -352,6 +373,7 @@ export class NodeParts<Query, Answer> {
       onMembership: (operations) => {
         this.#peers.changed(operations);
         this.identity.membershipChanged(operations);
+        this.memberClock.membershipChanged();
         const members = [...this.state.membership.members.values()];
         this.events.emit({ type: 'membership', operations, members });
       },
@@ -411,6 +433,7 @@ export class NodeParts<Query, Answer> {
       },
       onInstalled: (metadata) => {
         this.identity.installed();
+        this.memberClock.membershipChanged();
         this.proposals.skipTo(metadata.index);
         this.#peers.tellAll();
         this.events.emit({ type: 'snapshot-installed', metadata });
@@ -421,8 +444,9 @@ export class NodeParts<Query, Answer> {
   }
 
   #incoming(): TransportHandler {
-    return incomingOf({
-      node: this.node,
+    const { node, clock, memberClock, refused, state } = this;
+    const handler = incomingOf({
+      node,
       snapshots: this.snapshots,
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
@@ -433,6 +457,14 @@ export class NodeParts<Query, Answer> {
       },
       attempt: this.attempt,
       identity: this.identity,
+    });
+    return plausibleIncoming(handler, {
+      terms: new TermLimits(clock, () => node.basicStatus().term),
+      refused,
+      takesFrom: (id) => this.identity.admission.takesFrom(id),
+      isMember: (id) => state.membership.members.has(id),
+      leader: () => node.basicStatus().lead,
+      nowMs: () => memberClock.wallMs(),
     });
   }
 
