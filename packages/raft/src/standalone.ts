@@ -5,6 +5,9 @@
  * everybody else, and a new identity that remembers the one before. All of it is one durable save:
  * before it the log is as it was, after it the survivor is the cluster.
  *
+ * Where the term is higher than elections can have led to, the recovery goes another way, see
+ * `restarted-terms.ts`.
+ *
  * Entries that only the lost members had are lost. If one of those comes back, both sides refuse
  * each other.
  *
@@ -25,12 +28,7 @@ import {
 } from '@babuza/raftpb';
 import type { OpenedWal } from '@babuza/wal-core';
 import type { BabuzaConfig } from './config.ts';
-import {
-  changedMembership,
-  coreChanges,
-  type Membership,
-  type MembershipOperation,
-} from './membership.ts';
+import { changedMembership, coreChanges, type Membership } from './membership.ts';
 import { decodeOperations, encodeOperations } from './membership-codec.ts';
 import { encodeEnvelope, EnvelopeKind } from './envelope.ts';
 import { RaftError } from './errors.ts';
@@ -38,6 +36,7 @@ import { renewedIdentity } from './identity/cluster-identity.ts';
 import { randomIdentity } from './identity/hex.ts';
 import { encodeIdentityEntry } from './identity/identity-entries.ts';
 import type { IdentityKeeper } from './identity/identity-keeper.ts';
+import { operationsToBeAlone } from './operations-to-be-alone.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 
@@ -102,21 +101,8 @@ export async function removeEverybodyElse(
   keeper.learned(renewed, true);
 }
 
-function changesToBeAlone(
-  { nodeId, address }: BabuzaConfig,
-  { membership, isJoint }: EndOfLog,
-): ConfChangeV2[] {
-  const operations: MembershipOperation[] = [];
-  const known = membership.members.get(nodeId);
-  if (known === undefined) operations.push({ op: 'set', id: nodeId, role: 'voter', address });
-  else if (known.role !== 'voter') operations.push({ op: 'set', id: nodeId, role: 'voter' });
-  for (const id of membership.members.keys()) {
-    if (id !== nodeId) operations.push({ op: 'remove', id });
-  }
-  // Behind the removals: a member that is gone may have had this address.
-  if (known !== undefined && known.address !== address) {
-    operations.push({ op: 'address', id: nodeId, address });
-  }
+function changesToBeAlone(config: BabuzaConfig, { membership, isJoint }: EndOfLog): ConfChangeV2[] {
+  const operations = operationsToBeAlone(config, membership);
   const next = changedMembership(membership, operations);
   if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);
   const changes = operations.map((operation): ConfChangeV2 => ({
