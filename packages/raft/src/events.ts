@@ -83,6 +83,11 @@ export type RaftEvent =
       readonly times: number;
     }
   /**
+   * A committed entry cannot be read. It has no effect on any replica; somebody has forged it, or a
+   * later release has written it too early. It is told for each such entry.
+   */
+  | { readonly type: 'entry-unreadable'; readonly index: number; readonly error: Error }
+  /**
    * The wall clock of a member, perhaps of this one, is more than five minutes away from the median
    * of the members' clocks, in ms; below 0 where it is behind, `Infinity` where it tells no time
    * that can be. It is told at most once in ten minutes for a member.

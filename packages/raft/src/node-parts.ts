@@ -1,6 +1,6 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
-import { MessageType } from '@babuza/raftpb';
+import { MessageType, type Message } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
@@ -377,6 +377,14 @@ export class NodeParts<Query, Answer> {
         const members = [...this.state.membership.members.values()];
         this.events.emit({ type: 'membership', operations, members });
       },
+      onUnreadable: ({ index, term }, error) => {
+        this.#logger?.error('a committed entry cannot be read, and has no effect on any replica', {
+          index,
+          term,
+          error,
+        });
+        this.events.emit({ type: 'entry-unreadable', index, error });
+      },
       onIdentity: (entry) => this.identity.applied(entry),
       onProgress: () => this.#progressed(),
       onFailure,
@@ -444,17 +452,18 @@ export class NodeParts<Query, Answer> {
   }
 
   #incoming(): TransportHandler {
-    const { node, clock, memberClock, refused, state } = this;
+    const { node, clock, memberClock, refused, state, config, snapshots } = this;
+    const give = (message: Message): void => {
+      // A follower asks for an index to read at: a leader that stood still may not lead any more.
+      if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
+      this.#loop.receive(message);
+    };
     const handler = incomingOf({
       node,
       snapshots: this.snapshots,
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
-      give: (message) => {
-        // A follower asks for an index to read at: a leader that stood still may not lead any more.
-        if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
-        this.#loop.receive(message);
-      },
+      give,
       attempt: this.attempt,
       identity: this.identity,
     });
@@ -464,6 +473,17 @@ export class NodeParts<Query, Answer> {
       takesFrom: (id) => this.identity.admission.takesFrom(id),
       isMember: (id) => state.membership.members.has(id),
       leader: () => node.basicStatus().lead,
+      lastIndex: () => this.storage.lastIndex(),
+      wanted: {
+        nodeId: config.nodeId,
+        status: () => node.basicStatus(),
+        membership: () => state.membership,
+      },
+      give,
+      discardUntaken: async (metadata) => {
+        if (this.#loop.takesOver(metadata)) return;
+        await snapshots.discard(metadata);
+      },
       nowMs: () => memberClock.wallMs(),
     });
   }

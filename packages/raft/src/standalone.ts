@@ -14,10 +14,7 @@
  * Decision: the project's contract, 28.
  */
 import {
-  confChangeAsV2,
   ConfChangeTransition,
-  decodeConfChange,
-  decodeConfChangeV2,
   encodeConfChangeV2,
   entersJoint,
   EntryType,
@@ -27,9 +24,10 @@ import {
   type Entry,
 } from '@babuza/raftpb';
 import type { OpenedWal } from '@babuza/wal-core';
+import { readable, readChange } from './committed-entries.ts';
 import type { BabuzaConfig } from './config.ts';
 import { changedMembership, coreChanges, type Membership } from './membership.ts';
-import { decodeOperations, encodeOperations } from './membership-codec.ts';
+import { encodeOperations } from './membership-codec.ts';
 import { encodeEnvelope, EnvelopeKind } from './envelope.ts';
 import { RaftError } from './errors.ts';
 import { renewedIdentity } from './identity/cluster-identity.ts';
@@ -46,7 +44,6 @@ interface EndOfLog {
   readonly isJoint: boolean;
 }
 
-const noBytes = new Uint8Array(0);
 const pageBytes = 1024 * 1024;
 
 export interface StandaloneOptions {
@@ -122,9 +119,11 @@ async function endOfLog(
   const from = appliedIndex + 1;
   if (from > storage.lastIndex()) return { membership, isJoint };
   for await (const entry of storage.iterate(from, storage.lastIndex() + 1, { pageBytes })) {
-    const change = changeOf(entry);
-    if (change === undefined) continue;
-    const operations = change.context === undefined ? [] : decodeOperations(change.context);
+    if (entry.type === EntryType.Normal) continue;
+    const read = readable(() => readChange(entry));
+    // One that no replica can read changes nothing.
+    if (read instanceof RaftError) continue;
+    const { change, operations } = read;
     const next = changedMembership(membership, operations);
     // One that every replica refuses changes nothing.
     if (typeof next === 'string') continue;
@@ -133,11 +132,4 @@ async function endOfLog(
     else if (entersJoint(change) !== undefined) isJoint = true;
   }
   return { membership, isJoint };
-}
-
-function changeOf({ type, data = noBytes }: Entry): ConfChangeV2 | undefined {
-  if (type === EntryType.Normal) return undefined;
-  return type === EntryType.ConfChange
-    ? confChangeAsV2(decodeConfChange(data))
-    : decodeConfChangeV2(data);
 }

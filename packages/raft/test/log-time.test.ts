@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaftEvent, TransportHandler } from '../src/index.ts';
 import { logTimeMsMax } from '../src/log-time.ts';
 import { ReplicatedState } from '../src/replicated-state.ts';
-import { bytesOf, ListMachine, PlainSessions, World } from './support.ts';
+import { bytesOf, handlersOf, ListMachine, PlainSessions, World } from './support.ts';
 
 describe('the time of the log', () => {
   const state = (timeMs: number): ReplicatedState => {
@@ -33,19 +33,7 @@ describe('a leader whose clock is wrong', () => {
 
   beforeEach(() => {
     world = new World();
-    handlers = new Map();
-    const { wire } = world;
-    const transport = wire.transport.bind(wire);
-    wire.transport = (id) => {
-      const made = transport(id);
-      const start = made.start.bind(made);
-      return Object.assign(made, {
-        start: async (...given: Parameters<typeof start>) => {
-          handlers.set(id, given[0]);
-          await start(...given);
-        },
-      });
-    };
+    handlers = handlersOf(world);
   });
   afterEach(() => world.close());
 
