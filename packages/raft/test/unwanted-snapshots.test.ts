@@ -42,7 +42,7 @@ function messageOf(to: bigint, { from, term, index = 500, ...rest }: Offer): Mes
 
 const confStateOfAll = (): ConfState => {
   const [first] = world.members.values();
-  const { members = [] } = first?.raft.clusterInfo() ?? {};
+  const members = first?.raft.clusterInfo().members ?? [];
   const membership = new Map(members.map((member) => [member.id, member]));
   return confStateOf({ members: membership, removed: new Set(), logIds: new Map() });
 };

@@ -5,6 +5,7 @@
 import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { raft } from './raft.ts';
+import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
 import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
@@ -26,7 +27,7 @@ import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
-  raft: [...raft, ...raftShortages],
+  raft: [...raft, ...raftShortages, ...raftPlausible],
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
