@@ -26,6 +26,7 @@ interface NodeCounts {
   sendsFailed: number;
   unused: number;
   impossible: number;
+  refused: number;
   installed: number;
 }
 
@@ -92,6 +93,11 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
     'raft_impossible_claims_reported',
     'Reports of members whose log does not continue the log of this leader; see the event impossible-claim.',
     ({ impossible }) => impossible,
+  ),
+  counter(
+    'raft_refused_messages_reported',
+    'Messages of other nodes that were refused and reported; see the event message-refused.',
+    ({ refused }) => refused,
   ),
   gauge(
     'raft_apply_lag_seconds',
@@ -235,6 +241,7 @@ function countsOf(node: ObservedNode): NodeCounts {
     sendsFailed: 0,
     unused: 0,
     impossible: 0,
+    refused: 0,
     installed: 0,
   };
 }
@@ -250,6 +257,7 @@ function count(event: RaftEvent, counts: NodeCounts): void {
   else if (event.type === 'snapshot-installed') counts.installed += 1;
   else if (event.type === 'unused-snapshot') counts.unused += 1;
   else if (event.type === 'impossible-claim') counts.impossible += 1;
+  else if (event.type === 'message-refused') counts.refused += event.times;
   else if (event.type === 'snapshot-sent' && event.arrived) counts.sent += 1;
   else if (event.type === 'snapshot-sent') counts.sendsFailed += 1;
 }

@@ -93,6 +93,9 @@ describe('a node', () => {
     node.tell({ type: 'unused-snapshot', ...unused });
     const claim = { member: 2n, kind: 'match', claimed: 9, atMost: 8, term: 3, times: 1 } as const;
     for (const times of [1, 10]) node.tell({ type: 'impossible-claim', ...claim, times });
+    const refused = { member: 2n, kind: 'term', message: 'it has term 9' } as const;
+    for (const times of [1, 10]) node.tell({ type: 'message-refused', ...refused, times });
+    expect(kept.value('babuza_raft_refused_messages_reported_total')).toBe(11);
     expect(kept.value('babuza_snapshots_unused_total')).toBe(1);
     expect(kept.value('babuza_raft_impossible_claims_reported_total')).toBe(2);
     node.tell({ type: 'stood-still', durationMs: 900 });

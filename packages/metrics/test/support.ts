@@ -91,6 +91,7 @@ export class ToldNode implements ObservedNode {
         recentlyActive: true,
       })),
       sessions: { open: 9, duplicates: 8, refused: 7 },
+      refusedMessages: 5,
       diskFull: false,
       diskSlow: false,
       tail: { verdict: 'uncertain', bytesDropped: 33 },

@@ -44,6 +44,8 @@ export interface EntryParts<Query, Answer> {
   /** An entry was applied; called in order. */
   readonly onOutcome: (entry: Entry, envelope: Envelope | undefined, outcome: Outcome) => void;
   readonly onMembership: (operations: readonly MembershipOperation[]) => void;
+  /** A committed entry cannot be read, and is passed over by every replica. */
+  readonly onUnreadable?: (entry: Entry, error: RaftError) => void;
   /** The identity of the cluster, or the logs of its members, are those of the state now. */
   readonly onIdentity: (entry: IdentityEntry) => void;
 }
@@ -91,7 +93,11 @@ export class CommittedEntries<Query, Answer> {
       } else if (entry.data === undefined || entry.data.length === 0) {
         await this.#flush();
         this.#finish(entry, undefined, { kind: 'applied', result: undefined, resultLost: false });
-      } else await this.#applyProposal(entry, decodeEnvelope(entry.data, entry.index));
+      } else {
+        const envelope = readable(() => decodeEnvelope(entry.data ?? noBytes, entry.index));
+        if (envelope instanceof RaftError) await this.#passOver(entry, envelope);
+        else await this.#applyProposal(entry, envelope);
+      }
     }
     await this.#flush();
   }
@@ -108,7 +114,7 @@ export class CommittedEntries<Query, Answer> {
       state.sessions.register(entry.index, timeMs);
       this.#finish(entry, envelope, { kind: 'session', ended: false });
     } else if (kind === EnvelopeKind.Identity) {
-      this.#applyIdentity(entry, envelope);
+      await this.#applyIdentity(entry, envelope);
     } else if (kind === EnvelopeKind.UnregisterSession) {
       const ended = state.sessions.unregister(session?.sessionId ?? 0, timeMs);
       this.#finish(entry, envelope, { kind: 'session', ended });
@@ -125,9 +131,24 @@ export class CommittedEntries<Query, Answer> {
     }
   }
 
-  #applyIdentity(entry: Entry, envelope: Envelope): void {
+  /**
+   * An entry that cannot be read has no effect on any replica. Were it an error, a single forged
+   * entry would stop every member, at each start again. A later release must not write a new format
+   * before all members have said that they read it.
+   */
+  async #passOver(entry: Entry, error: RaftError): Promise<void> {
+    await this.#flush();
+    this.#parts.onUnreadable?.(entry, error);
+    this.#finish(entry, undefined, { kind: 'refused', error });
+  }
+
+  async #applyIdentity(entry: Entry, envelope: Envelope): Promise<void> {
     const { state, onIdentity } = this.#parts;
-    const identityEntry = decodeIdentityEntry(envelope.payload, entry.index);
+    const identityEntry = readable(() => decodeIdentityEntry(envelope.payload, entry.index));
+    if (identityEntry instanceof RaftError) {
+      await this.#passOver(entry, identityEntry);
+      return;
+    }
     state.identity = identityAfter(state.identity, identityEntry);
     state.membership = boundMembership(state.membership, identityEntry);
     onIdentity(identityEntry);
@@ -197,14 +218,16 @@ export class CommittedEntries<Query, Answer> {
   async #applyChange(entry: Entry): Promise<void> {
     const { state, syncCommit, applyToCore, onMembership } = this.#parts;
     await syncCommit();
-    const data = entry.data ?? noBytes;
-    const change =
-      entry.type === EntryType.ConfChange
-        ? confChangeAsV2(decodeConfChange(data))
-        : decodeConfChangeV2(data);
-    const operations = change.context === undefined ? [] : decodeOperations(change.context);
+    const read = readable(() => readChange(entry));
+    if (read instanceof RaftError) this.#parts.onUnreadable?.(entry, read);
+    const { change, operations } =
+      read instanceof RaftError ? { change: changeOfNobody, operations: [] } : read;
     const next =
-      operations.length === 0 ? state.membership : changedMembership(state.membership, operations);
+      read instanceof RaftError
+        ? read.message
+        : operations.length === 0
+          ? state.membership
+          : changedMembership(state.membership, operations);
     const refused = typeof next === 'string';
     const confState = applyToCore(refused ? changeOfNobody : change, entry.index);
     if (confState !== undefined) state.confState = confState;
@@ -227,6 +250,31 @@ export class CommittedEntries<Query, Answer> {
     state.appliedTerm = entry.term;
     this.#parts.onOutcome(entry, envelope, outcome);
   }
+}
+
+/** What `read` returns, or why it cannot be read: each replica finds the same. */
+export function readable<Read>(read: () => Read): Read | RaftError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RaftError) return error;
+    return new RaftError('RAFT_STATE_UNREADABLE', 'an entry cannot be read', error);
+  }
+}
+
+/** A change of the membership in an entry. Throws where it cannot be read. */
+export function readChange({ type, data = noBytes }: Entry): {
+  change: ConfChangeV2;
+  operations: readonly MembershipOperation[];
+} {
+  const change =
+    type === EntryType.ConfChange
+      ? confChangeAsV2(decodeConfChange(data))
+      : decodeConfChangeV2(data);
+  return {
+    change,
+    operations: change.context === undefined ? [] : decodeOperations(change.context),
+  };
 }
 
 /** Names a call of the state machine in an error. */

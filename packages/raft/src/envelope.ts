@@ -36,7 +36,10 @@ export interface RequestId {
 
 export interface Envelope {
   readonly kind: EnvelopeKind;
-  /** What the clock of the proposing node said, in milliseconds since 1970. */
+  /**
+   * When it was proposed, in milliseconds since 1970. The leader stamps it, also where another node
+   * has handed the proposal on.
+   */
   readonly proposedAtMs: number;
   readonly session?: SessionCall | undefined;
   readonly request?: RequestId | undefined;
@@ -144,6 +147,19 @@ export function decodeEnvelope(bytes: Uint8Array, index: number): Envelope {
   };
   if (numbersOf(envelope).some(Number.isNaN)) throw unreadable(index, 'a number above 2^53 - 1');
   return envelope;
+}
+
+/**
+ * Replaces the time of an envelope that another node has made, in place. False where the bytes are
+ * no envelope that a member hands on: nothing is changed then.
+ */
+export function stampEnvelope(bytes: Uint8Array, proposedAtMs: number): boolean {
+  const [version, kind = 0, , zero] = bytes;
+  const isHandedOn = kind >= EnvelopeKind.Payload && kind <= EnvelopeKind.UnregisterSession;
+  if (version !== formatVersion || !isHandedOn || zero !== 0) return false;
+  if (bytes.length < headBytes + requestBytes) return false;
+  writeInteger(viewOf(bytes), 4, Math.floor(proposedAtMs));
+  return true;
 }
 
 function numbersOf({ proposedAtMs, session, request }: Envelope): number[] {

@@ -36,6 +36,8 @@ export type RaftErrorCode =
    * that lost what was synced. Remove the id, and add a new one.
    */
   | 'RAFT_LOG_LOST_ENTRIES'
+  /** A snapshot that another node offers is not taken: nobody asked for it, or not its sender. */
+  | 'RAFT_SNAPSHOT_REFUSED'
   /** The node has ended, and parts of it did not end in time; the message names them. */
   | 'RAFT_SHUTDOWN_TIMEOUT'
   | 'RAFT_STOPPED';

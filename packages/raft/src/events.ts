@@ -2,6 +2,7 @@
 import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';
+import type { RefusedMessageKind } from './refused-messages.ts';
 
 /** Why a leader cannot do its work. */
 export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still' | 'system-short';
@@ -68,6 +69,30 @@ export type RaftEvent =
       /** How many messages of this member and kind were dropped in this term. */
       readonly times: number;
     }
+  /**
+   * This node has dropped messages of another node that no honest node sends: `kind` is the reason,
+   * and `message` says what was found and what to do. It is told at most once a minute for a node
+   * and reason.
+   */
+  | {
+      readonly type: 'message-refused';
+      readonly member: bigint;
+      readonly kind: RefusedMessageKind;
+      readonly message: string;
+      /** How many messages were refused for this reason since it was told before. */
+      readonly times: number;
+    }
+  /**
+   * A committed entry cannot be read. It has no effect on any replica; somebody has forged it, or a
+   * later release has written it too early. It is told for each such entry.
+   */
+  | { readonly type: 'entry-unreadable'; readonly index: number; readonly error: Error }
+  /**
+   * The wall clock of a member, perhaps of this one, is more than five minutes away from the median
+   * of the members' clocks, in ms; below 0 where it is behind, `Infinity` where it tells no time
+   * that can be. It is told at most once in ten minutes for a member.
+   */
+  | { readonly type: 'clock-differs'; readonly member: bigint; readonly differenceMs: number }
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
   /** The disk is full, or is not any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }

@@ -17,6 +17,7 @@ import type { FirstState } from './open-node.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { SnapshotFiles, SnapshotManager } from './ports/snapshot-manager.ts';
 import { nodeFileName, ReplicatedState } from './replicated-state.ts';
+import { firstTerm, mustRestart } from './restarted-terms.ts';
 import { readNodePart } from './snapshot-files.ts';
 
 const first = { index: 1, term: 1 };
@@ -66,7 +67,9 @@ async function fromExport(
   const { membership } = source;
   const reader = new ExportReader(stream);
   try {
-    const { index, term, exportId } = await reader.header();
+    const { index, term: exportedTerm, exportId } = await reader.header();
+    // The new cluster has no history: a term that no election leads to is not taken along.
+    const term = mustRestart(exportedTerm) ? firstTerm : exportedTerm;
     const origin = originOf({ ...source, exportId });
     const metadata: SnapshotMetadata = { index, term, confState: confStateOf(membership) };
     let nodePart = new Uint8Array(0);

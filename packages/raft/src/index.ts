@@ -34,6 +34,7 @@ export {
   type ShutdownOptions,
   type WaitOptions,
 } from './raft.ts';
+export type { RefusedMessageKind } from './refused-messages.ts';
 export type { SnapshotPlace } from './recorded-snapshots.ts';
 export type {
   CallCounts,

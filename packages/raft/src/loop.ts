@@ -144,6 +144,13 @@ export class Loop<Query, Answer> {
     return this.call((node) => node.applyConfChange(change));
   }
 
+  /** Whether the core has taken over a snapshot that was received; true where the loop has ended. */
+  takesOver({ index }: SnapshotMetadata): boolean {
+    if (this.#stopped) return true;
+    const { snapshot } = this.#parts.node.peekReady();
+    return snapshot?.metadata.index === index || this.#installedIndex === index;
+  }
+
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;

@@ -1,6 +1,6 @@
 /** The parts of a running node, wired: who tells whom what, and in which order they end. */
 import { RawNode, type SoftState } from '@babuza/raft-core';
-import { MessageType } from '@babuza/raftpb';
+import { MessageType, type Message } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage, OpenedWal, TailReport, Wal } from '@babuza/wal-core';
 import { AppendPath } from './append-path.ts';
@@ -19,19 +19,23 @@ import { incomingOf } from './incoming.ts';
 import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
+import { MemberClock } from './member-clock.ts';
 import { isMember } from './membership.ts';
 import { OwnAddress } from './own-address.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { Logger } from './ports/logger.ts';
 import type { StateMachine } from './ports/state-machine.ts';
 import type { TransportHandler } from './ports/transport.ts';
+import { plausibleIncoming } from './plausible-incoming.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './reads.ts';
+import { RefusedMessages } from './refused-messages.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { Snapshots, type SnapshotParts } from './snapshots.ts';
 import { matchIndexOf } from './snapshot-pauses.ts';
 import type { Readiness } from './status.ts';
+import { TermLimits } from './term-limits.ts';
 import { TransportPeers } from './transport-peers.ts';
 import type { VoterParts } from './voter-through-learner.ts';
 import { IndexWaiters } from './waiters.ts';
@@ -69,6 +73,8 @@ export class NodeParts<Query, Answer> {
   readonly proposals: Proposals;
   readonly membershipChanges: MembershipChanges;
   readonly identity: NodeIdentity;
+  readonly memberClock: MemberClock;
+  readonly refused: RefusedMessages;
   readonly appliedWaiters: IndexWaiters;
   readonly applyLag: ApplyLag;
   readonly guard: LeadershipGuard;
@@ -104,6 +110,18 @@ export class NodeParts<Query, Answer> {
     this.#ownAddress = new OwnAddress(config, state, opened.logger);
     this.node = new RawNode(coreConfig(opened, (event) => this.events.emit(event)));
     this.#role = this.node.basicStatus();
+    this.memberClock = new MemberClock({
+      clock,
+      nodeId: config.nodeId,
+      isMember: (id) => state.membership.members.has(id),
+      logger: opened.logger,
+      tell: (event) => this.events.emit(event),
+    });
+    this.refused = new RefusedMessages({
+      clock,
+      logger: opened.logger,
+      tell: (event) => this.events.emit(event),
+    });
     this.identity = new NodeIdentity({
       nodeId: config.nodeId,
       keeper: opened.keeper,
@@ -118,6 +136,7 @@ export class NodeParts<Query, Answer> {
       leaderId: () => this.leader()?.id,
       isLeader: () => this.isLeader(),
       attempt: (give) => this.attempt(give),
+      memberClock: this.memberClock,
     });
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
     this.applyLag = new ApplyLag({
@@ -162,7 +181,7 @@ export class NodeParts<Query, Answer> {
     this.proposals = new Proposals({
       nodeId: config.nodeId,
       life,
-      clock,
+      clock: this.memberClock,
       entryBytesMax,
       batchBytesMax: Math.min(config.messageBytesMax, config.uncommittedBytesMax),
       forwards: config.forwardProposals,
@@ -263,6 +282,7 @@ export class NodeParts<Query, Answer> {
     if (reason !== undefined) return notReady(reason);
     const { problem: addressProblem } = this.#ownAddress;
     const problems = [...this.identity.admission.problems()];
+    const { problem: clockProblem } = this.memberClock;
     if (addressProblem !== undefined) problems.unshift(addressProblem);
     if (this.leader() === undefined) {
       return notReady(['no leader is known', ...problems].join('; '));
@@ -277,6 +297,7 @@ export class NodeParts<Query, Answer> {
       return notReady(`${appliedIndex} of ${this.#readyIndex} entries were applied`);
     }
     if (addressProblem !== undefined) return notReady(addressProblem);
+    if (clockProblem !== undefined) problems.push(clockProblem);
     return problems.length === 0 ? { ready: true } : { ready: true, concerns: problems };
   }
 
@@ -352,8 +373,17 @@ export class NodeParts<Query, Answer> {
       onMembership: (operations) => {
         this.#peers.changed(operations);
         this.identity.membershipChanged(operations);
+        this.memberClock.membershipChanged();
         const members = [...this.state.membership.members.values()];
         this.events.emit({ type: 'membership', operations, members });
+      },
+      onUnreadable: ({ index, term }, error) => {
+        this.#logger?.error('a committed entry cannot be read, and has no effect on any replica', {
+          index,
+          term,
+          error,
+        });
+        this.events.emit({ type: 'entry-unreadable', index, error });
       },
       onIdentity: (entry) => this.identity.applied(entry),
       onProgress: () => this.#progressed(),
@@ -411,6 +441,7 @@ export class NodeParts<Query, Answer> {
       },
       onInstalled: (metadata) => {
         this.identity.installed();
+        this.memberClock.membershipChanged();
         this.proposals.skipTo(metadata.index);
         this.#peers.tellAll();
         this.events.emit({ type: 'snapshot-installed', metadata });
@@ -421,18 +452,39 @@ export class NodeParts<Query, Answer> {
   }
 
   #incoming(): TransportHandler {
-    return incomingOf({
-      node: this.node,
+    const { node, clock, memberClock, refused, state, config, snapshots } = this;
+    const give = (message: Message): void => {
+      // A follower asks for an index to read at: a leader that stood still may not lead any more.
+      if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
+      this.#loop.receive(message);
+    };
+    const handler = incomingOf({
+      node,
       snapshots: this.snapshots,
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
-      give: (message) => {
-        // A follower asks for an index to read at: a leader that stood still may not lead any more.
-        if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
-        this.#loop.receive(message);
-      },
+      give,
       attempt: this.attempt,
       identity: this.identity,
+    });
+    return plausibleIncoming(handler, {
+      terms: new TermLimits(clock, () => node.basicStatus().term),
+      refused,
+      takesFrom: (id) => this.identity.admission.takesFrom(id),
+      isMember: (id) => state.membership.members.has(id),
+      leader: () => node.basicStatus().lead,
+      lastIndex: () => this.storage.lastIndex(),
+      wanted: {
+        nodeId: config.nodeId,
+        status: () => node.basicStatus(),
+        membership: () => state.membership,
+      },
+      give,
+      discardUntaken: async (metadata) => {
+        if (this.#loop.takesOver(metadata)) return;
+        await snapshots.discard(metadata);
+      },
+      nowMs: () => memberClock.wallMs(),
     });
   }
 

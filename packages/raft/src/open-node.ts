@@ -28,6 +28,7 @@ import { quietLogger } from './quiet-logger.ts';
 import type { SnapshotPlace } from './recorded-snapshots.ts';
 import { ReplicatedState } from './replicated-state.ts';
 import { hasState, readNodePart, stateReader } from './snapshot-files.ts';
+import { mustRestartTerms, recoverInFirstTerm } from './restarted-terms.ts';
 import { checkStateIsNotAhead } from './state-ahead.ts';
 import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
 import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
@@ -121,7 +122,12 @@ export async function openNode<Query, Answer>(
   tellLog(config, opened, logger);
   const { peers } = beginning;
   if (peers !== undefined && !isNew) tellOtherPeers(peers.given, state.firstMembers, logger);
-  if (standalone !== undefined) await removeEverybodyElse(config, component, opened, state, keeper);
+  if (standalone !== undefined && mustRestartTerms(opened)) {
+    const parts = { config, component, opened, state, stateMachine, machineAppliedIndex, keeper };
+    markers.push(await recoverInFirstTerm(parts));
+  } else if (standalone !== undefined) {
+    await removeEverybodyElse(config, component, opened, state, keeper);
+  }
   const { tail } = opened;
   return {
     config,

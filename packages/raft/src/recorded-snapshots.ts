@@ -66,6 +66,12 @@ export class RecordedSnapshots {
     this.#markers.add(name);
   }
 
+  /** Whether this place has a marker in the log, or one on its way there. */
+  has(place: SnapshotPlace): boolean {
+    const name = nameOf(place);
+    return this.#markers.has(name) || this.#submitted.has(name);
+  }
+
   newest(): SnapshotPlace | undefined {
     const metadata = this.#whole().at(-1)?.metadata;
     return metadata === undefined ? undefined : { index: metadata.index, term: metadata.term };
@@ -93,8 +99,7 @@ export class RecordedSnapshots {
       await ownership.recorded(this.newest()?.index ?? 0);
       const newestFiles = manager.list().at(-1);
       for (const stored of manager.list()) {
-        const name = nameOf(stored.metadata);
-        const isNeeded = this.#markers.has(name) || this.#submitted.has(name);
+        const isNeeded = this.has(stored.metadata);
         if (!isNeeded && stored !== newestFiles) await manager.remove(stored.metadata);
       }
       // One that was received and has no durable marker yet takes the place of none that a start

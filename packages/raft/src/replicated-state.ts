@@ -17,6 +17,7 @@ import {
   unknownIdentity,
   type ClusterIdentity,
 } from './identity/cluster-identity.ts';
+import { logTimeAfter } from './log-time.ts';
 import { noMembership, type Membership } from './membership.ts';
 import { membershipFromJson, membershipToJson, parseJson } from './membership-codec.ts';
 import type { SessionManager } from './ports/session-manager.ts';
@@ -46,9 +47,9 @@ export class ReplicatedState {
     this.sessions = sessions;
   }
 
-  /** The clock of a proposing node, as far as it goes forward. */
+  /** The time of the log after an entry with this stamp. */
   advanceTime(proposedAtMs: number): number {
-    this.timeMs = Math.max(this.timeMs, proposedAtMs);
+    this.timeMs = logTimeAfter(this.timeMs, proposedAtMs);
     return this.timeMs;
   }
 
@@ -97,7 +98,8 @@ export class ReplicatedState {
     // wrote it.
     if (first === undefined && at.index === 1) this.firstMembers = firstMembersOf(membership);
     else this.firstMembers = first ?? this.firstMembers;
-    this.timeMs = Number(timeMs);
+    // Earlier releases took any time over.
+    this.timeMs = logTimeAfter(0, Number(timeMs));
     this.confState = at.confState;
     this.appliedIndex = at.index;
     this.appliedTerm = at.term;

@@ -171,17 +171,26 @@ export class Snapshots<Query, Answer> {
 
   /** Before its marker is in the log: a snapshot of another cluster is not taken over. */
   async #checkIdentity(metadata: SnapshotMetadata, signal: AbortSignal): Promise<void> {
-    const { manager, checkIdentity } = this.#parts;
+    const { checkIdentity } = this.#parts;
     try {
       await using open = await this.#open(metadata, 'looking at a received snapshot', signal);
       checkIdentity(await readNodePart(open));
     } catch (error) {
       // Nothing is known of it where the signal has ended the look: the next attempt finds it here.
       const wasEnded = signal.aborted && error === signal.reason;
-      // The newest is kept by the manager; the next one takes its place.
-      if (!wasEnded) await manager.remove(metadata).catch(() => undefined);
+      if (!wasEnded) await this.discard(metadata);
       throw error;
     }
+  }
+
+  /**
+   * Removes the files of a snapshot that was received and is not taken over, unless the log relies
+   * on them. Where that fails they go with a later snapshot.
+   */
+  async discard(metadata: SnapshotMetadata): Promise<void> {
+    if (this.#recorded.has(metadata)) return;
+    const { manager } = this.#parts;
+    await manager.remove(metadata, { evenNewest: true }).catch(() => undefined);
   }
 
   /** The marker of a snapshot from elsewhere is submitted to the log. */

@@ -5,16 +5,16 @@
  * everybody else, and a new identity that remembers the one before. All of it is one durable save:
  * before it the log is as it was, after it the survivor is the cluster.
  *
+ * Where the term is higher than elections can have led to, the recovery goes another way, see
+ * `restarted-terms.ts`.
+ *
  * Entries that only the lost members had are lost. If one of those comes back, both sides refuse
  * each other.
  *
  * Decision: the project's contract, 28.
  */
 import {
-  confChangeAsV2,
   ConfChangeTransition,
-  decodeConfChange,
-  decodeConfChangeV2,
   encodeConfChangeV2,
   entersJoint,
   EntryType,
@@ -24,20 +24,17 @@ import {
   type Entry,
 } from '@babuza/raftpb';
 import type { OpenedWal } from '@babuza/wal-core';
+import { readable, readChange } from './committed-entries.ts';
 import type { BabuzaConfig } from './config.ts';
-import {
-  changedMembership,
-  coreChanges,
-  type Membership,
-  type MembershipOperation,
-} from './membership.ts';
-import { decodeOperations, encodeOperations } from './membership-codec.ts';
+import { changedMembership, coreChanges, type Membership } from './membership.ts';
+import { encodeOperations } from './membership-codec.ts';
 import { encodeEnvelope, EnvelopeKind } from './envelope.ts';
 import { RaftError } from './errors.ts';
 import { renewedIdentity } from './identity/cluster-identity.ts';
 import { randomIdentity } from './identity/hex.ts';
 import { encodeIdentityEntry } from './identity/identity-entries.ts';
 import type { IdentityKeeper } from './identity/identity-keeper.ts';
+import { operationsToBeAlone } from './operations-to-be-alone.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { ReplicatedState } from './replicated-state.ts';
 
@@ -47,7 +44,6 @@ interface EndOfLog {
   readonly isJoint: boolean;
 }
 
-const noBytes = new Uint8Array(0);
 const pageBytes = 1024 * 1024;
 
 export interface StandaloneOptions {
@@ -102,21 +98,8 @@ export async function removeEverybodyElse(
   keeper.learned(renewed, true);
 }
 
-function changesToBeAlone(
-  { nodeId, address }: BabuzaConfig,
-  { membership, isJoint }: EndOfLog,
-): ConfChangeV2[] {
-  const operations: MembershipOperation[] = [];
-  const known = membership.members.get(nodeId);
-  if (known === undefined) operations.push({ op: 'set', id: nodeId, role: 'voter', address });
-  else if (known.role !== 'voter') operations.push({ op: 'set', id: nodeId, role: 'voter' });
-  for (const id of membership.members.keys()) {
-    if (id !== nodeId) operations.push({ op: 'remove', id });
-  }
-  // Behind the removals: a member that is gone may have had this address.
-  if (known !== undefined && known.address !== address) {
-    operations.push({ op: 'address', id: nodeId, address });
-  }
+function changesToBeAlone(config: BabuzaConfig, { membership, isJoint }: EndOfLog): ConfChangeV2[] {
+  const operations = operationsToBeAlone(config, membership);
   const next = changedMembership(membership, operations);
   if (typeof next === 'string') throw new RaftError('RAFT_CONF_CHANGE_REFUSED', next);
   const changes = operations.map((operation): ConfChangeV2 => ({
@@ -136,9 +119,11 @@ async function endOfLog(
   const from = appliedIndex + 1;
   if (from > storage.lastIndex()) return { membership, isJoint };
   for await (const entry of storage.iterate(from, storage.lastIndex() + 1, { pageBytes })) {
-    const change = changeOf(entry);
-    if (change === undefined) continue;
-    const operations = change.context === undefined ? [] : decodeOperations(change.context);
+    if (entry.type === EntryType.Normal) continue;
+    const read = readable(() => readChange(entry));
+    // One that no replica can read changes nothing.
+    if (read instanceof RaftError) continue;
+    const { change, operations } = read;
     const next = changedMembership(membership, operations);
     // One that every replica refuses changes nothing.
     if (typeof next === 'string') continue;
@@ -147,11 +132,4 @@ async function endOfLog(
     else if (entersJoint(change) !== undefined) isJoint = true;
   }
   return { membership, isJoint };
-}
-
-function changeOf({ type, data = noBytes }: Entry): ConfChangeV2 | undefined {
-  if (type === EntryType.Normal) return undefined;
-  return type === EntryType.ConfChange
-    ? confChangeAsV2(decodeConfChange(data))
-    : decodeConfChangeV2(data);
 }

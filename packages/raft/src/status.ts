@@ -54,6 +54,8 @@ export interface RaftStatus {
   /** Ascending by id; empty on a node that does not lead. */
   readonly progress: readonly PeerProgress[];
   readonly sessions: SessionCounts;
+  /** Messages of other nodes that were refused since the start: see the event `message-refused`. */
+  readonly refusedMessages: number;
   readonly diskFull: boolean;
   /**
    * How long a committed entry has waited for the state machine, in ms, to a tenth of
@@ -100,6 +102,7 @@ export interface StatusSources {
   readonly append: { readonly full: boolean };
   readonly applyLag: { readonly lagMs: number };
   readonly guard: { readonly isSlow: boolean };
+  readonly refused: { readonly count: number };
   readonly snapshots: { newest(): RaftStatus['snapshot'] };
 }
 
@@ -131,6 +134,7 @@ export function statusOf(sources: StatusSources, tail: TailReport): RaftStatus {
       recentlyActive: recentActive,
     })),
     sessions: sources.apply.sessionCounts,
+    refusedMessages: sources.refused.count,
     diskFull: sources.append.full,
     applyLagMs: sources.applyLag.lagMs,
     diskSlow: sources.guard.isSlow,

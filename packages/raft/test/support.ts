@@ -176,7 +176,10 @@ export class MapSnapshots implements SnapshotManager {
     this.stored.splice(0, Math.max(0, this.stored.length - count));
   }
 
-  async remove(): Promise<void> {}
+  async remove(...[at, options]: Parameters<SnapshotManager['remove']>): Promise<void> {
+    const place = this.stored.findIndex(({ snapshot }) => snapshot.metadata.index === at.index);
+    if (options?.evenNewest === true && place >= 0) this.stored.splice(place, 1);
+  }
 
   async removeAll(): Promise<void> {
     this.stored.length = 0;
@@ -325,6 +328,23 @@ export class Wire {
   #between(from: bigint, to: bigint): TransportHandler | undefined {
     return this.cut.has(from) || this.cut.has(to) ? undefined : this.#handlers.get(to);
   }
+}
+
+/** The handlers of all members that start from now on, by their ids. */
+export function handlersOf({ wire }: World): Map<bigint, TransportHandler> {
+  const handlers = new Map<bigint, TransportHandler>();
+  const transport = wire.transport.bind(wire);
+  wire.transport = (id) => {
+    const made = transport(id);
+    const start = made.start.bind(made);
+    return Object.assign(made, {
+      start: async (...given: Parameters<typeof start>) => {
+        handlers.set(id, given[0]);
+        await start(...given);
+      },
+    });
+  };
+  return handlers;
 }
 
 /** What a member leaves when it stops. */

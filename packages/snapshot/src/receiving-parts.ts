@@ -20,11 +20,14 @@ import { untilAborted } from './until-aborted.ts';
 
 export class ReceivingParts {
   readonly #folder: SnapshotFolder;
+  readonly #freeDiskBytesMin: number;
   /** Ids of snapshots that are being received. */
   readonly #busy: Set<string> = new Set();
 
-  constructor(folder: SnapshotFolder) {
+  /** A transfer leaves at least `freeDiskBytesMin` bytes free on the disk. */
+  constructor(folder: SnapshotFolder, freeDiskBytesMin: number) {
     this.#folder = folder;
+    this.#freeDiskBytesMin = freeDiskBytesMin;
   }
 
   /** How many bytes of the stream of exactly this manifest are here. */
@@ -63,6 +66,7 @@ export class ReceivingParts {
     try {
       await ours(() => this.#removeOthers());
       await ours(() => part.prepare());
+      await ours(() => this.#checkRoom(id, part.missingBytes));
       for await (const bytes of untilAborted(stream, signal)) {
         await ours(() => part.take(checkedBytes(bytes)));
       }
@@ -79,6 +83,17 @@ export class ReceivingParts {
     } finally {
       this.#busy.delete(id);
     }
+  }
+
+  /** A snapshot that does not fit would fill the disk for the log as well. */
+  async #checkRoom(id: string, missingBytes: number): Promise<void> {
+    const { fileSystem, path } = this.#folder;
+    const freeBytes = await fileSystem.freeBytes(path);
+    if (freeBytes - missingBytes >= this.#freeDiskBytesMin) return;
+    throw new SnapshotError(
+      'SNAPSHOT_NO_SPACE',
+      `snapshot ${id} needs ${missingBytes} bytes and the disk has ${freeBytes} free, of which ${this.#freeDiskBytesMin} are kept (freeDiskBytesMin); free space, and it is sent again`,
+    );
   }
 
   /** Two streams into one folder would be a mixture; and joining them would leave one sender unread. */

@@ -8,6 +8,8 @@
  * - `SNAPSHOT_NOT_FOUND`: there is no such snapshot, or no such file in it.
  * - `SNAPSHOT_BUSY`: the same snapshot is being received already, or one that should be removed is
  *   open. Wait, or end it.
+ * - `SNAPSHOT_TOO_LARGE`: a snapshot that another node offers is above `snapshotBytesMax`; nothing
+ *   was received. Raise the option, or find out who sends it.
  * - `SNAPSHOT_NO_SPACE`: nothing is left of the attempt. Free space and try again.
  * - `SNAPSHOT_TRY_AGAIN`: the system was short of something for a moment, such as a file
  *   descriptor. Nothing was acknowledged and nothing is known to be wrong. Make the same call again
@@ -28,6 +30,7 @@ export type SnapshotErrorCode =
   | 'SNAPSHOT_CLOSED'
   | 'SNAPSHOT_NOT_FOUND'
   | 'SNAPSHOT_BUSY'
+  | 'SNAPSHOT_TOO_LARGE'
   | 'SNAPSHOT_NO_SPACE'
   | 'SNAPSHOT_TRY_AGAIN'
   | 'SNAPSHOT_WRITE_FAILED'

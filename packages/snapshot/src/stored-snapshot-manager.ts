@@ -142,6 +142,7 @@ export class StoredSnapshotManager implements SnapshotManager {
       const contents = arriving(folder.groupId, metadata, manifest);
       const existing = await kept.reviveWhole(contents.metadata);
       if (existing !== undefined) return existing;
+      this.#checkSize(contents);
       return await parts.receive(contents, stream, this.#withClosing(signal), (part) =>
         kept.publish(part, contents),
       );
@@ -158,12 +159,14 @@ export class StoredSnapshotManager implements SnapshotManager {
     });
   }
 
-  remove(at: SnapshotPlace): Promise<void> {
+  remove(at: SnapshotPlace, options: { readonly evenNewest?: boolean } = {}): Promise<void> {
     return this.#run(async ({ kept }) => {
       const found = kept.find(at);
       // It may be going in another call, or an earlier call failed to remove it.
       if (found === undefined) return await kept.finishRemoval(at);
-      if (found === kept.existing().at(-1)) throw invalid('the newest snapshot is not removed');
+      if (options.evenNewest !== true && found === kept.existing().at(-1)) {
+        throw invalid('the newest snapshot is not removed');
+      }
       found.fate = 'goes';
       await kept.removeFree();
     });
@@ -203,7 +206,7 @@ export class StoredSnapshotManager implements SnapshotManager {
     const { fileSystem, outside, directory } = this.#place;
     const folder = new SnapshotFolder(fileSystem, outside, directory, groupId);
     const kept = new KeptSnapshots(folder, await openFolder(folder));
-    return { folder, kept, parts: new ReceivingParts(folder) };
+    return { folder, kept, parts: new ReceivingParts(folder, this.#form.freeDiskBytesMin) };
   }
 
   async #existingOr(
@@ -238,6 +241,17 @@ export class StoredSnapshotManager implements SnapshotManager {
       await folder.removeTree(temporary).catch(ignore);
       throw error;
     }
+  }
+
+  /** Before the first byte is stored. */
+  #checkSize({ manifest }: SnapshotContents): void {
+    const { snapshotBytesMax } = this.#form;
+    const bytes = storedBytesOf(manifest);
+    if (bytes <= snapshotBytesMax) return;
+    throw new SnapshotError(
+      'SNAPSHOT_TOO_LARGE',
+      `snapshot ${manifest.id} has ${bytes} bytes, at most ${snapshotBytesMax} are taken (snapshotBytesMax)`,
+    );
   }
 
   async #close(): Promise<void> {

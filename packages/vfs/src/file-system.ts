@@ -152,6 +152,12 @@ export interface FileSystem {
   /** The names of a directory in ascending order of their UTF-16 code units. */
   list(path: string): Promise<DirectoryEntry[]>;
 
+  /**
+   * How many bytes this process may still write on the disk of this directory. Absent where the
+   * disk does not tell.
+   */
+  freeBytes?(path: string): Promise<number>;
+
   /** What has this name, or `undefined` if nothing has it. Every other failure throws. */
   kindOf(path: string): Promise<EntryKind | undefined>;
 

@@ -107,6 +107,10 @@ export class GuardedFileSystem implements FileSystem {
     return this.#below.list(path);
   }
 
+  async freeBytes(path: string): Promise<number> {
+    return this.#below.freeBytes?.(path) ?? Infinity;
+  }
+
   kindOf(path: string): Promise<EntryKind | undefined> {
     return this.#below.kindOf(path);
   }

@@ -85,6 +85,11 @@ export class NodeFileSystem implements FileSystem {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  async freeBytes(path: string): Promise<number> {
+    const { bavail, bsize } = await classified('stat', path, () => fs.promises.statfs(path));
+    return bavail * bsize;
+  }
+
   kindOf(path: string): Promise<EntryKind | undefined> {
     return this.#kindOf('stat', path);
   }

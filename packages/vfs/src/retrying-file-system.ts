@@ -48,6 +48,10 @@ export class RetryingFileSystem implements FileSystem {
     return retryTransient(this.#clock, () => this.#inner.list(path));
   }
 
+  freeBytes(path: string): Promise<number> {
+    return retryTransient(this.#clock, async () => this.#inner.freeBytes?.(path) ?? Infinity);
+  }
+
   kindOf(path: string): Promise<EntryKind | undefined> {
     return retryTransient(this.#clock, () => this.#inner.kindOf(path));
   }

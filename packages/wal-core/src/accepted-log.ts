@@ -39,6 +39,8 @@ export class AcceptedLog {
   acceptSave(batch: SaveBatch): SavePlan {
     const { index, hardState: before } = this.#state;
     const marker = batch.snapshot === undefined ? undefined : this.#checkMarker(batch.snapshot);
+    const restartsTerms = batch.restartsTerms === true;
+    if (restartsTerms) checkRestart(batch, index.lastIndex);
     const resets = marker !== undefined && index.term(marker.index) !== marker.term;
     const base = resets ? marker.index : this.#state.baseIndex;
     const last = resets ? marker.index : index.lastIndex;
@@ -48,7 +50,11 @@ export class AcceptedLog {
     const committed = Math.max(before.commit, marker?.index ?? 0);
     this.#checkJoin(entries, { base, last, committed, marker });
     const lastAfter = entries.at(-1)?.index ?? last;
-    const hardState = this.#checkHardState(batch.hardState, committed, lastAfter);
+    const hardState = this.#checkHardState(batch.hardState, {
+      committed,
+      lastIndex: lastAfter,
+      restartsTerms,
+    });
 
     const first = entries[0];
     const plan: SavePlan = {
@@ -166,10 +172,14 @@ export class AcceptedLog {
   /** The hard state after the batch, or `undefined` where it does not change. */
   #checkHardState(
     given: HardState | undefined,
-    committed: number,
-    lastIndex: number,
+    {
+      committed,
+      lastIndex,
+      restartsTerms,
+    }: { committed: number; lastIndex: number; restartsTerms: boolean },
   ): HardState | undefined {
-    const before = this.#state.hardState;
+    const { hardState } = this.#state;
+    const before = restartsTerms ? { ...hardState, term: 0, vote: 0n } : hardState;
     if (given !== undefined) checkHardStateStep(before, given, lastIndex);
     const next = given ?? before;
     const commit = Math.max(next.commit, committed);
@@ -270,6 +280,14 @@ function checkHardStateStep(before: HardState, given: HardState, lastIndex: numb
       `the commit index ${given.commit} is above the last index ${lastIndex}`,
     );
   }
+}
+
+/** A lower term is one of another history: nothing of the log before may stay. */
+function checkRestart({ hardState, snapshot }: SaveBatch, lastIndex: number): void {
+  if (hardState !== undefined && snapshot !== undefined && snapshot.index > lastIndex) return;
+  throw new InvalidArgumentError(
+    `a batch with restartsTerms needs a hard state and a snapshot above the last index ${lastIndex}, got ${snapshot === undefined ? 'no snapshot' : `a snapshot at ${snapshot.index}`} and ${hardState === undefined ? 'no' : 'a'} hard state`,
+  );
 }
 
 function isPosition(value: number): boolean {

@@ -13,8 +13,8 @@ import type { WalEventSource } from './events.ts';
 /** What one `save` makes durable, all or nothing. Absent parts stay as they are. */
 export interface SaveBatch {
   /**
-   * The new hard state. Term and commit never go back; the vote changes only with the term, or from
-   * none. A commit index above the last entry (of this batch included) is refused.
+   * The new hard state. Commit never goes back, and term only with `restartsTerms`; the vote changes
+   * only with the term, or from none. A commit index above the last entry (of this batch included) is refused.
    */
   readonly hardState?: HardState | undefined;
   /**
@@ -25,6 +25,12 @@ export interface SaveBatch {
   readonly entries?: readonly Entry[] | undefined;
   /** A snapshot marker: see `saveSnapshot`. It counts before the entries of the same batch. */
   readonly snapshot?: SnapshotMetadata | undefined;
+  /**
+   * The term of the hard state may be lower than before: a recovery by one survivor begins a new
+   * history. The batch must have a hard state, and a snapshot above the last index of the log, which
+   * resets the log; `WAL_INVALID` otherwise. Default false.
+   */
+  readonly restartsTerms?: boolean | undefined;
 }
 
 /** What `purge` did. */

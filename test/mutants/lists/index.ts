@@ -5,6 +5,7 @@
 import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { raft } from './raft.ts';
+import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
 import { raftTwoAtOnce } from './raft-two-at-once.ts';
 import { raftpb } from './raftpb.ts';
@@ -30,7 +31,7 @@ import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
-  raft: [...raft, ...raftShortages, ...raftTwoAtOnce],
+  raft: [...raft, ...raftPlausible, ...raftShortages, ...raftTwoAtOnce],
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,

@@ -619,7 +619,7 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a snapshot of another cluster stays',
     file: 'raft/src/snapshots.ts',
-    find: 'await manager.remove(metadata).catch(() => undefined);',
+    find: 'if (!wasEnded) await this.discard(metadata);',
     replace: '',
     caughtBy: ['raft/test/snapshots.test.ts', 'of another cluster is not taken, and its files go'],
     promise: 'identity',
@@ -1258,8 +1258,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the time of the replicated state goes back',
     file: 'raft/src/replicated-state.ts',
-    find: 'Math.max(this.timeMs, proposedAtMs)',
-    replace: 'proposedAtMs',
+    find: 'this.timeMs = logTimeAfter(this.timeMs, proposedAtMs);',
+    replace: 'this.timeMs = proposedAtMs;',
     caughtBy: [
       'raft/test/replicated-state.test.ts',
       'goes forward with the clocks of those who propose, and never back',

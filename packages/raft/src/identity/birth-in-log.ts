@@ -29,6 +29,11 @@ function ownEntry(entry: Entry): ReturnType<typeof decodeIdentityEntry> | 'of a 
   const { type, data, index } = entry;
   if (type !== EntryType.Normal) return 'of a user';
   if (data === undefined || data.length === 0) return undefined;
-  const { kind, payload } = decodeEnvelope(data, index);
-  return kind === EnvelopeKind.Identity ? decodeIdentityEntry(payload, index) : 'of a user';
+  try {
+    const { kind, payload } = decodeEnvelope(data, index);
+    return kind === EnvelopeKind.Identity ? decodeIdentityEntry(payload, index) : 'of a user';
+  } catch {
+    // It has no effect on any replica.
+    return undefined;
+  }
 }

@@ -18,6 +18,8 @@ export interface Introduction {
   readonly commitIndex: number;
   /** Entries of its log, by which another one with a different history is recognised. */
   readonly marks: readonly EntryMark[];
+  /** What its wall clock says, in ms since 1970; absent where an earlier release has told it. */
+  readonly clockMs?: number | undefined;
 }
 
 /** More are not looked at: each costs a read of the log. */
@@ -49,6 +51,7 @@ export function decodeIntroduction(text: string | undefined): Introduction | und
     'commitIndex',
   ].map((name) => countOf(fieldOf(json, name)));
   const marks = marksOf(fieldOf(json, 'marks'));
+  const clockMs = countOf(fieldOf(json, 'clockMs'));
   if (
     !isAbsentOrIdentity(origin) ||
     !isAbsentOrIdentity(birth) ||
@@ -61,7 +64,7 @@ export function decodeIntroduction(text: string | undefined): Introduction | und
   ) {
     return undefined;
   }
-  return { origin, birth, logId, startCount, run, lastIndex, commitIndex, marks };
+  return { origin, birth, logId, startCount, run, lastIndex, commitIndex, marks, clockMs };
 }
 
 function isAbsentOrIdentity(value: unknown): value is IdentityHex | undefined {

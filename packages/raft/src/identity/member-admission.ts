@@ -28,6 +28,8 @@ export interface MemberAdmissionParts extends MemberJudgeParts {
   readonly tell: (event: RaftEvent) => void;
   /** A member was admitted, on a connection that is new. */
   readonly onAdmitted: (id: bigint) => void;
+  /** A node that was admitted has told what its wall clock says, in ms since 1970. */
+  readonly onClock?: (id: bigint, wallMs: number) => void;
 }
 
 /**
@@ -67,7 +69,7 @@ export class MemberAdmission {
   /** The introduction of this member, as of now. */
   introduction(): string {
     if (this.#lastIntroduction !== undefined) return this.#lastIntroduction;
-    const { keeper, storage } = this.#parts;
+    const { keeper, storage, clock } = this.#parts;
     const { origin, birth } = keeper.cluster;
     const { logId, startCount, run } = keeper;
     const { commitIndex, marks } = this.#currentMarks();
@@ -81,6 +83,7 @@ export class MemberAdmission {
       lastIndex,
       commitIndex,
       marks,
+      clockMs: Math.max(0, Math.floor(clock.wallMs())),
     });
   }
 
@@ -120,6 +123,7 @@ export class MemberAdmission {
     if (before !== undefined && before.run !== introduction.run) this.#refusing.over(id);
     this.#keepIntroduction(id, introduction);
     this.#remember(id, introduction);
+    if (introduction.clockMs !== undefined) this.#parts.onClock?.(id, introduction.clockMs);
     this.#parts.onAdmitted(id);
     return undefined;
   }

@@ -8,6 +8,7 @@ import type { RaftEvent } from '../events.ts';
 import type { MembershipOperation } from '../membership.ts';
 import type { RaftComponent } from '../ports/component.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { MemberClock } from '../member-clock.ts';
 import { identityInNodePart, type ReplicatedState } from '../replicated-state.ts';
 import type { ClusterIdentity } from './cluster-identity.ts';
 import { FixIdentity } from './fix-identity.ts';
@@ -31,6 +32,8 @@ export interface NodeIdentityParts {
   readonly leaderId: () => bigint | undefined;
   readonly isLeader: () => boolean;
   readonly attempt: (give: (node: RawNode) => void) => void;
+  /** The clock that entries are stamped by; it hears the clocks of the others. */
+  readonly memberClock: MemberClock;
 }
 
 /** How often a leader keeps what the others have acknowledged. */
@@ -69,12 +72,13 @@ export class NodeIdentity {
       commitIndex: () => this.#committedInLog(),
       matchIndex: (id) => (isLeader() ? (node.status().progress.get(id)?.match ?? 0) : 0),
       onAdmitted: () => this.#fix.bind(),
+      onClock: (id, wallMs) => parts.memberClock.heard(id, wallMs),
     });
     const unbound = (): Map<bigint, string> => this.admission.unbound();
     const toldBirth = (): string | undefined => keeper.cluster.birth;
     this.#fix = new FixIdentity({
       state,
-      clock,
+      clock: parts.memberClock,
       random,
       isLeader,
       unbound,

@@ -132,8 +132,14 @@ export interface SnapshotManager extends AsyncDisposable {
   /** Removes all but the newest `count` (at least 1); pinned ones go when they are closed. */
   retain(count: number): Promise<void>;
 
-  /** Removes one that is of no use any more, when nobody has it open. The newest is refused (`SNAPSHOT_INVALID`). */
-  remove(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<void>;
+  /**
+   * Removes one that is of no use any more, when nobody has it open. The newest is refused
+   * (`SNAPSHOT_INVALID`) unless `evenNewest` is true: it was received, and no log relies on it.
+   */
+  remove(
+    at: Pick<SnapshotMetadata, 'index' | 'term'>,
+    options?: { readonly evenNewest?: boolean },
+  ): Promise<void>;
 
   /**
    * Removes every snapshot, the newest included, and then the identity record, durably. It is for

@@ -12,8 +12,8 @@ export interface AppliedEntry {
   /** What was proposed. It must not be changed; it may be kept. */
   readonly data: Uint8Array;
   /**
-   * The time of the log in milliseconds since 1970: what the proposing leader's clock said, never going back from one
-   * entry to the next. The same on every replica; use it where the state needs a time.
+   * The time of the log in milliseconds since 1970: what the leader's clock said, within five minutes of the median of
+   * the members' clocks, never going back from one entry to the next. The same on every replica; use it where the state needs a time.
    */
   readonly timeMs: number;
 }

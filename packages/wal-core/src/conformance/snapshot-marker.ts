@@ -127,6 +127,29 @@ function installTests(suite: Suite): void {
     suite.expect(contentOf(await world.restart())).toEqual(before);
   });
 
+  suite.test('a snapshot above the log may begin anew with the terms', async (world) => {
+    const opened = await world.create();
+    const { wal } = opened;
+    const last = 2 ** 53 - 1;
+    const snapshot = marker(10, 1);
+    const hardState = { term: 1, vote: 2n, commit: 10 };
+    await wal.save({ entries: entries(1, 9, 1), hardState: { term: last, vote: 1n, commit: 3 } });
+    for (const batch of [
+      { hardState, snapshot },
+      { hardState, restartsTerms: true },
+      { snapshot, restartsTerms: true },
+      { hardState: { ...hardState, commit: 9 }, snapshot: marker(9, 2), restartsTerms: true },
+    ]) {
+      suite.expect(await rejectionOf(wal.save(batch))).toBe('WAL_INVALID');
+    }
+    await wal.save({ hardState, snapshot, restartsTerms: true });
+    await wal.save({ entries: [entry(11, 2)], hardState: { term: 2, vote: 2n, commit: 11 } });
+    const before = contentOf(opened);
+    suite.expect([before['first'], before['last']]).toEqual([11, 11]);
+    suite.expect(before['hardState']).toBe('term 2 vote 2 commit 11');
+    suite.expect(contentOf(await world.restart())).toEqual(before);
+  });
+
   suite.test('an installed snapshot keeps its place among pending saves', async (world) => {
     const opened = await world.create();
     const { wal } = opened;

@@ -1,0 +1,139 @@
+/**
+ * Drops what other nodes send and no honest one would, before the identity, the log or the core
+ * hear of it. What is dropped counts as lost. The sender is reported, see `refused-messages.ts`.
+ *
+ * Only a member may propose, read or have leadership moved. Raft itself needs some messages of nodes
+ * that this node does not know: of a leader or a candidate that was added while it was away.
+ */
+import { MessageType, type Message, type SnapshotMetadata } from '@babuza/raftpb';
+import { stampEnvelope } from './envelope.ts';
+import { RaftError } from './errors.ts';
+import type { TransportHandler } from './ports/transport.ts';
+import type { RefusedMessages } from './refused-messages.ts';
+import type { TermLimits } from './term-limits.ts';
+import { isOutdated, snapshotRefusal, type WantedSnapshotParts } from './wanted-snapshots.ts';
+
+export interface PlausibleParts {
+  readonly terms: TermLimits;
+  readonly refused: RefusedMessages;
+  /** Whether messages of this node count at all; the handler refuses them otherwise. */
+  readonly takesFrom: (id: bigint) => boolean;
+  /** Whether the applied membership has this node, as a voter or a learner. */
+  readonly isMember: (id: bigint) => boolean;
+  /** The leader that the core knows, `0n` where it knows none. */
+  readonly leader: () => bigint;
+  /** Of what is durable in the log. */
+  readonly lastIndex: () => number;
+  readonly wanted: WantedSnapshotParts;
+  /** Gives the core a message. */
+  readonly give: (message: Message) => void;
+  /** Removes the files of a snapshot that the core did not take over. */
+  readonly discardUntaken: (metadata: SnapshotMetadata) => Promise<void>;
+  /** The time to stamp a proposal with, in ms since 1970. */
+  readonly nowMs: () => number;
+}
+
+export function plausibleIncoming(
+  handler: TransportHandler,
+  parts: PlausibleParts,
+): TransportHandler {
+  const { terms, refused, takesFrom } = parts;
+  const isPlausible = (message: Message): boolean => {
+    const { from } = message;
+    if (!takesFrom(from)) return true;
+    if (!maySend(parts, message)) {
+      refused.refuse(from, 'not-a-member', `only a member may send ${nameOf(message)}`);
+      return false;
+    }
+    const refusal = terms.refusal(message);
+    if (refusal !== undefined) {
+      refused.refuse(from, refusal.kind, refusal.what);
+      return false;
+    }
+    if (isFalseCommit(parts, message)) {
+      const what = `it tells the commit index ${message.commit}, and another node leads this term`;
+      refused.refuse(from, 'commit', what);
+      return false;
+    }
+    if (message.type !== MessageType.Prop || stampAll(message, parts.nowMs())) return true;
+    refused.refuse(from, 'proposal', 'it has a proposal that no member hands on');
+    return false;
+  };
+  /** Throws where the snapshot is not taken. */
+  const checkWanted = (message: Message): void => {
+    const { from } = message;
+    if (!takesFrom(from)) return;
+    const refusal = terms.refusal(message);
+    const what = refusal?.what ?? snapshotRefusal(message, parts.wanted);
+    if (what === undefined) return;
+    refused.refuse(from, refusal?.kind ?? 'snapshot', what);
+    throw new RaftError('RAFT_SNAPSHOT_REFUSED', `a snapshot of node ${from} is refused: ${what}`);
+  };
+  return {
+    ...handler,
+    receive: (message) => {
+      if (isPlausible(message)) handler.receive(message);
+    },
+    receiveSnapshot: async (message, stream, signal) => {
+      checkWanted(message);
+      if (takesFrom(message.from) && isOutdated(message, parts.wanted)) {
+        // The core answers with its commit index, and the files are not needed for that.
+        parts.give(message);
+        return;
+      }
+      await handler.receiveSnapshot(message, stream, signal);
+      if (message.snapshot !== undefined) await parts.discardUntaken(message.snapshot.metadata);
+    },
+    receivedSnapshotBytes: async (message) => {
+      checkWanted(message);
+      return handler.receivedSnapshotBytes(message);
+    },
+  };
+}
+
+/** Whether a node may send a message of this type at all. */
+function maySend({ isMember, leader }: PlausibleParts, { type, from }: Message): boolean {
+  switch (type) {
+    case MessageType.Prop:
+    case MessageType.ReadIndex:
+    case MessageType.TransferLeader:
+    case MessageType.ForgetLeader:
+      return isMember(from);
+    case MessageType.TimeoutNow:
+      return isMember(from) || leader() === from;
+    default:
+      return true;
+  }
+}
+
+/**
+ * Whether a heartbeat tells a commit index that this log does not reach, from a node that does not
+ * lead. From the leader it says that this node has lost entries, and the node stops.
+ */
+function isFalseCommit({ lastIndex, wanted }: PlausibleParts, message: Message): boolean {
+  const { type, commit, term, from } = message;
+  if (type !== MessageType.Heartbeat || commit <= lastIndex()) return false;
+  const { term: own, lead } = wanted.status();
+  return term === own && lead !== 0n && lead !== from;
+}
+
+function nameOf({ type }: Message): string {
+  switch (type) {
+    case MessageType.Prop:
+      return 'a proposal';
+    case MessageType.ReadIndex:
+      return 'a read';
+    default:
+      return 'a message that moves leadership';
+  }
+}
+
+/**
+ * The leader stamps what is proposed through it: the clock of the node that handed it on does not
+ * count. False where one of the entries cannot be a proposal that was handed on.
+ */
+function stampAll({ entries }: Message, nowMs: number): boolean {
+  return entries.every(({ data }) => {
+    return data === undefined || data.length === 0 || stampEnvelope(data, nowMs);
+  });
+}

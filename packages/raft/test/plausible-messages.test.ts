@@ -1,0 +1,236 @@
+/** A cluster to which messages are sent that no honest member sends: it goes on. */
+import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
+import type { RaftEvent } from '../src/index.ts';
+import { bytesOf, ListMachine, World, type Member } from './support.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = new World({ forwardProposals: true });
+});
+afterEach(() => world.close());
+
+const idOf = ({ raft }: Member): bigint => raft.status().nodeId;
+const terms = (): number[] => [...world.members.values()].map(({ raft }) => raft.status().term);
+
+async function writes(text: string): Promise<void> {
+  const leader = await world.leader();
+  await world.until(leader.raft.propose(bytesOf(text)));
+}
+
+/** Sends one message to each member but its sender, in the name of `from`. */
+function toAll(from: bigint, message: Partial<Message> & Pick<Message, 'type'>): void {
+  for (const to of world.members.keys()) {
+    if (to !== from) world.wire.repeat(from, newMessage({ ...message, from, to }));
+  }
+}
+
+function listen({ raft }: Member): RaftEvent[] {
+  const events: RaftEvent[] = [];
+  raft.subscribe((event) => events.push(event));
+  return events;
+}
+
+describe('a term that no election leads to', () => {
+  const types = Object.entries(MessageType).filter(
+    ([name]) => !name.startsWith('Storage') && !['Hup', 'Beat', 'Unreachable'].includes(name),
+  );
+
+  it.each(types)('in a message of type %s does not count', async (_, type) => {
+    await world.startAll(3);
+    const leader = await world.leader();
+    const context = bytesOf('CampaignTransfer');
+    const lastIndex = leader.raft.status().lastIndex;
+    for (const term of [2 ** 53 - 1, 2 ** 52 + 1, 2 ** 32 + 100, 2 ** 28 + 100]) {
+      for (const from of world.members.keys()) {
+        toAll(from, { type, term, logTerm: term, index: lastIndex + 1, context });
+      }
+      await world.pass(10);
+    }
+    await world.pass(5000);
+    expect(Math.max(...terms())).toBeLessThan(100);
+    await writes('after it');
+    expect((await world.follower()).raft.readiness().ready).toBe(true);
+  });
+
+  it('is counted, and its sender is told once a minute', async () => {
+    await world.startAll(3);
+    const leader = await world.leader();
+    const events = listen(leader);
+    const from = idOf(await world.follower());
+    for (let times = 0; times < 500; times += 1) {
+      toAll(from, { type: MessageType.AppResp, term: 2 ** 53 - 1, index: 1 });
+    }
+    await world.pass(5000);
+    const told = events.filter(({ type }) => type === 'message-refused');
+    expect(told).toMatchObject([{ member: from, kind: 'term', times: 1 }]);
+    expect(world.logged('warn', `a message of node ${from} is refused: it has term`)).toHaveLength(
+      2,
+    );
+    expect(leader.raft.status().refusedMessages).toBe(500);
+  });
+
+  it('just below the bound is followed by elections, and not by a standstill', async () => {
+    await world.startAll(3);
+    const victim = await world.follower();
+    const attacker = [...world.members.keys()].find((id) => id !== idOf(victim)) ?? 0n;
+    const message = newMessage({
+      type: MessageType.Vote,
+      from: attacker,
+      to: idOf(victim),
+      term: 2 ** 28,
+      index: 1000,
+      logTerm: 1000,
+      context: bytesOf('CampaignTransfer'),
+    });
+    world.wire.repeat(attacker, message);
+    await world.pass(20_000);
+    expect(victim.raft.status().term).toBeGreaterThanOrEqual(2 ** 28);
+    await writes('after it');
+    expect(victim.machine.texts).toEqual(['after it']);
+  });
+});
+
+describe('without PreVote', () => {
+  it('a member that was cut off, and has campaigned all the time, comes back', async () => {
+    world = new World({ preVote: false });
+    await world.startAll(3);
+    const away = await world.follower();
+    world.wire.cut.add(idOf(away));
+    for (let second = 0; second < 100; second += 1) await world.pass(1000);
+    const raised = away.raft.status().term;
+    expect(raised).toBeGreaterThan(40);
+    world.wire.cut.clear();
+    await world.pass(10_000);
+    await writes('together again');
+    expect(Math.min(...terms())).toBeGreaterThanOrEqual(raised);
+    expect(away.machine.texts).toEqual(['together again']);
+  });
+});
+
+describe('a node that is no member', () => {
+  const proposal = (): Uint8Array =>
+    encodeEnvelope({
+      kind: EnvelopeKind.Payload,
+      proposedAtMs: 0,
+      request: { nodeId: 9n, number: requestsPerLife },
+      payload: bytesOf('of a stranger'),
+    });
+
+  it('cannot propose', async () => {
+    await world.startAll(3);
+    const leader = await world.leader();
+    const events = listen(leader);
+    const entries = [{ index: 0, term: 0, type: EntryType.Normal, data: proposal() }];
+    toAll(9n, { type: MessageType.Prop, entries });
+    await writes('of a member');
+    for (const { machine } of world.members.values()) {
+      expect(machine.texts).not.toContain('of a stranger');
+    }
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'message-refused', member: 9n, kind: 'not-a-member' }),
+    );
+  });
+
+  it('gets no answer to a read, from the leader or through a follower', async () => {
+    await world.startAll(3);
+    await writes('something');
+    const entries = [{ index: 0, term: 0, type: EntryType.Normal, data: bytesOf('context') }];
+    toAll(9n, { type: MessageType.ReadIndex, entries });
+    await world.pass(1000);
+    const isAnswer = ({ message }: (typeof world.wire.sent)[number]): boolean =>
+      message.to === 9n || (message.from === 9n && message.type === MessageType.ReadIndexResp);
+    expect(world.wire.sent.filter(isAnswer)).toEqual([]);
+  });
+
+  it.each([MessageType.TransferLeader, MessageType.TimeoutNow, MessageType.ForgetLeader])(
+    'cannot move leadership by a message of type %i',
+    async (type) => {
+      await world.startAll(3);
+      const leader = await world.leader();
+      const { term } = leader.raft.status();
+      // A transfer names the member that is to lead as its sender: a stranger can name only itself.
+      toAll(9n, { type, term: type === MessageType.TimeoutNow ? term : 0 });
+      await world.pass(3000);
+      expect(terms()).toEqual([term, term, term]);
+    },
+  );
+
+  it('is refused after its removal, and taken from its addition on', async () => {
+    await world.startAll(1);
+    const leader = await world.leader();
+    await world.start(2n, undefined);
+    await world.until(leader.raft.addLearner({ id: 2n, address: 'address-2' }));
+    const learner = world.member(2n);
+    await world.pass(1000);
+    await world.until(learner.raft.propose(bytesOf('of a learner')));
+    expect(leader.machine.texts).toEqual(['of a learner']);
+    await world.until(leader.raft.removePeer(2n));
+    const data = encodeEnvelope({
+      kind: EnvelopeKind.Payload,
+      proposedAtMs: 0,
+      request: { nodeId: 2n, number: 5 * requestsPerLife },
+      payload: bytesOf('of a removed member'),
+    });
+    toAll(2n, {
+      type: MessageType.Prop,
+      entries: [{ index: 0, term: 0, type: EntryType.Normal, data }],
+    });
+    await writes('at last');
+    expect(leader.machine.texts).toEqual(['of a learner', 'at last']);
+  });
+});
+
+describe('a proposal that a member hands on', () => {
+  it.each([
+    ['of the node itself', EnvelopeKind.Identity, 0],
+    ['of a later format', EnvelopeKind.Payload, 7],
+  ])('%s is dropped and told', async (_, kind, version) => {
+    await world.startAll(3);
+    const leader = await world.leader();
+    const follower = idOf(await world.follower());
+    const request = { nodeId: follower, number: 5 * requestsPerLife };
+    const data = encodeEnvelope({ kind, proposedAtMs: 0, request, payload: bytesOf('{}') });
+    if (version !== 0) data[0] = version;
+    const events = listen(leader);
+    const before = leader.raft.status().lastIndex;
+    toAll(follower, {
+      type: MessageType.Prop,
+      entries: [{ index: 0, term: 0, type: EntryType.Normal, data }],
+    });
+    await world.pass(1000);
+    expect(leader.raft.status().lastIndex).toBe(before);
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'message-refused', member: follower, kind: 'proposal' }),
+    );
+  });
+
+  it.each([0, 2 ** 43, 2 ** 43 + 1, 2 ** 53 - 1])(
+    'with the time %d gets the time of the leader',
+    async (proposedAtMs) => {
+      const times: number[] = [];
+      await world.startAll(3);
+      for (const { machine } of world.members.values()) {
+        machine.apply = (entries) => {
+          for (const { timeMs } of entries) times.push(timeMs);
+          return ListMachine.prototype.apply.call(machine, entries);
+        };
+      }
+      await world.leader();
+      const follower = idOf(await world.follower());
+      const request = { nodeId: follower, number: 5 * requestsPerLife };
+      const payload = bytesOf('forged');
+      const data = encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs, request, payload });
+      toAll(follower, {
+        type: MessageType.Prop,
+        entries: [{ index: 0, term: 0, type: EntryType.Normal, data }],
+      });
+      await world.pass(1000);
+      expect(times).toHaveLength(3);
+      expect(new Set(times).size).toBe(1);
+      expect(Math.abs((times[0] ?? 0) - world.clock.wallMs())).toBeLessThan(10_000);
+    },
+  );
+});

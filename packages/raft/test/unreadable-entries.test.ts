@@ -1,0 +1,80 @@
+/** Committed entries that no replica can read: each passes over them, and starts again. */
+import { EntryType } from '@babuza/raftpb';
+import { walBackend } from '@babuza/wal-memory';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { bytesOf, World, type Member } from './support.ts';
+
+let world: World;
+
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.close());
+
+const garbage = bytesOf('\u0007 nothing that anybody has written');
+const identity = encodeEnvelope({
+  kind: EnvelopeKind.Identity,
+  proposedAtMs: 0,
+  payload: bytesOf('{"version":1,"birth":7}'),
+});
+const later = encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs: 0, payload: garbage });
+later[0] = 2;
+
+/** Appends an entry to the log of a member that has stopped, as a hostile leader would. */
+async function poison({ store }: Member, type: EntryType, data: Uint8Array): Promise<void> {
+  const manager = await walBackend.open('/memory', { store });
+  const { wal, storage } = await manager.replayWal();
+  const { term, vote } = storage.initialState().hardState;
+  const index = storage.lastIndex() + 1;
+  await wal.save({
+    hardState: { term, vote, commit: index },
+    entries: [{ index, term, type, data }],
+  });
+  await manager.close();
+}
+
+const cases: readonly [string, EntryType, Uint8Array][] = [
+  ['is no envelope', EntryType.Normal, garbage],
+  ['is of a later format', EntryType.Normal, later],
+  ['concerns identities and is none of ours', EntryType.Normal, identity],
+  ['is no change of the membership', EntryType.ConfChangeV2, garbage],
+  ['is no change of the membership, in the old form', EntryType.ConfChange, garbage],
+];
+
+describe.each(cases)('a committed entry that %s', (_, type, data) => {
+  it('has no effect, and stops no member at any start', async () => {
+    await world.startAll(3);
+    const leader = await world.leader();
+    await world.until(leader.raft.propose(bytesOf('before')));
+    await world.pass(1000);
+    const members = [...world.members];
+    for (const [, { raft }] of members) await world.until(raft.shutdown());
+    world.members.clear();
+    for (const [, member] of members) await poison(member, type, data);
+    for (const [id, member] of members) await world.until(world.start(id, undefined, member));
+    const again = await world.leader();
+    await world.until(again.raft.propose(bytesOf('after')));
+    await world.pass(1000);
+    for (const { machine } of world.members.values()) {
+      expect(machine.texts).toEqual(['before', 'after']);
+    }
+    expect(world.logged('error', 'a committed entry cannot be read')).toHaveLength(3);
+    const restarted = await world.restart(again.raft.status().nodeId);
+    await world.pass(3000);
+    expect(restarted.machine.texts).toEqual(['before', 'after']);
+  });
+
+  it('does not keep a survivor from its recovery', async () => {
+    await world.startAll(2);
+    const leader = await world.leader();
+    await world.until(leader.raft.propose(bytesOf('before')));
+    for (const { raft } of world.members.values()) await world.until(raft.shutdown());
+    world.members.clear();
+    await poison(leader, type, data);
+    const alone = await world.until(world.start(leader.raft.nodeId, 'alone', leader));
+    await world.until(alone.raft.waitForLeader());
+    await world.until(alone.raft.propose(bytesOf('after')));
+    expect(alone.machine.texts).toEqual(['before', 'after']);
+  });
+});
