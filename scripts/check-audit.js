@@ -35,9 +35,9 @@ function parsed(text) {
 function reason() {
   if (status === null) return `no answer of the registry within ${timeoutMs / 1000} s`;
   const told = report?.error?.message ?? error?.message ?? `${stderr}\n${stdout}`.trim();
-  return (
-    String(told)
-      .split('\n')
-      .find((line) => line.trim() !== '') ?? `pnpm ended with ${status}`
-  );
+  // pnpm draws a frame around its errors.
+  const text = String(told)
+    .replace(/[\s│×]+/g, ' ')
+    .trim();
+  return text === '' ? `pnpm ended with ${status}` : text.slice(0, 200);
 }

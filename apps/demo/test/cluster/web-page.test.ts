@@ -170,8 +170,10 @@ describe('a web page', () => {
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`, 'LOCALHOST:1']) {
       const page = { origin: `http://${host}`, site: 'same-origin', host } as const;
       const headers = { 'content-type': 'APPLICATION/JSON; charset=utf-8' };
-      const request = { method: 'DELETE', path: '/v1/keys/nobody', headers };
-      expect((await send(url, page, request)).status, host).toBe(200);
+      // Refused for its contents, which are looked at after the caller, and before who leads.
+      const request = { method: 'POST', path: '/v1/members', headers, body: '{}' };
+      const seen = await send(url, page, request);
+      expect(JSON.parse(seen.body).code, host).toBe('API_INVALID_BODY');
     }
     const typed = { origin: undefined, site: 'none' } as const;
     expect((await send(url, typed, { method: 'GET', path: '/v1/status' })).status).toBe(200);
