@@ -1,12 +1,20 @@
 // Checks every published package as its users will get it: what publint says of the packed files, and
-// that each has the six things that every package of ours has.
+// that each has the things that every package of ours has.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const required = ['README.md', 'CHANGELOG.md', 'package.json', 'tsconfig.json', 'src', 'test'];
+const required = [
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+  'package.json',
+  'tsconfig.json',
+  'src',
+  'test',
+];
 const problems = [];
 let checked = 0;
 

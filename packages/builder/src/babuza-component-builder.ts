@@ -20,6 +20,7 @@ import { BabuzaComponent } from './babuza-component.ts';
 import { checkTransport, checkWalManager } from './choices.ts';
 import { checkedConfig, type BuilderConfig, type CheckedConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
+import { reportExposedDirectories } from './exposed-directories.ts';
 import { isTransportBackend, loadBackend, loadTransport } from './load-package.ts';
 import { loadPrometheus } from './load-prometheus.ts';
 import {
@@ -71,6 +72,7 @@ export class BabuzaComponentBuilder<
         storageRootDir,
       });
     }
+    await reportExposedDirectories(storageRootDir, [walFolder, snapshotFolder], logger);
     return new BabuzaComponent({
       clusterId,
       nodeId,

@@ -20,6 +20,8 @@
  * - `SNAPSHOT_CORRUPT`: bytes are not what they were; `details` say which. Use another snapshot.
  * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the
  *   folder.
+ * - `SNAPSHOT_FOREIGN`: a link, FIFO, socket or device has the name of a file of ours. It was neither
+ *   followed nor changed. Move it away.
  * - `SNAPSHOT_LOCK_LOST`: this manager had the folder and has lost its lock. It changes nothing any
  *   more, and what was under way was not acknowledged. Stop the process.
  */
@@ -37,6 +39,7 @@ export type SnapshotErrorCode =
   | 'SNAPSHOT_READ_FAILED'
   | 'SNAPSHOT_CORRUPT'
   | 'SNAPSHOT_VERSION'
+  | 'SNAPSHOT_FOREIGN'
   | 'SNAPSHOT_LOCKED'
   | 'SNAPSHOT_LOCK_LOST';
 
@@ -85,6 +88,7 @@ const missingKinds: ReadonlySet<FileErrorKind> = new Set([
   'not-found',
   'not-a-directory',
   'is-a-directory',
+  'not-a-file',
 ]);
 
 /** A lock that this manager held and lost; `undefined` for everything else. */
@@ -109,7 +113,9 @@ export function readFailure(cause: unknown): unknown {
     return new SnapshotError('SNAPSHOT_CLOSED', 'the snapshot is closed', { cause });
   }
   if (missingKinds.has(cause.kind)) {
-    return corrupt('the file is missing', { file: cause.path, offset: 0 }, cause);
+    const problem =
+      cause.kind === 'not-a-file' ? 'this is not a regular file' : 'the file is missing';
+    return corrupt(problem, { file: cause.path, offset: 0 }, cause);
   }
   if (cause.isTransient) return tryAgain('read', cause);
   return new SnapshotError('SNAPSHOT_READ_FAILED', `the disk would not read: ${cause.message}`, {
@@ -136,6 +142,11 @@ export function writeFailure(cause: unknown): unknown {
   if (lost !== undefined) return lost;
   if (cause.kind === 'locked') {
     return new SnapshotError('SNAPSHOT_LOCKED', cause.message, { cause });
+  }
+  if (cause.kind === 'not-a-file') {
+    return new SnapshotError('SNAPSHOT_FOREIGN', `nothing was changed: ${cause.message}`, {
+      cause,
+    });
   }
   if (cause.isTransient) return tryAgain('acknowledged', cause);
   // Also from a sync: what it lost is thrown away as a whole, so another attempt starts with new files.

@@ -92,6 +92,7 @@ const ERRNO_OF_KIND: Readonly<Record<FileErrorKind, string | undefined>> = {
   'not-a-directory': 'ENOTDIR',
   'is-a-directory': 'EISDIR',
   'not-empty': 'ENOTEMPTY',
+  'not-a-file': 'ELOOP',
   'too-many-open': 'EMFILE',
   'try-again': 'ENOMEM',
   'access-denied': 'ERR_ACCESS_DENIED',

@@ -29,6 +29,12 @@ const KIND_OF_CODE: ReadonlyMap<string, FileErrorKind> = new Map([
   ['EBUSY', 'busy'],
 ]);
 
+/** What the system answers when a link is not followed, or a FIFO or socket has nobody behind it. */
+const NOT_A_FILE: ReadonlySet<string> = new Set(['ELOOP', 'EMLINK', 'ENXIO']);
+
+/** The calls that open a file by its name. */
+const OPENS_FILES: ReadonlySet<FileOperation> = new Set(['open', 'lock']);
+
 /** Calls that Windows refuses while another handle to the same name is open. */
 const NEEDS_SOLE_HANDLE: ReadonlySet<FileOperation> = new Set(['rename', 'unlink']);
 
@@ -42,6 +48,7 @@ export function errnoOf(error: unknown): string | undefined {
 export function kindOfErrno(errno: string | undefined, operation: FileOperation): FileErrorKind {
   if (errno === undefined) return 'io';
   if (NEEDS_SOLE_HANDLE.has(operation) && platform.openHandleErrnos.has(errno)) return 'busy';
+  if (OPENS_FILES.has(operation) && NOT_A_FILE.has(errno)) return 'not-a-file';
   return KIND_OF_CODE.get(errno) ?? 'io';
 }
 

@@ -16,6 +16,8 @@
  * - `not-found`: ENOENT.
  * - `exists`: EEXIST.
  * - `not-a-directory`: ENOTDIR; `is-a-directory`: EISDIR; `not-empty`: ENOTEMPTY.
+ * - `not-a-file`: ELOOP, ENXIO, or seen after opening. A symbolic link, FIFO, socket or device has
+ *   the name of a file. It was not followed, read or changed.
  * - `too-many-open`: EMFILE, ENFILE. The process or the system has no file descriptor left.
  * - `try-again`: EAGAIN, EINTR, ENOMEM, ENOBUFS. The system was short of something, or a signal
  *   came.
@@ -38,6 +40,7 @@ export type FileErrorKind =
   | 'not-a-directory'
   | 'is-a-directory'
   | 'not-empty'
+  | 'not-a-file'
   | 'too-many-open'
   | 'try-again'
   | 'locked'
@@ -84,6 +87,8 @@ const storesBytes: ReadonlySet<FileOperation> = new Set([
 /** The kinds that say what to do: what a message adds to the code of the platform. */
 const adviceOf: Partial<Record<FileErrorKind, string>> = {
   'too-many-open': 'no file descriptor is left; raise the limit (ulimit -n) or open fewer files',
+  'not-a-file':
+    'only a regular file is opened here; find out who put this there, and move it to another place',
   'name-too-long': 'the path or a name in it is too long; use a shorter directory',
 };
 

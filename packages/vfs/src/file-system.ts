@@ -18,6 +18,10 @@ import type { FileError } from './file-error.ts';
  * - `write`: must exist; reads and writes.
  * - `create`: must not exist (`exists` otherwise); reads and writes. The name is not durable yet. The file is
  *   for its user alone (mode 0600, as etcd has it).
+ *
+ * Only regular files are opened. A symbolic link, FIFO, socket or device that has the name is refused at
+ * once with kind `not-a-file`, and is not followed, read or changed. Links in the directories above are
+ * followed: a directory can lie on another disk.
  */
 export type OpenMode = 'read' | 'write' | 'create';
 
@@ -158,7 +162,10 @@ export interface FileSystem {
    */
   freeBytes?(path: string): Promise<number>;
 
-  /** What has this name, or `undefined` if nothing has it. Every other failure throws. */
+  /**
+   * What has this name, or `undefined` if nothing has it. A link counts as what it leads to, and as
+   * `other` where it leads nowhere. Every other failure throws.
+   */
   kindOf(path: string): Promise<EntryKind | undefined>;
 
   /**

@@ -10,7 +10,7 @@ export type {
   OpenMode,
 } from './file-system.ts';
 export type { Clock, Environment, Random, Timer } from './environment.ts';
-export { restrictToUser } from './file-modes.ts';
+export { restrictToUser, rightsOfOthers } from './file-modes.ts';
 export {
   guardedEnvironment,
   GuardedFileSystem,

@@ -110,8 +110,8 @@ export class NodeFileSystem implements FileSystem {
     try {
       return kindOfEntry(await classified(operation, path, () => fs.promises.stat(path)));
     } catch (error) {
-      if (error instanceof FileError && error.kind === 'not-found') return undefined;
-      throw error;
+      if (!(error instanceof FileError) || error.kind !== 'not-found') throw error;
+      return danglingLink(path);
     }
   }
 }
@@ -148,6 +148,12 @@ async function syncDirectory(operation: FileOperation, path: string): Promise<vo
       await handle.close();
     }
   });
+}
+
+/** A link that leads nowhere has its name all the same: no file can be made there. */
+async function danglingLink(path: string): Promise<'other' | undefined> {
+  const found = await fs.promises.lstat(path).catch(() => undefined);
+  return found === undefined ? undefined : 'other';
 }
 
 function kindOfEntry(entry: fs.Dirent | fs.Stats): EntryKind {

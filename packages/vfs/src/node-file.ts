@@ -13,13 +13,15 @@ import type { FileOperation } from './file-error.ts';
 import type { File, OpenMode } from './file-system.ts';
 import { readFully, readFullySync, writeFully, writeFullySync } from './full-io.ts';
 import { platform } from './platform.ts';
+import { refuseOtherThanFile, regularFileFlags } from './regular-file.ts';
 
 /** Opens a file in one of the three modes of the contract. Throws `FileError`. */
 export async function openNodeFile(path: string, mode: OpenMode): Promise<File> {
   try {
     const fd = await openDescriptor(path, flagsOf(mode));
     try {
-      if (mode === 'read') await refuseDirectory(fd, path);
+      // A file that was just created is one.
+      if (mode !== 'create') await refuseOthers(fd, path);
       const durableFd =
         mode === 'read' || platform.durableWriteFlag === undefined
           ? undefined
@@ -171,14 +173,15 @@ function flagsOf(mode: OpenMode): number {
 }
 
 /** Linux opens a directory for reading and complains at the first read only. */
-async function refuseDirectory(fd: number, path: string): Promise<void> {
+async function refuseOthers(fd: number, path: string): Promise<void> {
   const stats = await statDescriptor(fd);
   if (stats.isDirectory()) throw new FileError('is-a-directory', 'open', path, { errno: 'EISDIR' });
+  refuseOtherThanFile(stats, 'open', path);
 }
 
 function openDescriptor(path: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    fs.open(path, flags, 0o600, (error, fd) => {
+    fs.open(path, flags | regularFileFlags, 0o600, (error, fd) => {
       if (error === null) resolve(fd);
       else reject(error);
     });

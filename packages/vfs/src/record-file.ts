@@ -51,6 +51,7 @@ export async function readRecord(
     const kind = error instanceof FileError ? error.kind : undefined;
     if (kind === 'not-found') return { kind: 'absent' };
     if (kind === 'is-a-directory') return { kind: 'damaged', why: 'a directory has its name' };
+    if (kind === 'not-a-file') return { kind: 'damaged', why: 'its name is not that of a file' };
     throw error;
   }
 }

@@ -250,7 +250,7 @@ describe('a held lock', () => {
   it('looks at its file at most once in a millisecond', async () => {
     const { lock, clock } = await owner();
     clock.pass(1);
-    const stat = vi.spyOn(fs, 'statSync');
+    const stat = vi.spyOn(fs, 'lstatSync');
     for (let call = 0; call < 100; call += 1) expect(lock.isFresh()).toBe(true);
     expect(stat).toHaveBeenCalledTimes(1);
     clock.pass(1);
@@ -263,7 +263,7 @@ describe('a held lock', () => {
     const { lock, clock } = await owner();
     clock.pass(30_000);
     const busy = Object.assign(new Error('EIO'), { code: 'EIO' });
-    const stat = vi.spyOn(fs.promises, 'stat');
+    const stat = vi.spyOn(fs.promises, 'lstat');
     for (let call = 0; call < 3; call += 1) stat.mockRejectedValueOnce(busy);
     await lock.confirm();
     expect(stat.mock.calls.length).toBeGreaterThan(3);
@@ -275,7 +275,7 @@ describe('a held lock', () => {
     const { lock, clock, losses: told } = await owner();
     clock.pass(30_000);
     const failing = vi
-      .spyOn(fs.promises, 'stat')
+      .spyOn(fs.promises, 'lstat')
       .mockRejectedValue(Object.assign(new Error('EIO'), { code: 'EIO' }));
     const before = clock.monotonicMs();
     await expect(lock.confirm()).rejects.toMatchObject({ kind: 'io', errno: 'EIO' });
@@ -301,7 +301,7 @@ describe('a held lock', () => {
     const directory = temporaryDirectory();
     const open = fs.promises.open.bind(fs.promises);
     vi.spyOn(fs.promises, 'open').mockImplementation((path, flags, mode) => {
-      if (flags === 'r+')
+      if (typeof flags === 'number' && (flags & fs.constants.O_RDWR) !== 0)
         return Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
       return open(path, flags, mode);
     });

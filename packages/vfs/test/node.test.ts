@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import { errnoOf, kindOfErrno, toFileError } from '../src/classify-error.ts';
 import { FileError, NodeClock, NodeRandom, nodeEnvironment } from '../src/index.ts';
+import { writeFully } from '../src/full-io.ts';
 import { traitsOf } from '../src/platform.ts';
 import { temporaryDirectory } from './helpers.ts';
 
@@ -154,15 +155,22 @@ describe('the real file system', () => {
   });
 
   it.runIf(isLinux)('reports a full device', async () => {
-    const file = await fileSystem.open('/dev/full', 'write');
-    await expect(file.write(Uint8Array.of(1), 0)).rejects.toMatchObject({
+    const fd = fs.openSync('/dev/full', 'w');
+    const error = await writeFully(fd, [Uint8Array.of(1)], 0).catch((reason: unknown) => reason);
+    fs.closeSync(fd);
+    expect(toFileError(error, 'write', '/dev/full')).toMatchObject({
       kind: 'no-space',
       errno: 'ENOSPC',
     });
-    await expect(file.writeDurable([Uint8Array.of(1)], 0)).rejects.toMatchObject({
-      kind: 'no-space',
-    });
-    await file.close();
+  });
+
+  it.runIf(isLinux)('opens no device', async () => {
+    for (const mode of ['read', 'write'] as const) {
+      await expect(fileSystem.open('/dev/full', mode)).rejects.toMatchObject({
+        kind: 'not-a-file',
+        message: expect.stringContaining('it is a device'),
+      });
+    }
   });
 
   it('makes one directory for two that ask at once', async () => {

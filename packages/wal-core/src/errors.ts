@@ -195,8 +195,8 @@ export class MetadataMismatchError extends WalError {
 export class ForeignFileError extends WalError {
   override readonly name = 'ForeignFileError';
   readonly file: string;
-  constructor(file: string, message: string) {
-    super('WAL_FOREIGN', `${file}: ${message}`);
+  constructor(file: string, message: string, cause?: unknown) {
+    super('WAL_FOREIGN', `${file}: ${message}`, cause);
     this.file = file;
   }
 }

@@ -39,6 +39,7 @@ export function readFailure(cause: unknown): unknown {
   if (cause.isTransient) return tryAgain('read', cause);
   if (cause.kind === 'name-too-long') return new InvalidArgumentError(cause.message, cause);
   if (cause.kind === 'locked') return new LockedError(cause.message, cause);
+  if (cause.kind === 'not-a-file') return notAFile(cause);
   if (cause.kind === 'not-a-directory') {
     return new NotFoundError(`${cause.path} is not a directory`);
   }
@@ -55,6 +56,7 @@ export function prepareFailure(cause: unknown): unknown {
   if (isForbidden(cause)) return new PermissionError(cause.message, cause);
   if (cause.kind === 'name-too-long') return new InvalidArgumentError(cause.message, cause);
   if (cause.kind === 'locked') return new LockedError(cause.message, cause);
+  if (cause.kind === 'not-a-file') return notAFile(cause);
   return commitFailure(cause);
 }
 
@@ -74,6 +76,11 @@ export function directoryFailure(cause: unknown): unknown {
 
 function isForbidden({ kind }: FileError): boolean {
   return kind === 'permission' || kind === 'access-denied';
+}
+
+/** A link, FIFO, socket or device was put in place of a file; it was left as it is. */
+function notAFile(cause: FileError): ForeignFileError {
+  return new ForeignFileError(cause.path, `is not a regular file: ${cause.message}`, cause);
 }
 
 function tryAgain(done: 'read' | 'written', cause: FileError): TryAgainError {

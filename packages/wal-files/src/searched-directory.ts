@@ -81,7 +81,7 @@ export class SearchedDirectory {
       const entries = await this.#fileSystem.list(
         folder === '' ? this.#path : `${this.#path}/${folder}`,
       );
-      // A link counts: a segment can lie on another volume.
+      // A link counts, and is refused later: it is no reason to believe that there is no log.
       return entries.map(({ name }) => name);
     } catch (error) {
       if (!isFileError(error, 'not-found', 'not-a-directory')) throw error;

@@ -6,7 +6,7 @@
  * finds there. So it may make one only where there is nothing to lose.
  */
 import { join } from 'node:path';
-import { CorruptError, invariant, type WalCapabilities } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, invariant, type WalCapabilities } from '@babuza/wal-core';
 import {
   bytesOnly,
   type EventLoopClock,
@@ -115,6 +115,7 @@ export class DiskStore implements LevelStoreKind {
     const { compression, writeBufferBytes, blockCacheBytes, blockBytes } = this.#options;
     const { tableBytes, openTablesMax } = this.#options;
     const location = databaseIn(directory);
+    await this.#refuseOthersThanFiles(location);
     const database = new this.#ClassicLevel<Uint8Array, Uint8Array>(location, {
       ...bytesOnly,
       createIfMissing,
@@ -142,6 +143,20 @@ export class DiskStore implements LevelStoreKind {
       await this.close(database);
       throw error;
     }
+  }
+
+  /**
+   * LevelDB opens its files by itself: it follows links, and a FIFO in place of one holds the start
+   * for ever.
+   */
+  async #refuseOthersThanFiles(location: string): Promise<void> {
+    const entries = await translating(() => this.#files.list(location));
+    const other = entries.find(({ kind }) => kind === 'other');
+    if (other === undefined) return;
+    throw new ForeignFileError(
+      join(location, other.name),
+      'is not a regular file, and LevelDB would follow or wait for it. Nothing was changed. Find out who put it there, and move it to another place',
+    );
   }
 
   async close(database: LevelDatabase): Promise<void> {

@@ -37,6 +37,9 @@ export function translated(error: FileError): WalError {
   if (error.kind === 'name-too-long') return new InvalidArgumentError(error.message, error);
   // Only ever met while the place is prepared: LevelDB writes the entries.
   if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
+  if (error.kind === 'not-a-file') {
+    return new ForeignFileError(error.path, `is not a regular file: ${error.message}`, error);
+  }
   if (error.kind === 'not-a-directory' || error.kind === 'exists') {
     return new ForeignFileError(error.path, `is not a directory: ${error.message}`);
   }

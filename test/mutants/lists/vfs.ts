@@ -6,7 +6,45 @@ const guarded = 'vfs/test/guarded-calls.test.ts';
 const held = 'vfs/test/held-lock.test.ts';
 const resting = 'vfs/test/resting-names.test.ts';
 
+const others = 'vfs/test/other-than-files.test.ts';
+
 export const vfs: readonly Mutant[] = [
+  {
+    name: 'a FIFO in place of a file is waited for',
+    file: 'vfs/src/regular-file.ts',
+    find: ' | definedFlag(fs.constants.O_NONBLOCK)',
+    replace: '',
+    caughtBy: [others, 'a FIFO in place of the lock is refused at once'],
+  },
+  {
+    name: 'a link in place of a file is followed',
+    file: 'vfs/src/regular-file.ts',
+    find: 'definedFlag(fs.constants.O_NOFOLLOW) | ',
+    replace: '',
+    caughtBy: [others, 'a link to a file in place of a file is refused'],
+  },
+  {
+    name: 'a device is taken for a file',
+    file: 'vfs/src/regular-file.ts',
+    find: '  if (stats.isFile()) return;',
+    replace: '  if (stats.isFile() || !stats.isFIFO()) return;',
+    caughtBy: ['vfs/test/node.test.ts', 'opens no device'],
+  },
+  {
+    name: 'a lock file keeps the rights that its file system gave others',
+    file: 'vfs/src/lock/held-lock.ts',
+    find: '(mode & 0o077n) !== 0n',
+    replace: '(mode & 0o007n) === 1n',
+    caughtBy: [others, 'gave it other rights'],
+  },
+  {
+    name: 'a lock whose file was replaced by a link to it counts as held',
+    file: 'vfs/src/lock/held-lock.ts',
+    find: 'statOf(this.#file, fs.promises.lstat)',
+    replace: 'statOf(this.#file, fs.promises.stat)',
+    caughtBy: [others, 'a link to the same file'],
+    promise: 'lost lock',
+  },
   {
     name: 'datasync syncs nothing',
     file: 'vfs/src/node-file.ts',

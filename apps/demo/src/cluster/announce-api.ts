@@ -7,6 +7,8 @@ import { apiServiceName } from './api/index.ts';
 import { KeyValueClient } from './client/index.ts';
 
 export interface AnnounceOptions {
+  /** Of the role `admin`, where the APIs of the cluster have tokens. */
+  readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Between two attempts, where nothing happens that would lead to one before. Default: 500 ms. */
   readonly retryMs?: number | undefined;
@@ -19,13 +21,13 @@ export interface AnnounceOptions {
 export async function announceApi<Query, Answer>(
   raft: Raft<Query, Answer>,
   api: string,
-  { signal, retryMs = 500 }: AnnounceOptions = {},
+  { signal, token, retryMs = 500 }: AnnounceOptions = {},
 ): Promise<void> {
   while (!isAnnounced(raft, api)) {
     signal?.throwIfAborted();
     const changed = nextChange(raft, retryMs, signal);
     try {
-      await tryOnce(raft, api, signal);
+      await tryOnce(raft, api, { signal, token });
     } catch (error) {
       if (error instanceof RaftError && error.code === 'RAFT_STOPPED') throw error;
       signal?.throwIfAborted();
@@ -44,7 +46,7 @@ function isAnnounced<Query, Answer>(raft: Raft<Query, Answer>, api: string): boo
 async function tryOnce<Query, Answer>(
   raft: Raft<Query, Answer>,
   api: string,
-  signal: AbortSignal | undefined,
+  { signal, token }: Pick<AnnounceOptions, 'signal' | 'token'>,
 ): Promise<void> {
   const leader = raft.leader();
   const { members } = raft.clusterInfo();
@@ -55,7 +57,7 @@ async function tryOnce<Query, Answer>(
   }
   const door = members.find(({ id }) => id === leader?.id)?.services[apiServiceName];
   if (door === undefined) return;
-  await using client = new KeyValueClient({ nodes: [door], deadlineMs: 2000 });
+  await using client = new KeyValueClient({ nodes: [door], token, deadlineMs: 2000 });
   await client.cluster.updateMember(raft.nodeId, { api }, { signal });
 }
 

@@ -22,7 +22,9 @@ function ask(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
-    const going = request({ hostname, port, method, path, headers, agent: false }, (response) => {
+    const all = { ...(method === 'GET' ? {} : { 'babuza-request': '1' }), ...headers };
+    const options = { hostname, port, method, path, headers: all, agent: false };
+    const going = request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -251,7 +253,7 @@ describe('the API of a cluster', () => {
     expect([chunked.status, chunked.json['code']]).toEqual([413, 'API_BODY_TOO_LARGE']);
     const endless = await raw(
       leader,
-      'PUT /v1/keys/a HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\nx',
+      'PUT /v1/keys/a HTTP/1.1\r\nbabuza-request: 1\r\ncontent-length: 99999999999\r\n\r\nx',
     );
     expect(endless).toContain('413');
     expect((await cluster.leader()).api.heldBytes).toBe(0);
@@ -264,13 +266,14 @@ describe('the API of a cluster', () => {
     const expecting = 'GET /health HTTP/1.1\r\nexpect: wonders\r\n\r\n';
     expect(await raw(leader, expecting)).toContain('API_EXPECTATION_FAILED');
     const smuggled =
-      'PUT /v1/keys/a HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n';
+      'PUT /v1/keys/a HTTP/1.1\r\nbabuza-request: 1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n';
     expect(await raw(leader, smuggled)).toContain('API_BAD_REQUEST');
     expect((await ask(leader, 'GET', '/health')).status).toBe(200);
   });
 
   it('asks for the body of a client that waits to be told, and not at a member that refuses', async () => {
-    const head = 'PUT /v1/keys/go HTTP/1.1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n';
+    const head =
+      'PUT /v1/keys/go HTTP/1.1\r\nbabuza-request: 1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n';
     const { hostname, port } = new URL(leader);
     const told = await new Promise<string>((resolve, reject) => {
       const socket = connect(Number(port), hostname, () => {
@@ -316,7 +319,10 @@ describe('the API and the cluster behind it', () => {
     const leader = (await cluster.leader()).api.url;
     const headers = await raw(leader, 'GET /health HTTP/1.1\r\nx: y');
     expect(headers).toContain('API_REQUEST_TIMEOUT');
-    const body = await raw(leader, 'PUT /v1/keys/a HTTP/1.1\r\ncontent-length: 5\r\n\r\nab');
+    const body = await raw(
+      leader,
+      'PUT /v1/keys/a HTTP/1.1\r\nbabuza-request: 1\r\ncontent-length: 5\r\n\r\nab',
+    );
     expect(body).toContain('408');
     await eventually('nothing is held', async () =>
       (await cluster.leader()).api.heldBytes === 0 ? true : undefined,
@@ -334,7 +340,9 @@ describe('the API and the cluster behind it', () => {
       Array.from({ length: 4 }, () => {
         const socket = connect(Number(port), hostname);
         socket.on('error', () => undefined);
-        socket.write(`PUT /v1/keys/a HTTP/1.1\r\ncontent-length: ${valueBytesMax}\r\n\r\n`);
+        socket.write(
+          `PUT /v1/keys/a HTTP/1.1\r\nbabuza-request: 1\r\ncontent-length: ${valueBytesMax}\r\n\r\n`,
+        );
         return new Promise<typeof socket>((resolve) => socket.write(half, () => resolve(socket)));
       }),
     );

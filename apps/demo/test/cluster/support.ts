@@ -6,6 +6,7 @@ import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';
 import {
   apiServiceName,
+  type AdmissionOptions,
   serveKeyValueApi,
   type ApiLimits,
   type KeyValueApi,
@@ -24,6 +25,7 @@ export interface TestNode {
 
 export interface TestOptions {
   readonly limits?: Partial<ApiLimits>;
+  readonly admission?: AdmissionOptions;
   readonly sessionsMax?: number;
   readonly snapshotEntries?: number;
 }
@@ -60,6 +62,7 @@ export class TestCluster implements AsyncDisposable {
     peers?: readonly { readonly id: bigint; readonly address: string }[],
   ): Promise<TestNode> {
     const { sessionsMax = 128, snapshotEntries = Infinity, limits = {} } = this.#options;
+    const { admission = {} } = this.#options;
     const address = addressOf(id);
     const component = await new BabuzaComponentBuilder({
       clusterId: 1,
@@ -87,6 +90,7 @@ export class TestCluster implements AsyncDisposable {
     const api = await serveKeyValueApi({
       raft,
       limits,
+      ...admission,
       figures: () => ({ bigFigure: 2n ** 60n }),
       metrics: () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
       report: (error) => this.reported.push(error),

@@ -18,6 +18,7 @@ import { errnoOf, toFileError } from '../classify-error.ts';
 import type { Timer } from '../environment.ts';
 import { FileError } from '../file-error.ts';
 import type { DirectoryLock } from '../file-system.ts';
+import { openLockFile } from '../regular-file.ts';
 import { retryTransient } from '../retry-transient.ts';
 import { describeOwner, LOCK_NAME, readRecord, seeLock } from './lock-record.ts';
 import type { LockRecord } from './lock-record.ts';
@@ -75,10 +76,12 @@ export class HeldLock implements DirectoryLock {
 
   /** For the owner of the record that has just become the content of the lock file. */
   static async hold(directory: string, taken: Taken, world: LockWorld): Promise<HeldLock> {
-    const handle = await fs.promises.open(join(directory, LOCK_NAME), 'r+');
+    const handle = await openLockFile(join(directory, LOCK_NAME), fs.constants.O_RDWR);
     try {
+      const file = await handle.stat({ bigint: true });
+      await restrictLockFile(handle, file.mode);
       const identities = {
-        file: await handle.stat({ bigint: true }),
+        file,
         directory: await fs.promises.stat(directory, { bigint: true }),
       };
       const lock = new HeldLock(directory, taken, world, handle, identities);
@@ -186,7 +189,7 @@ export class HeldLock implements DirectoryLock {
    */
   #isInPlace(): boolean {
     try {
-      const found = fs.statSync(this.#file, { bigint: true, throwIfNoEntry: false });
+      const found = fs.lstatSync(this.#file, { bigint: true, throwIfNoEntry: false });
       return found !== undefined && isSame(found, this.#fileIdentity);
     } catch {
       // `confirm` finds out.
@@ -229,7 +232,7 @@ export class HeldLock implements DirectoryLock {
   /** Throws a `LostLock` unless the lock file is this owner's and in its place. */
   async #verify(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
-    const found = await statOf(this.#file);
+    const found = await statOf(this.#file, fs.promises.lstat);
     if (found !== undefined && isSame(found, this.#fileIdentity)) {
       // Through the handle, which is there also while the process has no descriptor left.
       const record = await readRecord(this.#handle);
@@ -239,11 +242,15 @@ export class HeldLock implements DirectoryLock {
   }
 
   async #describeLoss(): Promise<string> {
-    const directory = await statOf(this.#directory);
+    const directory = await statOf(this.#directory, fs.promises.stat);
     if (directory === undefined) return 'the directory was removed or renamed';
     if (!isSame(directory, this.#directoryIdentity)) return 'another directory has taken its place';
-    const seen = await seeLock(this.#file);
+    const seen = await seeLock(this.#file).catch((error: unknown) => {
+      if (error instanceof FileError && error.kind === 'not-a-file') return error;
+      throw error;
+    });
     if (seen === undefined) return `the file ${LOCK_NAME} was removed`;
+    if (seen instanceof FileError) return `the file ${LOCK_NAME} was replaced: ${seen.message}`;
     if (seen.record === undefined) return `the file ${LOCK_NAME} was overwritten`;
     return `another process has taken over: ${describeOwner(seen.record)}`;
   }
@@ -273,14 +280,26 @@ function isLost(error: unknown): error is LostLock {
   return error instanceof LostLock;
 }
 
-async function statOf(path: string): Promise<Identity | undefined> {
+/** `stat` follows links, as for a directory that lies elsewhere; `lstat` does not. */
+async function statOf(
+  path: string,
+  look: (path: string, options: { bigint: true }) => Promise<Identity>,
+): Promise<Identity | undefined> {
   try {
-    return await fs.promises.stat(path, { bigint: true });
+    return await look(path, { bigint: true });
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
     throw error;
   }
+}
+
+/**
+ * A file system may have given the file other rights than it was made with. One that has no modes
+ * may refuse; the lock works all the same.
+ */
+async function restrictLockFile(handle: fs.promises.FileHandle, mode: bigint): Promise<void> {
+  if ((mode & 0o077n) !== 0n) await handle.chmod(0o600).catch(() => undefined);
 }
 
 function isSame(left: Identity, right: Identity): boolean {

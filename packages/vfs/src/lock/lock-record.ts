@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { errnoOf } from '../classify-error.ts';
+import { openLockFile } from '../regular-file.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 /** The name of the lock file in its directory. */
@@ -65,11 +66,14 @@ export function describeOwner(record: LockRecord): string {
   return `held by process ${record.owner.pid} on ${record.owner.host} since ${record.since}`;
 }
 
-/** Looks at a lock file; `undefined` if there is none. */
+/**
+ * Looks at a lock file; `undefined` if there is none. Throws a `FileError` of kind `not-a-file` where
+ * the name is not that of a regular file.
+ */
 export async function seeLock(path: string): Promise<SeenLock | undefined> {
   let handle: fs.promises.FileHandle;
   try {
-    handle = await fs.promises.open(path, 'r');
+    handle = await openLockFile(path, fs.constants.O_RDONLY);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -4,9 +4,15 @@
  * which status.
  */
 import { NotLeaderError, RaftError, type Raft, type RaftErrorCode } from '@babuza/raft';
+import { publicText } from './public-text.ts';
 
 export type ApiErrorCode =
   | 'API_BAD_REQUEST'
+  | 'API_FOREIGN_HOST'
+  | 'API_FOREIGN_ORIGIN'
+  | 'API_MEDIA_TYPE'
+  | 'API_UNAUTHENTICATED'
+  | 'API_FORBIDDEN'
   | 'API_NOT_FOUND'
   | 'API_METHOD_NOT_ALLOWED'
   | 'API_KEY_NOT_FOUND'
@@ -31,6 +37,11 @@ export type ApiErrorCode =
 /** What each code is answered with. `API_CLIENT_GONE` is for us alone: nobody is there to read it. */
 const statusOfApiCode: Readonly<Record<ApiErrorCode, number>> = {
   API_BAD_REQUEST: 400,
+  API_FOREIGN_HOST: 403,
+  API_FOREIGN_ORIGIN: 403,
+  API_MEDIA_TYPE: 415,
+  API_UNAUTHENTICATED: 401,
+  API_FORBIDDEN: 403,
   API_NOT_FOUND: 404,
   API_METHOD_NOT_ALLOWED: 405,
   API_KEY_NOT_FOUND: 404,
@@ -111,10 +122,16 @@ export function statusOf(code: ApiErrorCode | RaftErrorCode): number {
 const isApiCode = (code: ApiErrorCode | RaftErrorCode): code is ApiErrorCode =>
   code in statusOfApiCode;
 
-/** What was thrown, as what is answered. What nobody expects says nothing of itself to clients; it is the cause. */
+/**
+ * What was thrown, as what is answered. An unexpected error says nothing of itself to clients, and no
+ * answer names a file: the whole error is the cause.
+ */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof RaftError) return new ApiError(error.code, error.message, { cause: error });
+  if (error instanceof RaftError) {
+    const text = publicText(error.message, `${error.code}; the log of the node says why`);
+    return new ApiError(error.code, text, { cause: error });
+  }
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   if (typeof code === 'string' && /^(?:SNAPSHOT|WAL)_/.test(code)) {
     return new ApiError('API_STORAGE', `the node's storage says ${code}`, { cause: error });

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Raft } from '@babuza/raft';
+import type { Admission } from './admission.ts';
 import { mayBeDiscarded, readBody, type ByteBudget } from './body.ts';
 import { jsonAnswer, type ApiAnswer } from './call.ts';
 import { whenConnectionEnds } from './connection-ends.ts';
@@ -21,6 +22,7 @@ export interface ExchangeParts<Query, Answer> {
   readonly router: Router;
   readonly limits: ApiLimits;
   readonly budget: ByteBudget;
+  readonly admission: Admission;
   /** Is told what nobody expected. */
   readonly report: (error: unknown) => void;
 }
@@ -63,7 +65,9 @@ async function run<Query, Answer>(
   );
   let timer: NodeJS.Timeout | undefined;
   try {
+    const role = parts.admission.enter(request);
     const { route, parts: variable, query } = router.find(request.method ?? '', request.url ?? '');
+    parts.admission.mayCall(request, role, route);
     const deadlineMs = route.isLong === true ? limits.longDeadlineMs : limits.deadlineMs;
     timer = setTimeout(() => {
       const message = `no answer within ${deadlineMs} ms; a write may take effect later`;

@@ -23,6 +23,7 @@ export function membershipRoutes<Query, Answer>(raft: Raft<Query, Answer>): read
     {
       method: 'POST',
       path: members,
+      role: 'admin',
       isLong: true,
       handler: async (call) => {
         const { id, address, role, service } = await additionOf(call);
@@ -38,6 +39,7 @@ export function membershipRoutes<Query, Answer>(raft: Raft<Query, Answer>): read
     {
       method: 'POST',
       path: `${members}/:id/promote`,
+      role: 'admin',
       isLong: true,
       handler: async (call) => {
         checkLeads(raft);
@@ -48,12 +50,14 @@ export function membershipRoutes<Query, Answer>(raft: Raft<Query, Answer>): read
     {
       method: 'DELETE',
       path: `${members}/:id`,
+      role: 'admin',
       isLong: true,
       handler: (call) => change(call, { op: 'remove', id: idOf(call) }),
     },
     {
       method: 'PUT',
       path: `${members}/:id`,
+      role: 'admin',
       isLong: true,
       handler: async (call) => change(call, ...(await updateOf(call))),
     },

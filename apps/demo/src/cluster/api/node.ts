@@ -1,7 +1,9 @@
 /** What is asked of one node: how it is, its snapshots, its leadership, the digest of its state. */
+import type { Readiness } from '@babuza/raft';
 import { jsonAnswer, type ApiAnswer, type ApiCall } from './call.ts';
 import { ApiError, leaderPlace } from './errors.ts';
 import { fieldsOf, idField } from './json.ts';
+import { publicText } from './public-text.ts';
 import type { KeyValueRaft } from './keys.ts';
 import type { Route } from './router.ts';
 
@@ -28,13 +30,19 @@ export function nodeRoutes(
     {
       method: 'POST',
       path: '/v1/snapshots',
+      role: 'admin',
       isLong: true,
       handler: async ({ signal }) => {
         const { index, term } = await raft.manualSnapshot({ signal });
         return jsonAnswer({ index, term }, 201);
       },
     },
-    { method: 'POST', path: '/v1/leadership', handler: (call) => transfer(raft, call) },
+    {
+      method: 'POST',
+      path: '/v1/leadership',
+      role: 'admin',
+      handler: (call) => transfer(raft, call),
+    },
     { method: 'GET', path: '/health', handler: () => health(raft) },
     { method: 'GET', path: '/ready', handler: () => ready(raft) },
   ];
@@ -47,12 +55,14 @@ export function nodeRoutes(
 }
 
 async function status(raft: KeyValueRaft, figures?: () => object): Promise<ApiAnswer> {
-  const { leader: _leader, ...known } = raft.status();
+  const { leader: _leader, tail, ...known } = raft.status();
+  const { file: _file, ...tailShown } = tail;
   const size = await raft.staleRead({ kind: 'size' });
   const { keys, bytes } = size.kind === 'size' ? size : { keys: 0, bytes: 0 };
-  const readiness = raft.readiness();
+  const readiness = shownReadiness(raft);
   return jsonAnswer({
     ...known,
+    tail: tailShown,
     leader: leaderPlace(raft),
     readiness,
     keys,
@@ -75,6 +85,16 @@ async function transfer(raft: KeyValueRaft, call: ApiCall): Promise<ApiAnswer> {
   return jsonAnswer({ leader: leaderPlace(raft) });
 }
 
+/** Without the paths that the error of a disk has in its text. */
+function shownReadiness(raft: KeyValueRaft): Readiness {
+  const instead = 'an error of the disk; the log of the node says more';
+  const readiness = raft.readiness();
+  if (!readiness.ready) return { ready: false, reason: publicText(readiness.reason, instead) };
+  const { concerns } = readiness;
+  if (concerns === undefined) return readiness;
+  return { ready: true, concerns: concerns.map((concern) => publicText(concern, instead)) };
+}
+
 /** Whether the process should live on. */
 function health(raft: KeyValueRaft): ApiAnswer {
   const { nodeId, role } = raft.status();
@@ -83,7 +103,7 @@ function health(raft: KeyValueRaft): ApiAnswer {
 
 /** Whether clients should be sent here. */
 function ready(raft: KeyValueRaft): ApiAnswer {
-  const readiness = raft.readiness();
+  const readiness = shownReadiness(raft);
   if (readiness.ready) return jsonAnswer({ ready: true });
   throw new ApiError('API_NOT_READY', readiness.reason);
 }

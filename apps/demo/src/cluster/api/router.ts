@@ -1,12 +1,15 @@
 /** Finds the handler for a method and a path. Parts that begin with `:` are variable; they stay percent-encoded. */
 import type { ApiHandler } from './call.ts';
 import { ApiError } from './errors.ts';
+import type { ApiRole } from './tokens.ts';
 
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** As `/v1/keys/:key`. */
   readonly path: string;
   readonly handler: ApiHandler;
+  /** Who may call it, where the API has tokens. Default: `read` of `GET`, else `write`. */
+  readonly role?: ApiRole;
   /** It may take long, as a snapshot does. Default: false. */
   readonly isLong?: boolean;
 }

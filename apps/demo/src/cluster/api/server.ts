@@ -8,7 +8,8 @@
  * | `GET`, `POST /v1/members`, `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
  * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics`, `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
  *
- * `HEAD` is answered wherever `GET` is.
+ * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`), and so is who has no token
+ * where there are some (`tokens.ts`).
  *
  * It takes the node as it is and ends without it: `close` leaves no connection, no timer, no call.
  */
@@ -16,6 +17,7 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'n
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Admission, type AdmissionOptions } from './admission.ts';
 import { ByteBudget } from './body.ts';
 import { jsonType } from './call.ts';
 import { ApiError, type ApiErrorCode } from './errors.ts';
@@ -29,9 +31,9 @@ import { Router } from './router.ts';
 import { sessionRoutes } from './sessions.ts';
 import type { KeyValueAnswer, KeyValueQuery } from '../key-value-machine.ts';
 
-export interface KeyValueApiOptions extends NodeFigures {
+export interface KeyValueApiOptions extends NodeFigures, AdmissionOptions {
   readonly raft: KeyValueRaft;
-  /** Default: `127.0.0.1`. The API knows no users: whoever reaches it may do everything. */
+  /** Default: `127.0.0.1`. Others need `tokens`, and a proxy with TLS in front: the API has none. */
   readonly host?: string | undefined;
   /** Default: 0, any that is free. */
   readonly port?: number | undefined;
@@ -56,7 +58,7 @@ export class KeyValueApi implements AsyncDisposable {
   #url = '';
   #closing: Promise<void> | undefined;
 
-  /** It does not listen yet: see `serveKeyValueApi`. */
+  /** It does not listen yet: see `serveKeyValueApi`. Throws a `TypeError` for hosts or tokens that are none. */
   constructor(options: KeyValueApiOptions) {
     const { raft, report = () => undefined } = options;
     const limits = { ...defaultApiLimits, ...options.limits };
@@ -68,7 +70,8 @@ export class KeyValueApi implements AsyncDisposable {
       ...membershipRoutes(raft),
       ...nodeRoutes(raft, options),
     ]);
-    this.#parts = { raft, router, limits, budget: new ByteBudget(limits.heldBytesMax), report };
+    const budget = new ByteBudget(limits.heldBytesMax);
+    this.#parts = { raft, router, limits, budget, admission: new Admission(options), report };
     this.#server = createServer({
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,

@@ -13,6 +13,7 @@ import { isApiAddress, Nodes } from './nodes.ts';
 import {
   checkedNumber,
   checkedOptions,
+  checkedToken,
   type CallOptions,
   type CheckedOptions,
   type GetOptions,
@@ -57,7 +58,11 @@ export class KeyValueClient implements AsyncDisposable {
   constructor(options: KeyValueClientOptions) {
     this.#options = checkedOptions(options);
     this.#nodes = new Nodes(options.nodes);
-    this.#connections = new Connections(this.#options.connectionsMax, this.#waits);
+    this.#connections = new Connections(
+      this.#options.connectionsMax,
+      this.#waits,
+      checkedToken(options.token),
+    );
     this.#attempts = new Attempts(this.#connections, this.#nodes, this.#waits, this.#options);
     this.#writes = new Writes(this.#attempts, this.#waits, this.#options.writesMax);
     this.cluster = new Administration(this.#attempts, this.#options.deadlineMs);

@@ -26,11 +26,13 @@ const answerBytesMax: number = 4 * 1024 * 1024;
 
 export class Connections {
   readonly #agent: Agent;
+  readonly #always: Readonly<Record<string, string>>;
   readonly #waits: Waits;
 
-  /** `connectionsMax`: to one node at a time; further requests wait for one. */
-  constructor(connectionsMax: number, waits: Waits) {
+  /** `connectionsMax`: to one node at a time; further requests wait for one. `token`: as in the options. */
+  constructor(connectionsMax: number, waits: Waits, token: string | undefined) {
     this.#waits = waits;
+    this.#always = token === undefined ? {} : { authorization: `Bearer ${token}` };
     // Last in, first out: connections that are not needed become idle, and the node ends them.
     this.#agent = new Agent({
       keepAlive: true,
@@ -66,7 +68,11 @@ export class Connections {
         method,
         path,
         agent: this.#agent,
-        headers: method === 'GET' ? headers : { ...headers, 'content-length': length },
+        headers: {
+          ...headers,
+          ...this.#always,
+          ...(method === 'GET' ? {} : { 'content-length': length, 'babuza-request': '1' }),
+        },
       });
       going.on('error', (error) => fail(error.message, error));
       going.on('response', (response) => {

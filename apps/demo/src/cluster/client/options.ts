@@ -4,6 +4,11 @@ import { KeyValueError } from './errors.ts';
 export interface KeyValueClientOptions {
   /** APIs of some members, as `http://host:port`; it learns of others. At least one. */
   readonly nodes: readonly string[];
+  /**
+   * Goes to every node that the client asks, those that it learns of included: use it where the way to them is
+   * encrypted or on one machine. Default: none.
+   */
+  readonly token?: string | undefined;
   /** Of a call, with all its attempts. Default: 10,000. */
   readonly deadlineMs?: number | undefined;
   /**
@@ -76,4 +81,11 @@ export function checkedNumber(name: string, value: number): number {
   throw new KeyValueError('KEY_VALUE_INVALID', `${name} is a whole number from 1; got ${value}`, {
     outcome: 'not-applied',
   });
+}
+
+/** Throws `KEY_VALUE_INVALID`, without the token, for what no header can hold. */
+export function checkedToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[A-Za-z0-9\-._~+/]+=*$/.test(token)) return token;
+  const message = 'the token has characters that no token of the API has';
+  throw new KeyValueError('KEY_VALUE_INVALID', message, { outcome: 'not-applied' });
 }

@@ -1,0 +1,50 @@
+// What a user of our packages installs: their dependencies and optional dependencies with all that
+// these need, and what they can use where it is there (optional peers). Read from the manifests in
+// node_modules; platforms other than this one have their binaries in packages that are not here.
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The packages that are published, as `{ directory, manifest }`. */
+export function publishedPackages(root) {
+  return readdirSync(`${root}/packages`)
+    .map((name) => `${root}/packages/${name}`)
+    .map((directory) => ({ directory, manifest: manifestIn(directory) }))
+    .filter(({ manifest }) => manifest.private !== true);
+}
+
+/** By name: `{ name, version, license }`. */
+export function runtimeDependencies(root) {
+  const found = new Map();
+  for (const { directory, manifest } of publishedPackages(root)) {
+    for (const [name, range] of Object.entries(wantedBy(manifest))) {
+      if (!range.startsWith('workspace:')) collect(directory, name, found);
+    }
+  }
+  return found;
+}
+
+function collect(from, name, found) {
+  const directory = find(from, name);
+  if (directory === undefined || found.has(name)) return;
+  const manifest = manifestIn(directory);
+  found.set(name, { name, version: manifest.version, license: manifest.license });
+  for (const each of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
+    collect(directory, each, found);
+  }
+}
+
+const wantedBy = ({ dependencies, optionalDependencies, peerDependencies }) => ({
+  ...dependencies,
+  ...optionalDependencies,
+  ...peerDependencies,
+});
+
+function find(from, name) {
+  for (let at = from; at !== dirname(at); at = dirname(at)) {
+    const candidate = join(at, 'node_modules', name);
+    if (existsSync(candidate)) return realpathSync(candidate);
+  }
+  return undefined;
+}
+
+const manifestIn = (directory) => JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));

@@ -1,0 +1,111 @@
+/** What our users get with our packages: licenses, pinned tools, and what docs/SECURITY.md says of it. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+interface Dependency {
+  readonly name: string;
+  readonly license: string;
+}
+
+/** What a script of the repository knows; scripts are JavaScript without types. */
+function ask<T>(expression: string): T {
+  const module = JSON.stringify(
+    new URL('../scripts/runtime-dependencies.js', import.meta.url).href,
+  );
+  const program = `const m = await import(${module}); console.log(JSON.stringify(${expression}))`;
+  const args = ['--input-type=module', '--eval', program, root];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as T;
+}
+
+const published = ask<
+  readonly { readonly directory: string; readonly manifest: { files: string[] } }[]
+>('m.publishedPackages(process.argv[1])');
+
+describe('a published package', () => {
+  it.each(published)('$manifest.name carries the license', ({ directory, manifest }) => {
+    expect(readFileSync(`${directory}/LICENSE`, 'utf8')).toBe(read('LICENSE'));
+    expect(manifest.files).toContain('LICENSE');
+    expect(manifest).toMatchObject({ license: 'Apache-2.0' });
+  });
+
+  it('exists', () => {
+    expect(published.length).toBeGreaterThan(15);
+  });
+});
+
+describe('a runtime dependency', () => {
+  const dependencies = ask<readonly Dependency[]>(
+    '[...m.runtimeDependencies(process.argv[1]).values()]',
+  );
+
+  it.each(dependencies.filter(({ name }) => !name.startsWith('@node-rs/crc32-')))(
+    '$name is in docs/SECURITY.md with its license',
+    ({ name, license }) => {
+      const row = read('docs/SECURITY.md')
+        .split('\n')
+        .find((line) => line.startsWith('|') && line.includes(`\`${name}\``));
+      expect(row, name).toContain(license.replace(/[()]/g, ''));
+    },
+  );
+
+  it('exists', () => {
+    expect(dependencies.map(({ name }) => name)).toContain('classic-level');
+  });
+});
+
+describe('pnpm', () => {
+  it('has in every command that is told the version that package.json names', () => {
+    const { packageManager } = JSON.parse(read('package.json')) as { packageManager: string };
+    for (const path of ['README.md', 'CONTRIBUTING.md', '.ci/run']) {
+      const told = read(path).match(/pnpm@[\w.]+/g) ?? [];
+      expect(new Set(told), path).toEqual(new Set([packageManager]));
+    }
+  });
+});
+
+describe('the audit', () => {
+  it.each([
+    ['exit 1', 'not run'],
+    ['echo "no network" >&2; exit 1', 'not run: no network'],
+    ['echo \'{"error":{"message":"404 from a mirror"}}\'; exit 1', 'not run: 404 from a mirror'],
+    ['echo \'{"advisories":{}}\'', '0 advisories'],
+  ])('says what became of it where pnpm does %s', (answer, said) => {
+    const { output, status } = audit(answer);
+    expect([status, output]).toEqual([0, expect.stringContaining(said)]);
+  });
+
+  it('fails for a severe one in what our users get, and not for others', () => {
+    const advisory = (name: string, severity: string): string =>
+      `echo '{"advisories":{"1":{"module_name":"${name}","severity":"${severity}","title":"t","url":"u"}}}'; exit 1`;
+    expect(audit(advisory('classic-level', 'high')).status).toBe(1);
+    expect(audit(advisory('classic-level', 'moderate')).status).toBe(0);
+    expect(audit(advisory('vite', 'critical')).status).toBe(0);
+  });
+
+  /** Runs the script with a pnpm that answers so. */
+  function audit(answer: string): { readonly output: string; readonly status: number } {
+    const folder = mkdtempSync(join(tmpdir(), 'babuza-audit-'));
+    const fake = join(folder, 'pnpm');
+    writeFileSync(fake, `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+    try {
+      const env = { ...process.env, npm_execpath: fake };
+      const script = join(root, 'scripts/check-audit.js');
+      return {
+        output: execFileSync(process.execPath, [script], { env, encoding: 'utf8' }),
+        status: 0,
+      };
+    } catch (error) {
+      const { stdout, status } = error as { stdout: string; status: number };
+      return { output: stdout, status };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+});
