@@ -15,18 +15,21 @@ interface Dependency {
 }
 
 /** What a script of the repository knows; scripts are JavaScript without types. */
-function ask<T>(expression: string): T {
+function printed(expression: string): string {
   const module = JSON.stringify(
     new URL('../scripts/runtime-dependencies.js', import.meta.url).href,
   );
   const program = `const m = await import(${module}); console.log(JSON.stringify(${expression}))`;
   const args = ['--input-type=module', '--eval', program, root];
-  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as T;
+  return execFileSync(process.execPath, args, { encoding: 'utf8' });
 }
 
-const published = ask<
-  readonly { readonly directory: string; readonly manifest: { files: string[] } }[]
->('m.publishedPackages(process.argv[1])');
+interface Published {
+  readonly directory: string;
+  readonly manifest: { readonly files: readonly string[] };
+}
+
+const published: readonly Published[] = JSON.parse(printed('m.publishedPackages(process.argv[1])'));
 
 describe('a published package', () => {
   it.each(published)('$manifest.name carries the license', ({ directory, manifest }) => {
@@ -41,8 +44,8 @@ describe('a published package', () => {
 });
 
 describe('a runtime dependency', () => {
-  const dependencies = ask<readonly Dependency[]>(
-    '[...m.runtimeDependencies(process.argv[1]).values()]',
+  const dependencies: readonly Dependency[] = JSON.parse(
+    printed('[...m.runtimeDependencies(process.argv[1]).values()]'),
   );
 
   it.each(dependencies.filter(({ name }) => !name.startsWith('@node-rs/crc32-')))(
