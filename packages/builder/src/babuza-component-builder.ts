@@ -72,7 +72,10 @@ export class BabuzaComponentBuilder<
         storageRootDir,
       });
     }
-    await reportExposedDirectories(storageRootDir, [walFolder, snapshotFolder], logger);
+    // A node whose clock is given lives in a simulated world, and so does its disk.
+    if (this.#config.clock === undefined) {
+      await reportExposedDirectories(storageRootDir, [walFolder, snapshotFolder], logger);
+    }
     return new BabuzaComponent({
       clusterId,
       nodeId,

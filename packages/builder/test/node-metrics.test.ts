@@ -137,6 +137,7 @@ const still = new Set(
     .concat(['raft_log_tail_uncertain', 'raft_reads_failed_total', 'snapshots_failed_total'])
     .concat(['snapshot_sends_failed_total', 'raft_proposals_pending', 'raft_reads_pending'])
     .concat(['raft_impossible_claims_reported_total', 'snapshots_unused_total'])
+    .concat(['raft_refused_messages_reported_total'])
     .concat(['raft_slowest_peer_lag_entries', 'transport_queued_messages', 'raft_disk_slow'])
     .concat(['raft_leadership_given_up_total', 'raft_standstills_total'])
     .concat(['transport_continued_snapshots_total', 'transport_refused_connections_total'])
