@@ -66,17 +66,15 @@ function chooseHeader(
   pages: Uint8Array,
   fileBytes: number,
 ): { header: SegmentHeader; repaired: string | undefined } {
-  const found = [
-    decodeHeaderPage(pages.subarray(0, headerPageBytes)),
-    decodeHeaderPage(pages.subarray(headerPageBytes)),
-  ];
-  for (const [at, page] of found.entries()) {
-    if (page.kind !== 'ok') continue;
-    const other = found[1 - at];
-    const repaired =
-      other?.kind === 'ok' ? undefined : `header page ${2 - at} of 2 is damaged, the other serves`;
-    return { header: page.header, repaired };
+  const first = decodeHeaderPage(pages.subarray(0, headerPageBytes));
+  const second = decodeHeaderPage(pages.subarray(headerPageBytes));
+  const repairedPage = (page: number): string =>
+    `header page ${page} of 2 is damaged, the other serves`;
+  if (first.kind === 'ok') {
+    return { header: first.header, repaired: second.kind === 'ok' ? undefined : repairedPage(2) };
   }
+  if (second.kind === 'ok') return { header: second.header, repaired: repairedPage(1) };
+  const found = [first, second];
   for (const page of found) {
     if (page.kind === 'unknown-version') {
       throw new UnknownVersionError(
