@@ -240,6 +240,14 @@ describe('the end of a log', () => {
     expect(again.contents.findings[0]?.endsWithMark).toBe(true);
   });
 
+  it('is durable as far as the latest of its batches says', async () => {
+    const segment = third().batch([hardState(2)], { durableUpTo: 8200 });
+    const [finding] = (await readFrom(diskOf([segment]))).findings;
+    expect(finding?.durableUpTo).toBe(segment.batchStarts[2]);
+    const [fresh] = (await readFrom(diskOf([new CraftedSegment(firstHead)]))).findings;
+    expect(fresh?.durableUpTo).toBe(new CraftedSegment(firstHead).end);
+  });
+
   it('is refused where it is uncertain and that is asked for', async () => {
     const disk = diskOf([third().lose(-3, -2)]);
     const error = await errorOf(recoverFrom(disk, 'refuse'));
@@ -412,6 +420,11 @@ const refused: readonly Refused[] = [
   {
     name: 'there is no seal, and an interrupted batch follows the head of the successor',
     segments: () => unsealed((second) => second.batch([entry(3)], { missing: true })),
+    error: sealed,
+  },
+  {
+    name: 'there is no seal, and the end of a batch follows the head of the successor',
+    segments: () => unsealed((second) => second.batch([], { frameCount: 1 })),
     error: sealed,
   },
   {

@@ -221,12 +221,12 @@ describe('a look behind a stop', () => {
   it('finds the end of the batch, what it says, and the batches behind it', async () => {
     const segment = whole()
       .batch([entry(3), entry(4)])
-      .batch([entry(5), entry(6)], { durableUpTo: 8 })
+      .batch([entry(5), tail(99), entry(6)], { durableUpTo: 8 })
       .mark();
     const { behind } = await scanned(requestOf(lost(segment)));
     expect(behind).toMatchObject({
       durableUpTo: segment.batchStarts[4],
-      frames: 6,
+      frames: 7,
       end: segment.end,
       batchNumberMax: 4,
       firstIndex: 3,

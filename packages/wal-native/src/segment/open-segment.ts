@@ -68,12 +68,10 @@ function chooseHeader(
 ): { header: SegmentHeader; repaired: string | undefined } {
   const first = decodeHeaderPage(pages.subarray(0, headerPageBytes));
   const second = decodeHeaderPage(pages.subarray(headerPageBytes));
-  const repairedPage = (page: number): string =>
-    `header page ${page} of 2 is damaged, the other serves`;
   if (first.kind === 'ok') {
-    return { header: first.header, repaired: second.kind === 'ok' ? undefined : repairedPage(2) };
+    return { header: first.header, repaired: second.kind === 'ok' ? undefined : damagedPage(2) };
   }
-  if (second.kind === 'ok') return { header: second.header, repaired: repairedPage(1) };
+  if (second.kind === 'ok') return { header: second.header, repaired: damagedPage(1) };
   const found = [first, second];
   for (const page of found) {
     if (page.kind === 'unknown-version') {
@@ -94,6 +92,10 @@ function chooseHeader(
     });
   }
   throw new ForeignFileError(path, 'has the name of a segment of this log but is none');
+}
+
+function damagedPage(page: number): string {
+  return `header page ${page} of 2 is damaged, the other serves`;
 }
 
 function checkBelonging(

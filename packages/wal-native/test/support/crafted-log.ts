@@ -35,6 +35,8 @@ export interface CraftedFrame {
   readonly index?: number;
   readonly term?: number;
   readonly body?: Uint8Array;
+  /** What the header says, where that is not the length of the body. */
+  readonly bodyBytes?: number;
   readonly batchNumber?: number;
   readonly groupId?: bigint;
 }
@@ -205,7 +207,7 @@ export class CraftedSegment {
     this.offsets.push(at);
     this.bytes.set(body, at + frameHeaderBytes);
     writeFrameHeader(this.#view, at, seed, {
-      bodyBytes: body.length,
+      bodyBytes: frame.bodyBytes ?? body.length,
       batchNumber: frame.batchNumber ?? this.batchNumber,
       kind,
       flags,
