@@ -1,6 +1,6 @@
 /** A new segment says where it continues, and has room for the batch that it is made for. */
 import { describe, expect, it } from 'vitest';
-import { simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
+import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import { LogState, PositionIndex, emptyPlan } from '@babuza/wal-core';
 import { SpareFiles } from '@babuza/wal-files';
 import { segmentName, spareNames } from '../src/format/segment-name.ts';
@@ -24,13 +24,24 @@ const metadata = {
   identity: undefined,
 };
 
-function world(changes: Partial<SegmentRequest> = {}): {
+/** A file is removed a turn of the event loop later. */
+class SlowDisk extends SimulatedDisk {
+  override async unlink(path: string): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    await super.unlink(path);
+  }
+}
+
+function world(
+  changes: Partial<SegmentRequest> = {},
+  disk: SimulatedDisk = new SimulatedDisk({ seed: 1 }),
+): {
   environment: SimulatedEnvironment;
   request: SegmentRequest;
   spares: SpareFiles;
   encoder: GroupEncoder;
 } {
-  const environment = simulatedEnvironment(1);
+  const environment = simulatedEnvironment(1, disk);
   environment.fileSystem.surgery.makeDirectory(directory);
   const request: SegmentRequest = {
     environment,
@@ -123,6 +134,27 @@ describe('a new segment that fails', () => {
     fileSystem.inject({ on, fault: { type: 'error', kind } });
     await expect(nameSegment(request, spares, encoder)).rejects.toMatchObject({ code });
     expect([fileSystem.surgery.files(), fileSystem.openPaths]).toEqual([[], []]);
+  });
+
+  it('has left no file when it says so, also where the removal takes long', async () => {
+    const disk = new SlowDisk({ seed: 1 });
+    const { request, spares, encoder } = world({}, disk);
+    disk.inject({ on: 'rename', fault: { type: 'error', kind: 'io' } });
+    const filesAt = nameSegment(request, spares, encoder).then(
+      () => undefined,
+      () => disk.surgery.files(),
+    );
+    expect(await filesAt).toEqual([]);
+    const first = new SlowDisk({ seed: 1 });
+    const creating = world({}, first);
+    const fault = { type: 'error', kind: 'too-many-open' } as const;
+    first.inject({ on: 'open-directory', fault });
+    const created = createFirstSegment(creating.request, creating.spares, creating.encoder);
+    const firstFilesAt = created.then(
+      () => undefined,
+      () => first.surgery.files(),
+    );
+    expect(await firstFilesAt).toEqual([]);
   });
 
   it('is no log yet where the sync of its name is to be tried again', async () => {
