@@ -501,6 +501,12 @@ describe('a recovery', () => {
       nextSalt: segments[1]?.header.salt,
     });
     expect(appendPoint.segment.segmentId).toBe(2);
+    // The footer lists where the entries lie, in steps of 8 bytes.
+    const sealedBytes = disk.surgery.contents(segments[0]?.path ?? '').slice(-sealBytes(1, 2));
+    const footer = new DataView(sealedBytes.buffer);
+    const words = [0, 8, 16, 20].map((at) => footer.getUint32(at, true));
+    const [one = 0, other = 0] = segments[0]?.offsets.slice(4) ?? [];
+    expect(words).toEqual([1, 2, one / 8, other / 8]);
     // After a power cut the seal and the mark are there, and the file is gone.
     const left = disk.crash(1);
     expect(left.surgery.files()).toEqual(segments.map(({ path }) => path));

@@ -78,11 +78,42 @@ describe('entries of a segment', () => {
     expect(indexesOf(reader, 1, 2, Infinity)).toEqual([1]);
   });
 
+  it('are read up to the last one of their segment', async () => {
+    const crafted = new CraftedSegment(firstHead).batch([entry(1), entry(2)]);
+    const { salt, segmentId } = crafted.header;
+    const name = segmentName(segmentId, salt);
+    const { segment } = await openSegment(diskOf([crafted]), directory, name, groupId, 'read');
+    const index = new PositionIndex(0, 0);
+    for (const at of [1, 2]) index.append(at, 1, segmentId, crafted.offsets[3 + at] ?? 0);
+    index.append(3, 1, segmentId + 1, 8192);
+    const reader = new SegmentEntryReader(index, new SegmentList([segment]), groupId);
+    expect(indexesOf(reader, 1, 4, Infinity)).toEqual([1, 2]);
+  });
+
   it('are in a segment that is open: all else is a fault of the program', () => {
     const index = new PositionIndex(0, 0);
     index.append(1, 1, 1, 8192);
     const reader = new SegmentEntryReader(index, new SegmentList([]), groupId);
     expect(() => reader.read(1, 2, Infinity)).toThrow(InvariantError);
+  });
+});
+
+describe('an entry that is damaged', () => {
+  it.each([
+    ['its header', 9, 'no valid frame header'],
+    ['its payload', 50, 'a frame with a wrong checksum'],
+  ])('is told by %s, whether it is read alone or behind another', async (_, byte, what) => {
+    const segment = new CraftedSegment(firstHead).batch([entry(1), entry(2)]);
+    const [first = 0, second = 0] = segment.offsets.slice(4);
+    segment.bytes[second + byte] = (segment.bytes[second + byte] ?? 0) ^ 1;
+    const places = [first, second].map((offset, at) => [at + 1, offset] as const);
+    const reader = await readerOf(segment, places);
+    expect(indexesOf(reader, 1, 2, Infinity)).toEqual([1]);
+    for (const lo of [1, 2]) {
+      expect(() => reader.read(lo, 3, Infinity)).toThrow(
+        expect.objectContaining({ firstIndex: 2, message: expect.stringContaining(what) }),
+      );
+    }
   });
 });
 

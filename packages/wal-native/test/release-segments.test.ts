@@ -113,6 +113,14 @@ describe('a release', () => {
     expect([unreleased.recycled.length, spares.wanted]).toEqual([0, 2]);
   });
 
+  it('of a log without segments is held by none', async () => {
+    const { disk, spares, unreleased } = await world(0);
+    const segments = new SegmentList<Segment>([]);
+    const parts = { segments, spares, belowSegmentId: 1, firstIndex: 9, segmentBytes: bytes };
+    const { heldBy } = await releaseSegments(disk, directory, { ...parts, unreleased });
+    expect(heldBy).toBeUndefined();
+  });
+
   it('never offers files whose new names a failed sync left in doubt', async () => {
     const { disk, release, unreleased, spares } = await world(3);
     disk.inject({ on: 'sync-directory', fault: { type: 'sync-error', pending: 'kept' } });
