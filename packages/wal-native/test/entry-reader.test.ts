@@ -115,6 +115,20 @@ describe('an entry that is damaged', () => {
       );
     }
   });
+
+  it('is told by its own header, not by that of the entry that was read before', async () => {
+    const segment = new CraftedSegment(firstHead).batch([entry(1, 1, 5000)]);
+    const last = segment.bytes.length - 40 - 104;
+    segment.end = last;
+    segment.batch([entry(2)], { missing: true });
+    segment.bytes[last + 9] = 1;
+    const reader = await readerOf(segment, [
+      [1, segment.offsets[4] ?? 0],
+      [2, last],
+    ]);
+    expect(indexesOf(reader, 1, 2, Infinity)).toEqual([1]);
+    expect(() => reader.read(2, 3, Infinity)).toThrow('no valid frame header');
+  });
 });
 
 describe('a frame that is not the entry of the index', () => {
