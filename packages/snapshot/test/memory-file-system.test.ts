@@ -16,7 +16,7 @@ async function put(path: string, bytes: Uint8Array): Promise<void> {
 
 async function contentOf(path: string): Promise<Uint8Array> {
   const file = await fileSystem.open(path, 'read');
-  const content = new Uint8Array(await file.size());
+  const content = new Uint8Array(await file.size()).fill(7);
   expect(await file.read(content, 0)).toBe(content.length);
   return content;
 }
@@ -116,6 +116,9 @@ describe('a file in memory', () => {
     expect(await file.size()).toBe(4);
     await file.truncate(20);
     expect(await file.size()).toBe(20);
+    const cut = new Uint8Array(20);
+    cut.set(bytesOf(10).subarray(0, 4));
+    expect(await contentOf('/a')).toEqual(cut);
     await file.write(bytesOf(2), 30);
     const expected = new Uint8Array(32);
     expected.set(bytesOf(10).subarray(0, 4));
