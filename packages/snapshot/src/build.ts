@@ -78,7 +78,7 @@ export class SnapshotBuild implements SnapshotFiles {
         const written = await this.#write(name, number, content, true);
         return { entry: { name, ...written }, place: { number, outside: path } };
       } finally {
-        await source.close();
+        await translating(writeFailure, () => source.close());
       }
     });
   }
@@ -98,7 +98,6 @@ export class SnapshotBuild implements SnapshotFiles {
       await Promise.allSettled(this.#running);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
-    this.#signal.throwIfAborted();
   }
 
   /** Writes the metadata. Durable after it: all of the folder but its own name, which is a temporary one. */

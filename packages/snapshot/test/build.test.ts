@@ -92,6 +92,16 @@ describe('files that are written', () => {
       });
     });
     expect(await failureOf(creating)).toBe(reason);
+    const two = manager.create(ten, async (files) => {
+      const failing = (turns: number, error: Error) =>
+        (async function* () {
+          for (let at = 0; at < turns; at += 1) await turn();
+          yield await Promise.reject<Uint8Array>(error);
+        })();
+      const second = files.writeFile('a', failing(2, new Error('the second one')));
+      await Promise.allSettled([second, files.writeFile('b', failing(0, reason))]);
+    });
+    expect(await failureOf(two)).toBe(reason);
   });
 
   it('fail where the disk does not close them, and leave none open', async () => {
@@ -197,6 +207,8 @@ describe('files that are linked', () => {
     disk.inject({ on: 'read', path: '/table', fault: { type: 'error', kind: 'io' } });
     await fails('SNAPSHOT_READ_FAILED', link('/table'));
     disk.inject({ on: 'datasync', path: '/table', fault: { type: 'error', kind: 'io' } });
+    await fails('SNAPSHOT_WRITE_FAILED', link('/table'));
+    disk.inject({ on: 'close', path: '/table', fault: { type: 'error', kind: 'io' } });
     await fails('SNAPSHOT_WRITE_FAILED', link('/table'));
     const missing = await fails('SNAPSHOT_INVALID', link('/none'));
     expect(missing.message).toContain('there is no such file to be linked');
