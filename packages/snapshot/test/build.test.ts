@@ -117,6 +117,21 @@ describe('files that are written', () => {
     expect(disk.openPaths).toEqual([]);
   });
 
+  it('have a name of their own, and chunks of bytes', async () => {
+    const one = await inMemory();
+    const write = (names: readonly string[], chunks: Iterable<Uint8Array> = []): Promise<unknown> =>
+      one.create(ten, async (files) => {
+        for (const name of names) await files.writeFile(name, chunks);
+      });
+    const named = await fails('SNAPSHOT_INVALID', write(['a/b']));
+    expect(named.message).toBe('a file name has 1 to 64 of A-Z a-z 0-9 . _ -, got a/b');
+    const twice = await fails('SNAPSHOT_INVALID', write(['a', 'a']));
+    expect(twice.message).toBe('the file a is there already');
+    const text = await fails('SNAPSHOT_INVALID', write(['a'], JSON.parse('["text"]')));
+    expect(text.message).toBe('file a: a chunk is no Uint8Array');
+    expect(one.list()).toEqual([]);
+  });
+
   it('are at most 4096', async () => {
     const one = await inMemory();
     const creating = one.create(ten, async (files) => {
