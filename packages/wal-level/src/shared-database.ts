@@ -93,7 +93,7 @@ export class SharedDatabase {
 
   /** Ends the writing of all logs: the directory is another process's. What waits is rejected. */
   fail(error: WalError): void {
-    if (this.#failure === undefined) this.#fail([], error);
+    this.#fail([], error);
   }
 
   /**
