@@ -137,6 +137,7 @@ describe('a database that cannot be opened', () => {
     expect(place.told.splice(0)).toEqual(name === 'lock' ? ['lock'] : ['lock', 'open', 'release']);
     place.fails.clear();
     expect((await holder.open()).failure).toBe(undefined);
+    expect(place.told).toEqual(['lock', 'open']);
     await holder.close();
   });
 
@@ -160,6 +161,8 @@ describe('a database that failed', () => {
     const failed = await failedDatabase();
     const shared = await holder.open();
     expect(shared).not.toBe(failed);
+    expect(shared.lock).toBeDefined();
+    expect(shared.lock).toBe(failed.lock);
     expect(place.told).toEqual(['close', 'open']);
     await shared.write(batch, true);
     await holder.close();
