@@ -44,10 +44,7 @@ export class KeptSnapshots {
   /** One that exists, or that somebody holds and whose going is called off with this. */
   revive(at: SnapshotPlace): StoredSnapshot | undefined {
     const kept = this.#kept.get(this.#folder.nameOf(at));
-<<<<<<< HEAD
     // One that is gone is in the list no more.
-=======
->>>>>>> surv-snap
     if (kept === undefined) return undefined;
     kept.fate = 'stays';
     return kept.stored;
