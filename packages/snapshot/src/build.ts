@@ -19,7 +19,13 @@ import { snapshotIdOf } from './format/snapshot-id.ts';
 import { ChunkWriter, type WrittenFile } from './files/chunk-writer.ts';
 import type { StorageForm } from './options.ts';
 import type { SnapshotFolder } from './snapshot-folder.ts';
-import { readFailure, SnapshotError, translating, writeFailure } from './snapshot-error.ts';
+import {
+  isCorrupt,
+  readFailure,
+  SnapshotError,
+  translating,
+  writeFailure,
+} from './snapshot-error.ts';
 import { orAborted, untilAborted } from './until-aborted.ts';
 
 interface BuiltFile {
@@ -72,7 +78,7 @@ export class SnapshotBuild implements SnapshotFiles {
         const written = await this.#write(name, number, content, true);
         return { entry: { name, ...written }, place: { number, outside: path } };
       } finally {
-        await source.close();
+        await translating(writeFailure, () => source.close());
       }
     });
   }
@@ -92,14 +98,12 @@ export class SnapshotBuild implements SnapshotFiles {
       await Promise.allSettled(this.#running);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
-    this.#signal.throwIfAborted();
   }
 
   /** Writes the metadata. Durable after it: all of the folder but its own name, which is a temporary one. */
   async finish(): Promise<SnapshotContents> {
     const files = this.#files.toSorted((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
     const entries = files.map(({ entry }) => entry);
-    checkManifestLimits(entries.length);
     const id = snapshotIdOf(this.#folder.groupId, this.#metadata, entries);
     const { codec, chunkBytes } = this.#form;
     const manifest = { id, codec, chunkBytes, files: entries };
@@ -181,8 +185,7 @@ async function* contentOf(source: File, chunkBytes: number): AsyncGenerator<Uint
 /** The path is the caller's: that nothing is there is no damage of a snapshot. */
 function sourceFailure(cause: unknown): unknown {
   const failure = readFailure(cause);
-  if (!(failure instanceof SnapshotError) || failure.code !== 'SNAPSHOT_CORRUPT') return failure;
-  return invalid('there is no such file to be linked', cause);
+  return isCorrupt(failure) ? invalid('there is no such file to be linked', cause) : failure;
 }
 
 function checkOutsidePath(path: string): void {

@@ -80,7 +80,6 @@ export class SnapshotPart {
       const count = await file.take(bytes.subarray(at));
       at += count;
       this.#takenBytes += count;
-      if (file.isWhole) await this.#endFile(file);
     }
   }
 

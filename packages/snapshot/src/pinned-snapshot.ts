@@ -6,7 +6,7 @@ import type { OpenSnapshot, StoredSnapshot } from '@babuza/raft';
 import type { ChunkReader } from './files/chunk-reader.ts';
 import type { KeptSnapshot } from './kept-snapshot.ts';
 import type { SnapshotFolder } from './snapshot-folder.ts';
-import { readFailure, SnapshotError } from './snapshot-error.ts';
+import { isCorrupt, readFailure, SnapshotError } from './snapshot-error.ts';
 
 export class PinnedSnapshot implements OpenSnapshot {
   readonly snapshot: StoredSnapshot;
@@ -58,7 +58,7 @@ export class PinnedSnapshot implements OpenSnapshot {
       }
       return true;
     } catch (error) {
-      if (error instanceof SnapshotError && error.code === 'SNAPSHOT_CORRUPT') return false;
+      if (isCorrupt(error)) return false;
       throw error;
     }
   }
@@ -87,6 +87,8 @@ export class PinnedSnapshot implements OpenSnapshot {
     try {
       reader = await this.#folder.openFile(this.#kept.name, this.#kept.contents, at);
       this.#readers.add(reader);
+      // It may have been closed while the file was being opened, and has not closed this reader.
+      this.#assertOpen();
       await reader.checkSizes();
       yield* read(reader);
     } catch (error) {

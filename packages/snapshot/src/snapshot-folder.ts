@@ -97,7 +97,6 @@ export class SnapshotFolder {
 
   async release(): Promise<void> {
     await this.#lock?.release();
-    this.#lock = undefined;
   }
 
   async find(): Promise<FoundNames> {

@@ -112,7 +112,7 @@ export class GroupBatch {
     this.#replaces = true;
     // What is put again needs no deletion.
     const replacedTo = entries.at(-1)?.index ?? from - 1;
-    this.#deleteEntries(Math.max(from, replacedTo + 1), index.lastIndex);
+    this.#deleteEntries(replacedTo + 1, index.lastIndex);
     this.#deleteTermRuns(from, index.lastIndex);
     index.truncateFrom(from);
   }

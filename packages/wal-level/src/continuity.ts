@@ -39,9 +39,8 @@ export interface StoredLog {
 
 /** Whether there is anything of the group: then nobody may bootstrap over it, whatever it is. */
 export async function hasLog(database: LevelDatabase, keys: GroupKeys): Promise<boolean> {
-  const iterator = database.keys({ ...keys.all, ...bytesOnly, limit: 1 });
-  for await (const page of pages(iterator)) return page.length > 0;
-  return false;
+  const found = await database.keys({ ...keys.all, ...bytesOnly, limit: 1 }).all();
+  return found.length > 0;
 }
 
 /** Reads and checks the log; `undefined` where there is nothing of the group. */

@@ -50,7 +50,6 @@ export class DatabaseHolder {
   /** The same, or `undefined` where there is none; it makes nothing. */
   async existing(): Promise<SharedDatabase | undefined> {
     const shared = await this.#current;
-    if (shared !== undefined && shared.failure === undefined) return shared;
     if (shared?.failure !== undefined) await this.#leave(shared, shared.failure);
     return (await this.exists()) ? this.open() : undefined;
   }

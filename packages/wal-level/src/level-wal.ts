@@ -44,8 +44,6 @@ export class LevelLog implements LogStore {
   /** Entries up to here are deleted. An entry may be left over below the start, never above it. */
   #clearedTo = 0;
   #clearing: Promise<void> = Promise.resolve();
-  /** Plans that are written, or being written, and not visible yet. */
-  #unpublished = 0;
   /** Something was written that is not durable yet: a commit index. */
   #unsynced = false;
   #noFsync = false;
@@ -63,7 +61,6 @@ export class LevelLog implements LogStore {
   }
 
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
-    this.#unpublished = plans.length;
     const changes = plans.some((plan) => this.#changes(plan));
     if (!changes && !(durable && this.#unsynced)) return undefined;
     const batch = new GroupBatch(this.#parts.keys, this.#parts.view.state, this.#testimony);
@@ -71,14 +68,14 @@ export class LevelLog implements LogStore {
     return this.#write(batch.finish(), durable && !this.#noFsync);
   }
 
+  /** The plans of a group become visible in one go: nobody reads between two of them. */
   publish(plan: SavePlan): void {
     const { view, reader } = this.#parts;
     view.publish(plan, (entries) => {
       for (const { index, term } of entries) view.state.index.append(index, term);
     });
-    this.#unpublished -= 1;
-    // The plans of a group become visible in one go. After a failed write the reader stays where it is.
-    if (this.#unpublished === 0) reader.unpin();
+    // After a failed write nothing is published, and the reader stays where it is.
+    reader.unpin();
   }
 
   /** The start of the log is durable already: what is deleted here, or left over, nobody reads. */
@@ -123,19 +120,16 @@ export class LevelLog implements LogStore {
   /** What `close` promises, also of a log whose syncs were turned off. */
   async #makeAllDurable(): Promise<void> {
     const { kind, shared, directory, keys, view } = this.#parts;
+    if (!this.#unsynced) return;
     if (this.#noFsync) {
       try {
         await kind.flush?.(shared.database);
       } catch (error) {
         throw writeFailure(error, directory);
       }
-      // A database may tell of a flush that failed with the next write only, so there is one.
-      this.#unsynced = kind.syncs;
-      this.#noFsync = false;
     }
-    if (this.#unsynced) {
-      await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
-    }
+    // A database may tell of a flush that failed with the next write only, so there is one.
+    await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
   }
 
   #changes({ marker, truncateFrom, entries, hardState, purgeTo }: SavePlan): boolean {

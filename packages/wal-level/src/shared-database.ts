@@ -59,8 +59,8 @@ export class SharedDatabase {
   #waiting: Waiting[] = [];
   #busy = false;
   #failure: WalError | undefined;
-  /** Work under way in `use`: closing waits for it. */
-  readonly #uses = new Set<Promise<unknown>>();
+  /** Resolves when the work that was begun in `use` has ended; it never rejects. */
+  #usesEnd: Promise<void> = Promise.resolve();
 
   constructor(parts: SharedDatabaseParts) {
     this.#parts = parts;
@@ -93,7 +93,7 @@ export class SharedDatabase {
 
   /** Ends the writing of all logs: the directory is another process's. What waits is rejected. */
   fail(error: WalError): void {
-    if (this.#failure === undefined) this.#fail([], error);
+    this.#fail([], error);
   }
 
   /**
@@ -103,19 +103,19 @@ export class SharedDatabase {
   async use<Result>(work: () => Promise<Result>): Promise<Result> {
     this.throwIfFailed();
     const using = work();
-    this.#uses.add(using);
-    try {
-      const result = await using;
-      this.throwIfFailed();
-      return result;
-    } finally {
-      this.#uses.delete(using);
-    }
+    const before = this.#usesEnd;
+    this.#usesEnd = using.then(
+      () => before,
+      () => before,
+    );
+    const result = await using;
+    this.throwIfFailed();
+    return result;
   }
 
   /** For when no log in it is open. May be called again if it fails. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#uses);
+    await this.#usesEnd;
     const { kind } = this.#parts;
     await (kind.close?.(this.database) ?? this.database.close());
   }

@@ -87,7 +87,7 @@ export class StoredLogs {
       try {
         // Durable after it: the log exists. A crash just before leaves nothing of it.
         await shared.write({ operations, bytes }, kind.syncs);
-        await witness?.remember(keys.groupId, log.testimony.batch ?? 0, true);
+        await witness?.remember(keys.groupId, emptyTestimony.batch, true);
       } catch (error) {
         throw writeFailure(error, directory);
       }
@@ -160,7 +160,7 @@ export class StoredLogs {
     const what = 'the witness of what was durable is damaged, and is written anew';
     events.emit({ type: 'repaired', groupId, file: recollection.file, what });
     // It was first told when the log had been created.
-    return emptyTestimony.batch ?? 0;
+    return emptyTestimony.batch;
   }
 
   /** Logs of other groups that have a witness and no database were lost: no new one hides that. */

@@ -19,7 +19,11 @@ export interface Testimony {
 }
 
 /** Of a log that was just created: that was its first batch. */
-export const emptyTestimony: Testimony = { termsDigest: 0, markerChecksums: new Map(), batch: 1 };
+export const emptyTestimony: Testimony & { readonly batch: number } = {
+  termsDigest: 0,
+  markerChecksums: new Map(),
+  batch: 1,
+};
 
 /** Entries from `index` on have `term`; those before it another. */
 export interface TermRun {

@@ -24,9 +24,11 @@ async function withStaleLock(isLost: boolean) {
     open: () => Promise.resolve(database),
   };
   let isFresh = false;
+  const asked: string[] = [];
   const lock: LogLock = {
     isFresh: () => isFresh,
     confirm: async () => {
+      asked.push('confirm');
       if (isLost) throw new LockLostError('another process has the lock');
       isFresh = true;
     },
@@ -40,7 +42,7 @@ async function withStaleLock(isLost: boolean) {
     onFailure: ({ code }) => failures.push(code),
   });
   const keys = async (): Promise<number> => (await database.keys().all()).length;
-  return { shared, failures, keys };
+  return { shared, failures, keys, asked };
 }
 
 describe('a lock that is stale before a write', () => {
@@ -52,12 +54,14 @@ describe('a lock that is stale before a write', () => {
 
   for (const what of ['batch', 'deletion'] as const) {
     it(`ends the writing where it is lost: a ${what}`, async () => {
-      const { shared, failures, keys } = await withStaleLock(true);
+      const { shared, failures, keys, asked } = await withStaleLock(true);
       const call =
         what === 'batch' ? shared.write(batch, true) : shared.clear({ first: key, last: key });
       await expect(call).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
       await expect(shared.write(batch, true)).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
       expect([await keys(), failures]).toEqual([0, ['WAL_LOCK_LOST']]);
+      // Nor is the lock asked for again.
+      expect(asked).toEqual(['confirm']);
     });
   }
 });

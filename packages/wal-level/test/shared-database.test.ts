@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { WalEvent } from '@babuza/wal-core';
+import { SharedDatabase } from '../src/shared-database.ts';
 import { HostilePlace } from './hostile-level.ts';
 import { entries, entry } from './samples.ts';
 
@@ -138,5 +139,44 @@ describe('logs of one database', () => {
     );
     expect(left.length).toBe(100);
     await manager.close();
+  });
+});
+
+describe('closing a database', () => {
+  it('waits for all work that was begun in it, and not for whether it succeeds', async () => {
+    for (const ends of [
+      ['first', 'second'],
+      ['second', 'first'],
+    ]) {
+      const place = new HostilePlace();
+      const database = await place.open();
+      const onFailure = (): void => undefined;
+      const shared = new SharedDatabase({ kind: place, database, directory: '/level', onFailure });
+      const end = new Map<string, () => void>();
+      const gate = (name: string): Promise<void> =>
+        new Promise((resolve) => end.set(name, resolve));
+      const using = Promise.allSettled([
+        shared.use(async () => {
+          await gate('first');
+          return database.status;
+        }),
+        shared.use(async () => {
+          await gate('second');
+          throw new Error(`the work ends while the database is ${database.status}`);
+        }),
+      ]);
+      const closing = shared.close();
+      for (const name of ends) {
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(database.status).toBe('open');
+        end.get(name)?.();
+      }
+      expect(await using).toMatchObject([
+        { status: 'fulfilled', value: 'open' },
+        { status: 'rejected', reason: { message: 'the work ends while the database is open' } },
+      ]);
+      await closing;
+      expect(database.status).toBe('closed');
+    }
   });
 });

@@ -201,6 +201,7 @@ describe('a witness that is of no use', () => {
     const manager = made.manager();
     const { wal } = await manager.replayWal();
     await wal.save({ entries: entries(14, 14, 6) });
+    await made.clock?.pass(50);
     await manager.close();
     expect(witness.told).toEqual([]);
   });

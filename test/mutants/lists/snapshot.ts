@@ -5,6 +5,20 @@ const removalFailures = 'snapshot/test/removal-failures.test.ts';
 
 export const snapshot: readonly Mutant[] = [
   {
+    name: 'a wrong length in the head of a linked chunk is not noticed',
+    file: 'snapshot/src/format/chunk.ts',
+    find: 'length !== stored.length',
+    replace: 'length === 0',
+    caughtBy: ['snapshot/test/build.test.ts', 'where a bit of a head is wrong'],
+  },
+  {
+    name: 'a reader whose file is being opened outlives its snapshot',
+    file: 'snapshot/src/pinned-snapshot.ts',
+    find: 'has not closed this reader.\n      this.#assertOpen();\n',
+    replace: 'has not closed this reader.\n',
+    caughtBy: ['snapshot/test/reading.test.ts', 'while its file was being opened'],
+  },
+  {
     name: 'a snapshot that is closed twice gives back the hold of another reader',
     file: 'snapshot/src/pinned-snapshot.ts',
     find: 'this.#closing ??= this.#close();',
@@ -19,6 +33,14 @@ export const snapshot: readonly Mutant[] = [
     replace: "kept.fate !== 'goes'",
     caughtBy: [together, 'although the other closes it twice'],
     promise: 'removed snapshot',
+  },
+  {
+    name: 'a snapshot whose folder is removed counts as made',
+    file: 'snapshot/src/kept-snapshots.ts',
+    find: '    this.#kept.delete(kept.name);\n    await this.#discard',
+    replace: '    await this.#discard',
+    caughtBy: [together, 'when it goes meanwhile'],
+    promise: 'created snapshot',
   },
   {
     name: 'changes of what exists do not take turns',

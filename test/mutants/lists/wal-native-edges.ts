@@ -65,16 +65,16 @@ export const walNativeEdges: readonly Mutant[] = [
   {
     name: 'a seal may be missing behind the first batch of the successor',
     file: 'wal-native/src/recovery/read-log.ts',
-    find: 'following?.batches === 1 &&',
-    replace: 'following !== undefined && following.batches <= 2 &&',
+    find: 'following.batches === 1 &&',
+    replace: 'following.batches <= 2 &&',
     caughtBy: ['wal-native/test/segment-chain.test.ts', 'where its successor has 1 batches'],
     promise: 'damage',
   },
   {
     name: 'a seal may be missing where the first batch of the successor was interrupted',
     file: 'wal-native/src/recovery/read-log.ts',
-    find: 'following?.batches === 1 && !following.facts.framesBehind',
-    replace: 'following?.batches === 1',
+    find: 'following.batches === 1 && !following.facts.framesBehind',
+    replace: 'following.batches === 1',
     caughtBy: [
       'wal-native/test/segment-chain.test.ts',
       'where the first batch of its successor was interrupted',

@@ -200,8 +200,8 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'a seal that looks whole is not written again',
     file: 'wal-native/src/recovery/read-log.ts',
-    find: 'if (interrupted) needsSeal = segment;',
-    replace: 'if (interrupted && problem !== undefined) needsSeal = segment;',
+    find: 'if (interrupted) needsSeal = finding;',
+    replace: 'if (interrupted && problem !== undefined) needsSeal = finding;',
     caughtBy: ['wal-native/test/second-opening.test.ts', 'includes a seal whose sync failed'],
     promise: 'recovery',
   },
@@ -224,7 +224,7 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'recovery uses batch numbers of the tail again',
     file: 'wal-native/src/recovery/recover.ts',
-    find: 'Math.max(behind?.batchNumberMax ?? -1, stop.lastBatchNumber) + 1',
+    find: 'behind.batchNumberMax + 1',
     replace: 'stop.lastBatchNumber + 1',
     caughtBy: [
       'wal-native/test/second-opening.test.ts',
@@ -272,7 +272,7 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'a reset before the start does not drop entries',
     file: 'wal-native/src/recovery/replayed-log.ts',
-    find: 'if (resets && marker.index <= this.#start.index) this.#dropAll();',
+    find: 'if (resets && marker.index <= this.#start.index) this.#truncateFrom(marker.index);',
     replace: '',
     caughtBy: [
       'wal-native/test/resets-and-purges.test.ts',
@@ -291,8 +291,8 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'testimony is looked for in the next 512 KiB only',
     file: 'wal-native/src/recovery/scan.ts',
-    find: 'while (offset + frameHeaderBytes <= request.limit) {',
-    replace: 'while (offset + frameHeaderBytes <= Math.min(request.limit, stop.offset + 524288)) {',
+    find: 'if (await window.load(offset, frame)) continue;',
+    replace: 'if (offset < stop.offset + 524256 && (await window.load(offset, frame))) continue;',
     caughtBy: ['wal-native/test/large-batches.test.ts', 'half a mebibyte and more behind it'],
     promise: 'damage',
   },

@@ -105,11 +105,9 @@ export class ChunkReader {
 
   async #chunk(number: number, position: number): Promise<Uint8Array> {
     const contentBytes = this.chunks.contentBytesOf(number);
-    const where = { file: this.#inside.path, offset: position };
     if (this.#outside !== undefined) {
       const bytes = new Uint8Array(chunkHeadBytes + contentBytes);
       await readWhole(this.#inside, bytes.subarray(0, chunkHeadBytes), number * chunkHeadBytes);
-      this.chunks.storedBytesIn(bytes, number, where);
       const offset = number * this.chunks.chunkBytes;
       await readWhole(this.#outside, bytes.subarray(chunkHeadBytes), offset);
       return bytes;
@@ -118,15 +116,8 @@ export class ChunkReader {
     const room = Math.min(chunkHeadBytes + contentBytes, this.chunks.file.storedBytes - position);
     const bytes = new Uint8Array(Math.max(room, chunkHeadBytes));
     await readWhole(this.#inside, bytes, position);
-    const end = chunkHeadBytes + this.chunks.storedBytesIn(bytes, number, where);
-    if (end > bytes.length) {
-      throw corrupt('the chunk does not fit into the file', {
-        ...where,
-        expected: bytes.length,
-        got: end,
-      });
-    }
-    return bytes.subarray(0, end);
+    const where = { file: this.#inside.path, offset: position };
+    return bytes.subarray(0, chunkHeadBytes + this.chunks.storedBytesIn(bytes, number, where));
   }
 
   #checkEnd(got: number): void {

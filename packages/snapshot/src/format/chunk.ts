@@ -101,11 +101,16 @@ export class FileChunks implements ChunkForm {
     return stored;
   }
 
-  /** Checks a whole chunk, head included. */
+  /** Checks a whole chunk: its bytes, and its head, which says how many they are. */
   check(chunk: Uint8Array, number: number, where: Where): void {
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    const expected = view.getUint32(4);
     const stored = chunk.subarray(chunkHeadBytes);
+    const length = view.getUint32(0);
+    if (length !== stored.length) {
+      const details = { ...where, expected: stored.length, got: length };
+      throw corrupt('the length of a chunk is impossible', details);
+    }
+    const expected = view.getUint32(4);
     const got = checksumOf(this, number, this.contentBytesOf(number), stored);
     if (got !== expected) throw corrupt('the checksum differs', { ...where, expected, got });
   }

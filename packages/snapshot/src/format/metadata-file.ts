@@ -9,7 +9,7 @@ import {
 } from '@babuza/raftpb';
 import { corrupt, SnapshotError } from '../snapshot-error.ts';
 import { seal, unseal } from './byte-reader.ts';
-import { decodeManifest, manifestBytesMax, type SnapshotManifest } from './manifest.ts';
+import { decodeManifest, type SnapshotManifest } from './manifest.ts';
 import { snapshotIdOf } from './snapshot-id.ts';
 
 /** Where a file of the manifest lies. */
@@ -36,7 +36,6 @@ const version = 1;
 const fixedBytes = 36;
 const checksumBytes = 4;
 export const outsidePathBytesMax = 4096;
-const metadataBytesMax = 1024 * 1024;
 export const metadataFileBytesMax: number = 24 * 1024 * 1024;
 
 export function encodeMetadataFile(contents: SnapshotContents): Uint8Array {
@@ -75,9 +74,6 @@ export function decodeMetadataFile(
   const metadataBytes = reader.u32();
   const manifestLength = reader.u32();
   const placeCount = reader.u32();
-  if (metadataBytes > metadataBytesMax || manifestLength > manifestBytesMax) {
-    reader.fail('a length is impossible');
-  }
   const metadata = decodeMetadata(reader.bytes(metadataBytes), file);
   const manifestBytes = reader.bytes(manifestLength);
   const manifest = decodeManifest(manifestBytes, `manifest in ${file}`);

@@ -2,7 +2,7 @@
 import type { FileSystem } from '@babuza/vfs';
 import { NotFoundError, type TailReport } from '@babuza/wal-core';
 import { closeSegments } from '@babuza/wal-files';
-import { listLog, readLog, type LogContents } from './read-log.ts';
+import { lastFinding, listLog, readLog, type LogContents } from './read-log.ts';
 import { tailReport } from './recover.ts';
 
 /** Reads the log once; its files are closed again. */
@@ -15,8 +15,5 @@ export async function lookAtLog(
   if (listing.segments.length === 0) throw new NotFoundError(`there is no log in ${directory}`);
   const log = await readLog(fileSystem, directory, groupId, listing, 'read');
   await closeSegments(log.findings.map(({ segment }) => segment));
-  const last = log.findings.at(-1);
-  const tail: TailReport =
-    last === undefined ? { verdict: 'clean', bytesDropped: 0 } : tailReport(last);
-  return { log, tail };
+  return { log, tail: tailReport(lastFinding(log)) };
 }

@@ -4,7 +4,7 @@
  * recovery, which acts on its findings.
  */
 import type { FileSystem } from '@babuza/vfs';
-import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, invariant, type WalMetadata } from '@babuza/wal-core';
 import { FrameKind } from '../format/frame.ts';
 import { ownSectorEnd, trailerBytes } from '../format/layout.ts';
 import { isTemporaryName, parseSegmentName, type SegmentName } from '../format/segment-name.ts';
@@ -13,6 +13,7 @@ import type { Segment } from '../segment/segment.ts';
 import { headOf, ReplayedLog, startOf, type Head, type LogStart } from './replayed-log.ts';
 import {
   lookBehind,
+  nothingBehind,
   scanSegment,
   type Behind,
   type ScanRequest,
@@ -30,7 +31,7 @@ export interface SegmentFinding {
   readonly stop: ScanStop;
   /** Everything below this offset was durable when a later frame was written. */
   readonly durableUpTo: number;
-  readonly behind: Behind | undefined;
+  readonly behind: Behind;
   readonly facts: Facts;
   readonly verdict: VerdictName;
   /** The last batch is a mark, and so says that everything before it is durable. */
@@ -48,7 +49,7 @@ export interface LogContents {
   readonly findings: readonly SegmentFinding[];
   readonly replayed: ReplayedLog;
   /** The segment before the last one has no seal yet, or nobody has built on its seal. */
-  readonly needsSeal: Segment | undefined;
+  readonly needsSeal: SegmentFinding | undefined;
   /** Paths of files that are not needed any more, or not yet. */
   readonly leftovers: readonly string[];
   readonly repaired: readonly { file: string; what: string }[];
@@ -73,6 +74,13 @@ export async function listLog(fileSystem: FileSystem, directory: string): Promis
   }
   segments.sort((left, right) => left.segmentId - right.segmentId);
   return { segments, temporaries };
+}
+
+/** The newest segment is the one that has a tail. */
+export function lastFinding({ findings }: LogContents): SegmentFinding {
+  const last = findings.at(-1);
+  invariant(last !== undefined, 'a log has segments');
+  return last;
 }
 
 /** Reads the log; throws `CorruptError` and closes its files where it may not be started from. */
@@ -131,7 +139,7 @@ class LogReading {
       findings.push(finding);
       this.#refuseDamage(finding, replayed);
     }
-    const needsSeal = await this.#checkSeals(segments, findings);
+    const needsSeal = await this.#checkSeals(findings);
     if (!replayed.isWhole) {
       throw this.#corrupt(
         newest,
@@ -280,12 +288,8 @@ class LogReading {
     const found = { segment, batches, entries, stop, durableUpTo, ...marks };
     const openEnded = next === undefined && segment.seal === undefined;
     if (!openEnded && stop.batchStart === request.limit) {
-      return {
-        ...found,
-        behind: undefined,
-        facts: factsOf(stop, undefined, false),
-        verdict: 'end',
-      };
+      const behind = nothingBehind(stop);
+      return { ...found, behind, facts: factsOf(stop, behind, false), verdict: 'end' };
     }
     const behind = await lookBehind(request, stop);
     const headDurable = stop.batchStart < segment.header.headEnd;
@@ -295,15 +299,15 @@ class LogReading {
 
   #refuseDamage({ segment, stop, behind, verdict }: SegmentFinding, replayed: ReplayedLog): void {
     if (!verdict.startsWith('corrupt')) return;
-    const { commit } = behind ?? {};
+    const { commit } = behind;
     if (commit !== undefined && commit.firstIndex > 0) {
       // The end of the batch is there: it says what the damage can have hit.
       throw this.#corrupt(segment, stop.offset, verdict, stop.why, commit);
     }
     const next = replayed.state.index.lastIndex + 1;
     throw this.#corrupt(segment, stop.offset, verdict, stop.why, {
-      firstIndex: Math.min(next, behind?.firstIndex || next),
-      lastIndex: behind?.lastIndex || undefined,
+      firstIndex: Math.min(next, behind.firstIndex || next),
+      lastIndex: behind.lastIndex || undefined,
     });
   }
 
@@ -311,25 +315,22 @@ class LogReading {
    * A segment that has a successor is sealed. Only the last seal can be missing or half written after a
    * crash: nothing but the head may have been written to the successor before the seal was durable.
    */
-  async #checkSeals(
-    segments: readonly Segment[],
-    findings: readonly SegmentFinding[],
-  ): Promise<Segment | undefined> {
-    let needsSeal: Segment | undefined;
-    for (const [at, segment] of segments.entries()) {
-      const next = segments[at + 1];
+  async #checkSeals(findings: readonly SegmentFinding[]): Promise<SegmentFinding | undefined> {
+    let needsSeal: SegmentFinding | undefined;
+    for (const [at, finding] of findings.entries()) {
+      const following = findings[at + 1];
+      const { segment } = finding;
       const { seal, header } = segment;
-      if (next === undefined) {
+      if (following === undefined) {
         if (seal === undefined) continue;
         const what = `the segment is full and sealed, but segment ${header.segmentId + 1} is missing`;
         throw this.#corrupt(segment, undefined, 'corrupt-missing', what);
       }
-      const problem = await sealProblem(segment, next, findings[at]);
-      const following = findings[at + 1];
+      const problem = await sealProblem(finding, following.segment);
       const interrupted =
-        at === segments.length - 2 && following?.batches === 1 && !following.facts.framesBehind;
+        at === findings.length - 2 && following.batches === 1 && !following.facts.framesBehind;
       // Also a seal that looks whole: it may have been read from the memory of the kernel only.
-      if (interrupted) needsSeal = segment;
+      if (interrupted) needsSeal = finding;
       else if (problem !== undefined) {
         throw this.#corrupt(segment, seal?.footerOffset, 'corrupt-sealed', problem);
       }
@@ -351,9 +352,8 @@ class LogReading {
 
 /** What is wrong with the seal of a segment that has a successor. */
 async function sealProblem(
-  segment: Segment,
+  { segment, stop }: SegmentFinding,
   next: Segment,
-  finding: SegmentFinding | undefined,
 ): Promise<string | undefined> {
   const { seal } = segment;
   if (seal === undefined) return 'the seal is damaged';
@@ -361,19 +361,14 @@ async function sealProblem(
   const agrees =
     seal.framesEnd === next.header.predecessorEnd &&
     seal.nextSalt === next.header.salt &&
-    seal.lastBatchNumber === finding?.stop.lastBatchNumber;
+    seal.lastBatchNumber === stop.lastBatchNumber;
   return agrees ? undefined : `the seal contradicts ${next.path}`;
 }
 
-function factsOf(
-  stop: ScanStop,
-  behind: Behind | undefined,
-  openEnded: boolean,
-  headDurable = false,
-): Facts {
+function factsOf(stop: ScanStop, behind: Behind, openEnded: boolean, headDurable = false): Facts {
   const pending = stop.offset > stop.batchStart;
-  const laterMark = headDurable || (behind?.durableUpTo ?? 0) > stop.batchStart;
-  const commitOk = behind?.commit !== undefined;
+  const laterMark = headDurable || behind.durableUpTo > stop.batchStart;
+  const commitOk = behind.commit !== undefined;
   return {
     openEnded,
     slot: stop.slot,
@@ -381,7 +376,7 @@ function factsOf(
     fits: stop.fits,
     commitOk,
     laterMark,
-    framesBehind: pending || laterMark || commitOk || (behind?.frames ?? 0) > 0,
+    framesBehind: pending || laterMark || commitOk || behind.frames > 0,
   };
 }
 

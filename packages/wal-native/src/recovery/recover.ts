@@ -14,7 +14,7 @@ import { sealBytes } from '../format/seal.ts';
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
 import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
-import type { LogContents, SegmentFinding } from './read-log.ts';
+import { lastFinding, type LogContents, type SegmentFinding } from './read-log.ts';
 
 /** What is written again at a time; usually one batch, a whole segment where syncs were turned off. */
 const rewriteBytesMax: number = 1024 * 1024;
@@ -40,8 +40,7 @@ export async function recover(
   contents: LogContents,
   uncertainTail: 'cut' | 'refuse',
 ): Promise<{ tail: TailReport; appendPoint: AppendPoint }> {
-  const last = contents.findings.at(-1);
-  if (last === undefined) throw new RangeError('a log has segments');
+  const last = lastFinding(contents);
   const tail = tailReport(last);
   refuseUncertain(contents, last, tail, uncertainTail);
   const { segment } = last;
@@ -55,10 +54,9 @@ export async function recover(
   // 3. The successor exists, so the seal is due before anything else is written to it.
   const { needsSeal } = contents;
   if (needsSeal !== undefined) {
-    const finding = contents.findings.find((found) => found.segment === needsSeal);
-    await sealSegment(needsSeal, contents.replayed.state.index, {
+    await sealSegment(needsSeal.segment, contents.replayed.state.index, {
       framesEnd: segment.header.predecessorEnd,
-      lastBatchNumber: finding?.stop.lastBatchNumber ?? 0,
+      lastBatchNumber: needsSeal.stop.lastBatchNumber,
       nextSalt: segment.header.salt,
     });
   }
@@ -104,22 +102,22 @@ function refuseUncertain(
 
 export function tailReport({ segment, stop, behind, verdict }: SegmentFinding): TailReport {
   if (verdict !== 'torn' && verdict !== 'uncertain') return { verdict: 'clean', bytesDropped: 0 };
-  const commit = behind?.commit;
+  const { commit } = behind;
   // A slot that is not empty is dropped too, even if nothing of it can be read.
   const slotEnd = stop.offset + (stop.slot === 'empty' ? 0 : endSlotBytes);
   return {
     verdict,
-    bytesDropped: Math.max(behind?.end ?? 0, slotEnd) - stop.batchStart,
+    bytesDropped: Math.max(behind.end, slotEnd) - stop.batchStart,
     file: segment.path,
     offset: stop.batchStart,
-    firstIndex: (commit?.firstIndex ?? behind?.firstIndex) || undefined,
-    lastIndex: (commit?.lastIndex ?? behind?.lastIndex) || undefined,
+    firstIndex: (commit?.firstIndex ?? behind.firstIndex) || undefined,
+    lastIndex: (commit?.lastIndex ?? behind.lastIndex) || undefined,
   };
 }
 
 async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<AppendPoint> {
   const { segment, stop, behind, verdict, entries } = finding;
-  const batchNumber = Math.max(behind?.batchNumberMax ?? -1, stop.lastBatchNumber) + 1;
+  const batchNumber = behind.batchNumberMax + 1;
   const end = stop.batchStart;
   const markEnds = end + commitFrameBytes;
   // The footer needs its place: the seal would overwrite what lies there.

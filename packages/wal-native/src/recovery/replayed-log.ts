@@ -146,7 +146,7 @@ export class ReplayedLog {
     }
     const resets = frame.flags === 1;
     // Purged since, so the log cannot tell any more what it was: the flag does.
-    if (resets && marker.index <= this.#start.index) this.#dropAll();
+    if (resets && marker.index <= this.#start.index) this.#truncateFrom(marker.index);
     if (marker.index < this.#start.index) return;
     // At the start a marker says nothing of the entries above it, which may be overwritten later.
     const isAtStart = marker.index === this.#start.index;
@@ -164,9 +164,7 @@ export class ReplayedLog {
   #applyStart(frame: ScannedFrame): void {
     const { segmentId } = startOf(frame);
     if (frame.index <= this.#start.index) {
-      if (segmentId > this.#start.segmentId) {
-        this.#start = { ...this.#start, segmentId };
-      }
+      this.#start = { ...this.#start, segmentId: Math.max(segmentId, this.#start.segmentId) };
       return;
     }
     if (this.state.index.term(frame.index) !== frame.term) {
@@ -179,12 +177,8 @@ export class ReplayedLog {
   #truncateFrom(index: number): void {
     const entries = this.state.index;
     const from = Math.max(index, entries.firstIndex);
-    if (this.#ghostIndex !== undefined) this.#ghostIndex = undefined;
+    this.#ghostIndex = undefined;
     if (from <= entries.lastIndex) entries.truncateFrom(from);
-  }
-
-  #dropAll(): void {
-    this.#truncateFrom(0);
   }
 }
 

@@ -53,12 +53,10 @@ export interface ScanStop {
   readonly why: string;
   /** Of the last batch that was accepted; −1 where there is none. */
   readonly lastBatchNumber: number;
-  /** The last valid frames before the stop belong to a batch with this number, if there are any. */
-  readonly pendingBatchNumber: number | undefined;
 }
 
 export interface ScanRequest {
-  readonly file: File;
+  readonly file: Pick<File, 'read'>;
   readonly salt: number;
   /** Frames lie below this offset: the footer or the end of the file. */
   readonly limit: number;
@@ -101,7 +99,6 @@ async function scanBatches(
         fits: false,
         why,
         lastBatchNumber,
-        pendingBatchNumber: collected.batchNumber,
       };
     }
     lastBatchNumber = collected.batchNumber;
@@ -128,7 +125,6 @@ async function collectBatch(
     fits: false,
     ...facts,
     lastBatchNumber,
-    pendingBatchNumber: batchNumber,
   });
   for (;;) {
     let seen: SeenFrame | number = readFrame(window, request, offset, header);
@@ -213,19 +209,36 @@ function bodyOf(bytes: Uint8Array, at: number, header: FrameHeader): Uint8Array 
   return bytes.slice(start, start + header.bodyBytes);
 }
 
+type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
+
 /** What lies behind a stop. */
 export interface Behind {
   /** The start of a batch that a later frame says to be durable; the largest such offset. */
   readonly durableUpTo: number;
+  /** How many valid frames start behind the offset of the stop. */
   readonly frames: number;
   /** The commit frame of the batch that the scan stopped in. */
   readonly commit: CommitBody | undefined;
   /** The end of the last valid frame; the offset of the stop where there is none. */
   readonly end: number;
+  /** At least that of the last accepted batch: frames of the one that was stopped in count, too. */
   readonly batchNumberMax: number;
   /** The lowest and highest entries that are seen behind, 0 where there are none. */
   readonly firstIndex: number;
   readonly lastIndex: number;
+}
+
+/** What there is where nothing is behind a stop. */
+export function nothingBehind(stop: ScanStop): Behind {
+  return {
+    durableUpTo: 0,
+    frames: 0,
+    commit: undefined,
+    end: stop.offset,
+    batchNumberMax: stop.lastBatchNumber,
+    firstIndex: 0,
+    lastIndex: 0,
+  };
 }
 
 /**
@@ -235,15 +248,7 @@ export interface Behind {
 export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<Behind> {
   const window = new ScanWindow(request.file, request.limit);
   const header = newFrameHeader();
-  const seen = {
-    durableUpTo: 0,
-    frames: 0,
-    commit: undefined as CommitBody | undefined,
-    end: stop.offset,
-    batchNumberMax: Math.max(stop.lastBatchNumber, stop.pendingBatchNumber ?? -1),
-    firstIndex: 0,
-    lastIndex: 0,
-  };
+  const seen: Writable<Behind> = nothingBehind(stop);
   const note = (index: number): void => {
     if (index === 0) return;
     seen.firstIndex = seen.firstIndex === 0 ? index : Math.min(seen.firstIndex, index);
@@ -251,14 +256,14 @@ export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<
   };
   // From the start of the batch: its frames before the stop say which entries it held.
   let offset = stop.batchStart;
-  while (offset + frameHeaderBytes <= request.limit) {
-    if (!window.has(offset, frameHeaderBytes) && !(await window.load(offset, frameHeaderBytes))) {
+  for (;;) {
+    offset = skipZeros(window, offset);
+    const frame = readFrame(window, request, offset, header);
+    if (typeof frame === 'number') {
+      if (await window.load(offset, frame)) continue;
+      // What is left of the space, or of the file, is shorter than a frame.
       break;
     }
-    offset = skipZeros(window, offset);
-    if (!window.has(offset, frameHeaderBytes)) continue;
-    const frame = readFrame(window, request, offset, header);
-    if (typeof frame === 'number' && (await window.load(offset, frame))) continue;
     if (frame !== 'ok' || header.batchNumber <= stop.lastBatchNumber) {
       offset += frameAlignmentBytes;
       continue;

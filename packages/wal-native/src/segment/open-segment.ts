@@ -66,17 +66,13 @@ function chooseHeader(
   pages: Uint8Array,
   fileBytes: number,
 ): { header: SegmentHeader; repaired: string | undefined } {
-  const found = [
-    decodeHeaderPage(pages.subarray(0, headerPageBytes)),
-    decodeHeaderPage(pages.subarray(headerPageBytes)),
-  ];
-  for (const [at, page] of found.entries()) {
-    if (page.kind !== 'ok') continue;
-    const other = found[1 - at];
-    const repaired =
-      other?.kind === 'ok' ? undefined : `header page ${2 - at} of 2 is damaged, the other serves`;
-    return { header: page.header, repaired };
+  const first = decodeHeaderPage(pages.subarray(0, headerPageBytes));
+  const second = decodeHeaderPage(pages.subarray(headerPageBytes));
+  if (first.kind === 'ok') {
+    return { header: first.header, repaired: second.kind === 'ok' ? undefined : damagedPage(2) };
   }
+  if (second.kind === 'ok') return { header: second.header, repaired: damagedPage(1) };
+  const found = [first, second];
   for (const page of found) {
     if (page.kind === 'unknown-version') {
       throw new UnknownVersionError(
@@ -96,6 +92,10 @@ function chooseHeader(
     });
   }
   throw new ForeignFileError(path, 'has the name of a segment of this log but is none');
+}
+
+function damagedPage(page: number): string {
+  return `header page ${page} of 2 is damaged, the other serves`;
 }
 
 function checkBelonging(
