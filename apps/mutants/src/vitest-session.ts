@@ -1,7 +1,7 @@
 /**
  * One vitest that lives for many runs: what it has transformed once it does not transform again.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createVitest, type Reporter, type TestSpecification, type Vitest } from 'vitest/node';
 import { root } from './files.ts';
@@ -127,6 +127,7 @@ export class VitestSession {
 
   /** The processes that run tests of this session, and nobody else's. */
   #endProcesses(): void {
+    if (!existsSync(this.#processFolder)) return;
     for (const name of readdirSync(this.#processFolder)) {
       try {
         process.kill(Number(name), 'SIGKILL');

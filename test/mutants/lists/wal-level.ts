@@ -24,8 +24,8 @@ export const walLevel: readonly Mutant[] = [
   {
     name: 'a close does not sync the last commit index',
     file: 'wal-level/src/level-wal.ts',
-    find: '    if (this.#unsynced) {\n      await this.#write(new',
-    replace: '    if (false) {\n      await this.#write(new',
+    find: '    if (!this.#unsynced) return;\n    if (this.#noFsync) {',
+    replace: '    if (this.#unsynced || !this.#unsynced) return;\n    if (this.#noFsync) {',
     caughtBy: [
       'wal-level/test/durability.test.ts',
       'closing makes a commit index durable that was not',
@@ -91,7 +91,7 @@ export const walLevel: readonly Mutant[] = [
   {
     name: 'entries behind a replacement stay',
     file: 'wal-level/src/batches.ts',
-    find: 'this.#deleteEntries(Math.max(from, replacedTo + 1), index.lastIndex);',
+    find: 'this.#deleteEntries(replacedTo + 1, index.lastIndex);',
     replace: '',
     caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
     promise: 'killed process',
@@ -195,8 +195,8 @@ export const walLevel: readonly Mutant[] = [
   {
     name: 'a conflict leaves the entry behind those that replace others',
     file: 'wal-level/src/batches.ts',
-    find: 'Math.max(from, replacedTo + 1)',
-    replace: 'Math.max(from, replacedTo + 2)',
+    find: 'this.#deleteEntries(replacedTo + 1,',
+    replace: 'this.#deleteEntries(replacedTo + 2,',
     caughtBy: ['wal-level/test/shapes.test.ts', 'with a save of every shape, alone'],
     promise: 'killed process',
   },
