@@ -247,7 +247,13 @@ describe('chunks', () => {
 
 describe('the options', () => {
   it('have the defaults that they are documented with', async () => {
-    expect(checkedForm()).toEqual({ codec: 'none', level: 6, chunkBytes: 262_144 });
+    expect(checkedForm()).toEqual({
+      codec: 'none',
+      level: 6,
+      chunkBytes: 262_144,
+      snapshotBytesMax: Infinity,
+      freeDiskBytesMin: 64 * 1024 * 1024,
+    });
     const manager = new VolatileSnapshotManager();
     await manager.open(1n);
     const { manifest } = await make(manager, 10);
@@ -278,7 +284,7 @@ describe('the options', () => {
       [{ compressionLevel: 0 }, 'compressionLevel must be an integer from 1 to 9, got 0'],
       [{ compressionLevel: 10 }, 'compressionLevel must be an integer from 1 to 9, got 10'],
       [{ compression: 'lz' }, 'compression must be none or deflate, got lz'],
-      [{ sync: false }, 'compression, compressionLevel, chunkBytes, got sync'],
+      [{ sync: false }, 'chunkBytes, snapshotBytesMax, freeDiskBytesMin, got sync'],
       [null, 'options must be an object, got null'],
       ['none', 'options must be an object, got none'],
     ] as const) {

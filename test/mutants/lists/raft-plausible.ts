@@ -112,7 +112,7 @@ export const raftPlausible: readonly Mutant[] = [
     replace: 'if (envelope instanceof RaftError) throw envelope;',
     caughtBy: [
       'raft/test/unreadable-entries.test.ts',
-      'a committed entry that is no envelope has no effect',
+      'has no effect, and stops no member at any start',
     ],
   },
 ];

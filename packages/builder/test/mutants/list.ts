@@ -36,8 +36,8 @@ const clusterMutants: readonly Mutant[] = [
   {
     name: 'a log that is purged past the oldest snapshot',
     file: 'raft/src/recorded-snapshots.ts',
-    find: 'Math.min(oldest, newest - config.compactionMargin, ...sending.indexes)',
-    replace: 'Math.max(oldest, newest)',
+    find: 'Math.min(marginIndex, ...indexes, ...sending.indexes)',
+    replace: 'Math.max(...indexes)',
   },
   {
     name: 'a snapshot that leaves the sessions behind',
@@ -54,7 +54,7 @@ const clusterMutants: readonly Mutant[] = [
   {
     name: 'a snapshot that leaves the time of the log behind',
     file: 'raft/src/replicated-state.ts',
-    find: 'this.timeMs = Number(timeMs);',
+    find: 'this.timeMs = logTimeAfter(0, Number(timeMs));',
     replace: 'this.timeMs = 0;',
   },
   {
@@ -121,11 +121,11 @@ const clusterMutants: readonly Mutant[] = [
     firstSeed: 775,
     file: 'snapshot/src/snapshot-folder.ts',
     find: `    try {
-      await this.fileSystem.syncDirectory(this.path);
-    } catch (error) {`,
+      await this.#sinceBegin(from).syncDirectory(this.path);
+      this.#begun.delete(from);`,
     replace: `    try {
       await Promise.resolve();
-    } catch (error) {`,
+      this.#begun.delete(from);`,
   },
   {
     name: 'a snapshot whose content is not durable',
@@ -156,7 +156,7 @@ const clusterMutants: readonly Mutant[] = [
   {
     name: 'the time of the log goes back',
     file: 'raft/src/replicated-state.ts',
-    find: 'Math.max(this.timeMs, proposedAtMs)',
+    find: 'logTimeAfter(this.timeMs, proposedAtMs)',
     replace: 'proposedAtMs',
   },
   {

@@ -26,8 +26,8 @@ const planted: readonly Omit<Mutant, 'simulation'>[] = [
   {
     name: 'a log is taken that ends before what was committed at the last orderly end',
     file: 'raft/src/identity/snapshot-owner.ts',
-    find: '    if (index <= this.#owner.committedIndex) return;',
-    replace: '    if (index > 0) return;',
+    find: '    if (index > committedIndex) await this.#change(',
+    replace: '    if (index < 0) await this.#change(',
   },
   {
     name: 'the origin of a cluster is not compared',

@@ -30,8 +30,8 @@ export const slowPartMutants: readonly Mutant[] = [
     name: 'the log is purged without regard to the snapshots that are being sent',
     firstSeed: 2,
     file: 'raft/src/recorded-snapshots.ts',
-    find: 'Math.min(oldest, newest - config.compactionMargin, ...sending.indexes)',
-    replace: 'Math.min(oldest, newest - config.compactionMargin)',
+    find: 'Math.min(marginIndex, ...indexes, ...sending.indexes)',
+    replace: 'Math.min(marginIndex, ...indexes)',
   },
   {
     name: 'an installed snapshot does not wait for the entries that are being applied',

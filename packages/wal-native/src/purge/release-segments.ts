@@ -2,7 +2,7 @@
  * Gives segments back after a purge. That the log starts behind them is durable already, so a crash may
  * leave any of the files: an opening removes what is below the start.
  */
-import type { FileSystem } from '@babuza/vfs';
+import { FileError, type FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
 import type { Segment } from '../segment/segment.ts';
 import type { SegmentList, SpareFiles } from '@babuza/wal-files';
@@ -66,8 +66,9 @@ export async function releaseSegments(
       await fileSystem.syncDirectory(directory);
       for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);
     } catch (error) {
-      // After a sync that failed nobody knows which names are durable. No later one succeeds, so
-      // these files wait until an opening removes them.
+      // After a sync that failed nobody knows which names are durable: an opening removes the
+      // files.
+      if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
       failures.push(error instanceof Error ? error.message : String(error));
     }
   }

@@ -107,12 +107,12 @@ export class SegmentAppender {
   }
 
   /**
-   * Writes a mark that is not synced and does not count: the next batch overwrites it. What it says to be
-   * durable is so already.
+   * Writes a mark that is not synced and does not count: the next batch overwrites it. What it says, that
+   * all before it is durable, is true already.
    */
   async writeIdleMark(frames: readonly ControlFrame[]): Promise<void> {
     const group = controlGroup(frames);
-    if (!this.fitsMark(group)) return;
+    if (this.hasUnsynced || !this.fitsMark(group)) return;
     const [mark] = this.#encode(group, false);
     if (mark !== undefined) await this.segment.file.write(mark, this.#end);
   }
@@ -120,7 +120,7 @@ export class SegmentAppender {
   /**
    * Writes marks, durably, until one lies in a sector of its own behind the last batch: were there only one,
    * losing the sector that it shares with the end of that batch would look like a write that was
-   * interrupted. As many as fit; one write and one sync for all. Nothing is appended behind them.
+   * interrupted. As many as fit; one write and one sync for all.
    */
   async appendMarks(): Promise<void> {
     const mark = controlGroup([]);
@@ -136,6 +136,8 @@ export class SegmentAppender {
     if (written.length === 0) return;
     written.push(new Uint8Array(endSlotBytes));
     await this.segment.file.writeDurable(written, start);
+    this.#durableEnd = this.#end;
+    this.#marked = true;
   }
 
   /** Makes durable what was written without a sync. */
