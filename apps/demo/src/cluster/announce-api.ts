@@ -7,7 +7,7 @@ import { apiServiceName } from './api/index.ts';
 import { KeyValueClient } from './client/index.ts';
 
 export interface AnnounceOptions {
-  /** Of the role `admin`, where the APIs of the cluster have tokens. */
+  /** A token of the role `admin` is needed where the APIs of the cluster have tokens. */
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Between two attempts, where nothing happens that would lead to one before. Default: 500 ms. */

@@ -123,8 +123,8 @@ const isApiCode = (code: ApiErrorCode | RaftErrorCode): code is ApiErrorCode =>
   code in statusOfApiCode;
 
 /**
- * What was thrown, as what is answered. An unexpected error says nothing of itself to clients, and no
- * answer names a file: the whole error is the cause.
+ * Makes the answer for an error that was thrown. An unexpected error says nothing of itself to
+ * clients, and no answer names a file: the whole error is the cause.
  */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;

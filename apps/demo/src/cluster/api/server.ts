@@ -8,8 +8,8 @@
  * | `GET`, `POST /v1/members`, `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
  * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics`, `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
  *
- * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`), and so is who has no token
- * where there are some (`tokens.ts`).
+ * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`), and
+ * so are callers without a token where the API has tokens (`tokens.ts`).
  *
  * It takes the node as it is and ends without it: `close` leaves no connection, no timer, no call.
  */
@@ -58,7 +58,10 @@ export class KeyValueApi implements AsyncDisposable {
   #url = '';
   #closing: Promise<void> | undefined;
 
-  /** It does not listen yet: see `serveKeyValueApi`. Throws a `TypeError` for hosts or tokens that are none. */
+  /**
+   * It does not listen yet: see `serveKeyValueApi`. Throws a `TypeError` for hosts or tokens that
+   * cannot be used.
+   */
   constructor(options: KeyValueApiOptions) {
     const { raft, report = () => undefined } = options;
     const limits = { ...defaultApiLimits, ...options.limits };

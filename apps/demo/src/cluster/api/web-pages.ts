@@ -20,7 +20,7 @@ const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[
 
 const hostPattern = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::\d{1,5})?$/;
 
-/** The hosts of an API, without ports, as they are compared. Throws a `TypeError` for what is none. */
+/** Returns the hosts of an API in the form that is compared. Throws a `TypeError` for no host. */
 export function checkedHosts(hosts: readonly string[]): ReadonlySet<string> {
   for (const host of hosts) {
     const name = hostPattern.exec(host.toLowerCase())?.[1];

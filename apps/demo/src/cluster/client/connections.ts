@@ -29,7 +29,10 @@ export class Connections {
   readonly #always: Readonly<Record<string, string>>;
   readonly #waits: Waits;
 
-  /** `connectionsMax`: to one node at a time; further requests wait for one. `token`: as in the options. */
+  /**
+   * `connectionsMax` counts the connections to one node; further requests wait for one of them. The
+   * token is that of the options.
+   */
   constructor(connectionsMax: number, waits: Waits, token: string | undefined) {
     this.#waits = waits;
     this.#always = token === undefined ? {} : { authorization: `Bearer ${token}` };
