@@ -252,7 +252,7 @@ export class CommittedEntries<Query, Answer> {
   }
 }
 
-/** What `read` returns, or why it cannot be read: each replica finds the same. */
+/** Returns what `read` returns, or the reason why it fails, which is the same on each replica. */
 export function readable<Read>(read: () => Read): Read | RaftError {
   try {
     return read();

@@ -97,7 +97,7 @@ export class MemberClock implements Clock {
     this.#count();
   }
 
-  /** What is wrong with the clock of this node, for people. */
+  /** A text for people that says how the clock of this node is wrong. */
   get problem(): string | undefined {
     this.wallMs();
     if (Math.abs(this.#ownDifferenceMs) <= clockToleranceMs) return undefined;

@@ -22,7 +22,7 @@ export interface PlausibleParts {
   readonly isMember: (id: bigint) => boolean;
   /** The leader that the core knows, `0n` where it knows none. */
   readonly leader: () => bigint;
-  /** Of what is durable in the log. */
+  /** The index of the last entry that is durable in the log. */
   readonly lastIndex: () => number;
   readonly wanted: WantedSnapshotParts;
   /** Gives the core a message. */

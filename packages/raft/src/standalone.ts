@@ -5,8 +5,8 @@
  * everybody else, and a new identity that remembers the one before. All of it is one durable save:
  * before it the log is as it was, after it the survivor is the cluster.
  *
- * Where the term is higher than elections can have led to, the recovery goes another way, see
- * `restarted-terms.ts`.
+ * A term that is higher than elections can have led to is recovered in another way:
+ * `restarted-terms.ts` says how.
  *
  * Entries that only the lost members had are lost. If one of those comes back, both sides refuse
  * each other.

@@ -18,7 +18,7 @@ export interface Introduction {
   readonly commitIndex: number;
   /** Entries of its log, by which another one with a different history is recognised. */
   readonly marks: readonly EntryMark[];
-  /** What its wall clock says, in ms since 1970; absent where an earlier release has told it. */
+  /** The time of its wall clock, in ms since 1970. An earlier release does not tell it. */
   readonly clockMs?: number | undefined;
 }
 

@@ -12,8 +12,9 @@ export interface AppliedEntry {
   /** What was proposed. It must not be changed; it may be kept. */
   readonly data: Uint8Array;
   /**
-   * The time of the log in milliseconds since 1970: what the leader's clock said, within five minutes of the median of
-   * the members' clocks, never going back from one entry to the next. The same on every replica; use it where the state needs a time.
+   * The time of the log in milliseconds since 1970: the clock of the leader, within five minutes of
+   * the median of the members' clocks. It never goes back from one entry to the next and is the same
+   * on every replica; use it where the state needs a time.
    */
   readonly timeMs: number;
 }
