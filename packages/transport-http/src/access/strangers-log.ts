@@ -20,8 +20,8 @@ export class StrangersLog {
   }
 
   /**
-   * One line, unless there was one of this key within the last minute, or 20 of all. How many lines were
-   * left out is said by the next line, as `leftOut`. Texts and errors in the fields become printable texts.
+   * Logs one line, unless there was one of this key within the last minute, or 20 of all. The next
+   * line says how many were left out, as `leftOut`. Texts and errors in the fields become printable.
    */
   tell(
     level: 'debug' | 'warn',
