@@ -111,7 +111,7 @@ export class NodeFileSystem implements FileSystem {
       return kindOfEntry(await classified(operation, path, () => fs.promises.stat(path)));
     } catch (error) {
       if (!(error instanceof FileError) || error.kind !== 'not-found') throw error;
-      return danglingLink(path);
+      return kindOfLink(path);
     }
   }
 }
@@ -150,10 +150,13 @@ async function syncDirectory(operation: FileOperation, path: string): Promise<vo
   });
 }
 
-/** A link that leads nowhere has its name all the same: no file can be made there. */
-async function danglingLink(path: string): Promise<'other' | undefined> {
+/**
+ * A link that leads nowhere has its name all the same: no file can be made there. What is not a link
+ * was made since the look behind links, and counts as what it is.
+ */
+async function kindOfLink(path: string): Promise<EntryKind | undefined> {
   const found = await fs.promises.lstat(path).catch(() => undefined);
-  return found === undefined ? undefined : 'other';
+  return found === undefined ? undefined : kindOfEntry(found);
 }
 
 function kindOfEntry(entry: fs.Dirent | fs.Stats): EntryKind {

@@ -160,6 +160,29 @@ describe.skipIf(process.platform === 'win32')('names of directories', () => {
     await expect(fileSystem.makeDirectory(path)).rejects.toMatchObject({ kind: 'not-a-directory' });
   });
 
+  it.each(['directory', 'file'] as const)(
+    'are those of a %s that somebody else makes between the two looks at a name',
+    async (kind) => {
+      const path = join(temporaryDirectory(), 'new');
+      vi.spyOn(fs.promises, 'stat').mockImplementationOnce(() => {
+        if (kind === 'directory') fs.mkdirSync(path);
+        else fs.writeFileSync(path, '');
+        return Promise.reject(Object.assign(new Error('not there yet'), { code: 'ENOENT' }));
+      });
+      expect(await fileSystem.kindOf(path)).toBe(kind);
+    },
+  );
+
+  it('may appear while the same directory is made by another caller', async () => {
+    const path = join(temporaryDirectory(), 'new');
+    vi.spyOn(fs.promises, 'stat').mockImplementationOnce(() => {
+      fs.mkdirSync(path);
+      return Promise.reject(Object.assign(new Error('not there yet'), { code: 'ENOENT' }));
+    });
+    await fileSystem.makeDirectory(path);
+    expect(await fileSystem.kindOf(path)).toBe('directory');
+  });
+
   it.each([
     [0o700, undefined],
     [0o750, 'read'],

@@ -10,6 +10,13 @@ const others = 'vfs/test/other-than-files.test.ts';
 
 export const vfs: readonly Mutant[] = [
   {
+    name: 'a name that was made since the look behind links counts as a link to nowhere',
+    file: 'vfs/src/node-file-system.ts',
+    find: 'found === undefined ? undefined : kindOfEntry(found)',
+    replace: "found === undefined ? undefined : 'other'",
+    caughtBy: [others, 'somebody else makes between'],
+  },
+  {
     name: 'a link in place of a file is followed',
     file: 'vfs/src/regular-file.ts',
     find: 'definedFlag(fs.constants.O_NOFOLLOW) | ',
