@@ -91,6 +91,8 @@ it('forges the same inputs for the same seed', () => {
 it('compares values as their users do', () => {
   expect(sameValue({ a: -0, b: undefined }, { a: 0 })).toBe(true);
   expect(sameValue(new Map([[1n, [1]]]), new Map([[1n, [2]]]))).toBe(false);
+  expect(sameValue(new Set([1n, 2n]), new Set([2n, 1n]))).toBe(true);
+  expect(sameValue(new Set([1n, 2n]), new Set([1n, 3n]))).toBe(false);
   expect(sameValue(Uint8Array.of(1), Uint8Array.of(1, 2))).toBe(false);
   expect(sameValue({ a: 1 }, { a: '1' })).toBe(false);
 });
