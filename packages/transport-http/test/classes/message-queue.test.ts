@@ -6,7 +6,7 @@ import { decodeMessages, frameHeadBytes, sizeInFrame } from '../../src/frames.ts
 import { MessageQueue, queueBounds, type MessageFrame } from '../../src/message-queue.ts';
 
 const mebibyte = 1024 * 1024;
-const small = { messagesMax: 4, bytesMax: 1000, frameBytesAimed: 400 };
+const small = { messagesMax: 4, bytesMax: 1000, frameBytesAimed: 400, frameEntriesAimed: 10 };
 
 /** A message that takes `bytes` in a frame, with a number in its first bytes. */
 function sized(bytes: number, number = 0): Message {
@@ -114,6 +114,7 @@ describe('a message queue', () => {
       messagesMax: 256,
       bytesMax: 64 * mebibyte,
       frameBytesAimed: mebibyte,
+      frameEntriesAimed: 8192,
     });
   });
 });
