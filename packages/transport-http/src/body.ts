@@ -43,7 +43,8 @@ export async function* framesOf(
       } while (reader.isWaiting);
     }
   } finally {
-    memory?.release();
+    memory?.end();
+    reader.drop();
     await chunks.return?.();
   }
   if (!reader.isWhole) throw broken('it ended in the middle of a frame');
@@ -96,9 +97,8 @@ class BodyMemory {
     });
   }
 
-  release(): void {
+  end(): void {
     this.#body.off('close', this.#onClose);
-    this.claim.release();
   }
 }
 

@@ -83,6 +83,15 @@ export class FrameReader {
     return payloads;
   }
 
+  /** The rest will not come. The memory of a large frame serves the next one. */
+  drop(): void {
+    const large = this.#large;
+    this.#large = undefined;
+    this.#chunks = [];
+    if (large !== undefined) this.#claim?.recycle(large);
+    this.#claim?.release();
+  }
+
   #payload(length: number): Buffer | undefined {
     if (length <= smallFrameBytesMax || (this.#large === undefined && this.#bytes >= length)) {
       return this.#bytes < length ? undefined : this.#take(length);
@@ -94,8 +103,7 @@ export class FrameReader {
   }
 
   #beginLarge(length: number): Buffer {
-    // The system gives it memory as it is filled.
-    const large = Buffer.allocUnsafeSlow(length);
+    const large = this.#claim?.recycled(length) ?? Buffer.allocUnsafeSlow(length);
     this.#large = large;
     this.#filled = 0;
     for (const chunk of this.#chunks) this.#fill(large, chunk);

@@ -49,7 +49,7 @@ export class IncomingStream {
     socket.on('end', () => socket.destroy());
     socket.once('close', () => {
       this.#held = undefined;
-      this.#claim.release();
+      this.#reader.drop();
     });
   }
 

@@ -67,6 +67,16 @@ export class Claim {
     return this.#budget.ask(this, bytes);
   }
 
+  /** Memory of a frame that did not arrive, for the one that was granted; see `IncomingBudget.recycle`. */
+  recycled(bytes: number): Buffer | undefined {
+    return this.#budget.recycled(bytes);
+  }
+
+  /** Nothing refers to the memory any more. */
+  recycle(memory: Buffer): void {
+    this.#budget.recycle(memory);
+  }
+
   /** Gives back what was reserved, or asked for. Does nothing where that is nothing. */
   release(): void {
     if (this.state !== 'none') this.#budget.release(this);
@@ -79,6 +89,8 @@ export class IncomingBudget {
   /** In the order in which they have asked. */
   readonly #waiting = new Set<Claim>();
   readonly #heldBytes = new Map<bigint, number>();
+  #spare: Buffer[] = [];
+  #spareBytes = 0;
   #usedBytes = 0;
   #isGranting = false;
 
@@ -103,6 +115,24 @@ export class IncomingBudget {
 
   newClaim(from: bigint, onGranted: () => void, onEnded: (error: TransportError) => void): Claim {
     return new Claim(this, from, onGranted, onEnded);
+  }
+
+  /**
+   * Keeps the memory of a frame that did not arrive. Whoever begins one frame after the other, and ends none,
+   * would otherwise take memory until the next garbage collection. A quarter of the budget is kept at most.
+   */
+  recycle(memory: Buffer): void {
+    if (this.#spareBytes + memory.length > this.#parts.bytesMax / 4) return;
+    this.#spare.push(memory);
+    this.#spareBytes += memory.length;
+  }
+
+  /** At most twice as much as is needed: a small message must not hold on to the memory of a large one. */
+  recycled(bytes: number): Buffer | undefined {
+    const at = this.#spare.findIndex(({ length }) => length >= bytes && length <= 2 * bytes);
+    const [memory] = at < 0 ? [] : this.#spare.splice(at, 1);
+    this.#spareBytes -= memory?.length ?? 0;
+    return memory?.subarray(0, bytes);
   }
 
   ask(claim: Claim, bytes: number): boolean {

@@ -109,6 +109,20 @@ describe('a message queue', () => {
     expect(seen).toEqual(Array.from({ length: 100 }, (_, number) => number));
   });
 
+  it.each([
+    [10, [1, 3]],
+    [9, [2, 2]],
+  ])('closes a frame whose first message has %i entries of 10: %j', (count, counts) => {
+    const queue = new MessageQueue(small);
+    const entry = { type: 0 as const, term: 1, index: 1 };
+    const entries = Array.from({ length: count }, () => entry);
+    for (const each of [entries, [entry], [], []]) {
+      push(queue, newMessage({ type: MessageType.App, from: 1n, to: 2n, term: 1, entries: each }));
+    }
+    const first = queue.shift().messages;
+    expect([first, queue.shift().messages]).toEqual(counts);
+  });
+
   it('has room for 256 messages and 64 MiB, in frames of 1 MiB', () => {
     expect(queueBounds).toEqual({
       messagesMax: 256,
