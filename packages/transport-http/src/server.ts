@@ -258,6 +258,7 @@ export class MessageServer {
 }
 
 function reasonOf(error: unknown): RefusalReason {
+  if (error instanceof TransportError && error.reason !== undefined) return error.reason;
   const isGarbage = error instanceof TransportError && error.code === 'TRANSPORT_PROTOCOL';
   return isGarbage ? 'bad-body' : 'not-taken';
 }

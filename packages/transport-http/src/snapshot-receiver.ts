@@ -12,6 +12,9 @@ import { fateLine, type SnapshotFate } from './snapshot-fate.ts';
 import { tellWorking } from './tell-working.ts';
 import { snapshotFrameMaxOf, type Wire } from './wire.ts';
 
+/** Requests about snapshots of one peer that are under way. A member has two, and some whose connection is gone. */
+const underWayMax = 8;
+
 interface Reception {
   readonly ending: AbortController;
   readonly done: Promise<void>;
@@ -20,6 +23,7 @@ interface Reception {
 export class SnapshotReceiver {
   readonly #wire: Wire;
   readonly #receptions = new Map<bigint, Reception>();
+  readonly #underWay = new Map<bigint, number>();
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -28,12 +32,14 @@ export class SnapshotReceiver {
   /** How much of a snapshot is here; the answer is a number in decimal digits. */
   async tellReceived(from: bigint, request: IncomingMessage): Promise<string> {
     const frames = this.#frames(from, request);
+    const leave = this.#enter(from);
     try {
       const message = await this.#message(from, frames);
       // What is still being taken would change under the sender's eyes.
       await this.end(from);
       return String(await this.#wire.handler.receivedSnapshotBytes(message));
     } finally {
+      leave();
       giveBack(frames);
     }
   }
@@ -41,11 +47,34 @@ export class SnapshotReceiver {
   /** Answers 200 at once, and says in the body what became of it. */
   async take(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const frames = this.#frames(from, request);
+    const leave = this.#enter(from);
     try {
       await this.#take(from, frames, request, response);
     } finally {
+      leave();
       giveBack(frames);
     }
+  }
+
+  /**
+   * Counts a request that is under way: where the disk hangs none of them ends, also when its connection does.
+   * Returns what is to be called at its end.
+   *
+   * @throws TransportError (`TRANSPORT_REFUSED`, `too-much`).
+   */
+  #enter(from: bigint): () => void {
+    const payer = this.#wire.budget.payerOf(from);
+    const count = (this.#underWay.get(payer) ?? 0) + 1;
+    if (count > underWayMax) {
+      const problem = `member ${from} has ${underWayMax} requests about snapshots under way already`;
+      throw new TransportError('TRANSPORT_REFUSED', problem, { reason: 'too-much' });
+    }
+    this.#underWay.set(payer, count);
+    return () => {
+      const left = (this.#underWay.get(payer) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(payer, left);
+      else this.#underWay.delete(payer);
+    };
   }
 
   async #take(

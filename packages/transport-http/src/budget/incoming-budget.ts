@@ -108,9 +108,14 @@ export class IncomingBudget {
     return this.#waiting.size;
   }
 
+  /** For whom a peer counts: a member for itself, and all others for one that no member is. */
+  payerOf(id: bigint): bigint {
+    return this.#parts.isMember(id) ? id : guests;
+  }
+
   /** The largest frame that can be reserved for this peer, in bytes. */
   frameBytesMaxOf(id: bigint): number {
-    return this.#shareOf(this.#payerOf(id));
+    return this.#shareOf(this.payerOf(id));
   }
 
   newClaim(from: bigint, onGranted: () => void, onEnded: (error: TransportError) => void): Claim {
@@ -136,7 +141,7 @@ export class IncomingBudget {
   }
 
   ask(claim: Claim, bytes: number): boolean {
-    claim.payer = this.#payerOf(claim.from);
+    claim.payer = this.payerOf(claim.from);
     claim.bytes = bytes;
     claim.isComplete = false;
     claim.state = 'waiting';
@@ -231,9 +236,5 @@ export class IncomingBudget {
     const { bytesMax, frameBytesMax, memberCount } = this.#parts;
     const evenly = Math.floor(bytesMax / (memberCount() + 1));
     return payer === guests ? frameBytesMax : Math.max(frameBytesMax, evenly);
-  }
-
-  #payerOf(id: bigint): bigint {
-    return this.#parts.isMember(id) ? id : guests;
   }
 }

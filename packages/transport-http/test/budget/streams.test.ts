@@ -1,12 +1,19 @@
 /** Large frames on streams and in bodies: what waits, what is given back, and what gets through meanwhile. */
-import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
+import { EntryType, encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { framesOf } from '../../src/body.ts';
-import { decodeMessages, encodeMessages, partsPerFrameMax, sizeInFrame } from '../../src/frames.ts';
+import {
+  decodeMessages,
+  encodeMessages,
+  frameHead,
+  partsPerFrameMax,
+  sizeInFrame,
+} from '../../src/frames.ts';
 import { IncomingStream } from '../../src/incoming-stream.ts';
 import { FakeMember, mebibyte, stallTimeoutMs } from '../classes/fakes.ts';
 import { exchangeOf, FakeSocket } from '../classes/requests.ts';
-import { turn } from '../classes/served.ts';
+import { post, serverOf, turn } from '../classes/served.ts';
+import { snapshotMessage } from '../snapshot-support.ts';
 
 function frameOfTerm(term: number, from: bigint, bytes = 0): Buffer {
   const data = Buffer.alloc(bytes);
@@ -213,5 +220,26 @@ describe('the parts of a frame', () => {
       all.reduce((sum, each) => sum + sizeInFrame(each), 0),
     );
     expect(decodeMessages(frame.subarray(8))).toHaveLength(256);
+  });
+});
+
+describe('a node whose disk hangs', () => {
+  it('holds eight requests about snapshots of a peer, however many come', async () => {
+    let asked = 0;
+    const never = new Promise<number>(() => undefined);
+    const { connected } = serverOf({
+      receivedSnapshotBytes: () => {
+        asked += 1;
+        return never;
+      },
+    });
+    const message = encodeMessage(snapshotMessage(2n, 1n));
+    const request = post('snapshots/received', Buffer.concat([frameHead(message), message]));
+    for (let count = 0; count < 20; count += 1) {
+      const socket = await connected(request);
+      if (count >= 8) expect(socket.text).toContain('babuza-refusal: too-much');
+      socket.destroy();
+    }
+    expect(asked).toBe(8);
   });
 });
