@@ -58,6 +58,8 @@ export class HttpTransport implements Transport {
   readonly #ending = new AbortController();
   /** Fires when the member is removed; kept while a snapshot is sent to it. */
   readonly #removals = new Map<bigint, Set<AbortController>>();
+  /** Nodes that the membership does not have: that they were not reached is about to be reported. */
+  readonly #unreached = new Set<bigint>();
   #running: Running | undefined;
   #listeningPort: number | undefined;
   #isStarted = false;
@@ -199,8 +201,18 @@ export class HttpTransport implements Transport {
   #sendToUnknown({ wire, server }: Running, message: Message): void {
     if (server.reply(message)) return;
     const { to } = message;
-    if (this.#members.routeOf(to) !== undefined) this.#peer(wire, to).send(message);
-    else this.#countersOf(to).droppedMessages += 1;
+    if (this.#members.routeOf(to) !== undefined) {
+      this.#peer(wire, to).send(message);
+      return;
+    }
+    this.#countersOf(to).droppedMessages += 1;
+    if (this.#unreached.has(to)) return;
+    this.#unreached.add(to);
+    // Not within the call of the node.
+    queueMicrotask(() => {
+      this.#unreached.delete(to);
+      if (this.#closing === undefined) wire.handler.unreachable(to);
+    });
   }
 
   /**
