@@ -14,6 +14,10 @@ import type {
 } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
+import { Credentials, reloadable } from './access/certificate/credentials.ts';
+import { checkTlsFiles } from './access/certificate/check-options.ts';
+import type { HttpTransportTlsFiles } from './access/certificate/options.ts';
+import { MemberCertificates } from './access/certificate/member-certificates.ts';
 import { StrangersLog } from './access/strangers-log.ts';
 import { placeOf } from './address.ts';
 import { TransportError } from './errors.ts';
@@ -141,6 +145,7 @@ export class HttpTransport implements Transport {
       throw closed();
     }
     this.#listeningPort = port;
+    tellOfOwnCertificate(wire);
     // Not before: who is connected to connects back.
     for (const id of this.#members.ids) this.#peer(wire, id).keep();
     this.#pulsedMs = wire.clock.monotonicMs();
@@ -154,6 +159,22 @@ export class HttpTransport implements Transport {
   #connectBack(wire: Wire, id: bigint): void {
     const peer = this.#members.knowsNobody ? this.#peer(wire, id) : this.#peers.get(id);
     peer?.appeared();
+  }
+
+  /**
+   * Replaces the certificate, key, authorities and revocation lists that are given, without a restart.
+   * New connections use them. Where an authority is gone, or the revocation lists are others than before,
+   * all connections end and are made again at once; otherwise those that are open stay.
+   *
+   * @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used, and without the option `tls`;
+   * `TRANSPORT_CLOSED` before the start and after the end. Then nothing has changed.
+   */
+  reloadTls(files: HttpTransportTlsFiles): void {
+    if (this.#running === undefined || this.#closing !== undefined) throw closed();
+    const { wire } = this.#running;
+    const credentials = reloadable(wire.credentials);
+    credentials.reload(checkTlsFiles(files, credentials.tls));
+    tellOfOwnCertificate(wire);
   }
 
   /** Throws `TRANSPORT_INVALID`. */
@@ -238,15 +259,19 @@ export class HttpTransport implements Transport {
     const { clusterId, nodeId, clock, random, logger } = this.#identity;
     const { groupId, entryBytesMax } = group;
     const messageBytesMax = Math.max(entryBytesMax, group.messageBytesMax);
-    const { address } = this.#settings;
+    const settings = this.#settings;
+    const { address, tls } = settings;
+    const { membership } = this.#members;
     const common = { protocol: protocolVersions, clusterId, groupId, from: nodeId, address };
     return {
-      settings: this.#settings,
+      settings,
       clock,
       random,
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
+      credentials: tls === undefined ? undefined : new Credentials(tls),
+      certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,
       nodeId,
       handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features: [] }),
@@ -295,6 +320,13 @@ export interface HttpPeerStats extends Readonly<PeerCounters> {
   /** Whether messages have an open way to it. */
   readonly isConnected: boolean;
   readonly queuedMessages: number;
+}
+
+function tellOfOwnCertificate({ credentials, certificates, logger }: Wire): void {
+  if (credentials === undefined) return;
+  const problem = certificates.problemOfOwn(credentials.tls.cert);
+  if (problem === undefined) return;
+  logger?.warn('other members will refuse the certificate of this one', { problem });
 }
 
 const closed = (): TransportError =>

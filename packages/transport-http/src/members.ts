@@ -17,6 +17,11 @@ export class Members {
     return this.#addresses.keys();
   }
 
+  /** The addresses that the membership tells, without those that members have told themselves. */
+  get membership(): ReadonlyMap<bigint, string> {
+    return this.#addresses;
+  }
+
   /** Whether the membership has told of nobody yet, as at a joiner. */
   get knowsNobody(): boolean {
     return this.#addresses.size === 0;
