@@ -26,7 +26,7 @@ export class Authority {
   readonly #directory: string;
   readonly cert: string;
 
-  constructor() {
+  constructor(name = 'authority') {
     this.#directory = mkdtempSync(join(tmpdir(), 'babuza-tls-'));
     this.#run(
       'req',
@@ -39,7 +39,7 @@ export class Authority {
       '-days',
       '30',
       '-subj',
-      '/CN=authority',
+      `/CN=${name}`,
     );
     this.cert = this.#read('ca.pem');
     writeFileSync(this.#path('index.txt'), '');
