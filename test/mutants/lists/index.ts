@@ -13,6 +13,7 @@ import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
+import { transportHttpCertificates } from './transport-http-certificates.ts';
 import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
 import { transportMemory } from './transport-memory.ts';
@@ -35,7 +36,12 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
-  'transport-http': [...transportHttp, ...transportHttpAccess, ...transportHttpServer],
+  'transport-http': [
+    ...transportHttp,
+    ...transportHttpAccess,
+    ...transportHttpCertificates,
+    ...transportHttpServer,
+  ],
   'transport-memory': transportMemory,
   vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,
