@@ -82,7 +82,7 @@ export const transportHttpCertificates: readonly Mutant[] = [
     file: `${source}/alternative-names.ts`,
     find: "value.startsWith('\"') ? unquoted(value) : value",
     replace: 'value',
-    caughtBy: [alternativeNames, 'the alternative names of "DNS'],
+    caughtBy: [alternativeNames, 'keep a name whole that holds the text of another one'],
   },
   {
     name: 'connections outlive the revocation of their certificate',

@@ -10,6 +10,10 @@ const read = (subjectAltName: string | undefined): string[] =>
   );
 
 describe('the alternative names', () => {
+  it('keep a name whole that holds the text of another one', () => {
+    expect(read('DNS:"a, URI:babuza://x"')).toEqual(['DNS=a, URI:babuza://x']);
+  });
+
   it.each<[string | undefined, string[]]>([
     [undefined, []],
     ['', []],
