@@ -24,6 +24,9 @@ Stories:
   log                  real files are logged by a process that is killed in the middle; the log is
                        recovered, verified, damaged on copies, and purged
 
+  certificates         no story: makes an authority and certificates for a try-out; has a --help of
+                       its own
+
 Options of cluster, chaos, soak, load and failover:
   --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
   --clients COUNT      that write at a time (default: 32; of chaos and soak 8; of load 1,64,256, one after the

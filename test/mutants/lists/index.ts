@@ -15,6 +15,7 @@ import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpBudget } from './transport-http-budget.ts';
+import { transportHttpCertificates } from './transport-http-certificates.ts';
 import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
 import { transportMemory } from './transport-memory.ts';
@@ -43,6 +44,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
     ...transportHttp,
     ...transportHttpAccess,
     ...transportHttpBudget,
+    ...transportHttpCertificates,
     ...transportHttpServer,
   ],
   'transport-memory': transportMemory,
