@@ -240,6 +240,47 @@ describe('the record of a folder of snapshots', () => {
     expect(owners.map(({ committedIndex }) => committedIndex)).toEqual([20, 21]);
   });
 
+  it.each(['after', 'before'])(
+    'that failed is still due where the write of an older one succeeds %s it',
+    async (when) => {
+      const all: { readonly bytes: Uint8Array; readonly end: (error?: Error) => void }[] = [];
+      const manager = {
+        writeIdentity: (bytes: Uint8Array) =>
+          new Promise<void>((resolve, reject) => {
+            const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+            all.push({ bytes, end });
+          }),
+      };
+      const ownership = new SnapshotOwnership(manager as never, {
+        logId: hex('1'),
+        startCount: 1,
+        recordedIndex: 10,
+        committedIndex: 20,
+      });
+      const older = ownership.recorded(11);
+      const newer = ownership.committed(21);
+      const failed = expect(newer).rejects.toThrow('a failure');
+      const ends = [
+        (): void => all[1]?.end(failure('SNAPSHOT_TRY_AGAIN')),
+        (): void => all[0]?.end(),
+      ];
+      for (const end of when === 'after' ? ends : ends.toReversed()) {
+        end();
+        await turns();
+      }
+      await Promise.all([older, failed]);
+      expect(all).toHaveLength(2);
+      const again = ownership.recorded(11);
+      expect(all).toHaveLength(3);
+      expect(decodeSnapshotOwner(all[2]?.bytes ?? new Uint8Array(0))).toMatchObject({
+        recordedIndex: 11,
+        committedIndex: 21,
+      });
+      all[2]?.end();
+      await again;
+    },
+  );
+
   it('counts as written when it is durable, and not before', async () => {
     const ends: (() => void)[] = [];
     const manager = {
