@@ -28,6 +28,7 @@ let commit: number;
 let progress: Progress[];
 let log: string[];
 let withheld: boolean | undefined;
+let mayHaveLostEntries: boolean;
 let guard: LeadershipGuard;
 
 function make(change: Partial<BabuzaConfig> = {}): void {
@@ -39,7 +40,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
   });
   saves = { isBusy: false, finishedCount: 0, full: false, waitReason: undefined, hasEntries: true };
   [isLeader, commit, progress, log] = [true, 10, [1n, 2n, 3n].map(member), []];
-  withheld = undefined;
+  [withheld, mayHaveLostEntries] = [undefined, false];
   const node = {
     status: () => ({
       id: 1n,
@@ -56,6 +57,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
     propose: () => void log.push('a probe is proposed'),
   };
   guard = new LeadershipGuard({
+    mayHaveLostEntries: () => mayHaveLostEntries,
     config: {
       ...defaultBabuzaConfig(1, 1, 'address-1'),
       tickMs,
