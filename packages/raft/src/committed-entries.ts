@@ -148,7 +148,7 @@ export class CommittedEntries<Query, Answer> {
 
   async #applyIdentity(entry: Entry, envelope: Envelope): Promise<void> {
     const { state, onIdentity } = this.#parts;
-    const identityEntry = readable(() => decodeIdentityEntry(envelope.payload, entry.index));
+    const identityEntry = readable(() => this.#readIdentity(entry, envelope));
     if (identityEntry instanceof RaftError) {
       await this.#passOver(entry, identityEntry);
       return;
@@ -157,6 +157,20 @@ export class CommittedEntries<Query, Answer> {
     state.membership = boundMembership(state.membership, identityEntry);
     onIdentity(identityEntry);
     this.#finish(entry, envelope, { kind: 'identity' });
+  }
+
+  /**
+   * Only a recovery begins a new identity, behind the removals of everybody else. Were it taken in a
+   * cluster of several, a hostile leader could bind members to other logs, and each would stop.
+   */
+  #readIdentity({ index }: Entry, { payload }: Envelope): IdentityEntry {
+    const entry = decodeIdentityEntry(payload, index);
+    const { size } = this.#parts.state.membership.members;
+    if (entry.renewed === undefined || size <= 1) return entry;
+    throw new RaftError(
+      'RAFT_STATE_UNREADABLE',
+      `entry ${index} begins a new identity of a cluster with ${size} members, expected 1`,
+    );
   }
 
   #gather(entry: Entry, envelope: Envelope, timeMs: number): void {

@@ -223,6 +223,19 @@ describe('a node whose disk is full', () => {
   });
 });
 
+it('does not campaign while its log may have lost entries, and may again when it has them', () => {
+  isLeader = false;
+  mayHaveLostEntries = true;
+  ticks(1);
+  expect(withheld).toBe(true);
+  Object.assign(saves, { full: false, waitReason: undefined });
+  guard.savesRejected();
+  expect(withheld).toBe(true);
+  mayHaveLostEntries = false;
+  ticks(1);
+  expect(withheld).toBe(false);
+});
+
 describe('a leader whose event loop stood still', () => {
   it.each([
     [499, []],

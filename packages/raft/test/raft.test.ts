@@ -833,7 +833,8 @@ describe('a survivor alone', () => {
       const alone = await world.until(world.start(nodeId, 'alone', survivor));
       await proposeAll('d');
       expect(alone.machine.texts).toEqual(['a', 'b', 'c', 'd']);
-      const { members, removed } = alone.raft.clusterInfo();
+      const { members, removed, identity } = alone.raft.clusterInfo();
+      expect(identity.previous).toHaveLength(1);
       expect(members.map(({ id, role }) => [id, role])).toEqual([[nodeId, 'voter']]);
       expect(removed).toContain(9n);
       expect(removed).toHaveLength(3);

@@ -5,6 +5,8 @@
 import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { raft } from './raft.ts';
+import { raftFirstAndLast } from './raft-first-and-last.ts';
+import { raftHostileMembers } from './raft-hostile-members.ts';
 import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
 import { raftTwoAtOnce } from './raft-two-at-once.ts';
@@ -31,7 +33,14 @@ import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
-  raft: [...raft, ...raftPlausible, ...raftShortages, ...raftTwoAtOnce],
+  raft: [
+    ...raft,
+    ...raftFirstAndLast,
+    ...raftHostileMembers,
+    ...raftPlausible,
+    ...raftShortages,
+    ...raftTwoAtOnce,
+  ],
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
