@@ -16,6 +16,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
       keeper,
       'that failed is still due where the write of an older one succeeds after it',
     ],
+    promise: 'identity record',
   },
   {
     name: 'a proposal that waits at the gate is not told of the birth id in a snapshot',
@@ -37,6 +38,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
     find: '    this.#checkOwnLog();\n    this.gate.changed();\n  }',
     replace: '    this.gate.changed();\n  }',
     caughtBy: [otherLog, 'stops when a snapshot tells'],
+    promise: 'identity',
   },
   {
     name: 'an entry that binds this member to another log is taken',
@@ -44,6 +46,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
     find: '    this.#checkOwnLog();\n    this.gate.changed();\n    this.#fix.bind();',
     replace: '    this.gate.changed();\n    this.#fix.bind();',
     caughtBy: [otherLog, 'stops when the log tells'],
+    promise: 'identity',
   },
   {
     name: 'a node that has ended reads its closed log for an introduction',
@@ -58,6 +61,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
     find: '    others.map((each) => each.metadata.index),',
     replace: '    [],',
     caughtBy: [firstSnapshot, 'beside a snapshot at index 7 of term 3'],
+    promise: 'first start',
   },
   {
     name: 'a first snapshot is made beside one of another term at its index',
@@ -72,6 +76,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
     find: 'if (!isThere || !(await manager.verify(metadata))) {',
     replace: 'if (!isThere) {',
     caughtBy: [firstSnapshot, 'makes the snapshot anew where that of an earlier one is damaged'],
+    promise: 'first start',
   },
   {
     name: 'a first snapshot with other members is taken over',
@@ -79,5 +84,30 @@ export const raftFirstAndLast: readonly Mutant[] = [
     find: 'if (Buffer.compare(await readNodePart(open), wanted) === 0) return;',
     replace: 'if (wanted.length > 0) return;',
     caughtBy: [firstSnapshot, 'is refused where one with other members has left its snapshot'],
+    promise: 'first start',
+  },
+  {
+    name: 'a record of a folder that could not be written is not written when nothing more is committed',
+    file: 'raft/src/identity/snapshot-owner.ts',
+    find: 'committedIndex: index });\n    else await this.#writeIfDue();',
+    replace: 'committedIndex: index });',
+    caughtBy: [keeper, 'is written at the next occasion, also where no index grows'],
+    promise: 'identity record',
+  },
+  {
+    name: 'the record of a folder does not say how far the log was at the end',
+    file: 'raft/src/identity/node-identity.ts',
+    find: '    await ownership.committed(this.#committedInLog());\n',
+    replace: '',
+    caughtBy: [otherLog, 'has ended when both of its records say how far its log is'],
+    promise: 'identity record',
+  },
+  {
+    name: 'the log is closed while the identity record is written',
+    file: 'raft/src/identity/node-identity.ts',
+    find: '    await keeper.stop();',
+    replace: '    void keeper.stop();',
+    caughtBy: [otherLog, 'has ended when both of its records say how far its log is'],
+    promise: 'identity record',
   },
 ];

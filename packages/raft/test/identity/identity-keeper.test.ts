@@ -238,6 +238,11 @@ describe('the record of a folder of snapshots', () => {
     isShort = false;
     await ownership.recorded(11);
     expect(owners.map(({ committedIndex }) => committedIndex)).toEqual([20, 21]);
+    isShort = true;
+    await expect(ownership.recorded(12)).rejects.toThrow('a failure');
+    isShort = false;
+    await ownership.committed(21);
+    expect(owners.map(({ recordedIndex }) => recordedIndex)).toEqual([11, 11, 12]);
   });
 
   it.each(['after', 'before'])(

@@ -1,8 +1,10 @@
 /** A member that returns with another log than the one that the cluster has bound to its id. */
 import { SeededRandom } from '@babuza/testkit';
-import { MemoryStore } from '@babuza/wal-memory';
+import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, expect, it } from 'vitest';
-import { bytesOf, handlersOf, MapSnapshots, World } from '../support.ts';
+import { decodeIdentityRecord } from '../../src/identity/identity-record.ts';
+import { decodeSnapshotOwner } from '../../src/identity/snapshot-owner.ts';
+import { bytesOf, handlersOf, MapSnapshots, newGate, World } from '../support.ts';
 
 let world: World;
 
@@ -56,4 +58,38 @@ it('says of itself after its end what it said last, and reads nothing for it', a
   expect(handler?.introduction()).toBe(told);
   // Nobody is judged by a log that is closed.
   expect(handler?.admit(2n, 'no introduction')).toBeUndefined();
+});
+
+it('has ended when both of its records say how far its log is', async () => {
+  world = new World();
+  const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
+  const walManager = await walBackend.open('/memory', { store: disk.store });
+  const write = walManager.writeIdentity.bind(walManager);
+  const gate = newGate();
+  let isHeld = false;
+  const others = {
+    walManager: Object.assign(walManager, {
+      writeIdentity: async (...given: Parameters<typeof write>) => {
+        if (isHeld) await gate.passed;
+        await write(...given);
+      },
+    }),
+  };
+  const peers = [{ id: 1n, address: 'address-1' }];
+  const { raft } = await world.start(1n, peers, disk, {}, undefined, others);
+  await world.until(raft.waitForLeader());
+  await world.until(raft.propose(bytesOf('a')));
+  const { lastIndex } = raft.status();
+  isHeld = true;
+  let hasEnded = false;
+  const ending = raft.shutdown().then(() => (hasEnded = true));
+  await world.pass(100);
+  expect(hasEnded).toBe(false);
+  gate.open();
+  await world.until(ending);
+  const folder = decodeSnapshotOwner(disk.snapshots.identity ?? new Uint8Array(0));
+  const again = await walBackend.open('/memory', { store: disk.store });
+  const record = decodeIdentityRecord((await again.readIdentity()) ?? new Uint8Array(0));
+  expect([folder.committedIndex, record.committedIndex]).toEqual([lastIndex, lastIndex]);
+  await again.close();
 });
