@@ -27,6 +27,8 @@ let isLeader: boolean;
 let commit: number;
 let progress: Progress[];
 let log: string[];
+/** Why leadership was given up, each time. */
+let troubles: string[];
 let withheld: boolean | undefined;
 let mayHaveLostEntries: boolean;
 let guard: LeadershipGuard;
@@ -40,7 +42,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
   });
   saves = { isBusy: false, finishedCount: 0, full: false, waitReason: undefined, hasEntries: true };
   [isLeader, commit, progress, log] = [true, 10, [1n, 2n, 3n].map(member), []];
-  [withheld, mayHaveLostEntries] = [undefined, false];
+  [withheld, mayHaveLostEntries, troubles] = [undefined, false, []];
   const node = {
     status: () => ({
       id: 1n,
@@ -70,7 +72,10 @@ function make(change: Partial<BabuzaConfig> = {}): void {
     logger: undefined,
     isLeader: () => isLeader,
     attempt: (give) => give(node as never),
-    tell: ({ type }: RaftEvent) => void log.push(type),
+    tell: (event: RaftEvent) => {
+      log.push(event.type);
+      if (event.type === 'leadership-given-up') troubles.push(event.trouble);
+    },
     giveUpProposals: () => void log.push('callers are told'),
   });
 }
@@ -221,6 +226,17 @@ describe('a node whose disk is full', () => {
     ticks(electionTicks - 1);
     expect(log).not.toContain('callers are told');
   });
+});
+
+it.each([
+  ['disk-full', { full: true, waitReason: 'the disk is full' }],
+  ['system-short', { full: false, waitReason: 'no descriptor is left' }],
+])('a leader that gives up leadership says why: %s', (trouble, rejections) => {
+  Object.assign(saves, rejections);
+  commit = 11;
+  guard.savesRejected();
+  expect(troubles).toEqual([trouble]);
+  expect(steps()).toEqual(['transfer to 2']);
 });
 
 it('does not campaign while its log may have lost entries, and may again when it has them', () => {

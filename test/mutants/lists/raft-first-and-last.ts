@@ -2,6 +2,7 @@ import type { Mutant } from '../mutant.ts';
 
 const keeper = 'raft/test/identity/identity-keeper.test.ts';
 const gate = 'raft/test/identity/gate-wiring.test.ts';
+const alone = 'raft/test/alone.test.ts';
 const otherLog = 'raft/test/identity/other-log.test.ts';
 const firstSnapshot = 'raft/test/first-snapshot.test.ts';
 
@@ -45,7 +46,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
     file: 'raft/src/identity/node-identity.ts',
     find: '    this.#checkOwnLog();\n    this.gate.changed();\n    this.#fix.bind();',
     replace: '    this.gate.changed();\n    this.#fix.bind();',
-    caughtBy: [otherLog, 'stops when the log tells'],
+    caughtBy: [otherLog, 'stops when an entry tells'],
     promise: 'identity',
   },
   {
@@ -109,5 +110,108 @@ export const raftFirstAndLast: readonly Mutant[] = [
     replace: '    void keeper.stop();',
     caughtBy: [otherLog, 'has ended when both of its records say how far its log is'],
     promise: 'identity record',
+  },
+  {
+    name: 'a proposal that waits at the gate is not told of the birth id that was committed',
+    file: 'raft/src/identity/node-identity.ts',
+    find: '    this.gate.changed();\n    this.#fix.bind();',
+    replace: '    this.#fix.bind();',
+    caughtBy: [gate, 'goes on when the birth id is committed'],
+  },
+  {
+    name: 'members of another cluster stay admitted when a snapshot tells the own one',
+    file: 'raft/src/identity/node-identity.ts',
+    find: '    keeper.learned(state.identity);\n    this.admission.identityChanged();',
+    replace: '    keeper.learned(state.identity);',
+    caughtBy: [gate, 'a member that learns its cluster from a snapshot'],
+    promise: 'identity',
+  },
+  {
+    name: 'the identity in a snapshot is not remembered',
+    file: 'raft/src/identity/node-identity.ts',
+    find: '    keeper.learned(state.identity);\n    this.admission',
+    replace: '    this.admission',
+    caughtBy: [gate, 'a member that learns its cluster from a snapshot'],
+    promise: 'identity',
+  },
+  {
+    name: 'a survivor takes an address over before its member is removed',
+    file: 'raft/src/operations-to-be-alone.ts',
+    find: `  if (known !== undefined && known.address !== address) {
+    operations.push(`,
+    replace: `  if (known !== undefined && known.address !== address) {
+    operations.unshift(`,
+    caughtBy: [alone, 'it was a voter that has the address of one that is gone'],
+  },
+  {
+    name: 'a survivor stays a learner',
+    file: 'raft/src/operations-to-be-alone.ts',
+    find: "  else if (known.role !== 'voter') operations.push({ op: 'set', id: nodeId, role: 'voter' });\n",
+    replace: '',
+    caughtBy: [alone, 'it was a learner'],
+  },
+  {
+    name: 'a survivor without a log goes on from the oldest snapshot',
+    file: 'raft/src/adopted-snapshot.ts',
+    find: 'manager.list().toReversed()',
+    replace: 'manager.list()',
+    caughtBy: [alone, 'goes on from the newest snapshot'],
+  },
+  {
+    name: 'a survivor without a log goes on from a damaged snapshot',
+    file: 'raft/src/adopted-snapshot.ts',
+    find: '    if (!(await manager.verify(metadata))) continue;\n',
+    replace: '',
+    caughtBy: [alone, 'goes on from the one before where the newest is damaged'],
+    promise: 'damaged snapshot',
+  },
+  {
+    name: 'a start goes on from a damaged snapshot',
+    file: 'raft/src/open-node.ts',
+    find: 'if (stored !== undefined && (await snapshotManager.verify(stored.metadata))) return stored;',
+    replace: 'if (stored !== undefined) return stored;',
+    caughtBy: [alone, 'a start that finds its newest snapshot damaged'],
+    promise: 'damaged snapshot',
+  },
+  {
+    name: 'a recovery from snapshots that was interrupted cannot be made again',
+    file: 'raft/src/open-node.ts',
+    find: '    await new SnapshotOwnership(component.snapshotManager, owner).write();\n',
+    replace: '',
+    caughtBy: [alone, 'can be made again where it ended before its first record was written'],
+    promise: 'identity record',
+  },
+  {
+    name: 'a survivor says its former identity until the new one is applied',
+    file: 'raft/src/standalone.ts',
+    find: '  keeper.learned(renewed, true);\n',
+    replace: '',
+    caughtBy: [alone, 'says the new identity from its first word on'],
+    promise: 'identity',
+  },
+  {
+    name: 'the same birth id under another origin counts as what was before a recovery',
+    file: 'raft/src/identity/cluster-identity.ts',
+    find: '      (one.origin === undefined || one.origin === origin) &&\n',
+    replace: '',
+    caughtBy: [
+      'raft/test/identity/cluster-identity.test.ts',
+      'is told by what one knows of it: another origin',
+    ],
+    promise: 'identity',
+  },
+  {
+    name: 'an introduction may have any number of marks',
+    file: 'raft/src/identity/introduction.ts',
+    find: 'value.slice(0, marksMax)',
+    replace: 'value',
+    caughtBy: ['raft/test/identity/cluster-identity.test.ts', 'has at most four marks'],
+  },
+  {
+    name: 'a proposal with a sequence that is too low counts as one of a session that has ended',
+    file: 'raft/src/outcome.ts',
+    find: "'RAFT_SEQUENCE_STALE',",
+    replace: "'RAFT_SESSION_EXPIRED',",
+    caughtBy: ['raft/test/outcome.test.ts', 'stale: the proposal is refused'],
   },
 ];

@@ -47,7 +47,7 @@ export const raftHostileMembers: readonly Mutant[] = [
     file: 'raft/src/lost-entries.ts',
     find: '    this.#hasAccepted = true;\n',
     replace: '',
-    caughtBy: [cluster, 'and the members go on, with their votes'],
+    caughtBy: [claims, 'with a commit index above the log, where an append was accepted since'],
   },
   {
     name: 'an append that was rejected shows that the log has everything',
@@ -187,5 +187,19 @@ export const raftHostileMembers: readonly Mutant[] = [
     find: 'const times = this.#untold;',
     replace: 'const times = 1;',
     caughtBy: [unreadable, 'an entry is told once a minute'],
+  },
+  {
+    name: 'a sender that was reported is never reported again while the table is full',
+    file: 'raft/src/refused-messages.ts',
+    find: 'if (before === undefined && this.#told.size >= toldMax) return;',
+    replace: 'if (this.#told.size >= toldMax) return;',
+    caughtBy: ['raft/test/refused-messages.test.ts', 'also where the table is full'],
+  },
+  {
+    name: 'only the first of several proposals in a message is stamped',
+    file: 'raft/src/plausible-incoming.ts',
+    find: 'return entries.every(({ data }) => {',
+    replace: 'return entries.slice(0, 1).every(({ data }) => {',
+    caughtBy: ['raft/test/plausible-messages.test.ts', 'where it is not the first of its message'],
   },
 ];

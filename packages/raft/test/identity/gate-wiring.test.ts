@@ -1,7 +1,7 @@
 /** Proposals that wait for the birth id of the cluster: whatever ends the waiting is told to them. */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
-import { bytesOf, World } from '../support.ts';
+import { bytesOf, handlersOf, World } from '../support.ts';
 
 let world: World;
 
@@ -44,6 +44,19 @@ describe('a proposal that waits for the birth id', () => {
     expect(joiner.machine.texts.at(-1)).toBe('of the joiner');
   });
 
+  it('goes on when the birth id is committed', async () => {
+    world = new World();
+    world.wire.loses = ({ type, entries }) => type === MessageType.App && entries.length > 0;
+    await world.startAll(3);
+    const leader = await world.leader();
+    const proposal = ended(leader.raft.propose(bytesOf('early')));
+    await world.pass(100);
+    expect(proposal).toEqual([]);
+    world.wire.loses = () => false;
+    await world.pass(2000);
+    expect([proposal, leader.machine.texts]).toEqual([['done'], ['early']]);
+  });
+
   it('is refused when the leader that was to fix the birth id leads no more', async () => {
     world = new World();
     // Leaders are elected, and nothing is ever committed.
@@ -57,4 +70,30 @@ describe('a proposal that waits for the birth id', () => {
     await world.pass(5000);
     expect([proposal, raft.leader()]).toEqual([['RAFT_NOT_LEADER'], undefined]);
   });
+});
+
+it('a member that learns its cluster from a snapshot says so, and refuses members of another one', async () => {
+  world = new World({ snapshotEntries: 10, compactionMargin: 0 });
+  const handlers = handlersOf(world);
+  const only = await world.start(1n, [{ id: 1n, address: 'address-1' }]);
+  await world.until(only.raft.waitForLeader());
+  for (let at = 0; at < 20; at += 1) await world.until(only.raft.propose(bytesOf(`${at}`)));
+  await world.until(only.raft.manualSnapshot());
+  const joiner = await world.start(2n, undefined);
+  const handler = handlers.get(2n);
+  const introduction = JSON.parse(handler?.introduction() ?? '');
+  expect(introduction.birth).toBeUndefined();
+  // Nothing is known of the cluster yet, so a member of any one is admitted.
+  const stranger = { ...introduction, logId: 'e'.repeat(32), birth: 'f'.repeat(32) };
+  expect(handler?.admit(9n, JSON.stringify(stranger))).toBeUndefined();
+  const refused: bigint[] = [];
+  joiner.raft.subscribe((event) => {
+    if (event.type === 'member-refused') refused.push(event.id);
+  });
+  await world.until(only.raft.addLearner({ id: 2n, address: 'address-2' }));
+  await world.pass(2000);
+  expect(joiner.raft.status().appliedIndex).toBe(only.raft.status().appliedIndex);
+  const { birth } = only.raft.clusterInfo().identity;
+  expect(JSON.parse(handler?.introduction() ?? '').birth).toBe(birth);
+  expect(refused).toEqual([9n]);
 });
