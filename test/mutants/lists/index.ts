@@ -5,6 +5,7 @@
 import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { raft } from './raft.ts';
+import { raftCalls } from './raft-calls.ts';
 import { raftFirstAndLast } from './raft-first-and-last.ts';
 import { raftHostileMembers } from './raft-hostile-members.ts';
 import { raftPlausible } from './raft-plausible.ts';
@@ -35,6 +36,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
   raft: [
     ...raft,
+    ...raftCalls,
     ...raftFirstAndLast,
     ...raftHostileMembers,
     ...raftPlausible,

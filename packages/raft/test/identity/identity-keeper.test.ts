@@ -176,6 +176,12 @@ describe('what the log tells of a cluster', () => {
     expect(() => mergedIdentity(cluster, renewed, false)).toThrow();
   });
 
+  it('keeps the origin that is known where a longer past comes without one', () => {
+    const past = [{ origin: hex('8'), birth: hex('9') }];
+    const told = { origin: undefined, birth: cluster.birth, previous: past };
+    expect(mergedIdentity(cluster, told, false)).toEqual({ ...cluster, previous: past });
+  });
+
   it('adds what is not known, and keeps the longer past', () => {
     const past = [{ origin: hex('8'), birth: hex('9') }];
     const known = { origin: hex('a'), birth: undefined, previous: past };
