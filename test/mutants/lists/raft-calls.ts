@@ -111,4 +111,14 @@ export const raftCalls: readonly Mutant[] = [
     caughtBy: ['raft/test/identity/identity-keeper.test.ts', 'keeps the origin that is known'],
     promise: 'identity',
   },
+  {
+    name: 'a learner that is to vote is waited for at its former address',
+    file: 'raft/src/voter-through-learner.ts',
+    find: 'if (state.membership.members.get(id)?.address === address) continue;',
+    replace: 'if (state.membership.members.has(id)) continue;',
+    caughtBy: [
+      'raft/test/voter-through-learner.test.ts',
+      'moves a learner that is there at another address',
+    ],
+  },
 ];

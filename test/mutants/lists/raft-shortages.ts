@@ -108,4 +108,14 @@ export const raftShortages: readonly Mutant[] = [
     caughtBy: ['raft/test/node-wiring.test.ts', 'does not campaign: the disk is full'],
     promise: 'full disk',
   },
+  {
+    name: 'a reader that has read on waits as long as for the shortage before',
+    file: 'raft/src/passing-shortages.ts',
+    find: '        pauses.progressed();\n',
+    replace: '',
+    caughtBy: [
+      'raft/test/passing-shortages.test.ts',
+      'begins with a short pause again after a byte that was read',
+    ],
+  },
 ];
