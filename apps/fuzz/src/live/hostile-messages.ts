@@ -12,7 +12,6 @@ import {
 import type { SeededRandom } from '@babuza/testkit';
 import { membershipCodec, envelope } from '../internals.ts';
 import { encodeConfChangeV2 } from '@babuza/raftpb';
-import { claims } from './claims.ts';
 
 /** What is known of the log of the receivers when a message is made. */
 export interface Known {
@@ -40,13 +39,6 @@ function near(random: SeededRandom, value: number): number {
   ]);
 }
 
-/** Messages of a leader: a receiver takes what they say of the commit index as the leader's word. */
-const leaderTypes: readonly MessageType[] = [
-  MessageType.App,
-  MessageType.Heartbeat,
-  MessageType.Snap,
-];
-
 export function hostileMessage(
   random: SeededRandom,
   known: Known,
@@ -55,7 +47,6 @@ export function hostileMessage(
   // Every number from 0 to `messageTypeMax` is a type.
   const type = random.below(messageTypeMax + 1) as MessageType;
   const index = near(random, known.lastIndex);
-  const isOfLeader = leaderTypes.includes(type) && !claims.falseCommitOfLeader;
   return newMessage({
     type,
     from: random.chance(0.03) ? BigInt(random.below(6)) : ids.from,
@@ -63,7 +54,7 @@ export function hostileMessage(
     term: type === MessageType.Prop || random.chance(0.05) ? 0 : near(random, known.term),
     logTerm: near(random, known.term),
     index,
-    commit: isOfLeader ? random.below(known.commit + 1) : near(random, known.commit),
+    commit: near(random, known.commit),
     reject: random.chance(0.3),
     rejectHint: near(random, known.lastIndex),
     vote: random.chance(0.1) ? 2n ** 64n - 1n : 0n,
@@ -77,7 +68,7 @@ export function hostileMessage(
 function entriesOf(random: SeededRandom, known: Known, previous: number): Entry[] {
   const first = random.chance(0.8) ? previous + 1 : near(random, known.lastIndex);
   return Array.from({ length: random.below(4) }, (_, at) => {
-    const isChange = random.chance(0.1) && claims.changeThatCannotBeApplied;
+    const isChange = random.chance(0.1);
     return {
       index: Math.min(first + at, safeMax),
       term: random.chance(0.8) ? known.term : near(random, known.term),

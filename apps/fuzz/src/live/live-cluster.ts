@@ -117,8 +117,29 @@ export class LiveCluster {
     }
     this.checkAlive();
     throw new Finding(
-      `no write is committed within ${timeoutMs} ms; the last error: ${String(last)}`,
+      `no write is committed within ${timeoutMs} ms; the last error: ${String(last)}; ${this.#state()}`,
     );
+  }
+
+  /** What each member says of itself and of the membership, for whoever looks into a failure. */
+  #state(): string {
+    const texts = [...this.#nodes.values()].map((node) => {
+      const { nodeId, role, term, lastIndex, commitIndex } = node.status();
+      const members = node.clusterInfo().members.map(({ id, role }) => `${id} ${role}`);
+      return `member ${nodeId} is ${role} in term ${term}, last index ${lastIndex}, commit index ${commitIndex}, membership ${members.join(', ')}: ${JSON.stringify(node.readiness())}`;
+    });
+    return texts.join('; ');
+  }
+
+  /**
+   * Whether a false commit index keeps a member from voting, which has accepted no append since its start:
+   * it cannot know that it has lost nothing. It votes again when it restarts (decision 0017).
+   */
+  get isHeldByClaim(): boolean {
+    return [...this.#nodes.values()].some((node) => {
+      const readiness = node.readiness();
+      return !readiness.ready && readiness.reason.includes('does not vote or campaign for now');
+    });
   }
 
   async restartAll(): Promise<void> {
