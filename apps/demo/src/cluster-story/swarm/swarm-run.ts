@@ -1,0 +1,164 @@
+/** The slices of the run: the swarm is aimed at the dummy and at the members in turns. */
+import { count, duration } from '../../common/figures.ts';
+import type { Tallies, Target } from '../../swarm/swarm-protocol.ts';
+import type { Stage } from '../stage.ts';
+import type { Aim, LoadBySlice } from './load-figures.ts';
+import { logLines } from './node-logs.ts';
+import type { SwarmHandle } from './processes.ts';
+import { processorSeconds, type ResidentMemory } from './resident.ts';
+
+export interface SwarmRunParts {
+  readonly stage: Stage;
+  readonly swarm: SwarmHandle;
+  readonly dummy: readonly Target[];
+  readonly load: LoadBySlice;
+  readonly memory: ResidentMemory;
+  /** Of each of both aims, all slices together. */
+  readonly seconds: number;
+}
+
+/** In seconds. */
+export interface ProcessorTime {
+  swarm: number;
+  /** Of all members together. */
+  members: number;
+}
+
+export interface SwarmResult {
+  /** By attack: how its attempts against the members ended. */
+  readonly outcomes: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Processor time, by aim. */
+  readonly processor: Readonly<Record<Aim, ProcessorTime>>;
+  /** Terms that ended, by what the swarm was aimed at then. */
+  readonly termChanges: Readonly<Record<Aim, number>>;
+  /** Lines that each member wrote into its log while the swarm attacked the members. */
+  readonly logLines: ReadonlyMap<bigint, readonly string[]>;
+}
+
+const sliceSecondsMax = 10;
+/** The begin of a slice does not count: connections and attacks come up. */
+const settleMs = 1000;
+
+export class SwarmRun {
+  readonly #parts: SwarmRunParts;
+  readonly #outcomes = new Map<string, Map<string, number>>();
+  readonly #processor: Record<Aim, ProcessorTime> = {
+    dummy: { swarm: 0, members: 0 },
+    members: { swarm: 0, members: 0 },
+  };
+  readonly #termChanges: Record<Aim, number> = { dummy: 0, members: 0 };
+  readonly #logLines = new Map<bigint, string[]>();
+
+  constructor(parts: SwarmRunParts) {
+    this.#parts = parts;
+  }
+
+  async run(): Promise<SwarmResult> {
+    const { memory, seconds, stage } = this.#parts;
+    const slices = Math.ceil(seconds / sliceSecondsMax);
+    for (let at = 0; at < slices; at += 1) {
+      const progress = (share: number, text: () => string): void =>
+        stage.terminal.progress(at + share, slices, text);
+      await this.#slice('dummy', seconds / slices, (share, text) => progress(share / 2, text));
+      if (at === 0) memory.endBaseline();
+      await this.#slice('members', seconds / slices, (share, text) =>
+        progress((1 + share) / 2, text),
+      );
+    }
+    return {
+      outcomes: this.#outcomes,
+      processor: this.#processor,
+      termChanges: this.#termChanges,
+      logLines: this.#logLines,
+    };
+  }
+
+  async #slice(
+    aim: Aim,
+    seconds: number,
+    onProgress: (share: number, text: () => string) => void,
+  ): Promise<void> {
+    const { stage, swarm, load } = this.#parts;
+    const linesBefore = await this.#logs();
+    const term = await this.#highestTerm();
+    const membersBefore = await this.#processorSeconds();
+    await swarm.attack(aim === 'dummy' ? this.#parts.dummy : this.#members(), term);
+    await settled();
+    load.begin(aim);
+    await waiting(seconds * 1000, (share) => {
+      onProgress(share, () => `the swarm attacks the ${aim}`);
+    });
+    load.end();
+    const { tallies, cpuMs } = await swarm.rest();
+    const ofMembers = (await this.#processorSeconds()) - membersBefore;
+    this.#processor[aim].swarm += cpuMs / 1000;
+    this.#processor[aim].members += ofMembers;
+    const termAfter = await this.#highestTerm();
+    this.#termChanges[aim] += termAfter - term;
+    if (aim === 'members') {
+      this.#addTallies(tallies);
+      for (const [id, lines] of await this.#logs()) {
+        const before = linesBefore.get(id)?.length ?? 0;
+        this.#logLines.set(id, [...(this.#logLines.get(id) ?? []), ...lines.slice(before)]);
+      }
+    }
+    const { writesPerSecond, p99Ms } = load.last;
+    stage.timeline.note(
+      `${aim.padEnd(7)}: ${count(Math.round(writesPerSecond))} writes/s, p99 ${duration(p99Ms)}, term ${termAfter}, processor time of the swarm ${duration(cpuMs)}, of the members ${duration(ofMembers * 1000)}`,
+    );
+  }
+
+  #members(): Target[] {
+    return this.#parts.stage.cluster.running.map(({ id, ports }) => ({
+      id: String(id),
+      host: '127.0.0.1',
+      port: ports.transport,
+      apiPort: ports.api,
+    }));
+  }
+
+  async #highestTerm(): Promise<number> {
+    const { stage } = this.#parts;
+    const terms = stage.cluster.running.map(async ({ apiUrl }) => {
+      const { term } = await stage.admin.cluster.status({ at: apiUrl });
+      return term;
+    });
+    return Math.max(...(await Promise.all(terms)));
+  }
+
+  async #processorSeconds(): Promise<number> {
+    const nodes = this.#parts.stage.cluster.running;
+    const each = await Promise.all(nodes.map(({ handle }) => processorSeconds(handle.processId)));
+    return each.reduce((sum, seconds) => sum + seconds, 0);
+  }
+
+  async #logs(): Promise<Map<bigint, readonly string[]>> {
+    const nodes = this.#parts.stage.cluster.running;
+    const logs = await Promise.all(
+      nodes.map(async (node) => [node.id, await logLines(node)] as const),
+    );
+    return new Map(logs);
+  }
+
+  #addTallies(tallies: Tallies): void {
+    for (const [attack, outcomes] of Object.entries(tallies)) {
+      const sums = this.#outcomes.get(attack) ?? new Map<string, number>();
+      this.#outcomes.set(attack, sums);
+      for (const [outcome, times] of Object.entries(outcomes)) {
+        sums.set(outcome, (sums.get(outcome) ?? 0) + times);
+      }
+    }
+  }
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, settleMs));
+
+async function waiting(ms: number, onProgress: (share: number) => void): Promise<void> {
+  const startMs = performance.now();
+  for (;;) {
+    const share = (performance.now() - startMs) / ms;
+    if (share >= 1) return;
+    onProgress(share);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
