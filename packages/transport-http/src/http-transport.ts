@@ -14,6 +14,7 @@ import type {
 } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
+import { MemberAddresses } from './access/member-addresses.ts';
 import { StrangersLog } from './access/strangers-log.ts';
 import { placeOf } from './address.ts';
 import { TransportError } from './errors.ts';
@@ -176,6 +177,7 @@ export class HttpTransport implements Transport {
     addCounters(this.#countersOfRemoved, this.#countersOf(id));
     this.#counters.delete(id);
     for (const removal of this.#removals.get(id) ?? []) removal.abort(removed(id));
+    this.#running?.wire.memberAddresses.forget(id);
     this.#running?.server.endStreamOf(id);
     void this.#running?.snapshots.end(id);
   }
@@ -247,6 +249,7 @@ export class HttpTransport implements Transport {
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
+      memberAddresses: new MemberAddresses(),
       handler,
       nodeId,
       handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features: [] }),

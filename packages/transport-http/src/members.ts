@@ -17,6 +17,11 @@ export class Members {
     return this.#addresses.keys();
   }
 
+  /** Whether the membership has this one. */
+  has(id: bigint): boolean {
+    return this.#addresses.has(id);
+  }
+
   /** Whether the membership has told of nobody yet, as at a joiner. */
   get knowsNobody(): boolean {
     return this.#addresses.size === 0;

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { describeCause } from '@babuza/vfs';
 import { demandForListening } from './access/demand.ts';
 import { Entrance } from './access/entrance.ts';
+import { remoteAddressOf } from './access/member-addresses.ts';
 import { Admission, type Admitted, type Refused } from './admission.ts';
 import { closeAfter, isEnding } from './body.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
@@ -241,10 +242,16 @@ export class MessageServer {
     if (!admitted.isFine) this.#refusedConnections += 1;
     else if (this.#speakers.get(request.socket) !== admitted.from) {
       this.#entrance.admitted(request.socket);
+      this.#keepAddress(admitted.from, request.socket);
       this.#speakers.set(request.socket, admitted.from);
       this.#parts.onMember(admitted.from);
     }
     return admitted;
+  }
+
+  #keepAddress(id: bigint, socket: Socket): void {
+    const { members, wire } = this.#parts;
+    if (members.has(id)) wire.memberAddresses.set(id, remoteAddressOf(socket));
   }
 }
 

@@ -1,6 +1,7 @@
 /** What all connections of one member share: who it is, what it may take, and how it talks. */
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
+import type { MemberAddresses } from './access/member-addresses.ts';
 import type { StrangersLog } from './access/strangers-log.ts';
 import type { Handshake } from './handshake.ts';
 import type { NameBook } from './name-book.ts';
@@ -14,6 +15,7 @@ export interface Wire {
   readonly logger: Logger | undefined;
   /** For what others cause without being members. */
   readonly strangersLog: StrangersLog;
+  readonly memberAddresses: MemberAddresses;
   readonly handler: TransportHandler;
   readonly nodeId: bigint;
   /** What this member says of itself to that one. */
