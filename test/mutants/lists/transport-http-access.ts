@@ -118,6 +118,13 @@ export const transportHttpAccess: readonly Mutant[] = [
     caughtBy: [entrance, 'begins handshakes at a rate'],
   },
   {
+    name: 'a connection that waits and is ended takes the process with it',
+    file: 'transport-http/src/access/entrance.ts',
+    find: "    socket.on('error', () => undefined);\n",
+    replace: '',
+    caughtBy: [entrance, 'ends those that wait too long'],
+  },
+  {
     name: 'a quiet time saves up any number of handshakes',
     file: 'transport-http/src/access/handshake-turns.ts',
     find: 'Math.min(this.#allowance + grown, handshakesAtOnceMax)',

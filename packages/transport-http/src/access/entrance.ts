@@ -55,6 +55,8 @@ export class Entrance {
 
   #connected(socket: Socket): void {
     const { transition } = this.#wire.settings;
+    // While it waits nobody else listens, and an error without a listener ends the process.
+    socket.on('error', () => undefined);
     this.#strangers.add(socket);
     if (this.#tls === undefined) this.#challenged(socket);
     else if (transition.tls === undefined) this.#encrypted(this.#tls, socket);

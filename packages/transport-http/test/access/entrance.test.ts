@@ -1,6 +1,7 @@
 /** Connections on their way to HTTP: what is done for them before anybody has shown who speaks. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { handshakesAtOnceMax, handshakesPerSecondMax } from '../../src/access/handshake-turns.ts';
+import { strangersMax } from '../../src/access/strangers.ts';
 import { Authority, type Certificate } from '../certificates.ts';
 import { FakeSocket } from '../classes/requests.ts';
 import { messageFrame, post, serverOf, turn } from '../classes/served.ts';
@@ -36,6 +37,21 @@ describe('a flood of connections to a server with TLS', () => {
     await member.clock.advance(10 * (1000 / handshakesPerSecondMax));
     await turn();
     expect(server.refusedConnections).toBe(handshakesAtOnceMax + 10);
+  });
+
+  it('ends those that wait too long in favour of newer ones, and goes on', async () => {
+    const { server, flood } = world();
+    const all = flood(handshakesAtOnceMax + strangersMax + 10);
+    // An error that nobody listens to ends the process.
+    expect(all.every((socket) => socket.listenerCount('error') > 0)).toBe(true);
+    await turn();
+    // Those whose handshake began were refused, and the oldest of those that wait made room.
+    const waiting = all.filter(({ destroyed }) => !destroyed);
+    expect([server.refusedConnections, waiting.length]).toEqual([
+      handshakesAtOnceMax,
+      strangersMax,
+    ]);
+    expect(all.slice(-strangersMax)).toEqual(waiting);
   });
 
   it('lets a member pass that was heard before', async () => {
