@@ -42,6 +42,11 @@ export class Line {
     return this.has('\r\n\r\n');
   }
 
+  /** Whether the other side has begun an answer of which it sends more until it has decided. */
+  get isStillAnswered(): boolean {
+    return this.has('HTTP/1.1 200') && this.has('chunked') && !this.has('\r\n0\r\n');
+  }
+
   /** Whether this text has come. */
   has(text: string): boolean {
     return this.#text.includes(text);
@@ -73,7 +78,7 @@ export class Line {
   async outcome(waitMs: number): Promise<string> {
     const answered = new Promise<void>((resolve) => {
       this.#onText = () => {
-        if (this.isAnswered) resolve();
+        if (this.isAnswered && !this.isStillAnswered) resolve();
       };
       this.#onText();
     });
@@ -83,7 +88,7 @@ export class Line {
     const wasClosed = this.#connection.destroyed;
     this.#connection.destroy();
     const [, status] = statusPattern.exec(this.#text) ?? [];
-    if (status !== undefined) return answerOf(status, this.#text);
+    if (status !== undefined && !this.isStillAnswered) return answerOf(status, this.#text);
     if (this.#signal.aborted) return 'open at the end';
     return wasClosed ? 'closed by the other side' : 'no answer';
   }
