@@ -18,6 +18,7 @@ import { LoadBySlice } from './load-figures.ts';
 import { openDummy, SwarmHandle } from './processes.ts';
 import { judgePromises, showFigures } from './promises.ts';
 import { ResidentMemory } from './resident.ts';
+import { restartFollower } from './restart.ts';
 import { SwarmRun } from './swarm-run.ts';
 
 export interface SwarmStorySettings extends Omit<ClusterSettings, 'nodes'> {
@@ -83,6 +84,14 @@ export async function tellSwarmStory(
   const run = new SwarmRun({ stage, swarm, dummy, load, memory, seconds });
   const result = await run.run();
   await memory.stop();
+
+  terminal.step('Restart a member while the swarm attacks');
+  let restartedMs = 0;
+  const termChanges = await run.during(async () => {
+    restartedMs = await restartFollower(stage);
+  });
+  stage.timeline.good(`it had caught up ${duration(restartedMs)} after its start`);
+  result.termChanges.members += termChanges;
 
   terminal.step('Leave it alone, and look for everything that was acknowledged');
   await writers.stop();

@@ -30,7 +30,7 @@ export interface SwarmResult {
   /** Processor time, by aim. */
   readonly processor: Readonly<Record<Aim, ProcessorTime>>;
   /** Terms that ended, by what the swarm was aimed at then. */
-  readonly termChanges: Readonly<Record<Aim, number>>;
+  readonly termChanges: Record<Aim, number>;
   /** Lines that each member wrote into its log while the swarm attacked the members. */
   readonly logLines: ReadonlyMap<bigint, readonly string[]>;
 }
@@ -71,6 +71,17 @@ export class SwarmRun {
       termChanges: this.#termChanges,
       logLines: this.#logLines,
     };
+  }
+
+  /** Attacks the members while `act` runs. Returns by how much the term has changed. */
+  async during(act: () => Promise<void>): Promise<number> {
+    const { swarm } = this.#parts;
+    const term = await this.#highestTerm();
+    await swarm.attack(this.#members(), term);
+    await settled();
+    await act();
+    await swarm.rest();
+    return (await this.#highestTerm()) - term;
   }
 
   async #slice(
