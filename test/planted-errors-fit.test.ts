@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { mutants as clusterMutants } from '../packages/builder/test/mutants/list.ts';
 import { allMutants } from './mutants/lists/index.ts';
+import { pathOfTest } from './mutants/mutant.ts';
 
-const packages = fileURLToPath(new URL('../packages', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
+const packages = `${root}/packages`;
 
 it('finds the text of each planted error exactly once in its file', () => {
   // Those of the simulated clusters run in one of four slices of the ladders only.
@@ -18,7 +20,7 @@ it('finds the text of each planted error exactly once in its file', () => {
 
 it('finds the test file that each planted error names', () => {
   const files = new Set(allMutants.map(({ caughtBy: [file] }) => file));
-  expect([...files].filter((file) => !existsSync(`${packages}/${file}`))).toEqual([]);
+  expect([...files].filter((file) => !existsSync(`${root}/${pathOfTest(file)}`))).toEqual([]);
 });
 
 it('has no planted error twice, by its name or by its change', () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { Reporter, TestCase } from 'vitest/node';
 import { mutants } from './lists/index.ts';
-import type { Mutant } from './mutant.ts';
+import { pathOfTest, type Mutant } from './mutant.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
@@ -47,7 +47,7 @@ function projectOf({ file, find, replace, caughtBy }: Mutant, number: number): V
     ssr: { resolve: { conditions } },
     test: {
       name: String(number),
-      include: [`packages/${test}`],
+      include: [pathOfTest(test)],
       testNamePattern: title.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'),
       setupFiles: ['./test/fixed-seed.ts'],
       testTimeout: 60_000,

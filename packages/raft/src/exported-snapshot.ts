@@ -14,6 +14,7 @@ import { crc32 } from 'node:zlib';
 import { viewOf } from './bytes.ts';
 import { RaftError } from './errors.ts';
 import { fieldOf, identityToJson, type ClusterIdentity } from './identity/cluster-identity.ts';
+import { idFromText } from './identity/id-text.ts';
 import { parseJson } from './membership-codec.ts';
 import type { OpenSnapshot, SnapshotFiles } from './ports/snapshot-manager.ts';
 
@@ -89,16 +90,13 @@ export class ExportReader {
     if (version !== formatVersion) {
       throw unreadable(`version ${String(version)}, known is ${formatVersion}`);
     }
-    const isFine =
-      typeof clusterId === 'string' &&
-      /^\d{1,20}$/.test(clusterId) &&
-      Number.isSafeInteger(index) &&
-      Number.isSafeInteger(term);
-    if (!isFine) throw unreadable('a header without cluster, index and term');
+    const id = idFromText(clusterId);
+    if (id === undefined || !isCount(index) || !isCount(term)) {
+      throw unreadable('a header without cluster, index and term');
+    }
     // Exports of earlier releases have no id of their content.
-    const exportId =
-      typeof snapshotId === 'string' ? snapshotId : `${String(index)} ${String(term)}`;
-    return { clusterId: BigInt(clusterId), index: Number(index), term: Number(term), exportId };
+    const exportId = typeof snapshotId === 'string' ? snapshotId : `${index} ${term}`;
+    return { clusterId: id, index, term, exportId };
   }
 
   /**
@@ -150,6 +148,10 @@ export class ExportReader {
     this.#frame = undefined;
     return frame;
   }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 interface Frame {

@@ -4,6 +4,7 @@
  * kept do not have them.
  */
 import { RaftError } from './errors.ts';
+import { idFromText } from './identity/id-text.ts';
 import type { MemberRole, Membership } from './membership.ts';
 
 export interface FirstMember {
@@ -36,12 +37,11 @@ export function firstMembersFromJson(json: unknown): readonly FirstMember[] | un
 }
 
 function memberFrom(json: unknown): FirstMember | undefined {
-  const [id, address, role] = fieldsOf(json);
-  if (typeof id !== 'string' || !/^\d{1,20}$/.test(id) || typeof address !== 'string') {
-    return undefined;
-  }
+  const [text, address, role] = fieldsOf(json);
+  const id = idFromText(text);
+  if (id === undefined || typeof address !== 'string') return undefined;
   if (role !== 'voter' && role !== 'learner') return undefined;
-  return { id: BigInt(id), address, role };
+  return { id, address, role };
 }
 
 /** Whether `given` is a list of the same members, in any order. */

@@ -3,6 +3,7 @@
  * same text on every replica. What cannot be read is `RAFT_STATE_UNREADABLE`: a replica must never guess.
  */
 import { RaftError } from './errors.ts';
+import { idFromText } from './identity/id-text.ts';
 import { logIdsFromJson, logIdsToJson } from './identity/log-ids.ts';
 import type { Member, Membership, MembershipOperation } from './membership.ts';
 
@@ -99,8 +100,9 @@ function textAt(json: unknown, name: string): string {
 const idAt = (json: unknown, name: string): bigint => idOf(fieldOf(json, name));
 
 function idOf(value: unknown): bigint {
-  if (typeof value !== 'string' || !/^\d{1,20}$/.test(value)) throw unreadable('an id');
-  return BigInt(value);
+  const id = idFromText(value);
+  if (id === undefined) throw unreadable('an id');
+  return id;
 }
 
 function unreadable(what: string): RaftError {

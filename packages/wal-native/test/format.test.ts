@@ -269,7 +269,7 @@ describe('a batch', () => {
   it('ends with a commit frame that describes it', () => {
     const commit = readFrames(batch, samplePlace).at(-1);
     if (commit === undefined) throw new Error('no frames');
-    const body = readCommitBody(viewOf(commit.body), 0, commit.body.length);
+    const body = readCommitBody(viewOf(commit.body), 0);
     expect(body).toMatchObject({
       frameCount: 8,
       durableUpTo: 8856,
@@ -277,7 +277,6 @@ describe('a batch', () => {
       firstIndex: 11,
       lastIndex: 14,
     });
-    expect(() => readCommitBody(viewOf(commit.body), 0, 32)).toThrow(RangeError);
   });
 
   it('is the same whether payloads are copied or referred to', () => {

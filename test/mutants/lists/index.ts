@@ -4,6 +4,7 @@
  */
 import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
+import { forgedBytes } from './forged-bytes.ts';
 import { raft } from './raft.ts';
 import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
@@ -31,6 +32,8 @@ import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
+  // Of several packages; the corpus of the fuzzer finds them.
+  fuzz: forgedBytes,
   raft: [...raft, ...raftPlausible, ...raftShortages, ...raftTwoAtOnce],
   raftpb,
   session: [...session, ...sessionLimits],

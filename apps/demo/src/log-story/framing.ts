@@ -66,12 +66,14 @@ export function decodeChunk(bytes: Uint8Array): Chunk {
   const chunk = view.getUint32(6, true);
   const chunks = view.getUint32(10, true);
   if (chunk >= chunks) throw new FramingError(`chunk ${chunk} of ${chunks} cannot be`);
-  return {
-    path: new TextDecoder('utf-8', { fatal: true }).decode(
-      bytes.subarray(headerBytes, contentStart),
-    ),
-    chunk,
-    chunks,
-    content: bytes.subarray(contentStart),
-  };
+  const path = decodePath(bytes.subarray(headerBytes, contentStart));
+  return { path, chunk, chunks, content: bytes.subarray(contentStart) };
+}
+
+function decodePath(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new FramingError('a path that is not UTF-8', { cause });
+  }
 }

@@ -12,6 +12,7 @@ import {
   type ClusterIdentity,
 } from './cluster-identity.ts';
 import { isIdentityHex, type IdentityHex } from './hex.ts';
+import { idFromText } from './id-text.ts';
 
 /** A node remembers this of each other member, so that a wiped or copied disk is recognised. */
 export interface KnownMember {
@@ -82,15 +83,15 @@ export function decodeIdentityRecord(bytes: Uint8Array): IdentityRecord {
 }
 
 function memberFromJson(json: unknown): [bigint, KnownMember] {
-  const id = fieldOf(json, 'id');
+  const id = idFromText(fieldOf(json, 'id'));
   const logId = fieldOf(json, 'logId');
-  if (typeof id !== 'string' || !/^\d{1,20}$/.test(id) || !isIdentityHex(logId)) {
+  if (id === undefined || !isIdentityHex(logId)) {
     throw unreadable('a member has no id or no log');
   }
   const startCount = countAt(json, 'startCount');
   const run = countAt(json, 'run');
   const durableIndex = countAt(json, 'durableIndex');
-  return [BigInt(id), { logId, startCount, run, durableIndex }];
+  return [id, { logId, startCount, run, durableIndex }];
 }
 
 function markFromJson(json: unknown): EntryMark {

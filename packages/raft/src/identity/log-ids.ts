@@ -1,6 +1,7 @@
 /** Which log each member has, as JSON: ids of members are decimal strings. */
 import { RaftError } from '../errors.ts';
 import { isIdentityHex, type IdentityHex } from './hex.ts';
+import { idFromText } from './id-text.ts';
 
 export type LogIds = ReadonlyMap<bigint, IdentityHex>;
 
@@ -12,11 +13,12 @@ export function logIdsToJson(logIds: LogIds): Record<string, string> {
 /** @throws RaftError (`RAFT_STATE_UNREADABLE`) */
 export function logIdsFromJson(json: unknown): LogIds {
   const logIds = new Map<bigint, IdentityHex>();
-  for (const [id, logId] of Object.entries(json ?? {})) {
-    if (!/^\d{1,20}$/.test(id) || !isIdentityHex(logId)) {
+  for (const [text, logId] of Object.entries(json ?? {})) {
+    const id = idFromText(text);
+    if (id === undefined || !isIdentityHex(logId)) {
       throw new RaftError('RAFT_STATE_UNREADABLE', 'the log of a member cannot be read');
     }
-    logIds.set(BigInt(id), logId);
+    logIds.set(id, logId);
   }
   return sortedLogIds(logIds);
 }

@@ -59,7 +59,9 @@ export function encodeEtcdEntry(
   omitsNormalType = false,
 ): Uint8Array {
   const payload = data === undefined ? 0 : tagBytes + sizeOfBytes(data, 'Entry.data');
-  const numbers = [omitsNormalType && type === 0 ? undefined : BigInt(type), term, index];
+  // An enumeration may be negative, and then has all 64 bits on the wire.
+  const typeBits = BigInt.asUintN(64, BigInt(type));
+  const numbers = [omitsNormalType && type === 0 ? undefined : typeBits, term, index];
   const { bytes, end } = encodeNumbers(numbers, payload);
   if (data !== undefined) writeBytes(bytes, end, fourthBytes, data);
   return bytes;

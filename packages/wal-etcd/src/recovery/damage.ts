@@ -29,7 +29,9 @@ export type EtcdVerdict =
    */
   | 'not-aligned'
   /** The commit index lies beyond the last entry. */
-  | 'commit-beyond-end';
+  | 'commit-beyond-end'
+  /** An entry has a lower term than the one before it, which no Raft log has. etcd reads on. */
+  | 'term-goes-back';
 
 export function damage(
   verdict: EtcdVerdict,

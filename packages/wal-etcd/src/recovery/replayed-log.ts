@@ -151,6 +151,11 @@ export class ReplayedLog {
     // What is purged does not come back; but an entry that is written again drops all behind it.
     if (index <= log.lastIndex) log.truncateFrom(Math.max(index, log.firstIndex));
     if (index < log.firstIndex) return undefined;
+    const termBefore = log.term(index - 1);
+    if (termBefore !== undefined && term < termBefore) {
+      const message = `entry ${index} has term ${term}, and the one before it has term ${termBefore}`;
+      return this.#damage('term-goes-back', message, record, file);
+    }
     log.append(index, term, segmentId, position);
     return undefined;
   }

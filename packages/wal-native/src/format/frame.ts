@@ -11,7 +11,7 @@
  * end of those zeros; `header check` covers bytes 8 to 40. Forty zero bytes are the empty slot.
  */
 import { checksum, finish, frameSeed, mix } from './checksum.ts';
-import { alignedBytes, commitBodyBytes, frameHeaderBytes } from './layout.ts';
+import { alignedBytes, frameHeaderBytes } from './layout.ts';
 
 export const FrameKind = {
   /** An entry; index, term; flags: its type, and whether it has data. The body is the payload. */
@@ -191,9 +191,8 @@ export function writeCommitBody(view: DataView, at: number, body: CommitBody): v
   view.setBigUint64(at + 32, BigInt(body.lastIndex), true);
 }
 
-/** Reads it; the checksum of its frame was verified before. */
-export function readCommitBody(view: DataView, at: number, bodyBytes: number): CommitBody {
-  if (bodyBytes !== commitBodyBytes) throw new RangeError('a commit frame has a fixed length');
+/** Reads it; the length and the checksum of its frame were verified before. */
+export function readCommitBody(view: DataView, at: number): CommitBody {
   return {
     frameCount: view.getUint32(at, true),
     batchChecksum: view.getUint32(at + 4, true),

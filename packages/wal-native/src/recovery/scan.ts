@@ -19,7 +19,12 @@ import {
   type CommitBody,
   type FrameHeader,
 } from '../format/frame.ts';
-import { frameAlignmentBytes, frameHeaderBytes, framesStart } from '../format/layout.ts';
+import {
+  commitBodyBytes,
+  frameAlignmentBytes,
+  frameHeaderBytes,
+  framesStart,
+} from '../format/layout.ts';
 
 /** One frame of a batch that is being collected. */
 export interface ScannedFrame {
@@ -143,7 +148,7 @@ async function collectBatch(
     const at = offset - window.start;
     const end = offset + frameBytes(header.bodyBytes);
     if (header.kind === FrameKind.Commit) {
-      const commit = readCommitBody(window.view, at + frameHeaderBytes, header.bodyBytes);
+      const commit = readCommitBody(window.view, at + frameHeaderBytes);
       const right =
         commit.batchStart === start &&
         commit.frameCount === frames.length &&
@@ -199,6 +204,8 @@ function readFrame(
   }
   const bytes = frameBytes(header.bodyBytes);
   if (offset + bytes > limit) return 'broken';
+  // Every commit frame has the same length, and what follows reads that many bytes.
+  if (header.kind === FrameKind.Commit && header.bodyBytes !== commitBodyBytes) return 'broken';
   if (!window.has(offset, bytes)) return bytes;
   const wholesome = frameChecksum(window.bytes, at, seed, header.bodyBytes) === header.checksum;
   return wholesome ? 'ok' : 'broken';
@@ -273,7 +280,7 @@ export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<
     seen.batchNumberMax = Math.max(seen.batchNumberMax, header.batchNumber);
     if (header.kind === FrameKind.Entry) note(header.index);
     if (header.kind === FrameKind.Commit) {
-      const commit = readCommitBody(window.view, at + frameHeaderBytes, header.bodyBytes);
+      const commit = readCommitBody(window.view, at + frameHeaderBytes);
       seen.durableUpTo = Math.max(seen.durableUpTo, commit.durableUpTo);
       if (commit.batchStart === stop.batchStart) seen.commit = commit;
       note(commit.firstIndex);

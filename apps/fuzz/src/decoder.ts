@@ -1,0 +1,60 @@
+/** What is fuzzed: one decoder, or one way in which bytes of a disk or a peer reach the code. */
+
+/** How a decoder has ended on an input, in a way that is allowed. */
+export type Outcome =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'refused'; readonly error: Error };
+
+/** Which structure the mutations of an input keep. */
+export type InputForm = 'bytes' | 'protobuf' | 'json';
+
+export interface Decoder {
+  /**
+   * `package/function`. A function that is exported from the sources of a package is named as there:
+   * a test compares both lists.
+   */
+  readonly name: string;
+  /** Other exported decoders that this one runs; they need no decoder of their own. */
+  readonly covers?: readonly string[] | undefined;
+  readonly form: InputForm;
+  /** Encoded values of each kind, which the mutations begin with. */
+  readonly samples: readonly Uint8Array[];
+  /** Returns the input with right checksums, whatever its content is. */
+  readonly seal?: ((input: Uint8Array) => Uint8Array) | undefined;
+  /**
+   * Runs the decoder and checks what must hold afterwards. Throws a `Finding`, or whatever the decoder
+   * throws that is none of its documented errors.
+   */
+  readonly run: (input: Uint8Array) => Outcome | Promise<Outcome>;
+  /**
+   * What a run may allocate beside `allocatedPerInputByte` for each byte of the input, in bytes.
+   * Default 4 MiB.
+   */
+  readonly allocatedBytesMax?: number | undefined;
+  /** How long a run may take, in ms. Default 1,000 ms. */
+  readonly durationMsMax?: number | undefined;
+  /** One of so many runs of its target is one of this decoder, compared with the others. Default 1. */
+  readonly weight?: number | undefined;
+}
+
+/** Decoders that run one after the other in one worker. */
+export interface Target {
+  readonly name: string;
+  /** One sentence for the list of targets. */
+  readonly description: string;
+  readonly decoders: readonly Decoder[];
+}
+
+/** A rule that did not hold. */
+export class Finding extends Error {
+  override readonly name = 'Finding';
+}
+
+/** The outcome where the error is one of these codes (or names, for errors without a code). Throws it otherwise. */
+export function refusal(error: unknown, documented: readonly string[]): Outcome {
+  if (error instanceof Error) {
+    const code = 'code' in error ? error.code : error.name;
+    if (typeof code === 'string' && documented.includes(code)) return { kind: 'refused', error };
+  }
+  throw error;
+}
