@@ -17,7 +17,7 @@ import { remoteAddressOf } from './member-addresses.ts';
 /** Handshakes a second that begin at most, in the long run. */
 export const handshakesPerSecondMax = 50;
 /** Handshakes that begin at once after a quiet time. */
-export const handshakesAtOnceMax = 64;
+export const handshakesAtOnceMax = 16;
 
 interface Waiting {
   readonly connection: Duplex;
