@@ -33,6 +33,7 @@ export const longLadders: string[] = [
   'apps/demo/test/demo.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
   'packages/wal-level-disk/test/kill.test.ts',
+  'packages/transport-http/test/budget/memory-ladder.test.ts',
   'packages/builder/test/power-cuts.test.ts',
   'packages/builder/test/power-cut-vm.test.ts',
 ];

@@ -41,6 +41,8 @@ export interface RaftConfig {
   readonly asyncStorageWrites?: boolean;
   /** The entries of one append, encoded; at least one goes. Default 0: one entry per append. */
   readonly maxSizePerMsg?: number;
+  /** How many entries one append has at most; at least one goes. Default, and with 0: no limit. */
+  readonly maxEntriesPerMsg?: number;
   /**
    * Committed entries that were handed out and not yet acknowledged as applied, encoded; at least one is
    * handed out. Default, and with 0: `maxSizePerMsg`.
@@ -105,6 +107,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     applied: config.applied ?? 0,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
     maxSizePerMsg,
+    maxEntriesPerMsg: orIfZero(config.maxEntriesPerMsg, Infinity),
     // One byte means one entry at a time: with 0 nothing could ever be handed out.
     maxCommittedSizePerReady: orIfZero(orIfZero(config.maxCommittedSizePerReady, maxSizePerMsg), 1),
     maxUncommittedEntriesSize: orIfZero(config.maxUncommittedEntriesSize, Infinity),
@@ -160,6 +163,7 @@ function validateNumbers(config: ResolvedConfig): void {
   }
   for (const name of [
     'maxSizePerMsg',
+    'maxEntriesPerMsg',
     'maxCommittedSizePerReady',
     'maxUncommittedEntriesSize',
     'maxInflightMsgs',

@@ -312,13 +312,19 @@ export class RaftLog {
   }
 
   /**
-   * The entries from `index` on, as many as fit into `bytesMax` encoded but at least one; none
+   * The entries from `index` on, as many as fit into `bytesMax` encoded but at least one, and
+   * `entriesMax` at most; none
    * where the storage could not read at the moment. The next heartbeat response of the member asks
    * again.
    */
-  entriesFrom(index: number, bytesMax: number): Entry[] | Unavailable {
+  entriesFrom(
+    index: number,
+    bytesMax: number,
+    entriesMax: number = Infinity,
+  ): Entry[] | Unavailable {
     const lastIndex = this.lastIndex();
-    return index > lastIndex ? [] : this.#sliceIfReadable(index, lastIndex + 1, bytesMax);
+    const end = Math.min(lastIndex + 1, index + entriesMax);
+    return index > lastIndex ? [] : this.#sliceIfReadable(index, end, bytesMax);
   }
 
   /**

@@ -41,7 +41,9 @@ export function sendAppend(raft: Raft, member: Progress, evenIfEmpty: boolean): 
   if (previousTerm === undefined) return sendSnapshot(raft, member);
   // A full window lets one empty append through per heartbeat response, by which losses are noticed.
   const isBlocked = member.state === ProgressState.Replicate && member.inflights.full();
-  const entries = isBlocked ? [] : log.entriesFrom(member.next, config.maxSizePerMsg);
+  const entries = isBlocked
+    ? []
+    : log.entriesFrom(member.next, config.maxSizePerMsg, config.maxEntriesPerMsg);
   if ((entries === undefined || entries.length === 0) && !evenIfEmpty) return false;
   if (entries === undefined) return sendSnapshot(raft, member);
   const append = raft.draft(MessageType.App, member.id);

@@ -34,6 +34,23 @@ function acknowledge(node: TestNode, index: number, from = 2n): void {
 }
 
 describe('what a leader sends in which state', () => {
+  it.each([
+    [undefined, [4]],
+    [0, [4]],
+    [4, [4]],
+    [3, [3]],
+    [1, [1]],
+  ])('with %s entries of an append at most: %j of four', (maxEntriesPerMsg, counts) => {
+    const node = leaderWith(ProgressState.Probe, {
+      maxSizePerMsg: 1_000_000,
+      ...(maxEntriesPerMsg === undefined ? {} : { maxEntriesPerMsg }),
+    });
+    for (const text of ['a', 'b', 'c']) node.propose(text);
+    taken(node);
+    node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 });
+    expect(taken(node, MessageType.App).map(({ entries }) => entries.length)).toEqual(counts);
+  });
+
   it('probe: one append, then it waits for an answer; a heartbeat response lets another one go', () => {
     const node = leaderWith(ProgressState.Probe);
     for (let round = 0; round < 3; round += 1) {

@@ -13,9 +13,12 @@
 import type { Clock, Timer } from '@babuza/vfs';
 import type { SaveBatch, Wal } from '@babuza/wal-core';
 import { StoppedError } from './errors.ts';
+import type { IncomingRoom } from './incoming-room.ts';
 
 interface Work {
   readonly batch: SaveBatch;
+  /** As `IncomingRoom.submitted` gave it. */
+  readonly mark: number;
   readonly done: () => void;
   readonly stopped?: (error: StoppedError) => void;
 }
@@ -23,6 +26,7 @@ interface Work {
 export interface AppendPathParts {
   readonly wal: Wal;
   readonly clock: Clock;
+  readonly room?: IncomingRoom;
   /** The disk was full, or is not any more. */
   readonly onFull: (full: boolean) => void;
   /**
@@ -102,13 +106,13 @@ export class AppendPath {
    */
   submit(batch: SaveBatch, done: () => void): void {
     if (this.#works.length >= waitingMax && hasNothing(batch)) return;
-    this.#submit({ batch, done });
+    this.#submit({ batch, mark: this.#mark(), done });
   }
 
   /** The same as a promise. Rejects with `RAFT_STOPPED` when the node ends before. */
   save(batch: SaveBatch): Promise<void> {
     return new Promise((done, stopped) => {
-      this.#submit({ batch, done, stopped });
+      this.#submit({ batch, mark: this.#mark(), done, stopped });
     });
   }
 
@@ -138,7 +142,12 @@ export class AppendPath {
     this.#timer?.cancel();
     this.#works = [];
     this.#rejectStopping(error);
+    this.#parts.room?.stop();
     for (const { stopped } of works) stopped?.(error);
+  }
+
+  #mark(): number {
+    return this.#parts.room?.submitted() ?? 0;
   }
 
   #submit(work: Work): void {
@@ -174,6 +183,7 @@ export class AppendPath {
     this.#submitted -= 1;
     this.#finishedCount += 1;
     this.#retryMs = retryMsMin;
+    this.#parts.room?.saved(work.mark, this.#works.length === 0);
     // All that were tried again are saved: the log takes saves again, also what came meanwhile.
     const isWaiting = this.waitReason !== undefined;
     if (isWaiting && this.#submitted === 0 && this.#timer === undefined) {

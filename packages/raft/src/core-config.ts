@@ -4,6 +4,12 @@ import type { RaftEvent } from './events.ts';
 import type { OpenedNode } from './node-parts.ts';
 import type { Logger } from './ports/logger.ts';
 
+/**
+ * Entries of one append. Each costs the receiver an object, however small it is: a message of 1 MiB could
+ * have more than 100,000 of them, and transports refuse such a message.
+ */
+const entriesPerMessageMax = 8192;
+
 export function coreConfig<Query, Answer>(
   node: OpenedNode<Query, Answer>,
   tell: (event: RaftEvent) => void,
@@ -18,6 +24,7 @@ export function coreConfig<Query, Answer>(
     heartbeatTick: config.heartbeatTicks,
     random: () => component.random.uint32() / 2 ** 32,
     maxSizePerMsg: config.messageBytesMax,
+    maxEntriesPerMsg: entriesPerMessageMax,
     maxCommittedSizePerReady: config.applyBytesMax,
     maxUncommittedEntriesSize: config.uncommittedBytesMax,
     maxInflightMsgs: config.inflightMessagesMax,

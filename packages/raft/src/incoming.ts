@@ -4,6 +4,7 @@ import type { RawNode } from '@babuza/raft-core';
 import { RaftError } from './errors.ts';
 import { ForwardedRequests } from './forwarded-requests.ts';
 import type { NodeIdentity } from './identity/node-identity.ts';
+import type { IncomingRoom } from './incoming-room.ts';
 import { leads } from './loop.ts';
 import type { SnapshotManager } from './ports/snapshot-manager.ts';
 import type { TransportHandler } from './ports/transport.ts';
@@ -19,12 +20,13 @@ export interface IncomingParts {
   readonly checkRunning: () => void;
   /** Gives the core a message. */
   readonly give: (message: Message) => void;
+  readonly room: IncomingRoom;
   readonly attempt: (give: (node: RawNode) => void) => void;
   readonly identity: NodeIdentity;
 }
 
 export function incomingOf(parts: IncomingParts): TransportHandler {
-  const { node, snapshots, manager, checkRunning, give, attempt, identity } = parts;
+  const { node, snapshots, manager, checkRunning, give, room, attempt, identity } = parts;
   const forwarded = new ForwardedRequests();
   // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be due.
   const isTaken = (message: Message): boolean => {
@@ -42,6 +44,7 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
       identity.heard(message);
       if (isTaken(message)) give(message);
     },
+    room: () => room.room,
     receiveSnapshot: async (message, stream, signal) => {
       checkRunning();
       checkTaken(message);

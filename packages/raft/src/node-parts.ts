@@ -16,6 +16,7 @@ import type { IdentityKeeper } from './identity/identity-keeper.ts';
 import { NodeIdentity } from './identity/node-identity.ts';
 import type { SnapshotOwnership } from './identity/snapshot-owner.ts';
 import { incomingOf } from './incoming.ts';
+import { IncomingRoom, incomingBytesMaxOf } from './incoming-room.ts';
 import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
 import { MembershipChanges } from './membership-changes.ts';
@@ -81,6 +82,7 @@ export class NodeParts<Query, Answer> {
   readonly #component: RaftComponent;
   readonly #logger: Logger | undefined;
   readonly #loop: Loop<Query, Answer>;
+  readonly #room: IncomingRoom;
   readonly #peers: TransportPeers;
   readonly #ownAddress: OwnAddress;
   #ownAddressTimer: Timer | undefined;
@@ -149,7 +151,8 @@ export class NodeParts<Query, Answer> {
     });
     const onFull = (full: boolean): void => this.#diskFull(full);
     const onShort = (reason: string | undefined): void => this.#systemShort(reason);
-    this.append = new AppendPath({ wal, clock, onFull, onShort, onFailure });
+    this.#room = new IncomingRoom(incomingBytesMaxOf(config.inflightBytesMax));
+    this.append = new AppendPath({ wal, clock, room: this.#room, onFull, onShort, onFailure });
     this.guard = new LeadershipGuard({
       config,
       node: this.node,
@@ -456,6 +459,7 @@ export class NodeParts<Query, Answer> {
     const give = (message: Message): void => {
       // A follower asks for an index to read at: a leader that stood still may not lead any more.
       if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
+      this.#room.given(message);
       this.#loop.receive(message);
     };
     const handler = incomingOf({
@@ -464,6 +468,7 @@ export class NodeParts<Query, Answer> {
       manager: this.#component.snapshotManager,
       checkRunning: () => this.checkRunning(),
       give,
+      room: this.#room,
       attempt: this.attempt,
       identity: this.identity,
     });

@@ -4,6 +4,7 @@ import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
 import { incomingOf } from '../src/incoming.ts';
+import { IncomingRoom } from '../src/incoming-room.ts';
 import type { TransportHandler } from '../src/index.ts';
 import { bytesOf, newGate } from './support.ts';
 
@@ -28,6 +29,7 @@ beforeEach(() => {
       if (isStopped) throw new Error('the node has stopped');
     },
     give: ({ type, from }) => void log.push(`core gets ${type} of ${from}`),
+    room: new IncomingRoom(1000),
     attempt: (give) =>
       give({ reportUnreachable: (id: bigint) => void log.push(`core: ${id}`) } as never),
     identity: {

@@ -1,7 +1,14 @@
 /** Who is let in, by the handshake in the head of a request. */
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RefusalReason } from './errors.ts';
-import { decodeHandshake, encodeHandshake, handshakeHeader, type Refusal } from './handshake.ts';
+import {
+  decodeHandshake,
+  encodeHandshake,
+  handshakeHeader,
+  repliesFeature,
+  type Refusal,
+} from './handshake.ts';
 import type { Members } from './members.ts';
 import { framePayloadMaxFor, introduced, type Wire } from './wire.ts';
 
@@ -10,6 +17,8 @@ export interface Admitted {
   readonly from: bigint;
   /** The largest payload of a frame of its messages. */
   readonly framePayloadMax: number;
+  /** Whether it takes messages in the answers of a stream. */
+  readonly takesReplies: boolean;
   readonly answer: string;
 }
 
@@ -18,6 +27,9 @@ export interface Refused {
   readonly isFine: false;
   readonly reason: RefusalReason;
 }
+
+/** A server that listens on both families has IPv4 addresses in the form of IPv6. */
+const ipOf = ({ remoteAddress = '' }: Socket): string => remoteAddress.replace(/^::ffff:/i, '');
 
 export class Admission {
   readonly #wire: Wire;
@@ -34,18 +46,22 @@ export class Admission {
     try {
       const theirs = decodeHandshake(request.headers[handshakeHeader]);
       const ours = wire.handshakeTo(theirs.from);
-      const refusal = this.#members.admit(theirs, ours, (id, introduction) =>
-        wire.handler.admit(id, introduction),
-      );
+      const judge = (id: bigint, introduction: string | undefined) =>
+        wire.handler.admit(id, introduction);
+      const refusal = this.#members.admit(theirs, ours, judge, ipOf(request.socket));
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal);
         return { isFine: false, reason: refusal.reason };
       }
-      const framePayloadMax = framePayloadMaxFor(wire.framePayloadMax, theirs.messageBytesMax);
+      const framePayloadMax = Math.min(
+        framePayloadMaxFor(wire.framePayloadMax, theirs.messageBytesMax),
+        wire.budget.frameBytesMaxOf(theirs.from),
+      );
       return {
         isFine: true,
         from: theirs.from,
         framePayloadMax,
+        takesReplies: theirs.features.includes(repliesFeature),
         answer: encodeHandshake(introduced(wire, ours)),
       };
     } catch (error) {

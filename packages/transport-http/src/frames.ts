@@ -4,12 +4,17 @@
  * each frame has one of its own. A frame without a payload says "still here", and ends a snapshot.
  */
 import { crc32 } from 'node:zlib';
-import { decodeMessage, encodeMessageInto, messageEncodedSize, type Message } from '@babuza/raftpb';
+import {
+  decodeMessage,
+  encodeMessageInto,
+  messageEncodedSize,
+  type Message,
+  type PartsAllowance,
+} from '@babuza/raftpb';
 import { TransportError } from './errors.ts';
 
 export const frameHeadBytes = 8;
 const lengthBytes = 4;
-const smallBytesMax = 4096;
 
 /** A frame without a payload. */
 export const emptyFrame: Buffer = Buffer.alloc(frameHeadBytes);
@@ -40,105 +45,49 @@ export function encodeMessages(messages: readonly Message[], bytes: number): Buf
 export const sizeInFrame = (message: Message): number => lengthBytes + messageEncodedSize(message);
 
 /**
+ * Messages, entries, ids and other parts of one frame. Each becomes an object of 100 to 250 bytes, whatever
+ * it takes in the frame: without a limit 34 MiB of empty entries would take gibibytes. A frame of this code
+ * has at most 256 messages with two ids and more each, and 16,383 entries: see `MessageQueue`.
+ */
+export const partsPerFrameMax = 32_768;
+
+/**
  * The messages of a frame. Their payloads are views into it: it belongs to them from now on.
  *
  * @throws TransportError (`TRANSPORT_PROTOCOL`).
  */
 export function decodeMessages(payload: Buffer): Message[] {
   const messages: Message[] = [];
+  const allowance = { partsLeft: partsPerFrameMax };
   for (let at = 0; at < payload.length;) {
     const isWhole = at + lengthBytes <= payload.length;
     const begin = at + lengthBytes;
     const end = isWhole ? begin + payload.readUInt32BE(at) : Infinity;
     if (end > payload.length) throw damaged('a message is longer than its frame');
-    try {
-      messages.push(decodeMessage(payload.subarray(begin, end)));
-    } catch (error) {
-      throw damaged('a message cannot be read', error);
-    }
+    allowance.partsLeft -= 1;
+    if (allowance.partsLeft < 0) throw damaged(tooManyParts);
+    messages.push(decodePart(payload.subarray(begin, end), allowance));
     at = end;
   }
   return messages;
 }
 
-/** Cuts what arrives into the payloads of frames. Holds one frame at most, and only what has arrived of it. */
-export class FrameReader {
-  readonly #payloadBytesMax: number;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  /** Of the frame that arrives; absent while its head does. */
-  #head: { readonly length: number; readonly crc: number } | undefined;
+/**
+ * The only message of a frame.
+ *
+ * @throws TransportError (`TRANSPORT_PROTOCOL`).
+ */
+export function decodeSingle(payload: Buffer): Message {
+  return decodePart(payload, { partsLeft: partsPerFrameMax });
+}
 
-  constructor(payloadBytesMax: number) {
-    this.#payloadBytesMax = payloadBytesMax;
-  }
+const tooManyParts = `a frame has at most ${partsPerFrameMax} messages, entries and ids together`;
 
-  /** Whether it ends between two frames. */
-  get isWhole(): boolean {
-    return this.#bytes === 0 && this.#head === undefined;
-  }
-
-  /** In how many pieces lies what has arrived of a frame. */
-  get pieces(): number {
-    return this.#chunks.length;
-  }
-
-  /**
-   * The payloads that are complete now: views into what arrived, and theirs from now on.
-   *
-   * @throws TransportError (`TRANSPORT_PROTOCOL`) for a frame that is too long, or damaged.
-   */
-  push(chunk: Buffer): Buffer[] {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    this.#mergeSmall();
-    const payloads: Buffer[] = [];
-    for (;;) {
-      if (this.#head === undefined) {
-        if (this.#bytes < frameHeadBytes) return payloads;
-        this.#head = this.#readHead(this.#take(frameHeadBytes));
-      }
-      const { length, crc } = this.#head;
-      if (this.#bytes < length) return payloads;
-      const payload = this.#take(length);
-      if (crc32(payload) !== crc) throw damaged('the checksum of a frame is wrong');
-      this.#head = undefined;
-      payloads.push(payload);
-    }
-  }
-
-  /** A piece costs more memory than a small one holds: who sends byte by byte would be expensive. */
-  #mergeSmall(): void {
-    const pieces = this.#chunks;
-    for (;;) {
-      const last = pieces.at(-1);
-      const before = pieces.at(-2);
-      if (last === undefined || before === undefined) return;
-      // Equals with equals, so that each byte is copied a few times only.
-      if (before.length > last.length || before.length > smallBytesMax) return;
-      pieces.splice(-2);
-      pieces.push(Buffer.concat([before, last]));
-    }
-  }
-
-  #readHead(head: Buffer): { length: number; crc: number } {
-    const length = head.readUInt32BE(0);
-    if (length > this.#payloadBytesMax) {
-      throw damaged(`a frame has at most ${this.#payloadBytesMax} bytes; got ${length}`);
-    }
-    return { length, crc: head.readUInt32BE(4) };
-  }
-
-  #take(length: number): Buffer {
-    let first = this.#chunks[0] ?? Buffer.alloc(0);
-    if (first.length < length) {
-      first = Buffer.concat(this.#chunks);
-      this.#chunks = [first];
-    }
-    if (first.length === length) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(length);
-    this.#bytes -= length;
-    return first.subarray(0, length);
+function decodePart(bytes: Buffer, allowance: PartsAllowance): Message {
+  try {
+    return decodeMessage(bytes, allowance);
+  } catch (error) {
+    throw damaged(allowance.partsLeft < 0 ? tooManyParts : 'a message cannot be read', error);
   }
 }
 

@@ -28,11 +28,17 @@ export interface Handshake {
   readonly entryBytesMax: number;
   /** The largest message that the speaker takes, in bytes. */
   readonly messageBytesMax: number;
-  /** What else the speaker can do; nothing yet. */
+  /** What else the speaker can do; see `repliesFeature`. */
   readonly features: readonly string[];
   /** What the node of the speaker says of itself; see `TransportHandler.introduction`. */
   readonly introduction?: string | undefined;
 }
+
+/**
+ * Who opens a stream takes messages in its answers: a member that does not know it yet, and so connects to it
+ * nowhere, can answer it.
+ */
+export const repliesFeature = 'replies';
 
 /** The name of the header that it travels in. */
 export const handshakeHeader = 'babuza-handshake';

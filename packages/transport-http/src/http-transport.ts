@@ -17,9 +17,10 @@ import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
 import { MemberAddresses } from './access/member-addresses.ts';
 import { StrangersLog } from './access/strangers-log.ts';
 import { placeOf } from './address.ts';
+import { IncomingBudget } from './budget/incoming-budget.ts';
 import { TransportError } from './errors.ts';
-import { protocolVersions } from './handshake.ts';
-import { Members } from './members.ts';
+import { protocolVersions, repliesFeature } from './handshake.ts';
+import { learnedMax, Members } from './members.ts';
 import { NameBook } from './name-book.ts';
 import { checkOptions, type HttpSettings, type HttpTransportOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
@@ -31,6 +32,7 @@ import {
   addCounters,
   framePayloadMaxOf,
   newCounters,
+  snapshotFrameMaxOf,
   type PeerCounters,
   type Wire,
 } from './wire.ts';
@@ -57,6 +59,8 @@ export class HttpTransport implements Transport {
   readonly #ending = new AbortController();
   /** Fires when the member is removed; kept while a snapshot is sent to it. */
   readonly #removals = new Map<bigint, Set<AbortController>>();
+  /** Nodes that the membership does not have: that they were not reached is about to be reported. */
+  readonly #unreached = new Set<bigint>();
   #running: Running | undefined;
   #listeningPort: number | undefined;
   #isStarted = false;
@@ -118,7 +122,10 @@ export class HttpTransport implements Transport {
     };
   }
 
-  /** Rejects with `TRANSPORT_LISTEN`, or `TRANSPORT_INVALID` for certificates that cannot be used. */
+  /**
+   * Rejects with `TRANSPORT_LISTEN`, or `TRANSPORT_INVALID` for certificates that cannot be used and for a
+   * budget in which the largest frame has no place.
+   */
   async start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     if (this.#closing !== undefined) throw closed();
     if (this.#isStarted) {
@@ -185,9 +192,29 @@ export class HttpTransport implements Transport {
   send(messages: readonly Message[]): void {
     if (this.#running === undefined || this.#closing !== undefined) return;
     for (const message of messages) {
-      if (this.#members.isRemoved(message.to)) this.#countersOfRemoved.droppedMessages += 1;
-      else this.#peer(this.#running.wire, message.to).send(message);
+      const { to } = message;
+      if (this.#members.has(to)) this.#peer(this.#running.wire, to).send(message);
+      else if (!this.#members.isRemoved(to)) this.#sendToUnknown(this.#running, message);
+      else this.#countersOfRemoved.droppedMessages += 1;
     }
+  }
+
+  /** To a node that the membership does not have: back on its own stream, or as a joiner does. */
+  #sendToUnknown({ wire, server }: Running, message: Message): void {
+    if (server.reply(message)) return;
+    const { to } = message;
+    if (this.#members.routeOf(to) !== undefined) {
+      this.#peer(wire, to).send(message);
+      return;
+    }
+    this.#countersOf(to).droppedMessages += 1;
+    if (this.#unreached.has(to)) return;
+    this.#unreached.add(to);
+    // Not within the call of the node.
+    queueMicrotask(() => {
+      this.#unreached.delete(to);
+      if (this.#closing === undefined) wire.handler.unreachable(to);
+    });
   }
 
   /**
@@ -241,6 +268,8 @@ export class HttpTransport implements Transport {
     const { groupId, entryBytesMax } = group;
     const messageBytesMax = Math.max(entryBytesMax, group.messageBytesMax);
     const { address } = this.#settings;
+    const framePayloadMax = framePayloadMaxOf(messageBytesMax);
+    const features = [repliesFeature];
     const common = { protocol: protocolVersions, clusterId, groupId, from: nodeId, address };
     return {
       settings: this.#settings,
@@ -252,27 +281,67 @@ export class HttpTransport implements Transport {
       memberAddresses: new MemberAddresses(),
       handler,
       nodeId,
-      handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features: [] }),
-      framePayloadMax: framePayloadMaxOf(messageBytesMax),
+      handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features }),
+      framePayloadMax,
+      budget: this.#budgetOf(snapshotFrameMaxOf(framePayloadMax)),
       countersOf: (id) => this.#countersOf(id),
     };
   }
 
+  /** @throws TransportError (`TRANSPORT_INVALID`) where the largest frame does not fit. */
+  #budgetOf(frameBytesMax: number): IncomingBudget {
+    const { incomingBytesMax, stallTimeoutMs } = this.#settings;
+    if (frameBytesMax > incomingBytesMax) {
+      const problem = `the option incomingBytesMax must be at least ${frameBytesMax}, the largest frame with entries and messages of this size; got ${incomingBytesMax}`;
+      throw new TransportError('TRANSPORT_INVALID', problem);
+    }
+    return new IncomingBudget({
+      clock: this.#identity.clock,
+      bytesMax: incomingBytesMax,
+      frameBytesMax,
+      patienceMs: stallTimeoutMs,
+      isMember: (id) => this.#members.has(id),
+      memberCount: () => this.#members.count,
+    });
+  }
+
   #countersOf(id: bigint): PeerCounters {
-    const counters = this.#counters.get(id) ?? newCounters();
+    const known = this.#counters.get(id);
+    if (known !== undefined) return known;
+    const counters = newCounters();
     this.#counters.set(id, counters);
+    this.#forgetUnknown();
     return counters;
   }
 
+  /** Whoever makes up ids has the place of the older ones: those count among the removed from then on. */
+  #forgetUnknown(): void {
+    const unknown = [...this.#counters.keys()].filter((id) => !this.#members.has(id));
+    for (const id of unknown.slice(0, Math.max(0, unknown.length - learnedMax))) {
+      addCounters(this.#countersOfRemoved, this.#counters.get(id) ?? newCounters());
+      this.#counters.delete(id);
+      this.#peers.get(id)?.close();
+      this.#peers.delete(id);
+    }
+  }
+
   #peer(wire: Wire, id: bigint): Peer {
-    const peer = this.#peers.get(id) ?? new Peer(wire, id, () => this.#members.addressOf(id));
+    const known = this.#peers.get(id);
+    if (known !== undefined) return known;
+    const routeOf = () => this.#members.routeOf(id);
+    const peer = new Peer(
+      wire,
+      id,
+      () => routeOf()?.address,
+      () => routeOf()?.onlyIp,
+    );
     this.#peers.set(id, peer);
     return peer;
   }
 
   #addressOf(id: bigint): string {
-    const address = this.#members.addressOf(id);
-    if (address !== undefined) return address;
+    const route = this.#members.has(id) ? this.#members.routeOf(id) : undefined;
+    if (route !== undefined) return route.address;
     throw new TransportError('TRANSPORT_UNREACHABLE', `member ${id} has no address`);
   }
 
@@ -283,7 +352,8 @@ export class HttpTransport implements Transport {
       const nowMs = clock.monotonicMs();
       const isLate = nowMs - this.#pulsedMs > 3 * pulseMs;
       this.#pulsedMs = nowMs;
-      const { server } = this.#running ?? {};
+      const { server, wire } = this.#running ?? {};
+      wire?.budget.pulse(nowMs);
       for (const each of [...this.#peers.values(), ...(server === undefined ? [] : [server])]) {
         if (isLate) each.forgive(nowMs);
         each.pulse(nowMs);

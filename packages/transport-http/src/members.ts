@@ -3,18 +3,29 @@ import type { TransportPeer } from '@babuza/raft';
 import { disagreement, type Handshake, type Refusal } from './handshake.ts';
 
 /** Members whose address the membership does not tell yet; of more than these the latest count. */
-const learnedMax = 64;
+export const learnedMax = 64;
+
+/** An address that only its owner has told, and the IP address that it spoke from. */
+interface Claimed {
+  readonly address: string;
+  readonly speaksFrom: string;
+}
 
 export class Members {
   /** As the membership says. */
   readonly #addresses = new Map<bigint, string>();
   /** As they said themselves. */
-  readonly #learned = new Map<bigint, string>();
+  readonly #learned = new Map<bigint, Claimed>();
   readonly #removed = new Set<bigint>();
 
   /** Those of the membership. */
   get ids(): Iterable<bigint> {
     return this.#addresses.keys();
+  }
+
+  /** How many the membership has. */
+  get count(): number {
+    return this.#addresses.size;
   }
 
   /** Whether the membership has this one. */
@@ -29,7 +40,7 @@ export class Members {
 
   /** Whether its address is another one than before. */
   set({ id, address }: TransportPeer): boolean {
-    const before = this.addressOf(id);
+    const before = this.#addresses.get(id) ?? this.#learned.get(id)?.address;
     this.#removed.delete(id);
     this.#learned.delete(id);
     this.#addresses.set(id, address);
@@ -46,18 +57,28 @@ export class Members {
     return this.#removed.has(id);
   }
 
-  addressOf(id: bigint): string | undefined {
-    return this.#addresses.get(id) ?? this.#learned.get(id);
+  /**
+   * Where connections to it go: to the address that the membership has, and to no other. What a handshake
+   * claims is connected to by a joiner only, which has no membership yet, and only where it leads to the IP
+   * address that the claim came from.
+   */
+  routeOf(id: bigint): { readonly address: string; readonly onlyIp?: string } | undefined {
+    const address = this.#addresses.get(id);
+    if (address !== undefined) return { address };
+    const claimed = this.knowsNobody ? this.#learned.get(id) : undefined;
+    return claimed && { address: claimed.address, onlyIp: claimed.speaksFrom };
   }
 
   /**
    * Why a member is not let in, or nothing: then where it is reached is known from now on. A joiner learns the others so,
-   * until the membership tells more. `judge` is asked for what only the node can tell.
+   * until the membership tells more. `judge` is asked for what only the node can tell. `speaksFrom` is the IP
+   * address of the other side.
    */
   admit(
     theirs: Handshake,
     ours: Handshake,
     judge: (id: bigint, introduction: string | undefined) => 'other-cluster' | undefined,
+    speaksFrom: string,
   ): Refusal | undefined {
     const problem = disagreement(theirs, ours);
     if (problem !== undefined) return problem;
@@ -77,14 +98,14 @@ export class Members {
     // Last: the node remembers whom it has admitted.
     const word = judge(from, theirs.introduction);
     if (word !== undefined) return { reason: word, message: word };
-    if (known === undefined) this.#learn(from, address);
+    if (known === undefined) this.#learn(from, { address, speaksFrom });
     return undefined;
   }
 
   /** Whoever makes up ids takes the place of those that came before, and never that of the next one. */
-  #learn(id: bigint, address: string): void {
+  #learn(id: bigint, claimed: Claimed): void {
     this.#learned.delete(id);
-    this.#learned.set(id, address);
+    this.#learned.set(id, claimed);
     for (const oldest of this.#learned.keys()) {
       if (this.#learned.size <= learnedMax) return;
       this.#learned.delete(oldest);

@@ -9,12 +9,15 @@ export interface QueueBounds {
   readonly bytesMax: number;
   /** A frame is closed when it has this many bytes: the next messages go into another. */
   readonly frameBytesAimed: number;
+  /** Or so many entries: the receiver refuses a frame of very many, see `partsPerFrameMax`. */
+  readonly frameEntriesAimed: number;
 }
 
 export const queueBounds: QueueBounds = {
   messagesMax: 256,
   bytesMax: 64 * 1024 * 1024,
   frameBytesAimed: 1024 * 1024,
+  frameEntriesAimed: 8192,
 };
 
 export interface MessageFrame {
@@ -57,8 +60,11 @@ export class MessageQueue {
   shift(): MessageFrame {
     let count = 0;
     let bytes = 0;
+    let entries = 0;
+    const { frameBytesAimed, frameEntriesAimed } = this.#bounds;
     for (const size of this.#sizes) {
-      if (bytes >= this.#bounds.frameBytesAimed) break;
+      if (bytes >= frameBytesAimed || entries >= frameEntriesAimed) break;
+      entries += this.#messages[count]?.entries.length ?? 0;
       bytes += size;
       count += 1;
     }

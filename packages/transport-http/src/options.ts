@@ -59,6 +59,12 @@ export interface HttpTransportOptions {
   readonly snapshotBytesPerSecond?: number | undefined;
   /** A connection on which nothing moves for so long, in ms, is given up: 100 to 600,000; 5000 by default. */
   readonly stallTimeoutMs?: number | undefined;
+  /**
+   * What all frames that arrive may take of the memory together, in bytes: 1 MiB to 1 TiB; 128 MiB by default. The
+   * largest frame must have a place in it: entries of `entryBytesMax`, or messages of `messageBytesMax`, and 2 MiB;
+   * 3 MiB at least.
+   */
+  readonly incomingBytesMax?: number | undefined;
 }
 
 export interface HttpSettings {
@@ -74,7 +80,10 @@ export interface HttpSettings {
   readonly streams: boolean;
   readonly snapshotBytesPerSecond: number;
   readonly stallTimeoutMs: number;
+  readonly incomingBytesMax: number;
 }
+
+const mebibyte = 1024 * 1024;
 
 const known = [
   'address',
@@ -86,6 +95,7 @@ const known = [
   'streams',
   'snapshotBytesPerSecond',
   'stallTimeoutMs',
+  'incomingBytesMax',
 ];
 
 /** @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed. */
@@ -109,6 +119,7 @@ export function checkOptions(given: HttpTransportOptions | undefined): HttpSetti
     streams,
     snapshotBytesPerSecond: checkRate(options['snapshotBytesPerSecond'] ?? Infinity),
     stallTimeoutMs: checkStall(options['stallTimeoutMs'] ?? 5000),
+    incomingBytesMax: checkIncoming(options['incomingBytesMax'] ?? 128 * mebibyte),
   };
 }
 
@@ -188,6 +199,16 @@ function checkRate(value: unknown): number {
 function checkStall(value: unknown): number {
   if (typeof value === 'number' && value >= 100 && value <= 600_000) return value;
   return refuse('stallTimeoutMs', value, 'from 100 to 600000');
+}
+
+function checkIncoming(value: unknown): number {
+  const isFine =
+    typeof value === 'number' &&
+    Number.isInteger(value) &&
+    value >= mebibyte &&
+    value <= mebibyte * mebibyte;
+  if (isFine) return value;
+  return refuse('incomingBytesMax', value, `an integer from ${mebibyte} to ${mebibyte * mebibyte}`);
 }
 
 function objectOf(

@@ -1,12 +1,16 @@
 /**
  * The way of messages to one peer: a connection that was upgraded, written to by this side only. The other side answers
  * with how many bytes it has taken, several times within the stall timeout: so a peer that hangs, and a connection of
- * which only this half is left, are told from one that is quiet.
+ * which only this half is left, are told from one that is quiet. A member that does not know this one yet puts its
+ * messages between these answers.
  */
 import type { Duplex } from 'node:stream';
 import { answerOf, ask } from './client.ts';
+import { smallFrameBytesMax } from './budget/incoming-budget.ts';
+import { deliver } from './deliver.ts';
+import { FrameReader } from './frame-reader.ts';
 import { TransportError } from './errors.ts';
-import { emptyFrame, FrameReader } from './frames.ts';
+import { decodeMessages, emptyFrame } from './frames.ts';
 import type { MessageFrame } from './message-queue.ts';
 import { routeTo, type Target } from './route.ts';
 import { paths, streamProtocol, type Wire } from './wire.ts';
@@ -68,7 +72,7 @@ export class OutgoingStream implements MessageLink {
   readonly #target: Target;
   readonly #socket: Duplex;
   readonly #events: LinkEvents;
-  readonly #answers = new FrameReader(answerBytes);
+  readonly #answers = new FrameReader(smallFrameBytesMax);
   #answeredMs: number;
   #isOver = false;
 
@@ -130,7 +134,14 @@ export class OutgoingStream implements MessageLink {
 
   #answered(chunk: Buffer): void {
     try {
-      const answers = this.#answers.push(chunk).length;
+      let answers = 0;
+      for (const payload of this.#answers.push(chunk)) {
+        answers += 1;
+        // No message is so short.
+        if (payload.length === answerBytes || this.#isOver) continue;
+        this.#wire.countersOf(this.#target.id).receivedBytes += payload.length;
+        deliver(this.#wire, this.#target.id, decodeMessages(payload));
+      }
       if (answers === 0 || this.#isOver) return;
       this.#answeredMs = this.#wire.clock.monotonicMs();
       this.#events.onAnswer();

@@ -24,6 +24,7 @@ export class Peer {
   readonly #queue = new MessageQueue();
   readonly #counters: PeerCounters;
   readonly #address: () => string | undefined;
+  readonly #onlyIp: (() => string | undefined) | undefined;
   readonly #attempts: Attempts;
   #link: MessageLink | undefined;
   #connecting: AbortController | undefined;
@@ -33,10 +34,17 @@ export class Peer {
   #lastProblem = '';
   #isClosed = false;
 
-  constructor(wire: Wire, id: bigint, address: () => string | undefined) {
+  /** `onlyIp`: as a `Target` has it. */
+  constructor(
+    wire: Wire,
+    id: bigint,
+    address: () => string | undefined,
+    onlyIp?: () => string | undefined,
+  ) {
     this.id = id;
     this.#wire = wire;
     this.#address = address;
+    this.#onlyIp = onlyIp;
     this.#attempts = new Attempts(wire);
     this.#counters = wire.countersOf(id);
   }
@@ -174,7 +182,7 @@ export class Peer {
 
   async #open(address: string, signal: AbortSignal): Promise<MessageLink> {
     const { clock, logger } = this.#wire;
-    const target = { id: this.id, address };
+    const target = { id: this.id, address, onlyIp: this.#onlyIp?.() };
     const events: LinkEvents = {
       onReady: () => this.#flush(),
       onAnswer: () => this.#answered(),

@@ -9,6 +9,8 @@ import type { Wire } from './wire.ts';
 export interface Target {
   readonly id: bigint;
   readonly address: string;
+  /** Where only the peer itself has told the address: the IP address that it must lead to. */
+  readonly onlyIp?: string | undefined;
 }
 
 /** A target and the addresses of its host. */
@@ -23,7 +25,13 @@ export interface Route extends Target {
  */
 export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): Promise<Route> {
   const place = placeOf(target.address, wire.settings.tls !== undefined);
-  const addresses = await addressesOf(wire, target, place.host, signal);
+  const found = await addressesOf(wire, target, place.host, signal);
+  const { onlyIp } = target;
+  const addresses = found.filter(({ address }) => onlyIp === undefined || address === onlyIp);
+  if (addresses.length === 0) {
+    const problem = `it speaks from ${onlyIp}, and the membership does not have the address that it claims`;
+    throw unreachable(target, new Error(problem));
+  }
   demandForConnecting(wire, target, addresses);
   return { ...target, place, addresses };
 }

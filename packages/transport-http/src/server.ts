@@ -2,12 +2,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Message } from '@babuza/raftpb';
 import { describeCause } from '@babuza/vfs';
 import { demandForListening } from './access/demand.ts';
 import { Entrance } from './access/entrance.ts';
 import { remoteAddressOf } from './access/member-addresses.ts';
 import { Admission, type Admitted, type Refused } from './admission.ts';
 import { closeAfter, isEnding } from './body.ts';
+import { PeerConnections } from './budget/connections.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { handshakeHeader } from './handshake.ts';
 import { endWith, isOfHttp, newServer, refuse } from './http-server.ts';
@@ -33,9 +35,9 @@ export class MessageServer {
   readonly #streams = new Map<bigint, IncomingStream>();
   /** All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS handshake. */
   readonly #sockets = new Set<Socket>();
-  readonly #order = new RequestOrder();
+  readonly #order: RequestOrder;
   /** Who has spoken last on each connection. */
-  readonly #speakers = new WeakMap<Duplex, bigint>();
+  readonly #speakers: PeerConnections;
   readonly #admission: Admission;
   readonly #entrance: Entrance;
   #refusedConnections = 0;
@@ -44,6 +46,8 @@ export class MessageServer {
 
   constructor(parts: ServerParts, server: Server = newServer(parts.wire)) {
     this.#parts = parts;
+    this.#order = new RequestOrder(parts.wire.settings.incomingBytesMax);
+    this.#speakers = new PeerConnections((id) => parts.members.has(id));
     this.#admission = new Admission(parts.wire, parts.members);
     this.#server = server;
     // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.
@@ -131,6 +135,11 @@ export class MessageServer {
 
   forgive(nowMs: number): void {
     for (const stream of this.#streams.values()) stream.forgive(nowMs);
+  }
+
+  /** Sends a message back on the stream that its receiver has opened. Whether there is one that takes it. */
+  reply(message: Message): boolean {
+    return this.#streams.get(message.to)?.reply(message) ?? false;
   }
 
   /** What comes from a member that was removed. */
@@ -240,10 +249,10 @@ export class MessageServer {
   #admit(request: IncomingMessage): Admitted | Refused {
     const admitted = this.#admission.of(request);
     if (!admitted.isFine) this.#refusedConnections += 1;
-    else if (this.#speakers.get(request.socket) !== admitted.from) {
+    else if (this.#speakers.peerOf(request.socket) !== admitted.from) {
       this.#entrance.admitted(request.socket);
       this.#keepAddress(admitted.from, request.socket);
-      this.#speakers.set(request.socket, admitted.from);
+      this.#speakers.add(request.socket, admitted.from);
       this.#parts.onMember(admitted.from);
     }
     return admitted;
@@ -256,6 +265,7 @@ export class MessageServer {
 }
 
 function reasonOf(error: unknown): RefusalReason {
+  if (error instanceof TransportError && error.reason !== undefined) return error.reason;
   const isGarbage = error instanceof TransportError && error.code === 'TRANSPORT_PROTOCOL';
   return isGarbage ? 'bad-body' : 'not-taken';
 }

@@ -3,16 +3,17 @@
  * that its connection is gone. While the node works the sender is told so.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { decodeMessage, MessageType, type Message } from '@babuza/raftpb';
+import { MessageType, type Message } from '@babuza/raftpb';
 import { framesOf } from './body.ts';
 import { TransportError } from './errors.ts';
+import { decodeSingle } from './frames.ts';
 import { offsetHeader } from './snapshot-sender.ts';
 import { fateLine, type SnapshotFate } from './snapshot-fate.ts';
 import { tellWorking } from './tell-working.ts';
-import type { Wire } from './wire.ts';
+import { snapshotFrameMaxOf, type Wire } from './wire.ts';
 
-/** Of one frame of a snapshot, as the contract allows. */
-const chunkBytesMax = 3 * 1024 * 1024;
+/** Requests about snapshots of one peer that are under way. A member has two, and some whose connection is gone. */
+const underWayMax = 8;
 
 interface Reception {
   readonly ending: AbortController;
@@ -22,6 +23,7 @@ interface Reception {
 export class SnapshotReceiver {
   readonly #wire: Wire;
   readonly #receptions = new Map<bigint, Reception>();
+  readonly #underWay = new Map<bigint, number>();
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -29,16 +31,58 @@ export class SnapshotReceiver {
 
   /** How much of a snapshot is here; the answer is a number in decimal digits. */
   async tellReceived(from: bigint, request: IncomingMessage): Promise<string> {
-    const frames = this.#frames(request);
-    const message = await this.#message(from, frames);
-    // What is still being taken would change under the sender's eyes.
-    await this.end(from);
-    return String(await this.#wire.handler.receivedSnapshotBytes(message));
+    const frames = this.#frames(from, request);
+    const leave = this.#enter(from);
+    try {
+      const message = await this.#message(from, frames);
+      // What is still being taken would change under the sender's eyes.
+      await this.end(from);
+      return String(await this.#wire.handler.receivedSnapshotBytes(message));
+    } finally {
+      leave();
+      giveBack(frames);
+    }
   }
 
   /** Answers 200 at once, and says in the body what became of it. */
   async take(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const frames = this.#frames(request);
+    const frames = this.#frames(from, request);
+    const leave = this.#enter(from);
+    try {
+      await this.#take(from, frames, request, response);
+    } finally {
+      leave();
+      giveBack(frames);
+    }
+  }
+
+  /**
+   * Counts a request that is under way: where the disk hangs none of them ends, also when its connection does.
+   * Returns what is to be called at its end.
+   *
+   * @throws TransportError (`TRANSPORT_REFUSED`, `too-much`).
+   */
+  #enter(from: bigint): () => void {
+    const payer = this.#wire.budget.payerOf(from);
+    const count = (this.#underWay.get(payer) ?? 0) + 1;
+    if (count > underWayMax) {
+      const problem = `member ${from} has ${underWayMax} requests about snapshots under way already`;
+      throw new TransportError('TRANSPORT_REFUSED', problem, { reason: 'too-much' });
+    }
+    this.#underWay.set(payer, count);
+    return () => {
+      const left = (this.#underWay.get(payer) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(payer, left);
+      else this.#underWay.delete(payer);
+    };
+  }
+
+  async #take(
+    from: bigint,
+    frames: AsyncGenerator<Buffer, void, void>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const message = await this.#message(from, frames);
     // Several attempts may wait for the end of the same one: each ends the one before.
     while (this.#receptions.has(from)) await this.end(from);
@@ -133,15 +177,15 @@ export class SnapshotReceiver {
     }
   }
 
-  #frames(request: IncomingMessage): AsyncGenerator<Buffer, void, void> {
-    const { clock, settings, framePayloadMax } = this.#wire;
-    const bytesMax = Math.max(chunkBytesMax, framePayloadMax);
-    return framesOf(request, clock, settings.stallTimeoutMs, bytesMax);
+  #frames(from: bigint, request: IncomingMessage): AsyncGenerator<Buffer, void, void> {
+    const { clock, settings, framePayloadMax, budget } = this.#wire;
+    const bytesMax = snapshotFrameMaxOf(framePayloadMax);
+    return framesOf(request, clock, settings.stallTimeoutMs, bytesMax, { budget, id: from });
   }
 
   async #message(from: bigint, frames: AsyncGenerator<Buffer, void, void>): Promise<Message> {
     const { value, done } = await frames.next();
-    const message = done === true ? undefined : decoded(value);
+    const message = done === true ? undefined : decodeSingle(value);
     const isRight =
       message?.type === MessageType.Snap &&
       message.from === from &&
@@ -152,16 +196,16 @@ export class SnapshotReceiver {
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+/**
+ * The memory of the frame that was read last, also where nobody reads on. A read that is under way ends
+ * with the connection, and is not waited for.
+ */
+function giveBack(frames: AsyncGenerator<Buffer, void, void>): void {
+  frames.return().catch(() => undefined);
 }
 
-function decoded(bytes: Buffer): Message {
-  try {
-    return decodeMessage(bytes);
-  } catch (cause) {
-    throw new TransportError('TRANSPORT_PROTOCOL', 'a message cannot be read', { cause });
-  }
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function offsetOf({ headers }: IncomingMessage): number {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admitted } from './admission.ts';
 import { framesOf } from './body.ts';
-import { deliver } from './deliver.ts';
+import { deliver, roomFor } from './deliver.ts';
 import { decodeMessages } from './frames.ts';
 import type { Members } from './members.ts';
 import { tellWorking, workingMs } from './tell-working.ts';
@@ -17,9 +17,15 @@ export async function takeMessages(
 ): Promise<void> {
   const { clock, settings, countersOf } = wire;
   const stopTelling = tellWorking(response, wire, workingMs(settings));
+  const closed = new Promise((resolve) => response.once('close', resolve));
   try {
-    const frames = framesOf(request, clock, settings.stallTimeoutMs, framePayloadMax);
+    const memory = { budget: wire.budget, id: from };
+    const frames = framesOf(request, clock, settings.stallTimeoutMs, framePayloadMax, memory);
     for await (const payload of frames) {
+      for (let room = roomFor(wire, payload); room !== undefined; room = roomFor(wire, payload)) {
+        await Promise.race([room, closed]);
+        if (response.closed) return;
+      }
       if (members.isRemoved(from)) break;
       countersOf(from).receivedBytes += payload.length;
       deliver(wire, from, decodeMessages(payload));

@@ -3,6 +3,7 @@ import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
 import type { MemberAddresses } from './access/member-addresses.ts';
 import type { StrangersLog } from './access/strangers-log.ts';
+import type { IncomingBudget } from './budget/incoming-budget.ts';
 import type { Handshake } from './handshake.ts';
 import type { NameBook } from './name-book.ts';
 import type { HttpSettings } from './options.ts';
@@ -22,6 +23,8 @@ export interface Wire {
   readonly handshakeTo: (id: bigint) => Handshake;
   /** The largest payload of a frame of messages that this member takes, in bytes. */
   readonly framePayloadMax: number;
+  /** The memory of the frames that arrive. */
+  readonly budget: IncomingBudget;
   readonly countersOf: (id: bigint) => PeerCounters;
 }
 
@@ -95,6 +98,14 @@ const frameSlackBytes = 1024 * 1024;
 /** A frame is closed when it has 1 MiB, and a message has one entry of the largest size, or more up to its own limit. */
 export function framePayloadMaxOf(messageBytesMax: number): number {
   return messageBytesMax + 2 * frameSlackBytes;
+}
+
+/** Of one frame of a snapshot, as the contract allows. */
+const snapshotChunkBytesMax = 3 * 1024 * 1024;
+
+/** The first frame of a snapshot is a message, those behind it are its chunks. */
+export function snapshotFrameMaxOf(framePayloadMax: number): number {
+  return Math.max(snapshotChunkBytesMax, framePayloadMax);
 }
 
 /** What another member may ask for. */

@@ -1,7 +1,8 @@
 /** A member that was let in, and sends what it must not: its connection ends, and the transport goes on. */
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { emptyFrame, encodeMessages, frameHead, FrameReader, sizeInFrame } from '../src/frames.ts';
+import { FrameReader } from '../src/frame-reader.ts';
+import { emptyFrame, encodeMessages, frameHead, sizeInFrame } from '../src/frames.ts';
 import { handshakeOf, headOf, RawClient, streamHeadOf } from './raw-client.ts';
 import { snapshotMessage } from './snapshot-support.ts';
 import { clock, messageOf, Net, until, type Member } from './support.ts';

@@ -92,6 +92,7 @@ describe('options', () => {
       streams: true,
       snapshotBytesPerSecond: Infinity,
       stallTimeoutMs: 5000,
+      incomingBytesMax: 128 * 1024 * 1024,
     });
   });
 

@@ -14,6 +14,7 @@ import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
+import { transportHttpBudget } from './transport-http-budget.ts';
 import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
 import { transportMemory } from './transport-memory.ts';
@@ -38,7 +39,12 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
-  'transport-http': [...transportHttp, ...transportHttpAccess, ...transportHttpServer],
+  'transport-http': [
+    ...transportHttp,
+    ...transportHttpAccess,
+    ...transportHttpBudget,
+    ...transportHttpServer,
+  ],
   'transport-memory': transportMemory,
   vfs: [...vfs, ...vfsNamesAndRecords],
   'wal-core': walCore,

@@ -106,8 +106,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'made-up ids keep members away that the membership does not know',
     file: 'transport-http/src/members.ts',
-    find: '    this.#learned.set(id, address);\n',
-    replace: '    if (this.#learned.size < learnedMax) this.#learned.set(id, address);\n',
+    find: '    this.#learned.set(id, claimed);\n',
+    replace: '    if (this.#learned.size < learnedMax) this.#learned.set(id, claimed);\n',
     caughtBy: [admission, 'forget the oldest for one more'],
   },
   {

@@ -61,14 +61,14 @@ const queue: readonly Mutant[] = [
   },
   {
     name: 'the checksum of a frame is not compared',
-    file: 'transport-http/src/frames.ts',
-    find: 'if (crc32(payload) !== crc)',
-    replace: 'if (crc32(payload) !== crc && length === 0)',
+    file: 'transport-http/src/frame-reader.ts',
+    find: 'if (crc32(payload) !== this.#head.crc)',
+    replace: 'if (crc32(payload) !== this.#head.crc && payload.length === 0)',
     caughtBy: [inClasses('body'), 'a change of any bit'],
   },
   {
     name: 'half of the head of a frame counts as a whole body',
-    file: 'transport-http/src/frames.ts',
+    file: 'transport-http/src/frame-reader.ts',
     find: 'return this.#bytes === 0 && this.#head === undefined;',
     replace: 'return this.#head === undefined;',
     caughtBy: [inClasses('body'), 'ends in the middle of a frame is broken'],
@@ -212,8 +212,8 @@ const peers: readonly Mutant[] = [
   {
     name: 'messages reach the node behind the end of their stream',
     file: 'transport-http/src/incoming-stream.ts',
-    find: '        if (this.#socket.destroyed) return;\n',
-    replace: '',
+    find: 'while (payload !== undefined && !this.#socket.destroyed) {',
+    replace: 'while (payload !== undefined) {',
     caughtBy: [inClasses('streams'), 'gives the node nothing more'],
   },
   {
@@ -336,8 +336,8 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'the receiver says how much of a snapshot is here while it still arrives',
     file: 'transport-http/src/snapshot-receiver.ts',
-    find: '    await this.end(from);\n    return String',
-    replace: '    return String',
+    find: '      await this.end(from);\n      return String',
+    replace: '      return String',
     caughtBy: [inClasses('snapshot-receiver'), 'ends what is being taken'],
     promise: 'received snapshot',
   },

@@ -29,6 +29,12 @@ export interface TransportHandler {
   /** A message that arrived; it belongs to the node from now on. */
   receive(message: Message): void;
   /**
+   * Whether the node can hold more entries than it has been given and has not made durable: `undefined`, or a
+   * promise that resolves when it can, or the node has ended. It never rejects. A transport that can make its
+   * senders wait asks before it hands over messages with entries; others count as ready always.
+   */
+  room?(): Promise<void> | undefined;
+  /**
    * A snapshot arrives: its message (`MsgSnap`) and its files as one stream. It resolves when the files are durable
    * and the message was taken; it rejects when they could not be taken, and the sender is told so.
    */

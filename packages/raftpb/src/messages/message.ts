@@ -11,7 +11,7 @@ import { RaftpbEncodeError } from '../errors.ts';
 import { draftMessage, MessageType, messageTypeMax, type Message } from '../message.ts';
 import type { Entry } from '../types.ts';
 import { allocate } from '../wire/allocate.ts';
-import { Reader } from '../wire/reader.ts';
+import { Reader, type PartsAllowance } from '../wire/reader.ts';
 import {
   checkRoom,
   sizeOfBytes,
@@ -95,10 +95,12 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
  * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a message, a number is above
  * 2^53 - 1, the type of the message or of an entry is unknown, or responses nest deeper than
  * `responsesDepthMax`. Memory is bounded by the length of the input: an entry takes at least two
- * bytes of it, a response too.
+ * bytes of it, a response too. That bound is about a hundred times the input. Who does not trust the
+ * input gives an `allowance`: a message with more entries, responses, ids and other embedded parts is
+ * not a message (`RAFTPB_DECODE`), and what was read of it counts against the allowance all the same.
  */
-export function decodeMessage(bytes: Uint8Array): Message {
-  return readMessage(new Reader(bytes), 0);
+export function decodeMessage(bytes: Uint8Array, allowance?: PartsAllowance): Message {
+  return readMessage(new Reader(bytes, allowance), 0);
 }
 
 function sizeOfMessage(message: Message, depth: number): number {

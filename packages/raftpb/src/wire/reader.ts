@@ -20,8 +20,17 @@ const groupDepthMax = 32;
 const safeHighMax = 0x1f_ffff;
 const twoToThe32 = 0x1_0000_0000;
 
+/**
+ * How many embedded messages, packed lists and ids may still be read. Each of them becomes an object that
+ * can take a hundred times the memory of its bytes. Several readers may share one allowance.
+ */
+export interface PartsAllowance {
+  partsLeft: number;
+}
+
 export class Reader {
   readonly #bytes: Uint8Array;
+  readonly #allowance: PartsAllowance | undefined;
   #position = 0;
   /** Where the innermost message ends. */
   #end: number;
@@ -29,8 +38,10 @@ export class Reader {
   #low = 0;
   #high = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** Without an allowance the number of parts is bounded by the number of bytes. */
+  constructor(bytes: Uint8Array, allowance?: PartsAllowance) {
     this.#bytes = bytes;
+    this.#allowance = allowance;
     this.#end = bytes.length;
   }
 
@@ -61,6 +72,7 @@ export class Reader {
 
   /** An id of up to 64 bits. */
   id(what: string): bigint {
+    this.#countPart(what);
     this.#varint(what);
     if (this.#high <= safeHighMax) return BigInt(this.#high * twoToThe32 + this.#low);
     return (BigInt(this.#high) << 32n) | BigInt(this.#low);
@@ -83,6 +95,7 @@ export class Reader {
 
   /** Enters an embedded message or packed list; `hasMore` is about it until `leave` gets the result. */
   enter(what: string): number {
+    this.#countPart(what);
     const outerEnd = this.#end;
     const length = this.#length(what);
     this.#end = this.#position + length;
@@ -108,6 +121,13 @@ export class Reader {
   /** Throws, pointing behind what was read last. */
   fail(what: string, problem: string): never {
     throw new RaftpbDecodeError(what, this.#position, problem);
+  }
+
+  #countPart(what: string): void {
+    const allowance = this.#allowance;
+    if (allowance === undefined) return;
+    allowance.partsLeft -= 1;
+    if (allowance.partsLeft < 0) this.fail(what, 'there are more parts than are allowed');
   }
 
   #skip(tag: number, message: string, depth: number): void {

@@ -25,32 +25,38 @@ describe('members', () => {
   it('learn 64 addresses of members that nobody has told of, and forget the oldest for one more', () => {
     const members = new Members();
     for (let id = 100n; id < 164n; id += 1n) {
-      expect(members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine)).toBeUndefined();
+      expect(
+        members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine, '127.0.0.1'),
+      ).toBeUndefined();
     }
     // One that is known may come again, also from another address.
     const again = handshakeOf({ from: 100n, address: 'new.example:1' });
-    expect(members.admit(again, { ...ours, to: 100n }, fine)).toBeUndefined();
-    expect(members.addressOf(100n)).toBe('new.example:1');
-    expect(members.admit(handshakeOf({ from: 164n }), { ...ours, to: 164n }, fine)).toBeUndefined();
-    const known = [100n, 101n, 102n, 164n].map((id) => members.addressOf(id) !== undefined);
+    expect(members.admit(again, { ...ours, to: 100n }, fine, '127.0.0.1')).toBeUndefined();
+    expect(members.routeOf(100n)?.address).toBe('new.example:1');
+    expect(
+      members.admit(handshakeOf({ from: 164n }), { ...ours, to: 164n }, fine, '127.0.0.1'),
+    ).toBeUndefined();
+    const known = [100n, 101n, 102n, 164n].map((id) => members.routeOf(id)?.address !== undefined);
     expect(known).toEqual([true, false, true, true]);
     // What the membership tells is not forgotten.
     members.set({ id: 102n, address: 'two.example:2' });
     for (let id = 200n; id < 300n; id += 1n) {
-      members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine);
+      members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine, '127.0.0.1');
     }
-    expect(members.addressOf(102n)).toBe('two.example:2');
+    expect(members.routeOf(102n)?.address).toBe('two.example:2');
   });
 
   it.each(['told of', 'learned'])('forget the address of one that is removed: %s', (how) => {
     const members = new Members();
-    if (how === 'learned') members.admit(handshakeOf(), ours, fine);
+    if (how === 'learned') members.admit(handshakeOf(), ours, fine, '127.0.0.1');
     else members.set({ id: 2n, address: 'two.example:2' });
-    expect(members.addressOf(2n)).toBe('two.example:2');
+    expect(members.routeOf(2n)?.address).toBe('two.example:2');
     members.remove(2n);
-    expect([members.addressOf(2n), members.isRemoved(2n)]).toEqual([undefined, true]);
-    expect(members.admit(handshakeOf(), ours, fine)).toMatchObject({ reason: 'removed' });
-    expect(members.addressOf(2n)).toBeUndefined();
+    expect([members.routeOf(2n)?.address, members.isRemoved(2n)]).toEqual([undefined, true]);
+    expect(members.admit(handshakeOf(), ours, fine, '127.0.0.1')).toMatchObject({
+      reason: 'removed',
+    });
+    expect(members.routeOf(2n)?.address).toBeUndefined();
   });
 
   it('let one in again that is told of again', () => {
@@ -58,7 +64,7 @@ describe('members', () => {
     members.remove(2n);
     expect(members.set({ id: 2n, address: 'two.example:2' })).toBe(true);
     expect(members.set({ id: 2n, address: 'two.example:2' })).toBe(false);
-    expect(members.admit(handshakeOf(), ours, fine)).toBeUndefined();
+    expect(members.admit(handshakeOf(), ours, fine, '127.0.0.1')).toBeUndefined();
   });
 
   it('ask the node last, and learn nothing of whom it refuses', () => {
@@ -68,13 +74,15 @@ describe('members', () => {
       asked.push(id);
       return 'other-cluster';
     };
-    members.admit(handshakeOf({ clusterId: 9n }), ours, judge);
-    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, judge);
+    members.admit(handshakeOf({ clusterId: 9n }), ours, judge, '127.0.0.1');
+    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, judge, '127.0.0.1');
     members.remove(3n);
-    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, judge);
+    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, judge, '127.0.0.1');
     expect(asked).toEqual([]);
-    expect(members.admit(handshakeOf(), ours, judge)).toMatchObject({ reason: 'other-cluster' });
-    expect([asked, members.addressOf(2n)]).toEqual([[2n], undefined]);
+    expect(members.admit(handshakeOf(), ours, judge, '127.0.0.1')).toMatchObject({
+      reason: 'other-cluster',
+    });
+    expect([asked, members.routeOf(2n)?.address]).toEqual([[2n], undefined]);
   });
 });
 

@@ -2,7 +2,8 @@
 import { randomFillSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { closeAfter, framesOf } from '../../src/body.ts';
-import { emptyFrame, frameHead, FrameReader } from '../../src/frames.ts';
+import { FrameReader } from '../../src/frame-reader.ts';
+import { emptyFrame, frameHead } from '../../src/frames.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf } from './requests.ts';
 

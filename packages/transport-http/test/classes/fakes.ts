@@ -4,10 +4,17 @@ import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { MemberAddresses } from '../../src/access/member-addresses.ts';
 import { StrangersLog } from '../../src/access/strangers-log.ts';
+import { IncomingBudget } from '../../src/budget/incoming-budget.ts';
 import { protocolVersions, type Handshake } from '../../src/handshake.ts';
 import { NameBook, type NameBookParts } from '../../src/name-book.ts';
 import { checkOptions, type HttpTransportOptions } from '../../src/options.ts';
-import { framePayloadMaxOf, newCounters, type PeerCounters, type Wire } from '../../src/wire.ts';
+import {
+  framePayloadMaxOf,
+  newCounters,
+  snapshotFrameMaxOf,
+  type PeerCounters,
+  type Wire,
+} from '../../src/wire.ts';
 
 export const mebibyte: number = 1024 * 1024;
 export const stallTimeoutMs = 1000;
@@ -48,6 +55,8 @@ export class FakeMember {
   /** What the names of hosts were told: `failed two.example`, for example. */
   readonly toldNames: string[] = [];
   readonly counters = new Map<bigint, PeerCounters>();
+  /** Those that the membership has. */
+  readonly memberIds = new Set<bigint>([2n, 3n]);
   readonly wire: Wire;
 
   constructor(
@@ -81,6 +90,14 @@ export class FakeMember {
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),
       framePayloadMax,
+      budget: new IncomingBudget({
+        clock,
+        bytesMax: options.incomingBytesMax ?? 128 * mebibyte,
+        frameBytesMax: snapshotFrameMaxOf(framePayloadMax),
+        patienceMs: stallTimeoutMs,
+        isMember: (id) => this.memberIds.has(id),
+        memberCount: () => this.memberIds.size,
+      }),
       countersOf: (id) => this.countersOf(id),
     };
   }

@@ -80,12 +80,32 @@ describe('a request that ends before its body', () => {
   });
 });
 
-describe('a body that comes byte by byte', () => {
-  it('is given up when nothing comes for the stall timeout, however long it took before', async () => {
+describe('a body that comes slowly', () => {
+  it('is given up byte by byte within five stall timeouts', async () => {
     const { connected, terms, member } = serverOf();
     const socket = await connected(headWith(length));
-    for (const byte of frame.subarray(0, -1)) {
+    for (const byte of frame.subarray(0, 5)) {
+      expect(socket.destroyed).toBe(false);
+      await member.clock.advance(stallTimeoutMs - 1);
       socket.push(Buffer.of(byte));
+      await turn();
+    }
+    expect(terms()).toEqual([]);
+    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes a second');
+    // What still comes is dropped for one stall timeout, so that the refusal arrives.
+    await member.clock.advance(stallTimeoutMs);
+    await turn();
+    expect([socket.destroyed, member.clock.pendingCount]).toEqual([true, 0]);
+  });
+
+  it('is given up when nothing comes for the stall timeout, however long it took before', async () => {
+    const { connected, terms, member } = serverOf();
+    const socket = await connected(headWith('Content-Length: 100000'));
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(100_000 - 8, 0);
+    socket.push(head);
+    for (let count = 0; count < 30; count += 1) {
+      socket.push(Buffer.alloc(100));
       await member.clock.advance(stallTimeoutMs - 1);
     }
     expect(socket.destroyed).toBe(false);

@@ -6,7 +6,7 @@ import { decodeMessages, frameHeadBytes, sizeInFrame } from '../../src/frames.ts
 import { MessageQueue, queueBounds, type MessageFrame } from '../../src/message-queue.ts';
 
 const mebibyte = 1024 * 1024;
-const small = { messagesMax: 4, bytesMax: 1000, frameBytesAimed: 400 };
+const small = { messagesMax: 4, bytesMax: 1000, frameBytesAimed: 400, frameEntriesAimed: 10 };
 
 /** A message that takes `bytes` in a frame, with a number in its first bytes. */
 function sized(bytes: number, number = 0): Message {
@@ -109,11 +109,26 @@ describe('a message queue', () => {
     expect(seen).toEqual(Array.from({ length: 100 }, (_, number) => number));
   });
 
+  it.each([
+    [10, [1, 3]],
+    [9, [2, 2]],
+  ])('closes a frame whose first message has %i entries of 10: %j', (count, counts) => {
+    const queue = new MessageQueue(small);
+    const entry = { type: 0 as const, term: 1, index: 1 };
+    const entries = Array.from({ length: count }, () => entry);
+    for (const each of [entries, [entry], [], []]) {
+      push(queue, newMessage({ type: MessageType.App, from: 1n, to: 2n, term: 1, entries: each }));
+    }
+    const first = queue.shift().messages;
+    expect([first, queue.shift().messages]).toEqual(counts);
+  });
+
   it('has room for 256 messages and 64 MiB, in frames of 1 MiB', () => {
     expect(queueBounds).toEqual({
       messagesMax: 256,
       bytesMax: 64 * mebibyte,
       frameBytesAimed: mebibyte,
+      frameEntriesAimed: 8192,
     });
   });
 });

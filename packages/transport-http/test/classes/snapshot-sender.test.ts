@@ -3,7 +3,7 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
-import { FrameReader } from '../../src/frames.ts';
+import { FrameReader } from '../../src/frame-reader.ts';
 import { Pacer } from '../../src/pacer.ts';
 import { fateLine } from '../../src/snapshot-fate.ts';
 import { sendSnapshot, type SnapshotSending } from '../../src/snapshot-sender.ts';

@@ -37,7 +37,12 @@ function answersIn(socket: FakeSocket): number[] {
 function incoming(head: Buffer = Buffer.alloc(0)) {
   const member = new FakeMember();
   const socket = new FakeSocket();
-  const stream = new IncomingStream(member.wire, socket, { from: 2n, framePayloadMax: 1000 }, head);
+  const stream = new IncomingStream(
+    member.wire,
+    socket,
+    { from: 2n, framePayloadMax: 1000, takesReplies: false },
+    head,
+  );
   const turn = (): Promise<void> => member.clock.advance(0);
   const terms = (): number[] => member.received.map(({ term }) => term);
   return { member, socket, stream, turn, terms };
@@ -130,7 +135,7 @@ describe('an incoming stream', () => {
     const member = new FakeMember();
     await member.clock.advance(500);
     const socket = new FakeSocket();
-    const limits = { from: 2n, framePayloadMax: 1000 };
+    const limits = { from: 2n, framePayloadMax: 1000, takesReplies: false };
     const stream = new IncomingStream(member.wire, socket, limits, Buffer.alloc(0));
     stream.pulse(500 + stallTimeoutMs);
     expect(socket.destroyed).toBe(false);
@@ -190,7 +195,7 @@ describe('an incoming stream', () => {
       },
     });
     const socket = new FakeSocket();
-    const limits = { from: 2n, framePayloadMax: 1000 };
+    const limits = { from: 2n, framePayloadMax: 1000, takesReplies: false };
     const stream = new IncomingStream(member.wire, socket, limits, Buffer.alloc(0));
     socket.push(Buffer.concat([messagesFrame(1), messagesFrame(2), messagesFrame(3)]));
     await member.clock.advance(0);
@@ -205,7 +210,7 @@ describe('an incoming stream', () => {
       },
     });
     const socket = new FakeSocket();
-    const limits = { from: 2n, framePayloadMax: 1000 };
+    const limits = { from: 2n, framePayloadMax: 1000, takesReplies: false };
     const stream = new IncomingStream(member.wire, socket, limits, Buffer.alloc(0));
     expect(stream.from).toBe(2n);
     expect(() => socket.emit('data', messagesFrame(1))).toThrow(failure);

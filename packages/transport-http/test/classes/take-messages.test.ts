@@ -9,7 +9,13 @@ import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf } from './requests.ts';
 
 const from = 2n;
-const admitted: Admitted = { isFine: true, from, framePayloadMax: 1000, answer: '' };
+const admitted: Admitted = {
+  isFine: true,
+  from,
+  framePayloadMax: 1000,
+  takesReplies: false,
+  answer: '',
+};
 
 function frameOf(term: number): Buffer {
   const message = newMessage({ type: MessageType.Heartbeat, from, to: 1n, term });
@@ -43,9 +49,11 @@ describe('a request with messages', () => {
     const { request, response, socket } = exchangeOf();
     const parts = { wire: member.wire, members: new Members() };
     const taking = takeMessages(parts, admitted, request, response);
-    const bytes = frameOf(1);
-    for (const [at] of bytes.entries()) {
-      request.push(bytes.subarray(at, at + 1));
+    const context = Buffer.alloc(600);
+    const message = newMessage({ type: MessageType.Heartbeat, from, to: 1n, context });
+    const bytes = encodeMessages([message], sizeInFrame(message));
+    for (let at = 0; at < bytes.length; at += 30) {
+      request.push(bytes.subarray(at, at + 30));
       await member.clock.advance(stallTimeoutMs / 4);
     }
     expect(socket.text).toContain(' 200 ');

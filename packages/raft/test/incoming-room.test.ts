@@ -1,0 +1,71 @@
+/** What this node holds of other members' entries that are not durable: when its transport is to wait. */
+import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
+import { describe, expect, it } from 'vitest';
+import { IncomingRoom, incomingBytesMaxOf } from '../src/incoming-room.ts';
+
+/** A message that counts as so many bytes. */
+function appendOf(bytes: number): Message {
+  const entry = { type: EntryType.Normal, term: 1, index: 1, data: new Uint8Array(bytes - 200) };
+  return newMessage({ type: MessageType.App, from: 2n, to: 1n, entries: [entry] });
+}
+
+const isOver = async (promise: Promise<void> | undefined): Promise<boolean> =>
+  Promise.race([promise?.then(() => true) ?? true, Promise.resolve().then(() => false)]);
+
+describe('the room for entries of other members', () => {
+  it.each([
+    [999, false],
+    [1000, false],
+    [1001, true],
+  ])('of 1,000 bytes, with %i bytes that are not durable: it waits: %s', (bytes, waits) => {
+    const room = new IncomingRoom(1000);
+    room.given(appendOf(bytes));
+    room.submitted();
+    expect(room.room !== undefined).toBe(waits);
+  });
+
+  it('is there again for all who wait when enough is durable', async () => {
+    const room = new IncomingRoom(1000);
+    room.given(appendOf(600));
+    const first = room.submitted();
+    room.given(appendOf(600));
+    const second = room.submitted();
+    room.given(appendOf(600));
+    room.submitted();
+    const [one, other] = [room.room, room.room];
+    expect(one).toBe(other);
+    room.saved(first, false);
+    expect(await isOver(one)).toBe(false);
+    room.saved(second, false);
+    expect(await isOver(one)).toBe(true);
+    expect(room.room).toBeUndefined();
+  });
+
+  it('does not wait for what led to no save: the core has refused it', () => {
+    const room = new IncomingRoom(1000);
+    room.given(appendOf(5000));
+    expect(room.room).toBeUndefined();
+    const mark = room.submitted();
+    expect(room.room).toBeDefined();
+    room.given(appendOf(5000));
+    room.saved(mark, true);
+    expect(room.room).toBeUndefined();
+  });
+
+  it('keeps nobody waiting when the node ends', async () => {
+    const room = new IncomingRoom(1000);
+    room.given(appendOf(5000));
+    room.submitted();
+    const waiting = room.room;
+    room.stop();
+    expect(await isOver(waiting)).toBe(true);
+    expect(room.room).toBeUndefined();
+  });
+
+  it('has a place for all that two leaders have in flight', () => {
+    const mebibyte = 1024 * 1024;
+    expect(incomingBytesMaxOf(mebibyte)).toBe(64 * mebibyte);
+    expect(incomingBytesMaxOf(33 * mebibyte)).toBe(66 * mebibyte);
+    expect(incomingBytesMaxOf(Infinity)).toBe(256 * mebibyte);
+  });
+});
