@@ -21,6 +21,7 @@ import type * as Manifests from '../../../packages/snapshot/src/format/manifest.
 import type * as MetadataFiles from '../../../packages/snapshot/src/format/metadata-file.ts';
 import type * as SnapshotIds from '../../../packages/snapshot/src/format/snapshot-id.ts';
 import type * as Challenges from '../../../packages/transport-http/src/access/secret.ts';
+import type * as FrameReaders from '../../../packages/transport-http/src/frame-reader.ts';
 import type * as Frames from '../../../packages/transport-http/src/frames.ts';
 import type * as Handshakes from '../../../packages/transport-http/src/handshake.ts';
 import type * as LockRecords from '../../../packages/vfs/src/lock/lock-record.ts';
@@ -86,6 +87,10 @@ export const replicatedState: typeof ReplicatedState = await load(
 );
 export const sessionBytes: typeof SessionBytes = await load('packages/session', 'session-bytes');
 export const frames: typeof Frames = await load('packages/transport-http', 'frames');
+export const frameReaders: typeof FrameReaders = await load(
+  'packages/transport-http',
+  'frame-reader',
+);
 export const handshakes: typeof Handshakes = await load('packages/transport-http', 'handshake');
 export const challenges: typeof Challenges = await load('packages/transport-http', 'access/secret');
 export const manifests: typeof Manifests = await load('packages/snapshot', 'format/manifest');

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { encodeMessage } from '@babuza/raftpb';
 import { Finding, refusal, type Decoder, type Outcome, type Target } from '../decoder.ts';
 import { joined } from '../forge/mutate-bytes.ts';
-import { challenges, frames, handshakes } from '../internals.ts';
+import { challenges, frameReaders, frames, handshakes } from '../internals.ts';
 import { checkId, roundTrip } from '../round-trip.ts';
 import { bytesOf, jsonBytes, messagesOfAllTypes } from './samples.ts';
 
@@ -103,6 +103,24 @@ const messages: Decoder = {
   weight: 2,
 };
 
+const frameBytesBeforeMessage = frames.frameHeadBytes + 4;
+
+/** The message at the head of a snapshot, which is alone in its frame. */
+const single: Decoder = {
+  name: 'transport-http/decodeSingle',
+  form: 'protobuf',
+  samples: [payloadOf(1).subarray(4)],
+  run: roundTrip({
+    decode: (bytes) =>
+      frames.decodeSingle(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+    encode: (message) =>
+      frames
+        .encodeMessages([message], frames.sizeInFrame(message))
+        .subarray(frameBytesBeforeMessage),
+    documented,
+  }),
+};
+
 function framed(...payloads: readonly Uint8Array[]): Uint8Array {
   return joined(...payloads.flatMap((payload) => [frames.frameHead(payload), payload]));
 }
@@ -123,7 +141,7 @@ function sealFrames(input: Uint8Array): Uint8Array {
 
 /** The payloads that a reader cuts out of a stream which arrives in pieces of this size. */
 function payloadsOf(input: Uint8Array, pieceBytes: number): Buffer[] | Error {
-  const reader = new frames.FrameReader(payloadBytesMax);
+  const reader = new frameReaders.FrameReader(payloadBytesMax);
   const payloads: Buffer[] = [];
   try {
     for (let at = 0; at < input.length; at += pieceBytes) {
@@ -199,5 +217,5 @@ const challenge: Decoder = {
 export const http: Target = {
   name: 'http',
   description: 'the challenge, the handshake and the frames of a peer',
-  decoders: [handshake, messages, stream, challenge],
+  decoders: [handshake, messages, single, stream, challenge],
 };
