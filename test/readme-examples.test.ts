@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Makes the certificates that an example names in its first line. */
+const demo = `${root}/apps/demo/dist/main.js`;
 const scratch = mkdtempSync(`${tmpdir()}/babuza-readme-`);
 
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -71,6 +73,10 @@ describe('examples in READMEs', () => {
       // The directories that the examples name belong to the reader; here they are made anew.
       writeFileSync(file, code.replaceAll(/(['`])\/tmp\//g, `$1${scratch}/${at}/`));
       try {
+        for (const [, line = ''] of code.matchAll(/^\/\/ pnpm demo (certificates .*)$/gm)) {
+          const args = line.replaceAll('/tmp/', `${scratch}/${at}/`).split(' ');
+          await promisify(execFile)(process.execPath, [demo, ...args]);
+        }
         const { stdout } = await promisify(execFile)(process.execPath, [file]);
         if (!saysWhatItPrints.has(owner)) return;
         for (const [, says] of code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)) {

@@ -28,6 +28,9 @@ Stories:
   log                  real files are logged by a process that is killed in the middle; the log is
                        recovered, verified, damaged on copies, and purged
 
+  certificates         no story: makes an authority and certificates for a try-out; has a --help of
+                       its own
+
 Options of cluster, chaos, soak, swarm, load and failover:
   --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3); of swarm always 3
   --clients COUNT      that write at a time (default: 32; of chaos and soak 8; of swarm 64; of load 1,64,256, one
@@ -36,7 +39,8 @@ Options of cluster, chaos, soak, swarm, load and failover:
   --serve              of cluster: keeps it running at the end, with a prompt: help says what it takes
   --sources COUNT      of swarm: addresses that it comes from, 127.0.1.1 and on, up to ${sourcesMax} (default: 50;
                        on other systems than Linux it comes from one)
-  --seconds COUNT      of chaos: how long (default: 120); of swarm: each attack (default: 60); of load: with each number of clients (default: 10)
+  --seconds COUNT      of chaos: how long (default: 120); of swarm: on each target (default: 60);
+                       of load: with each number of clients (default: 10)
   --minutes COUNT      of soak: how long (default: 60); below 10 the start is still seen
   --report PATH        of soak: where PATH.html and PATH.csv get (default: tmp/soak-SEED)
   --seed NUMBER        of chaos, soak and swarm: what happens, and in which order (default: by chance)

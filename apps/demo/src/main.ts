@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { BuilderError, type Logger } from '@babuza/builder';
 import { UsageError } from './argument-values.ts';
 import { readArguments, type Story } from './arguments.ts';
+import { certificatesHelp, readRequest } from './certificates/request.ts';
 import { helpText } from './help-text.ts';
 import { tellChaosStory } from './cluster-story/chaos/story.ts';
 import { measureFailover } from './cluster-story/measuring/failover.ts';
@@ -32,7 +33,9 @@ const builderNotes: Logger = {
 
 /** Returns the exit code. */
 async function main(): Promise<number> {
-  const asked = readArguments(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (args[0] === 'certificates') return certificates(args.slice(1));
+  const asked = readArguments(args);
   if (asked === undefined) {
     process.stdout.write(helpText);
     return 0;
@@ -47,6 +50,18 @@ async function main(): Promise<number> {
   } finally {
     await workplace.dispose();
   }
+}
+
+async function certificates(args: readonly string[]): Promise<number> {
+  const request = readRequest(args);
+  if (request === undefined) {
+    process.stdout.write(certificatesHelp);
+    return 0;
+  }
+  // The library is loaded for this command only.
+  const { makeCertificates } = await import('./certificates/make.ts');
+  process.stdout.write(await makeCertificates(request));
+  return 0;
 }
 
 async function tell(asked: Story, workplace: Workplace): Promise<readonly string[]> {

@@ -12,6 +12,7 @@ import {
   decodeConfChange,
   decodeConfChangeV2,
   EntryType,
+  type ConfChangeSingle,
   type ConfChangeV2,
   type ConfState,
   type Entry,
@@ -24,7 +25,7 @@ import {
   identityAfter,
   type IdentityEntry,
 } from './identity/identity-entries.ts';
-import { changedMembership, type MembershipOperation } from './membership.ts';
+import { changedMembership, coreChanges, type MembershipOperation } from './membership.ts';
 import { decodeOperations } from './membership-codec.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
 import type { SessionVerdict } from './ports/session-manager.ts';
@@ -39,12 +40,15 @@ export interface EntryParts<Query, Answer> {
   readonly machineAppliedIndex: number;
   /** Resolves when the commit index is durable. */
   readonly syncCommit: () => Promise<void>;
-  /** Makes a change take effect in the core, which may know the entry's index as part of a snapshot already. */
-  readonly applyToCore: (change: ConfChangeV2, index: number) => ConfState | undefined;
+  /**
+   * Makes a change take effect in the core, which may know the entry's index as part of a snapshot
+   * already. Returns an error where no core can make this change.
+   */
+  readonly applyToCore: (change: ConfChangeV2, index: number) => ConfState | RaftError | undefined;
   /** An entry was applied; called in order. */
   readonly onOutcome: (entry: Entry, envelope: Envelope | undefined, outcome: Outcome) => void;
   readonly onMembership: (operations: readonly MembershipOperation[]) => void;
-  /** A committed entry cannot be read, and is passed over by every replica. */
+  /** A committed entry cannot be read or applied, and is passed over by every replica. */
   readonly onUnreadable?: (entry: Entry, error: RaftError) => void;
   /** The identity of the cluster, or the logs of its members, are those of the state now. */
   readonly onIdentity: (entry: IdentityEntry) => void;
@@ -144,7 +148,7 @@ export class CommittedEntries<Query, Answer> {
 
   async #applyIdentity(entry: Entry, envelope: Envelope): Promise<void> {
     const { state, onIdentity } = this.#parts;
-    const identityEntry = readable(() => decodeIdentityEntry(envelope.payload, entry.index));
+    const identityEntry = readable(() => this.#readIdentity(entry, envelope));
     if (identityEntry instanceof RaftError) {
       await this.#passOver(entry, identityEntry);
       return;
@@ -153,6 +157,20 @@ export class CommittedEntries<Query, Answer> {
     state.membership = boundMembership(state.membership, identityEntry);
     onIdentity(identityEntry);
     this.#finish(entry, envelope, { kind: 'identity' });
+  }
+
+  /**
+   * Only a recovery begins a new identity, behind the removals of everybody else. Were it taken in a
+   * cluster of several, a hostile leader could bind members to other logs, and each would stop.
+   */
+  #readIdentity({ index }: Entry, { payload }: Envelope): IdentityEntry {
+    const entry = decodeIdentityEntry(payload, index);
+    const { size } = this.#parts.state.membership.members;
+    if (entry.renewed === undefined || size <= 1) return entry;
+    throw new RaftError(
+      'RAFT_STATE_UNREADABLE',
+      `entry ${index} begins a new identity of a cluster with ${size} members, expected 1`,
+    );
   }
 
   #gather(entry: Entry, envelope: Envelope, timeMs: number): void {
@@ -219,29 +237,37 @@ export class CommittedEntries<Query, Answer> {
     const { state, syncCommit, applyToCore, onMembership } = this.#parts;
     await syncCommit();
     const read = readable(() => readChange(entry));
-    if (read instanceof RaftError) this.#parts.onUnreadable?.(entry, read);
-    const { change, operations } =
-      read instanceof RaftError ? { change: changeOfNobody, operations: [] } : read;
-    const next =
-      read instanceof RaftError
-        ? read.message
-        : operations.length === 0
-          ? state.membership
-          : changedMembership(state.membership, operations);
-    const refused = typeof next === 'string';
-    const confState = applyToCore(refused ? changeOfNobody : change, entry.index);
-    if (confState !== undefined) state.confState = confState;
-    if (!refused) {
-      state.membership = next;
-      if (operations.length > 0) onMembership(operations);
+    if (read instanceof RaftError) {
+      this.#parts.onUnreadable?.(entry, read);
+      this.#refuseChange(entry, new RaftError('RAFT_CONF_CHANGE_REFUSED', read.message, read));
+      return;
     }
-    this.#finish(
-      entry,
-      undefined,
-      refused
-        ? { kind: 'refused', error: new RaftError('RAFT_CONF_CHANGE_REFUSED', next) }
-        : { kind: 'membership' },
-    );
+    const { change, operations } = read;
+    const next =
+      operations.length === 0 ? state.membership : changedMembership(state.membership, operations);
+    if (typeof next === 'string') {
+      this.#refuseChange(entry, new RaftError('RAFT_CONF_CHANGE_REFUSED', next));
+      return;
+    }
+    const confState = applyToCore(change, entry.index);
+    if (confState instanceof RaftError) {
+      this.#parts.onUnreadable?.(entry, confState);
+      this.#refuseChange(entry, confState);
+      return;
+    }
+    if (confState !== undefined) state.confState = confState;
+    state.membership = next;
+    if (operations.length > 0) onMembership(operations);
+    this.#finish(entry, undefined, { kind: 'membership' });
+  }
+
+  #refuseChange(entry: Entry, error: RaftError): void {
+    const confState = this.#parts.applyToCore(changeOfNobody, entry.index);
+    // While the membership is joint the core refuses this change as well, and nothing is changed.
+    if (confState !== undefined && !(confState instanceof RaftError)) {
+      this.#parts.state.confState = confState;
+    }
+    this.#finish(entry, undefined, { kind: 'refused', error });
   }
 
   #finish(entry: Entry, envelope: Envelope | undefined, outcome: Outcome): void {
@@ -263,7 +289,7 @@ export function readable<Read>(read: () => Read): Read | RaftError {
 }
 
 /** A change of the membership in an entry. Throws where it cannot be read. */
-export function readChange({ type, data = noBytes }: Entry): {
+export function readChange({ type, index, data = noBytes }: Entry): {
   change: ConfChangeV2;
   operations: readonly MembershipOperation[];
 } {
@@ -271,10 +297,25 @@ export function readChange({ type, data = noBytes }: Entry): {
     type === EntryType.ConfChange
       ? confChangeAsV2(decodeConfChange(data))
       : decodeConfChangeV2(data);
-  return {
-    change,
-    operations: change.context === undefined ? [] : decodeOperations(change.context),
-  };
+  const operations = change.context === undefined ? [] : decodeOperations(change.context);
+  if (isSameChange(change.changes, coreChanges(operations))) return { change, operations };
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `entry ${index} changes other members in the quorum than in the membership`,
+  );
+}
+
+/** A change with other members in its two parts would leave a quorum that nobody knows of. */
+function isSameChange(
+  changes: readonly ConfChangeSingle[],
+  expected: readonly ConfChangeSingle[],
+): boolean {
+  return (
+    changes.length === expected.length &&
+    changes.every(
+      ({ type, nodeId }, at) => type === expected[at]?.type && nodeId === expected[at].nodeId,
+    )
+  );
 }
 
 /** Names a call of the state machine in an error. */

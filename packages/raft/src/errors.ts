@@ -31,11 +31,6 @@ export type RaftErrorCode =
   | 'RAFT_OTHER_CLUSTER'
   /** The log was written before clusters had identities, or its identity record is gone. */
   | 'RAFT_IDENTITY_UNKNOWN'
-  /**
-   * The log ends before what this member has acknowledged: an empty or older directory, or a disk
-   * that lost what was synced. Remove the id, and add a new one.
-   */
-  | 'RAFT_LOG_LOST_ENTRIES'
   /** A snapshot that another node offers is not taken: nobody asked for it, or not its sender. */
   | 'RAFT_SNAPSHOT_REFUSED'
   /** The node has ended, and parts of it did not end in time; the message names them. */

@@ -83,10 +83,17 @@ export type RaftEvent =
       readonly times: number;
     }
   /**
-   * A committed entry cannot be read. It has no effect on any replica; somebody has forged it, or a
-   * later release has written it too early. It is told for each such entry.
+   * A committed entry cannot be read, or changes the membership in a way that no core can apply. It
+   * has no effect on any replica; somebody has forged it, or a later release has written it too
+   * early. It is told at most once a minute.
    */
-  | { readonly type: 'entry-unreadable'; readonly index: number; readonly error: Error }
+  | {
+      readonly type: 'entry-unreadable';
+      readonly index: number;
+      readonly error: Error;
+      /** How many such entries were applied since the last report, this one included. */
+      readonly times: number;
+    }
   /**
    * The wall clock of a member, perhaps of this one, is more than five minutes away from the median
    * of the members' clocks, in ms; below 0 where it is behind, `Infinity` where it tells no time

@@ -29,6 +29,8 @@ export interface GuardParts {
     /** Whether one of the saves that are not done has entries. */
     readonly hasEntries: boolean;
   };
+  /** Whether the log may have lost entries that it had acknowledged: it must not be elected. */
+  readonly mayHaveLostEntries: () => boolean;
   readonly logger: Logger | undefined;
   readonly isLeader: () => boolean;
   readonly attempt: (give: (node: RawNode) => void) => void;
@@ -60,6 +62,7 @@ export class LeadershipGuard {
   readonly #leaseBoundMs: number;
   readonly #electionTimeoutMs: number;
   #isSlow = false;
+  #mayHaveLost = false;
   /** How long the event loop stood still, until leadership has gone. */
   #stoodStillMs = 0;
   /** Since it was tried to hand leadership over. */
@@ -105,6 +108,7 @@ export class LeadershipGuard {
    */
   tick(passedMs: number): void {
     const { config, isLeader } = this.#parts;
+    this.#lossChanged();
     this.#watch.tick(Math.min(passedMs, diskTicksMax * config.tickMs));
     this.#diskChanged();
     const lateMs = passedMs - config.tickMs;
@@ -144,9 +148,18 @@ export class LeadershipGuard {
     else logger?.info('saves to the log finish again');
   }
 
+  /** A message may have told it since the last tick, or the log has come as far as it was. */
+  #lossChanged(): void {
+    const mayHaveLost = this.#parts.mayHaveLostEntries();
+    if (mayHaveLost === this.#mayHaveLost) return;
+    this.#mayHaveLost = mayHaveLost;
+    this.#withhold();
+  }
+
   #withhold(): void {
     const { node, saves } = this.#parts;
-    node.withholdCampaigns(this.#isSlow || saves.waitReason !== undefined);
+    const isRejecting = saves.waitReason !== undefined;
+    node.withholdCampaigns(this.#isSlow || isRejecting || this.#mayHaveLost);
   }
 
   /**

@@ -34,7 +34,8 @@ import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage } from '@babuza/wal-core';
 import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from './apply-path.ts';
-import { explainedPanic } from './lost-entries.ts';
+import { RaftError } from './errors.ts';
+import type { LostEntries } from './lost-entries.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Transport } from './ports/transport.ts';
 
@@ -48,6 +49,8 @@ export interface LoopParts<Query, Answer> {
   readonly apply: ApplyPath<Query, Answer>;
   readonly snapshots: Snapshots<Query, Answer>;
   readonly transport: Transport;
+  /** Hears what this node answers to a leader. */
+  readonly lostEntries: Pick<LostEntries, 'answered'>;
   /** A tick, or several that are late; `passedMs` have passed since the one before. */
   readonly onTick: (passedMs: number) => void;
   /** The last moment to give the core something that this turn takes. */
@@ -121,27 +124,32 @@ export class Loop<Query, Answer> {
 
   /** A message from another member. What cannot be used is dropped, as if it had been lost. */
   receive(message: Message): void {
-    if (!isLocalOnly(message)) this.attempt((node) => this.#step(node, message));
+    if (!isLocalOnly(message)) this.attempt((node) => node.step(message));
   }
 
-  #step(node: RawNode, message: Message): void {
-    try {
-      node.step(message);
-    } catch (error) {
-      if (!isPanic(error)) throw error;
-      const { nodeId, storage } = this.#parts;
-      throw explainedPanic(error, message, { nodeId, lastIndex: storage.lastIndex() });
-    }
-  }
-
-  /** Makes a membership change take effect, unless the core knows more already. */
-  applyToCore(change: ConfChangeV2, index: number): ConfState | undefined {
+  /**
+   * Makes a membership change take effect, unless the core knows more already. Returns an error
+   * where no core can make this change: it says so before anything is changed, and all replicas
+   * have the same configuration at an index, so each of them decides alike.
+   */
+  applyToCore(change: ConfChangeV2, index: number): ConfState | RaftError | undefined {
     // The core counts by the membership of a snapshot from the step that takes it on. The turn that
     // saves the snapshot comes later.
     const { snapshot } = this.#parts.node.peekReady();
     const coveredIndex = snapshot?.metadata.index ?? this.#installedIndex;
     if (index <= coveredIndex) return undefined;
-    return this.call((node) => node.applyConfChange(change));
+    try {
+      return this.#parts.node.applyConfChange(change);
+    } catch (error) {
+      if (!isImpossibleChange(error)) {
+        this.#parts.onFailure(error);
+        throw error;
+      }
+      const what = `the change of the membership at index ${index} cannot be made: ${error.message}`;
+      return new RaftError('RAFT_CONF_CHANGE_REFUSED', what, error);
+    } finally {
+      this.wake();
+    }
   }
 
   /** Whether the core has taken over a snapshot that was received; true where the loop has ended. */
@@ -232,7 +240,10 @@ export class Loop<Query, Answer> {
     const outgoing: Message[] = [];
     for (const response of responses) {
       if (response.to === this.#parts.nodeId) this.attempt((node) => node.step(response));
-      else outgoing.push(response);
+      else {
+        this.#parts.lostEntries.answered(response);
+        outgoing.push(response);
+      }
     }
     if (outgoing.length > 0) this.#parts.transport.send(outgoing);
   }
@@ -283,8 +294,14 @@ function codeOf(error: unknown): string {
 }
 
 const panicCode = 'RAFT_CORE_PANIC';
+const changeCode = 'RAFT_CORE_CONF_CHANGE';
 
 const isPanic = (error: unknown): boolean => codeOf(error) === panicCode;
+
+/** The core wraps its refusal of a change in a panic, as etcd does. */
+function isImpossibleChange(error: unknown): error is Error {
+  return error instanceof Error && isPanic(error) && codeOf(error.cause) === changeCode;
+}
 
 /** The core says so before it changes anything. */
 function isRefusal(error: unknown): boolean {

@@ -1,24 +1,118 @@
 /**
- * Explains the panic of a core that was told a commit index which its log does not reach. A leader
- * tells a follower no commit index above what that follower has acknowledged. So the log has lost
- * entries since: the member came back with an empty directory, an older copy of it, or a disk that
- * forgot what it had synced.
+ * Heartbeats with a commit index that the log of this node does not reach. The core would panic on
+ * one, so it never sees it. A leader tells a follower no commit index above what that follower has
+ * acknowledged to it, so one of two things is true:
+ *
+ * 1. The claim is false. This is certain where the node has accepted an append or a snapshot since it
+ *    started. A leader sends a follower nothing that begins before what that follower has
+ *    acknowledged, so the log has all of it. The message counts as lost, and the node goes on.
+ * 2. The log has lost entries since it acknowledged them: the member came back with an empty
+ *    directory, with an older copy of it, or on a disk that forgot what it had synced. Such a node
+ *    must not vote and must not campaign, because it could elect a leader without those entries.
+ *
+ * Where it cannot be told which of the two is true, the node goes on without votes and campaigns. It
+ * takes part again when it has accepted an append of a term up to that of the claim, when its log has
+ * reached the claimed index, or when it has an entry of a later term: a later leader was elected
+ * without this node, so it has every committed entry. A node that stopped instead could be stopped
+ * by any member, at each start again.
+ *
+ * Decision: docs/decisions/0017-plausible-messages.md.
  */
 import { MessageType, type Message } from '@babuza/raftpb';
-import { RaftError } from './errors.ts';
 
-/**
- * The error that the node stops with, in place of the panic, where a message shows lost entries.
- */
-export function explainedPanic(
-  panic: unknown,
-  { type, from, commit }: Message,
-  { nodeId, lastIndex }: { readonly nodeId: bigint; readonly lastIndex: number },
-): unknown {
-  if (type !== MessageType.Heartbeat || commit <= lastIndex) return panic;
-  return new RaftError(
-    'RAFT_LOG_LOST_ENTRIES',
-    `the log of node ${nodeId} ends at index ${lastIndex}, and this node has acknowledged index ${commit} to leader ${from} before: the node was started with an empty or older directory, or its disk has lost what was synced. It must not go on under this id, because it has forgotten what it acknowledged and voted for: remove this id from the cluster (removePeer) and add a new one with an empty directory (docs/disaster-recovery.md); if the right directory still exists, stop the node and start it there`,
-    panic,
-  );
+export interface LostEntriesParts {
+  readonly nodeId: bigint;
+  readonly log: {
+    lastIndex(): number;
+    /** The term of the entry at this index. */
+    term(index: number): number;
+  };
+  /** What the core knows of the term and its leader. */
+  readonly status: () => { readonly term: number; readonly lead: bigint };
+}
+
+/** A commit index that the log does not reach, from a node that may lead. */
+interface Claim {
+  readonly from: bigint;
+  readonly commit: number;
+  readonly term: number;
+  readonly lastIndex: number;
+}
+
+export class LostEntries {
+  readonly #parts: LostEntriesParts;
+  /** Whether an append or a snapshot of any leader was accepted since the node has started. */
+  #hasAccepted = false;
+  #claim: Claim | undefined;
+
+  constructor(parts: LostEntriesParts) {
+    this.#parts = parts;
+  }
+
+  /** This answer leaves the node: it may tell a leader that the log matches its own. */
+  answered({ type, reject, term }: Message): void {
+    if (type !== MessageType.AppResp || reject) return;
+    this.#hasAccepted = true;
+    // The claim was false, or it was not one of a leader.
+    if (this.#claim !== undefined && term <= this.#claim.term) this.#claim = undefined;
+  }
+
+  /**
+   * Why the core must not see this message; `undefined` where it may. A heartbeat of an older term
+   * has no effect in the core.
+   */
+  refusal({ type, commit, term, from }: Message): string | undefined {
+    if (type !== MessageType.Heartbeat) return undefined;
+    const lastIndex = this.#parts.log.lastIndex();
+    if (commit <= lastIndex) return undefined;
+    const { term: own, lead } = this.#parts.status();
+    if (term < own) return undefined;
+    const what = `it tells the commit index ${commit}, and the log of this node ends at index ${lastIndex}`;
+    const anotherLeads = term === own && lead !== 0n && lead !== from;
+    if (anotherLeads) return `${what}; the leader of term ${own} is ${lead}`;
+    if (this.#hasAccepted) {
+      return `${what}, which has all that it has acknowledged: compare the log of member ${from} with those of the others`;
+    }
+    const before = this.#claim ?? { commit: 0, term: 0 };
+    const claim = {
+      from,
+      commit: Math.max(commit, before.commit),
+      term: Math.max(term, before.term),
+      lastIndex,
+    };
+    this.#claim = claim;
+    return `${what}. ${this.#toDo(claim)}`;
+  }
+
+  /** Whether this log may have lost entries that it had acknowledged. */
+  get isPossible(): boolean {
+    const claim = this.#claim;
+    if (claim === undefined) return false;
+    const lastIndex = this.#parts.log.lastIndex();
+    if (lastIndex < claim.commit && this.#termAt(lastIndex) <= claim.term) return true;
+    this.#claim = undefined;
+    return false;
+  }
+
+  /** What an operator must do; `undefined` where nothing is known to be lost. */
+  get problem(): string | undefined {
+    const claim = this.#claim;
+    if (!this.isPossible || claim === undefined) return undefined;
+    const { from, commit, lastIndex } = claim;
+    return `leader ${from} tells the commit index ${commit}, and the log of this node ended at index ${lastIndex}. ${this.#toDo(claim)}`;
+  }
+
+  /** 0 where the log cannot be read at the moment. */
+  #termAt(index: number): number {
+    try {
+      return this.#parts.log.term(index);
+    } catch {
+      return 0;
+    }
+  }
+
+  #toDo({ from, commit }: Claim): string {
+    const { nodeId } = this.#parts;
+    return `This node does not vote or campaign for now. It has acknowledged index ${commit} to leader ${from} before and was started with an empty or older directory, or its disk has lost what was synced: then remove this id (${nodeId}) from the cluster (removePeer) and add a new one with an empty directory (docs/disaster-recovery.md), or stop the node and start it on the right directory. If it has lost nothing, the claim is false: look at member ${from}`;
+  }
 }

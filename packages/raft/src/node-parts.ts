@@ -19,6 +19,7 @@ import { incomingOf } from './incoming.ts';
 import { IncomingRoom, incomingBytesMaxOf } from './incoming-room.ts';
 import { LeadershipGuard } from './leadership-guard.ts';
 import { leads, Loop, type LoopParts } from './loop.ts';
+import { LostEntries } from './lost-entries.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { MemberClock } from './member-clock.ts';
 import { isMember } from './membership.ts';
@@ -39,6 +40,7 @@ import type { Readiness } from './status.ts';
 import { TermLimits } from './term-limits.ts';
 import { TransportPeers } from './transport-peers.ts';
 import type { VoterParts } from './voter-through-learner.ts';
+import { UnreadableEntries } from './unreadable-entries.ts';
 import { IndexWaiters } from './waiters.ts';
 
 /** A node whose log is open and whose state was restored; nothing runs yet. */
@@ -76,6 +78,7 @@ export class NodeParts<Query, Answer> {
   readonly identity: NodeIdentity;
   readonly memberClock: MemberClock;
   readonly refused: RefusedMessages;
+  readonly lostEntries: LostEntries;
   readonly appliedWaiters: IndexWaiters;
   readonly applyLag: ApplyLag;
   readonly guard: LeadershipGuard;
@@ -124,6 +127,11 @@ export class NodeParts<Query, Answer> {
       logger: opened.logger,
       tell: (event) => this.events.emit(event),
     });
+    this.lostEntries = new LostEntries({
+      nodeId: config.nodeId,
+      log: storage,
+      status: () => this.node.basicStatus(),
+    });
     this.identity = new NodeIdentity({
       nodeId: config.nodeId,
       keeper: opened.keeper,
@@ -157,6 +165,7 @@ export class NodeParts<Query, Answer> {
       config,
       node: this.node,
       saves: this.append,
+      mayHaveLostEntries: () => this.lostEntries.isPossible,
       logger: this.#logger,
       isLeader: this.isLeader,
       attempt: this.attempt,
@@ -286,6 +295,8 @@ export class NodeParts<Query, Answer> {
     const { problem: addressProblem } = this.#ownAddress;
     const problems = [...this.identity.admission.problems()];
     const { problem: clockProblem } = this.memberClock;
+    const { problem: lossProblem } = this.lostEntries;
+    if (lossProblem !== undefined) problems.unshift(lossProblem);
     if (addressProblem !== undefined) problems.unshift(addressProblem);
     if (this.leader() === undefined) {
       return notReady(['no leader is known', ...problems].join('; '));
@@ -365,6 +376,11 @@ export class NodeParts<Query, Answer> {
     onFailure: (error: unknown) => void,
   ): ApplyParts<Query, Answer> {
     const { clock, state, stateMachine } = this;
+    const unreadable = new UnreadableEntries({
+      clock,
+      logger: this.#logger,
+      tell: (event) => this.events.emit(event),
+    });
     return {
       clock,
       state,
@@ -380,14 +396,7 @@ export class NodeParts<Query, Answer> {
         const members = [...this.state.membership.members.values()];
         this.events.emit({ type: 'membership', operations, members });
       },
-      onUnreadable: ({ index, term }, error) => {
-        this.#logger?.error('a committed entry cannot be read, and has no effect on any replica', {
-          index,
-          term,
-          error,
-        });
-        this.events.emit({ type: 'entry-unreadable', index, error });
-      },
+      onUnreadable: (entry, error) => unreadable.passedOver(entry, error),
       onIdentity: (entry) => this.identity.applied(entry),
       onProgress: () => this.#progressed(),
       onFailure,
@@ -436,6 +445,7 @@ export class NodeParts<Query, Answer> {
       apply,
       snapshots,
       transport: this.#component.transport,
+      lostEntries: this.lostEntries,
       onTick: (passedMs) => this.guard.tick(passedMs),
       beforeTurn: () => this.proposals.flush(),
       onRole: (role) => this.#roleChanged(role),
@@ -478,7 +488,7 @@ export class NodeParts<Query, Answer> {
       takesFrom: (id) => this.identity.admission.takesFrom(id),
       isMember: (id) => state.membership.members.has(id),
       leader: () => node.basicStatus().lead,
-      lastIndex: () => this.storage.lastIndex(),
+      lostEntries: this.lostEntries,
       wanted: {
         nodeId: config.nodeId,
         status: () => node.basicStatus(),

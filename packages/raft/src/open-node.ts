@@ -103,7 +103,7 @@ export async function openNode<Query, Answer>(
     discardsTail: standalone?.discardTail ?? false,
     snapshotIdentity: state.identity,
   });
-  if (first !== undefined && isNew) {
+  if (first !== undefined) {
     const { index, term } = first.metadata;
     // Durable after it: the beginning of the log. It is never written a second time. The identity
     // record is there before: a log that holds anything and has no record has lost it.

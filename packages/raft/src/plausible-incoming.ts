@@ -8,6 +8,7 @@
 import { MessageType, type Message, type SnapshotMetadata } from '@babuza/raftpb';
 import { stampEnvelope } from './envelope.ts';
 import { RaftError } from './errors.ts';
+import type { LostEntries } from './lost-entries.ts';
 import type { TransportHandler } from './ports/transport.ts';
 import type { RefusedMessages } from './refused-messages.ts';
 import type { TermLimits } from './term-limits.ts';
@@ -22,8 +23,7 @@ export interface PlausibleParts {
   readonly isMember: (id: bigint) => boolean;
   /** The leader that the core knows, `0n` where it knows none. */
   readonly leader: () => bigint;
-  /** The index of the last entry that is durable in the log. */
-  readonly lastIndex: () => number;
+  readonly lostEntries: Pick<LostEntries, 'refusal' | 'isPossible'>;
   readonly wanted: WantedSnapshotParts;
   /** Gives the core a message. */
   readonly give: (message: Message) => void;
@@ -50,11 +50,13 @@ export function plausibleIncoming(
       refused.refuse(from, refusal.kind, refusal.what);
       return false;
     }
-    if (isFalseCommit(parts, message)) {
-      const what = `it tells the commit index ${message.commit}, and another node leads this term`;
-      refused.refuse(from, 'commit', what);
+    const falseCommit = parts.lostEntries.refusal(message);
+    if (falseCommit !== undefined) {
+      refused.refuse(from, 'commit', falseCommit);
       return false;
     }
+    // A node that may have lost entries could elect a leader that does not have them either.
+    if (asksForElection(message) && parts.lostEntries.isPossible) return false;
     if (message.type !== MessageType.Prop || stampAll(message, parts.nowMs())) return true;
     refused.refuse(from, 'proposal', 'it has a proposal that no member hands on');
     return false;
@@ -106,15 +108,11 @@ function maySend({ isMember, leader }: PlausibleParts, { type, from }: Message):
   }
 }
 
-/**
- * Whether a heartbeat tells a commit index that this log does not reach, from a node that does not
- * lead. From the leader it says that this node has lost entries, and the node stops.
- */
-function isFalseCommit({ lastIndex, wanted }: PlausibleParts, message: Message): boolean {
-  const { type, commit, term, from } = message;
-  if (type !== MessageType.Heartbeat || commit <= lastIndex()) return false;
-  const { term: own, lead } = wanted.status();
-  return term === own && lead !== 0n && lead !== from;
+/** Whether a message asks this node to take part in an election. */
+function asksForElection({ type }: Message): boolean {
+  return (
+    type === MessageType.Vote || type === MessageType.PreVote || type === MessageType.TimeoutNow
+  );
 }
 
 function nameOf({ type }: Message): string {

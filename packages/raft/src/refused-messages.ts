@@ -17,7 +17,7 @@ export type RefusedMessageKind =
   | 'not-a-member'
   /** The message has a proposal that no member hands on. */
   | 'proposal'
-  /** The message tells a commit index that this log does not reach, and its sender does not lead. */
+  /** The message tells a commit index that this log does not reach. */
   | 'commit'
   /** The message offers a snapshot that this node does not want from this sender. */
   | 'snapshot';

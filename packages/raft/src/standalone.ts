@@ -124,6 +124,8 @@ async function endOfLog(
     // One that no replica can read changes nothing.
     if (read instanceof RaftError) continue;
     const { change, operations } = read;
+    // The core refuses a change within joint consensus, and to leave it where there is none.
+    if (isJoint !== leavesJoint(change)) continue;
     const next = changedMembership(membership, operations);
     // One that every replica refuses changes nothing.
     if (typeof next === 'string') continue;

@@ -15,9 +15,10 @@ import {
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CommittedEntries, type EntryParts } from '../src/committed-entries.ts';
 import { encodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { RaftError } from '../src/errors.ts';
 import { encodeIdentityEntry } from '../src/identity/identity-entries.ts';
 import type { AppliedEntry } from '../src/index.ts';
-import { firstMembership, type MembershipOperation } from '../src/membership.ts';
+import { coreChanges, firstMembership, type MembershipOperation } from '../src/membership.ts';
 import { encodeOperations } from '../src/membership-codec.ts';
 import type { Outcome } from '../src/outcome.ts';
 import { ReplicatedState } from '../src/replicated-state.ts';
@@ -99,7 +100,7 @@ function ending(index: number, sessionId: number | undefined): Entry {
 function change(index: number, ...operations: MembershipOperation[]): Entry {
   const data = encodeConfChangeV2({
     transition: ConfChangeTransition.Auto,
-    changes: operations.map(({ id }) => ({ type: ConfChangeType.AddLearnerNode, nodeId: id })),
+    changes: coreChanges(operations),
     context: encodeOperations(operations),
   });
   return entryOf(index, data, EntryType.ConfChangeV2);
@@ -315,6 +316,22 @@ describe('a change of the membership', () => {
       kind: 'refused',
       error: { code: 'RAFT_CONF_CHANGE_REFUSED' },
     });
+    expect(log).not.toContain('membership 1');
+  });
+});
+
+describe('a change of the membership that the core cannot make', () => {
+  const impossible = new RaftError('RAFT_CONF_CHANGE_REFUSED', 'no core can make this change');
+  const other: MembershipOperation = { op: 'set', id: 2n, role: 'learner', address: 'address-2' };
+
+  it('has no effect, and counts as applied', async () => {
+    const before = { membership: state.membership, confState: state.confState };
+    applyToCore = () => impossible;
+    await newEntries().apply([change(2, other)]);
+    expect(state).toMatchObject({ ...before, appliedIndex: 2 });
+    expect(changes).toHaveLength(2);
+    expect(changes[1]?.changes.map(({ nodeId }) => nodeId)).toEqual([0n]);
+    expect(outcomes.get(2)).toEqual({ kind: 'refused', error: impossible });
     expect(log).not.toContain('membership 1');
   });
 });

@@ -32,6 +32,9 @@ describe('the first members', () => {
     state.restore(written(first), { index: 50, term: 2, confState });
     expect(state.firstMembers).toEqual(first);
     expect(state.encode()).toEqual(written(first));
+    const others = [{ id: 8n, address: 'somewhere', role: 'voter' }] as const;
+    state.restore(written(others), { index: 60, term: 2, confState });
+    expect(state.firstMembers).toEqual(others);
   });
 
   it('are those of the first snapshot, where a version before wrote it, and unknown in a later one', () => {

@@ -27,7 +27,10 @@ let isLeader: boolean;
 let commit: number;
 let progress: Progress[];
 let log: string[];
+/** Why leadership was given up, each time. */
+let troubles: string[];
 let withheld: boolean | undefined;
+let mayHaveLostEntries: boolean;
 let guard: LeadershipGuard;
 
 function make(change: Partial<BabuzaConfig> = {}): void {
@@ -39,7 +42,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
   });
   saves = { isBusy: false, finishedCount: 0, full: false, waitReason: undefined, hasEntries: true };
   [isLeader, commit, progress, log] = [true, 10, [1n, 2n, 3n].map(member), []];
-  withheld = undefined;
+  [withheld, mayHaveLostEntries, troubles] = [undefined, false, []];
   const node = {
     status: () => ({
       id: 1n,
@@ -56,6 +59,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
     propose: () => void log.push('a probe is proposed'),
   };
   guard = new LeadershipGuard({
+    mayHaveLostEntries: () => mayHaveLostEntries,
     config: {
       ...defaultBabuzaConfig(1, 1, 'address-1'),
       tickMs,
@@ -68,7 +72,10 @@ function make(change: Partial<BabuzaConfig> = {}): void {
     logger: undefined,
     isLeader: () => isLeader,
     attempt: (give) => give(node as never),
-    tell: ({ type }: RaftEvent) => void log.push(type),
+    tell: (event: RaftEvent) => {
+      log.push(event.type);
+      if (event.type === 'leadership-given-up') troubles.push(event.trouble);
+    },
     giveUpProposals: () => void log.push('callers are told'),
   });
 }
@@ -219,6 +226,30 @@ describe('a node whose disk is full', () => {
     ticks(electionTicks - 1);
     expect(log).not.toContain('callers are told');
   });
+});
+
+it.each([
+  ['disk-full', { full: true, waitReason: 'the disk is full' }],
+  ['system-short', { full: false, waitReason: 'no descriptor is left' }],
+])('a leader that gives up leadership says why: %s', (trouble, rejections) => {
+  Object.assign(saves, rejections);
+  commit = 11;
+  guard.savesRejected();
+  expect(troubles).toEqual([trouble]);
+  expect(steps()).toEqual(['transfer to 2']);
+});
+
+it('does not campaign while its log may have lost entries, and may again when it has them', () => {
+  isLeader = false;
+  mayHaveLostEntries = true;
+  ticks(1);
+  expect(withheld).toBe(true);
+  Object.assign(saves, { full: false, waitReason: undefined });
+  guard.savesRejected();
+  expect(withheld).toBe(true);
+  mayHaveLostEntries = false;
+  ticks(1);
+  expect(withheld).toBe(false);
 });
 
 describe('a leader whose event loop stood still', () => {

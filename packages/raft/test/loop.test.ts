@@ -57,6 +57,7 @@ let submitted: Submitted[];
 let tasks: (() => Promise<void> | void)[];
 let applied: { readonly entries: readonly Entry[]; readonly done: () => void }[];
 let sent: Message[];
+let answered: Message[];
 /** How many messages each call of the transport had. */
 let sends: number[];
 /** How many reads each call had that told of some. */
@@ -100,12 +101,14 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void 
     [],
     [],
   ];
+  answered = [];
   beforeTurn = () => undefined;
   const parts = {
     node,
     nodeId: 2n,
     clock,
     tickMs: 100,
+    lostEntries: { answered: (message: Message) => void answered.push(message) },
     storage: Object.assign(storage, {
       applySnapshot: () => void events.push('storage shows the snapshot'),
     }),
@@ -195,7 +198,7 @@ describe('a change of the membership that an installed snapshot covers', () => {
     expect(loop.applyToCore(addVoter(4n), 9)).toBeUndefined();
     expect(loop.applyToCore(addVoter(4n), 10)).toBeUndefined();
     expect(voters()).toEqual([1n, 2n]);
-    expect(loop.applyToCore(addVoter(4n), 11)?.voters).toEqual([1n, 2n, 4n]);
+    expect(loop.applyToCore(addVoter(4n), 11)).toMatchObject({ voters: [1n, 2n, 4n] });
   });
 
   it('does not reach the core before the turn in which the snapshot is saved', async () => {
@@ -212,9 +215,9 @@ describe('a change of the membership that an installed snapshot covers', () => {
     loop.receive(appendOf(entry(2), entry(3)));
     await turn();
     loop.receive(snapshotAt(3, 1n, 2n));
-    expect(loop.applyToCore(addVoter(4n), 2)?.voters).toEqual([1n, 2n, 3n, 4n]);
+    expect(loop.applyToCore(addVoter(4n), 2)).toMatchObject({ voters: [1n, 2n, 3n, 4n] });
     await turn();
-    expect(loop.applyToCore(addVoter(5n), 3)?.voters).toEqual([1n, 2n, 3n, 4n, 5n]);
+    expect(loop.applyToCore(addVoter(5n), 3)).toMatchObject({ voters: [1n, 2n, 3n, 4n, 5n] });
   });
 
   it('does not reach the core where two snapshots follow each other', async () => {
@@ -228,15 +231,56 @@ describe('a change of the membership that an installed snapshot covers', () => {
   });
 });
 
+describe('a change of the membership that no core can make', () => {
+  const change = (...changes: ConfChangeV2['changes']): ConfChangeV2 => ({
+    transition: ConfChangeTransition.Auto,
+    changes,
+  });
+  const [addNode, removeNode] = [ConfChangeType.AddNode, ConfChangeType.RemoveNode];
+
+  it.each([
+    ['leaves no voter', change(...[1n, 2n, 3n].map((nodeId) => ({ type: removeNode, nodeId })))],
+    ['leaves joint consensus, where there is none', change()],
+  ])('is refused, and nothing is changed: one that %s', (_, impossible) => {
+    const error = loop.applyToCore(impossible, 2);
+    expect(error).toMatchObject({
+      code: 'RAFT_CONF_CHANGE_REFUSED',
+      message: expect.stringContaining('at index 2 cannot be made'),
+    });
+    expect([voters(), failures]).toEqual([[1n, 2n, 3n], []]);
+    expect(loop.applyToCore(addVoter(4n), 3)).toMatchObject({ voters: [1n, 2n, 3n, 4n] });
+  });
+
+  it('is refused while the membership is joint', () => {
+    const joint = change({ type: addNode, nodeId: 4n }, { type: addNode, nodeId: 5n });
+    expect(loop.applyToCore(joint, 2)).toMatchObject({ votersOutgoing: [1n, 2n, 3n] });
+    for (const next of [joint, addVoter(6n)]) {
+      expect(loop.applyToCore(next, 3)).toMatchObject({ code: 'RAFT_CONF_CHANGE_REFUSED' });
+    }
+    expect(loop.applyToCore(change(), 4)).toMatchObject({ votersOutgoing: [] });
+    expect(failures).toEqual([]);
+  });
+
+  it('is none where the core fails in another way: that stops the node', () => {
+    const broken = new Error('the core is in the middle of something');
+    node.applyConfChange = () => {
+      throw broken;
+    };
+    expect(() => loop.applyToCore(addVoter(4n), 2)).toThrow(broken);
+    expect(failures).toEqual([broken]);
+  });
+});
+
 describe('the order of a save', () => {
   it('what is to be said after it leaves when it has resolved, and what came back to the core too', async () => {
     loop.receive(appendOf(entry(2)));
     await turn();
-    expect(sent).toEqual([]);
+    expect([sent, answered]).toEqual([[], []]);
     const { batch, done } = take();
     expect([batch.entries?.length, batch.hardState]).toEqual([1, { term: 2, vote: 0n, commit: 1 }]);
     done();
     expect(sent.map(({ type, index }) => [type, index])).toEqual([[MessageType.AppResp, 2]]);
+    expect(answered).toEqual(sent);
   });
 
   it('a snapshot shows when its marker is durable, is opened at once, and is restored on the apply path', async () => {

@@ -162,3 +162,23 @@ describe('the membership', () => {
     }
   });
 });
+
+it('a membership has the same text on every replica, in whatever order it came about', () => {
+  const service = (id: bigint, name: string): MembershipOperation => ({
+    op: 'service',
+    id,
+    name,
+    address: name,
+  });
+  const operations: MembershipOperation[] = [
+    { op: 'remove', id: 2n },
+    { op: 'remove', id: 3n },
+    service(1n, 'http'),
+    service(1n, 'admin'),
+  ];
+  const texts = [operations, operations.toReversed()].map((order) =>
+    JSON.stringify(membershipToJson(changed(three, ...order))),
+  );
+  expect(texts[0]).toBe(texts[1]);
+  expect(texts[0]).toContain('"removed":["2","3"]');
+});

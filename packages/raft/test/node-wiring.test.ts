@@ -3,6 +3,7 @@
  * forgotten.
  */
 import { MessageType } from '@babuza/raftpb';
+import { NoSpaceError, TryAgainError } from '@babuza/wal-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World } from './support.ts';
 
@@ -118,5 +119,36 @@ describe('a caller whose outcome nobody here will see', () => {
     expect(installed).toHaveLength(1);
     expect(noted.get('proposal')).toBe('RAFT_OUTCOME_UNKNOWN');
     expect(applied.get('index')).toBe('done');
+  });
+});
+
+describe('a follower whose saves are rejected', () => {
+  it.each([
+    ['the disk is full', () => new NoSpaceError('no space is left')],
+    ['no descriptor is left', () => new TryAgainError('no descriptor is left')],
+  ])('does not campaign: %s', async (_, error) => {
+    world = new World();
+    await world.startAll(2);
+    const { raft } = await world.leader();
+    await world.until(raft.propose(bytesOf('a')));
+    const follower = await world.follower();
+    const { nodeId } = follower.raft;
+    world.faults.onSave = (id) => {
+      if (id === nodeId) throw error();
+    };
+    raft.propose(bytesOf('b')).catch(() => undefined);
+    await world.pass(500);
+    world.wire.cut.add(raft.nodeId);
+    world.wire.sent.length = 0;
+    await world.pass(20_000);
+    const campaigns = world.wire.sent.filter(
+      ({ from, message: { type } }) =>
+        from === nodeId && (type === MessageType.PreVote || type === MessageType.Vote),
+    );
+    expect([campaigns, follower.raft.status().leader]).toEqual([[], 0n]);
+    world.faults.onSave = undefined;
+    world.wire.cut.clear();
+    await world.pass(5000);
+    expect(follower.machine.texts).toContain('a');
   });
 });

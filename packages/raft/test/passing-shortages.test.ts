@@ -159,6 +159,29 @@ describe('work that waits for a shortage to pass', () => {
     await reading;
     expect(chunks).toEqual(['abcde', 'fghij', 'klmnopqrstuvwxyz']);
   });
+
+  it('begins with a short pause again after a byte that was read', async () => {
+    let attempts = 0;
+    const open: Partial<OpenSnapshot> = {
+      async *readFile() {
+        attempts += 1;
+        if (attempts >= 3) yield bytesOf('a');
+        if (attempts <= 3) throw short();
+        yield bytesOf('b');
+      },
+    };
+    const steady = shortages.steady(open as OpenSnapshot, 'a test', ending.signal);
+    const chunks: string[] = [];
+    const reading = (async () => {
+      for await (const chunk of steady.readFile('state')) chunks.push(textOf(chunk));
+    })();
+    await clock.advance(100);
+    await clock.advance(200);
+    expect([attempts, chunks]).toEqual([3, ['a']]);
+    await clock.advance(100);
+    await reading;
+    expect([attempts, chunks]).toEqual([4, ['a', 'b']]);
+  });
 });
 
 describe('a node', () => {

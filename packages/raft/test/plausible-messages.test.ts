@@ -233,4 +233,28 @@ describe('a proposal that a member hands on', () => {
       expect(Math.abs((times[0] ?? 0) - world.clock.wallMs())).toBeLessThan(10_000);
     },
   );
+
+  it('gets the time of the leader also where it is not the first of its message', async () => {
+    const times: number[] = [];
+    await world.startAll(3);
+    const leader = await world.leader();
+    leader.machine.apply = (entries) => {
+      for (const { timeMs } of entries) times.push(timeMs);
+      return ListMachine.prototype.apply.call(leader.machine, entries);
+    };
+    const follower = idOf(await world.follower());
+    const entries = [0, 1, 2].map((at) => {
+      const request = { nodeId: follower, number: 5 * requestsPerLife + at };
+      const payload = bytesOf(`forged ${at}`);
+      const proposedAtMs = 2 ** 43;
+      const kind = EnvelopeKind.Payload;
+      const data = encodeEnvelope({ kind, proposedAtMs, request, payload });
+      return { index: 0, term: 0, type: EntryType.Normal, data };
+    });
+    toAll(follower, { type: MessageType.Prop, entries });
+    await world.pass(1000);
+    expect(times).toHaveLength(3);
+    for (const timeMs of times)
+      expect(Math.abs(timeMs - world.clock.wallMs())).toBeLessThan(10_000);
+  });
 });

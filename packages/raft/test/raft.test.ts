@@ -711,7 +711,10 @@ describe('a disk', () => {
     world.faults.save = new NoSpaceError('no space is left', new Error('ENOSPC'));
     const waiting = raft.propose(bytesOf('b'));
     await world.pass(1000);
-    await expect(raft.propose(bytesOf('c'))).rejects.toMatchObject({ code: 'RAFT_BUSY' });
+    await expect(raft.propose(bytesOf('c'))).rejects.toMatchObject({
+      code: 'RAFT_BUSY',
+      message: expect.stringContaining('the disk of this node is full'),
+    });
     world.faults.save = undefined;
     await world.until(waiting);
     await proposeAll('d');
@@ -734,7 +737,10 @@ describe('a disk', () => {
     await world.pass(1000);
     expect(raft.readiness()).toEqual({ ready: false, reason });
     expect(raft.status().diskFull).toBe(false);
-    await expect(raft.propose(bytesOf('c'))).rejects.toMatchObject({ code: 'RAFT_BUSY' });
+    await expect(raft.propose(bytesOf('c'))).rejects.toMatchObject({
+      code: 'RAFT_BUSY',
+      message: expect.stringContaining(reason),
+    });
     world.faults.save = undefined;
     await world.until(waiting);
     await proposeAll('d');
@@ -833,7 +839,9 @@ describe('a survivor alone', () => {
       const alone = await world.until(world.start(nodeId, 'alone', survivor));
       await proposeAll('d');
       expect(alone.machine.texts).toEqual(['a', 'b', 'c', 'd']);
-      const { members, removed } = alone.raft.clusterInfo();
+      const { members, removed, identity } = alone.raft.clusterInfo();
+      expect(identity.previous).toHaveLength(1);
+      expect(world.logged('error', 'a committed entry')).toEqual([]);
       expect(members.map(({ id, role }) => [id, role])).toEqual([[nodeId, 'voter']]);
       expect(removed).toContain(9n);
       expect(removed).toHaveLength(3);

@@ -43,3 +43,10 @@ it('made-up senders are reported 256 times a minute at most, and take no more me
   for (let id = 1n; id <= 10_000n; id += 1n) refused.refuse(10_000n + id, 'not-a-member', 'a');
   expect(events).toHaveLength(512);
 });
+
+it('a sender that was reported is reported again after a minute, also where the table is full', async () => {
+  for (let id = 1n; id <= 300n; id += 1n) refused.refuse(id, 'not-a-member', 'a');
+  await clock.advance(60_000);
+  refused.refuse(7n, 'not-a-member', 'a');
+  expect(events.slice(256)).toMatchObject([{ member: 7n, times: 1 }]);
+});

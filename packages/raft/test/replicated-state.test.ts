@@ -37,7 +37,10 @@ describe('a snapshot that is taken over', () => {
   it('that cannot be read changes nothing', () => {
     const state = filled();
     const before = state.encode();
-    const json = JSON.parse(new TextDecoder().decode(before));
+    const other = filled();
+    other.sessions.register(8, 0);
+    other.advanceTime(9000);
+    const json = JSON.parse(new TextDecoder().decode(other.encode()));
     for (const broken of [
       { ...json, version: 2 },
       { ...json, timeMs: 0.5 },

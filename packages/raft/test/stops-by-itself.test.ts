@@ -1,7 +1,6 @@
 /** A node that stops by itself says why: in its log, and to a program that waits for its end. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { bytesOf, MapSnapshots, newGate, World } from './support.ts';
-import { MemoryStore } from '@babuza/wal-memory';
+import { bytesOf, newGate, World } from './support.ts';
 
 let world: World;
 
@@ -58,40 +57,5 @@ describe('a node that was asked to stop', () => {
     await world.until(raft.shutdown());
     await stopped;
     expect(world.lines.filter(({ level }) => level === 'error')).toEqual([]);
-  });
-});
-
-describe('a member that returns under its id', () => {
-  const returning = ['an empty directory', 'an older directory'] as const;
-
-  it.each(returning)('with %s says that the id is to be removed', async (kind) => {
-    world = new World();
-    await world.startAll(3);
-    const { raft } = await world.leader();
-    const away = await world.follower();
-    const { nodeId } = away.raft;
-    const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
-    if (kind === 'an older directory') {
-      const peers = [1n, 2n, 3n].map((id) => ({ id, address: `address-${id}` }));
-      world.wire.cut.add(nodeId);
-      await world.until(away.raft.shutdown());
-      const older = await world.start(nodeId, peers, disk);
-      await world.until(older.raft.shutdown());
-      world.wire.cut.clear();
-      await world.until(world.start(nodeId, undefined, away));
-    }
-    for (const text of ['a', 'b', 'c']) await world.until(raft.propose(bytesOf(text)));
-    await world.pass(500);
-    await world.until(world.member(nodeId).raft.shutdown());
-    const again = await world.start(nodeId, undefined, disk);
-    const cause = {
-      code: 'RAFT_LOG_LOST_ENTRIES',
-      message: expect.stringContaining('remove this id from the cluster'),
-      cause: { code: 'RAFT_CORE_PANIC' },
-    };
-    await expect(world.until(again.raft.whenStopped())).rejects.toMatchObject({ cause });
-    expect(world.logged('error', 'the node has stopped')[0]?.fields).toMatchObject({
-      error: cause,
-    });
   });
 });

@@ -87,6 +87,20 @@ describe('addVotingPeer', () => {
     expect(roles()).toEqual({ 1: 'voter', 9: 'voter' });
   });
 
+  it('moves a learner that is there at another address, before it waits for it', async () => {
+    world = new World();
+    await world.startAll(1);
+    const { raft } = await world.leader();
+    await world.until(raft.addLearner({ id: 9n, address: 'nobody answers here' }));
+    const adding = kept(raft.addVotingPeer(newcomer));
+    await world.pass(1000);
+    const known = raft.clusterInfo().members.find(({ id }) => id === 9n);
+    expect(known).toMatchObject({ role: 'learner', address: newcomer.address });
+    await world.start(9n, undefined);
+    await world.until(adding);
+    expect(roles()).toEqual({ 1: 'voter', 9: 'voter' });
+  });
+
   it('does not promote a learner that has the log and does not answer any more', async () => {
     world = new World();
     await world.startAll(1);

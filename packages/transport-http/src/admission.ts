@@ -48,7 +48,9 @@ export class Admission {
       const ours = wire.handshakeTo(theirs.from);
       const judge = (id: bigint, introduction: string | undefined) =>
         wire.handler.admit(id, introduction);
-      const refusal = this.#members.admit(theirs, ours, judge, ipOf(request.socket));
+      const refusal =
+        this.#otherCertificate(request, theirs.from) ??
+        this.#members.admit(theirs, ours, judge, ipOf(request.socket));
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal);
         return { isFine: false, reason: refusal.reason };
@@ -70,6 +72,13 @@ export class Admission {
       wire.strangersLog.tell('debug', key, 'a request without a handshake', { error });
       return { isFine: false, reason: 'bad-handshake' };
     }
+  }
+
+  /** Before anything else that was said counts. A member that was removed hears that it was. */
+  #otherCertificate({ socket }: IncomingMessage, from: bigint): Refusal | undefined {
+    if (this.#members.isRemoved(from)) return undefined;
+    const message = this.#wire.certificates.problemOf(socket, from, 'client');
+    return message === undefined ? undefined : { reason: 'other-certificate', message };
   }
 
   #tellRefusal(from: bigint, { reason, message }: Refusal): void {

@@ -42,7 +42,7 @@ export function ask(
     method: question.method,
     path: question.path,
     headers: { ...question.headers, [handshakeHeader]: said },
-    agent: question.agent ?? new MemberAgent(wire),
+    agent: question.agent ?? new MemberAgent(wire, id),
     signal: question.signal,
   });
 }
@@ -114,7 +114,7 @@ function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answ
     };
     request.on('error', (cause) => {
       settle();
-      reject(unreachable(target, cause));
+      reject(cause instanceof TransportError ? cause : unreachable(target, cause));
     });
     request.once('response', (response) => {
       settle();

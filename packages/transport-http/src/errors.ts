@@ -26,6 +26,8 @@ export type RefusalReason =
   | 'other-protocol'
   | 'other-cluster'
   | 'other-group'
+  /** The certificate does not name the member that its holder claims to be. */
+  | 'other-certificate'
   /** Another member listens at this address than was meant. */
   | 'other-node'
   /** The membership knows the sender at another address: a second process with its id, or an update that is due. */
@@ -50,6 +52,7 @@ export const statusOf: Readonly<Record<RefusalReason, number>> = {
   'other-protocol': 409,
   'other-cluster': 409,
   'other-group': 409,
+  'other-certificate': 403,
   'other-node': 409,
   'other-address': 409,
   'other-entry-limit': 409,

@@ -15,6 +15,10 @@ import type {
 import type { Message } from '@babuza/raftpb';
 import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
 import { MemberAddresses } from './access/member-addresses.ts';
+import { Credentials, reloadable } from './access/certificate/credentials.ts';
+import { checkTlsFiles } from './access/certificate/check-options.ts';
+import type { HttpTransportTlsFiles } from './access/certificate/options.ts';
+import { MemberCertificates } from './access/certificate/member-certificates.ts';
 import { StrangersLog } from './access/strangers-log.ts';
 import { placeOf } from './address.ts';
 import { IncomingBudget } from './budget/incoming-budget.ts';
@@ -149,6 +153,7 @@ export class HttpTransport implements Transport {
       throw closed();
     }
     this.#listeningPort = port;
+    tellOfOwnCertificate(wire);
     // Not before: who is connected to connects back.
     for (const id of this.#members.ids) this.#peer(wire, id).keep();
     this.#pulsedMs = wire.clock.monotonicMs();
@@ -162,6 +167,22 @@ export class HttpTransport implements Transport {
   #connectBack(wire: Wire, id: bigint): void {
     const peer = this.#members.knowsNobody ? this.#peer(wire, id) : this.#peers.get(id);
     peer?.appeared();
+  }
+
+  /**
+   * Replaces the certificate, key, authorities and revocation lists that are given, without a restart.
+   * New connections use them. Where an authority is gone, or the revocation lists are others than before,
+   * all connections end and are made again at once; otherwise those that are open stay.
+   *
+   * @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used, and without the option `tls`;
+   * `TRANSPORT_CLOSED` before the start and after the end. Then nothing has changed.
+   */
+  reloadTls(files: HttpTransportTlsFiles): void {
+    if (this.#running === undefined || this.#closing !== undefined) throw closed();
+    const { wire } = this.#running;
+    const credentials = reloadable(wire.credentials);
+    credentials.reload(checkTlsFiles(files, credentials.tls));
+    tellOfOwnCertificate(wire);
   }
 
   /** Throws `TRANSPORT_INVALID`. */
@@ -193,7 +214,7 @@ export class HttpTransport implements Transport {
     if (this.#running === undefined || this.#closing !== undefined) return;
     for (const message of messages) {
       const { to } = message;
-      if (this.#members.has(to)) this.#peer(this.#running.wire, to).send(message);
+      if (this.#members.membership.has(to)) this.#peer(this.#running.wire, to).send(message);
       else if (!this.#members.isRemoved(to)) this.#sendToUnknown(this.#running, message);
       else this.#countersOfRemoved.droppedMessages += 1;
     }
@@ -267,18 +288,22 @@ export class HttpTransport implements Transport {
     const { clusterId, nodeId, clock, random, logger } = this.#identity;
     const { groupId, entryBytesMax } = group;
     const messageBytesMax = Math.max(entryBytesMax, group.messageBytesMax);
-    const { address } = this.#settings;
+    const settings = this.#settings;
+    const { address, tls } = settings;
+    const { membership } = this.#members;
     const framePayloadMax = framePayloadMaxOf(messageBytesMax);
     const features = [repliesFeature];
     const common = { protocol: protocolVersions, clusterId, groupId, from: nodeId, address };
     return {
-      settings: this.#settings,
+      settings,
       clock,
       random,
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
       memberAddresses: new MemberAddresses(),
+      credentials: tls === undefined ? undefined : new Credentials(tls),
+      certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,
       nodeId,
       handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features }),
@@ -300,8 +325,8 @@ export class HttpTransport implements Transport {
       bytesMax: incomingBytesMax,
       frameBytesMax,
       patienceMs: stallTimeoutMs,
-      isMember: (id) => this.#members.has(id),
-      memberCount: () => this.#members.count,
+      isMember: (id) => this.#members.membership.has(id),
+      memberCount: () => this.#members.membership.size,
     });
   }
 
@@ -316,7 +341,7 @@ export class HttpTransport implements Transport {
 
   /** Whoever makes up ids has the place of the older ones: those count among the removed from then on. */
   #forgetUnknown(): void {
-    const unknown = [...this.#counters.keys()].filter((id) => !this.#members.has(id));
+    const unknown = [...this.#counters.keys()].filter((id) => !this.#members.membership.has(id));
     for (const id of unknown.slice(0, Math.max(0, unknown.length - learnedMax))) {
       addCounters(this.#countersOfRemoved, this.#counters.get(id) ?? newCounters());
       this.#counters.delete(id);
@@ -340,7 +365,7 @@ export class HttpTransport implements Transport {
   }
 
   #addressOf(id: bigint): string {
-    const route = this.#members.has(id) ? this.#members.routeOf(id) : undefined;
+    const route = this.#members.membership.has(id) ? this.#members.routeOf(id) : undefined;
     if (route !== undefined) return route.address;
     throw new TransportError('TRANSPORT_UNREACHABLE', `member ${id} has no address`);
   }
@@ -368,6 +393,13 @@ export interface HttpPeerStats extends Readonly<PeerCounters> {
   /** Whether messages have an open way to it. */
   readonly isConnected: boolean;
   readonly queuedMessages: number;
+}
+
+function tellOfOwnCertificate({ credentials, certificates, logger }: Wire): void {
+  if (credentials === undefined) return;
+  const problem = certificates.problemOfOwn(credentials.tls.cert);
+  if (problem === undefined) return;
+  logger?.warn('other members will refuse the certificate of this one', { problem });
 }
 
 const closed = (): TransportError =>

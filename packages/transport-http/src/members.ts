@@ -23,14 +23,9 @@ export class Members {
     return this.#addresses.keys();
   }
 
-  /** How many the membership has. */
-  get count(): number {
-    return this.#addresses.size;
-  }
-
-  /** Whether the membership has this one. */
-  has(id: bigint): boolean {
-    return this.#addresses.has(id);
+  /** The addresses that the membership tells, without those that members have told themselves. */
+  get membership(): ReadonlyMap<bigint, string> {
+    return this.#addresses;
   }
 
   /** Whether the membership has told of nobody yet, as at a joiner. */

@@ -1,20 +1,9 @@
 /** What the transport can be told, checked at the door. */
+import type { HttpTransportTls } from './access/certificate/options.ts';
+import { checkTls } from './access/certificate/check-options.ts';
+import { hidden, isPem, objectOf, refuse } from './access/option-checks.ts';
 import { secretBytesMin } from './access/secret.ts';
 import { placeOf, type Place } from './address.ts';
-import { TransportError } from './errors.ts';
-
-/**
- * Certificate and key of this member in PEM, and whom it trusts. The same certificate serves both roles: the member
- * shows it to who connects to it, and, with `mutual`, to whom it connects.
- */
-export interface HttpTransportTls {
-  readonly cert: string | Uint8Array;
-  readonly key: string | Uint8Array;
-  /** The certificate authorities of the members. Without them, those that Node.js trusts. */
-  readonly ca?: string | Uint8Array | undefined;
-  /** Who connects must show a certificate of these authorities, too; true by default, and needs `ca` then. */
-  readonly mutual?: boolean | undefined;
-}
 
 export type HttpTransportSecret = string | Uint8Array;
 
@@ -136,18 +125,6 @@ function checkListen(given: unknown, advertised: Place): Place {
   return { host, port };
 }
 
-function checkTls(given: unknown): HttpTransportTls {
-  const { cert, key, ca, mutual = true } = objectOf('tls', given, ['cert', 'key', 'ca', 'mutual']);
-  if (!isPem(cert)) refuse('tls.cert', hidden(cert), 'a certificate in PEM');
-  if (!isPem(key)) refuse('tls.key', hidden(key), 'a private key in PEM');
-  if (ca !== undefined && !isPem(ca)) refuse('tls.ca', hidden(ca), 'certificates in PEM');
-  if (typeof mutual !== 'boolean') refuse('tls.mutual', mutual, 'true or false');
-  if (mutual && ca === undefined) {
-    refuse('tls.ca', ca, "the members' certificate authorities, or tls.mutual: false");
-  }
-  return { cert, key, ca, mutual };
-}
-
 function checkSecrets(given: unknown): Buffer[] {
   const secrets = Array.isArray(given) ? given : [given];
   const allowed = `a random text or bytes, at least ${secretBytesMin} bytes long, or two of them`;
@@ -184,12 +161,6 @@ function checkStep(
   return refuse(`transition.${of}`, given, `'accept' or 'connect', beside the option ${of}`);
 }
 
-const isPem = (value: unknown): value is string | Uint8Array =>
-  (typeof value === 'string' && value !== '') || value instanceof Uint8Array;
-
-/** What may be a secret is not repeated. */
-const hidden = (value: unknown): string => (value === undefined ? 'undefined' : typeof value);
-
 function checkRate(value: unknown): number {
   if (value === Infinity) return value;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1024) return value;
@@ -209,27 +180,4 @@ function checkIncoming(value: unknown): number {
     value <= mebibyte * mebibyte;
   if (isFine) return value;
   return refuse('incomingBytesMax', value, `an integer from ${mebibyte} to ${mebibyte * mebibyte}`);
-}
-
-function objectOf(
-  name: string,
-  given: unknown,
-  fields: readonly string[],
-): Record<string, unknown> {
-  if (typeof given !== 'object' || given === null) {
-    refuse(name, given, `an object with ${fields.join(', ')}`);
-  }
-  const entries = Object.entries(given);
-  const stranger = entries.find(([field]) => !fields.includes(field));
-  if (stranger !== undefined) {
-    const prefix = name === 'transportOptions' ? '' : `${name}.`;
-    const allowed = `left out: the fields are ${fields.join(', ')}`;
-    refuse(`${prefix}${stranger[0]}`, hidden(stranger[1]), allowed);
-  }
-  return Object.fromEntries(entries);
-}
-
-function refuse(option: string, given: unknown, allowed: string): never {
-  const problem = `the option ${option} must be ${allowed}; got ${String(given)}`;
-  throw new TransportError('TRANSPORT_INVALID', problem);
 }

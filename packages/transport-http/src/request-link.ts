@@ -26,7 +26,7 @@ export class RequestLink implements MessageLink {
     this.#wire = wire;
     this.#target = target;
     this.#events = events;
-    this.#agent = new MemberAgent(wire, { keepAlive: true, maxSockets: 1 });
+    this.#agent = new MemberAgent(wire, target.id, { keepAlive: true, maxSockets: 1 });
   }
 
   get canTake(): boolean {

@@ -47,7 +47,7 @@ export class MessageServer {
   constructor(parts: ServerParts, server: Server = newServer(parts.wire)) {
     this.#parts = parts;
     this.#order = new RequestOrder(parts.wire.settings.incomingBytesMax);
-    this.#speakers = new PeerConnections((id) => parts.members.has(id));
+    this.#speakers = new PeerConnections((id) => parts.members.membership.has(id));
     this.#admission = new Admission(parts.wire, parts.members);
     this.#server = server;
     // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.

@@ -2,6 +2,8 @@
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
 import type { MemberAddresses } from './access/member-addresses.ts';
+import type { Credentials } from './access/certificate/credentials.ts';
+import type { MemberCertificates } from './access/certificate/member-certificates.ts';
 import type { StrangersLog } from './access/strangers-log.ts';
 import type { IncomingBudget } from './budget/incoming-budget.ts';
 import type { Handshake } from './handshake.ts';
@@ -17,6 +19,10 @@ export interface Wire {
   /** For what others cause without being members. */
   readonly strangersLog: StrangersLog;
   readonly memberAddresses: MemberAddresses;
+  /** What this member shows and trusts; absent without TLS. */
+  readonly credentials: Credentials | undefined;
+  /** Says whether the other side of a connection is the member that it claims to be. */
+  readonly certificates: MemberCertificates;
   readonly handler: TransportHandler;
   readonly nodeId: bigint;
   /** What this member says of itself to that one. */

@@ -9,12 +9,24 @@ export interface Certificate {
   readonly key: string;
 }
 
+export interface CertificateRequest {
+  readonly member?: bigint;
+  readonly clusterId?: bigint;
+  /** In place of the URI of this member. */
+  readonly uris?: readonly string[];
+  readonly hosts?: readonly string[];
+  /** The extended key usages; empty: none. */
+  readonly usage?: string;
+  readonly commonName?: string;
+  readonly isExpired?: boolean;
+}
+
 /** An authority, and what it signs. */
 export class Authority {
   readonly #directory: string;
   readonly cert: string;
 
-  constructor() {
+  constructor(name = 'authority') {
     this.#directory = mkdtempSync(join(tmpdir(), 'babuza-tls-'));
     this.#run(
       'req',
@@ -27,7 +39,7 @@ export class Authority {
       '-days',
       '30',
       '-subj',
-      '/CN=authority',
+      `/CN=${name}`,
     );
     this.cert = this.#read('ca.pem');
     writeFileSync(this.#path('index.txt'), '');
@@ -35,31 +47,42 @@ export class Authority {
     writeFileSync(this.#path('ca.conf'), configuration);
   }
 
-  /** For a member that is reached at `host`: `IP:127.0.0.1` or `DNS:a.name`. */
-  issue(host = 'IP:127.0.0.1', isExpired = false): Certificate {
-    writeFileSync(this.#path('host.conf'), `subjectAltName=${host}\n`);
-    this.#run('req', ...newKey, '-keyout', 'one.key', '-out', 'one.csr', '-subj', '/CN=member');
+  /** By default for member 1 of cluster 1 on this machine. */
+  issue({
+    member = 1n,
+    clusterId = 1n,
+    uris = [`URI:babuza://cluster/${clusterId}/node/${member}`],
+    hosts = ['IP:127.0.0.1', 'IP:::1', 'DNS:localhost'],
+    usage = 'serverAuth,clientAuth',
+    commonName = 'member',
+    isExpired = false,
+  }: CertificateRequest = {}): Certificate {
+    const names = [...uris, ...hosts].map((name, at) => name.replace(':', `.${at}=`));
+    const alternatives = names.length === 0 ? '' : 'subjectAltName=@names\n';
+    const usages = usage === '' ? '' : `extendedKeyUsage=${usage}\n`;
+    writeFileSync(
+      this.#path('host.conf'),
+      `${alternatives}${usages}[names]\n${names.join('\n')}\n`,
+    );
+    const subject = `/CN=${commonName}`;
+    this.#run('req', ...newKey, '-keyout', 'one.key', '-out', 'one.csr', '-subj', subject);
     const [begin, end] = isExpired
       ? ['20000101000000Z', '20010101000000Z']
       : ['20000101000000Z', '20990101000000Z'];
-    this.#run(
-      'ca',
-      '-batch',
-      '-notext',
-      '-config',
-      'ca.conf',
-      '-extfile',
-      'host.conf',
-      '-in',
-      'one.csr',
-      '-out',
-      'one.pem',
-      '-startdate',
-      begin,
-      '-enddate',
-      end,
-    );
+    const files = ['-extfile', 'host.conf', '-in', 'one.csr', '-out', 'one.pem'];
+    this.#authority('-batch', '-notext', ...files, '-startdate', begin, '-enddate', end);
     return { cert: this.#read('one.pem'), key: this.#read('one.key') };
+  }
+
+  /** A revocation list with everything that was revoked so far. */
+  revocations(): string {
+    this.#authority('-gencrl', '-crldays', '30', '-out', 'crl.pem');
+    return this.#read('crl.pem');
+  }
+
+  revoke({ cert }: Certificate): void {
+    writeFileSync(this.#path('revoked.pem'), cert);
+    this.#authority('-revoke', 'revoked.pem');
   }
 
   remove(): void {
@@ -68,6 +91,10 @@ export class Authority {
 
   readonly #path = (name: string): string => join(this.#directory, name);
   readonly #read = (name: string): string => readFileSync(this.#path(name), 'utf8');
+
+  #authority(...given: string[]): void {
+    this.#run('ca', '-config', 'ca.conf', ...given);
+  }
 
   #run(...given: string[]): void {
     execFileSync('openssl', given, { cwd: this.#directory, stdio: 'pipe' });

@@ -6,6 +6,10 @@ import { RawClient, headOf, handshakeOf } from './raw-client.ts';
 import { clock, messageOf, Net, random, silentHandler, until } from './support.ts';
 
 const authority = new Authority();
+/** Names member 1 and member 2. */
+const certificate = authority.issue({
+  uris: [1, 2].map((id) => `URI:babuza://cluster/1/node/${id}`),
+});
 afterAll(() => authority.remove());
 
 let net = new Net();
@@ -46,7 +50,7 @@ const here = { listen: { host: '127.0.0.1', port: 0 } };
 const insecure = { error: { code: 'TRANSPORT_INSECURE' } };
 
 describe('the start of a member', () => {
-  const tls = { ...authority.issue(), ca: authority.cert };
+  const tls = { ...certificate, ca: authority.cert };
 
   it.each<[string, Partial<HttpTransportOptions>]>([
     ['nothing', {}],
@@ -116,7 +120,7 @@ describe.each([true, false])('members with a secret (streams: %s)', (streams) =>
   });
 
   it('speak with each other within TLS', async () => {
-    const tls = { ...authority.issue(), ca: authority.cert, mutual: false };
+    const tls = { ...certificate, ca: authority.cert, mutual: false };
     const [one, two] = await net.pair({ secret, tls, streams });
     one.transport.send([messageOf(1n, 2n, 'to two')]);
     await until(() => two.texts.length > 0);
@@ -157,7 +161,7 @@ describe.each([true, false])('members with a secret (streams: %s)', (streams) =>
 
   it.each<['secret' | 'tls', Partial<HttpTransportOptions>]>([
     ['secret', { secret }],
-    ['tls', { tls: { ...authority.issue(), ca: authority.cert } }],
+    ['tls', { tls: { ...certificate, ca: authority.cert } }],
   ])('and all others come to a %s one after the other without a break', async (what, goal) => {
     const rounds: Partial<HttpTransportOptions>[] = [
       {},

@@ -9,12 +9,17 @@ import { clock, messageOf, Net, until, type Member } from './support.ts';
 let authority: Authority;
 let other: Authority;
 let right: Certificate;
-let tls: HttpTransportTls;
+/** Of member 1, 2 and 9. */
+let tlsOf: (id: bigint) => HttpTransportTls;
 beforeAll(() => {
   authority = new Authority();
   other = new Authority();
-  right = authority.issue();
-  tls = { ...right, ca: authority.cert };
+  right = authority.issue({ member: 2n });
+  const [one, nine] = [1n, 9n].map((member) => authority.issue({ member }));
+  tlsOf = (id) => ({
+    ...((id === 1n ? one : id === 2n ? right : nine) ?? right),
+    ca: authority.cert,
+  });
 });
 afterAll(() => {
   authority.remove();
@@ -40,7 +45,7 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
 
 /** Another member, with the right certificate, is still heard. */
 async function expectService(member: Member): Promise<void> {
-  const friend = await net.add(9n, { tls });
+  const friend = await net.add(9n, { tls: tlsOf(9n) });
   friend.transport.setPeer({ id: member.id, address: member.address });
   const before = member.received.length;
   await sendUntil(friend, member.id, () => member.received.length > before);
@@ -53,8 +58,8 @@ describe('members with certificates of one authority', () => {
     ['of the server only', true, false],
   ])('talk to each other: %s', async (_, streams, mutual) => {
     const sink = new Sink();
-    const options = { streams, tls: { ...tls, mutual } };
-    const [one, two] = await net.pair(options, { ...options, handler: sink.handler });
+    const optionsOf = (id: bigint) => ({ streams, tls: { ...tlsOf(id), mutual } });
+    const [one, two] = await net.pair(optionsOf(1n), { ...optionsOf(2n), handler: sink.handler });
     await sendUntil(one, 2n, () => two.received.length > 2);
     await sendUntil(two, 1n, () => one.received.length > 2);
     const source = new Source(300_000);
@@ -68,13 +73,13 @@ describe('refused is', () => {
     ['a certificate of another authority', () => ({ ...other.issue(), ca: authority.cert })],
     [
       'one that has expired',
-      () => ({ ...authority.issue('IP:127.0.0.1', true), ca: authority.cert }),
+      () => ({ ...authority.issue({ isExpired: true }), ca: authority.cert }),
     ],
-    ['none at all', () => ({ ...tls, mutual: false })],
+    ['none at all', () => ({ ...tlsOf(1n), mutual: false })],
     ['who speaks no TLS', () => undefined],
   ];
   it.each(cases)('who connects with %s', async (_, made) => {
-    const two = await net.add(2n, { tls });
+    const two = await net.add(2n, { tls: tlsOf(2n) });
     const given = made();
     const one = await net.add(1n, given === undefined ? {} : { tls: given });
     one.transport.setPeer({ id: 2n, address: two.address });
@@ -93,20 +98,23 @@ describe('refused is', () => {
     ],
     [
       'has expired',
-      () => ({ ...authority.issue('IP:127.0.0.1', true), ca: authority.cert }),
+      () => ({ ...authority.issue({ member: 2n, isExpired: true }), ca: authority.cert }),
       /expired/,
     ],
     [
       'is for another host',
-      () => ({ ...authority.issue('DNS:elsewhere.example'), ca: authority.cert }),
-      /IP: 127\.0\.0\.1/,
+      () => ({
+        ...authority.issue({ uris: [], hosts: ['DNS:elsewhere.example'] }),
+        ca: authority.cert,
+      }),
+      /is not for 127\.0\.0\.1/,
     ],
     ['is not there: no TLS', () => undefined, /wrong version number|packet length/],
   ];
   it.each(servers)('who is connected to, where the certificate %s', async (_, made, why) => {
     const given = made();
     const two = await net.add(2n, given === undefined ? {} : { tls: given });
-    const one = await net.add(1n, { tls });
+    const one = await net.add(1n, { tls: tlsOf(1n) });
     one.transport.setPeer({ id: 2n, address: two.address });
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
     expect(one.logged.join('\n')).toMatch(why);
@@ -121,7 +129,7 @@ describe('a port with TLS', () => {
     ['half a greeting', Buffer.of(22, 3, 1, 0, 200, 1)],
     ['nothing', ''],
   ])('is not taken by who sends %s', async (_, bytes) => {
-    const two = await net.add(2n, { tls });
+    const two = await net.add(2n, { tls: tlsOf(2n) });
     for (let count = 0; count < 20; count += 1) {
       const client = new RawClient(two.transport.listeningPort ?? 0);
       client.write(bytes);
@@ -132,7 +140,7 @@ describe('a port with TLS', () => {
   });
 
   it('closes at once, although somebody connects and says nothing', async () => {
-    const two = await net.add(2n, { tls, stallTimeoutMs: 600_000 });
+    const two = await net.add(2n, { tls: tlsOf(2n), stallTimeoutMs: 600_000 });
     const client = new RawClient(two.transport.listeningPort ?? 0);
     clients.push(client);
     await until(() => client.socket.readyState === 'open');

@@ -6,6 +6,9 @@ import type { Mutant } from '../mutant.ts';
 import { builder } from './builder.ts';
 import { forgedBytes } from './forged-bytes.ts';
 import { raft } from './raft.ts';
+import { raftCalls } from './raft-calls.ts';
+import { raftFirstAndLast } from './raft-first-and-last.ts';
+import { raftHostileMembers } from './raft-hostile-members.ts';
 import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
 import { raftTwoAtOnce } from './raft-two-at-once.ts';
@@ -15,6 +18,7 @@ import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpBudget } from './transport-http-budget.ts';
+import { transportHttpCertificates } from './transport-http-certificates.ts';
 import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
 import { transportMemory } from './transport-memory.ts';
@@ -36,6 +40,15 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   // Of several packages; the corpus of the fuzzer finds them.
   fuzz: forgedBytes,
   raft: [...raft, ...raftPlausible, ...raftShortages, ...raftTwoAtOnce],
+  raft: [
+    ...raft,
+    ...raftCalls,
+    ...raftFirstAndLast,
+    ...raftHostileMembers,
+    ...raftPlausible,
+    ...raftShortages,
+    ...raftTwoAtOnce,
+  ],
   raftpb,
   session: [...session, ...sessionLimits],
   snapshot,
@@ -43,6 +56,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
     ...transportHttp,
     ...transportHttpAccess,
     ...transportHttpBudget,
+    ...transportHttpCertificates,
     ...transportHttpServer,
   ],
   'transport-memory': transportMemory,

@@ -905,14 +905,14 @@ export const raft: readonly Mutant[] = [
     replace: 'commit < lastIndex',
     caughtBy: [
       'raft/test/lost-entries.test.ts',
-      'a heartbeat with commit index 10, where the log ends at 10',
+      'a heartbeat of the leader with commit index 10, where the log ends at 10',
     ],
   },
   {
     name: 'any message counts as a sign of lost entries',
     file: 'raft/src/lost-entries.ts',
-    find: 'type !== MessageType.Heartbeat || commit <= lastIndex',
-    replace: 'commit <= lastIndex',
+    find: 'if (type !== MessageType.Heartbeat) return undefined;',
+    replace: '',
     caughtBy: ['raft/test/lost-entries.test.ts', 'a message of type 3 says nothing about the log'],
   },
   {
@@ -990,8 +990,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a node with a full disk campaigns',
     file: 'raft/src/leadership-guard.ts',
-    find: 'node.withholdCampaigns(this.#isSlow || saves.waitReason !== undefined);',
-    replace: 'node.withholdCampaigns(this.#isSlow);',
+    find: 'node.withholdCampaigns(this.#isSlow || isRejecting || this.#mayHaveLost);',
+    replace: 'node.withholdCampaigns(this.#isSlow || this.#mayHaveLost);',
     caughtBy: [
       'raft/test/leadership-guard.test.ts',
       'does not campaign, and may again when it has space',
@@ -1000,8 +1000,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a node with a slow disk campaigns',
     file: 'raft/src/leadership-guard.ts',
-    find: 'node.withholdCampaigns(this.#isSlow || saves.waitReason !== undefined);',
-    replace: 'node.withholdCampaigns(saves.waitReason !== undefined);',
+    find: 'node.withholdCampaigns(this.#isSlow || isRejecting || this.#mayHaveLost);',
+    replace: 'node.withholdCampaigns(isRejecting || this.#mayHaveLost);',
     caughtBy: [
       'raft/test/leadership-guard.test.ts',
       'hands leadership over from the bound on, and not before',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   identityFromJson,
   identityToJson,
+  isBefore,
   originOf,
   renewedIdentity,
   unknownIdentity,
@@ -229,4 +230,34 @@ describe('an introduction', () => {
     const text = JSON.stringify({ ...introduction, marks: marks.slice(0, 100) });
     expect(decodeIntroduction(text)?.marks).toHaveLength(4);
   });
+});
+
+describe('an identity that was before a recovery', () => {
+  const [origin, birth] = [hex('a'), hex('b')];
+  const after: ClusterIdentity = {
+    origin: hex('d'),
+    birth: hex('e'),
+    previous: [{ origin, birth }],
+  };
+
+  it.each([
+    ['both parts', { origin, birth }, true],
+    ['only its origin', { origin, birth: undefined }, true],
+    ['only its birth id', { origin: undefined, birth }, true],
+    ['another origin', { origin: hex('c'), birth: undefined }, false],
+    ['another birth id', { origin: undefined, birth: hex('c') }, false],
+    ['the birth id and another origin', { origin: hex('c'), birth }, false],
+    ['the origin and another birth id', { origin, birth: hex('c') }, false],
+    ['nothing', { origin: undefined, birth: undefined }, false],
+  ])('is told by what one knows of it: %s', (_, one, expected) => {
+    expect(isBefore({ ...one, previous: [] }, after)).toBe(expected);
+  });
+});
+
+it('an introduction has at most four marks: each costs a read of the log', () => {
+  const marks = Array.from({ length: 9 }, (_, at) => ({ index: at + 1, term: 1, checksum: at }));
+  const counts = { startCount: 1, run: 1, lastIndex: 9, commitIndex: 9 };
+  const ids = { origin: hex('a'), birth: hex('b'), logId: hex('1') };
+  const text = encodeIntroduction({ ...ids, ...counts, marks });
+  expect(decodeIntroduction(text)?.marks).toEqual(marks.slice(0, 4));
 });

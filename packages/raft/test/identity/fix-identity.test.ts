@@ -93,3 +93,22 @@ it('a caller that is woken while it must wait goes on to wait: another member le
   gate.changed();
   await passing;
 });
+
+it('the log of a member is proposed again where the core has refused it', () => {
+  const state = new ReplicatedState(new PlainSessions());
+  state.identity = { origin: undefined, birth: 'b'.repeat(32), previous: [] };
+  let attempts = 0;
+  const fix = new FixIdentity({
+    state,
+    clock: new SimulatedClock(),
+    random: new SeededRandom(1),
+    isLeader: () => true,
+    unbound: () => new Map([[2n, 'c'.repeat(32)]]),
+    toldBirth: () => undefined,
+    attempt: () => void (attempts += 1),
+  });
+  fix.leads();
+  expect(attempts).toBe(1);
+  fix.bind();
+  expect(attempts).toBe(2);
+});

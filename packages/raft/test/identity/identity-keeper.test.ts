@@ -176,6 +176,12 @@ describe('what the log tells of a cluster', () => {
     expect(() => mergedIdentity(cluster, renewed, false)).toThrow();
   });
 
+  it('keeps the origin that is known where a longer past comes without one', () => {
+    const past = [{ origin: hex('8'), birth: hex('9') }];
+    const told = { origin: undefined, birth: cluster.birth, previous: past };
+    expect(mergedIdentity(cluster, told, false)).toEqual({ ...cluster, previous: past });
+  });
+
   it('adds what is not known, and keeps the longer past', () => {
     const past = [{ origin: hex('8'), birth: hex('9') }];
     const known = { origin: hex('a'), birth: undefined, previous: past };
@@ -238,7 +244,53 @@ describe('the record of a folder of snapshots', () => {
     isShort = false;
     await ownership.recorded(11);
     expect(owners.map(({ committedIndex }) => committedIndex)).toEqual([20, 21]);
+    isShort = true;
+    await expect(ownership.recorded(12)).rejects.toThrow('a failure');
+    isShort = false;
+    await ownership.committed(21);
+    expect(owners.map(({ recordedIndex }) => recordedIndex)).toEqual([11, 11, 12]);
   });
+
+  it.each(['after', 'before'])(
+    'that failed is still due where the write of an older one succeeds %s it',
+    async (when) => {
+      const all: { readonly bytes: Uint8Array; readonly end: (error?: Error) => void }[] = [];
+      const manager = {
+        writeIdentity: (bytes: Uint8Array) =>
+          new Promise<void>((resolve, reject) => {
+            const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+            all.push({ bytes, end });
+          }),
+      };
+      const ownership = new SnapshotOwnership(manager as never, {
+        logId: hex('1'),
+        startCount: 1,
+        recordedIndex: 10,
+        committedIndex: 20,
+      });
+      const older = ownership.recorded(11);
+      const newer = ownership.committed(21);
+      const failed = expect(newer).rejects.toThrow('a failure');
+      const ends = [
+        (): void => all[1]?.end(failure('SNAPSHOT_TRY_AGAIN')),
+        (): void => all[0]?.end(),
+      ];
+      for (const end of when === 'after' ? ends : ends.toReversed()) {
+        end();
+        await turns();
+      }
+      await Promise.all([older, failed]);
+      expect(all).toHaveLength(2);
+      const again = ownership.recorded(11);
+      expect(all).toHaveLength(3);
+      expect(decodeSnapshotOwner(all[2]?.bytes ?? new Uint8Array(0))).toMatchObject({
+        recordedIndex: 11,
+        committedIndex: 21,
+      });
+      all[2]?.end();
+      await again;
+    },
+  );
 
   it('counts as written when it is durable, and not before', async () => {
     const ends: (() => void)[] = [];

@@ -1,33 +1,40 @@
 /** Opens connections to other members, encrypted and challenged as the options demand. */
 import { Agent, type AgentOptions, type ClientRequestArgs } from 'node:http';
-import { connect as connectPlain, isIP, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectPlain, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
-import type { HttpTransportTls } from '../options.ts';
+import { connect as connectTls, TLSSocket } from 'node:tls';
+import { TransportError } from '../errors.ts';
+import type { HttpTransportTls } from './certificate/options.ts';
 import { startStallWatch } from '../stall-watch.ts';
 import type { Wire } from '../wire.ts';
+import type { Credentials } from './certificate/credentials.ts';
 import { challenge } from './challenge.ts';
-import { pem } from './pem.ts';
+import { printable } from './printable.ts';
 
 type OnConnection = (error: Error | null, connection: Duplex) => void;
 
-/** The agent of HTTP whose connections have shown each other what both sides demand. */
+/**
+ * The agent of HTTP for connections to one member. HTTP gets a connection only when both sides have
+ * shown each other what the options demand, so nothing is sent to anybody else.
+ */
 export class MemberAgent extends Agent {
   readonly #wire: Wire;
+  readonly #id: bigint;
 
-  constructor(wire: Wire, options: AgentOptions = {}) {
+  constructor(wire: Wire, id: bigint, options: AgentOptions = {}) {
     super(options);
     this.#wire = wire;
+    this.#id = id;
   }
 
   override createConnection(
     options: ClientRequestArgs,
     onConnection?: OnConnection,
   ): Duplex | undefined {
-    const connection = this.#encrypted(options);
+    const connection = this.#opened(options);
     const secret = outgoingSecret(this.#wire);
-    if (secret === undefined) return connection;
-    this.#challenge(connection, secret, options.signal).then(
+    if (secret === undefined && !(connection instanceof TLSSocket)) return connection;
+    this.#prepare(connection, secret, options).then(
       () => onConnection?.(null, connection),
       (error: unknown) => {
         connection.destroy();
@@ -37,44 +44,90 @@ export class MemberAgent extends Agent {
     return undefined;
   }
 
-  #encrypted({ host, port, lookup }: ClientRequestArgs): Duplex {
+  #opened({ host, port, lookup }: ClientRequestArgs): Socket {
     const place: TcpNetConnectOpts = { port: Number(port), noDelay: true };
     if (typeof host === 'string') place.host = host;
     if (lookup !== undefined) place.lookup = lookup;
-    const tls = outgoingTls(this.#wire);
-    if (tls === undefined) return connectPlain(place);
-    return connectTls({
+    const credentials = outgoingCredentials(this.#wire);
+    if (credentials === undefined) return connectPlain(place);
+    const connection = connectTls({
       ...place,
       // No name is asked for where the host is an IP address.
       servername: isIP(host ?? '') === 0 ? (host ?? '') : '',
-      ...(tls.mutual === false ? {} : { cert: pem(tls.cert), key: pem(tls.key) }),
-      ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
+      secureContext: credentials.loaded.context,
       ALPNProtocols: ['http/1.1'],
-      minVersion: 'TLSv1.2',
+      // Otherwise who is there is checked with the id, and not by the address that was connected to.
+      ...(credentials.tls.anyCertificateIsAnyMember === true
+        ? {}
+        : { checkServerIdentity: () => undefined }),
     });
+    credentials.track(connection);
+    return connection;
   }
 
   /** Until it is over, nobody but this looks after the connection. */
-  async #challenge(
-    connection: Duplex,
-    secret: Buffer,
-    signal: AbortSignal | undefined,
+  async #prepare(
+    connection: Socket,
+    secret: Buffer | undefined,
+    { host, signal }: ClientRequestArgs,
   ): Promise<void> {
-    const { clock, settings, random } = this.#wire;
-    const end = (error?: Error): void => void connection.destroy(error);
+    const { clock, settings, names, random } = this.#wire;
+    const end = (error: Error): void => void connection.destroy(error);
     const onAbort = (): void => end(new Error('the attempt was given up'));
     signal?.addEventListener('abort', onAbort, { once: true });
     const watch = startStallWatch(clock, settings.stallTimeoutMs, () => {
-      end(new Error(`no answer to the challenge within ${settings.stallTimeoutMs} ms`));
+      end(new Error(`nobody has shown within ${settings.stallTimeoutMs} ms who answers there`));
     });
+    const stopHearing = names.onMoved(host ?? '', () => {
+      if (connection.connecting) end(new Error('its name leads to another address now'));
+    });
+    // An error that comes between two steps is found by the next one.
+    connection.on('error', () => undefined);
     try {
-      if (await challenge(connection, secret, random)) return;
+      if (connection instanceof TLSSocket) await this.#verify(connection);
+      if (secret === undefined || (await challenge(connection, secret, random))) return;
       throw new Error('the member there does not know the secret of this one');
     } finally {
       watch.cancel();
+      stopHearing();
       signal?.removeEventListener('abort', onAbort);
     }
   }
+
+  async #verify(connection: TLSSocket): Promise<void> {
+    await secured(connection);
+    const problem = this.#wire.certificates.problemOf(connection, this.#id, 'server');
+    if (problem === undefined) return;
+    const text = `who answers for member ${this.#id} is somebody else: ${printable(problem)}`;
+    throw new TransportError('TRANSPORT_REFUSED', text, { reason: 'other-certificate' });
+  }
+}
+
+/** Resolves when OpenSSL has verified the other side. */
+function secured(connection: TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      connection.off('secureConnect', onSecure);
+      connection.off('error', onError);
+      connection.off('close', onClose);
+    };
+    const onSecure = (): void => {
+      settle();
+      resolve();
+    };
+    const onError = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    const onClose = (): void => onError(new Error('the connection ended early'));
+    connection.once('secureConnect', onSecure);
+    connection.once('error', onError);
+    connection.once('close', onClose);
+  });
+}
+
+function outgoingCredentials({ settings, credentials }: Wire): Credentials | undefined {
+  return settings.transition.tls === 'accept' ? undefined : credentials;
 }
 
 /** What connections that go out are encrypted with. */

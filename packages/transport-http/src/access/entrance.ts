@@ -58,6 +58,7 @@ export class Entrance {
     // While it waits nobody else listens, and an error without a listener ends the process.
     socket.on('error', () => undefined);
     this.#strangers.add(socket);
+    this.#wire.credentials?.track(socket);
     if (this.#tls === undefined) this.#challenged(socket);
     else if (transition.tls === undefined) this.#encrypted(this.#tls, socket);
     else void this.#encryptedOrNot(this.#tls, socket);
@@ -112,13 +113,20 @@ export class Entrance {
   }
 
   #newTlsServer(): TlsServer | undefined {
-    const { tls } = this.#wire.settings;
-    if (tls === undefined) return undefined;
-    const server = newTlsServer(tls);
-    server.on('secureConnection', (socket: TLSSocket) => this.#challenged(socket));
+    const { credentials } = this.#wire;
+    if (credentials === undefined) return undefined;
+    const server = newTlsServer(credentials.tls, credentials.loaded);
+    credentials.onReload(({ options }) => server.setSecureContext(options));
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.isSessionReused()) this.#refuse(socket, new Error('it goes on with a session'));
+      else this.#challenged(socket);
+    });
     // Before a handshake of TLS has ended well.
     server.on('tlsClientError', (error, socket) => {
-      this.#refuse(socket, error);
+      // Node.js ends the connection then, and says only that it has ended.
+      const code: unknown = socket.authorizationError;
+      const problem = typeof code === 'string' ? `its certificate is not good: ${code}` : undefined;
+      this.#refuse(socket, problem === undefined ? error : new Error(problem, { cause: error }));
     });
     return server;
   }

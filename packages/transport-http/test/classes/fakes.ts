@@ -3,6 +3,8 @@ import type { TransportHandler } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { MemberAddresses } from '../../src/access/member-addresses.ts';
+import { Credentials } from '../../src/access/certificate/credentials.ts';
+import { MemberCertificates } from '../../src/access/certificate/member-certificates.ts';
 import { StrangersLog } from '../../src/access/strangers-log.ts';
 import { IncomingBudget } from '../../src/budget/incoming-budget.ts';
 import { protocolVersions, type Handshake } from '../../src/handshake.ts';
@@ -70,8 +72,17 @@ export class FakeMember {
     };
     const random = new SeededRandom(1);
     const { clock } = this;
+    const settings = checkOptions({ address: 'one.example:1', stallTimeoutMs, ...options });
+    const { tls } = settings;
     this.wire = {
-      settings: checkOptions({ address: 'one.example:1', stallTimeoutMs, ...options }),
+      settings,
+      credentials: tls === undefined ? undefined : new Credentials(tls),
+      certificates: new MemberCertificates({
+        settings,
+        clusterId: 1n,
+        nodeId: 1n,
+        membership: new Map(),
+      }),
       clock,
       random,
       names: new RecordedNames(
