@@ -260,7 +260,7 @@ export class MessageServer {
 
   #keepAddress(id: bigint, socket: Socket): void {
     const { members, wire } = this.#parts;
-    if (members.has(id)) wire.memberAddresses.set(id, remoteAddressOf(socket));
+    if (members.membership.has(id)) wire.memberAddresses.set(id, remoteAddressOf(socket));
   }
 }
 

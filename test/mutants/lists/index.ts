@@ -39,7 +39,6 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
   // Of several packages; the corpus of the fuzzer finds them.
   fuzz: forgedBytes,
-  raft: [...raft, ...raftPlausible, ...raftShortages, ...raftTwoAtOnce],
   raft: [
     ...raft,
     ...raftCalls,

@@ -148,7 +148,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'a node that is no member makes its address one of a member',
     file: 'transport-http/src/server.ts',
-    find: 'if (members.has(id)) wire.memberAddresses',
+    find: 'if (members.membership.has(id)) wire.memberAddresses',
     replace: 'wire.memberAddresses',
     caughtBy: [entrance, 'is kept for a member, and for no other node'],
   },

@@ -15,7 +15,7 @@ import type { Clock, Timer } from '@babuza/vfs';
 import { remoteAddressOf } from './member-addresses.ts';
 
 /** Handshakes a second that begin at most, in the long run. */
-export const handshakesPerSecondMax = 50;
+export const handshakesPerSecondMax = 25;
 /** Handshakes that begin at once after a quiet time. */
 export const handshakesAtOnceMax = 16;
 

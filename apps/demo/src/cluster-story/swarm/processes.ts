@@ -17,13 +17,20 @@ const programOf = (name: string): string =>
 /** Rejects when the process ends before it has said something of that kind. */
 function heard<T>(child: ChildProcess, isIt: (message: unknown) => message is T): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onExit = (): void => reject(new Error('a process of the swarm has ended by itself'));
+    const stop = (): void => {
+      child.off('message', onMessage).off('exit', onExit).off('error', onError);
+    };
+    const onError = (error: Error): void => {
+      stop();
+      reject(error);
+    };
+    const onExit = (): void => onError(new Error('a process of the swarm has ended by itself'));
     const onMessage = (message: unknown): void => {
       if (!isIt(message)) return;
-      child.off('message', onMessage).off('exit', onExit);
+      stop();
       resolve(message);
     };
-    child.on('message', onMessage).once('exit', onExit).once('error', reject);
+    child.on('message', onMessage).on('exit', onExit).on('error', onError);
   });
 }
 

@@ -15,7 +15,7 @@ const budgetBytes = 128 * mebibyte;
 const growthFactor = 1.5;
 export const growthBytesMax: number = budgetBytes * growthFactor;
 /** How many lines a member may write into its log in each minute that begins. */
-export const linesPerMinuteMax = 60;
+export const linesPerMinuteMax = 40;
 /** The least share of the throughput beside the dummy that is left beside the members. */
 const throughputShareMin = 0.5;
 
@@ -86,10 +86,9 @@ function showLogs(terminal: Terminal, logLines: SwarmResult['logLines']): void {
 
 export function judgePromises(
   stage: Stage,
-  { termChanges, logLines }: SwarmResult,
+  { termChanges, logLines, elapsedMs }: SwarmResult,
   load: LoadBySlice,
   memory: ResidentMemory,
-  { seconds }: { readonly seconds: number },
 ): void {
   const judge = (isKept: boolean, text: string): void => {
     if (isKept) stage.timeline.good(text);
@@ -117,7 +116,7 @@ export function judgePromises(
       `node ${id} has grown by ${byteSize(grown)}, at most ${byteSize(growthBytesMax)} are promised`,
     );
   }
-  const linesMax = linesPerMinuteMax * Math.ceil(seconds / 60);
+  const linesMax = linesPerMinuteMax * Math.ceil(elapsedMs / 60_000);
   for (const [id, lines] of logLines) {
     judge(
       lines.length <= linesMax,

@@ -13,7 +13,7 @@ import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
 import { conclude } from '../verdict.ts';
 import { verifyEverywhere } from '../verifying.ts';
-import { makeCertificates } from './certificates.ts';
+import { makeSwarmCertificates } from './certificates.ts';
 import { LoadBySlice } from './load-figures.ts';
 import { openDummy, SwarmHandle } from './processes.ts';
 import { judgePromises, showFigures } from './promises.ts';
@@ -44,7 +44,7 @@ export async function tellSwarmStory(
   terminal.step(
     `Start ${counted(nodes, 'node')} with mutual TLS, and ${counted(clients, 'client')}`,
   );
-  const { tlsOf, loot } = await makeCertificates(join(workplace.storageRoot, 'certificates'), [
+  const { tlsOf, loot } = await makeSwarmCertificates(join(workplace.storageRoot, 'certificates'), [
     1n,
     2n,
     3n,
@@ -104,7 +104,7 @@ export async function tellSwarmStory(
   terminal.step('Figures of this run');
   showFigures(terminal, result, load, memory);
   terminal.step('Judge what was promised');
-  judgePromises(stage, result, load, memory, settings);
+  judgePromises(stage, result, load, memory);
   conclude(stage, workplace, duration(performance.now() - startMs));
   return stage.failures;
 }

@@ -31,8 +31,10 @@ export interface SwarmResult {
   readonly processor: Readonly<Record<Aim, ProcessorTime>>;
   /** Terms that ended, by what the swarm was aimed at then. */
   readonly termChanges: Record<Aim, number>;
-  /** Lines that each member wrote into its log while the swarm attacked the members. */
+  /** Lines that each member wrote into its log, in all slices. */
   readonly logLines: ReadonlyMap<bigint, readonly string[]>;
+  /** From the begin of the first slice to the end of the last one. */
+  readonly elapsedMs: number;
 }
 
 const sliceSecondsMax = 10;
@@ -47,7 +49,6 @@ export class SwarmRun {
     members: { swarm: 0, members: 0 },
   };
   readonly #termChanges: Record<Aim, number> = { dummy: 0, members: 0 };
-  readonly #logLines = new Map<bigint, string[]>();
 
   constructor(parts: SwarmRunParts) {
     this.#parts = parts;
@@ -56,6 +57,8 @@ export class SwarmRun {
   async run(): Promise<SwarmResult> {
     const { memory, seconds, stage } = this.#parts;
     const slices = Math.ceil(seconds / sliceSecondsMax);
+    const startMs = performance.now();
+    const linesBefore = await this.#logs();
     for (let at = 0; at < slices; at += 1) {
       const progress = (share: number, text: () => string): void =>
         stage.terminal.progress(at + share, slices, text);
@@ -69,7 +72,8 @@ export class SwarmRun {
       outcomes: this.#outcomes,
       processor: this.#processor,
       termChanges: this.#termChanges,
-      logLines: this.#logLines,
+      logLines: await this.#linesSince(linesBefore),
+      elapsedMs: performance.now() - startMs,
     };
   }
 
@@ -90,7 +94,6 @@ export class SwarmRun {
     onProgress: (share: number, text: () => string) => void,
   ): Promise<void> {
     const { stage, swarm, load } = this.#parts;
-    const linesBefore = await this.#logs();
     const term = await this.#highestTerm();
     const membersBefore = await this.#processorSeconds();
     await swarm.attack(aim === 'dummy' ? this.#parts.dummy : this.#members(), term);
@@ -106,13 +109,7 @@ export class SwarmRun {
     this.#processor[aim].members += ofMembers;
     const termAfter = await this.#highestTerm();
     this.#termChanges[aim] += termAfter - term;
-    if (aim === 'members') {
-      this.#addTallies(tallies);
-      for (const [id, lines] of await this.#logs()) {
-        const before = linesBefore.get(id)?.length ?? 0;
-        this.#logLines.set(id, [...(this.#logLines.get(id) ?? []), ...lines.slice(before)]);
-      }
-    }
+    if (aim === 'members') this.#addTallies(tallies);
     const { writesPerSecond, p99Ms } = load.last;
     stage.timeline.note(
       `${aim.padEnd(7)}: ${count(Math.round(writesPerSecond))} writes/s, p99 ${duration(p99Ms)}, term ${termAfter}, processor time of the swarm ${duration(cpuMs)}, of the members ${duration(ofMembers * 1000)}`,
@@ -149,6 +146,13 @@ export class SwarmRun {
       nodes.map(async (node) => [node.id, await logLines(node)] as const),
     );
     return new Map(logs);
+  }
+
+  async #linesSince(
+    before: ReadonlyMap<bigint, readonly string[]>,
+  ): Promise<Map<bigint, readonly string[]>> {
+    const now = [...(await this.#logs())];
+    return new Map(now.map(([id, lines]) => [id, lines.slice(before.get(id)?.length ?? 0)]));
   }
 
   #addTallies(tallies: Tallies): void {

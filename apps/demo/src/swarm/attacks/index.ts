@@ -9,9 +9,6 @@ import { impostor, madeUpIds, removedMember, strangeHandshakes } from './outside
 import { unwantedSnapshots } from './snapshots.ts';
 import { webPage } from './web-page.ts';
 
-/** Whether certificates are bound to members: until they are, an impostor is a member. */
-const bindsCertificates = false;
-
 export const attacks: readonly Attack[] = [
   silence,
   slowHello,
@@ -20,7 +17,7 @@ export const attacks: readonly Attack[] = [
   withoutCertificate,
   foreignCertificate,
   expiredCertificate,
-  ...(bindsCertificates ? [impostor] : []),
+  impostor,
   madeUpIds,
   strangeHandshakes,
   removedMember,
