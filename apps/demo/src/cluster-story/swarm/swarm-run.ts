@@ -3,9 +3,9 @@ import { count, duration } from '../../common/figures.ts';
 import type { Tallies, Target } from '../../swarm/swarm-protocol.ts';
 import type { Stage } from '../stage.ts';
 import type { Aim, LoadBySlice } from './load-figures.ts';
-import { logLines } from './node-logs.ts';
+import { highestTerm, logsOf, logsSince, processorSecondsOf, type Logs } from './members-view.ts';
 import type { SwarmHandle } from './processes.ts';
-import { processorSeconds, type ResidentMemory } from './resident.ts';
+import type { ResidentMemory } from './resident.ts';
 
 export interface SwarmRunParts {
   readonly stage: Stage;
@@ -32,7 +32,7 @@ export interface SwarmResult {
   /** Terms that ended, by what the swarm was aimed at then. */
   readonly termChanges: Record<Aim, number>;
   /** Lines that each member wrote into its log, in all slices. */
-  readonly logLines: ReadonlyMap<bigint, readonly string[]>;
+  readonly logLines: Logs;
   /** From the begin of the first slice to the end of the last one. */
   readonly elapsedMs: number;
 }
@@ -58,7 +58,7 @@ export class SwarmRun {
     const { memory, seconds, stage } = this.#parts;
     const slices = Math.ceil(seconds / sliceSecondsMax);
     const startMs = performance.now();
-    const linesBefore = await this.#logs();
+    const linesBefore = await logsOf(stage);
     for (let at = 0; at < slices; at += 1) {
       const progress = (share: number, text: () => string): void =>
         stage.terminal.progress(at + share, slices, text);
@@ -72,20 +72,20 @@ export class SwarmRun {
       outcomes: this.#outcomes,
       processor: this.#processor,
       termChanges: this.#termChanges,
-      logLines: await this.#linesSince(linesBefore),
+      logLines: await logsSince(stage, linesBefore),
       elapsedMs: performance.now() - startMs,
     };
   }
 
   /** Attacks the members while `act` runs. Returns by how much the term has changed. */
   async during(act: () => Promise<void>): Promise<number> {
-    const { swarm } = this.#parts;
-    const term = await this.#highestTerm();
+    const { stage, swarm } = this.#parts;
+    const term = await highestTerm(stage);
     await swarm.attack(this.#members(), term);
     await settled();
     await act();
     await swarm.rest();
-    return (await this.#highestTerm()) - term;
+    return (await highestTerm(stage)) - term;
   }
 
   async #slice(
@@ -94,8 +94,8 @@ export class SwarmRun {
     onProgress: (share: number, text: () => string) => void,
   ): Promise<void> {
     const { stage, swarm, load } = this.#parts;
-    const term = await this.#highestTerm();
-    const membersBefore = await this.#processorSeconds();
+    const term = await highestTerm(stage);
+    const membersBefore = await processorSecondsOf(stage);
     await swarm.attack(aim === 'dummy' ? this.#parts.dummy : this.#members(), term);
     await settled();
     load.begin(aim);
@@ -104,10 +104,10 @@ export class SwarmRun {
     });
     load.end();
     const { tallies, cpuMs } = await swarm.rest();
-    const ofMembers = (await this.#processorSeconds()) - membersBefore;
+    const ofMembers = (await processorSecondsOf(stage)) - membersBefore;
     this.#processor[aim].swarm += cpuMs / 1000;
     this.#processor[aim].members += ofMembers;
-    const termAfter = await this.#highestTerm();
+    const termAfter = await highestTerm(stage);
     this.#termChanges[aim] += termAfter - term;
     if (aim === 'members') this.#addTallies(tallies);
     const { writesPerSecond, p99Ms } = load.last;
@@ -123,36 +123,6 @@ export class SwarmRun {
       port: ports.transport,
       apiPort: ports.api,
     }));
-  }
-
-  async #highestTerm(): Promise<number> {
-    const { stage } = this.#parts;
-    const terms = stage.cluster.running.map(async ({ apiUrl }) => {
-      const { term } = await stage.admin.cluster.status({ at: apiUrl });
-      return term;
-    });
-    return Math.max(...(await Promise.all(terms)));
-  }
-
-  async #processorSeconds(): Promise<number> {
-    const nodes = this.#parts.stage.cluster.running;
-    const each = await Promise.all(nodes.map(({ handle }) => processorSeconds(handle.processId)));
-    return each.reduce((sum, seconds) => sum + seconds, 0);
-  }
-
-  async #logs(): Promise<Map<bigint, readonly string[]>> {
-    const nodes = this.#parts.stage.cluster.running;
-    const logs = await Promise.all(
-      nodes.map(async (node) => [node.id, await logLines(node)] as const),
-    );
-    return new Map(logs);
-  }
-
-  async #linesSince(
-    before: ReadonlyMap<bigint, readonly string[]>,
-  ): Promise<Map<bigint, readonly string[]>> {
-    const now = [...(await this.#logs())];
-    return new Map(now.map(([id, lines]) => [id, lines.slice(before.get(id)?.length ?? 0)]));
   }
 
   #addTallies(tallies: Tallies): void {
