@@ -29,6 +29,7 @@ export const longLadders: string[] = [
   'apps/demo/test/cluster-hung-disk.test.ts',
   'apps/demo/test/cluster-late-follower.test.ts',
   'apps/demo/test/cluster-tls.test.ts',
+  'apps/demo/test/swarm.test.ts',
   'apps/demo/test/demo.test.ts',
   'packages/wal-etcd/test/kill.test.ts',
   'packages/wal-level-disk/test/kill.test.ts',

@@ -8,9 +8,10 @@ import type { HungDiskSettings } from './cluster-story/measuring/hung-disk.ts';
 import type { ThroughputSettings } from './cluster-story/measuring/throughput.ts';
 import type { ClusterSettings, ClusterStorySettings } from './cluster-story/settings.ts';
 import type { SoakSettings } from './cluster-story/soak/story.ts';
+import type { SwarmStorySettings } from './cluster-story/swarm/story.ts';
 import { isPackageDocument, type SearchLimits } from './common/documents.ts';
 import { atMost, bytesOf, positive, UsageError } from './argument-values.ts';
-import { clientsMax, limits, nodesMax } from './help-text.ts';
+import { clientsMax, limits, nodesMax, sourcesMax } from './help-text.ts';
 import { canHang } from './cluster/hanging-disk.ts';
 import { defaultWalType } from './log-story/open-log.ts';
 import type { StorySettings } from './log-story/settings.ts';
@@ -20,6 +21,7 @@ export type Story =
   | { readonly story: 'cluster'; readonly settings: ClusterStorySettings }
   | { readonly story: 'chaos'; readonly settings: ChaosSettings }
   | { readonly story: 'soak'; readonly settings: SoakSettings }
+  | { readonly story: 'swarm'; readonly settings: SwarmStorySettings }
   | { readonly story: 'load'; readonly settings: ThroughputSettings }
   | {
       readonly story: 'failover';
@@ -60,6 +62,7 @@ function clusterStory(story: Exclude<Story['story'], 'log'>, values: Values): St
     const clients = clientsOf(values, 8);
     return { story, settings: { ...size, clients, ...soakSettings(values) } };
   }
+  if (story === 'swarm') return { story, settings: { ...size, ...swarmSettings(values) } };
   if (story === 'load') return { story, settings: { ...size, ...loadSettings(values) } };
   if (story === 'failover') {
     const fault = faultOf(values, size);
@@ -88,6 +91,7 @@ const optionsOf: Record<Story['story'], readonly string[]> = {
   cluster: [...common, ...ofDocuments, 'nodes', 'clients', 'serve'],
   chaos: [...common, 'nodes', 'clients', 'seconds', 'seed'],
   soak: [...common, 'nodes', 'clients', 'minutes', 'seed', 'report'],
+  swarm: [...common, 'clients', 'seconds', 'sources', 'seed'],
   load: [...common, 'nodes', 'clients', 'seconds'],
   failover: [...common, 'nodes', 'kills', 'fault'],
   log: [...common, ...ofDocuments],
@@ -126,6 +130,18 @@ function soakSettings({
   const seed = seedOf(text);
   const reportPath = resolve(report ?? `tmp/soak-${seed}`);
   return { minutes: wholeOf('minutes', minutes, 60), seed, reportPath };
+}
+
+function swarmSettings(
+  values: Values,
+): Omit<SwarmStorySettings, Exclude<keyof ClusterSettings, 'nodes'>> {
+  const { seconds, sources = '50', seed } = values;
+  return {
+    clients: clientsOf(values, 64),
+    seconds: wholeOf('seconds', seconds, 60),
+    sources: atMost('--sources', sources, sourcesMax),
+    seed: seedOf(seed),
+  };
 }
 
 function loadSettings({
@@ -187,6 +203,7 @@ function parse(args: readonly string[]) {
       minutes: { type: 'string' },
       report: { type: 'string' },
       seed: { type: 'string' },
+      sources: { type: 'string' },
       kills: { type: 'string' },
       fault: { type: 'string' },
       serve: { type: 'boolean' },

@@ -10,6 +10,8 @@ export const limits: Readonly<Record<'log' | 'cluster', SearchLimits>> = {
 };
 export const nodesMax = 9;
 export const clientsMax = 1024;
+/** The swarm comes from 127.0.1.1 up to this. */
+export const sourcesMax = 250;
 
 export const helpText: string = `Usage: demo [STORY] [options]
 
@@ -19,6 +21,8 @@ Stories:
   chaos                a cluster is killed, cut and healed by chance under load; nothing is lost
   soak                 the same for an hour: memory, handles, disk and latency over time are plotted, and
                        must stay flat
+  swarm                a cluster with mutual TLS is attacked from many addresses while clients write; what
+                       docs/SECURITY.md promises is judged, beside the same attack on a dummy
   load                 writes per second of a cluster, at several numbers of clients
   failover             how long nobody leads when a leader is killed, or its disk hangs, many times
   log                  real files are logged by a process that is killed in the middle; the log is
@@ -27,16 +31,19 @@ Stories:
   certificates         no story: makes an authority and certificates for a try-out; has a --help of
                        its own
 
-Options of cluster, chaos, soak, load and failover:
-  --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3)
-  --clients COUNT      that write at a time (default: 32; of chaos and soak 8; of load 1,64,256, one after the
-                       other; not of failover)
+Options of cluster, chaos, soak, swarm, load and failover:
+  --nodes COUNT        processes at the beginning, 3 to ${nodesMax} (default: 3); of swarm always 3
+  --clients COUNT      that write at a time (default: 32; of chaos and soak 8; of swarm 64; of load 1,64,256, one
+                       after the other; not of failover)
   --wal TYPE[,TYPE…]   the log of all nodes, or of each in turn (default: ${defaultWalType})
   --serve              of cluster: keeps it running at the end, with a prompt: help says what it takes
-  --seconds COUNT      of chaos: how long (default: 120); of load: with each number of clients (default: 10)
+  --sources COUNT      of swarm: addresses that it comes from, 127.0.1.1 and on, up to ${sourcesMax} (default: 50;
+                       on other systems than Linux it comes from one)
+  --seconds COUNT      of chaos: how long (default: 120); of swarm: on each target (default: 60);
+                       of load: with each number of clients (default: 10)
   --minutes COUNT      of soak: how long (default: 60); below 10 the start is still seen
   --report PATH        of soak: where PATH.html and PATH.csv get (default: tmp/soak-SEED)
-  --seed NUMBER        of chaos and soak: what happens, and in which order (default: by chance)
+  --seed NUMBER        of chaos, soak and swarm: what happens, and in which order (default: by chance)
   --kills COUNT        of failover: how many leaders (default: 100)
   --fault FAULT        of failover: what happens to them: kill, hung-disk, or short-stalls, which must
                        change no leader (default: kill)

@@ -11,6 +11,7 @@ import { measureFailover } from './cluster-story/measuring/failover.ts';
 import { measureHungDisks, measureShortStalls } from './cluster-story/measuring/hung-disk.ts';
 import { measureThroughput } from './cluster-story/measuring/throughput.ts';
 import { tellSoakStory } from './cluster-story/soak/story.ts';
+import { tellSwarmStory } from './cluster-story/swarm/story.ts';
 import { tellClusterStory } from './cluster-story/story.ts';
 import { openManager } from './log-story/open-log.ts';
 import { tellLogStory } from './log-story/story.ts';
@@ -71,6 +72,7 @@ async function tell(asked: Story, workplace: Workplace): Promise<readonly string
   await checkWalTypes(asked.settings.walTypes, workplace, asked.story !== 'load');
   if (asked.story === 'chaos') return tellChaosStory(terminal, workplace, asked.settings);
   if (asked.story === 'soak') return tellSoakStory(terminal, workplace, asked.settings);
+  if (asked.story === 'swarm') return tellSwarmStory(terminal, workplace, asked.settings);
   if (asked.story === 'load') return measureThroughput(terminal, workplace, asked.settings);
   if (asked.story === 'failover') {
     const measures = {

@@ -162,6 +162,8 @@ describe('a wrong command line', () => {
       ],
       [['log', '--nodes', '3'], /--nodes is no option of log/],
       [['soak', '--seconds', '9'], /--seconds is no option of soak/],
+      [['swarm', '--nodes', '5'], /--nodes is no option of swarm/],
+      [['swarm', '--sources', '999'], /--sources wants at most 250, got 999/],
       [['soak', '--minutes', '0'], /--minutes wants a number above 0, got 0/],
       [['soak', '--report', join(input, 'large.txt', 'soak')], /--report: .*(?:EEXIST|ENOTDIR)/],
       [['--wal', 'level-wal-memory'], /it loses all with its process/],

@@ -3,6 +3,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import type { Duplex } from 'node:stream';
 import { printable } from './access/printable.ts';
 import { MemberAgent } from './access/connect.ts';
+import { remoteAddressOf } from './access/member-addresses.ts';
 import { statusOf, TransportError, type RefusalReason } from './errors.ts';
 import { decodeHandshake, disagreement, encodeHandshake, handshakeHeader } from './handshake.ts';
 import { lookUpIn, unreachable, type Route, type Target } from './route.ts';
@@ -87,6 +88,7 @@ async function checkedAnswer(wire: Wire, target: Route, request: ClientRequest):
     if (answer.socket !== undefined && !request.hasHeader('upgrade')) {
       throw strange(target, 'it upgraded a connection, and nobody asked for that');
     }
+    wire.memberAddresses.set(target.id, remoteAddressOf(answer.socket ?? response.socket));
     return answer;
   } catch (error) {
     request.destroy();

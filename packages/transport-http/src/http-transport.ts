@@ -14,6 +14,7 @@ import type {
 } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
+import { MemberAddresses } from './access/member-addresses.ts';
 import { Credentials, reloadable } from './access/certificate/credentials.ts';
 import { checkTlsFiles } from './access/certificate/check-options.ts';
 import type { HttpTransportTlsFiles } from './access/certificate/options.ts';
@@ -204,6 +205,7 @@ export class HttpTransport implements Transport {
     addCounters(this.#countersOfRemoved, this.#countersOf(id));
     this.#counters.delete(id);
     for (const removal of this.#removals.get(id) ?? []) removal.abort(removed(id));
+    this.#running?.wire.memberAddresses.forget(id);
     this.#running?.server.endStreamOf(id);
     void this.#running?.snapshots.end(id);
   }
@@ -299,6 +301,7 @@ export class HttpTransport implements Transport {
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
+      memberAddresses: new MemberAddresses(),
       credentials: tls === undefined ? undefined : new Credentials(tls),
       certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,

@@ -6,6 +6,7 @@ import type { Message } from '@babuza/raftpb';
 import { describeCause } from '@babuza/vfs';
 import { demandForListening } from './access/demand.ts';
 import { Entrance } from './access/entrance.ts';
+import { remoteAddressOf } from './access/member-addresses.ts';
 import { Admission, type Admitted, type Refused } from './admission.ts';
 import { closeAfter, isEnding } from './body.ts';
 import { PeerConnections } from './budget/connections.ts';
@@ -250,10 +251,16 @@ export class MessageServer {
     if (!admitted.isFine) this.#refusedConnections += 1;
     else if (this.#speakers.peerOf(request.socket) !== admitted.from) {
       this.#entrance.admitted(request.socket);
+      this.#keepAddress(admitted.from, request.socket);
       this.#speakers.add(request.socket, admitted.from);
       this.#parts.onMember(admitted.from);
     }
     return admitted;
+  }
+
+  #keepAddress(id: bigint, socket: Socket): void {
+    const { members, wire } = this.#parts;
+    if (members.membership.has(id)) wire.memberAddresses.set(id, remoteAddressOf(socket));
   }
 }
 

@@ -1,6 +1,7 @@
 /** What all connections of one member share: who it is, what it may take, and how it talks. */
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
+import type { MemberAddresses } from './access/member-addresses.ts';
 import type { Credentials } from './access/certificate/credentials.ts';
 import type { MemberCertificates } from './access/certificate/member-certificates.ts';
 import type { StrangersLog } from './access/strangers-log.ts';
@@ -17,6 +18,7 @@ export interface Wire {
   readonly logger: Logger | undefined;
   /** For what others cause without being members. */
   readonly strangersLog: StrangersLog;
+  readonly memberAddresses: MemberAddresses;
   /** What this member shows and trusts; absent without TLS. */
   readonly credentials: Credentials | undefined;
   /** Says whether the other side of a connection is the member that it claims to be. */

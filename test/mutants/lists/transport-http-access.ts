@@ -4,6 +4,8 @@ const closed = 'transport-http/test/closed.test.ts';
 const secret = 'transport-http/test/access/secret.test.ts';
 const strangers = 'transport-http/test/access/strangers.test.ts';
 const strangersLog = 'transport-http/test/access/strangers-log.test.ts';
+const turns = 'transport-http/test/access/handshake-turns.test.ts';
+const entrance = 'transport-http/test/access/entrance.test.ts';
 const admission = 'transport-http/test/classes/admission.test.ts';
 
 /** Errors that let strangers in, or let them cost more than they may. */
@@ -76,8 +78,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the address with few connections makes room',
     file: 'transport-http/src/access/strangers.ts',
-    find: 'if (ofAddress.size > largest.size) largest = ofAddress;',
-    replace: 'if (largest.size === 0) largest = ofAddress;',
+    find: 'else if (ofAddress.size > ofOther.size) ofOther = ofAddress;',
+    replace: 'else if (ofOther === none) ofOther = ofAddress;',
     caughtBy: [strangers, 'makes room for one of another address'],
   },
   {
@@ -107,5 +109,54 @@ export const transportHttpAccess: readonly Mutant[] = [
     find: '    this.#learned.set(id, claimed);\n',
     replace: '    if (this.#learned.size < learnedMax) this.#learned.set(id, claimed);\n',
     caughtBy: [admission, 'forget the oldest for one more'],
+  },
+  {
+    name: 'handshakes of TLS do not wait for their turn',
+    file: 'transport-http/src/access/entrance.ts',
+    find: "this.#turns.wait(socket, () => void tls.emit('connection', socket));",
+    replace: "tls.emit('connection', socket);",
+    caughtBy: [entrance, 'begins handshakes at a rate'],
+  },
+  {
+    name: 'a connection that waits and is ended takes the process with it',
+    file: 'transport-http/src/access/entrance.ts',
+    find: "    socket.on('error', () => undefined);\n",
+    replace: '',
+    caughtBy: [entrance, 'ends those that wait too long'],
+  },
+  {
+    name: 'a quiet time saves up any number of handshakes',
+    file: 'transport-http/src/access/handshake-turns.ts',
+    find: 'Math.min(this.#allowance + grown, handshakesAtOnceMax)',
+    replace: 'this.#allowance + grown',
+    caughtBy: [turns, 'after a quiet time'],
+  },
+  {
+    name: 'an address has its turns one after the other',
+    file: 'transport-http/src/access/handshake-turns.ts',
+    find: '    queue.delete(address);\n    if (waiting.length > 0) queue.set(address, waiting);',
+    replace: '    if (waiting.length === 0) queue.delete(address);',
+    caughtBy: [turns, 'go round the addresses'],
+  },
+  {
+    name: 'members have all turns',
+    file: 'transport-http/src/access/handshake-turns.ts',
+    find: '    this.#isTurnOfMembers = !this.#isTurnOfMembers;\n',
+    replace: '',
+    caughtBy: [turns, 'which get every second turn'],
+  },
+  {
+    name: 'a node that is no member makes its address one of a member',
+    file: 'transport-http/src/server.ts',
+    find: 'if (members.membership.has(id)) wire.memberAddresses',
+    replace: 'wire.memberAddresses',
+    caughtBy: [entrance, 'is kept for a member, and for no other node'],
+  },
+  {
+    name: 'a flood takes the places of members before authentication',
+    file: 'transport-http/src/access/strangers.ts',
+    find: 'return ofOther === none ? ofMember : ofOther;',
+    replace: 'return ofMember.size > ofOther.size ? ofMember : ofOther;',
+    caughtBy: [strangers, 'keeps its place where it comes from a member'],
   },
 ];

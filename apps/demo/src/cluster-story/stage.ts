@@ -1,7 +1,7 @@
 /** What the steps of a story share: the cluster, its clients, where it prints, and what did not hold. */
 import { Cluster, type ClusterNode } from '../cluster/cluster.ts';
 import { KeyValueClient } from '../cluster/client/index.ts';
-import type { NodeNotice } from '../cluster/node-protocol.ts';
+import type { NodeNotice, TlsFiles } from '../cluster/node-protocol.ts';
 import type { Terminal } from '../common/terminal.ts';
 import type { Workplace } from '../common/workplace.ts';
 import { Timeline } from './timeline.ts';
@@ -12,6 +12,8 @@ export interface StageSettings {
   readonly withProxies: boolean;
   /** Whether disks can be made to hang. Default: false. */
   readonly withHangingDisks?: boolean | undefined;
+  /** Certificates of each member, where members talk TLS. */
+  readonly tlsOf?: ((id: bigint) => TlsFiles) | undefined;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
 }

@@ -13,6 +13,7 @@ import {
 import { nodeEnvironment } from '@babuza/vfs';
 import { HttpTransport, type HttpTransportTls } from '@babuza/transport-http';
 import { announceApi } from './announce-api.ts';
+import { clusterId } from './cluster-id.ts';
 import { serveKeyValueApi, type KeyValueApi } from './api/index.ts';
 import { HangingDisk } from './hanging-disk.ts';
 import { KeyValueMachine, type KeyValueAnswer, type KeyValueQuery } from './key-value-machine.ts';
@@ -24,8 +25,6 @@ import {
   type NodeSettings,
   type TlsFiles,
 } from './node-protocol.ts';
-
-export const clusterId = 0xbab02an;
 
 interface RunningNode {
   readonly raft: Raft<KeyValueQuery, KeyValueAnswer>;

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Wire } from '../wire.ts';
 import { answerChallenge } from './challenge.ts';
+import { HandshakeTurns } from './handshake-turns.ts';
 import { peekByte } from './read-exactly.ts';
 import { openingMagic } from './secret.ts';
 import { Strangers } from './strangers.ts';
@@ -19,6 +20,7 @@ const tlsHandshakeByte = 22;
 export class Entrance {
   readonly #wire: Wire;
   readonly #strangers: Strangers;
+  readonly #turns: HandshakeTurns;
   /** What HTTP does with a connection. */
   readonly #serve: (connection: Duplex) => void;
   readonly #tls: TlsServer | undefined;
@@ -33,7 +35,10 @@ export class Entrance {
     this.#wire = wire;
     this.#onRefused = onRefused;
     // Longer than HTTP gives a head, so that who sends half of one is told.
-    this.#strangers = new Strangers(wire.clock, 2 * wire.settings.stallTimeoutMs);
+    const isOfMember = (address: string): boolean => wire.memberAddresses.has(address);
+    const timeMs = 2 * wire.settings.stallTimeoutMs;
+    this.#strangers = new Strangers(wire.clock, timeMs, isOfMember);
+    this.#turns = new HandshakeTurns(wire.clock, isOfMember);
     const listeners = server.listeners('connection');
     this.#serve = (connection) => {
       for (const listener of listeners) Reflect.apply(listener, server, [connection]);
@@ -50,16 +55,22 @@ export class Entrance {
 
   #connected(socket: Socket): void {
     const { transition } = this.#wire.settings;
+    // While it waits nobody else listens, and an error without a listener ends the process.
+    socket.on('error', () => undefined);
     this.#strangers.add(socket);
     this.#wire.credentials?.track(socket);
     if (this.#tls === undefined) this.#challenged(socket);
-    else if (transition.tls === undefined) this.#tls.emit('connection', socket);
+    else if (transition.tls === undefined) this.#encrypted(this.#tls, socket);
     else void this.#encryptedOrNot(this.#tls, socket);
+  }
+
+  #encrypted(tls: TlsServer, socket: Socket): void {
+    this.#turns.wait(socket, () => void tls.emit('connection', socket));
   }
 
   async #encryptedOrNot(tls: TlsServer, socket: Socket): Promise<void> {
     const first = await this.#orRefused(socket, peekByte(socket));
-    if (first === tlsHandshakeByte) tls.emit('connection', socket);
+    if (first === tlsHandshakeByte) this.#encrypted(tls, socket);
     else if (first !== undefined) this.#challenged(socket);
   }
 

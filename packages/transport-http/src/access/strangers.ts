@@ -1,11 +1,13 @@
 /**
  * The connections on which nobody has shown yet that it may speak here. There are few of them and they
  * have little time, so that strangers cost little and members always find a place: for a new connection
- * the oldest one of the address with the most of them ends.
+ * the oldest one of the address with the most of them ends, and one from the address of a member only
+ * where there are no others.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@babuza/vfs';
 import { startStallWatch } from '../stall-watch.ts';
+import { remoteAddressOf } from './member-addresses.ts';
 
 export const strangersMax = 128;
 export const strangersPerAddressMax = 32;
@@ -18,13 +20,15 @@ interface Stranger {
 export class Strangers {
   readonly #clock: Clock;
   readonly #timeMs: number;
+  readonly #isOfMember: (address: string) => boolean;
   /** By address, and by what tells one connection from another; the oldest first. */
   readonly #byAddress = new Map<string, Map<unknown, Stranger>>();
   #count = 0;
 
   /** Each has `timeMs` to show that it may speak here. */
-  constructor(clock: Clock, timeMs: number) {
+  constructor(clock: Clock, timeMs: number, isOfMember: (address: string) => boolean) {
     this.#clock = clock;
+    this.#isOfMember = isOfMember;
     this.#timeMs = timeMs;
   }
 
@@ -34,7 +38,7 @@ export class Strangers {
 
   /** A connection that has come in. */
   add(connection: Duplex): void {
-    const address = addressOf(connection);
+    const address = remoteAddressOf(connection);
     const ofAddress = this.#byAddress.get(address) ?? new Map<unknown, Stranger>();
     if (ofAddress.size >= strangersPerAddressMax) this.#endOldest(ofAddress);
     else if (this.#count >= strangersMax) this.#endOldest(this.#largest());
@@ -48,7 +52,7 @@ export class Strangers {
 
   /** A connection that has shown that it may speak, or has gone; an encrypted one counts as what it travels on. */
   remove(connection: Duplex): void {
-    const address = addressOf(connection);
+    const address = remoteAddressOf(connection);
     const ofAddress = this.#byAddress.get(address);
     const stranger = ofAddress?.get(keyOf(connection));
     if (ofAddress === undefined || stranger === undefined) return;
@@ -59,11 +63,14 @@ export class Strangers {
   }
 
   #largest(): Map<unknown, Stranger> {
-    let largest = new Map<unknown, Stranger>();
-    for (const ofAddress of this.#byAddress.values()) {
-      if (ofAddress.size > largest.size) largest = ofAddress;
+    const none = new Map<unknown, Stranger>();
+    let [ofMember, ofOther] = [none, none];
+    for (const [address, ofAddress] of this.#byAddress) {
+      if (this.#isOfMember(address)) {
+        if (ofAddress.size > ofMember.size) ofMember = ofAddress;
+      } else if (ofAddress.size > ofOther.size) ofOther = ofAddress;
     }
-    return largest;
+    return ofOther === none ? ofMember : ofOther;
   }
 
   #endOldest(ofAddress: Map<unknown, Stranger>): void {
@@ -80,8 +87,4 @@ function keyOf(connection: Duplex): unknown {
   return 'remotePort' in connection && connection.remotePort !== undefined
     ? connection.remotePort
     : connection;
-}
-
-function addressOf(connection: Duplex): string {
-  return 'remoteAddress' in connection ? String(connection.remoteAddress) : '';
 }

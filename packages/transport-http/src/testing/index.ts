@@ -1,1 +1,18 @@
 export { FaultProxy, type ProxyFaults } from './fault-proxy.ts';
+export {
+  encodeRawIntroduction,
+  rawChunk,
+  rawConnect,
+  rawFrame,
+  rawFrameHead,
+  rawHandshake,
+  rawHead,
+  rawLastChunk,
+  rawMessages,
+  rawProtocol,
+  rawStreamHead,
+  type RawConnectOptions,
+  type RawHandshake,
+  type RawHandshakeFields,
+  type RawIntroduction,
+} from './raw-member.ts';

@@ -15,10 +15,11 @@ function connectionFrom(remoteAddress: string, remotePort: number = nextPort++):
 }
 
 const timeMs = 1000;
+const memberAddress = '203.0.113.1';
 
 function world() {
   const clock = new SimulatedClock();
-  const strangers = new Strangers(clock, timeMs);
+  const strangers = new Strangers(clock, timeMs, (address) => address === memberAddress);
   const add = (address: string): FakeSocket => {
     const connection = connectionFrom(address);
     connection.on('error', () => undefined);
@@ -78,6 +79,13 @@ describe('a connection on which nobody has shown who speaks', () => {
     expect([alive(few), alive(many)]).toEqual([2, strangersMax - 2]);
     const young = Array.from({ length: 40 }, (_, at) => add(`198.51.100.${at}`));
     expect([alive(few), alive(young), strangers.count]).toEqual([2, 40, strangersMax]);
+  });
+
+  it('keeps its place where it comes from a member, however many addresses others have', () => {
+    const { strangers, add } = world();
+    const ofMember = Array.from({ length: 3 }, () => add(memberAddress));
+    for (let at = 0; at < 3 * strangersMax; at += 1) add(`192.0.2.${at}`);
+    expect([alive(ofMember), strangers.count]).toEqual([3, strangersMax]);
   });
 
   it('gives its place back when it ends by itself', async () => {

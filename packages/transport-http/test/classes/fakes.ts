@@ -2,6 +2,7 @@
 import type { TransportHandler } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
+import { MemberAddresses } from '../../src/access/member-addresses.ts';
 import { Credentials } from '../../src/access/certificate/credentials.ts';
 import { MemberCertificates } from '../../src/access/certificate/member-certificates.ts';
 import { StrangersLog } from '../../src/access/strangers-log.ts';
@@ -95,6 +96,7 @@ export class FakeMember {
       ),
       logger: { debug: log, info: log, warn: log, error: log },
       strangersLog: new StrangersLog(clock, { debug: log, info: log, warn: log, error: log }),
+      memberAddresses: new MemberAddresses(),
       handler: { ...this.#handler(), ...handler },
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),

@@ -1,0 +1,59 @@
+/** The writes of clients, by the slice of the run that they ended in. */
+import { percentile } from '../figures.ts';
+
+/** What the swarm is aimed at. */
+export type Aim = 'dummy' | 'members';
+
+interface Slice {
+  readonly aim: Aim;
+  readonly latenciesMs: number[];
+  /** Absent while the slice goes on. */
+  seconds?: number;
+}
+
+export interface LoadFigures {
+  readonly writesPerSecond: number;
+  readonly p99Ms: number;
+  readonly seconds: number;
+}
+
+export class LoadBySlice {
+  readonly #slices: Slice[] = [];
+  #current: Slice | undefined;
+  #startMs = 0;
+
+  begin(aim: Aim): void {
+    this.#current = { aim, latenciesMs: [] };
+    this.#startMs = performance.now();
+  }
+
+  add(elapsedMs: number): void {
+    this.#current?.latenciesMs.push(elapsedMs);
+  }
+
+  end(): void {
+    if (this.#current === undefined) return;
+    this.#current.seconds = (performance.now() - this.#startMs) / 1000;
+    this.#slices.push(this.#current);
+    this.#current = undefined;
+  }
+
+  /** Of the slice that has ended last. */
+  get last(): LoadFigures {
+    return figuresOf(this.#slices.slice(-1));
+  }
+
+  of(aim: Aim): LoadFigures {
+    return figuresOf(this.#slices.filter((slice) => slice.aim === aim));
+  }
+}
+
+function figuresOf(slices: readonly Slice[]): LoadFigures {
+  const latenciesMs = slices.flatMap((slice) => slice.latenciesMs);
+  const seconds = slices.reduce((sum, slice) => sum + (slice.seconds ?? 0), 0);
+  return {
+    writesPerSecond: latenciesMs.length / seconds,
+    p99Ms: percentile(latenciesMs, 0.99),
+    seconds,
+  };
+}

@@ -1,0 +1,58 @@
+/** Connections that never come as far as TLS. */
+import { randomBytes } from 'node:crypto';
+import { rawHead, rawProtocol } from '@babuza/transport-http/testing';
+import type { Attack } from '../attack.ts';
+
+const forEverMs = 3_600_000;
+
+/** Connections that say nothing, and stay as long as they may. */
+export const silence: Attack = {
+  name: 'silent connections',
+  connections: 256,
+  pauseMs: 500,
+  strike: async (striker) => {
+    const line = striker.plain();
+    await line.hold(forEverMs);
+    return line.outcome(0);
+  },
+};
+
+/** The begin of a client hello whose rest comes a byte each second. */
+const helloBegin = Buffer.from('160301020001000000fc0303', 'hex');
+
+export const slowHello: Attack = {
+  name: 'TLS hello, a byte a second',
+  connections: 64,
+  pauseMs: 500,
+  strike: async (striker) => {
+    const line = striker.plain();
+    line.write(helloBegin);
+    while (await line.hold(1000)) line.write(randomBytes(1));
+    return line.outcome(0);
+  },
+};
+
+export const plainHttp: Attack = {
+  name: 'plain HTTP to TLS',
+  connections: 8,
+  pauseMs: 200,
+  strike: (striker) => {
+    const line = striker.plain();
+    const { learner: address } = striker.settings.addresses;
+    line.write(
+      rawHead('POST', rawProtocol.paths.messages, striker.handshake({ from: 3n, address })),
+    );
+    return line.outcome(3000);
+  },
+};
+
+export const garbage: Attack = {
+  name: 'garbage',
+  connections: 8,
+  pauseMs: 200,
+  strike: (striker) => {
+    const line = striker.plain();
+    line.write(randomBytes(1 + striker.below(16_384)));
+    return line.outcome(3000);
+  },
+};
