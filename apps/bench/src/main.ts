@@ -143,8 +143,8 @@ async function benchCore({ rounds }: Settings): Promise<void> {
 }
 
 /** Messages per second, and how many times plain requests that is. */
-async function benchTransport({ rounds }: Settings): Promise<void> {
-  const work = await transportMessages();
+async function benchTransport({ directory, rounds }: Settings): Promise<void> {
+  const work = await transportMessages(directory);
   const { title, contenders } = work;
   const figures = await compare(contenders, rounds, (done, all) => {
     progress(`${title}: ${done} of ${all}`);

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { encodeMessage, EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { HttpTransport } from '@babuza/transport-http';
 import { nodeEnvironment } from '@babuza/vfs';
+import { makeProtections, type Protection } from './protections.ts';
 import type { Work } from './saving.ts';
 
 export const messagesPerRound = 20_000;
@@ -20,21 +21,29 @@ function messageOf(index: number): Message {
   return newMessage({ type: MessageType.App, from: 1n, to: 2n, term: 1, index, entries });
 }
 
-export async function transportMessages(): Promise<Work> {
+/** The certificates of the members with TLS get into the directory. */
+export async function transportMessages(directory: string): Promise<Work> {
+  const { secret, tls } = await makeProtections(directory);
   const plain = await PlainHttp.open();
   const requests = await Pair.open(false);
   const streams = await Pair.open(true);
+  const secretStreams = await Pair.open(true, secret);
+  const tlsStreams = await Pair.open(true, tls);
   return {
     title: `messages of one entry of 1 KB, ${inFlight} in flight, ${messagesPerRound} a round`,
     contenders: [
       { name: 'plain node:http, a request each', run: () => plain.round() },
       { name: 'transport-http, requests', run: () => requests.round() },
       { name: 'transport-http, stream', run: () => streams.round() },
+      { name: 'stream with a secret', run: () => secretStreams.round() },
+      { name: 'stream with mutual TLS', run: () => tlsStreams.round() },
     ],
     close: async () => {
       await plain.close();
       await requests.close();
       await streams.close();
+      await secretStreams.close();
+      await tlsStreams.close();
     },
   };
 }
@@ -51,13 +60,17 @@ class Pair {
     this.#receiver = receiver;
   }
 
-  static async open(streams: boolean): Promise<Pair> {
+  static async open(streams: boolean, protection: Protection = () => ({})): Promise<Pair> {
     const [first, second] = await Promise.all([freeAddress(), freeAddress()]);
     const transport = (nodeId: bigint, address: string): HttpTransport =>
-      new HttpTransport({ clusterId: 1n, nodeId, clock, random }, { address, streams });
+      new HttpTransport(
+        { clusterId: 1n, nodeId, clock, random },
+        { address, streams, ...protection(nodeId) },
+      );
     const pair = new Pair(transport(1n, first), transport(2n, second));
     await pair.#start();
     pair.#sender.setPeer({ id: 2n, address: second });
+    pair.#receiver.setPeer({ id: 1n, address: first });
     return pair;
   }
 
