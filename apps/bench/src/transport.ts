@@ -80,6 +80,7 @@ class Pair {
       receive: () => {
         this.#received += 1;
         this.#onReceived();
+        return undefined;
       },
       receiveSnapshot: () => Promise.reject(new Error('no snapshots here')),
       receivedSnapshotBytes: () => Promise.resolve(0),

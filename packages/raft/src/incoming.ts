@@ -40,9 +40,11 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
   };
   return {
     receive: (message) => {
-      if (!identity.admission.takesFrom(message.from)) return;
-      identity.heard(message);
-      if (isTaken(message)) give(message);
+      if (identity.admission.takesFrom(message.from)) {
+        identity.heard(message);
+        if (isTaken(message)) give(message);
+      }
+      return undefined;
     },
     room: () => room.room,
     receiveSnapshot: async (message, stream, signal) => {

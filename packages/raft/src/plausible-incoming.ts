@@ -33,33 +33,38 @@ export interface PlausibleParts {
   readonly nowMs: () => number;
 }
 
+/** Whether an honest member sends such a message; one that is dropped may be honest and late. */
+type Verdict = 'plausible' | 'dropped' | 'impossible';
+
 export function plausibleIncoming(
   handler: TransportHandler,
   parts: PlausibleParts,
 ): TransportHandler {
   const { terms, refused, takesFrom } = parts;
-  const isPlausible = (message: Message): boolean => {
+  const verdictOn = (message: Message): Verdict => {
     const { from } = message;
-    if (!takesFrom(from)) return true;
+    if (!takesFrom(from)) return 'plausible';
     if (!maySend(parts, message)) {
+      // A member that was removed just now may not know it yet.
       refused.refuse(from, 'not-a-member', `only a member may send ${nameOf(message)}`);
-      return false;
+      return 'dropped';
     }
     const refusal = terms.refusal(message);
     if (refusal !== undefined) {
       refused.refuse(from, refusal.kind, refusal.what);
-      return false;
+      // A hostile member can raise the term of an honest one, which then jumps.
+      return refusal.kind === 'term' ? 'impossible' : 'dropped';
     }
     const falseCommit = parts.lostEntries.refusal(message);
     if (falseCommit !== undefined) {
       refused.refuse(from, 'commit', falseCommit);
-      return false;
+      return parts.lostEntries.isPossible ? 'dropped' : 'impossible';
     }
     // A node that may have lost entries could elect a leader that does not have them either.
-    if (asksForElection(message) && parts.lostEntries.isPossible) return false;
-    if (message.type !== MessageType.Prop || stampAll(message, parts.nowMs())) return true;
+    if (asksForElection(message) && parts.lostEntries.isPossible) return 'dropped';
+    if (message.type !== MessageType.Prop || stampAll(message, parts.nowMs())) return 'plausible';
     refused.refuse(from, 'proposal', 'it has a proposal that no member hands on');
-    return false;
+    return 'impossible';
   };
   /** Throws where the snapshot is not taken. */
   const checkWanted = (message: Message): void => {
@@ -74,7 +79,9 @@ export function plausibleIncoming(
   return {
     ...handler,
     receive: (message) => {
-      if (isPlausible(message)) handler.receive(message);
+      const verdict = verdictOn(message);
+      if (verdict === 'plausible') return handler.receive(message);
+      return verdict === 'impossible' ? verdict : undefined;
     },
     receiveSnapshot: async (message, stream, signal) => {
       checkWanted(message);

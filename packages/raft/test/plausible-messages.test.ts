@@ -3,7 +3,7 @@ import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
 import type { RaftEvent } from '../src/index.ts';
-import { bytesOf, ListMachine, World, type Member } from './support.ts';
+import { bytesOf, handlersOf, ListMachine, World, type Member } from './support.ts';
 
 let world: World;
 
@@ -90,6 +90,48 @@ describe('a term that no election leads to', () => {
     expect(victim.raft.status().term).toBeGreaterThanOrEqual(2 ** 28);
     await writes('after it');
     expect(victim.machine.texts).toEqual(['after it']);
+  });
+});
+
+describe('the transport is told that a message is impossible', () => {
+  const proposal = (data: Uint8Array) => ({
+    type: MessageType.Prop,
+    entries: [{ index: 0, term: 0, type: EntryType.Normal, data }],
+  });
+
+  it('where no member can have sent it, and not where an honest one may be late', async () => {
+    const handlers = handlersOf(world);
+    await world.startAll(3);
+    const leader = await world.leader();
+    const [from, to] = [idOf(await world.follower()), idOf(leader)];
+    await writes('the follower has accepted this');
+    const { term } = leader.raft.status();
+    const told = (at: bigint, message: Partial<Message> & Pick<Message, 'type'>): unknown =>
+      handlers.get(at)?.receive(newMessage({ from: at === to ? from : to, to: at, ...message }));
+    expect([
+      told(to, { type: MessageType.AppResp, term: 2 ** 53 - 1 }),
+      told(to, proposal(bytesOf('no envelope at all'))),
+      told(from, { type: MessageType.Heartbeat, term, commit: 1000 }),
+    ]).toEqual(['impossible', 'impossible', 'impossible']);
+    expect([
+      told(to, { type: MessageType.AppResp, term: term + 2 ** 28 + 100 }),
+      told(to, { ...proposal(bytesOf('x')), from: 9n }),
+      told(to, { type: MessageType.AppResp, term, index: 1 }),
+      told(from, { type: MessageType.Heartbeat, term, commit: 0 }),
+    ]).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  it('but not of a commit index, where the node has accepted nothing since its start', async () => {
+    const handlers = handlersOf(world);
+    await world.startAll(3);
+    const follower = await world.follower();
+    const [id, lead] = [idOf(follower), idOf(await world.leader())];
+    await writes('a');
+    await world.pass(1000);
+    world.wire.cut.add(id);
+    await world.restart(id);
+    const message = { type: MessageType.Heartbeat, from: lead, to: id, term: 5, commit: 1000 };
+    expect(handlers.get(id)?.receive(newMessage(message))).toBe(undefined);
   });
 });
 

@@ -18,7 +18,10 @@ export function roomFor({ handler }: Wire, payload: Buffer): Promise<void> | und
   return hasEntries ? room : undefined;
 }
 
-/** @throws TransportError (`TRANSPORT_PROTOCOL`) before any of them was handed over. */
+/**
+ * @throws TransportError (`TRANSPORT_PROTOCOL`) before any of them was handed over, or when the node has
+ * refused one that no member sends; those behind it are not handed over.
+ */
 export function deliver(
   { nodeId, handler, countersOf }: Wire,
   from: bigint,
@@ -34,7 +37,13 @@ export function deliver(
     }
   }
   countersOf(from).receivedMessages += messages.length;
-  for (const message of messages) handler.receive(message);
+  for (const message of messages) {
+    if (handler.receive(message) === 'impossible') {
+      throw wrong(
+        `member ${from} sent a message that no member sends, and the node has refused it`,
+      );
+    }
+  }
 }
 
 const wrong = (problem: string): TransportError =>

@@ -9,7 +9,7 @@ it.each([
   const world = new World();
   const refusedBy: bigint[] = [];
   const taken: bigint[] = [];
-  const receive = ({ from }: { readonly from: bigint }): void => void taken.push(from);
+  const receive = ({ from }: { readonly from: bigint }): undefined => void taken.push(from);
   const refused = { receive, refusedBy: (id: bigint) => void refusedBy.push(id) };
   const refusing = { receive, admit: () => 'other-cluster' as const };
   const members = {

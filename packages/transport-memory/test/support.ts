@@ -83,7 +83,7 @@ export class World {
 
 function handlerOf(member: Member): TransportHandler {
   return {
-    receive: (message) => member.received.push(message),
+    receive: (message) => void member.received.push(message),
     unreachable: (id) => member.unreachable.push(id),
     introduction: () => '',
     admit: () => undefined,

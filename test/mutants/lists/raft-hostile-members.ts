@@ -87,7 +87,7 @@ export const raftHostileMembers: readonly Mutant[] = [
   {
     name: 'a node that may have lost entries votes',
     file: 'raft/src/plausible-incoming.ts',
-    find: 'if (asksForElection(message) && parts.lostEntries.isPossible) return false;',
+    find: "if (asksForElection(message) && parts.lostEntries.isPossible) return 'dropped';",
     replace: '',
     caughtBy: [cluster, 'goes on, has no vote'],
   },

@@ -8,6 +8,27 @@ const unwanted = 'raft/test/unwanted-snapshots.test.ts';
 /** Errors in what is refused of other nodes. */
 export const raftPlausible: readonly Mutant[] = [
   {
+    name: 'an impossible term does not cost the sender its connection',
+    file: 'raft/src/plausible-incoming.ts',
+    find: "refusal.kind === 'term' ? 'impossible' : 'dropped'",
+    replace: "'dropped'",
+    caughtBy: ['raft/test/plausible-messages.test.ts', 'where no member can have sent it'],
+  },
+  {
+    name: 'a jump of the term costs an honest sender its connection',
+    file: 'raft/src/plausible-incoming.ts',
+    find: "refusal.kind === 'term' ? 'impossible' : 'dropped'",
+    replace: "'impossible'",
+    caughtBy: ['raft/test/plausible-messages.test.ts', 'where no member can have sent it'],
+  },
+  {
+    name: 'a commit index that may be true costs the leader its connection',
+    file: 'raft/src/plausible-incoming.ts',
+    find: "parts.lostEntries.isPossible ? 'dropped' : 'impossible'",
+    replace: "'impossible'",
+    caughtBy: ['raft/test/plausible-messages.test.ts', 'has accepted nothing since its start'],
+  },
+  {
     name: 'any term is taken',
     file: 'raft/src/term-limits.ts',
     find: 'if (!(claimed <= Math.min(termMax, own + termDistanceMax))) {',

@@ -11,6 +11,13 @@ const admission = 'transport-http/test/classes/admission.test.ts';
 /** Errors that let strangers in, or let them cost more than they may. */
 export const transportHttpAccess: readonly Mutant[] = [
   {
+    name: 'the connection stays open behind an impossible message',
+    file: 'transport-http/src/deliver.ts',
+    find: "handler.receive(message) === 'impossible'",
+    replace: "handler.receive(message) === 'impossible' && message.term < 0",
+    caughtBy: ['transport-http/test/classes/deliver.test.ts', 'that the node calls impossible'],
+  },
+  {
     name: 'TLS that asks for no certificate counts as protection',
     file: 'transport-http/src/access/demand.ts',
     find: 'tls !== undefined && tls.mutual !== false && transition.tls === undefined',

@@ -55,8 +55,8 @@ const queue: readonly Mutant[] = [
   {
     name: 'the messages of a frame reach the node in the wrong order',
     file: 'transport-http/src/deliver.ts',
-    find: 'for (const message of messages) handler.receive(message);',
-    replace: 'for (const message of messages.toReversed()) handler.receive(message);',
+    find: '  for (const message of messages) {\n    if (handler.receive',
+    replace: '  for (const message of messages.toReversed()) {\n    if (handler.receive',
     caughtBy: [inClasses('deliver'), 'in their order'],
   },
   {

@@ -50,6 +50,11 @@ export class HostileMember {
     return this.#transport.listeningPort ?? 0;
   }
 
+  /** How often it had to connect, over all victims. */
+  get connections(): number {
+    return this.#transport.counts().connections;
+  }
+
   send(type: MessageType, to: bigint, fields: Partial<Message>): void {
     const from = this.#pretence.nodeId;
     this.#transport.send([newMessage({ type, to, from, ...fields })]);

@@ -52,6 +52,8 @@ describe('a hostile member', () => {
         }
       }
     }
+    // Each of them cost it its connection.
+    expect(hostile.connections).toBeGreaterThan(20);
     await attacked.expectService();
   });
 

@@ -32,4 +32,18 @@ describe('messages of one frame', () => {
       expect(member.countersOf(2n).receivedMessages).toBe(0);
     }
   });
+
+  it('end with one that the node calls impossible', () => {
+    const member = new FakeMember();
+    const heard: number[] = [];
+    const receive = ({ term }: Message): 'impossible' | undefined => {
+      heard.push(term);
+      return term === 2 ? 'impossible' : undefined;
+    };
+    const wire = { ...member.wire, handler: { ...member.wire.handler, receive } };
+    const messages = [1, 2, 3].map((term) => messageOf(term));
+    const code = 'TRANSPORT_PROTOCOL';
+    expect(() => deliver(wire, 2n, messages)).toThrow(expect.objectContaining({ code }));
+    expect(heard).toEqual([1, 2]);
+  });
 });
