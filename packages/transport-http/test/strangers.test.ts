@@ -85,6 +85,27 @@ describe('a stranger who never closes its own half', () => {
 /** A member that nobody knows yet. */
 const unknown = () => ({ from: 77n });
 
+describe('texts of strangers', () => {
+  const nasty = 'x\r\nERROR forged line\u001b[31m\u202e';
+  it('reach the logger escaped, and few of them, however many come', async () => {
+    client().write(streamHeadOf(handshakeOf(two, { address: nasty })));
+    await until(() => two.logged.some((line) => line.includes('forged line')));
+    for (let from = 100n; from < 300n; from += 1n) {
+      client().write(streamHeadOf(handshakeOf(two, { clusterId: from, from, address: nasty })));
+    }
+    client().write(
+      headOf(`GET /${encodeURI(nasty)}`, `{"address": "${nasty}"}`.replace(/\s/g, '')),
+    );
+    await until(() => two.transport.counts().refusedConnections >= 200);
+    const lines = two.logged.join('\n').split('\n');
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThanOrEqual(21);
+    expect(lines.filter((line) => /[^ -~]/.test(line))).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('ERROR'))).toEqual([]);
+    await expectService();
+  });
+});
+
 describe('300 connections at once that say nothing', () => {
   it('cost at most the time to a stall', async () => {
     for (let count = 0; count < 300; count += 1) client();
