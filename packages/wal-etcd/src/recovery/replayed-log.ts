@@ -38,7 +38,7 @@ export class ReplayedLog {
   readonly state: LogState<PositionIndex>;
   metadata: Uint8Array | undefined;
   base: LogBase;
-  /** The lowest snapshot that dropped entries although no hard state covers it yet. */
+  /** The newest snapshot that dropped entries, as long as no hard state covers it. */
   #unconfirmed = Infinity;
   /** The log goes on from earlier segments, which are purged: nothing has told its base yet. */
   #baseUnknown: boolean;
@@ -63,7 +63,7 @@ export class ReplayedLog {
 
   /** Snapshots were believed that the hard state does not cover. */
   get believedTooMuch(): boolean {
-    return this.#unconfirmed !== Infinity && this.#unconfirmed > this.state.hardState.commit;
+    return this.#unconfirmed !== Infinity;
   }
 
   /**
@@ -144,12 +144,12 @@ export class ReplayedLog {
       this.#baseIsEntry = true;
       return undefined;
     }
-    if (this.#baseUnknown || index > log.lastIndex + 1) {
+    if (index > log.lastIndex + 1) {
       const message = `entry ${index} follows ${log.lastIndex}: some are missing`;
       return this.#damage('ErrSliceOutOfRange', message, record, file);
     }
     // What is purged does not come back; but an entry that is written again drops all behind it.
-    if (index <= log.lastIndex) log.truncateFrom(Math.max(index, log.firstIndex));
+    log.truncateFrom(Math.max(index, log.firstIndex));
     if (index < log.firstIndex) return undefined;
     log.append(index, term, segmentId, position);
     return undefined;
@@ -186,9 +186,7 @@ export class ReplayedLog {
     if (!reset) return;
     this.#baseIsEntry = false;
     this.base = { segmentId, position: undefined };
-    if (marker.index > state.hardState.commit) {
-      this.#unconfirmed = Math.min(this.#unconfirmed, marker.index);
-    }
+    if (marker.index > state.hardState.commit) this.#unconfirmed = marker.index;
   }
 
   #setBase(index: number, term: number, base: LogBase): void {

@@ -18,7 +18,7 @@ import {
 } from '@babuza/wal-files';
 import { crc32c } from '../format/crc32c.ts';
 import { newEntryNumbers, readEntryNumbers } from '../format/entry-numbers.ts';
-import { readLengthField } from '../format/frame.ts';
+import { newLengthField, readLengthField } from '../format/frame.ts';
 import { lengthFieldBytes, recordOverheadBytes, RecordType } from '../format/layout.ts';
 import { newRecord, parseRecord, readRecordChecksum } from '../format/record.ts';
 import { startOfSegment, type EtcdSegment } from './segment.ts';
@@ -39,7 +39,7 @@ export class EtcdEntryReader implements EntryReader {
   readonly #segments: SegmentList<EtcdSegment>;
   readonly #groupId: bigint;
   readonly #buffers = new ReadBuffers();
-  readonly #field = { recordBytes: 0, padding: 0 };
+  readonly #field = newLengthField();
   readonly #record = newRecord();
   readonly #entry = newEntryNumbers();
   /** Of the record that was looked at last. */

@@ -252,7 +252,7 @@ export class WalWriter {
     const { directory, segmentBytes } = this.#parts;
     const name = segmentName(this.#segment.name.sequence + 1n, next.firstIndex);
     const path = `${directory}/${name.fileName}`;
-    this.#segment = segmentOf(path, name, file, this.#encoder.checksum);
+    this.#segment = { ...segmentOf(path, name, file), startChecksum: this.#encoder.checksum };
     this.#end = 0;
     this.#fileBytes = segmentBytes;
     this.#lastOffset = startOfSegment;
