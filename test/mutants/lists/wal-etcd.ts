@@ -162,8 +162,8 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a removal whose sync is owed is made again',
     file: 'wal-etcd/src/purge/release-segments.ts',
-    find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);',
-    replace: 'await this.#fileSystem.unlink(oldest.path);',
+    find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldestPath);',
+    replace: 'await this.#fileSystem.unlink(oldestPath);',
     caughtBy: ['wal-etcd/test/purge-order.test.ts', 'leaves no gap: open-directory'],
     promise: 'purge',
   },

@@ -5,7 +5,6 @@
  *
  * Source: the project's description of etcd's format, sections 13 and 17; etcd `server/storage/wal/wal.go`.
  */
-import { RaftpbDecodeError } from '@babuza/raftpb';
 import type { CorruptError } from '@babuza/wal-core';
 import { RecordType } from '../format/layout.ts';
 import {
@@ -17,7 +16,7 @@ import {
   type EtcdSnapshot,
 } from '../format/messages.ts';
 import type { EtcdSegment, OpenSegment } from '../segment/segment.ts';
-import { damage, damageOf } from './damage.ts';
+import { damage, damageOf, whyNotReadable } from './damage.ts';
 import { scanSegment, type ScannedRecord, type SegmentScan } from './scan.ts';
 
 /** The hard state of a log without one. */
@@ -165,8 +164,7 @@ function copyOfData({ bytes, dataStart, dataEnd }: ScannedRecord): Uint8Array {
 }
 
 function notReadable(error: unknown, file: string, offset: number): CorruptError {
-  if (!(error instanceof RaftpbDecodeError)) throw error;
-  const message = `a record whose data is not what its type says: ${error.message}`;
+  const message = `a record whose data is not what its type says: ${whyNotReadable(error)}`;
   return damage('not-readable', message, { file, offset }, error);
 }
 

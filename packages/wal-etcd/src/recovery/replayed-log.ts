@@ -19,7 +19,7 @@ import { newEntryNumbers, readEntryNumbers } from '../format/entry-numbers.ts';
 import { RecordType } from '../format/layout.ts';
 import { decodeEtcdSnapshot } from '../format/messages.ts';
 import type { SegmentName } from '../format/segment-name.ts';
-import { damage } from './damage.ts';
+import { damage, whyNotReadable } from './damage.ts';
 import { dataOf, sameBytes } from './read-all.ts';
 import type { ScannedRecord } from './scan.ts';
 
@@ -102,8 +102,7 @@ export class ReplayedLog {
           );
       }
     } catch (error) {
-      if (!(error instanceof RaftpbDecodeError)) throw error;
-      const message = `a record whose data is not what its type says: ${error.message}`;
+      const message = `a record whose data is not what its type says: ${whyNotReadable(error)}`;
       return this.#damage('not-readable', message, record, file, error);
     }
   }

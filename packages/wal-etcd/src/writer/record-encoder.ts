@@ -6,7 +6,12 @@ import type { Entry } from '@babuza/raftpb';
 import { bytesTag, varintTag, writeNumber } from '@babuza/raftpb/wire';
 import { crc32c } from '../format/crc32c.ts';
 import { frameBytes, paddingOf, writeLengthField } from '../format/frame.ts';
-import { lengthFieldBytes, recordOverheadBytes, RecordType } from '../format/layout.ts';
+import {
+  entryHeadBytesMax,
+  lengthFieldBytes,
+  recordOverheadBytes,
+  RecordType,
+} from '../format/layout.ts';
 import { recordHeadBytes, writeRecordHead } from '../format/record.ts';
 import type { PageWriter } from './page-writer.ts';
 
@@ -20,9 +25,6 @@ const copyBytesMax: number = 4 * 1024;
 
 /** The scratch memory is given back where it grew beyond this. */
 const scratchBytesKept: number = 512 * 1024;
-
-/** An entry without its payload: three numbers of up to 10 bytes and a length, with their tags. */
-const entryHeadBytesMax = 40;
 
 /** What a refused group is taken back to. */
 export interface EncoderMark {
