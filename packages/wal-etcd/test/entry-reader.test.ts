@@ -1,6 +1,6 @@
 /** Reading single entries and runs of them from segments: what is read, how much, and what is damage. */
 import { describe, expect, it } from 'vitest';
-import type { Entry } from '@babuza/raftpb';
+import { EntryType, type Entry } from '@babuza/raftpb';
 import type { SimulatedDisk } from '@babuza/testkit';
 import { CorruptError, PositionIndex, ReadFailedError } from '@babuza/wal-core';
 import { SegmentList } from '@babuza/wal-files';
@@ -55,10 +55,10 @@ async function world(
 }
 
 const payload = (index: number, bytes: number): Uint8Array => new Uint8Array(bytes).fill(index);
-const entry = (index: number, bytes: number) => ({
+const entry = (index: number, bytes: number): Entry => ({
   index,
   term: 1,
-  type: 0,
+  type: EntryType.Normal,
   data: payload(index, bytes),
 });
 const records = (count: number, bytes: number): CraftedRecord[] => [

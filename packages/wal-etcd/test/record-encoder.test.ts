@@ -1,5 +1,6 @@
 /** Records in memory: the same bytes as the format says, in memory that is used again. */
 import { describe, expect, it } from 'vitest';
+import { EntryType, type Entry } from '@babuza/raftpb';
 import { RecordType } from '../src/format/layout.ts';
 import { PageWriter } from '../src/writer/page-writer.ts';
 import { RecordEncoder } from '../src/writer/record-encoder.ts';
@@ -18,7 +19,12 @@ function add(encoder: RecordEncoder, { type, data }: CraftedRecord): void {
   encoder.add(type, data);
 }
 
-const entry = (index: number, data?: Uint8Array, term = 1) => ({ type: 0, term, index, data });
+const entry = (index: number, data?: Uint8Array, term = 1): Entry => ({
+  type: EntryType.Normal,
+  term,
+  index,
+  data,
+});
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(0xa5);
 
 /** The most that a record takes beside its data. */

@@ -99,7 +99,7 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'records are written to a segment whose name is owed',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'if (bytes > 0) await this.#settleName();',
+    find: 'if (bytes !== 0) await this.#settleName();',
     replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
     promise: 'owed sync',
@@ -140,8 +140,8 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a single entry is handed out in memory that is used again',
     file: 'wal-etcd/src/segment/entry-reader.ts',
-    find: 'return single && only?.data !== undefined\n',
-    replace: 'return single && only?.data === undefined && only !== undefined\n',
+    find: 'return single && first.data !== undefined\n',
+    replace: 'return single && first.data === undefined\n',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'of one entry keeps its payload'],
   },
   {
