@@ -99,9 +99,30 @@ describe('a cut', () => {
       [end + 1, false],
     ] as const) {
       const { writer, disk } = await writerWorld({ segmentBytes, fileBytes: 4096 });
+      // What the segment before has does not count.
+      writer.addEntry(entryOf(1, 100));
       await writer.cut(next, true);
       expect([writer.end, writer.isFull]).toEqual([end, isFull]);
       expect(disk.surgery.contents(pathOf(young))).toHaveLength(segmentBytes);
+    }
+  });
+
+  it('begins a file of that size, whatever the length of the one before', async () => {
+    for (const fileBytes of [2048, 8192]) {
+      const { writer, changes } = await writerWorld({ fileBytes, segmentBytes: 4096 });
+      await writer.cut(next, true);
+      changes();
+      writer.addEntry(entryOf(1, 3000));
+      expect(writer.fitsOneWrite).toBe(true);
+      await writer.flush(true);
+      writer.addEntry(entryOf(2, 3000));
+      expect(writer.fitsOneWrite).toBe(false);
+      await writer.flush(true);
+      expect(changes().map((call) => call.split(' ')[0])).toEqual([
+        'write-durable',
+        'write',
+        'datasync',
+      ]);
     }
   });
 

@@ -407,4 +407,15 @@ describe('a write beyond the end of the file that finds no space', () => {
       expect(world.changes()).toHaveLength(1);
     }
   });
+
+  it('is no refusal where the file cannot be made as it was', async () => {
+    for (const on of ['truncate', 'datasync'] as const) {
+      const { writer, disk } = await writerWorld();
+      disk.inject({ on: 'write', fault: { type: 'error', kind: 'no-space' } });
+      disk.inject({ on, fault: { type: 'error', kind: 'io' } });
+      addUpTo(writer, 5000);
+      const error: unknown = await writer.flush(false).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ kind: 'io', operation: on });
+    }
+  });
 });

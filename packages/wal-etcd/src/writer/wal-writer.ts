@@ -10,7 +10,7 @@ import { isRefusal, NoSpaceError } from '@babuza/wal-core';
 import { prepareFailure, stepFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
 import { bytesBetweenSyncsMax, pageBytes, RecordType } from '../format/layout.ts';
 import { segmentName } from '../format/segment-name.ts';
-import { segmentOf, startOfSegment, type EtcdSegment } from '../segment/segment.ts';
+import { segmentOf, type EtcdSegment } from '../segment/segment.ts';
 import { PageWriter } from './page-writer.ts';
 import { RecordEncoder, type EncoderMark } from './record-encoder.ts';
 
@@ -254,7 +254,6 @@ export class WalWriter {
     this.#segment = { ...segmentOf(path, name, file), startChecksum: this.#encoder.checksum };
     this.#end = 0;
     this.#fileBytes = segmentBytes;
-    this.#lastOffset = startOfSegment;
     this.#encoder.pages = new PageWriter(0);
     this.addHead(next.hardState);
     await next.addRecords?.();

@@ -1,6 +1,10 @@
 /** A writer on a disk with one segment, for tests of single calls. */
 import { EntryType, type Entry } from '@babuza/raftpb';
-import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
+import {
+  simulatedEnvironment,
+  type SimulatedDisk,
+  type SimulatedEnvironment,
+} from '@babuza/testkit';
 import { SpareFiles } from '@babuza/wal-files';
 import type { SegmentName } from '../../src/format/segment-name.ts';
 import { spareNames } from '../../src/format/segment-name.ts';
