@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { RecordType } from '../src/format/layout.ts';
+import { recordHeadBytes } from '../src/format/record.ts';
 import { PageWriter } from '../src/writer/page-writer.ts';
 import { RecordEncoder } from '../src/writer/record-encoder.ts';
 import {
@@ -27,8 +28,10 @@ const entry = (index: number, data?: Uint8Array, term = 1): Entry => ({
 });
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(0xa5);
 
-/** The most that a record takes beside its data. */
-const aroundData = 8 + 14 + 8;
+/** The memory that a record with so many bytes of data wants: its frame with all of the padding. */
+const wanted = (bytes: number): number => 8 + recordHeadBytes(9, 0xffff_ffff, bytes) + bytes + 8;
+/** The data that a record wants so much memory with. */
+const dataFor = (memory: number): Uint8Array => payload(2 * memory - wanted(memory));
 
 describe('records that are encoded', () => {
   const records: readonly CraftedRecord[] = [
@@ -87,15 +90,17 @@ describe('records that are encoded', () => {
 
   it('are right whatever room is left for them in memory', () => {
     for (let left = 0; left < 64; left += 1) {
-      for (const [bytes, data] of [
-        [20, payload(20)],
-        [4096, payload(4096)],
-      ] as const) {
+      for (const data of [20, 4096, 4100].map(payload)) {
         const encoder = newEncoder();
-        const filler = payload(16 * 1024 - left - aroundData);
-        const crafted = [{ type: 9, data: filler }, entryRecord(bytes, 1, data), stateRecord(1, 1)];
+        const filler = payload(16 * 1024 - left - 24);
+        const large = entry(2 ** 53 - 1, data, 2 ** 53 - 1);
+        const crafted = [
+          { type: 9, data: filler },
+          entryRecord(large.index, large.term, data),
+          stateRecord(1, 1),
+        ];
         encoder.add(9, filler);
-        encoder.addEntry(entry(bytes, data));
+        encoder.addEntry(large);
         encoder.add(RecordType.State, stateRecord(1, 1).data);
         expect(Buffer.compare(joined(encoder.take()), craft(crafted).bytes)).toBe(0);
       }
@@ -172,7 +177,8 @@ describe('the memory of records', () => {
       const filler = payload(6000);
       encoder.add(9, filler);
       const { bytes } = encoder;
-      const data = payload(room - bytes - aroundData + left);
+      const data = dataFor(room - bytes + left);
+      expect(wanted(data.length)).toBe(room - bytes + left);
       encoder.add(9, data);
       const all = encoder.bytes;
       const expected = isEnough
@@ -190,7 +196,7 @@ describe('the memory of records', () => {
     const data = payload(100_000);
     encoder.add(9, data);
     const { bytes } = encoder;
-    expect(parts(encoder)).toEqual([[bytes, 100_000 + aroundData]]);
+    expect(parts(encoder)).toEqual([[bytes, wanted(100_000)]]);
   });
 
   it('is not there for payloads that are referred to', () => {

@@ -32,6 +32,8 @@ interface Rewritten {
   readonly log: RewrittenLog;
   readonly result: Awaited<ReturnType<typeof rewriteLog>>;
   readonly changes: readonly string[];
+  /** How often the disk was asked for bytes. */
+  readonly reads: number;
 }
 
 /** Opens a log of these segments, and writes it anew up to an entry. */
@@ -47,9 +49,11 @@ async function rewritten(segments: readonly Made[], last: number): Promise<Rewri
   const parts = { directory, writer, segments: list, reader, state, base };
   const changes = watchChanges(disk);
   const strays = watchOrder(disk);
+  const from = disk.calls.length;
   const result = await rewriteLog(disk, parts, last, hardState);
   expect(strays()).toEqual([]);
-  return { disk, log: parts, result, changes: changes() };
+  const reads = disk.calls.slice(from).filter(({ operation }) => operation === 'read').length;
+  return { disk, log: parts, result, changes: changes(), reads };
 }
 
 /** Demands that the new segment has these records behind its head, and returns their places. */
@@ -80,6 +84,8 @@ describe('a log that is written anew', () => {
       // The place of an entry is that of the record before it.
       positions: places.slice(1, 5),
     });
+    // The entries of a segment are read together.
+    expect(all.reads).toBe(2);
   });
 
   it('gets its name durably before the older segments go, the newest of them first', async () => {
