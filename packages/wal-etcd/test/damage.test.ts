@@ -1,6 +1,7 @@
 /** What the end of a scan means, and how damage is called. */
 import { describe, expect, it } from 'vitest';
-import { damage, damageOf } from '../src/recovery/damage.ts';
+import { decodeEntry, RaftpbDecodeError } from '@babuza/raftpb';
+import { damage, damageOf, whyNotReadable } from '../src/recovery/damage.ts';
 import type { ScanEnd } from '../src/recovery/scan.ts';
 
 const scanTo = (end: ScanEnd) =>
@@ -34,5 +35,20 @@ describe('the end of a scan', () => {
   it('is damage to group 0 where no group is said, as with a log of etcd', () => {
     expect(damageOf(scanTo('checksum'), '/wal/a')?.groupId).toBe(0n);
     expect(damage('no-message', 'x', { file: '/wal/a' }).groupId).toBe(0n);
+  });
+});
+
+describe('a message that cannot be decoded', () => {
+  it('says why, and an error of the program is thrown as it is', () => {
+    let seen: unknown;
+    try {
+      decodeEntry(Uint8Array.of(0x08, 0xff));
+    } catch (error) {
+      seen = error;
+    }
+    expect(seen).toBeInstanceOf(RaftpbDecodeError);
+    expect(whyNotReadable(seen)).toBe(seen instanceof Error ? seen.message : '');
+    const other = new TypeError('of the program');
+    expect(() => whyNotReadable(other)).toThrow(other);
   });
 });

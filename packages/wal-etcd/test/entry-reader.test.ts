@@ -1,70 +1,12 @@
-/** Reading single entries and runs of them from segments: what is read, how much, and what is damage. */
+/** Reading single entries and runs of them from segments: what is read, and how much. */
 import { describe, expect, it } from 'vitest';
-import { EntryType, type Entry } from '@babuza/raftpb';
-import type { SimulatedDisk } from '@babuza/testkit';
-import { CorruptError, PositionIndex, ReadFailedError } from '@babuza/wal-core';
+import type { Entry } from '@babuza/raftpb';
+import { PositionIndex } from '@babuza/wal-core';
 import { SegmentList } from '@babuza/wal-files';
-import { RecordType } from '../src/format/layout.ts';
 import { EtcdEntryReader } from '../src/segment/entry-reader.ts';
 import { startOfSegment, type EtcdSegment } from '../src/segment/segment.ts';
-import {
-  beginning,
-  craft,
-  diskWith,
-  entryRecord,
-  framed,
-  nameOf,
-  openSegment,
-  pathOf,
-  stateRecord,
-  type CraftedRecord,
-} from './support/crafted.ts';
-
-const name = nameOf(3, 0);
-const path = pathOf(name);
-
-interface World {
-  readonly disk: SimulatedDisk;
-  readonly reader: EtcdEntryReader;
-  readonly offsets: readonly number[];
-  /** The bytes of each read since the last call. */
-  readonly reads: () => number[];
-}
-
-/** A segment whose records from `first` on are the entries from 1 on. */
-async function world(
-  records: readonly CraftedRecord[],
-  first: number = records.findIndex(({ type }) => type === RecordType.Entry),
-  checksum = 0,
-): Promise<World> {
-  const { bytes, offsets } = craft(records, { checksum, fileBytes: 64 * 1024 });
-  const disk = diskWith([[name, bytes]]);
-  const segment = { ...(await openSegment(disk, name)), startChecksum: checksum };
-  const index = new PositionIndex();
-  for (let at = first; at < records.length; at += 1) {
-    index.append(at - first + 1, 1, 3, offsets[at - 1] ?? startOfSegment);
-  }
-  const reader = new EtcdEntryReader(index, new SegmentList<EtcdSegment>([segment]), 6n);
-  let from = disk.calls.length;
-  const reads = (): number[] => {
-    const calls = disk.calls.slice(from).filter(({ operation }) => operation === 'read');
-    from = disk.calls.length;
-    return calls.map(({ bytes: count = 0 }) => count);
-  };
-  return { disk, reader, offsets, reads };
-}
-
-const payload = (index: number, bytes: number): Uint8Array => new Uint8Array(bytes).fill(index);
-const entry = (index: number, bytes: number): Entry => ({
-  index,
-  term: 1,
-  type: EntryType.Normal,
-  data: payload(index, bytes),
-});
-const records = (count: number, bytes: number): CraftedRecord[] => [
-  ...beginning,
-  ...Array.from({ length: count }, (_, at) => entryRecord(at + 1, 1, payload(at + 1, bytes))),
-];
+import { beginning, craft, diskWith, entryRecord, framed, openSegment } from './support/crafted.ts';
+import { complaint, entry, name, path, payload, records, world } from './support/read-worlds.ts';
 
 /** Entries with their payloads as texts, which are compared faster. */
 const shown = (entries: readonly Entry[]): unknown[] =>
@@ -72,17 +14,6 @@ const shown = (entries: readonly Entry[]): unknown[] =>
     ...numbers,
     data: Buffer.from(data ?? []).toString('latin1'),
   }));
-
-function complaint(read: () => unknown): unknown {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof CorruptError)) return error;
-    const { verdict, file, offset, firstIndex, lastIndex, groupId, message } = error;
-    expect([verdict, file, lastIndex, groupId]).toEqual(['corrupt-read', path, firstIndex, 6n]);
-    return [firstIndex, offset, / at offset \d+: (.*) \(entries/.exec(message)?.[1] ?? message];
-  }
-}
 
 describe('entries that are read', () => {
   it('are those from one index on up to, not including, another', async () => {
@@ -234,116 +165,6 @@ describe('an entry at a place', () => {
   it('must be in a segment that is open', async () => {
     const { reader } = await world(records(3, 10));
     expect(() => reader.readAt(4, 0, 3)).toThrow('an indexed segment is open');
-  });
-});
-
-describe('damage that came after the log was opened', () => {
-  /** Reads entry 2 of three, by itself, with others, and at its place, after the damage. */
-  async function hurt(
-    damage: (disk: SimulatedDisk, offsets: readonly number[]) => void,
-    bytes = 10,
-  ): Promise<{ complaints: unknown[]; offsets: readonly number[] }> {
-    const { disk, reader, offsets } = await world(records(3, bytes));
-    damage(disk, offsets);
-    const ways = [() => reader.read(2, 3, Infinity), () => reader.readAt(3, offsets[3] ?? 0, 2)];
-    return { complaints: ways.map(complaint), offsets };
-  }
-  const at = (offsets: readonly number[], place: number): number => offsets[place] ?? 0;
-
-  it('is found by the checksum', async () => {
-    const { complaints, offsets } = await hurt((disk, places) =>
-      disk.surgery.flipBit(path, 8 * (at(places, 5) - 8)),
-    );
-    const expected = [2, offsets[4], 'a record with a wrong checksum'];
-    expect(complaints).toEqual([expected, expected]);
-  });
-
-  it('is found where the record is no message', async () => {
-    const { complaints, offsets } = await hurt((disk, places) =>
-      disk.surgery.overwrite(path, at(places, 4) + 8, new Uint8Array(8).fill(0xff)),
-    );
-    const expected = [2, offsets[4], 'a record that is no protobuf message'];
-    expect(complaints).toEqual([expected, expected]);
-  });
-
-  it('is found where the record is gone', async () => {
-    const { complaints, offsets } = await hurt((disk, places) =>
-      disk.surgery.zero(path, at(places, 4), 8),
-    );
-    const expected = [2, offsets[4], 'no record'];
-    expect(complaints).toEqual([expected, expected]);
-  });
-
-  it('is found where the record before it is gone', async () => {
-    const { complaints, offsets } = await hurt((disk, places) =>
-      disk.surgery.zero(path, at(places, 3), 8),
-    );
-    const expected = [2, offsets[3], 'no record'];
-    expect(complaints).toEqual([expected, expected]);
-  });
-
-  for (const [what, cutAt] of [
-    ['before both', (places: readonly number[]) => at(places, 3)],
-    [
-      'within the length field of the record before',
-      (places: readonly number[]) => at(places, 3) + 5,
-    ],
-    ['within the record before', (places: readonly number[]) => at(places, 4) - 5],
-    ['before it', (places: readonly number[]) => at(places, 4)],
-    ['within its length field', (places: readonly number[]) => at(places, 4) + 5],
-    ['within it', (places: readonly number[]) => at(places, 5) - 5],
-    ['before its last byte', (places: readonly number[]) => at(places, 5) - 1],
-    ['before the last byte of the record before', (places: readonly number[]) => at(places, 4) - 1],
-  ] as const) {
-    it(`is found where the file ends ${what}`, async () => {
-      for (const bytes of [10, 270 * 1024]) {
-        const { complaints } = await hurt(
-          (disk, places) => disk.surgery.cut(path, cutAt(places)),
-          bytes,
-        );
-        for (const each of complaints) {
-          expect(each).toEqual([2, expect.any(Number), expect.stringMatching(/no record|shorter/)]);
-        }
-      }
-    });
-  }
-
-  for (const [what, place] of [
-    ['of the entry', 4],
-    ['of the record before it', 3],
-  ] as const) {
-    it(`is found where a length ${what} became too large, without memory for it`, async () => {
-      for (const byte of [3, 4, 5, 6]) {
-        const { complaints } = await hurt((disk, places) =>
-          disk.surgery.overwrite(path, at(places, place) + byte, Uint8Array.of(0x7f)),
-        );
-        for (const each of complaints) {
-          expect(each).toEqual([2, expect.any(Number), expect.stringMatching(/shorter|longer/)]);
-        }
-      }
-    });
-  }
-
-  it('is found where another record lies there, whole', async () => {
-    const other = async (record: CraftedRecord): Promise<unknown> => {
-      const { reader, offsets } = await world([...records(1, 10), record]);
-      const found = complaint(() => reader.read(2, 3, Infinity));
-      return Array.isArray(found) && found[1] === offsets[4] ? found[2] : found;
-    };
-    expect(await other(entryRecord(7))).toBe('another record than the index says');
-    expect(await other({ ...entryRecord(2), type: RecordType.State })).toBe(
-      'another record than the index says',
-    );
-    expect(await other(stateRecord(1, 1))).toBe('another record than the index says');
-    const reader = (await world([...records(1, 10), { type: 2, data: Uint8Array.of(0x08, 0xff) }]))
-      .reader;
-    expect(() => reader.read(2, 3, Infinity)).toThrow(/no entry: /);
-  });
-
-  it('is no damage where the disk does not read', async () => {
-    const { disk, reader } = await world(records(2, 10));
-    disk.surgery.makeUnreadable(path, 0, 512);
-    expect(() => reader.read(1, 2, Infinity)).toThrow(ReadFailedError);
   });
 });
 

@@ -72,3 +72,18 @@ export const entryOf = (index: number, payloadBytes: number, term = 1): Entry =>
   index,
   data: new Uint8Array(payloadBytes).fill(index),
 });
+
+/** Adds an entry to a writer with which nothing waits, so that so many bytes do. */
+export function addUpTo(writer: WalWriter, pendingBytes: number): void {
+  for (const around of [32, 30, 34, 28, 36, 26]) {
+    const mark = writer.mark();
+    writer.addEntry(entryOf(1, pendingBytes - around));
+    if (writer.pendingBytes === pendingBytes) return;
+    writer.rollBack(mark);
+  }
+  throw new Error(`no entry takes ${pendingBytes} bytes`);
+}
+
+/** A call without the name of the segment. */
+export const short = (text: string): string =>
+  text.replaceAll(/[0-9a-f]{16}-[0-9a-f]{16}\.wal /g, '');
