@@ -240,9 +240,9 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'room is made for the head of an entry only',
     file: 'wal-etcd/src/writer/record-encoder.ts',
-    find: '(copies ? (dataBytes ?? 0) : (data?.length ?? 0))',
-    replace: '(data?.length ?? 0)',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'payloads around the size that is copied'],
+    find: 'this.#makeRoom(copies ? recordBytes : recordBytes - payloadBytes);',
+    replace: 'this.#makeRoom(recordBytes - payloadBytes);',
+    caughtBy: ['wal-etcd/test/record-encoder.test.ts', 'right whatever room is left'],
   },
   {
     name: 'a hard state that raises only the commit index counts as the same',
