@@ -36,7 +36,7 @@ export function repair(
     const lock = await fileSystem.lock(directory);
     try {
       await refuseRunningEtcd(fileSystem, `${directory}/${last.fileName}`);
-      return await repairLastSegment(fileSystem, directory, names);
+      return await repairLastSegment(fileSystem, directory, last);
     } finally {
       await lock.release();
     }

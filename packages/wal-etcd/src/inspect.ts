@@ -12,7 +12,7 @@ import { damage } from './recovery/damage.ts';
 import { listSegments, segmentsFrom } from './recovery/list-segments.ts';
 import { ReadLog, SnapshotRecords, visitRecords, type RecordVisitor } from './recovery/read-all.ts';
 import type { ReadAllResult } from './raw-wal.ts';
-import { segmentOf, type EtcdSegment } from './segment/segment.ts';
+import { segmentOf, type OpenSegment } from './segment/segment.ts';
 import { ETCDWal } from './wal-type.ts';
 
 export { decodeEtcdMetadata } from './format/messages.ts';
@@ -131,11 +131,11 @@ async function visitAll(
   names: readonly SegmentName[],
   visitor: RecordVisitor,
 ): Promise<ReadAllResult['error']> {
-  const opened: EtcdSegment[] = [];
+  const opened: OpenSegment[] = [];
   try {
     for (const name of names) {
       const path = `${directory}/${name.fileName}`;
-      opened.push(segmentOf(path, name, await fileSystem.open(path, 'read'), 0));
+      opened.push(segmentOf(path, name, await fileSystem.open(path, 'read')));
     }
     const { error } = await visitRecords(opened, visitor);
     return error?.verdict === 'ErrUnexpectedEOF' ? undefined : error;

@@ -49,7 +49,7 @@ import { appendPointOf, leftoverBytes, settle } from './recovery/append-point.ts
 import { hasSegments, listSegments, segmentsFrom } from './recovery/list-segments.ts';
 import { noHardState, ReadLog, visitRecords } from './recovery/read-all.ts';
 import { refuseRunningEtcd } from './segment/foreign-lock.ts';
-import { segmentOf, type EtcdSegment } from './segment/segment.ts';
+import { segmentOf, type OpenSegment } from './segment/segment.ts';
 import { createLog } from './writer/create-log.ts';
 import { ETCDWal } from './wal-type.ts';
 import { WalWriter, type WalWriterParts } from './writer/wal-writer.ts';
@@ -89,7 +89,7 @@ export class RawWal {
   readonly #omitsNormalType: boolean;
   readonly #lock: DirectoryLock;
   /** Those that are open; the last one is the writer's. */
-  readonly #segments: EtcdSegment[];
+  readonly #segments: OpenSegment[];
   readonly #snapshot: { readonly index: bigint; readonly term: bigint };
   #writer: WalWriter | undefined;
   #hardState: EtcdHardState = noHardState;
@@ -103,7 +103,7 @@ export class RawWal {
     parts: WalWriterParts,
     options: RawWalOptions,
     lock: DirectoryLock,
-    segments: readonly EtcdSegment[],
+    segments: readonly OpenSegment[],
     snapshot: { readonly index: bigint; readonly term: bigint },
     writer: WalWriter | undefined,
   ) {
@@ -167,7 +167,7 @@ export class RawWal {
     }
     await translating(readFailure, () => refuseOtherKinds(fileSystem, directory, ETCDWal));
     const lock = await translating(readFailure, () => fileSystem.lock(directory));
-    const opened: EtcdSegment[] = [];
+    const opened: OpenSegment[] = [];
     try {
       return await translating(readFailure, async () => {
         const names = await listSegments(fileSystem, directory);
@@ -175,7 +175,7 @@ export class RawWal {
         for (const name of segmentsFrom(directory, names, snapshot.index)) {
           const path = `${directory}/${name.fileName}`;
           await refuseRunningEtcd(fileSystem, path);
-          opened.push(segmentOf(path, name, await fileSystem.open(path, 'write'), 0));
+          opened.push(segmentOf(path, name, await fileSystem.open(path, 'write')));
         }
         return new RawWal(parts, options, lock, opened, snapshot, undefined);
       });
@@ -196,14 +196,12 @@ export class RawWal {
     if (this.#writer !== undefined) throw new InvalidArgumentError('the log was read already');
     return translating(readFailure, async () => {
       const log = new ReadLog(this.#snapshot, true);
-      const { scan, error } = await visitRecords(this.#segments, log);
+      const { last, scan, error } = await visitRecords(this.#segments, log);
       const { hardState, entries } = log;
       if (error?.verdict === 'ErrSliceOutOfRange') {
         return { metadata: undefined, hardState, entries, error };
       }
       if (error !== undefined) throw error;
-      const last = this.#segments.at(-1);
-      if (last === undefined) throw new RangeError('a log has segments');
       const leftover = await leftoverBytes(last.file, scan.validEnd);
       await translating(commitFailure, () => settle(last.file, scan.validEnd, leftover));
       const parts = { ...this.#parts, metadata: log.metadata };

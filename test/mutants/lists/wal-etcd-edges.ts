@@ -184,8 +184,8 @@ export const walEtcdEdges: readonly Mutant[] = [
   {
     name: 'all that lies behind a torn record counts as the same write',
     file: 'wal-etcd/src/recovery/find-log.ts',
-    find: "end === 'torn' && left <= brokenBytes ?",
-    replace: "end === 'torn' && left <= brokenBytes + Infinity ?",
+    find: "end === 'torn' && left <= tornBytes ?",
+    replace: "end === 'torn' && left <= tornBytes + Infinity ?",
     caughtBy: [
       'wal-etcd/test/repair-at-opening.test.ts',
       'is no interrupted write where something else lies behind it',

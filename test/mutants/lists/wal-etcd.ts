@@ -99,7 +99,7 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'records are written to a segment whose name is owed',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'if (bytes > 0) await this.#settleName();',
+    find: 'if (bytes !== 0) await this.#settleName();',
     replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
     promise: 'owed sync',
@@ -140,8 +140,8 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a single entry is handed out in memory that is used again',
     file: 'wal-etcd/src/segment/entry-reader.ts',
-    find: 'return single && only?.data !== undefined\n',
-    replace: 'return single && only?.data === undefined && only !== undefined\n',
+    find: 'return single && first.data !== undefined\n',
+    replace: 'return single && first.data === undefined\n',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'of one entry keeps its payload'],
   },
   {
@@ -162,8 +162,8 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a removal whose sync is owed is made again',
     file: 'wal-etcd/src/purge/release-segments.ts',
-    find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);',
-    replace: 'await this.#fileSystem.unlink(oldest.path);',
+    find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldestPath);',
+    replace: 'await this.#fileSystem.unlink(oldestPath);',
     caughtBy: ['wal-etcd/test/purge-order.test.ts', 'leaves no gap: open-directory'],
     promise: 'purge',
   },
@@ -240,9 +240,9 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'room is made for the head of an entry only',
     file: 'wal-etcd/src/writer/record-encoder.ts',
-    find: '(copies ? (dataBytes ?? 0) : (data?.length ?? 0))',
-    replace: '(data?.length ?? 0)',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'payloads around the size that is copied'],
+    find: 'this.#makeRoom(copies ? recordBytes : recordBytes - payloadBytes);',
+    replace: 'this.#makeRoom(recordBytes - payloadBytes);',
+    caughtBy: ['wal-etcd/test/record-encoder.test.ts', 'right whatever room is left'],
   },
   {
     name: 'a hard state that raises only the commit index counts as the same',

@@ -32,6 +32,10 @@ export interface LengthField {
   padding: number;
 }
 
+export function newLengthField(): LengthField {
+  return { recordBytes: 0, padding: 0 };
+}
+
 /**
  * Reads the length field at `at`; false where it is 0. The top byte says how much padding there is, which a
  * reader believes whatever the length is; its bits 3 to 6 mean nothing.

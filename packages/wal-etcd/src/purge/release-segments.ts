@@ -49,8 +49,10 @@ export class SegmentRemoval {
     let removed = 0;
     let bytesFreed = 0;
     try {
-      while (this.#waiting.length > 0) {
-        bytesFreed += await this.#removeOldest();
+      for (let oldest = this.#waiting[0]; oldest !== undefined; oldest = this.#waiting[0]) {
+        await this.#remove(oldest.path);
+        this.#waiting.shift();
+        bytesFreed += oldest.bytes;
         removed += 1;
       }
     } catch (error) {
@@ -66,17 +68,13 @@ export class SegmentRemoval {
     };
   }
 
-  async #removeOldest(): Promise<number> {
-    const [oldest] = this.#waiting;
-    if (oldest === undefined) return 0;
-    if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldest.path);
+  async #remove(oldestPath: string): Promise<void> {
+    if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldestPath);
     this.#syncIsOwed = true;
     // Durable after it: that this one is gone. Only then may the next one go, and so none does after
     // a sync that failed: there is no later one of the directory.
     await this.#fileSystem.syncDirectory(this.#directory);
     this.#syncIsOwed = false;
-    this.#waiting.shift();
-    return oldest.bytes;
   }
 }
 

@@ -2,6 +2,7 @@
  * How etcd's errors are called here. A damaged log is a `CorruptError` whose `verdict` is etcd's own name of
  * the error, where it has one; the others are named here.
  */
+import { RaftpbDecodeError } from '@babuza/raftpb';
 import { CorruptError } from '@babuza/wal-core';
 import type { SegmentScan } from './scan.ts';
 
@@ -46,6 +47,12 @@ export function damage(
 ): CorruptError {
   const { file, offset, firstIndex, groupId = 0n } = at;
   return new CorruptError(message, { groupId, file, offset, firstIndex, verdict }, cause);
+}
+
+/** Why a message could not be decoded. Throws every error that says something else. */
+export function whyNotReadable(error: unknown): string {
+  if (error instanceof RaftpbDecodeError) return error.message;
+  throw error;
 }
 
 /** What a scan that did not reach the end of the segment means; nothing where it did, or was stopped. */

@@ -15,7 +15,7 @@ import { lengthFieldBytes } from '../format/layout.ts';
 import { decodeMetadata } from '../format/metadata.ts';
 import type { SegmentName } from '../format/segment-name.ts';
 import { refuseRunningEtcd } from '../segment/foreign-lock.ts';
-import { segmentOf, type EtcdSegment } from '../segment/segment.ts';
+import { segmentOf, type EtcdSegment, type OpenSegment } from '../segment/segment.ts';
 import { leftoverBytes } from './append-point.ts';
 import { damage, damageOf } from './damage.ts';
 import { listSegments } from './list-segments.ts';
@@ -48,7 +48,7 @@ export async function findLog(
   const chosen = lastRun(names);
   const first = chosen[0];
   if (first === undefined) throw new NotFoundError(`there is no log in ${directory}`);
-  const opened: EtcdSegment[] = [];
+  const opened: OpenSegment[] = [];
   try {
     for (const name of chosen) {
       if (name.sequence > BigInt(Number.MAX_SAFE_INTEGER)) {
@@ -56,11 +56,9 @@ export async function findLog(
       }
       const path = `${directory}/${name.fileName}`;
       if (mode === 'write') await refuseRunningEtcd(fileSystem, path);
-      opened.push(segmentOf(path, name, await fileSystem.open(path, mode), 0));
+      opened.push(segmentOf(path, name, await fileSystem.open(path, mode)));
     }
-    const { replayed, segments, scan } = await believe(opened, first, groupId);
-    const last = segments.at(-1);
-    if (last === undefined) throw new RangeError('a log has segments');
+    const { replayed, segments, last, scan } = await believe(opened, first, groupId);
     const wrong = replayed.finish(last.path);
     if (wrong !== undefined) throw wrong;
     const skipped = names.slice(0, names.length - chosen.length);
@@ -92,11 +90,10 @@ export async function findLog(
 
 /** The segments at the end whose numbers go up by one. */
 function lastRun(names: readonly SegmentName[]): readonly SegmentName[] {
-  let first = names.length - 1;
-  while (first > 0 && names[first - 1]?.sequence === (names[first]?.sequence ?? 0n) - 1n) {
-    first -= 1;
-  }
-  return names.slice(Math.max(first, 0));
+  const first = names.findLastIndex(
+    ({ sequence }, at) => names[at - 1]?.sequence !== sequence - 1n,
+  );
+  return names.slice(first);
 }
 
 /**
@@ -121,13 +118,15 @@ function refuseGap(
 /** What was read of all segments. */
 interface Contents {
   readonly replayed: ReplayedLog;
-  readonly segments: EtcdSegment[];
+  readonly segments: readonly EtcdSegment[];
+  /** The last one of them, and how it ended. */
+  readonly last: EtcdSegment;
   readonly scan: SegmentScan;
 }
 
 /** Reads the log, and once more where it holds snapshots that do not count after all. */
 async function believe(
-  opened: readonly EtcdSegment[],
+  opened: readonly OpenSegment[],
   first: SegmentName,
   groupId: bigint,
 ): Promise<Contents> {
@@ -142,12 +141,12 @@ async function believe(
   if (uncoveredEnd === undefined) return contents;
   const shorter = await replay(opened, first, groupId, believesUpTo, uncoveredEnd);
   // What was found behind it is dropped with it.
-  return { ...shorter, scan: { ...shorter.scan, end: scan.end, brokenBytes: 0 } };
+  return { ...shorter, scan: { ...shorter.scan, end: scan.end } };
 }
 
 /** Reads the segments, the last one up to `endsAt`. */
 async function replay(
-  opened: readonly EtcdSegment[],
+  opened: readonly OpenSegment[],
   first: SegmentName,
   groupId: bigint,
   believesUpTo = Infinity,
@@ -159,14 +158,15 @@ async function replay(
   for (const [at, segment] of opened.entries()) {
     const { file, path, segmentId } = segment;
     const isLast = at === opened.length - 1;
-    segments.push({ ...segment, startChecksum: checksum });
+    const last = { ...segment, startChecksum: checksum };
+    segments.push(last);
     let refused: CorruptError | undefined;
     let aligned = true;
     const scan = await scanSegment({ file, checksum, isLast }, (record) => {
       aligned = isAligned(record.offset);
-      if (!aligned || (isLast && record.offset >= endsAt)) return false;
-      refused = replayed.visit(record, segmentId, path);
-      return refused === undefined;
+      const counts = aligned && !(isLast && record.offset >= endsAt);
+      if (counts) refused = replayed.visit(record, segmentId, path);
+      return counts && refused === undefined;
     });
     checksum = scan.checksum;
     if (refused !== undefined) throw refused;
@@ -178,7 +178,7 @@ async function replay(
     const cuttable = isLast && (scan.end === 'unexpected-end' || scan.end === 'torn');
     const error = cuttable ? undefined : damageOf(scan, path, { firstIndex, groupId });
     if (error !== undefined) throw error;
-    if (isLast) return { replayed, segments, scan };
+    if (isLast) return { replayed, segments, last, scan };
   }
   throw new RangeError('a log has segments');
 }
@@ -193,13 +193,13 @@ function isAligned(offset: number): boolean {
  */
 async function tailOf(
   { path, file }: EtcdSegment,
-  { end, validEnd, brokenBytes }: SegmentScan,
+  { end, validEnd, tornBytes }: SegmentScan,
   { state }: ReplayedLog,
 ): Promise<TailReport> {
   const left = await leftoverBytes(file, validEnd);
   if (left === 0) return { verdict: 'clean', bytesDropped: 0 };
   return {
-    verdict: end === 'torn' && left <= brokenBytes ? 'torn' : 'uncertain',
+    verdict: end === 'torn' && left <= tornBytes ? 'torn' : 'uncertain',
     bytesDropped: left,
     file: path,
     offset: validEnd,

@@ -5,7 +5,6 @@
  *
  * Source: the project's description of etcd's format, sections 13 and 17; etcd `server/storage/wal/wal.go`.
  */
-import { RaftpbDecodeError } from '@babuza/raftpb';
 import type { CorruptError } from '@babuza/wal-core';
 import { RecordType } from '../format/layout.ts';
 import {
@@ -16,8 +15,8 @@ import {
   type EtcdHardState,
   type EtcdSnapshot,
 } from '../format/messages.ts';
-import type { EtcdSegment } from '../segment/segment.ts';
-import { damage, damageOf } from './damage.ts';
+import type { EtcdSegment, OpenSegment } from '../segment/segment.ts';
+import { damage, damageOf, whyNotReadable } from './damage.ts';
 import { scanSegment, type ScannedRecord, type SegmentScan } from './scan.ts';
 
 /** The hard state of a log without one. */
@@ -29,13 +28,15 @@ export interface RecordVisitor {
   visit(record: ScannedRecord, file: string): CorruptError | undefined;
 }
 
-/** Reads the segments until their end, or until something is wrong. */
+/** Reads the segments until their end, or until something is wrong: `last` is the one where that is. */
 export async function visitRecords(
-  segments: readonly EtcdSegment[],
+  segments: readonly OpenSegment[],
   visitor: RecordVisitor,
-): Promise<{ scan: SegmentScan; error: CorruptError | undefined }> {
+): Promise<{ last: EtcdSegment; scan: SegmentScan; error: CorruptError | undefined }> {
   let checksum = 0;
-  for (const [at, { file, path }] of segments.entries()) {
+  for (const [at, segment] of segments.entries()) {
+    const { file, path } = segment;
+    const last = { ...segment, startChecksum: checksum };
     const isLast = at === segments.length - 1;
     let refused: CorruptError | undefined;
     const scan = await scanSegment({ file, checksum, isLast }, (record) => {
@@ -44,7 +45,7 @@ export async function visitRecords(
     });
     checksum = scan.checksum;
     const error = refused ?? damageOf(scan, path);
-    if (error !== undefined || isLast) return { scan, error };
+    if (error !== undefined || isLast) return { last, scan, error };
   }
   throw new RangeError('a log has segments');
 }
@@ -163,8 +164,7 @@ function copyOfData({ bytes, dataStart, dataEnd }: ScannedRecord): Uint8Array {
 }
 
 function notReadable(error: unknown, file: string, offset: number): CorruptError {
-  if (!(error instanceof RaftpbDecodeError)) throw error;
-  const message = `a record whose data is not what its type says: ${error.message}`;
+  const message = `a record whose data is not what its type says: ${whyNotReadable(error)}`;
   return damage('not-readable', message, { file, offset }, error);
 }
 

@@ -5,9 +5,8 @@
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import type { SegmentName } from '../format/segment-name.ts';
+import { piecesOf } from './pieces.ts';
 import { scanSegment } from './scan.ts';
-
-const copyBytes: number = 1024 * 1024;
 
 /**
  * Returns false where the end of the last segment is damaged in a way that is no interrupted write: then
@@ -16,10 +15,8 @@ const copyBytes: number = 1024 * 1024;
 export async function repairLastSegment(
   fileSystem: FileSystem,
   directory: string,
-  names: readonly SegmentName[],
+  last: SegmentName,
 ): Promise<boolean> {
-  const last = names.at(-1);
-  if (last === undefined) return false;
   const path = `${directory}/${last.fileName}`;
   const file = await fileSystem.open(path, 'write');
   try {
@@ -50,13 +47,7 @@ export async function keepBroken(
   if ((await fileSystem.kindOf(path)) !== undefined) await fileSystem.unlink(path);
   const copy = await fileSystem.open(path, 'create');
   try {
-    const buffer = new Uint8Array(Math.min(copyBytes, Math.max(1, await file.size())));
-    for (let offset = 0; ;) {
-      const read = await file.read(buffer, offset);
-      if (read === 0) break;
-      await copy.write(buffer.subarray(0, read), offset);
-      offset += read;
-    }
+    for await (const { piece, offset } of piecesOf(file, 0)) await copy.write(piece, offset);
     await copy.datasync();
   } finally {
     await copy.close();

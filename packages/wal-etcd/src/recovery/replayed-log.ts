@@ -19,7 +19,7 @@ import { newEntryNumbers, readEntryNumbers } from '../format/entry-numbers.ts';
 import { RecordType } from '../format/layout.ts';
 import { decodeEtcdSnapshot } from '../format/messages.ts';
 import type { SegmentName } from '../format/segment-name.ts';
-import { damage } from './damage.ts';
+import { damage, whyNotReadable } from './damage.ts';
 import { dataOf, sameBytes } from './read-all.ts';
 import type { ScannedRecord } from './scan.ts';
 
@@ -38,7 +38,7 @@ export class ReplayedLog {
   readonly state: LogState<PositionIndex>;
   metadata: Uint8Array | undefined;
   base: LogBase;
-  /** The lowest snapshot that dropped entries although no hard state covers it yet. */
+  /** The newest snapshot that dropped entries, as long as no hard state covers it. */
   #unconfirmed = Infinity;
   /** The log goes on from earlier segments, which are purged: nothing has told its base yet. */
   #baseUnknown: boolean;
@@ -63,7 +63,7 @@ export class ReplayedLog {
 
   /** Snapshots were believed that the hard state does not cover. */
   get believedTooMuch(): boolean {
-    return this.#unconfirmed !== Infinity && this.#unconfirmed > this.state.hardState.commit;
+    return this.#unconfirmed !== Infinity;
   }
 
   /**
@@ -102,8 +102,7 @@ export class ReplayedLog {
           );
       }
     } catch (error) {
-      if (!(error instanceof RaftpbDecodeError)) throw error;
-      const message = `a record whose data is not what its type says: ${error.message}`;
+      const message = `a record whose data is not what its type says: ${whyNotReadable(error)}`;
       return this.#damage('not-readable', message, record, file, error);
     }
   }
@@ -144,12 +143,12 @@ export class ReplayedLog {
       this.#baseIsEntry = true;
       return undefined;
     }
-    if (this.#baseUnknown || index > log.lastIndex + 1) {
+    if (index > log.lastIndex + 1) {
       const message = `entry ${index} follows ${log.lastIndex}: some are missing`;
       return this.#damage('ErrSliceOutOfRange', message, record, file);
     }
     // What is purged does not come back; but an entry that is written again drops all behind it.
-    if (index <= log.lastIndex) log.truncateFrom(Math.max(index, log.firstIndex));
+    log.truncateFrom(Math.max(index, log.firstIndex));
     if (index < log.firstIndex) return undefined;
     const termBefore = log.term(index - 1);
     if (termBefore !== undefined && term < termBefore) {
@@ -191,9 +190,7 @@ export class ReplayedLog {
     if (!reset) return;
     this.#baseIsEntry = false;
     this.base = { segmentId, position: undefined };
-    if (marker.index > state.hardState.commit) {
-      this.#unconfirmed = Math.min(this.#unconfirmed, marker.index);
-    }
+    if (marker.index > state.hardState.commit) this.#unconfirmed = marker.index;
   }
 
   #setBase(index: number, term: number, base: LogBase): void {

@@ -7,7 +7,7 @@
 import type { File } from '@babuza/vfs';
 import { ScanWindow } from '@babuza/wal-files';
 import { crc32c } from '../format/crc32c.ts';
-import { readLengthField } from '../format/frame.ts';
+import { newLengthField, readLengthField } from '../format/frame.ts';
 import { lengthFieldBytes, RecordType } from '../format/layout.ts';
 import { newRecord, parseRecord, type ParsedRecord } from '../format/record.ts';
 import { startOfSegment } from '../segment/segment.ts';
@@ -45,8 +45,8 @@ export interface SegmentScan {
   /** The last accepted record; `startOfSegment` where there is none. */
   readonly lastOffset: number;
   readonly fileBytes: number;
-  /** What the frame at `validEnd` claims to take; 0 where there is none. */
-  readonly brokenBytes: number;
+  /** What the record takes that is torn; 0 where none is. */
+  readonly tornBytes: number;
 }
 
 /** What a scan starts with. */
@@ -76,20 +76,16 @@ class RecordScan {
   readonly #window: ScanWindow;
   readonly #fileBytes: number;
   readonly #isLast: boolean;
-  readonly #field = { recordBytes: 0, padding: 0 };
+  readonly #field = newLengthField();
   readonly #record: ScannedRecord = {
     ...newRecord(),
-    bytes: new Uint8Array(0),
-    offset: 0,
+    bytes: new Uint8Array(),
+    offset: startOfSegment,
     previousOffset: startOfSegment,
   };
   #offset = 0;
   #lastOffset: number = startOfSegment;
   #checksum: number;
-  /** Without the record that was looked at last. */
-  #checksumBefore = 0;
-  /** Of the frame that was looked at last. */
-  #frameBytes = 0;
 
   constructor(window: ScanWindow, fileBytes: number, { checksum, isLast }: ScanStart) {
     this.#window = window;
@@ -100,6 +96,7 @@ class RecordScan {
 
   async run(onRecord: (record: ScannedRecord) => boolean): Promise<SegmentScan> {
     for (;;) {
+      const checksumBefore = this.#checksum;
       let step = this.#step();
       while (typeof step === 'number') {
         step = (await this.#window.load(this.#offset, step)) ? this.#step() : 'unexpected-end';
@@ -108,7 +105,7 @@ class RecordScan {
       const { offset } = this.#record;
       if (!onRecord(this.#record)) {
         this.#offset = offset;
-        this.#checksum = this.#checksumBefore;
+        this.#checksum = checksumBefore;
         return this.#ended('stopped');
       }
       this.#lastOffset = offset;
@@ -122,39 +119,34 @@ class RecordScan {
       checksum: this.#checksum,
       lastOffset: this.#lastOffset,
       fileBytes: this.#fileBytes,
-      brokenBytes: end === 'end' ? 0 : this.#frameBytes,
+      tornBytes: end === 'torn' ? this.#frameBytes : 0,
     };
   }
 
   /** Takes in the next record. Answers with a number when so many bytes have to be loaded first. */
   #step(): 'record' | ScanEnd | number {
-    const left = this.#fileBytes - this.#offset;
-    if (left === 0) return 'end';
-    if (left < lengthFieldBytes) return 'unexpected-end';
+    if (this.#offset === this.#fileBytes) return 'end';
     const window = this.#window;
     if (!window.has(this.#offset, lengthFieldBytes)) return lengthFieldBytes;
     const at = this.#offset - window.start;
     const field = this.#field;
     if (!readLengthField(window.view, at, field)) return 'end';
-    const { recordBytes, padding } = field;
-    const bytes = lengthFieldBytes + recordBytes + padding;
-    this.#frameBytes = bytes;
-    if (bytes > left) return 'unexpected-end';
+    const bytes = this.#frameBytes;
     if (!window.has(this.#offset, bytes)) return bytes;
     const start = at + lengthFieldBytes;
+    const recordEnd = start + field.recordBytes;
     const record = this.#record;
     const whole = window.bytes;
-    if (!parseRecord(whole, start, start + recordBytes, record)) {
-      return this.#isTorn(start, recordBytes + padding) ? 'torn' : 'no-message';
+    if (!parseRecord(whole, start, recordEnd, record)) {
+      return this.#isTorn(start, at + bytes) ? 'torn' : 'no-message';
     }
-    this.#checksumBefore = this.#checksum;
     if (record.type === RecordType.Crc) {
       if (this.#checksum !== 0 && this.#checksum !== record.crc) return 'checksum';
       this.#checksum = record.crc;
     } else {
       const checksum = crc32c(this.#checksum, whole, record.dataStart, record.dataEnd);
       if (checksum !== record.crc) {
-        return this.#isTorn(start, recordBytes + padding) ? 'torn' : 'checksum';
+        return this.#isTorn(start, at + bytes) ? 'torn' : 'checksum';
       }
       this.#checksum = checksum;
     }
@@ -165,9 +157,14 @@ class RecordScan {
     return 'record';
   }
 
-  #isTorn(at: number, bytes: number): boolean {
-    if (!this.#isLast) return false;
-    const record = this.#window.bytes.subarray(at, at + bytes);
-    return isTornRecord(record, this.#offset + lengthFieldBytes);
+  /** What the frame takes whose length field was read last. */
+  get #frameBytes(): number {
+    return lengthFieldBytes + this.#field.recordBytes + this.#field.padding;
+  }
+
+  /** The record that was read last, with its padding, lies there in the window. */
+  #isTorn(start: number, end: number): boolean {
+    const record = this.#window.bytes.subarray(start, end);
+    return this.#isLast && isTornRecord(record, this.#offset + lengthFieldBytes);
   }
 }

@@ -10,13 +10,8 @@ export function isTornRecord(bytes: Uint8Array, fileOffset: number): boolean {
   let start = 0;
   while (start < bytes.length) {
     const end = Math.min(bytes.length, start + sectorBytes - ((fileOffset + start) % sectorBytes));
-    if (isZero(bytes, start, end)) return true;
+    if (bytes.subarray(start, end).every((byte) => byte === 0)) return true;
     start = end;
   }
   return false;
-}
-
-export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) if (bytes[at] !== 0) return false;
-  return true;
 }

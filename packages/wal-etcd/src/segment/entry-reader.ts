@@ -2,7 +2,7 @@
  * Reads entries from segments on demand. The position of an entry is that of the record before it, because its
  * checksum goes on from that record's: so every entry that is read is verified, however it was found.
  */
-import { RaftpbDecodeError, type Entry } from '@babuza/raftpb';
+import type { Entry } from '@babuza/raftpb';
 import {
   invariant,
   type CorruptError,
@@ -18,13 +18,14 @@ import {
 } from '@babuza/wal-files';
 import { crc32c } from '../format/crc32c.ts';
 import { newEntryNumbers, readEntryNumbers } from '../format/entry-numbers.ts';
-import { readLengthField } from '../format/frame.ts';
+import { newLengthField, readLengthField } from '../format/frame.ts';
 import { lengthFieldBytes, recordOverheadBytes, RecordType } from '../format/layout.ts';
 import { newRecord, parseRecord, readRecordChecksum } from '../format/record.ts';
+import { whyNotReadable } from '../recovery/damage.ts';
 import { startOfSegment, type EtcdSegment } from './segment.ts';
 
 /** What is read of a record that only lends its checksum: its length field and what comes before its data. */
-const headBytes: number = lengthFieldBytes + 2 * recordOverheadBytes;
+const headBytes: number = lengthFieldBytes + recordOverheadBytes;
 
 /** A part of a file in memory. */
 interface Window {
@@ -39,11 +40,9 @@ export class EtcdEntryReader implements EntryReader {
   readonly #segments: SegmentList<EtcdSegment>;
   readonly #groupId: bigint;
   readonly #buffers = new ReadBuffers();
-  readonly #field = { recordBytes: 0, padding: 0 };
+  readonly #field = newLengthField();
   readonly #record = newRecord();
   readonly #entry = newEntryNumbers();
-  /** Of the record that was looked at last. */
-  #checksum = 0;
 
   constructor(index: PositionIndex, segments: SegmentList<EtcdSegment>, groupId: bigint) {
     this.#index = index;
@@ -57,36 +56,31 @@ export class EtcdEntryReader implements EntryReader {
     const single = hi === lo + 1;
     const end = Math.min(hi, run.lastIndex + 1);
     const position = run.offsetOf(lo);
+    if (position === startOfSegment) return [this.readAt(run.segmentId, position, lo)];
     // One more: the positions are those of the records before.
     const length = bytesToRead(run, lo, end + 1, maxBytes);
-    const window = this.#load(segment, startOf(position), length, single, lo);
+    const window = this.#load(segment, position, length, single, lo);
     const entries: Entry[] = [];
     for (let index = lo; index < end; index += 1) {
       const entry = this.#entryBehind(window, run.offsetOf(index), index);
       if (entry === undefined) break;
       entries.push(entry);
     }
-    // The first one is read whatever its size, or that of the record before it.
-    if (entries.length === 0) return [this.readAt(run.segmentId, position, lo)];
-    const [only] = entries;
-    return single && only?.data !== undefined
-      ? [{ ...only, data: this.#buffers.copy(only.data) }]
+    const [first] = entries;
+    // It is read whatever its size, or that of the record before it.
+    if (first === undefined) return [this.readAt(run.segmentId, position, lo)];
+    return single && first.data !== undefined
+      ? [{ ...first, data: this.#buffers.copy(first.data) }]
       : entries;
   }
 
   /** The entry at a position: also one that the index does not have any more. */
   readAt(segmentId: number, position: number, index: number): Entry {
     const segment = this.#segmentOf(segmentId);
-    const start = this.#placeBehind(segment, position, index);
-    let window = this.#load(segment, start, lengthFieldBytes, false, index);
-    const length = this.#frameLength(window, start);
-    if (length === undefined) throw this.#damage(segment, start, index, 'no record');
-    window = this.#load(segment, start, length, false, index);
-    const entry = this.#entryAt(window, start, index);
-    if (entry === undefined) {
-      throw this.#damage(segment, start, index, 'the file is shorter than it was');
-    }
-    return entry;
+    const { start, checksum } = this.#placeBehind(segment, position, index);
+    const head = this.#load(segment, start, lengthFieldBytes, false, index);
+    const length = this.#wholeLength(head, start, index);
+    return this.#decoded(this.#load(segment, start, length, false, index), start, checksum, index);
   }
 
   #segmentOf(segmentId: number): EtcdSegment {
@@ -117,34 +111,28 @@ export class EtcdEntryReader implements EntryReader {
 
   /** The entry behind the record at `position`; `undefined` where not all of both is in the window. */
   #entryBehind(window: Window, position: number, index: number): Entry | undefined {
-    if (position === startOfSegment) {
-      this.#checksum = window.segment.startChecksum;
-      return this.#entryAt(window, 0, index);
-    }
     const length = this.#frameLength(window, position);
     if (length === undefined || !holds(window, position, length)) return undefined;
     this.#readRecord(window, position, index);
-    this.#checksum = this.#record.crc;
-    return this.#entryAt(window, position + length, index);
+    return this.#entryAt(window, position + length, this.#record.crc, index);
   }
 
-  /** Where the entry behind a position is, with a read of its own; the checksum is known afterwards. */
-  #placeBehind(segment: EtcdSegment, position: number, index: number): number {
-    if (position === startOfSegment) {
-      this.#checksum = segment.startChecksum;
-      return 0;
-    }
+  /** Where the entry behind a position is, and what its checksum goes on from, with a read of its own. */
+  #placeBehind(
+    segment: EtcdSegment,
+    position: number,
+    index: number,
+  ): { readonly start: number; readonly checksum: number } {
+    if (position === startOfSegment) return { start: 0, checksum: segment.startChecksum };
     const head = this.#load(segment, position, headBytes, false, index);
-    const length = this.#frameLength(head, position);
-    if (length === undefined) throw this.#damage(segment, position, index, 'no record');
+    const length = this.#wholeLength(head, position, index);
     const checksum = readRecordChecksum(head.bytes, lengthFieldBytes, head.bytes.length);
     if (checksum === undefined) {
       // Not the form that etcd writes: all of it must be looked at.
       const whole = this.#load(segment, position, length, false, index);
       this.#readRecord(whole, position, index);
     }
-    this.#checksum = checksum ?? this.#record.crc;
-    return position + length;
+    return { start: position + length, checksum: checksum ?? this.#record.crc };
   }
 
   /** What the frame at `offset` takes; `undefined` where its length field is not in the window, or 0. */
@@ -155,6 +143,21 @@ export class EtcdEntryReader implements EntryReader {
     return lengthFieldBytes + field.recordBytes + field.padding;
   }
 
+  /**
+   * The same, of a frame that the file has to its end: a length field that was damaged since the log
+   * was opened must not make anybody ask for memory.
+   */
+  #wholeLength(window: Window, offset: number, index: number): number {
+    const { segment } = window;
+    const length = this.#frameLength(window, offset);
+    if (length === undefined) throw this.#damage(segment, offset, index, 'no record');
+    if (!Number.isSafeInteger(offset + length)) {
+      throw this.#damage(segment, offset, index, 'a record that is longer than any file');
+    }
+    this.#load(segment, offset + length - 1, 1, true, index);
+    return length;
+  }
+
   /** Parses the record whose length field was read last. */
   #readRecord({ segment, start, bytes }: Window, offset: number, index: number): void {
     const at = offset - start + lengthFieldBytes;
@@ -162,21 +165,25 @@ export class EtcdEntryReader implements EntryReader {
     throw this.#damage(segment, offset, index, 'a record that is no protobuf message');
   }
 
-  #entryAt(window: Window, offset: number, index: number): Entry | undefined {
+  #entryAt(window: Window, offset: number, checksum: number, index: number): Entry | undefined {
     const length = this.#frameLength(window, offset);
     if (length === undefined || !holds(window, offset, length)) return undefined;
+    return this.#decoded(window, offset, checksum, index);
+  }
+
+  /** The entry whose length field was read last. */
+  #decoded(window: Window, offset: number, checksum: number, index: number): Entry {
     this.#readRecord(window, offset, index);
     const { segment, bytes } = window;
     const record = this.#record;
-    if (crc32c(this.#checksum, bytes, record.dataStart, record.dataEnd) !== record.crc) {
+    if (crc32c(checksum, bytes, record.dataStart, record.dataEnd) !== record.crc) {
       throw this.#damage(segment, offset, index, 'a record with a wrong checksum');
     }
     const entry = this.#entry;
     try {
       readEntryNumbers(bytes, record.dataStart, record.dataEnd, entry);
     } catch (error) {
-      if (!(error instanceof RaftpbDecodeError)) throw error;
-      throw this.#damage(segment, offset, index, `no entry: ${error.message}`);
+      throw this.#damage(segment, offset, index, `no entry: ${whyNotReadable(error)}`);
     }
     if (record.type !== RecordType.Entry || entry.index !== index) {
       throw this.#damage(segment, offset, index, 'another record than the index says');
@@ -190,10 +197,6 @@ export class EtcdEntryReader implements EntryReader {
   }
 }
 
-function startOf(position: number): number {
-  return position === startOfSegment ? 0 : position;
-}
-
 function holds({ start, bytes }: Window, offset: number, length: number): boolean {
-  return offset >= start && offset + length <= start + bytes.length;
+  return offset + length <= start + bytes.length;
 }

@@ -3,8 +3,12 @@ import type { File } from '@babuza/vfs';
 import type { SegmentFile } from '@babuza/wal-files';
 import type { SegmentName } from '../format/segment-name.ts';
 
-export interface EtcdSegment extends SegmentFile {
+export interface OpenSegment extends SegmentFile {
   readonly name: SegmentName;
+}
+
+/** One whose entries can be read. */
+export interface EtcdSegment extends OpenSegment {
   /** The checksum that the first record goes on from; 0 for the first segment that is read. */
   readonly startChecksum: number;
 }
@@ -12,12 +16,7 @@ export interface EtcdSegment extends SegmentFile {
 /** The position of an entry in the index is that of the record before it; this one says that there is none. */
 export const startOfSegment: number = (2 ** 32 - 1) * 8;
 
-export function segmentOf(
-  path: string,
-  name: SegmentName,
-  file: File,
-  startChecksum: number,
-): EtcdSegment {
+export function segmentOf(path: string, name: SegmentName, file: File): OpenSegment {
   const segmentId = Number(name.sequence);
-  return { segmentId, path, fileName: name.fileName, file, name, startChecksum };
+  return { segmentId, path, fileName: name.fileName, file, name };
 }

@@ -24,7 +24,7 @@ export async function createLog(parts: WalWriterParts): Promise<WalWriter> {
   }
   try {
     const writer = new WalWriter(parts, {
-      segment: segmentOf(path, name, spare.file, 0),
+      segment: { ...segmentOf(path, name, spare.file), startChecksum: 0 },
       end: 0,
       fileBytes: segmentBytes,
       checksum: 0,

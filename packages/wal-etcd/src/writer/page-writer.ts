@@ -11,12 +11,9 @@ export class PageWriter {
   /** Bytes that the file would have. */
   #fileOffset: number;
   #buffered = 0;
-  /** Where the buffer starts, modulo the page. */
-  #pageOffset: number;
 
   constructor(fileOffset: number) {
     this.#fileOffset = fileOffset;
-    this.#pageOffset = fileOffset % pageBytes;
   }
 
   get fileOffset(): number {
@@ -26,7 +23,6 @@ export class PageWriter {
   copy(): PageWriter {
     const copy = new PageWriter(this.#fileOffset);
     copy.#buffered = this.#buffered;
-    copy.#pageOffset = this.#pageOffset;
     return copy;
   }
 
@@ -34,7 +30,7 @@ export class PageWriter {
   write(bytes: number): void {
     let rest = bytes;
     while (this.#buffered + rest > writeBufferBytes) {
-      const slack = pageBytes - ((this.#pageOffset + this.#buffered) % pageBytes);
+      const slack = pageBytes - ((this.#fileOffset + this.#buffered) % pageBytes);
       if (slack !== pageBytes) {
         const moved = Math.min(slack, rest);
         this.#buffered += moved;
@@ -54,7 +50,6 @@ export class PageWriter {
 
   flush(): void {
     this.#fileOffset += this.#buffered;
-    this.#pageOffset = (this.#pageOffset + this.#buffered) % pageBytes;
     this.#buffered = 0;
   }
 }

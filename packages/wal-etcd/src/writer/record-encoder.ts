@@ -6,7 +6,7 @@ import type { Entry } from '@babuza/raftpb';
 import { bytesTag, varintTag, writeNumber } from '@babuza/raftpb/wire';
 import { crc32c } from '../format/crc32c.ts';
 import { frameBytes, paddingOf, writeLengthField } from '../format/frame.ts';
-import { lengthFieldBytes, recordOverheadBytes, RecordType } from '../format/layout.ts';
+import { entryHeadBytesMax, lengthFieldBytes, RecordType } from '../format/layout.ts';
 import { recordHeadBytes, writeRecordHead } from '../format/record.ts';
 import type { PageWriter } from './page-writer.ts';
 
@@ -20,9 +20,6 @@ const copyBytesMax: number = 4 * 1024;
 
 /** The scratch memory is given back where it grew beyond this. */
 const scratchBytesKept: number = 512 * 1024;
-
-/** An entry without its payload: three numbers of up to 10 bytes and a length, with their tags. */
-const entryHeadBytesMax = 40;
 
 /** What a refused group is taken back to. */
 export interface EncoderMark {
@@ -101,10 +98,11 @@ export class RecordEncoder {
   /** The data of the record is `data` with `payload` behind it. */
   #addFrame(type: number, data: Uint8Array | undefined, payload: Uint8Array | undefined): void {
     const { checksum } = this;
-    const dataBytes = data === undefined ? undefined : data.length + (payload?.length ?? 0);
+    const payloadBytes = payload?.length ?? 0;
+    const dataBytes = data === undefined ? undefined : data.length + payloadBytes;
     const recordBytes = recordHeadBytes(type, checksum, dataBytes) + (dataBytes ?? 0);
-    const copies = payload === undefined || payload.length < copyBytesMax;
-    this.#makeRoom(recordOverheadBytes + (copies ? (dataBytes ?? 0) : (data?.length ?? 0)));
+    const copies = payloadBytes < copyBytesMax;
+    this.#makeRoom(copies ? recordBytes : recordBytes - payloadBytes);
     const scratch = this.#scratch;
     writeLengthField(scratch, this.#filled, recordBytes);
     let end = this.#filled + lengthFieldBytes;
@@ -131,7 +129,7 @@ export class RecordEncoder {
     this.pages.write(recordBytes + padding);
   }
 
-  /** Room for a record of so many bytes, with its frame. What was encoded stays where it is. */
+  /** Room for so many bytes of a record, with its frame. What was encoded stays where it is. */
   #makeRoom(bytes: number): void {
     const needed = bytes + 2 * lengthFieldBytes;
     if (this.#filled + needed <= this.#scratch.length) return;

@@ -10,7 +10,7 @@ import { isRefusal, NoSpaceError } from '@babuza/wal-core';
 import { prepareFailure, stepFailure, type SpareFile, type SpareFiles } from '@babuza/wal-files';
 import { bytesBetweenSyncsMax, pageBytes, RecordType } from '../format/layout.ts';
 import { segmentName } from '../format/segment-name.ts';
-import { segmentOf, startOfSegment, type EtcdSegment } from '../segment/segment.ts';
+import { segmentOf, type EtcdSegment } from '../segment/segment.ts';
 import { PageWriter } from './page-writer.ts';
 import { RecordEncoder, type EncoderMark } from './record-encoder.ts';
 
@@ -67,6 +67,7 @@ export class WalWriter {
   readonly #encoder: RecordEncoder;
   #segment: EtcdSegment;
   #end: number;
+  /** The length that the file has unless records lie beyond it. */
   #fileBytes: number;
   #lastOffset: number;
   #unsynced = false;
@@ -110,7 +111,7 @@ export class WalWriter {
     const { bytes } = this.#encoder;
     const fits = this.#end + bytes <= this.#fileBytes && bytes <= bytesBetweenSyncsMax;
     const isReady = this.#owedName === undefined && !this.isFull;
-    return bytes > 0 && fits && isReady;
+    return bytes !== 0 && fits && isReady;
   }
 
   /** Adds an entry, and returns its position for the index: that of the record before it. */
@@ -158,10 +159,10 @@ export class WalWriter {
   async flush(durable: boolean): Promise<void> {
     const { file } = this.#segment;
     const bytes = this.#encoder.bytes;
-    if (bytes > 0) await this.#settleName();
+    if (bytes !== 0) await this.#settleName();
     const parts = this.#encoder.take();
     this.#encoder.pages.flush();
-    if (bytes > 0) {
+    if (bytes !== 0) {
       const grows = this.#end + bytes > this.#fileBytes;
       const pieces = durable && bytes > bytesBetweenSyncsMax;
       // A durable write answers for its own bytes alone.
@@ -169,7 +170,6 @@ export class WalWriter {
       else await file.writeDurable(parts, this.#end);
       this.#unsynced ||= grows || pieces || !durable;
       this.#end += bytes;
-      this.#fileBytes = Math.max(this.#fileBytes, this.#end);
     }
     if (durable && this.#unsynced) {
       await file.datasync();
@@ -198,8 +198,7 @@ export class WalWriter {
 
   /** Writes the whole pages that etcd would not hold back any longer, without a sync. */
   async flushPages(): Promise<void> {
-    const bytes = this.#encoder.pages.fileOffset - this.#end;
-    if (bytes > 0) await this.flush(false);
+    if (this.#encoder.pages.fileOffset !== this.#end) await this.flush(false);
   }
 
   /**
@@ -252,10 +251,9 @@ export class WalWriter {
     const { directory, segmentBytes } = this.#parts;
     const name = segmentName(this.#segment.name.sequence + 1n, next.firstIndex);
     const path = `${directory}/${name.fileName}`;
-    this.#segment = segmentOf(path, name, file, this.#encoder.checksum);
+    this.#segment = { ...segmentOf(path, name, file), startChecksum: this.#encoder.checksum };
     this.#end = 0;
     this.#fileBytes = segmentBytes;
-    this.#lastOffset = startOfSegment;
     this.#encoder.pages = new PageWriter(0);
     this.addHead(next.hardState);
     await next.addRecords?.();
@@ -283,16 +281,11 @@ export class WalWriter {
   async #write(parts: readonly Uint8Array[], grows: boolean, pieces: boolean): Promise<void> {
     const { file } = this.#segment;
     let position = this.#end;
-    let unsynced = 0;
     try {
       for (const piece of pagesOf(parts, position)) {
-        if (pieces && unsynced > 0) {
-          await file.datasync();
-          unsynced = 0;
-        }
+        if (pieces && position !== this.#end) await file.datasync();
         await file.write(piece, position);
         position += piece.length;
-        unsynced += piece.length;
       }
     } catch (error) {
       if (!grows || !(error instanceof FileError) || error.kind !== 'no-space') throw error;
@@ -312,8 +305,9 @@ export class WalWriter {
 }
 
 /**
- * What is written at `position`, in pieces that end with a page of the file. Two writes must not share a sector: a
- * crash could leave one with the first of them alone, which no rule would take for an interrupted write.
+ * What is written at `position`, one byte at least, in pieces that end with a page of the file. Two
+ * writes must not share a sector: a crash could leave one with the first of them alone, which no
+ * rule would take for an interrupted write.
  */
 function* pagesOf(parts: readonly Uint8Array[], position: number): Generator<Uint8Array> {
   const pieceBytes = bytesBetweenSyncsMax / 2;
@@ -328,7 +322,7 @@ function* pagesOf(parts: readonly Uint8Array[], position: number): Generator<Uin
   for (const part of parts) {
     for (let at = 0; at < part.length;) {
       if (filled === piece.length) {
-        if (filled > 0) yield piece;
+        if (filled !== 0) yield piece;
         position += filled;
         piece = new Uint8Array(Math.min(left, pieceBytes - (position % pageBytes)));
         left -= piece.length;
@@ -340,5 +334,5 @@ function* pagesOf(parts: readonly Uint8Array[], position: number): Generator<Uin
       at += taken.length;
     }
   }
-  if (filled > 0) yield piece;
+  yield piece;
 }
