@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Decoders that take no bytes of a disk or a peer by themselves, with the reason. */
 const exempt = new Map([
   ['demo/readArguments', 'It reads the command line of whoever starts the demo.'],
+  ['demo/readRequest', 'It reads the command line of whoever makes certificates.'],
   ['demo/readBody', 'It counts the bytes of a request and gives them to JSON.parse.'],
   ['demo/readSnapshot', 'It reads a stream of the snapshot manager, which has checked each chunk.'],
   ['demo/readPiece', 'It reads documents of the user, as bytes.'],

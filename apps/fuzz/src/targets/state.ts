@@ -1,5 +1,5 @@
 /** What entries and snapshots of a node hold: envelopes, membership changes, identities, the node's own part. */
-import { confChangeAsV2, encodeConfChangeV2, EntryType } from '@babuza/raftpb';
+import { ConfChangeType, encodeConfChangeV2, EntryType } from '@babuza/raftpb';
 import { LruSessionManager } from '@babuza/session';
 import { Finding, refusal, type Decoder, type Outcome, type Target } from '../decoder.ts';
 import {
@@ -82,10 +82,17 @@ const changes: Decoder = {
   samples: [
     encodeConfChangeV2({
       transition: 0,
-      changes: [{ type: 0, nodeId: 3n }],
+      // The same members as in the operations.
+      changes: [
+        { type: ConfChangeType.AddNode, nodeId: 2n ** 64n - 1n },
+        { type: ConfChangeType.AddLearnerNode, nodeId: 3n },
+        { type: ConfChangeType.RemoveNode, nodeId: 2n },
+        ...[1n, 1n, 1n].map((nodeId) => ({ type: ConfChangeType.UpdateNode, nodeId })),
+      ],
       context: membershipCodec.encodeOperations(operations),
     }),
-    encodeConfChangeV2(confChangeAsV2({ id: 0n, type: 1, nodeId: 2n })),
+    // The end of joint consensus.
+    encodeConfChangeV2({ transition: 0, changes: [] }),
   ],
   run: (input) => {
     const read = (type: 1 | 2) =>
