@@ -65,7 +65,7 @@ describe('a log in which a snapshot does not count', () => {
           marker,
           snapshotRecord(30, 3, confState),
           stateRecord(3, 25),
-          ...entries(21, 26),
+          ...[21, 22, 23, 24, 25, 26].map((index) => entryRecord(index, 3)),
         ],
       },
     ]);

@@ -117,9 +117,9 @@ describe('the base of a log whose first segments are purged', () => {
   });
 
   it('is a snapshot at the entry before the name or above, and no other', async () => {
-    const at = await replayed(20, [marker(19, 3), ...entries(20, 21)]);
+    const at = await replayed(20, [marker(19, 3), entryRecord(20, 3), entryRecord(21, 3)]);
     expect([baseOf(at), range(at), markers(at)]).toEqual([[19, 3, 6, undefined], [20, 21], [19]]);
-    const above = await replayed(20, [marker(30, 3), ...entries(31)]);
+    const above = await replayed(20, [marker(30, 3), entryRecord(31, 3)]);
     expect([baseOf(above), range(above), markers(above)]).toEqual([
       [30, 3, 6, undefined],
       [31, 31],

@@ -1,7 +1,7 @@
 /** Snapshots in a log that is replayed: which count, and which drop entries. */
 import { describe, expect, it } from 'vitest';
 import { confState } from '@babuza/testkit/ladder';
-import { snapshotRecord, stateRecord, type CraftedRecord } from './support/crafted.ts';
+import { entryRecord, snapshotRecord, stateRecord, type CraftedRecord } from './support/crafted.ts';
 import { entries, marker, markers, range, replayed } from './support/replayed.ts';
 
 describe('the snapshots that are replayed', () => {
@@ -46,7 +46,7 @@ describe('the snapshots that are replayed', () => {
       ...entries(1, 2),
       stateRecord(1, 9),
       marker(9, 3),
-      ...entries(10),
+      entryRecord(10, 3),
     ]);
     expect([range(log), log.log.base]).toEqual([[10, 10], { segmentId: 6, position: undefined }]);
     expect(log.log.believedTooMuch).toBe(false);
