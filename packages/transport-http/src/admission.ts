@@ -1,6 +1,6 @@
 /** Who is let in, by the handshake in the head of a request. */
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { remoteAddressOf } from './access/member-addresses.ts';
 import type { RefusalReason } from './errors.ts';
 import {
   decodeHandshake,
@@ -28,9 +28,6 @@ export interface Refused {
   readonly reason: RefusalReason;
 }
 
-/** A server that listens on both families has IPv4 addresses in the form of IPv6. */
-const ipOf = ({ remoteAddress = '' }: Socket): string => remoteAddress.replace(/^::ffff:/i, '');
-
 export class Admission {
   readonly #wire: Wire;
   readonly #members: Members;
@@ -50,7 +47,7 @@ export class Admission {
         wire.handler.admit(id, introduction);
       const refusal =
         this.#otherCertificate(request, theirs.from) ??
-        this.#members.admit(theirs, ours, judge, ipOf(request.socket));
+        this.#members.admit(theirs, ours, judge, remoteAddressOf(request.socket));
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal);
         return { isFine: false, reason: refusal.reason };

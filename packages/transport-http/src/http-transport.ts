@@ -301,7 +301,7 @@ export class HttpTransport implements Transport {
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
-      memberAddresses: new MemberAddresses(),
+      memberAddresses: new MemberAddresses((id) => membership.has(id)),
       credentials: tls === undefined ? undefined : new Credentials(tls),
       certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,

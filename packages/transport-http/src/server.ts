@@ -251,16 +251,12 @@ export class MessageServer {
     if (!admitted.isFine) this.#refusedConnections += 1;
     else if (this.#speakers.peerOf(request.socket) !== admitted.from) {
       this.#entrance.admitted(request.socket);
-      this.#keepAddress(admitted.from, request.socket);
+      const address = remoteAddressOf(request.socket);
+      this.#parts.wire.memberAddresses.set(admitted.from, address);
       this.#speakers.add(request.socket, admitted.from);
       this.#parts.onMember(admitted.from);
     }
     return admitted;
-  }
-
-  #keepAddress(id: bigint, socket: Socket): void {
-    const { members, wire } = this.#parts;
-    if (members.membership.has(id)) wire.memberAddresses.set(id, remoteAddressOf(socket));
   }
 }
 

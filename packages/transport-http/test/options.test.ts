@@ -48,6 +48,16 @@ describe('an option that cannot be', () => {
     ['tls.cert', { address, tls: {} }, ['tls.cert', 'undefined', 'PEM']],
     ['tls.key', { address, tls: { cert: 'a' } }, ['tls.key', 'undefined', 'PEM']],
     ['tls.ca', { address, tls: { cert: 'a', key: 'b' } }, ['tls.ca', 'mutual: false']],
+    ...[{ identify: () => 1n }, { seeds: ['a'] }].map((more): [string, object, string[]] => [
+      'tls.anyCertificateIsAnyMember',
+      { address, tls: { cert: 'a', key: 'b', ca: 'c', anyCertificateIsAnyMember: true, ...more } },
+      ['tls.anyCertificateIsAnyMember', 'left out'],
+    ]),
+    [
+      'tls.seeds',
+      { address, tls: { cert: 'a', key: 'b', ca: 'c', identify: () => 1n, seeds: ['a'] } },
+      ['tls.seeds', 'left out'],
+    ],
     [
       'tls.mutual',
       { address, tls: { cert: 'a', key: 'b', ca: 'c', mutual: 1 } },

@@ -1,5 +1,5 @@
 /** With certificates only members talk to each other, and what others do leaves the member at work. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HttpTransportTls } from '../src/index.ts';
 import { Authority, type Certificate } from './certificates.ts';
 import { RawClient, streamHeadOf } from './raw-client.ts';
@@ -120,6 +120,20 @@ describe('refused is', () => {
     expect(one.logged.join('\n')).toMatch(why);
     expect(two.received).toEqual([]);
   });
+});
+
+it('an authority that is not trusted stays so where the environment switches the checks off', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  try {
+    const impostor = { ...other.issue({ member: 2n }), ca: authority.cert, mutual: false };
+    const two = await net.add(2n, { tls: impostor });
+    const one = await net.add(1n, { tls: { ...tlsOf(1n), mutual: false } });
+    one.transport.setPeer({ id: 2n, address: two.address });
+    await sendUntil(one, 2n, () => one.unreachable.length > 2);
+    expect(two.received).toEqual([]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 describe('a port with TLS', () => {

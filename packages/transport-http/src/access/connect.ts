@@ -56,6 +56,8 @@ export class MemberAgent extends Agent {
       servername: isIP(host ?? '') === 0 ? (host ?? '') : '',
       secureContext: credentials.loaded.context,
       ALPNProtocols: ['http/1.1'],
+      // Whatever the environment says: it may switch the checks of Node.js off.
+      rejectUnauthorized: true,
       // Otherwise who is there is checked with the id, and not by the address that was connected to.
       ...(credentials.tls.anyCertificateIsAnyMember === true
         ? {}

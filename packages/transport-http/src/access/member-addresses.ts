@@ -6,10 +6,16 @@ import type { Duplex } from 'node:stream';
  */
 export class MemberAddresses {
   readonly #byMember = new Map<bigint, string>();
+  readonly #isMember: (id: bigint) => boolean;
 
-  /** A member of the membership has shown on a connection with this address that it is that member. */
+  /** Only nodes of the membership are kept: a joiner meets others, whose ids may be made up. */
+  constructor(isMember: (id: bigint) => boolean) {
+    this.#isMember = isMember;
+  }
+
+  /** A node has shown on a connection with this address that it is that one. */
   set(id: bigint, address: string): void {
-    this.#byMember.set(id, address);
+    if (this.#isMember(id)) this.#byMember.set(id, address);
   }
 
   /** The member was removed. */
@@ -23,8 +29,12 @@ export class MemberAddresses {
   }
 }
 
-/** The IP address of the other side; an empty text where it is not known. */
+/**
+ * The IP address of the other side; an empty text where it is not known. An IPv4 address is one also
+ * where the socket calls it a part of IPv6.
+ */
 export function remoteAddressOf(connection: Duplex | null): string {
   if (connection === null || !('remoteAddress' in connection)) return '';
-  return typeof connection.remoteAddress === 'string' ? connection.remoteAddress : '';
+  const { remoteAddress } = connection;
+  return typeof remoteAddress === 'string' ? remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '') : '';
 }

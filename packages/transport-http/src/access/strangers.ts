@@ -38,26 +38,35 @@ export class Strangers {
 
   /** A connection that has come in. */
   add(connection: Duplex): void {
-    const address = remoteAddressOf(connection);
+    const [address, key] = [remoteAddressOf(connection), keyOf(connection)];
+    // Nothing can come any more on one with the same addresses and ports: it has been reset.
+    this.#byAddress.get(address)?.get(key)?.connection.destroy();
+    this.#forget(address, key);
     const ofAddress = this.#byAddress.get(address) ?? new Map<unknown, Stranger>();
     if (ofAddress.size >= strangersPerAddressMax) this.#endOldest(ofAddress);
     else if (this.#count >= strangersMax) this.#endOldest(this.#largest());
     const watch = startStallWatch(this.#clock, this.#timeMs, () => {
       connection.destroy(new Error(`it did not show within ${this.#timeMs} ms who it is`));
     });
-    this.#byAddress.set(address, ofAddress.set(keyOf(connection), { connection, watch }));
+    this.#byAddress.set(address, ofAddress.set(key, { connection, watch }));
     this.#count += 1;
-    connection.once('close', () => this.remove(connection));
+    connection.once('close', () => {
+      const isStillThis = this.#byAddress.get(address)?.get(key)?.connection === connection;
+      if (isStillThis) this.#forget(address, key);
+    });
   }
 
-  /** A connection that has shown that it may speak, or has gone; an encrypted one counts as what it travels on. */
+  /** A connection that has shown that it may speak; an encrypted one counts as what it travels on. */
   remove(connection: Duplex): void {
-    const address = remoteAddressOf(connection);
+    this.#forget(remoteAddressOf(connection), keyOf(connection));
+  }
+
+  #forget(address: string, key: unknown): void {
     const ofAddress = this.#byAddress.get(address);
-    const stranger = ofAddress?.get(keyOf(connection));
+    const stranger = ofAddress?.get(key);
     if (ofAddress === undefined || stranger === undefined) return;
     stranger.watch.cancel();
-    ofAddress.delete(keyOf(connection));
+    ofAddress.delete(key);
     if (ofAddress.size === 0) this.#byAddress.delete(address);
     this.#count -= 1;
   }
@@ -74,17 +83,20 @@ export class Strangers {
   }
 
   #endOldest(ofAddress: Map<unknown, Stranger>): void {
-    for (const { connection } of ofAddress.values()) {
-      this.remove(connection);
+    for (const [key, { connection }] of ofAddress) {
+      this.#forget(remoteAddressOf(connection), key);
       connection.destroy(new Error('too many connections have not shown who they are'));
       return;
     }
   }
 }
 
-/** What a connection and the encrypted one on it have in common. */
+/**
+ * What a connection and the encrypted one on it have in common, beside the address of the other side.
+ * Both ends count: two addresses of this machine may be connected to from one port.
+ */
 function keyOf(connection: Duplex): unknown {
-  return 'remotePort' in connection && connection.remotePort !== undefined
-    ? connection.remotePort
-    : connection;
+  if (!('remotePort' in connection) || connection.remotePort === undefined) return connection;
+  const ends = ['remotePort', 'localAddress', 'localPort'];
+  return ends.map((name) => String(Reflect.get(connection, name))).join(' ');
 }

@@ -6,14 +6,15 @@ import {
   handshakesPerSecondMax,
   HandshakeTurns,
 } from '../../src/access/handshake-turns.ts';
-import { MemberAddresses } from '../../src/access/member-addresses.ts';
+import { PassThrough } from 'node:stream';
+import { MemberAddresses, remoteAddressOf } from '../../src/access/member-addresses.ts';
 import { FakeSocket } from '../classes/requests.ts';
 
 const turnMs = 1000 / handshakesPerSecondMax;
 
 function world() {
   const clock = new SimulatedClock();
-  const members = new MemberAddresses();
+  const members = new MemberAddresses((id) => id < 9n);
   const turns = new HandshakeTurns(clock, (address) => members.has(address));
   /** The addresses of the handshakes that have begun. */
   const begun: string[] = [];
@@ -99,8 +100,25 @@ describe('handshakes of TLS', () => {
 });
 
 describe('the addresses of members', () => {
+  it('are no addresses of nodes that the membership does not have', () => {
+    const members = new MemberAddresses((id) => id < 9n);
+    members.set(9n, '192.0.2.9');
+    expect(members.has('192.0.2.9')).toBe(false);
+  });
+
+  it.each([
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:192.0.2.1', '192.0.2.1'],
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['::ffff:0:1', '::ffff:0:1'],
+    [undefined, ''],
+  ])('are the same on both families: %s', (remoteAddress, expected) => {
+    expect(remoteAddressOf(Object.assign(new PassThrough(), { remoteAddress }))).toBe(expected);
+  });
+
   it('are the latest one of each, until it is removed', () => {
-    const members = new MemberAddresses();
+    const members = new MemberAddresses((id) => id < 9n);
     members.set(2n, '192.0.2.1');
     members.set(2n, '192.0.2.2');
     members.set(3n, '192.0.2.3');

@@ -58,6 +58,41 @@ describe('a connection on which nobody has shown who speaks', () => {
     expect(strangers.count).toBe(1);
   });
 
+  it('is another one where it comes from the same port to another address of this machine', async () => {
+    const { clock, strangers } = world();
+    const [first, second] = ['10.0.0.1', '10.0.0.2'].map((localAddress) => {
+      const connection = connectionFrom('192.0.2.1', 7000);
+      Object.defineProperties(connection, {
+        localAddress: { value: localAddress },
+        localPort: { value: 7400 },
+      });
+      connection.on('error', () => undefined);
+      strangers.add(connection);
+      return connection;
+    });
+    expect(strangers.count).toBe(2);
+    first?.destroy();
+    await clock.advance(0);
+    expect(strangers.count).toBe(1);
+    await clock.advance(timeMs);
+    expect([second?.destroyed, strangers.count]).toEqual([true, 0]);
+  });
+
+  it('takes the place of one with the same addresses and ports, which was reset', async () => {
+    const { clock, strangers } = world();
+    const [first, second] = [1, 2].map(() => {
+      const connection = connectionFrom('192.0.2.1', 7000);
+      connection.on('error', () => undefined);
+      strangers.add(connection);
+      return connection;
+    });
+    // The end of the first one is told when the second one is here.
+    await clock.advance(0);
+    expect([first?.destroyed, second?.destroyed, strangers.count]).toEqual([true, false, 1]);
+    await clock.advance(timeMs);
+    expect([second?.destroyed, strangers.count]).toEqual([true, 0]);
+  });
+
   it('makes room for a newer one of its address', () => {
     const { strangers, add } = world();
     const ofOne = Array.from({ length: strangersPerAddressMax }, () => add('192.0.2.1'));

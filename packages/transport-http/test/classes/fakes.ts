@@ -96,7 +96,7 @@ export class FakeMember {
       ),
       logger: { debug: log, info: log, warn: log, error: log },
       strangersLog: new StrangersLog(clock, { debug: log, info: log, warn: log, error: log }),
-      memberAddresses: new MemberAddresses(),
+      memberAddresses: new MemberAddresses((id) => this.memberIds.has(id)),
       handler: { ...this.#handler(), ...handler },
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),

@@ -30,6 +30,14 @@ export function checkTls(given: unknown): HttpTransportTls {
   if (typeof anyCertificateIsAnyMember !== 'boolean') {
     refuse('tls.anyCertificateIsAnyMember', anyCertificateIsAnyMember, 'true or false');
   }
+  const seedList = checkSeeds(seeds);
+  if (anyCertificateIsAnyMember && (identify !== undefined || seedList.length > 0)) {
+    const allowed = 'left out beside tls.identify and tls.seeds, which it would make of no use';
+    refuse('tls.anyCertificateIsAnyMember', true, allowed);
+  }
+  if (identify !== undefined && seedList.length > 0) {
+    refuse('tls.seeds', 'some', 'left out beside tls.identify, which decides first');
+  }
   const lists = checkLists(crl);
   if (lists.length > 0 && ca === undefined) {
     refuse('tls.crl', 'some', 'left out where there is no tls.ca whose lists they are');
@@ -41,7 +49,7 @@ export function checkTls(given: unknown): HttpTransportTls {
     crl: lists,
     mutual,
     identify,
-    seeds: checkSeeds(seeds),
+    seeds: seedList,
     anyCertificateIsAnyMember,
   };
 }
