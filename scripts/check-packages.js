@@ -1,9 +1,11 @@
 // Checks every published package as its users will get it: what publint says of the packed files, and
-// that each has the things that every package of ours has.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+// that each has the things that every package of ours has. Packages that are not published carry the
+// license, too.
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { workspacePackages } from './runtime-dependencies.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const required = [
@@ -18,13 +20,12 @@ const required = [
 const problems = [];
 let checked = 0;
 
-for (const name of readdirSync(`${root}/packages`).sort()) {
-  const directory = `${root}/packages/${name}`;
-  const manifest = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'));
-  if (manifest.private === true) continue;
-  for (const part of required) {
+for (const { directory, manifest } of workspacePackages(root)) {
+  const isPrivate = manifest.private === true;
+  for (const part of isPrivate ? ['LICENSE'] : required) {
     if (!existsSync(`${directory}/${part}`)) problems.push(`${manifest.name}: ${part} is missing`);
   }
+  if (isPrivate) continue;
   const { messages, pkg } = await publint({ pkgDir: directory, strict: true, pack: 'npm' });
   for (const message of messages) {
     problems.push(`${manifest.name}: ${formatMessage(message, pkg) ?? message.code}`);

@@ -4,12 +4,20 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+/** All packages of the workspace, as `{ directory, manifest }`; `pnpm-workspace.yaml` names the same. */
+export function workspacePackages(root) {
+  const directories = ['packages', 'apps'].flatMap((kind) =>
+    readdirSync(`${root}/${kind}`).map((name) => `${root}/${kind}/${name}`),
+  );
+  return [...directories, `${root}/examples`].map((directory) => ({
+    directory,
+    manifest: manifestIn(directory),
+  }));
+}
+
 /** The packages that are published, as `{ directory, manifest }`. */
 export function publishedPackages(root) {
-  return readdirSync(`${root}/packages`)
-    .map((name) => `${root}/packages/${name}`)
-    .map((directory) => ({ directory, manifest: manifestIn(directory) }))
-    .filter(({ manifest }) => manifest.private !== true);
+  return workspacePackages(root).filter(({ manifest }) => manifest.private !== true);
 }
 
 /** By name: `{ name, version, license }`. */

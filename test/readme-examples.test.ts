@@ -73,7 +73,9 @@ describe('examples in READMEs', () => {
       // The directories that the examples name belong to the reader; here they are made anew.
       writeFileSync(file, code.replaceAll(/(['`])\/tmp\//g, `$1${scratch}/${at}/`));
       try {
-        for (const [, line = ''] of code.matchAll(/^\/\/ pnpm demo (certificates .*)$/gm)) {
+        for (const [, line = ''] of code.matchAll(
+          /^\/\/ npx --yes pnpm@[\d.]+ demo (certificates .*)$/gm,
+        )) {
           const args = line.replaceAll('/tmp/', `${scratch}/${at}/`).split(' ');
           await promisify(execFile)(process.execPath, [demo, ...args]);
         }

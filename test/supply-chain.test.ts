@@ -1,8 +1,8 @@
 /** What our users get with our packages: licenses, pinned tools, and what docs/SECURITY.md says of it. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -30,12 +30,22 @@ interface Published {
 }
 
 const published: readonly Published[] = JSON.parse(printed('m.publishedPackages(process.argv[1])'));
+const all: readonly Published[] = JSON.parse(printed('m.workspacePackages(process.argv[1])'));
+
+describe('a package of the workspace', () => {
+  it.each(all)('$manifest.name carries the license', ({ directory, manifest }) => {
+    expect(readFileSync(`${directory}/LICENSE`, 'utf8')).toBe(read('LICENSE'));
+    expect(manifest).toMatchObject({ license: 'Apache-2.0' });
+  });
+
+  it('is also one that is not published', () => {
+    expect(all.length).toBeGreaterThan(published.length + 5);
+  });
+});
 
 describe('a published package', () => {
-  it.each(published)('$manifest.name carries the license', ({ directory, manifest }) => {
-    expect(readFileSync(`${directory}/LICENSE`, 'utf8')).toBe(read('LICENSE'));
+  it.each(published)('$manifest.name is packed with the license', ({ manifest }) => {
     expect(manifest.files).toContain('LICENSE');
-    expect(manifest).toMatchObject({ license: 'Apache-2.0' });
   });
 
   it('exists', () => {
@@ -71,6 +81,34 @@ describe('pnpm', () => {
       expect(new Set(told), path).toEqual(new Set([packageManager]));
     }
   });
+
+  it.each(filesThatNameCommands())('is told with that version in %s, everywhere', (path) => {
+    const { packageManager, scripts } = JSON.parse(read('package.json')) as {
+      packageManager: string;
+      scripts: Record<string, string>;
+    };
+    const names = ['run', 'install', 'changeset', ...Object.keys(scripts)].join('|');
+    const commands = new RegExp(`\\S*(?: --yes)? ?\\bpnpm(?:@[\\w.]+)? (?:${names})\\b`, 'g');
+    for (const [command] of read(path).matchAll(commands)) {
+      expect(command).toContain(`npx --yes ${packageManager} `);
+    }
+  });
+
+  /** All documents, and the usage texts of the programs. */
+  function filesThatNameCommands(): string[] {
+    const documents = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+    const beside = all.flatMap(({ directory }) =>
+      ['README.md', 'src/arguments.ts'].map((name) => relative(root, join(directory, name))),
+    );
+    return [
+      'README.md',
+      'CONTRIBUTING.md',
+      ...documents.map((name) => join('docs', name)),
+      ...beside,
+    ]
+      .filter((path) => /\.(md|ts)$/.test(path) && existsSync(join(root, path)))
+      .filter((path) => read(path).includes('pnpm'));
+  }
 });
 
 describe('the audit', () => {

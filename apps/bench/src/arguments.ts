@@ -6,7 +6,7 @@ export const parts = ['save', 'read', 'memory', 'level', 'core', 'transport', 'n
 
 export type Part = (typeof parts)[number];
 
-export const usage: string = `Usage: npx --yes pnpm@12 bench [--dir DIR] [--rounds N] [--only PART[,PART...]]
+export const usage: string = `Usage: npx --yes pnpm@12.21.0 bench [--dir DIR] [--rounds N] [--only PART[,PART...]]
 
   --dir DIR     where the files go; it should be on the disk that is to be measured
                 (default: a folder of the system's temporary directory)

@@ -5,7 +5,7 @@ import { targetOf, targets } from './targets/index.ts';
 
 const nameWidth = Math.max(...targets.map(({ name }) => name.length));
 
-export const usage: string = `Usage: npx --yes pnpm@12 fuzz [options]
+export const usage: string = `Usage: npx --yes pnpm@12.21.0 fuzz [options]
 
   --seconds N    how long each target runs (default 10)
   --target NAME  only this target; may be given several times (default: all of them)

@@ -31,5 +31,5 @@ FAILED  ${decoder} (target ${target}, seed ${seed})
   problem  ${problem.replaceAll('\n', '\n           ')}
   input    ${shown}
   file     ${file}
-  again    npx --yes pnpm@12 fuzz --input ${file}`;
+  again    npx --yes pnpm@12.21.0 fuzz --input ${file}`;
 }

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { targetOf, targets, type Target } from './targets.ts';
 
-export const usage: string = `Usage: npx --yes pnpm@12 mutants [PACKAGE...] [options]
+export const usage: string = `Usage: npx --yes pnpm@12.21.0 mutants [PACKAGE...] [options]
 
   PACKAGE        ${targets.map((each) => each.package).join(', ')} (default: all of them)
   --sample N     runs N mutants of each package, chosen by the seed (default: all of them)

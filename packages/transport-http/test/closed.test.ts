@@ -181,6 +181,29 @@ describe.each([true, false])('members with a secret (streams: %s)', (streams) =>
       net = new Net();
     }
   });
+
+  it('move from it to mutual TLS in the rounds of docs/running-a-cluster.md', async () => {
+    const tls = { ...certificate, ca: authority.cert };
+    const rounds: Partial<HttpTransportOptions>[] = [
+      { secret },
+      { secret, tls, transition: { tls: 'accept' } },
+      { secret, tls, transition: { tls: 'connect' } },
+      { secret, tls, transition: { secret: 'connect' } },
+      { secret, tls, transition: { secret: 'accept' } },
+      { tls },
+    ];
+    for (let round = 0; round + 1 < rounds.length; round += 1) {
+      const [one, two] = await net.pair(
+        { ...rounds[round], streams },
+        { ...rounds[round + 1], streams },
+      );
+      one.transport.send([messageOf(1n, 2n, 'to two')]);
+      two.transport.send([messageOf(2n, 1n, 'to one')]);
+      await until(() => one.texts.length > 0 && two.texts.length > 0);
+      await net.close();
+      net = new Net();
+    }
+  });
 });
 
 describe('a stranger at a member with a secret', () => {

@@ -23,7 +23,7 @@ export interface DiskWalOptions extends LevelWalOptions {
   readonly openTablesMax?: number | undefined;
   /**
    * Compresses blocks with Snappy. Default false: raft entries are small and often compressed already,
-   * and uncompressed tables are read without a copy. Figures: `npx --yes pnpm@12 bench --only level`.
+   * and uncompressed tables are read without a copy. Figures: `npx --yes pnpm@12.21.0 bench --only level`.
    */
   readonly compression?: boolean | undefined;
   /**
