@@ -35,9 +35,17 @@ export type RaftEvent =
     }
   /**
    * A member is refused, or refuses this one: another cluster, another log than before, or a disk
-   * that was put back. `message` says what was found and what to do.
+   * that was put back. `message` says what was found and what to do. Each kind of problem of one
+   * member is told once, until it was not met for a minute. There are at most 20 of these events
+   * within a minute, of which 10 are about nodes that are no members.
    */
-  | { readonly type: 'member-refused'; readonly id: bigint; readonly message: string }
+  | {
+      readonly type: 'member-refused';
+      readonly id: bigint;
+      readonly message: string;
+      /** How many reports were left out for that since the event before. */
+      readonly leftOut: number;
+    }
   /**
    * A member has received a snapshot and does not use it: its log does not match this leader's up
    * to there. The next snapshot is sent to it after a pause, which doubles with each time, up to

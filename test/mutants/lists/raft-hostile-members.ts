@@ -4,6 +4,7 @@ const claims = 'raft/test/lost-entries.test.ts';
 const cluster = 'raft/test/false-commit.test.ts';
 const unreadable = 'raft/test/unreadable-entries.test.ts';
 const loop = 'raft/test/loop.test.ts';
+const told = 'raft/test/identity/told-problems.test.ts';
 
 /** Errors that let a member, or the entries that it has written, stop others. */
 export const raftHostileMembers: readonly Mutant[] = [
@@ -201,5 +202,56 @@ export const raftHostileMembers: readonly Mutant[] = [
     find: 'return entries.every(({ data }) => {',
     replace: 'return entries.slice(0, 1).every(({ data }) => {',
     caughtBy: ['raft/test/plausible-messages.test.ts', 'where it is not the first of its message'],
+  },
+  {
+    name: 'made-up members are reported without a limit',
+    file: 'raft/src/identity/report-limit.ts',
+    find: 'if (recent.length >= reportsPerInterval || !hasRoom) {',
+    replace: 'if (recent.length >= reportsPerInterval * 50) {',
+    caughtBy: [told, 'are ten within any minute'],
+  },
+  {
+    name: 'made-up members take the reports of members',
+    file: 'raft/src/identity/report-limit.ts',
+    find: 'const hasRoom = isOfMember || ofStrangers < reportsOfStrangersPerInterval;',
+    replace: 'const hasRoom = ofStrangers < reportsOfStrangersPerInterval;',
+    caughtBy: [told, 'leave room for the report of a member'],
+  },
+  {
+    name: 'reports that were left out are not counted',
+    file: 'raft/src/identity/report-limit.ts',
+    find: '      this.#leftOut += 1;\n',
+    replace: '',
+    caughtBy: [told, 'the next one says how many were left out'],
+  },
+  {
+    name: 'two problems of one member that take turns are told each time',
+    file: 'raft/src/identity/told-problems.ts',
+    find: 'const reportedMs = before?.reportedMs ?? new Map<ProblemKind, number>();',
+    replace:
+      'const kept = before?.reportedMs.has(kind) === true ? before.reportedMs : undefined;\n    const reportedMs = kept ?? new Map<ProblemKind, number>();',
+    caughtBy: [told, 'is told once for each of two reasons that take turns'],
+  },
+  {
+    name: 'a member is forgotten for made-up ones',
+    file: 'raft/src/identity/told-problems.ts',
+    find: 'if (this.#parts.isMember(id)) continue;',
+    replace: '',
+    caughtBy: [told, 'forgets the stranger that was met first, and never a member'],
+  },
+  {
+    name: 'a problem that was left out counts as told',
+    file: 'raft/src/identity/told-problems.ts',
+    find: 'if (this.#isRecent(lastMs) || this.#report(id, kind, message)) reportedMs.set(kind, atMs);',
+    replace:
+      'if (!this.#isRecent(lastMs)) this.#report(id, kind, message);\n    reportedMs.set(kind, atMs);',
+    caughtBy: [told, 'tells a problem again that was left out'],
+  },
+  {
+    name: 'an introduction names its cluster by any text',
+    file: 'raft/src/identity/introduction.ts',
+    find: 'return value === undefined || isIdentityHex(value);',
+    replace: "return value === undefined || typeof value === 'string';",
+    caughtBy: [told, 'is told in printable text'],
   },
 ];

@@ -1443,11 +1443,11 @@ export const raft: readonly Mutant[] = [
   {
     name: 'problems are kept without a bound',
     file: 'raft/src/identity/told-problems.ts',
-    find: 'if (this.#told.size >= toldMax && before === undefined) this.#told.clear();',
+    find: 'if (before === undefined) this.#makeRoom();',
     replace: '',
     caughtBy: [
-      'raft/test/identity/member-bounds.test.ts',
-      'that refuse this one, or are refused, has a bound',
+      'raft/test/identity/told-problems.test.ts',
+      'has a bound, and reports of members have one, too',
     ],
   },
   {

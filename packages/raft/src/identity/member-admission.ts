@@ -19,6 +19,7 @@ import {
   type MemberJudgeParts,
   type Problem,
 } from './member-judge.ts';
+import { ReportLimit } from './report-limit.ts';
 import { ToldProblems } from './told-problems.ts';
 
 export interface MemberAdmissionParts extends MemberJudgeParts {
@@ -62,8 +63,10 @@ export class MemberAdmission {
   constructor(parts: MemberAdmissionParts) {
     this.#parts = parts;
     this.#judge = new MemberJudge(parts);
-    this.#refused = new ToldProblems(parts);
-    this.#refusing = new ToldProblems(parts);
+    const isMember = (id: bigint): boolean => parts.state.membership.members.has(id);
+    const told = { ...parts, isMember, limit: new ReportLimit(parts.clock) };
+    this.#refused = new ToldProblems(told);
+    this.#refusing = new ToldProblems(told);
   }
 
   /** The introduction of this member, as of now. */
@@ -132,7 +135,7 @@ export class MemberAdmission {
   refusedBy(id: bigint): void {
     this.#refusing.met(
       id,
-      'refused by it',
+      'refused-by-it',
       `member ${id} refuses this member with the word other-cluster: it takes this one for a member of another cluster, for one with another log than before, or for one whose disk was put back; its own log says which. ${wipedToDo}; otherwise ${otherClusterToDo}`,
     );
   }
@@ -228,7 +231,7 @@ export class MemberAdmission {
     this.#introductions.set(id, introduction);
   }
 
-  #refuse(id: bigint, { what, toDo, kind = what }: Problem): void {
+  #refuse(id: bigint, { what, toDo, kind }: Problem): void {
     this.#refused.met(id, kind, `member ${id} is refused: ${what}; ${toDo}`);
   }
 }

@@ -5,6 +5,7 @@ import { contradiction } from './entry-marks.ts';
 import type { IdentityKeeper } from './identity-keeper.ts';
 import type { KnownMember } from './identity-record.ts';
 import type { Introduction } from './introduction.ts';
+import type { ProblemKind } from './told-problems.ts';
 
 export interface MemberJudgeParts {
   readonly keeper: IdentityKeeper;
@@ -20,8 +21,8 @@ export interface MemberJudgeParts {
 export interface Problem {
   readonly what: string;
   readonly toDo: string;
-  /** Where `what` has numbers that change: a problem of one kind is told once. Default: `what`. */
-  readonly kind?: string;
+  /** A problem of one kind is told once, whatever the other side says in `what`. */
+  readonly kind: ProblemKind;
 }
 
 export const wipedToDo =
@@ -32,6 +33,7 @@ export const otherClusterToDo =
 export const unreadable: Problem = {
   what: 'it does not introduce itself in a way that this release reads',
   toDo: 'run the same release on all members',
+  kind: 'unreadable',
 };
 
 export class MemberJudge {
@@ -54,14 +56,14 @@ export class MemberJudge {
     const boundTo = state.membership.logIds.get(id) ?? known?.logId;
     if (boundTo !== undefined && boundTo !== theirs.logId) {
       const what = `it has another log than before: ${theirs.logId}, the member had ${boundTo}. It has forgotten its votes and its entries`;
-      return { what, toDo: wipedToDo };
+      return { what, toDo: wipedToDo, kind: 'another-log' };
     }
     const rolledBack = known === undefined ? undefined : this.#rolledBack(id, known, theirs);
-    if (rolledBack !== undefined) return { what: rolledBack, toDo: wipedToDo };
+    if (rolledBack !== undefined) return { ...rolledBack, toDo: wipedToDo };
     if (hasSameMarks(theirs, before)) return undefined;
     const what = contradiction(storage, commitIndex(), theirs);
-    const kind = 'another history';
-    return what === undefined ? undefined : { what, toDo: otherClusterToDo, kind };
+    if (what === undefined) return undefined;
+    return { what, toDo: otherClusterToDo, kind: 'another-history' };
   }
 
   otherCluster(theirs: Introduction): Problem | undefined {
@@ -70,23 +72,30 @@ export class MemberJudge {
       const [here, there] = [ours[part], theirs[part]];
       if (here !== undefined && there !== undefined && here !== there) {
         const what = `it belongs to another cluster: the ${part} of its cluster is ${there}, the one of this cluster ${here}`;
-        return { what, toDo: otherClusterToDo };
+        return { what, toDo: otherClusterToDo, kind: `another-${part}` };
       }
     }
     return undefined;
   }
 
-  #rolledBack(id: bigint, known: KnownMember, theirs: Introduction): string | undefined {
+  #rolledBack(
+    id: bigint,
+    known: KnownMember,
+    theirs: Introduction,
+  ): Omit<Problem, 'toDo'> | undefined {
     if (theirs.run === known.run) return undefined;
     if (theirs.startCount < known.startCount) {
-      return `its disk was put back, or is a copy: it says that it has started ${theirs.startCount} times, and it had started ${known.startCount} times before`;
+      const what = `its disk was put back, or is a copy: it says that it has started ${theirs.startCount} times, and it had started ${known.startCount} times before`;
+      return { what, kind: 'fewer-starts' };
     }
     if (theirs.startCount === known.startCount) {
-      return `its disk was put back, or two processes run with copies of its disk: it says that it has started ${theirs.startCount} times, and another start of it has said the same`;
+      const what = `its disk was put back, or two processes run with copies of its disk: it says that it has started ${theirs.startCount} times, and another start of it has said the same`;
+      return { what, kind: 'same-start' };
     }
     const durableIndex = Math.max(known.durableIndex, this.acknowledged(id));
     if (theirs.lastIndex >= durableIndex) return undefined;
-    return `it has lost a part of its log: its last index is ${theirs.lastIndex}, and it had acknowledged index ${durableIndex}`;
+    const what = `it has lost a part of its log: its last index is ${theirs.lastIndex}, and it had acknowledged index ${durableIndex}`;
+    return { what, kind: 'lost-entries' };
   }
 
   /** Committed entries are never truncated: a member that has acknowledged them has them. */

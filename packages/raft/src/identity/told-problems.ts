@@ -1,30 +1,48 @@
 /**
- * Problems with other members, for people. Each is logged once, however often it is met, and is
- * over when it is said to be, or when it was not met for a minute.
+ * Problems with other members, for people. Each is reported once, however often it is met, and is
+ * over when it is said to be, or when it was not met for a minute. All reports together have a
+ * limit, because whoever can connect can make up members and problems.
  */
 import type { Clock } from '@babuza/vfs';
 import type { RaftEvent } from '../events.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { ReportLimit } from './report-limit.ts';
+
+/** The kind is never a text of the other side: one problem would then be many. */
+export type ProblemKind =
+  | 'unreadable'
+  | 'another-origin'
+  | 'another-birth'
+  | 'another-log'
+  | 'fewer-starts'
+  | 'same-start'
+  | 'lost-entries'
+  | 'another-history'
+  | 'refused-by-it';
 
 export interface ToldProblemsParts {
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   readonly tell: (event: RaftEvent) => void;
+  readonly isMember: (id: bigint) => boolean;
+  readonly limit: ReportLimit;
 }
 
 interface Told {
-  readonly kind: string;
+  /** When each problem that was reported was met last. */
+  readonly reportedMs: Map<ProblemKind, number>;
   readonly message: string;
   readonly atMs: number;
   readonly isOver: boolean;
 }
 
 const keptMs = 60_000;
-/** Anybody can make up ids of members. */
+/** Above this number, those that are no members are forgotten for those that come later. */
 const toldMax = 256;
 
 export class ToldProblems {
   readonly #parts: ToldProblemsParts;
+  /** Those that were met last are at the end. */
   readonly #told = new Map<bigint, Told>();
 
   constructor(parts: ToldProblemsParts) {
@@ -32,16 +50,18 @@ export class ToldProblems {
   }
 
   /**
-   * A problem of the same kind may have another message each time: it is told once all the same.
+   * A problem of the same kind may have another message each time: it is reported once all the
+   * same.
    */
-  met(id: bigint, kind: string, message: string): void {
-    const { clock, logger, tell } = this.#parts;
+  met(id: bigint, kind: ProblemKind, message: string): void {
+    const atMs = this.#parts.clock.monotonicMs();
     const before = this.#told.get(id);
-    if (this.#told.size >= toldMax && before === undefined) this.#told.clear();
-    this.#told.set(id, { kind, message, atMs: clock.monotonicMs(), isOver: false });
-    if (before?.kind === kind && this.#isRecent(before)) return;
-    logger?.warn(message);
-    tell({ type: 'member-refused', id, message });
+    if (before === undefined) this.#makeRoom();
+    const reportedMs = before?.reportedMs ?? new Map<ProblemKind, number>();
+    this.#told.delete(id);
+    this.#told.set(id, { reportedMs, message, atMs, isOver: false });
+    const lastMs = reportedMs.get(kind) ?? -Infinity;
+    if (this.#isRecent(lastMs) || this.#report(id, kind, message)) reportedMs.set(kind, atMs);
   }
 
   /** It is remembered for a while: one that comes and goes all the time is not told each time. */
@@ -66,11 +86,30 @@ export class ToldProblems {
       .map(({ message }) => message);
   }
 
-  #isCurrent(told: Told): boolean {
-    return !told.isOver && this.#isRecent(told);
+  /** Whether the problem is reported now; otherwise the next report counts it as left out. */
+  #report(id: bigint, kind: ProblemKind, message: string): boolean {
+    const { logger, tell, isMember, limit } = this.#parts;
+    const leftOut = limit.take(isMember(id));
+    if (leftOut === undefined) return false;
+    logger?.warn(message, { member: id, kind, leftOut });
+    tell({ type: 'member-refused', id, message, leftOut });
+    return true;
   }
 
-  #isRecent({ atMs }: Told): boolean {
+  #makeRoom(): void {
+    if (this.#told.size < toldMax) return;
+    for (const id of this.#told.keys()) {
+      if (this.#parts.isMember(id)) continue;
+      this.#told.delete(id);
+      return;
+    }
+  }
+
+  #isCurrent({ isOver, atMs }: Told): boolean {
+    return !isOver && this.#isRecent(atMs);
+  }
+
+  #isRecent(atMs: number): boolean {
     return this.#parts.clock.monotonicMs() - atMs <= keptMs;
   }
 }

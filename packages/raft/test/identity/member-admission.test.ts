@@ -276,7 +276,7 @@ describe('a problem', () => {
   it('is told once, also when it is met again, and once more when it is another one', () => {
     for (let time = 0; time < 5; time += 1) admit({ birth: hex('c') });
     expect(warnings).toHaveLength(1);
-    admit({ birth: hex('d') });
+    admit({ origin: hex('d') });
     expect(warnings).toHaveLength(2);
   });
 

@@ -10,7 +10,6 @@ import {
   type Introduction,
 } from '../../src/identity/introduction.ts';
 import { MemberAdmission } from '../../src/identity/member-admission.ts';
-import { ToldProblems } from '../../src/identity/told-problems.ts';
 import { firstMembership } from '../../src/membership.ts';
 import { ReplicatedState } from '../../src/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
@@ -224,32 +223,5 @@ describe('what is remembered of strangers', () => {
     const found = ids.filter((id) => !admission.takesFrom(id)).length;
     expect([found > 0, found <= 256, admission.takesFrom(2n)]).toEqual([true, true, false]);
     expect([isAdmitted({ run: 23, startCount: 4 }), admission.takesFrom(2n)]).toEqual([true, true]);
-  });
-
-  it('that refuse this one, or are refused, has a bound', () => {
-    let told = 0;
-    const problems = new ToldProblems({ clock, logger: undefined, tell: () => void (told += 1) });
-    for (let id = 0n; id < 1000n; id += 1n) problems.met(id, 'kind', `${id}`);
-    expect(problems.messages().length).toBeLessThanOrEqual(256);
-    expect(told).toBe(1000);
-  });
-});
-
-describe('a problem with a member', () => {
-  it('is told again after a minute, and is over when it is said to be', async () => {
-    let told = 0;
-    const problems = new ToldProblems({ clock, logger: undefined, tell: () => void (told += 1) });
-    problems.met(2n, 'kind', 'a');
-    await clock.advance(60_000);
-    problems.met(2n, 'kind', 'b');
-    expect([told, problems.has(2n), problems.messages()]).toEqual([1, true, ['b']]);
-    await clock.advance(60_001);
-    expect([problems.has(2n), problems.messages()]).toEqual([false, []]);
-    problems.met(2n, 'kind', 'c');
-    problems.over(2n);
-    expect([told, problems.has(2n), problems.messages()]).toEqual([2, false, []]);
-    problems.met(2n, 'kind', 'd');
-    problems.met(2n, 'other kind', 'e');
-    expect([told, problems.has(2n)]).toEqual([3, true]);
   });
 });
