@@ -301,6 +301,7 @@ export class HttpTransport implements Transport {
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
+      isMember: (id) => membership.has(id),
       memberAddresses: new MemberAddresses(),
       credentials: tls === undefined ? undefined : new Credentials(tls),
       certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
