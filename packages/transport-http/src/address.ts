@@ -1,4 +1,5 @@
 /** Addresses of members: `host:port`, `[v6]:port`, or the same behind `http://` or `https://`. */
+import { isPrintableWord, printable } from './access/printable.ts';
 import { TransportError } from './errors.ts';
 
 export interface Place {
@@ -17,14 +18,16 @@ export function placeOf(address: string, usesTls: boolean): Place {
   const [, scheme, v6, name, digits] = pattern.exec(address) ?? [];
   const host = v6 ?? name;
   const port = Number(digits);
-  if (host === undefined || port < 1 || port > 65_535) {
+  if (host === undefined || port < 1 || port > 65_535 || !isPrintableWord(address)) {
     const allowed = "'host:port' with a port from 1 to 65535";
-    throw invalid(`the address of a member must be ${allowed}; got '${address}'`);
+    throw invalid(`the address of a member must be ${allowed}; got '${printable(address)}'`);
   }
   const expected = usesTls ? 'https' : 'http';
   if (scheme !== undefined && scheme !== expected) {
     const why = usesTls ? 'with the option tls' : 'without the option tls';
-    throw invalid(`addresses begin with ${expected}:// ${why}, or with the host; got '${address}'`);
+    throw invalid(
+      `addresses begin with ${expected}:// ${why}, or with the host; got '${printable(address)}'`,
+    );
   }
   return { host, port };
 }

@@ -4,6 +4,7 @@
  *
  * Decision: the project's contract, 32.
  */
+import { isPrintableWord, printableError } from './access/printable.ts';
 import { TransportError, type RefusalReason } from './errors.ts';
 
 /** The versions of the protocol that this code speaks. */
@@ -117,7 +118,8 @@ function parse(text: string | readonly string[] | undefined): Record<string, unk
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw unreadable('it is no JSON', error);
+    // The parser repeats what it has found.
+    throw unreadable('it is no JSON', printableError(error));
   }
   return objectOf(value, 'it');
 }
@@ -148,8 +150,10 @@ function memberOf(value: unknown, name: string): bigint {
 
 function addressOf(value: unknown): string {
   const isAddress = typeof value === 'string' && value !== '' && value.length <= addressLengthMax;
-  if (isAddress) return value;
-  throw unreadable(`address is no text of 1 to ${addressLengthMax} characters`);
+  if (isAddress && isPrintableWord(value)) return value;
+  throw unreadable(
+    `address is no text of 1 to ${addressLengthMax} characters without spaces and control characters`,
+  );
 }
 
 function featuresOf(value: unknown): string[] {

@@ -291,6 +291,7 @@ export class HttpTransport implements Transport {
     const settings = this.#settings;
     const { address, tls } = settings;
     const { membership } = this.#members;
+    const isMember = (id: bigint): boolean => membership.has(id);
     const framePayloadMax = framePayloadMaxOf(messageBytesMax);
     const features = [repliesFeature];
     const common = { protocol: protocolVersions, clusterId, groupId, from: nodeId, address };
@@ -301,7 +302,8 @@ export class HttpTransport implements Transport {
       names: this.#names,
       logger,
       strangersLog: new StrangersLog(clock, logger),
-      memberAddresses: new MemberAddresses((id) => membership.has(id)),
+      memberAddresses: new MemberAddresses(isMember),
+      isMember,
       credentials: tls === undefined ? undefined : new Credentials(tls),
       certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,

@@ -2,12 +2,12 @@
  * The way of messages to one peer: a connection that was upgraded, written to by this side only. The other side answers
  * with how many bytes it has taken, several times within the stall timeout: so a peer that hangs, and a connection of
  * which only this half is left, are told from one that is quiet. A member that does not know this one yet puts its
- * messages between these answers.
+ * messages between these answers; those with entries wait until this node has room for them, and nothing is read then.
  */
 import type { Duplex } from 'node:stream';
 import { answerOf, ask } from './client.ts';
 import { smallFrameBytesMax } from './budget/incoming-budget.ts';
-import { deliver } from './deliver.ts';
+import { deliver, roomFor } from './deliver.ts';
 import { FrameReader } from './frame-reader.ts';
 import { TransportError } from './errors.ts';
 import { decodeMessages, emptyFrame } from './frames.ts';
@@ -73,6 +73,8 @@ export class OutgoingStream implements MessageLink {
   readonly #socket: Duplex;
   readonly #events: LinkEvents;
   readonly #answers = new FrameReader(smallFrameBytesMax);
+  /** A reply with entries for which the node has no room yet. */
+  #held: Buffer | undefined;
   #answeredMs: number;
   #isOver = false;
 
@@ -96,7 +98,7 @@ export class OutgoingStream implements MessageLink {
     socket.on('close', () => this.#break('the connection was closed'));
     socket.on('end', () => this.#break('the other side has closed the connection'));
     if (head !== undefined && head.length > 0) this.#answered(head);
-    socket.resume();
+    if (this.#held === undefined) socket.resume();
   }
 
   get canTake(): boolean {
@@ -109,6 +111,8 @@ export class OutgoingStream implements MessageLink {
 
   pulse(nowMs: number): void {
     const { stallTimeoutMs } = this.#wire.settings;
+    // The other side is not to blame for what is not read.
+    if (this.#held !== undefined) this.#answeredMs = nowMs;
     if (nowMs - this.#answeredMs > stallTimeoutMs) {
       this.#break(`nothing was answered for ${stallTimeoutMs} ms`);
       return;
@@ -129,25 +133,58 @@ export class OutgoingStream implements MessageLink {
 
   close(): void {
     this.#isOver = true;
+    this.#held = undefined;
     this.#socket.destroy();
   }
 
   #answered(chunk: Buffer): void {
+    this.#answers.add(chunk);
+    this.#work();
+  }
+
+  /** Hands over what is complete, and reads on unless a reply has to wait. */
+  #work(): void {
     try {
-      let answers = 0;
-      for (const payload of this.#answers.push(chunk)) {
-        answers += 1;
-        // No message is so short.
-        if (payload.length === answerBytes || this.#isOver) continue;
-        this.#wire.countersOf(this.#target.id).receivedBytes += payload.length;
-        deliver(this.#wire, this.#target.id, decodeMessages(payload));
-      }
-      if (answers === 0 || this.#isOver) return;
+      const hasAnswered = this.#handOver();
+      if (this.#isOver) return;
+      if (this.#held !== undefined) this.#socket.pause();
+      else if (this.#socket.isPaused()) this.#socket.resume();
+      if (!hasAnswered) return;
       this.#answeredMs = this.#wire.clock.monotonicMs();
       this.#events.onAnswer();
     } catch (error) {
       this.#break('the other side answers something else than this protocol', error);
     }
+  }
+
+  /** Whether something was answered. */
+  #handOver(): boolean {
+    const { id } = this.#target;
+    let hasAnswered = false;
+    let payload = this.#held ?? this.#answers.next();
+    while (payload !== undefined && !this.#isOver) {
+      hasAnswered = true;
+      // No message is so short.
+      if (payload.length !== answerBytes) {
+        const room = roomFor(this.#wire, payload);
+        if (room !== undefined) {
+          this.#hold(payload, room);
+          return hasAnswered;
+        }
+        this.#wire.countersOf(id).receivedBytes += payload.length;
+        deliver(this.#wire, id, decodeMessages(payload));
+      }
+      this.#held = undefined;
+      payload = this.#answers.next();
+    }
+    return hasAnswered;
+  }
+
+  #hold(payload: Buffer, room: Promise<void>): void {
+    this.#held = payload;
+    void room.then(() => {
+      if (!this.#isOver) this.#work();
+    });
   }
 
   #break(why: string, cause?: unknown): void {

@@ -181,7 +181,7 @@ export class Peer {
   }
 
   async #open(address: string, signal: AbortSignal): Promise<MessageLink> {
-    const { clock, logger } = this.#wire;
+    const { clock } = this.#wire;
     const target = { id: this.id, address, onlyIp: this.#onlyIp?.() };
     const events: LinkEvents = {
       onReady: () => this.#flush(),
@@ -194,7 +194,7 @@ export class Peer {
       } catch (error) {
         const isStrange = error instanceof TransportError && error.code === 'TRANSPORT_PROTOCOL';
         if (!isStrange) throw error;
-        logger?.info('no stream to this member: requests instead', { id: this.id, error });
+        this.#log('info', 'no stream to this member: requests instead', { error });
         this.#requestsUntilMs = clock.monotonicMs() + streamAgainMs;
       }
     }
@@ -213,7 +213,7 @@ export class Peer {
     if (!this.#attempts.answered()) return;
     if (this.#lastProblem === '') return;
     this.#lastProblem = '';
-    this.#wire.logger?.info('a member is reached again', { id: this.id });
+    this.#log('info', 'a member is reached again', {});
   }
 
   #failed(error: unknown): void {
@@ -237,7 +237,15 @@ export class Peer {
     this.#lastProblem = problem;
     // The node has told why.
     if (error instanceof TransportError && error.reason === 'other-cluster') return;
-    this.#wire.logger?.warn('a member cannot be reached', { id: this.id, error });
+    this.#log('warn', 'a member cannot be reached', { error });
+  }
+
+  /** Whoever finds a joiner makes it connect: what comes of that fills no log. */
+  #log(level: 'info' | 'warn', message: string, fields: { readonly error?: unknown }): void {
+    const { logger, strangersLog, isMember } = this.#wire;
+    const { id } = this;
+    if (isMember(id)) logger?.[level](message, { id, ...fields });
+    else strangersLog.tell(level, `${message} ${id}`, message, { id, ...fields });
   }
 
   #drop(messages: number): void {

@@ -1,5 +1,6 @@
 /** What the receiver of a snapshot says while it takes it: a line of JSON now and then, and a last one. */
 import type { IncomingMessage } from 'node:http';
+import { printableError } from './access/printable.ts';
 import type { Target } from './route.ts';
 import { TransportError } from './errors.ts';
 import { startStallWatch } from './stall-watch.ts';
@@ -47,7 +48,10 @@ export async function fateOf(
       }
     }
   } catch (error) {
-    throw error instanceof TransportError ? error : broken('the connection broke', error);
+    if (error instanceof TransportError) throw error;
+    // The parser of JSON repeats what it has found.
+    if (error instanceof SyntaxError) throw broken('its answer is no JSON', printableError(error));
+    throw broken('the connection broke', error);
   } finally {
     timer.cancel();
   }

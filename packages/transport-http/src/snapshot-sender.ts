@@ -124,7 +124,7 @@ async function exchange(
     await Promise.race([sending.catch((error: unknown) => rethrowOwn(error)), isOver]);
     const { taken, reason, message } = await fate;
     if (taken) return;
-    if (reason !== 'not-taken') throw broken(there, message);
+    if (reason !== 'not-taken') throw broken(there, printable(message));
     const code = message === '' ? '' : `${printable(message)}; `;
     throw refused(there, reason, `${code}the log of that member says why`);
   } finally {

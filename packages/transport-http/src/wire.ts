@@ -18,6 +18,8 @@ export interface Wire {
   readonly logger: Logger | undefined;
   /** For what others cause without being members. */
   readonly strangersLog: StrangersLog;
+  /** Whether the membership has it. */
+  readonly isMember: (id: bigint) => boolean;
   readonly memberAddresses: MemberAddresses;
   /** What this member shows and trusts; absent without TLS. */
   readonly credentials: Credentials | undefined;

@@ -1,6 +1,7 @@
 /** Who talks to whom is checked by both sides, before anything else. */
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeHandshake, type Handshake } from '../src/handshake.ts';
+import { decodeHandshake, encodeHandshake, type Handshake } from '../src/handshake.ts';
 import { handshakeOf, RawClient, streamHeadOf } from './raw-client.ts';
 import { never, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, messageOf, Net, until, type Member, type MemberOptions } from './support.ts';
@@ -145,6 +146,10 @@ describe('a handshake', () => {
     ['an id of 65 bits', () => ({ from: 2n ** 64n }), 'bad-handshake'],
     ['no address', () => ({ address: '' }), 'bad-handshake'],
     ['an endless address', () => ({ address: 'a'.repeat(1025) }), 'bad-handshake'],
+    ['an address of two lines', () => ({ address: 'a:1\nERROR b:1' }), 'bad-handshake'],
+    ['an address with an escape code', () => ({ address: 'a\u001b[2J:1' }), 'bad-handshake'],
+    ['an address with a blank', () => ({ address: 'a b:1' }), 'bad-handshake'],
+    ['an address that turns the text round', () => ({ address: 'a\u202e:1' }), 'bad-handshake'],
     ['half an entry', () => ({ entryBytesMax: 0.5 }), 'bad-handshake'],
   ];
   it.each(wrong)('with %s is refused', async (_, change, reason) => {
@@ -227,4 +232,17 @@ describe('addresses', () => {
     await until(() => two.texts.includes('at once'));
     expect(one.transport.stats()[0]?.failedConnections).toBe(failed);
   });
+});
+
+it('a handshake that is no JSON does not get into the error as it is', () => {
+  const problemOf = (text: string): unknown => {
+    try {
+      return decodeHandshake(text);
+    } catch (error) {
+      return error;
+    }
+  };
+  const problem = problemOf('\u009b\u001b[2J');
+  expect(problem).toMatchObject({ code: 'TRANSPORT_PROTOCOL', cause: expect.any(Error) });
+  expect(inspect(problem)).not.toMatch(/\p{Cc}(?<!\n)/u);
 });

@@ -1,5 +1,6 @@
 /** Each wrong option names itself, what was given and what is allowed. */
 import { describe, expect, it } from 'vitest';
+import { printable } from '../src/access/printable.ts';
 import { HttpTransport, transportBackend } from '../src/index.ts';
 import { checkOptions } from '../src/options.ts';
 import { clock, random } from './support.ts';
@@ -77,17 +78,26 @@ describe('an option that cannot be', () => {
 });
 
 describe('the address of another member', () => {
-  it.each(['host', 'host:0', 'host:65536', ':7000', 'a b:7000', 'https://host:7000', ''])(
-    'that nobody can have is refused: %s',
-    (given) => {
-      const transport = transportBackend.create(
-        { clusterId: 1n, nodeId: 1n, clock, random },
-        { address },
-      );
-      expect(() => transport.checkAddress?.(given)).toThrow(`got '${given}'`);
-      expect(() => transport.checkAddress?.('host:7000')).not.toThrow();
-    },
-  );
+  it.each([
+    'host',
+    'host:0',
+    'host:65536',
+    ':7000',
+    'a b:7000',
+    'https://host:7000',
+    '',
+    'a\u001b[2J:7000',
+    'a\u202e:7000',
+    'https://a\u0000\u009b:7000',
+    'two\nlines:7000',
+  ])('that nobody can have is refused: %j', (given) => {
+    const transport = transportBackend.create(
+      { clusterId: 1n, nodeId: 1n, clock, random },
+      { address },
+    );
+    expect(() => transport.checkAddress?.(given)).toThrow(`got '${printable(given)}'`);
+    expect(() => transport.checkAddress?.('host:7000')).not.toThrow();
+  });
 });
 
 describe('options', () => {

@@ -89,9 +89,14 @@ describe('texts of strangers', () => {
   const nasty = 'x\r\nERROR forged line\u001b[31m\u202e';
   it('reach the logger escaped, and few of them, however many come', async () => {
     client().write(streamHeadOf(handshakeOf(two, { address: nasty })));
-    await until(() => two.logged.some((line) => line.includes('forged line')));
+    await until(() => two.logged.some((line) => line.includes('address is no text')));
+    // A text of JavaScript's parser names what it has found.
+    client().write(streamHeadOf('\u009bERROR forged line'));
+    client().write(streamHeadOf(handshakeOf(two, { address: 'another.example:1' })));
+    await until(() => two.logged.some((line) => line.includes('another.example')));
     for (let from = 100n; from < 300n; from += 1n) {
-      client().write(streamHeadOf(handshakeOf(two, { clusterId: from, from, address: nasty })));
+      const address = from % 2n === 0n ? nasty : 'a.example:1';
+      client().write(streamHeadOf(handshakeOf(two, { clusterId: from, from, address })));
     }
     client().write(
       headOf(`GET /${encodeURI(nasty)}`, `{"address": "${nasty}"}`.replace(/\s/g, '')),
@@ -103,6 +108,23 @@ describe('texts of strangers', () => {
     expect(lines.filter((line) => /[^ -~]/.test(line))).toEqual([]);
     expect(lines.filter((line) => line.startsWith('ERROR'))).toEqual([]);
     await expectService();
+  });
+
+  it('reach the logger of a joiner escaped, too, and few of them', async () => {
+    const joiner = await net.add(9n);
+    for (let from = 100n; from < 160n; from += 1n) {
+      const stranger = new RawClient(joiner.transport.listeningPort ?? 0);
+      clients.push(stranger);
+      // No address, and so the connection back to it fails.
+      const address = from % 2n === 0n ? `none-${from}` : nasty;
+      stranger.write(streamHeadOf(handshakeOf(joiner, { from, address })));
+    }
+    const { transport, logged } = joiner;
+    await until(() => transport.counts().failedConnections >= 30);
+    await until(() => transport.counts().refusedConnections >= 30);
+    expect(logged.filter((line) => line.includes('cannot be reached')).length).toBeGreaterThan(0);
+    expect(logged.length).toBeLessThanOrEqual(20);
+    expect(logged.filter((line) => /[^ -~]/.test(line))).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Mutant } from '../mutant.ts';
 const budget = 'transport-http/test/budget/incoming-budget.test.ts';
 const streams = 'transport-http/test/budget/streams.test.ts';
 const connections = 'transport-http/test/budget/connections.test.ts';
+const classStreams = 'transport-http/test/classes/streams.test.ts';
 const rate = 'transport-http/test/budget/rate-watch.test.ts';
 const addresses = 'transport-http/test/made-up-addresses.test.ts';
 
@@ -119,5 +120,26 @@ export const transportHttpBudget: readonly Mutant[] = [
     find: 'onlyIp === undefined || address === onlyIp',
     replace: 'onlyIp === undefined || address !== undefined',
     caughtBy: [addresses, 'does not connect to another machine'],
+  },
+  {
+    name: 'a reply with entries does not wait for the room of the node',
+    file: 'transport-http/src/outgoing-stream.ts',
+    find: 'const room = roomFor(this.#wire, payload);',
+    replace: 'const room = roomFor(this.#wire, payload.subarray(0, 0));',
+    caughtBy: [classStreams, 'wait with their entries of 10 bytes'],
+  },
+  {
+    name: 'a stream on which a reply waits is read on',
+    file: 'transport-http/src/outgoing-stream.ts',
+    find: '      if (this.#held !== undefined) this.#socket.pause();\n      else if',
+    replace: '      if',
+    caughtBy: [classStreams, 'wait with their entries of 60000 bytes'],
+  },
+  {
+    name: 'a stream on which a reply waits counts as broken',
+    file: 'transport-http/src/outgoing-stream.ts',
+    find: '    if (this.#held !== undefined) this.#answeredMs = nowMs;\n',
+    replace: '',
+    caughtBy: [classStreams, 'do not let the stream count as broken'],
   },
 ];

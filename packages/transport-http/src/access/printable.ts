@@ -12,3 +12,9 @@ export function printable(text: string): string {
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   );
 }
+
+/** A single word: no control characters, and nothing that separates words or lines or turns the direction of writing. */
+export const isPrintableWord = (text: string): boolean => !/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u.test(text);
+
+/** An error as the cause of another one, where its text repeats what others have sent. */
+export const printableError = (error: unknown): Error => new Error(printable(String(error)));

@@ -24,7 +24,7 @@ export class StrangersLog {
    * line says how many were left out, as `leftOut`. Texts and errors in the fields become printable.
    */
   tell(
-    level: 'debug' | 'warn',
+    level: 'debug' | 'info' | 'warn',
     key: string,
     message: string,
     fields: Readonly<Record<string, unknown>>,

@@ -96,6 +96,7 @@ export class FakeMember {
       ),
       logger: { debug: log, info: log, warn: log, error: log },
       strangersLog: new StrangersLog(clock, { debug: log, info: log, warn: log, error: log }),
+      isMember: (id) => this.memberIds.has(id),
       memberAddresses: new MemberAddresses((id) => this.memberIds.has(id)),
       handler: { ...this.#handler(), ...handler },
       nodeId: 1n,

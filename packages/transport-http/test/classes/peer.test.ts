@@ -202,6 +202,17 @@ describe('what is sent to a peer', () => {
     expect(member.loggedErrors).toMatchObject([{ code: 'TRANSPORT_UNREACHABLE' }]);
   });
 
+  it('is logged once a minute, on one line, for a node that the membership does not have', async () => {
+    peer = new Peer(member.wire, 77n, () => address);
+    for (const text of ['one\nforged', 'two \u001b[2J', 'three']) {
+      const at = openings.length;
+      peer.keep();
+      await opening(at).fail(new TransportError('TRANSPORT_UNREACHABLE', text));
+      await member.clock.advance(10_000);
+    }
+    expect(member.loggedErrors).toEqual(['TransportError: one\\u{a}forged']);
+  });
+
   it('is not reported again by an attempt that fails while nothing waits', async () => {
     peer.keep();
     await opening(0).fail();

@@ -1,6 +1,7 @@
 /** What a receiver says of a snapshot: its last word, behind lines that say that it works. */
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fateLine, fateOf } from '../../src/snapshot-fate.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
@@ -63,5 +64,14 @@ describe('the last word of a receiver', () => {
     const answer = ask(response);
     response.push('<html>\n');
     expect(await answer).toMatchObject({ code: 'TRANSPORT_BROKEN' });
+  });
+
+  it('that is no JSON does not get into the error as it is', async () => {
+    const response = new IncomingMessage(new Socket());
+    const answer = ask(response);
+    response.push('\u001b[2J\u009b\n');
+    const error = await answer;
+    expect(error).toMatchObject({ code: 'TRANSPORT_BROKEN', cause: expect.any(Error) });
+    expect(inspect(error)).not.toMatch(/\p{Cc}(?<!\n)/u);
   });
 });

@@ -350,6 +350,23 @@ describe('attempts to send a snapshot', () => {
     expect(source.sentBytes).toBeLessThan(8 * mebibyte);
   });
 
+  it('repeat what the receiver says of itself on one line, escaped and shortened', async () => {
+    onAttempt = ({ response }) => {
+      const message = `x\nERROR forged \u001b[2J\u009b${'y'.repeat(9000)}`;
+      response.push(fateLine({ taken: false, reason: 'not-whole', message }));
+    };
+    const sending = send(new Source(10).open);
+    for (let pauses = 0; pauses < 6; pauses += 1) {
+      await turns();
+      await member.clock.advance(10_000);
+    }
+    await sending.done;
+    const text = String(sending.end);
+    expect(sending.end).toMatchObject({ code: 'TRANSPORT_BROKEN' });
+    expect(text).toContain('x\\u{a}ERROR forged \\u{1b}[2J\\u{9b}yyy');
+    expect(text.length).toBeLessThan(700);
+  });
+
   it.each([
     'while it is asked how much is there',
     'in a pause',

@@ -2,7 +2,8 @@
  * Both halves of a stream of messages: what they take, what they answer, and when they are given
  * up.
  */
-import { MessageType, newMessage } from '@babuza/raftpb';
+import type { TransportHandler } from '@babuza/raft';
+import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {
   decodeMessages,
@@ -230,8 +231,8 @@ function encodedOf({ from }: { readonly from: bigint }): Buffer {
   return encodeMessages([message], sizeInFrame(message)).subarray(8);
 }
 
-function outgoing(head?: Buffer) {
-  const member = new FakeMember();
+function outgoing(head?: Buffer, handler: Partial<TransportHandler> = {}) {
+  const member = new FakeMember(handler);
   const socket = new FakeSocket();
   const events: string[] = [];
   const stream = new OutgoingStream(
@@ -346,5 +347,79 @@ describe('an outgoing stream', () => {
     await turn();
     stream.pulse(10 * stallTimeoutMs);
     expect([events, stream.canTake, socket.destroyed]).toEqual([[], false, true]);
+  });
+});
+
+/** An answer that carries one entry, as a forwarded proposal does. */
+function replyWithEntry(term: number, bytes: number): Buffer {
+  const entries = [{ type: EntryType.Normal, term, index: 1, data: Buffer.alloc(bytes) }];
+  const message = newMessage({ type: MessageType.Prop, from: 2n, to: 1n, term, entries });
+  return encodeMessages([message], sizeInFrame(message));
+}
+
+/** An outgoing stream of a node that has no room for entries until `open` is called. */
+function outgoingWithoutRoom(head?: Buffer) {
+  let resolve = (): void => undefined;
+  let room: Promise<void> | undefined = new Promise((done) => (resolve = done));
+  const { member, ...rest } = outgoing(head, { room: () => room });
+  const terms = (): number[] => member.received.map(({ term }) => term);
+  const open = (): void => {
+    room = undefined;
+    resolve();
+  };
+  return { ...rest, member, terms, open };
+}
+
+describe('replies on an outgoing stream of a node that has no room for entries', () => {
+  it.each([10, 60_000])(
+    'wait with their entries of %i bytes, and nothing behind them is read',
+    async (bytes) => {
+      const { socket, events, turn, terms, open } = outgoingWithoutRoom();
+      socket.push(Buffer.concat([messagesFrame(1), replyWithEntry(2, bytes), messagesFrame(3)]));
+      await turn();
+      for (const term of [4, 5, 6]) socket.push(replyWithEntry(term, bytes));
+      await turn();
+      expect([terms(), socket.isPaused(), events]).toEqual([[1], true, ['answer']]);
+      open();
+      await turn();
+      await turn();
+      expect([terms(), socket.isPaused()]).toEqual([[1, 2, 3, 4, 5, 6], false]);
+    },
+  );
+
+  it('wait also where they came with the head of the answer', async () => {
+    const { socket, turn, terms, open } = outgoingWithoutRoom(replyWithEntry(1, 60_000));
+    socket.push(replyWithEntry(2, 60_000));
+    await turn();
+    expect([terms(), socket.isPaused()]).toEqual([[], true]);
+    open();
+    await turn();
+    await turn();
+    expect(terms()).toEqual([1, 2]);
+  });
+
+  it('do not let the stream count as broken while they wait, and no longer', async () => {
+    const { member, socket, stream, events, turn, open } = outgoingWithoutRoom();
+    socket.push(replyWithEntry(1, 10));
+    await turn();
+    for (const round of [1, 2, 3]) stream.pulse(round * stallTimeoutMs);
+    expect(events).not.toContain('TRANSPORT_BROKEN');
+    await member.clock.advance(3 * stallTimeoutMs);
+    open();
+    await turn();
+    stream.pulse(4 * stallTimeoutMs);
+    expect(events).not.toContain('TRANSPORT_BROKEN');
+    stream.pulse(4 * stallTimeoutMs + 1);
+    expect(events).toContain('TRANSPORT_BROKEN');
+  });
+
+  it('are not handed over after the stream was closed', async () => {
+    const { socket, stream, turn, terms, open } = outgoingWithoutRoom();
+    socket.push(replyWithEntry(1, 10));
+    await turn();
+    stream.close();
+    open();
+    await turn();
+    expect(terms()).toEqual([]);
   });
 });
