@@ -98,6 +98,7 @@ export class FakeMember {
       strangersLog: new StrangersLog(clock, { debug: log, info: log, warn: log, error: log }),
       memberAddresses: new MemberAddresses(),
       handler: { ...this.#handler(), ...handler },
+      clusterId: 1n,
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),
       framePayloadMax,
