@@ -91,7 +91,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'nobody is told that the member there is one of another cluster',
     file: 'transport-http/src/access/connect.ts',
-    find: "      if (problem.reason === 'other-cluster') handler.refusedBy(this.#id);\n",
+    find: "      if (found.reason === 'other-cluster') handler.refusedBy(this.#id);\n",
     replace: '',
     caughtBy: [closed, 'tell a member of another cluster'],
   },

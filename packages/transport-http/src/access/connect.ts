@@ -88,10 +88,10 @@ export class MemberAgent extends Agent {
     try {
       if (connection instanceof TLSSocket) await this.#verify(connection);
       if (secret === undefined) return;
-      const problem = await challenge(connection, secret, random, meant);
-      if (problem === undefined) return;
-      if (problem.reason === 'other-cluster') handler.refusedBy(this.#id);
-      throw refusal(problem, meant);
+      const found = await challenge(connection, secret, random, meant);
+      if (found === undefined) return;
+      if (found.reason === 'other-cluster') handler.refusedBy(this.#id);
+      throw refusal(found, meant);
     } finally {
       watch.cancel();
       stopHearing();
