@@ -307,6 +307,7 @@ export class HttpTransport implements Transport {
       credentials: tls === undefined ? undefined : new Credentials(tls),
       certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,
+      clusterId,
       nodeId,
       handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features }),
       framePayloadMax,

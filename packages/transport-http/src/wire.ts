@@ -26,6 +26,7 @@ export interface Wire {
   /** Says whether the other side of a connection is the member that it claims to be. */
   readonly certificates: MemberCertificates;
   readonly handler: TransportHandler;
+  readonly clusterId: bigint;
   readonly nodeId: bigint;
   /** What this member says of itself to that one. */
   readonly handshakeTo: (id: bigint) => Handshake;

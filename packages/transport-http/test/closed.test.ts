@@ -1,8 +1,11 @@
 /** A member that is not protected speaks with this machine only, unless it is told otherwise. */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { openingBytes } from '../src/access/secret.ts';
 import { HttpTransport, TransportError, type HttpTransportOptions } from '../src/index.ts';
+import { rawMessages } from '../src/testing/index.ts';
 import { Authority } from './certificates.ts';
-import { RawClient, headOf, handshakeOf } from './raw-client.ts';
+import { ChallengeRelay } from './challenge-relay.ts';
+import { RawClient, headOf, handshakeOf, streamHeadOf } from './raw-client.ts';
 import { clock, messageOf, Net, random, silentHandler, until } from './support.ts';
 
 const authority = new Authority();
@@ -140,6 +143,42 @@ describe.each([true, false])('members with a secret (streams: %s)', (streams) =>
     await until(() => one.unreachable.length > 0 && two.unreachable.length > 0);
     expect([one.texts, two.texts]).toEqual([[], []]);
     expect(two.transport.counts().refusedConnections).toBeGreaterThan(0);
+  });
+
+  it('are not reached through the challenge of a member that meant another one', async () => {
+    const [one, three] = [
+      await net.add(1n, { secret, streams }),
+      await net.add(3n, { secret, streams }),
+    ];
+    three.transport.setPeer({ id: 1n, address: one.address });
+    const forged = [
+      Buffer.from(streamHeadOf(handshakeOf(three, { address: one.address }))),
+      rawMessages([messageOf(1n, 3n, 'forged')]),
+    ];
+    const port = three.transport.listeningPort ?? 0;
+    const relay = await ChallengeRelay.open(port, Buffer.concat(forged));
+    try {
+      one.transport.setPeer({ id: 2n, address: relay.address });
+      one.transport.send([messageOf(1n, 2n, 'to two')]);
+      const isRefused = () => three.transport.counts().refusedConnections > 0;
+      await until(() => three.texts.length > 0 || (isRefused() && one.unreachable.length > 0));
+      expect(three.texts).toEqual([]);
+      expect(relay.answeredBytes).toBeGreaterThan(0);
+      expect(relay.passedBytes).toBe(openingBytes);
+      expect(one.logged[0]).toContain('is member 3, and member 2 was meant');
+    } finally {
+      await relay.close();
+    }
+  });
+
+  it('tell a member of another cluster from one that does not know it', async () => {
+    const one = await net.add(1n, { secret, streams });
+    const two = await net.add(2n, { secret, streams, clusterId: 9n });
+    one.transport.setPeer({ id: 2n, address: two.address });
+    one.transport.send([messageOf(1n, 2n, 'to two')]);
+    await until(() => one.unreachable.length > 0);
+    expect(two.texts).toEqual([]);
+    expect(one.refusedBy).toContain(2n);
   });
 
   it('change it one after the other without a break', async () => {

@@ -184,12 +184,20 @@ const stream: Decoder = {
 const secret = Buffer.alloc(challenges.secretBytesMin, 7);
 const number = Buffer.alloc(challenges.numberBytes, 3);
 const opening = challenges.openingOf(secret, number);
+const member = { clusterId: 1n, nodeId: 3n };
+const answerOfMember = challenges.answerTo(opening, secret, number, member);
+const proofForMember = challenges.proofFor(opening, secret, answerOfMember, member);
+if (typeof proofForMember === 'string') throw new Error(`there is no proof: ${proofForMember}`);
 
-/** An opening, an answer and a proof: only those that were made with the secret pass. */
+/** An opening, an answer and a proof: only those pass that were made with the secret for the member that is meant. */
 const challenge: Decoder = {
   name: 'transport-http/challenge',
   form: 'bytes',
-  samples: [joined(opening, challenges.answerTo(opening, secret, number))],
+  samples: [
+    joined(opening, answerOfMember),
+    joined(opening, answerOfMember, proofForMember),
+    joined(opening, challenges.answerTo(opening, secret, number, { ...member, nodeId: 2n })),
+  ],
   run: (input) => {
     const sizes = [challenges.openingBytes, challenges.answerBytes, challenges.proofBytes];
     let at = 0;
@@ -204,13 +212,16 @@ const challenge: Decoder = {
       throw new Error('there are three parts');
     }
     const known = challenges.secretOf([secret], said);
-    const answered = challenges.proofFor(said, secret, answer);
+    const answered = challenges.proofFor(said, secret, answer, member);
     const isProven = challenges.isProof(said, secret, answer, proof);
     if (known !== undefined && !said.subarray(8, 72).equals(opening.subarray(8, 72))) {
       throw new Finding('an opening passes that was not made with the secret');
     }
     if (isProven && known === undefined) throw new Finding('a proof passes without an opening');
-    return { kind: 'value', value: [known !== undefined, answered !== undefined, isProven] };
+    if (typeof answered !== 'string' && !answer.equals(answerOfMember)) {
+      throw new Finding('an answer passes that the member which is meant did not make');
+    }
+    return { kind: 'value', value: [known !== undefined, typeof answered, isProven] };
   },
 };
 

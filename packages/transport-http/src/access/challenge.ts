@@ -6,6 +6,7 @@ import {
   answerBytes,
   answerTo,
   isProof,
+  memberOf,
   numberBytes,
   openingBytes,
   openingMagic,
@@ -13,41 +14,53 @@ import {
   proofBytes,
   proofFor,
   secretOf,
+  type AnswerProblem,
+  type ChallengedMember,
 } from './secret.ts';
 
 /**
- * Reads the challenge of the other side, answers it, and tells whether it knows one of the secrets.
- * Rejects when the connection ends before.
+ * Reads the challenge of the other side, answers it as `member`, and tells whether the other side
+ * knows one of the secrets and means that member. Rejects when the connection ends before.
  */
 export async function answerChallenge(
   connection: Duplex,
   secrets: readonly Buffer[],
   random: Random,
+  member: ChallengedMember,
 ): Promise<boolean> {
   const opening = await readExactly(connection, openingBytes);
   if (!opening.subarray(0, openingMagic.length).equals(openingMagic)) return false;
   const secret = secretOf(secrets, opening);
   if (secret === undefined) return false;
-  const answer = answerTo(opening, secret, randomNumber(random));
+  const answer = answerTo(opening, secret, randomNumber(random), member);
   connection.write(answer);
   return isProof(opening, secret, answer, await readExactly(connection, proofBytes));
 }
 
+/** Why the other side is not spoken to, and the member that it is where it knows the secret. */
+export interface ChallengeProblem {
+  readonly reason: AnswerProblem;
+  readonly member: ChallengedMember;
+}
+
 /**
- * Challenges the other side. Resolves to false where it does not know the secret; otherwise it has been
- * sent the proof that this side does, and reads on. Rejects when the connection ends before.
+ * Challenges the other side. Resolves to what is wrong with it where it does not know the secret, or
+ * is another member than `meant`; otherwise it has been sent the proof that this side knows the
+ * secret, and reads on. Rejects when the connection ends before.
  */
 export async function challenge(
   connection: Duplex,
   secret: Buffer,
   random: Random,
-): Promise<boolean> {
+  meant: ChallengedMember,
+): Promise<ChallengeProblem | undefined> {
   const opening = openingOf(secret, randomNumber(random));
   connection.write(opening);
-  const proof = proofFor(opening, secret, await readExactly(connection, answerBytes));
-  if (proof === undefined) return false;
+  const answer = await readExactly(connection, answerBytes);
+  const proof = proofFor(opening, secret, answer, meant);
+  if (typeof proof === 'string') return { reason: proof, member: memberOf(answer) };
   connection.write(proof);
-  return true;
+  return undefined;
 }
 
 /** It need not be secret, but must never be the same again. */

@@ -8,8 +8,9 @@ import type { HttpTransportTls } from './certificate/options.ts';
 import { startStallWatch } from '../stall-watch.ts';
 import type { Wire } from '../wire.ts';
 import type { Credentials } from './certificate/credentials.ts';
-import { challenge } from './challenge.ts';
+import { challenge, type ChallengeProblem } from './challenge.ts';
 import { printable } from './printable.ts';
+import type { ChallengedMember } from './secret.ts';
 
 type OnConnection = (error: Error | null, connection: Duplex) => void;
 
@@ -73,7 +74,8 @@ export class MemberAgent extends Agent {
     secret: Buffer | undefined,
     { host, signal }: ClientRequestArgs,
   ): Promise<void> {
-    const { clock, settings, names, random } = this.#wire;
+    const { clock, settings, names, random, clusterId, handler } = this.#wire;
+    const meant = { clusterId, nodeId: this.#id };
     const end = (error: Error): void => void connection.destroy(error);
     const onAbort = (): void => end(new Error('the attempt was given up'));
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -87,8 +89,11 @@ export class MemberAgent extends Agent {
     connection.on('error', () => undefined);
     try {
       if (connection instanceof TLSSocket) await this.#verify(connection);
-      if (secret === undefined || (await challenge(connection, secret, random))) return;
-      throw new Error('the member there does not know the secret of this one');
+      if (secret === undefined) return;
+      const found = await challenge(connection, secret, random, meant);
+      if (found === undefined) return;
+      if (found.reason === 'other-cluster') handler.refusedBy(this.#id);
+      throw refusal(found, meant);
     } finally {
       watch.cancel();
       stopHearing();
@@ -103,6 +108,17 @@ export class MemberAgent extends Agent {
     const text = `who answers for member ${this.#id} is somebody else: ${printable(problem)}`;
     throw new TransportError('TRANSPORT_REFUSED', text, { reason: 'other-certificate' });
   }
+}
+
+function refusal({ reason, member }: ChallengeProblem, meant: ChallengedMember): Error {
+  if (reason === 'other-secret') {
+    return new Error('the member there does not know the secret of this one');
+  }
+  const text =
+    reason === 'other-cluster'
+      ? `who answers for member ${meant.nodeId} is a member of cluster ${member.clusterId}, and cluster ${meant.clusterId} was meant`
+      : `who answers there is member ${member.nodeId}, and member ${meant.nodeId} was meant`;
+  return new TransportError('TRANSPORT_REFUSED', text, { reason });
 }
 
 /** Resolves when OpenSSL has verified the other side. */

@@ -80,7 +80,7 @@ export class Entrance {
   }
 
   async #knowsSecret(connection: Duplex): Promise<void> {
-    const { settings, random } = this.#wire;
+    const { settings, random, clusterId, nodeId } = this.#wire;
     const first = await this.#orRefused(connection, peekByte(connection));
     if (first === undefined) return;
     if (first !== openingMagic[0]) {
@@ -88,10 +88,14 @@ export class Entrance {
       else this.#refuse(connection, new Error('it does not begin with a challenge'));
       return;
     }
-    const answered = answerChallenge(connection, settings.secrets, random);
+    const answered = answerChallenge(connection, settings.secrets, random, {
+      clusterId,
+      nodeId,
+    });
     const isFine = await this.#orRefused(connection, answered);
     if (isFine === true) this.#serve(connection);
-    else if (isFine === false) this.#refuse(connection, new Error('it does not know the secret'));
+    else if (isFine === false)
+      this.#refuse(connection, new Error('it does not know the secret, or means another member'));
   }
 
   /** What was awaited, or `undefined` where the connection ended meanwhile. */

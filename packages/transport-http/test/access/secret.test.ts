@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { answerChallenge, challenge } from '../../src/access/challenge.ts';
 import { readExactly } from '../../src/access/read-exactly.ts';
 import {
+  answerBytes,
   answerTo,
   isProof,
   openingBytes,
@@ -16,38 +17,74 @@ import {
 
 const secret = Buffer.alloc(32, 'a secret');
 const other = Buffer.alloc(32, 'another one');
+/** The member that answers, and that is meant. */
+const member = { clusterId: 9n, nodeId: 3n };
 const number = (fill: number): Buffer => Buffer.alloc(32, fill);
 
 describe('the proofs of a challenge', () => {
   const opening = openingOf(secret, number(1));
-  const answer = answerTo(opening, secret, number(2));
+  const answer = answerTo(opening, secret, number(2), member);
+
+  function provenBy(answered: Buffer, meant = member): Buffer {
+    const proof = proofFor(opening, secret, answered, meant);
+    if (typeof proof === 'string') throw new Error(`no proof: ${proof}`);
+    return proof;
+  }
 
   it('are accepted by both sides where both know the secret', () => {
     expect(opening).toHaveLength(openingBytes);
     expect(secretOf([other, secret], opening)).toBe(secret);
-    const proof = proofFor(opening, secret, answer);
-    expect(proof !== undefined && isProof(opening, secret, answer, proof)).toBe(true);
+    const proof = provenBy(answer);
+    expect(isProof(opening, secret, answer, proof)).toBe(true);
   });
 
   it('do not hold the secret, and no number makes another one equal', () => {
     expect(opening.includes(secret) || answer.includes(secret)).toBe(false);
     expect(secretOf([other], opening)).toBeUndefined();
-    expect(proofFor(opening, secret, answerTo(opening, other, number(2)))).toBeUndefined();
+    const stranger = answerTo(opening, other, number(2), member);
+    expect(proofFor(opening, secret, stranger, member)).toBe('other-secret');
   });
 
   it('are of no use on a connection with other numbers', () => {
-    const proof = proofFor(opening, secret, answer) ?? Buffer.alloc(0);
-    const later = answerTo(opening, secret, number(3));
+    const proof = provenBy(answer);
+    const later = answerTo(opening, secret, number(3), member);
     expect(isProof(opening, secret, later, proof)).toBe(false);
-    expect(proofFor(openingOf(secret, number(4)), secret, answer)).toBeUndefined();
+    expect(proofFor(openingOf(secret, number(4)), secret, answer, member)).toBe('other-secret');
+  });
+
+  it.each([
+    ['other-node', { ...member, nodeId: 2n }],
+    ['other-cluster', { ...member, clusterId: 8n }],
+    // The numbers are the right ones, at the wrong places.
+    ['other-cluster', { clusterId: member.nodeId, nodeId: member.clusterId }],
+  ])('are given to the member that is meant only: %s', (reason, meant) => {
+    expect(proofFor(opening, secret, answer, meant)).toBe(reason);
+  });
+
+  it('are of no use at another member or in another cluster', () => {
+    const high = 2n ** 64n - 1n;
+    const others = [
+      { ...member, nodeId: 2n },
+      { ...member, nodeId: high },
+      { ...member, clusterId: 8n },
+      { clusterId: high, nodeId: high },
+    ];
+    for (const each of others) {
+      const elsewhere = answerTo(opening, secret, number(2), each);
+      // Whoever passes the answer on may change the names in it, and not its proof.
+      const renamed = Buffer.concat([answer.subarray(0, -32), elsewhere.subarray(-32)]);
+      expect(proofFor(opening, secret, renamed, member)).toBe('other-secret');
+      expect(isProof(opening, secret, elsewhere, provenBy(answer))).toBe(false);
+      expect(isProof(opening, secret, elsewhere, provenBy(elsewhere, each))).toBe(true);
+    }
   });
 
   it('cannot be sent back: the proof of the server is none of a client', () => {
-    expect(isProof(opening, secret, answer, answer.subarray(32))).toBe(false);
+    expect(isProof(opening, secret, answer, answer.subarray(-32))).toBe(false);
   });
 
   it('fail with one bit of any byte changed', () => {
-    const proof = proofFor(opening, secret, answer) ?? Buffer.alloc(0);
+    const proof = provenBy(answer);
     const flipped = (bytes: Buffer, at: number): Buffer => {
       const copy = Buffer.from(bytes);
       copy[at] = (copy[at] ?? 0) ^ 1;
@@ -57,7 +94,7 @@ describe('the proofs of a challenge', () => {
       expect(secretOf([secret], flipped(opening, at))).toBeUndefined();
     }
     for (let at = 0; at < answer.length; at += 1) {
-      expect(proofFor(opening, secret, flipped(answer, at))).toBeUndefined();
+      expect(proofFor(opening, secret, flipped(answer, at), member)).toBe('other-secret');
     }
     for (let at = 0; at < proof.length; at += 1) {
       expect(isProof(opening, secret, answer, flipped(proof, at))).toBe(false);
@@ -70,32 +107,41 @@ describe('a challenge over a connection', () => {
 
   async function meet(theirs: Buffer, ours: readonly Buffer[]): Promise<[unknown, unknown]> {
     const [client, server] = duplexPair();
-    const asked = challenge(client, theirs, random).catch((error: Error) => error.message);
-    const answered = answerChallenge(server, ours, random);
+    const asked = challenge(client, theirs, random, member).catch((error: Error) => error.message);
+    const answered = answerChallenge(server, ours, random, member);
     const isFine = await answered.catch((error: Error) => error.message);
     if (isFine !== true) server.end();
     return [await asked, isFine];
   }
 
   it('ends well with either of two secrets, and with no other one', async () => {
-    expect(await meet(secret, [secret])).toEqual([true, true]);
-    expect(await meet(secret, [other, secret])).toEqual([true, true]);
+    expect(await meet(secret, [secret])).toEqual([undefined, true]);
+    expect(await meet(secret, [other, secret])).toEqual([undefined, true]);
     expect(await meet(secret, [other])).toEqual(['the connection ended early', false]);
   });
 
   it('is not let in by a wrong proof', async () => {
     const [client, server] = duplexPair();
     client.write(openingOf(secret, number(1)));
-    const answered = answerChallenge(server, [secret], random);
-    await readExactly(client, 64);
+    const answered = answerChallenge(server, [secret], random, member);
+    await readExactly(client, answerBytes);
     client.write(Buffer.alloc(32));
     expect(await answered).toBe(false);
   });
 
+  it('ends without a proof at a member that was not meant', async () => {
+    const [client, server] = duplexPair();
+    const asked = challenge(client, secret, random, { ...member, nodeId: 2n });
+    const answered = answerChallenge(server, [secret], random, member);
+    expect(await asked).toEqual({ reason: 'other-node', member });
+    client.end();
+    await expect(answered).rejects.toThrow('the connection ended early');
+  });
+
   it('leaves what comes behind it unread', async () => {
     const [client, server] = duplexPair();
-    const asked = challenge(client, secret, random).then(() => client.write('GET / '));
-    expect(await answerChallenge(server, [secret], random)).toBe(true);
+    const asked = challenge(client, secret, random, member).then(() => client.write('GET / '));
+    expect(await answerChallenge(server, [secret], random, member)).toBe(true);
     await asked;
     expect(String(await readExactly(server, 6))).toBe('GET / ');
   });
@@ -109,9 +155,9 @@ describe('a challenge over a connection', () => {
       });
     pass(between, behind);
     pass(behind, between);
-    const asked = challenge(client, secret, random);
-    expect(await answerChallenge(server, [secret], random)).toBe(true);
-    expect(await asked).toBe(true);
+    const asked = challenge(client, secret, random, member);
+    expect(await answerChallenge(server, [secret], random, member)).toBe(true);
+    expect(await asked).toBeUndefined();
   });
 
   it('ends with the connection, at whatever byte it breaks', async () => {
@@ -120,7 +166,7 @@ describe('a challenge over a connection', () => {
       const [client, server] = duplexPair();
       client.write(opening.subarray(0, bytes));
       client.end();
-      const answered = answerChallenge(server, [secret], random);
+      const answered = answerChallenge(server, [secret], random, member);
       await expect(answered).rejects.toThrow('the connection ended early');
     }
   });

@@ -99,6 +99,7 @@ export class FakeMember {
       isMember: (id) => this.memberIds.has(id),
       memberAddresses: new MemberAddresses((id) => this.memberIds.has(id)),
       handler: { ...this.#handler(), ...handler },
+      clusterId: 1n,
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),
       framePayloadMax,

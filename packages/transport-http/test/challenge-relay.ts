@@ -1,0 +1,65 @@
+/** A process without the secret that answers for a member by passing its challenge on to another one. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { answerBytes, openingBytes, proofBytes } from '../src/access/secret.ts';
+
+export class ChallengeRelay {
+  /** The bytes of the member that has connected, as far as they belong to the challenge. */
+  passedBytes = 0;
+  /** The bytes that the other member answered the challenge with. */
+  answeredBytes = 0;
+  readonly #server: Server;
+  readonly #sockets: Socket[] = [];
+  readonly #targetPort: number;
+  readonly #forged: Uint8Array;
+
+  private constructor(targetPort: number, forged: Uint8Array) {
+    this.#targetPort = targetPort;
+    this.#forged = forged;
+    this.#server = createServer((socket) => this.#pass(socket));
+  }
+
+  /** `forged` is what it says to the member at that port once the challenge has been passed. */
+  static async open(targetPort: number, forged: Uint8Array): Promise<ChallengeRelay> {
+    const relay = new ChallengeRelay(targetPort, forged);
+    await new Promise<void>((resolve) => relay.#server.listen(0, '127.0.0.1', resolve));
+    return relay;
+  }
+
+  get address(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `127.0.0.1:${port}`;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #pass(client: Socket): void {
+    const target = connect(this.#targetPort, '127.0.0.1');
+    this.#sockets.push(client, target);
+    const whole = openingBytes + proofBytes;
+    let passed = 0;
+    let answered = 0;
+    client.on('data', (chunk: Buffer) => {
+      if (passed === whole) return;
+      const part = chunk.subarray(0, whole - passed);
+      passed += part.length;
+      this.passedBytes = Math.max(this.passedBytes, passed);
+      target.write(part);
+      if (passed === whole) target.write(this.#forged);
+    });
+    target.on('data', (chunk: Buffer) => {
+      answered += chunk.length;
+      this.answeredBytes = Math.max(this.answeredBytes, Math.min(answered, answerBytes));
+      client.write(chunk);
+    });
+    for (const [socket, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => other.destroy());
+    }
+  }
+}
