@@ -10,13 +10,21 @@ import { ownSectorEnd, trailerBytes } from '../format/layout.ts';
 import { isTemporaryName, parseSegmentName, type SegmentName } from '../format/segment-name.ts';
 import { footerIsWhole, openSegment } from '../segment/open-segment.ts';
 import type { Segment } from '../segment/segment.ts';
-import { headOf, ReplayedLog, startOf, type Head, type LogStart } from './replayed-log.ts';
+import {
+  headOf,
+  MisfitError,
+  ReplayedLog,
+  startOf,
+  type Head,
+  type LogStart,
+} from './replayed-log.ts';
 import {
   lookBehind,
   nothingBehind,
   scanSegment,
   type Behind,
   type ScanRequest,
+  type ScannedBatch,
   type ScannedFrame,
   type ScanStop,
 } from './scan.ts';
@@ -148,6 +156,10 @@ class LogReading {
         'entries before the last are missing',
       );
     }
+    if (replayed.firstTerm < replayed.start.term) {
+      const what = `the first entry has term ${replayed.firstTerm}, and the one before it term ${replayed.start.term}`;
+      throw this.#corrupt(newest, undefined, 'corrupt-order', what);
+    }
     const keep = replayed.start.segmentId;
     const gone = names.filter(({ segmentId }) => segmentId < keep);
     const { clusterId, nodeId, entryBytesMax, extra, identity } = newest.header;
@@ -194,7 +206,7 @@ class LogReading {
   async #findStart(newest: Segment, names: readonly SegmentName[]): Promise<LogStart> {
     let head: Head | undefined;
     const first = await scanSegment(this.#requestFor(newest), (batch) => {
-      head ??= headOf(batch);
+      head ??= this.#fitting(newest, batch, () => headOf(batch));
       return 'only the head is wanted';
     });
     if (head === undefined) {
@@ -206,6 +218,10 @@ class LogReading {
       );
     }
     const { start } = head;
+    if (start.segmentId > newest.header.segmentId) {
+      const what = `the log begins in segment ${start.segmentId}, and this one is the newest`;
+      throw this.#corrupt(newest, first.offset, 'corrupt-order', what);
+    }
     const present = new Set(names.map(({ segmentId }) => segmentId));
     let whole = true;
     for (let id = start.segmentId; id <= newest.header.segmentId; id += 1) {
@@ -217,11 +233,24 @@ class LogReading {
   async #findLastStart(newest: Segment, fromHead: LogStart): Promise<LogStart> {
     let start = fromHead;
     const { segmentId } = newest.header;
-    await scanSegment(this.#requestFor(newest), ({ frames }) => {
-      for (const frame of frames) start = laterStart(start, frame, segmentId) ?? start;
+    await scanSegment(this.#requestFor(newest), (batch) => {
+      for (const frame of batch.frames) {
+        const later = this.#fitting(newest, batch, () => laterStart(start, frame, segmentId));
+        start = later ?? start;
+      }
       return undefined;
     });
     return start;
+  }
+
+  /** What `read` returns. Frames that contradict the format, although their checksums are right, are damage. */
+  #fitting<Read>(segment: Segment, { start }: ScannedBatch, read: () => Read): Read {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof MisfitError)) throw error;
+      throw this.#corrupt(segment, start, 'corrupt-order', error.message);
+    }
   }
 
   #checkConsecutive(start: LogStart, needed: readonly SegmentName[]): void {

@@ -52,6 +52,13 @@ export class ReplayedLog {
     );
   }
 
+  /** The term of the first entry; that before it where there are none. */
+  get firstTerm(): number {
+    const { index } = this.state;
+    const { term } = this.#start;
+    return index.firstIndex > index.lastIndex ? term : (index.term(index.firstIndex) ?? term);
+  }
+
   /** Applies a whole batch of a segment. Returns why it does not fit, or nothing. */
   apply(segmentId: number, batch: ScannedBatch, isHead: boolean): string | undefined {
     try {
@@ -106,7 +113,7 @@ export class ReplayedLog {
         this.#applyMarker(segmentId, frame);
         return;
       case FrameKind.Start:
-        this.#applyStart(frame);
+        this.#applyStart(segmentId, frame);
         return;
       case FrameKind.Truncate:
         this.#truncateFrom(frame.index);
@@ -161,8 +168,14 @@ export class ReplayedLog {
     if (hasReset) this.#start = { index: marker.index, term: marker.term, segmentId };
   }
 
-  #applyStart(frame: ScannedFrame): void {
+  #applyStart(currentSegmentId: number, frame: ScannedFrame): void {
     const { segmentId } = startOf(frame);
+    // All segments before it are removed after the recovery.
+    if (segmentId > currentSegmentId) {
+      throw new MisfitError(
+        `the log begins in segment ${segmentId}, and this is segment ${currentSegmentId}`,
+      );
+    }
     if (frame.index <= this.#start.index) {
       this.#start = { ...this.#start, segmentId: Math.max(segmentId, this.#start.segmentId) };
       return;
