@@ -163,6 +163,8 @@ const stream: Decoder = {
     framed(bytesOf('payload'), new Uint8Array(0), payloadOf(2)),
     framed(new Uint8Array(payloadBytesMax), bytesOf('x')),
   ],
+  // Each byte comes in a piece of its own, too, and a piece is an object.
+  allocatedBytesMax: 32 * 1024 * 1024,
   seal: sealFrames,
   run: (input): Outcome => {
     const whole = payloadsOf(input, Math.max(1, input.length));
