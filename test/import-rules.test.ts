@@ -57,7 +57,8 @@ const allowed: Record<string, readonly string[]> = {
     'wal-native',
   ],
   mutants: [],
-  // It forges the bytes of every format, and loads modules that are no part of an API by their paths.
+  // It forges the bytes of every format, and loads modules that are no part of an API by their
+  // paths.
   fuzz: [
     'builder',
     'raft',

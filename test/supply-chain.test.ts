@@ -1,4 +1,7 @@
-/** What our users get with our packages: licenses, pinned tools, and what docs/SECURITY.md says of it. */
+/**
+ * What our users get with our packages: licenses, pinned tools, and what docs/SECURITY.md says of
+ * it.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

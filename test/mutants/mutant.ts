@@ -13,8 +13,8 @@ export interface Mutant {
   readonly find: string;
   readonly replace: string;
   /**
-   * The test file, below `packages/` or with `apps/` in front, and a part of the full title of a test in
-   * it that must fail.
+   * The test file, below `packages/` or with `apps/` in front, and a part of the full title of a
+   * test in it that must fail.
    */
   readonly caughtBy: readonly [file: string, title: string];
   /** The promise of docs/DURABILITY.md that it breaks, if any. */

@@ -1,4 +1,4 @@
-/** What protects the connections of the two members that are measured: nothing, a secret, or mutual TLS. */
+/** Protects the connections of the two measured members by a secret, or by mutual TLS. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

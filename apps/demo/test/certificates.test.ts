@@ -1,6 +1,6 @@
 /**
- * The command that makes certificates for a try-out, and a cluster of three nodes that runs on them. It moves
- * to another authority under load.
+ * The command that makes certificates for a try-out, and a cluster of three nodes that runs on
+ * them. It moves to another authority under load.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * A short run of the hostile swarm, as users start it. Throughput is not judged here: a short run on a
- * machine that does other things says nothing about it.
+ * A short run of the hostile swarm, as users start it. Throughput is not judged here: a short run
+ * on a machine that does other things says nothing about it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
  * The corpus: inputs that are kept, one file for each target. A line is the name of a decoder, a
- * colon, and the input in hexadecimal digits; a line that begins with `#` says what the next one is.
+ * colon, and the input in hexadecimal digits; a line that begins with `#` says what the next one
+ * is.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -10,8 +10,8 @@ export type InputForm = 'bytes' | 'protobuf' | 'json';
 
 export interface Decoder {
   /**
-   * `package/function`. A function that is exported from the sources of a package is named as there:
-   * a test compares both lists.
+   * `package/function`. A function that is exported from the sources of a package is named as
+   * there: a test compares both lists.
    */
   readonly name: string;
   /** Other exported decoders that this one runs; they need no decoder of their own. */
@@ -22,8 +22,8 @@ export interface Decoder {
   /** Returns the input with right checksums, whatever its content is. */
   readonly seal?: ((input: Uint8Array) => Uint8Array) | undefined;
   /**
-   * Runs the decoder and checks what must hold afterwards. Throws a `Finding`, or whatever the decoder
-   * throws that is none of its documented errors.
+   * Runs the decoder and checks what must hold afterwards. Throws a `Finding`, or whatever the
+   * decoder throws that is none of its documented errors.
    */
   readonly run: (input: Uint8Array) => Outcome | Promise<Outcome>;
   /**
@@ -33,7 +33,9 @@ export interface Decoder {
   readonly allocatedBytesMax?: number | undefined;
   /** How long a run may take, in ms. Default 1,000 ms. */
   readonly durationMsMax?: number | undefined;
-  /** One of so many runs of its target is one of this decoder, compared with the others. Default 1. */
+  /**
+   * One of so many runs of its target is one of this decoder, compared with the others. Default 1.
+   */
   readonly weight?: number | undefined;
 }
 
@@ -50,7 +52,10 @@ export class Finding extends Error {
   override readonly name = 'Finding';
 }
 
-/** The outcome where the error is one of these codes (or names, for errors without a code). Throws it otherwise. */
+/**
+ * The outcome where the error has one of these codes, or one of these names where it has no code.
+ * Throws the error otherwise.
+ */
 export function refusal(error: unknown, documented: readonly string[]): Outcome {
   if (error instanceof Error) {
     const code = 'code' in error ? error.code : error.name;

@@ -1,4 +1,7 @@
-/** The input that a worker runs, in memory that the main thread sees too: it is known also where the worker hangs. */
+/**
+ * The input that a worker runs, in memory that the main thread sees too: it is known also where the
+ * worker hangs.
+ */
 
 const headWords = 3;
 const [runsAt, decoderAt, lengthAt] = [0, 1, 2];

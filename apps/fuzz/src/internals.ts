@@ -1,7 +1,7 @@
 /**
- * Modules of the packages that are no part of their API. The fuzzer runs decoders one by one, and forges
- * checksums with the functions that compute them. The sources are loaded where the fuzzer runs from its
- * sources (in tests), the built files where it was built.
+ * Modules of the packages that are no part of their API. The fuzzer runs decoders one by one, and
+ * forges checksums with the functions that compute them. The sources are loaded where the fuzzer
+ * runs from its sources (in tests), the built files where it was built.
  */
 import type * as DemoCodec from '../../../apps/demo/src/cluster/key-value-codec.ts';
 import type * as DemoFraming from '../../../apps/demo/src/log-story/framing.ts';

@@ -1,16 +1,22 @@
-/** Runs one input and checks what holds for every decoder: time, memory, and that the input stays as it was. */
+/**
+ * Runs one input and checks what holds for every decoder: time, memory, and that the input stays as
+ * it was.
+ */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Finding, type Decoder, type Outcome } from './decoder.ts';
 
 /**
- * What a run may allocate for each byte of its input. An empty message takes two bytes, and is an object of
- * 14 fields. An id takes one byte, and is a bigint in a list that grows; most runs decode it twice.
+ * What a run may allocate for each byte of its input. An empty message takes two bytes, and is an
+ * object of 14 fields. An id takes one byte, and is a bigint in a list that grows; most runs decode
+ * it twice.
  */
 export const allocatedPerInputByte = 512;
 const allocatedBytesDefault = 4 * 1024 * 1024;
 const durationMsDefault = 1000;
-/** A busy machine and the collection of garbage are no findings: what is too much must be so again. */
+/**
+ * A busy machine and the collection of garbage are no findings: what is too much must be so again.
+ */
 const repetitions = 3;
 /** A run that takes this share of its time is measured again. */
 const suspiciousShare = 0.02;

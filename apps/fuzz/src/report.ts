@@ -16,7 +16,9 @@ export function tableLine({ target, report, durationMs }: TargetResult): string 
   return `${target.padEnd(12)}${cells}${String(newInputs).padStart(8)}${String(failures.length).padStart(10)}`;
 }
 
-/** Writes the input of a failure to a file of its own, and says all that is needed to run it again. */
+/**
+ * Writes the input of a failure to a file of its own, and says all that is needed to run it again.
+ */
 export function reportFailure(target: string, seed: number, failure: Failure): string {
   const { decoder, input, problem } = failure;
   const line = lineOf(failure);

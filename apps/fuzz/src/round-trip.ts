@@ -8,7 +8,10 @@ export interface Codec<Value> {
   readonly encode?: ((value: Value) => Uint8Array) | undefined;
   /** Codes (or names) of the errors that `decode` documents. */
   readonly documented: readonly string[];
-  /** Whether a value has one form only: what was decoded encodes to the bytes of the input. Default false. */
+  /**
+   * Whether a value has one form only: what was decoded encodes to the bytes of the input. Default
+   * false.
+   */
   readonly isCanonical?: boolean | undefined;
   /** Throws a `Finding` where a decoded value breaks a rule of its type. */
   readonly check?: ((value: Value, input: Uint8Array) => void) | undefined;

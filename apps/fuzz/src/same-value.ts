@@ -1,8 +1,9 @@
 /** Whether two decoded values are the same to everybody who uses them. */
 
 /**
- * Compares data of all types that decoders give; the order of maps and sets does not count. It differs from `isDeepStrictEqual` in two points: 0 and
- * -0 are one number, as JSON makes one of them, and a property that is `undefined` counts as absent.
+ * Compares data of all types that decoders give; the order of maps and sets does not count. It
+ * differs from `isDeepStrictEqual` in two points: 0 and -0 are one number, as JSON makes one of
+ * them, and a property that is `undefined` counts as absent.
  */
 export function sameValue(one: unknown, other: unknown): boolean {
   if (one === other || Object.is(one, other)) return true;

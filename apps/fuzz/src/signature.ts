@@ -1,7 +1,7 @@
 /**
- * What tells one way through a decoder from another, without instruments in the code: the error with the
- * numbers and names left out of its message, or the shape of the value. An input that shows a new one is
- * kept, and mutated again.
+ * What tells one way through a decoder from another, without instruments in the code: the error
+ * with the numbers and names left out of its message, or the shape of the value. An input that
+ * shows a new one is kept, and mutated again.
  */
 import type { Outcome } from './decoder.ts';
 

@@ -1,4 +1,6 @@
-/** One target in a thread of its own, whose memory is bounded and which can be ended while it hangs. */
+/**
+ * One target in a thread of its own, whose memory is bounded and which can be ended while it hangs.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Fuzzer, type FuzzReport } from './fuzz.ts';
 import { InFlight } from './in-flight.ts';

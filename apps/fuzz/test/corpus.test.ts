@@ -1,4 +1,7 @@
-/** The kept inputs and the samples of all targets, each once: what was found before is not there again. */
+/**
+ * The kept inputs and the samples of all targets, each once: what was found before is not there
+ * again.
+ */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { corpusFolder, corpusOf } from '../src/corpus.ts';

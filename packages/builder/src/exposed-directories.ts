@@ -4,9 +4,9 @@ import type { Logger } from '@babuza/raft';
 import { rightsOfOthers } from '@babuza/vfs';
 
 /**
- * Writes at most one line, at the level `warn`. `folders` are those below `root` that hold data: the
- * log and the snapshots, each with its identity record. Others may list the root, but may not write
- * to it: they could rename a folder and put another one in its place.
+ * Writes at most one line, at the level `warn`. `folders` are those below `root` that hold data:
+ * the log and the snapshots, each with its identity record. Others may list the root, but may not
+ * write to it: they could rename a folder and put another one in its place.
  */
 export async function reportExposedDirectories(
   root: string,

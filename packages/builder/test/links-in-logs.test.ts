@@ -1,6 +1,6 @@
 /**
- * A FIFO or a link in place of a file of a log or a snapshot: the start is refused, or the snapshot is
- * set aside, at once; nothing is followed out of the directory, and what was put there stays.
+ * A FIFO or a link in place of a file of a log or a snapshot: the start is refused, or the snapshot
+ * is set aside, at once; nothing is followed out of the directory, and what was put there stays.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -160,8 +160,8 @@ export class CommittedEntries<Query, Answer> {
   }
 
   /**
-   * Only a recovery begins a new identity, behind the removals of everybody else. Were it taken in a
-   * cluster of several, a hostile leader could bind members to other logs, and each would stop.
+   * Only a recovery begins a new identity, behind the removals of everybody else. Were it taken in
+   * a cluster of several, a hostile leader could bind members to other logs, and each would stop.
    */
   #readIdentity({ index }: Entry, { payload }: Envelope): IdentityEntry {
     const entry = decodeIdentityEntry(payload, index);

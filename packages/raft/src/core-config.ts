@@ -5,8 +5,8 @@ import type { OpenedNode } from './node-parts.ts';
 import type { Logger } from './ports/logger.ts';
 
 /**
- * Entries of one append. Each costs the receiver an object, however small it is: a message of 1 MiB could
- * have more than 100,000 of them, and transports refuse such a message.
+ * Entries of one append. Each costs the receiver an object, however small it is: a message of 1 MiB
+ * could have more than 100,000 of them, and transports refuse such a message.
  */
 const entriesPerMessageMax = 8192;
 

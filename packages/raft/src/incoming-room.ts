@@ -1,7 +1,8 @@
 /**
- * How many entries of other members this node holds that are not durable yet. A leader keeps to its limit
- * of what is in flight, so only a node whose disk is slow and whose senders do not care comes to this one;
- * they wait then, and so their messages cost the memory of the transport's budget and not more.
+ * How many entries of other members this node holds that are not durable yet. A leader keeps to its
+ * limit of what is in flight, so only a node whose disk is slow and whose senders do not care comes
+ * to this one; they wait then, and so their messages cost the memory of the transport's budget and
+ * not more.
  */
 import type { Message } from '@babuza/raftpb';
 
@@ -46,7 +47,10 @@ export class IncomingRoom {
     if (!this.#isFull) this.#open();
   }
 
-  /** `undefined` while there is room, or a promise that resolves when there is, or the node has ended. */
+  /**
+   * `undefined` while there is room, or a promise that resolves when there is, or the node has
+   * ended.
+   */
   get room(): Promise<void> | undefined {
     if (!this.#isFull) return undefined;
     this.#waiting ??= waiting();

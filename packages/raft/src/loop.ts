@@ -152,7 +152,9 @@ export class Loop<Query, Answer> {
     }
   }
 
-  /** Whether the core has taken over a snapshot that was received; true where the loop has ended. */
+  /**
+   * Whether the core has taken over a snapshot that was received; true where the loop has ended.
+   */
   takesOver({ index }: SnapshotMetadata): boolean {
     if (this.#stopped) return true;
     const { snapshot } = this.#parts.node.peekReady();

@@ -3,18 +3,18 @@
  * one, so it never sees it. A leader tells a follower no commit index above what that follower has
  * acknowledged to it, so one of two things is true:
  *
- * 1. The claim is false. This is certain where the node has accepted an append or a snapshot since it
- *    started. A leader sends a follower nothing that begins before what that follower has
+ * 1. The claim is false. This is certain where the node has accepted an append or a snapshot since
+ *    it started. A leader sends a follower nothing that begins before what that follower has
  *    acknowledged, so the log has all of it. The message counts as lost, and the node goes on.
  * 2. The log has lost entries since it acknowledged them: the member came back with an empty
  *    directory, with an older copy of it, or on a disk that forgot what it had synced. Such a node
  *    must not vote and must not campaign, because it could elect a leader without those entries.
  *
- * Where it cannot be told which of the two is true, the node goes on without votes and campaigns. It
- * takes part again when it has accepted an append of a term up to that of the claim, when its log has
- * reached the claimed index, or when it has an entry of a later term: a later leader was elected
- * without this node, so it has every committed entry. A node that stopped instead could be stopped
- * by any member, at each start again.
+ * Where it cannot be told which of the two is true, the node goes on without votes and campaigns.
+ * It takes part again when it has accepted an append of a term up to that of the claim, when its
+ * log has reached the claimed index, or when it has an entry of a later term: a later leader was
+ * elected without this node, so it has every committed entry. A node that stopped instead could be
+ * stopped by any member, at each start again.
  *
  * Decision: docs/decisions/0017-plausible-messages.md.
  */

@@ -2,8 +2,8 @@
  * Drops what other nodes send and no honest one would, before the identity, the log or the core
  * hear of it. What is dropped counts as lost. The sender is reported, see `refused-messages.ts`.
  *
- * Only a member may propose, read or have leadership moved. Raft itself needs some messages of nodes
- * that this node does not know: of a leader or a candidate that was added while it was away.
+ * Only a member may propose, read or have leadership moved. Raft itself needs some messages of
+ * nodes that this node does not know: of a leader or a candidate that was added while it was away.
  */
 import { MessageType, type Message, type SnapshotMetadata } from '@babuza/raftpb';
 import { stampEnvelope } from './envelope.ts';

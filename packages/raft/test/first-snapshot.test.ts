@@ -1,4 +1,6 @@
-/** The snapshot that a cluster begins with, beside what an earlier start or another log has left. */
+/**
+ * The snapshot that a cluster begins with, beside what an earlier start or another log has left.
+ */
 import { emptyConfState } from '@babuza/raftpb';
 import { MemoryStore } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** What this node holds of other members' entries that are not durable: when its transport is to wait. */
+/**
+ * What this node holds of other members' entries that are not durable: when its transport is to
+ * wait.
+ */
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { IncomingRoom, incomingBytesMaxOf } from '../src/incoming-room.ts';

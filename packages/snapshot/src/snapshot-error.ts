@@ -20,8 +20,8 @@
  * - `SNAPSHOT_CORRUPT`: bytes are not what they were; `details` say which. Use another snapshot.
  * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the
  *   folder.
- * - `SNAPSHOT_FOREIGN`: a link, FIFO, socket or device has the name of a file of ours. It was neither
- *   followed nor changed. Move it away.
+ * - `SNAPSHOT_FOREIGN`: a link, FIFO, socket or device has the name of a file of ours. It was
+ *   neither followed nor changed. Move it away.
  * - `SNAPSHOT_LOCK_LOST`: this manager had the folder and has lost its lock. It changes nothing any
  *   more, and what was under way was not acknowledged. Stop the process.
  */

@@ -1,4 +1,6 @@
-/** A snapshot that is being made: what it waits for, what it refuses, and which failure it tells. */
+/**
+ * A snapshot that is being made: what it waits for, what it refuses, and which failure it tells.
+ */
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { SnapshotManager } from '@babuza/raft';
 import { beforeEach, describe, expect, it } from 'vitest';

@@ -12,9 +12,10 @@ import type { Wire } from './wire.ts';
 /**
  * The payloads of the frames of a body, at the pace of the reader.
  *
- * Throws a TransportError: `TRANSPORT_PROTOCOL` for what are no frames, `TRANSPORT_BROKEN` when it ends in the middle of one,
- * nothing comes for `stallTimeoutMs`, or less than 64 bytes a second come while it is waited for. With `from` the memory of
- * large frames is reserved; that of a frame is given back when the next one is asked for, or the reader ends.
+ * Throws a TransportError: `TRANSPORT_PROTOCOL` for what are no frames, `TRANSPORT_BROKEN` when it
+ * ends in the middle of one, nothing comes for `stallTimeoutMs`, or less than 64 bytes a second
+ * come while it is waited for. With `from` the memory of large frames is reserved; that of a frame
+ * is given back when the next one is asked for, or the reader ends.
  */
 export async function* framesOf(
   body: IncomingMessage,

@@ -8,8 +8,8 @@ import type { Wire } from './wire.ts';
 const unseenBytesMin = 512;
 
 /**
- * What the frame has to wait for before its messages are decoded and handed over: the node has no room for
- * more entries. Messages without entries do not wait: heartbeats and votes take no room.
+ * What the frame has to wait for before its messages are decoded and handed over: the node has no
+ * room for more entries. Messages without entries do not wait: heartbeats and votes take no room.
  */
 export function roomFor({ handler }: Wire, payload: Buffer): Promise<void> | undefined {
   const room = handler.room?.();
@@ -19,8 +19,8 @@ export function roomFor({ handler }: Wire, payload: Buffer): Promise<void> | und
 }
 
 /**
- * @throws TransportError (`TRANSPORT_PROTOCOL`) before any of them was handed over, or when the node has
- * refused one that no member sends; those behind it are not handed over.
+ * @throws TransportError (`TRANSPORT_PROTOCOL`) before any of them was handed over, or when the
+ * node has refused one that no member sends; those behind it are not handed over.
  */
 export function deliver(
   { nodeId, handler, countersOf }: Wire,

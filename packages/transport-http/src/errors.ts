@@ -2,7 +2,10 @@
 export type TransportErrorCode =
   /** Options that cannot be. */
   | 'TRANSPORT_INVALID'
-  /** Strangers on the network could speak as a member, or read what members say, and `insecure` does not allow it. */
+  /**
+   * Strangers on the network could speak as a member, or read what members say, and `insecure` does
+   * not allow it.
+   */
   | 'TRANSPORT_INSECURE'
   /** The port to listen on cannot be had; the cause says why. */
   | 'TRANSPORT_LISTEN'

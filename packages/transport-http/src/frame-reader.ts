@@ -7,8 +7,9 @@ import { frameHeadBytes } from './frames.ts';
 const smallBytesMax = 4096;
 
 /**
- * Holds one frame at most, and what came behind it in the same chunk. Of a small frame it holds what has
- * arrived. For a large one its memory is reserved first: until then nothing more is to be read.
+ * Holds one frame at most, and what came behind it in the same chunk. Of a small frame it holds
+ * what has arrived. For a large one its memory is reserved first: until then nothing more is to be
+ * read.
  */
 export class FrameReader {
   readonly #payloadBytesMax: number;
@@ -32,7 +33,9 @@ export class FrameReader {
     return this.#bytes === 0 && this.#head === undefined;
   }
 
-  /** Whether a frame waits for its memory: nothing more is to be added before the claim is granted. */
+  /**
+   * Whether a frame waits for its memory: nothing more is to be added before the claim is granted.
+   */
   get isWaiting(): boolean {
     return this.#claim?.state === 'waiting';
   }
@@ -52,8 +55,9 @@ export class FrameReader {
   }
 
   /**
-   * The next payload that is complete: a view into what arrived, and the caller's from now on. The memory
-   * of the payload before it is given back. Where there is none, a frame waits for its memory or for more.
+   * The next payload that is complete: a view into what arrived, and the caller's from now on. The
+   * memory of the payload before it is given back. Where there is none, a frame waits for its
+   * memory or for more.
    *
    * @throws TransportError (`TRANSPORT_PROTOCOL`) for a frame that is too long, or damaged.
    */
@@ -120,7 +124,9 @@ export class FrameReader {
     return chunk.subarray(bytes);
   }
 
-  /** A piece costs more memory than a small one holds: who sends byte by byte would be expensive. */
+  /**
+   * A piece costs more memory than a small one holds: who sends byte by byte would be expensive.
+   */
   #mergeSmall(): void {
     const pieces = this.#chunks;
     for (;;) {

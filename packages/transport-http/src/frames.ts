@@ -45,9 +45,10 @@ export function encodeMessages(messages: readonly Message[], bytes: number): Buf
 export const sizeInFrame = (message: Message): number => lengthBytes + messageEncodedSize(message);
 
 /**
- * Messages, entries, ids and other parts of one frame. Each becomes an object of 100 to 250 bytes, whatever
- * it takes in the frame: without a limit 34 MiB of empty entries would take gibibytes. A frame of this code
- * has at most 256 messages with two ids and more each, and 16,383 entries: see `MessageQueue`.
+ * Messages, entries, ids and other parts of one frame. Each becomes an object of 100 to 250 bytes,
+ * whatever it takes in the frame: without a limit 34 MiB of empty entries would take gibibytes. A
+ * frame of this code has at most 256 messages with two ids and more each, and 16,383 entries: see
+ * `MessageQueue`.
  */
 export const partsPerFrameMax = 32_768;
 

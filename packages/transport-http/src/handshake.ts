@@ -36,8 +36,8 @@ export interface Handshake {
 }
 
 /**
- * Who opens a stream takes messages in its answers: a member that does not know it yet, and so connects to it
- * nowhere, can answer it.
+ * Who opens a stream takes messages in its answers: a member that does not know it yet, and so
+ * connects to it nowhere, can answer it.
  */
 export const repliesFeature = 'replies';
 

@@ -63,7 +63,9 @@ export class HttpTransport implements Transport {
   readonly #ending = new AbortController();
   /** Fires when the member is removed; kept while a snapshot is sent to it. */
   readonly #removals = new Map<bigint, Set<AbortController>>();
-  /** Nodes that the membership does not have: that they were not reached is about to be reported. */
+  /**
+   * Nodes that the membership does not have: that they were not reached is about to be reported.
+   */
   readonly #unreached = new Set<bigint>();
   #running: Running | undefined;
   #listeningPort: number | undefined;
@@ -127,8 +129,8 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Rejects with `TRANSPORT_LISTEN`, or `TRANSPORT_INVALID` for certificates that cannot be used and for a
-   * budget in which the largest frame has no place.
+   * Rejects with `TRANSPORT_LISTEN`, or `TRANSPORT_INVALID` for certificates that cannot be used
+   * and for a budget in which the largest frame has no place.
    */
   async start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     if (this.#closing !== undefined) throw closed();
@@ -170,12 +172,13 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Replaces the certificate, key, authorities and revocation lists that are given, without a restart.
-   * New connections use them. Where an authority is gone, or the revocation lists are others than before,
-   * all connections end and are made again at once; otherwise those that are open stay.
+   * Replaces the certificate, key, authorities and revocation lists that are given, without a
+   * restart. New connections use them. Where an authority is gone, or the revocation lists are
+   * others than before, all connections end and are made again at once; otherwise those that are
+   * open stay.
    *
-   * @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used, and without the option `tls`;
-   * `TRANSPORT_CLOSED` before the start and after the end. Then nothing has changed.
+   * @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used, and without the option
+   * `tls`; `TRANSPORT_CLOSED` before the start and after the end. Then nothing has changed.
    */
   reloadTls(files: HttpTransportTlsFiles): void {
     if (this.#running === undefined || this.#closing !== undefined) throw closed();
@@ -342,7 +345,10 @@ export class HttpTransport implements Transport {
     return counters;
   }
 
-  /** Whoever makes up ids has the place of the older ones: those count among the removed from then on. */
+  /**
+   * Whoever makes up ids has the place of the older ones: those count among the removed from then
+   * on.
+   */
   #forgetUnknown(): void {
     const unknown = [...this.#counters.keys()].filter((id) => !this.#members.membership.has(id));
     for (const id of unknown.slice(0, Math.max(0, unknown.length - learnedMax))) {

@@ -77,8 +77,8 @@ export class IncomingStream {
   }
 
   /**
-   * Sends a small message back on the connection. Whether that was possible: the other side takes such
-   * messages, and has read those before.
+   * Sends a small message back on the connection. Whether that was possible: the other side takes
+   * such messages, and has read those before.
    */
   reply(message: Message): boolean {
     const bytes = sizeInFrame(message);

@@ -53,9 +53,9 @@ export class Members {
   }
 
   /**
-   * Where connections to it go: to the address that the membership has, and to no other. What a handshake
-   * claims is connected to by a joiner only, which has no membership yet, and only where it leads to the IP
-   * address that the claim came from.
+   * Where connections to it go: to the address that the membership has, and to no other. What a
+   * handshake claims is connected to by a joiner only, which has no membership yet, and only where
+   * it leads to the IP address that the claim came from.
    */
   routeOf(id: bigint): { readonly address: string; readonly onlyIp?: string } | undefined {
     const address = this.#addresses.get(id);
@@ -65,9 +65,9 @@ export class Members {
   }
 
   /**
-   * Why a member is not let in, or nothing: then where it is reached is known from now on. A joiner learns the others so,
-   * until the membership tells more. `judge` is asked for what only the node can tell. `speaksFrom` is the IP
-   * address of the other side.
+   * Why a member is not let in, or nothing: then where it is reached is known from now on. A joiner
+   * learns the others so, until the membership tells more. `judge` is asked for what only the node
+   * can tell. `speaksFrom` is the IP address of the other side.
    */
   admit(
     theirs: Handshake,
@@ -97,7 +97,9 @@ export class Members {
     return undefined;
   }
 
-  /** Whoever makes up ids takes the place of those that came before, and never that of the next one. */
+  /**
+   * Whoever makes up ids takes the place of those that came before, and never that of the next one.
+   */
   #learn(id: bigint, claimed: Claimed): void {
     this.#learned.delete(id);
     this.#learned.set(id, claimed);

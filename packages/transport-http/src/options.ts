@@ -8,10 +8,10 @@ import { placeOf, type Place } from './address.ts';
 export type HttpTransportSecret = string | Uint8Array;
 
 /**
- * What lets a running cluster move from unprotected connections to protected ones, one member after the
- * other: first every member accepts both and connects without (`'accept'`), then every member accepts both
- * and connects with it (`'connect'`), then the option is left out, and both must have it. Until then
- * connections count as unprotected.
+ * What lets a running cluster move from unprotected connections to protected ones, one member after
+ * the other: first every member accepts both and connects without (`'accept'`), then every member
+ * accepts both and connects with it (`'connect'`), then the option is left out, and both must have
+ * it. Until then connections count as unprotected.
  */
 export type HttpTransportTransition = 'accept' | 'connect';
 
@@ -23,16 +23,16 @@ export interface HttpTransportOptions {
   /** Absent: connections are not encrypted. */
   readonly tls?: HttpTransportTls | undefined;
   /**
-   * What all members know and nobody else does: random bytes or a random text, at least 32 bytes long. Both
-   * sides of a connection prove that they know it before anything else is read. While it is changed there are
-   * two: the first is shown to others, both are accepted. It does not encrypt: whoever can change what
-   * travels between two members can still take over a connection.
+   * What all members know and nobody else does: random bytes or a random text, at least 32 bytes
+   * long. Both sides of a connection prove that they know it before anything else is read. While it
+   * is changed there are two: the first is shown to others, both are accepted. It does not encrypt:
+   * whoever can change what travels between two members can still take over a connection.
    */
   readonly secret?: HttpTransportSecret | readonly HttpTransportSecret[] | undefined;
   /**
-   * True: the member starts although others on the network could speak as a member, because there is neither
-   * mutual TLS nor a secret, and connects to others without protection. By default false: without
-   * protection it listens on the loopback and connects to it only.
+   * True: the member starts although others on the network could speak as a member, because there
+   * is neither mutual TLS nor a secret, and connects to others without protection. By default
+   * false: without protection it listens on the loopback and connects to it only.
    */
   readonly insecure?: boolean | undefined;
   /** How far a running cluster has come on the way to TLS, or to a secret. */
@@ -49,9 +49,9 @@ export interface HttpTransportOptions {
   /** A connection on which nothing moves for so long, in ms, is given up: 100 to 600,000; 5000 by default. */
   readonly stallTimeoutMs?: number | undefined;
   /**
-   * What all frames that arrive may take of the memory together, in bytes: 1 MiB to 1 TiB; 128 MiB by default. The
-   * largest frame must have a place in it: entries of `entryBytesMax`, or messages of `messageBytesMax`, and 2 MiB;
-   * 3 MiB at least.
+   * What all frames that arrive may take of the memory together, in bytes: 1 MiB to 1 TiB; 128 MiB
+   * by default. The largest frame must have a place in it: entries of `entryBytesMax`, or messages
+   * of `messageBytesMax`, and 2 MiB; 3 MiB at least.
    */
   readonly incomingBytesMax?: number | undefined;
 }

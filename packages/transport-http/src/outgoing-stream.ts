@@ -1,8 +1,9 @@
 /**
- * The way of messages to one peer: a connection that was upgraded, written to by this side only. The other side answers
- * with how many bytes it has taken, several times within the stall timeout: so a peer that hangs, and a connection of
- * which only this half is left, are told from one that is quiet. A member that does not know this one yet puts its
- * messages between these answers; those with entries wait until this node has room for them, and nothing is read then.
+ * The way of messages to one peer: a connection that was upgraded, written to by this side only.
+ * The other side answers with how many bytes it has taken, several times within the stall timeout:
+ * so a peer that hangs, and a connection of which only this half is left, are told from one that is
+ * quiet. A member that does not know this one yet puts its messages between these answers; those
+ * with entries wait until this node has room for them, and nothing is read then.
  */
 import type { Duplex } from 'node:stream';
 import { answerOf, ask } from './client.ts';

@@ -10,7 +10,10 @@ import type { Duplex } from 'node:stream';
 const unansweredMax = 64;
 /** What the objects of a request take beside its head, in bytes, amply. */
 const requestBytes = 8192;
-/** The heads of waiting requests are texts of two bytes a character in the worst case, raw and parsed. */
+/**
+ * The heads of waiting requests are texts of two bytes a character in the worst case, raw and
+ * parsed.
+ */
 const bytesPerCharacter = 4;
 /** Of the memory of all that arrives, waiting requests may take so much beside. */
 const shareOfBudget = 1 / 16;
@@ -46,8 +49,8 @@ export class RequestOrder {
   /**
    * Calls `serve` when the requests before this one on its connection are served: at once where
    * there are none. `serve` must not reject. More than 64 requests without an answer end the
-   * connection, and so does one that waits while those that wait on all connections take their part of the memory:
-   * each costs memory, and nothing else would bound their number.
+   * connection, and so does one that waits while those that wait on all connections take their part
+   * of the memory: each costs memory, and nothing else would bound their number.
    */
   add(request: IncomingMessage, response: ServerResponse, serve: () => Promise<void>): void {
     const { socket } = request;

@@ -137,7 +137,10 @@ export class MessageServer {
     for (const stream of this.#streams.values()) stream.forgive(nowMs);
   }
 
-  /** Sends a message back on the stream that its receiver has opened. Whether there is one that takes it. */
+  /**
+   * Sends a message back on the stream that its receiver has opened. Whether there is one that
+   * takes it.
+   */
   reply(message: Message): boolean {
     return this.#streams.get(message.to)?.reply(message) ?? false;
   }

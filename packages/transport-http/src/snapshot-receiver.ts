@@ -12,7 +12,10 @@ import { fateLine, type SnapshotFate } from './snapshot-fate.ts';
 import { tellWorking } from './tell-working.ts';
 import { snapshotFrameMaxOf, type Wire } from './wire.ts';
 
-/** Requests about snapshots of one peer that are under way. A member has two, and some whose connection is gone. */
+/**
+ * Requests about snapshots of one peer that are under way. A member has two, and some whose
+ * connection is gone.
+ */
 const underWayMax = 8;
 
 interface Reception {
@@ -57,8 +60,8 @@ export class SnapshotReceiver {
   }
 
   /**
-   * Counts a request that is under way: where the disk hangs none of them ends, also when its connection does.
-   * Returns what is to be called at its end.
+   * Counts a request that is under way: where the disk hangs none of them ends, also when its
+   * connection does. Returns what is to be called at its end.
    *
    * @throws TransportError (`TRANSPORT_REFUSED`, `too-much`).
    */
@@ -197,8 +200,8 @@ export class SnapshotReceiver {
 }
 
 /**
- * The memory of the frame that was read last, also where nobody reads on. A read that is under way ends
- * with the connection, and is not waited for.
+ * The memory of the frame that was read last, also where nobody reads on. A read that is under way
+ * ends with the connection, and is not waited for.
  */
 function giveBack(frames: AsyncGenerator<Buffer, void, void>): void {
   frames.return().catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * A certificate of the right authority speaks for the member that it names, and for nobody else: in both
- * directions, over streams and over requests.
+ * A certificate of the right authority speaks for the member that it names, and for nobody else: in
+ * both directions, over streams and over requests.
  */
 import { connect as connectTls } from 'node:tls';
 import { inspect } from 'node:util';

@@ -1,4 +1,7 @@
-/** A process without the secret that answers for a member by passing its challenge on to another one. */
+/**
+ * A process without the secret that answers for a member by passing its challenge on to another
+ * one.
+ */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { answerBytes, openingBytes, proofBytes } from '../src/access/secret.ts';
 

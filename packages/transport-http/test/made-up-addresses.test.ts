@@ -1,4 +1,7 @@
-/** What a handshake claims of its address is connected to by nobody but a joiner, and then with care. */
+/**
+ * What a handshake claims of its address is connected to by nobody but a joiner, and then with
+ * care.
+ */
 import { createServer, type Server } from 'node:net';
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -29,7 +29,9 @@ const KIND_OF_CODE: ReadonlyMap<string, FileErrorKind> = new Map([
   ['EBUSY', 'busy'],
 ]);
 
-/** What the system answers when a link is not followed, or a FIFO or socket has nobody behind it. */
+/**
+ * What the system answers when a link is not followed, or a FIFO or socket has nobody behind it.
+ */
 const NOT_A_FILE: ReadonlySet<string> = new Set(['ELOOP', 'EMLINK', 'ENXIO']);
 
 /** The calls that open a file by its name. */

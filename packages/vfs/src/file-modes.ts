@@ -28,8 +28,8 @@ const mayWrite = 0o022;
 /**
  * The most that users other than the one of this process may do in a directory: `write` where they
  * can add, replace or remove names, `read` where they can list it or reach what is in it, and
- * `undefined` for nothing. The superuser is not counted. A directory that belongs to another user is
- * that user's to write. Windows has no such modes: there, and for a directory that is missing or
+ * `undefined` for nothing. The superuser is not counted. A directory that belongs to another user
+ * is that user's to write. Windows has no such modes: there, and for a directory that is missing or
  * cannot be looked at, the answer is `undefined`. Never rejects.
  */
 export async function rightsOfOthers(path: string): Promise<'read' | 'write' | undefined> {

@@ -16,12 +16,12 @@ import type { FileError } from './file-error.ts';
  *
  * - `read`: must exist; only reads are allowed.
  * - `write`: must exist; reads and writes.
- * - `create`: must not exist (`exists` otherwise); reads and writes. The name is not durable yet. The file is
- *   for its user alone (mode 0600, as etcd has it).
+ * - `create`: must not exist (`exists` otherwise); reads and writes. The name is not durable yet.
+ *   The file is for its user alone (mode 0600, as etcd has it).
  *
- * Only regular files are opened. A symbolic link, FIFO, socket or device that has the name is refused at
- * once with kind `not-a-file`, and is not followed, read or changed. Links in the directories above are
- * followed: a directory can lie on another disk.
+ * Only regular files are opened. A symbolic link, FIFO, socket or device that has the name is
+ * refused at once with kind `not-a-file`, and is not followed, read or changed. Links in the
+ * directories above are followed: a directory can lie on another disk.
  */
 export type OpenMode = 'read' | 'write' | 'create';
 

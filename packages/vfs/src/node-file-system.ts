@@ -151,8 +151,8 @@ async function syncDirectory(operation: FileOperation, path: string): Promise<vo
 }
 
 /**
- * A link that leads nowhere has its name all the same: no file can be made there. What is not a link
- * was made since the look behind links, and counts as what it is.
+ * A link that leads nowhere has its name all the same: no file can be made there. What is not a
+ * link was made since the look behind links, and counts as what it is.
  */
 async function kindOfLink(path: string): Promise<EntryKind | undefined> {
   const found = await fs.promises.lstat(path).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Opens names in a data directory as regular files only. Whatever else has such a name is refused at
- * once, with kind `not-a-file`, and is left as it is:
+ * Opens names in a data directory as regular files only. Whatever else has such a name is refused
+ * at once, with kind `not-a-file`, and is left as it is:
  *
  * - A symbolic link is not followed (`O_NOFOLLOW`): it could lead out of the directory. Links above
  *   the last name are followed, so that a whole directory can lie on another disk.

@@ -13,8 +13,9 @@ import type { WalEventSource } from './events.ts';
 /** What one `save` makes durable, all or nothing. Absent parts stay as they are. */
 export interface SaveBatch {
   /**
-   * The new hard state. Commit never goes back, and term only with `restartsTerms`; the vote changes
-   * only with the term, or from none. A commit index above the last entry (of this batch included) is refused.
+   * The new hard state. Commit never goes back, and term only with `restartsTerms`; the vote
+   * changes only with the term, or from none. A commit index above the last entry (of this batch
+   * included) is refused.
    */
   readonly hardState?: HardState | undefined;
   /**
@@ -27,8 +28,8 @@ export interface SaveBatch {
   readonly snapshot?: SnapshotMetadata | undefined;
   /**
    * The term of the hard state may be lower than before: a recovery by one survivor begins a new
-   * history. The batch must have a hard state, and a snapshot above the last index of the log, which
-   * resets the log; `WAL_INVALID` otherwise. Default false.
+   * history. The batch must have a hard state, and a snapshot above the last index of the log,
+   * which resets the log; `WAL_INVALID` otherwise. Default false.
    */
   readonly restartsTerms?: boolean | undefined;
 }

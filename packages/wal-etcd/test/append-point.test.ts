@@ -1,4 +1,7 @@
-/** Where the next record goes after a recovery: what lies behind the last one, and what is made durable. */
+/**
+ * Where the next record goes after a recovery: what lies behind the last one, and what is made
+ * durable.
+ */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
 import type { File } from '@babuza/vfs';

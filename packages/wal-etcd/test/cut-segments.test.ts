@@ -1,4 +1,6 @@
-/** Ending a segment and beginning the next one: the steps, and what is owed when one of them fails. */
+/**
+ * Ending a segment and beginning the next one: the steps, and what is owed when one of them fails.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError, WriteFailedError } from '@babuza/wal-core';

@@ -60,7 +60,8 @@ describe('the segments that are read from a snapshot on', () => {
       const at = sequences.findIndex((each, before) => {
         return before > 0 && each !== (sequences[before - 1] ?? 0) + 1;
       });
-      // All of them begin at the same index: the first one is found by a snapshot before the others.
+      // All of them begin at the same index: the first one is found by a snapshot before the
+      // others.
       const shifted = gapped.map((name, each) => ({ ...name, firstIndex: each === 0 ? 1n : 9n }));
       const look = async (): Promise<unknown> => segmentsFrom(directory, shifted, 1n);
       const error = await damageFrom(look());

@@ -1,4 +1,6 @@
-/** Giving segments back after a purge: the order of the steps, what fails, and what the report says. */
+/**
+ * Giving segments back after a purge: the order of the steps, what fails, and what the report says.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Fault, SimulatedDisk } from '@babuza/testkit';
 import { SegmentList } from '@babuza/wal-files';

@@ -22,8 +22,9 @@ export interface DiskWalOptions extends LevelWalOptions {
   /** Tables that are kept open, from 74 to 50,000. Default 1,000. */
   readonly openTablesMax?: number | undefined;
   /**
-   * Compresses blocks with Snappy. Default false: raft entries are small and often compressed already,
-   * and uncompressed tables are read without a copy. Figures: `npx --yes pnpm@12.21.0 bench --only level`.
+   * Compresses blocks with Snappy. Default false: raft entries are small and often compressed
+   * already, and uncompressed tables are read without a copy. Figures: `npx --yes pnpm@12.21.0
+   * bench --only level`.
    */
   readonly compression?: boolean | undefined;
   /**

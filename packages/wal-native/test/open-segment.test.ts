@@ -1,4 +1,6 @@
-/** A segment file is opened only where it is the one that its name says, whole and of this group. */
+/**
+ * A segment file is opened only where it is the one that its name says, whole and of this group.
+ */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
 import { segmentName } from '../src/format/segment-name.ts';

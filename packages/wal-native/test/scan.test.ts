@@ -1,6 +1,6 @@
 /**
- * Where a scan of a segment stops, what it says of that place, and what it finds behind it. What that
- * means is in `verdict.test.ts` and `crafted-logs.test.ts`.
+ * Where a scan of a segment stops, what it says of that place, and what it finds behind it. What
+ * that means is in `verdict.test.ts` and `crafted-logs.test.ts`.
  */
 import { describe, expect, it } from 'vitest';
 import type { File } from '@babuza/vfs';

@@ -7,7 +7,10 @@ const classStreams = 'transport-http/test/classes/streams.test.ts';
 const rate = 'transport-http/test/budget/rate-watch.test.ts';
 const addresses = 'transport-http/test/made-up-addresses.test.ts';
 
-/** Errors by which a peer takes more memory, places or time than it may, or is kept waiting for ever. */
+/**
+ * Errors by which a peer takes more memory, places or time than it may, or is kept waiting for
+ * ever.
+ */
 export const transportHttpBudget: readonly Mutant[] = [
   {
     name: 'a member takes the shares of the others',

@@ -101,7 +101,7 @@ export class TryOutAuthority {
     await write(directory, `node-${id}.pem`, `${certificate.toString('pem')}\n`, 0o644);
   }
 
-  /** Writes the list of what is revoked: what the last list had, and the certificates of these nodes. */
+  /** Writes the revocation list: the last one with the certificates of these nodes added. */
   async revoke(directory: string, ids: readonly bigint[], period: Period): Promise<void> {
     const before = await readOrNothing(join(directory, 'crl.pem'));
     const serials = new Set(

@@ -3,7 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { nodeEnvironment } from '@babuza/vfs';
 import type { CertificatesRequest } from './request.ts';
 
-/** What was done, for people. Nothing that is there already is overwritten, except the revocation list. */
+/**
+ * Returns what was done, for people. Files that are there already are not overwritten, except the
+ * revocation list.
+ */
 export async function makeCertificates({
   directory,
   clusterId,

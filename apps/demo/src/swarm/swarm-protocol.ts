@@ -1,4 +1,4 @@
-/** What the demo says to the process of the swarm, and to the dummy that it is aimed at for comparison. */
+/** The messages of the demo to the process of the swarm, and to the dummy for comparison. */
 import { hasTypeOf } from '../common/messages.ts';
 
 /** A certificate and its key, in PEM. */

@@ -34,7 +34,10 @@ export class Swarm {
     this.#working = Promise.all(workers);
   }
 
-  /** Ends all connections. Returns what became of the attacks since they began, and the processor time in ms. */
+  /**
+   * Ends all connections. Returns the outcomes of the attacks since they began, and the processor
+   * time in ms.
+   */
   async rest(): Promise<{ readonly tallies: Tallies; readonly cpuMs: number }> {
     this.#ending.abort();
     await this.#working;

@@ -1,4 +1,7 @@
-/** Web pages that a developer happens to visit, and strangers without a token, against the API of a node. */
+/**
+ * Web pages that a developer happens to visit, and strangers without a token, against the API of a
+ * node.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RaftError } from '@babuza/raft';
 import { serveKeyValueApi, type ApiToken, type KeyValueRaft } from '../../src/cluster/api/index.ts';

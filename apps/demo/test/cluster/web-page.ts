@@ -1,6 +1,6 @@
 /**
- * Requests as a browser sends them for a page, over real sockets: with the headers that a page cannot
- * choose, and with a preflight where the standard (Fetch, "CORS protocol") wants one.
+ * Requests as a browser sends them for a page, over real sockets: with the headers that a page
+ * cannot choose, and with a preflight where the standard (Fetch, "CORS protocol") wants one.
  */
 import { connect } from 'node:net';
 
@@ -73,7 +73,10 @@ export function send(
   return exchange(url, lines, body);
 }
 
-/** `fetch` with CORS. `undefined`: the browser did not send it, because the preflight was not allowed. */
+/**
+ * `fetch` with CORS. `undefined`: the browser did not send it, because the preflight was not
+ * allowed.
+ */
 export async function fetchAsPage(
   url: string,
   page: Page,

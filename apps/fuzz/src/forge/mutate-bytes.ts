@@ -86,8 +86,8 @@ function setNumber(bytes: Uint8Array, random: SeededRandom): Uint8Array {
   if (bytes.length < width) return bytes.slice();
   const result = bytes.slice();
   // Fields are at multiples of their width as a rule.
-  const any = random.below(bytes.length - width + 1);
-  const at = random.chance(0.7) ? any - (any % Math.min(width, 4)) : any;
+  const drawn = random.below(bytes.length - width + 1);
+  const at = random.chance(0.7) ? drawn - (drawn % Math.min(width, 4)) : drawn;
   const value = interestingNumber(random, bytes.length);
   const isLittle = random.chance(0.5);
   for (let byte = 0; byte < width; byte += 1) {

@@ -65,7 +65,8 @@ const encoder = new TextEncoder();
 export function mutateJson(bytes: Uint8Array, random: SeededRandom, other: Uint8Array): Uint8Array {
   if (random.chance(0.15)) return mutateBytes(bytes, random, other);
   const text = Buffer.from(bytes).toString();
-  // A text in place of a number or another text, which may have a form that `stringify` never gives.
+  // A text in place of a number or another text, which may have a form that `stringify` never
+  // gives.
   if (random.chance(0.3)) {
     const places = [...text.matchAll(/-?\d+(?:\.\d+)?|"[^"]*"/g)];
     const place = places[random.below(places.length)];

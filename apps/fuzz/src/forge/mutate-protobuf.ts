@@ -1,6 +1,6 @@
 /**
- * Mutations of protobuf messages: fields are repeated, left out, reordered, get other numbers and other
- * wire types, and embedded messages are mutated with right lengths around them.
+ * Mutations of protobuf messages: fields are repeated, left out, reordered, get other numbers and
+ * other wire types, and embedded messages are mutated with right lengths around them.
  */
 import type { SeededRandom } from '@babuza/testkit';
 import { joined, mutateBytes } from './mutate-bytes.ts';

@@ -3,7 +3,10 @@ import type { SeededRandom } from '@babuza/testkit';
 
 const powers = [7, 8, 14, 15, 16, 20, 21, 24, 28, 31, 32, 35, 40, 48, 52, 53, 56, 63, 64];
 
-/** Zero, one, around powers of two that are borders of types and encodings, and limits of the formats. */
+/**
+ * Zero, one, around powers of two that are borders of types and encodings, and limits of the
+ * formats.
+ */
 const borders: readonly bigint[] = [
   0n,
   1n,
@@ -37,7 +40,10 @@ export function interestingNumber(random: SeededRandom, inputBytes: number): big
   }
 }
 
-/** A varint; with `bytes` it is padded to that length, of which up to 10 are allowed and 11 are too many. */
+/**
+ * A varint; with `bytes` it is padded to that length, of which up to 10 are allowed and 11 are too
+ * many.
+ */
 export function varintOf(value: bigint, bytes = 0): number[] {
   const result: number[] = [];
   let rest = value;

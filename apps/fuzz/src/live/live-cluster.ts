@@ -1,6 +1,6 @@
 /**
- * Three members with real logs and real sockets on the loopback, in this process, and the place of a
- * fourth one that is hostile. Three of four are a quorum, so the honest ones need nobody else.
+ * Three members with real logs and real sockets on the loopback, in this process, and the place of
+ * a fourth one that is hostile. Three of four are a quorum, so the honest ones need nobody else.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -132,8 +132,9 @@ export class LiveCluster {
   }
 
   /**
-   * Whether a false commit index keeps a member from voting, which has accepted no append since its start:
-   * it cannot know that it has lost nothing. It votes again when it restarts (decision 0017).
+   * Whether a false commit index keeps a member from voting, which has accepted no append since its
+   * start: it cannot know that it has lost nothing. It votes again when it restarts (decision
+   * 0017).
    */
   get isHeldByClaim(): boolean {
     return [...this.#nodes.values()].some((node) => {

@@ -1,6 +1,6 @@
 /**
- * Inputs of targets that open a whole log: which log it is, and edits of its files. So an input stays small,
- * and is the same forged directory whenever it is run.
+ * Inputs of targets that open a whole log: which log it is, and edits of its files. So an input
+ * stays small, and is the same forged directory whenever it is run.
  *
  * ```
  *   0              1
@@ -83,7 +83,9 @@ export function inputOf(log: number, edits: readonly Edit[] = []): Uint8Array {
   return Uint8Array.from([log, ...bytes]);
 }
 
-/** Sets a little-endian number as the edit says; nothing where the field lies outside of the bytes. */
+/**
+ * Sets a little-endian number as the edit says; nothing where the field lies outside of the bytes.
+ */
 export function setField(
   bytes: Uint8Array,
   owner: number,

@@ -29,7 +29,10 @@ function recordsOf(bytes: Uint8Array): LogRecord[] {
   return records;
 }
 
-/** The file with these records. With `previous`, the checksums continue this one; returns the last one. */
+/**
+ * The file with these records. With `previous`, the checksums continue this one; returns the last
+ * one.
+ */
 function fileOf(
   records: readonly LogRecord[],
   fileBytes: number,

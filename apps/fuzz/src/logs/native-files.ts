@@ -4,7 +4,9 @@ import { itemAt, setField, type Edit, type Field, type LogFiles } from './edits.
 
 const { frameHeaderBytes, framesStart, headerPageBytes, trailerBytes } = nativeLayout;
 
-/** Of a frame, from its start; those behind the header are of a commit, or bytes of another body. */
+/**
+ * Of a frame, from its start; those behind the header are of a commit, or bytes of another body.
+ */
 const frameFields: readonly Field[] = [
   [8, 4],
   [12, 4],

@@ -1,6 +1,7 @@
 /**
- * Opens a forged log on a simulated disk and checks what must hold: it is refused with a documented code and
- * its files stay as they were, or it opens with a consistent log that opens again as the same one.
+ * Opens a forged log on a simulated disk and checks what must hold: it is refused with a documented
+ * code and its files stay as they were, or it opens with a consistent log that opens again as the
+ * same one.
  */
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
 import type { Environment } from '@babuza/vfs';

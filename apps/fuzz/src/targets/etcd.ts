@@ -1,4 +1,6 @@
-/** The log in etcd's format: messages, records and frames, and the recovery of a whole directory. */
+/**
+ * The log in etcd's format: messages, records and frames, and the recovery of a whole directory.
+ */
 import type { Environment } from '@babuza/vfs';
 import { EtcdWalManager } from '@babuza/wal-etcd';
 import { Finding, refusal, type Decoder, type Target } from '../decoder.ts';

@@ -1,4 +1,7 @@
-/** What a peer says over HTTP before and after it is known: challenge, handshake, frames with messages. */
+/**
+ * What a peer says over HTTP before and after it is known: challenge, handshake, frames with
+ * messages.
+ */
 import { crc32 } from 'node:zlib';
 import { encodeMessage } from '@babuza/raftpb';
 import { Finding, refusal, type Decoder, type Outcome, type Target } from '../decoder.ts';
@@ -191,7 +194,10 @@ const answerOfMember = challenges.answerTo(opening, secret, number, member);
 const proofForMember = challenges.proofFor(opening, secret, answerOfMember, member);
 if (typeof proofForMember === 'string') throw new Error(`there is no proof: ${proofForMember}`);
 
-/** An opening, an answer and a proof: only those pass that were made with the secret for the member that is meant. */
+/**
+ * An opening, an answer and a proof: only those pass that were made with the secret for the member
+ * that is meant.
+ */
 const challenge: Decoder = {
   name: 'transport-http/challenge',
   form: 'bytes',

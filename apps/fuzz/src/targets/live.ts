@@ -1,8 +1,9 @@
 /**
- * A running cluster with a hostile member. Raft is not made for that, so a hostile member may depose
- * leaders and have entries of its own committed. What must hold: no node stops, none refuses to start
- * again, memory stays bounded, and when the hostile member has gone quiet the cluster commits again,
- * with a restart of its members where one of them was told a false commit index before its first append.
+ * A running cluster with a hostile member. Raft is not made for that, so a hostile member may
+ * depose leaders and have entries of its own committed. What must hold: no node stops, none refuses
+ * to start again, memory stays bounded, and when the hostile member has gone quiet the cluster
+ * commits again, with a restart of its members where one of them was told a false commit index
+ * before its first append.
  */
 import { SeededRandom } from '@babuza/testkit';
 import { Finding, type Outcome, type Target } from '../decoder.ts';

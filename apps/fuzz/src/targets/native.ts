@@ -1,4 +1,6 @@
-/** The native log: segments, frames, footers and marks, through the recovery of a whole directory. */
+/**
+ * The native log: segments, frames, footers and marks, through the recovery of a whole directory.
+ */
 import { NativeWalManager } from '@babuza/wal-native';
 import type { Environment } from '@babuza/vfs';
 import { Finding, type Decoder, type Target } from '../decoder.ts';

@@ -1,4 +1,7 @@
-/** Small files and texts beside the log: identity records, introductions, record files, lock files, names. */
+/**
+ * Small files and texts beside the log: identity records, introductions, record files, lock files,
+ * names.
+ */
 import { crc32 } from 'node:zlib';
 import { Finding, type Decoder, type Target } from '../decoder.ts';
 import {

@@ -64,7 +64,10 @@ const manifest: Decoder = {
   weight: 2,
 };
 
-/** Where the parts of a metadata file begin, so that the id in it and the checksums can be made right. */
+/**
+ * Where the parts of a metadata file begin, so that the id in it and the checksums can be made
+ * right.
+ */
 const metadataLengthAt = 24;
 const partsAt = 36;
 const manifestIdAt = 20;

@@ -1,4 +1,7 @@
-/** What entries and snapshots of a node hold: envelopes, membership changes, identities, the node's own part. */
+/**
+ * What entries and snapshots of a node hold: envelopes, membership changes, identities, the node's
+ * own part.
+ */
 import { ConfChangeType, encodeConfChangeV2, EntryType } from '@babuza/raftpb';
 import { LruSessionManager } from '@babuza/session';
 import { Finding, refusal, type Decoder, type Outcome, type Target } from '../decoder.ts';

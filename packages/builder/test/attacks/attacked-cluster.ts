@@ -72,7 +72,9 @@ export class AttackedCluster {
     });
   }
 
-  /** The cluster still commits, in a term that elections reach, also when all its members restart. */
+  /**
+   * The cluster still commits, in a term that elections reach, also when all its members restart.
+   */
   async expectService(): Promise<void> {
     await this.cluster.put('after', 8);
     await this.cluster.agree();

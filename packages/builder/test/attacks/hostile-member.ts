@@ -1,4 +1,7 @@
-/** A hostile member: it speaks the transport's own protocol over real sockets, and says what no member should. */
+/**
+ * A hostile member: it speaks the transport's own protocol over real sockets, and says what no
+ * member should.
+ */
 import type { TransportHandler } from '@babuza/raft';
 import { newMessage, type Message, type MessageType } from '@babuza/raftpb';
 import { HttpTransport } from '@babuza/transport-http';

@@ -1,4 +1,7 @@
-/** Attacks of somebody who has all that a member needs to be let in, on members that run on a real disk with real sockets. */
+/**
+ * Attacks of somebody who has all that a member needs to be let in, on members that run on a real
+ * disk with real sockets.
+ */
 import { encodeEnvelope, EnvelopeKind } from '../../../raft/src/envelope.ts';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -13,8 +13,8 @@ export interface AppliedEntry {
   readonly data: Uint8Array;
   /**
    * The time of the log in milliseconds since 1970: the clock of the leader, within five minutes of
-   * the median of the members' clocks. It never goes back from one entry to the next and is the same
-   * on every replica; use it where the state needs a time.
+   * the median of the members' clocks. It never goes back from one entry to the next and is the
+   * same on every replica; use it where the state needs a time.
    */
   readonly timeMs: number;
 }

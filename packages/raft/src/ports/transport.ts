@@ -27,14 +27,15 @@ export interface TransportGroup {
 /** What the node does with what arrives. None of these throws. */
 export interface TransportHandler {
   /**
-   * A message that arrived; it belongs to the node from now on. `impossible`: the node has refused it,
-   * and no member sends such a message. The transport then ends the connection that it came on.
+   * A message that arrived; it belongs to the node from now on. `impossible`: the node has refused
+   * it, and no member sends such a message. The transport then ends the connection that it came on.
    */
   receive(message: Message): 'impossible' | undefined;
   /**
-   * Whether the node can hold more entries than it has been given and has not made durable: `undefined`, or a
-   * promise that resolves when it can, or the node has ended. It never rejects. A transport that can make its
-   * senders wait asks before it hands over messages with entries; others count as ready always.
+   * Whether the node can hold more entries than it has been given and has not made durable:
+   * `undefined`, or a promise that resolves when it can, or the node has ended. It never rejects. A
+   * transport that can make its senders wait asks before it hands over messages with entries;
+   * others count as ready always.
    */
   room?(): Promise<void> | undefined;
   /**

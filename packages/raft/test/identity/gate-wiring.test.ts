@@ -1,4 +1,6 @@
-/** Proposals that wait for the birth id of the cluster: whatever ends the waiting is told to them. */
+/**
+ * Proposals that wait for the birth id of the cluster: whatever ends the waiting is told to them.
+ */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, handlersOf, World } from '../support.ts';

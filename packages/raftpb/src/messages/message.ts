@@ -88,16 +88,17 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
 }
 
 /**
- * Reads one message that fills `bytes`. **Payloads are views into `bytes`, not copies.** Absent fields
- * have their defaults. A snapshot of index 0 in a message that is not `Snap` is none, because older etcd
- * writes it into every message.
+ * Reads one message that fills `bytes`. **Payloads are views into `bytes`, not copies.** Absent
+ * fields have their defaults. A snapshot of index 0 in a message that is not `Snap` is none,
+ * because older etcd writes it into every message.
  *
  * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a message, a number is above
  * 2^53 - 1, the type of the message or of an entry is unknown, or responses nest deeper than
  * `responsesDepthMax`. Memory is bounded by the length of the input: an entry takes at least two
- * bytes of it, a response too. That bound is about a hundred times the input. Who does not trust the
- * input gives an `allowance`: a message with more entries, responses, ids and other embedded parts is
- * not a message (`RAFTPB_DECODE`), and what was read of it counts against the allowance all the same.
+ * bytes of it, a response too. That bound is about a hundred times the input. Who does not trust
+ * the input gives an `allowance`: a message with more entries, responses, ids and other embedded
+ * parts is not a message (`RAFTPB_DECODE`), and what was read of it counts against the allowance
+ * all the same.
  */
 export function decodeMessage(bytes: Uint8Array, allowance?: PartsAllowance): Message {
   return readMessage(new Reader(bytes, allowance), 0);

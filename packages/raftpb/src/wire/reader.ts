@@ -21,8 +21,9 @@ const safeHighMax = 0x1f_ffff;
 const twoToThe32 = 0x1_0000_0000;
 
 /**
- * How many embedded messages, packed lists and ids may still be read. Each of them becomes an object that
- * can take a hundred times the memory of its bytes. Several readers may share one allowance.
+ * How many embedded messages, packed lists and ids may still be read. Each of them becomes an
+ * object that can take a hundred times the memory of its bytes. Several readers may share one
+ * allowance.
  */
 export interface PartsAllowance {
   partsLeft: number;

@@ -44,8 +44,8 @@ export interface ChallengeProblem {
 }
 
 /**
- * Challenges the other side. Resolves to what is wrong with it where it does not know the secret, or
- * is another member than `meant`; otherwise it has been sent the proof that this side knows the
+ * Challenges the other side. Resolves to what is wrong with it where it does not know the secret,
+ * or is another member than `meant`; otherwise it has been sent the proof that this side knows the
  * secret, and reads on. Rejects when the connection ends before.
  */
 export async function challenge(

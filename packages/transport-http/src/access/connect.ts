@@ -59,7 +59,8 @@ export class MemberAgent extends Agent {
       ALPNProtocols: ['http/1.1'],
       // Whatever the environment says: it may switch the checks of Node.js off.
       rejectUnauthorized: true,
-      // Otherwise who is there is checked with the id, and not by the address that was connected to.
+      // Otherwise who is there is checked with the id, and not by the address that was connected
+      // to.
       ...(credentials.tls.anyCertificateIsAnyMember === true
         ? {}
         : { checkServerIdentity: () => undefined }),

@@ -1,6 +1,6 @@
 /**
- * Stands between the connections that come in and HTTP. Only what is encrypted as the options demand,
- * and has shown that it knows the secret, is read by HTTP at all.
+ * Stands between the connections that come in and HTTP. Only what is encrypted as the options
+ * demand, and has shown that it knows the secret, is read by HTTP at all.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';

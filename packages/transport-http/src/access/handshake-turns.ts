@@ -1,7 +1,7 @@
 /**
- * Bounds what handshakes of TLS cost. One takes 1 to 2 ms of the processor before the other side has
- * shown anything, so a flood of them would leave a member no time for its work. Above a rate the
- * connections wait for their turn.
+ * Bounds what handshakes of TLS cost. One takes 1 to 2 ms of the processor before the other side
+ * has shown anything, so a flood of them would leave a member no time for its work. Above a rate
+ * the connections wait for their turn.
  *
  * The turns go round the addresses, so that a flood from one of them delays the others by one turn.
  * Every second turn belongs to addresses of members, as long as one of them waits. So a member is
@@ -44,7 +44,10 @@ export class HandshakeTurns {
     this.#allowanceAtMs = clock.monotonicMs();
   }
 
-  /** Calls `begin` when the connection has its turn, which may be at once; never if it closes before. */
+  /**
+   * Calls `begin` when the connection has its turn, which may be at once; never if it closes
+   * before.
+   */
   wait(connection: Duplex, begin: () => void): void {
     this.#refill();
     if (this.#timer === undefined && this.#allowance >= 1) {

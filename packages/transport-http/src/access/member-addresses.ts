@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * The IP addresses of members, as connections with them have shown: of each member the latest one, so
- * that a hostile member has one address and not many. Their connections go before those of strangers.
+ * The IP addresses of members, as connections with them have shown: of each member the latest one,
+ * so that a hostile member has one address and not many. Their connections go before those of
+ * strangers.
  */
 export class MemberAddresses {
   readonly #byMember = new Map<bigint, string>();
@@ -30,8 +31,8 @@ export class MemberAddresses {
 }
 
 /**
- * The IP address of the other side; an empty text where it is not known. An IPv4 address is one also
- * where the socket calls it a part of IPv6.
+ * The IP address of the other side; an empty text where it is not known. An IPv4 address is one
+ * also where the socket calls it a part of IPv6.
  */
 export function remoteAddressOf(connection: Duplex | null): string {
   if (connection === null || !('remoteAddress' in connection)) return '';

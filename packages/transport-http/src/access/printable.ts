@@ -13,7 +13,10 @@ export function printable(text: string): string {
   );
 }
 
-/** A single word: no control characters, and nothing that separates words or lines or turns the direction of writing. */
+/**
+ * A single word: no control characters, and nothing that separates words or lines or turns the
+ * direction of writing.
+ */
 export const isPrintableWord = (text: string): boolean => !/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u.test(text);
 
 /** An error as the cause of another one, where its text repeats what others have sent. */

@@ -2,8 +2,8 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * The next so many bytes. Nothing else may read the connection meanwhile. Rejects when it ends, breaks
- * or is destroyed before; the error of `destroy` is the reason then.
+ * The next so many bytes. Nothing else may read the connection meanwhile. Rejects when it ends,
+ * breaks or is destroyed before; the error of `destroy` is the reason then.
  */
 export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {

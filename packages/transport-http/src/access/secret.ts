@@ -1,10 +1,11 @@
 /**
  * Proves to the other side of a connection that this member knows the shared secret, and that the
  * other one does, without sending it. Both sides choose a random number for each connection, so
- * nothing that was recorded on one connection is of use on another. Both proofs name the member that
- * is meant, so whoever passes a challenge on reaches that member only.
+ * nothing that was recorded on one connection is of use on another. Both proofs name the member
+ * that is meant, so whoever passes a challenge on reaches that member only.
  *
- * opening  (client to server): magic (8 bytes), the client's number (32), the tag of the secret (32)
+ * opening  (client to server): magic (8 bytes), the client's number (32), the tag of the secret
+ *                              (32)
  * answer   (server to client): the server's number (32), its cluster and its id (8 bytes each, big
  *                              endian), the server's proof (32)
  * proof    (client to server): the client's proof (32)
@@ -24,7 +25,9 @@ export const openingBytes: number = openingMagic.length + numberBytes + proofByt
 const memberBytes = 16;
 export const answerBytes: number = numberBytes + memberBytes + proofBytes;
 
-/** The least length of a secret, in bytes: whoever sees a connection may try to guess it at leisure. */
+/**
+ * The least length of a secret, in bytes: whoever sees a connection may try to guess it at leisure.
+ */
 export const secretBytesMin = 32;
 
 /** What the client opens a connection with; `number` is a random one of `numberBytes`. */
@@ -44,7 +47,9 @@ export interface ChallengedMember {
   readonly nodeId: bigint;
 }
 
-/** Why a client gives no proof: the secret, the cluster or the member is not the one that it means. */
+/**
+ * Why a client gives no proof: the secret, the cluster or the member is not the one that it means.
+ */
 export type AnswerProblem = 'other-secret' | 'other-cluster' | 'other-node';
 
 /** What the server `member` answers; `number` is a random one of its own. */

@@ -21,7 +21,8 @@ export class StrangersLog {
 
   /**
    * Logs one line, unless there was one of this key within the last minute, or 20 of all. The next
-   * line says how many were left out, as `leftOut`. Texts and errors in the fields become printable.
+   * line says how many were left out, as `leftOut`. Texts and errors in the fields become
+   * printable.
    */
   tell(
     level: 'debug' | 'info' | 'warn',

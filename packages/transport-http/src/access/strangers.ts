@@ -1,8 +1,8 @@
 /**
- * The connections on which nobody has shown yet that it may speak here. There are few of them and they
- * have little time, so that strangers cost little and members always find a place: for a new connection
- * the oldest one of the address with the most of them ends, and one from the address of a member only
- * where there are no others.
+ * The connections on which nobody has shown yet that it may speak here. There are few of them and
+ * they have little time, so that strangers cost little and members always find a place: for a new
+ * connection the oldest one of the address with the most of them ends, and one from the address of
+ * a member only where there are no others.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@babuza/vfs';
@@ -56,7 +56,9 @@ export class Strangers {
     });
   }
 
-  /** A connection that has shown that it may speak; an encrypted one counts as what it travels on. */
+  /**
+   * A connection that has shown that it may speak; an encrypted one counts as what it travels on.
+   */
   remove(connection: Duplex): void {
     this.#forget(remoteAddressOf(connection), keyOf(connection));
   }
@@ -92,8 +94,8 @@ export class Strangers {
 }
 
 /**
- * What a connection and the encrypted one on it have in common, beside the address of the other side.
- * Both ends count: two addresses of this machine may be connected to from one port.
+ * What a connection and the encrypted one on it have in common, beside the address of the other
+ * side. Both ends count: two addresses of this machine may be connected to from one port.
  */
 function keyOf(connection: Duplex): unknown {
   if (!('remotePort' in connection) || connection.remotePort === undefined) return connection;

@@ -1,11 +1,14 @@
 /**
- * The connections on which a peer was let in. Each peer has a quota, so that nobody takes the places of
- * others, and for a new connection its oldest one ends: a member that was restarted is let in at once,
- * whatever became of the connections of its earlier process.
+ * The connections on which a peer was let in. Each peer has a quota, so that nobody takes the
+ * places of others, and for a new connection its oldest one ends: a member that was restarted is
+ * let in at once, whatever became of the connections of its earlier process.
  */
 import type { Duplex } from 'node:stream';
 
-/** A member has a stream, a request with messages and two with a snapshot at most; as many may be stale. */
+/**
+ * A member has a stream, a request with messages and two with a snapshot at most; as many may be
+ * stale.
+ */
 export const connectionsPerPeerMax = 8;
 /** Of all peers together that the membership does not have. */
 export const guestConnectionsMax = 32;

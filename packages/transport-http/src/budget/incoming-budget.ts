@@ -1,11 +1,12 @@
 /**
- * The memory that all frames under way may take together. A frame that is large reserves all of its bytes
- * when its head has come, and before any memory is allocated for it: whoever holds a reservation needs
- * nothing more to complete its frame, so frames never wait for each other in a circle. Frames of at most
- * `smallFrameBytesMax` reserve nothing, so heartbeats and votes get through while the budget is used up:
- * they are bounded by the number of connections.
+ * The memory that all frames under way may take together. A frame that is large reserves all of its
+ * bytes when its head has come, and before any memory is allocated for it: whoever holds a
+ * reservation needs nothing more to complete its frame, so frames never wait for each other in a
+ * circle. Frames of at most `smallFrameBytesMax` reserve nothing, so heartbeats and votes get
+ * through while the budget is used up: they are bounded by the number of connections.
  *
- * Each member has a share. All peers that the membership does not have hold one frame at a time together.
+ * Each member has a share. All peers that the membership does not have hold one frame at a time
+ * together.
  */
 import type { Clock } from '@babuza/vfs';
 import { TransportError } from '../errors.ts';
@@ -22,7 +23,9 @@ export interface BudgetParts {
   readonly bytesMax: number;
   /** The largest frame that this node must be able to take, in bytes. */
   readonly frameBytesMax: number;
-  /** A reservation that stands in the way of others is taken away from who has had it for so long. */
+  /**
+   * A reservation that stands in the way of others is taken away from who has had it for so long.
+   */
   readonly patienceMs: number;
   readonly isMember: (id: bigint) => boolean;
   /** How many other members the membership has. */
@@ -62,12 +65,17 @@ export class Claim {
     return this.#budget.frameBytesMaxOf(this.from);
   }
 
-  /** Reserves the bytes of a frame. Whether it was granted at once; otherwise `onGranted` is called. */
+  /**
+   * Reserves the bytes of a frame. Whether it was granted at once; otherwise `onGranted` is called.
+   */
   ask(bytes: number): boolean {
     return this.#budget.ask(this, bytes);
   }
 
-  /** Memory of a frame that did not arrive, for the one that was granted; see `IncomingBudget.recycle`. */
+  /**
+   * Memory of a frame that did not arrive, for the one that was granted; see
+   * `IncomingBudget.recycle`.
+   */
   recycled(bytes: number): Buffer | undefined {
     return this.#budget.recycled(bytes);
   }
@@ -123,8 +131,9 @@ export class IncomingBudget {
   }
 
   /**
-   * Keeps the memory of a frame that did not arrive. Whoever begins one frame after the other, and ends none,
-   * would otherwise take memory until the next garbage collection. A quarter of the budget is kept at most.
+   * Keeps the memory of a frame that did not arrive. Whoever begins one frame after the other, and
+   * ends none, would otherwise take memory until the next garbage collection. A quarter of the
+   * budget is kept at most.
    */
   recycle(memory: Buffer): void {
     if (this.#spareBytes + memory.length > this.#parts.bytesMax / 4) return;
@@ -132,7 +141,10 @@ export class IncomingBudget {
     this.#spareBytes += memory.length;
   }
 
-  /** At most twice as much as is needed: a small message must not hold on to the memory of a large one. */
+  /**
+   * At most twice as much as is needed: a small message must not hold on to the memory of a large
+   * one.
+   */
   recycled(bytes: number): Buffer | undefined {
     const at = this.#spare.findIndex(({ length }) => length >= bytes && length <= 2 * bytes);
     const [memory] = at < 0 ? [] : this.#spare.splice(at, 1);
@@ -198,8 +210,9 @@ export class IncomingBudget {
   }
 
   /**
-   * The first claim that fits. One whose peer holds its share stands in nobody's way. One that needs
-   * more than is left of the whole has all others wait behind it: it would never have its turn otherwise.
+   * The first claim that fits. One whose peer holds its share stands in nobody's way. One that
+   * needs more than is left of the whole has all others wait behind it: it would never have its
+   * turn otherwise.
    */
   #next(): Claim | undefined {
     for (const claim of this.#waiting) {

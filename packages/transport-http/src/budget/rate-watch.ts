@@ -3,12 +3,15 @@ import type { Clock } from '@babuza/vfs';
 
 /** Snapshots that are sent at the lowest rate of the options, 16 at a time, are above it. */
 export const bytesPerSecondMin = 64;
-/** A single wait counts for so much of the window at most: a pause of this process says nothing of the peer. */
+/**
+ * A single wait counts for so much of the window at most: a pause of this process says nothing of
+ * the peer.
+ */
 const stepsPerWindow = 5;
 
 /**
- * Counts the time in which this side waits for the other one, and what comes in it. The time in which this
- * side does not read counts for nothing.
+ * Counts the time in which this side waits for the other one, and what comes in it. The time in
+ * which this side does not read counts for nothing.
  */
 export class RateWatch {
   readonly #clock: Clock;
@@ -28,8 +31,8 @@ export class RateWatch {
   }
 
   /**
-   * Bytes have come. The answer is whether they come fast enough. Where nothing was waited for they count
-   * for nothing.
+   * Bytes have come. The answer is whether they come fast enough. Where nothing was waited for they
+   * count for nothing.
    */
   came(bytes: number): boolean {
     if (this.#waitingSinceMs === undefined) return true;

@@ -1,7 +1,7 @@
 /**
- * The bytes of a member that keeps to no rule, for attacks in tests: handshakes with any content, frames
- * with any content and a right checksum, requests that never end. Nothing here retries, waits or
- * checks an answer.
+ * The bytes of a member that keeps to no rule, for attacks in tests: handshakes with any content,
+ * frames with any content and a right checksum, requests that never end. Nothing here retries,
+ * waits or checks an answer.
  */
 import { connect as connectPlain } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -113,7 +113,9 @@ export interface RawConnectOptions {
   readonly port: number;
   /** The address that the connection comes from; chosen by the system by default. */
   readonly localAddress?: string | undefined;
-  /** Absent: without TLS. Certificates and keys are in PEM; no certificate is shown without them. */
+  /**
+   * Absent: without TLS. Certificates and keys are in PEM; no certificate is shown without them.
+   */
   readonly tls?:
     | { readonly cert?: string | undefined; readonly key?: string | undefined }
     | undefined;

@@ -1,6 +1,7 @@
 /**
- * 256 hostile connections at a member in a process of its own: its memory grows by one and a half times of
- * the budget at most, and another member is heard. `memory-ladder.test.ts` has each attack by itself.
+ * 256 hostile connections at a member in a process of its own: its memory grows by one and a half
+ * times of the budget at most, and another member is heard. `memory-ladder.test.ts` has each attack
+ * by itself.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mebibyte, messageOf, Net, until, type Member } from '../support.ts';

@@ -1,4 +1,7 @@
-/** Large frames on streams and in bodies: what waits, what is given back, and what gets through meanwhile. */
+/**
+ * Large frames on streams and in bodies: what waits, what is given back, and what gets through
+ * meanwhile.
+ */
 import { EntryType, encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { framesOf } from '../../src/body.ts';

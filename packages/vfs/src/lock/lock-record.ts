@@ -67,8 +67,8 @@ export function describeOwner(record: LockRecord): string {
 }
 
 /**
- * Looks at a lock file; `undefined` if there is none. Throws a `FileError` of kind `not-a-file` where
- * the name is not that of a regular file.
+ * Looks at a lock file; `undefined` if there is none. Throws a `FileError` of kind `not-a-file`
+ * where the name is not that of a regular file.
  */
 export async function seeLock(path: string): Promise<SeenLock | undefined> {
   let handle: fs.promises.FileHandle;

@@ -30,7 +30,10 @@ export const bytesBetweenSyncsMax: number = 4 * 1024 * 1024;
 /** What a record adds to the encoding of an entry, at most: tags, type, checksum, data length. */
 export const recordOverheadBytes: number = 2 + 6 + 6;
 
-/** An entry without its payload, at most: three numbers of up to 10 bytes and a length, with their tags. */
+/**
+ * An entry without its payload, at most: three numbers of up to 10 bytes and a length, with their
+ * tags.
+ */
 export const entryHeadBytesMax = 40;
 
 /** The types of records. */

@@ -28,7 +28,9 @@ export interface RecordVisitor {
   visit(record: ScannedRecord, file: string): CorruptError | undefined;
 }
 
-/** Reads the segments until their end, or until something is wrong: `last` is the one where that is. */
+/**
+ * Reads the segments until their end, or until something is wrong: `last` is the one where that is.
+ */
 export async function visitRecords(
   segments: readonly OpenSegment[],
   visitor: RecordVisitor,

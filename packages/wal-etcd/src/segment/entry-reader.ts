@@ -117,7 +117,10 @@ export class EtcdEntryReader implements EntryReader {
     return this.#entryAt(window, position + length, this.#record.crc, index);
   }
 
-  /** Where the entry behind a position is, and what its checksum goes on from, with a read of its own. */
+  /**
+   * Where the entry behind a position is, and what its checksum goes on from, with a read of its
+   * own.
+   */
   #placeBehind(
     segment: EtcdSegment,
     position: number,
@@ -144,8 +147,8 @@ export class EtcdEntryReader implements EntryReader {
   }
 
   /**
-   * The same, of a frame that the file has to its end: a length field that was damaged since the log
-   * was opened must not make anybody ask for memory.
+   * The same, of a frame that the file has to its end: a length field that was damaged since the
+   * log was opened must not make anybody ask for memory.
    */
   #wholeLength(window: Window, offset: number, index: number): number {
     const { segment } = window;

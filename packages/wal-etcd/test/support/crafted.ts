@@ -59,7 +59,9 @@ export interface CraftedSegment {
   readonly checksums: readonly number[];
 }
 
-/** The records one behind the other, as a writer chains them, in a file of at least so many bytes. */
+/**
+ * The records one behind the other, as a writer chains them, in a file of at least so many bytes.
+ */
 export function craft(
   records: readonly CraftedRecord[],
   { checksum = 0, fileBytes = 0 }: { readonly checksum?: number; readonly fileBytes?: number } = {},

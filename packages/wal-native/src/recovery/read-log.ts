@@ -243,7 +243,10 @@ class LogReading {
     return start;
   }
 
-  /** What `read` returns. Frames that contradict the format, although their checksums are right, are damage. */
+  /**
+   * What `read` returns. Frames that contradict the format, although their checksums are right, are
+   * damage.
+   */
   #fitting<Read>(segment: Segment, { start }: ScannedBatch, read: () => Read): Read {
     try {
       return read();

@@ -107,8 +107,8 @@ export class SegmentAppender {
   }
 
   /**
-   * Writes a mark that is not synced and does not count: the next batch overwrites it. What it says, that
-   * all before it is durable, is true already.
+   * Writes a mark that is not synced and does not count: the next batch overwrites it. What it
+   * says, that all before it is durable, is true already.
    */
   async writeIdleMark(frames: readonly ControlFrame[]): Promise<void> {
     const group = controlGroup(frames);

@@ -1,7 +1,7 @@
 /** The writes of clients, by the slice of the run that they ended in. */
 import { percentile } from '../figures.ts';
 
-/** What the swarm is aimed at. */
+/** The swarm is aimed at one of these. */
 export type Aim = 'dummy' | 'members';
 
 interface Slice {
@@ -38,7 +38,7 @@ export class LoadBySlice {
     this.#current = undefined;
   }
 
-  /** Of the slice that has ended last. */
+  /** The figures of the slice that has ended last. */
   get last(): LoadFigures {
     return figuresOf(this.#slices.slice(-1));
   }

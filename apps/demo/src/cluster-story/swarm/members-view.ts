@@ -1,4 +1,4 @@
-/** What is seen of all members that run, from outside. */
+/** Looks at all members that run, from outside. */
 import type { Stage } from '../stage.ts';
 import { logLines } from './node-logs.ts';
 import { processorSeconds } from './resident.ts';
@@ -24,7 +24,7 @@ export async function logsOf({ cluster }: Stage): Promise<Logs> {
   return new Map(await Promise.all(logs));
 }
 
-/** What the members have written since then. */
+/** The lines that the members have written since then. */
 export async function logsSince(stage: Stage, before: Logs): Promise<Logs> {
   const now = [...(await logsOf(stage))];
   return new Map(now.map(([id, lines]) => [id, lines.slice(before.get(id)?.length ?? 0)]));

@@ -1,4 +1,4 @@
-/** What the members wrote into their logs while they were attacked. */
+/** The lines that the members wrote into their logs while they were attacked. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from '../../cluster/cluster.ts';

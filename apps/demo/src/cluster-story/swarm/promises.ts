@@ -1,4 +1,4 @@
-/** What a run of the swarm has shown, and whether each promise was kept. */
+/** The figures of a run of the swarm, and whether each promise was kept. */
 import { loadavg } from 'node:os';
 import { byteSize, count, counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';

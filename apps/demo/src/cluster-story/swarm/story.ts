@@ -1,7 +1,7 @@
 /**
- * A cluster with mutual TLS that a hostile swarm attacks while clients write. The same swarm is also
- * aimed at a dummy on the same machine, in turns, so that what the swarm itself costs is in both
- * measurements.
+ * A cluster with mutual TLS that a hostile swarm attacks while clients write. The same swarm is
+ * also aimed at a dummy on the same machine, in turns, so that what the swarm itself costs is in
+ * both measurements.
  */
 import { join } from 'node:path';
 import { clusterId } from '../../cluster/cluster-id.ts';

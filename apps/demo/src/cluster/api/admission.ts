@@ -27,7 +27,9 @@ export class Admission {
     this.#tokens = tokens === undefined ? undefined : new TokenCheck(tokens);
   }
 
-  /** The role of the caller. Throws `API_FOREIGN_HOST`, `API_FOREIGN_ORIGIN`, `API_UNAUTHENTICATED`. */
+  /**
+   * The role of the caller. Throws `API_FOREIGN_HOST`, `API_FOREIGN_ORIGIN`, `API_UNAUTHENTICATED`.
+   */
   enter(request: IncomingMessage): ApiRole {
     refuseWebPages(request, this.#hosts);
     return this.#tokens === undefined ? 'admin' : this.#tokens.roleOf(request.headers);

@@ -8,7 +8,9 @@ export interface Route {
   /** As `/v1/keys/:key`. */
   readonly path: string;
   readonly handler: ApiHandler;
-  /** The role that a caller needs where the API has tokens. Default: `read` for `GET`, else `write`. */
+  /**
+   * The role that a caller needs where the API has tokens. Default: `read` for `GET`, else `write`.
+   */
   readonly role?: ApiRole;
   /** It may take long, as a snapshot does. Default: false. */
   readonly isLong?: boolean;

@@ -1,5 +1,6 @@
 /**
- * The REST API of one node, on `node:http` alone: few paths, fixed ones, and every bound of memory and time is ours to set.
+ * The REST API of one node, on `node:http` alone: few paths, fixed ones, and every bound of memory
+ * and time is ours to set.
  *
  * | path | |
  * | --- | --- |
@@ -8,8 +9,8 @@
  * | `GET`, `POST /v1/members`, `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
  * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics`, `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
  *
- * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`), and
- * so are callers without a token where the API has tokens (`tokens.ts`).
+ * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`),
+ * and so are callers without a token where the API has tokens (`tokens.ts`).
  *
  * It takes the node as it is and ends without it: `close` leaves no connection, no timer, no call.
  */
@@ -33,7 +34,9 @@ import type { KeyValueAnswer, KeyValueQuery } from '../key-value-machine.ts';
 
 export interface KeyValueApiOptions extends NodeFigures, AdmissionOptions {
   readonly raft: KeyValueRaft;
-  /** Default: `127.0.0.1`. Others need `tokens`, and a proxy with TLS in front: the API has none. */
+  /**
+   * Default: `127.0.0.1`. Others need `tokens`, and a proxy with TLS in front: the API has none.
+   */
   readonly host?: string | undefined;
   /** Default: 0, any that is free. */
   readonly port?: number | undefined;

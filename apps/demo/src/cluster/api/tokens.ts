@@ -1,6 +1,6 @@
 /**
- * Bearer tokens with roles (RFC 6750), as an option of the API. Each role may do what those before it
- * may: `read` asks, `write` changes keys and sessions, `admin` changes the cluster.
+ * Bearer tokens with roles (RFC 6750), as an option of the API. Each role may do what those before
+ * it may: `read` asks, `write` changes keys and sessions, `admin` changes the cluster.
  *
  * Only digests of the tokens are kept, with a key of this process, and a token that comes in is
  * compared with each of them in constant time. No token gets into a message, an error or a log.

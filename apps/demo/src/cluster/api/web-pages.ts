@@ -4,7 +4,8 @@
  *
  * - `Host` names this node. A page whose own name was pointed at this address (DNS rebinding) has
  *   that name in it.
- * - The request is not from a page of another origin: neither `Origin` nor `Sec-Fetch-Site` says so.
+ * - The request is not from a page of another origin: neither `Origin` nor `Sec-Fetch-Site` says
+ *   so.
  * - A request that changes something has `Content-Type: application/json` or the header
  *   `babuza-request`. A form and a request "without CORS" can have neither, and this API answers no
  *   preflight, which a page needs for both.
@@ -68,7 +69,9 @@ export function refuseSimpleRequest({ headers }: IncomingMessage): void {
   );
 }
 
-/** Without the port: that of a tunnel or a proxy is another one. `undefined` for none, or several. */
+/**
+ * Without the port: that of a tunnel or a proxy is another one. `undefined` for none, or several.
+ */
 function hostOf(given: readonly string[]): string | undefined {
   const [host = ''] = given;
   return given.length === 1 ? hostPattern.exec(host.toLowerCase())?.[1] : undefined;

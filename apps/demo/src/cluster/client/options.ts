@@ -5,8 +5,8 @@ export interface KeyValueClientOptions {
   /** APIs of some members, as `http://host:port`; it learns of others. At least one. */
   readonly nodes: readonly string[];
   /**
-   * The token goes to every node that the client asks, also to those that it learns of: use it where
-   * the way to them is encrypted or on one machine. Default: none.
+   * The token goes to every node that the client asks, also to those that it learns of: use it
+   * where the way to them is encrypted or on one machine. Default: none.
    */
   readonly token?: string | undefined;
   /** Of a call, with all its attempts. Default: 10,000. */

@@ -41,7 +41,9 @@ export const farTerms: Attack = sending('terms near 2^53', (striker) => {
   return newMessage({ type, ...between(striker), term, logTerm: term });
 });
 
-/** Bytes of an envelope: version, kind, flags, zero, time, and what it says of itself behind that. */
+/**
+ * Bytes of an envelope: version, kind, flags, zero, time, and what it says of itself behind that.
+ */
 function envelope(head: readonly [number, number, number, number], timeMs: number): Buffer {
   const bytes = Buffer.alloc(64);
   bytes.set(head);

@@ -1,4 +1,6 @@
-/** What the attacks of the hostile learner share: it is a member, and shows the right certificate. */
+/**
+ * What the attacks of the hostile learner share: it is a member, and shows the right certificate.
+ */
 import {
   encodeRawIntroduction,
   rawHead,

@@ -5,7 +5,10 @@ import type { HttpTransportTls, HttpTransportTlsFiles } from './options.ts';
 const files = ['cert', 'key', 'ca', 'crl'];
 const known = [...files, 'mutual', 'identify', 'seeds', 'anyCertificateIsAnyMember'];
 
-/** @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed. */
+/**
+ * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is
+ * allowed.
+ */
 export function checkTls(given: unknown): HttpTransportTls {
   const {
     cert,

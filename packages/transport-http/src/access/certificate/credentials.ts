@@ -1,6 +1,6 @@
 /**
- * The certificate, key, authorities and revocation lists of a member, as they were loaded last, and the
- * connections that were made with them.
+ * The certificate, key, authorities and revocation lists of a member, as they were loaded last, and
+ * the connections that were made with them.
  */
 import type { Duplex } from 'node:stream';
 import { TransportError } from '../../errors.ts';
@@ -38,9 +38,9 @@ export class Credentials {
   }
 
   /**
-   * New connections use what is given from now on; what is left out stays as it is. Where an authority
-   * is gone or the revocation lists are others, all connections end: they are made again at once, and
-   * only those of good certificates can be.
+   * New connections use what is given from now on; what is left out stays as it is. Where an
+   * authority is gone or the revocation lists are others, all connections end: they are made again
+   * at once, and only those of good certificates can be.
    *
    * @throws TransportError (`TRANSPORT_INVALID`); then nothing has changed.
    */

@@ -10,7 +10,9 @@ export function canonicalHost(host: string): string {
   return ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
 }
 
-/** An IPv4 address that is written as IPv6 is an IPv4 address; the name of an interface is left out. */
+/**
+ * An IPv4 address that is written as IPv6 is an IPv4 address; the name of an interface is left out.
+ */
 function canonicalIpv6(host: string): string {
   const { hostname } = new URL(`http://[${host.replace(/%.*$/, '')}]`);
   const short = hostname.slice(1, -1);

@@ -42,8 +42,8 @@ export class MemberCertificates {
   }
 
   /**
-   * Why the certificate of the connection does not name this member, or `undefined` where it does or
-   * where the options ask for none. `role` is the end of the connection that the other side has.
+   * Why the certificate of the connection does not name this member, or `undefined` where it does
+   * or where the options ask for none. `role` is the end of the connection that the other side has.
    */
   problemOf(connection: Duplex, id: bigint, role: CertificateRole): string | undefined {
     const { tls, transition } = this.#parts.settings;
@@ -56,7 +56,9 @@ export class MemberCertificates {
     return typeof shown === 'string' ? shown : this.#problem(tls, shown, id, role);
   }
 
-  /** Why other members will not take this certificate for one of this member, as far as is known. */
+  /**
+   * Why other members will not take this certificate for one of this member, as far as is known.
+   */
   problemOfOwn(pem: string | Uint8Array): string | undefined {
     const { settings, nodeId } = this.#parts;
     const { tls } = settings;
@@ -100,7 +102,9 @@ export class MemberCertificates {
     return this.#problemOfHosts(tls, certificate, id);
   }
 
-  /** The address that counts is the one of the membership, never the one that the other side tells. */
+  /**
+   * The address that counts is the one of the membership, never the one that the other side tells.
+   */
   #problemOfHosts(
     tls: HttpTransportTls,
     certificate: ShownCertificate,

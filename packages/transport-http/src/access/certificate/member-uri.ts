@@ -1,6 +1,6 @@
 /**
- * The URI by which a certificate names a member: `babuza://cluster/<cluster id>/node/<node id>`, both
- * ids in decimal digits without leading zeros.
+ * The URI by which a certificate names a member: `babuza://cluster/<cluster id>/node/<node id>`,
+ * both ids in decimal digits without leading zeros.
  */
 
 /** The URI of a member. */
