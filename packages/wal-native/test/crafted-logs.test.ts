@@ -311,6 +311,7 @@ function unsealed(behindHead: (second: CraftedSegment) => CraftedSegment): Craft
 }
 
 const sealed = { code: 'WAL_CORRUPT', verdict: 'corrupt-sealed' };
+const disordered = { code: 'WAL_CORRUPT', verdict: 'corrupt-order' };
 const durable = { code: 'WAL_CORRUPT', verdict: 'corrupt-durable' };
 
 const refused: readonly Refused[] = [
@@ -434,6 +435,47 @@ const refused: readonly Refused[] = [
       return first === undefined || second === undefined ? [] : [first.lose(-1, 0), second];
     },
     error: { ...sealed, firstIndex: 1, lastIndex: 2 },
+  },
+  {
+    name: 'the head has no tail',
+    segments: () => [new CraftedSegment([hardState(0), start(0, 0, 1)])],
+    error: { ...disordered, message: /the head of the segment is incomplete/ },
+  },
+  {
+    name: 'the head has a start of a wrong length',
+    segments: () => [
+      new CraftedSegment([
+        hardState(0),
+        { ...start(0, 0, 1), body: new Uint8Array(7) },
+        tail(0, 0),
+      ]),
+    ],
+    error: { ...disordered, message: /a start frame of a wrong length/ },
+  },
+  {
+    name: 'the head says that the log begins in a later segment',
+    segments: () => [new CraftedSegment([hardState(0), start(0, 0, 2), tail(0, 0)])],
+    error: { ...disordered, message: /the log begins in segment 2, and segment 1 is the newest/ },
+  },
+  {
+    name: 'a purge says that the log begins in a later segment',
+    segments: () => [two().batch([start(1, 1, 2)])],
+    error: { ...disordered, message: /the log begins in segment 2, and this is segment 1/ },
+  },
+  {
+    name: 'a purge says so, and the segment that the head names is missing',
+    segments: () => {
+      const second = two().next(headAt(2));
+      return [second.batch([start(2, 1, 9)])];
+    },
+    error: { ...disordered, message: /the log begins in segment 9, and segment 2 is the newest/ },
+  },
+  {
+    name: 'the first entry has a lower term than the one before it',
+    segments: () => [
+      new CraftedSegment([hardState(3), start(5, 3, 1), tail(5, 3)]).batch([entry(6, 2)]),
+    ],
+    error: { ...disordered, message: /the first entry has term 2, and the one before it term 3/ },
   },
   {
     name: 'a segment before the last two has no seal',

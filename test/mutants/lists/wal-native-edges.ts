@@ -3,6 +3,27 @@ import type { Mutant } from '../mutant.ts';
 /** Errors in used memory, and at the borders of segments. */
 export const walNativeEdges: readonly Mutant[] = [
   {
+    name: 'a purge may say that the log begins in a later segment',
+    file: 'wal-native/src/recovery/replayed-log.ts',
+    find: 'if (segmentId > currentSegmentId) {',
+    replace: 'if (segmentId > currentSegmentId + 10) {',
+    caughtBy: ['wal-native/test/crafted-logs.test.ts', 'where .a purge says that the log begins'],
+  },
+  {
+    name: 'the newest segment may say that the log begins behind it',
+    file: 'wal-native/src/recovery/read-log.ts',
+    find: 'if (start.segmentId > newestName.segmentId) {',
+    replace: 'if (start.segmentId > newestName.segmentId + 10) {',
+    caughtBy: ['wal-native/test/crafted-logs.test.ts', 'where .a purge says so, and the segment'],
+  },
+  {
+    name: 'the first entry may have a lower term than the one before it',
+    file: 'wal-native/src/recovery/read-log.ts',
+    find: 'if (replayed.firstTerm < replayed.start.term) {',
+    replace: 'if (replayed.firstTerm + 1 < replayed.start.term) {',
+    caughtBy: ['wal-native/test/crafted-logs.test.ts', 'where .the first entry has a lower term'],
+  },
+  {
     name: 'a payload of one byte less than what is referred to gets no room',
     file: 'wal-native/src/writer/group-encoder.ts',
     find: 'data.length >= copyBytesMax) bytes -= data.length',

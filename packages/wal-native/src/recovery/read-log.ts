@@ -133,6 +133,10 @@ class LogReading {
     if (newestName === undefined) throw new RangeError('a log has segments');
     const newest = await this.#open(newestName);
     const start = await this.#findStart(newest, names);
+    if (start.segmentId > newestName.segmentId) {
+      const what = `the log begins in segment ${start.segmentId}, and segment ${newestName.segmentId} is the newest`;
+      throw this.#corrupt(newest, undefined, 'corrupt-order', what);
+    }
     const needed = names.filter(({ segmentId }) => segmentId >= start.segmentId);
     this.#checkConsecutive(start, needed);
     const segments: Segment[] = [];
@@ -218,10 +222,6 @@ class LogReading {
       );
     }
     const { start } = head;
-    if (start.segmentId > newest.header.segmentId) {
-      const what = `the log begins in segment ${start.segmentId}, and this one is the newest`;
-      throw this.#corrupt(newest, first.offset, 'corrupt-order', what);
-    }
     const present = new Set(names.map(({ segmentId }) => segmentId));
     let whole = true;
     for (let id = start.segmentId; id <= newest.header.segmentId; id += 1) {
