@@ -79,14 +79,6 @@ export class FrameReader {
     return payload;
   }
 
-  /** All payloads that are complete after this chunk. */
-  push(chunk: Buffer): Buffer[] {
-    this.add(chunk);
-    const payloads: Buffer[] = [];
-    for (let next = this.next(); next !== undefined; next = this.next()) payloads.push(next);
-    return payloads;
-  }
-
   /** The rest will not come. The memory of a large frame serves the next one. */
   drop(): void {
     const large = this.#large;

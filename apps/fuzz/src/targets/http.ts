@@ -149,7 +149,8 @@ function payloadsOf(input: Uint8Array, pieceBytes: number): Buffer[] | Error {
   try {
     for (let at = 0; at < input.length; at += pieceBytes) {
       // A copy, as each chunk of a socket has memory of its own.
-      payloads.push(...reader.push(Buffer.from(input.subarray(at, at + pieceBytes))));
+      reader.add(Buffer.from(input.subarray(at, at + pieceBytes)));
+      for (let next = reader.next(); next !== undefined; next = reader.next()) payloads.push(next);
       if (reader.pieces > 32) throw new Finding(`${reader.pieces} pieces of a frame are kept`);
     }
   } catch (error) {

@@ -6,6 +6,7 @@ import { FrameReader } from '../../src/frame-reader.ts';
 import { emptyFrame, frameHead } from '../../src/frames.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf } from './requests.ts';
+import { payloadsAfter } from './payloads-after.ts';
 
 const payloadOf = (bytes: number): Buffer => {
   const payload = Buffer.alloc(bytes);
@@ -20,7 +21,7 @@ describe('a frame reader', () => {
     [101, false],
   ])('of 100 bytes at most takes a frame of %i bytes: %s', (bytes, isTaken) => {
     const reader = new FrameReader(100);
-    const push = (): Buffer[] => reader.push(frameOf(payloadOf(bytes)));
+    const push = (): Buffer[] => payloadsAfter(reader, frameOf(payloadOf(bytes)));
     if (isTaken) expect(push()).toEqual([payloadOf(bytes)]);
     else expect(push).toThrow('at most 100 bytes; got 101');
   });
@@ -28,7 +29,7 @@ describe('a frame reader', () => {
   it('refuses a frame that is too long by its head, before its payload is held', () => {
     const reader = new FrameReader(100);
     const head = frameOf(payloadOf(101)).subarray(0, 8);
-    expect(() => reader.push(head)).toThrow('at most 100 bytes; got 101');
+    expect(() => payloadsAfter(reader, head)).toThrow('at most 100 bytes; got 101');
   });
 
   it('gives the same payloads however the bytes are cut', () => {
@@ -38,7 +39,7 @@ describe('a frame reader', () => {
       const reader = new FrameReader(5000);
       const got: Buffer[] = [];
       for (let at = 0; at < bytes.length; at += step) {
-        got.push(...reader.push(Buffer.from(bytes.subarray(at, at + step))));
+        got.push(...payloadsAfter(reader, Buffer.from(bytes.subarray(at, at + step))));
       }
       expect(Buffer.concat(got.map(frameOf)).equals(bytes), `in steps of ${step}`).toBe(true);
       expect(reader.isWhole).toBe(true);
@@ -50,7 +51,7 @@ describe('a frame reader', () => {
     for (let bit = 32; bit < 8 * whole.length; bit += 1) {
       const damaged = Buffer.from(whole);
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(() => new FrameReader(100).push(damaged), `bit ${bit}`).toThrow('checksum');
+      expect(() => payloadsAfter(new FrameReader(100), damaged), `bit ${bit}`).toThrow('checksum');
     }
   });
 
@@ -59,7 +60,7 @@ describe('a frame reader', () => {
     const ends = new Set([0, 11, 19, bytes.length]);
     for (let length = 0; length <= bytes.length; length += 1) {
       const reader = new FrameReader(100);
-      if (length > 0) reader.push(bytes.subarray(0, length));
+      if (length > 0) payloadsAfter(reader, bytes.subarray(0, length));
       expect(reader.isWhole, `after ${length} bytes`).toBe(ends.has(length));
     }
   });
@@ -68,9 +69,9 @@ describe('a frame reader', () => {
 describe('what a frame reader holds', () => {
   it('is in few pieces, each of a size that is doubled up to 8 KiB, however small they come', () => {
     const reader = new FrameReader(100_000);
-    reader.push(frameHead(Buffer.alloc(50_000)));
+    payloadsAfter(reader, frameHead(Buffer.alloc(50_000)));
     for (let bytes = 1; bytes <= 20_000; bytes += 1) {
-      reader.push(Buffer.alloc(1));
+      payloadsAfter(reader, Buffer.alloc(1));
       // One piece for each bit of the number of bytes that are not in pieces of 8 KiB.
       const bits = (bytes & 8191).toString(2).replaceAll('0', '').length;
       expect(reader.pieces).toBe((bytes >> 13) + bits);
@@ -79,8 +80,9 @@ describe('what a frame reader holds', () => {
 
   it('is not copied again for a small piece that follows a large one', () => {
     const reader = new FrameReader(100_000);
-    reader.push(frameHead(Buffer.alloc(50_000)));
-    for (const bytes of [5000, 5000, 4096, 4097, 4096, 4095]) reader.push(Buffer.alloc(bytes));
+    payloadsAfter(reader, frameHead(Buffer.alloc(50_000)));
+    for (const bytes of [5000, 5000, 4096, 4097, 4096, 4095])
+      payloadsAfter(reader, Buffer.alloc(bytes));
     // Only the piece of 4,096 bytes before the one of 4,097 is small enough to be copied.
     expect(reader.pieces).toBe(5);
   });
@@ -88,9 +90,9 @@ describe('what a frame reader holds', () => {
   it('is nothing after the last byte of a frame', () => {
     const reader = new FrameReader(100);
     const frame = frameOf(payloadOf(10));
-    expect(reader.push(frame)).toHaveLength(1);
+    expect(payloadsAfter(reader, frame)).toHaveLength(1);
     expect(reader.pieces).toBe(0);
-    reader.push(Buffer.concat([frame, frame.subarray(0, 5)]));
+    payloadsAfter(reader, Buffer.concat([frame, frame.subarray(0, 5)]));
     expect(reader.pieces).toBe(1);
   });
 });

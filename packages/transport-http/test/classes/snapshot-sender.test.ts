@@ -11,6 +11,7 @@ import { paths } from '../../src/wire.ts';
 import { never, snapshotMessage, Source } from '../snapshot-support.ts';
 import { FakeMember, mebibyte } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
+import { payloadsAfter } from './payloads-after.ts';
 
 interface World {
   ask: (...given: unknown[]) => unknown;
@@ -52,7 +53,10 @@ class Asked {
   /** The payloads that were sent, the message first. */
   get payloads(): Buffer[] {
     const bytes = Buffer.concat(this.socket.written);
-    return new FrameReader(8 * mebibyte).push(bytes.subarray(bytes.indexOf('\r\n\r\n') + 4));
+    return payloadsAfter(
+      new FrameReader(8 * mebibyte),
+      bytes.subarray(bytes.indexOf('\r\n\r\n') + 4),
+    );
   }
 }
 
