@@ -1,6 +1,5 @@
 /** The member that is hostile: its handshake and introduction are right, and nothing else is. */
-import { HttpTransport } from '@babuza/transport-http';
-import type { TransportHandler } from '@babuza/raft';
+import { ForgingMember } from '@babuza/transport-http/testing';
 import { nodeEnvironment } from '@babuza/vfs';
 import type { SeededRandom } from '@babuza/testkit';
 import { introductions } from '../internals.ts';
@@ -20,41 +19,33 @@ const introduction = introductions.encodeIntroduction({
   marks: [],
 });
 
-/** It reads whatever comes and answers nothing. */
-const handler: TransportHandler = {
-  receive: () => undefined,
-  receiveSnapshot: async () => undefined,
-  receivedSnapshotBytes: async () => 0,
-  unreachable: () => undefined,
-  introduction: () => introduction,
-  admit: () => undefined,
-  refusedBy: () => undefined,
-  admittedBy: () => undefined,
-};
-
 export class HostileMember {
   readonly #cluster: LiveCluster;
-  readonly #transport: HttpTransport;
+  readonly #member: ForgingMember;
 
-  constructor(cluster: LiveCluster) {
+  private constructor(cluster: LiveCluster, member: ForgingMember) {
     this.#cluster = cluster;
-    this.#transport = new HttpTransport(
-      { clusterId, nodeId: hostileId, clock, random: chance },
-      { address: cluster.addressOf(hostileId) },
-    );
+    this.#member = member;
   }
 
-  async start(): Promise<void> {
-    for (const peer of this.#cluster.peers) {
-      if (peer.id !== hostileId) this.#transport.setPeer(peer);
-    }
-    const { entryBytesMax, messageBytesMax } = this.#cluster.configOf(hostileId);
-    await this.#transport.start(handler, { groupId: 0n, entryBytesMax, messageBytesMax });
+  static async start(cluster: LiveCluster): Promise<HostileMember> {
+    const { entryBytesMax, messageBytesMax } = cluster.configOf(hostileId);
+    const member = await ForgingMember.start({
+      clusterId,
+      nodeId: hostileId,
+      address: cluster.addressOf(hostileId),
+      introduction,
+      group: { groupId: 0n, entryBytesMax, messageBytesMax },
+      victims: cluster.peers.filter(({ id }) => id !== hostileId),
+      clock,
+      random: chance,
+    });
+    return new HostileMember(cluster, member);
   }
 
   /** How many messages have left. */
   get sent(): number {
-    return this.#transport.counts().sentMessages;
+    return this.#member.sentMessages;
   }
 
   /** Sends so many messages, each to one of the others, and some snapshots with made-up files. */
@@ -67,19 +58,9 @@ export class HostileMember {
       if (random.chance(0.02)) {
         const message = hostileSnapshot(random, known, ids);
         const content = random.bytes(2000);
-        snapshots.push(
-          this.#transport
-            .sendSnapshot(
-              message,
-              async function* files() {
-                yield content;
-              },
-              AbortSignal.timeout(2000),
-            )
-            .catch(() => undefined),
-        );
+        snapshots.push(this.#member.sendSnapshot(message, content, AbortSignal.timeout(2000)));
       }
-      this.#transport.send([hostileMessage(random, known, ids)]);
+      this.#member.send(hostileMessage(random, known, ids));
       // They leave one by one, so that a refused one does not take others with it.
       if (sent % 4 === 3) await clock.sleep(1);
     }
@@ -87,6 +68,6 @@ export class HostileMember {
   }
 
   async close(): Promise<void> {
-    await this.#transport.close();
+    await this.#member.close();
   }
 }

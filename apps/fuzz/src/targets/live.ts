@@ -41,9 +41,8 @@ async function attackCluster(input: Uint8Array): Promise<Outcome> {
 
 /** Attacks with clients' writes in between. Returns how many messages have left. */
 async function attack(cluster: LiveCluster, random: SeededRandom): Promise<number> {
-  const hostile = new HostileMember(cluster);
+  const hostile = await HostileMember.start(cluster);
   try {
-    await hostile.start();
     for (let round = 0; round < rounds; round += 1) {
       await hostile.attack(random, messagesPerRound);
       cluster.checkAlive();

@@ -2,19 +2,22 @@
 import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import type { AppliedEntry } from '@babuza/raft';
-import type { Message, MessageType } from '@babuza/raftpb';
+import { newMessage, type Message, type MessageType } from '@babuza/raftpb';
 import { HttpTransport } from '@babuza/transport-http';
+import { ForgingMember } from '@babuza/transport-http/testing';
+import { nodeEnvironment } from '@babuza/vfs';
 import { expect, vi } from 'vitest';
 import { AppliedLedger } from '../cluster/ledger.ts';
 import { eventually, RealCluster, type RealNode } from '../real-cluster.ts';
-import { HostileMember } from './hostile-member.ts';
 
 const stolenId = 3n;
+const mebibyte = 1024 * 1024;
+const { clock, random } = nodeEnvironment();
 
 export class AttackedCluster {
   readonly cluster = new RealCluster(() => 'babuza-wal', 'http');
   readonly #notes = vi.spyOn(AppliedLedger.prototype, 'note');
-  readonly #hostile: HostileMember[] = [];
+  readonly #hostile: ForgingMember[] = [];
   readonly #listeners: Server[] = [];
   #introduction = '';
 
@@ -44,16 +47,20 @@ export class AttackedCluster {
   }
 
   /** Somebody who has all that member 3 had: its id and what it says of itself. */
-  async hostileMember(nodeId = stolenId, address?: string): Promise<HostileMember> {
+  async hostileMember(nodeId = stolenId, address?: string): Promise<ForgingMember> {
     const victims = await Promise.all(
       this.nodes.map(async ({ id }) => ({ id, address: await this.cluster.addressOf(id) })),
     );
-    const pretence = {
+    const member = await ForgingMember.start({
+      clusterId: 1n,
       nodeId,
       introduction: this.#introduction,
       address: address ?? (await this.cluster.addressOf(stolenId)),
-    };
-    const member = await HostileMember.start(pretence, victims);
+      group: { groupId: 0n, entryBytesMax: 8 * mebibyte, messageBytesMax: mebibyte },
+      victims,
+      clock,
+      random,
+    });
     this.#hostile.push(member);
     return member;
   }
@@ -61,13 +68,13 @@ export class AttackedCluster {
   /** Sends until the victim has refused that many messages more. */
   async untilRefused(
     by: RealNode,
-    hostile: HostileMember,
+    hostile: ForgingMember,
     type: MessageType,
     fields: Partial<Message>,
   ): Promise<void> {
     const { refusedMessages } = by.raft.status();
     await eventually(`a refusal of message type ${type}`, async () => {
-      hostile.send(type, by.id, fields);
+      hostile.send(newMessage({ type, from: stolenId, to: by.id, ...fields }));
       return by.raft.status().refusedMessages > refusedMessages ? true : undefined;
     });
   }

@@ -25,7 +25,7 @@ async function victims(): Promise<readonly [leader: RealNode, follower: RealNode
 let lastRequest = 2 ** 52;
 
 /** A proposal as a member hands it on. */
-function forgedProposal(nodeId: bigint, proposedAtMs: number): Pick<Message, 'entries'> {
+function forgedProposal(nodeId: bigint, to: bigint, proposedAtMs: number): Message {
   lastRequest += 1;
   const data = encodeEnvelope({
     kind: EnvelopeKind.Payload,
@@ -33,7 +33,8 @@ function forgedProposal(nodeId: bigint, proposedAtMs: number): Pick<Message, 'en
     request: { nodeId, number: lastRequest },
     payload: encodeCommand({ kind: 'put', key: `forged-${lastRequest}`, value: '' }, ''),
   });
-  return { entries: [{ index: 0, term: 0, type: EntryType.Normal, data }] };
+  const entries = [{ index: 0, term: 0, type: EntryType.Normal, data }];
+  return newMessage({ type: MessageType.Prop, from: nodeId, to, entries });
 }
 
 describe('a hostile member', () => {
@@ -85,6 +86,7 @@ describe('a hostile member', () => {
             snapshot: { metadata: { index: 500_000, term: claimed, confState }, data },
           }),
           new Uint8Array(1024 * 1024),
+          new AbortController().signal,
         );
         expect(answer, String(claimed)).toBeInstanceOf(Error);
       }
@@ -97,7 +99,7 @@ describe('a hostile member', () => {
     const hostile = await attacked.hostileMember();
     const [leader] = await victims();
     await eventually('the forged proposal', async () => {
-      hostile.send(MessageType.Prop, leader.id, forgedProposal(3n, 2 ** 53 - 1));
+      hostile.send(forgedProposal(3n, leader.id, 2 ** 53 - 1));
       return leader.machine.content().includes('forged') ? true : undefined;
     });
     await attacked.expectService();
@@ -112,7 +114,7 @@ describe('somebody who is no member', () => {
     const [leader, follower] = await victims();
     for (const { id } of [leader, follower]) {
       for (let count = 0; count < 50; count += 1) {
-        hostile.send(MessageType.Prop, id, forgedProposal(9n, Date.now()));
+        hostile.send(forgedProposal(9n, id, Date.now()));
       }
     }
     await attacked.expectService();
@@ -125,8 +127,12 @@ describe('somebody who is no member', () => {
     const member = await attacked.hostileMember(3n, bystander.address);
     const [leader, follower] = await victims();
     for (const { id } of [leader, follower]) {
-      for (const each of [hostile, member]) {
-        each.send(MessageType.PreVote, id, { term: leader.raft.status().term + 1 });
+      const term = leader.raft.status().term + 1;
+      for (const [from, each] of [
+        [9n, hostile],
+        [3n, member],
+      ] as const) {
+        each.send(newMessage({ type: MessageType.PreVote, from, to: id, term }));
       }
     }
     await attacked.expectService();

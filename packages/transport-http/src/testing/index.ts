@@ -1,4 +1,5 @@
 export { FaultProxy, type ProxyFaults } from './fault-proxy.ts';
+export { ForgingMember, type ForgingMemberSettings } from './forging-member.ts';
 export {
   encodeRawIntroduction,
   rawChunk,
