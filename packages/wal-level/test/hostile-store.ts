@@ -1,6 +1,6 @@
 /**
- * A database for the tests: memory-level, but slow as a disk is (what is written can be read before
- * the write resolves), with failures on demand, and with a memory of what was asked of it.
+ * A store for tests on memory-level. Like a disk it shows a batch before the write resolves. It
+ * fails on demand and records the calls that it gets.
  */
 import { crc32 } from 'node:zlib';
 import type { AbstractBatchOptions } from 'abstract-level';
@@ -12,8 +12,8 @@ import type {
   LevelDatabase,
   LevelStoreKind,
   LevelWalOptions,
-  Recollection,
-  Witness,
+  StoredSyncRecord,
+  SyncRecords,
 } from '../src/index.ts';
 import type { LevelOperation } from '../src/database.ts';
 
@@ -25,7 +25,7 @@ export const capabilities: WalCapabilities = {
   entryBytesMax: 64 * 1024 * 1024,
 };
 
-/** A batch as the log asked for it. */
+/** A batch as the log wrote it. */
 export interface SeenBatch {
   readonly operations: readonly LevelOperation[];
   readonly sync: boolean;
@@ -33,17 +33,20 @@ export interface SeenBatch {
 
 type BatchOptions = AbstractBatchOptions<Uint8Array, Uint8Array> & { sync?: boolean };
 
-/** What fails next: before anything is written, after all of it was, or not at all. */
+/**
+ * How the next write fails: before anything is written, after everything is written, or by dropping
+ * the batch without an error.
+ */
 export type Failure = 'no-space' | 'broken-before' | 'broken-after' | 'dropped';
 
-/** What a place does with its database, besides storing. */
+/** What a store does besides storing, and what it counts. */
 export class Hostility {
   readonly batches: SeenBatch[] = [];
   nextFailure: Failure | undefined;
   clearFails = false;
-  /** Deletions of ranges so far. */
+  /** The number of range deletions so far. */
   clears = 0;
-  /** How often all that was written without sync was to be made durable. */
+  /** The number of flushes so far. */
   flushes = 0;
   /** Called while a batch is being written. */
   onWrite: () => Promise<void> = async () => undefined;
@@ -80,7 +83,7 @@ function turn(): Promise<void> {
   });
 }
 
-/** A clock that stands still until a write takes its time, or the test lets time pass. */
+/** A clock that a test, or a slow write, moves forward. */
 export class HostileClock implements EventLoopClock {
   #nowMs = 0;
   readonly #timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
@@ -110,41 +113,41 @@ export class HostileClock implements EventLoopClock {
   }
 }
 
-/** A witness that remembers in memory, with failures on demand. */
-export class HostileWitness implements Witness {
-  readonly told: { readonly batch: number; readonly durable: boolean }[] = [];
-  readonly recollections = new Map<bigint, Recollection>();
+/** Sync records in memory that fail on demand. */
+export class HostileSyncRecords implements SyncRecords {
+  readonly written: { readonly batch: number; readonly durable: boolean }[] = [];
+  readonly records = new Map<bigint, StoredSyncRecord>();
   fails = false;
 
-  async recall(groupId: bigint): Promise<Recollection> {
-    return this.recollections.get(groupId) ?? { kind: 'nothing' };
+  async read(groupId: bigint): Promise<StoredSyncRecord> {
+    return this.records.get(groupId) ?? { kind: 'absent' };
   }
 
-  async knowsAny(): Promise<boolean> {
-    return this.recollections.size > 0;
+  async hasAny(): Promise<boolean> {
+    return this.records.size > 0;
   }
 
-  async remember(groupId: bigint, batch: number, durable: boolean): Promise<void> {
-    if (this.fails) throw new Error('the test wants a failing witness');
-    this.told.push({ batch, durable });
-    this.recollections.set(groupId, { kind: 'batch', batch });
+  async write(groupId: bigint, batch: number, durable: boolean): Promise<void> {
+    if (this.fails) throw new Error('the test wants a failing sync record');
+    this.written.push({ batch, durable });
+    this.records.set(groupId, { kind: 'batch', batch });
   }
 }
 
-/** A place with one such database. */
-export class HostilePlace implements LevelStoreKind {
+/** A store with one such database. */
+export class HostileStore implements LevelStoreKind {
   readonly capabilities: WalCapabilities = capabilities;
   readonly syncs = true;
   readonly hostility = new Hostility();
   readonly database: LevelDatabase = hostileLevel(this.hostility);
   readonly clock: HostileClock | undefined;
-  readonly witness: (() => HostileWitness) | undefined;
+  readonly syncRecords: (() => HostileSyncRecords) | undefined;
   #made = false;
   #openNow = false;
 
-  constructor(witness?: HostileWitness) {
-    this.witness = witness && (() => witness);
-    this.clock = witness && new HostileClock();
+  constructor(syncRecords?: HostileSyncRecords) {
+    this.syncRecords = syncRecords && (() => syncRecords);
+    this.clock = syncRecords && new HostileClock();
   }
 
   async flush(): Promise<void> {
@@ -167,7 +170,7 @@ export class HostilePlace implements LevelStoreKind {
     return new LevelWalManager(this, '/level', options);
   }
 
-  /** Everything that is stored, by key in hexadecimal, in order. */
+  /** The whole content, by key in hexadecimal, in the order of the keys. */
   async dump(): Promise<Map<string, Uint8Array>> {
     await this.database.open();
     const all = new Map<string, Uint8Array>();
@@ -186,16 +189,16 @@ export class HostilePlace implements LevelStoreKind {
   }
 }
 
-/** A place that holds what was dumped. */
-export async function placeWith(
+/** A store with the given content. */
+export async function storeWith(
   content: ReadonlyMap<string, Uint8Array>,
-  witness?: HostileWitness,
-): Promise<HostilePlace> {
-  const place = new HostilePlace(witness);
-  await place.open();
-  for (const [key, value] of content) await place.put(key, value);
-  await place.database.close();
-  return place;
+  syncRecords?: HostileSyncRecords,
+): Promise<HostileStore> {
+  const store = new HostileStore(syncRecords);
+  await store.open();
+  for (const [key, value] of content) await store.put(key, value);
+  await store.database.close();
+  return store;
 }
 
 export function hex(value: Uint8Array): string {
@@ -206,7 +209,7 @@ export function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'));
 }
 
-/** The value with a checksum that fits. */
+/** A copy of the value with the right checksum. */
 export function resealed(key: Uint8Array, value: Uint8Array): Uint8Array {
   const sealed = Buffer.from(value);
   sealed.writeUInt32BE(crc32(value.subarray(4), crc32(key)), 0);

@@ -1,6 +1,6 @@
 /**
- * Runs the writer process and keeps the ledger of what it said: what it was about to do, and what
- * was acknowledged. All lines that it wrote before it died are read before it is judged.
+ * Runs the writer process, and records in a ledger what it attempted and what was acknowledged. All
+ * lines that it wrote before it died are read before its log is checked.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,9 @@ import { batchOf, recordOf, type WorkloadLine } from './workload.mjs';
 
 const script = fileURLToPath(new URL('writer.mjs', import.meta.url));
 
-/** Small, so that memory tables are written, compacted and replaced while the writer runs. */
+/**
+ * Small values, so that memory tables are written, compacted and replaced while the writer runs.
+ */
 export const tinyOptions: DiskWalOptions = {
   writeBufferBytes: 64 * 1024,
   tableBytes: 1024 * 1024,
@@ -20,15 +22,15 @@ export const tinyOptions: DiskWalOptions = {
 };
 
 /** The back end that the process writes to, and that opens its log afterwards. */
-export interface JudgedBackEnd {
-  /** The built module that exports `walBackend`, for the process. */
+export interface TestedBackEnd {
+  /** The built module that exports `walBackend` to the process. */
   readonly module: URL;
   readonly options: object;
   readonly capabilities: WalCapabilities;
   open(directory: string): Promise<WalManager>;
 }
 
-export const levelBackEnd: JudgedBackEnd = {
+export const levelBackEnd: TestedBackEnd = {
   module: new URL('../../dist/index.js', import.meta.url),
   options: tinyOptions,
   capabilities: walBackend.capabilities,
@@ -37,9 +39,9 @@ export const levelBackEnd: JudgedBackEnd = {
 
 export interface Run {
   readonly seed: number;
-  /** 0: until it is killed or fails. */
+  /** The number of batches, or 0 to write until it is killed or fails. */
   readonly batches: number;
-  /** Prepended to the command, such as a tracer. */
+  /** A command that runs the process, such as a tracer. */
   readonly through?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** Called with each line. */
@@ -47,33 +49,33 @@ export interface Run {
 }
 
 export interface Ended {
-  /** The code with which a call of the log failed. */
+  /** The code of the failed call. */
   readonly failure: string | undefined;
   readonly attempted: number;
   readonly acknowledged: number;
-  /** How many of them were identity records. */
+  /** How many of the acknowledged calls were identity records. */
   readonly records: number;
-  /** Whether it came to its own end. */
+  /** Whether the process ended by itself. */
   readonly ended: boolean;
-  /** Lines of saves that were acknowledged after one had failed. */
+  /** Lines of saves that were acknowledged after another one had failed. */
   readonly late: readonly string[];
 }
 
-export class JudgedWriter {
+export class CheckedWriter {
   readonly directory: string;
   readonly ledger: Ledger;
   readonly identity: IdentityCalls = new IdentityCalls(recordOf);
   acknowledged = 0;
-  readonly #backEnd: JudgedBackEnd;
+  readonly #backEnd: TestedBackEnd;
 
-  /** The back end is LevelDB unless another one is named. */
-  constructor(directory: string, backEnd: JudgedBackEnd = levelBackEnd) {
+  /** The default back end is LevelDB. */
+  constructor(directory: string, backEnd: TestedBackEnd = levelBackEnd) {
     this.directory = directory;
     this.#backEnd = backEnd;
     this.ledger = new Ledger(backEnd.capabilities);
   }
 
-  /** Resolves when the process is gone and all that it said was read. */
+  /** Resolves when the process has ended and its whole output was read. */
   run({ seed, batches, through = [], env, onLine }: Run): Promise<Ended> {
     const command = [
       ...through,
@@ -103,8 +105,8 @@ export class JudgedWriter {
     });
   }
 
-  /** Opens the log, compares it with the ledger, and goes on from what is there. */
-  async judge(): Promise<{ violations: string[]; entries: number }> {
+  /** Opens the log and compares it with the ledger, which continues from the content of the log. */
+  async check(): Promise<{ violations: string[]; entries: number }> {
     const manager = await this.#backEnd.open(this.directory);
     try {
       const opened = await this.#open(manager);
@@ -119,7 +121,7 @@ export class JudgedWriter {
     }
   }
 
-  /** A process that died before the log was created left none, and was told of none. */
+  /** Opens the log, or creates it if the process died before it did. */
   async #open(manager: WalManager): Promise<OpenedWal> {
     if (await manager.hasExistingWal()) return manager.replayWal();
     return manager.createWal({ clusterId: 1, nodeId: 1 });
@@ -130,7 +132,7 @@ class Lines implements Ended {
   readonly #ledger: Ledger;
   readonly #identity: IdentityCalls;
   readonly #ids = new Map<string, number>();
-  /** By the id of the call, the number of the identity record. */
+  /** The numbers of the identity records, by the id of the call. */
   readonly #records = new Map<string, number>();
   #rest = '';
   failure: string | undefined;
@@ -159,7 +161,7 @@ class Lines implements Ended {
       this.attempted += 1;
       this.#attempt(id, JSON.parse(rest.join(' ')));
     } else if (what === 'done') {
-      // A purge is durable before its space is given back, which is when it resolves.
+      // A purge resolves when its space is freed, and was durable before that.
       if (this.failure !== undefined && !this.#purges.has(id)) this.late.push(line);
       this.acknowledged += 1;
       this.#acknowledge(id);

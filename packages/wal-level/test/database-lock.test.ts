@@ -1,15 +1,15 @@
-/** The lock of a directory is asked before each write to its database, also for deletions. */
+/** The lock of a directory is checked before each write to its database, deletions included. */
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
 import { LockedError, LockLostError, type LogLock } from '@babuza/wal-core';
-import type { LevelDatabase, LevelStoreKind, PlaceLock } from '../src/index.ts';
+import type { LevelDatabase, LevelStoreKind, DatabaseLock } from '../src/index.ts';
 import { SharedDatabase } from '../src/shared-database.ts';
-import { capabilities, HostilePlace } from './hostile-level.ts';
+import { capabilities, HostileStore } from './hostile-store.ts';
 
 const key = new Uint8Array([1]);
 const batch = { operations: [{ type: 'put', key, value: key }], bytes: 2 } as const;
 
-/** A database whose lock is stale, and lost or renewed when it is asked for. */
+/** A database whose lock is stale, and is lost or renewed when it is confirmed. */
 async function withStaleLock(isLost: boolean) {
   const database: LevelDatabase = new MemoryLevel<Uint8Array, Uint8Array>({
     keyEncoding: 'view',
@@ -53,30 +53,30 @@ describe('a lock that is stale before a write', () => {
   });
 
   for (const what of ['batch', 'deletion'] as const) {
-    it(`ends the writing where it is lost: a ${what}`, async () => {
+    it(`ends the writing if it is lost: a ${what}`, async () => {
       const { shared, failures, keys, asked } = await withStaleLock(true);
       const call =
         what === 'batch' ? shared.write(batch, true) : shared.clear({ first: key, last: key });
       await expect(call).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
       await expect(shared.write(batch, true)).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
       expect([await keys(), failures]).toEqual([0, ['WAL_LOCK_LOST']]);
-      // Nor is the lock asked for again.
+      // The lock is not confirmed again.
       expect(asked).toEqual(['confirm']);
     });
   }
 });
 
-/** A place with a lock that one owner at a time can hold. */
-class LockedPlace extends HostilePlace {
+/** A store with a lock that one owner at a time can hold. */
+class LockedStore extends HostileStore {
   isHeld = false;
   isFresh = true;
   nextOpenFails = false;
-  /** How often the lock cannot be confirmed before it can. */
+  /** How many confirmations fail before one succeeds. */
   failingConfirmations = 0;
   /** Tells the owner that its lock was lost. */
   lose: (error: LockLostError) => void = () => undefined;
 
-  async lock(): Promise<PlaceLock> {
+  async lock(): Promise<DatabaseLock> {
     if (this.isHeld) throw new LockedError('another owner has the lock');
     this.isHeld = true;
     return {
@@ -105,26 +105,26 @@ class LockedPlace extends HostilePlace {
 describe('the lock of a database', () => {
   const metadata = { clusterId: 1n, nodeId: 1n };
 
-  it('is given back where the database could not be opened, and another owner gets it', async () => {
-    const place = new LockedPlace();
-    const manager = place.manager();
-    place.nextOpenFails = true;
+  it('is released when the database could not be opened, and another owner gets it', async () => {
+    const store = new LockedStore();
+    const manager = store.manager();
+    store.nextOpenFails = true;
     await expect(manager.createWal(metadata)).rejects.toMatchObject({ code: 'WAL_READ_FAILED' });
-    expect(place.isHeld).toBe(false);
-    const other = place.manager();
+    expect(store.isHeld).toBe(false);
+    const other = store.manager();
     await other.createWal(metadata);
     await expect(manager.createWal(metadata)).rejects.toMatchObject({ code: 'WAL_LOCKED' });
     await other.close();
     await manager.close();
   });
 
-  it('that could not be confirmed once ends the log, and no identity record is written beside it', async () => {
-    const place = new LockedPlace();
-    const manager = place.manager();
+  it('that could not be confirmed once ends the log, and no identity record is written after that', async () => {
+    const store = new LockedStore();
+    const manager = store.manager();
     const { wal } = await manager.createWal(metadata);
     await manager.writeIdentity(Uint8Array.of(1));
-    place.isFresh = false;
-    place.failingConfirmations = 1;
+    store.isFresh = false;
+    store.failingConfirmations = 1;
     const poisoned = { code: 'WAL_POISONED' };
     await expect(wal.sync()).rejects.toMatchObject(poisoned);
     await expect(manager.writeIdentity(Uint8Array.of(2))).rejects.toMatchObject(poisoned);
@@ -133,10 +133,10 @@ describe('the lock of a database', () => {
   });
 
   it('that was lost while nobody wrote ends the logs, and the manager opens none again', async () => {
-    const place = new LockedPlace();
-    const manager = place.manager();
+    const store = new LockedStore();
+    const manager = store.manager();
     const { wal } = await manager.createWal(metadata);
-    place.lose(new LockLostError('another process has the lock'));
+    store.lose(new LockLostError('another process has the lock'));
     await new Promise((resolve) => setImmediate(resolve));
     const lost = { code: 'WAL_LOCK_LOST' };
     await expect(wal.sync()).rejects.toMatchObject(lost);

@@ -1,19 +1,21 @@
 /**
- * What the state record testifies about the other records. It is written with every batch, so it
- * says what must be there as of the newest batch that survived. A batch in the middle that the
- * database lost without a word (LevelDB does, after a flipped bit in its own log) then shows: as a
- * hole, as another last index, or as terms or markers that are not those of the newest batch. A
- * lost batch that only replaced entries would leave no hole, but Raft never replaces an entry
- * without another term.
+ * What the state record says about the other records of a log: a digest of the term runs, a digest
+ * of the markers, and the number of the batch.
+ *
+ * The state record is written with every batch, so it describes the log as of the newest batch that
+ * survived. LevelDB can silently lose a batch in the middle when a bit of its own log flips. The
+ * loss then shows as a missing entry, as another last index, or as term runs or markers that do not
+ * fit the digests. A lost batch that only replaced entries leaves no hole, but Raft never replaces
+ * an entry without a change of its term, so the digest of the term runs shows it.
  */
 import { crc32 } from 'node:zlib';
 import { invariant, type TermIndex } from '@babuza/wal-core';
 import { integerBytes, viewOf, writeInteger } from './numbers.ts';
 
-export interface Testimony {
-  /** Over the term runs behind the start of the log. */
+export interface LogDigest {
+  /** The digest of the term runs behind the start of the log. */
   readonly termsDigest: number;
-  /** By index, in ascending order: the checksums of the marker records. */
+  /** The checksums of the marker records, by index in ascending order. */
   readonly markerChecksums: ReadonlyMap<number, number>;
   /**
    * The number of the newest batch; absent where the log does not number them (format version 1).
@@ -21,21 +23,22 @@ export interface Testimony {
   readonly batch: number | undefined;
 }
 
-/** Of a log that was just created: that was its first batch. */
-export const emptyTestimony: Testimony & { readonly batch: number } = {
+/** The digest of a log that was just created. The creation is batch 1. */
+export const emptyLogDigest: LogDigest & { readonly batch: number } = {
   termsDigest: 0,
   markerChecksums: new Map(),
   batch: 1,
 };
 
-/** Entries from `index` on have `term`; those before it another. */
+/** The entries from `index` on have `term`, and the entry before them has another term. */
 export interface TermRun {
   readonly index: number;
   readonly term: number;
 }
 
 /**
- * The runs that begin at `from` or above, in order; the run that the log starts in is none of them.
+ * The runs that begin at `from` or above, in order. The run that the start of the log lies in is
+ * left out, because its first entry is not in the log.
  */
 export function* termRuns(index: TermIndex, from: number): Generator<TermRun, void, void> {
   let at = Math.max(from, index.firstIndex);
@@ -46,7 +49,7 @@ export function* termRuns(index: TermIndex, from: number): Generator<TermRun, vo
   }
 }
 
-/** The digest with one more run behind the others. */
+/** Extends the digest by a run behind the others. */
 export function withTermRun(digest: number, run: TermRun): number {
   const bytes = new Uint8Array(2 * integerBytes);
   const view = viewOf(bytes);
@@ -56,7 +59,7 @@ export function withTermRun(digest: number, run: TermRun): number {
 }
 
 export function termsDigestOf(index: TermIndex): number {
-  let digest = emptyTestimony.termsDigest;
+  let digest = emptyLogDigest.termsDigest;
   for (const run of termRuns(index, index.firstIndex)) digest = withTermRun(digest, run);
   return digest;
 }
@@ -73,7 +76,8 @@ export function markersDigestOf(checksums: ReadonlyMap<number, number>): number 
 }
 
 /**
- * The first index above `at` that has not `term`. Terms never go down, so it can be searched for.
+ * The first index above `at` with another term than `term`. A binary search finds it, because terms
+ * never decrease.
  */
 function endOfRun(index: TermIndex, at: number, term: number): number {
   let low = at;

@@ -1,8 +1,8 @@
 /**
- * Reading a log when it is opened, and the proof that it is whole: no holes, nothing above the last
- * index, terms and markers exactly those that the state record testifies to. By default it reads
- * the keys of the entries and not their values, so that a long log opens quickly. What does not fit
- * is `WAL_CORRUPT`; nothing is changed here.
+ * Reads a log when it is opened, and checks that it is complete: no hole, nothing above the last
+ * index, and exactly the term runs and markers that the digests in the state record describe. By
+ * default it reads the keys of the entries and not their values, so that a long log opens quickly.
+ * A mismatch is `WAL_CORRUPT`. Nothing is changed here.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
@@ -16,7 +16,7 @@ import {
 import { bytesOnly, pages, type LevelDatabase } from './database.ts';
 import { verifiedEntry } from './entry-reader.ts';
 import { describeKey, KeyKind, parseKey, type GroupKeys } from './keys.ts';
-import { markersDigestOf, withTermRun, type TermRun, type Testimony } from './testimony.ts';
+import { markersDigestOf, withTermRun, type TermRun, type LogDigest } from './log-digest.ts';
 import {
   checksumOf,
   DamagedValueError,
@@ -30,20 +30,23 @@ import {
   type StateRecord,
 } from './values.ts';
 
-/** A log as it is in the database. */
+/** A log as the database holds it. */
 export interface StoredLog {
   readonly metadata: WalMetadata;
   readonly state: LogState<TermIndex>;
-  readonly testimony: Testimony;
+  readonly logDigest: LogDigest;
 }
 
-/** Whether there is anything of the group: then nobody may bootstrap over it, whatever it is. */
+/**
+ * Whether the database holds any key of the group. If so no new log may be created there, whatever
+ * the key is.
+ */
 export async function hasLog(database: LevelDatabase, keys: GroupKeys): Promise<boolean> {
   const found = await database.keys({ ...keys.all, ...bytesOnly, limit: 1 }).all();
   return found.length > 0;
 }
 
-/** Reads and checks the log; `undefined` where there is nothing of the group. */
+/** Reads and checks the log. Returns `undefined` if the database holds nothing of the group. */
 export async function readLog(
   database: LevelDatabase,
   keys: GroupKeys,
@@ -77,19 +80,22 @@ class LogRead {
     if (header === undefined) throw this.#corrupt('missing-header', 'the header is missing');
     if (record === undefined) throw this.#corrupt('missing-state', 'the state record is missing');
     if (header.numbersBatches !== (record.batch !== undefined)) {
-      throw this.#corrupt('state', 'the state record is of another format version than the header');
+      throw this.#corrupt('state', 'state record and header have different format versions');
     }
     this.#checkRecord(record);
     const termsDigest = this.#checkTermRuns(record);
     if (markersDigestOf(this.#markerChecksums) !== record.markersDigest) {
-      throw this.#corrupt('markers', 'the snapshot markers are not those of the newest batch');
+      throw this.#corrupt(
+        'markers',
+        'the snapshot markers do not fit the digest of the newest batch',
+      );
     }
     const index = await this.#readEntries(record, verifyEntries);
     this.#checkMarkers(index);
     return {
       metadata: header.metadata,
       state: new LogState(index, record.hardState, this.#markers),
-      testimony: {
+      logDigest: {
         termsDigest,
         markerChecksums: this.#markerChecksums,
         batch: record.batch,
@@ -107,10 +113,10 @@ class LogRead {
   #readRecord(key: Uint8Array, value: Uint8Array): void {
     try {
       const parsed = parseKey(key);
-      if (parsed === undefined) throw new DamagedValueError('no log has such a key');
+      if (parsed === undefined) throw new DamagedValueError('this is not a key of a log');
       if (parsed.kind === KeyKind.Header) this.#header = decodeHeader(key, value);
-      // It is checked where it is asked for: a log whose identity record is damaged can still be
-      // opened.
+      // The identity record is checked when somebody reads it, so that a log whose identity record
+      // is damaged still opens.
       else if (parsed.kind === KeyKind.Identity) return;
       else if (parsed.kind === KeyKind.State) this.#record = decodeState(key, value);
       else if (parsed.kind === KeyKind.Marker) this.#addMarker(parsed.index, key, value);
@@ -124,7 +130,7 @@ class LogRead {
   #addMarker(index: number, key: Uint8Array, value: Uint8Array): void {
     const marker = decodeMarker(key, value);
     if (marker.index !== index) {
-      throw new DamagedValueError(`the marker is of index ${marker.index}`);
+      throw new DamagedValueError(`the marker has index ${marker.index}, its key ${index}`);
     }
     this.#markers.push(marker);
     this.#markerChecksums.set(index, checksumOf(value));
@@ -134,24 +140,27 @@ class LogRead {
     if (startIndex > lastIndex || hardState.commit < startIndex || hardState.commit > lastIndex) {
       throw this.#corrupt(
         'state',
-        `the log goes from ${startIndex + 1} to ${lastIndex}, but its commit index is ${hardState.commit}`,
+        `the log holds the entries ${startIndex + 1} to ${lastIndex}, but its commit index is ${hardState.commit}`,
       );
     }
   }
 
-  /** Returns the digest of the runs. */
+  /** Checks the term runs and returns their digest. */
   #checkTermRuns({ startIndex, startTerm, lastIndex, termsDigest }: StateRecord): number {
     let before = { index: startIndex, term: startTerm };
     let digest = 0;
     for (const run of this.#runs) {
       if (run.index <= before.index || run.index > lastIndex || run.term <= before.term) {
-        throw this.#corrupt('terms', `term ${run.term} cannot begin at entry ${run.index}`);
+        throw this.#corrupt(
+          'terms',
+          `term ${run.term} begins at entry ${run.index}, but term ${before.term} begins at ${before.index} and the last entry is ${lastIndex}`,
+        );
       }
       digest = withTermRun(digest, run);
       before = run;
     }
     if (digest !== termsDigest) {
-      throw this.#corrupt('terms', 'the terms of the entries are not those of the newest batch');
+      throw this.#corrupt('terms', 'the term runs do not fit the digest of the newest batch');
     }
     return digest;
   }
@@ -191,13 +200,17 @@ class LogRead {
   #checkNext(key: Uint8Array, next: number, lastIndex: number): void {
     const parsed = parseKey(key);
     if (parsed?.kind !== KeyKind.Entry) {
-      throw this.#corrupt('unknown-key', `${describeKey(key)} is none of a log`);
+      throw this.#corrupt('unknown-key', `${describeKey(key)} is not a key of a log`);
     }
     if (parsed.index > lastIndex) {
       if (next <= lastIndex) throw this.#missing(next, lastIndex);
-      throw this.#corrupt('stale-entry', `there is an entry ${parsed.index} behind the last one`, {
-        firstIndex: parsed.index,
-      });
+      throw this.#corrupt(
+        'stale-entry',
+        `entry ${parsed.index} is above the last index ${lastIndex}`,
+        {
+          firstIndex: parsed.index,
+        },
+      );
     }
     if (parsed.index !== next) throw this.#missing(next, parsed.index - 1);
   }
@@ -215,19 +228,25 @@ class LogRead {
       if (index.term(marker.index) !== marker.term) {
         throw this.#corrupt(
           'markers',
-          `the marker at index ${marker.index} of term ${marker.term} does not fit the log`,
+          `the marker at index ${marker.index} has term ${marker.term}, but the log has term ${String(index.term(marker.index))} there`,
         );
       }
     }
   }
 
   #missing(firstIndex: number, lastIndex: number): CorruptError {
-    return this.#corrupt('missing-entry', 'entries are missing', { firstIndex, lastIndex });
+    return this.#corrupt('missing-entry', `the entries ${firstIndex} to ${lastIndex} are missing`, {
+      firstIndex,
+      lastIndex,
+    });
   }
 
   #foreign({ version }: ForeignHeaderError): Error {
     return version === undefined
-      ? new ForeignFileError(this.#directory, 'the database holds something else than a log')
+      ? new ForeignFileError(
+          this.#directory,
+          'the header is not that of a log: the database belongs to something else. Nothing was changed. Use another directory',
+        )
       : new UnknownVersionError(
           this.#directory,
           version,

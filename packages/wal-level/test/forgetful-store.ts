@@ -1,32 +1,33 @@
 /**
- * A place whose database forgets: what was not synced is lost when it is opened again, from some
- * batch on, and what was written behind a write that failed is lost as a whole, whatever was
- * acknowledged of it. As LevelDB does it, and as it shows all of it in between. With a witness that
- * forgets what was not durable.
+ * A store whose database loses data as LevelDB does. An opening keeps only a prefix of the batches
+ * that were not synced, and nothing of what was written after a failed write, even if it was
+ * acknowledged. Until then the database shows all of it. The sync records forget what was not
+ * written durably.
  */
 import { MemoryLevel } from 'memory-level';
 import { LockedError } from '@babuza/wal-core';
 import { bytesOnly, LevelWalManager } from '../src/index.ts';
-import type { LevelDatabase, LevelStoreKind, Recollection, Witness } from '../src/index.ts';
+import type { LevelDatabase, LevelStoreKind, StoredSyncRecord, SyncRecords } from '../src/index.ts';
 import type { LevelOperation } from '../src/database.ts';
-import { bytes, capabilities, HostileClock, hex } from './hostile-level.ts';
+import { bytes, capabilities, HostileClock, hex } from './hostile-store.ts';
 
 type Random = (below: number) => number;
 
 /**
- * What a failing write leaves: nothing, the batch on the disk alone, or the batch in sight alone.
+ * What a failing write leaves: nothing, the batch on disk but not visible, or the batch visible but
+ * not on disk.
  */
 export type FailedWrite = 'nothing' | 'hidden' | 'shown';
 
-/** One opening of the database, with what it has written and not synced. */
+/** One opening of the database, with the batches that it has not synced. */
 class Session {
   readonly unsynced: (readonly LevelOperation[])[] = [];
   failed = false;
-  /** The power is gone: nothing that it does has an effect. */
+  /** After a power cut nothing that this opening does has an effect. */
   dead = false;
 }
 
-export class ForgetfulPlace implements LevelStoreKind {
+export class ForgetfulStore implements LevelStoreKind {
   readonly capabilities = capabilities;
   readonly syncs = true;
   readonly clock = new HostileClock();
@@ -34,21 +35,21 @@ export class ForgetfulPlace implements LevelStoreKind {
   readonly #disk = new Map<string, Uint8Array>();
   readonly #sessions = new WeakMap<LevelDatabase, Session>();
   #session: Session | undefined;
-  /** What the witness says now, and what it would say after a power cut. */
-  #told = new Map<bigint, number>();
-  #toldDurably = new Map<bigint, number>();
+  /** The sync records now, and what a power cut would leave of them. */
+  #records = new Map<bigint, number>();
+  #durableRecords = new Map<bigint, number>();
   nextFailure: FailedWrite | undefined;
   nextOpenFails = false;
   nextCloseFails = false;
   openings = 0;
-  /** Called while a log is read to be opened. */
+  /** Called while a log is read at its opening. */
   onRead: () => Promise<void> = async () => undefined;
 
   constructor(random: Random) {
     this.#random = random;
   }
 
-  /** A process that starts: nothing that an earlier one holds has an effect any more. */
+  /** Stands for a new process: the operations of earlier ones have no effect any more. */
   manager(): LevelWalManager {
     return new LevelWalManager(this, '/forgetful', { cache: { entriesMax: 4, bytesMax: 4096 } });
   }
@@ -57,15 +58,15 @@ export class ForgetfulPlace implements LevelStoreKind {
     return this.#disk.size > 0;
   }
 
-  readonly witness = (): Witness => ({
-    recall: async (groupId): Promise<Recollection> => {
-      const batch = this.#told.get(groupId);
-      return batch === undefined ? { kind: 'nothing' } : { kind: 'batch', batch };
+  readonly syncRecords = (): SyncRecords => ({
+    read: async (groupId): Promise<StoredSyncRecord> => {
+      const batch = this.#records.get(groupId);
+      return batch === undefined ? { kind: 'absent' } : { kind: 'batch', batch };
     },
-    knowsAny: async () => this.#told.size > 0,
-    remember: async (groupId, batch, durable) => {
-      this.#told.set(groupId, batch);
-      if (durable) this.#toldDurably.set(groupId, batch);
+    hasAny: async () => this.#records.size > 0,
+    write: async (groupId, batch, durable) => {
+      this.#records.set(groupId, batch);
+      if (durable) this.#durableRecords.set(groupId, batch);
     },
   });
 
@@ -95,7 +96,7 @@ export class ForgetfulPlace implements LevelStoreKind {
     sync: boolean,
   ): Promise<void> {
     const session = this.#sessions.get(database);
-    if (session === undefined) throw new Error('the database is not of this place');
+    if (session === undefined) throw new Error('the database is not of this store');
     const failure = this.nextFailure;
     this.nextFailure = undefined;
     await turns(this.#random(3));
@@ -112,10 +113,10 @@ export class ForgetfulPlace implements LevelStoreKind {
     await turns(this.#random(3));
   }
 
-  /** Whatever was not synced is kept up to some batch, and the process is gone. */
+  /** Cuts the power: a random prefix of the batches that were not synced survives. */
   cutPower(): void {
     if (this.#session !== undefined) this.#forget(this.#session);
-    this.#told = new Map(this.#toldDurably);
+    this.#records = new Map(this.#durableRecords);
   }
 
   #overrideIterator(level: MemoryLevel<Uint8Array, Uint8Array>): void {
@@ -136,7 +137,7 @@ export class ForgetfulPlace implements LevelStoreKind {
     const clear = async (range: { gte: Uint8Array; lte: Uint8Array }): Promise<void> => {
       const keys = await level.keys({ ...range, ...bytesOnly }).all();
       const dels = keys.map((key) => ({ type: 'del', key }) as const);
-      // A deletion is a write like any other, and may fail like one.
+      // A deletion is a write like any other and may fail.
       await this.write(level, dels, false);
       if (session.dead) throw new Error('the power is gone');
     };

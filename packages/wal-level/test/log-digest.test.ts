@@ -1,17 +1,16 @@
 /**
- * Term runs against a naive model, and the digests that are kept up to date against those made
- * anew.
+ * Term runs against a simple model, and digests that are extended against digests computed again.
  */
 import { TermIndex } from '@babuza/wal-core';
 import { describe, expect, it } from 'vitest';
 import {
-  emptyTestimony,
+  emptyLogDigest,
   markersDigestOf,
   termRuns,
   termsDigestOf,
   withTermRun,
   type TermRun,
-} from '../src/testimony.ts';
+} from '../src/log-digest.ts';
 import { randomFrom } from './samples.ts';
 
 function naiveRuns(index: TermIndex, from: number): TermRun[] {
@@ -24,7 +23,7 @@ function naiveRuns(index: TermIndex, from: number): TermRun[] {
 }
 
 describe('term runs', () => {
-  it('are those of the entries, from anywhere on', () => {
+  it('are those of the entries, from any index on', () => {
     for (let seed = 1; seed <= 200; seed += 1) {
       const random = randomFrom(seed);
       const index = new TermIndex(random(5), random(2));
@@ -41,12 +40,12 @@ describe('term runs', () => {
           naiveRuns(index, from),
         );
       }
-      const digest = naiveRuns(index, 0).reduce(withTermRun, emptyTestimony.termsDigest);
+      const digest = naiveRuns(index, 0).reduce(withTermRun, emptyLogDigest.termsDigest);
       expect(termsDigestOf(index)).toBe(digest);
     }
   });
 
-  it('of a long log are found without looking at every entry', () => {
+  it('of a long log are found without a look at every entry', () => {
     const index = new TermIndex();
     for (let at = 1; at <= 200_000; at += 1) index.append(at, 1 + Math.floor(at / 50_000));
     let looks = 0;
@@ -63,7 +62,7 @@ describe('term runs', () => {
     expect(looks).toBeLessThan(200);
   });
 
-  it('digests tell index and term, and the order of markers', () => {
+  it('have digests that depend on index, term, and the order of the markers', () => {
     const digests = [
       withTermRun(0, { index: 1, term: 2 }),
       withTermRun(0, { index: 2, term: 1 }),

@@ -1,15 +1,15 @@
 /**
- * The parts of the random sequences: saves, syncs and identity records that wait together,
- * writes that fail in every way, logs that are closed and opened again in the same process,
- * openings and closings that fail, power cuts. At each opening the ledger of the log judges what is
- * there, and takes it as promised from then on.
+ * The steps of the random sequences: concurrent saves, syncs and identity records, writes that fail
+ * in every way, logs that are closed and opened again in one process, openings and closings that
+ * fail, and power cuts. At each opening a ledger compares the log with what was acknowledged, and
+ * takes its content as acknowledged from then on.
  */
 import { expect } from 'vitest';
 import { IdentityCalls } from '@babuza/testkit/ladder';
 import type { OpenedWal } from '@babuza/wal-core';
 import { Ledger } from '@babuza/wal-core/conformance';
 import type { LevelWalManager } from '../src/index.ts';
-import { ForgetfulPlace, type FailedWrite } from './forgetful-place.ts';
+import { ForgetfulStore, type FailedWrite } from './forgetful-store.ts';
 import { RandomBatches } from './random-batches.ts';
 
 const groups = [0n, 1n, 2n] as const;
@@ -22,14 +22,14 @@ interface Group {
   readonly ledger: Ledger;
   readonly identity: IdentityCalls;
   opened: OpenedWal | undefined;
-  /** Once the log was opened there is one. */
+  /** Present once the log was opened. */
   batches: RandomBatches | undefined;
 }
 
-/** What happened, so that a test can say that it did. */
+/** Counts of what happened, so that a test can check that it did. */
 export interface Seen {
   openings: number;
-  /** Openings for which the database was opened, too. */
+  /** Openings of a log that also opened the database. */
   reopenings: number;
   /** Openings that were refused because another log was open in a failed database. */
   refused: number;
@@ -40,9 +40,9 @@ export interface Seen {
   records: number;
 }
 
-/** Some logs in one place, and a process after the other that works with them. */
-export class FailingWorld {
-  readonly place: ForgetfulPlace;
+/** Some logs in one store, and the processes that use them one after the other. */
+export class RandomFailures {
+  readonly store: ForgetfulStore;
   readonly seen: Seen;
   readonly #random: Random;
   readonly #groups: Group[] = groups.map((groupId) => ({
@@ -53,14 +53,14 @@ export class FailingWorld {
     batches: undefined,
   }));
   readonly #poisoned = new Set<bigint>();
-  readonly #toldTwice: bigint[] = [];
+  readonly #poisonedTwice: bigint[] = [];
   #pending: Promise<void>[] = [];
   #manager: LevelWalManager;
 
   constructor(random: Random, seen: Seen) {
     this.#random = random;
     this.seen = seen;
-    this.place = new ForgetfulPlace(random);
+    this.store = new ForgetfulStore(random);
     this.#manager = this.#start();
   }
 
@@ -68,13 +68,13 @@ export class FailingWorld {
     const group = this.#groups[this.#random(this.#groups.length)];
     if (group === undefined) throw new Error('a group');
     const step = this.#random(44);
-    if (step === 0) this.place.nextFailure = failures[this.#random(failures.length)];
+    if (step === 0) this.store.nextFailure = failures[this.#random(failures.length)];
     else if (step === 1) await this.#cutPower();
     else if (step === 2) await this.#restart();
     else if (step < 5) await this.#close(group);
-    else if (step === 5) this.place.nextOpenFails = true;
-    else if (step === 6) this.place.nextCloseFails = true;
-    else if (step === 7) await this.place.clock.pass(50);
+    else if (step === 5) this.store.nextOpenFails = true;
+    else if (step === 6) this.store.nextCloseFails = true;
+    else if (step === 7) await this.store.clock.pass(50);
     else if (step < 10) await this.#settle();
     else if (step === 10) this.#look(group);
     else if (step === 11) await this.#ask(group);
@@ -85,20 +85,20 @@ export class FailingWorld {
     else this.#write(group, group.opened);
   }
 
-  /** All logs are opened once more, by a new process. */
+  /** Opens all logs once more in a new process. */
   async end(): Promise<void> {
     await this.#restart();
     await this.#openAll();
     expect(this.#groups.filter(({ opened }) => opened === undefined)).toEqual([]);
-    expect(this.#toldTwice, 'poisoned is told once').toEqual([]);
+    expect(this.#poisonedTwice, 'the event poisoned is emitted once').toEqual([]);
     await this.#manager.close();
   }
 
   #start(): LevelWalManager {
-    const manager = this.place.manager();
+    const manager = this.store.manager();
     manager.events.subscribe((event) => {
       if (event.type !== 'poisoned') return;
-      if (this.#poisoned.has(event.groupId)) this.#toldTwice.push(event.groupId);
+      if (this.#poisoned.has(event.groupId)) this.#poisonedTwice.push(event.groupId);
       this.#poisoned.add(event.groupId);
       this.seen.poisoned += 1;
     });
@@ -133,7 +133,9 @@ export class FailingWorld {
     this.#pending.push(writing);
   }
 
-  /** A record that is read is the one that was acknowledged last, or one that is being written. */
+  /**
+   * Checks that a record that is read is the last acknowledged one or one that is being written.
+   */
   async #readIdentity({ identity, groupId, opened }: Group): Promise<void> {
     try {
       const record = await this.#manager.readIdentity({ groupId });
@@ -155,7 +157,7 @@ export class FailingWorld {
     const closing = group.opened.wal.close().catch((error: unknown) => {
       expect(codeOf(error)).toBe('WAL_POISONED');
     });
-    // Whoever closes may or may not wait for what is pending.
+    // A caller of `close` may or may not wait for pending saves first.
     if (this.#random(2) === 0) await this.#settle();
     await closing;
     await this.#settle();
@@ -169,7 +171,7 @@ export class FailingWorld {
   }
 
   async #open(group: Group): Promise<void> {
-    const { openings } = this.place;
+    const { openings } = this.store;
     try {
       const { groupId } = group;
       const opened = await this.#openOrCreate(group);
@@ -179,18 +181,18 @@ export class FailingWorld {
       group.batches = new RandomBatches(opened, this.#random);
       await this.#adoptIdentity(group);
       this.seen.openings += 1;
-      if (this.place.openings > openings) this.seen.reopenings += 1;
+      if (this.store.openings > openings) this.seen.reopenings += 1;
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
-      // A failed create, a database that has to be left first, or an opening that was made to fail.
+      // A creation failed, a failed database has open logs, or the test made the opening fail.
       if (code === 'WAL_POISONED' && String(error).includes('of the groups'))
         this.seen.refused += 1;
       else expect(['WAL_POISONED', 'WAL_READ_FAILED']).toContain(code);
     }
   }
 
-  /** A write of another log may fail between the opening and this. */
+  /** A write of another log may fail between the opening and this read. */
   async #adoptIdentity({ identity, groupId }: Group): Promise<void> {
     const record = await this.#manager.readIdentity({ groupId });
     expect(identity.judge(record), `group ${groupId}`).toEqual([]);
@@ -206,7 +208,8 @@ export class FailingWorld {
   }
 
   /**
-   * A log that is open, also one that is poisoned, can be read, and has all that was acknowledged.
+   * Checks that an open log, even a poisoned one, is readable and has everything that was
+   * acknowledged.
    */
   #look({ groupId, opened, ledger }: Group): void {
     if (opened === undefined) return;
@@ -227,21 +230,21 @@ export class FailingWorld {
 
   async #cutPower(): Promise<void> {
     this.seen.powerCuts += 1;
-    this.place.cutPower();
+    this.store.cutPower();
     await this.#settle();
     await this.#restart();
   }
 
   async #restart(): Promise<void> {
-    this.place.nextCloseFails = false;
+    this.store.nextCloseFails = false;
     await this.#manager.close().catch((error: unknown) => {
       expect(codeOf(error)).toBe('WAL_POISONED');
     });
     await this.#settle();
     for (const group of this.#groups) group.opened = undefined;
     this.#poisoned.clear();
-    this.place.nextFailure = undefined;
-    this.place.nextOpenFails = false;
+    this.store.nextFailure = undefined;
+    this.store.nextOpenFails = false;
     this.#manager = this.#start();
   }
 }
