@@ -1,6 +1,6 @@
 /**
- * The same messages through @bufbuild/protobuf, an implementation that we did not write. Its
- * descriptors are built here at run time from the schema in the Raft specification, section 1.
+ * Encodes and decodes the same messages with @bufbuild/protobuf, an independent implementation. Its
+ * descriptors are built here at run time from the schema of etcd-io/raft `raftpb/raft.proto`.
  */
 
 import {

@@ -266,7 +266,7 @@ describe('LruSessionManager', () => {
     const options: LruSessionOptions & { expireMs: number } = { expireMs: 1000 };
     expect(codeOf(() => new LruSessionManager(options))).toBe('SESSION_INVALID');
     expect(() => new LruSessionManager(options)).toThrow(
-      /no option expireMs .*there are: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax$/,
+      /option expireMs is unknown .*options are: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax$/,
     );
   });
 
@@ -321,7 +321,7 @@ describe('ExpireSessionManager', () => {
   it('names all of its options where it is given one that it does not have', () => {
     const options: ExpireSessionOptions & { expireAfterMs: number } = { expireAfterMs: 1000 };
     expect(() => new ExpireSessionManager(options)).toThrow(
-      /no option expireAfterMs .*: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax, expireMs$/,
+      /option expireAfterMs is unknown .*: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax, expireMs$/,
     );
   });
 

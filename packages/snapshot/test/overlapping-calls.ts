@@ -1,7 +1,7 @@
 /**
- * Calls of one manager of snapshots that overlap: snapshots are made while another one is received
- * in two attempts, one is read and held, older ones are removed and made again, and identity
- * records are written. The ledger knows what each call promised.
+ * Overlapping calls of one snapshot manager: snapshots are made while another one is received in
+ * two attempts, one is read and held open, older ones are removed and made again, and identity
+ * records are written. The ledger records what each call promised.
  */
 import type { SnapshotManager, StoredSnapshot } from '@babuza/raft';
 import type { SimulatedDisk } from '@babuza/testkit';
@@ -17,22 +17,22 @@ export const filesAt = (index: number): Files => ({
 
 const at = (index: number): { index: number; term: number } => ({ index, term: 1 });
 
-/** Which snapshots and which identity record must be there, and which may be. */
+/** Which snapshots and which identity record must exist, and which may. */
 export class SnapshotLedger {
   readonly acknowledged: Set<number> = new Set();
   readonly attempted: Set<number> = new Set();
-  /** Made or received at least once with success, whatever came later. */
+  /** Made or received successfully at least once, whatever came later. */
   readonly #stored: Set<number> = new Set();
-  /** The removal was acknowledged, and nobody has tried to make them since. */
+  /** The removal was acknowledged, and no call has tried to make them since. */
   readonly #removed: Set<number> = new Set();
-  /** How many calls there were for each. */
+  /** The number of calls for each. */
   readonly #removals = new Map<number, number>();
   readonly #additions = new Map<number, number>();
-  /** The identity records that may be there, by their numbers. 0 is none. */
+  /** The numbers of the identity records that may exist. 0 means no record. */
   #recordMin = 0;
   #recordMax = 0;
 
-  /** A snapshot that is made or received. One that is removed meanwhile is not promised. */
+  /** Records that a snapshot is made or received. One that is removed meanwhile is not promised. */
   async adding(index: number, work: () => Promise<unknown>): Promise<void> {
     this.attempted.add(index);
     this.#removed.delete(index);
@@ -43,7 +43,9 @@ export class SnapshotLedger {
     if (this.#removals.get(index) === removals) this.acknowledged.add(index);
   }
 
-  /** From the call on it may be gone; a removal that was rejected may have removed it. */
+  /**
+   * Records a removal. From the call on the snapshot may be gone, even if the removal is rejected.
+   */
   async removing(index: number, work: () => Promise<unknown>): Promise<void> {
     this.#beginRemoval(index);
     const additions = this.#additions.get(index);
@@ -51,7 +53,7 @@ export class SnapshotLedger {
     if (this.#additions.get(index) === additions) this.#removed.add(index);
   }
 
-  /** A removal of those that are too many. One that somebody holds goes later. */
+  /** Records a retention. A snapshot that a reader holds is removed later. */
   async retaining(indexes: readonly number[], work: () => Promise<unknown>): Promise<void> {
     for (const index of indexes) this.#beginRemoval(index);
     await work();
@@ -69,7 +71,7 @@ export class SnapshotLedger {
     this.#recordMin = number;
   }
 
-  /** What is wrong with the identity record. */
+  /** The violations in the identity record. */
   judgeRecord(record: Uint8Array | undefined): string[] {
     const number = record?.[0] ?? 0;
     const isWhole = record === undefined || (record.length === 40 && new Set(record).size === 1);
@@ -78,8 +80,8 @@ export class SnapshotLedger {
   }
 
   /**
-   * What is wrong with the snapshots that exist. As long as the manager is open, those whose every
-   * attempt was rejected do not exist; after a crash they may.
+   * The violations in the existing snapshots. While the manager is open a snapshot whose every
+   * attempt was rejected does not exist; after a crash it may.
    */
   async judge(manager: SnapshotManager, isSameManager: boolean): Promise<string[]> {
     const found = manager.list().map(({ metadata }) => metadata.index);
@@ -109,7 +111,7 @@ export async function arrivingAt(index: number): Promise<Arriving> {
   return { stored, stream: await joined(other.send(stored.metadata)) };
 }
 
-/** A call that was rejected. */
+/** A rejected call. */
 export interface RejectedCall {
   readonly name: string;
   readonly error: unknown;
@@ -120,7 +122,7 @@ interface Call {
   readonly make: () => Promise<void>;
 }
 
-export class OverlappingLife {
+export class OverlappingCalls {
   readonly rejected: RejectedCall[] = [];
   readonly #manager: SnapshotManager;
   readonly #disk: SimulatedDisk;
@@ -141,18 +143,18 @@ export class OverlappingLife {
     this.#arriving = arriving;
   }
 
-  /** Snapshots 10, 15 and 20 and a record, one call after the other. */
+  /** Makes the snapshots 10, 15 and 20 and a record, one call after the other. */
   async begin(): Promise<void> {
     for (const index of [10, 15, 20]) await this.#make(index);
     await this.#ledger.writing(this.#manager);
   }
 
-  /** All callers at once. A call that is rejected does not end its caller. */
+  /** Runs all callers at once. A rejected call does not end its caller. */
   async overlap(): Promise<void> {
     await this.#run(this.#callers());
   }
 
-  /** Makes the rejected calls again: all callers at once, each of them in its order. */
+  /** Makes the rejected calls again, all callers at once, and each caller in its own order. */
   async again(): Promise<void> {
     this.rejected.splice(0);
     await this.#run(this.#rejectedOf.splice(0));
@@ -220,7 +222,7 @@ export class OverlappingLife {
   async #receiveInPart(): Promise<void> {
     const { stored, stream } = this.#arriving;
     const offset = await this.#manager.received(stored.manifest);
-    // One chunk of 520 bytes is whole in these.
+    // These bytes contain one complete chunk of 520 bytes.
     const parts = [stream.subarray(offset, Math.max(offset, 560))];
     this.#ledger.attempted.add(25);
     await this.#manager

@@ -1,10 +1,9 @@
 /**
- * One file of a snapshot that arrives: takes the bytes as they come, in pieces of any size, and
- * writes whole chunks that were checked. Holds one chunk at a time.
+ * One file of a snapshot that arrives. It accepts bytes in pieces of any size, and writes complete
+ * chunks that were verified. It holds one chunk in memory.
  *
- * What an earlier attempt left is believed chunk by chunk, and written again: after a failed sync,
- * or a process that was killed, the cache may show bytes that no later sync would bring to the
- * disk.
+ * Chunks that an earlier attempt left are verified one by one and written again. After a failed
+ * sync or a killed process the page cache may show bytes that no later sync would write to disk.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { File, FileSystem } from '@babuza/vfs';
@@ -13,11 +12,11 @@ import { chunkHeadBytes } from '../format/manifest.ts';
 import { isCorrupt } from '../snapshot-error.ts';
 import { syncBytes } from './chunk-writer.ts';
 
-export class PartFile {
+export class IncomingFile {
   readonly #file: File;
   readonly #chunks: FileChunks;
   readonly #hash: Hash = createHash('sha256');
-  /** The chunk that is being put together. */
+  /** The chunk that is being assembled. */
   readonly #chunk: Uint8Array;
   #filled = 0;
   #number = 0;
@@ -30,8 +29,12 @@ export class PartFile {
     this.#chunk = new Uint8Array(chunkHeadBytes + chunks.chunkBytes);
   }
 
-  static async create(fileSystem: FileSystem, path: string, chunks: FileChunks): Promise<PartFile> {
-    return new PartFile(await fileSystem.open(path, 'create'), chunks);
+  static async create(
+    fileSystem: FileSystem,
+    path: string,
+    chunks: FileChunks,
+  ): Promise<IncomingFile> {
+    return new IncomingFile(await fileSystem.open(path, 'create'), chunks);
   }
 
   static async open(
@@ -39,23 +42,23 @@ export class PartFile {
     path: string,
     chunks: FileChunks,
     mode: 'read' | 'write',
-  ): Promise<PartFile> {
-    return new PartFile(await fileSystem.open(path, mode), chunks);
+  ): Promise<IncomingFile> {
+    return new IncomingFile(await fileSystem.open(path, mode), chunks);
   }
 
-  /** Whether all chunks are here. */
+  /** Whether all chunks were received. */
   get isWhole(): boolean {
     return this.#number === this.#chunks.count && this.#position === this.#chunks.file.storedBytes;
   }
 
-  /** To be asked once, when it is whole. */
+  /** Compares the hash of the content. May be called once, when the file is complete. */
   hasRightHash(): boolean {
     return Buffer.compare(this.#hash.digest(), this.#chunks.file.sha256) === 0;
   }
 
   /**
-   * Reads what is there as far as it is right, and returns how much that is. `rewrite`: drops the
-   * rest, too.
+   * Reads the existing chunks up to the first invalid one, and returns their size. With `rewrite`
+   * they are written again, and the rest is cut off.
    */
   async resume(rewrite: boolean): Promise<number> {
     const size = await this.#file.size();
@@ -67,7 +70,7 @@ export class PartFile {
     return this.#position;
   }
 
-  /** Takes bytes of the stream, up to the end of this file, and returns how many that were. */
+  /** Accepts bytes of the stream up to the end of this file, and returns how many it accepted. */
   async take(bytes: Uint8Array): Promise<number> {
     let at = 0;
     while (at < bytes.length && !this.isWhole) {
@@ -83,7 +86,8 @@ export class PartFile {
   }
 
   async finish(): Promise<void> {
-    // Durable after it: the content of this file. A crash just before leaves a part.
+    // After this sync the content of the file is durable. A crash before it leaves an interrupted
+    // transfer.
     await this.#file.datasync();
   }
 
@@ -91,14 +95,14 @@ export class PartFile {
     await this.#file.close();
   }
 
-  /** How many bytes the head, or the chunk when its head is here, has. */
+  /** The size of the head, or of the whole chunk once its head is complete. */
   #wanted(): number {
     if (this.#filled < chunkHeadBytes) return chunkHeadBytes;
     const where = { file: this.#file.path, offset: this.#position };
     return chunkHeadBytes + this.#chunks.storedBytesIn(this.#chunk, this.#number, where);
   }
 
-  /** Checks the chunk that is put together, and writes it. */
+  /** Verifies the assembled chunk and writes it if asked to. */
   async #takeChunk(write: boolean): Promise<void> {
     const chunk = this.#chunk.subarray(0, this.#filled);
     const where = { file: this.#file.path, offset: this.#position };
@@ -113,12 +117,12 @@ export class PartFile {
   async #write(chunk: Uint8Array): Promise<void> {
     await this.#file.write(chunk, this.#position);
     if (this.#position + chunk.length - this.#syncedTo < syncBytes) return;
-    // Durable after it: what a restart resumes from.
+    // After this sync a restart can continue from here.
     await this.#file.datasync();
     this.#syncedTo = this.#position + chunk.length;
   }
 
-  /** Fetches the next chunk of the file, if it is there whole and right. */
+  /** Reads the next chunk of the file. Returns false if it is incomplete or damaged. */
   async #readChunk(size: number): Promise<boolean> {
     this.#filled = 0;
     if (this.#position + chunkHeadBytes > size) return false;

@@ -1,4 +1,4 @@
-/** A snapshot that arrives: what is taken, what is refused, and where it goes on. */
+/** A snapshot that arrives: which bytes it accepts and refuses, and where a transfer continues. */
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -7,8 +7,8 @@ import { chunkSalt, writeHead } from '../src/format/chunk.ts';
 import { decodeManifest, encodeManifest, type SnapshotManifest } from '../src/format/manifest.ts';
 import type { SnapshotContents } from '../src/format/metadata-file.ts';
 import { snapshotIdOf } from '../src/format/snapshot-id.ts';
-import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
-import { SnapshotPart } from '../src/part.ts';
+import { type DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
+import { IncomingSnapshot } from '../src/incoming-snapshot.ts';
 import { SnapshotFolder } from '../src/snapshot-folder.ts';
 import {
   asStream,
@@ -22,8 +22,9 @@ import {
   metadataOf,
   type Files,
 } from './support.ts';
+import { openedOn } from './disk-manager.ts';
 
-/** Sorted by name: `a` has two chunks, `b` none, `c` and `d` one each. */
+/** Sorted by name. `a` has two chunks, `b` has none, `c` and `d` have one each. */
 const files: Files = { a: bytesOf(600), b: new Uint8Array(0), c: bytesOf(20, 2), d: bytesOf(9, 3) };
 const storedBytes = [616, 0, 28, 17];
 const whole = 661;
@@ -46,15 +47,15 @@ beforeEach(async () => {
     metadata: stored.metadata,
     manifest,
     manifestBytes: stored.manifest,
-    places: manifest.files.map((_, at) => ({ number: at + 1 })),
+    locations: manifest.files.map((_, at) => ({ number: at + 1 })),
   };
   disk = simulatedEnvironment(1).fileSystem;
   folder = new SnapshotFolder(disk, disk, '/snap', 1n);
   await folder.prepare();
 });
 
-async function begun(bytes: Uint8Array, of = contents): Promise<SnapshotPart> {
-  const part = new SnapshotPart(folder, of);
+async function begun(bytes: Uint8Array, of = contents): Promise<IncomingSnapshot> {
+  const part = new IncomingSnapshot(folder, of);
   await part.prepare();
   await part.take(bytes);
   return part;
@@ -63,7 +64,7 @@ async function begun(bytes: Uint8Array, of = contents): Promise<SnapshotPart> {
 const pathOf = (number: number): string =>
   `/snap/group-0000000000000001/${contents.manifest.id}.part/file-000${number}`;
 
-/** The contents with another hash of the first file: its chunks are right, and the whole is not. */
+/** The contents with another hash of the first file, whose chunks stay valid. */
 function withWrongHash(): SnapshotContents {
   const [first, ...rest] = contents.manifest.files;
   if (first === undefined) throw new Error('there is a file');
@@ -76,8 +77,8 @@ function withWrongHash(): SnapshotContents {
   return { ...contents, manifest, manifestBytes: encodeManifest(manifest) };
 }
 
-describe('a part', () => {
-  it('tells how much it has, at every place where a transfer can end', async () => {
+describe('an incoming snapshot', () => {
+  it('knows how much it has at every offset where a transfer can end', async () => {
     for (const [end, here] of [
       [0, 0],
       [519, 0],
@@ -93,40 +94,40 @@ describe('a part', () => {
       const part = await begun(stream.subarray(0, end));
       expect([part.takenBytes, part.missingBytes]).toEqual([end, whole - end]);
       await part.close();
-      expect(await new SnapshotPart(folder, contents).measure(), `of ${end}`).toBe(here);
+      expect(await new IncomingSnapshot(folder, contents).measure(), `of ${end}`).toBe(here);
       expect(disk.openPaths).toEqual([]);
-      const next = new SnapshotPart(folder, contents);
+      const next = new IncomingSnapshot(folder, contents);
       await next.prepare();
       expect([next.takenBytes, next.missingBytes]).toEqual([here, whole - here]);
       await next.take(stream.subarray(here));
       await next.finish();
       expect(disk.openPaths).toEqual([]);
-      expect(await new SnapshotPart(folder, contents).measure()).toBe(whole);
+      expect(await new IncomingSnapshot(folder, contents).measure()).toBe(whole);
       await folder.removeTree(part.name);
     }
   });
 
-  it('that is whole needs no more bytes to be finished', async () => {
+  it('that is complete needs no more bytes to be finished', async () => {
     await (await begun(stream)).close();
-    const part = new SnapshotPart(folder, contents);
+    const part = new IncomingSnapshot(folder, contents);
     await part.prepare();
     expect(part.missingBytes).toBe(0);
     await part.finish();
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('is worth nothing where its chunks are right and the whole is not', async () => {
+  it('cannot be continued if its chunks are valid and a file is not', async () => {
     const changed = withWrongHash();
-    const part = new SnapshotPart(folder, changed);
+    const part = new IncomingSnapshot(folder, changed);
     await part.prepare();
     const error = await fails('SNAPSHOT_CORRUPT', part.take(stream));
-    expect(error.message).toContain('the content of file a is another one');
+    expect(error.message).toContain('the hash of file a differs');
     await part.close();
-    expect(await new SnapshotPart(folder, changed).measure()).toBe(0);
-    await fails('SNAPSHOT_CORRUPT', new SnapshotPart(folder, changed).prepare());
+    expect(await new IncomingSnapshot(folder, changed).measure()).toBe(0);
+    await fails('SNAPSHOT_CORRUPT', new IncomingSnapshot(folder, changed).prepare());
   });
 
-  it('is refused at its end where the last file is another one', async () => {
+  it('is refused at its end if the last file has another hash', async () => {
     const [last] = contents.manifest.files.slice(-1);
     if (last === undefined) throw new Error('there is a file');
     const changed = [...contents.manifest.files.slice(0, -1), { ...last, sha256: bytesOf(32) }];
@@ -138,24 +139,24 @@ describe('a part', () => {
       manifestBytes: encodeManifest(manifest),
     });
     const error = await fails('SNAPSHOT_CORRUPT', part.finish());
-    expect(error.message).toContain('the content of file d is another one');
+    expect(error.message).toContain('the hash of file d differs');
     expect(error.details).toMatchObject({ file: 'the stream', offset: whole });
     await part.close();
   });
 
-  it('refuses bytes behind its end, and says where that is', async () => {
-    const part = new SnapshotPart(folder, contents);
+  it('refuses bytes after its end, and says where the end is', async () => {
+    const part = new IncomingSnapshot(folder, contents);
     await part.prepare();
     const longer = Buffer.concat([stream, bytesOf(3)]);
     const error = await fails('SNAPSHOT_CORRUPT', part.take(longer));
-    expect(error.message).toContain('the stream goes on behind its end');
+    expect(error.message).toContain('the stream is longer than the snapshot');
     await part.close();
   });
 
-  it('takes no file behind a damaged one, and tells of one that cannot be removed', async () => {
+  it('uses no file after a damaged one, and reports one that cannot be removed', async () => {
     await (await begun(stream)).close();
     disk.surgery.flipBit(pathOf(1), 8 * 600);
-    const part = new SnapshotPart(folder, contents);
+    const part = new IncomingSnapshot(folder, contents);
     await part.prepare();
     expect(part.takenBytes).toBe(520);
     const here = disk.surgery.files().filter((path) => path.includes('/file-'));
@@ -164,16 +165,16 @@ describe('a part', () => {
     await part.close();
     disk.surgery.flipBit(pathOf(1), 8 * 600);
     disk.inject({ on: 'unlink', fault: { type: 'error', kind: 'io' } });
-    const next = new SnapshotPart(folder, contents);
+    const next = new IncomingSnapshot(folder, contents);
     await expect(next.prepare()).rejects.toMatchObject({ kind: 'io', operation: 'unlink' });
     await next.close();
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('writes again and syncs what an earlier process has left', async () => {
+  it('writes and syncs again what an earlier process has left', async () => {
     await (await begun(stream.subarray(0, 600))).close();
     const before = disk.calls.length;
-    const part = new SnapshotPart(folder, contents);
+    const part = new IncomingSnapshot(folder, contents);
     await part.prepare();
     const calls = disk.calls.slice(before).map(({ operation, path }) => {
       return `${operation} ${path.slice(path.lastIndexOf('/') + 1)}`;
@@ -184,23 +185,21 @@ describe('a part', () => {
     await part.close();
   });
 
-  it('is kept where its metadata cannot be read for the moment', async () => {
+  it('is kept when its metadata cannot be read for a moment', async () => {
     await (await begun(stream.subarray(0, 600))).close();
     for (const kind of ['io', 'too-many-open'] as const) {
       disk.inject({ on: 'open', path: /\/snapshot$/, fault: { type: 'error', kind } });
-      const next = new SnapshotPart(folder, contents);
+      const next = new IncomingSnapshot(folder, contents);
       await expect(next.prepare()).rejects.toMatchObject({ kind });
     }
-    expect(await new SnapshotPart(folder, contents).measure()).toBe(520);
+    expect(await new IncomingSnapshot(folder, contents).measure()).toBe(520);
   });
 });
 
 describe('a transfer', () => {
   async function opened(): Promise<DurableSnapshotManager> {
     await folder.release();
-    const manager = new DurableSnapshotManager('/snap', { chunkBytes }, { fileSystem: disk });
-    await manager.open(1n);
-    return manager;
+    return openedOn(disk);
   }
 
   it('that ends too early says by how much', async () => {
@@ -213,7 +212,7 @@ describe('a transfer', () => {
     await manager.close();
   });
 
-  it('goes on when a part could not be measured, or taken up, for the moment', async () => {
+  it('continues when its files could not be read for a moment', async () => {
     const manager = await opened();
     const { metadata, manifestBytes } = contents;
     const early = asStream([stream.subarray(0, 600)]);
@@ -236,7 +235,7 @@ describe('a transfer', () => {
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('of chunks that do not fill their file is no snapshot', async () => {
+  it('of chunks that do not fill their file does not become a snapshot', async () => {
     const manager = await opened();
     const content = new Uint8Array(300);
     const packed = new Uint8Array(deflateRawSync(content));
@@ -263,7 +262,7 @@ describe('a transfer', () => {
     await manager.close();
   });
 
-  it('gives way to another one, except where that is still under way', async () => {
+  it('is removed for a newer one, unless it is still under way', async () => {
     const manager = await opened();
     const { metadata, manifestBytes } = contents;
     const reason = new Error('the connection is gone');

@@ -1,7 +1,7 @@
 /**
- * A snapshot that arrives. What is there of it lies in a folder named by its id, so that a transfer
- * that was interrupted goes on where it ended, also after a restart, and from another sender: the
- * metadata file is written first, and a part counts only for the very same manifest.
+ * A snapshot that arrives. Its files are in a folder named by its id, so an interrupted transfer
+ * can be continued, even after a restart and from another sender. The metadata file is written
+ * first, and the files count only for exactly the same manifest.
  */
 import { storedBytesOf } from './format/manifest.ts';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -9,34 +9,34 @@ import { FileChunks } from './format/chunk.ts';
 import type { SnapshotFolder } from './snapshot-folder.ts';
 import { isNotFound } from './snapshot-folder.ts';
 import { corrupt, isCorrupt } from './snapshot-error.ts';
-import { PartFile } from './files/part-file.ts';
+import { IncomingFile } from './files/incoming-file.ts';
 
 const streamName = 'the stream';
 
-export class SnapshotPart {
+export class IncomingSnapshot {
   readonly #folder: SnapshotFolder;
   readonly #contents: SnapshotContents;
   readonly name: string;
   #at = 0;
-  #file: PartFile | undefined;
+  #file: IncomingFile | undefined;
   #takenBytes = 0;
 
   constructor(folder: SnapshotFolder, contents: SnapshotContents) {
     this.#folder = folder;
     this.#contents = contents;
-    this.name = partName(contents.manifest.id);
+    this.name = incomingName(contents.manifest.id);
   }
 
-  /** Bytes of the stream that are here, checked. Changes nothing. */
+  /** Returns how many bytes of the stream are stored and valid. Changes nothing. */
   async measure(): Promise<number> {
     let bytes = 0;
-    for (const at of this.#contents.places.keys()) {
+    for (const at of this.#contents.locations.keys()) {
       const file = await this.#openIfAny(at, 'read');
       if (file === undefined) return bytes;
       try {
         bytes += await file.resume(false);
         if (!file.isWhole) return bytes;
-        // All chunks are right and the whole is not: nothing of this can be continued.
+        // All chunks are valid, but the content is not: nothing of this can be continued.
         if (!file.hasRightHash()) return 0;
       } finally {
         await file.close();
@@ -46,8 +46,8 @@ export class SnapshotPart {
   }
 
   /**
-   * Takes up what is here, or begins. What was read is written again, for a sync to cover it: see
-   * `PartFile`.
+   * Continues an interrupted transfer or starts a new one. Existing chunks are written again, so
+   * that a sync covers them, see `IncomingFile`.
    */
   async prepare(): Promise<void> {
     if (!(await this.#isOfThisManifest())) {
@@ -57,7 +57,7 @@ export class SnapshotPart {
       return;
     }
     await this.#folder.rewriteContents(this.name, this.#contents);
-    while (this.#at < this.#contents.places.length) {
+    while (this.#at < this.#contents.locations.length) {
       const file = await this.#openIfAny(this.#at, 'write');
       if (file === undefined) break;
       this.#file = file;
@@ -65,20 +65,23 @@ export class SnapshotPart {
       if (!file.isWhole) break;
       await this.#endFile(file);
     }
-    // Behind what was damaged meanwhile there may be files that come anew.
-    for (let at = this.#at + 1; at < this.#contents.places.length; at += 1) {
+    // Files after a damaged one arrive again.
+    for (let at = this.#at + 1; at < this.#contents.locations.length; at += 1) {
       const [path] = this.#fileAt(at);
       const exists = (await this.#folder.fileSystem.kindOf(path)) !== undefined;
       if (exists) await this.#folder.fileSystem.unlink(path);
     }
   }
 
-  /** Takes bytes of the stream; what is not of this snapshot is `SNAPSHOT_CORRUPT`. */
+  /**
+   * Stores bytes of the stream. Rejects with `SNAPSHOT_CORRUPT` if they do not belong to this
+   * snapshot.
+   */
   async take(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       const file = await this.#nextFile();
       if (file === undefined) {
-        throw this.#damage('the stream goes on behind its end', this.#takenBytes + at);
+        throw this.#damage('the stream is longer than the snapshot', this.#takenBytes + at);
       }
       const count = await file.take(bytes.subarray(at));
       at += count;
@@ -86,7 +89,10 @@ export class SnapshotPart {
     }
   }
 
-  /** Of the stream: whole chunks, and the beginning of one that would be lost now. */
+  /**
+   * How many bytes of the stream were accepted, including an incomplete chunk, which an abort would
+   * discard.
+   */
   get takenBytes(): number {
     return this.#takenBytes;
   }
@@ -96,11 +102,11 @@ export class SnapshotPart {
   }
 
   /**
-   * Durable after it: all of the folder but the name that it will have. A crash just before leaves
-   * a part.
+   * Makes the whole folder durable except its final name. A crash before that leaves an interrupted
+   * transfer.
    */
   async finish(): Promise<void> {
-    // Files without content may be missing; others were filled.
+    // Empty files may still have to be created. All others are complete.
     const unfilled = await this.#nextFile();
     if (unfilled !== undefined)
       throw this.#damage('the chunks do not fill the files', this.#takenBytes);
@@ -112,20 +118,20 @@ export class SnapshotPart {
     this.#file = undefined;
   }
 
-  /** The file that takes the next byte; those without content are made on the way. */
-  async #nextFile(): Promise<PartFile | undefined> {
-    while (this.#at < this.#contents.places.length) {
-      this.#file ??= await PartFile.create(this.#folder.fileSystem, ...this.#fileAt(this.#at));
+  /** The file that the next byte belongs to. Empty files before it are created. */
+  async #nextFile(): Promise<IncomingFile | undefined> {
+    while (this.#at < this.#contents.locations.length) {
+      this.#file ??= await IncomingFile.create(this.#folder.fileSystem, ...this.#fileAt(this.#at));
       if (!this.#file.isWhole) return this.#file;
       await this.#endFile(this.#file);
     }
     return undefined;
   }
 
-  async #endFile(file: PartFile): Promise<void> {
+  async #endFile(file: IncomingFile): Promise<void> {
     if (!file.hasRightHash()) {
       const name = this.#contents.manifest.files[this.#at]?.name;
-      throw this.#damage(`the content of file ${name} is another one`, this.#takenBytes);
+      throw this.#damage(`the hash of file ${name} differs`, this.#takenBytes);
     }
     await file.finish();
     await this.close();
@@ -137,15 +143,15 @@ export class SnapshotPart {
       const { manifestBytes } = await this.#folder.readContents(this.name);
       return Buffer.compare(manifestBytes, this.#contents.manifestBytes) === 0;
     } catch (error) {
-      // Interrupted before its metadata was durable.
+      // The transfer was interrupted before its metadata was durable.
       if (isCorrupt(error) || isNotFound(error)) return false;
       throw error;
     }
   }
 
-  async #openIfAny(at: number, mode: 'read' | 'write'): Promise<PartFile | undefined> {
+  async #openIfAny(at: number, mode: 'read' | 'write'): Promise<IncomingFile | undefined> {
     try {
-      return await PartFile.open(this.#folder.fileSystem, ...this.#fileAt(at), mode);
+      return await IncomingFile.open(this.#folder.fileSystem, ...this.#fileAt(at), mode);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -153,11 +159,12 @@ export class SnapshotPart {
   }
 
   #fileAt(at: number): [path: string, chunks: FileChunks] {
-    const { metadata, manifest, places } = this.#contents;
+    const { metadata, manifest, locations } = this.#contents;
     const entry = manifest.files[at];
-    const place = places[at];
-    if (entry === undefined || place === undefined) throw new RangeError(`there is no file ${at}`);
-    const path = this.#folder.filePath(this.name, place.number);
+    const location = locations[at];
+    if (entry === undefined || location === undefined)
+      throw new RangeError(`there is no file ${at}`);
+    const path = this.#folder.filePath(this.name, location.number);
     return [path, new FileChunks(metadata, manifest, entry)];
   }
 
@@ -166,6 +173,6 @@ export class SnapshotPart {
   }
 }
 
-export function partName(id: string): string {
+export function incomingName(id: string): string {
   return `${id}.part`;
 }
