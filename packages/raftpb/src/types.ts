@@ -33,7 +33,8 @@ export interface Entry {
 }
 
 /**
- * What a Raft node must not forget: Raft paper, figure 2, "persistent state", and the commit index.
+ * The durable state of a Raft node: "persistent state" in figure 2 of the Raft paper, and the
+ * commit index.
  */
 export interface HardState {
   /** The newest term this node has seen; 0 at first. */

@@ -181,7 +181,7 @@ function descriptorOf(name: string): DescMessage {
   return descriptor;
 }
 
-/** What the other library writes for these fields. */
+/** Encodes these fields with the other library. */
 export function referenceEncode(name: string, fields: Fields): Uint8Array {
   const descriptor = descriptorOf(name);
   return toBinary(descriptor, build(descriptor, fields).message);
@@ -212,7 +212,7 @@ function nested(value: FieldValue): Fields {
   return value as Fields;
 }
 
-/** What the other library reads: set fields only. */
+/** Decodes with the other library and returns the fields that are set. */
 export function referenceDecode(name: string, bytes: Uint8Array): Fields {
   const descriptor = descriptorOf(name);
   return fieldsOf(reflect(descriptor, fromBinary(descriptor, bytes)));

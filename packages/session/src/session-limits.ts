@@ -27,8 +27,8 @@ export interface SessionOptions {
    */
   readonly resultsMax?: number | undefined;
   /**
-   * The largest result that is kept, in bytes. Of a larger one the session only keeps that it was
-   * applied: a retry gets no result. Default 4,096; at least 0.
+   * The largest result that is kept, in bytes. For a larger one the session only keeps that it was
+   * applied, and a retry gets no result. Default 4,096; at least 0.
    */
   readonly resultBytesMax?: number | undefined;
 }

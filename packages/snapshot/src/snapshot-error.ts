@@ -43,7 +43,7 @@ export type SnapshotErrorCode =
   | 'SNAPSHOT_LOCKED'
   | 'SNAPSHOT_LOCK_LOST';
 
-/** Where bytes are damaged, as far as it is known. */
+/** The position of damaged bytes, as far as it is known. */
 export interface DamageDetails {
   /** The path of the file, or a name such as `the stream`. */
   readonly file: string;
@@ -127,11 +127,13 @@ export function readFailure(cause: unknown): unknown {
 }
 
 function tryAgain(done: 'read' | 'acknowledged', cause: FileError): SnapshotError {
-  const message = `the system was short of a resource, and nothing was ${done}. Make the same call again later: ${cause.message}`;
+  const message = `the system was short of a resource or denied access, and nothing was ${done}. Make the same call again later: ${cause.message}`;
   return new SnapshotError('SNAPSHOT_TRY_AGAIN', message, { cause });
 }
 
-/** Whether a failure means that the system was short of a resource for a moment. */
+/**
+ * Whether a failure means that the system was short of a resource, or denied access, for a moment.
+ */
 export function isShortage(error: unknown): boolean {
   return error instanceof SnapshotError
     ? error.code === 'SNAPSHOT_TRY_AGAIN'

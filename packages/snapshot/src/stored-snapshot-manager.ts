@@ -247,7 +247,7 @@ export class StoredSnapshotManager implements SnapshotManager {
       throwIfAborted(signal);
       return await kept.publish(temporary, contents);
     } catch (error) {
-      // What cannot be removed now is removed at the next opening.
+      // The next opening removes what cannot be removed now.
       await folder.removeTree(temporary).catch(ignore);
       throw error;
     }

@@ -18,7 +18,7 @@ import { bytesOf, chunkBytes, filesOf, joined, make, metadataOf, type Files } fr
 /** The states for each of about 150 calls. `BABUZA_CRASH_STATES` sets their sum. */
 const samples = Math.ceil(Number(process.env['BABUZA_CRASH_STATES'] ?? 900) / 150);
 
-/** What was acknowledged about the snapshots, by index. */
+/** The acknowledged creations and removals, by index. */
 class Ledger {
   /** Exists until its removal begins. */
   readonly acknowledged: Set<number> = new Set();

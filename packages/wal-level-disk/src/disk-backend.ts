@@ -10,7 +10,7 @@ import { loadClassicLevel } from './load-classic-level.ts';
 import { checkedDiskOptions, type DiskWalOptions } from './options.ts';
 import { BadgerWalDisk, LevelWalDisk, PebbleWalDisk } from './wal-type.ts';
 
-/** What the log on LevelDB promises. */
+/** The capabilities of the log on LevelDB. */
 export const capabilities: WalCapabilities = Object.freeze({
   durable: true,
   batchAtomic: true,

@@ -1,6 +1,6 @@
 /**
- * What is specific to a log on LevelDB: freed space, opening a hundred thousand entries, unusual
- * content of the directory, a second process, and what closing makes durable.
+ * The properties of a log on LevelDB alone: freed space, opening a hundred thousand entries,
+ * unusual content of the directory, a second process, and the durability of closing.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';

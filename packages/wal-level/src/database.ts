@@ -1,6 +1,7 @@
 /**
- * What a log needs of its database: abstract-level 3 with bytes as keys and values. This package
- * names no database. A package that uses it says how to open one and what that database can do.
+ * The interface of a log to its database: abstract-level 3 with bytes as keys and values. This
+ * package names no database. A package that uses it says how to open one and what that database can
+ * do.
  */
 import type { AbstractLevel } from 'abstract-level';
 import type { LogLock, WalCapabilities, WalError } from '@babuza/wal-core';
@@ -23,7 +24,7 @@ export interface EventLoopClock {
   startTimer(delayMs: number, callback: () => void): { cancel(): void };
 }
 
-/** What `LevelStoreKind.reclaim` did. */
+/** The result of `LevelStoreKind.reclaim`. */
 export interface Reclaimed {
   /** How many bytes of the disk were freed. */
   readonly bytesFreed: number;

@@ -1,6 +1,6 @@
 /**
- * What the state record says about the other records of a log: a digest of the term runs, a digest
- * of the markers, and the number of the batch.
+ * The digest of a log in its state record: a digest of the term runs, a digest of the markers, and
+ * the number of the batch.
  *
  * The state record is written with every batch, so it describes the log as of the newest batch that
  * survived. LevelDB can silently lose a batch in the middle when a bit of its own log flips. The

@@ -14,8 +14,8 @@ import { bytes, capabilities, HostileClock, hex } from './hostile-store.ts';
 type Random = (below: number) => number;
 
 /**
- * What a failing write leaves: nothing, the batch on disk but not visible, or the batch visible but
- * not on disk.
+ * The effect of a failing write: nothing, the batch on disk but not visible, or the batch visible
+ * but not on disk.
  */
 export type FailedWrite = 'nothing' | 'hidden' | 'shown';
 

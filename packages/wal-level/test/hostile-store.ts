@@ -39,7 +39,7 @@ type BatchOptions = AbstractBatchOptions<Uint8Array, Uint8Array> & { sync?: bool
  */
 export type Failure = 'no-space' | 'broken-before' | 'broken-after' | 'dropped';
 
-/** What a store does besides storing, and what it counts. */
+/** The failures and delays of a store, and its counts. */
 export class Hostility {
   readonly batches: SeenBatch[] = [];
   nextFailure: Failure | undefined;

@@ -1,6 +1,5 @@
 /**
- * What a purge deletes, which keys it searches, and what it reports; and the count of bytes that a
- * log wrote.
+ * The keys that a purge searches and deletes, its report, and the count of bytes that a log wrote.
  */
 import { describe, expect, it } from 'vitest';
 import { GroupKeys, parseKey, type KeyRange } from '../src/keys.ts';

@@ -38,7 +38,7 @@ export interface MemoryWalOptions extends LevelWalOptions {
   readonly environment?: Pick<Environment, 'fileSystem'> | undefined;
 }
 
-/** What the log in memory promises. */
+/** The capabilities of the log in memory. */
 export const capabilities: WalCapabilities = Object.freeze({
   durable: false,
   batchAtomic: true,

@@ -1,4 +1,4 @@
-/** What is specific to the log in memory: its names, and which manager has which store. */
+/** The properties of the log in memory alone: its names, and which manager has which store. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk } from '@babuza/testkit';
 import {

@@ -194,7 +194,7 @@ function writePresentNumber(
   return value === 0 ? offset : writeNumber(target, offset, tag, value);
 }
 
-/** What is read in pieces and put together at the end. */
+/** A message that is read in pieces and completed at the end. */
 interface Pieces {
   readonly entries: Entry[];
   readonly responses: Message[];

@@ -13,7 +13,7 @@ import { seal, unseal } from './byte-reader.ts';
 import { decodeManifest, type SnapshotManifest } from './manifest.ts';
 import { snapshotIdOf } from './snapshot-id.ts';
 
-/** Where a file of the manifest is stored. */
+/** The location of a file of the manifest. */
 export interface FileLocation {
   /**
    * The number of the file in the folder, which holds the chunks, or only their heads for a file
