@@ -6,7 +6,7 @@
  */
 
 import type { Entry, HardState, Message, Snapshot } from '@babuza/raftpb';
-import type { ReadState } from './read-only.ts';
+import type { ReadState } from './state/read-only-queue.ts';
 
 /** The role of a node. */
 export const StateType = { Follower: 0, Candidate: 1, Leader: 2, PreCandidate: 3 } as const;

@@ -9,6 +9,7 @@ import {
 } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { StateType } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import {
   answers,
   clusterOf,
@@ -287,7 +288,7 @@ describe('pre-votes', () => {
     const own = answers(node);
     for (const from of [2n, 3n]) node.step({ type: MessageType.PreVoteResp, from, term: 1 });
     expect(node.state).toBe(StateType.Candidate);
-    for (const message of own) node.raft.step(message);
+    for (const message of own) step(node.raft, message);
     expect([node.state, node.raft.tracker.votes.size]).toEqual([StateType.Candidate, 0]);
   });
 

@@ -15,8 +15,8 @@ import {
 } from '@babuza/raftpb';
 import { expect, it } from 'vitest';
 import { MemoryStorage, StateType } from '../src/index.ts';
-import { handleSnapshot } from '../src/snapshot.ts';
-import { Unstable } from '../src/unstable.ts';
+import { handleSnapshot } from '../src/follower/snapshot.ts';
+import { Unstable } from '../src/log/unstable.ts';
 import { bytesOf, codeOf, entriesOf, leaderOf, storageOf, TestNode } from './support.ts';
 
 const compacted = { index: 5, term: 1, hardState: { term: 1, commit: 5 } };

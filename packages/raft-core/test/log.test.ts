@@ -6,7 +6,7 @@
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../src/index.ts';
-import { RaftLog } from '../src/log.ts';
+import { RaftLog } from '../src/log/raft-log.ts';
 import { bytesOf, codeOf, entriesOf, logOf, textOf } from './support.ts';
 
 describe('findConflictByTerm: the greatest index with a term that is not higher', () => {

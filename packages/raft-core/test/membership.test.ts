@@ -18,20 +18,21 @@ import {
   enterJoint,
   leaveJoint,
   restoreMembership,
-  sameMembership,
   simpleChange,
-  type NewMemberDefaults,
-} from '../src/conf-change.ts';
+} from '../src/membership/conf-change.ts';
+import { sameMembership } from '../src/membership/invariants.ts';
+import type { NewMemberDefaults } from '../src/membership/membership-draft.ts';
 import { StateType } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import { idSetOf } from '../src/ids.ts';
-import { Inflights } from '../src/inflights.ts';
-import { Progress } from '../src/progress.ts';
+import { Inflights } from '../src/tracker/inflights.ts';
+import { Progress } from '../src/tracker/progress.ts';
 import {
   confStateOf,
   emptyMembership,
   type Membership,
   type MembershipConfig,
-} from '../src/tracker.ts';
+} from '../src/tracker/membership-config.ts';
 import {
   at,
   bytesOf,
@@ -95,7 +96,7 @@ describe('proposing', () => {
       type: EntryType.ConfChange,
       data: Uint8Array.of(0x10, 0, 0x18, 2),
     }));
-    node.raft.step(newMessage({ type: MessageType.Prop, from: 1n, entries }));
+    step(node.raft, newMessage({ type: MessageType.Prop, from: 1n, entries }));
     expect((node.raft.log.slice(2, 4, Infinity) ?? []).map(({ type }) => type)).toEqual([
       EntryType.ConfChange,
       EntryType.Normal,
@@ -138,7 +139,7 @@ describe('proposing', () => {
     const entries = [
       { index: 0, term: 0, type: EntryType.ConfChangeV2, data: Uint8Array.of(0xff) },
     ];
-    expect(codeOf(() => node.raft.step(newMessage({ type: MessageType.Prop, entries })))).toBe(
+    expect(codeOf(() => step(node.raft, newMessage({ type: MessageType.Prop, entries })))).toBe(
       'RAFT_CORE_PANIC',
     );
   });

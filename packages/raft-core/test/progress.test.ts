@@ -4,9 +4,10 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { describeProgress, ProgressState } from '../src/index.ts';
-import { Inflights } from '../src/inflights.ts';
-import { Progress } from '../src/progress.ts';
+import { describeProgress } from '../src/describe/index.ts';
+import { ProgressState } from '../src/index.ts';
+import { Inflights } from '../src/tracker/inflights.ts';
+import { Progress } from '../src/tracker/progress.ts';
 import { at } from './support.ts';
 
 function progressOf(fields: Partial<Progress> & { match: number; next: number }): Progress {

@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { jointVote, majorityIndex, majorityVote, VoteResult } from '../src/quorum.ts';
+import { jointVote, majorityIndex, majorityVote, VoteResult } from '../src/tracker/quorum.ts';
 import { indexByCounting } from './datadriven/quorum-commands.ts';
 
 it('the committed index against an independent algorithm, 50,000 random cases', () => {

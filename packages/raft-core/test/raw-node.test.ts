@@ -12,8 +12,8 @@ import {
   type MessageType as Type,
 } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
+import { isLocalMessage } from '../src/messages/message-class.ts';
 import {
-  isLocalMessage,
   localAppendThread,
   localApplyThread,
   MemoryStorage,
@@ -23,6 +23,7 @@ import {
   type RaftConfig,
   type Ready,
 } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import {
   answers,
   bytesOf,
@@ -273,7 +274,7 @@ describe('proposals', () => {
 
   it('an empty one stops a leader', () => {
     const node = leaderOf(storageOf());
-    expect(() => node.raft.step(newMessage({ type: MessageType.Prop }))).toThrow(
+    expect(() => step(node.raft, newMessage({ type: MessageType.Prop }))).toThrow(
       '1 stepped empty MsgProp',
     );
   });

@@ -5,6 +5,7 @@
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { ProgressState, StateType } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import {
   at,
   answers,
@@ -503,10 +504,10 @@ describe('fast search for the place where logs meet', () => {
         0,
       );
       expect(probe).toMatchObject({ index: last.index, logTerm: last.term });
-      follower.raft.step(probe);
+      step(follower.raft, probe);
       const rejection = at(follower.settle(), 0);
       expect(rejection).toMatchObject({ reject: true, rejectHint: hint, logTerm: hintTerm });
-      lead.raft.step(rejection);
+      step(lead.raft, rejection);
       expect(taken(lead, MessageType.App)).toMatchObject([{ index, logTerm }]);
     },
   );
@@ -522,7 +523,7 @@ describe('handed-out entries', () => {
       from: 1n,
       entries: [{ index: 0, term: 0, type: 0, data: bytesOf('x') }],
     });
-    leader.raft.step(proposal);
+    step(leader.raft, proposal);
     expect(proposal.entries[0]).toMatchObject({ index: 0, term: 0 });
     const sent: Message[] = taken(leader, MessageType.App);
     leader.step({

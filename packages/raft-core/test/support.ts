@@ -22,8 +22,9 @@ import {
   type RaftConfig,
   type Ready,
 } from '../src/index.ts';
-import { RaftLog } from '../src/log.ts';
-import type { Raft } from '../src/raft.ts';
+import { step } from '../src/step.ts';
+import { RaftLog } from '../src/log/raft-log.ts';
+import type { RaftState } from '../src/state/raft-state.ts';
 
 /** `5:1,1,2` are entries from index 5 with terms 1, 1, 2; nothing is none. */
 export function entriesOf(text: string): Entry[] {
@@ -112,7 +113,7 @@ export class TestNode {
   }
 
   /** The state machine of Raft itself, to look into. */
-  get raft(): Raft {
+  get raft(): RaftState {
     return this.raw.unsafeRaft;
   }
 
@@ -141,20 +142,21 @@ export class TestNode {
     );
   }
 
-  progress(id: bigint): NonNullable<ReturnType<Raft['tracker']['progress']['get']>> {
+  progress(id: bigint): NonNullable<ReturnType<RaftState['tracker']['progress']['get']>> {
     const progress = this.raft.tracker.progress.get(id);
     if (progress === undefined) throw new Error(`no progress for ${id}`);
     return progress;
   }
 
   propose(...texts: string[]): void {
-    this.raft.step(
+    step(
+      this.raft,
       newMessage({ type: MessageType.Prop, from: this.id, entries: texts.map(normal) }),
     );
   }
 
   step(fields: Partial<Message> & Pick<Message, 'type'>): void {
-    this.raft.step(newMessage({ to: this.id, ...fields }));
+    step(this.raft, newMessage({ to: this.id, ...fields }));
   }
 
   tick(count: number): void {

@@ -16,11 +16,13 @@ import {
   describeMessage,
   describeOperations,
   describeReady,
+  quote,
+  statusJson,
+} from '../src/describe/index.ts';
+import {
   localAppendThread,
   localApplyThread,
-  quote,
   RawNode,
-  statusJson,
   StateType,
   type RaftConfig,
   type TraceEvent,

@@ -2,7 +2,7 @@
 
 import { emptyConfState, type Snapshot } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { Unstable } from '../src/unstable.ts';
+import { Unstable } from '../src/log/unstable.ts';
 import { entriesOf, textOf } from './support.ts';
 
 /** Entries from an offset, handed out up to `inProgress`. */

@@ -17,12 +17,10 @@ import {
   describeMessage,
   describeProgressMap,
   describeReady,
-  isLocalThread,
   messageTypeName,
-  ReadOnlyOption,
   stateTypeName,
-  type RaftConfig,
-} from '../../src/index.ts';
+} from '../../src/describe/index.ts';
+import { isLocalThread, ReadOnlyOption, type RaftConfig } from '../../src/index.ts';
 import {
   asBool,
   asId,

@@ -14,7 +14,8 @@ import {
   type Message,
   type Snapshot,
 } from '@babuza/raftpb';
-import { isEmptyHardState, MemoryStorage, RawNode, type RaftConfig } from '../../src/index.ts';
+import { isEmptyHardState } from '../../src/ready.ts';
+import { MemoryStorage, RawNode, type RaftConfig } from '../../src/index.ts';
 import { DirectiveError } from './directive-error.ts';
 
 const noBytes = new Uint8Array(0);

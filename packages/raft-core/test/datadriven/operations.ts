@@ -1,7 +1,7 @@
 /** Operations of a change of the membership as tests write them: `v1 l2 r3 u4`. */
 
 import { ConfChangeType, type ConfChangeSingle } from '@babuza/raftpb';
-import { quote } from '../../src/index.ts';
+import { quote } from '../../src/describe/index.ts';
 import { DirectiveError } from './directive-error.ts';
 
 const types: ReadonlyMap<string, ConfChangeType> = new Map([

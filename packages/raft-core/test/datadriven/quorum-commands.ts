@@ -4,7 +4,7 @@
  */
 
 import { idSetOf, union, type IdSet } from '../../src/ids.ts';
-import { jointVote, majorityIndex, majorityVote, VoteResult } from '../../src/quorum.ts';
+import { jointVote, majorityIndex, majorityVote, VoteResult } from '../../src/tracker/quorum.ts';
 import { asId, asIds, option } from './arguments.ts';
 import type { Directive } from './grammar.ts';
 

@@ -32,7 +32,7 @@ export const simulationMutants: readonly Mutant[] = [
     .map((mutant) => ({ ...mutant, caughtBy: found })),
   {
     name: 'an acknowledgment that leaves before it is durable',
-    file: 'outbox.ts',
+    file: 'messages/outbox.ts',
     find: 'type === MessageType.AppResp ||\n    type === MessageType.VoteResp ||',
     replace:
       '(type === MessageType.AppResp && draft.to === raft.id) ||\n    type === MessageType.VoteResp ||',
@@ -40,7 +40,7 @@ export const simulationMutants: readonly Mutant[] = [
   },
   {
     name: 'a vote that leaves before it is durable',
-    file: 'outbox.ts',
+    file: 'messages/outbox.ts',
     find: 'type === MessageType.VoteResp ||\n    type === MessageType.PreVoteResp\n',
     replace:
       '(type === MessageType.VoteResp && draft.to === raft.id) ||\n    type === MessageType.PreVoteResp\n',
@@ -62,35 +62,35 @@ export const simulationMutants: readonly Mutant[] = [
   },
   {
     name: 'two votes in a term',
-    file: 'election.ts',
+    file: 'election/votes.ts',
     find: 'raft.vote === from ||\n',
     replace: 'raft.vote >= none ||\n',
     caughtBy: found,
   },
   {
     name: 'votes for candidates whose logs are behind',
-    file: 'election.ts',
+    file: 'election/votes.ts',
     find: 'if (mayVote && raft.log.isUpToDate(request.index, request.logTerm)) {',
     replace: 'if (mayVote) {',
     caughtBy: found,
   },
   {
     name: 'elections by the incoming half alone',
-    file: 'tracker.ts',
+    file: 'tracker/tracker.ts',
     find: 'jointVote(this.config.incoming, this.config.outgoing, this.votes)',
     replace: 'jointVote(this.config.incoming, [], this.votes)',
     caughtBy: found,
   },
   {
     name: 'two changes of the membership at a time',
-    file: 'proposal.ts',
+    file: 'replication/proposals.ts',
     find: 'if (pendingConfIndex > log.applied) {',
     replace: 'if (pendingConfIndex < 0) {',
     caughtBy: found,
   },
   {
     name: 'entries that replace others and count as handed out',
-    file: 'unstable.ts',
+    file: 'log/unstable.ts',
     find: 'this.#offset = first;\n      this.#offsetInProgress = first;',
     replace:
       'this.#offset = first;\n      this.#offsetInProgress = Math.max(this.#offsetInProgress, first);',
@@ -98,14 +98,14 @@ export const simulationMutants: readonly Mutant[] = [
   },
   {
     name: 'appends that are taken without looking at the entry before them',
-    file: 'log.ts',
+    file: 'log/raft-log.ts',
     find: 'if (!this.matchTerm(previousIndex, previousTerm)) return undefined;',
     replace: 'if (previousIndex > this.lastIndex()) return undefined;',
     caughtBy: found,
   },
   {
     name: 'a leader that counts itself before its entries are durable',
-    file: 'proposal.ts',
+    file: 'replication/append-entries.ts',
     find: '  send(raft, acknowledgment);\n',
     replace:
       '  raft.tracker.progress.get(raft.id)?.update(acknowledgment.index);\n  send(raft, acknowledgment);\n',
@@ -113,14 +113,14 @@ export const simulationMutants: readonly Mutant[] = [
   },
   {
     name: 'reads that no quorum has confirmed',
-    file: 'reads.ts',
+    file: 'leader/reads.ts',
     find: 'raft.readOnly.add(request, raft.log.committed);',
     replace: 'answer(raft, request, raft.log.committed);\n  if (raft.term > 0) return;',
     caughtBy: found,
   },
   {
     name: 'reports about snapshots that are not heard',
-    file: 'leader.ts',
+    file: 'leader/member-messages.ts',
     find: 'if (member.state !== ProgressState.Snapshot) return;\n  if (failed)',
     replace: 'if (member.state >= 0) return;\n  if (failed)',
     caughtBy: found,

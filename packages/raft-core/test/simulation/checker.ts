@@ -4,12 +4,11 @@
  */
 
 import { EntryType, MessageType, type Entry, type HardState, type Message } from '@babuza/raftpb';
-import { StateType, type MemoryStorage } from '../../src/index.ts';
-import type { RaftLog } from '../../src/log.ts';
+import { StateType, type MemoryStorage, type RawNode } from '../../src/index.ts';
+import type { RaftLog } from '../../src/log/raft-log.ts';
 import type { Counters } from './counters.ts';
 import { termIn, type Disk, type Write } from './disk.ts';
 import { Ledger } from './ledger.ts';
-import type { SimulatedNode } from './node.ts';
 import type { Reads } from './reads.ts';
 import { demand } from './violation.ts';
 
@@ -18,6 +17,20 @@ export interface Seen {
   readonly hardState: HardState;
   readonly applied: number;
   readonly state: StateType;
+}
+
+/** The node as the checker sees it. */
+export interface CheckedNode {
+  readonly id: bigint;
+  readonly disk: Disk;
+  /** The core; nothing while the node is down. */
+  readonly raw: RawNode | undefined;
+  /** The core of a node that is up. */
+  readonly running: RawNode;
+  /** How often the node was started or has crashed. */
+  readonly life: number;
+  /** The state at the end of the last check. */
+  seen: Seen;
 }
 
 interface Leadership {
@@ -30,7 +43,7 @@ interface Leadership {
 
 export class Checker {
   readonly ledger: Ledger = new Ledger();
-  readonly #nodes: ReadonlyMap<bigint, SimulatedNode>;
+  readonly #nodes: ReadonlyMap<bigint, CheckedNode>;
   readonly #reads: Reads;
   readonly #counters: Counters;
   readonly #leaders: Map<number, Leadership> = new Map();
@@ -39,7 +52,7 @@ export class Checker {
   /** Campaigns because of a transfer. */
   readonly #transfers: Set<string> = new Set();
 
-  constructor(nodes: ReadonlyMap<bigint, SimulatedNode>, reads: Reads, counters: Counters) {
+  constructor(nodes: ReadonlyMap<bigint, CheckedNode>, reads: Reads, counters: Counters) {
     this.#nodes = nodes;
     this.#reads = reads;
     this.#counters = counters;
@@ -51,7 +64,7 @@ export class Checker {
   }
 
   /** After everything that touched this node. */
-  afterStep(node: SimulatedNode): void {
+  afterStep(node: CheckedNode): void {
     const { raw, seen, id } = node;
     if (raw === undefined) return;
     const { term, vote, log, state } = raw.unsafeRaft;
@@ -123,7 +136,7 @@ export class Checker {
     );
   }
 
-  applied(node: SimulatedNode, entry: Entry): void {
+  applied(node: CheckedNode, entry: Entry): void {
     const { ledger } = this;
     const { index, term } = entry;
     demand(
@@ -175,7 +188,7 @@ export class Checker {
     return node.disk.durable;
   }
 
-  #checkNewLeader(node: SimulatedNode, term: number): void {
+  #checkNewLeader(node: CheckedNode, term: number): void {
     const { id, life } = node;
     const known = this.#leaders.get(term) ?? { node: id, life };
     demand(
@@ -195,7 +208,7 @@ export class Checker {
     }
   }
 
-  #checkElected({ id, running }: SimulatedNode, term: number): void {
+  #checkElected({ id, running }: CheckedNode, term: number): void {
     const { hardState } = this.#durableOf(id).initialState();
     const votedForSelf = hardState.term === term && hardState.vote === id;
     const { incoming, outgoing } = running.unsafeRaft.tracker.config;
@@ -212,7 +225,7 @@ export class Checker {
   }
 
   /** Otherwise it could be elected by a membership that is not in force any more. */
-  #checkCampaign({ id }: SimulatedNode, applied: number, committed: number): void {
+  #checkCampaign({ id }: CheckedNode, applied: number, committed: number): void {
     for (let index = applied + 1; index <= committed; index += 1) {
       const isChange = this.ledger.committedEntry(index)?.type !== EntryType.Normal;
       const text = (): string => `node ${id} campaigns and has not applied the change at ${index}`;
@@ -224,7 +237,7 @@ export class Checker {
    * This node is the first to know of these commits: it must lead, and quorums must have them
    * durably.
    */
-  #checkCommit(node: SimulatedNode): void {
+  #checkCommit(node: CheckedNode): void {
     const raft = node.running.unsafeRaft;
     const { ledger } = this;
     demand(
@@ -265,13 +278,13 @@ export class Checker {
     return index < durable.firstIndex() - 1 || termIn(durable, index) === term;
   }
 
-  #checkCommitted(node: SimulatedNode, after: number, upTo: number): void {
+  #checkCommitted(node: CheckedNode, after: number, upTo: number): void {
     for (let index = after + 1; index <= upTo; index += 1) {
       this.#checkHolds(node, index, 'same entry per index');
     }
   }
 
-  #checkHolds(node: SimulatedNode, index: number, invariant: string): void {
+  #checkHolds(node: CheckedNode, index: number, invariant: string): void {
     const { log } = node.running.unsafeRaft;
     if (index < log.firstIndex() - 1) return;
     const term = index > log.lastIndex() ? 0 : log.termOrZero(index);

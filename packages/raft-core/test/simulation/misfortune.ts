@@ -3,7 +3,8 @@
  */
 
 import type { Network } from './network.ts';
-import type { SimulatedNode, World } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
 /** How often somebody looks for a bad moment. */
 const worstMomentEveryMs = 5;

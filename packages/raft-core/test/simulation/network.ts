@@ -5,7 +5,8 @@
 
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { SnapshotOutcome } from '../../src/index.ts';
-import type { SimulatedNode, World } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
 export class Network {
   readonly #world: World;

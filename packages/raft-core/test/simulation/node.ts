@@ -16,46 +16,13 @@ import {
 } from '@babuza/raftpb';
 import { RaftCoreError, RawNode, StateType, type Ready } from '../../src/index.ts';
 import { Application } from './application.ts';
-import type { Checker, Seen } from './checker.ts';
-import type { Counters } from './counters.ts';
+import type { CheckedNode, Seen } from './checker.ts';
 import { Disk, snapshotIn } from './disk.ts';
-import type { Options } from './options.ts';
-import type { Random } from './random.ts';
 import { ReadyLoop } from './ready-loop.ts';
-import type { Reads } from './reads.ts';
-import type { Scheduler } from './scheduler.ts';
 import { StorageThreads } from './storage-threads.ts';
-import type { Trace } from './trace.ts';
+import type { StorageWork, WorkingNode } from './storage-work.ts';
 import { demand } from './violation.ts';
-
-/** What may be done wrong on purpose, to see that it is found. */
-export interface Faults {
-  /** With asynchronous writes, vote requests leave before the term they are about is durable. */
-  readonly votesLeaveEarly?: boolean;
-  /** Reads are checked also where a single voter answers: see `reads.ts`. */
-  readonly holdsSingleVotersToReads?: boolean;
-}
-
-/** What all nodes share. */
-export interface World {
-  readonly faults: Faults;
-  readonly options: Options;
-  readonly random: Random;
-  readonly scheduler: Scheduler;
-  readonly checker: Checker;
-  readonly reads: Reads;
-  readonly counters: Counters;
-  readonly trace: Trace;
-  /** No more misfortunes: the group has to settle. */
-  readonly isCalm: boolean;
-  send(message: Message): void;
-}
-
-/** How the work of Readys is done. */
-export interface StorageWork {
-  /** Something may have to be done now. */
-  wake(): void;
-}
+import type { World } from './world.ts';
 
 const noBytes = new Uint8Array(0);
 const nothingSeen: Seen = {
@@ -69,7 +36,7 @@ const refusals: ReadonlySet<string> = new Set([
   'RAFT_CORE_PEER_NOT_FOUND',
 ]);
 
-export class SimulatedNode {
+export class SimulatedNode implements CheckedNode, WorkingNode {
   readonly id: bigint;
   readonly disk: Disk;
   raw: RawNode | undefined;

@@ -6,7 +6,8 @@
 
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { Ready } from '../../src/index.ts';
-import type { SimulatedNode, StorageWork, World } from './node.ts';
+import type { StorageWork, WorkingNode } from './storage-work.ts';
+import type { World } from './world.ts';
 
 interface Stage {
   readonly name: string;
@@ -15,7 +16,7 @@ interface Stage {
 }
 
 export class ReadyLoop implements StorageWork {
-  readonly #node: SimulatedNode;
+  readonly #node: WorkingNode;
   readonly #world: World;
   /** What remains to be done for the last Ready. */
   #stages: Stage[] = [];
@@ -23,7 +24,7 @@ export class ReadyLoop implements StorageWork {
   /** Committed entries of Readys that were advanced before they were applied. */
   #unapplied: Entry[] = [];
 
-  constructor(node: SimulatedNode, world: World) {
+  constructor(node: WorkingNode, world: World) {
     this.#node = node;
     this.#world = world;
   }

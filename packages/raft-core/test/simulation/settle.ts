@@ -7,9 +7,10 @@
  */
 
 import { leaveJointChange } from '@babuza/raftpb';
-import { jointVote, VoteResult } from '../../src/quorum.ts';
-import type { Raft } from '../../src/raft.ts';
-import type { SimulatedNode, World } from './node.ts';
+import { jointVote, VoteResult } from '../../src/tracker/quorum.ts';
+import type { RaftState } from '../../src/state/raft-state.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 import type { Users } from './users.ts';
 import { demand } from './violation.ts';
 
@@ -103,7 +104,7 @@ class Settling {
     });
   }
 
-  #cores(): Raft[] {
+  #cores(): RaftState[] {
     return this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
   }
 

@@ -7,10 +7,11 @@
 
 import { MessageType, type Message } from '@babuza/raftpb';
 import { isLocalThread, localAppendThread } from '../../src/index.ts';
-import type { SimulatedNode, StorageWork, World } from './node.ts';
+import type { StorageWork, WorkingNode } from './storage-work.ts';
+import type { World } from './world.ts';
 
 export class StorageThreads implements StorageWork {
-  readonly #node: SimulatedNode;
+  readonly #node: WorkingNode;
   readonly #world: World;
   #toAppend: Message[] = [];
   #toApply: Message[] = [];
@@ -23,7 +24,7 @@ export class StorageThreads implements StorageWork {
   #appendAnswerAt = 0;
   #applyAnswerAt = 0;
 
-  constructor(node: SimulatedNode, world: World) {
+  constructor(node: WorkingNode, world: World) {
     this.#node = node;
     this.#world = world;
   }

@@ -2,7 +2,8 @@
 
 import { ReadOnlyOption, StateType, type RawNode } from '../../src/index.ts';
 import { drawChange, drawForwardedChange } from './changes.ts';
-import type { SimulatedNode, World } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
 export class Users {
   readonly #world: World;

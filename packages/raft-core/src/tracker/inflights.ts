@@ -1,0 +1,99 @@
+/**
+ * A sliding window over the appends that were sent to one peer and not yet acknowledged. It is
+ * bounded by count, and softly by bytes: the append that goes over the limit is still allowed. A
+ * ring of pairs (last index, bytes) that grows with use, because windows may be huge and most stay
+ * empty.
+ *
+ * Source: etcd-io/raft `tracker/inflights.go`, described in the project's Raft specification,
+ * section 14.1.
+ */
+
+import { RaftPanicError } from '../errors.ts';
+
+/** The first ring: enough for a peer that keeps up. */
+const firstRingLength = 16;
+
+export class Inflights {
+  readonly #countMax: number;
+  readonly #bytesMax: number;
+  /** Pairs at `2 * slot`: last index, bytes. The length of the ring is a power of two. */
+  #ring: number[] = [];
+  #start = 0;
+  #count = 0;
+  #bytes = 0;
+
+  /** `bytesMax` of `Infinity`: no limit. */
+  constructor(countMax: number, bytesMax: number) {
+    this.#countMax = countMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** How many appends are in flight. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The payloads in flight. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  full(): boolean {
+    return this.#count >= this.#countMax || this.#bytes >= this.#bytesMax;
+  }
+
+  /**
+   * Notes an append with entries up to `lastIndex`, which is not below the one before.
+   *
+   * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the window is full.
+   */
+  add(lastIndex: number, bytes: number): void {
+    if (this.full()) throw new RaftPanicError('cannot add into a Full inflights');
+    if (this.#count * 2 === this.#ring.length) this.#grow();
+    const slot = (this.#start + this.#count) & (this.#ring.length / 2 - 1);
+    this.#ring[2 * slot] = lastIndex;
+    this.#ring[2 * slot + 1] = bytes;
+    this.#count += 1;
+    this.#bytes += bytes;
+  }
+
+  /** Frees every append whose last index is at most `index`. */
+  freeUpTo(index: number): void {
+    const mask = this.#ring.length / 2 - 1;
+    while (this.#count > 0 && (this.#ring[2 * this.#start] ?? 0) <= index) {
+      this.#bytes -= this.#ring[2 * this.#start + 1] ?? 0;
+      this.#start = (this.#start + 1) & mask;
+      this.#count -= 1;
+    }
+    if (this.#count === 0) this.#start = 0;
+  }
+
+  reset(): void {
+    this.#start = 0;
+    this.#count = 0;
+    this.#bytes = 0;
+  }
+
+  /** A window of its own with the same content. */
+  clone(): Inflights {
+    const copy = new Inflights(this.#countMax, this.#bytesMax);
+    copy.#ring = this.#ring.slice();
+    copy.#start = this.#start;
+    copy.#count = this.#count;
+    copy.#bytes = this.#bytes;
+    return copy;
+  }
+
+  #grow(): void {
+    const old = this.#ring;
+    const used = 2 * this.#start;
+    const grown = Array.from<number>({
+      length: Math.max(2 * firstRingLength, 2 * old.length),
+    }).fill(0);
+    for (let at = 0; at < old.length; at += 1) {
+      grown[at] = old[(used + at) % old.length] ?? 0;
+    }
+    this.#ring = grown;
+    this.#start = 0;
+  }
+}
