@@ -1,6 +1,9 @@
 /**
- * The two sizes of entries. Limits on what is sent or handed out count the *encoding size*, limits
- * on what is in flight or uncommitted the *payload size* (the data alone).
+ * The two sizes of entries. The limits on messages and on entries that are handed out count encoded
+ * bytes. The limits on entries in flight and on uncommitted entries count payload bytes, which are
+ * the data alone.
+ *
+ * Source: etcd-io/raft `util.go`, `entsSize`, `payloadsSize` and `limitSize`.
  */
 
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
@@ -22,8 +25,8 @@ export function encodedBytes(entries: readonly Entry[]): number {
 }
 
 /**
- * How many entries from `from` up to, not including, `to` fit into `bytesMax` encoded: at least one
- * where there is one.
+ * Returns how many entries of the positions [from, to) fit into `bytesMax` encoded: at least one,
+ * unless there are none.
  */
 export function fittingCount(
   entries: readonly Entry[],

@@ -1,7 +1,7 @@
 /**
- * A log in memory: for tests, examples and simulations, and the reference for what the core expects
- * of a storage. Nothing survives the process. Everything that is handed out is a copy of the array;
- * entries and payloads are shared and immutable.
+ * A storage in memory for tests, examples and simulations. It is also the reference for what the
+ * core expects of a storage. Its data is lost when the process ends. It returns copies of its
+ * arrays; the entries and payloads themselves are shared and immutable.
  *
  * Source: etcd-io/raft `storage.go`, described in the project's Raft specification, section 12.
  */
@@ -31,9 +31,9 @@ const noSnapshot: Snapshot = Object.freeze({
 export class MemoryStorage implements Storage {
   #hardState: HardState = emptyHardState;
   #snapshot: Snapshot = noSnapshot;
-  /** The entries behind the base: position 0 has index `#baseIndex + 1`. */
+  /** The entries that follow the base; the first one has the index `#baseIndex + 1`. */
   #entries: Entry[] = [];
-  /** The last entry that was compacted, or the snapshot that the log starts behind. */
+  /** The index of the last compacted entry, or of the snapshot that the log follows. */
   #baseIndex = 0;
   #baseTerm = 0;
 
@@ -49,7 +49,7 @@ export class MemoryStorage implements Storage {
     return this.#baseIndex + this.#entries.length;
   }
 
-  /** See `Storage`: also the term of the last compacted entry is known. */
+  /** See `Storage`. The term of the last compacted entry is known as well. */
   term(index: number): number {
     if (index < this.#baseIndex) throw new CompactedError(index, this.firstIndex());
     if (index === this.#baseIndex) return this.#baseTerm;
@@ -66,22 +66,22 @@ export class MemoryStorage implements Storage {
     return this.#entries.slice(from, from + fittingCount(this.#entries, from, to, maxBytes));
   }
 
-  /** The newest snapshot; without one the core asks again later. */
+  /** Returns the newest snapshot. Without a snapshot it throws, and the core tries again later. */
   snapshot(): Snapshot {
     if (this.#snapshot.metadata.index === 0) throw new SnapshotTemporarilyUnavailableError();
     return this.#snapshot;
   }
 
-  /** Keeps the hard state of a Ready. */
+  /** Stores the hard state of a Ready. */
   setHardState(hardState: HardState): void {
     this.#hardState = hardState;
   }
 
   /**
-   * Keeps entries, which must join the log: those that it has from the first new index on are
-   * dropped, those that were compacted are not taken again.
+   * Stores entries. They replace all stored ones from the first given index on. Entries that were
+   * compacted are skipped.
    *
-   * @throws RaftPanicError (`RAFT_CORE_PANIC`) when they would leave a gap.
+   * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the entries would leave a gap.
    */
   append(entries: readonly Entry[]): void {
     const first = entries[0];
@@ -101,10 +101,11 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Starts the log anew behind a snapshot; its entries are gone. A storage without snapshot takes
-   * any, also one of index 0 that only brings a membership.
+   * Replaces the whole log by a snapshot. A storage without snapshot accepts any, even one of index
+   * 0 that has only a membership.
    *
-   * @throws SnapshotOutOfDateError (`WAL_SNAPSHOT_OUT_OF_DATE`) when there is one as new.
+   * @throws SnapshotOutOfDateError (`WAL_SNAPSHOT_OUT_OF_DATE`) when the present snapshot is at
+   * least as new.
    */
   applySnapshot(snapshot: Snapshot): void {
     const current = this.#snapshot.metadata.index;
@@ -117,11 +118,11 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Notes a snapshot of the application as of `index`, with the membership as of then (default:
-   * that of the snapshot before). The entries stay, see `compact`.
+   * Stores a snapshot of the application at `index`, with the membership at that index. Default for
+   * `confState`: the membership of the previous snapshot. The entries stay until `compact`.
    *
-   * @throws SnapshotOutOfDateError (`WAL_SNAPSHOT_OUT_OF_DATE`) when there is one as new,
-   * RaftPanicError (`RAFT_CORE_PANIC`) when the log does not reach so far.
+   * @throws SnapshotOutOfDateError (`WAL_SNAPSHOT_OUT_OF_DATE`) when the present snapshot is at
+   * least as new, RaftPanicError (`RAFT_CORE_PANIC`) when `index` lies behind the end of the log.
    */
   createSnapshot(index: number, confState?: ConfState, data?: Uint8Array): Snapshot {
     const current = this.#snapshot.metadata;
@@ -139,11 +140,11 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Drops the entries up to and including `index`. Only what was applied, and what a snapshot holds
-   * or every follower has, may go.
+   * Drops the entries up to and including `index`. They must be applied. A follower that lacks some
+   * of them needs a snapshot that includes them.
    *
-   * @throws CompactedError (`WAL_COMPACTED`) when they are gone already, RaftPanicError
-   * (`RAFT_CORE_PANIC`) when the log does not reach so far.
+   * @throws CompactedError (`WAL_COMPACTED`) when they are compacted already, RaftPanicError
+   * (`RAFT_CORE_PANIC`) when `index` lies behind the end of the log.
    */
   compact(index: number): void {
     if (index <= this.#baseIndex) throw new CompactedError(index, this.firstIndex());

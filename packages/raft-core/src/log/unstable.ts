@@ -1,9 +1,9 @@
 /**
- * The end of the log that is not known to be durable yet: entries from `offset` on, which shadow
- * those of the storage, and perhaps a snapshot that was received. What was handed out to be written
- * is "in progress": entries below `offsetInProgress`. Invariant: `offset <= offsetInProgress`.
+ * The end of the log that is not known to be durable: the entries from `offset` on, which hide
+ * those of the storage, and perhaps a received snapshot. Entries below `offsetInProgress` are
+ * handed out to be written. Invariant: `offset <= offsetInProgress`.
  *
- * The array of entries is never handed out itself, so that it can be changed in place.
+ * Callers get copies of the array of entries, so that it can be changed in place.
  *
  * Source: etcd-io/raft `log_unstable.go`, described in the project's Raft specification, section
  * 11.
@@ -26,7 +26,7 @@ export class Unstable {
     this.#logger = logger;
   }
 
-  /** The index of the first entry here, or of the next one. */
+  /** The index of the first unstable entry, or of the next entry when there is none. */
   get offset(): number {
     return this.#offset;
   }
@@ -35,35 +35,35 @@ export class Unstable {
     return this.#offsetInProgress;
   }
 
-  /** The number of entries, also those in progress. */
+  /** The number of unstable entries, including those in progress. */
   get length(): number {
     return this.#entries.length;
   }
 
-  /** The snapshot, also when it is in progress. */
+  /** The unstable snapshot, even when it is in progress. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
 
-  /** The index behind the snapshot, when there is one. */
+  /** The index that follows the snapshot, if there is a snapshot. */
   firstIndex(): number | undefined {
     return this.#snapshot === undefined ? undefined : this.#snapshot.metadata.index + 1;
   }
 
-  /** The index of the last entry, or of the snapshot, when there is one. */
+  /** The index of the last unstable entry, or else of the snapshot, or nothing. */
   lastIndex(): number | undefined {
     if (this.#entries.length > 0) return this.#offset + this.#entries.length - 1;
     return this.#snapshot?.metadata.index;
   }
 
-  /** The term at `index`, when it is known here. */
+  /** The term of the entry at `index`, if the unstable part knows it. */
   term(index: number): number | undefined {
     if (index >= this.#offset) return this.#entries[index - this.#offset]?.term;
     const metadata = this.#snapshot?.metadata;
     return metadata !== undefined && metadata.index === index ? metadata.term : undefined;
   }
 
-  /** The entries that were not handed out yet. */
+  /** The entries that are not handed out yet. */
   nextEntries(): Entry[] {
     return this.#entries.slice(this.#offsetInProgress - this.#offset);
   }
@@ -72,20 +72,20 @@ export class Unstable {
     return this.#offset + this.#entries.length > this.#offsetInProgress;
   }
 
-  /** The snapshot, when it was not handed out yet. */
+  /** The snapshot, if it is not handed out yet. */
   nextSnapshot(): Snapshot | undefined {
     return this.#snapshotInProgress ? undefined : this.#snapshot;
   }
 
-  /** Everything here was handed out to be written. */
+  /** Records that all entries and the snapshot are handed out to be written. */
   acceptInProgress(): void {
     if (this.#entries.length > 0) this.#offsetInProgress = this.#offset + this.#entries.length;
     if (this.#snapshot !== undefined) this.#snapshotInProgress = true;
   }
 
   /**
-   * The entries up to `index` are durable, if the one there still has this term. It may not be here
-   * any more: appends and writes overtake each other.
+   * Drops the entries up to `index`, which are durable, if the entry there still has this term.
+   * Otherwise an append has replaced it after it was handed out, and nothing is dropped.
    */
   stableTo(term: number, index: number): void {
     if (index < this.#offset) {
@@ -121,14 +121,14 @@ export class Unstable {
     this.#offsetInProgress = Math.max(this.#offsetInProgress, this.#offset);
   }
 
-  /** The snapshot of this index is durable. */
+  /** Drops the snapshot of this index, which is durable. */
   stableSnapshotTo(index: number): void {
     if (this.#snapshot?.metadata.index !== index) return;
     this.#snapshot = undefined;
     this.#snapshotInProgress = false;
   }
 
-  /** The log starts anew behind this snapshot. */
+  /** Replaces all unstable entries by a received snapshot. */
   restore(snapshot: Snapshot): void {
     this.#entries = [];
     this.#offset = snapshot.metadata.index + 1;
@@ -137,7 +137,7 @@ export class Unstable {
     this.#snapshotInProgress = false;
   }
 
-  /** Puts entries at their indexes, without a gap, and drops what was there and behind. */
+  /** Replaces all entries from the first given index on. The entries must leave no gap. */
   truncateAndAppend(entries: readonly Entry[]): void {
     const first = entries[0]?.index;
     if (first === undefined) return;
@@ -157,7 +157,7 @@ export class Unstable {
     for (const entry of entries) this.#entries.push(entry);
   }
 
-  /** The entries from `lo` up to, not including, `hi`; all must be here. */
+  /** Returns the entries of [lo, hi), all of which must be unstable. */
   slice(lo: number, hi: number): Entry[] {
     this.#checkRange(lo, hi);
     return this.#entries.slice(lo - this.#offset, hi - this.#offset);

@@ -1,22 +1,22 @@
 /**
  * The queue of reads that wait until a quorum has confirmed the leader. Each heartbeat carries the
- * position of the newest read in the queue, and an answer to it confirms all reads up to there.
- * Positions count from 1 since the node last changed its role, so an answer to an older leadership
- * cannot confirm anything.
+ * position of the newest read in the queue, and an answer to it confirms all reads up to that
+ * position. Positions count from 1 since the last change of role. Answers to heartbeats of an
+ * earlier term never reach the queue.
  *
  * Source: etcd-io/raft `read_only.go`, described in the project's Raft specification, section 18.
  */
 
 import type { Message } from '@babuza/raftpb';
 
-/** An answer to `readIndex`: the read may be served once the entry at `index` was applied. */
+/** The answer to `readIndex`: the read may be served once the entry at `index` is applied. */
 export interface ReadState {
   readonly index: number;
-  /** What the caller gave to `readIndex`. */
+  /** The context that the caller gave to `readIndex`. */
   readonly requestContext: Uint8Array;
 }
 
-/** A read and the commit index as of its arrival. */
+/** A read, and the commit index when it arrived. */
 export interface PendingRead {
   readonly request: Message;
   readonly index: number;
@@ -31,7 +31,7 @@ export class ReadOnlyQueue {
   readonly #acknowledged: Map<bigint, number> = new Map();
   #confirmed = 0;
 
-  /** How many reads wait. */
+  /** The number of reads that wait. */
   get length(): number {
     return this.#queue.length;
   }
@@ -45,7 +45,7 @@ export class ReadOnlyQueue {
     this.#queue.push({ request, index });
   }
 
-  /** What heartbeats carry while reads wait: the newest position, 8 bytes, little-endian. */
+  /** The context for heartbeats while reads wait: the newest position, 8 bytes, little-endian. */
   heartbeatContext(): Uint8Array | undefined {
     if (this.#queue.length === 0) return undefined;
     const context = new Uint8Array(positionBytes);
@@ -55,7 +55,7 @@ export class ReadOnlyQueue {
     return context;
   }
 
-  /** The position in a heartbeat's answer; 0 when it holds none that was ever asked for. */
+  /** The position in the answer to a heartbeat; 0 when no heartbeat has carried it. */
   positionOf(context: Uint8Array): number {
     if (context.length !== positionBytes) return 0;
     const view = new DataView(context.buffer, context.byteOffset, positionBytes);
@@ -68,8 +68,8 @@ export class ReadOnlyQueue {
   }
 
   /**
-   * Takes out, in order, the reads that a quorum has confirmed by now; `quorumOf` is the position
-   * that a quorum has reached.
+   * Removes and returns, in order, the reads that a quorum has confirmed. `quorumOf` returns the
+   * position that a quorum has reached.
    */
   takeConfirmed(quorumOf: (positions: ReadonlyMap<bigint, number>) => number): PendingRead[] {
     const reached = Math.min(quorumOf(this.#acknowledged), this.newest);

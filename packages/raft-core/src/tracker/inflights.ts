@@ -1,8 +1,8 @@
 /**
- * A sliding window over the appends that were sent to one peer and not yet acknowledged. It is
- * bounded by count, and softly by bytes: the append that goes over the limit is still allowed. A
- * ring of pairs (last index, bytes) that grows with use, because windows may be huge and most stay
- * empty.
+ * The window of appends that were sent to one member and not yet acknowledged. Its limits are the
+ * number of appends and their payload bytes; the append that exceeds the limit on bytes is still
+ * allowed. It is a ring of pairs (last index, bytes). The ring grows as it is used, because the
+ * limit may be high while most windows stay nearly empty.
  *
  * Source: etcd-io/raft `tracker/inflights.go`, described in the project's Raft specification,
  * section 14.1.
@@ -10,30 +10,30 @@
 
 import { RaftPanicError } from '../errors.ts';
 
-/** The first ring: enough for a peer that keeps up. */
+/** The number of appends in the first ring, which suffices for a member that keeps up. */
 const firstRingLength = 16;
 
 export class Inflights {
   readonly #countMax: number;
   readonly #bytesMax: number;
-  /** Pairs at `2 * slot`: last index, bytes. The length of the ring is a power of two. */
+  /** The pairs: last index at `2 * slot`, bytes after it. The length is a power of two. */
   #ring: number[] = [];
   #start = 0;
   #count = 0;
   #bytes = 0;
 
-  /** `bytesMax` of `Infinity`: no limit. */
+  /** `bytesMax` may be `Infinity`, which is no limit. */
   constructor(countMax: number, bytesMax: number) {
     this.#countMax = countMax;
     this.#bytesMax = bytesMax;
   }
 
-  /** How many appends are in flight. */
+  /** The number of appends in flight. */
   get count(): number {
     return this.#count;
   }
 
-  /** The payloads in flight. */
+  /** The payload bytes in flight. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -43,7 +43,7 @@ export class Inflights {
   }
 
   /**
-   * Notes an append with entries up to `lastIndex`, which is not below the one before.
+   * Adds an append with entries up to `lastIndex`, which is not below that of the previous append.
    *
    * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the window is full.
    */
@@ -57,7 +57,7 @@ export class Inflights {
     this.#bytes += bytes;
   }
 
-  /** Frees every append whose last index is at most `index`. */
+  /** Removes all appends whose last index is at most `index`. */
   freeUpTo(index: number): void {
     const mask = this.#ring.length / 2 - 1;
     while (this.#count > 0 && (this.#ring[2 * this.#start] ?? 0) <= index) {
@@ -74,7 +74,7 @@ export class Inflights {
     this.#bytes = 0;
   }
 
-  /** A window of its own with the same content. */
+  /** Returns a copy that shares nothing with this window. */
   clone(): Inflights {
     const copy = new Inflights(this.#countMax, this.#bytesMax);
     copy.#ring = this.#ring.slice();

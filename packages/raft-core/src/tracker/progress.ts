@@ -1,8 +1,8 @@
 /**
- * What a leader knows of one peer, and how it sends to it. In `Probe` it looks for the place where
- * the logs meet, one append at a time; in `Replicate` it sends ahead, as far as the window of
- * appends in flight allows; in `Snapshot` it waits for a snapshot to arrive. Invariant: `match <
- * next`.
+ * The progress of replication to one member, as the leader knows it. In state `Probe`, the leader
+ * searches for the last entry that both logs share, with one append at a time. In `Replicate`, it
+ * sends appends ahead of the acknowledgments, as far as the window allows. In `Snapshot`, it waits
+ * for the member to receive a snapshot. Invariant: `match < next`.
  *
  * Source: etcd-io/raft `tracker/progress.go`, described in the project's Raft specification,
  * section 13.2.
@@ -14,7 +14,7 @@ import type { Inflights } from './inflights.ts';
 export const ProgressState = { Probe: 0, Replicate: 1, Snapshot: 2 } as const;
 export type ProgressState = (typeof ProgressState)[keyof typeof ProgressState];
 
-/** What a new progress starts with. */
+/** The initial values of a progress. */
 export interface ProgressInit {
   readonly id: bigint;
   readonly next: number;
@@ -26,18 +26,18 @@ export interface ProgressInit {
 
 export class Progress {
   readonly id: bigint;
-  /** The peer's log is known to equal ours up to here. */
+  /** The highest index up to which the member's log is known to match the leader's. */
   match: number;
   /** The next index to send. */
   next: number;
   state: ProgressState = ProgressState.Probe;
-  /** The highest commit index that was sent; lower again after a heartbeat that carried less. */
+  /** The commit index in the last append or heartbeat to the member. */
   sentCommit = 0;
-  /** The index of the snapshot that is on its way; 0 when none. */
+  /** The index of the snapshot that is being sent; 0 when there is none. */
   pendingSnapshot = 0;
-  /** The peer was heard from since the last check of the quorum. */
+  /** The member has sent a message since the last quorum check. */
   recentActive: boolean;
-  /** Nothing is sent but heartbeats, until one is answered or an append acknowledged. */
+  /** Only heartbeats are sent, until one is answered or an append is acknowledged. */
   msgAppFlowPaused = false;
   readonly inflights: Inflights;
   readonly isLearner: boolean;
@@ -52,7 +52,7 @@ export class Progress {
   }
 
   becomeProbe(): void {
-    // Behind a snapshot that is on its way, unless the peer has told that it is further.
+    // After a snapshot, the next entry follows it, unless the member has acknowledged more.
     const next =
       this.state === ProgressState.Snapshot
         ? Math.max(this.match + 1, this.pendingSnapshot + 1)
@@ -74,19 +74,21 @@ export class Progress {
     this.sentCommit = index;
   }
 
-  /** Whether nothing may be appended at the moment. */
+  /** Whether no append may be sent at the moment. */
   isPaused(): boolean {
     return this.state === ProgressState.Snapshot || this.msgAppFlowPaused;
   }
 
-  /** Notes an append of `count` entries with payloads of `bytes`, from `next` on. */
+  /**
+   * Records that an append of `count` entries, of `bytes` payload bytes, was sent from `next` on.
+   */
   sentEntries(count: number, bytes: number): void {
     if (this.state === ProgressState.Replicate) {
       if (count > 0) {
         this.next += count;
         this.inflights.add(this.next - 1, bytes);
       }
-      // Also after an empty append: it is how a full window lets one through per heartbeat
+      // An empty append pauses as well, so that a full window lets only one through per heartbeat
       // response.
       this.msgAppFlowPaused = this.inflights.full();
     } else if (this.state === ProgressState.Probe) {
@@ -96,12 +98,12 @@ export class Progress {
     }
   }
 
-  /** Whether telling the peer of `commit` would let it commit entries that were sent to it. */
+  /** Whether the member could commit more of the entries sent to it if it knew `commit`. */
   canBumpCommit(commit: number): boolean {
     return commit > this.sentCommit && this.sentCommit < this.next - 1;
   }
 
-  /** The peer acknowledged everything up to `index`. False when that is old news. */
+  /** Records an acknowledgment of all entries up to `index`. Returns false for an old one. */
   update(index: number): boolean {
     if (index <= this.match) return false;
     this.match = index;
@@ -111,17 +113,19 @@ export class Progress {
   }
 
   /**
-   * The peer rejected an append that followed `rejected`; its log may match at `hint`. False when
-   * the rejection is an old one, which must change nothing: appends may be reordered. What the peer
-   * has acknowledged it cannot reject any more. If it does so all the same, because its log was
-   * exchanged, the same append is not sent again before it answers a heartbeat; etcd's leader sends
-   * it at once, and again, as fast as the network carries it.
+   * Records that the member has rejected an append whose previous entry was at `rejected`; its log
+   * may match at `hint`. Returns false for an old rejection, which changes nothing, because
+   * messages may be reordered.
+   *
+   * A member cannot reject an index that it has acknowledged. If it does, because its log was
+   * replaced, the append is not sent again before the member answers a heartbeat. etcd's leader
+   * sends the same append again at once, as fast as the network carries it.
    */
   decrease(rejected: number, hint: number): boolean {
     const isReplicating = this.state === ProgressState.Replicate;
     if (rejected <= this.match && (isReplicating || rejected > 0)) return false;
     if (isReplicating) {
-      // The hint is not needed: everything up to `match` is known to be equal.
+      // No hint is needed, because the logs are known to match up to `match`.
       this.next = this.match + 1;
       this.sentCommit = Math.min(this.sentCommit, this.next - 1);
       return true;
@@ -133,12 +137,12 @@ export class Progress {
     return true;
   }
 
-  /** The same progress as a voter or a learner; itself when it is that already. */
+  /** Returns this progress with the given kind of member, or itself when nothing changes. */
   asLearner(isLearner: boolean): Progress {
     return isLearner === this.isLearner ? this : this.#copy(isLearner, this.inflights);
   }
 
-  /** A copy that shares nothing. */
+  /** Returns a copy that shares nothing with this progress. */
   clone(): Progress {
     return this.#copy(this.isLearner, this.inflights.clone());
   }

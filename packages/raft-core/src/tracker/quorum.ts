@@ -1,19 +1,18 @@
 /**
- * The arithmetic of majorities, and of two majorities at once (joint consensus). Pure functions of
- * what the voters said; who said it is the caller's business.
+ * The arithmetic of majorities, and of joint majorities, as pure functions of the voters' answers.
  *
  * Source: etcd-io/raft `quorum/`, described in the project's Raft specification, section 17.1.
  */
 
-/** How many of `count` voters are a majority. */
+/** The number of voters that form a majority of `count`. */
 export function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
 /**
- * The highest index that a majority has acknowledged. `acknowledged` has one index per voter, 0
- * where nothing is known, and is **sorted in place**: callers on the hot path bring a scratch
- * array. Without voters nothing limits the index: `Infinity`.
+ * Returns the highest index that a majority has acknowledged, or `Infinity` without voters.
+ * `acknowledged` has one index per voter, 0 for a voter without acknowledgment. It is **sorted in
+ * place**, so that callers on the hot path can reuse one array.
  */
 export function majorityIndex(acknowledged: number[]): number {
   const count = acknowledged.length;
@@ -22,12 +21,13 @@ export function majorityIndex(acknowledged: number[]): number {
   return acknowledged[count - majorityOf(count)] ?? 0;
 }
 
-/** What an election has come to. */
+/** The result of an election. */
 export const VoteResult = { Pending: 1, Lost: 2, Won: 3 } as const;
 export type VoteResult = (typeof VoteResult)[keyof typeof VoteResult];
 
 /**
- * The result among `voters`; `votes` has yes or no of those who answered. Without voters it is won.
+ * The result of an election among `voters`. `votes` has an entry for each voter that has answered,
+ * true for a granted vote. Without voters, the election is won.
  */
 export function majorityVote(
   voters: readonly bigint[],
@@ -59,10 +59,7 @@ export function jointVote(
   return VoteResult.Pending;
 }
 
-/**
- * Insertion sort: there are a handful of voters, and `Array.sort` costs a call of its comparison
- * each.
- */
+/** Insertion sort: for a handful of voters it is faster than `Array.sort` with its comparisons. */
 function sortSmall(values: number[]): void {
   for (let at = 1; at < values.length; at += 1) {
     const value = values[at] ?? 0;
