@@ -1,6 +1,6 @@
 /**
- * The commands of `confchange/testdata`: the changer alone. Document on data-driven tests, section
- * 9.
+ * The commands of `confchange/testdata`, which test `membership/conf-change.ts` alone. Source:
+ * etcd-io/raft `confchange/datadriven_test.go`.
  */
 
 import { enterJoint, leaveJoint, simpleChange } from '../../src/membership/conf-change.ts';

@@ -1,17 +1,16 @@
 /**
- * Errors that are put into the core on purpose, one at a time, as a change of one place in its
- * source; and the test that is named for each. The first 22 are those of which the Raft
- * specification, section 24, says that etcd's data-driven files do not notice them.
+ * The planted errors of the core. Each is a change of one passage of its source, and must fail the
+ * test that it names. etcd's data-driven files do not detect the first 22 of them.
  */
 
 export interface Mutant {
   readonly name: string;
-  /** Of `src/`. */
+  /** The path of the source below `src/`. */
   readonly file: string;
-  /** What the source has exactly once, and what stands there instead. */
+  /** The passage that the source has exactly once, and its replacement. */
   readonly find: string;
   readonly replace: string;
-  /** The test file, without `.test.ts`, and a part of the title of a test in it that must fail. */
+  /** The test file without `.test.ts`, and a part of the title of a test in it that must fail. */
   readonly caughtBy: readonly [file: string, title: string];
 }
 
@@ -21,14 +20,20 @@ export const mutants: readonly Mutant[] = [
     file: 'log/raft-log.ts',
     find: '    if (this.#readFailed) return false;\n',
     replace: '',
-    caughtBy: ['storage-shortage', 'holds committed entries back until the next tick'],
+    caughtBy: [
+      'storage-shortage',
+      'holds back committed entries, and only them, until the next tick',
+    ],
   },
   {
     name: 'commit by counting without the rule of the current term',
     file: 'log/raft-log.ts',
     find: 'term === 0 || !this.matchTerm(index, term)) return false;',
     replace: 'term === 0 || this.term(index) === undefined) return false;',
-    caughtBy: ['paper', 'section 5.4.2: only entries of the own term commit by counting'],
+    caughtBy: [
+      'paper',
+      'section 5.4.2: only entries of the own term are committed by counting: acknowledged',
+    ],
   },
   {
     name: "a follower's commit bounded by its own last index",
@@ -42,91 +47,106 @@ export const mutants: readonly Mutant[] = [
     file: 'election/votes.ts',
     find: '(raft.vote === none && raft.lead === none)',
     replace: 'raft.vote === none',
-    caughtBy: ['election', 'a leader known for this term keeps a follower from voting'],
+    caughtBy: [
+      'election',
+      'a follower that knows the leader of the term votes for no other candidate, even if it has not voted',
+    ],
   },
   {
     name: 'campaigning with unapplied changes of the membership',
     file: 'election/campaign.ts',
     find: 'if (hasUnapplied !== false) {',
     replace: 'if (raft.log.committed < 0) {',
-    caughtBy: ['election', 'no campaign while an entry of type'],
+    caughtBy: ['election', 'a node does not campaign while an entry of type'],
   },
   {
     name: 'campaigning over entries that cannot be read at the moment',
     file: 'election/campaign.ts',
     find: 'if (hasUnapplied !== false) {',
     replace: 'if (hasUnapplied === true) {',
-    caughtBy: ['storage-shortage', 'puts off the campaign'],
+    caughtBy: ['storage-shortage', 'delays the campaign after'],
   },
   {
     name: 'a shortage while unapplied entries are looked through ends the node',
     file: 'log/raft-log.ts',
     find: 'const page = this.sliceIfReadable(lo, hi, this.#applyingBytesMax);',
     replace: 'const page = this.slice(lo, hi, this.#applyingBytesMax);',
-    caughtBy: ['storage-shortage', 'puts off the campaign'],
+    caughtBy: ['storage-shortage', 'delays the campaign after'],
   },
   {
     name: 'a new leader that does not know of pending changes',
     file: 'election/role-changes.ts',
     find: 'raft.pendingConfIndex = raft.log.lastIndex();',
     replace: '',
-    caughtBy: ['membership', 'a new leader takes none until it has applied everything'],
+    caughtBy: [
+      'membership',
+      'a new leader accepts no change until it has applied all entries of its log',
+    ],
   },
   {
     name: 'leaving a joint state before the pending change is applied',
     file: 'membership/leave-joint.ts',
     find: 'raft.log.applied < raft.pendingConfIndex',
     replace: 'raft.log.applied < 0',
-    caughtBy: ['membership', 'waits until everything up to the pending change is applied'],
+    caughtBy: ['membership', 'waits until all entries up to the pending change are applied'],
   },
   {
     name: 'committed entries that are not durable here, with asynchronous writes',
     file: 'log/raft-log.ts',
     find: 'return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);',
     replace: 'return allowUnstable ? this.committed : this.committed;',
-    caughtBy: ['raw-node', 'committed entries are handed out only when they are durable here'],
+    caughtBy: [
+      'raw-node',
+      'committed entries are handed out only when they are durable on this node',
+    ],
   },
   {
     name: 'a transfer that does not pass the lease',
     file: 'election/votes.ts',
     find: 'if (isTransfer(request.context)) return false;',
     replace: 'isTransfer(request.context);',
-    caughtBy: ['election', 'the context of a transfer passes the lease'],
+    caughtBy: ['election', 'a vote request with the context of a transfer passes the lease'],
   },
   {
     name: 'a transfer that asks for pre-votes',
     file: 'follower/follower.ts',
     find: "startCampaign(raft, 'transfer');",
     replace: "startCampaign(raft, raft.config.preVote ? 'pre-election' : 'transfer');",
-    caughtBy: ['transfer', 'the target campaigns at once and never asks for pre-votes'],
+    caughtBy: [
+      'transfer',
+      'the target campaigns at once, never asks for pre-votes, and marks its requests',
+    ],
   },
   {
     name: 'proposals during a transfer',
     file: 'replication/proposals.ts',
     find: 'if (raft.leadTransferee !== none) {',
     replace: 'if (raft.leadTransferee < none) {',
-    caughtBy: ['transfer', 'proposals are refused while it runs'],
+    caughtBy: ['transfer', 'proposals are dropped during a transfer, with the reason'],
   },
   {
     name: 'a pre-candidate that resets its timers',
     file: 'election/role-changes.ts',
     find: 'raft.tracker.votes.clear();\n  raft.lead = none;',
     replace: 'reset(raft, raft.term);',
-    caughtBy: ['election', 'a pre-candidate resets nothing'],
+    caughtBy: ['election', 'a pre-candidate keeps its term, vote, timer and timeout'],
   },
   {
     name: 'a pre-vote of a lower term without an answer',
     file: 'step.ts',
     find: 'rejectStalePreVote(raft, message);',
     replace: 'logIgnoredLowerTerm(raft, message);',
-    caughtBy: ['election', 'a pre-vote of a lower term is answered with a rejection'],
+    caughtBy: ['election', 'a pre-vote request of a lower term is rejected with the own term'],
   },
   {
     name: 'an append below the commit index that is rejected',
     file: 'follower/leader-messages.ts',
     find: 'response.index = log.committed;',
     replace: 'response.index = index;\n    response.reject = true;',
-    caughtBy: ['replication', 'below the commit index it is answered with that'],
+    caughtBy: [
+      'replication',
+      'an append below the commit index is acknowledged with the commit index',
+    ],
   },
   {
     name: 'the hint of a rejection used in replicate state',
@@ -134,21 +154,24 @@ export const mutants: readonly Mutant[] = [
     find: 'this.next = this.match + 1;\n      this.sentCommit',
     replace:
       'this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);\n      this.sentCommit',
-    caughtBy: ['progress', 'in replicate state ignores the hint'],
+    caughtBy: ['progress', 'in state Replicate ignores the hint, because the match is known'],
   },
   {
     name: 'old rejections that count in probe state',
     file: 'tracker/progress.ts',
     find: 'if (rejected !== this.next - 1) return false;',
     replace: '',
-    caughtBy: ['progress', 'in probe state counts only for the append that was sent last'],
+    caughtBy: ['progress', 'in state Probe counts only for the append that was sent last'],
   },
   {
     name: 'an empty append that pauses in probe state',
     file: 'tracker/progress.ts',
     find: 'if (count > 0) this.msgAppFlowPaused = true;',
     replace: 'this.msgAppFlowPaused = true;',
-    caughtBy: ['replication', 'probe: an empty append does not pause'],
+    caughtBy: [
+      'replication',
+      'Probe: an empty append does not pause, so the next entry is sent at once',
+    ],
   },
   {
     name: 'telling of commits that a peer cannot use',
@@ -162,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     file: 'replication/heartbeats.ts',
     find: 'member.sentCommit = commit;',
     replace: '',
-    caughtBy: ['replication', 'count as having told it'],
+    caughtBy: ['replication', 'carry no commit index above the match, and count as having sent it'],
   },
   {
     name: 'a move to probe that does not cut what was told',
@@ -176,14 +199,20 @@ export const mutants: readonly Mutant[] = [
     file: 'replication/appends.ts',
     find: 'if (!member.recentActive) {',
     replace: 'if (member.match < 0) {',
-    caughtBy: ['snapshot', 'none to a peer that is not recently active'],
+    caughtBy: [
+      'snapshot',
+      'a member that was not recently active gets no snapshot before it answers',
+    ],
   },
   {
     name: 'no limit of uncommitted entries',
     file: 'replication/append-entries.ts',
     find: 'raft.uncommittedBytes > 0 && bytes > 0 && sum >',
     replace: 'raft.uncommittedBytes < 0 && bytes > 0 && sum >',
-    caughtBy: ['replication', '1024 entries fit, the next does not'],
+    caughtBy: [
+      'replication',
+      '1024 entries are accepted, the next is not, and entries without payload always are',
+    ],
   },
   {
     name: 'a single voter that waits for a commit before it answers reads',
@@ -192,27 +221,30 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (raft.term < 0) {',
     caughtBy: ['reads', 'a single voter answers at once'],
   },
-  // More of the same kind.
+  // More planted errors of the same kind.
   {
     name: 'a read answered before the first commit of the term',
     file: 'leader/reads.ts',
     find: 'if (!hasCommittedInTerm(raft)) {\n    raft.pendingReads',
     replace: 'if (raft.term < 0) {\n    raft.pendingReads',
-    caughtBy: ['reads', 'a new leader answers after its first commit of the term'],
+    caughtBy: ['reads', 'are answered by a new leader only after its first commit of the term'],
   },
   {
     name: 'a stale read: every answer to a heartbeat confirms the newest request',
     file: 'leader/reads.ts',
     find: 'raft.readOnly.positionOf(context)',
     replace: 'raft.readOnly.newest + context.length * 0',
-    caughtBy: ['reads', 'a request that is repeated with the same context'],
+    caughtBy: [
+      'reads',
+      'a read that is repeated with the same context is not answered by older confirmations',
+    ],
   },
   {
     name: 'reads that outlive a leadership as if they had been confirmed in the next',
     file: 'election/role-changes.ts',
     find: 'raft.readOnly = new ReadOnlyQueue();',
     replace: 'void ReadOnlyQueue;',
-    caughtBy: ['reads', 'answers of an older leadership confirm nothing'],
+    caughtBy: ['reads', 'answers to an earlier leadership confirm nothing'],
   },
   {
     name: 'durability by index alone, whatever the term',
@@ -227,49 +259,58 @@ export const mutants: readonly Mutant[] = [
     find: 'if (message.index !== 0) {\n    raft.config',
     replace:
       'if (message.index !== 0) {\n    raft.log.unstable.stableTo(message.logTerm, message.index);\n    raft.config',
-    caughtBy: ['raw-node', 'entries that are overwritten and come back'],
+    caughtBy: [
+      'raw-node',
+      'entries that were overwritten and appended again do not count as durable',
+    ],
   },
   {
     name: 'a matching append that truncates',
     file: 'log/raft-log.ts',
     find: 'if (entry === undefined || this.matchTerm(entry.index, entry.term)) continue;',
     replace: 'if (entry === undefined) continue;',
-    caughtBy: ['log', 'a shorter message that matches never truncates'],
+    caughtBy: ['log', 'a shorter append that matches never truncates the log or rewrites entries'],
   },
   {
     name: 'heartbeats that carry the whole commit index',
     file: 'replication/heartbeats.ts',
     find: 'Math.min(member.match, raft.log.committed)',
     replace: 'raft.log.committed',
-    caughtBy: ['replication', 'carry no more commit than is known to match'],
+    caughtBy: ['replication', 'carry no commit index above the match, and count as having sent it'],
   },
   {
     name: 'a lease as long as the drawn timeout',
     file: 'election/votes.ts',
     find: 'raft.electionElapsed < raft.config.electionTick',
     replace: 'raft.electionElapsed < raft.randomizedElectionTimeout',
-    caughtBy: ['election', 'within the election timeout of a known leader'],
+    caughtBy: [
+      'election',
+      'vote requests of higher terms are ignored within an election timeout after a message of the leader',
+    ],
   },
   {
     name: 'a lease without the check of the quorum',
     file: 'election/votes.ts',
     find: 'raft.config.checkQuorum && raft.lead !== none',
     replace: 'raft.lead !== none',
-    caughtBy: ['election', 'needs the check of the quorum and a known leader'],
+    caughtBy: ['election', 'the lease needs quorum checks and a known leader'],
   },
   {
     name: 'a pre-vote granted with the own term',
     file: 'election/votes.ts',
     find: 'response.term = term;',
     replace: 'response.term = Math.max(raft.term, 1);',
-    caughtBy: ['election', 'ask about the next term and are answered about it'],
+    caughtBy: ['election', 'requests and grants have the next term, and no node enters it'],
   },
   {
     name: 'a granted pre-vote that begins a new timeout',
     file: 'election/votes.ts',
     find: 'if (type === MessageType.Vote) {\n      raft.electionElapsed = 0;',
     replace: 'raft.electionElapsed = 0;\n    if (type === MessageType.Vote) {',
-    caughtBy: ['election', 'a granted vote begins a new election timeout'],
+    caughtBy: [
+      'election',
+      'a granted vote starts a new election timeout, a granted pre-vote does not',
+    ],
   },
   {
     name: 'a learner that does not vote',
@@ -277,7 +318,7 @@ export const mutants: readonly Mutant[] = [
     find: 'const response = raft.draft(responseTypeOf(type), from);',
     replace:
       'if (raft.isLearner) return;\n  const response = raft.draft(responseTypeOf(type), from);',
-    caughtBy: ['election', 'a learner votes when asked'],
+    caughtBy: ['election', 'a learner votes when asked, because it may be a voter without knowing'],
   },
   {
     name: 'the hint of a follower that does not know the term there, used as if it did',
@@ -291,28 +332,34 @@ export const mutants: readonly Mutant[] = [
     file: 'log/raft-log.ts',
     find: 'if (this.#applyingPaused || this.unstable.snapshot !== undefined) return false;',
     replace: 'if (this.#applyingPaused) return false;',
-    caughtBy: ['log', 'none while there is a snapshot that is not durable'],
+    caughtBy: ['log', 'are held back while a snapshot is not durable'],
   },
   {
     name: 'pages that begin behind what was applied, not behind what was handed out',
     file: 'log/raft-log.ts',
     find: 'this.applying + 1,',
     replace: 'this.applied + 1,',
-    caughtBy: ['log', 'from applying on, not from applied'],
+    caughtBy: [
+      'log',
+      'follow applying, not applied, and are durable unless unstable ones are allowed',
+    ],
   },
   {
     name: 'pages that go on although more could have been handed out',
     file: 'log/raft-log.ts',
     find: 'index < this.#maxAppliableIndex(allowUnstable);',
     replace: 'index < 0;',
-    caughtBy: ['log', 'paused also below the limit'],
+    caughtBy: ['log', 'pause below the limit as well, if the limit has cut off entries'],
   },
   {
     name: 'a campaign while a snapshot is not durable',
     file: 'state/raft-state.ts',
     find: '!own.isLearner && this.log.unstable.snapshot === undefined',
     replace: '!own.isLearner',
-    caughtBy: ['election', 'whoever is not promotable does not campaign'],
+    caughtBy: [
+      'election',
+      'a node that is not promotable does not campaign: no member, a learner, a pending snapshot',
+    ],
   },
   {
     name: 'a new member that counts as silent',
@@ -333,21 +380,24 @@ export const mutants: readonly Mutant[] = [
     file: 'tracker/quorum.ts',
     find: 'Math.floor(count / 2) + 1',
     replace: 'Math.ceil(count / 2)',
-    caughtBy: ['quorum', 'the committed index against an independent algorithm'],
+    caughtBy: [
+      'quorum',
+      'the committed index equals that of an independent algorithm in 50,000 random cases',
+    ],
   },
   {
     name: 'commit by the incoming half alone',
     file: 'tracker/tracker.ts',
     find: 'Math.min(this.#majorityMatch(this.#incoming), this.#majorityMatch(this.#outgoing))',
     replace: 'this.#majorityMatch(this.#incoming)',
-    caughtBy: ['membership', 'a joint state commits by both halves'],
+    caughtBy: ['membership', 'a joint membership commits by both halves'],
   },
   {
     name: 'a term that JavaScript would round',
     file: 'messages/check-message.ts',
     find: "if (!isIndex(term)) refuseNumber(message, 'term', term);",
     replace: '',
-    caughtBy: ['hostile', 'in any field is refused before anything happens'],
+    caughtBy: ['hostile', 'in any field of a message is rejected, and the node is unchanged'],
   },
   {
     name: 'entries of a message that do not follow each other',
@@ -361,63 +411,72 @@ export const mutants: readonly Mutant[] = [
     file: 'raw-node.ts',
     find: '!this.#raft.tracker.progress.has(message.from)',
     replace: 'message.from < 0n',
-    caughtBy: ['raw-node', 'answers of a node that is no member are refused'],
+    caughtBy: ['raw-node', 'responses of a node that is not a member are rejected'],
   },
   {
     name: 'a leader that steps down when it is removed, though it was not told to',
     file: 'membership/membership.ts',
     find: 'if (config.stepDownOnRemoval) becomeFollower',
     replace: 'becomeFollower',
-    caughtBy: ['membership', 'steps down only if it is told to (false)'],
+    caughtBy: ['membership', 'a removed leader steps down only with stepDownOnRemoval (false)'],
   },
   {
     name: 'arrays that were handed out and change',
     file: 'log/unstable.ts',
     find: 'return this.#entries.slice(lo - this.#offset, hi - this.#offset);',
     replace: 'return this.#entries;',
-    caughtBy: ['unstable', 'never changes what was handed out'],
+    caughtBy: ['unstable', 'never changes arrays that were handed out'],
   },
   {
     name: 'a removed leader that answers reads of the only voter left',
     file: 'tracker/tracker.ts',
     find: 'incoming.length === 1 && incoming[0] === id &&',
     replace: 'incoming.length === 1 && id > 0n &&',
-    caughtBy: ['reads', 'no voter any more asks'],
+    caughtBy: [
+      'reads',
+      'a leader that is no voter any more asks the only voter, which may have another leader',
+    ],
   },
   {
     name: 'reads confirmed by the incoming half alone',
     file: 'tracker/tracker.ts',
     find: 'Math.min(indexOf(this.config.incoming), indexOf(this.config.outgoing))',
     replace: 'indexOf(this.config.incoming)',
-    caughtBy: ['reads', 'needs a quorum of both halves while joint'],
+    caughtBy: ['reads', 'a confirmation needs a quorum of both halves of a joint membership'],
   },
   {
     name: 'reads confirmed by whoever answers',
     file: 'tracker/tracker.ts',
     find: 'majorityIndex(half.map((id) => positions.get(id) ?? 0))',
     replace: 'half.length === 0 ? Infinity : Math.max(...positions.values())',
-    caughtBy: ['reads', 'learners do not count'],
+    caughtBy: ['reads', 'a confirmation needs a quorum of voters, and learners do not count'],
   },
   {
     name: 'waiting reads that are forgotten with the role',
     file: 'election/role-changes.ts',
     find: 'raft.readOnly = new ReadOnlyQueue();',
     replace: 'raft.readOnly = new ReadOnlyQueue();\n  raft.pendingReads = [];',
-    caughtBy: ['reads', 'survives the loss of leadership'],
+    caughtBy: [
+      'reads',
+      'a read that waits for the first commit of the term survives the loss of leadership',
+    ],
   },
   {
     name: 'an active quorum of the incoming half alone',
     file: 'tracker/tracker.ts',
     find: 'hasActiveMajority(this.#incoming) && hasActiveMajority(this.#outgoing)',
     replace: 'hasActiveMajority(this.#incoming)',
-    caughtBy: ['membership', 'needs an active quorum in both halves'],
+    caughtBy: ['membership', 'a joint membership needs an active quorum in both halves'],
   },
   {
     name: 'a refused change that is taken nevertheless',
     file: 'replication/proposals.ts',
     find: 'return refusedChange;',
     replace: 'return entry;',
-    caughtBy: ['membership', 'another one becomes an empty entry'],
+    caughtBy: [
+      'membership',
+      'a change is appended, and until it is applied another one becomes an empty entry',
+    ],
   },
   {
     name: 'a joint state that is left by itself only once tried',
@@ -425,70 +484,88 @@ export const mutants: readonly Mutant[] = [
     find: "if (codeOf(error) !== 'RAFT_CORE_PROPOSAL_DROPPED') throw error;",
     replace:
       "if (codeOf(error) !== 'RAFT_CORE_PROPOSAL_DROPPED') throw error;\n    raft.tracker.config = { ...config, autoLeave: false };",
-    caughtBy: ['membership', 'by the same leader when a transfer was in the way'],
+    caughtBy: [
+      'membership',
+      'is tried again by the same leader after a failed leadership transfer',
+    ],
   },
   {
     name: 'new members that are probed from behind the end of the log',
     file: 'membership/membership-draft.ts',
     find: 'next: Math.max(lastIndex, 1),',
     replace: 'next: lastIndex + 1,',
-    caughtBy: ['snapshot', 'replaces log and membership'],
+    caughtBy: [
+      'snapshot',
+      'replaces log and membership, is answered once it is durable, and moves the applied index',
+    ],
   },
   {
     name: 'a demoted voter that is a learner while it still votes',
     file: 'membership/membership-draft.ts',
     find: 'this.#progress.set(id, known);',
     replace: 'this.#progress.set(id, known.asLearner(true));',
-    caughtBy: ['membership', 'the same, explicit'],
+    caughtBy: ['membership', 'voter and learners, explicit'],
   },
   {
     name: 'a transfer that outlives the vote of its target',
     file: 'membership/membership.ts',
     find: '!tracker.isVoter(raft.leadTransferee)',
     replace: 'raft.leadTransferee < none',
-    caughtBy: ['transfer', 'removed or demoted'],
+    caughtBy: ['transfer', 'ends when the target is removed or demoted (change'],
   },
   {
     name: 'an acknowledgment of what was known that ends waiting for a snapshot',
     file: 'leader/member-messages.ts',
     find: 'member.match === index && member.state === ProgressState.Probe',
     replace: 'member.match === index && member.state !== ProgressState.Replicate',
-    caughtBy: ['replication', 'equal to what matches end probing, and nothing else'],
+    caughtBy: ['replication', 'equal to the match end probing, and have no other effect'],
   },
   {
     name: 'an acknowledgment of what was known that does not end probing',
     file: 'leader/member-messages.ts',
     find: 'if (!member.update(index) && !endsProbing) return;',
     replace: 'if (!member.update(index)) return void endsProbing;',
-    caughtBy: ['replication', 'equal to what matches end probing, and nothing else'],
+    caughtBy: ['replication', 'equal to the match end probing, and have no other effect'],
   },
   {
     name: 'waiting for the very snapshot that was sent',
     file: 'leader/member-messages.ts',
     find: 'member.match + 1 >= raft.log.firstIndex()',
     replace: 'member.match >= member.pendingSnapshot',
-    caughtBy: ['snapshot', 'whatever snapshot was on its way'],
+    caughtBy: [
+      'snapshot',
+      'an acknowledgment that reaches the log ends the state Snapshot, whichever snapshot was sent',
+    ],
   },
   {
     name: 'a peer that is not told of a commit that it could use',
     file: 'leader/member-messages.ts',
     find: 'member.canBumpCommit(raft.log.committed)',
     replace: 'member.match < 0',
-    caughtBy: ['replication', 'told of the commit index by one empty append'],
+    caughtBy: [
+      'replication',
+      'a member whose acknowledgment commits nothing gets the commit index in one empty append',
+    ],
   },
   {
     name: 'an answer to a heartbeat that does not end a pause',
     file: 'leader/member-messages.ts',
     find: 'member.msgAppFlowPaused = false;',
     replace: '',
-    caughtBy: ['replication', 'lets one empty append through a full window'],
+    caughtBy: [
+      'replication',
+      'each heartbeat response lets one empty append through a full window',
+    ],
   },
   {
     name: 'an empty append that leaves a full window open',
     file: 'tracker/progress.ts',
     find: 'this.msgAppFlowPaused = this.inflights.full();',
     replace: 'if (count > 0) this.msgAppFlowPaused = this.inflights.full();',
-    caughtBy: ['progress', 'the pause follows the window'],
+    caughtBy: [
+      'progress',
+      'in state Replicate the pause follows the window after each append, even an empty one',
+    ],
   },
   {
     name: 'acknowledgments that do not free the window',
@@ -502,63 +579,81 @@ export const mutants: readonly Mutant[] = [
     file: 'leader/member-messages.ts',
     find: 'while (sendAppend(raft, member, false)) {',
     replace: 'if (sendAppend(raft, member, false)) {',
-    caughtBy: ['replication', 'as many appends go as the window has room for'],
+    caughtBy: [
+      'replication',
+      'an acknowledgment releases as many appends as the window has room for',
+    ],
   },
   {
     name: 'a window that is not limited by bytes',
     file: 'tracker/inflights.ts',
     find: '|| this.#bytes >= this.#bytesMax;',
     replace: ';',
-    caughtBy: ['replication', 'by bytes: softly'],
+    caughtBy: ['replication', 'by bytes: one append may exceed the limit'],
   },
   {
     name: 'uncommitted entries that are never counted off',
     file: 'ready/storage-done.ts',
     find: 'reduceUncommittedBytes(raft, entries);',
     replace: 'void reduceUncommittedBytes;',
-    caughtBy: ['replication', 'shrinks when entries are applied'],
+    caughtBy: [
+      'replication',
+      'the sum shrinks when entries are applied, not when they are committed, and starts again with a new role',
+    ],
   },
   {
     name: 'uncommitted entries that a new role inherits',
     file: 'election/role-changes.ts',
     find: 'raft.uncommittedBytes = 0;',
     replace: '',
-    caughtBy: ['replication', 'begins anew with a role'],
+    caughtBy: [
+      'replication',
+      'the sum shrinks when entries are applied, not when they are committed, and starts again with a new role',
+    ],
   },
   {
     name: 'a failed snapshot that counts as sent',
     file: 'leader/member-messages.ts',
     find: 'if (failed) member.pendingSnapshot = 0;',
     replace: '',
-    caughtBy: ['snapshot', 'failure: probed from what matched'],
+    caughtBy: [
+      'snapshot',
+      'failure: the member is probed from its match on, after the next heartbeat response',
+    ],
   },
   {
     name: 'a snapshot of what the log has that replaces the log',
     file: 'follower/snapshot.ts',
     find: 'if (log.matchTerm(index, term)) {',
     replace: 'if (log.matchTerm(index, -1)) {',
-    caughtBy: ['snapshot', 'an entry that the log has'],
+    caughtBy: [
+      'snapshot',
+      'a snapshot that ends with an entry of the log raises the commit index and keeps the log',
+    ],
   },
   {
     name: 'a snapshot for others that is taken over',
     file: 'follower/snapshot.ts',
     find: 'if (![voters, learners, votersOutgoing].some((ids) => ids.includes(raft.id))) {',
     replace: 'if (voters.length < 0) {',
-    caughtBy: ['snapshot', 'does not name this node'],
+    caughtBy: ['snapshot', 'a snapshot whose membership does not name this node is ignored'],
   },
   {
     name: 'a late report about entries below a snapshot that moves back',
     file: 'ready/storage-done.ts',
     find: 'Math.max(index, raft.log.applied)',
     replace: 'index',
-    caughtBy: ['snapshot', 'comes late, and changes nothing'],
+    caughtBy: [
+      'snapshot',
+      'a late report of the apply thread about entries below the snapshot changes nothing',
+    ],
   },
   {
     name: 'a follower that forgets its leader though leases count on it',
     file: 'follower/follower.ts',
     find: 'if (readOnlyOption === ReadOnlyOption.LeaseBased) {',
     replace: 'if (raft.term < 0) {',
-    caughtBy: ['transfer', 'not with lease-based reads'],
+    caughtBy: ['transfer', 'is ignored with lease-based reads, which rely on the lease'],
   },
   {
     name: 'members in the order of their texts',
@@ -572,35 +667,41 @@ export const mutants: readonly Mutant[] = [
     file: 'messages/impossible-claims.ts',
     find: 'if (index > lastIndex) {',
     replace: 'if (index < 0) {',
-    caughtBy: ['impossible-claims', 'any messages of its peers never stop a leader'],
+    caughtBy: ['impossible-claims', 'no messages of other members stop a leader: a log of'],
   },
   {
     name: 'a leader that looks at no impossible claim',
     file: 'leader/leader.ts',
     find: 'if (isImpossible(raft, message)) return;',
     replace: '',
-    caughtBy: ['impossible-claims', 'commit nothing'],
+    caughtBy: [
+      'impossible-claims',
+      'commits nothing, even if two of three voters acknowledge missing entries',
+    ],
   },
   {
     name: 'impossible claims of which each is reported',
     file: 'messages/impossible-claims.ts',
     find: 'if (!isPowerOfTen(times)) return;',
     replace: '',
-    caughtBy: ['impossible-claims', 'after 1, 10, 100'],
+    caughtBy: [
+      'impossible-claims',
+      'follow the 1st, 10th, 100th, … message of each member and kind',
+    ],
   },
   {
     name: 'impossible claims that are counted on in the next term',
     file: 'election/role-changes.ts',
     find: 'raft.impossibleClaims.clear();',
     replace: '',
-    caughtBy: ['impossible-claims', 'from the beginning by each leadership'],
+    caughtBy: ['impossible-claims', 'start again with each leadership'],
   },
   {
     name: 'a proposal without entries that stops the leader',
     file: 'messages/check-message.ts',
     find: 'if (type === MessageType.Prop) checkProposal(message);',
     replace: '',
-    caughtBy: ['impossible-claims', 'is refused before it could stop the leader'],
+    caughtBy: ['impossible-claims', 'is rejected before it could stop the leader'],
   },
   {
     name: 'a leader that does not step down though it is asked to',
@@ -628,6 +729,9 @@ export const mutants: readonly Mutant[] = [
     file: 'election/withdrawal.ts',
     find: 'if (member.id !== raft.id) member.recentActive = false;',
     replace: '',
-    caughtBy: ['withdrawal', 'counts nobody as active until it answers'],
+    caughtBy: [
+      'withdrawal',
+      'marks all members as inactive until they answer a heartbeat that is sent at once',
+    ],
   },
 ];

@@ -1,12 +1,12 @@
 /**
- * Errors that are put into the core on purpose, and that the simulation must find within a few
- * seeds: those of `list.ts` that break what it checks, and some more. What it is not made to find
- * (flow control, texts, hostile messages) is left to the tests that are named there.
+ * The planted errors that the simulation must find within a few seeds: those of `list.ts` that
+ * break the invariants that it checks, and some more. Errors of flow control, texts and checks of
+ * hostile messages are left to the tests that `list.ts` names.
  */
 
 import { mutants, type Mutant } from './list.ts';
 
-/** How many seeds it may take, half of them with asynchronous storage writes. */
+/** The number of seeds; half of them have asynchronous storage writes. */
 export const mutantSeeds = 60;
 
 const found: Mutant['caughtBy'] = ['simulation', 'keeps the invariants of Raft with every seed'];

@@ -9,7 +9,9 @@ import type { Reads } from './reads.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Trace } from './trace.ts';
 
-/** Mistakes that a simulated node makes on purpose, so that a test can see the checker find them. */
+/**
+ * Mistakes that a simulated node makes on purpose, so that a test can see the checker find them.
+ */
 export interface Faults {
   /** With asynchronous writes, vote requests are sent before their term is durable. */
   readonly votesLeaveEarly?: boolean;
