@@ -3,8 +3,7 @@
  * raft prints them. Logs, tests and tools use them, so that their output can be compared with
  * etcd's line by line.
  *
- * Source: etcd-io/raft `util.go`, described in the project's document on data-driven tests,
- * sections 2, 3.
+ * Source: etcd-io/raft `util.go`; `tracker/progress.go`, `String`; `tracker/tracker.go`, `String`.
  */
 
 export {

@@ -44,7 +44,7 @@ export function holdsCampaignBack(raft: RaftState): boolean {
   if (!raft.withholdsCampaigns) return false;
   raft.config.logger?.log(
     'info',
-    () => `${hex(raft.id)} does not campaign at term ${raft.term}: it was told to wait`,
+    () => `${hex(raft.id)} does not campaign at term ${raft.term}: campaigns are withheld`,
   );
   return true;
 }

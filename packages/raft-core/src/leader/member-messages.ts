@@ -75,6 +75,7 @@ function continueReplication(raft: RaftState, member: Progress, index: number): 
   }
 }
 
+/** A member has answered a heartbeat. `context` is that of the heartbeat. */
 export function handleHeartbeatResponse(
   raft: RaftState,
   member: Progress,

@@ -35,7 +35,9 @@ const noBytes = new Uint8Array(0);
 export function checkMessage(message: Message, self: bigint, ownTerm: number): void {
   const { type, from, term } = message;
   if (!Number.isInteger(type) || type < 0 || type > messageTypeMax) {
-    throw new InvalidMessageError(`there is no type of message ${String(type)}`);
+    throw new InvalidMessageError(
+      `a message from ${from} has the type ${String(type)}, expected 0 to ${messageTypeMax}`,
+    );
   }
   checkNumbers(message);
   if (!isId(from)) refuseId(message, 'sender', from);
@@ -46,10 +48,14 @@ export function checkMessage(message: Message, self: bigint, ownTerm: number): v
   if (type === MessageType.Prop) checkProposal(message);
   if (!isBetweenNodes(type)) return;
   if (term === 0 && (ownTerm !== 0 || isVote(type))) {
-    throw new InvalidMessageError(`${messageTypeName(type)} without term`);
+    throw new InvalidMessageError(
+      `a ${messageTypeName(type)} from ${from} has no term, expected the term of its sender`,
+    );
   }
   if (from === self && !mayComeFromSelf(message)) {
-    throw new InvalidMessageError(`${messageTypeName(type)} from this node itself`);
+    throw new InvalidMessageError(
+      `a ${messageTypeName(type)} names this node, ${self}, as its sender, expected another member`,
+    );
   }
 }
 
@@ -81,13 +87,17 @@ function checkEntry(message: Message, { index, term, type }: Entry): void {
     type !== EntryType.ConfChange &&
     type !== EntryType.ConfChangeV2
   ) {
-    throw new InvalidMessageError(`there is no type of entry ${String(type)}`);
+    throw new InvalidMessageError(
+      `entry ${index} of a ${messageTypeName(message.type)} has the type ${String(type)}, ` +
+        'expected a type of `EntryType`',
+    );
   }
 }
 
 /** A leader that accepted such a proposal would have to stop. */
 function checkProposal({ entries }: Message): void {
-  if (entries.length === 0) throw new InvalidMessageError('a MsgProp without entries');
+  if (entries.length === 0)
+    throw new InvalidMessageError('a MsgProp has no entries, expected at least one');
   for (const { type, data } of entries) {
     if (type === EntryType.Normal) continue;
     try {
@@ -95,7 +105,7 @@ function checkProposal({ entries }: Message): void {
       else decodeConfChangeV2(data ?? noBytes);
     } catch (error) {
       throw new InvalidMessageError(
-        `a MsgProp with a change of the membership that cannot be read: ${messageOf(error)}`,
+        `a MsgProp has a membership change that cannot be decoded: ${messageOf(error)}`,
         error,
       );
     }
@@ -107,12 +117,14 @@ function checkOrder(message: Message): void {
   let previousTerm = message.logTerm;
   for (const { index, term } of message.entries) {
     if (index !== previousIndex + 1) {
-      throw new InvalidMessageError(`entry ${index} follows entry ${previousIndex}`);
+      throw new InvalidMessageError(
+        `entry ${index} of a MsgApp follows entry ${previousIndex}, expected ${previousIndex + 1}`,
+      );
     }
     if (term < previousTerm || term > message.term) {
       throw new InvalidMessageError(
-        `entry ${index} of term ${term} follows one of term ${previousTerm} ` +
-          `in a message of term ${message.term}`,
+        `entry ${index} of a MsgApp has term ${term}, expected at least the term of the entry ` +
+          `before it, ${previousTerm}, and at most that of the message, ${message.term}`,
       );
     }
     previousIndex = index;
@@ -129,7 +141,9 @@ function checkSnapshot(message: Message, { metadata }: Snapshot): void {
     for (const id of ids) if (!isId(id)) refuseId(message, 'member', id);
   }
   if (message.type === MessageType.Snap && message.term !== 0 && term > message.term) {
-    throw new InvalidMessageError(`a snapshot of term ${term} in a message of ${message.term}`);
+    throw new InvalidMessageError(
+      `the snapshot of a MsgSnap has term ${term}, expected at most its term, ${message.term}`,
+    );
   }
 }
 
