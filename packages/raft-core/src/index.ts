@@ -28,8 +28,7 @@ export type {
   ImpossibleClaimSink,
 } from './messages/impossible-claim.ts';
 export { RawNode, type ProposedEntry, type SnapshotOutcome } from './raw-node.ts';
-export { StateType, type Ready, type SoftState } from './ready.ts';
-export type { ReadState } from './state/read-only-queue.ts';
+export { StateType, type ReadState, type Ready, type SoftState } from './ready.ts';
 export type { BasicStatus, Status } from './status.ts';
 export type { TracedMessage, TraceEvent, TraceSink } from './trace/events.ts';
 export type { MembershipConfig } from './tracker/membership-config.ts';

@@ -5,7 +5,6 @@
  */
 
 import type { Entry, HardState, Message, Snapshot } from '@babuza/raftpb';
-import type { ReadState } from './state/read-only-queue.ts';
 
 /** The role of a node. The name is etcd's. */
 export const StateType = { Follower: 0, Candidate: 1, Leader: 2, PreCandidate: 3 } as const;
@@ -16,6 +15,13 @@ export interface SoftState {
   /** The id of the leader; `0n` when no leader is known. */
   readonly lead: bigint;
   readonly raftState: StateType;
+}
+
+/** The answer to `readIndex`: the read may be served once the entry at `index` is applied. */
+export interface ReadState {
+  readonly index: number;
+  /** The context that the caller gave to `readIndex`. */
+  readonly requestContext: Uint8Array;
 }
 
 /** One batch of work. Its objects are immutable; its arrays belong to the receiver. */

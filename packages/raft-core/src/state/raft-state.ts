@@ -19,9 +19,9 @@ import {
 import type { ResolvedConfig } from '../resolved-config.ts';
 import { none } from '../ids.ts';
 import type { RaftLog } from '../log/raft-log.ts';
-import { StateType, type SoftState } from '../ready.ts';
+import { StateType, type ReadState, type SoftState } from '../ready.ts';
 import { Tracker } from '../tracker/tracker.ts';
-import { ReadOnlyQueue, type ReadState } from './read-only-queue.ts';
+import { ReadOnlyQueue } from './read-only-queue.ts';
 
 export class RaftState {
   readonly config: ResolvedConfig;

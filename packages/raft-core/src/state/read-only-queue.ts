@@ -9,13 +9,6 @@
 
 import type { Message } from '@babuza/raftpb';
 
-/** The answer to `readIndex`: the read may be served once the entry at `index` is applied. */
-export interface ReadState {
-  readonly index: number;
-  /** The context that the caller gave to `readIndex`. */
-  readonly requestContext: Uint8Array;
-}
-
 /** A read, and the commit index when it arrived. */
 export interface PendingRead {
   readonly request: Message;
