@@ -1,4 +1,6 @@
-/** What has the name of a file and is none: it is refused at once, not followed, and left alone. */
+/**
+ * A name that is not that of a regular file is refused at once. It is not followed and not changed.
+ */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createServer } from 'node:net';
@@ -17,7 +19,7 @@ afterEach(async () => {
   for (const act of afterwards.splice(0)) await act();
 });
 
-/** What is put in place of a file, and how a message calls it. */
+/** The kinds of names in place of a file, and the words for them in the message. */
 const kinds: readonly [name: string, put: (path: string) => unknown, called: string][] = [
   ['a FIFO', putFifo, 'a FIFO'],
   ['a link to a file', (path) => putLink(path, true), 'ELOOP'],
@@ -28,7 +30,7 @@ const kinds: readonly [name: string, put: (path: string) => unknown, called: str
 
 function putFifo(path: string): void {
   execFileSync('mkfifo', [path]);
-  // Code that waits for a writer would keep a thread of this process for ever.
+  // Code that waited for a writer would hold a thread of this process for ever.
   const { O_RDWR, O_NONBLOCK } = fs.constants;
   afterwards.push(() => fs.closeSync(fs.openSync(path, O_RDWR | O_NONBLOCK)));
 }
@@ -45,7 +47,7 @@ async function putSocket(path: string): Promise<void> {
   afterwards.push(() => server.close());
 }
 
-/** All that can be seen of a name and of what it leads to. */
+/** The visible state of a name and of its target. */
 function stateOf(path: string): unknown {
   const { ino, mode, mtimeMs } = fs.lstatSync(path);
   const target = fs.lstatSync(path).isSymbolicLink() ? fs.readlinkSync(path) : undefined;
@@ -57,7 +59,7 @@ function stateOf(path: string): unknown {
 describe.skipIf(process.platform === 'win32').each(kinds)(
   '%s in place of',
   (_kind, put, called) => {
-    it('a file is refused when it is opened, and is left alone', { timeout: 10_000 }, async () => {
+    it('a file is refused when it is opened, and is not changed', { timeout: 10_000 }, async () => {
       const path = join(temporaryDirectory(), 'segment');
       await put(path);
       const before = stateOf(path);
@@ -71,13 +73,13 @@ describe.skipIf(process.platform === 'win32').each(kinds)(
       expect(stateOf(path)).toEqual(before);
     });
 
-    it('a record makes it a damaged one', { timeout: 10_000 }, async () => {
+    it('a record counts as damage', { timeout: 10_000 }, async () => {
       const directory = temporaryDirectory();
       await put(join(directory, 'R'));
       expect(await readRecord(fileSystem, directory, 'R')).toMatchObject({ kind: 'damaged' });
     });
 
-    it('the lock is refused at once, and is left alone', { timeout: 10_000 }, async () => {
+    it('the lock is refused at once, and is not changed', { timeout: 10_000 }, async () => {
       const directory = temporaryDirectory();
       const path = join(directory, 'LOCK');
       await put(path);
@@ -92,7 +94,7 @@ describe.skipIf(process.platform === 'win32').each(kinds)(
       expect(fs.readdirSync(directory)).toEqual(['LOCK']);
     });
 
-    it('a leftover of a lock does not stand in the way', { timeout: 10_000 }, async () => {
+    it('a leftover of a lock does not prevent a new lock', { timeout: 10_000 }, async () => {
       const directory = temporaryDirectory();
       const path = join(directory, `LOCK.${'ab'.repeat(16)}`);
       await put(path);
@@ -104,7 +106,7 @@ describe.skipIf(process.platform === 'win32').each(kinds)(
 );
 
 describe.skipIf(process.platform === 'win32')('the lock file', () => {
-  it('is refused where a directory has its name', async () => {
+  it('is refused if its name is that of a directory', async () => {
     const directory = temporaryDirectory();
     fs.mkdirSync(join(directory, 'LOCK'));
     await expect(fileSystem.lock(directory)).rejects.toMatchObject({
@@ -126,7 +128,7 @@ describe.skipIf(process.platform === 'win32')('the lock file', () => {
     await lock.release();
   });
 
-  it('has mode 0600 also where its file system gave it other rights', async () => {
+  it('has mode 0600 even if its file system gave it other rights', async () => {
     const directory = temporaryDirectory();
     vi.spyOn(fs.promises, 'link').mockImplementation(async (from, to) => {
       fs.linkSync(from, to);
@@ -153,7 +155,7 @@ describe.skipIf(process.platform === 'win32')('the lock file', () => {
 });
 
 describe.skipIf(process.platform === 'win32')('names of directories', () => {
-  it('are there where a link leads nowhere', async () => {
+  it('are taken by a link that leads nowhere', async () => {
     const path = join(temporaryDirectory(), 'link');
     fs.symlinkSync('/nowhere/at/all', path);
     expect(await fileSystem.kindOf(path)).toBe('other');
@@ -161,7 +163,7 @@ describe.skipIf(process.platform === 'win32')('names of directories', () => {
   });
 
   it.each(['directory', 'file'] as const)(
-    'are those of a %s that somebody else makes between the two looks at a name',
+    'have the kind of a %s that another process creates between the two checks',
     async (kind) => {
       const path = join(temporaryDirectory(), 'new');
       vi.spyOn(fs.promises, 'stat').mockImplementationOnce(() => {
@@ -173,7 +175,7 @@ describe.skipIf(process.platform === 'win32')('names of directories', () => {
     },
   );
 
-  it('may appear while the same directory is made by another caller', async () => {
+  it('may appear while another caller creates the same directory', async () => {
     const path = join(temporaryDirectory(), 'new');
     vi.spyOn(fs.promises, 'stat').mockImplementationOnce(() => {
       fs.mkdirSync(path);
@@ -197,7 +199,7 @@ describe.skipIf(process.platform === 'win32')('names of directories', () => {
     expect(await rightsOfOthers(path)).toBe(right);
   });
 
-  it('give nobody rights where there is nothing', async () => {
+  it('give nobody rights if there is no directory', async () => {
     expect(await rightsOfOthers(join(temporaryDirectory(), 'none'))).toBeUndefined();
   });
 

@@ -1,10 +1,8 @@
 import type { Clock, Timer } from '../src/index.ts';
 
-/**
- * A clock that stands still but for its sleeps, which end at once, and for what a test lets pass.
- */
-export class HandClock implements Clock {
-  /** Called at each sleep, when its time has passed. */
+/** A clock that the test advances. A sleep advances it too, and ends at once. */
+export class ManualClock implements Clock {
+  /** Called at the end of each sleep. */
   onSleep: () => void = () => undefined;
   #monotonicMs = 0;
   #wallMs: number = Date.UTC(2024, 0, 1);
@@ -32,13 +30,13 @@ export class HandClock implements Clock {
     });
   }
 
-  /** Time passes, and no timer fires: the process stands still. */
+  /** Advances both clocks without firing a timer, as if the process were suspended. */
   pass(byMs: number): void {
     this.#monotonicMs += byMs;
     this.#wallMs += byMs;
   }
 
-  /** The wall clock goes on alone, as while a machine sleeps, or is set back. */
+  /** Changes the wall clock only, as if the machine slept or the clock were set back. */
   jumpWall(byMs: number): void {
     this.#wallMs += byMs;
   }
@@ -47,7 +45,7 @@ export class HandClock implements Clock {
     return this.#timers.size;
   }
 
-  /** All timers fire now. */
+  /** Fires all timers. */
   fireTimers(): void {
     const timers = [...this.#timers];
     this.#timers.clear();

@@ -1,4 +1,4 @@
-/** Look-ups of the system share the thread pool of Node.js with the writes of the logs. */
+/** Look-ups with the system share the thread pool of Node.js with the writes of the logs. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ it.each([
   [4, 2],
   [5, 2],
 ])(
-  'with %i threads, %i of six look-ups that hang hold one, and files are written',
+  'with %i threads, %i of six hanging look-ups hold a thread, and files are written',
   (threads, held) => {
     const directory = mkdtempSync(join(tmpdir(), 'babuza-pool-'));
     try {
