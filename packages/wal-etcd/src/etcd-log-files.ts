@@ -18,7 +18,7 @@ import {
   type FoundLog,
   type LastSegments,
   type LogFiles,
-  type LogPlace,
+  type LogLocation,
   type ReadyLog,
 } from '@babuza/wal-files';
 import { EtcdStore } from './etcd-store.ts';
@@ -70,11 +70,11 @@ export class EtcdLogFiles implements LogFiles {
     return { fileNames, temporaryName: spareNames.spare(0) };
   }
 
-  async create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog> {
-    const bytes = encodeMetadata(metadata, place.groupId, this.#options.metadata);
-    const parts = this.#writerParts(place, bytes);
+  async create(location: LogLocation, metadata: WalMetadata): Promise<ReadyLog> {
+    const bytes = encodeMetadata(metadata, location.groupId, this.#options.metadata);
+    const parts = this.#writerParts(location, bytes);
     const writer = await createLog(parts);
-    return this.#assemble(place, {
+    return this.#assemble(location, {
       // What is stored: the metadata of a server of etcd has no room for an identity.
       metadata: this.#options.metadata === 'etcd' ? { ...metadata, identity: undefined } : metadata,
       state: new LogState(new PositionIndex()),
@@ -88,15 +88,15 @@ export class EtcdLogFiles implements LogFiles {
   async look({
     directory,
     groupId,
-  }: LogPlace): Promise<{ tail: TailReport; markers: SnapshotMetadata[] }> {
+  }: LogLocation): Promise<{ tail: TailReport; markers: SnapshotMetadata[] }> {
     const { fileSystem } = this.#options.environment;
     const found = await findLog(fileSystem, directory, groupId, 'read');
     await closeSegments(found.segments);
     return { tail: found.tail, markers: found.replayed.state.validMarkers() };
   }
 
-  async find(place: LogPlace): Promise<FoundLog> {
-    const { directory, groupId } = place;
+  async find(location: LogLocation): Promise<FoundLog> {
+    const { directory, groupId } = location;
     const { fileSystem } = this.#options.environment;
     const found = await findLog(fileSystem, directory, groupId, 'write');
     const { metadata, repaired, segments, tail, replayed } = found;
@@ -104,7 +104,7 @@ export class EtcdLogFiles implements LogFiles {
       metadata,
       state: replayed.state,
       repaired,
-      recover: async () => ({ tail, ready: await this.#recover(place, found) }),
+      recover: async () => ({ tail, ready: await this.#recover(location, found) }),
       abandon: () => closeSegments(segments).catch(() => undefined),
     };
   }
@@ -114,8 +114,8 @@ export class EtcdLogFiles implements LogFiles {
    * and it is cut (`Repair`); else what lies behind the last record is made zero. A crash leads to
    * the same findings again.
    */
-  async #recover(place: LogPlace, found: FoundEtcdLog): Promise<ReadyLog> {
-    const { directory, groupId } = place;
+  async #recover(location: LogLocation, found: FoundEtcdLog): Promise<ReadyLog> {
+    const { directory, groupId } = location;
     const { fileSystem } = this.#options.environment;
     const { segments, scan, tail, replayed, metadata } = found;
     const last = segments.at(-1);
@@ -140,7 +140,7 @@ export class EtcdLogFiles implements LogFiles {
     // Durable after it: the names of the segments. They may be those of a process that was killed
     // just now.
     await fileSystem.syncDirectory(directory);
-    const parts = this.#writerParts(place, found.metadataBytes);
+    const parts = this.#writerParts(location, found.metadataBytes);
     const writer = new WalWriter(parts, { ...appendPointOf(last, scan), fileBytes });
     if (scan.validEnd === 0) {
       writer.addHead(encodeHardState(replayed.state.hardState));
@@ -148,7 +148,7 @@ export class EtcdLogFiles implements LogFiles {
     }
     const { state, base } = replayed;
     const { spares } = parts;
-    return this.#assemble(place, {
+    return this.#assemble(location, {
       metadata,
       state,
       segments,
@@ -158,13 +158,13 @@ export class EtcdLogFiles implements LogFiles {
     });
   }
 
-  #writerParts({ directory }: LogPlace, metadata: Uint8Array | undefined): WalWriterParts {
+  #writerParts({ directory }: LogLocation, metadata: Uint8Array | undefined): WalWriterParts {
     const { environment, segmentBytes } = this.#options;
     const spares = new SpareFiles(environment, directory, spareNames, 0);
     return { environment, directory, segmentBytes, metadata, spares };
   }
 
-  #assemble({ directory, groupId }: LogPlace, assembly: Assembly): ReadyLog {
+  #assemble({ directory, groupId }: LogLocation, assembly: Assembly): ReadyLog {
     const { metadata, state, writer, spares, base } = assembly;
     const segments = new SegmentList(assembly.segments);
     const reader = new EtcdEntryReader(state.index, segments, groupId);

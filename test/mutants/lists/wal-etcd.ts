@@ -126,7 +126,10 @@ export const walEtcd: readonly Mutant[] = [
     find: '    if (data !== undefined) end = writeNumber(head, end, dataTag, data.length);',
     replace:
       '    if (data !== undefined && data.length > 0) end = writeNumber(head, end, dataTag, data.length);',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'of one entry keeps its payload'],
+    caughtBy: [
+      'wal-etcd/test/histories.test.ts',
+      'of one entry returns a payload that later reads do not change',
+    ],
     promise: 'killed process',
   },
   {
@@ -142,7 +145,10 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/segment/entry-reader.ts',
     find: 'return single && first.data !== undefined\n',
     replace: 'return single && first.data === undefined\n',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'of one entry keeps its payload'],
+    caughtBy: [
+      'wal-etcd/test/histories.test.ts',
+      'of one entry returns a payload that later reads do not change',
+    ],
   },
   {
     name: 'a gap in the segments is accepted',
@@ -226,7 +232,7 @@ export const walEtcd: readonly Mutant[] = [
     find: '    await this.#fileSystem.syncDirectory(this.#directory);',
     replace:
       '    if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
+    caughtBy: ['wal-etcd/test/sizes.test.ts', 'that runs alone, with a crash at every call'],
     promise: 'purge',
   },
   {
@@ -234,7 +240,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'const belowSegmentId = this.#base.segmentId;',
     replace: 'const belowSegmentId = this.#base.segmentId + 1;',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
+    caughtBy: ['wal-etcd/test/sizes.test.ts', 'that runs alone, with a crash at every call'],
     promise: 'purge',
   },
   {

@@ -1,14 +1,16 @@
 /**
- * Looking at a log without owning it; what looks wrong is looked at again by those who call this.
+ * Reads a log without its lock. Because the log may change meanwhile, the caller repeats the read
+ * before it reports damage (`readSteadily`).
  */
 import type { FileSystem } from '@babuza/vfs';
 import { NotFoundError, type TailReport } from '@babuza/wal-core';
 import { closeSegments } from '@babuza/wal-files';
-import { lastFinding, listLog, readLog, type LogContents } from './read-log.ts';
+import { listLog } from './list-log.ts';
+import { lastFinding, readLog, type LogContents } from './read-log.ts';
 import { tailReport } from './recover.ts';
 
-/** Reads the log once; its files are closed again. */
-export async function lookAtLog(
+/** Reads the log once and closes its files. */
+export async function readLogOnce(
   fileSystem: FileSystem,
   directory: string,
   groupId: bigint,

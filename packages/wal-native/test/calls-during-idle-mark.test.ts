@@ -1,7 +1,6 @@
 /**
- * The mark of an idle log is on its way to the disk, with the bytes that it had when it was handed
- * over, while something else is asked of the log. Nothing may be written to its place before it has
- * arrived, because it would overwrite that.
+ * Calls while the write of an idle mark is in flight. Nothing may be written at its offset before
+ * that write has ended, because the mark could overwrite it.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, turnOfEventLoop } from '@babuza/testkit';
@@ -10,7 +9,7 @@ import type { Wal, WalManager } from '@babuza/wal-core';
 import { allEntries, entriesOf } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
-/** Holds the writes without a sync of segments back, from the call of `hold` on. */
+/** Delays writes without a sync to segments, from the call of `hold` on. */
 class HeldWrites {
   #gate: Promise<void> | undefined;
   #open: (() => void) | undefined;
@@ -34,7 +33,7 @@ class HeldWrites {
         return replaced(file, {
           write: async (data: Uint8Array, position: number) => {
             const handedOver = new Uint8Array(data);
-            // A file that is prepared for later is filled in larger pieces.
+            // The pieces of a spare file that is being filled are larger.
             if (this.#gate !== undefined && data.length < 4096) {
               this.held += 1;
               await this.#gate;
@@ -47,7 +46,7 @@ class HeldWrites {
   }
 }
 
-/** The object with some methods in the place of its own. */
+/** The object with some of its methods replaced. */
 function replaced<Target extends object>(target: Target, methods: Partial<Target>): Target {
   return new Proxy(target, {
     get(object, name) {
@@ -63,7 +62,7 @@ interface IdleLog {
   readonly writes: HeldWrites;
 }
 
-/** Runs `work` while the mark of an idle log is on its way, and opens the log again. */
+/** Runs `work` while the write of an idle mark is in flight, and opens the log again. */
 async function besideTheMark(
   inline: boolean,
   work: (log: IdleLog) => Promise<void>,
@@ -77,7 +76,7 @@ async function besideTheMark(
   await wal.save({ entries: entriesOf(1, 3) });
   writes.hold();
   await simulated.clock.advance(200);
-  expect(writes.held, 'the mark is on its way').toBe(1);
+  expect(writes.held, 'the mark is in flight').toBe(1);
   await work({ manager, wal, writes });
   const after = simulatedEnvironment(4, simulated.fileSystem.kill(1));
   let last = 0;
@@ -90,7 +89,7 @@ async function besideTheMark(
   return last;
 }
 
-/** Whether a call has ended when everything has happened that can happen now. */
+/** Whether a call has ended once all pending work that can run has run. */
 async function hasEnded(call: Promise<unknown>): Promise<boolean> {
   let ended = false;
   call.then(
@@ -101,7 +100,7 @@ async function hasEnded(call: Promise<unknown>): Promise<boolean> {
   return ended;
 }
 
-describe('while the mark of an idle log is on its way', () => {
+describe('while the mark of an idle log is in flight', () => {
   for (const inline of [false, true]) {
     it(`a save waits for it, inline ${inline}`, async () => {
       const last = await besideTheMark(inline, async ({ wal, writes }) => {
@@ -114,7 +113,7 @@ describe('while the mark of an idle log is on its way', () => {
       expect(last).toBe(9);
     });
 
-    it(`a close waits for it, because it gives the lock back, inline ${inline}`, async () => {
+    it(`a close waits for it, because it releases the lock, inline ${inline}`, async () => {
       await besideTheMark(inline, async ({ manager, writes }) => {
         const closing = manager.close();
         expect(await hasEnded(closing)).toBe(false);
@@ -125,7 +124,7 @@ describe('while the mark of an idle log is on its way', () => {
   }
 });
 
-it('a log that failed writes no mark any more', async () => {
+it('a poisoned log writes no mark', async () => {
   const environment = simulatedEnvironment(5);
   const disk = environment.fileSystem;
   await runWorkload(environment, async () => {

@@ -1,6 +1,6 @@
 /**
- * A directory sync that is owed after a rotation: nothing is written before it, and it needs no
- * opening.
+ * A directory sync that is pending after a rotation: nothing is written before it, and it needs no
+ * reopening of the log.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
@@ -35,13 +35,13 @@ describe('the sync of a new segment that finds no descriptor', () => {
         expect(outcome).toBe('WAL_TRY_AGAIN');
         const last = storage.lastIndex();
         const before = disk.calls.length;
-        // Long enough for the mark of an idle log, and small enough for the segment that is full.
+        // Long enough for an idle mark, and small enough for the full segment.
         await environment.clock.sleep(1000);
         const small = { entries: entriesFrom(last + 1, 1, 1, 1) };
         expect(await codeOf(wal.save(small))).toBe('WAL_TRY_AGAIN');
         const written = disk.calls
           .slice(before)
-          // A file that is prepared for later is filled in larger pieces.
+          // The pieces of a spare file that is being filled are larger.
           .filter(({ operation, bytes }) => operation.startsWith('write') && (bytes ?? 0) < 4096);
         expect(written).toEqual([]);
         shortage.remove();
@@ -56,7 +56,7 @@ describe('the sync of a new segment that finds no descriptor', () => {
     });
   }
 
-  it('is done by a close that has something to write, else the close says so', async () => {
+  it('is done by a close that has something to write, or the close rejects', async () => {
     const disk = new SimulatedDisk({ seed: 3 });
     const environment = simulatedEnvironment(3, disk);
     await runWorkload(environment, async () => {

@@ -1,6 +1,6 @@
 /**
- * Turns a group of plans into one batch of frames, ready for one write. Small payloads are copied
- * into a buffer that is used again and again; large ones are handed to the disk where they are.
+ * Encodes the plans of several saves as one batch of frames for one write. Small payloads are
+ * copied into a reused buffer; large ones are written from the memory of the caller.
  */
 import {
   encodeHardState,
@@ -33,10 +33,10 @@ import {
   frameHeaderBytes,
 } from '../format/layout.ts';
 
-/** Payloads from this size on are not copied. */
+/** Payloads of this size and above are not copied. */
 const copyBytesMax = 4096;
 
-/** The buffer that stays; a group that needs more gets one for itself. */
+/** The largest buffer that is kept. A batch that needs more gets a buffer of its own. */
 const scratchBytesKept: number = 512 * 1024;
 
 /** A frame that is not an entry. */
@@ -48,16 +48,16 @@ export interface ControlFrame {
   readonly body: Uint8Array;
 }
 
-/** Entries of one plan, and, once encoded, where the first of them lies. */
-export interface PlacedEntries {
+/** The entries of one plan, and the offset of the first one once they are encoded. */
+export interface EncodedEntries {
   readonly entries: readonly Entry[];
   offset: number;
 }
 
-/** One batch before it has a place. */
-export interface Group {
-  readonly items: readonly (ControlFrame | PlacedEntries)[];
-  /** All frames, the commit frame included. */
+/** The content of a batch, before its position in a segment is known. */
+export interface Batch {
+  readonly items: readonly (ControlFrame | EncodedEntries)[];
+  /** The bytes of all frames including the commit frame. */
   readonly bytes: number;
   readonly frameCount: number;
   readonly entryCount: number;
@@ -65,8 +65,8 @@ export interface Group {
   readonly lastIndex: number;
 }
 
-/** Where a group goes. */
-export interface Place {
+/** The position of a batch in its segment. */
+export interface BatchPosition {
   readonly salt: number;
   readonly offset: number;
   readonly batchNumber: number;
@@ -80,7 +80,9 @@ export function hardStateFrame(hardState: HardState): ControlFrame {
   return { kind: FrameKind.HardState, flags: 0, index: 0, term: 0, body };
 }
 
-/** `resets` is kept as a flag: a log that starts behind the marker cannot derive it any more. */
+/**
+ * `resets` is stored as a flag, because a log that starts after the marker can no longer derive it.
+ */
 export function markerFrame(marker: SnapshotMetadata, resets: boolean): ControlFrame {
   return {
     kind: FrameKind.Marker,
@@ -110,15 +112,15 @@ export function tailFrame(index: number, term: number): ControlFrame {
 }
 
 /**
- * The frames of the plans in order, and the hard state last. `startSegmentId` is the first segment
- * that a purge still needs.
+ * A batch of the frames of the plans in order, with the hard state last. `startSegmentId` is the
+ * first segment that is needed after a purge.
  */
-export function groupOf(
+export function batchOf(
   plans: readonly SavePlan[],
   hardState: HardState | undefined,
   startSegmentId: number,
-): Group {
-  const items: (ControlFrame | PlacedEntries)[] = [];
+): Batch {
+  const items: (ControlFrame | EncodedEntries)[] = [];
   for (const plan of plans) {
     if (plan.marker !== undefined) items.push(markerFrame(plan.marker, plan.resets));
     if (plan.truncateFrom !== undefined && plan.entries.length === 0) {
@@ -133,12 +135,12 @@ export function groupOf(
   return measured(items);
 }
 
-/** A batch of control frames; empty for a mark. */
-export function controlGroup(frames: readonly ControlFrame[]): Group {
+/** A batch of control frames; without frames it is a mark. */
+export function controlBatch(frames: readonly ControlFrame[]): Batch {
   return measured(frames);
 }
 
-function measured(items: readonly (ControlFrame | PlacedEntries)[]): Group {
+function measured(items: readonly (ControlFrame | EncodedEntries)[]): Batch {
   let bytes = commitFrameBytes;
   let frameCount = 0;
   let entryCount = 0;
@@ -160,18 +162,19 @@ function measured(items: readonly (ControlFrame | PlacedEntries)[]): Group {
   return { items, bytes, frameCount, entryCount, firstIndex, lastIndex };
 }
 
-/** Encodes one group at a time: what it returns is valid until the next call. */
-export class GroupEncoder {
+/** Encodes one batch at a time. The result is valid until the next call. */
+export class BatchEncoder {
   #scratch: Uint8Array = new Uint8Array(16 * 1024);
   #view: DataView = new DataView(this.#scratch.buffer);
   #parts: Uint8Array[] = [];
-  /** Bytes of the scratch that are filled, and those that are in `#parts` already. */
+  /** How many bytes of the scratch buffer are filled. */
   #filled = 0;
+  /** How many of them are in `#parts` already. */
   #taken = 0;
   #offset = 0;
-  #place: Place = { salt: 0, offset: 0, batchNumber: 0, durableUpTo: 0 };
+  #position: BatchPosition = { salt: 0, offset: 0, batchNumber: 0, durableUpTo: 0 };
   #batchChecksum = 0;
-  /** Filled again for each frame. */
+  /** Reused for each frame. */
   readonly #header: FrameHeader = newFrameHeader();
 
   constructor(groupId: bigint) {
@@ -179,11 +182,12 @@ export class GroupEncoder {
   }
 
   /**
-   * The parts of one write: all frames, and the empty slot that ends it. Sets the entries' offsets.
+   * Encodes all frames and the empty slot after them as the parts of one write. Sets the offsets of
+   * the entries.
    */
-  encode(group: Group, place: Place): readonly Uint8Array[] {
-    this.#begin(group, place);
-    for (const item of group.items) {
+  encode(batch: Batch, position: BatchPosition): readonly Uint8Array[] {
+    this.#begin(batch, position);
+    for (const item of batch.items) {
       if ('entries' in item) {
         item.offset = this.#offset;
         for (const entry of item.entries) this.#addEntry(entry);
@@ -191,22 +195,22 @@ export class GroupEncoder {
         this.#add(item.kind, item.flags, item.index, item.term, item.body);
       }
     }
-    this.#addCommit(group);
+    this.#addCommit(batch);
     this.#scratch.fill(0, this.#filled, this.#filled + endSlotBytes);
     this.#filled += endSlotBytes;
     this.#takeScratch();
     return this.#parts;
   }
 
-  #begin(group: Group, place: Place): void {
-    this.#place = place;
-    this.#offset = place.offset;
+  #begin(batch: Batch, position: BatchPosition): void {
+    this.#position = position;
+    this.#offset = position.offset;
     this.#filled = 0;
     this.#taken = 0;
     this.#parts = [];
     this.#batchChecksum = emptyBatchChecksum;
-    this.#header.batchNumber = place.batchNumber;
-    const needed = scratchBytesOf(group) + endSlotBytes;
+    this.#header.batchNumber = position.batchNumber;
+    const needed = scratchBytesOf(batch) + endSlotBytes;
     const keeps = this.#scratch.length <= scratchBytesKept;
     if (needed <= this.#scratch.length && keeps) return;
     const size = needed <= scratchBytesKept ? Math.min(scratchBytesKept, 2 * needed) : needed;
@@ -227,7 +231,7 @@ export class GroupEncoder {
     header.index = index;
     header.term = term;
     const at = this.#filled;
-    const seed = frameSeed(this.#place.salt, this.#offset);
+    const seed = frameSeed(this.#position.salt, this.#offset);
     writeFrameHeader(this.#view, at, seed, header);
     const value =
       body.length < copyBytesMax
@@ -242,7 +246,7 @@ export class GroupEncoder {
     const bodyAt = at + frameHeaderBytes;
     const end = at + frameBytes(body.length);
     this.#scratch.set(body, bodyAt);
-    // The buffer is used again: what pads the body must be made zero.
+    // The buffer is reused, so the padding must be cleared.
     for (let pad = bodyAt + body.length; pad < end; pad += 1) this.#scratch[pad] = 0;
     this.#filled = end;
     return frameChecksum(this.#scratch, at, seed, body.length);
@@ -262,7 +266,7 @@ export class GroupEncoder {
     return value;
   }
 
-  #addCommit(group: Group): void {
+  #addCommit(batch: Batch): void {
     const header = this.#header;
     header.bodyBytes = commitBodyBytes;
     header.kind = FrameKind.Commit;
@@ -270,21 +274,21 @@ export class GroupEncoder {
     header.index = 0;
     header.term = 0;
     const at = this.#filled;
-    const seed = frameSeed(this.#place.salt, this.#offset);
+    const seed = frameSeed(this.#position.salt, this.#offset);
     writeFrameHeader(this.#view, at, seed, header);
     writeCommitBody(this.#view, at + frameHeaderBytes, {
-      frameCount: group.frameCount,
+      frameCount: batch.frameCount,
       batchChecksum: this.#batchChecksum,
-      durableUpTo: this.#place.durableUpTo,
-      batchStart: this.#place.offset,
-      firstIndex: group.firstIndex,
-      lastIndex: group.lastIndex,
+      durableUpTo: this.#position.durableUpTo,
+      batchStart: this.#position.offset,
+      firstIndex: batch.firstIndex,
+      lastIndex: batch.lastIndex,
     });
     this.#filled += commitFrameBytes;
     sealFrame(this.#view, at, frameChecksum(this.#scratch, at, seed, commitBodyBytes));
   }
 
-  /** Moves what was filled since the last time to the parts. */
+  /** Adds the bytes that were filled since the last call to the parts. */
   #takeScratch(): void {
     if (this.#filled === this.#taken) return;
     this.#parts.push(this.#scratch.subarray(this.#taken, this.#filled));
@@ -292,10 +296,10 @@ export class GroupEncoder {
   }
 }
 
-/** What of a group is copied. */
-function scratchBytesOf(group: Group): number {
-  let bytes = group.bytes;
-  for (const item of group.items) {
+/** The bytes of a batch that are copied into the buffer. */
+function scratchBytesOf(batch: Batch): number {
+  let bytes = batch.bytes;
+  for (const item of batch.items) {
     if (!('entries' in item)) {
       if (item.body.length >= copyBytesMax) bytes -= item.body.length;
       continue;

@@ -1,10 +1,10 @@
-/** What a batch says of its entries, and that no byte of it is left to chance. */
+/** The range of entries of a batch, and the bytes of its padding. */
 import { describe, expect, it } from 'vitest';
 import { emptyPlan, type SavePlan } from '@babuza/wal-core';
 import { endSlotBytes, frameHeaderBytes } from '../src/format/layout.ts';
-import { GroupEncoder, groupOf } from '../src/writer/group-encoder.ts';
+import { BatchEncoder, batchOf } from '../src/writer/batch-encoder.ts';
 
-const place = { salt: 5, offset: 8192, batchNumber: 1, durableUpTo: 8192 };
+const position = { salt: 5, offset: 8192, batchNumber: 1, durableUpTo: 8192 };
 
 function planOf(first: number, last: number, bytes = 10): SavePlan {
   const entries = Array.from({ length: last - first + 1 }, (_, at) => ({
@@ -32,23 +32,23 @@ describe('a batch', () => {
       [3, 4, 2],
     ],
     [[emptyPlan], [0, 0, 0]],
-  ])('says which entries it has: %#', (plans, expected) => {
-    const { firstIndex, lastIndex, entryCount } = groupOf(plans, undefined, 1);
+  ])('knows the range of its entries: %#', (plans, expected) => {
+    const { firstIndex, lastIndex, entryCount } = batchOf(plans, undefined, 1);
     expect([firstIndex, lastIndex, entryCount]).toEqual(expected);
   });
 
-  it('pads its payloads with zeros and ends with them, whatever its memory was used for', () => {
-    const used = new GroupEncoder(7n);
+  it('pads its payloads and ends with zeros, whatever its memory was used for', () => {
+    const used = new BatchEncoder(7n);
     for (const bytes of [1, 7, 8, 9, 4095, 4096, 4097, 4103]) {
-      for (const encoder of [used, new GroupEncoder(7n)]) {
-        used.encode(groupOf([planOf(1, 9, 3000)], undefined, 1), place);
-        const group = groupOf([planOf(1, 1, bytes)], undefined, 1);
-        const encoded = new Uint8Array(Buffer.concat(encoder.encode(group, place)));
+      for (const encoder of [used, new BatchEncoder(7n)]) {
+        used.encode(batchOf([planOf(1, 9, 3000)], undefined, 1), position);
+        const batch = batchOf([planOf(1, 1, bytes)], undefined, 1);
+        const encoded = new Uint8Array(Buffer.concat(encoder.encode(batch, position)));
         const end = frameHeaderBytes + bytes;
         const padding = encoded.subarray(end, Math.ceil(end / 8) * 8);
         expect([...padding], `${bytes} bytes`).toEqual(Array.from(padding, () => 0));
         expect(encoded.subarray(-endSlotBytes)).toEqual(new Uint8Array(endSlotBytes));
-        expect(encoded).toHaveLength(group.bytes + endSlotBytes);
+        expect(encoded).toHaveLength(batch.bytes + endSlotBytes);
       }
     }
   });
