@@ -4,7 +4,7 @@
  */
 
 /**
- * What the caller can do about a failure:
+ * The kinds of failures, which tell the caller what to do:
  *
  * - `no-space`: ENOSPC, EDQUOT, EFBIG. Free space and try again, if nothing was synced in between.
  * - `io`: EIO and every code that is not known here. The device or the file system failed.

@@ -19,8 +19,8 @@ import { lastFinding, type LogContents } from './read-log.ts';
 import type { SegmentFinding } from './replay-segment.ts';
 
 /**
- * The bytes of one write when batches are written again. Usually that is one batch, but a whole
- * segment if syncs were turned off.
+ * The most bytes of one write when batches are written again. Usually only the last batch is, but a
+ * whole segment if syncs were turned off.
  */
 const rewriteBytesMax: number = 1024 * 1024;
 
@@ -60,8 +60,8 @@ export async function recover(
   // 2. Write the batches again that no later frame records as durable. If only the mark of step 4
   //    became durable, a crash would leave a gap.
   await writeAgain(segment.file, last.durableUpTo, last.stop.batchStart);
-  // 3. Seal the segment before the last one, which must be durable before the last one gets another
-  //    batch.
+  // 3. Write the seal that a crash may have interrupted. It must be durable before the last segment
+  //    gets another batch.
   const { needsSeal } = contents;
   if (needsSeal !== undefined) {
     await sealSegment(needsSeal.segment, contents.replayed.state.index, {

@@ -15,7 +15,8 @@ export interface SegmentFinding {
   readonly entries: number;
   readonly stop: ScanStop;
   /**
-   * Everything below this offset was durable, according to the last commit frames of the segment.
+   * Everything below this offset was durable, according to the commit frames of the accepted
+   * batches.
    */
   readonly durableUpTo: number;
   readonly afterStop: AfterStop;
