@@ -265,7 +265,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'const positions = this.#placed.shift()?.positions ?? [];',
     replace: 'const positions = this.#placed[0]?.positions ?? [];',
-    caughtBy: ['wal-etcd/test/conformance.test.ts', 'each two shapes of saves in one group'],
+    caughtBy: ['wal-etcd/test/conformance.test.ts', 'each two shapes of saves in one commit batch'],
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {

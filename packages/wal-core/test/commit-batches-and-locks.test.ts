@@ -1,4 +1,4 @@
-/** Groups of saves that differ in what they need, and the lock that is asked around each write. */
+/** Commit batches of saves with different needs, and the lock that is checked around each write. */
 import {
   EntryView,
   LogState,
@@ -22,7 +22,7 @@ const released = {
   heldBy: undefined,
 };
 
-/** A store that notes what is asked of it, and succeeds unless a test says otherwise. */
+/** A store that records its calls and succeeds unless a test says otherwise. */
 class NotingStore implements LogStore {
   readonly stats = { syncs: 0, bytesWritten: 0, segments: 1 };
   readonly steps: string[] = [];
@@ -32,7 +32,7 @@ class NotingStore implements LogStore {
     { read: () => [] },
     undefined,
   );
-  /** Runs while a group is being written. */
+  /** Runs while a commit batch is being written. */
   duringCommit: () => Promise<void> = () => Promise.resolve();
   release: () => Promise<typeof released> = () => Promise.resolve(released);
 
@@ -61,7 +61,7 @@ class NotingStore implements LogStore {
   }
 }
 
-/** A lock that counts how often it is renewed, and can be stale or lost. */
+/** A lock that counts its renewals, and can be stale or lost. */
 class NotedLock implements LogLock {
   fresh = true;
   lost = false;
@@ -96,10 +96,10 @@ function openLog(lock?: LogLock): { store: NotingStore; wal: QueuedWal } {
 
 const commitIndex = { hardState: { term: 0, vote: 0n, commit: 1 } };
 
-describe('a group', () => {
-  /** Three saves, of which one must be durable, at each place of the group. */
+describe('a commit batch', () => {
+  /** Makes three saves. One of them must be durable, at each position of the commit batch. */
   for (const at of [0, 1, 2]) {
-    it(`is durable when the save at place ${at} of three must be`, async () => {
+    it(`is durable when the save at position ${at} of three must be`, async () => {
       const { store, wal } = openLog();
       await wal.save({ entries: [entry(1)] });
       const saves = [0, 1, 2].map((place) =>
@@ -112,7 +112,7 @@ describe('a group', () => {
 });
 
 describe('the lock of a log', () => {
-  it('is renewed before a group is written where it is stale', async () => {
+  it('is renewed before a commit batch is written, if it is stale', async () => {
     const lock = new NotedLock();
     const { store, wal } = openLog(lock);
     lock.fresh = false;
@@ -120,7 +120,7 @@ describe('the lock of a log', () => {
     expect([lock.confirmations, store.steps]).toEqual([1, ['commit 1 durably']]);
   });
 
-  it('keeps a group from being written where it is lost', async () => {
+  it('keeps a commit batch from being written if it is lost', async () => {
     const lock = new NotedLock();
     const { store, wal } = openLog(lock);
     Object.assign(lock, { fresh: false, lost: true });
@@ -130,7 +130,7 @@ describe('the lock of a log', () => {
     expect(store.steps).toEqual([]);
   });
 
-  it('keeps a group from being acknowledged where it went stale during the write', async () => {
+  it('keeps a commit batch from being acknowledged if it was lost during the write', async () => {
     const lock = new NotedLock();
     const { store, wal } = openLog(lock);
     store.duringCommit = async () => {
@@ -142,7 +142,7 @@ describe('the lock of a log', () => {
     expect([store.steps, store.view.state.index.lastIndex]).toEqual([['commit 1 durably'], 0]);
   });
 
-  it('is renewed before a close, which writes as well', async () => {
+  it('is renewed before a close, which writes too', async () => {
     const lock = new NotedLock();
     const { store, wal } = openLog(lock);
     await wal.save({ entries: [entry(1)] });
@@ -151,7 +151,7 @@ describe('the lock of a log', () => {
     expect([lock.confirmations, store.steps.at(-1)]).toEqual([1, 'close cleanly']);
   });
 
-  it('keeps a close from writing where it is lost', async () => {
+  it('keeps a close from writing if it is lost', async () => {
     const lock = new NotedLock();
     const { store, wal } = openLog(lock);
     await wal.save({ entries: [entry(1)] });
@@ -161,8 +161,8 @@ describe('the lock of a log', () => {
   });
 });
 
-describe('a purge whose files cannot be given back', () => {
-  it('fails alone: the next purge and the close go on', async () => {
+describe('a purge whose files cannot be removed', () => {
+  it('fails alone: the next purge and the close succeed', async () => {
     const { store, wal } = openLog();
     await wal.save({ entries: [entry(1), entry(2)], hardState: { term: 1, vote: 0n, commit: 2 } });
     store.release = () => Promise.reject(new Error('the disk has gone'));
