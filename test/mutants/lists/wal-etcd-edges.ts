@@ -5,11 +5,11 @@ export const walEtcdEdges: readonly Mutant[] = [
   {
     name: 'what a save that found no room has written is not taken back durably',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: '    // Durable after it: that nothing of the refused records is there.\n    await file.datasync();',
-    replace: '',
+    find: 'await file.truncate(this.#fileBytes);\n    await file.datasync();',
+    replace: 'await file.truncate(this.#fileBytes);',
     caughtBy: [
       'wal-etcd/test/refused-growth.test.ts',
-      'leaves the file as it was, with room for 0 bytes, inline false',
+      'leaves the file as it was, with space for 0 bytes, inline false',
     ],
     promise: 'full disk',
   },
@@ -20,7 +20,7 @@ export const walEtcdEdges: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'wal-etcd/test/refused-growth.test.ts',
-      'leaves the file as it was, with room for 0 bytes, inline false',
+      'leaves the file as it was, with space for 0 bytes, inline false',
     ],
     promise: 'full disk',
   },
@@ -31,7 +31,7 @@ export const walEtcdEdges: readonly Mutant[] = [
     replace: 'const fits = ',
     caughtBy: [
       'wal-etcd/test/refused-growth.test.ts',
-      'leaves the file as it was, with room for 0 bytes, inline true',
+      'leaves the file as it was, with space for 0 bytes, inline true',
     ],
     promise: 'full disk',
   },
@@ -60,9 +60,12 @@ export const walEtcdEdges: readonly Mutant[] = [
   {
     name: 'the places of the entries of a refused save stay',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: '    this.#placed = [];\n    this.#segmentId',
+    find: '    this.#unpublished = [];\n    this.#segmentId',
     replace: '    this.#segmentId',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'leaves nothing behind: its vote is written'],
+    caughtBy: [
+      'wal-etcd/test/histories.test.ts',
+      'leaves nothing behind: the next save writes its vote',
+    ],
     promise: 'shortage',
   },
   {
@@ -70,41 +73,38 @@ export const walEtcdEdges: readonly Mutant[] = [
     file: 'wal-etcd/src/etcd-store.ts',
     find: '    this.#lastIndex = view.state.index.lastIndex;\n',
     replace: '    if (this.#lastIndex === 0) this.#lastIndex = view.state.index.lastIndex;\n',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'does not count in the name of the next segment'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'does not change the name of the next segment'],
     promise: 'shortage',
   },
   {
     name: 'the segment is cut before the copy of it is made',
-    file: 'wal-etcd/src/etcd-log-files.ts',
-    find: '      await keepBrokenIfThereIsRoom(fileSystem, directory, last);\n      await cutAt(last.file, scan.validEnd);',
+    file: 'wal-etcd/src/recovery/recover.ts',
+    find: '    await keepBrokenCopyIfSpace(fileSystem, directory, last);\n    await cutAt(last.file, scan.validEnd);',
     replace:
-      '      await cutAt(last.file, scan.validEnd);\n      await keepBrokenIfThereIsRoom(fileSystem, directory, last);',
+      '    await cutAt(last.file, scan.validEnd);\n    await keepBrokenCopyIfSpace(fileSystem, directory, last);',
     caughtBy: [
       'wal-etcd/test/repair-at-opening.test.ts',
-      'has all that the segment had before it was cut',
+      'has all bytes of the segment before the cut',
     ],
     promise: 'interrupted write',
   },
   {
     name: 'a part of a copy stays on a full disk',
-    file: 'wal-etcd/src/etcd-log-files.ts',
+    file: 'wal-etcd/src/recovery/recover.ts',
     find: '    await fileSystem.unlink(`${path}.broken`);',
     replace: '',
     caughtBy: [
       'wal-etcd/test/repair-at-opening.test.ts',
-      'is not there in part where the disk has no room for it',
+      'is removed if the disk has no space for it',
     ],
     promise: 'full disk',
   },
   {
     name: 'a copy that failed for any reason does not keep the segment from being cut',
-    file: 'wal-etcd/src/etcd-log-files.ts',
+    file: 'wal-etcd/src/recovery/recover.ts',
     find: "if (!(error instanceof FileError) || error.kind !== 'no-space') throw error;",
     replace: 'if (!(error instanceof FileError)) throw error;',
-    caughtBy: [
-      'wal-etcd/test/repair-at-opening.test.ts',
-      'is made before anything is cut where the disk fails',
-    ],
+    caughtBy: ['wal-etcd/test/repair-at-opening.test.ts', 'is needed before the cut'],
     promise: 'failed write',
   },
   {
@@ -131,12 +131,12 @@ export const walEtcdEdges: readonly Mutant[] = [
   },
   {
     name: 'a log that was cut believes its file to be as long as before',
-    file: 'wal-etcd/src/etcd-log-files.ts',
-    find: '      fileBytes = scan.validEnd;\n',
+    file: 'wal-etcd/src/recovery/recover.ts',
+    find: '    fileBytes = scan.validEnd;\n',
     replace: '',
     caughtBy: [
       'wal-etcd/test/repair-at-opening.test.ts',
-      'refuses a save that its shortened file has no room for',
+      'refuses a save that does not fit into the shortened file',
     ],
     promise: 'full disk',
   },
@@ -152,17 +152,14 @@ export const walEtcdEdges: readonly Mutant[] = [
     file: 'wal-etcd/src/raw-wal.ts',
     find: '    if (snapshot.index > this.#lastIndex) this.#lastIndex = snapshot.index;\n    await',
     replace: '    await',
-    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'has the index behind the snapshot in its name'],
+    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'has the index of the snapshot plus 1 in its name'],
   },
   {
     name: 'a log is committed to less than where it begins',
     file: 'wal-etcd/src/recovery/replayed-log.ts',
     find: 'if (hardState.commit < state.baseIndex) {',
     replace: 'if (hardState.commit < 0) {',
-    caughtBy: [
-      'wal-etcd/test/markers-and-bases.test.ts',
-      'is committed at least up to where it begins',
-    ],
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'is committed at least up to its start'],
     promise: 'recovery',
   },
   {
@@ -170,7 +167,7 @@ export const walEtcdEdges: readonly Mutant[] = [
     file: 'wal-etcd/src/raw-wal.ts',
     find: '        if (!this.#lock.isFresh()) await this.#lock.confirm();\n',
     replace: '',
-    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is asked again when the bytes are written'],
+    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is checked after each write'],
     promise: 'lost lock',
   },
   {
@@ -179,27 +176,27 @@ export const walEtcdEdges: readonly Mutant[] = [
     find: '      const snapshot = { index: 0n, term: 0n };\n      return new RawWal(parts, options, lock, [writer.segment], snapshot, writer);\n    } catch (error) {\n      await lock.release();',
     replace:
       '      const snapshot = { index: 0n, term: 0n };\n      return new RawWal(parts, options, lock, [writer.segment], snapshot, writer);\n    } catch (error) {',
-    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is given back where the creation fails'],
+    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is released when the creation fails'],
   },
   {
     name: 'all that lies behind a torn record counts as the same write',
-    file: 'wal-etcd/src/recovery/find-log.ts',
+    file: 'wal-etcd/src/recovery/read-log.ts',
     find: "end === 'torn' && left <= tornBytes ?",
     replace: "end === 'torn' && left <= tornBytes + Infinity ?",
     caughtBy: [
       'wal-etcd/test/repair-at-opening.test.ts',
-      'is no interrupted write where something else lies behind it',
+      'is not an interrupted write if other bytes follow it',
     ],
     promise: 'damage',
   },
   {
     name: 'a snapshot of entries that the log has stays without a hard state that covers it',
-    file: 'wal-etcd/src/recovery/find-log.ts',
+    file: 'wal-etcd/src/recovery/read-log.ts',
     find: 'if (uncoveredEnd === undefined) return contents;',
-    replace: 'if (uncoveredEnd === undefined || believesUpTo === Infinity) return contents;',
+    replace: 'if (uncoveredEnd === undefined || snapshotIndexMax === Infinity) return contents;',
     caughtBy: [
       'wal-etcd/test/recovery.test.ts',
-      'does not count later where a crash took its hard state, when other entries are there',
+      'stays invalid without its hard state when other entries are saved later',
     ],
     promise: 'recovery',
   },
@@ -208,40 +205,37 @@ export const walEtcdEdges: readonly Mutant[] = [
     file: 'wal-etcd/src/purge/release-segments.ts',
     find: '  try {\n    return await file.size();\n  } finally {\n    await file.close();\n  }',
     replace: '  const bytes = await file.size();\n  await file.close();\n  return bytes;',
-    caughtBy: ['wal-etcd/test/purge-order.test.ts', 'closes it all the same'],
+    caughtBy: ['wal-etcd/test/purge-order.test.ts', 'closes it nevertheless'],
   },
   {
     name: 'a recovery does not sync the names it read',
-    file: 'wal-etcd/src/etcd-log-files.ts',
-    find: '    await fileSystem.syncDirectory(directory);\n    const parts',
-    replace: '    const parts',
+    file: 'wal-etcd/src/recovery/recover.ts',
+    find: '  await fileSystem.syncDirectory(directory);\n  return',
+    replace: '  return',
     caughtBy: [
       'wal-etcd/test/recovery.test.ts',
-      'is there after a power cut when a later process has saved to it',
+      'is there after a power cut if a later process has saved to it',
     ],
     promise: 'recovery',
   },
   {
     name: 'a purge releases all segments but the last',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: 'const belowSegmentId = this.#base.segmentId;',
+    find: 'const belowSegmentId = this.#start.segmentId;',
     replace: 'const belowSegmentId = segments.last?.segmentId ?? 0;',
     caughtBy: [
       'wal-etcd/test/kept-snapshots.test.ts',
-      'to the oldest one keeps it and those behind it, after a restart: false',
+      'to the oldest one keeps it and those after it, after a restart: false',
     ],
     promise: 'purge',
   },
   {
     name: 'the raw log keeps a segment open that it began while its lock was lost',
     file: 'wal-etcd/src/raw-wal.ts',
-    find: '      await writer.cut(next, this.#durable);\n      // It is open from here on, also where the lock turns out to be lost.\n      this.#segments.push(writer.segment);\n    });',
+    find: '      await writer.cut(next, this.#durable);\n      this.#segments.push(writer.segment);\n    });',
     replace:
       '      await writer.cut(next, this.#durable);\n    });\n    this.#segments.push(writer.segment);',
-    caughtBy: [
-      'wal-etcd/test/raw-wal.test.ts',
-      'is closed also where the lock is lost while it is begun',
-    ],
+    caughtBy: ['wal-etcd/test/raw-wal.test.ts', 'is closed when the lock is lost during the cut'],
     promise: 'lost lock',
   },
   {
@@ -250,7 +244,7 @@ export const walEtcdEdges: readonly Mutant[] = [
     find: 'if (hardState.commit > index.lastIndex) {',
     replace: 'if (hardState.commit > index.lastIndex + 1) {',
     caughtBy: [
-      'wal-etcd/test/markers-and-bases.test.ts',
+      'wal-etcd/test/markers-and-starts.test.ts',
       'of 5 at the end of a log of four entries',
     ],
     promise: 'damage',
@@ -258,8 +252,8 @@ export const walEtcdEdges: readonly Mutant[] = [
   {
     name: 'a full segment is filled on by saves on the calling thread',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'this.#owedName === undefined && !this.isFull',
-    replace: 'this.#owedName === undefined',
+    find: 'this.#pendingRename === undefined && !this.isFull',
+    replace: 'this.#pendingRename === undefined',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'begins a new one at once, inline true'],
   },
   {

@@ -1,6 +1,6 @@
 /**
- * Reads a log for the contract and judges it: which segments belong to it, what their records add
- * up to, how the last one ends. It changes nothing; `recover` acts on what was found.
+ * Reads a whole log for the contract of wal-core: which segments belong to it, the state after all
+ * records, and how the last segment ends. It changes nothing; `recover` acts on the result.
  */
 import type { FileSystem, OpenMode } from '@babuza/vfs';
 import {
@@ -22,28 +22,30 @@ import { listSegments } from './list-segments.ts';
 import { ReplayedLog } from './replayed-log.ts';
 import { scanSegment, type SegmentScan } from './scan.ts';
 
-export interface FoundEtcdLog {
+export interface LogContents {
+  readonly directory: string;
+  readonly groupId: bigint;
   readonly metadata: WalMetadata;
   readonly metadataBytes: Uint8Array | undefined;
   readonly replayed: ReplayedLog;
-  /** Open, in order, each with the checksum that it goes on from. */
+  /** The open segments in order, each with the checksum that it continues. */
   readonly segments: readonly EtcdSegment[];
-  /** How the last segment ended. */
+  /** The scan of the last segment. */
   readonly scan: SegmentScan;
   readonly tail: TailReport;
   readonly repaired: readonly { readonly file: string; readonly what: string }[];
 }
 
 /**
- * @throws NotFoundError, CorruptError where etcd would not open it either (or the numbers are too
- * large), ForeignFileError
+ * @throws NotFoundError, CorruptError when etcd would not open the log either or its numbers are
+ * too large, ForeignFileError
  */
-export async function findLog(
+export async function readLog(
   fileSystem: FileSystem,
   directory: string,
   groupId: bigint,
   mode: OpenMode,
-): Promise<FoundEtcdLog> {
+): Promise<LogContents> {
   const names = await listSegments(fileSystem, directory);
   const chosen = lastRun(names);
   const first = chosen[0];
@@ -52,13 +54,16 @@ export async function findLog(
   try {
     for (const name of chosen) {
       if (name.sequence > BigInt(Number.MAX_SAFE_INTEGER)) {
-        throw new ForeignFileError(`${directory}/${name.fileName}`, 'has a number above 2^53 - 1');
+        throw new ForeignFileError(
+          `${directory}/${name.fileName}`,
+          'the number of the segment is above 2^53 - 1',
+        );
       }
       const path = `${directory}/${name.fileName}`;
       if (mode === 'write') await refuseRunningEtcd(fileSystem, path);
       opened.push(segmentOf(path, name, await fileSystem.open(path, mode)));
     }
-    const { replayed, segments, last, scan } = await believe(opened, first, groupId);
+    const { replayed, segments, last, scan } = await replayCovered(opened, first, groupId);
     const wrong = replayed.finish(last.path);
     if (wrong !== undefined) throw wrong;
     const skipped = names.slice(0, names.length - chosen.length);
@@ -68,9 +73,14 @@ export async function findLog(
       `${directory}/${first.fileName}`,
     );
     if (written !== undefined && written !== groupId) {
-      throw new ForeignFileError(last.path, `belongs to group ${written}, not to ${groupId}`);
+      throw new ForeignFileError(
+        last.path,
+        `the log belongs to group ${written}, expected group ${groupId}`,
+      );
     }
     return {
+      directory,
+      groupId,
       metadata,
       metadataBytes: replayed.metadata,
       replayed,
@@ -79,7 +89,7 @@ export async function findLog(
       tail: await tailOf(last, scan, replayed),
       repaired: skipped.map(({ fileName }) => ({
         file: `${directory}/${fileName}`,
-        what: 'a segment before a gap, which no snapshot needs, is not read',
+        what: 'the segment is not read: it lies before a gap, and no snapshot needs it',
       })),
     };
   } catch (error) {
@@ -88,7 +98,7 @@ export async function findLog(
   }
 }
 
-/** The segments at the end whose numbers go up by one. */
+/** Returns the longest run of segments with consecutive numbers at the end. */
 function lastRun(names: readonly SegmentName[]): readonly SegmentName[] {
   const first = names.findLastIndex(
     ({ sequence }, at) => names[at - 1]?.sequence !== sequence - 1n,
@@ -97,8 +107,8 @@ function lastRun(names: readonly SegmentName[]): readonly SegmentName[] {
 }
 
 /**
- * Segments are missing in the middle. As etcd does, the log is read from a snapshot behind the gap
- * on; without one, acknowledged entries are gone.
+ * Refuses a gap in the numbers of the segments if acknowledged entries are lost with it. Like etcd,
+ * a replay can start from a snapshot after the gap.
  */
 function refuseGap(
   directory: string,
@@ -109,50 +119,57 @@ function refuseGap(
 ): void {
   if (skipped.length === 0 || first.firstIndex === 0n) return;
   if (state.validMarkers().length > 0) return;
-  throw damage('missing-segment', 'segments are missing before this one', {
-    file: `${directory}/${first.fileName}`,
-    groupId,
-  });
+  throw damage(
+    'missing-segment',
+    'segments before this one are missing, and no snapshot after the gap is valid',
+    {
+      file: `${directory}/${first.fileName}`,
+      groupId,
+    },
+  );
 }
 
-/** What was read of all segments. */
-interface Contents {
+/** The result of reading all segments. */
+interface ReplayedSegments {
   readonly replayed: ReplayedLog;
   readonly segments: readonly EtcdSegment[];
-  /** The last one of them, and how it ended. */
+  /** The last segment and its scan. */
   readonly last: EtcdSegment;
   readonly scan: SegmentScan;
 }
 
-/** Reads the log, and once more where it holds snapshots that do not count after all. */
-async function believe(
+/**
+ * Reads the log. If it has snapshot records without a hard state that covers them, it is read again
+ * without them.
+ */
+async function replayCovered(
   opened: readonly OpenSegment[],
   first: SegmentName,
   groupId: bigint,
-): Promise<Contents> {
+): Promise<ReplayedSegments> {
   let contents = await replay(opened, first, groupId);
-  let believesUpTo = Infinity;
-  if (contents.replayed.believedTooMuch) {
-    believesUpTo = contents.replayed.state.hardState.commit;
-    contents = await replay(opened, first, groupId, believesUpTo);
+  let snapshotIndexMax = Infinity;
+  if (contents.replayed.hasUncoveredReset) {
+    snapshotIndexMax = contents.replayed.state.hardState.commit;
+    contents = await replay(opened, first, groupId, snapshotIndexMax);
   }
   const { scan } = contents;
   const { uncoveredEnd } = contents.replayed;
   if (uncoveredEnd === undefined) return contents;
-  const shorter = await replay(opened, first, groupId, believesUpTo, uncoveredEnd);
-  // What was found behind it is dropped with it.
+  const shorter = await replay(opened, first, groupId, snapshotIndexMax, uncoveredEnd);
+  // The end of the first scan stays: `recover` drops the marker together with the bytes after it.
   return { ...shorter, scan: { ...shorter.scan, end: scan.end } };
 }
 
-/** Reads the segments, the last one up to `endsAt`. */
+/** Reads the segments, and the last one up to the offset `endsAt`. */
 async function replay(
   opened: readonly OpenSegment[],
   first: SegmentName,
   groupId: bigint,
-  believesUpTo = Infinity,
+  snapshotIndexMax = Infinity,
   endsAt = Infinity,
-): Promise<Contents> {
-  const replayed = new ReplayedLog(first, groupId, believesUpTo);
+): Promise<ReplayedSegments> {
+  const replayed = new ReplayedLog(first, groupId, snapshotIndexMax);
   const segments: EtcdSegment[] = [];
   let checksum = 0;
   for (const [at, segment] of opened.entries()) {
@@ -173,14 +190,14 @@ async function replay(
     const firstIndex = replayed.state.index.lastIndex + 1;
     if (!aligned || !isAligned(scan.validEnd)) {
       const at = { file: path, offset: scan.lastOffset, firstIndex, groupId };
-      throw damage('not-aligned', 'a record that does not end at a multiple of 8', at);
+      throw damage('not-aligned', 'a record does not end at a multiple of 8', at);
     }
     const cuttable = isLast && (scan.end === 'unexpected-end' || scan.end === 'torn');
     const error = cuttable ? undefined : damageOf(scan, path, { firstIndex, groupId });
     if (error !== undefined) throw error;
     if (isLast) return { replayed, segments, last, scan };
   }
-  throw new RangeError('a log has segments');
+  throw new RangeError('a log must have a segment');
 }
 
 function isAligned(offset: number): boolean {
@@ -188,9 +205,9 @@ function isAligned(offset: number): boolean {
 }
 
 /**
- * What is cut behind the last record. Nothing in this format says what had been durable: only a
- * sector that was never written, in the last record that there is, speaks for a crash, and even
- * that a lost sector could be.
+ * Describes the bytes after the last record that are going to be dropped. This format does not
+ * record what was durable. Only a zeroed sector in the last record indicates a torn write, and a
+ * lost sector could cause that too.
  */
 async function tailOf(
   { path, file }: EtcdSegment,

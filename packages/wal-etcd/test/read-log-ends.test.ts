@@ -1,4 +1,4 @@
-/** Finding a log: snapshots that do not count, damage, and how the last segment ends. */
+/** Reading a log: snapshots that are not valid, damage, and the end of the last segment. */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
 import { confState } from '@babuza/testkit/ladder';
@@ -17,10 +17,10 @@ import {
 } from './support/crafted.ts';
 import { chain, entries, found, range, type Made } from './support/crafted-logs.ts';
 
-describe('a log in which a snapshot does not count', () => {
+describe('a log with a snapshot that is not valid', () => {
   const marker = snapshotRecord(20, 3, confState);
 
-  it('is read without it where records follow it, in a second look', async () => {
+  it('is read a second time without it if records follow it', async () => {
     const segments = chain(0, [
       { firstIndex: 0, records: [...entries(1, 5), stateRecord(1, 4), marker, stateRecord(2, 5)] },
     ]);
@@ -30,8 +30,8 @@ describe('a log in which a snapshot does not count', () => {
     expect([log.scan.validEnd, log.tail.verdict]).toEqual([segments[0]?.[1].length, 'clean']);
   });
 
-  it('is read without it, and ends before it, where it is the last record', async () => {
-    // The first segment is longer than the last one up to the marker.
+  it('is read without it, and ends before it, if it is the last record', async () => {
+    // The first segment is longer than the part of the last one before the marker.
     const segments = chain(0, [
       { firstIndex: 0, records: [...entries(1, 15), stateRecord(1, 4)] },
       { firstIndex: 16, records: [stateRecord(1, 4), marker] },
@@ -44,7 +44,7 @@ describe('a log in which a snapshot does not count', () => {
     expect(log.segments.map(({ segmentId }) => segmentId)).toEqual([0, 1]);
   });
 
-  it('is read without two of them, one with records behind it and the last record', async () => {
+  it('is read without two of them: one in the middle and one as the last record', async () => {
     const segments = chain(0, [
       {
         firstIndex: 0,
@@ -56,7 +56,7 @@ describe('a log in which a snapshot does not count', () => {
     expect(log.tail.verdict).toBe('uncertain');
   });
 
-  it('is read up to a snapshot that does count, and without the one behind it', async () => {
+  it('is read with a valid snapshot, and without an invalid one after it', async () => {
     const segments = chain(0, [
       {
         firstIndex: 0,
@@ -74,7 +74,7 @@ describe('a log in which a snapshot does not count', () => {
     expect(replayed.state.markers.map(({ index }) => index)).toEqual([20]);
   });
 
-  it('drops what is left of a torn write behind it, too, and is not sure of either', async () => {
+  it('is uncertain if a torn write follows the snapshot, and drops both', async () => {
     const made = craft([...beginning, ...entries(1, 5), stateRecord(1, 4), marker]);
     const torn = craft([entryRecord(6, 1, new Uint8Array(2000).fill(7))]);
     const bytes = new Uint8Array(made.end + torn.end);
@@ -95,7 +95,7 @@ const leftZeros = (bytes: Uint8Array): number =>
   bytes.length - 1 - bytes.findLastIndex((byte) => byte !== 0);
 
 describe('damage to a log', () => {
-  it('says which entry is the next one behind it, and the group', async () => {
+  it('reports the next entry and the group', async () => {
     const made = craft([...beginning, ...entries(1, 3), { ...entryRecord(4), crc: 1 }]);
     const error = await damageFrom(found(diskWith([[nameOf(0, 0), made.bytes]]), 8n));
     expect(error).toMatchObject({
@@ -106,7 +106,7 @@ describe('damage to a log', () => {
     });
   });
 
-  it('is an end within a record in any segment but the last', async () => {
+  it('is an incomplete record in any segment but the last', async () => {
     const segments = chain(0, [
       { firstIndex: 0, records: [...entries(1, 3)] },
       { firstIndex: 4, records: entries(4, 5) },
@@ -124,7 +124,7 @@ describe('damage to a log', () => {
     expect(log.tail).toMatchObject({ firstIndex: 5, file: pathOf(nameOf(1, 4)) });
   });
 
-  it('is an entry that does not follow, and where it is', async () => {
+  it('is an entry that leaves a gap, and its position is reported', async () => {
     const made = craft([...beginning, entryRecord(1), entryRecord(3)]);
     const error = await damageFrom(found(diskWith([[nameOf(0, 0), made.bytes]]), 2n));
     expect(error).toMatchObject({
@@ -135,9 +135,9 @@ describe('damage to a log', () => {
     });
   });
 
-  it('is a record that ends between two multiples of 8, wherever the ones behind it end', async () => {
+  it('is a record that ends between two multiples of 8, wherever the next ones end', async () => {
     const made = craft([...beginning, entryRecord(1, 1, new Uint8Array(3))]);
-    // The length field claims no padding.
+    // The length field has no padding.
     const place = made.offsets.at(-1) ?? 0;
     const odd = Uint8Array.from(made.bytes);
     odd[place + 7] = 0;
@@ -167,7 +167,7 @@ describe('the end of a log', () => {
   const records = [...beginning, ...entries(1, 3)];
   const large = entryRecord(4, 1, new Uint8Array(2000).fill(7));
 
-  /** A log of which the last record lacks the sector at 1,024, with something behind it. */
+  /** A log whose last record lacks the sector at 1,024, followed by other bytes. */
   function torn(behind: number): { disk: SimulatedDisk; end: number } {
     const made = craft([...records, large], { fileBytes: 8192 });
     made.bytes.fill(0, 1024, 1536);
@@ -175,15 +175,15 @@ describe('the end of a log', () => {
     return { disk: diskWith([[nameOf(0, 0), made.bytes]]), end: made.offsets.at(-1) ?? 0 };
   }
 
-  it('is clean where zeros follow the last record', async () => {
+  it('is clean if zeros follow the last record', async () => {
     const made = craft(records, { fileBytes: 4096 });
     const { tail, scan } = await found(diskWith([[nameOf(0, 0), made.bytes]]));
     expect([tail, scan.validEnd]).toEqual([{ verdict: 'clean', bytesDropped: 0 }, made.end]);
   });
 
-  it('is uncertain where anything else follows, one byte at least', async () => {
+  it('is uncertain if anything else follows, one byte at least', async () => {
     const made = craft(records, { fileBytes: 4096 });
-    // Eight zeros end the log.
+    // A length field of zero ends the log.
     made.bytes[made.end + 8] = 1;
     const { tail } = await found(diskWith([[nameOf(0, 0), made.bytes]]));
     expect(tail).toEqual({
@@ -195,17 +195,17 @@ describe('the end of a log', () => {
     });
   });
 
-  it('is torn where the last record lacks a sector, and nothing follows', async () => {
+  it('is torn if the last record lacks a sector, and nothing follows', async () => {
     const { disk, end } = torn(-1);
     expect((await found(disk)).tail).toMatchObject({ verdict: 'torn', offset: end, firstIndex: 4 });
   });
 
-  it('is uncertain where something follows the record that lacks a sector', async () => {
+  it('is uncertain if something follows the record that lacks a sector', async () => {
     expect((await found(torn(0).disk)).tail.verdict).toBe('uncertain');
     expect((await found(torn(900).disk)).tail.verdict).toBe('uncertain');
   });
 
-  it('is torn also where the last byte of that record is no padding', async () => {
+  it('is torn even if the last byte of that record is not padding', async () => {
     for (let payload = 2000; payload < 2008; payload += 1) {
       const made = craft([...records, entryRecord(4, 1, new Uint8Array(payload).fill(7))]);
       made.bytes.fill(0, 1024, 1536);

@@ -1,6 +1,6 @@
 /**
- * What snapshots leave in a log: their own members, what covers them, and where the log begins
- * behind them.
+ * Snapshots in a log: their members, the hard states that cover them, and the start of the log
+ * after them.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -22,7 +22,7 @@ import {
 const segmentBytes = 16 * 1024;
 const firstPath = `${directory}/0000000000000000-0000000000000000.wal`;
 
-/** Where the records of the first segment end. */
+/** The end of the records of the first segment. */
 function endsOf(disk: SimulatedDisk): number[] {
   return recordsIn(disk.surgery.contents(firstPath)).map(
     ({ offset, recordBytes, padding }) => offset + 8 + recordBytes + padding,
@@ -34,7 +34,7 @@ describe('snapshots', () => {
   const newer = snapshotAt(4, 1, { ...confState, voters: [1n, 2n, 3n], learners: [4n] });
   const installed = snapshotAt(500, 2, { ...confState, voters: [9n] });
 
-  it('keep their own members, each those of its index', async () => {
+  it('keep their own members', async () => {
     const disk = await created(async (opened) => {
       await opened.wal.save({ entries: entriesFrom(1, 5, 1, 100), ...commitTo(5) });
       await opened.wal.saveSnapshot(older);
@@ -47,7 +47,7 @@ describe('snapshots', () => {
     await reopened(again, ({ snapshots }) => expect(snapshots).toEqual([installed]));
   });
 
-  it('that are installed with entries and a hard state leave a log that opens behind each of their records', async () => {
+  it('that are installed with entries and a hard state leave a log that opens after each of their records', async () => {
     let endsBefore: number[] = [];
     const disk = await inWorld(undefined, async (manager, files) => {
       const { wal } = await manager.createWal(metadata);
@@ -77,7 +77,7 @@ describe('snapshots', () => {
     }
   });
 
-  it('that end a segment give the next one the index behind them: etcd looks for them before it', async () => {
+  it('at the end of a segment give the next one their index plus 1, so that etcd finds them', async () => {
     const last = { index: 500, term: 2 };
     const disk = await inWorld(undefined, async (manager) => {
       const { wal } = await manager.createWal(metadata);
@@ -97,8 +97,8 @@ describe('snapshots', () => {
   });
 });
 
-describe('an entry that the snapshot covers, behind the record of the snapshot', () => {
-  it('is passed over, as etcd does it', async () => {
+describe('an entry that the snapshot covers, after the snapshot record', () => {
+  it('is ignored, as in etcd', async () => {
     const environment = simulatedEnvironment(1);
     const member = encodeEtcdMetadata({ nodeId: 1n, clusterId: 1n });
     await runWorkload(environment, async () => {
@@ -120,7 +120,7 @@ describe('an entry that the snapshot covers, behind the record of the snapshot',
 
 describe('a commit index', () => {
   it.each([4, 5])(
-    'of %i at the end of a log of four entries: beyond the end is damage',
+    'of %i in a log of four entries is damage if it is above the last index',
     async (commit) => {
       const environment = simulatedEnvironment(1);
       const member = encodeEtcdMetadata({ nodeId: 1n, clusterId: 1n });
@@ -134,7 +134,7 @@ describe('a commit index', () => {
         const opening = manager.replayWal().then(({ hardState }) => hardState.commit);
         const outcome = await opening.catch((error: Error) => error.message);
         if (commit === 4) expect(outcome).toBe(4);
-        else expect(outcome).toContain('the commit index is 5, but the log ends at 4');
+        else expect(outcome).toContain('the commit index 5 is above the last index 4');
         await manager.close();
       });
     },
@@ -142,7 +142,7 @@ describe('a commit index', () => {
 });
 
 describe('a log whose first segments another program has removed', () => {
-  it('is committed at least up to where it begins, whatever its last hard state says', async () => {
+  it('is committed at least up to its start, whatever its last hard state is', async () => {
     const environment = simulatedEnvironment(1);
     const member = encodeEtcdMetadata({ nodeId: 1n, clusterId: 1n });
     const state = { term: 2n, vote: 1n, commit: 3n };
@@ -163,13 +163,13 @@ describe('a log whose first segments another program has removed', () => {
 });
 
 describe('a save that is refused', () => {
-  it('takes its commit index along, and leaves the one before it: a close writes that', async () => {
+  it('drops its commit index and keeps the one before it, which the close writes', async () => {
     const disk = await inWorld(undefined, async (manager, files) => {
       const { wal, storage } = await manager.createWal(metadata);
       const fault = { type: 'error', kind: 'too-many-open' } as const;
       const shortage = files.inject({ on: 'open', path: /tmp$/, sticky: true, fault });
       for (let outcome: unknown = 'done'; outcome === 'done';) {
-        // Not worth a write of its own.
+        // This commit index is not written by itself.
         await wal.save(commitTo(storage.lastIndex()));
         const next = storage.lastIndex() + 1;
         const save = { entries: entriesFrom(next, 3, 1, 900), ...commitTo(next) };
@@ -185,8 +185,8 @@ describe('a save that is refused', () => {
   });
 });
 
-describe('zeros in place of a record, with something behind them', () => {
-  it('are the end of the log, and what was behind them is made zero', async () => {
+describe('zeros in place of a record, followed by other bytes', () => {
+  it('are the end of the log, and the bytes after them are zeroed', async () => {
     const disk = await created(async ({ wal }) => {
       await wal.save({ entries: entriesFrom(1, 2, 1, 100) });
     });
@@ -202,7 +202,7 @@ describe('zeros in place of a record, with something behind them', () => {
     await reopened(once.crash(1), ({ tail }) => expect(tail.verdict).toBe('clean'));
   });
 
-  it('are made zero by the log that has all 64 bits of each number, too', async () => {
+  it('are the end of a raw log too', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const raw = await RawWal.create(directory, undefined, { environment, segmentBytes });

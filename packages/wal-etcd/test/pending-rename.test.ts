@@ -1,6 +1,6 @@
 /**
- * A new segment whose name is owed: the batch that filled the one before is durable and
- * acknowledged, and nothing is written to the new one before it has its name durably.
+ * A new segment whose rename is pending: the batch that filled the segment before is durable and
+ * acknowledged, and nothing is written to the new segment before it is durably renamed.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
@@ -16,10 +16,10 @@ const codeOf = (saving: Promise<void>): Promise<unknown> =>
 
 const steps: readonly FileOperation[] = ['rename', 'open-directory'];
 
-describe('the name of a new segment that the system has nothing left for', () => {
+describe('the rename of a new segment when the system lacks a resource', () => {
   for (const inline of [false, true]) {
     for (const on of steps) {
-      it(`is given before anything else is written: ${on}, inline ${inline}`, async () => {
+      it(`is repeated before anything else is written: ${on}, inline ${inline}`, async () => {
         const disk = new SimulatedDisk({ seed: 3 });
         const environment = simulatedEnvironment(3, disk);
         await runWorkload(environment, async () => {
