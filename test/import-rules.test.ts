@@ -144,6 +144,21 @@ describe('import rules', () => {
     expect(broken).toEqual([]);
   });
 
+  it('only back ends import the parts for back ends', () => {
+    const backEnds = [
+      'wal-files',
+      'wal-native',
+      'wal-etcd',
+      'wal-level',
+      'wal-memory',
+      'wal-level-disk',
+    ];
+    const others = sources
+      .filter(({ owner }) => !backEnds.includes(owner))
+      .filter(({ text }) => importsOf(text).includes('@babuza/wal-core/backend'));
+    expect(others.map(({ file }) => file)).toEqual([]);
+  });
+
   it('the Raft core knows of a log its storage only', () => {
     const names = sources
       .filter(({ owner }) => owner === 'raft-core')

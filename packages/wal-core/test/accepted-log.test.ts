@@ -1,14 +1,6 @@
 /** The check of a batch: the plan that it becomes, and that a refused batch changes nothing. */
-import {
-  AcceptedLog,
-  batchBytesMax,
-  LogState,
-  OutOfOrderError,
-  TermIndex,
-  TooLargeError,
-  type SaveBatch,
-  type SavePlan,
-} from '@babuza/wal-core';
+import { batchBytesMax, OutOfOrderError, TooLargeError, type SaveBatch } from '@babuza/wal-core';
+import { AcceptedLog, LogState, TermIndex, type SavePlan } from '@babuza/wal-core/backend';
 import { entryEncodedSize } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker } from './samples.ts';

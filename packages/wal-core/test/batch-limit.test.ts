@@ -1,6 +1,7 @@
 /** Batches one byte below the size limit, exactly at it, and one byte above. Nothing is written. */
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
-import { AcceptedLog, batchBytesMax, LogState, TermIndex } from '@babuza/wal-core';
+import { batchBytesMax } from '@babuza/wal-core';
+import { AcceptedLog, LogState, TermIndex } from '@babuza/wal-core/backend';
 import { expect, it } from 'vitest';
 
 /** An entry whose encoding has exactly this size. */

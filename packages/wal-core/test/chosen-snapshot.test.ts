@@ -1,5 +1,5 @@
 /** Which marker a replay starts from. */
-import { chosenSnapshot } from '@babuza/wal-core';
+import { chosenSnapshot } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import { marker } from './samples.ts';
 

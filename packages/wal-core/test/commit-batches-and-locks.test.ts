@@ -1,8 +1,8 @@
 /** Commit batches of saves with different needs, and the lock that is checked around each write. */
+import { LockLostError } from '@babuza/wal-core';
 import {
   EntryView,
   LogState,
-  LockLostError,
   QueuedWal,
   RingCache,
   TermIndex,
@@ -10,7 +10,7 @@ import {
   type LogLock,
   type LogStore,
   type SavePlan,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import { entry, turn } from './samples.ts';
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { crc32ByTable, crc32cByTable, type CrcByTable } from '../src/index.ts';
+import { crc32ByTable, crc32cByTable, type CrcByTable } from '@babuza/wal-core/backend';
 
 /** Calculates a CRC bit by bit, as the definition has it. */
 function bitwise(polynomial: number, previous: number, bytes: Uint8Array): number {

@@ -1,5 +1,5 @@
 /** Compares the term index with an array, and checks its memory. */
-import { InvariantError, TermIndex } from '@babuza/wal-core';
+import { InvariantError, TermIndex } from '@babuza/wal-core/backend';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyIndexStep, checkIndex, indexSteps, NaiveIndex } from './naive-index.ts';

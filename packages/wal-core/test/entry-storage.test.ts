@@ -1,6 +1,7 @@
 /**
  * The read side of a log: reading through cache and reader, hidden entries, snapshots, long reads.
  */
+import type { CacheLimits } from '@babuza/wal-core';
 import {
   emptyPlan,
   EntryStorage,
@@ -8,9 +9,8 @@ import {
   LogState,
   RingCache,
   TermIndex,
-  type CacheLimits,
   type SavePlan,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker } from './samples.ts';

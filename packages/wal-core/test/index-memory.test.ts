@@ -1,5 +1,5 @@
 /** The memory of an index: `WalStats.indexBytes` is exactly the memory that it holds. */
-import { InvariantError, PositionIndex, TermIndex } from '@babuza/wal-core';
+import { InvariantError, PositionIndex, TermIndex } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 
 const runOfTerms = 16;

@@ -3,7 +3,7 @@
  * it writes, and the ledger judges each of these states. It must accept the correct back end and
  * reject the wrong ones.
  */
-import { EntryStorage, QueuedWal, WalEventHub, type SavePlan } from '@babuza/wal-core';
+import { EntryStorage, QueuedWal, WalEventHub, type SavePlan } from '@babuza/wal-core/backend';
 import { Ledger, type LedgerBatch } from '@babuza/wal-core/conformance';
 import { emptyHardState, type HardState } from '@babuza/raftpb';
 import * as fc from 'fast-check';

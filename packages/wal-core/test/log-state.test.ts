@@ -1,5 +1,5 @@
 /** The transitions of a log, those of markers above all. */
-import { LogState, TermIndex } from '@babuza/wal-core';
+import { LogState, TermIndex } from '@babuza/wal-core/backend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { marker } from './samples.ts';
 

@@ -1,5 +1,5 @@
 /** An index as an array of terms, and random steps for comparing it with a real one. */
-import type { EntryIndex } from '@babuza/wal-core';
+import type { EntryIndex } from '@babuza/wal-core/backend';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 

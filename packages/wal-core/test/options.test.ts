@@ -1,15 +1,13 @@
 /** Checks of ids, groups, metadata and expectations, which are the same for every back end. */
 import {
-  checkedGroupId,
   checkedId,
-  checkedMetadata,
-  checkExpectation,
   entryBytesMaxDefault,
   entryBytesMaxLimit,
   InvalidArgumentError,
   MetadataMismatchError,
   type WalMetadata,
 } from '@babuza/wal-core';
+import { checkedGroupId, checkedMetadata, checkExpectation } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import { referenceCapabilities } from './wrong-backends/reference.ts';
 

@@ -1,5 +1,5 @@
 /** Compares the position index with a map, and checks its memory. */
-import { InvariantError, PositionIndex } from '@babuza/wal-core';
+import { InvariantError, PositionIndex } from '@babuza/wal-core/backend';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyIndexStep, checkIndex, indexSteps, NaiveIndex } from './naive-index.ts';

@@ -3,21 +3,23 @@
  * write end.
  */
 import {
+  NoSpaceError,
+  ReadFailedError,
+  SyncFailedError,
+  TryAgainError,
+  type WalEvent,
+} from '@babuza/wal-core';
+import {
   EntryStorage,
   EntryView,
   LogState,
-  NoSpaceError,
   QueuedWal,
-  ReadFailedError,
   RingCache,
-  SyncFailedError,
   TermIndex,
-  TryAgainError,
   WalEventHub,
   type LogStore,
   type SavePlan,
-  type WalEvent,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker, turn } from './samples.ts';

@@ -1,6 +1,7 @@
 /** Every invalid part of a batch is refused with a message that names it. */
 import { EntryType } from '@babuza/raftpb';
-import { AcceptedLog, emptyPlan, LogState, TermIndex, type SaveBatch } from '@babuza/wal-core';
+import type { SaveBatch } from '@babuza/wal-core';
+import { AcceptedLog, emptyPlan, LogState, TermIndex } from '@babuza/wal-core/backend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker } from './samples.ts';
 

@@ -1,5 +1,5 @@
 /** The memory of the cache: which payloads share it, and when it is reused. */
-import { RingCache } from '@babuza/wal-core';
+import { RingCache } from '@babuza/wal-core/backend';
 import type { Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 

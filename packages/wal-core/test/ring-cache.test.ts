@@ -1,5 +1,6 @@
 /** The cache: its bounds, its copies, and that a payload which a reader has never changes. */
-import { RingCache, type CacheLimits } from '@babuza/wal-core';
+import type { CacheLimits } from '@babuza/wal-core';
+import { RingCache } from '@babuza/wal-core/backend';
 import type { Entry } from '@babuza/raftpb';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

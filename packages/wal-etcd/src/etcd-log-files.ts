@@ -3,7 +3,8 @@
  * log.
  */
 import { encodeHardState, type SnapshotMetadata } from '@babuza/raftpb';
-import { LogState, PositionIndex, type TailReport, type WalMetadata } from '@babuza/wal-core';
+import type { TailReport, WalMetadata } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import {
   closeSegments,
   SegmentList,

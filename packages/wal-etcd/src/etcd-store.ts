@@ -9,15 +9,17 @@ import { encodeHardState, type Entry, type HardState } from '@babuza/raftpb';
 import {
   isRefusal,
   WriteFailedError,
-  type EntryView,
-  type LogStore,
-  type PositionIndex,
   type PurgeReport,
-  type SavePlan,
   type WalError,
-  type WalEventHub,
   type WalStats,
 } from '@babuza/wal-core';
+import type {
+  EntryView,
+  LogStore,
+  PositionIndex,
+  SavePlan,
+  WalEventHub,
+} from '@babuza/wal-core/backend';
 import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { RecordType } from './format/layout.ts';
 import { encodeEtcdSnapshot } from './format/messages.ts';

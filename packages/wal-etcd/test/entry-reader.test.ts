@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '@babuza/raftpb';
-import { PositionIndex } from '@babuza/wal-core';
+import { PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { EtcdEntryReader } from '../src/segment/entry-reader.ts';
 import { startOfSegment, type EtcdSegment } from '../src/segment/segment.ts';

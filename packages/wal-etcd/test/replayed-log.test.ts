@@ -147,7 +147,7 @@ describe('the start of a log whose first segments are purged', () => {
       const { log } = await replayed(firstIndex, [stateRecord(1, 0)]);
       expect(log.finish(file)).toMatchObject({
         verdict: 'missing-segment',
-        message: expect.stringContaining(`what was before index ${firstIndex}`) as unknown,
+        message: expect.stringContaining(`the term before index ${firstIndex}`) as unknown,
         file,
         groupId: 5n,
       });

@@ -2,16 +2,15 @@
  * What a back end does for `FileWalManager`: everything that depends on what its files look like.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { TailReport, WalMetadata } from '@babuza/wal-core';
 import type {
   EntryReader,
   EntryView,
   LogState,
   LogStore,
   PositionIndex,
-  TailReport,
   WalEventHub,
-  WalMetadata,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 
 /** Which log is meant, and the directory with its files. */
 export interface LogPlace {

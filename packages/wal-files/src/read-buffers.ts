@@ -3,7 +3,8 @@
  * written again: a range is read into a buffer of its own, of which the payloads are parts; a
  * single entry is read into a buffer that is used again, and its payload copied.
  */
-import { CorruptError, uninitializedBytes, type SegmentRun } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import { uninitializedBytes, type SegmentRun } from '@babuza/wal-core/backend';
 import { readFailure } from './disk-errors.ts';
 import type { SegmentFile } from './segment-list.ts';
 

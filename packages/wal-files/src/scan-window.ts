@@ -4,7 +4,7 @@
  * front of the next part.
  */
 import type { File } from '@babuza/vfs';
-import { uninitializedBytes } from '@babuza/wal-core';
+import { uninitializedBytes } from '@babuza/wal-core/backend';
 
 /** What is read at a time. */
 const partBytes: number = 512 * 1024;

@@ -1,5 +1,6 @@
 /** The files of native logs: finding, creating and recovering them, and what is put on top. */
-import { LogState, PositionIndex, type TailReport, type WalMetadata } from '@babuza/wal-core';
+import type { TailReport, WalMetadata } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   SegmentList,

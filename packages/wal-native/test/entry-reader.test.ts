@@ -1,6 +1,6 @@
 /** Entries are read where the index says, and only those that are what the index says. */
 import { describe, expect, it } from 'vitest';
-import { InvariantError, PositionIndex } from '@babuza/wal-core';
+import { InvariantError, PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { segmentName } from '../src/format/segment-name.ts';
 import { SegmentEntryReader } from '../src/segment/entry-reader.ts';

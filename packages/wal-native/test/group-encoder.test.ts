@@ -1,6 +1,6 @@
 /** What a batch says of its entries, and that no byte of it is left to chance. */
 import { describe, expect, it } from 'vitest';
-import { emptyPlan, type SavePlan } from '@babuza/wal-core';
+import { emptyPlan, type SavePlan } from '@babuza/wal-core/backend';
 import { endSlotBytes, frameHeaderBytes } from '../src/format/layout.ts';
 import { GroupEncoder, groupOf } from '../src/writer/group-encoder.ts';
 

@@ -3,7 +3,7 @@
  * footer. What is durable is known at each moment.
  */
 import { describe, expect, it } from 'vitest';
-import { InvariantError, emptyPlan } from '@babuza/wal-core';
+import { InvariantError, emptyPlan } from '@babuza/wal-core/backend';
 import type { SimulatedDisk } from '@babuza/testkit';
 import {
   commitFrameBytes,

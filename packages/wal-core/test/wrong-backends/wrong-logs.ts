@@ -1,8 +1,6 @@
 /** Wrappers around a correct log. Each breaks one rule of the contract. */
 import {
-  EntryStorage,
   TooLargeError,
-  type EntryView,
   type OpenedWal,
   type PurgeReport,
   type SaveBatch,
@@ -10,6 +8,7 @@ import {
   type WalEventSource,
   type WalStats,
 } from '@babuza/wal-core';
+import { EntryStorage, type EntryView } from '@babuza/wal-core/backend';
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 
 /** A wrapper that forwards every call. */

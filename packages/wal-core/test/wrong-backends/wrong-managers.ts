@@ -1,11 +1,6 @@
 /** Managers that each break one rule of the contract. */
-import type {
-  EntryView,
-  GroupOptions,
-  OpenedWal,
-  ReplayOptions,
-  WalMetadataInput,
-} from '@babuza/wal-core';
+import type { GroupOptions, OpenedWal, ReplayOptions, WalMetadataInput } from '@babuza/wal-core';
+import type { EntryView } from '@babuza/wal-core/backend';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { MemoryDisk, ReferenceManager, ReferenceStore, type StoreParts } from './reference.ts';
 import type { HandOut } from './wrong-logs.ts';

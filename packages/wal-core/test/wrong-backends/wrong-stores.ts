@@ -1,5 +1,5 @@
 /** Stores that each break one rule of the contract, and are correct otherwise. */
-import { RingCache, type SavePlan } from '@babuza/wal-core';
+import { RingCache, type SavePlan } from '@babuza/wal-core/backend';
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { ReferenceStore, type StoreParts } from './reference.ts';
 

@@ -7,7 +7,7 @@
  * and 1 KB takes about twice as long; `docs/performance.md` has the figures.
  */
 import { createRequire } from 'node:module';
-import { crc32cByTable } from '@babuza/wal-core';
+import { crc32cByTable } from '@babuza/wal-core/backend';
 
 type NativeCrc32c = (bytes: Uint8Array, previous: number) => number;
 

@@ -1,6 +1,6 @@
 /** Reads a file from an offset on, one piece at a time. */
 import type { File } from '@babuza/vfs';
-import { uninitializedBytes } from '@babuza/wal-core';
+import { uninitializedBytes } from '@babuza/wal-core/backend';
 
 export const pieceBytesMax: number = 1024 * 1024;
 

@@ -16,7 +16,8 @@ import {
   type HardState,
   type SnapshotMetadata,
 } from '@babuza/raftpb';
-import { LogState, PositionIndex, type CorruptError } from '@babuza/wal-core';
+import type { CorruptError } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import { newEntryNumbers, readEntryNumbers } from '../format/entry-numbers.ts';
 import { RecordType } from '../format/layout.ts';
 import { decodeEtcdSnapshot } from '../format/messages.ts';

@@ -4,12 +4,8 @@
  * verified by itself.
  */
 import type { Entry } from '@babuza/raftpb';
-import {
-  invariant,
-  type CorruptError,
-  type EntryReader,
-  type PositionIndex,
-} from '@babuza/wal-core';
+import type { CorruptError } from '@babuza/wal-core';
+import { invariant, type EntryReader, type PositionIndex } from '@babuza/wal-core/backend';
 import {
   bytesToRead,
   damageWhenRead,

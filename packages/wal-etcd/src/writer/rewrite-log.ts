@@ -7,7 +7,7 @@
  */
 import { encodeHardState, type HardState, type SnapshotMetadata } from '@babuza/raftpb';
 import type { FileSystem } from '@babuza/vfs';
-import type { LogState, PositionIndex } from '@babuza/wal-core';
+import type { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import type { SegmentList } from '@babuza/wal-files';
 import { RecordType } from '../format/layout.ts';
 import { encodeEtcdSnapshot } from '../format/messages.ts';

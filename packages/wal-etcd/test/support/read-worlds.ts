@@ -2,7 +2,8 @@
 import { expect } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { SimulatedDisk } from '@babuza/testkit';
-import { CorruptError, PositionIndex } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import { PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { RecordType } from '../../src/format/layout.ts';
 import type { SegmentName } from '../../src/format/segment-name.ts';

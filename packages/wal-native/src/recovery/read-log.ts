@@ -4,7 +4,8 @@
  * as well as recovery, which acts on its findings.
  */
 import type { FileSystem } from '@babuza/vfs';
-import { CorruptError, ForeignFileError, invariant, type WalMetadata } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import { FrameKind } from '../format/frame.ts';
 import { ownSectorEnd, trailerBytes } from '../format/layout.ts';
 import { isTemporaryName, parseSegmentName, type SegmentName } from '../format/segment-name.ts';

@@ -9,7 +9,7 @@
  * the end.
  */
 import { decodeHardState, decodeSnapshotMetadata } from '@babuza/raftpb';
-import { LogState, PositionIndex } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import { entryHasData, entryTypeMask, FrameKind } from '../format/frame.ts';
 import type { ScannedBatch, ScannedFrame } from './scan.ts';
 

@@ -5,7 +5,7 @@
  * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a
  * crash.
  */
-import { invariant } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import {
   endSlotBytes,
   footerEntryBytes,
