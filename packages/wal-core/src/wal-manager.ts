@@ -60,13 +60,13 @@ export interface ReplayOptions extends GroupOptions {
 }
 
 /**
- * What recovery found after the last complete batch.
+ * The result of recovery for the bytes after the last complete batch.
  *
- * - `clean`: nothing.
- * - `torn`: a batch that a crash interrupted. It was never acknowledged, and was cut.
- * - `uncertain`: a damaged last batch. Either a crash interrupted its write, or it was acknowledged
- *   and damaged later; no later data can tell which. It was cut, and the index range says which
- *   entries it held.
+ * - `clean`: there were no such bytes.
+ * - `torn`: they were a batch that a crash interrupted. It was never acknowledged, and was cut.
+ * - `uncertain`: they were a damaged last batch. Either a crash interrupted its write, or it was
+ *   acknowledged and damaged later; no later data can tell which. It was cut, and the index range
+ *   says which entries it held.
  */
 export interface TailReport {
   readonly verdict: 'clean' | 'torn' | 'uncertain';

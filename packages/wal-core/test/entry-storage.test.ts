@@ -112,7 +112,7 @@ describe('reading', () => {
   });
 });
 
-describe('entries that follow what is cached', () => {
+describe('entries that follow the cached ones', () => {
   it('leave the earlier cached entries in the cache, after a conflict and after a discard', () => {
     trial.publish({ truncateFrom: 18, entries: entries(18, 18, 2) });
     expect(trial.indexes(16, 19)).toEqual([16, 17, 18]);

@@ -29,8 +29,8 @@ export interface EtcdWalOptions {
    */
   readonly metadata?: 'babuza' | 'etcd' | undefined;
   /**
-   * What to do if the log ends in a way that a crash or damage could explain: `cut` drops that end
-   * and reports it, as an etcd server does; `refuse` rejects with `WAL_CORRUPT`. Default `cut`.
+   * The handling of a log that ends in a way that a crash or damage could explain: `cut` drops that
+   * end and reports it, as an etcd server does; `refuse` rejects with `WAL_CORRUPT`. Default `cut`.
    */
   readonly uncertainTail?: 'cut' | 'refuse' | undefined;
   /** File system, clock and random numbers. Default: those of Node.js. */

@@ -193,18 +193,15 @@ describe('messages', () => {
       ['Metadata', messageOf([number(1), number(2)])],
     ];
 
-  it.each(messages)(
-    '%s is read as the other library reads it, whatever fields there are',
-    (name, message) => {
-      fc.assert(
-        fc.property(message, (encoded) => {
-          const theirs = { ...defaults[name], ...referenceDecode(name, encoded) };
-          expect(decoders[name](encoded)).toEqual(theirs);
-        }),
-        { numRuns: 500 },
-      );
-    },
-  );
+  it.each(messages)('%s with any fields is read as the other library reads it', (name, message) => {
+    fc.assert(
+      fc.property(message, (encoded) => {
+        const theirs = { ...defaults[name], ...referenceDecode(name, encoded) };
+        expect(decoders[name](encoded)).toEqual(theirs);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   it.each(messages)('%s with damage is refused with an error of its own', (name, message) => {
     let refused = 0;

@@ -245,7 +245,7 @@ export const walEtcdEdges: readonly Mutant[] = [
     replace: 'if (hardState.commit > index.lastIndex + 1) {',
     caughtBy: [
       'wal-etcd/test/markers-and-starts.test.ts',
-      'of 5 at the end of a log of four entries',
+      'of 5 in a log of four entries',
     ],
     promise: 'damage',
   },

@@ -378,7 +378,7 @@ export const walEtcd: readonly Mutant[] = [
     replace: 'if (!isRefusal(error)) throw error;',
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
-      'where the system is short of something once: rename',
+      'if the system lacks a resource once: rename',
     ],
     promise: 'new segment',
   },
