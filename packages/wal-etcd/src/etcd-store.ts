@@ -63,8 +63,8 @@ export class EtcdStore implements LogStore {
   readonly #parts: EtcdStoreParts;
   #start: LogStart;
   /**
-   * The hard state of the last record, and a newer one whose commit index is not worth a write of
-   * its own.
+   * The hard state of the last record, and a newer one that waits for the next write because only
+   * its commit index has changed.
    */
   #writtenHardState: HardState;
   #unwrittenHardState: HardState | undefined;
@@ -123,8 +123,9 @@ export class EtcdStore implements LogStore {
 
   releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
     const { segments, view } = this.#parts;
-    // Every valid snapshot record is in a later segment, so the removed segments hold only entries
-    // that a snapshot or the purge covers.
+    // A snapshot is recorded after the entries that it covers. So every snapshot record at or above
+    // the start is in the segment of the start or in a later one, and the earlier segments are not
+    // needed.
     const belowSegmentId = this.#start.segmentId;
     const { firstIndex } = view.state.index;
     return this.#removal.release({ segments, belowSegmentId, firstIndex });

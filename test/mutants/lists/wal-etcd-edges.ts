@@ -243,10 +243,7 @@ export const walEtcdEdges: readonly Mutant[] = [
     file: 'wal-etcd/src/recovery/replayed-log.ts',
     find: 'if (hardState.commit > index.lastIndex) {',
     replace: 'if (hardState.commit > index.lastIndex + 1) {',
-    caughtBy: [
-      'wal-etcd/test/markers-and-starts.test.ts',
-      'of 5 in a log of four entries',
-    ],
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'of 5 in a log of four entries'],
     promise: 'damage',
   },
   {
