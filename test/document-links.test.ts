@@ -56,11 +56,7 @@ function brokenLinks(
 }
 
 /** Paths of documents that a document names in code quotes, which are not there. */
-function brokenNames(
-  path: string,
-  text: string,
-  exists: (path: string) => boolean,
-): string[] {
+function brokenNames(path: string, text: string, exists: (path: string) => boolean): string[] {
   const names = text.matchAll(
     /`(?<name>(?:docs|packages|apps|examples|test|tools)\/[\w./-]+\.md)`/g,
   );
