@@ -3,7 +3,7 @@
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type BabuzaConfig, type RaftEvent } from '../src/index.ts';
-import { LeadershipGuard } from '../src/leadership-guard.ts';
+import { LeadershipGuard } from '../src/leadership/leadership-guard.ts';
 
 const tickMs = 100;
 const electionTicks = 10;

@@ -22,7 +22,7 @@ import {
 import { SimulatedClock } from '@babuza/testkit';
 import type { SaveBatch } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Loop, type LoopParts } from '../src/loop.ts';
+import { Loop, type LoopParts } from '../src/driver/loop.ts';
 
 const confState = (...voters: bigint[]): ConfState => ({
   voters,

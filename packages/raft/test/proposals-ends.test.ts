@@ -10,10 +10,10 @@ import {
   entryOverheadBytes,
   envelopeOverheadMax,
   requestsPerLife,
-} from '../src/envelope.ts';
+} from '../src/proposals/envelope.ts';
 import { NotLeaderError, RaftError, StoppedError } from '../src/errors.ts';
 import { IdentityGate } from '../src/identity/identity-gate.ts';
-import { Proposals, type ProposalParts } from '../src/proposals.ts';
+import { Proposals, type ProposalParts } from '../src/proposals/proposals.ts';
 import { bytesOf } from './support.ts';
 
 const entryBytesMax = 4096;

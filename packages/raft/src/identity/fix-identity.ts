@@ -4,9 +4,9 @@
  */
 import type { RawNode } from '@babuza/raft-core';
 import type { Clock, Random } from '@babuza/vfs';
-import { encodeEnvelope, EnvelopeKind } from '../envelope.ts';
-import { leads } from '../loop.ts';
-import type { ReplicatedState } from '../replicated-state.ts';
+import { encodeEnvelope, EnvelopeKind } from '../proposals/envelope.ts';
+import { leads } from '../driver/loop.ts';
+import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { randomIdentity } from './hex.ts';
 import { encodeIdentityEntry, type IdentityEntry } from './identity-entries.ts';
 

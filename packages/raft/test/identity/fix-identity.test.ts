@@ -1,11 +1,11 @@
 import { StateType } from '@babuza/raft-core';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { expect, it } from 'vitest';
-import { decodeEnvelope } from '../../src/envelope.ts';
+import { decodeEnvelope } from '../../src/proposals/envelope.ts';
 import { FixIdentity } from '../../src/identity/fix-identity.ts';
 import { decodeIdentityEntry, type IdentityEntry } from '../../src/identity/identity-entries.ts';
 import { IdentityGate } from '../../src/identity/identity-gate.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
 it('a birth id that the core has refused is proposed again when somebody waits for it', async () => {
