@@ -27,13 +27,7 @@ export type * from './ports/index.ts';
 export type { ChangeOptions } from './membership/membership-changes.ts';
 export type { AddVoterOptions, VoterProgress } from './membership/voter-through-learner.ts';
 export type { ProposeResult } from './proposals/propose-result.ts';
-export {
-  Raft,
-  type NewMember,
-  type ProposeOptions,
-  type ShutdownOptions,
-  type WaitOptions,
-} from './raft.ts';
+export type { NewMember, ProposeOptions, Raft, ShutdownOptions, WaitOptions } from './raft.ts';
 export type { RefusedMessageKind } from './incoming/refused-messages.ts';
 export type { SnapshotPlace } from './snapshots/recorded-snapshots.ts';
 export type {

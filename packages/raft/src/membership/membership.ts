@@ -62,7 +62,11 @@ export const noMembership: Membership = {
 
 /** The membership that a cluster begins with. Throws `RAFT_CONFIG` where it cannot be one. */
 export function firstMembership(
-  peers: readonly { readonly id: bigint; readonly address: string; readonly role?: MemberRole }[],
+  peers: readonly {
+    readonly id: bigint;
+    readonly address: string;
+    readonly role?: MemberRole | undefined;
+  }[],
 ): Membership {
   const ids = new Set(peers.map(({ id }) => id));
   if (ids.size < peers.length) throw new RaftConfigError('a member is named twice among the peers');

@@ -33,7 +33,7 @@ export type PeersConfiguration = readonly {
   readonly id: bigint;
   readonly address: string;
   /** Default: voter. */
-  readonly role?: MemberRole;
+  readonly role?: MemberRole | undefined;
 }[];
 
 /** Statements of an operator about the directories of a member that starts. */
