@@ -85,6 +85,7 @@ export const targets: readonly Target[] = [
       'proposals/forwarded-requests.ts',
       'leadership/leadership-transfer.ts',
       'incoming/incoming.ts',
+      'driver/core-driver.ts',
       'driver/loop.ts',
       'membership/membership-changes.ts',
       'proposals/proposal-queue.ts',

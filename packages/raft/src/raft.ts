@@ -318,7 +318,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /** As a follower, forgets who leads, so that it may vote for another within the term. */
   async forgetLeader(): Promise<void> {
     this.#parts.checkRunning();
-    this.#parts.call((node) => node.forgetLeader());
+    this.#parts.core.run((node) => node.forgetLeader());
   }
 
   /**

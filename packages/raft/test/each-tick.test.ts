@@ -122,8 +122,10 @@ describe('a transfer of leadership', () => {
         },
       },
       isLeader: () => isLeader,
-      attempt: (give: (node: unknown) => void) =>
-        give({ transferLeader: (target: bigint) => void asked.push(target) }),
+      core: {
+        tryRun: (give: (node: unknown) => void) =>
+          give({ transferLeader: (target: bigint) => void asked.push(target) }),
+      },
       onStop,
     };
     return noted(handOver(parts as unknown as HandOverParts, 3n, signal));

@@ -30,8 +30,10 @@ beforeEach(() => {
     },
     give: ({ type, from }) => void log.push(`core gets ${type} of ${from}`),
     room: new IncomingRoom(1000),
-    attempt: (give) =>
-      give({ reportUnreachable: (id: bigint) => void log.push(`core: ${id}`) } as never),
+    core: {
+      tryRun: (give) =>
+        give({ reportUnreachable: (id: bigint) => void log.push(`core: ${id}`) } as never),
+    },
     identity: {
       admission: {
         takesFrom: (id: bigint) => !refused.has(id),

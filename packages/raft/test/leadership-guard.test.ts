@@ -71,7 +71,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
     saves,
     logger: undefined,
     isLeader: () => isLeader,
-    attempt: (give) => give(node as never),
+    core: { tryRun: (give) => give(node as never) },
     tell: (event: RaftEvent) => {
       log.push(event.type);
       if (event.type === 'leadership-given-up') troubles.push(event.trouble);

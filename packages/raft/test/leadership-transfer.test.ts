@@ -41,8 +41,10 @@ function start(signal?: AbortSignal): { end: unknown } {
     clock,
     events: { subscribe: (listener: (event: RaftEvent) => void) => add(listeners, listener) },
     isLeader: () => isLeader,
-    attempt: (give: (node: unknown) => void) =>
-      give({ transferLeader: (id: bigint) => asked.push(id) }),
+    core: {
+      tryRun: (give: (node: unknown) => void) =>
+        give({ transferLeader: (id: bigint) => asked.push(id) }),
+    },
     onStop: (call: (cause: StoppedError) => void) => add(stops, call),
   };
   const noted: { end: unknown } = { end: undefined };

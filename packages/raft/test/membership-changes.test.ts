@@ -67,7 +67,7 @@ function newChanges(checkAddress?: (address: string) => void): MembershipChanges
     entryBytesMax,
     transport: (checkAddress === undefined ? {} : { checkAddress }) as never,
     leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
-    call: (give) => give({ status: () => ({ progress }) } as never),
+    core: { run: (give) => give({ status: () => ({ progress }) } as never) },
   };
   return new MembershipChanges(parts as MembershipChangeParts);
 }

@@ -23,13 +23,15 @@ function follower(life: number, leader = 1n): { proposals: Proposals; handed: Ui
     leader: () => ({ id: leader, address: `address-${leader}` }),
     gate: new IdentityGate(() => false),
     checkOpen: () => undefined,
-    call: (give) =>
-      give({
-        basicStatus: () => ({ raftState: StateType.Follower }),
-        propose: (data: Uint8Array) => {
-          handed.push(data);
-        },
-      } as never),
+    core: {
+      run: (give) =>
+        give({
+          basicStatus: () => ({ raftState: StateType.Follower }),
+          propose: (data: Uint8Array) => {
+            handed.push(data);
+          },
+        } as never),
+    },
     wake: () => undefined,
   });
   return { proposals, handed };

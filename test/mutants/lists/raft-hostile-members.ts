@@ -125,7 +125,7 @@ export const raftHostileMembers: readonly Mutant[] = [
   },
   {
     name: 'any failure of the core counts as a change that it refuses',
-    file: 'raft/src/driver/loop.ts',
+    file: 'raft/src/driver/core-errors.ts',
     find: 'return error instanceof Error && isPanic(error) && codeOf(error.cause) === changeCode;',
     replace: 'return error instanceof Error;',
     caughtBy: [loop, 'is none where the core fails in another way'],

@@ -1203,8 +1203,8 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'an error in the middle of a step is dropped',
-    file: 'raft/src/driver/loop.ts',
-    find: 'if (!isRefusal(error)) this.#parts.onFailure(error);',
+    file: 'raft/src/driver/core-driver.ts',
+    find: 'if (!isRefusal(error)) this.#options.onFailure(error);',
     replace: '',
     caughtBy: [
       'raft/test/loop.test.ts',

@@ -10,6 +10,7 @@
  *
  * Decisions: the project's contract, 17 and 29.
  */
+import { codeOf } from '../support/code-of.ts';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { SaveBatch, Wal } from '@babuza/wal-core';
 import { StoppedError } from '../errors.ts';
@@ -233,10 +234,6 @@ export class AppendPath {
 
 function hasNothing({ hardState, entries, snapshot }: SaveBatch): boolean {
   return hardState === undefined && snapshot === undefined && (entries ?? []).length === 0;
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
 }
 
 /** The log is as it was and takes the same save again later. */

@@ -27,13 +27,14 @@ import {
   localAppendThread,
   localApplyThread,
   StateType,
-  type RawNode,
   type Ready,
   type ReadState,
   type SoftState,
 } from '@babuza/raft-core';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { EntryStorage } from '@babuza/wal-core';
+import type { CoreDriver } from './core-driver.ts';
+import { isImpossibleChange } from './core-errors.ts';
 import type { AppendPath } from './append-path.ts';
 import type { ApplyPath } from '../apply/apply-path.ts';
 import { RaftError } from '../errors.ts';
@@ -42,7 +43,7 @@ import type { Snapshots } from '../snapshots/snapshots.ts';
 import type { Transport } from '../ports/transport.ts';
 
 export interface LoopParts<Query, Answer> {
-  readonly node: RawNode;
+  readonly core: CoreDriver;
   readonly nodeId: bigint;
   readonly clock: Clock;
   readonly tickMs: number;
@@ -96,38 +97,9 @@ export class Loop<Query, Answer> {
     this.#timer?.cancel();
   }
 
-  /**
-   * Gives the core something, and has a turn soon. Errors of the call itself are the caller's; one
-   * that says that the core cannot go on stops the node as well.
-   */
-  call<T>(give: (node: RawNode) => T): T {
-    try {
-      return give(this.#parts.node);
-    } catch (error) {
-      if (isPanic(error)) this.#parts.onFailure(error);
-      throw error;
-    } finally {
-      this.wake();
-    }
-  }
-
-  /**
-   * The same where nobody waits for an answer, as in a timer: what the core refuses is dropped, as
-   * a message would be that got lost. Anything else left the core in the middle of a step, and
-   * stops the node.
-   */
-  attempt(give: (node: RawNode) => void): void {
-    if (this.#stopped) return;
-    try {
-      this.call(give);
-    } catch (error) {
-      if (!isRefusal(error)) this.#parts.onFailure(error);
-    }
-  }
-
   /** A message from another member. What cannot be used is dropped, as if it had been lost. */
   receive(message: Message): void {
-    if (!isLocalOnly(message)) this.attempt((node) => node.step(message));
+    if (!isLocalOnly(message)) this.#parts.core.tryRun((node) => node.step(message));
   }
 
   /**
@@ -138,11 +110,11 @@ export class Loop<Query, Answer> {
   applyToCore(change: ConfChangeV2, index: number): ConfState | RaftError | undefined {
     // The core counts by the membership of a snapshot from the step that takes it on. The turn that
     // saves the snapshot comes later.
-    const { snapshot } = this.#parts.node.peekReady();
+    const { snapshot } = this.#parts.core.node.peekReady();
     const coveredIndex = snapshot?.metadata.index ?? this.#installedIndex;
     if (index <= coveredIndex) return undefined;
     try {
-      return this.#parts.node.applyConfChange(change);
+      return this.#parts.core.node.applyConfChange(change);
     } catch (error) {
       if (!isImpossibleChange(error)) {
         this.#parts.onFailure(error);
@@ -160,7 +132,7 @@ export class Loop<Query, Answer> {
    */
   takesOver({ index }: SnapshotMetadata): boolean {
     if (this.#stopped) return true;
-    const { snapshot } = this.#parts.node.peekReady();
+    const { snapshot } = this.#parts.core.node.peekReady();
     return snapshot?.metadata.index === index || this.#installedIndex === index;
   }
 
@@ -173,7 +145,8 @@ export class Loop<Query, Answer> {
 
   #turn(): void {
     if (this.#stopped) return;
-    const { node, beforeTurn, onFailure } = this.#parts;
+    const { core, beforeTurn, onFailure } = this.#parts;
+    const { node } = core;
     try {
       beforeTurn();
       this.#scheduled = false;
@@ -195,7 +168,9 @@ export class Loop<Query, Answer> {
         apply.apply(message.entries, deliver);
       } else if (message.type === MessageType.Snap) {
         void snapshots.send(message, (sent) => {
-          this.attempt((node) => node.reportSnapshot(message.to, sent ? 'finish' : 'failure'));
+          this.#parts.core.tryRun((node) =>
+            node.reportSnapshot(message.to, sent ? 'finish' : 'failure'),
+          );
         });
       } else if (message.type === MessageType.Vote) voteRequests.push(message);
       else outgoing.push(message);
@@ -207,8 +182,8 @@ export class Loop<Query, Answer> {
 
   /** The save may have taken long: nobody is asked for a vote in a campaign that has ended. */
   #askForVotes(requests: readonly Message[]): void {
-    const { node, transport } = this.#parts;
-    const { raftState, term } = node.basicStatus();
+    const { core, transport } = this.#parts;
+    const { raftState, term } = core.node.basicStatus();
     if (raftState !== StateType.Candidate) return;
     transport.send(requests.filter((request) => request.term === term));
   }
@@ -244,7 +219,8 @@ export class Loop<Query, Answer> {
     if (this.#stopped) return;
     const outgoing: Message[] = [];
     for (const response of responses) {
-      if (response.to === this.#parts.nodeId) this.attempt((node) => node.step(response));
+      if (response.to === this.#parts.nodeId)
+        this.#parts.core.tryRun((node) => node.step(response));
       else {
         this.#parts.lostEntries.answered(response);
         outgoing.push(response);
@@ -275,7 +251,7 @@ export class Loop<Query, Answer> {
     // Before the core: after a standstill nothing is to be done as leader that was not looked at.
     if (passed > 0) onTick(passed * tickMs);
     for (let tick = 0; tick < Math.min(passed, ticksCaughtUpMax); tick += 1) {
-      this.attempt((node) => node.tick());
+      this.#parts.core.tryRun((node) => node.tick());
     }
     this.#startTick();
   }
@@ -292,26 +268,6 @@ function isLocalOnly({ type, from }: Message): boolean {
     type === MessageType.SnapStatus ||
     type === MessageType.CheckQuorum
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-const panicCode = 'RAFT_CORE_PANIC';
-const changeCode = 'RAFT_CORE_CONF_CHANGE';
-
-const isPanic = (error: unknown): boolean => codeOf(error) === panicCode;
-
-/** The core wraps its refusal of a change in a panic, as etcd does. */
-function isImpossibleChange(error: unknown): error is Error {
-  return error instanceof Error && isPanic(error) && codeOf(error.cause) === changeCode;
-}
-
-/** The core says so before it changes anything. */
-function isRefusal(error: unknown): boolean {
-  const code = codeOf(error);
-  return code.startsWith('RAFT_CORE_') && code !== panicCode;
 }
 
 /** Whether this is the role of a leader. */

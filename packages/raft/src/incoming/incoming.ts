@@ -3,6 +3,7 @@
  * transport was promised.
  */
 import { MessageType, type Message } from '@babuza/raftpb';
+import type { CoreDriver } from '../driver/core-driver.ts';
 import type { RawNode } from '@babuza/raft-core';
 import { RaftError } from '../errors.ts';
 import { ForwardedRequests } from '../proposals/forwarded-requests.ts';
@@ -24,12 +25,12 @@ export interface IncomingParts {
   /** Gives the core a message. */
   readonly give: (message: Message) => void;
   readonly room: IncomingRoom;
-  readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly core: Pick<CoreDriver, 'tryRun'>;
   readonly identity: NodeIdentity;
 }
 
 export function incomingOf(parts: IncomingParts): TransportHandler {
-  const { node, snapshots, manager, checkRunning, give, room, attempt, identity } = parts;
+  const { node, snapshots, manager, checkRunning, give, room, core, identity } = parts;
   const forwarded = new ForwardedRequests();
   // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be
   // due.
@@ -67,7 +68,7 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
     admittedBy: (id) => identity.admission.admittedBy(id),
     unreachable: (id) => {
       snapshots.unreachable(id);
-      attempt((core) => core.reportUnreachable(id));
+      core.tryRun((raft) => raft.reportUnreachable(id));
     },
   };
 }

@@ -11,6 +11,7 @@
  *
  * While its disk is full or a save takes too long, a node does not campaign.
  */
+import type { CoreDriver } from '../driver/core-driver.ts';
 import type { RawNode, Status } from '@babuza/raft-core';
 import type { BabuzaConfig } from '../config.ts';
 import type { LeaderTrouble, RaftEvent } from '../events.ts';
@@ -33,7 +34,7 @@ export interface GuardParts {
   readonly mayHaveLostEntries: () => boolean;
   readonly logger: Logger | undefined;
   readonly isLeader: () => boolean;
-  readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly core: Pick<CoreDriver, 'tryRun'>;
   readonly tell: (event: RaftEvent) => void;
   /**
    * Nothing that was proposed here will be applied soon: callers are told that the outcome is
@@ -174,7 +175,7 @@ export class LeadershipGuard {
 
   /** Somebody else may lead meanwhile, and no lease holds. A single voter has nobody to ask. */
   #stoodStill(lateMs: number): void {
-    const { config, node, logger, attempt, tell } = this.#parts;
+    const { config, node, logger, core, tell } = this.#parts;
     tell({ type: 'stood-still', durationMs: lateMs });
     logger?.warn('the event loop stood still', { durationMs: lateMs });
     const hasOthers = [...node.status().progress.values()].some(
@@ -183,7 +184,7 @@ export class LeadershipGuard {
     if (!hasOthers) return;
     // Only once: each time begins a new election timeout, in which a leader without a quorum would
     // stay.
-    if (this.#stoodStillMs === 0) attempt((core) => core.doubtMembers());
+    if (this.#stoodStillMs === 0) core.tryRun((raft) => raft.doubtMembers());
     this.#stoodStillMs = Math.max(this.#stoodStillMs, lateMs);
   }
 
@@ -229,18 +230,18 @@ export class LeadershipGuard {
    * others work.
    */
   #probe(): void {
-    const { saves, attempt } = this.#parts;
+    const { saves, core } = this.#parts;
     const isForced = this.#watch.waitedMs >= this.#electionTimeoutMs;
     if (this.#hasProbed || !isForced || saves.hasEntries) return;
     this.#hasProbed = true;
-    attempt((core) => void core.propose(new Uint8Array(0)));
+    core.tryRun((raft) => void raft.propose(new Uint8Array(0)));
   }
 
   #giveUp(trouble: LeaderTrouble, to: bigint | undefined): void {
-    const { logger, attempt, tell } = this.#parts;
+    const { logger, core, tell } = this.#parts;
     logger?.warn('leadership is given up', { trouble, to });
     tell({ type: 'leadership-given-up', trouble, to });
-    attempt((core) => (to === undefined ? core.stepDown() : core.transferLeader(to)));
+    core.tryRun((raft) => (to === undefined ? raft.stepDown() : raft.transferLeader(to)));
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Leadership on its way to another voter. */
-import type { RawNode, Status } from '@babuza/raft-core';
+import type { CoreDriver } from '../driver/core-driver.ts';
+import type { Status } from '@babuza/raft-core';
 import type { Clock, Timer } from '@babuza/vfs';
 import type { BabuzaConfig } from '../config.ts';
 import { DroppedError, type StoppedError } from '../errors.ts';
@@ -11,7 +12,7 @@ export interface HandOverParts {
   readonly clock: Clock;
   readonly events: RaftEventHub;
   readonly isLeader: () => boolean;
-  readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly core: Pick<CoreDriver, 'tryRun'>;
   readonly onStop: (call: (cause: StoppedError) => void) => () => void;
 }
 
@@ -64,7 +65,7 @@ export function isQuorumActive({ config, progress }: Status): boolean {
  * Where it is at it, that changes nothing.
  */
 export function handOver(
-  { config, clock, events, isLeader, attempt, onStop }: HandOverParts,
+  { config, clock, events, isLeader, core, onStop }: HandOverParts,
   target: bigint,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -78,7 +79,7 @@ export function handOver(
         return;
       }
       ticks += 1;
-      if (isLeader()) attempt((node) => node.transferLeader(target));
+      if (isLeader()) core.tryRun((node) => node.transferLeader(target));
       timer = clock.startTimer(config.tickMs, ask);
     };
     const unsubscribe = events.subscribe((event) => {

@@ -6,7 +6,7 @@
  * Decisions: the project's contract, 21 and 22.
  */
 import { ConfChangeTransition, encodeConfChangeV2, type ConfChangeV2 } from '@babuza/raftpb';
-import type { RawNode } from '@babuza/raft-core';
+import type { CoreDriver } from '../driver/core-driver.ts';
 import { addressProblem } from '../support/checks.ts';
 import { entryOverheadBytes } from '../proposals/envelope.ts';
 import { eachTick, type EachTickParts } from '../support/each-tick.ts';
@@ -48,7 +48,7 @@ export interface MembershipChangeParts extends EachTickParts {
   readonly entryBytesMax: number;
   readonly transport: Transport;
   readonly leader: () => LeaderHint | undefined;
-  readonly call: <T>(give: (node: RawNode) => T) => T;
+  readonly core: Pick<CoreDriver, 'run'>;
 }
 
 export class MembershipChanges {
@@ -142,10 +142,10 @@ export class MembershipChanges {
   }
 
   #quorumProblem(operations: readonly MembershipOperation[]): string | undefined {
-    const { state, nodeId, call } = this.#parts;
+    const { state, nodeId, core } = this.#parts;
     const next = changedMembership(state.membership, operations);
     if (typeof next === 'string') return next;
-    const { progress } = call((node) => node.status());
+    const { progress } = core.run((node) => node.status());
     const answers = (id: bigint): boolean => {
       // The core takes a member for active from its addition on; one that has acknowledged
       // something did answer.
@@ -198,8 +198,8 @@ export class MembershipChanges {
 
   /** A voter that lags would count for the quorum and not be of use to it. */
   #checkReady(id: bigint): void {
-    const { call, learnerReadyShare, nodeId } = this.#parts;
-    const { progress } = call((node) => node.status());
+    const { core, learnerReadyShare, nodeId } = this.#parts;
+    const { progress } = core.run((node) => node.status());
     const match = progress.get(id)?.match ?? 0;
     const lastIndex = progress.get(nodeId)?.match ?? 0;
     if (match >= lastIndex * learnerReadyShare && match > 0) return;

@@ -6,7 +6,7 @@
  * Whatever ends the call before the promotion leaves the learners in the membership.
  * `addVotingPeer` goes on with one, also at another leader; `removePeer` takes it out.
  */
-import type { RawNode } from '@babuza/raft-core';
+import type { CoreDriver } from '../driver/core-driver.ts';
 import { eachTick, type EachTickParts } from '../support/each-tick.ts';
 import { NotLeaderError, RaftError, type LeaderHint } from '../errors.ts';
 import {
@@ -46,7 +46,7 @@ export interface VoterParts extends EachTickParts {
   readonly learnerReadyShare: number;
   readonly membershipChanges: MembershipChanges;
   readonly leader: () => LeaderHint | undefined;
-  readonly call: <T>(give: (node: RawNode) => T) => T;
+  readonly core: Pick<CoreDriver, 'run'>;
 }
 
 type NewVoter = MembershipOperation & { readonly op: 'set'; readonly address: string };
@@ -124,7 +124,7 @@ function caughtUp(
   id: bigint,
   { signal, onProgress }: AddVoterOptions,
 ): Promise<true> {
-  const { nodeId, state, leader, call, learnerReadyShare } = parts;
+  const { nodeId, state, leader, core, learnerReadyShare } = parts;
   let told = -1;
   return eachTick(parts, signal, () => {
     const hint = leader();
@@ -137,7 +137,7 @@ function caughtUp(
       );
     }
     if (member.role === 'voter') return true;
-    const { progress } = call((node) => node.status());
+    const { progress } = core.run((node) => node.status());
     const { match: matchIndex = 0, recentActive: answers = false } = progress.get(id) ?? {};
     const lastIndex = progress.get(nodeId)?.match ?? 0;
     if (matchIndex !== told) onProgress?.({ id, matchIndex, lastIndex });

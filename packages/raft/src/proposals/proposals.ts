@@ -5,6 +5,7 @@
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
+import type { CoreDriver } from '../driver/core-driver.ts';
 import type { Clock } from '@babuza/vfs';
 import type { Outcome } from './outcome.ts';
 import {
@@ -55,7 +56,7 @@ export interface ProposalParts {
   readonly gate: IdentityGate;
   /** Throws where nothing may be proposed at the moment. */
   readonly checkOpen: () => void;
-  readonly call: <T>(give: (node: RawNode) => T) => T;
+  readonly core: Pick<CoreDriver, 'run'>;
   /** Asks for a turn of the loop, which begins with `flush`. */
   readonly wake: () => void;
 }
@@ -248,7 +249,7 @@ export class Proposals {
   #give<T>(give: (node: RawNode) => T): T {
     this.#checkDoor();
     try {
-      return this.#parts.call(give);
+      return this.#parts.core.run(give);
     } catch (error) {
       throw this.#refusal(error);
     }

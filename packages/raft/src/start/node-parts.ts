@@ -9,6 +9,7 @@ import { ApplyPath, type ApplyParts } from '../apply/apply-path.ts';
 import { closeInOrder, closingSteps } from './closing.ts';
 import type { BabuzaConfig } from '../config.ts';
 import { BusyError, StoppedError, type LeaderHint } from '../errors.ts';
+import { CoreDriver } from '../driver/core-driver.ts';
 import { coreConfig } from '../driver/core-config.ts';
 import { errorText } from '../support/error-text.ts';
 import { RaftEventHub, type RaftEvent } from '../events.ts';
@@ -69,6 +70,7 @@ export class NodeParts<Query, Answer> {
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly events: RaftEventHub = new RaftEventHub();
   readonly node: RawNode;
+  readonly core: CoreDriver;
   readonly append: AppendPath;
   readonly apply: ApplyPath<Query, Answer>;
   readonly snapshots: Snapshots<Query, Answer>;
@@ -114,6 +116,11 @@ export class NodeParts<Query, Answer> {
     this.#logger = opened.logger;
     this.#ownAddress = new OwnAddress(config, state, opened.logger);
     this.node = new RawNode(coreConfig(opened, (event) => this.events.emit(event)));
+    this.core = new CoreDriver(this.node, {
+      wake: () => this.#loop.wake(),
+      onFailure,
+      stopCause: () => this.#stopCause,
+    });
     this.#role = this.node.basicStatus();
     this.memberClock = new MemberClock({
       clock,
@@ -145,7 +152,7 @@ export class NodeParts<Query, Answer> {
       tell: (event) => this.events.emit(event),
       leaderId: () => this.leader()?.id,
       isLeader: () => this.isLeader(),
-      attempt: (give) => this.attempt(give),
+      core: this.core,
       memberClock: this.memberClock,
     });
     this.appliedWaiters = new IndexWaiters(() => state.appliedIndex);
@@ -168,7 +175,7 @@ export class NodeParts<Query, Answer> {
       mayHaveLostEntries: () => this.lostEntries.isPossible,
       logger: this.#logger,
       isLeader: this.isLeader,
-      attempt: this.attempt,
+      core: this.core,
       tell: (event) => this.events.emit(event),
       giveUpProposals: () => this.proposals.diskHangs(),
     });
@@ -184,7 +191,7 @@ export class NodeParts<Query, Answer> {
       // Who waits too long is looked for at each repetition.
       retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
       ask: (context) => {
-        if (this.#trustsLease()) this.attempt((node) => node.readIndex(context));
+        if (this.#trustsLease()) this.core.tryRun((node) => node.readIndex(context));
       },
       appliedIndex: () => state.appliedIndex,
     });
@@ -201,7 +208,7 @@ export class NodeParts<Query, Answer> {
       leader: () => this.leader(),
       gate: this.identity.gate,
       checkOpen: () => this.#checkOpen(),
-      call: (give) => this.call(give),
+      core: this.core,
       wake: () => this.#loop.wake(),
     });
     this.membershipChanges = new MembershipChanges({
@@ -216,7 +223,7 @@ export class NodeParts<Query, Answer> {
       entryBytesMax,
       transport: this.#component.transport,
       leader: () => this.leader(),
-      call: (give) => this.call(give),
+      core: this.core,
     });
   }
 
@@ -250,19 +257,6 @@ export class NodeParts<Query, Answer> {
     this.#component.snapshotManager.onLost?.(this.#onFailure);
   }
 
-  /** For who is at a door of the node: when the core cannot go on, the node has stopped. */
-  readonly call = <T>(give: (node: RawNode) => T): T => {
-    try {
-      return this.#loop.call(give);
-    } catch (error) {
-      this.checkRunning();
-      throw error;
-    }
-  };
-
-  /** For everybody else; see `Loop.attempt`. */
-  readonly attempt = (give: (node: RawNode) => void): void => this.#loop.attempt(give);
-
   readonly isLeader = (): boolean => leads(this.#role);
 
   leader(): LeaderHint | undefined {
@@ -272,7 +266,7 @@ export class NodeParts<Query, Answer> {
   }
 
   voterParts(): VoterParts {
-    const { clock, state, membershipChanges, call, onStop } = this;
+    const { clock, state, membershipChanges, core, onStop } = this;
     const { nodeId, tickMs, learnerReadyShare } = this.config;
     const leader = (): LeaderHint | undefined => this.leader();
     return {
@@ -282,7 +276,7 @@ export class NodeParts<Query, Answer> {
       clock,
       state,
       membershipChanges,
-      call,
+      core,
       onStop,
       leader,
     };
@@ -434,9 +428,9 @@ export class NodeParts<Query, Answer> {
   }
 
   #loopParts(onFailure: (error: unknown) => void): LoopParts<Query, Answer> {
-    const { config, clock, node, storage, append, apply, snapshots } = this;
+    const { config, clock, core, storage, append, apply, snapshots } = this;
     return {
-      node,
+      core,
       nodeId: config.nodeId,
       clock,
       tickMs: config.tickMs,
@@ -479,7 +473,7 @@ export class NodeParts<Query, Answer> {
       checkRunning: () => this.checkRunning(),
       give,
       room: this.#room,
-      attempt: this.attempt,
+      core: this.core,
       identity: this.identity,
     });
     return plausibleIncoming(handler, {

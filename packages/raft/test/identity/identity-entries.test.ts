@@ -96,16 +96,18 @@ describe('a leader', () => {
       isLeader: () => isLeader,
       unbound: () => new Map(unbound),
       toldBirth: () => told,
-      attempt: (give) => {
-        const propose = (data: Uint8Array): void => {
-          if (!isTaken) throw new Error('the core refuses it');
-          proposed.push(decodeIdentityEntry(decodeEnvelope(data, 1).payload, 1));
-        };
-        try {
-          give({ basicStatus: () => ({ raftState }), propose } as never);
-        } catch {
-          // The core refuses it, and it is dropped.
-        }
+      core: {
+        tryRun: (give) => {
+          const propose = (data: Uint8Array): void => {
+            if (!isTaken) throw new Error('the core refuses it');
+            proposed.push(decodeIdentityEntry(decodeEnvelope(data, 1).payload, 1));
+          };
+          try {
+            give({ basicStatus: () => ({ raftState }), propose } as never);
+          } catch {
+            // The core refuses it, and it is dropped.
+          }
+        },
       },
     });
   });
