@@ -4,7 +4,7 @@
  *
  * Decisions: the project's contract, 12 and 20.
  */
-import { checkId, isObject, refuse } from './checks.ts';
+import { checkId, isObject, refuse } from './support/checks.ts';
 
 export interface BabuzaConfig {
   readonly clusterId: bigint;
