@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const page = readFileSync(`${root}/docs/ARCHITECTURE.md`, 'utf8');
 const packages = readdirSync(`${root}/packages`);
+const apps = readdirSync(`${root}/apps`).map((name) => `apps/${name}`);
 
 /** The part of the page below a heading of the second level. */
 function section(title: string): string {
@@ -28,7 +29,6 @@ function declaredBy(owner: string): string[] {
 
 describe('docs/ARCHITECTURE.md', () => {
   it('lists every package and every app once', () => {
-    const apps = readdirSync(`${root}/apps`).map((name) => `apps/${name}`);
     const listed = [...section('Packages').matchAll(/^\| `([\w/-]+)` \|/gm)].map(
       ([, name]) => name,
     );
@@ -46,7 +46,8 @@ describe('docs/ARCHITECTURE.md', () => {
   });
 
   it('names source files that exist', () => {
-    const folders = packages.flatMap((name) => [`packages/${name}/src`, `packages/${name}/test`]);
+    const owners = [...packages.map((name) => `packages/${name}`), ...apps];
+    const folders = owners.flatMap((owner) => [`${owner}/src`, `${owner}/test`]);
     const sources = ['test', ...folders].flatMap((folder) =>
       readdirSync(`${root}/${folder}`, { recursive: true, encoding: 'utf8' }).map(
         (path) => `/${folder}/${path}`,
