@@ -55,14 +55,16 @@ function brokenLinks(
   });
 }
 
-/** Paths of documents that a document names in code quotes, which are not there. */
+/**
+ * Paths that a document names in code, and that do not exist. They count from the root of the
+ * repository, or from the folder of the document.
+ */
 function brokenNames(path: string, text: string, exists: (path: string) => boolean): string[] {
-  const names = text.matchAll(
-    /`(?<name>(?:docs|packages|apps|examples|test|tools)\/[\w./-]+\.md)`/g,
-  );
-  return [...names]
-    .map(({ groups }) => groups?.['name'] ?? '')
-    .filter((name) => !exists(name))
+  const pattern = /`[^`\n]*`/g;
+  const inCode = [...text.matchAll(pattern)].flatMap(([code]) => code.split(/[\s`,]+/));
+  return inCode
+    .filter((name) => /^(?:docs|packages|apps|examples|test|tools)\/[\w./-]+\.\w+$/.test(name))
+    .filter((name) => !exists(name) && !exists(join(dirname(path), name)))
     .map((name) => `${path}: ${name}: there is no such file`);
 }
 
@@ -83,7 +85,7 @@ describe('links between documents', () => {
     expect(brokenLinks(path, text, readDocument)).toEqual([]);
   });
 
-  it.each(documents)('of %s name documents that exist', (path) => {
+  it.each(documents)('of %s name files that exist', (path) => {
     const text = readDocument(path) ?? '';
     expect(brokenNames(path, text, (name) => existsSync(join(root, name)))).toEqual([]);
   });
