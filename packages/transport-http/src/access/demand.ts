@@ -1,20 +1,13 @@
 /** Nothing leaves or enters this machine without protection unless the options say so. */
 import type { HostAddress } from '@babuza/vfs';
 import { TransportError } from '../errors.ts';
-import type { HttpSettings } from '../options.ts';
 import type { Wire } from '../wire.ts';
 import { outgoingSecret, outgoingTls } from './connect.ts';
 import { isLoopback } from './loopback.ts';
+import { isProtected } from './protection.ts';
 
 const remedy =
   'give the option tls with mutual TLS, or the option secret; insecure: true allows it for a network that nobody else reaches';
-
-/** Whether who connects must show a certificate or the secret. */
-function isProtected({ tls, secrets, transition }: HttpSettings): boolean {
-  const showsCertificate =
-    tls !== undefined && tls.mutual !== false && transition.tls === undefined;
-  return showsCertificate || (secrets.length > 0 && transition.secret === undefined);
-}
 
 /**
  * Refuses to listen where anybody on the network could speak as a member, and tells where that is
