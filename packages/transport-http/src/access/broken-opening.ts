@@ -17,11 +17,18 @@ export function explained(wire: Wire, cause: Error): Error {
   const isBrokenOpening =
     typeof code === 'string' && (code === endedEarlyCode || codesOfBrokenOpenings.test(code));
   if (!isBrokenOpening) return cause;
-  const hint = `this member connects ${protectionOf(wire)}; where the other one runs, compare the options tls, secret and transition of both, and the secret itself`;
-  return new Error(`${describeCause(cause)}; ${hint}`, { cause });
+  const hint = `if this lasts, compare the options tls, secret and transition of both members, the secrets and the trusted certificates: this member connects ${protectionOf(wire)}`;
+  return new Error(`${describeCause(cause).trimEnd()}; ${hint}`, { cause });
 }
 
 function protectionOf(wire: Wire): string {
-  const withTls = outgoingTls(wire) === undefined ? 'without TLS' : 'with TLS';
-  return `${withTls} and ${outgoingSecret(wire) === undefined ? 'without a secret' : 'with a secret'}`;
+  const { tls, secrets } = wire.settings;
+  const hasTls = outgoingTls(wire) !== undefined;
+  const hasSecret = outgoingSecret(wire) !== undefined;
+  return `${way('TLS', 'tls', hasTls, tls !== undefined)} and ${way('a secret', 'secret', hasSecret, secrets.length > 0)}`;
+}
+
+function way(what: string, option: string, isUsed: boolean, isThere: boolean): string {
+  if (isUsed) return `with ${what}`;
+  return isThere ? `without ${what} (transition.${option} is 'accept')` : `without ${what}`;
 }

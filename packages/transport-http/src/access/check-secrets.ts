@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { hidden, isPem, refuse } from './option-checks.ts';
 import { secretBytesMin } from './secret.ts';
 
-const allowed = `a random text or bytes, at least ${secretBytesMin} bytes long, or two of them`;
+const allowed = `a random text or bytes, at least ${secretBytesMin} bytes long without the line breaks at the end of a text, or two of them`;
 const controlCharacter = /[^\P{Cc}\t\r\n]/u;
 const lineBreaksAtEnd = /[\r\n]+$/;
 
@@ -17,7 +17,7 @@ export function checkSecrets(given: unknown): Buffer[] {
   if (secrets.length === 0 || secrets.length > 2) refuse('secret', `${secrets.length}`, allowed);
   const keys = secrets.map(keyOf);
   const [first, second] = keys;
-  if (first !== undefined && second?.equals(first) === true) {
+  if (second !== undefined && first?.equals(second) === true) {
     refuse('secret', 'the same one twice', 'one secret, or two different ones while it is changed');
   }
   return keys;
