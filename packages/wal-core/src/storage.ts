@@ -3,7 +3,7 @@
  * mean something to it. This is a door of its own, `@babuza/wal-core/storage`, free of side
  * effects, so that the core depends on nothing else of a log.
  *
- * Source: etcd-io/raft `storage.go`; docs/raft-behaviour.md, sections 5.6 and 5.7.
+ * Source: etcd-io/raft `storage.go`; docs/raft-behaviour.md, section 5.6.
  */
 import type { ConfState, Entry, HardState, Snapshot } from '@babuza/raftpb';
 
