@@ -1,6 +1,6 @@
 /**
- * The table of verdicts: it is total and unambiguous, and it says what docs/DURABILITY.md, "How
- * recovery tells a crash from damage", says.
+ * The table of verdicts: it is total and unambiguous, and agrees with docs/DURABILITY.md on crashes
+ * and damage.
  */
 import { describe, expect, it } from 'vitest';
 import {
