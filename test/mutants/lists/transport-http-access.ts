@@ -12,7 +12,7 @@ const admission = 'transport-http/test/classes/admission.test.ts';
 export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the connection stays open behind an impossible message',
-    file: 'transport-http/src/deliver.ts',
+    file: 'transport-http/src/messages/deliver.ts',
     find: "handler.receive(message) === 'impossible'",
     replace: "handler.receive(message) === 'impossible' && message.term < 0",
     caughtBy: ['transport-http/test/classes/deliver.test.ts', 'that the node calls impossible'],
@@ -40,7 +40,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'connections that go out leave the machine without protection',
-    file: 'transport-http/src/route.ts',
+    file: 'transport-http/src/connections/route.ts',
     find: '  demandForConnecting(wire, target, addresses);\n',
     replace: '',
     caughtBy: [closed, 'without protection does not leave the machine'],
@@ -139,7 +139,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'made-up ids keep members away that the membership does not know',
-    file: 'transport-http/src/members.ts',
+    file: 'transport-http/src/connections/members.ts',
     find: '    this.#learned.set(id, claimed);\n',
     replace: '    if (this.#learned.size < learnedMax) this.#learned.set(id, claimed);\n',
     caughtBy: [admission, 'forget the oldest for one more'],
@@ -226,14 +226,14 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'a handshake may have an address of several lines',
-    file: 'transport-http/src/handshake.ts',
+    file: 'transport-http/src/connections/handshake.ts',
     find: 'if (isAddress && isPrintableWord(value)) return value;',
     replace: 'if (isAddress) return value;',
     caughtBy: ['transport-http/test/handshake.test.ts', 'an address of two lines'],
   },
   {
     name: 'the text of a peer is in the cause of an error as it is',
-    file: 'transport-http/src/handshake.ts',
+    file: 'transport-http/src/connections/handshake.ts',
     find: "unreadable('it is no JSON', printableError(error))",
     replace: "unreadable('it is no JSON', error)",
     caughtBy: ['transport-http/test/handshake.test.ts', 'does not get into the error as it is'],
@@ -247,23 +247,23 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'what becomes of connections to made-up ids fills the log',
-    file: 'transport-http/src/peer.ts',
+    file: 'transport-http/src/connections/peer.ts',
     find: 'if (isMember(id)) logger',
     replace: 'if (isMember(id) || id !== 0n) logger',
     caughtBy: ['transport-http/test/classes/peer.test.ts', 'is logged once a minute'],
   },
   {
     name: 'the message of the receiver of a snapshot is in the error as it is',
-    file: 'transport-http/src/snapshot-sender.ts',
+    file: 'transport-http/src/snapshots/snapshot-sender.ts',
     find: 'broken(there, printable(message))',
     replace: 'broken(there, message)',
     caughtBy: ['transport-http/test/classes/snapshot-sender.test.ts', 'on one line, escaped'],
   },
   {
     name: 'an answer about a snapshot is in the cause of an error as it is',
-    file: 'transport-http/src/snapshot-fate.ts',
+    file: 'transport-http/src/snapshots/snapshot-outcome.ts',
     find: "broken('its answer is no JSON', printableError(error))",
     replace: "broken('its answer is no JSON', error)",
-    caughtBy: ['transport-http/test/classes/snapshot-fate.test.ts', 'that is no JSON does not'],
+    caughtBy: ['transport-http/test/classes/snapshot-outcome.test.ts', 'that is no JSON does not'],
   },
 ];

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { TransportError } from '../errors.ts';
 import type { HttpTransportTls } from './certificate/options.ts';
-import { startStallWatch } from '../stall-watch.ts';
+import { startStallWatch } from '../connections/stall-watch.ts';
 import type { Wire } from '../wire.ts';
 import type { Credentials } from './certificate/credentials.ts';
 import { challenge, type ChallengeProblem } from './challenge.ts';
