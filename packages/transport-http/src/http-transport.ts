@@ -2,7 +2,7 @@
  * The transport of one member over HTTP. Messages go over one stream to each peer, opened by who
  * sends; snapshots over requests of their own, so that they never stand in the way of a heartbeat.
  *
- * Decisions: the project's contract, 31 to 33, and docs/decisions/0008-http-transport.md.
+ * Decisions: docs/decisions/0008-http-transport.md and docs/decisions/0028-transport-port.md.
  */
 import type {
   Transport,

@@ -19,14 +19,14 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'TLS that asks for no certificate counts as protection',
-    file: 'transport-http/src/access/demand.ts',
+    file: 'transport-http/src/access/protection.ts',
     find: 'tls !== undefined && tls.mutual !== false && transition.tls === undefined',
     replace: 'tls !== undefined && transition.tls === undefined',
     caughtBy: [closed, 'with TLS that asks for no certificate is refused'],
   },
   {
     name: 'a secret on its way counts as protection',
-    file: 'transport-http/src/access/demand.ts',
+    file: 'transport-http/src/access/protection.ts',
     find: 'secrets.length > 0 && transition.secret === undefined',
     replace: 'secrets.length > 0',
     caughtBy: [closed, 'with a secret on its way is refused'],

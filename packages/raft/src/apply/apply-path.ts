@@ -4,7 +4,9 @@
  * whatever has to see the state between two entries. It is asynchronous, because the state machine
  * may be; one task runs at a time.
  *
- * Decisions: the project's contract, 22 to 25.
+ * Decisions: docs/decisions/0025-membership-is-replicated-state.md,
+ * docs/decisions/0026-proposals-and-their-outcomes.md and
+ * docs/decisions/0027-state-machines-and-sessions.md.
  */
 import type { Entry } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';

@@ -3,7 +3,9 @@
  * sessions or without, changes of the membership, and those without effect. Proposals that follow
  * each other reach the state machine as one call.
  *
- * Decisions: the project's contract, 22 to 25.
+ * Decisions: docs/decisions/0025-membership-is-replicated-state.md,
+ * docs/decisions/0026-proposals-and-their-outcomes.md and
+ * docs/decisions/0027-state-machines-and-sessions.md.
  */
 import {
   confChangeAsV2,

@@ -8,7 +8,7 @@
  * after a pause. Every other failure stops the node. After `stop` nothing is answered any more but
  * by a rejection: whoever waits here must not keep the node from ending.
  *
- * Decisions: the project's contract, 17 and 29.
+ * Decisions: docs/decisions/0023-one-save-for-each-ready.md.
  */
 import { codeOf } from '../support/code-of.ts';
 import type { Clock, Timer } from '@babuza/vfs';

@@ -14,7 +14,7 @@
  *    votes. etcd sends it at once.
  * 4. An installed snapshot is restored on the apply path, before the entries behind it.
  *
- * Source: the project's Raft specification, sections 6, 7 and 20.
+ * Source: etcd-io/raft `node.go`, `run`; docs/raft-behaviour.md, sections 9, 10 and 21.
  */
 import {
   MessageType,

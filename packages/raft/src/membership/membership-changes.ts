@@ -3,7 +3,7 @@
  * applied, put into one change of the core, answered when it was applied; one that needs joint
  * consensus when that was left.
  *
- * Decisions: the project's contract, 21 and 22.
+ * Decisions: docs/decisions/0025-membership-is-replicated-state.md.
  */
 import { ConfChangeTransition, encodeConfChangeV2, type ConfChangeV2 } from '@babuza/raftpb';
 import type { CoreDriver } from '../driver/core-driver.ts';

@@ -7,7 +7,7 @@
  * Everything here is a pure function of the state and the operations, so that every replica decides
  * alike: the leader asks before it proposes, and all ask again when they apply.
  *
- * Decisions: the project's contract, 21 and 22.
+ * Decisions: docs/decisions/0025-membership-is-replicated-state.md.
  */
 import { ConfChangeType, type ConfChangeSingle, type ConfState } from '@babuza/raftpb';
 import { RaftConfigError } from '../errors.ts';

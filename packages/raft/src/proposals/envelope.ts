@@ -11,7 +11,8 @@
  * ```
  *
  * An entry without data is the one that a leader begins its term with, or that stands for a refused
- * change. Decision: the project's contract, 23. The bytes are fixed by golden files.
+ * change. Decision: docs/decisions/0026-proposals-and-their-outcomes.md. The bytes are fixed by
+ * golden files.
  */
 import { readInteger, viewOf, writeInteger } from '../support/bytes.ts';
 import { RaftError } from '../errors.ts';

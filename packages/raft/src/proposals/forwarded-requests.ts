@@ -9,7 +9,8 @@
  * no more, the copies of one proposal could reach two leaders. Nothing of it outlives the process:
  * a transport must not bring a copy to its next one.
  *
- * Decisions: the project's contract, 23 and 31.
+ * Decisions: docs/decisions/0026-proposals-and-their-outcomes.md and
+ * docs/decisions/0028-transport-port.md.
  */
 import { EntryType, type Entry, type Message } from '@babuza/raftpb';
 import { decodeEnvelope, requestsPerLife, type RequestId } from './envelope.ts';

@@ -3,7 +3,7 @@
  * term: if another term's entry takes the index, theirs is certainly not applied. Proposals that
  * were forwarded have no place yet and are known by their request.
  *
- * Decision: the project's contract, 23.
+ * Decision: docs/decisions/0026-proposals-and-their-outcomes.md.
  */
 import type { RequestId } from './envelope.ts';
 import { watchAbort } from '../support/abort-watchers.ts';

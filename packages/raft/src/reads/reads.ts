@@ -5,7 +5,7 @@
  * was committed when it began. Each round, and each repetition of one, has an id that is never used
  * twice.
  *
- * Source: the project's Raft specification, section 18; Raft dissertation, section 6.4.
+ * Source: docs/raft-behaviour.md, section 14; Raft thesis, section 6.4.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 import { viewOf, writeInteger } from '../support/bytes.ts';

@@ -3,7 +3,7 @@
  * its marker here, and what no start can need any more goes: older snapshots, and the log below
  * them.
  *
- * Decisions: the project's contract, 9 and 10.
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryStorage, Wal } from '@babuza/wal-core';

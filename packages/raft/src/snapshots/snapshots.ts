@@ -14,7 +14,7 @@
  * behind a snapshot it does not know. The log is never purged past the oldest snapshot that is
  * kept, so falling back to that one always finds its log; nor past one that is being sent.
  *
- * Decisions: the project's contract, 9 and 10.
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
  */
 import type { Message, Snapshot, SnapshotMetadata } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';

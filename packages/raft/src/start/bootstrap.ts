@@ -7,7 +7,8 @@
  * every member has the same beginning, learners included, and one that joins later gets it like any
  * other snapshot.
  *
- * Decisions: the project's contract, 7, 10 and 21.
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md and
+ * docs/decisions/0025-membership-is-replicated-state.md.
  */
 import { adoptedSnapshot } from './adopted-snapshot.ts';
 import {

@@ -4,7 +4,8 @@
  * left them. They are taken over where they hold what this start was given; where they do not, it
  * is refused, because no other member would begin like this one.
  *
- * Decisions: the project's contract, 10 and 21.
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md and
+ * docs/decisions/0025-membership-is-replicated-state.md.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { isObject, refuse } from '../support/checks.ts';

@@ -2,7 +2,7 @@
  * Opens everything that a node stands on: its state machine, snapshots and log, and restores the
  * state that they tell of. Nothing runs yet.
  *
- * Decisions: the project's contract, 7 and 10.
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal, TailReport } from '@babuza/wal-core';

@@ -11,7 +11,7 @@
  * Entries that only the lost members had are lost. If one of those comes back, both sides refuse
  * each other.
  *
- * Decision: the project's contract, 28.
+ * Decision: docs/decisions/0029-a-survivor-keeps-its-tail.md.
  */
 import {
   ConfChangeTransition,

@@ -10,6 +10,7 @@ import type { Wire } from '../wire.ts';
 import type { Credentials } from './certificate/credentials.ts';
 import { challenge, type ChallengeProblem } from './challenge.ts';
 import { printable } from './printable.ts';
+import { endedEarly } from './read-exactly.ts';
 import type { ChallengedMember } from './secret.ts';
 
 type OnConnection = (error: Error | null, connection: Duplex) => void;
@@ -138,7 +139,7 @@ function secured(connection: TLSSocket): Promise<void> {
       settle();
       reject(error);
     };
-    const onClose = (): void => onError(new Error('the connection ended early'));
+    const onClose = (): void => onError(endedEarly());
     connection.once('secureConnect', onSecure);
     connection.once('error', onError);
     connection.once('close', onClose);

@@ -1,6 +1,7 @@
 /** Asks another member over HTTP, and checks who answers. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { explained } from '../access/broken-opening.ts';
 import { printable } from '../access/printable.ts';
 import { MemberAgent } from '../access/connect.ts';
 import { remoteAddressOf } from '../access/member-addresses.ts';
@@ -114,7 +115,8 @@ function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answ
     };
     request.on('error', (cause) => {
       settle();
-      reject(cause instanceof TransportError ? cause : unreachable(target, cause));
+      const isTold = cause instanceof TransportError;
+      reject(isTold ? cause : unreachable(target, explained(wire, cause)));
     });
     request.once('response', (response) => {
       settle();

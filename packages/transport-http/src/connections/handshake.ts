@@ -3,7 +3,7 @@
  * both sides, and checked by both before a byte of a message counts. Fields that are not known are
  * ignored, so that a later version may say more.
  *
- * Decision: the project's contract, 32.
+ * Decision: docs/decisions/0028-transport-port.md.
  */
 import { isPrintableWord, printableError } from '../access/printable.ts';
 import { TransportError, type RefusalReason } from '../errors.ts';

@@ -1,23 +1,24 @@
 /**
- * The calls and returns of a history in their order, as a list from which operations are lifted
- * when they are put into an order, and to which they come back when that was a wrong choice, in the
- * opposite sequence.
+ * The calls and returns of a history in order, as a doubly linked list. The search takes an
+ * operation out of the list when it orders it, and puts it back in the opposite sequence when that
+ * was a wrong choice.
  */
 import type { Operation } from './check-history.ts';
 
-export class Places {
+export class Timeline {
   /**
-   * By place: the operation, and whether it is its call. The head of the list is one place more.
+   * By position in the list: the operation, and whether this is its call. The last position is the
+   * head of the list.
    */
   readonly #numbers: Int32Array;
   readonly #isCall: Uint8Array;
   readonly #next: Int32Array;
   readonly #before: Int32Array;
-  /** By operation: the places of its call and its return. */
+  /** By operation: the positions of its call and of its return. */
   readonly #calls: Int32Array;
   readonly #returns: Int32Array;
   readonly #isAnswered: readonly boolean[];
-  /** A bit for each operation that is lifted. */
+  /** One bit for each operation that is taken out. */
   readonly #lifted: Uint32Array;
   readonly #head: number;
   #answeredLeft: number;
@@ -26,7 +27,7 @@ export class Places {
     const count = operations.length;
     const moments = operations.flatMap(({ calledAt, returned }, number) => [
       { at: calledAt, number, isCall: 1 },
-      // Where the outcome is not known it may have taken effect behind everything else.
+      // An operation with an unknown outcome may take effect behind everything else.
       { at: returned?.at ?? Infinity, number, isCall: 0 },
     ]);
     moments.sort((a, b) => (a.at === b.at ? a.number - b.number : a.at - b.at));
@@ -48,7 +49,7 @@ export class Places {
     this.#lifted = new Uint32Array(Math.ceil(count / 32));
   }
 
-  /** No operation is left that has an answer: those without may never have taken effect. */
+  /** Whether no answered operation is left. The others may never have taken effect. */
   get isAllAnswered(): boolean {
     return this.#answeredLeft === 0;
   }
@@ -57,20 +58,20 @@ export class Places {
     return this.behind(this.#head);
   }
 
-  behind(place: number): number {
-    return this.#next[place] ?? this.#head;
+  behind(position: number): number {
+    return this.#next[position] ?? this.#head;
   }
 
   callOf(number: number): number {
     return this.#calls[number] ?? this.#head;
   }
 
-  /** The operation whose call is at this place, if it is a call. */
-  calledAt(place: number): number | undefined {
-    return this.#isCall[place] === 1 ? this.#numbers[place] : undefined;
+  /** The operation whose call is at this position, or `undefined` for a return. */
+  calledAt(position: number): number | undefined {
+    return this.#isCall[position] === 1 ? this.#numbers[position] : undefined;
   }
 
-  /** Names the set of lifted operations and this one. */
+  /** A key of the set of operations that are out of the list, plus this one. */
   keyWith(number: number): string {
     this.#flip(number);
     const key = this.#lifted.join(' ');
@@ -80,8 +81,8 @@ export class Places {
 
   lift(number: number): void {
     this.#flip(number);
-    for (const place of [this.callOf(number), this.#returns[number] ?? this.#head]) {
-      const [before, next] = this.#around(place);
+    for (const position of [this.callOf(number), this.#returns[number] ?? this.#head]) {
+      const [before, next] = this.#around(position);
       this.#next[before] = next;
       this.#before[next] = before;
     }
@@ -90,16 +91,16 @@ export class Places {
 
   putBack(number: number): void {
     this.#flip(number);
-    for (const place of [this.#returns[number] ?? this.#head, this.callOf(number)]) {
-      const [before, next] = this.#around(place);
-      this.#next[before] = place;
-      this.#before[next] = place;
+    for (const position of [this.#returns[number] ?? this.#head, this.callOf(number)]) {
+      const [before, next] = this.#around(position);
+      this.#next[before] = position;
+      this.#before[next] = position;
     }
     if (this.#isAnswered[number] === true) this.#answeredLeft += 1;
   }
 
-  #around(place: number): [before: number, next: number] {
-    return [this.#before[place] ?? this.#head, this.#next[place] ?? this.#head];
+  #around(position: number): [before: number, next: number] {
+    return [this.#before[position] ?? this.#head, this.#next[position] ?? this.#head];
   }
 
   #flip(number: number): void {

@@ -1,5 +1,6 @@
 /**
- * A log is opened, used and closed while the disk fails, and what was said of it is written down.
+ * The second process of a log: it opens, uses and closes the log while the disk fails, and records
+ * what was reported.
  */
 import { isRefusal, WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
@@ -8,10 +9,10 @@ import { perform } from './author.ts';
 import { expectThat } from './back-end.ts';
 import { entriesFrom } from './scripts.ts';
 
-/** What the life with the fault came to. */
+/** The reports of the process whose disk failed. */
 export interface Outcome {
   readonly errors: unknown[];
-  /** Said of the failure without an error, by the report of a purge. */
+  /** The failure that a purge reported without throwing. */
   heldBy: string | undefined;
   readonly readsMayFail: boolean;
 }
@@ -24,7 +25,7 @@ const oneVoter = {
   autoLeave: false,
 };
 
-export async function secondLife(
+export async function runSecondProcess(
   environment: SimulatedEnvironment,
   manager: WalManager,
   ledger: Ledger,
@@ -69,7 +70,7 @@ async function useLog(
     let error = await perform(opened, ledger, batch);
     if (isRefusal(error)) {
       outcome.errors.push(error);
-      // The log is as before: once there is room, the same entries can be saved.
+      // The refused save changed nothing. Once there is space, the same entries can be saved.
       error = await perform(opened, ledger, batch);
     }
     if (error !== undefined) {
@@ -77,7 +78,7 @@ async function useLog(
       if (!isRefusal(error)) {
         expectThat(error.code === 'WAL_POISONED', `a save failed with ${error.code}`);
         const later = await perform(opened, ledger, { sync: true });
-        expectThat(later?.code === 'WAL_POISONED', 'not poisoned any more');
+        expectThat(later?.code === 'WAL_POISONED', 'the log is no longer poisoned');
       }
       readAll(opened, outcome);
       return;
@@ -94,13 +95,19 @@ async function useLog(
   readAll(opened, outcome);
 }
 
-/** Everything that is durable can be read, whatever the log is in, unless reads are what fails. */
+/**
+ * Everything that is durable can be read in every state of the log, unless reads are the calls that
+ * fail.
+ */
 function readAll({ storage }: OpenedWal, outcome: Outcome): void {
   const first = storage.firstIndex();
   const last = storage.lastIndex();
   try {
     const { length } = storage.entries(first, last + 1, Infinity);
-    expectThat(length === last + 1 - first, `${length} entries from ${first} to ${last}`);
+    expectThat(
+      length === last + 1 - first,
+      `${length} entries were read from index ${first} to ${last}`,
+    );
   } catch (error) {
     const mayFail = outcome.readsMayFail || outcome.errors.length === 0;
     if (!(error instanceof WalError) || !mayFail) throw error;
