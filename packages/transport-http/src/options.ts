@@ -24,7 +24,8 @@ export interface HttpTransportOptions {
   readonly tls?: HttpTransportTls | undefined;
   /**
    * What all members know and nobody else does: random bytes or a random text, at least 32 bytes
-   * long. Both sides of a connection prove that they know it before anything else is read. While it
+   * long; a text has no white space at its ends, which one member would trim and another one not.
+   * Both sides of a connection prove that they know it before anything else is read. While it
    * is changed there are two: the first is shown to others, both are accepted. It does not encrypt:
    * whoever can change what travels between two members can still take over a connection.
    */
@@ -131,6 +132,11 @@ function checkSecrets(given: unknown): Buffer[] {
   if (secrets.length === 0 || secrets.length > 2) refuse('secret', `${secrets.length}`, allowed);
   return secrets.map((secret: unknown) => {
     if (!isPem(secret)) return refuse('secret', hidden(secret), allowed);
+    if (typeof secret === 'string' && secret.trim() !== secret) {
+      const found =
+        'a text with white space at its beginning or end, such as the newline of a file';
+      return refuse('secret', found, `${allowed}; trim it on all members`);
+    }
     // A copy: what the caller does with its bytes later does not matter.
     const bytes = Buffer.from(typeof secret === 'string' ? Buffer.from(secret) : secret);
     if (bytes.length >= secretBytesMin) return bytes;
