@@ -8,6 +8,7 @@ import { Finding, refusal, type Decoder, type Outcome, type Target } from '../de
 import { joined } from '../forge/mutate-bytes.ts';
 import { challenges, frameReaders, frames, handshakes } from '../internals.ts';
 import { checkId, roundTrip } from '../round-trip.ts';
+import { canonicalHost, shownCertificate } from './certificates.ts';
 import { bytesOf, jsonBytes, messagesOfAllTypes } from './samples.ts';
 
 const documented = ['TRANSPORT_PROTOCOL'];
@@ -240,6 +241,6 @@ const challenge: Decoder = {
 
 export const http: Target = {
   name: 'http',
-  description: 'the challenge, the handshake and the frames of a peer',
-  decoders: [handshake, messages, single, stream, challenge],
+  description: 'the challenge, the certificate, the handshake and the frames of a peer',
+  decoders: [handshake, messages, single, stream, challenge, shownCertificate, canonicalHost],
 };
