@@ -2,7 +2,7 @@
 import { EntryType, MessageType, newMessage, type Entry, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
-import type { RaftEvent } from '../src/index.ts';
+import type { RaftEvent, SessionCall } from '../src/index.ts';
 import { bytesOf, handlersOf, ListMachine, World, type Member } from './support.ts';
 
 let world: World;
@@ -301,7 +301,7 @@ describe('a proposal that a member hands on', () => {
   });
 
   /** The entries of proposals that name this node as the one which waits for them. */
-  const entriesOf = (nodeId: bigint, numbers: readonly number[], session = false): Entry[] =>
+  const entriesOf = (nodeId: bigint, numbers: readonly number[], session?: SessionCall): Entry[] =>
     numbers.map((number) => ({
       index: 0,
       term: 0,
@@ -309,7 +309,7 @@ describe('a proposal that a member hands on', () => {
       data: encodeEnvelope({
         kind: EnvelopeKind.Payload,
         proposedAtMs: 0,
-        session: session ? { sessionId: 1, sequence: 1, lowestUnanswered: 1 } : undefined,
+        session,
         request: { nodeId, number },
         payload: bytesOf('in the name of another one'),
       }),
@@ -318,7 +318,7 @@ describe('a proposal that a member hands on', () => {
   it.each([
     ['of another member', false],
     ['of another member, within a session', true],
-  ])('in the name %s is refused, and uses up none of its numbers', async (_, session) => {
+  ])('in the name %s is refused, and uses up none of its numbers', async (_, isInSession) => {
     await world.startAll(3);
     const leader = await world.leader();
     const events = listen(leader);
@@ -327,7 +327,10 @@ describe('a proposal that a member hands on', () => {
     await world.until(victim.raft.propose(bytesOf('before')));
     // The last number of each life that the victim may be in, and many of others.
     const numbers = Array.from({ length: 64 }, (_each, life) => (life + 1) * requestsPerLife - 1);
-    const entries = entriesOf(idOf(victim), numbers, session);
+    // Wherever the name is looked for, the number of the attacker is there.
+    const own = Number(idOf(attacker));
+    const session = { sessionId: own, sequence: own, lowestUnanswered: own };
+    const entries = entriesOf(idOf(victim), numbers, isInSession ? session : undefined);
     toAll(idOf(attacker), { type: MessageType.Prop, entries });
     await world.until(victim.raft.propose(bytesOf('after')));
     expect(leader.machine.texts).toEqual(['before', 'after']);

@@ -21,6 +21,8 @@ const [address, addressBytes] = ['192.0.2.1', Uint8Array.of(192, 0, 2, 1)];
 const named = (tag: number, text: string): ForgedName => ({ tag, value: bytesOf(text) });
 const textOf = ({ value }: ForgedName): string => Buffer.from(value).toString('latin1');
 
+const isReadable = (text: string): boolean => /^[ -~]*$/.test(text);
+
 /**
  * What the names say, by a look at the names themselves and not at the text that Node.js makes of
  * them: no name may turn into another one, or into several.
@@ -29,7 +31,6 @@ function check(names: readonly ForgedName[], certificate: X509Certificate): Outc
   const shown = new shownCertificates.ShownCertificate(certificate);
   const uris = names.filter(({ tag }) => tag === uri).map(textOf);
   const ofMembers = uris.filter((text) => /^babuza:/i.test(text));
-  const isReadable = (text: string): boolean => /^[ -~]*$/.test(text);
   if (
     shown.memberUris.length !== ofMembers.length ||
     !ofMembers.filter(isReadable).every((text) => shown.memberUris.includes(text)) ||

@@ -128,7 +128,7 @@ function differenceOf(
       return `who answers for member ${meant.nodeId} is a member of cluster ${clusterId}, and cluster ${meant.clusterId} was meant`;
     case 'other-group':
       return `who answers for member ${meant.nodeId} is a member of group ${groupId}, and group ${meant.groupId} was meant`;
-    case 'other-node':
+    default:
       return `who answers there is member ${nodeId}, and member ${meant.nodeId} was meant`;
   }
 }
