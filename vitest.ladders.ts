@@ -1,6 +1,6 @@
 /**
- * The longest rungs of the ladder of tests. They are not part of `pnpm test`, which stays short; `pnpm torture` runs
- * them and takes the others as far as their variables say, and so does CI.
+ * The longest rungs of the ladder of tests. They are not part of `pnpm test`, which stays short;
+ * `pnpm torture` runs them and takes the others as far as their variables say, and so does CI.
  */
 export const longLadders: string[] = [
   'packages/wal-native/test/rot.test.ts',

@@ -2,7 +2,10 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import config from './vitest.config.ts';
 import { adjustableLadders, everySlice, longLadders } from './vitest.ladders.ts';
 
-/** `BABUZA_LADDER_SLICE=2/4`: the second quarter of the ladders, and those that are part of every slice. */
+/**
+ * `BABUZA_LADDER_SLICE=2/4`: the second quarter of the ladders, and those that are part of every
+ * slice.
+ */
 const [slice = 1, slices = 1] = (process.env['BABUZA_LADDER_SLICE'] ?? '1/1')
   .split('/')
   .map(Number);

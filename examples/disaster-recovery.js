@@ -1,4 +1,7 @@
-/** All members but one are lost for good: the survivor goes on alone. And a backup becomes a new cluster. */
+/**
+ * All members but one are lost for good: the survivor goes on alone. And a backup becomes a new
+ * cluster.
+ */
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { bootstrapRaftCluster, recoverAsStandalone } from '@babuza/raft';
@@ -22,7 +25,8 @@ await leader.propose(put('account', '250'));
 await Promise.all(nodes.map((node) => node.waitForApplied(leader.status().appliedIndex)));
 await Promise.all(nodes.map((node) => node.shutdown()));
 
-// Nodes 1 and 2 are lost with their disks. Node 3 has the log: all of it is kept, and it is the only member now.
+// Nodes 1 and 2 are lost with their disks. Node 3 has the log: all of it is kept, and it is the
+// only member now.
 const survivor = await recoverAsStandalone(
   configOf(3n),
   new KeyValues(),

@@ -1,4 +1,7 @@
-/** A key-value store as a state machine: what the examples replicate. Commands and answers are JSON in bytes. */
+/**
+ * A key-value store as a state machine: what the examples replicate. Commands and answers are JSON
+ * in bytes.
+ */
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

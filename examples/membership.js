@@ -1,4 +1,7 @@
-/** A cluster that grows and shrinks: a learner that catches up, its promotion, a removal, a transfer. */
+/**
+ * A cluster that grows and shrinks: a learner that catches up, its promotion, a removal, a
+ * transfer.
+ */
 import { bootstrapRaftCluster, joinRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
 import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
@@ -28,7 +31,8 @@ const joiner = await joinRaftCluster(
 await joiner.waitForApplied(leader.status().appliedIndex);
 console.log(`members: ${members()}; the learner has ${joiner.stateMachine.query('key-99')}`);
 
-// Waits until the leader knows that the learner has caught up, and gives it a vote. It would have added the learner, too.
+// Waits until the leader knows that the learner has caught up, and gives it a vote. It would have
+// added the learner, too.
 await leader.addVotingPeer({ id: 3n, address: addressOf(3n) });
 console.log(`members: ${members()}`);
 

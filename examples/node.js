@@ -1,4 +1,7 @@
-/** One node of an example cluster, put together by the builder. All nodes live in this process and share a network. */
+/**
+ * One node of an example cluster, put together by the builder. All nodes live in this process and
+ * share a network.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +13,10 @@ import { nodeEnvironment } from '@babuza/vfs';
 const { clock, random } = nodeEnvironment();
 export const network = new MemoryNetwork({ clock, random });
 
-/** Where the nodes keep their files: what the program was given, or a directory of its own, which goes with it. */
+/**
+ * Where the nodes keep their files: what the program was given, or a directory of its own, which
+ * goes with it.
+ */
 export const directory = process.argv[2] ?? ownDirectory();
 
 function ownDirectory() {

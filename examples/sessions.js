@@ -1,4 +1,7 @@
-/** A client that does not know whether its proposal was applied sends it again; within a session it applies once. */
+/**
+ * A client that does not know whether its proposal was applied sends it again; within a session it
+ * applies once.
+ */
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 

@@ -1,6 +1,6 @@
-// Known vulnerabilities of what is installed here, as far as the registry tells them. One of the level
-// `high` or `critical` in what our users get is an error. Where the registry does not answer, that is
-// said and nothing fails: a build without a network, or behind a mirror, must be possible.
+// Known vulnerabilities of what is installed here, as far as the registry tells them. One of the
+// level `high` or `critical` in what our users get is an error. Where the registry does not answer,
+// that is said and nothing fails: a build without a network, or behind a mirror, must be possible.
 import { pnpm, root } from './pnpm.js';
 import { runtimeDependencies } from './runtime-dependencies.js';
 

@@ -1,6 +1,6 @@
-// Every package that is installed here has a license of the lists below. What our users get with our
-// packages is judged by the shorter one. A license that is not in a list is a decision for a person,
-// who adds it here, or the one package that needs it.
+// Every package that is installed here has a license of the lists below. What our users get with
+// our packages is judged by the shorter one. A license that is not in a list is a decision for a
+// person, who adds it here, or the one package that needs it.
 import { pnpm, root } from './pnpm.js';
 import { runtimeDependencies } from './runtime-dependencies.js';
 

@@ -1,6 +1,6 @@
-// Checks every published package as its users will get it: what publint says of the packed files, and
-// that each has the things that every package of ours has. Packages that are not published carry the
-// license, too.
+// Checks every published package as its users will get it: what publint says of the packed files,
+// and that each has the things that every package of ours has. Packages that are not published
+// carry the license, too.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';

@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** `{ status, stdout, stderr, error }`, as of `spawnSync`; `status` is null where the time was over. */
+/**
+ * `{ status, stdout, stderr, error }`, as of `spawnSync`; `status` is null where the time was over.
+ */
 export function pnpm(args, timeoutMs) {
   const options = { cwd: root, encoding: 'utf8', timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
   const own = process.env.npm_execpath ?? '';

@@ -4,7 +4,10 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** All packages of the workspace, as `{ directory, manifest }`; `pnpm-workspace.yaml` names the same. */
+/**
+ * All packages of the workspace, as `{ directory, manifest }`; `pnpm-workspace.yaml` names the
+ * same.
+ */
 export function workspacePackages(root) {
   const directories = ['packages', 'apps'].flatMap((kind) =>
     readdirSync(`${root}/${kind}`).map((name) => `${root}/${kind}/${name}`),

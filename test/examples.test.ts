@@ -1,6 +1,6 @@
 /**
- * The programs in `examples/` run, print what they say they do, and end by themselves: a node that was shut down keeps
- * neither timers nor handles.
+ * The programs in `examples/` run, print what they say they do, and end by themselves: a node that
+ * was shut down keeps neither timers nor handles.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

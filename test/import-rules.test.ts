@@ -8,7 +8,10 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What the sources of a package may import of ours; a door other than the main one by its full name. */
+/**
+ * What the sources of a package may import of ours; a door other than the main one by its full
+ * name.
+ */
 const allowed: Record<string, readonly string[]> = {
   raftpb: [],
   vfs: [],
@@ -77,7 +80,10 @@ const allowed: Record<string, readonly string[]> = {
   ],
 };
 
-/** Packages that implement ports of the node: they import them as types, and the node never imports them. */
+/**
+ * Packages that implement ports of the node: they import them as types, and the node never imports
+ * them.
+ */
 const implementsPorts = ['snapshot', 'session', 'transport-memory', 'transport-http', 'metrics'];
 
 /** Packages whose sources may touch what the others reach through them only. */

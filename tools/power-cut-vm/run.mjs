@@ -1,5 +1,5 @@
-// Runs in the virtual machine: the program and the arguments that the kernel's command line names, as
-// JSON in Base64.
+// Runs in the virtual machine: the program and the arguments that the kernel's command line names,
+// as JSON in Base64.
 import { readFileSync } from 'node:fs';
 
 const [, encoded] = /babuza=(\S+)/.exec(readFileSync('/proc/cmdline', 'utf8'));

@@ -1,7 +1,7 @@
 /**
- * The Raft core alone: three nodes stepped in one process on one core, storage in memory, no encoding, no network, no
- * disk. What is measured is the state machine: proposals of one entry each, a fixed number of them in flight, counted
- * when the leader has them handed out as committed.
+ * The Raft core alone: three nodes stepped in one process on one core, storage in memory, no
+ * encoding, no network, no disk. What is measured is the state machine: proposals of one entry
+ * each, a fixed number of them in flight, counted when the leader has them handed out as committed.
  */
 import { emptyConfState, type Entry, type Message } from '@babuza/raftpb';
 import { localAppendThread, localApplyThread, MemoryStorage, RawNode } from '@babuza/raft-core';
@@ -21,7 +21,10 @@ interface Member {
 
 export const proposalsPerRound = 200_000;
 
-/** The same proposals with Ready and advance, and with asynchronous storage writes whose disk answers at once. */
+/**
+ * The same proposals with Ready and advance, and with asynchronous storage writes whose disk
+ * answers at once.
+ */
 export function coreProposals(): Work {
   return {
     title: `three Raft nodes in one process, 1 KB proposals, ${inFlight} in flight`,

@@ -1,6 +1,7 @@
 /**
- * The log on LevelDB beside LevelDB itself: the same puts through plain classic-level, with `sync: true`.
- * What lies between the two is the cost of the log: its state record, its checks, its cache.
+ * The log on LevelDB beside LevelDB itself: the same puts through plain classic-level, with
+ * `sync: true`. What lies between the two is the cost of the log: its state record, its checks, its
+ * cache.
  */
 import type { Entry } from '@babuza/raftpb';
 import type { WalManager } from '@babuza/wal-core';
@@ -18,8 +19,9 @@ const stateBytes = 68;
 const encodings = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
 /**
- * Until the engine has compiled the log's code. Before that a save costs about 100 µs more, and a first round of a few
- * hundred is not enough: batches are rare, most of the time is spent waiting for the disk.
+ * Until the engine has compiled the log's code. Before that a save costs about 100 µs more, and a
+ * first round of a few hundred is not enough: batches are rare, most of the time is spent waiting
+ * for the disk.
  */
 const warmUpEntries = 3000;
 const warmUpBatchesMin = 300;

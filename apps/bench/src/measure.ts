@@ -27,8 +27,8 @@ export interface Figures {
 }
 
 /**
- * Runs the contenders in turn, round by round, so that a slow moment of the machine meets all of them.
- * A first round, which warms everything up, does not count.
+ * Runs the contenders in turn, round by round, so that a slow moment of the machine meets all of
+ * them. A first round, which warms everything up, does not count.
  */
 export async function compare(
   contenders: readonly Contender[],

@@ -1,7 +1,7 @@
 /**
- * A fresh process that fills a log with 100,000 entries and says what its memory grew by. The load uses
- * its payload buffers again, so that the growth is the log's. Arguments: the
- * back end, directory, payload bytes.
+ * A fresh process that fills a log with 100,000 entries and says what its memory grew by. The load
+ * uses its payload buffers again, so that the growth is the log's. Arguments: the back end,
+ * directory, payload bytes.
  */
 import { readFileSync } from 'node:fs';
 import type { Entry } from '@babuza/raftpb';
@@ -16,7 +16,9 @@ export interface MemoryFigures {
   readonly cacheBytes: number;
   /** Growth of the JavaScript heap and of array buffers, after a garbage collection. */
   readonly javaScriptBytes: number;
-  /** The same without the log's cache, buffers and index: what the log itself does not account for. */
+  /**
+   * The same without the log's cache, buffers and index: what the log itself does not account for.
+   */
   readonly anonymousRssBytes: number;
 }
 

@@ -1,8 +1,9 @@
 /**
- * A fresh process that puts 100,000 proposals through a node and says what its memory grew by: one node alone, or a
- * leader and a follower while a third member is away, which then comes back and catches up from the log. Automatic
- * snapshots are off, so the log holds everything. The state machine keeps nothing: the growth is the node's.
- * Arguments: the scenario, a directory, payload bytes, entries.
+ * A fresh process that puts 100,000 proposals through a node and says what its memory grew by: one
+ * node alone, or a leader and a follower while a third member is away, which then comes back and
+ * catches up from the log. Automatic snapshots are off, so the log holds everything. The state
+ * machine keeps nothing: the growth is the node's. Arguments: the scenario, a directory, payload
+ * bytes, entries.
  */
 import { readFileSync } from 'node:fs';
 import { BabuzaComponentBuilder, BabuzaWal, MemoryTransport } from '@babuza/builder';
@@ -26,7 +27,9 @@ export interface NodeMemoryFigures {
   /** Of one node. */
   readonly indexBytes: number;
   readonly cacheBytes: number;
-  /** Growth of the JavaScript heap and of array buffers after a garbage collection, for each node. */
+  /**
+   * Growth of the JavaScript heap and of array buffers after a garbage collection, for each node.
+   */
   readonly javaScriptBytes: number;
   /** Growth of the anonymous memory of the process, for each node. */
   readonly anonymousRssBytes: number;

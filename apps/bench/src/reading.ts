@@ -20,7 +20,10 @@ export interface FilledLog {
   readonly open: () => WalManager;
 }
 
-/** The same log in each back end that keeps segments; the raw contenders read the files of the first one. */
+/**
+ * The same log in each back end that keeps segments; the raw contenders read the files of the first
+ * one.
+ */
 export async function fillLogs(directory: string): Promise<FilledLog[]> {
   const openers: readonly (readonly [string, (path: string) => WalManager])[] = [
     ['wal-native', (path) => new NativeWalManager(path)],

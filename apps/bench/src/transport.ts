@@ -1,6 +1,7 @@
 /**
- * Messages between two members on the loopback, both in this process: over a stream, as requests, and beside plain `node:http`
- * with one request for each message. What is measured is from the call of `send` to the node on the other side.
+ * Messages between two members on the loopback, both in this process: over a stream, as requests,
+ * and beside plain `node:http` with one request for each message. What is measured is from the call
+ * of `send` to the node on the other side.
  */
 import { Agent, createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

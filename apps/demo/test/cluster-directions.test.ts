@@ -1,6 +1,7 @@
 /**
- * Real processes whose messages pass in one direction only, under load: a majority that hears and answers each other goes
- * on, nobody else disturbs it, and what was acknowledged is on every node when all hear each other again.
+ * Real processes whose messages pass in one direction only, under load: a majority that hears and
+ * answers each other goes on, nobody else disturbs it, and what was acknowledged is on every node
+ * when all hear each other again.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

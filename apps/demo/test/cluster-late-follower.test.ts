@@ -1,6 +1,6 @@
 /**
- * Real processes: a follower was away for longer than the log goes back, and its snapshot is interrupted on the way. It goes on
- * where it had ended, and the follower has what the others have.
+ * Real processes: a follower was away for longer than the log goes back, and its snapshot is
+ * interrupted on the way. It goes on where it had ended, and the follower has what the others have.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

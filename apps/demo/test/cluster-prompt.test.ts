@@ -1,4 +1,6 @@
-/** The prompt of `demo --serve`, from a pipe: what each command answers, and what a wrong one does. */
+/**
+ * The prompt of `demo --serve`, from a pipe: what each command answers, and what a wrong one does.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -36,7 +38,8 @@ async function answersTo(lines: readonly string[]): Promise<Map<string, string>>
 }
 
 it('takes commands from a pipe, and says what came of each', async () => {
-  // After the story there are nodes 2, 3 and 4: 1 to 3 at first, one of which leads and another of which was removed.
+  // After the story there are nodes 2, 3 and 4: 1 to 3 at first, one of which leads and another of
+  // which was removed.
   const conversation: readonly (readonly [string, RegExp])[] = [
     ['help', /put KEY VALUE/],
     ['nothing-like-it', /! there is no nothing-like-it; type help/],

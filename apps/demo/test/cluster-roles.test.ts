@@ -1,6 +1,7 @@
 /**
- * Real processes on three different logs, under load all the time: each role is killed and comes back, each is cut off, all are
- * restarted one after the other, as for an upgrade. Whatever was acknowledged is on every node.
+ * Real processes on three different logs, under load all the time: each role is killed and comes
+ * back, each is cut off, all are restarted one after the other, as for an upgrade. Whatever was
+ * acknowledged is on every node.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** A cluster of real processes with certificates: it works as one without, and lets nobody in who has none of its authority. */
+/**
+ * A cluster of real processes with certificates: it works as one without, and lets nobody in who
+ * has none of its authority.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

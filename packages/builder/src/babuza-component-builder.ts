@@ -1,7 +1,7 @@
 /**
- * The one place where parts are chosen and wired. A part is chosen by name, its package is loaded when
- * it is needed, and none that was not chosen is touched. The configuration is checked when the builder is
- * made; what only loading and opening can tell rejects `build`.
+ * The one place where parts are chosen and wired. A part is chosen by name, its package is loaded
+ * when it is needed, and none that was not chosen is touched. The configuration is checked when the
+ * builder is made; what only loading and opening can tell rejects `build`.
  */
 import { join } from 'node:path';
 import { nodeMetrics, type MetricsCollector } from '@babuza/metrics';
@@ -49,8 +49,8 @@ export class BabuzaComponentBuilder<
   }
 
   /**
-   * Loads the chosen parts and opens them. Every call opens them anew; a directory has one owner at a
-   * time. What was handed in ready made is the same in every call.
+   * Loads the chosen parts and opens them. Every call opens them anew; a directory has one owner at
+   * a time. What was handed in ready made is the same in every call.
    *
    * Rejects with `BUILDER_NOT_INSTALLED`, `BUILDER_BACKEND_UNUSABLE`, or with what a part refuses.
    */

@@ -30,8 +30,8 @@ export interface BuiltParts {
 }
 
 /**
- * The parts of one node. `bootstrapRaftCluster` and its like take them over: the node closes them then. Who uses the log
- * alone closes the component.
+ * The parts of one node. `bootstrapRaftCluster` and its like take them over: the node closes them
+ * then. Who uses the log alone closes the component.
  */
 export class BabuzaComponent implements RaftComponent, AsyncDisposable {
   readonly clusterId: bigint;
@@ -74,7 +74,9 @@ export class BabuzaComponent implements RaftComponent, AsyncDisposable {
     throw new BuilderConfigError('transportType', undefined, allowed);
   }
 
-  /** Closes all parts, those that depend on others first. A second call returns the same promise. */
+  /**
+   * Closes all parts, those that depend on others first. A second call returns the same promise.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -121,7 +121,10 @@ export function checkWalManager(given: unknown): void {
   throw new BuilderConfigError('walType', given, 'a WalBackend whose open gives a WalManager');
 }
 
-/** What the kind of transport has given: of one's own, it may be anything. Throws `BuilderConfigError`. */
+/**
+ * What the kind of transport has given: of one's own, it may be anything. Throws
+ * `BuilderConfigError`.
+ */
 export function checkTransport(given: unknown): void {
   if (isTransport(given)) return;
   const allowed = 'a TransportBackend whose create gives a Transport, not a promise of one';

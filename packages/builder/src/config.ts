@@ -1,7 +1,7 @@
 /**
- * The configuration and its checks, field by field: each error names the field, what was given and what
- * is allowed. A field that is not known is refused, so that a misspelt one, or one of a part that this
- * release does not have, never counts as "default".
+ * The configuration and its checks, field by field: each error names the field, what was given and
+ * what is allowed. A field that is not known is refused, so that a misspelt one, or one of a part
+ * that this release does not have, never counts as "default".
  */
 import { resolve } from 'node:path';
 import type { MetricsCollector } from '@babuza/metrics';
@@ -37,7 +37,10 @@ export interface BuilderConfig<
   readonly walType: string | WalBackend<WalOptions>;
   /** Handed to the back end as they are: it knows them, and checks them. */
   readonly walOptions?: WalOptions | undefined;
-  /** The name of a transport, a kind of your own, or one that was made. A node needs one, a tool does not. */
+  /**
+   * The name of a transport, a kind of your own, or one that was made. A node needs one, a tool
+   * does not.
+   */
   readonly transportType?: string | TransportBackend<TransportOptions> | Transport | undefined;
   readonly transportOptions?: TransportOptions | undefined;
   /** `DurableSnapshot` (default), `VolatileSnapshot`, or a snapshot manager of your own. */

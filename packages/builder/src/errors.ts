@@ -1,7 +1,7 @@
 /**
  * The errors of the builder. The codes are API and never change their meaning; the messages are for
- * people and may. Match by `code`. What a back end itself refuses (a lock, damage, …) is an error of
- * `@babuza/wal-core` and passes through unchanged.
+ * people and may. Match by `code`. What a back end itself refuses (a lock, damage, …) is an error
+ * of `@babuza/wal-core` and passes through unchanged.
  */
 
 export type BuilderErrorCode =

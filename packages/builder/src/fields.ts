@@ -1,4 +1,7 @@
-/** The fields of a configuration: none that is not known, and each read once, wherever the object has it. */
+/**
+ * The fields of a configuration: none that is not known, and each read once, wherever the object
+ * has it.
+ */
 import type { BuilderConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
 

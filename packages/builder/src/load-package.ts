@@ -1,7 +1,7 @@
 /**
  * Loads the package of a part that was chosen by name, and no other. An import that fails says the
- * same of the package itself and of something that the package imports; so after a failure it is asked
- * whether the package can be found at all.
+ * same of the package itself and of something that the package imports; so after a failure it is
+ * asked whether the package can be found at all.
  */
 import type { TransportBackend } from '@babuza/raft';
 import type { WalBackend } from '@babuza/wal-core';

@@ -1,4 +1,7 @@
-/** The life of a cluster on each log, on a real disk: it grows, moves, shrinks, restarts, and survives its members. */
+/**
+ * The life of a cluster on each log, on a real disk: it grows, moves, shrinks, restarts, and
+ * survives its members.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { BabuzaWal, ETCDWal, LevelWalDisk, LevelWalMemory, PebbleWalDisk } from '../src/index.ts';
 import { eventually, RealCluster } from './real-cluster.ts';

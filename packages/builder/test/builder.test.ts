@@ -1,4 +1,6 @@
-/** What a builder builds: by name, by synonym, with a back end of one's own, and what it refuses. */
+/**
+ * What a builder builds: by name, by synonym, with a back end of one's own, and what it refuses.
+ */
 import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import { mkdtemp, rm } from 'node:fs/promises';

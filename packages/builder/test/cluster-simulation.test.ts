@@ -1,6 +1,6 @@
 /**
- * The whole cluster under a hostile world, seed by seed. `BABUZA_CLUSTER_SEEDS` says how many, `BABUZA_CLUSTER_FIRST_SEED`
- * where to begin; a failing seed is run again by beginning with it.
+ * The whole cluster under a hostile world, seed by seed. `BABUZA_CLUSTER_SEEDS` says how many,
+ * `BABUZA_CLUSTER_FIRST_SEED` where to begin; a failing seed is run again by beginning with it.
  */
 import { describe, expect, it } from 'vitest';
 import { addUp, type Coincidence } from './cluster/coincidences.ts';

@@ -1,6 +1,7 @@
-// The owner of a log that is stopped from outside. Arguments: package of the log, directory. It saves entry after entry,
-// says "saved N" for each that was acknowledged, and at the end "ended CODE". Its lock has short timings, and it looks as
-// if it ran in a process namespace of its own: only its heartbeat tells others that it lives.
+// The owner of a log that is stopped from outside. Arguments: package of the log, directory. It
+// saves entry after entry, says "saved N" for each that was acknowledged, and at the end "ended
+// CODE". Its lock has short timings, and it looks as if it ran in a process namespace of its own:
+// only its heartbeat tells others that it lives.
 import fs from 'node:fs';
 import { nodeEnvironment } from '@babuza/vfs';
 import { lockDirectoryIn } from '../../vfs/dist/lock/directory-lock.js';

@@ -1,4 +1,7 @@
-/** What is collected of nodes that run: each value of a whole cluster moves, under the labels of its node. */
+/**
+ * What is collected of nodes that run: each value of a whole cluster moves, under the labels of its
+ * node.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

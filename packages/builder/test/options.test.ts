@@ -1,4 +1,7 @@
-/** Options that cannot be, whichever part they are for: what is refused, and that it is said what was given and what is allowed. */
+/**
+ * Options that cannot be, whichever part they are for: what is refused, and that it is said what
+ * was given and what is allowed.
+ */
 import type { TransportBackend } from '@babuza/raft';
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';

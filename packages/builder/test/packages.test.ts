@@ -1,6 +1,6 @@
 /**
- * With real packages, as a user has them: built code in a `node_modules` of its own, in a process of its
- * own. The back ends in it are stand-ins that say when they are imported.
+ * With real packages, as a user has them: built code in a `node_modules` of its own, in a process
+ * of its own. The back ends in it are stand-ins that say when they are imported.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';

@@ -42,7 +42,10 @@ export class RealCluster {
     this.#directory = mkdtemp(join(tmpdir(), 'babuza-cluster-'));
   }
 
-  /** `peers`: a member of a new cluster; `join`: of one that runs; `alone`: the only survivor. What is on disk counts. */
+  /**
+   * `peers`: a member of a new cluster; `join`: of one that runs; `alone`: the only survivor. What
+   * is on disk counts.
+   */
   async start(
     id: bigint,
     how: 'peers' | 'join' | 'alone' = 'peers',

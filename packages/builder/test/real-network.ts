@@ -1,4 +1,7 @@
-/** What connects the members of a real cluster: memory, or sockets behind proxies that keep the addresses. */
+/**
+ * What connects the members of a real cluster: memory, or sockets behind proxies that keep the
+ * addresses.
+ */
 import type { Transport } from '@babuza/raft';
 import { HttpTransport } from '@babuza/transport-http';
 import { FaultProxy } from '@babuza/transport-http/testing';

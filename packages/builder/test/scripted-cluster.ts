@@ -1,4 +1,7 @@
-/** A cluster in the simulated world that does what a test says, with clients whose history is judged at the end. */
+/**
+ * A cluster in the simulated world that does what a test says, with clients whose history is judged
+ * at the end.
+ */
 import type { Raft } from '@babuza/raft';
 import {
   checkKeyValueHistory,
@@ -156,7 +159,10 @@ export class ScriptedCluster {
     return this.#operations().filter(({ returned }) => returned !== undefined).length;
   }
 
-  /** The clients come to an end, all replicas to the same state; what was seen must be what one copy would show. */
+  /**
+   * The clients come to an end, all replicas to the same state; what was seen must be what one copy
+   * would show.
+   */
   async judge(): Promise<void> {
     this.#isOver = true;
     await this.until(Promise.all(this.#loads));

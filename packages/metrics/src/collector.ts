@@ -1,6 +1,6 @@
 /**
- * What a collector of metrics has to do; `@babuza/metrics/prometheus` is one. Two methods are enough, because nearly all
- * values are counted where they arise and only read when somebody looks.
+ * What a collector of metrics has to do; `@babuza/metrics/prometheus` is one. Two methods are
+ * enough, because nearly all values are counted where they arise and only read when somebody looks.
  */
 import type { DistributionDefinition, ValueDefinition } from './definitions.ts';
 
@@ -13,10 +13,13 @@ export interface MetricLabels {
 
 export interface MetricsCollector {
   /**
-   * A counter or a gauge. `read` is called when the value is wanted, and does not throw; a counter never falls while it
-   * is observed. The function that is returned ends it.
+   * A counter or a gauge. `read` is called when the value is wanted, and does not throw; a counter
+   * never falls while it is observed. The function that is returned ends it.
    */
   observe(definition: ValueDefinition, labels: MetricLabels, read: () => number): () => void;
-  /** Values of which the distribution counts, such as latencies: the function that is returned takes one. */
+  /**
+   * Values of which the distribution counts, such as latencies: the function that is returned takes
+   * one.
+   */
   distribution(definition: DistributionDefinition, labels: MetricLabels): (value: number) => void;
 }

@@ -1,6 +1,7 @@
 /**
- * What a metric is. Each is declared once, beside where its value is read: in `wal-metrics.ts` and `node-metrics.ts`. Names
- * follow the conventions of Prometheus (base units, the unit last, `_total` for counters) and are API.
+ * What a metric is. Each is declared once, beside where its value is read: in `wal-metrics.ts` and
+ * `node-metrics.ts`. Names follow the conventions of Prometheus (base units, the unit last,
+ * `_total` for counters) and are API.
  */
 
 /** A value that is read when it is wanted. */

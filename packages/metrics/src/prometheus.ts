@@ -1,6 +1,7 @@
 /**
- * Metrics for Prometheus, through prom-client, which is to be installed beside this package. Several nodes, and several
- * collectors, may share a registry: each metric exists once in it, with a value for each log or node.
+ * Metrics for Prometheus, through prom-client, which is to be installed beside this package.
+ * Several nodes, and several collectors, may share a registry: each metric exists once in it, with
+ * a value for each log or node.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { MetricLabels, MetricsCollector } from './collector.ts';

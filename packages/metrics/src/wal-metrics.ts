@@ -84,7 +84,10 @@ export const walDistributions: readonly DistributionDefinition[] = [
   batchBytes,
 ];
 
-/** Collects the metrics of a log; the function that is returned ends it. Call it when the log is closed. */
+/**
+ * Collects the metrics of a log; the function that is returned ends it. Call it when the log is
+ * closed.
+ */
 export function observeWal(
   collector: MetricsCollector,
   wal: Pick<Wal, 'groupId' | 'stats' | 'events'>,

@@ -1,9 +1,10 @@
 /**
- * Changes of the membership as pure functions: a membership and operations in, a new membership out, or an
- * error and nothing happened. Simple changes move at most one voter; everything else goes through a joint
- * state, in which both halves must agree: Raft thesis, section 4.3.
+ * Changes of the membership as pure functions: a membership and operations in, a new membership
+ * out, or an error and nothing happened. Simple changes move at most one voter; everything else
+ * goes through a joint state, in which both halves must agree: Raft thesis, section 4.3.
  *
- * Source: etcd-io/raft `confchange/`, described in the project's Raft specification, sections 17.4, 17.5.
+ * Source: etcd-io/raft `confchange/`, described in the project's Raft specification, sections 17.4,
+ * 17.5.
  */
 
 import {

@@ -1,6 +1,6 @@
 /**
- * What a node is started with. The names are those of etcd raft's `Config`; sizes are in bytes, times in
- * ticks, and `Infinity` stands for "no limit".
+ * What a node is started with. The names are those of etcd raft's `Config`; sizes are in bytes,
+ * times in ticks, and `Infinity` stands for "no limit".
  *
  * Source: etcd-io/raft `raft.go`, described in the project's Raft specification, section 3.
  */
@@ -16,7 +16,9 @@ import type { TraceSink } from './trace.ts';
 export const ReadOnlyOption = {
   /** A quorum confirms the leader for each read. Needs no clock. */
   Safe: 0,
-  /** The leader trusts its lease. Correct only while the clocks of all nodes run at about one speed. */
+  /**
+   * The leader trusts its lease. Correct only while the clocks of all nodes run at about one speed.
+   */
   LeaseBased: 1,
 } as const;
 export type ReadOnlyOption = (typeof ReadOnlyOption)[keyof typeof ReadOnlyOption];
@@ -24,18 +26,24 @@ export type ReadOnlyOption = (typeof ReadOnlyOption)[keyof typeof ReadOnlyOption
 export interface RaftConfig {
   /** The own id; not `0n`, and not one of the two addresses of storage threads. */
   readonly id: bigint;
-  /** Ticks without a leader until a follower campaigns; above `heartbeatTick`, usually 10 times it. */
+  /**
+   * Ticks without a leader until a follower campaigns; above `heartbeatTick`, usually 10 times it.
+   */
   readonly electionTick: number;
   /** Ticks between heartbeats. */
   readonly heartbeatTick: number;
   /** Where durable entries, hard state and membership are read; the core never writes to it. */
   readonly storage: Storage;
   /**
-   * A number in [0, 1), different from node to node, as `Math.random` gives it: from it comes the election
-   * timeout, from `electionTick` to `2 * electionTick - 1` ticks, drawn anew with every change of role.
+   * A number in [0, 1), different from node to node, as `Math.random` gives it: from it comes the
+   * election timeout, from `electionTick` to `2 * electionTick - 1` ticks, drawn anew with every
+   * change of role.
    */
   readonly random: () => number;
-  /** The last index that the application has applied; entries up to it are not handed out. Default 0. */
+  /**
+   * The last index that the application has applied; entries up to it are not handed out. Default
+   * 0.
+   */
   readonly applied?: number;
   /** Storage work travels in messages instead of `advance`. Default false. */
   readonly asyncStorageWrites?: boolean;
@@ -44,11 +52,13 @@ export interface RaftConfig {
   /** How many entries one append has at most; at least one goes. Default, and with 0: no limit. */
   readonly maxEntriesPerMsg?: number;
   /**
-   * Committed entries that were handed out and not yet acknowledged as applied, encoded; at least one is
-   * handed out. Default, and with 0: `maxSizePerMsg`.
+   * Committed entries that were handed out and not yet acknowledged as applied, encoded; at least
+   * one is handed out. Default, and with 0: `maxSizePerMsg`.
    */
   readonly maxCommittedSizePerReady?: number;
-  /** Payloads that the leader appended and that are not applied yet. Default, and with 0: no limit. */
+  /**
+   * Payloads that the leader appended and that are not applied yet. Default, and with 0: no limit.
+   */
   readonly maxUncommittedEntriesSize?: number;
   /** Appends in flight to one peer. */
   readonly maxInflightMsgs: number;
@@ -61,8 +71,9 @@ export interface RaftConfig {
   /** Default `Safe`; `LeaseBased` needs `checkQuorum`. */
   readonly readOnlyOption?: ReadOnlyOption;
   /**
-   * The only voter answers reads at once, as etcd's does, also before its first commit of the term; it may know of less
-   * then than was acknowledged before a crash. With false it waits for that commit. Default true.
+   * The only voter answers reads at once, as etcd's does, also before its first commit of the term;
+   * it may know of less then than was acknowledged before a crash. With false it waits for that
+   * commit. Default true.
    */
   readonly onlyVoterReadsAtOnce?: boolean;
   /** Default: nothing is logged. */

@@ -18,7 +18,9 @@ import { logVote } from './term-lines.ts';
 import { votersOf } from './tracker.ts';
 import { holdsCampaignBack } from './withdrawal.ts';
 
-/** `transfer`: the old leader asked for it, so the lease does not hold and no pre-vote is needed. */
+/**
+ * `transfer`: the old leader asked for it, so the lease does not hold and no pre-vote is needed.
+ */
 type Campaign = 'pre-election' | 'election' | 'transfer';
 
 /** The context of a vote request that may pass the lease. */
@@ -133,7 +135,9 @@ export function handleVoteRequest(raft: Raft, request: Message): void {
   send(raft, response);
 }
 
-/** In a cluster where only some use pre-votes, silence here could keep everybody from being elected. */
+/**
+ * In a cluster where only some use pre-votes, silence here could keep everybody from being elected.
+ */
 export function rejectStalePreVote(raft: Raft, request: Message): void {
   logVote(raft, 'rejected', request);
   const response = raft.draft(MessageType.PreVoteResp, request.from);

@@ -1,6 +1,6 @@
 /**
- * The two sizes of entries. Limits on what is sent or handed out count the *encoding size*, limits on what
- * is in flight or uncommitted the *payload size* (the data alone).
+ * The two sizes of entries. Limits on what is sent or handed out count the *encoding size*, limits
+ * on what is in flight or uncommitted the *payload size* (the data alone).
  */
 
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';

@@ -1,6 +1,6 @@
 /**
- * Every error of the core. Match them by `code`, which is API; messages are for people. Errors of the
- * storage that mean something to the core are those of `@babuza/wal-core/storage`.
+ * Every error of the core. Match them by `code`, which is API; messages are for people. Errors of
+ * the storage that mean something to the core are those of `@babuza/wal-core/storage`.
  */
 
 /** The stable codes. */
@@ -66,7 +66,9 @@ export class LocalMessageError extends RaftCoreError {
   }
 }
 
-/** A response from a node that is no member, for instance because it was removed. Nothing happened. */
+/**
+ * A response from a node that is no member, for instance because it was removed. Nothing happened.
+ */
 export class PeerNotFoundError extends RaftCoreError {
   override readonly name = 'PeerNotFoundError';
   constructor() {

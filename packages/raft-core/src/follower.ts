@@ -1,6 +1,6 @@
 /**
- * What followers and candidates do with messages: they follow whoever leads their term, and pass on what is
- * for the leader.
+ * What followers and candidates do with messages: they follow whoever leads their term, and pass on
+ * what is for the leader.
  *
  * Source: the project's Raft specification, sections 8, 13.4, 13.6 and 19.
  */
@@ -167,7 +167,9 @@ function forwardToLeader(raft: Raft, message: Message, what: string): void {
   );
 }
 
-/** Passes a copy on to the leader, in the name of who sent it: the message itself is the caller's. */
+/**
+ * Passes a copy on to the leader, in the name of who sent it: the message itself is the caller's.
+ */
 function forward(raft: Raft, message: Message): void {
   const copy = raft.draft(message.type, raft.lead);
   if (message.from !== none) copy.from = message.from;

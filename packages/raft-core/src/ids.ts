@@ -1,7 +1,7 @@
 /**
  * Node ids, and sets of them. A set is a sorted array without repetitions that nobody changes: sets
- * are small and change rarely, so copies are cheap, sharing is safe, and iteration is always ascending
- * without sorting anything at the time.
+ * are small and change rarely, so copies are cheap, sharing is safe, and iteration is always
+ * ascending without sorting anything at the time.
  */
 
 /** No node. */

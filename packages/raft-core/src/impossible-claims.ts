@@ -90,7 +90,9 @@ export function contradictsCommitted(raft: Raft, message: Message): boolean {
   return true;
 }
 
-/** Whoever calls itself the leader may be made up: so many members and kinds are reported in a term. */
+/**
+ * Whoever calls itself the leader may be made up: so many members and kinds are reported in a term.
+ */
 const reportedMax = 256;
 
 function report(raft: Raft, { from, type }: Message, bound: Bound): void {

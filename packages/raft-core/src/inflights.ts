@@ -1,9 +1,11 @@
 /**
- * A sliding window over the appends that were sent to one peer and not yet acknowledged. It is bounded by
- * count, and softly by bytes: the append that goes over the limit is still allowed. A ring of pairs
- * (last index, bytes) that grows with use, because windows may be huge and most stay empty.
+ * A sliding window over the appends that were sent to one peer and not yet acknowledged. It is
+ * bounded by count, and softly by bytes: the append that goes over the limit is still allowed. A
+ * ring of pairs (last index, bytes) that grows with use, because windows may be huge and most stay
+ * empty.
  *
- * Source: etcd-io/raft `tracker/inflights.go`, described in the project's Raft specification, section 14.1.
+ * Source: etcd-io/raft `tracker/inflights.go`, described in the project's Raft specification,
+ * section 14.1.
  */
 
 import { RaftPanicError } from './errors.ts';

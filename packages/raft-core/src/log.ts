@@ -1,9 +1,10 @@
 /**
- * The log as the state machine sees it: the storage, shadowed from its offset on by what is not durable yet.
- * Invariant: `applied <= applying <= committed <= lastIndex()`. `applying` is what was handed out to be
- * applied, and what pages of committed entries go on from.
+ * The log as the state machine sees it: the storage, shadowed from its offset on by what is not
+ * durable yet. Invariant: `applied <= applying <= committed <= lastIndex()`. `applying` is what was
+ * handed out to be applied, and what pages of committed entries go on from.
  *
- * Source: etcd-io/raft `log.go`, described in the project's Raft specification, sections 10 and 14.3.
+ * Source: etcd-io/raft `log.go`, described in the project's Raft specification, sections 10 and
+ * 14.3.
  */
 
 import { EntryType, type Entry, type Snapshot } from '@babuza/raftpb';
@@ -109,9 +110,9 @@ export class RaftLog {
   // --- Appending ---
 
   /**
-   * Appends what a leader sent behind (`previousIndex`, `previousTerm`). Entries that are here already are
-   * not written again, and only a real conflict removes any. Returns the index up to which the log
-   * now equals the leader's, or nothing when it does not match there.
+   * Appends what a leader sent behind (`previousIndex`, `previousTerm`). Entries that are here
+   * already are not written again, and only a real conflict removes any. Returns the index up to
+   * which the log now equals the leader's, or nothing when it does not match there.
    */
   maybeAppend(
     previousIndex: number,
@@ -152,7 +153,10 @@ export class RaftLog {
     return this.lastIndex();
   }
 
-  /** The position of the first entry that the log does not have with this term; their number if none. */
+  /**
+   * The position of the first entry that the log does not have with this term; their number if
+   * none.
+   */
   #firstNewEntry(entries: readonly Entry[]): number {
     for (let at = 0; at < entries.length; at += 1) {
       const entry = entries[at];
@@ -171,8 +175,8 @@ export class RaftLog {
   }
 
   /**
-   * The greatest index, from `index` down, whose term is at most `term`: further up the two logs cannot be
-   * equal. Where the term is not known the search ends.
+   * The greatest index, from `index` down, whose term is at most `term`: further up the two logs
+   * cannot be equal. Where the term is not known the search ends.
    */
   findConflictByTerm(index: number, term: number): LogPosition {
     for (let at = index; at > 0; at -= 1) {
@@ -198,7 +202,10 @@ export class RaftLog {
     this.committed = index;
   }
 
-  /** Commits up to `index` if the entry there is of `term`, the leader's own: Raft paper, section 5.4.2. */
+  /**
+   * Commits up to `index` if the entry there is of `term`, the leader's own: Raft paper, section
+   * 5.4.2.
+   */
   maybeCommit(index: number, term: number): boolean {
     if (index <= this.committed || term === 0 || !this.matchTerm(index, term)) return false;
     this.commitTo(index);
@@ -344,8 +351,8 @@ export class RaftLog {
   }
 
   /**
-   * The entries from `lo` up to, not including, `hi`, as many as fit into `bytesMax` encoded but at least
-   * one; nothing when `lo` was compacted. The array is the caller's.
+   * The entries from `lo` up to, not including, `hi`, as many as fit into `bytesMax` encoded but at
+   * least one; nothing when `lo` was compacted. The array is the caller's.
    */
   slice(lo: number, hi: number, bytesMax: number): Entry[] | Unavailable {
     if (!this.#checkBounds(lo, hi)) return undefined;
@@ -390,7 +397,10 @@ export class RaftLog {
     return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);
   }
 
-  /** Without a limit nothing is counted: sizes are only worth computing when something depends on them. */
+  /**
+   * Without a limit nothing is counted: sizes are only worth computing when something depends on
+   * them.
+   */
   #countedBytes(entries: readonly Entry[]): number {
     return this.#applyingBytesMax === Infinity ? 0 : encodedBytes(entries);
   }

@@ -1,6 +1,6 @@
 /**
- * Where the lines of the core go. A line is a function, so that nothing is formatted that nobody reads:
- * a logger that is not interested in the level does not call it.
+ * Where the lines of the core go. A line is a function, so that nothing is formatted that nobody
+ * reads: a logger that is not interested in the level does not call it.
  */
 
 import { RaftPanicError } from './errors.ts';

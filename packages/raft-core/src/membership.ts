@@ -1,6 +1,6 @@
 /**
- * The membership in force: how a change or a snapshot makes another one take its place, and how a joint one is
- * left by itself. Changes take effect when they are applied.
+ * The membership in force: how a change or a snapshot makes another one take its place, and how a
+ * joint one is left by itself. Changes take effect when they are applied.
  *
  * Source: the project's Raft specification, sections 17.4 and 17.5.
  */
@@ -69,7 +69,9 @@ export function restoreConfState(raft: Raft, confState: ConfState): void {
   }
 }
 
-/** The application has come further: a joint membership that is to be left by itself is left now. */
+/**
+ * The application has come further: a joint membership that is to be left by itself is left now.
+ */
 export function leaveJointWhenApplied(raft: Raft): void {
   const { config } = raft.tracker;
   if (

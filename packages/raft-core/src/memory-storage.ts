@@ -1,7 +1,7 @@
 /**
- * A log in memory: for tests, examples and simulations, and the reference for what the core expects of a
- * storage. Nothing survives the process. Everything that is handed out is a copy of the array; entries
- * and payloads are shared and immutable.
+ * A log in memory: for tests, examples and simulations, and the reference for what the core expects
+ * of a storage. Nothing survives the process. Everything that is handed out is a copy of the array;
+ * entries and payloads are shared and immutable.
  *
  * Source: etcd-io/raft `storage.go`, described in the project's Raft specification, section 12.
  */
@@ -78,8 +78,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Keeps entries, which must join the log: those that it has from the first new index on are dropped,
-   * those that were compacted are not taken again.
+   * Keeps entries, which must join the log: those that it has from the first new index on are
+   * dropped, those that were compacted are not taken again.
    *
    * @throws RaftPanicError (`RAFT_CORE_PANIC`) when they would leave a gap.
    */
@@ -101,8 +101,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Starts the log anew behind a snapshot; its entries are gone. A storage without snapshot takes any,
-   * also one of index 0 that only brings a membership.
+   * Starts the log anew behind a snapshot; its entries are gone. A storage without snapshot takes
+   * any, also one of index 0 that only brings a membership.
    *
    * @throws SnapshotOutOfDateError (`WAL_SNAPSHOT_OUT_OF_DATE`) when there is one as new.
    */
@@ -117,8 +117,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Notes a snapshot of the application as of `index`, with the membership as of then (default: that of
-   * the snapshot before). The entries stay, see `compact`.
+   * Notes a snapshot of the application as of `index`, with the membership as of then (default:
+   * that of the snapshot before). The entries stay, see `compact`.
    *
    * @throws SnapshotOutOfDateError (`WAL_SNAPSHOT_OUT_OF_DATE`) when there is one as new,
    * RaftPanicError (`RAFT_CORE_PANIC`) when the log does not reach so far.
@@ -139,8 +139,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Drops the entries up to and including `index`. Only what was applied, and what a snapshot holds or
-   * every follower has, may go.
+   * Drops the entries up to and including `index`. Only what was applied, and what a snapshot holds
+   * or every follower has, may go.
    *
    * @throws CompactedError (`WAL_COMPACTED`) when they are gone already, RaftPanicError
    * (`RAFT_CORE_PANIC`) when the log does not reach so far.

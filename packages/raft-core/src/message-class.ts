@@ -52,14 +52,14 @@ export function isResponseMessage(type: MessageType): boolean {
 }
 
 /**
- * Refuses what no correct node sends and what would otherwise corrupt this one: numbers that JavaScript
- * would round, ids of more than 64 bits, entries that do not follow each other or are of an unknown type,
- * proposals without entries or with a change of the membership that cannot be read,
- * snapshots from the future, messages between nodes without term or from this node itself. The rest
- * is Raft's business.
+ * Refuses what no correct node sends and what would otherwise corrupt this one: numbers that
+ * JavaScript would round, ids of more than 64 bits, entries that do not follow each other or are of
+ * an unknown type, proposals without entries or with a change of the membership that cannot be
+ * read, snapshots from the future, messages between nodes without term or from this node itself.
+ * The rest is Raft's business.
  *
- * Before the first election, in term 0, a message without term is one of the current term; only votes
- * are always about a term.
+ * Before the first election, in term 0, a message without term is one of the current term; only
+ * votes are always about a term.
  *
  * @throws InvalidMessageError (`RAFT_CORE_INVALID_MESSAGE`)
  */

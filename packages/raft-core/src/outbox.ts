@@ -1,6 +1,7 @@
 /**
- * Where messages leave. Votes and acknowledgments, granting or not, wait until what is unstable now is durable;
- * all others may go at once. Only votes say which term they are about; all others get the node's.
+ * Where messages leave. Votes and acknowledgments, granting or not, wait until what is unstable now
+ * is durable; all others may go at once. Only votes say which term they are about; all others get
+ * the node's.
  *
  * Source: the project's Raft specification, section 8, "Sending".
  */

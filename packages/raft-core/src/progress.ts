@@ -1,9 +1,11 @@
 /**
- * What a leader knows of one peer, and how it sends to it. In `Probe` it looks for the place where the logs
- * meet, one append at a time; in `Replicate` it sends ahead, as far as the window of appends in flight
- * allows; in `Snapshot` it waits for a snapshot to arrive. Invariant: `match < next`.
+ * What a leader knows of one peer, and how it sends to it. In `Probe` it looks for the place where
+ * the logs meet, one append at a time; in `Replicate` it sends ahead, as far as the window of
+ * appends in flight allows; in `Snapshot` it waits for a snapshot to arrive. Invariant:
+ * `match < next`.
  *
- * Source: etcd-io/raft `tracker/progress.go`, described in the project's Raft specification, section 13.2.
+ * Source: etcd-io/raft `tracker/progress.go`, described in the project's Raft specification,
+ * section 13.2.
  */
 
 import { RaftPanicError } from './errors.ts';
@@ -84,7 +86,8 @@ export class Progress {
         this.next += count;
         this.inflights.add(this.next - 1, bytes);
       }
-      // Also after an empty append: it is how a full window lets one through per heartbeat response.
+      // Also after an empty append: it is how a full window lets one through per heartbeat
+      // response.
       this.msgAppFlowPaused = this.inflights.full();
     } else if (this.state === ProgressState.Probe) {
       if (count > 0) this.msgAppFlowPaused = true;

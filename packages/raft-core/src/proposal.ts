@@ -1,5 +1,6 @@
 /**
- * Proposals at the leader: they are checked, get their term and indexes, and enter the log, all or none.
+ * Proposals at the leader: they are checked, get their term and indexes, and enter the log, all or
+ * none.
  *
  * Source: the project's Raft specification, sections 13.1, 14.2 and 17.3.
  */
@@ -55,8 +56,9 @@ export function acceptProposal(raft: Raft, proposed: readonly Entry[]): void {
 }
 
 /**
- * Appends entries of the leader's own term; the given ones stay as they are. False when that would make too
- * much of the log uncommitted. The acknowledgment to itself counts once the entries are durable.
+ * Appends entries of the leader's own term; the given ones stay as they are. False when that would
+ * make too much of the log uncommitted. The acknowledgment to itself counts once the entries are
+ * durable.
  */
 export function appendEntries(raft: Raft, proposed: readonly Entry[]): boolean {
   const firstIndex = raft.log.lastIndex() + 1;

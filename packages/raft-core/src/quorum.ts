@@ -1,6 +1,6 @@
 /**
- * The arithmetic of majorities, and of two majorities at once (joint consensus). Pure functions of what
- * the voters said; who said it is the caller's business.
+ * The arithmetic of majorities, and of two majorities at once (joint consensus). Pure functions of
+ * what the voters said; who said it is the caller's business.
  *
  * Source: etcd-io/raft `quorum/`, described in the project's Raft specification, section 17.1.
  */
@@ -11,9 +11,9 @@ export function majorityOf(count: number): number {
 }
 
 /**
- * The highest index that a majority has acknowledged. `acknowledged` has one index per voter, 0 where
- * nothing is known, and is **sorted in place**: callers on the hot path bring a scratch array. Without
- * voters nothing limits the index: `Infinity`.
+ * The highest index that a majority has acknowledged. `acknowledged` has one index per voter, 0
+ * where nothing is known, and is **sorted in place**: callers on the hot path bring a scratch
+ * array. Without voters nothing limits the index: `Infinity`.
  */
 export function majorityIndex(acknowledged: number[]): number {
   const count = acknowledged.length;
@@ -26,7 +26,9 @@ export function majorityIndex(acknowledged: number[]): number {
 export const VoteResult = { Pending: 1, Lost: 2, Won: 3 } as const;
 export type VoteResult = (typeof VoteResult)[keyof typeof VoteResult];
 
-/** The result among `voters`; `votes` has yes or no of those who answered. Without voters it is won. */
+/**
+ * The result among `voters`; `votes` has yes or no of those who answered. Without voters it is won.
+ */
 export function majorityVote(
   voters: readonly bigint[],
   votes: ReadonlyMap<bigint, boolean>,
@@ -57,7 +59,10 @@ export function jointVote(
   return VoteResult.Pending;
 }
 
-/** Insertion sort: there are a handful of voters, and `Array.sort` costs a call of its comparison each. */
+/**
+ * Insertion sort: there are a handful of voters, and `Array.sort` costs a call of its comparison
+ * each.
+ */
 function sortSmall(values: number[]): void {
   for (let at = 1; at < values.length; at += 1) {
     const value = values[at] ?? 0;

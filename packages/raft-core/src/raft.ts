@@ -71,7 +71,10 @@ export class Raft {
   // Leader only.
   /** Leadership is being handed to this node; nothing may be proposed meanwhile. */
   leadTransferee: bigint = none;
-  /** Up to here the log may hold a change of the membership that is not applied: no other is accepted. */
+  /**
+   * Up to here the log may hold a change of the membership that is not applied: no other is
+   * accepted.
+   */
   pendingConfIndex = 0;
   /** Payloads appended as leader and not yet applied. */
   uncommittedBytes = 0;
@@ -89,7 +92,10 @@ export class Raft {
   /** The node does not campaign, whoever asks it to. See `withdrawal.ts`. */
   withholdsCampaigns = false;
 
-  /** @throws RaftPanicError (`RAFT_CORE_PANIC`) when the storage does not hold a state to start from. */
+  /**
+   * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the storage does not hold a state to start
+   * from.
+   */
   constructor(config: ResolvedConfig) {
     this.config = config;
     this.id = config.id;

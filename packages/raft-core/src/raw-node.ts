@@ -1,9 +1,11 @@
 /**
- * The door to a Raft node. Feed it ticks, proposals and the messages of the others; whenever `hasReady` says
- * so, take a `Ready`, do what it asks for, and say so with `advance`. It never blocks, keeps no time and
- * does no I/O but reading its storage. Calls must not overlap, and none may be made from within one.
+ * The door to a Raft node. Feed it ticks, proposals and the messages of the others; whenever
+ * `hasReady` says so, take a `Ready`, do what it asks for, and say so with `advance`. It never
+ * blocks, keeps no time and does no I/O but reading its storage. Calls must not overlap, and none
+ * may be made from within one.
  *
- * Source: etcd-io/raft `rawnode.go`, described in the project's Raft specification, sections 5 to 7.
+ * Source: etcd-io/raft `rawnode.go`, described in the project's Raft specification, sections 5 to
+ * 7.
  */
 
 import {
@@ -91,9 +93,9 @@ export class RawNode {
   }
 
   /**
-   * Starts a new group with these voters, on an empty storage. Every member has to be started with the
-   * same list. The changes come as committed entries, and must be applied as such. A storage that begins
-   * with a snapshot, which holds the membership, does the same and needs no call.
+   * Starts a new group with these voters, on an empty storage. Every member has to be started with
+   * the same list. The changes come as committed entries, and must be applied as such. A storage
+   * that begins with a snapshot, which holds the membership, does the same and needs no call.
    *
    * @throws BootstrapError (`RAFT_CORE_BOOTSTRAP`) without peers, or when the storage is not empty.
    */
@@ -133,29 +135,31 @@ export class RawNode {
   }
 
   /**
-   * Proposes `data`, which must not be changed any more. The leader returns where it lies in its log; a
-   * follower sends it to the leader and returns nothing: whether it arrives is not known.
+   * Proposes `data`, which must not be changed any more. The leader returns where it lies in its
+   * log; a follower sends it to the leader and returns nothing: whether it arrives is not known.
    *
-   * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) when it entered no log, with the reason.
+   * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) when it entered no log, with the
+   * reason.
    */
   propose(data: Uint8Array): ProposedEntry | undefined {
     return this.proposeAll([data]);
   }
 
   /**
-   * Proposes several at once, at least one: all of them enter the log, or none. They are said to each other member
-   * in one message, where proposals one by one would be a message each. Returns where the first of them lies; the
-   * others follow it. Otherwise as `propose`.
+   * Proposes several at once, at least one: all of them enter the log, or none. They are said to
+   * each other member in one message, where proposals one by one would be a message each. Returns
+   * where the first of them lies; the others follow it. Otherwise as `propose`.
    *
-   * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) when they entered no log, with the reason.
+   * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) when they entered no log, with the
+   * reason.
    */
   proposeAll(data: readonly Uint8Array[]): ProposedEntry | undefined {
     return this.#propose(data.map(normalEntry));
   }
 
   /**
-   * Proposes a change of the membership. One is under way at a time: a leader that cannot take it appends an
-   * empty normal entry in its place, so look at what is committed at the index returned.
+   * Proposes a change of the membership. One is under way at a time: a leader that cannot take it
+   * appends an empty normal entry in its place, so look at what is committed at the index returned.
    *
    * @throws ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) as `propose`, RaftpbEncodeError
    * (`RAFTPB_ENCODE`) when the change cannot be written.
@@ -165,18 +169,19 @@ export class RawNode {
   }
 
   /**
-   * Makes a committed change take effect, and returns the new membership. To be called for every change among
-   * the committed entries, in order. One that the application rejects is not applied, or with node id
-   * 0; every node must decide the same. Two things are the caller's to see to, because a change does not say
-   * where it lies in the log:
+   * Makes a committed change take effect, and returns the new membership. To be called for every
+   * change among the committed entries, in order. One that the application rejects is not applied,
+   * or with node id 0; every node must decide the same. Two things are the caller's to see to,
+   * because a change does not say where it lies in the log:
    *
-   * - The commit index that covers the change is durable first, also where `mustSync` does not ask for it.
-   *   After a crash the node would otherwise be a member by a change of which it does not know that it is
-   *   committed: it could campaign by an older membership, or not start with what it had applied.
-   * - A change at or below the index of a snapshot that was received since it was handed out is skipped, as
-   *   all entries there: the membership of the snapshot has it. With asynchronous writes such entries may
-   *   still wait in the queue of the apply thread; without, they are those of a Ready during which the
-   *   snapshot came.
+   * - The commit index that covers the change is durable first, also where `mustSync` does not ask
+   *   for it. After a crash the node would otherwise be a member by a change of which it does not
+   *   know that it is committed: it could campaign by an older membership, or not start with what
+   *   it had applied.
+   * - A change at or below the index of a snapshot that was received since it was handed out is
+   *   skipped, as all entries there: the membership of the snapshot has it. With asynchronous
+   *   writes such entries may still wait in the queue of the apply thread; without, they are those
+   *   of a Ready during which the snapshot came.
    *
    * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the change is not possible.
    */
@@ -185,12 +190,13 @@ export class RawNode {
   }
 
   /**
-   * Takes a message of another node, or the answer of a storage thread. The transport must have made sure
-   * that `from` is who sent it.
+   * Takes a message of another node, or the answer of a storage thread. The transport must have
+   * made sure that `from` is who sent it.
    *
-   * @throws LocalMessageError (`RAFT_CORE_LOCAL_MESSAGE`), PeerNotFoundError (`RAFT_CORE_PEER_NOT_FOUND`),
-   * InvalidMessageError (`RAFT_CORE_INVALID_MESSAGE`): nothing happened, go on. ProposalDroppedError
-   * (`RAFT_CORE_PROPOSAL_DROPPED`) for a proposal. RaftPanicError (`RAFT_CORE_PANIC`): the node must stop.
+   * @throws LocalMessageError (`RAFT_CORE_LOCAL_MESSAGE`), PeerNotFoundError
+   * (`RAFT_CORE_PEER_NOT_FOUND`), InvalidMessageError (`RAFT_CORE_INVALID_MESSAGE`): nothing
+   * happened, go on. ProposalDroppedError (`RAFT_CORE_PROPOSAL_DROPPED`) for a proposal.
+   * RaftPanicError (`RAFT_CORE_PANIC`): the node must stop.
    */
   step(message: Message): void {
     const isFromThread = isLocalThread(message.from);
@@ -218,20 +224,24 @@ export class RawNode {
   /**
    * Takes the next batch of work. Without asynchronous writes, do this, then call `advance`:
    *
-   * 1. Make entries, hard state and snapshot durable, in one step or the snapshot first. Entries replace
-   *    all that are stored at their indexes or behind. Before the next step when `mustSync`.
+   * 1. Make entries, hard state and snapshot durable, in one step or the snapshot first. Entries
+   *    replace all that are stored at their indexes or behind. Before the next step when
+   *    `mustSync`.
    * 2. Send the messages. A leader may do so while it writes: what it says to followers does not
    *    depend on its own disk. After a snapshot message call `reportSnapshot`, in any outcome.
-   * 3. Apply the snapshot, then the committed entries, in order, calling `applyConfChange` for changes.
+   * 3. Apply the snapshot, then the committed entries, in order, calling `applyConfChange` for
+   *    changes.
    *
-   * `advance` may be called after step 1; the entries of one Ready are applied before those of the next.
+   * `advance` may be called after step 1; the entries of one Ready are applied before those of the
+   * next.
    *
    * With asynchronous writes, the messages hold the work for the two storage threads: each does its
-   * messages in order, and then delivers their `responses`, those to this node by `step`. The other parts
-   * of the Ready are for information, and several may be under way. Other messages may be sent at once,
-   * except requests for votes (`MessageType.Vote`): they wait until the hard state of their Ready is durable, or
-   * a node that crashes could lead the same term twice, with different entries. Entries of the log must stay
-   * there as long as `basicStatus().applied` has not reached them.
+   * messages in order, and then delivers their `responses`, those to this node by `step`. The other
+   * parts of the Ready are for information, and several may be under way. Other messages may be
+   * sent at once, except requests for votes (`MessageType.Vote`): they wait until the hard state of
+   * their Ready is durable, or a node that crashes could lead the same term twice, with different
+   * entries. Entries of the log must stay there as long as `basicStatus().applied` has not reached
+   * them.
    *
    * @throws RaftPanicError (`RAFT_CORE_PANIC`) when the one before was not advanced.
    */
@@ -283,7 +293,8 @@ export class RawNode {
   /**
    * The work of the last Ready is done, at least the writing. Not with asynchronous writes.
    *
-   * @throws RaftPanicError (`RAFT_CORE_PANIC`) with asynchronous writes, or when the node cannot go on.
+   * @throws RaftPanicError (`RAFT_CORE_PANIC`) with asynchronous writes, or when the node cannot go
+   * on.
    */
   advance(): void {
     if (this.#asyncStorageWrites) {
@@ -294,12 +305,17 @@ export class RawNode {
     for (const message of steps) this.#raft.step(message);
   }
 
-  /** Asks the leader to hand leadership to `id`. It may fail without notice; an election timeout ends it. */
+  /**
+   * Asks the leader to hand leadership to `id`. It may fail without notice; an election timeout
+   * ends it.
+   */
   transferLeader(id: bigint): void {
     this.#raft.step(newMessage({ type: MessageType.TransferLeader, from: id }));
   }
 
-  /** As a follower, forgets who leads, so that this node may vote for another within the same term. */
+  /**
+   * As a follower, forgets who leads, so that this node may vote for another within the same term.
+   */
   forgetLeader(): void {
     this.#raft.step(newMessage({ type: MessageType.ForgetLeader }));
   }
@@ -338,8 +354,8 @@ export class RawNode {
   }
 
   /**
-   * Asks for an index to read at; a read state with this context follows, or nothing does (no leader, a
-   * change of leader). Try again with another context.
+   * Asks for an index to read at; a read state with this context follows, or nothing does (no
+   * leader, a change of leader). Try again with another context.
    */
   readIndex(context: Uint8Array): void {
     const entries = [{ index: 0, term: 0, type: EntryType.Normal, data: context }];
@@ -351,7 +367,10 @@ export class RawNode {
     this.#raft.step(newMessage({ type: MessageType.Unreachable, from: id }));
   }
 
-  /** The snapshot that was to be sent to `id` arrived or did not. Until then nothing else is sent to it. */
+  /**
+   * The snapshot that was to be sent to `id` arrived or did not. Until then nothing else is sent to
+   * it.
+   */
   reportSnapshot(id: bigint, outcome: SnapshotOutcome): void {
     const reject = outcome === 'failure';
     this.#raft.step(newMessage({ type: MessageType.SnapStatus, from: id, reject }));
@@ -367,7 +386,10 @@ export class RawNode {
     return basicStatusOf(this.#raft);
   }
 
-  /** Visits the progress of all members, ascending by id, without copying: it must not be changed or kept. */
+  /**
+   * Visits the progress of all members, ascending by id, without copying: it must not be changed or
+   * kept.
+   */
   visitProgress(visit: (member: Readonly<Progress>) => void): void {
     for (const member of this.#raft.tracker.members) visit(member);
   }
@@ -411,7 +433,9 @@ export class RawNode {
     return all;
   }
 
-  /** The own vote and acknowledgment first, then that the writing, then that the applying is done. */
+  /**
+   * The own vote and acknowledgment first, then that the writing, then that the applying is done.
+   */
   #planAdvance(ready: Ready): void {
     const raft = this.#raft;
     if (this.#stepsOnAdvance.length > 0) {

@@ -1,7 +1,8 @@
 /**
- * The queue of reads that wait until a quorum has confirmed the leader. Each heartbeat carries the position
- * of the newest read in the queue, and an answer to it confirms all reads up to there. Positions count
- * from 1 since the node last changed its role, so an answer to an older leadership cannot confirm anything.
+ * The queue of reads that wait until a quorum has confirmed the leader. Each heartbeat carries the
+ * position of the newest read in the queue, and an answer to it confirms all reads up to there.
+ * Positions count from 1 since the node last changed its role, so an answer to an older leadership
+ * cannot confirm anything.
  *
  * Source: etcd-io/raft `read_only.go`, described in the project's Raft specification, section 18.
  */
@@ -74,8 +75,8 @@ export class ReadOnlyQueue {
   }
 
   /**
-   * Takes out, in order, the reads that a quorum has confirmed by now; `quorumOf` is the position that a
-   * quorum has reached.
+   * Takes out, in order, the reads that a quorum has confirmed by now; `quorumOf` is the position
+   * that a quorum has reached.
    */
   takeConfirmed(quorumOf: (positions: ReadonlyMap<bigint, number>) => number): PendingRead[] {
     const reached = Math.min(quorumOf(this.#acknowledged), this.newest);

@@ -1,6 +1,6 @@
 /**
- * Linearizable reads at the leader: the commit index as of a read is the answer, once it is certain that no
- * other leader has committed anything by then.
+ * Linearizable reads at the leader: the commit index as of a read is the answer, once it is certain
+ * that no other leader has committed anything by then.
  *
  * Source: the project's Raft specification, section 18; Raft thesis, section 6.4.
  */
@@ -58,8 +58,9 @@ export function confirmReads(raft: Raft, from: bigint, context: Uint8Array): voi
 }
 
 function confirmOrAnswer(raft: Raft, request: Message): void {
-  // As the only voter: nobody else could have been elected. (A leader that was removed and leads on is not that voter: it
-  // has to ask, unlike etcd's, which may answer with less than what the voter has committed as a leader.)
+  // As the only voter: nobody else could have been elected. (A leader that was removed and leads on
+  // is not that voter: it has to ask, unlike etcd's, which may answer with less than what the voter
+  // has committed as a leader.)
   const isCertain =
     raft.config.readOnlyOption === ReadOnlyOption.LeaseBased || raft.tracker.isOnlyVoter(raft.id);
   if (isCertain) {

@@ -1,5 +1,6 @@
 /**
- * What a node wants done: `Ready`. In which order the parts are to be done is said at `RawNode.ready`.
+ * What a node wants done: `Ready`. In which order the parts are to be done is said at
+ * `RawNode.ready`.
  *
  * Source: etcd-io/raft `node.go`, described in the project's Raft specification, section 6.
  */

@@ -1,8 +1,9 @@
 /**
- * What a leader sends: appends, snapshots where the log does not reach back far enough, heartbeats; and
- * how it commits.
+ * What a leader sends: appends, snapshots where the log does not reach back far enough, heartbeats;
+ * and how it commits.
  *
- * Source: the project's Raft specification, sections 13.3, 13.6, 15 and 16.1; Raft paper, section 5.3.
+ * Source: the project's Raft specification, sections 13.3, 13.6, 15 and 16.1; Raft paper, section
+ * 5.3.
  */
 
 import { MessageType } from '@babuza/raftpb';
@@ -30,8 +31,8 @@ export function broadcastEntries(raft: Raft): void {
 }
 
 /**
- * Sends an append to a member that is not paused, or a snapshot if the log does not have what it needs any
- * more. Returns whether anything was sent.
+ * Sends an append to a member that is not paused, or a snapshot if the log does not have what it
+ * needs any more. Returns whether anything was sent.
  */
 export function sendAppend(raft: Raft, member: Progress, evenIfEmpty: boolean): boolean {
   if (member.isPaused()) return false;
@@ -39,7 +40,8 @@ export function sendAppend(raft: Raft, member: Progress, evenIfEmpty: boolean): 
   const previousIndex = member.next - 1;
   const previousTerm = log.term(previousIndex);
   if (previousTerm === undefined) return sendSnapshot(raft, member);
-  // A full window lets one empty append through per heartbeat response, by which losses are noticed.
+  // A full window lets one empty append through per heartbeat response, by which losses are
+  // noticed.
   const isBlocked = member.state === ProgressState.Replicate && member.inflights.full();
   const entries = isBlocked
     ? []

@@ -1,6 +1,6 @@
 /**
- * Changes of role. `reset` begins a role anew: follower, candidate and leader do, a pre-candidate does not,
- * so that asking for votes leaves no trace.
+ * Changes of role. `reset` begins a role anew: follower, candidate and leader do, a pre-candidate
+ * does not, so that asking for votes leaves no trace.
  *
  * Source: the project's Raft specification, section 4.
  */
@@ -57,8 +57,8 @@ export function becomeLeader(raft: Raft): void {
     own.becomeReplicate();
     own.recentActive = true;
   }
-  // The log may hold changes that an earlier leader proposed: until they are known to be applied, as
-  // if there were one at the very end.
+  // The log may hold changes that an earlier leader proposed: until they are known to be applied,
+  // as if there were one at the very end.
   raft.pendingConfIndex = raft.log.lastIndex();
   traceEvent(raft, 'BecomeLeader');
   // An entry of the own term, which can be committed by counting, and the older ones with it.
@@ -86,7 +86,9 @@ function reset(raft: Raft, term: number): void {
   raft.impossibleClaims.clear();
 }
 
-/** From `electionTick` to `2 * electionTick - 1`, so that nodes rarely campaign at the same time. */
+/**
+ * From `electionTick` to `2 * electionTick - 1`, so that nodes rarely campaign at the same time.
+ */
 function drawElectionTimeout({ config }: Raft): number {
   const { electionTick } = config;
   const drawn = Math.floor(config.random() * electionTick);

@@ -1,5 +1,6 @@
 /**
- * A snapshot at its receiver: it replaces the log and the membership, unless the log has that entry already.
+ * A snapshot at its receiver: it replaces the log and the membership, unless the log has that entry
+ * already.
  *
  * Source: the project's Raft specification, section 16.3.
  */

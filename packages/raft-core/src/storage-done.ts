@@ -19,9 +19,9 @@ export function handleAppended(raft: Raft, message: Message): void {
 }
 
 /**
- * The same, from before the term changed. The entries may meanwhile be overwritten in the pipeline of writes,
- * and again by ones of the same term and index: what was written then says nothing about what
- * is written now. Another report follows, because the new term has to be written too.
+ * The same, from before the term changed. The entries may meanwhile be overwritten in the pipeline
+ * of writes, and again by ones of the same term and index: what was written then says nothing about
+ * what is written now. Another report follows, because the new term has to be written too.
  */
 export function handleAppendedAtOlderTerm(raft: Raft, message: Message): void {
   if (message.index !== 0) {

@@ -1,6 +1,6 @@
 /**
- * Work for the storage threads as messages, with what is to be delivered when it is done. Without asynchronous
- * writes the same answers are stepped by `advance`, so that one path serves both.
+ * Work for the storage threads as messages, with what is to be delivered when it is done. Without
+ * asynchronous writes the same answers are stepped by `advance`, so that one path serves both.
  *
  * Source: the project's Raft specification, section 7.
  */
@@ -45,9 +45,9 @@ export function storageAppend(raft: Raft, work: AppendWork): Message | undefined
 }
 
 /**
- * The report that everything up to the end of the log is durable, if anything is unstable: also what was
- * handed out before. It names the last entry of the log, not of this Ready, so that the one report that
- * has the current term attests everything.
+ * The report that everything up to the end of the log is durable, if anything is unstable: also
+ * what was handed out before. It names the last entry of the log, not of this Ready, so that the
+ * one report that has the current term attests everything.
  */
 export function storageAppendDone(raft: Raft, snapshot: Snapshot | undefined): Message | undefined {
   const hasEntries = raft.log.unstable.length > 0;

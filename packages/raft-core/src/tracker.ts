@@ -1,9 +1,9 @@
 /**
- * The membership, and what the node knows of each member: progress of replication and votes. Lists in
- * ascending order of ids are made when the membership changes, so that no message has to sort.
+ * The membership, and what the node knows of each member: progress of replication and votes. Lists
+ * in ascending order of ids are made when the membership changes, so that no message has to sort.
  *
- * Source: etcd-io/raft `tracker/tracker.go`, described in the project's Raft specification, sections 13.2
- * and 17.1.
+ * Source: etcd-io/raft `tracker/tracker.go`, described in the project's Raft specification,
+ * sections 13.2 and 17.1.
  */
 
 import type { ConfState } from '@babuza/raftpb';
@@ -97,8 +97,8 @@ export class Tracker {
   }
 
   /**
-   * Begins anew with every member, for a new role: nothing is known of anybody but the own log up to
-   * `lastIndex`.
+   * Begins anew with every member, for a new role: nothing is known of anybody but the own log up
+   * to `lastIndex`.
    */
   resetProgress(self: bigint, lastIndex: number): void {
     const fresh = new Map<bigint, Progress>();

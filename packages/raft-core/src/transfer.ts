@@ -1,6 +1,6 @@
 /**
- * Handing leadership to a member: it is brought up to date, nothing is proposed meanwhile, and then it is
- * told to campaign at once.
+ * Handing leadership to a member: it is brought up to date, nothing is proposed meanwhile, and then
+ * it is told to campaign at once.
  *
  * Source: the project's Raft specification, section 19; Raft thesis, section 3.10.
  */

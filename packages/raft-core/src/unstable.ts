@@ -1,11 +1,12 @@
 /**
- * The end of the log that is not known to be durable yet: entries from `offset` on, which shadow those of the
- * storage, and perhaps a snapshot that was received. What was handed out to be written is "in progress":
- * entries below `offsetInProgress`. Invariant: `offset <= offsetInProgress`.
+ * The end of the log that is not known to be durable yet: entries from `offset` on, which shadow
+ * those of the storage, and perhaps a snapshot that was received. What was handed out to be written
+ * is "in progress": entries below `offsetInProgress`. Invariant: `offset <= offsetInProgress`.
  *
  * The array of entries is never handed out itself, so that it can be changed in place.
  *
- * Source: etcd-io/raft `log_unstable.go`, described in the project's Raft specification, section 11.
+ * Source: etcd-io/raft `log_unstable.go`, described in the project's Raft specification, section
+ * 11.
  */
 
 import type { Entry, Snapshot } from '@babuza/raftpb';
@@ -83,8 +84,8 @@ export class Unstable {
   }
 
   /**
-   * The entries up to `index` are durable, if the one there still has this term. It may not be here any
-   * more: appends and writes overtake each other.
+   * The entries up to `index` are durable, if the one there still has this term. It may not be here
+   * any more: appends and writes overtake each other.
    */
   stableTo(term: number, index: number): void {
     if (index < this.#offset) {

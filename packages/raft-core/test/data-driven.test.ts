@@ -1,7 +1,7 @@
 /**
- * The data-driven tests: scripts with their whole output, etcd's and our own. `BABUZA_REWRITE=1` writes the
- * outputs of our own files anew; such a change is committed only when one knows what caused it and wants it.
- * Etcd's files are never written: where they differ, we are wrong.
+ * The data-driven tests: scripts with their whole output, etcd's and our own. `BABUZA_REWRITE=1`
+ * writes the outputs of our own files anew; such a change is committed only when one knows what
+ * caused it and wants it. Etcd's files are never written: where they differ, we are wrong.
  */
 
 import { describe, expect, it } from 'vitest';

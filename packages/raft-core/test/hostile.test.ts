@@ -1,6 +1,6 @@
 /**
- * A hostile or corrupt message never makes the core throw anything but its documented errors, and never makes it
- * follow a term or index above 2^53 - 1.
+ * A hostile or corrupt message never makes the core throw anything but its documented errors, and
+ * never makes it follow a term or index above 2^53 - 1.
  */
 
 import {
@@ -240,7 +240,10 @@ describe('messages that no correct node sends', () => {
   });
 });
 
-/** Small numbers, those at the end of what a number holds exactly, and those that no message may have. */
+/**
+ * Small numbers, those at the end of what a number holds exactly, and those that no message may
+ * have.
+ */
 const number = fc.oneof(
   { weight: 6, arbitrary: fc.nat(8) },
   { weight: 2, arbitrary: fc.constantFrom(last - 2, last - 1, last) },

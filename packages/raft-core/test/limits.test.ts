@@ -1,6 +1,6 @@
 /**
- * What the behaviour of etcd's raft leaves to its user: each of these was found by the simulation, follows the
- * specification, and has to be known by whoever builds a node on this core.
+ * What the behaviour of etcd's raft leaves to its user: each of these was found by the simulation,
+ * follows the specification, and has to be known by whoever builds a node on this core.
  */
 
 import { EntryType, MessageType, type Message } from '@babuza/raftpb';
@@ -8,7 +8,10 @@ import { describe, expect, it } from 'vitest';
 import { StateType, type MemoryStorage } from '../src/index.ts';
 import { bytesOf, storageOf, TestNode } from './support.ts';
 
-/** Leads term 1 by the votes of the others, without having written anything, and proposes; returns its appends. */
+/**
+ * Leads term 1 by the votes of the others, without having written anything, and proposes; returns
+ * its appends.
+ */
 function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
   const node = new TestNode(storage, { asyncStorageWrites: true });
   node.raw.campaign();
@@ -29,7 +32,8 @@ function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
 
 describe('limits that come with the behaviour of etcd', () => {
   it('specification, section 7: vote requests that leave before they are durable let a term be led twice', () => {
-    // Nothing of the first life became durable: the second one leads the same term, with another entry.
+    // Nothing of the first life became durable: the second one leads the same term, with another
+    // entry.
     const storage = storageOf({ voters: [1n, 2n, 3n] });
     const texts = ['x', 'y'].map((text) => {
       const entries = leadWithoutWriting(storage, text).flatMap((message) => message.entries);
@@ -43,7 +47,8 @@ describe('limits that come with the behaviour of etcd', () => {
   });
 
   it('specification, section 18: a single voter reads below what it had committed before a crash', () => {
-    // The entries up to 3 were committed and answered; the commit index of the hard state may be older.
+    // The entries up to 3 were committed and answered; the commit index of the hard state may be
+    // older.
     const storage = storageOf({
       voters: [1n],
       entries: '1:1,1,1',

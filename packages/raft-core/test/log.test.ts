@@ -1,4 +1,7 @@
-/** Obligations "Log" of the Raft specification, section 24: all rules of section 10, with the vectors of 25. */
+/**
+ * Obligations "Log" of the Raft specification, section 24: all rules of section 10, with the
+ * vectors of 25.
+ */
 
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Planted errors that the simulation finds, each within a few seeds: see `mutants/simulation-list.ts`. */
+/**
+ * Planted errors that the simulation finds, each within a few seeds: see
+ * `mutants/simulation-list.ts`.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { testMutants } from './mutants/run.ts';

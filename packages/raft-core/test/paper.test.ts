@@ -1,6 +1,7 @@
 /**
- * The rules of the Raft paper (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm",
- * extended version), each with its section, in its own words only where it is quoted as a rule.
+ * The rules of the Raft paper (Ongaro and Ousterhout, "In Search of an Understandable Consensus
+ * Algorithm", extended version), each with its section, in its own words only where it is quoted as
+ * a rule.
  */
 
 import { emptyConfState, MessageType, newMessage } from '@babuza/raftpb';

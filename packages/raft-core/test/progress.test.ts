@@ -1,4 +1,7 @@
-/** Obligations "progress and inflights" of the Raft specification, section 24: the rules of 13.2 and 14.1. */
+/**
+ * Obligations "progress and inflights" of the Raft specification, section 24: the rules of 13.2 and
+ * 14.1.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { describeProgress, ProgressState } from '../src/index.ts';
@@ -183,7 +186,8 @@ describe('states', () => {
 
 describe('appends in flight', () => {
   it.each([
-    // count, bytes; full after; freed up to; full again after. Append i is 100 + i bytes, up to index i.
+    // count, bytes; full after; freed up to; full again after. Append i is 100 + i bytes, up to
+    // index i.
     [0, Infinity, 0, undefined, undefined],
     [1, Infinity, 1, 1, 2],
     [1, 10, 1, 1, 2],

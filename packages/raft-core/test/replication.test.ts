@@ -1,4 +1,6 @@
-/** Obligations "Replication" of the Raft specification, section 24; rules of sections 13, 14 and 15. */
+/**
+ * Obligations "Replication" of the Raft specification, section 24; rules of sections 13, 14 and 15.
+ */
 
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

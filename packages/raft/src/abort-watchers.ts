@@ -1,7 +1,7 @@
 /**
- * Who wants to know that a signal fires: many callers with one signal, as all requests of a server may have, share one
- * listener. With a listener each the platform warns of a leak from the eleventh on, and each that is removed costs a look at
- * all the others.
+ * Who wants to know that a signal fires: many callers with one signal, as all requests of a server
+ * may have, share one listener. With a listener each the platform warns of a leak from the eleventh
+ * on, and each that is removed costs a look at all the others.
  */
 
 interface Watchers {

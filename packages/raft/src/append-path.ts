@@ -42,9 +42,10 @@ export const retryMsMin = 100;
 /** The longest such pause, in ms: each one is twice as long as the last. */
 export const retryMsMax = 5000;
 /**
- * A disk that is full, or does not answer, may be so for days, and the others go on asking: each question puts an answer here
- * that waits for the saves before it. From so many on those without anything to save are dropped. For the others that is
- * a message that got lost; the core is told what is durable by the works that had something to save, in each term anew.
+ * A disk that is full, or does not answer, may be so for days, and the others go on asking: each
+ * question puts an answer here that waits for the saves before it. From so many on those without
+ * anything to save are dropped. For the others that is a message that got lost; the core is told
+ * what is durable by the works that had something to save, in each term anew.
  */
 const waitingMax = 1024;
 
@@ -101,8 +102,8 @@ export class AppendPath {
   }
 
   /**
-   * `done` is called once the batch and all before it are durable. Where very much waits and the batch has nothing to save, it
-   * is never called: see `waitingMax`.
+   * `done` is called once the batch and all before it are durable. Where very much waits and the
+   * batch has nothing to save, it is never called: see `waitingMax`.
    */
   submit(batch: SaveBatch, done: () => void): void {
     if (this.#works.length >= waitingMax && hasNothing(batch)) return;
@@ -116,7 +117,10 @@ export class AppendPath {
     });
   }
 
-  /** Resolves when everything submitted before is durable, the commit index included. Rejects as `save`. */
+  /**
+   * Resolves when everything submitted before is durable, the commit index included. Rejects as
+   * `save`.
+   */
   async sync(): Promise<void> {
     const { wal, clock } = this.#parts;
     await this.save({});
@@ -164,7 +168,8 @@ export class AppendPath {
     if (work === undefined) return;
     this.#submitted += 1;
     const { wal, onFailure } = this.#parts;
-    // Also what throws at once counts as an answer of the log; what the node throws after an answer stops it.
+    // Also what throws at once counts as an answer of the log; what the node throws after an answer
+    // stops it.
     (async () => wal.save(work.batch))()
       .then(
         () => {

@@ -1,7 +1,8 @@
 /**
- * The one path on which everything committed takes effect, strictly in the order of the log: entries of the user's
- * state machine, membership changes, sessions, installed snapshots, and whatever has to see the state between two
- * entries. It is asynchronous, because the state machine may be; one task runs at a time.
+ * The one path on which everything committed takes effect, strictly in the order of the log:
+ * entries of the user's state machine, membership changes, sessions, installed snapshots, and
+ * whatever has to see the state between two entries. It is asynchronous, because the state machine
+ * may be; one task runs at a time.
  *
  * Decisions: the project's contract, 22 to 25.
  */
@@ -18,7 +19,10 @@ export interface ApplyParts<Query, Answer> extends EntryParts<Query, Answer> {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** After so long without one the event loop gets a turn: a log that is caught up must not delay heartbeats. */
+/**
+ * After so long without one the event loop gets a turn: a log that is caught up must not delay
+ * heartbeats.
+ */
 const turnMs = 10;
 
 export class ApplyPath<Query, Answer> {

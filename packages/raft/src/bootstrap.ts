@@ -1,10 +1,11 @@
 /**
- * How a node begins: as one of the first members of a cluster, as one that joins, or again on what it left. Which of
- * these is decided by the log: where there is one, the node goes on with it, whatever the call says, so that nobody
- * bootstraps over data.
+ * How a node begins: as one of the first members of a cluster, as one that joins, or again on what
+ * it left. Which of these is decided by the log: where there is one, the node goes on with it,
+ * whatever the call says, so that nobody bootstraps over data.
  *
- * A cluster begins with a snapshot at index 1 that holds the first membership and no state. So every member has the
- * same beginning, learners included, and one that joins later gets it like any other snapshot.
+ * A cluster begins with a snapshot at index 1 that holds the first membership and no state. So
+ * every member has the same beginning, learners included, and one that joins later gets it like any
+ * other snapshot.
  *
  * Decisions: the project's contract, 7, 10 and 21.
  */
@@ -59,9 +60,9 @@ export interface StartOptions {
 
 export interface BootstrapOptions extends StartOptions {
   /**
-   * What `Raft.exportSnapshot` gave, from this cluster or another: the new cluster begins with that state and those
-   * sessions, and with `peers` as its members. All of them are given the same: a member that was
-   * given another one, or none, is refused by the others.
+   * What `Raft.exportSnapshot` gave, from this cluster or another: the new cluster begins with that
+   * state and those sessions, and with `peers` as its members. All of them are given the same: a
+   * member that was given another one, or none, is refused by the others.
    */
   readonly snapshot?: AsyncIterable<Uint8Array> | undefined;
 }
@@ -213,7 +214,10 @@ function checkSame(field: string, configured: bigint, builtFor: bigint): void {
   throw new RaftConfigError(`${field} ${configured} differs from the component's, ${builtFor}`);
 }
 
-/** The error that ended the start is what counts. A component without a transport says so when it is asked for it. */
+/**
+ * The error that ended the start is what counts. A component without a transport says so when it is
+ * asked for it.
+ */
 async function closeParts<Query, Answer>(
   component: RaftComponent,
   stateMachine: StateMachine<Query, Answer>,

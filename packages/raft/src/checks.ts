@@ -1,6 +1,6 @@
 /**
- * What a program without a type checker, or a body of JSON, may hand to a start: each error names the field, what was given and
- * what is allowed, before anything is opened or written.
+ * What a program without a type checker, or a body of JSON, may hand to a start: each error names
+ * the field, what was given and what is allowed, before anything is opened or written.
  */
 import { RaftConfigError, RaftError } from './errors.ts';
 import { partMethods } from './part-methods.ts';

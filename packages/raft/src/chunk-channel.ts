@@ -1,6 +1,7 @@
 /**
- * Chunks from someone who writes to someone who reads, one at a time: the writer waits until its chunk was taken. One that does
- * not wait ends the whole with an error, for the reader as well: a chunk would be missing, and perhaps nobody would notice.
+ * Chunks from someone who writes to someone who reads, one at a time: the writer waits until its
+ * chunk was taken. One that does not wait ends the whole with an error, for the reader as well: a
+ * chunk would be missing, and perhaps nobody would notice.
  */
 
 export class ChunkChannel implements AsyncIterable<Uint8Array> {
@@ -11,7 +12,10 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** Resolves when the chunk was taken and the next one is wanted; rejects when nobody reads any more. */
+  /**
+   * Resolves when the chunk was taken and the next one is wanted; rejects when nobody reads any
+   * more.
+   */
   write(chunk: Uint8Array): Promise<void> {
     const isNoticed = !this.#isRead;
     const writing = this.#write(chunk);

@@ -1,7 +1,7 @@
 /**
- * Committed entries take effect, one after the other: proposals of the user's state machine, within sessions or
- * without, changes of the membership, and those without effect. Proposals that follow each other reach the state machine
- * as one call.
+ * Committed entries take effect, one after the other: proposals of the user's state machine, within
+ * sessions or without, changes of the membership, and those without effect. Proposals that follow
+ * each other reach the state machine as one call.
  *
  * Decisions: the project's contract, 22 to 25.
  */
@@ -230,8 +230,9 @@ export class CommittedEntries<Query, Answer> {
   /**
    * Every replica decides alike; a change that is refused reaches the core as one of nobody.
    *
-   * Durable before it takes effect: that it is committed. A node that crashed after it and came back with an older
-   * commit index would count in the old membership again, in which the new one may have voted already.
+   * Durable before it takes effect: that it is committed. A node that crashed after it and came
+   * back with an older commit index would count in the old membership again, in which the new one
+   * may have voted already.
    */
   async #applyChange(entry: Entry): Promise<void> {
     const { state, syncCommit, applyToCore, onMembership } = this.#parts;

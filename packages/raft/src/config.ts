@@ -1,6 +1,6 @@
 /**
- * The configuration of a node. `defaultBabuzaConfig` gives one that keeps the promises of the project; change what
- * you need. Times in milliseconds, sizes in bytes, `Infinity` for "no limit".
+ * The configuration of a node. `defaultBabuzaConfig` gives one that keeps the promises of the
+ * project; change what you need. Times in milliseconds, sizes in bytes, `Infinity` for "no limit".
  *
  * Decisions: the project's contract, 12 and 20.
  */
@@ -50,7 +50,9 @@ export interface BabuzaConfig {
   readonly applyBytesMax: number;
   /** A snapshot is made after so many applied entries; `Infinity`: only by `manualSnapshot`. */
   readonly snapshotEntries: number;
-  /** Entries that stay in the log below the newest snapshot, for followers that are a little behind. */
+  /**
+   * Entries that stay in the log below the newest snapshot, for followers that are a little behind.
+   */
   readonly compactionMargin: number;
   /** At least 2: when the newest is damaged, the one before it still finds its log. */
   readonly snapshotsKept: number;
@@ -89,8 +91,8 @@ export const timerMsMax: number = 2 ** 31 - 1;
 const idMax = { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 64n - 3n } as const;
 
 /**
- * A configuration with the defaults of the project in every field but the three that nobody can guess. Throws `RAFT_CONFIG` for what
- * no id can be; a start looks at the rest.
+ * A configuration with the defaults of the project in every field but the three that nobody can
+ * guess. Throws `RAFT_CONFIG` for what no id can be; a start looks at the rest.
  */
 export function defaultBabuzaConfig(
   clusterId: bigint | number,

@@ -1,6 +1,6 @@
 /**
- * What lies in the data of an entry that was proposed here: who proposed it, when, in which session, and the
- * payload. All numbers are big-endian integers below 2^53.
+ * What lies in the data of an entry that was proposed here: who proposed it, when, in which
+ * session, and the payload. All numbers are big-endian integers below 2^53.
  *
  * ```
  *   0         1      2       3      4            12
@@ -10,8 +10,8 @@
  *   flags 1: with session (id, sequence, lowest unanswered); flags 2: with request (node, number)
  * ```
  *
- * An entry without data is the one that a leader begins its term with, or that stands for a refused change.
- * Decision: the project's contract, 23. The bytes are fixed by golden files.
+ * An entry without data is the one that a leader begins its term with, or that stands for a refused
+ * change. Decision: the project's contract, 23. The bytes are fixed by golden files.
  */
 import { readInteger, viewOf, writeInteger } from './bytes.ts';
 import { RaftError } from './errors.ts';
@@ -46,7 +46,10 @@ export interface Envelope {
   readonly payload: Uint8Array;
 }
 
-/** A number of a request is that of the life, times this, and one in it: together an integer below 2^53. */
+/**
+ * A number of a request is that of the life, times this, and one in it: together an integer below
+ * 2^53.
+ */
 export const requestsPerLife: number = 2 ** 21;
 const requestNumbers = 2 ** 53;
 
@@ -74,7 +77,8 @@ export const entryOverheadBytes = 40;
 /**
  * The payload is copied.
  *
- * @throws RaftError (`RAFT_INVALID`) for a number that is no integer from 0 to 2^53 - 1: no replica could read it.
+ * @throws RaftError (`RAFT_INVALID`) for a number that is no integer from 0 to 2^53 - 1: no replica
+ * could read it.
  */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { session, request, payload } = envelope;
@@ -110,8 +114,9 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 /**
  * The payload is a part of `bytes`.
  *
- * @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no release known here has written: the log then
- * belongs to something else, or to a later release, and applying it would make replicas differ.
+ * @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no release known here has written: the
+ * log then belongs to something else, or to a later release, and applying it would make replicas
+ * differ.
  */
 export function decodeEnvelope(bytes: Uint8Array, index: number): Envelope {
   const view = viewOf(bytes);

@@ -1,6 +1,6 @@
 /**
- * The errors of a node. The codes are API and never change their meaning; the messages are for people and may.
- * Match by `code`.
+ * The errors of a node. The codes are API and never change their meaning; the messages are for
+ * people and may. Match by `code`.
  *
  * Decisions: the project's contract, 26.
  */
@@ -63,7 +63,10 @@ export interface LeaderHint {
   readonly address: string | undefined;
 }
 
-/** Only the leader can do this. Nothing was done: ask the one that the hint names, or try again later. */
+/**
+ * Only the leader can do this. Nothing was done: ask the one that the hint names, or try again
+ * later.
+ */
 export class NotLeaderError extends RaftError {
   override readonly name = 'NotLeaderError';
   readonly leader: LeaderHint | undefined;
@@ -78,7 +81,9 @@ export class NotLeaderError extends RaftError {
   }
 }
 
-/** The proposal is certainly not applied, and never will be: another leader's entry has its place. */
+/**
+ * The proposal is certainly not applied, and never will be: another leader's entry has its place.
+ */
 export class DroppedError extends RaftError {
   override readonly name = 'DroppedError';
 
@@ -96,7 +101,10 @@ export class OutcomeUnknownError extends RaftError {
   }
 }
 
-/** The node takes no more at the moment: too much is uncommitted, or the disk is full. Try again later. */
+/**
+ * The node takes no more at the moment: too much is uncommitted, or the disk is full. Try again
+ * later.
+ */
 export class BusyError extends RaftError {
   override readonly name = 'BusyError';
 

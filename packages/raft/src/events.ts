@@ -1,4 +1,7 @@
-/** What a node tells those who watch it. A listener runs inside the node's own work; what it throws is dropped, also later. */
+/**
+ * What a node tells those who watch it. A listener runs inside the node's own work; what it throws
+ * is dropped, also later.
+ */
 import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership.ts';

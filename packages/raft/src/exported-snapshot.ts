@@ -1,14 +1,15 @@
 /**
- * A snapshot as one stream of bytes that is kept outside of the cluster: a backup, or the beginning of a new cluster. It
- * holds the state at one index, whatever snapshot manager and log the node has, and can be read by later releases.
+ * A snapshot as one stream of bytes that is kept outside of the cluster: a backup, or the beginning
+ * of a new cluster. It holds the state at one index, whatever snapshot manager and log the node
+ * has, and can be read by later releases.
  *
  * ```
  *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |      integers big-endian; the CRC covers all else
  *   stream: header (JSON: version, clusterId, index, term, snapshotId, identity), then for each file: its name, its chunks; at last: end
  * ```
  *
- * The sequence counts the frames from 0, and the end says that nothing is missing: a stream that was cut, or put together
- * from several, is refused.
+ * The sequence counts the frames from 0, and the end says that nothing is missing: a stream that
+ * was cut, or put together from several, is refused.
  */
 import { crc32 } from 'node:zlib';
 import { viewOf } from './bytes.ts';
@@ -68,7 +69,9 @@ export async function* encodeExport(
   yield next(FrameType.End, new Uint8Array(0));
 }
 
-/** Reads an exported stream, once, from the beginning to its end. Throws `RAFT_STATE_UNREADABLE`. */
+/**
+ * Reads an exported stream, once, from the beginning to its end. Throws `RAFT_STATE_UNREADABLE`.
+ */
 export class ExportReader {
   readonly #frames: AsyncGenerator<Frame, void, void>;
   #frame: Frame | undefined;
@@ -100,8 +103,8 @@ export class ExportReader {
   }
 
   /**
-   * Writes the files into a snapshot that is being made; the one of this name is given to `change`, whole, and what that
-   * returns is written.
+   * Writes the files into a snapshot that is being made; the one of this name is given to `change`,
+   * whole, and what that returns is written.
    */
   async copyTo(
     files: SnapshotFiles,

@@ -1,7 +1,8 @@
 /**
- * The snapshot that a cluster begins with: its first membership, and no state, or that of an exported snapshot. Its files are
- * durable before its marker, so a start that did not end may have left them. They are taken over where they hold what this
- * start was given; where they do not, it is refused, because no other member would begin like this one.
+ * The snapshot that a cluster begins with: its first membership, and no state, or that of an
+ * exported snapshot. Its files are durable before its marker, so a start that did not end may have
+ * left them. They are taken over where they hold what this start was given; where they do not, it
+ * is refused, because no other member would begin like this one.
  *
  * Decisions: the project's contract, 10 and 21.
  */

@@ -1,13 +1,13 @@
 /**
- * Proposals that followers have handed to this node. A transport may repeat a message, and a proposal must not be
- * appended, and so applied, a second time for that. Each has a number that its sender uses once: of each life of each
- * sender the newest ones are known here. An older one counts as repeated, and so as lost. The
- * numbers of a life only grow: a sender that has used them all goes on with the next life
- * (`nextRequestNumber`).
+ * Proposals that followers have handed to this node. A transport may repeat a message, and a
+ * proposal must not be appended, and so applied, a second time for that. Each has a number that its
+ * sender uses once: of each life of each sender the newest ones are known here. An older one counts
+ * as repeated, and so as lost. The numbers of a life only grow: a sender that has used them all
+ * goes on with the next life (`nextRequestNumber`).
  *
- * Only the leader looks at them, and only it appends them: were they handed on by a node that leads no more, the copies
- * of one proposal could reach two leaders. Nothing of it outlives the process: a transport must not bring a copy to its
- * next one.
+ * Only the leader looks at them, and only it appends them: were they handed on by a node that leads
+ * no more, the copies of one proposal could reach two leaders. Nothing of it outlives the process:
+ * a transport must not bring a copy to its next one.
  *
  * Decisions: the project's contract, 23 and 31.
  */
@@ -49,7 +49,8 @@ export class ForwardedRequests {
   }
 
   #takeEntry({ type, index, data }: Entry): boolean {
-    // Nobody hands on a change of the membership; one that cannot be read would stop every replica, at each start again.
+    // Nobody hands on a change of the membership; one that cannot be read would stop every replica,
+    // at each start again.
     if (type !== EntryType.Normal) return false;
     // Entries without effect may come twice.
     if (data === undefined || data.length === 0) return true;

@@ -15,7 +15,10 @@ export interface HandOverParts {
   readonly onStop: (call: (cause: StoppedError) => void) => () => void;
 }
 
-/** The voter to hand leadership to: one that was heard from lately if there is one, then the furthest. */
+/**
+ * The voter to hand leadership to: one that was heard from lately if there is one, then the
+ * furthest.
+ */
 export function bestSuccessor({ id: self, progress }: Status): bigint | undefined {
   let best: { id: bigint; match: number; recentActive: boolean } | undefined;
   for (const { id, match, isLearner, recentActive } of progress.values()) {
@@ -53,10 +56,12 @@ export function isQuorumActive({ config, progress }: Status): boolean {
 }
 
 /**
- * Resolves when `target` leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
+ * Resolves when `target` leads; rejects with `RAFT_DROPPED` when that did not come about within two
+ * election timeouts.
  *
- * The core asks the target once, and gives up after an election timeout. The request may get lost, or come before the
- * target knows that it is a voter; so the core is asked again with every tick. Where it is at it, that changes nothing.
+ * The core asks the target once, and gives up after an election timeout. The request may get lost,
+ * or come before the target knows that it is a voter; so the core is asked again with every tick.
+ * Where it is at it, that changes nothing.
  */
 export function handOver(
   { config, clock, events, isLeader, attempt, onStop }: HandOverParts,

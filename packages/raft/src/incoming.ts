@@ -1,4 +1,7 @@
-/** What arrives from the other members, and where in the node it goes. None of it throws, as the transport was promised. */
+/**
+ * What arrives from the other members, and where in the node it goes. None of it throws, as the
+ * transport was promised.
+ */
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { RawNode } from '@babuza/raft-core';
 import { RaftError } from './errors.ts';
@@ -28,7 +31,8 @@ export interface IncomingParts {
 export function incomingOf(parts: IncomingParts): TransportHandler {
   const { node, snapshots, manager, checkRunning, give, room, attempt, identity } = parts;
   const forwarded = new ForwardedRequests();
-  // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be due.
+  // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be
+  // due.
   const isTaken = (message: Message): boolean => {
     if (message.type === MessageType.Snap) return false;
     if (message.type !== MessageType.Prop) return true;

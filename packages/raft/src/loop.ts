@@ -1,15 +1,17 @@
 /**
- * The loop around the Raft core: what goes into it, and what it wants done. One turn takes Readys until there is no
- * more, hands each to the log, the apply path and the network, and never waits: the answers of log and apply path
- * are stepped when they come. A turn begins when the event loop has taken in what has arrived, from all connections:
- * it shares a Ready, and Readys that follow each other share a sync.
+ * The loop around the Raft core: what goes into it, and what it wants done. One turn takes Readys
+ * until there is no more, hands each to the log, the apply path and the network, and never waits:
+ * the answers of log and apply path are stepped when they come. A turn begins when the event loop
+ * has taken in what has arrived, from all connections: it shares a Ready, and Readys that follow
+ * each other share a sync.
  *
  * Order, with what breaks otherwise:
  * 1. The save of a Ready is submitted before its committed entries are given to the apply path.
- * 2. What is to be said after a save is said when it has resolved: an answer that runs ahead of the disk is an
- *    acknowledged entry that a crash loses.
- * 3. A request for votes leaves when its term is durable: a node that crashed after it, and has forgotten the term,
- *    would ask in the same term again, with another log, and be given the same votes. etcd sends it at once.
+ * 2. What is to be said after a save is said when it has resolved: an answer that runs ahead of the
+ *    disk is an acknowledged entry that a crash loses.
+ * 3. A request for votes leaves when its term is durable: a node that crashed after it, and has
+ *    forgotten the term, would ask in the same term again, with another log, and be given the same
+ *    votes. etcd sends it at once.
  * 4. An installed snapshot is restored on the apply path, before the entries behind it.
  *
  * Source: the project's Raft specification, sections 6, 7 and 20.
@@ -95,8 +97,8 @@ export class Loop<Query, Answer> {
   }
 
   /**
-   * Gives the core something, and has a turn soon. Errors of the call itself are the caller's; one that says that
-   * the core cannot go on stops the node as well.
+   * Gives the core something, and has a turn soon. Errors of the call itself are the caller's; one
+   * that says that the core cannot go on stops the node as well.
    */
   call<T>(give: (node: RawNode) => T): T {
     try {
@@ -110,8 +112,9 @@ export class Loop<Query, Answer> {
   }
 
   /**
-   * The same where nobody waits for an answer, as in a timer: what the core refuses is dropped, as a message would be
-   * that got lost. Anything else left the core in the middle of a step, and stops the node.
+   * The same where nobody waits for an answer, as in a timer: what the core refuses is dropped, as
+   * a message would be that got lost. Anything else left the core in the middle of a step, and
+   * stops the node.
    */
   attempt(give: (node: RawNode) => void): void {
     if (this.#stopped) return;

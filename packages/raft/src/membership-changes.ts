@@ -1,6 +1,7 @@
 /**
- * Changes of the membership from the leader's door to their end: checked against the membership as applied, put
- * into one change of the core, answered when it was applied; one that needs joint consensus when that was left.
+ * Changes of the membership from the leader's door to their end: checked against the membership as
+ * applied, put into one change of the core, answered when it was applied; one that needs joint
+ * consensus when that was left.
  *
  * Decisions: the project's contract, 21 and 22.
  */
@@ -209,7 +210,10 @@ export class MembershipChanges {
   }
 }
 
-/** The operations as every replica will read them: one that none of them can read must not get into the log. */
+/**
+ * The operations as every replica will read them: one that none of them can read must not get into
+ * the log.
+ */
 export function asRead(operations: readonly MembershipOperation[]): MembershipOperation[] {
   try {
     return decodeOperations(encodeOperations(operations));

@@ -1,6 +1,7 @@
 /**
- * Membership and its operations as bytes: JSON with a version, ids as decimal strings. The same membership has the
- * same text on every replica. What cannot be read is `RAFT_STATE_UNREADABLE`: a replica must never guess.
+ * Membership and its operations as bytes: JSON with a version, ids as decimal strings. The same
+ * membership has the same text on every replica. What cannot be read is `RAFT_STATE_UNREADABLE`: a
+ * replica must never guess.
  */
 import { RaftError } from './errors.ts';
 import { idFromText } from './identity/id-text.ts';

@@ -1,10 +1,11 @@
 /**
- * Who belongs to the cluster, as replicated state: ids, addresses, roles, the services that members publish, and
- * the ids of those who were removed, which never return. It changes on the apply path only, in log order, by
- * operations that travel in the context of Raft's membership changes; and it lies in every snapshot.
+ * Who belongs to the cluster, as replicated state: ids, addresses, roles, the services that members
+ * publish, and the ids of those who were removed, which never return. It changes on the apply path
+ * only, in log order, by operations that travel in the context of Raft's membership changes; and it
+ * lies in every snapshot.
  *
- * Everything here is a pure function of the state and the operations, so that every replica decides alike: the
- * leader asks before it proposes, and all ask again when they apply.
+ * Everything here is a pure function of the state and the operations, so that every replica decides
+ * alike: the leader asks before it proposes, and all ask again when they apply.
  *
  * Decisions: the project's contract, 21 and 22.
  */

@@ -1,6 +1,6 @@
 /**
- * Opens everything that a node stands on: its state machine, snapshots and log, and restores the state that they tell of.
- * Nothing runs yet.
+ * Opens everything that a node stands on: its state machine, snapshots and log, and restores the
+ * state that they tell of. Nothing runs yet.
  *
  * Decisions: the project's contract, 7 and 10.
  */

@@ -1,6 +1,7 @@
 /**
- * The methods of each part of a component, for whoever checks a part before it gets to a node. A door of its own
- * (`@babuza/raft/part-methods`): who only looks at parts, or opens a log, does not load a whole node for it.
+ * The methods of each part of a component, for whoever checks a part before it gets to a node. A
+ * door of its own (`@babuza/raft/part-methods`): who only looks at parts, or opens a log, does not
+ * load a whole node for it.
  */
 export const partMethods: Readonly<
   Record<

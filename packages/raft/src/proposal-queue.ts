@@ -1,13 +1,16 @@
 /**
- * Proposals between the door and the core. What is proposed while the event loop takes in what has arrived goes to
- * the core together, before the next turn of the node's loop: as one message to each other member, one save and one
- * answer, however many there are.
+ * Proposals between the door and the core. What is proposed while the event loop takes in what has
+ * arrived goes to the core together, before the next turn of the node's loop: as one message to
+ * each other member, one save and one answer, however many there are.
  */
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
 import { entryOverheadBytes, type RequestId } from './envelope.ts';
 import { leads } from './loop.ts';
 
-/** What becomes of a proposal. Each returns what is to be tidied up when nobody waits for it any more. */
+/**
+ * What becomes of a proposal. Each returns what is to be tidied up when nobody waits for it any
+ * more.
+ */
 export interface QueuedProposal {
   readonly data: Uint8Array;
   /** By which it can be handed to another leader; none where this node led when it was made. */
@@ -20,7 +23,10 @@ export interface QueuedProposal {
 export interface ProposalQueueParts {
   /** Of their entries: so that a message takes all. What is more does not wait for others. */
   readonly batchBytesMax: number;
-  /** Gives it to the core, where that may be done at the moment. What it throws refuses the proposals. */
+  /**
+   * Gives it to the core, where that may be done at the moment. What it throws refuses the
+   * proposals.
+   */
   readonly give: <T>(give: (node: RawNode) => T) => T;
   /** The refusal of who does not lead. */
   readonly notLeader: () => Error;
@@ -90,7 +96,8 @@ export class ProposalQueue {
         else waits(queued, queued.proposal.placed({ ...place, index: place.index + at }));
       });
     } catch (error) {
-      // They enter the log together or not at all; one by one there is still room for the first of them.
+      // They enter the log together or not at all; one by one there is still room for the first of
+      // them.
       if (batch.length > 1 && isOverLimit(error)) for (const queued of batch) this.#give([queued]);
       else for (const { proposal } of batch) proposal.refused(error);
     }

@@ -1,7 +1,7 @@
 /**
- * Proposals from the door to their answer: checked, put into an envelope, given to the core, and answered when the
- * apply path reaches the entry at their index and term; never earlier. That is what makes an acknowledged proposal
- * one that is durable on a quorum.
+ * Proposals from the door to their answer: checked, put into an envelope, given to the core, and
+ * answered when the apply path reaches the entry at their index and term; never earlier. That is
+ * what makes an acknowledged proposal one that is durable on a quorum.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
@@ -132,8 +132,8 @@ export class Proposals {
   }
 
   /**
-   * Something else that takes a place in the log of this leader. The core is asked whether it leads: it may have heard of
-   * another leader a moment ago, and would hand this on to it.
+   * Something else that takes a place in the log of this leader. The core is asked whether it
+   * leads: it may have heard of another leader a moment ago, and would hand this on to it.
    */
   placed(
     give: (node: RawNode) => ProposedEntry | undefined,
@@ -167,7 +167,10 @@ export class Proposals {
     this.#waiters.skipTo(index);
   }
 
-  /** This node belongs to the cluster no more: nobody will tell it what became of the rest of its log. */
+  /**
+   * This node belongs to the cluster no more: nobody will tell it what became of the rest of its
+   * log.
+   */
   leftCluster(): void {
     this.#waiters.rejectPlaced(
       (index) => new OutcomeUnknownError(`the node was removed before entry ${index} was applied`),
@@ -277,7 +280,10 @@ export class Proposals {
   }
 }
 
-/** Whether the entry at this place is a membership change, and not what the core puts in place of one it refused. */
+/**
+ * Whether the entry at this place is a membership change, and not what the core puts in place of
+ * one it refused.
+ */
 export function isMembershipEntry({ type }: Entry): boolean {
   return type !== EntryType.Normal;
 }

@@ -1,7 +1,8 @@
 /**
- * A logger of the user that cannot fail the node. Lines are written in the middle of the core's work, and where nobody waits:
- * what a logger throws there (its stream is closed, a field cannot be turned into text) would leave a state that is half
- * changed, or end the process. Such a line is lost.
+ * A logger of the user that cannot fail the node. Lines are written in the middle of the core's
+ * work, and where nobody waits: what a logger throws there (its stream is closed, a field cannot be
+ * turned into text) would leave a state that is half changed, or end the process. Such a line is
+ * lost.
  */
 import type { LogFields, Logger } from './ports/logger.ts';
 

@@ -1,10 +1,11 @@
 /**
- * A Raft node: it replicates a state machine of yours over the members of a cluster. This is its door; what happens
- * behind it is in `loop.ts` (around the core), `append-path.ts` (to the log), `apply-path.ts` (to the state machine),
- * `snapshots.ts`, `reads.ts`, `proposals.ts` and `membership-changes.ts`. A node is made by `bootstrap.ts`.
+ * A Raft node: it replicates a state machine of yours over the members of a cluster. This is its
+ * door; what happens behind it is in `loop.ts` (around the core), `append-path.ts` (to the log),
+ * `apply-path.ts` (to the state machine), `snapshots.ts`, `reads.ts`, `proposals.ts` and
+ * `membership-changes.ts`. A node is made by `bootstrap.ts`.
  *
- * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`; a signal ends the waiting of its caller with
- * the signal's reason, never what is waited for.
+ * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`; a signal ends
+ * the waiting of its caller with the signal's reason, never what is waited for.
  */
 import type { TailReport } from '@babuza/wal-core';
 import { DroppedError, NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
@@ -103,9 +104,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /**
    * Proposes `data`, which is copied. Resolves when it is durable on a quorum and was applied here.
    *
-   * Rejects with `RAFT_INVALID`, `RAFT_NOT_LEADER`, `RAFT_BUSY`, `RAFT_TOO_LARGE` (nothing happened), `RAFT_DROPPED` (certainly not
-   * applied), `RAFT_OUTCOME_UNKNOWN` (perhaps applied), `RAFT_SESSION_EXPIRED`, `RAFT_SEQUENCE_STALE`,
-   * `RAFT_STOPPED`.
+   * Rejects with `RAFT_INVALID`, `RAFT_NOT_LEADER`, `RAFT_BUSY`, `RAFT_TOO_LARGE` (nothing
+   * happened), `RAFT_DROPPED` (certainly not applied), `RAFT_OUTCOME_UNKNOWN` (perhaps applied),
+   * `RAFT_SESSION_EXPIRED`, `RAFT_SEQUENCE_STALE`, `RAFT_STOPPED`.
    */
   async propose(data: Uint8Array, options: ProposeOptions = {}): Promise<ProposeResult> {
     const { session, signal } = options;
@@ -170,7 +171,10 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     if (!this.#parts.isLeader()) throw new NotLeaderError(this.leader());
   }
 
-  /** Resolves when this node has applied this index. Rejects with `RAFT_INVALID` for what no index can be, `RAFT_STOPPED`. */
+  /**
+   * Resolves when this node has applied this index. Rejects with `RAFT_INVALID` for what no index
+   * can be, `RAFT_STOPPED`.
+   */
   async waitForApplied(index: number, options: WaitOptions = {}): Promise<void> {
     this.#parts.checkRunning();
     if (!Number.isSafeInteger(index)) {
@@ -242,9 +246,10 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Its id never returns. The leader may remove itself; it then steps down. Of two voters, the one that is left may not know
-   * yet that it is alone, and needs the vote of the other: let that one run until the one that is left leads, or hand
-   * leadership over first. Rejects like `changeMembership` where it would cost the quorum.
+   * Its id never returns. The leader may remove itself; it then steps down. Of two voters, the one
+   * that is left may not know yet that it is alone, and needs the vote of the other: let that one
+   * run until the one that is left leads, or hand leadership over first. Rejects like
+   * `changeMembership` where it would cost the quorum.
    */
   removePeer(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'remove', id }], options);
@@ -288,8 +293,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Leader only. Hands leadership to a voter; without one named, to the one whose log is furthest. Resolves when it
-   * leads; rejects with `RAFT_DROPPED` when that did not come about within two election timeouts.
+   * Leader only. Hands leadership to a voter; without one named, to the one whose log is furthest.
+   * Resolves when it leads; rejects with `RAFT_DROPPED` when that did not come about within two
+   * election timeouts.
    */
   async transferLeader(to?: bigint, options: WaitOptions = {}): Promise<void> {
     this.#checkLeads(options);
@@ -312,10 +318,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Makes a snapshot of what is applied, durably, or returns the newest when nothing was applied since.
+   * Makes a snapshot of what is applied, durably, or returns the newest when nothing was applied
+   * since.
    *
-   * Rejects with `RAFT_BUSY` while a state on disk is ahead of what the node has applied since it started, `RAFT_STOPPED`,
-   * or what the state machine or the snapshot manager says.
+   * Rejects with `RAFT_BUSY` while a state on disk is ahead of what the node has applied since it
+   * started, `RAFT_STOPPED`, or what the state machine or the snapshot manager says.
    */
   async manualSnapshot(options: WaitOptions = {}): Promise<SnapshotPlace> {
     this.#parts.checkRunning();
@@ -326,8 +333,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * The state as applied now as one stream, to be kept outside of the cluster; see `BootstrapOptions.snapshot`. A snapshot
-   * is made for it, and stays until the stream ends or is returned. It begins when the first chunk is asked for.
+   * The state as applied now as one stream, to be kept outside of the cluster; see
+   * `BootstrapOptions.snapshot`. A snapshot is made for it, and stays until the stream ends or is
+   * returned. It begins when the first chunk is asked for.
    *
    * Rejects with `RAFT_STOPPED`, or what the snapshot manager says.
    */
@@ -350,7 +358,10 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return entry.index;
   }
 
-  /** Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is none, `RAFT_INVALID` for what is no id of one. */
+  /**
+   * Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is none, `RAFT_INVALID` for what
+   * is no id of one.
+   */
   async unregisterSession(sessionId: number, options: WaitOptions = {}): Promise<void> {
     if (!Number.isSafeInteger(sessionId) || sessionId < 1) {
       throw new RaftError('RAFT_INVALID', `a sessionId is an integer from 1; got ${sessionId}`);

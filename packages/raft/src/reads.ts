@@ -1,8 +1,9 @@
 /**
- * Linearizable reads: the leader says up to which index the log was committed, a quorum confirms that it still
- * leads, and the read is served once that index is applied. All who wait share a round; who comes while one is under
- * way takes part in the next, because a round answers for what was committed when it began. Each round, and each
- * repetition of one, has an id that is never used twice.
+ * Linearizable reads: the leader says up to which index the log was committed, a quorum confirms
+ * that it still leads, and the read is served once that index is applied. All who wait share a
+ * round; who comes while one is under way takes part in the next, because a round answers for what
+ * was committed when it began. Each round, and each repetition of one, has an id that is never used
+ * twice.
  *
  * Source: the project's Raft specification, section 18; Raft dissertation, section 6.4.
  */
@@ -20,7 +21,10 @@ interface Reader {
 export interface ReadParts {
   readonly clock: Clock;
   readonly nodeId: bigint;
-  /** Different in each life of the node, so that an answer to an earlier life is not taken for one to this. */
+  /**
+   * Different in each life of the node, so that an answer to an earlier life is not taken for one
+   * to this.
+   */
   readonly life: number;
   readonly timeoutMs: number;
   readonly retryMs: number;

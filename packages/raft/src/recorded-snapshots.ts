@@ -1,6 +1,7 @@
 /**
- * Which snapshots count: those with files and a marker in the log. A snapshot that was made gets its marker here, and
- * what no start can need any more goes: older snapshots, and the log below them.
+ * Which snapshots count: those with files and a marker in the log. A snapshot that was made gets
+ * its marker here, and what no start can need any more goes: older snapshots, and the log below
+ * them.
  *
  * Decisions: the project's contract, 9 and 10.
  */
@@ -53,7 +54,10 @@ export class RecordedSnapshots {
     return this.#newestIndex;
   }
 
-  /** The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any more. */
+  /**
+   * The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any
+   * more.
+   */
   installing(metadata: SnapshotMetadata): void {
     this.#submitted.add(nameOf(metadata));
     this.#newestIndex = Math.max(this.#newestIndex, metadata.index);
@@ -83,15 +87,18 @@ export class RecordedSnapshots {
     // A newer one was installed meanwhile: the log starts behind this one.
     if (metadata.index < this.#newestIndex) return;
     this.#newestIndex = metadata.index;
-    // Durable after it: the marker. A crash just before leaves files without a marker, which the next start ignores.
-    // It is there already where these files take the place of damaged ones.
+    // Durable after it: the marker. A crash just before leaves files without a marker, which the
+    // next start ignores. It is there already where these files take the place of damaged ones.
     if (!this.#markers.has(nameOf(metadata))) await append.save({ snapshot: metadata });
     this.#markers.add(nameOf(metadata));
     if (metadata.index === this.#newestIndex) storage.createSnapshot(metadata, manifest);
     await this.tidy();
   }
 
-  /** Snapshots that are too many go, then the log that none of the rest needs. Failing costs only space. */
+  /**
+   * Snapshots that are too many go, then the log that none of the rest needs. Failing costs only
+   * space.
+   */
   async tidy(): Promise<void> {
     const { config, manager, storage, wal, logger, sending, signal, ownership } = this.#parts;
     try {

@@ -1,6 +1,7 @@
 /**
- * The part of the replicated state that is the node's own: membership, sessions, the time of the log, and how far
- * all of it and the user's state were applied. It changes on the apply path only, and is a file of every snapshot.
+ * The part of the replicated state that is the node's own: membership, sessions, the time of the
+ * log, and how far all of it and the user's state were applied. It changes on the apply path only,
+ * and is a file of every snapshot.
  */
 import type { ConfState } from '@babuza/raftpb';
 import { RaftError } from './errors.ts';

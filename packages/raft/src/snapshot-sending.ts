@@ -1,4 +1,7 @@
-/** Snapshots on their way to members that are too far behind: held while they travel, and replaced where they are damaged. */
+/**
+ * Snapshots on their way to members that are too far behind: held while they travel, and replaced
+ * where they are damaged.
+ */
 import type { Message, SnapshotMetadata } from '@babuza/raftpb';
 import type { RaftEvent } from './events.ts';
 import { isMember } from './membership.ts';
@@ -42,7 +45,8 @@ export class SnapshotSending {
       report(false);
     };
     if (!isMember(metadata.confState, message.to)) {
-      // It joined after this snapshot, and could not use it. The core asks again, and gets a newer one.
+      // It joined after this snapshot, and could not use it. The core asks again, and gets a newer
+      // one.
       take({ resolve: () => report(false), reject: failed });
       return;
     }
@@ -84,8 +88,9 @@ export class SnapshotSending {
   }
 
   /**
-   * Where a snapshot that could not be read is damaged, another one is made, of what is applied now: the core goes on to
-   * ask for the damaged one otherwise, and perhaps nothing more can be committed without the member that needs it.
+   * Where a snapshot that could not be read is damaged, another one is made, of what is applied
+   * now: the core goes on to ask for the damaged one otherwise, and perhaps nothing more can be
+   * committed without the member that needs it.
    */
   async #replaceDamaged(metadata: SnapshotMetadata): Promise<boolean> {
     const { manager, logger, take, signal } = this.#parts;

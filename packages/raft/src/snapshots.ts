@@ -1,18 +1,18 @@
 /**
- * Snapshots of a running node: made from the applied state, sent to members that are too far behind, taken from
- * others. The order of the steps is what makes them safe:
+ * Snapshots of a running node: made from the applied state, sent to members that are too far
+ * behind, taken from others. The order of the steps is what makes them safe:
  *
  * 1. the files are durable (snapshot manager),
  * 2. the marker is in the log,
  * 3. the storage shows the snapshot, so that the core can send it,
  * 4. older snapshots go, and the log below them.
  *
- * A crash between 1 and 2 leaves files without a marker. They do not count as a snapshot: the next one of the same index
- * takes them over, and a later one removes them.
+ * A crash between 1 and 2 leaves files without a marker. They do not count as a snapshot: the next
+ * one of the same index takes them over, and a later one removes them.
  *
- * With 2 before 1 a crash could leave a marker without files; with 4 before 2 a log that starts behind a snapshot it
- * does not know. The log is never purged past the oldest snapshot that is kept, so falling back to that one always
- * finds its log; nor past one that is being sent.
+ * With 2 before 1 a crash could leave a marker without files; with 4 before 2 a log that starts
+ * behind a snapshot it does not know. The log is never purged past the oldest snapshot that is
+ * kept, so falling back to that one always finds its log; nor past one that is being sent.
  *
  * Decisions: the project's contract, 9 and 10.
  */
@@ -71,7 +71,10 @@ export class Snapshots<Query, Answer> {
   readonly #sending: SnapshotSending;
   readonly #pauses: SnapshotPauses;
   readonly #shortages: PassingShortages;
-  /** Ends with the work of the state machine on a snapshot, also where the manager has given that up. */
+  /**
+   * Ends with the work of the state machine on a snapshot, also where the manager has given that
+   * up.
+   */
   #saving: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SnapshotParts<Query, Answer>) {
@@ -104,7 +107,10 @@ export class Snapshots<Query, Answer> {
     });
   }
 
-  /** Makes one of what is applied now. Where nothing was applied since the newest, that one is the answer. */
+  /**
+   * Makes one of what is applied now. Where nothing was applied since the newest, that one is the
+   * answer.
+   */
   take(waiter: Waiter<SnapshotPlace>): void {
     if (this.#stopping.signal.aborted) {
       // The apply path takes no task any more.
@@ -118,8 +124,9 @@ export class Snapshots<Query, Answer> {
   }
 
   /**
-   * What takes over a snapshot whose marker is in the log, to be run before anything behind it is applied. The snapshot is
-   * held from now on: until its turn comes there may be so many newer ones that it would go.
+   * What takes over a snapshot whose marker is in the log, to be run before anything behind it is
+   * applied. The snapshot is held from now on: until its turn comes there may be so many newer ones
+   * that it would go.
    */
   restoring({ metadata }: Snapshot): () => Promise<void> {
     const opening = this.#open(metadata, 'taking over a snapshot', this.#stopping.signal);
@@ -317,7 +324,8 @@ export class Snapshots<Query, Answer> {
     this.#isFixed = false;
     for (const waiter of waiters) settle(waiter);
     for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);
-    // So much may have been applied meanwhile that the next one is due, and nothing else will ask for it.
+    // So much may have been applied meanwhile that the next one is due, and nothing else will ask
+    // for it.
     if (!this.#stopping.signal.aborted) this.maybeTake();
   }
 }

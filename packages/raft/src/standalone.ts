@@ -48,8 +48,8 @@ const pageBytes = 1024 * 1024;
 
 export interface StandaloneOptions {
   /**
-   * Drops what this member does not know to be committed, instead of keeping all of it. What was acknowledged to
-   * clients shortly before the loss may be in it. Default false.
+   * Drops what this member does not know to be committed, instead of keeping all of it. What was
+   * acknowledged to clients shortly before the loss may be in it. Default false.
    */
   readonly discardTail?: boolean;
   /**
@@ -59,7 +59,9 @@ export interface StandaloneOptions {
   readonly adoptSnapshots?: boolean;
 }
 
-/** Makes this node the only member, durably. `state` is that of the snapshot the log is opened with. */
+/**
+ * Makes this node the only member, durably. `state` is that of the snapshot the log is opened with.
+ */
 export async function removeEverybodyElse(
   config: BabuzaConfig,
   { random, clock }: Pick<RaftComponent, 'random' | 'clock'>,

@@ -23,13 +23,19 @@ export interface CallCounts {
   /** They wait for an answer. */
   readonly pending: number;
   readonly answered: number;
-  /** They were rejected: refused at the door, dropped, outcome unknown. Those whose waiting a signal ended count nowhere. */
+  /**
+   * They were rejected: refused at the door, dropped, outcome unknown. Those whose waiting a signal
+   * ended count nowhere.
+   */
   readonly failed: number;
 }
 
 export interface SessionCounts {
   readonly open: number;
-  /** Proposals that were applied before: they were answered, not applied again. Since the start of this node. */
+  /**
+   * Proposals that were applied before: they were answered, not applied again. Since the start of
+   * this node.
+   */
   readonly duplicates: number;
   /** Proposals of sessions that had ended, and sequences that were answered before. */
   readonly refused: number;

@@ -1,7 +1,7 @@
 /**
- * Callers who wait for what they proposed. They are known by the place of their entry, index and term: if
- * another term's entry takes the index, theirs is certainly not applied. Proposals that were forwarded have no place
- * yet and are known by their request.
+ * Callers who wait for what they proposed. They are known by the place of their entry, index and
+ * term: if another term's entry takes the index, theirs is certainly not applied. Proposals that
+ * were forwarded have no place yet and are known by their request.
  *
  * Decision: the project's contract, 23.
  */
@@ -16,8 +16,8 @@ export interface Waiter<T> {
 }
 
 /**
- * A promise whose waiting a signal can end; what is waited for goes on. `begin` may return what is to be tidied up
- * in whatever way the waiting ends. What it throws rejects the promise.
+ * A promise whose waiting a signal can end; what is waited for goes on. `begin` may return what is
+ * to be tidied up in whatever way the waiting ends. What it throws rejects the promise.
  */
 export async function waiting<T>(
   signal: AbortSignal | undefined,
@@ -45,7 +45,10 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
   });
 }
 
-/** The items, until the signal fires: their source is told to end then, and not waited for in the middle of a read. */
+/**
+ * The items, until the signal fires: their source is told to end then, and not waited for in the
+ * middle of a read.
+ */
 export async function* untilAborted<T>(
   items: AsyncGenerator<T, void, void>,
   signal: AbortSignal | undefined,
@@ -109,7 +112,9 @@ export class ProposalWaiters<T> {
     return this.#placed.size + this.#requests.size;
   }
 
-  /** Waits for the entry of this index and term. One that waits there for another term was dropped. */
+  /**
+   * Waits for the entry of this index and term. One that waits there for another term was dropped.
+   */
   place(index: number, term: number, waiter: Waiter<T>): () => void {
     this.#dropAt(index);
     this.#placed.set(index, { term, waiter });
@@ -123,7 +128,9 @@ export class ProposalWaiters<T> {
     return () => this.#requests.delete(number);
   }
 
-  /** The entry of this index and term was reached by the apply path: who waits for it is handed out. */
+  /**
+   * The entry of this index and term was reached by the apply path: who waits for it is handed out.
+   */
   take(index: number, term: number): Waiter<T> | undefined {
     if (term > this.#term) this.#dropOlderThan(term);
     const placed = this.#placed.get(index);
@@ -150,7 +157,10 @@ export class ProposalWaiters<T> {
     return waiter;
   }
 
-  /** A snapshot from elsewhere covers everything up to `index`: what became of it cannot be told here. */
+  /**
+   * A snapshot from elsewhere covers everything up to `index`: what became of it cannot be told
+   * here.
+   */
   skipTo(index: number): void {
     for (const [at, { waiter }] of this.#placed) {
       if (at > index) continue;

@@ -1,4 +1,7 @@
-/** Calls that no type checker has seen, and values at the limits: refused at the door, and never in the log. */
+/**
+ * Calls that no type checker has seen, and values at the limits: refused at the door, and never in
+ * the log.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '@babuza/wal-memory';
 import {

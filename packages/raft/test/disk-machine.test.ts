@@ -1,4 +1,6 @@
-/** A state that lies on disk by itself, and is ahead of what the node knows when it starts again. */
+/**
+ * A state that lies on disk by itself, and is ahead of what the node knows when it starts again.
+ */
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {

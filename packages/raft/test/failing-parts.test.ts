@@ -1,4 +1,7 @@
-/** Parts that throw where nobody waits for them: the node stops with the cause or goes on, and never ends the process. */
+/**
+ * Parts that throw where nobody waits for them: the node stops with the cause or goes on, and never
+ * ends the process.
+ */
 import { MessageType } from '@babuza/raftpb';
 import { ReadFailedError } from '@babuza/wal-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

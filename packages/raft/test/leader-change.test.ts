@@ -1,4 +1,7 @@
-/** Callers at a node whose leadership ends while they wait, or has ended without the node knowing of it yet. */
+/**
+ * Callers at a node whose leadership ends while they wait, or has ended without the node knowing of
+ * it yet.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World, type Member } from './support.ts';
 
@@ -6,7 +9,10 @@ let world: World;
 
 afterEach(() => world.close());
 
-/** The old leader, in the moment in which its core has heard of the new one and nothing else of the node has. */
+/**
+ * The old leader, in the moment in which its core has heard of the new one and nothing else of the
+ * node has.
+ */
 async function justDeposed(): Promise<Member> {
   world = new World({ forwardProposals: true });
   await world.startAll(3);

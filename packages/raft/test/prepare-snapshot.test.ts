@@ -1,4 +1,7 @@
-/** What is to be written of a state that goes on to change is fixed between two entries, also where that takes its time. */
+/**
+ * What is to be written of a state that goes on to change is fixed between two entries, also where
+ * that takes its time.
+ */
 import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** A signal ends all waiting of its caller, whatever is waited for, and is looked at before anything is done. */
+/**
+ * A signal ends all waiting of its caller, whatever is waited for, and is looked at before anything
+ * is done.
+ */
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Raft, WaitOptions } from '../src/index.ts';

@@ -4,7 +4,10 @@ import type { SnapshotWriter } from '../src/index.ts';
 import { writeSnapshotFiles } from '../src/snapshot-files.ts';
 import { bytesOf } from './support.ts';
 
-/** Writes a snapshot whose state machine saves like this; tells which files were waited for to their end. */
+/**
+ * Writes a snapshot whose state machine saves like this; tells which files were waited for to their
+ * end.
+ */
 async function write(
   save: (writer: SnapshotWriter) => Promise<void>,
 ): Promise<{ error: unknown; ended: string[] }> {

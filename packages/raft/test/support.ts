@@ -1,6 +1,7 @@
 /**
- * A small world for the node alone: members in one process, messages through an array, snapshots in a map. The real
- * parts have packages and tests of their own; the whole of them runs in the builder's tests.
+ * A small world for the node alone: members in one process, messages through an array, snapshots in
+ * a map. The real parts have packages and tests of their own; the whole of them runs in the
+ * builder's tests.
  */
 import type { Message } from '@babuza/raftpb';
 import { decodeMessage, encodeMessage } from '@babuza/raftpb';
@@ -383,7 +384,9 @@ export class World {
     this.#config = config;
   }
 
-  /** Without peers it joins; on a disk that was used it goes on; `'alone'`: as the only survivor. */
+  /**
+   * Without peers it joins; on a disk that was used it goes on; `'alone'`: as the only survivor.
+   */
   async start(
     id: bigint,
     peers: PeersConfiguration | 'alone' | undefined,

@@ -6,7 +6,10 @@ import { ReadRounds } from '../src/reads.ts';
 import { IndexWaiters, waiting } from '../src/waiters.ts';
 
 const many = 30_000;
-/** Far above what it takes, far below what it took when each looked at all the others: ten seconds and more. */
+/**
+ * Far above what it takes, far below what it took when each looked at all the others: ten seconds
+ * and more.
+ */
 const quickMs = 5000;
 
 const turn = (): Promise<void> =>

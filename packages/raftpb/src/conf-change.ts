@@ -1,6 +1,7 @@
 /**
- * How a membership changes (package `raftpb`): `ConfChange` changes one member, `ConfChangeV2` any number
- * at once, by joint consensus where that is needed. Every `ConfChange` is equal to a `ConfChangeV2`.
+ * How a membership changes (package `raftpb`): `ConfChange` changes one member, `ConfChangeV2` any
+ * number at once, by joint consensus where that is needed. Every `ConfChange` is equal to a
+ * `ConfChangeV2`.
  *
  * Source: etcd-io/raft `raftpb/raft.proto` and `confchange.go`, described in the project's Raft
  * specification, sections 1 and 17.2.

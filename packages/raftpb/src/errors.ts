@@ -1,6 +1,6 @@
 /**
- * The two errors of the codec. Match them by `code`, which is API: two copies of this package in one
- * process have different classes. Messages are for people and may change.
+ * The two errors of the codec. Match them by `code`, which is API: two copies of this package in
+ * one process have different classes. Messages are for people and may change.
  */
 
 /** Bytes that are not the message they should be. Nothing of them was believed. */

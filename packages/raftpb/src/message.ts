@@ -1,8 +1,10 @@
 /**
- * What Raft nodes say to each other, and what a node and its own storage threads say (package `raftpb`,
- * `Message`). One shape serves all types, as on the wire; which fields a type uses is said at its name.
+ * What Raft nodes say to each other, and what a node and its own storage threads say (package
+ * `raftpb`, `Message`). One shape serves all types, as on the wire; which fields a type uses is
+ * said at its name.
  *
- * Source: etcd-io/raft `raftpb/raft.proto`, described in the project's Raft specification, section 1.
+ * Source: etcd-io/raft `raftpb/raft.proto`, described in the project's Raft specification, section
+ * 1.
  */
 
 import type { Entry, Snapshot } from './types.ts';
@@ -17,7 +19,10 @@ export const MessageType = {
   Prop: 2,
   /** `entries` that follow the entry (`logTerm`, `index`), and the leader's `commit`. */
   App: 3,
-  /** The log matches up to `index`; or `reject` with the rejected `index`, `rejectHint` and `logTerm`. */
+  /**
+   * The log matches up to `index`; or `reject` with the rejected `index`, `rejectHint` and
+   * `logTerm`.
+   */
   AppResp: 4,
   /** Asks for a vote; `logTerm` and `index` are the candidate's last entry. */
   Vote: 5,
@@ -43,7 +48,10 @@ export const MessageType = {
   /** As `Vote`, but nothing changes by the answer: the first phase of a two-phase election. */
   PreVote: 17,
   PreVoteResp: 18,
-  /** Local, to the append thread: make `entries`, hard state and `snapshot` durable, then deliver `responses`. */
+  /**
+   * Local, to the append thread: make `entries`, hard state and `snapshot` durable, then deliver
+   * `responses`.
+   */
   StorageAppend: 19,
   /** Local, from the append thread. */
   StorageAppendResp: 20,
@@ -59,7 +67,10 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 /** The highest number of a message type. */
 export const messageTypeMax = 23;
 
-/** One message. Immutable once it was handed out or in; absent fields of the wire are their defaults. */
+/**
+ * One message. Immutable once it was handed out or in; absent fields of the wire are their
+ * defaults.
+ */
 export interface Message {
   readonly type: MessageType;
   /** The receiver; `0n` when it does not matter. */
@@ -90,8 +101,8 @@ const noEntries: readonly Entry[] = Object.freeze([]);
 const noResponses: readonly Message[] = Object.freeze([]);
 
 /**
- * A message with the defaults of the wire in every other field. Every message of this project is made
- * here, so that all have one shape in memory.
+ * A message with the defaults of the wire in every other field. Every message of this project is
+ * made here, so that all have one shape in memory.
  */
 export function draftMessage(
   type: MessageType,

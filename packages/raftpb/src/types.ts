@@ -1,10 +1,12 @@
 /**
- * The data types of etcd raft (package `raftpb`) that a log stores; what nodes say to each other is in
- * `message.ts`, how a membership changes in `conf-change.ts`. Ids are `bigint`, because real
+ * The data types of etcd raft (package `raftpb`) that a log stores; what nodes say to each other is
+ * in `message.ts`, how a membership changes in `conf-change.ts`. Ids are `bigint`, because real
  * etcd member ids use all 64 bits; terms and indexes are `number`, checked to be safe integers at
- * every boundary. All values are immutable once they were handed to a log, a core or a decoder's caller.
+ * every boundary. All values are immutable once they were handed to a log, a core or a decoder's
+ * caller.
  *
- * Source: etcd-io/raft `raftpb/raft.proto`, described in the project's Raft specification, section 1.
+ * Source: etcd-io/raft `raftpb/raft.proto`, described in the project's Raft specification, section
+ * 1.
  */
 
 /** The kind of an entry, with the numbers of the wire format. */
@@ -25,11 +27,15 @@ export interface Entry {
   /** The leader's term when the entry was created, from 1; at most 2^53 − 1. */
   readonly term: number;
   readonly type: EntryType;
-  /** The payload. Absent and empty mean the same to Raft, but differ on the wire and stay different. */
+  /**
+   * The payload. Absent and empty mean the same to Raft, but differ on the wire and stay different.
+   */
   readonly data?: Uint8Array | undefined;
 }
 
-/** What a Raft node must not forget: Raft paper, figure 2, "persistent state", and the commit index. */
+/**
+ * What a Raft node must not forget: Raft paper, figure 2, "persistent state", and the commit index.
+ */
 export interface HardState {
   /** The newest term this node has seen; 0 at first. */
   readonly term: number;
@@ -61,7 +67,9 @@ export interface SnapshotMetadata {
 
 /** A snapshot as Raft passes it around. */
 export interface Snapshot {
-  /** Bytes of the application; in Babuza a manifest that names the files, never the state itself. */
+  /**
+   * Bytes of the application; in Babuza a manifest that names the files, never the state itself.
+   */
   readonly data?: Uint8Array | undefined;
   readonly metadata: SnapshotMetadata;
 }

@@ -1,7 +1,8 @@
 /**
- * The second door, `@babuza/raftpb/wire`: the small tools that the codecs of this package are made of, for
- * packages that have protobuf messages of their own beside the Raft types. Sizes are checked first, written
- * afterwards; the reader takes hostile bytes. Errors are those of this package.
+ * The second door, `@babuza/raftpb/wire`: the small tools that the codecs of this package are made
+ * of, for packages that have protobuf messages of their own beside the Raft types. Sizes are
+ * checked first, written afterwards; the reader takes hostile bytes. Errors are those of this
+ * package.
  */
 export { Reader } from './wire/reader.ts';
 export {

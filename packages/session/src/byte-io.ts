@@ -1,11 +1,17 @@
-/** Numbers and bytes in a row, little-endian. The reader takes hostile bytes: it reads nothing that is not there. */
+/**
+ * Numbers and bytes in a row, little-endian. The reader takes hostile bytes: it reads nothing that
+ * is not there.
+ */
 import { SessionError } from './errors.ts';
 
 /** What the upper half of a number of 8 bytes counts in. */
 const highUnit = 0x1_0000_0000;
 const highMax = 0x1f_ffff;
 
-/** Fills bytes whose number is known before: sessions may be many, and are written between two applications. */
+/**
+ * Fills bytes whose number is known before: sessions may be many, and are written between two
+ * applications.
+ */
 export class ByteWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -38,7 +44,9 @@ export class ByteWriter {
   }
 }
 
-/** Every method throws SessionError (`SESSION_CORRUPT`) where the bytes are not what they should be. */
+/**
+ * Every method throws SessionError (`SESSION_CORRUPT`) where the bytes are not what they should be.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -49,7 +57,8 @@ export class ByteReader {
       const problem = `sessions are restored from a Uint8Array, got ${typeof bytes}`;
       throw new SessionError('SESSION_INVALID', problem);
     }
-    // Of a Buffer `slice` would be a view: what is restored must not keep the whole snapshot, or change with it.
+    // Of a Buffer `slice` would be a view: what is restored must not keep the whole snapshot, or
+    // change with it.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -70,7 +79,10 @@ export class ByteReader {
     return high * highUnit + this.#view.getUint32(at, true);
   }
 
-  /** How many there are of something that takes at least `bytesEach`: never more than can still follow. */
+  /**
+   * How many there are of something that takes at least `bytesEach`: never more than can still
+   * follow.
+   */
   count(what: string, max: number, bytesEach: number): number {
     const value = this.uint32(what);
     this.check(value <= max, `${value} ${what}; at most ${max} are allowed`);

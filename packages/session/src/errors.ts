@@ -1,10 +1,14 @@
-/** The error of this package. Match it by `code`, which is API; messages are for people and may change. */
+/**
+ * The error of this package. Match it by `code`, which is API; messages are for people and may
+ * change.
+ */
 
 /**
  * - `SESSION_INVALID`: fix the call or the options; nothing changed.
  * - `SESSION_CORRUPT`: these bytes are not what `encode` gives. Nothing of them was believed.
  * - `SESSION_VERSION`: they were written by a newer release.
- * - `SESSION_MISMATCH`: they are of another kind of sessions or of other limits: give all members the same.
+ * - `SESSION_MISMATCH`: they are of another kind of sessions or of other limits: give all members
+ *   the same.
  */
 export type SessionErrorCode =
   | 'SESSION_INVALID'

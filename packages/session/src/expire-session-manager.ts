@@ -1,6 +1,6 @@
 /**
- * Sessions that end when they were not used for long. Time is the time of the log: a cluster that applies nothing
- * ends no session, however long it sleeps.
+ * Sessions that end when they were not used for long. Time is the time of the log: a cluster that
+ * applies nothing ends no session, however long it sleeps.
  */
 import { checkedLimits, type SessionOptions } from './session-limits.ts';
 import { SessionTable } from './session-table.ts';

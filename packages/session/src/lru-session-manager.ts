@@ -1,4 +1,7 @@
-/** Sessions that end when there are too many: the one whose last use lies furthest back in the log goes first. */
+/**
+ * Sessions that end when there are too many: the one whose last use lies furthest back in the log
+ * goes first.
+ */
 import { checkedLimits, type SessionOptions } from './session-limits.ts';
 import { SessionTable } from './session-table.ts';
 

@@ -1,6 +1,6 @@
 /**
- * No sessions: every proposal applies, also one that was sent again. For state machines that may apply a
- * proposal twice, or tell a repetition by themselves.
+ * No sessions: every proposal applies, also one that was sent again. For state machines that may
+ * apply a proposal twice, or tell a repetition by themselves.
  */
 import type { SessionManager, SessionVerdict } from '@babuza/raft';
 import { decodeNothing, encodeNothing } from './session-bytes.ts';

@@ -1,7 +1,8 @@
 /**
- * Sessions as bytes, for a snapshot. There is one form for one state: what decodes encodes to the same bytes.
- * Numbers are little-endian; those of 8 bytes are below 2^53. What is written is read by all releases to come; a
- * change of the form is a new version. There is no checksum: a snapshot has one over each of its files.
+ * Sessions as bytes, for a snapshot. There is one form for one state: what decodes encodes to the
+ * same bytes. Numbers are little-endian; those of 8 bytes are below 2^53. What is written is read
+ * by all releases to come; a change of the form is a new version. There is no checksum: a snapshot
+ * has one over each of its files.
  *
  *     0  magic "BSES"   4  version (1)   5  kind (1 noop, 2 lru, 3 expire)   6  zero (2 bytes)
  *

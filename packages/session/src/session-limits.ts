@@ -1,19 +1,31 @@
 /**
- * How much is kept, and for how long. The limits are part of the replicated state: members with others would disagree
- * on what to apply. What they allow together has a bound, so that every state that can be reached fits a snapshot.
+ * How much is kept, and for how long. The limits are part of the replicated state: members with
+ * others would disagree on what to apply. What they allow together has a bound, so that every state
+ * that can be reached fits a snapshot.
  */
 import { SessionError, checkWhole } from './errors.ts';
 import { encodedBytesMax } from './session-bytes.ts';
 
-/** What both kinds of sessions share. All members of a cluster must have the same values, for good. */
+/**
+ * What both kinds of sessions share. All members of a cluster must have the same values, for good.
+ */
 export interface SessionOptions {
   /** How many sessions there may be; above it the least recently used one ends. */
   readonly sessionsMax?: number | undefined;
-  /** How far a client may be ahead of its lowest unanswered sequence: so many results are kept of a session. */
+  /**
+   * How far a client may be ahead of its lowest unanswered sequence: so many results are kept of a
+   * session.
+   */
   readonly resultsPerSessionMax?: number | undefined;
-  /** Of all sessions together. When so many are kept, a session gets one at a time until others were answered. */
+  /**
+   * Of all sessions together. When so many are kept, a session gets one at a time until others were
+   * answered.
+   */
   readonly resultsMax?: number | undefined;
-  /** Of a larger result only that there was one is kept: a retry learns that it was applied, without the result. */
+  /**
+   * Of a larger result only that there was one is kept: a retry learns that it was applied, without
+   * the result.
+   */
   readonly resultBytesMax?: number | undefined;
 }
 

@@ -1,7 +1,8 @@
 /**
- * The sessions of a group, in the order of their last use, which is the order in which they end. What every manager
- * that keeps sessions does; they differ in the limits. Replicated state: it depends on the calls and the limits,
- * so the limits are written into the bytes and all members must have the same.
+ * The sessions of a group, in the order of their last use, which is the order in which they end.
+ * What every manager that keeps sessions does; they differ in the limits. Replicated state: it
+ * depends on the calls and the limits, so the limits are written into the bytes and all members
+ * must have the same.
  */
 import type { ApplyResult, SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
 import { SessionError, checkWhole } from './errors.ts';
@@ -59,7 +60,8 @@ export class SessionTable implements SessionManager {
     const { resultsMax, resultsPerSessionMax } = this.#limits;
     const elsewhere = this.#resultCount - session.size;
     session.raiseLowest(lowestUnanswered);
-    // Where all is taken, by clients that do not say what they got, the others still go on, one by one.
+    // Where all is taken, by clients that do not say what they got, the others still go on, one by
+    // one.
     const isCrowded = elsewhere + session.size >= resultsMax;
     const verdict = session.judge(sequence, isCrowded ? 1 : resultsPerSessionMax);
     this.#resultCount = elsewhere + session.size;

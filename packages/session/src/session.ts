@@ -1,7 +1,8 @@
 /**
- * One session: which proposals of its client were applied, and what they answered, as far as the client may
- * still ask. It keeps only what lies in the window that begins at the lowest unanswered sequence, so that a client
- * that never says what it got cannot take more than a window of memory, and the lowest one always has room.
+ * One session: which proposals of its client were applied, and what they answered, as far as the
+ * client may still ask. It keeps only what lies in the window that begins at the lowest unanswered
+ * sequence, so that a client that never says what it got cannot take more than a window of memory,
+ * and the lowest one always has room.
  */
 import type { ApplyResult, SessionVerdict } from '@babuza/raft';
 
@@ -60,9 +61,9 @@ export class Session {
   }
 
   /**
-   * What to do with this sequence. What it says depends on the calls before it only, and never on how many of them
-   * were recorded meanwhile: a node may judge ahead of what it applies, in batches of its own. What is new must lie
-   * less than `windowMax` above the lowest unanswered sequence.
+   * What to do with this sequence. What it says depends on the calls before it only, and never on
+   * how many of them were recorded meanwhile: a node may judge ahead of what it applies, in batches
+   * of its own. What is new must lie less than `windowMax` above the lowest unanswered sequence.
    */
   judge(sequence: number, windowMax: number): SessionVerdict {
     if (sequence < this.#lowest) return staleVerdict;

@@ -1,6 +1,7 @@
 /**
- * Sessions by id, and in the order of their last use. A list beside the map, as the order of a map alone gets slow: it
- * walks over everything that was taken away at its beginning before it finds the first that is left.
+ * Sessions by id, and in the order of their last use. A list beside the map, as the order of a map
+ * alone gets slow: it walks over everything that was taken away at its beginning before it finds
+ * the first that is left.
  */
 import type { Session } from './session.ts';
 

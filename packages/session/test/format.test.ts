@@ -7,7 +7,10 @@ import { bytesOf, callOf, codeOf, hexOf, propose } from './support.ts';
 
 const limits = { sessionsMax: 4, resultsPerSessionMax: 8, resultsMax: 16, resultBytesMax: 5 };
 
-/** A session with a result, with nothing, with a lost result; and one without any, of an id above 32 bits. */
+/**
+ * A session with a result, with nothing, with a lost result; and one without any, of an id above 32
+ * bits.
+ */
 function someSessions(manager: LruSessionManager | ExpireSessionManager) {
   manager.register(7, 1000);
   manager.register(0x1_0000_0001, 1001);

@@ -1,4 +1,7 @@
-/** What the client of a real node has of its session: across snapshots, restarts, time, and states on disk. */
+/**
+ * What the client of a real node has of its session: across snapshots, restarts, time, and states
+ * on disk.
+ */
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,

@@ -1,6 +1,7 @@
 /**
- * Replicas that go through the same log end the same: one that applies entry by entry, one that judges ahead in
- * batches of its own, one that is thrown away at any moment and begins again with a snapshot of another.
+ * Replicas that go through the same log end the same: one that applies entry by entry, one that
+ * judges ahead in batches of its own, one that is thrown away at any moment and begins again with a
+ * snapshot of another.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -90,7 +91,8 @@ class Replica {
     }
     this.answers.push(describeVerdict(verdict));
     if (verdict.kind !== 'apply') return;
-    // What the state machine answers depends on the log only: nothing, something, too much, or lost.
+    // What the state machine answers depends on the log only: nothing, something, too much, or
+    // lost.
     const result = index % 4 === 0 ? undefined : bytesOf('x'.repeat((index % 4) * 2));
     this.#unrecorded.push({ call, result, lost: index % 7 === 0 });
   }

@@ -1,4 +1,7 @@
-/** A snapshot that is being made, in a folder with a temporary name. Nothing of it counts before it is published. */
+/**
+ * A snapshot that is being made, in a folder with a temporary name. Nothing of it counts before it
+ * is published.
+ */
 import { dirname, isAbsolute } from 'node:path';
 import type { SnapshotFiles } from '@babuza/raft';
 import type { SnapshotMetadata } from '@babuza/raftpb';
@@ -83,7 +86,10 @@ export class SnapshotBuild implements SnapshotFiles {
     });
   }
 
-  /** Runs `write`, then waits for what it did not wait for. Throws the first failure, also one that `write` ignored. */
+  /**
+   * Runs `write`, then waits for what it did not wait for. Throws the first failure, also one that
+   * `write` ignored.
+   */
   async run(write: (files: SnapshotFiles) => Promise<void>): Promise<void> {
     try {
       await orAborted(
@@ -100,7 +106,10 @@ export class SnapshotBuild implements SnapshotFiles {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Writes the metadata. Durable after it: all of the folder but its own name, which is a temporary one. */
+  /**
+   * Writes the metadata. Durable after it: all of the folder but its own name, which is a temporary
+   * one.
+   */
   async finish(): Promise<SnapshotContents> {
     const files = this.#files.toSorted((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
     const entries = files.map(({ entry }) => entry);
@@ -166,9 +175,13 @@ export class SnapshotBuild implements SnapshotFiles {
   }
 }
 
-/** The file may have been written a moment ago: from here on it is as durable as the snapshot that needs it. */
+/**
+ * The file may have been written a moment ago: from here on it is as durable as the snapshot that
+ * needs it.
+ */
 async function makeDurable(outside: FileSystem, source: File, path: string): Promise<void> {
-  // Durable after these two: content and name of the file outside. The snapshot that names it comes later.
+  // Durable after these two: content and name of the file outside. The snapshot that names it comes
+  // later.
   await source.datasync();
   await outside.syncDirectory(dirname(path));
 }

@@ -7,8 +7,8 @@ import { StoredSnapshotManager } from './stored-snapshot-manager.ts';
 
 export class DurableSnapshotManager extends StoredSnapshotManager {
   /**
-   * `directory` (absolute) is made when it is missing; each group has a folder of its own in it. Nothing is touched before
-   * `open`.
+   * `directory` (absolute) is made when it is missing; each group has a folder of its own in it.
+   * Nothing is touched before `open`.
    *
    * @throws SnapshotError `SNAPSHOT_INVALID`
    */

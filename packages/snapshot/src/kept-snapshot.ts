@@ -13,7 +13,8 @@ export class KeptSnapshot {
   isChecked: boolean;
   /**
    * - `stays`: it exists.
-   * - `goes`: it was removed for everybody but those who hold it; its folder goes with the last of them.
+   * - `goes`: it was removed for everybody but those who hold it; its folder goes with the last of
+   *   them.
    * - `gone`: its folder is removed or set aside.
    */
   fate: 'stays' | 'goes' | 'gone' = 'stays';

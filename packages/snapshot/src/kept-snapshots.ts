@@ -1,6 +1,6 @@
 /**
- * The snapshots that exist, who holds them, and every change of what exists. The changes take turns, so that none sees
- * another one half done.
+ * The snapshots that exist, who holds them, and every change of what exists. The changes take
+ * turns, so that none sees another one half done.
  */
 import type { StoredSnapshot } from '@babuza/raft';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -51,8 +51,8 @@ export class KeptSnapshots {
   }
 
   /**
-   * The same, where it is whole. One from an earlier life, whose files nobody has read in this one, is read now: what is
-   * damaged must not take the place of what is made or received.
+   * The same, where it is whole. One from an earlier life, whose files nobody has read in this one,
+   * is read now: what is damaged must not take the place of what is made or received.
    */
   async reviveWhole(at: SnapshotPlace): Promise<StoredSnapshot | undefined> {
     const stored = this.revive(at);
@@ -92,7 +92,10 @@ export class KeptSnapshots {
     return pinned;
   }
 
-  /** A finished folder becomes a snapshot, unless there is one of this index and term: then that one stays. */
+  /**
+   * A finished folder becomes a snapshot, unless there is one of this index and term: then that one
+   * stays.
+   */
   publish(from: string, contents: SnapshotContents): Promise<StoredSnapshot> {
     return this.#inTurn(async () => {
       const existing = this.revive(contents.metadata);

@@ -1,6 +1,6 @@
 /**
- * Files in memory, as far as snapshots need them: nothing is durable, nothing fails. Volatile snapshots are the durable
- * ones on this, so that both do the same, and send the same bytes.
+ * Files in memory, as far as snapshots need them: nothing is durable, nothing fails. Volatile
+ * snapshots are the durable ones on this, so that both do the same, and send the same bytes.
  */
 import {
   FileError,

@@ -1,6 +1,6 @@
 /**
- * What opening does: locks, removes what interrupted work left, and sorts what is whole from what is damaged. It can be
- * interrupted anywhere and done again.
+ * What opening does: locks, removes what interrupted work left, and sorts what is whole from what
+ * is damaged. It can be interrupted anywhere and done again.
  */
 import { KeptSnapshot } from './kept-snapshot.ts';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -13,7 +13,9 @@ import {
   writeFailure,
 } from './snapshot-error.ts';
 
-/** The snapshots of the folder. The folder is locked when this resolves, and not when it rejects. */
+/**
+ * The snapshots of the folder. The folder is locked when this resolves, and not when it rejects.
+ */
 export async function openFolder(folder: SnapshotFolder): Promise<KeptSnapshot[]> {
   try {
     await translating(writeFailure, () => folder.prepare());
@@ -35,7 +37,10 @@ export async function openFolder(folder: SnapshotFolder): Promise<KeptSnapshot[]
   }
 }
 
-/** Looks at a snapshot without reading its files. A damaged one is set aside; others are there for that. */
+/**
+ * Looks at a snapshot without reading its files. A damaged one is set aside; others are there for
+ * that.
+ */
 async function wholeContents(
   folder: SnapshotFolder,
   name: string,
@@ -49,7 +54,10 @@ async function wholeContents(
   }
 }
 
-/** Of interrupted transfers only the newest is worth its space, and only if it is newer than what is here. */
+/**
+ * Of interrupted transfers only the newest is worth its space, and only if it is newer than what is
+ * here.
+ */
 async function keepNewestPart(
   folder: SnapshotFolder,
   parts: readonly string[],

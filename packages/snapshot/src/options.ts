@@ -8,8 +8,8 @@ export interface SnapshotManagerOptions {
   /** For `deflate`: 1 (fast) to 9 (small); 6 by default. */
   readonly compressionLevel?: number | undefined;
   /**
-   * Content that shares a checksum, in bytes; 256 KiB by default. About four times as much is held in memory for each
-   * file that is written or read. Snapshots of other sizes are read as well.
+   * Content that shares a checksum, in bytes; 256 KiB by default. About four times as much is held
+   * in memory for each file that is written or read. Snapshots of other sizes are read as well.
    */
   readonly chunkBytes?: number | undefined;
   /**

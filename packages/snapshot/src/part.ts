@@ -1,7 +1,7 @@
 /**
- * A snapshot that arrives. What is there of it lies in a folder named by its id, so that a transfer that was
- * interrupted goes on where it ended, also after a restart, and from another sender: the metadata file is written first,
- * and a part counts only for the very same manifest.
+ * A snapshot that arrives. What is there of it lies in a folder named by its id, so that a transfer
+ * that was interrupted goes on where it ended, also after a restart, and from another sender: the
+ * metadata file is written first, and a part counts only for the very same manifest.
  */
 import { storedBytesOf } from './format/manifest.ts';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -45,7 +45,10 @@ export class SnapshotPart {
     return bytes;
   }
 
-  /** Takes up what is here, or begins. What was read is written again, for a sync to cover it: see `PartFile`. */
+  /**
+   * Takes up what is here, or begins. What was read is written again, for a sync to cover it: see
+   * `PartFile`.
+   */
   async prepare(): Promise<void> {
     if (!(await this.#isOfThisManifest())) {
       await this.#folder.removeTree(this.name);
@@ -92,7 +95,10 @@ export class SnapshotPart {
     return storedBytesOf(this.#contents.manifest) - this.#takenBytes;
   }
 
-  /** Durable after it: all of the folder but the name that it will have. A crash just before leaves a part. */
+  /**
+   * Durable after it: all of the folder but the name that it will have. A crash just before leaves
+   * a part.
+   */
   async finish(): Promise<void> {
     // Files without content may be missing; others were filled.
     const unfilled = await this.#nextFile();

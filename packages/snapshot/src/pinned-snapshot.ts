@@ -1,6 +1,6 @@
 /**
- * A snapshot that is read. As long as it is open its folder stays. Every chunk is checked before it is handed out; the hash
- * of a file is compared behind its last chunk.
+ * A snapshot that is read. As long as it is open its folder stays. Every chunk is checked before it
+ * is handed out; the hash of a file is compared behind its last chunk.
  */
 import type { OpenSnapshot, StoredSnapshot } from '@babuza/raft';
 import type { ChunkReader } from './files/chunk-reader.ts';
@@ -73,7 +73,8 @@ export class PinnedSnapshot implements OpenSnapshot {
   }
 
   async #close(): Promise<void> {
-    // The bytes were checked when they were read: that a file for reading closes badly says nothing about them.
+    // The bytes were checked when they were read: that a file for reading closes badly says nothing
+    // about them.
     await Promise.allSettled([...this.#readers].map((reader) => reader.close()));
     await this.#release();
   }

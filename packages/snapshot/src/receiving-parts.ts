@@ -96,7 +96,9 @@ export class ReceivingParts {
     );
   }
 
-  /** Two streams into one folder would be a mixture; and joining them would leave one sender unread. */
+  /**
+   * Two streams into one folder would be a mixture; and joining them would leave one sender unread.
+   */
   #refuseBusy(id: string): void {
     if (!this.#busy.has(id)) return;
     throw new SnapshotError('SNAPSHOT_BUSY', `snapshot ${id} is being received`);

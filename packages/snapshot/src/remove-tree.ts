@@ -1,6 +1,6 @@
 /**
- * Removes what may not be only ours: people leave folders in folders, and links. Of a link the link goes, never what it leads
- * to; what something is, is therefore asked of the folder that it is in.
+ * Removes what may not be only ours: people leave folders in folders, and links. Of a link the link
+ * goes, never what it leads to; what something is, is therefore asked of the folder that it is in.
  */
 import type { EntryKind, FileSystem } from '@babuza/vfs';
 

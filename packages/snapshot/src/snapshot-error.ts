@@ -104,7 +104,10 @@ export function lockFailure(cause: FileError): SnapshotError | undefined {
   );
 }
 
-/** A failed file while a snapshot is read. A file that is gone is damage: its snapshot says that it is there. */
+/**
+ * A failed file while a snapshot is read. A file that is gone is damage: its snapshot says that it
+ * is there.
+ */
 export function readFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
   const lost = lockFailure(cause);
@@ -149,7 +152,8 @@ export function writeFailure(cause: unknown): unknown {
     });
   }
   if (cause.isTransient) return tryAgain('acknowledged', cause);
-  // Also from a sync: what it lost is thrown away as a whole, so another attempt starts with new files.
+  // Also from a sync: what it lost is thrown away as a whole, so another attempt starts with new
+  // files.
   const noSpace = cause.kind === 'no-space';
   return new SnapshotError(
     noSpace ? 'SNAPSHOT_NO_SPACE' : 'SNAPSHOT_WRITE_FAILED',

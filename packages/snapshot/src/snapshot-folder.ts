@@ -1,5 +1,6 @@
 /**
- * The folder of one group: the names in it, what they mean, and every durable step that changes them.
+ * The folder of one group: the names in it, what they mean, and every durable step that changes
+ * them.
  *
  * - `<index>-<term>`: a snapshot, whole and durable. It got this name when it was both.
  * - `….tmp`: being made; `….gone`: being removed. Removed at the next opening.
@@ -83,8 +84,9 @@ export class SnapshotFolder {
   async prepare(): Promise<void> {
     await this.fileSystem.makeDirectory(this.path);
     this.#lock = await this.fileSystem.lock(this.path);
-    // Durable after it: every name that is about to be believed, and the renames before removals that were interrupted.
-    // A crash just before leaves the same names, or those before the last step of the process that was here.
+    // Durable after it: every name that is about to be believed, and the renames before removals
+    // that were interrupted. A crash just before leaves the same names, or those before the last
+    // step of the process that was here.
     await this.fileSystem.syncDirectory(this.path);
   }
 
@@ -139,7 +141,10 @@ export class SnapshotFolder {
     }
   }
 
-  /** The contents of a snapshot whose files are there and have the right sizes; their bytes are not read. */
+  /**
+   * The contents of a snapshot whose files are there and have the right sizes; their bytes are not
+   * read.
+   */
   async load(name: string): Promise<SnapshotContents> {
     const contents = await this.readContents(name);
     const expected = this.nameOf(contents.metadata);
@@ -184,19 +189,26 @@ export class SnapshotFolder {
     await this.syncNames(name);
   }
 
-  /** Writes the same metadata again: it was read, but only this makes sure that it is more than cached. */
+  /**
+   * Writes the same metadata again: it was read, but only this makes sure that it is more than
+   * cached.
+   */
   rewriteContents(name: string, contents: SnapshotContents): Promise<void> {
     return this.#writeMetadata(name, contents, 'write');
   }
 
-  /** Durable after it: the names of the files in a folder. A crash just before may leave any of them out. */
+  /**
+   * Durable after it: the names of the files in a folder. A crash just before may leave any of them
+   * out.
+   */
   async syncNames(name: string): Promise<void> {
     await this.#sinceBegin(name).syncDirectory(this.pathOf(name));
   }
 
   /**
-   * Gives a finished folder its name. Its files and their names must be durable: (1) rename, (2) sync. A crash before (2)
-   * leaves either name, and so all of the snapshot or nothing of it. A failure is undone as far as the disk lets us.
+   * Gives a finished folder its name. Its files and their names must be durable: (1) rename, (2)
+   * sync. A crash before (2) leaves either name, and so all of the snapshot or nothing of it. A
+   * failure is undone as far as the disk lets us.
    */
   async publish(from: string, to: string): Promise<void> {
     // What has the name and was not believed: the undoing of an earlier failure failed too.
@@ -265,13 +277,17 @@ export class SnapshotFolder {
     return removeRecord(this.fileSystem.fromNow(), this.path, identityName);
   }
 
-  /** Puts a damaged snapshot out of the way and returns its new name. Only the newest of them are kept. */
+  /**
+   * Puts a damaged snapshot out of the way and returns its new name. Only the newest of them are
+   * kept.
+   */
   async setAside(name: string): Promise<string> {
     const damaged = `${name}.damaged`;
     const fileSystem = this.fileSystem.fromNow();
     await this.removeTree(damaged);
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(damaged));
-    // Durable after it: that nobody takes it for a snapshot. A crash just before: it is found damaged again.
+    // Durable after it: that nobody takes it for a snapshot. A crash just before: it is found
+    // damaged again.
     await fileSystem.syncDirectory(this.path);
     const names = (await this.fileSystem.list(this.path))
       .map((entry) => entry.name)
@@ -295,7 +311,10 @@ export class SnapshotFolder {
     }
   }
 
-  /** Removes a folder with all that is in it; fine if there is none. Nothing of it may count any more. */
+  /**
+   * Removes a folder with all that is in it; fine if there is none. Nothing of it may count any
+   * more.
+   */
   async removeTree(name: string): Promise<void> {
     await removeTree(this.fileSystem, this.path, name);
     this.#begun.delete(name);

@@ -1,8 +1,9 @@
 /**
- * The snapshots of one group on any file system: the calls of the port, and what is under way. It keeps one invariant: what
- * `list` says was whole and durable when it came in, and stays so while it is listed or held. What exists is in
- * `KeptSnapshots`, the durable steps in `SnapshotFolder`; `DurableSnapshotManager` and `VolatileSnapshotManager` are this
- * class on two file systems. Making, receiving and reading run beside each other.
+ * The snapshots of one group on any file system: the calls of the port, and what is under way. It
+ * keeps one invariant: what `list` says was whole and durable when it came in, and stays so while
+ * it is listed or held. What exists is in `KeptSnapshots`, the durable steps in `SnapshotFolder`;
+ * `DurableSnapshotManager` and `VolatileSnapshotManager` are this class on two file systems.
+ * Making, receiving and reading run beside each other.
  */
 import { setMaxListeners } from 'node:events';
 import type { OpenSnapshot, SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft';

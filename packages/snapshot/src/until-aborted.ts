@@ -1,6 +1,9 @@
 /** Waiting that an `AbortSignal` ends, also where what is waited for never comes. */
 
-/** What `work` gives, unless the signal fires first: then its reason is thrown and `work` is on its own. */
+/**
+ * What `work` gives, unless the signal fires first: then its reason is thrown and `work` is on its
+ * own.
+ */
 export function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   if (signal.aborted) {
     work.catch(ignore);
@@ -13,7 +16,9 @@ export function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Pro
   });
 }
 
-/** The items, until the signal fires. The source is told to end, and not waited for when it hangs. */
+/**
+ * The items, until the signal fires. The source is told to end, and not waited for when it hangs.
+ */
 export async function* untilAborted<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,
   signal: AbortSignal,

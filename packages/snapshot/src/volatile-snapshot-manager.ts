@@ -1,6 +1,6 @@
 /**
- * Snapshots in memory, for tests: they are gone with the process, and with `close`. A node that relies on them has lost
- * what its log no longer has.
+ * Snapshots in memory, for tests: they are gone with the process, and with `close`. A node that
+ * relies on them has lost what its log no longer has.
  */
 import { MemoryFileSystem } from './memory-file-system.ts';
 import { checkedForm, type SnapshotManagerOptions } from './options.ts';

@@ -1,7 +1,8 @@
 /**
- * Power cuts and killed processes at every call of opening, creating, receiving, retaining and removing: afterwards every
- * snapshot that was acknowledged is there whole, any other one is there whole or not at all, and nothing is ever
- * found damaged. The opening afterwards is interrupted at every call, too.
+ * Power cuts and killed processes at every call of opening, creating, receiving, retaining and
+ * removing: afterwards every snapshot that was acknowledged is there whole, any other one is there
+ * whole or not at all, and nothing is ever found damaged. The opening afterwards is interrupted at
+ * every call, too.
  */
 import {
   crashStates,
@@ -171,7 +172,8 @@ describe('crashes', () => {
   });
 
   it('of a process and then of the power leave what was acknowledged after the restart', async () => {
-    // What the first life wrote is in the cache only; the second one must not believe that it is on the disk.
+    // What the first life wrote is in the cache only; the second one must not believe that it is on
+    // the disk.
     for (let stopAt = 3; ; stopAt += 2) {
       const played = await playUntil(stopAt, wholeLife);
       if (played === undefined) break;

@@ -1,7 +1,7 @@
 /**
- * Every call of the disk fails, once and from then on: what was acknowledged stays, what was not is there whole or not at
- * all, every error says what kind it is, no handle stays open, and once the disk works again so does the manager. Then the
- * power goes.
+ * Every call of the disk fails, once and from then on: what was acknowledged stays, what was not is
+ * there whole or not at all, every error says what kind it is, no handle stays open, and once the
+ * disk works again so does the manager. Then the power goes.
  */
 import {
   runWorkload,

@@ -1,6 +1,7 @@
 /**
- * What people and programs leave in the folder beside our own: folders in folders, files and links under our names. None of
- * it keeps a node from starting, and nothing outside of the folder is touched.
+ * What people and programs leave in the folder beside our own: folders in folders, files and links
+ * under our names. None of it keeps a node from starting, and nothing outside of the folder is
+ * touched.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';

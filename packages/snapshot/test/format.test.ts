@@ -1,4 +1,7 @@
-/** The bytes: golden files that are only ever added to, every cut and flip of them, and bytes of nobody. */
+/**
+ * The bytes: golden files that are only ever added to, every cut and flip of them, and bytes of
+ * nobody.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';

@@ -238,7 +238,8 @@ describe('rot', () => {
     const disk = environment.fileSystem;
     const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
     await manager.open(1n);
-    // Two files of one size, and two chunks of one size in each: all look alike but for their checksums.
+    // Two files of one size, and two chunks of one size in each: all look alike but for their
+    // checksums.
     const content = { a: bytesOf(1024, 1), b: bytesOf(1024, 2) };
     await make(manager, 10, content);
     await make(manager, 20, { a: bytesOf(1024, 3), b: content.b });

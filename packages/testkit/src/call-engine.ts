@@ -5,8 +5,8 @@
  * a second. In a world whose calls are held (`hold`) each waits until the schedule of the test lets
  * it go.
  *
- * When the world stops, the process is dead: asynchronous calls never settle, synchronous ones throw
- * `WorldStopped`, and nothing that the dead code does reaches the disk.
+ * When the world stops, the process is dead: asynchronous calls never settle, synchronous ones
+ * throw `WorldStopped`, and nothing that the dead code does reaches the disk.
  */
 import { FileError } from '@babuza/vfs';
 import type { FileOperation } from '@babuza/vfs';

@@ -3,9 +3,9 @@
  * unsynced name is a choice of its own. A plan lists the choices of one stopped disk; a selection
  * answers each of them and gives a tree.
  *
- * Size and content are independent: a grown file shows zeros (or old bytes) where no piece survived,
- * and a piece behind the surviving size is lost. Names are independent unless they touch the same
- * name: then the later change needs the earlier one.
+ * Size and content are independent: a grown file shows zeros (or old bytes) where no piece
+ * survived, and a piece behind the surviving size is lost. Names are independent unless they touch
+ * the same name: then the later change needs the earlier one.
  */
 import { DiskTree } from './disk-tree.ts';
 import type { PagedImage } from './paged-image.ts';

@@ -1,6 +1,6 @@
 /**
- * Damage at rest: what rot, lost sectors and careless hands do to files between two runs. Changes are
- * seen and durable at once and are no calls: they are not counted and no fault meets them.
+ * Damage at rest: what rot, lost sectors and careless hands do to files between two runs. Changes
+ * are seen and durable at once and are no calls: they are not counted and no fault meets them.
  */
 import type { DiskTree } from './disk-tree.ts';
 import { baseName, parentOf } from './disk-tree.ts';

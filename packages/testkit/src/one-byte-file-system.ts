@@ -1,7 +1,7 @@
 /**
- * A file system that moves one byte per call of the one below, and stores every byte changed. Whoever
- * reads or writes past the contract sees garbage, and whoever needs a write to be one call of the
- * disk fails.
+ * A file system that moves one byte per call of the one below, and stores every byte changed.
+ * Whoever reads or writes past the contract sees garbage, and whoever needs a write to be one call
+ * of the disk fails.
  */
 import { FileError } from '@babuza/vfs';
 import type {

@@ -1,6 +1,6 @@
 /**
- * A clock that stands still until somebody moves it. Timers fire in the order of their time, then of
- * their start. A stopped clock fires nothing any more: its process is dead.
+ * A clock that stands still until somebody moves it. Timers fire in the order of their time, then
+ * of their start. A stopped clock fires nothing any more: its process is dead.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 

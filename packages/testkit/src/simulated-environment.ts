@@ -16,8 +16,8 @@ export interface SimulatedEnvironment extends Environment {
 }
 
 /**
- * A new world. The disk is a new one of this seed unless one is given, for instance what a crash has
- * left. When the disk stops, the clock does too.
+ * A new world. The disk is a new one of this seed unless one is given, for instance what a crash
+ * has left. When the disk stops, the clock does too.
  */
 export function simulatedEnvironment(
   seed: number,

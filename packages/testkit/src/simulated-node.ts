@@ -1,6 +1,7 @@
 /**
  * Files and directories of the simulated disk. Each has what the process sees now, what is durable,
- * and the changes in between, in order. A sync moves changes to the durable side; a crash takes some.
+ * and the changes in between, in order. A sync moves changes to the durable side; a crash takes
+ * some.
  */
 import { PagedImage } from './paged-image.ts';
 

@@ -1,4 +1,7 @@
-/** The checker of histories, against histories whose verdict is known, and against trying every order. */
+/**
+ * The checker of histories, against histories whose verdict is known, and against trying every
+ * order.
+ */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

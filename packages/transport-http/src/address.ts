@@ -11,8 +11,8 @@ export interface Place {
 const pattern = /^(?:(https?):\/\/)?(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:/@[\]]+)):(\d{1,5})\/?$/;
 
 /**
- * @throws TransportError (`TRANSPORT_INVALID`) for what is no address, and for a scheme that is not the cluster's: one
- * with TLS has it everywhere.
+ * @throws TransportError (`TRANSPORT_INVALID`) for what is no address, and for a scheme that is not
+ * the cluster's: one with TLS has it everywhere.
  */
 export function placeOf(address: string, usesTls: boolean): Place {
   const [, scheme, v6, name, digits] = pattern.exec(address) ?? [];

@@ -1,7 +1,10 @@
 /** When the next attempt to reach a peer is due. */
 import type { Clock, Random } from '@babuza/vfs';
 
-/** Between attempts; doubled after each that fails. Short against an election, so that a peer that is back is heard of. */
+/**
+ * Between attempts; doubled after each that fails. Short against an election, so that a peer that
+ * is back is heard of.
+ */
 const pauseMinMs = 50;
 const pauseMaxMs = 1000;
 
@@ -34,7 +37,10 @@ export class Attempts {
     this.#openedMs = this.#clock.monotonicMs();
   }
 
-  /** Whether the connection counts as a good one: one that breaks as soon as it is open is as bad as none. */
+  /**
+   * Whether the connection counts as a good one: one that breaks as soon as it is open is as bad as
+   * none.
+   */
   answered(): boolean {
     if (this.#clock.monotonicMs() - this.#openedMs < pauseMaxMs) return false;
     this.#failures = 0;

@@ -110,9 +110,9 @@ const ending = new WeakSet<Duplex>();
 export const isEnding = (socket: Duplex): boolean => socket.destroyed || ending.has(socket);
 
 /**
- * Closes the connection of a request that was answered before all of it was read. What still comes is dropped first, for a
- * limited time: a connection that is closed over unread bytes takes the answer with it. Nothing happens where the
- * connection is ending already.
+ * Closes the connection of a request that was answered before all of it was read. What still comes
+ * is dropped first, for a limited time: a connection that is closed over unread bytes takes the
+ * answer with it. Nothing happens where the connection is ending already.
  */
 export function closeAfter(
   request: IncomingMessage,

@@ -50,8 +50,8 @@ export function ask(
 /**
  * The answer, once its head is here.
  *
- * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_REFUSED`, or `TRANSPORT_PROTOCOL` where somebody
- * else answered than a member. Its response is consumed then.
+ * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_REFUSED`, or
+ * `TRANSPORT_PROTOCOL` where somebody else answered than a member. Its response is consumed then.
  */
 export async function answerOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
   try {
@@ -142,7 +142,10 @@ function strange({ id }: Target, problem: string): TransportError {
 
 const textBytesMax = 4096;
 
-/** The body, for people; what is longer is cut. Rejects with `TRANSPORT_BROKEN` when it does not come in time. */
+/**
+ * The body, for people; what is longer is cut. Rejects with `TRANSPORT_BROKEN` when it does not
+ * come in time.
+ */
 export async function textOf(
   { clock, settings }: Wire,
   response: IncomingMessage,

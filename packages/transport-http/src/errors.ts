@@ -11,7 +11,10 @@ export type TransportErrorCode =
   | 'TRANSPORT_LISTEN'
   /** Nobody answers at the address of the peer, or it has none. */
   | 'TRANSPORT_UNREACHABLE'
-  /** The connection broke in the middle, or stood still for too long. What has arrived is not lost: send again. */
+  /**
+   * The connection broke in the middle, or stood still for too long. What has arrived is not lost:
+   * send again.
+   */
   | 'TRANSPORT_BROKEN'
   /** The other side takes nothing from this one; `reason` says why. */
   | 'TRANSPORT_REFUSED'
@@ -33,9 +36,14 @@ export type RefusalReason =
   | 'other-certificate'
   /** Another member listens at this address than was meant. */
   | 'other-node'
-  /** The membership knows the sender at another address: a second process with its id, or an update that is due. */
+  /**
+   * The membership knows the sender at another address: a second process with its id, or an update
+   * that is due.
+   */
   | 'other-address'
-  /** The two disagree about the largest entry: one could not save what the other has acknowledged. */
+  /**
+   * The two disagree about the largest entry: one could not save what the other has acknowledged.
+   */
   | 'other-entry-limit'
   /** The sender was removed from the cluster; ids never return. */
   | 'removed'

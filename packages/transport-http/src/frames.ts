@@ -1,7 +1,8 @@
 /**
- * Frames: what goes over a connection, in both directions. `length (4 bytes), CRC-32 of the payload (4 bytes), payload`,
- * big-endian. TCP's own checksum lets about one damaged segment in 65,536 pass; a damaged entry would be committed, so
- * each frame has one of its own. A frame without a payload says "still here", and ends a snapshot.
+ * Frames: what goes over a connection, in both directions.
+ * `length (4 bytes), CRC-32 of the payload (4 bytes), payload`, big-endian. TCP's own checksum lets
+ * about one damaged segment in 65,536 pass; a damaged entry would be committed, so each frame has
+ * one of its own. A frame without a payload says "still here", and ends a snapshot.
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -27,7 +28,10 @@ export function frameHead(payload: Uint8Array): Buffer {
   return head;
 }
 
-/** Messages in one frame, each behind its length; together they take `bytes` in it. What a message says is copied. */
+/**
+ * Messages in one frame, each behind its length; together they take `bytes` in it. What a message
+ * says is copied.
+ */
 export function encodeMessages(messages: readonly Message[], bytes: number): Buffer {
   const frame = Buffer.allocUnsafe(frameHeadBytes + bytes);
   let at = frameHeadBytes;

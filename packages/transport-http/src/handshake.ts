@@ -1,6 +1,7 @@
 /**
- * Who talks to whom, and about what: said at the head of every connection and every request, by both sides, and checked
- * by both before a byte of a message counts. Fields that are not known are ignored, so that a later version may say more.
+ * Who talks to whom, and about what: said at the head of every connection and every request, by
+ * both sides, and checked by both before a byte of a message counts. Fields that are not known are
+ * ignored, so that a later version may say more.
  *
  * Decision: the project's contract, 32.
  */
@@ -83,7 +84,10 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** What is wrong between two handshakes: `theirs` was received, `ours` is what this side says to them. */
+/**
+ * What is wrong between two handshakes: `theirs` was received, `ours` is what this side says to
+ * them.
+ */
 export function disagreement(theirs: Handshake, ours: Handshake): Refusal | undefined {
   const { min, max } = theirs.protocol;
   if (min > ours.protocol.max || max < ours.protocol.min) {

@@ -20,7 +20,10 @@ export function newServer({ settings }: Wire): Server {
 export const isOfHttp = (error: Error): boolean =>
   'code' in error && /^(?:HPE|ERR_HTTP)_/.test(String(error.code));
 
-/** The last word on a connection. What the other side makes of it is not waited for: it may never close its half. */
+/**
+ * The last word on a connection. What the other side makes of it is not waited for: it may never
+ * close its half.
+ */
 export function endWith(socket: Duplex, text: string): void {
   if (!socket.writable || socket.writableLength > 0) socket.destroy();
   else socket.end(text, () => socket.destroy());

@@ -1,6 +1,6 @@
 /**
- * The transport of one member over HTTP. Messages go over one stream to each peer, opened by who sends; snapshots over
- * requests of their own, so that they never stand in the way of a heartbeat.
+ * The transport of one member over HTTP. Messages go over one stream to each peer, opened by who
+ * sends; snapshots over requests of their own, so that they never stand in the way of a heartbeat.
  *
  * Decisions: the project's contract, 31 to 33, and docs/decisions/0008-http-transport.md.
  */
@@ -97,7 +97,10 @@ export class HttpTransport implements Transport {
     return this.#settings.address;
   }
 
-  /** Where it listens; of use where the port was left to the system. `undefined` before `start` has resolved. */
+  /**
+   * Where it listens; of use where the port was left to the system. `undefined` before `start` has
+   * resolved.
+   */
   get listeningPort(): number | undefined {
     return this.#listeningPort;
   }
@@ -242,9 +245,10 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN` after several attempts that got no further,
-   * `TRANSPORT_REFUSED` (the receiver's reason in the message), `TRANSPORT_CLOSED`; with the reason of the signal, or with
-   * what went wrong with the stream of `open`.
+   * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN` after several
+   * attempts that got no further, `TRANSPORT_REFUSED` (the receiver's reason in the message),
+   * `TRANSPORT_CLOSED`; with the reason of the signal, or with what went wrong with the stream of
+   * `open`.
    */
   async sendSnapshot(
     message: Message,

@@ -1,4 +1,7 @@
-/** The messages of one member on an upgraded connection, as they arrive, and the answers that say how far. */
+/**
+ * The messages of one member on an upgraded connection, as they arrive, and the answers that say
+ * how far.
+ */
 import type { Duplex } from 'node:stream';
 import type { Message } from '@babuza/raftpb';
 import type { Admitted } from './admission.ts';

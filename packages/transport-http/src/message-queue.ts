@@ -1,4 +1,7 @@
-/** What waits to be sent to one peer: bounded in number and bytes. What does not fit is the caller's to report. */
+/**
+ * What waits to be sent to one peer: bounded in number and bytes. What does not fit is the caller's
+ * to report.
+ */
 import type { Message } from '@babuza/raftpb';
 import { encodeMessages } from './frames.ts';
 

@@ -16,7 +16,10 @@ export type HttpTransportSecret = string | Uint8Array;
 export type HttpTransportTransition = 'accept' | 'connect';
 
 export interface HttpTransportOptions {
-  /** Where the other members reach this one: `host:port`. What the membership says of it must be the same. */
+  /**
+   * Where the other members reach this one: `host:port`. What the membership says of it must be the
+   * same.
+   */
   readonly address: string;
   /** Where to listen; by default the port of the address, on its host. Port 0: any that is free. */
   readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined };
@@ -43,11 +46,19 @@ export interface HttpTransportOptions {
         readonly secret?: HttpTransportTransition | undefined;
       }
     | undefined;
-  /** Messages go over a stream where the way allows it; false: each batch is a request of its own. */
+  /**
+   * Messages go over a stream where the way allows it; false: each batch is a request of its own.
+   */
   readonly streams?: boolean | undefined;
-  /** Snapshots that are sent take so much of the network at most, together, in bytes a second; no limit by default. */
+  /**
+   * Snapshots that are sent take so much of the network at most, together, in bytes a second; no
+   * limit by default.
+   */
   readonly snapshotBytesPerSecond?: number | undefined;
-  /** A connection on which nothing moves for so long, in ms, is given up: 100 to 600,000; 5000 by default. */
+  /**
+   * A connection on which nothing moves for so long, in ms, is given up: 100 to 600,000; 5000 by
+   * default.
+   */
   readonly stallTimeoutMs?: number | undefined;
   /**
    * What all frames that arrive may take of the memory together, in bytes: 1 MiB to 1 TiB; 128 MiB
@@ -88,7 +99,10 @@ const known = [
   'incomingBytesMax',
 ];
 
-/** @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is allowed. */
+/**
+ * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is
+ * allowed.
+ */
 export function checkOptions(given: HttpTransportOptions | undefined): HttpSettings {
   const options = objectOf('transportOptions', given, known);
   const { address, streams = true, insecure = false } = options;

@@ -25,7 +25,9 @@ export interface MessageLink {
   write(frame: MessageFrame): void;
   /** To be called several times within the stall timeout. */
   pulse(nowMs: number): void;
-  /** The other side has connected to this one anew: it may know nothing of this connection any more. */
+  /**
+   * The other side has connected to this one anew: it may know nothing of this connection any more.
+   */
   doubt(nowMs: number): void;
   /** This process was asleep: what has not come meanwhile says nothing about the other side. */
   forgive(nowMs: number): void;

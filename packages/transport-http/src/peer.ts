@@ -1,9 +1,10 @@
 /**
- * One peer, as this member sends to it. A stream is kept open also where nothing is to be said: followers are silent to each
- * other, and a request for votes that has to wait for a connection meets those of others who have not heard of it. What is
- * sent while one opens waits in the queue. After a failure messages are dropped until the next attempt is due: Raft repeats
- * what matters, and old messages are of no use. Every message that is dropped, or may have been lost with a connection, is
- * reported.
+ * One peer, as this member sends to it. A stream is kept open also where nothing is to be said:
+ * followers are silent to each other, and a request for votes that has to wait for a connection
+ * meets those of others who have not heard of it. What is sent while one opens waits in the queue.
+ * After a failure messages are dropped until the next attempt is due: Raft repeats what matters,
+ * and old messages are of no use. Every message that is dropped, or may have been lost with a
+ * connection, is reported.
  */
 import type { Message } from '@babuza/raftpb';
 import { hostOf } from './address.ts';
@@ -76,7 +77,10 @@ export class Peer {
     });
   }
 
-  /** The peer has just connected to this member: it is worth an attempt now, and perhaps not the process it was. */
+  /**
+   * The peer has just connected to this member: it is worth an attempt now, and perhaps not the
+   * process it was.
+   */
   appeared(): void {
     const host = this.#host();
     const isWorthALookUp = this.#attempts.appeared() && this.#link === undefined;

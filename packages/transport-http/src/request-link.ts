@@ -1,6 +1,6 @@
 /**
- * The way of messages to one peer where something between the two lets no stream through: each frame is a request, one
- * at a time, and what gathers meanwhile is the next one.
+ * The way of messages to one peer where something between the two lets no stream through: each
+ * frame is a request, one at a time, and what gathers meanwhile is the next one.
  */
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
@@ -72,7 +72,10 @@ export class RequestLink implements MessageLink {
     await this.#end(response);
   }
 
-  /** Until the answer has ended. While the other side reads what comes slowly it says that it does, now and then. */
+  /**
+   * Until the answer has ended. While the other side reads what comes slowly it says that it does,
+   * now and then.
+   */
   async #end(response: IncomingMessage): Promise<void> {
     const { clock, settings } = this.#wire;
     const watch = () =>

@@ -1,4 +1,7 @@
-/** What other members ask of this one, over HTTP. Nobody is heard before the handshake has told who it is. */
+/**
+ * What other members ask of this one, over HTTP. Nobody is heard before the handshake has told who
+ * it is.
+ */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -33,7 +36,10 @@ export class MessageServer {
   readonly #parts: ServerParts;
   readonly #server: Server;
   readonly #streams = new Map<bigint, IncomingStream>();
-  /** All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS handshake. */
+  /**
+   * All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS
+   * handshake.
+   */
   readonly #sockets = new Set<Socket>();
   readonly #order: RequestOrder;
   /** Who has spoken last on each connection. */
@@ -50,7 +56,8 @@ export class MessageServer {
     this.#speakers = new PeerConnections((id) => parts.members.membership.has(id));
     this.#admission = new Admission(parts.wire, parts.members);
     this.#server = server;
-    // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on for ever.
+    // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on
+    // for ever.
     for (const event of ['request', 'checkExpectation'] as const) {
       this.#server.on(event, (request: IncomingMessage, response: ServerResponse) => {
         // A connection that breaks is found where it is read or written.
@@ -159,8 +166,8 @@ export class MessageServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // An earlier request has ended the connection. What comes behind that one does not count.
     if (isEnding(request.socket)) return;
-    // Otherwise Node.js closes the connection behind the answer, whatever of the request was not read yet: the other
-    // side may never see the answer then.
+    // Otherwise Node.js closes the connection behind the answer, whatever of the request was not
+    // read yet: the other side may never see the answer then.
     response.setHeader('Connection', 'keep-alive');
     const admitted = this.#admit(request);
     if (!admitted.isFine) {
@@ -197,7 +204,8 @@ export class MessageServer {
     } else if (route === `POST ${paths.snapshot}`) {
       await snapshots.take(from, request, response);
     } else if (route === `GET ${paths.stream}`) {
-      // Something in between took the wish to upgrade away. No refusal: there are requests for this.
+      // Something in between took the wish to upgrade away. No refusal: there are requests for
+      // this.
       response.writeHead(426, { Connection: 'close' }).end('a stream needs an upgrade');
     } else refuse(response, 'not-found');
   }

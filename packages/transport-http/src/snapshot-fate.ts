@@ -1,4 +1,7 @@
-/** What the receiver of a snapshot says while it takes it: a line of JSON now and then, and a last one. */
+/**
+ * What the receiver of a snapshot says while it takes it: a line of JSON now and then, and a last
+ * one.
+ */
 import type { IncomingMessage } from 'node:http';
 import { printableError } from './access/printable.ts';
 import type { Target } from './route.ts';
@@ -16,7 +19,10 @@ const lineBytesMax = 16 * 1024;
 
 export const fateLine = (fate: SnapshotFate): string => `${JSON.stringify(fate)}\n`;
 
-/** The last word. Rejects with `TRANSPORT_BROKEN` when it does not come, or nothing comes for the stall timeout. */
+/**
+ * The last word. Rejects with `TRANSPORT_BROKEN` when it does not come, or nothing comes for the
+ * stall timeout.
+ */
 export async function fateOf(
   response: IncomingMessage,
   { clock, settings }: Wire,

@@ -1,6 +1,6 @@
 /**
- * Takes snapshots from other members. One at a time from each: a new attempt ends the one before, which may not know yet
- * that its connection is gone. While the node works the sender is told so.
+ * Takes snapshots from other members. One at a time from each: a new attempt ends the one before,
+ * which may not know yet that its connection is gone. While the node works the sender is told so.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MessageType, type Message } from '@babuza/raftpb';
@@ -93,7 +93,8 @@ export class SnapshotReceiver {
     const ending = new AbortController();
     response.once('close', () => ending.abort(broken('the connection was closed')));
     const stopReading = (): void => {
-      // After the last word the sender may be in the middle of a chunk: a broken connection would take the word with it.
+      // After the last word the sender may be in the middle of a chunk: a broken connection would
+      // take the word with it.
       if (!response.writableFinished) request.destroy();
     };
     // A read that waits for what will not come ends with it.

@@ -1,6 +1,7 @@
 /**
- * Sends a snapshot: asks how much of it is there already, sends the rest in frames, and waits until the receiver has made
- * it durable. When the connection breaks it goes on where the receiver has ended, as long as that gets further.
+ * Sends a snapshot: asks how much of it is there already, sends the rest in frames, and waits until
+ * the receiver has made it durable. When the connection breaks it goes on where the receiver has
+ * ended, as long as that gets further.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pause, unlessAborted } from '@babuza/vfs';
@@ -102,7 +103,10 @@ interface Exchange extends Answer {
   readonly ending: AbortController;
 }
 
-/** Sends while the other side says how far it is. Its last word counts, also when it comes in the middle. */
+/**
+ * Sends while the other side says how far it is. Its last word counts, also when it comes in the
+ * middle.
+ */
 async function exchange(
   { wire, open, pacer }: SnapshotSending,
   { request, response, ending }: Exchange,

@@ -5,8 +5,9 @@ import type { Clock, Timer } from '@babuza/vfs';
 const steps = 5;
 
 /**
- * Calls `onStall` once after `timeoutMs`, unless it is cancelled. It counts steps, not time: a pause of this process itself
- * is one step at most, so that what came during the pause is seen before anybody is given up.
+ * Calls `onStall` once after `timeoutMs`, unless it is cancelled. It counts steps, not time: a
+ * pause of this process itself is one step at most, so that what came during the pause is seen
+ * before anybody is given up.
  */
 export function startStallWatch(clock: Clock, timeoutMs: number, onStall: () => void): Timer {
   let left = steps;

@@ -8,7 +8,10 @@ import type { Members } from './members.ts';
 import { tellWorking, workingMs } from './tell-working.ts';
 import type { Wire } from './wire.ts';
 
-/** Answered when all of them have arrived. On a slow way that takes longer than the sender waits: it is told meanwhile. */
+/**
+ * Answered when all of them have arrived. On a slow way that takes longer than the sender waits: it
+ * is told meanwhile.
+ */
 export async function takeMessages(
   { wire, members }: { readonly wire: Wire; readonly members: Members },
   { from, framePayloadMax }: Admitted,

@@ -105,10 +105,16 @@ export const streamProtocol = 'babuza-raft';
 /** Marks the answer of a member that takes nothing, with the reason. */
 export const refusalHeader = 'babuza-refusal';
 
-/** What frames add to the messages in them, and what a message of a response may have beside its entries, amply. */
+/**
+ * What frames add to the messages in them, and what a message of a response may have beside its
+ * entries, amply.
+ */
 const frameSlackBytes = 1024 * 1024;
 
-/** A frame is closed when it has 1 MiB, and a message has one entry of the largest size, or more up to its own limit. */
+/**
+ * A frame is closed when it has 1 MiB, and a message has one entry of the largest size, or more up
+ * to its own limit.
+ */
 export function framePayloadMaxOf(messageBytesMax: number): number {
   return messageBytesMax + 2 * frameSlackBytes;
 }
@@ -125,8 +131,8 @@ export function snapshotFrameMaxOf(framePayloadMax: number): number {
 const foreignMessageBytesMax = 32 * 1024 * 1024;
 
 /**
- * From a member with messages of that size. Where it makes larger ones than this member they are taken all the same: it
- * would say them again and again.
+ * From a member with messages of that size. Where it makes larger ones than this member they are
+ * taken all the same: it would say them again and again.
  */
 export function framePayloadMaxFor(own: number, messageBytesMax: number): number {
   return Math.max(own, framePayloadMaxOf(Math.min(messageBytesMax, foreignMessageBytesMax)));

@@ -1,4 +1,7 @@
-/** A member that was let in, and sends what it must not: its connection ends, and the transport goes on. */
+/**
+ * A member that was let in, and sends what it must not: its connection ends, and the transport goes
+ * on.
+ */
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FrameReader } from '../src/frame-reader.ts';

@@ -1,4 +1,7 @@
-/** The bad network itself: bytes keep their order, a cut holds them back, a break ends the connection. */
+/**
+ * The bad network itself: bytes keep their order, a cut holds them back, a break ends the
+ * connection.
+ */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Requests as HTTP allows them and no member sends them: they cost no more than others, and confuse nobody. */
+/**
+ * Requests as HTTP allows them and no member sends them: they cost no more than others, and confuse
+ * nobody.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { handshakeOf, headOf, RawClient, streamHeadOf } from './raw-client.ts';
 import { clock, Net, until, type Member } from './support.ts';

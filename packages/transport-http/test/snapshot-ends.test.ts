@@ -1,4 +1,7 @@
-/** How a snapshot ends that does not arrive: with a reason on both sides, and with nothing left open. */
+/**
+ * How a snapshot ends that does not arrive: with a reason on both sides, and with nothing left
+ * open.
+ */
 import { encodeMessage } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { frameHead } from '../src/frames.ts';

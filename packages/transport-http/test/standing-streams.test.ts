@@ -1,4 +1,7 @@
-/** The way to each member is open before there is anything to say: the first request for votes must not wait for one. */
+/**
+ * The way to each member is open before there is anything to say: the first request for votes must
+ * not wait for one.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clock, Net, until, type Member } from './support.ts';
 

@@ -1,4 +1,6 @@
-/** With certificates only members talk to each other, and what others do leaves the member at work. */
+/**
+ * With certificates only members talk to each other, and what others do leaves the member at work.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HttpTransportTls } from '../src/index.ts';
 import { Authority, type Certificate } from './certificates.ts';

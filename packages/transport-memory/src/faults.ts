@@ -2,7 +2,10 @@
 import { TransportError } from './errors.ts';
 
 export interface LinkFaults {
-  /** The share of messages that get lost without a word, from 0 to 1. A snapshot stream breaks with it, chunk by chunk. */
+  /**
+   * The share of messages that get lost without a word, from 0 to 1. A snapshot stream breaks with
+   * it, chunk by chunk.
+   */
   readonly loss: number;
   /** The share of messages that arrive twice. */
   readonly duplication: number;
@@ -37,7 +40,8 @@ export class FaultRules {
   /** Throws `TRANSPORT_INVALID` naming the field. */
   set(change: Partial<LinkFaults>, direction: Direction): void {
     check({ ...noFaults, ...change });
-    // What the new rule overrides everywhere is dropped: rules do not pile up, however often they are changed.
+    // What the new rule overrides everywhere is dropped: rules do not pile up, however often they
+    // are changed.
     const kept = this.#rules.map((rule) =>
       covers(direction, rule.direction) ? without(rule, change) : rule,
     );

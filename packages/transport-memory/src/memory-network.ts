@@ -1,12 +1,14 @@
 /**
- * The network between the members of clusters inside one process. What it does to a message is drawn from one source of
- * random numbers and happens on one clock, so that a simulated run is the same whenever it is run again. A message is
- * encoded when it is sent and decoded when it arrives, as on a real wire: no object is shared.
+ * The network between the members of clusters inside one process. What it does to a message is
+ * drawn from one source of random numbers and happens on one clock, so that a simulated run is the
+ * same whenever it is run again. A message is encoded when it is sent and decoded when it arrives,
+ * as on a real wire: no object is shared.
  *
- * Nothing is delivered within `send`. Without reordering the messages of one direction keep their order. What is on its way
- * to a member that ends is lost, and its sender is told, as by a connection that is reset; what a member has sent before it
- * ends still arrives. Several clusters, and groups of one cluster, may use the same addresses: none of them sees the others,
- * and the faults of an address are those of all of them, as those of a machine are.
+ * Nothing is delivered within `send`. Without reordering the messages of one direction keep their
+ * order. What is on its way to a member that ends is lost, and its sender is told, as by a
+ * connection that is reset; what a member has sent before it ends still arrives. Several clusters,
+ * and groups of one cluster, may use the same addresses: none of them sees the others, and the
+ * faults of an address are those of all of them, as those of a machine are.
  */
 import type { Message } from '@babuza/raftpb';
 import type { Clock, Random } from '@babuza/vfs';
@@ -17,8 +19,8 @@ import { Link } from './link.ts';
 import type { MemoryTransport } from './memory-transport.ts';
 
 /**
- * What became of the messages so far. `sent` and `duplicated` together are the sum of the others and of what is still on
- * its way. Snapshots are not among them.
+ * What became of the messages so far. `sent` and `duplicated` together are the sum of the others
+ * and of what is still on its way. Snapshots are not among them.
  */
 export interface NetworkCounts {
   readonly sent: number;
@@ -68,7 +70,10 @@ export class MemoryNetwork {
     return { ...this.#counts };
   }
 
-  /** The faults of these directions from now on; the newest rule counts, field by field. Throws `TRANSPORT_INVALID`. */
+  /**
+   * The faults of these directions from now on; the newest rule counts, field by field. Throws
+   * `TRANSPORT_INVALID`.
+   */
   setFaults(change: Partial<LinkFaults>, direction: Direction = {}): void {
     this.#rules.set(change, direction);
   }
@@ -79,8 +84,9 @@ export class MemoryNetwork {
   }
 
   /**
-   * Only within each of the groups anything passes. An address in none of them reaches nobody, one in two of them reaches
-   * both. It takes the place of an earlier partition; what is cut or isolated stays so.
+   * Only within each of the groups anything passes. An address in none of them reaches nobody, one
+   * in two of them reaches both. It takes the place of an earlier partition; what is cut or
+   * isolated stays so.
    */
   partition(...groups: readonly (readonly string[])[]): void {
     this.#cuts.partition(groups);

@@ -48,7 +48,10 @@ export class MemoryTransport implements Transport {
     setMaxListeners(0, this.#ending.signal);
   }
 
-  /** Rejects with `TRANSPORT_INVALID` where another member of the group has the address, or it was started before. */
+  /**
+   * Rejects with `TRANSPORT_INVALID` where another member of the group has the address, or it was
+   * started before.
+   */
   async start(
     handler: TransportHandler,
     { groupId = 0n }: Partial<TransportGroup> = {},
@@ -79,8 +82,9 @@ export class MemoryTransport implements Transport {
   }
 
   /**
-   * Rejects with `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN`, `TRANSPORT_REFUSED` (with the receiver's reason as cause),
-   * `TRANSPORT_CLOSED`, the reason of the signal, or what went wrong with the stream of `open`.
+   * Rejects with `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN`, `TRANSPORT_REFUSED` (with the
+   * receiver's reason as cause), `TRANSPORT_CLOSED`, the reason of the signal, or what went wrong
+   * with the stream of `open`.
    */
   async sendSnapshot(
     message: Message,
@@ -124,8 +128,9 @@ export class MemoryTransport implements Transport {
   }
 
   /**
-   * @internal Whether this member takes a message: it says who sent it and is for this member. Where the sender is not
-   * known yet (this member has just joined) its address is learned, as from the handshake of a real connection.
+   * @internal Whether this member takes a message: it says who sent it and is for this member.
+   * Where the sender is not known yet (this member has just joined) its address is learned, as from
+   * the handshake of a real connection.
    */
   takesFrom(sender: MemoryTransport, { from, to }: Message): boolean {
     const isRight = to === this.nodeId && from === sender.nodeId;
@@ -176,7 +181,10 @@ export class MemoryTransport implements Transport {
     this.#handler?.receive(message);
   }
 
-  /** @internal A message to this member did not arrive, and that is known: the node is told, but not within this call. */
+  /**
+   * @internal A message to this member did not arrive, and that is known: the node is told, but not
+   * within this call.
+   */
   tellUnreachable(id: bigint): void {
     if (this.#handler === undefined) return;
     const timer = this.#parts.clock.startTimer(0, () => {
@@ -186,7 +194,10 @@ export class MemoryTransport implements Transport {
     this.#reports.add(timer);
   }
 
-  /** Who takes the snapshot there, now that the question has arrived. Each call gets a message of its own. */
+  /**
+   * Who takes the snapshot there, now that the question has arrived. Each call gets a message of
+   * its own.
+   */
   #receiverAt(address: string, bytes: Uint8Array): SnapshotReceiver {
     const message = decodeMessage(bytes);
     const target = this.#parts.network.listener(this.scope, address);

@@ -1,8 +1,9 @@
 /**
- * A snapshot on its way. The sender asks how much is there already; then a stream of copied chunks flows at the pace of its
- * reader; at last the receiver's answer comes back. Each of them takes the time of the way and meets its faults. The stream
- * breaks, on both sides, when the way is cut, when something gets lost, when one of the two does not want the other any
- * more, or when one of them ends. A broken answer says nothing about what the receiver did: it may have taken it all.
+ * A snapshot on its way. The sender asks how much is there already; then a stream of copied chunks
+ * flows at the pace of its reader; at last the receiver's answer comes back. Each of them takes the
+ * time of the way and meets its faults. The stream breaks, on both sides, when the way is cut, when
+ * something gets lost, when one of the two does not want the other any more, or when one of them
+ * ends. A broken answer says nothing about what the receiver did: it may have taken it all.
  */
 import { pause, unlessAborted, type Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
@@ -39,7 +40,10 @@ export class SnapshotStream {
   readonly #broken = new AbortController();
   #source: AsyncIterator<Uint8Array> | undefined;
   #isReading = false;
-  /** What the sender's own stream threw, if it did: the sender is told that, not only what came of it. */
+  /**
+   * What the sender's own stream threw, if it did: the sender is told that, not only what came of
+   * it.
+   */
   #sourceFailure: { readonly error: unknown } | undefined;
   #isOver = false;
 
@@ -47,7 +51,10 @@ export class SnapshotStream {
     this.#parts = parts;
   }
 
-  /** Resolves when the receiver has taken it all and its answer is here; the stream of `open` is ended by then. */
+  /**
+   * Resolves when the receiver has taken it all and its answer is here; the stream of `open` is
+   * ended by then.
+   */
   async send(open: (offset: number) => AsyncIterable<Uint8Array>): Promise<void> {
     const { sender } = this.#parts;
     const onEnd = (): void => {
@@ -143,7 +150,10 @@ export class SnapshotStream {
     if (link.loses()) throw this.#break('something got lost');
   }
 
-  /** Throws for a receiver that reads on when all is over: what would be opened then, nobody would close. */
+  /**
+   * Throws for a receiver that reads on when all is over: what would be opened then, nobody would
+   * close.
+   */
   #checkOpen(): void {
     this.#broken.signal.throwIfAborted();
     if (this.#isOver) throw this.#break('nobody sends it any more');

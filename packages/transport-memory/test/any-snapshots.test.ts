@@ -1,4 +1,7 @@
-/** Whatever happens to a snapshot on its way: it is whole, or its sender knows that it may not be, and nothing stays open. */
+/**
+ * Whatever happens to a snapshot on its way: it is whole, or its sender knows that it may not be,
+ * and nothing stays open.
+ */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { message, never, pair, peer, source, state } from './support.ts';

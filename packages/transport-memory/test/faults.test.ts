@@ -1,4 +1,6 @@
-/** Loss, duplication, delay and reordering; what is asked for is what happens, and happens again. */
+/**
+ * Loss, duplication, delay and reordering; what is asked for is what happens, and happens again.
+ */
 import { describe, expect, it } from 'vitest';
 import { count, message, numbersOf, pair, World } from './support.ts';
 

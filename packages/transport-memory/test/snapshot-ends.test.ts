@@ -1,4 +1,7 @@
-/** How the way of a snapshot ends when it does not arrive: on both sides, and with nothing left open. */
+/**
+ * How the way of a snapshot ends when it does not arrive: on both sides, and with nothing left
+ * open.
+ */
 import { describe, expect, it } from 'vitest';
 import { count, message, never, pair, peer, source } from './support.ts';
 

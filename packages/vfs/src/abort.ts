@@ -16,7 +16,10 @@ export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>)
   }
 }
 
-/** Resolves after `delayMs`; rejects with the reason of the signal within its `abort`, and the timer is gone by then. */
+/**
+ * Resolves after `delayMs`; rejects with the reason of the signal within its `abort`, and the timer
+ * is gone by then.
+ */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {

@@ -16,7 +16,10 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since 1970 as the machine believes; may jump. */
   wallMs(): number;
-  /** Calls `callback` once after `delayMs`. A running timer keeps the process alive only where that is asked for. */
+  /**
+   * Calls `callback` once after `delayMs`. A running timer keeps the process alive only where that
+   * is asked for.
+   */
   startTimer(delayMs: number, callback: () => void, keepsAlive?: boolean): Timer;
   /** Resolves after `delayMs`; 0 lets the event loop turn once. It keeps the process alive. */
   sleep(delayMs: number): Promise<void>;

@@ -1,6 +1,7 @@
 /**
- * What went wrong with a file, said in a way that programs can act on. Every call of a file system of
- * this package that fails throws a `FileError`; nobody looks at texts or at numbers of one platform.
+ * What went wrong with a file, said in a way that programs can act on. Every call of a file system
+ * of this package that fails throws a `FileError`; nobody looks at texts or at numbers of one
+ * platform.
  */
 
 /**

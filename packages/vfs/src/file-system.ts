@@ -128,28 +128,31 @@ export interface DirectoryLock {
 
 /** A disk: the real one, or one of the simulated ones of the test kit. Paths are absolute. */
 export interface FileSystem {
-  /** Opens a file. Not found, no permission and a broken disk are different kinds of `FileError`. */
+  /**
+   * Opens a file. Not found, no permission and a broken disk are different kinds of `FileError`.
+   */
   open(path: string, mode: OpenMode): Promise<File>;
 
   /** Removes a name. It may come back after a crash until the directory is synced. */
   unlink(path: string): Promise<void>;
 
   /**
-   * Gives a file or a directory another name within its directory; a file replaces what had it. Atomic: after a
-   * crash the old or the new name is there; which of them is certain only after `syncDirectory`. Names in two
-   * directories are a `RangeError`.
+   * Gives a file or a directory another name within its directory; a file replaces what had it.
+   * Atomic: after a crash the old or the new name is there; which of them is certain only after
+   * `syncDirectory`. Names in two directories are a `RangeError`.
    */
   rename(from: string, to: string): Promise<void>;
 
   /**
-   * Makes a directory, with the missing ones above it, each made durable and for its user alone (mode 0700);
-   * fine if it exists.
+   * Makes a directory, with the missing ones above it, each made durable and for its user alone
+   * (mode 0700); fine if it exists.
    */
   makeDirectory(path: string): Promise<void>;
 
   /**
-   * Removes an empty directory; kind `not-empty` otherwise. Its name may come back after a crash until the
-   * directory above is synced, and with it names that were removed from it before without a sync of their own.
+   * Removes an empty directory; kind `not-empty` otherwise. Its name may come back after a crash
+   * until the directory above is synced, and with it names that were removed from it before without
+   * a sync of their own.
    */
   removeDirectory(path: string): Promise<void>;
 
@@ -170,21 +173,23 @@ export interface FileSystem {
 
   /**
    * Resolves when all names created, renamed and removed in this directory before are durable.
-   * Windows has no such call: there it resolves at once, and the journal of NTFS is what orders names.
+   * Windows has no such call: there it resolves at once, and the journal of NTFS is what orders
+   * names.
    */
   syncDirectory(path: string): Promise<void>;
 
   /**
-   * Takes the lock of a directory for this process, or throws a `FileError` of kind `locked` that says
-   * who holds it. The lock of an owner that is gone (killed, or from before a reboot) is taken over.
-   * Two locks of one directory exclude each other within one process too. The names `LOCK` and
-   * `LOCK.*` in the directory belong to the lock; `list` shows them.
+   * Takes the lock of a directory for this process, or throws a `FileError` of kind `locked` that
+   * says who holds it. The lock of an owner that is gone (killed, or from before a reboot) is taken
+   * over. Two locks of one directory exclude each other within one process too. The names `LOCK`
+   * and `LOCK.*` in the directory belong to the lock; `list` shows them.
    */
   lock(path: string): Promise<DirectoryLock>;
 
   /**
-   * Says, in words for people, who holds a write lock on this file, or `undefined`. Such locks are those of
-   * other programs: ours are of directories. Only Linux tells; elsewhere nobody is ever seen.
+   * Says, in words for people, who holds a write lock on this file, or `undefined`. Such locks are
+   * those of other programs: ours are of directories. Only Linux tells; elsewhere nobody is ever
+   * seen.
    */
   foreignLock(path: string): Promise<string | undefined>;
 }

@@ -1,7 +1,8 @@
 /**
  * Whole reads and whole writes. The platform may move fewer bytes than asked, and Node.js then
  * reports the smaller number *without an error* (a nearly full disk does this), so nobody but these
- * loops calls read or write. Callbacks rather than `FileHandle` promises, which cost measurably more.
+ * loops calls read or write. Callbacks rather than `FileHandle` promises, which cost measurably
+ * more.
  */
 import fs from 'node:fs';
 import { errnoOf } from './classify-error.ts';
@@ -69,7 +70,9 @@ class Progress {
   }
 }
 
-/** Fills `target` from `position` on; resolves with the bytes read, fewer only at the file's end. */
+/**
+ * Fills `target` from `position` on; resolves with the bytes read, fewer only at the file's end.
+ */
 export function readFully(
   fd: number,
   target: Uint8Array,

@@ -8,7 +8,10 @@ import { RetryingFileSystem } from './retrying-file-system.ts';
 /** The platform fires a timer at once that is given more: 25 days. */
 const timerMsMax: number = 2 ** 31 - 1;
 
-/** The machine's clock. Its timers keep the process alive only where that is asked for; its sleeps do. */
+/**
+ * The machine's clock. Its timers keep the process alive only where that is asked for; its sleeps
+ * do.
+ */
 export class NodeClock implements Clock {
   monotonicMs(): number {
     return performance.now();

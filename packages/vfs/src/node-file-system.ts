@@ -1,6 +1,6 @@
 /**
- * The real file system. Names are durable after `syncDirectory`, contents after a sync of their file;
- * what a call of the platform means beyond that is never relied on.
+ * The real file system. Names are durable after `syncDirectory`, contents after a sync of their
+ * file; what a call of the platform means beyond that is never relied on.
  */
 import fs from 'node:fs';
 import { dirname } from 'node:path';
@@ -58,8 +58,8 @@ export class NodeFileSystem implements FileSystem {
       missing.push(existing);
       existing = dirname(existing);
     }
-    // A process that was killed right after its mkdir left a name that is not durable yet. Each name
-    // is synced before the next is made, so only the deepest one can be in that state.
+    // A process that was killed right after its mkdir left a name that is not durable yet. Each
+    // name is synced before the next is made, so only the deepest one can be in that state.
     await syncNameOfForeign(existing);
     for (const directory of missing.reverse()) {
       await classified('mkdir', directory, () => fs.promises.mkdir(directory, 0o700)).catch(

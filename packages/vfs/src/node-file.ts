@@ -1,10 +1,10 @@
 /**
  * An open file of the real file system: one descriptor for reads, writes and syncs, and on Linux a
- * second one with `O_DSYNC` for `writeDurable`. Both are opened together, so that a rename in between
- * cannot lead the second to another file.
+ * second one with `O_DSYNC` for `writeDurable`. Both are opened together, so that a rename in
+ * between cannot lead the second to another file.
  *
- * A descriptor is closed only when no call is in flight on it: its number is used again at once, and
- * a late write would land in another file.
+ * A descriptor is closed only when no call is in flight on it: its number is used again at once,
+ * and a late write would land in another file.
  */
 import fs from 'node:fs';
 import { toFileError } from './classify-error.ts';

@@ -1,13 +1,13 @@
 /**
- * A small record in a file of its own that is replaced as a whole: after a crash the old bytes or the
- * new ones are there, and any change of them is noticed. Little-endian:
+ * A small record in a file of its own that is replaced as a whole: after a crash the old bytes or
+ * the new ones are there, and any change of them is noticed. Little-endian:
  *
  *      0   magic "BABUZARC"        8   version u32          12  length of the content u32
  *      16  CRC-32 of bytes 0 to 16 and of all bytes from 20 on
  *      20  content
  *
- * The magic, the version and the checksum keep their places in all versions to come, so that a newer
- * record is told from a damaged one.
+ * The magic, the version and the checksum keep their places in all versions to come, so that a
+ * newer record is told from a damaged one.
  */
 import { crc32 } from 'node:zlib';
 import { FileError } from './file-error.ts';

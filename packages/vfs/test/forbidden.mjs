@@ -1,4 +1,5 @@
-// Creates a file and lists a directory. Argument: a directory that the permission model of Node.js does not allow.
+// Creates a file and lists a directory. Argument: a directory that the permission model of Node.js
+// does not allow.
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeEnvironment } from '@babuza/vfs';

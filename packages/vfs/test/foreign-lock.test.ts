@@ -102,7 +102,9 @@ describe('locks of other programs', () => {
     fs.writeFileSync(path, 'x');
     return path;
   };
-  /** Not everywhere: file systems without a disk of their own (major number 0) may have two numbers. */
+  /**
+   * Not everywhere: file systems without a disk of their own (major number 0) may have two numbers.
+   */
   const isShown = (path: string): boolean => {
     const { dev, ino } = fs.statSync(path, { bigint: true });
     const table = fs.readFileSync('/proc/locks', 'utf8');

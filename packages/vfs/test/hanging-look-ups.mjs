@@ -1,5 +1,6 @@
-// Six look-ups that hang in the thread pool, as getaddrinfo does where a name server does not answer, and writes beside
-// them. Argument: a directory. Says how many look-ups hold a thread, and that the writes are durable.
+// Six look-ups that hang in the thread pool, as getaddrinfo does where a name server does not
+// answer, and writes beside them. Argument: a directory. Says how many look-ups hold a thread, and
+// that the writes are durable.
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,8 +1,8 @@
-// One contender for the lock of a directory. Arguments: directory, name, what to do.
-// hold:  takes the lock, says "held" and waits to be killed.
-// stand-still: takes the lock with short timings, as if in another process namespace, says "held", and at each byte
+// One contender for the lock of a directory. Arguments: directory, name, what to do. hold: takes
+// the lock, says "held" and waits to be killed. stand-still: takes the lock with short timings, as
+// if in another process namespace, says "held", and at each byte
 //        on stdin whether the lock was "fresh", "renewed" or "lost"; ends when it was lost.
-// race:  at the first byte on stdin tries until it has the lock, checks that it is alone inside, and
+// race: at the first byte on stdin tries until it has the lock, checks that it is alone inside, and
 //        dies by SIGKILL without giving the lock back. Says "alone" or "NOT ALONE" before.
 import fs from 'node:fs';
 import { join } from 'node:path';

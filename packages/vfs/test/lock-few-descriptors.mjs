@@ -1,5 +1,5 @@
-// Takes a lock with 0 to 11 descriptors left, then with enough of them. Argument: a directory. Prints what the
-// first attempts said and how many of the second ones failed.
+// Takes a lock with 0 to 11 descriptors left, then with enough of them. Argument: a directory.
+// Prints what the first attempts said and how many of the second ones failed.
 import fs from 'node:fs';
 import { nodeEnvironment } from '@babuza/vfs';
 

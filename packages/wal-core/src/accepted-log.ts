@@ -1,7 +1,7 @@
 /**
- * The door of every log: checks a batch against what was accepted before, pending saves included, and
- * turns it into a plan. What does not fit is refused here with a clear error, before anything is
- * written, and changes nothing; what passes cannot be refused by a back end for its content.
+ * The door of every log: checks a batch against what was accepted before, pending saves included,
+ * and turns it into a plan. What does not fit is refused here with a clear error, before anything
+ * is written, and changes nothing; what passes cannot be refused by a back end for its content.
  */
 import {
   entryEncodedSize,
@@ -90,7 +90,8 @@ export class AcceptedLog {
       throw new InvalidArgumentError(`purge to ${toIndex} is above the last index`);
     }
     this.#state.applyPurge(target);
-    // The hard state goes along: were a lower commit index found after a crash, no marker would be valid.
+    // The hard state goes along: were a lower commit index found after a crash, no marker would be
+    // valid.
     return { ...emptyPlan, hardState, purgeTo: { index: target, term }, durable: true };
   }
 

@@ -1,11 +1,13 @@
 /**
- * Cyclic redundancy checks of 32 bits without a library: for the polynomial that `node:zlib` does not have, and
- * for pieces so short that a call of it costs more than they do. Sixteen bytes a step, with one table for each of
- * them ("slicing-by-16", after Kounavis and Berry, 2008). Both polynomials are reflected, and the value is
- * inverted at both ends. For back ends.
+ * Cyclic redundancy checks of 32 bits without a library: for the polynomial that `node:zlib` does
+ * not have, and for pieces so short that a call of it costs more than they do. Sixteen bytes a
+ * step, with one table for each of them ("slicing-by-16", after Kounavis and Berry, 2008). Both
+ * polynomials are reflected, and the value is inverted at both ends. For back ends.
  */
 
-/** Continues `previous` over `bytes` from `start` up to, not including, `end`. From 0 to 2^32 − 1. */
+/**
+ * Continues `previous` over `bytes` from `start` up to, not including, `end`. From 0 to 2^32 − 1.
+ */
 export type CrcByTable = (
   previous: number,
   bytes: Uint8Array,
@@ -20,7 +22,8 @@ function crcByTable(polynomial: number): CrcByTable {
   const t = tablesOf(polynomial);
   return (previous, b, start = 0, end = b.length) => {
     let crc = ~previous;
-    // As integers of the machine, whatever arithmetic they come from: an index that is a double costs four times.
+    // As integers of the machine, whatever arithmetic they come from: an index that is a double
+    // costs four times.
     let i = start | 0;
     const stop = end | 0;
     for (const last = stop - stepBytes; i <= last; i += stepBytes) {

@@ -1,9 +1,10 @@
 /**
  * The index of a log: which entries there are and which term each has; here without positions, for
- * stores that find an entry by its key. Terms are kept as runs, one per change of term, not per entry.
+ * stores that find an entry by its key. Terms are kept as runs, one per change of term, not per
+ * entry.
  *
- * Invariant: the log holds exactly the entries from `firstIndex` to `lastIndex`, without gaps, and the
- * term at `firstIndex - 1` is known too (etcd raft's dummy entry).
+ * Invariant: the log holds exactly the entries from `firstIndex` to `lastIndex`, without gaps, and
+ * the term at `firstIndex - 1` is known too (etcd raft's dummy entry).
  */
 import { invariant } from './invariant.ts';
 

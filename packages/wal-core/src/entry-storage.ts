@@ -1,6 +1,6 @@
 /**
- * The read side of a log: cache, index and reader put together as etcd raft's `Storage`, the same for
- * every back end. `EntryView` is the half that the log writes to, when a batch became durable;
+ * The read side of a log: cache, index and reader put together as etcd raft's `Storage`, the same
+ * for every back end. `EntryView` is the half that the log writes to, when a batch became durable;
  * `EntryStorage` is the half that is handed out. What is not durable is never visible.
  */
 import {
@@ -31,8 +31,9 @@ import type { Storage } from './storage.ts';
 export interface EntryReader {
   /**
    * The entries from `lo` on, below `hi`, verified: at least one, without gaps. It stops before the
-   * sum of their encoding sizes exceeds `maxBytes`, and may stop earlier for reasons of its own (the
-   * end of a segment, a full buffer): the storage then asks again. What it returns is not reused.
+   * sum of their encoding sizes exceeds `maxBytes`, and may stop earlier for reasons of its own
+   * (the end of a segment, a full buffer): the storage then asks again. What it returns is not
+   * reused.
    *
    * @throws CorruptError, ReadFailedError
    */
@@ -76,8 +77,8 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
   }
 
   /**
-   * Makes a durable plan visible. `indexEntries` adds the entries to the index, with the positions that
-   * only the back end knows.
+   * Makes a durable plan visible. `indexEntries` adds the entries to the index, with the positions
+   * that only the back end knows.
    */
   publish(plan: SavePlan, indexEntries: (entries: readonly Entry[]) => void): void {
     const { state } = this;
@@ -103,8 +104,8 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
   }
 
   /**
-   * Hides entries from the readers. The state of the log stays as it is: what is saved later is judged
-   * by what the log has, and a restart shows it.
+   * Hides entries from the readers. The state of the log stays as it is: what is saved later is
+   * judged by what the log has, and a restart shows it.
    */
   compact(index: number): void {
     this.#hiddenTo = Math.max(this.#hiddenTo, index);
@@ -211,8 +212,9 @@ export class EntryStorage implements Storage {
   }
 
   /**
-   * Records the snapshot that `snapshot()` returns: one made here, of an index that the log has. `data`
-   * is a manifest that names its files. Nothing is written: the marker is saved with the log.
+   * Records the snapshot that `snapshot()` returns: one made here, of an index that the log has.
+   * `data` is a manifest that names its files. Nothing is written: the marker is saved with the
+   * log.
    *
    * @throws SnapshotOutOfDateError when there is a newer one
    * @throws InvalidArgumentError when the log does not have this index with this term
@@ -233,16 +235,16 @@ export class EntryStorage implements Storage {
   }
 
   /**
-   * Records a snapshot that was installed from elsewhere, after its marker was saved: saving it is what
-   * resets the log. Otherwise the same as `createSnapshot`.
+   * Records a snapshot that was installed from elsewhere, after its marker was saved: saving it is
+   * what resets the log. Otherwise the same as `createSnapshot`.
    */
   applySnapshot(snapshot: Snapshot): void {
     this.createSnapshot(snapshot.metadata, snapshot.data);
   }
 
   /**
-   * Drops all entries up to `index` from this view; the term at `index` stays known. Space comes back
-   * with `Wal.purge`, and a restart shows the entries again until then.
+   * Drops all entries up to `index` from this view; the term at `index` stays known. Space comes
+   * back with `Wal.purge`, and a restart shows the entries again until then.
    *
    * @throws CompactedError when that has happened already, UnavailableError above the last index
    */
@@ -258,8 +260,8 @@ export class EntryStorage implements Storage {
 
   /**
    * The entries from `lo` up to, not including, `hi`, read page by page; between pages the caller's
-   * own waiting lets others run. For long reads. Throws as `entries` does, also in the middle: a purge
-   * that overtakes the iteration is a `CompactedError`.
+   * own waiting lets others run. For long reads. Throws as `entries` does, also in the middle: a
+   * purge that overtakes the iteration is a `CompactedError`.
    */
   async *iterate(
     lo: number,

@@ -1,7 +1,7 @@
 /**
- * Every error of a log, grouped by what the caller does about it. The codes are API and never change
- * their meaning; the messages are for people and may. `cause` keeps what was caught. Match by `code`:
- * two copies of this package in one process have different classes.
+ * Every error of a log, grouped by what the caller does about it. The codes are API and never
+ * change their meaning; the messages are for people and may. `cause` keeps what was caught. Match
+ * by `code`: two copies of this package in one process have different classes.
  */
 
 /** The stable codes. */
@@ -51,7 +51,9 @@ export class InvalidArgumentError extends WalError {
   }
 }
 
-/** Entries that do not join the log: a gap, an index that was purged or committed. It is unchanged. */
+/**
+ * Entries that do not join the log: a gap, an index that was purged or committed. It is unchanged.
+ */
 export class OutOfOrderError extends WalError {
   override readonly name = 'OutOfOrderError';
   constructor(message: string) {
@@ -59,7 +61,9 @@ export class OutOfOrderError extends WalError {
   }
 }
 
-/** An entry or a batch above the limit of the log, which could not be read back. It is unchanged. */
+/**
+ * An entry or a batch above the limit of the log, which could not be read back. It is unchanged.
+ */
 export class TooLargeError extends WalError {
   override readonly name = 'TooLargeError';
   readonly bytes: number;
@@ -113,7 +117,9 @@ export class SnapshotTemporarilyUnavailableError extends WalError {
 
 // --- Back off: the log is unchanged and usable, nothing was acknowledged. ---
 
-/** The disk is full. Nothing of the batch is in the log; the same entries may be saved again later. */
+/**
+ * The disk is full. Nothing of the batch is in the log; the same entries may be saved again later.
+ */
 export class NoSpaceError extends WalError {
   override readonly name = 'NoSpaceError';
   constructor(message: string, cause?: unknown) {
@@ -318,7 +324,9 @@ export interface CorruptionDetails {
   readonly verdict: string;
 }
 
-/** Data that had been durable is damaged, or is missing. Nothing was cut and nothing was changed. */
+/**
+ * Data that had been durable is damaged, or is missing. Nothing was cut and nothing was changed.
+ */
 export class CorruptError extends WalError implements CorruptionDetails {
   override readonly name = 'CorruptError';
   readonly groupId: bigint;

@@ -1,7 +1,7 @@
 /**
- * What a log tells those who watch it. Events inform; nothing depends on a listener. A listener runs
- * inside the log's own work and must not throw: what it throws is dropped, because a watcher must
- * never be able to fail a write.
+ * What a log tells those who watch it. Events inform; nothing depends on a listener. A listener
+ * runs inside the log's own work and must not throw: what it throws is dropped, because a watcher
+ * must never be able to fail a write.
  */
 import type { PurgeReport } from './wal.ts';
 import type { TailReport } from './wal-manager.ts';
@@ -9,7 +9,9 @@ import type { TailReport } from './wal-manager.ts';
 export type WalEvent =
   /** A log was opened and its tail judged. */
   | { readonly type: 'recovered'; readonly groupId: bigint; readonly tail: TailReport }
-  /** Damage that cost nothing was found and worked around, such as one of two copies of a header. */
+  /**
+   * Damage that cost nothing was found and worked around, such as one of two copies of a header.
+   */
   | {
       readonly type: 'repaired';
       readonly groupId: bigint;
@@ -28,7 +30,10 @@ export type WalEvent =
    * writes.
    */
   | { readonly type: 'poisoned'; readonly groupId: bigint; readonly error: Error }
-  /** Saves that waited together were written together; `durable`: and synced. `latencyMs`: where the log has a clock. */
+  /**
+   * Saves that waited together were written together; `durable`: and synced. `latencyMs`: where the
+   * log has a clock.
+   */
   | {
       readonly type: 'committed';
       readonly groupId: bigint;

@@ -39,9 +39,9 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
   }
 
   /**
-   * A snapshot exists. Where the log has its index with its term, the log keeps its entries; where not,
-   * the snapshot came from elsewhere and the log starts anew behind it, or stale entries above it would
-   * come back. Returns whether it was reset.
+   * A snapshot exists. Where the log has its index with its term, the log keeps its entries; where
+   * not, the snapshot came from elsewhere and the log starts anew behind it, or stale entries above
+   * it would come back. Returns whether it was reset.
    */
   applyMarker(marker: SnapshotMetadata): boolean {
     const reset = this.index.term(marker.index) !== marker.term;

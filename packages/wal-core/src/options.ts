@@ -113,8 +113,8 @@ export function checkExpectation(
 }
 
 /**
- * The marker that a replay starts from: the wanted one, by default the newest of those that are valid.
- * Throws `WAL_NOT_FOUND` naming those that there are.
+ * The marker that a replay starts from: the wanted one, by default the newest of those that are
+ * valid. Throws `WAL_NOT_FOUND` naming those that there are.
  */
 export function chosenSnapshot(
   where: string,

@@ -1,8 +1,8 @@
 /**
- * An index with a position for each entry: the segment that holds it and the offset in there. It takes
- * 4 bytes an entry: an offset is a multiple of 8 and stored divided by 8, in pages of 1,024 offsets,
- * so that nothing is ever copied to grow and at most one page per segment is unused in part. Terms
- * and segments are runs.
+ * An index with a position for each entry: the segment that holds it and the offset in there. It
+ * takes 4 bytes an entry: an offset is a multiple of 8 and stored divided by 8, in pages of 1,024
+ * offsets, so that nothing is ever copied to grow and at most one page per segment is unused in
+ * part. Terms and segments are runs.
  */
 import { TermIndex, type EntryIndex } from './entry-index.ts';
 import { invariant } from './invariant.ts';
@@ -16,7 +16,10 @@ const offsetEnd = 2 ** 32 * positionAlignmentBytes;
 /** Offsets per full page: 4 KiB. */
 const pageEntries = 1024;
 
-/** The first page of a run starts smaller and doubles: many small segments must not cost a page each. */
+/**
+ * The first page of a run starts smaller and doubles: many small segments must not cost a page
+ * each.
+ */
 const firstPageEntries = 32;
 
 /** Consecutive entries that lie in one segment in ascending order. */
@@ -106,7 +109,9 @@ export class PositionIndex implements EntryIndex {
     };
   }
 
-  /** The entries that lie in one segment, as runs of offsets in bytes. For the footer of a segment. */
+  /**
+   * The entries that lie in one segment, as runs of offsets in bytes. For the footer of a segment.
+   */
   offsetsIn(segmentId: number): { firstIndex: number; offsets: number[] }[] {
     const { firstIndex: first } = this;
     return this.#runs

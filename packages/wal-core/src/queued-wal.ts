@@ -37,16 +37,24 @@ export interface LogStore {
    */
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void;
 
-  /** Makes the plan visible in the view; called once, in order, for each plan of a group that succeeded. */
+  /**
+   * Makes the plan visible in the view; called once, in order, for each plan of a group that
+   * succeeded.
+   */
   publish(plan: SavePlan): void;
 
-  /** Gives space back after a purge was published. Failing to is not fatal: it says so in the report. */
+  /**
+   * Gives space back after a purge was published. Failing to is not fatal: it says so in the
+   * report.
+   */
   releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>>;
 
   /** See `Wal.setUnsafeNoFsync`. */
   setUnsafeNoFsync(): void;
 
-  /** Gives all resources back; `clean` when everything acknowledged is to be made durable before. */
+  /**
+   * Gives all resources back; `clean` when everything acknowledged is to be made durable before.
+   */
   close(clean: boolean): Promise<void>;
 
   readonly stats: Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'>;
@@ -184,9 +192,9 @@ export class QueuedWal implements Wal {
   }
 
   /**
-   * For back ends whose logs share a file or a database: it failed while another log wrote to it, so this
-   * one takes no more writes either, and says so now, not with its next save. What the back end made durable
-   * before is still acknowledged, unless the lock was lost.
+   * For back ends whose logs share a file or a database: it failed while another log wrote to it,
+   * so this one takes no more writes either, and says so now, not with its next save. What the back
+   * end made durable before is still acknowledged, unless the lock was lost.
    */
   poison(cause: unknown): void {
     if (this.#poison !== undefined) return;
@@ -341,8 +349,8 @@ function asPoison(cause: unknown): WalError {
 }
 
 /**
- * Resolves when the current callback and all promise continuations that it set off have run: the savers
- * that one finished group woke up are then in the queue together, and share the next group.
+ * Resolves when the current callback and all promise continuations that it set off have run: the
+ * savers that one finished group woke up are then in the queue together, and share the next group.
  */
 function afterContinuations(): Promise<void> {
   return new Promise((resolve) => {

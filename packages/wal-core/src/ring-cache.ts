@@ -1,8 +1,8 @@
 /**
- * The newest entries in memory, bounded by count and by bytes, whichever is reached first; the oldest
- * go. Payloads are copied into slabs, so a cached entry never pins the buffer that it was saved from. A
- * slab of which nothing was ever handed out is filled again when its entries are gone; any other one is
- * left to those who hold its payloads, so what was handed out never changes.
+ * The newest entries in memory, bounded by count and by bytes, whichever is reached first; the
+ * oldest go. Payloads are copied into slabs, so a cached entry never pins the buffer that it was
+ * saved from. A slab of which nothing was ever handed out is filled again when its entries are
+ * gone; any other one is left to those who hold its payloads, so what was handed out never changes.
  *
  * Invariant: the cache holds a run of consecutive indexes (or nothing).
  */
@@ -38,7 +38,9 @@ interface Slot {
   index: number;
   term: number;
   type: EntryType;
-  /** Holds the payload from `start` on; `undefined` where the entry has no data, or the slot none. */
+  /**
+   * Holds the payload from `start` on; `undefined` where the entry has no data, or the slot none.
+   */
   slab: Slab | undefined;
   start: number;
   bytes: number;

@@ -1,13 +1,15 @@
 /**
- * A batch after it was checked: what a back end has to write, in this order, all or nothing. Back ends
- * decide nothing about Raft; they store plans and give them back.
+ * A batch after it was checked: what a back end has to write, in this order, all or nothing. Back
+ * ends decide nothing about Raft; they store plans and give them back.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 
 export interface SavePlan {
   /** A snapshot marker; counts first. */
   readonly marker: SnapshotMetadata | undefined;
-  /** The marker does not match the log: everything recorded before goes, the log starts behind it. */
+  /**
+   * The marker does not match the log: everything recorded before goes, the log starts behind it.
+   */
   readonly resets: boolean;
   /** Entries at and above this index are dropped (before `entries` are added). */
   readonly truncateFrom: number | undefined;

@@ -1,7 +1,7 @@
 /**
  * What the Raft core reads from a log: the six methods of etcd raft's `Storage` and the errors that
- * mean something to it. This is a door of its own, `@babuza/wal-core/storage`, free of side effects,
- * so that the core depends on nothing else of a log.
+ * mean something to it. This is a door of its own, `@babuza/wal-core/storage`, free of side
+ * effects, so that the core depends on nothing else of a log.
  *
  * Source: etcd-io/raft `storage.go`, described in the project's Raft specification, section 12.
  */
@@ -17,18 +17,19 @@ export {
 export type { WalErrorCode } from './errors.ts';
 
 /**
- * A Raft log as its core sees it. All calls are synchronous: a cold read is a read of the page cache,
- * bounded by `maxBytes`. An error that is not named at a method means that the node must stop.
+ * A Raft log as its core sees it. All calls are synchronous: a cold read is a read of the page
+ * cache, bounded by `maxBytes`. An error that is not named at a method means that the node must
+ * stop.
  */
 export interface Storage {
   /** The hard state and the membership to start with; both empty for a new log. */
   initialState(): { hardState: HardState; confState: ConfState };
 
   /**
-   * The entries from `lo` up to, not including, `hi`, in ascending order without gaps. Reading stops
-   * before the sum of the protobuf encoding sizes exceeds `maxBytes` (`Infinity`: no limit), but at
-   * least one entry is returned where `lo < hi`. The array belongs to the caller; the entries and
-   * their payloads are immutable.
+   * The entries from `lo` up to, not including, `hi`, in ascending order without gaps. Reading
+   * stops before the sum of the protobuf encoding sizes exceeds `maxBytes` (`Infinity`: no limit),
+   * but at least one entry is returned where `lo < hi`. The array belongs to the caller; the
+   * entries and their payloads are immutable.
    *
    * @throws CompactedError when `lo` is before `firstIndex()`
    * @throws UnavailableError when `hi` is above `lastIndex() + 1`
@@ -46,7 +47,9 @@ export interface Storage {
   /** The index of the first entry that can be read; `lastIndex() + 1` when there is none. */
   firstIndex(): number;
 
-  /** The index of the last durable entry, or of the snapshot or purge it starts behind; 0 when new. */
+  /**
+   * The index of the last durable entry, or of the snapshot or purge it starts behind; 0 when new.
+   */
   lastIndex(): number;
 
   /**

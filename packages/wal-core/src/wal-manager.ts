@@ -1,7 +1,7 @@
 /**
- * The contract of a place that holds logs: a directory, or a database. It says whether there is a log,
- * creates it, and opens it again. One manager at a time owns a place. Every call takes the id of the
- * Raft group whose log is meant, `0n` by default.
+ * The contract of a place that holds logs: a directory, or a database. It says whether there is a
+ * log, creates it, and opens it again. One manager at a time owns a place. Every call takes the id
+ * of the Raft group whose log is meant, `0n` by default.
  */
 import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { WalCapabilities } from './capabilities.ts';
@@ -43,8 +43,8 @@ export interface GroupOptions {
 
 export interface ReplayOptions extends GroupOptions {
   /**
-   * The snapshot to start from: one that `findSnapshots` lists, by index and term. Default: the newest
-   * of them, or none. Give an older one when the files of the newest are damaged.
+   * The snapshot to start from: one that `findSnapshots` lists, by index and term. Default: the
+   * newest of them, or none. Give an older one when the files of the newest are damaged.
    */
   readonly snapshot?: Pick<SnapshotMetadata, 'index' | 'term'> | undefined;
   /**
@@ -62,8 +62,9 @@ export interface ReplayOptions extends GroupOptions {
  *
  * - `clean`: nothing.
  * - `torn`: a batch that a crash interrupted. It was never acknowledged; it was cut.
- * - `uncertain`: the very last batch was damaged, by a crash while it was written or by rot after it
- *   was acknowledged, and nothing behind it can tell which. It was cut; the index range is what it held.
+ * - `uncertain`: the very last batch was damaged, by a crash while it was written or by rot after
+ *   it was acknowledged, and nothing behind it can tell which. It was cut; the index range is what
+ *   it held.
  */
 export interface TailReport {
   readonly verdict: 'clean' | 'torn' | 'uncertain';
@@ -134,12 +135,13 @@ export interface WalManager extends AsyncDisposable {
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 
   /**
-   * Recovers the log and opens it. A torn tail is cut and reported; damage to what had been durable is
-   * refused with `WAL_CORRUPT`, and then nothing is changed. The entries before the snapshot that
-   * have not been purged stay readable.
+   * Recovers the log and opens it. A torn tail is cut and reported; damage to what had been durable
+   * is refused with `WAL_CORRUPT`, and then nothing is changed. The entries before the snapshot
+   * that have not been purged stay readable.
    *
-   * Rejects with `WAL_NOT_FOUND` (no log, or no such snapshot), `WAL_LOCKED`, `WAL_METADATA_MISMATCH`,
-   * `WAL_FOREIGN`, `WAL_VERSION`, `WAL_PERMISSION`, `WAL_READ_FAILED`, `WAL_CORRUPT`.
+   * Rejects with `WAL_NOT_FOUND` (no log, or no such snapshot), `WAL_LOCKED`,
+   * `WAL_METADATA_MISMATCH`, `WAL_FOREIGN`, `WAL_VERSION`, `WAL_PERMISSION`, `WAL_READ_FAILED`,
+   * `WAL_CORRUPT`.
    */
   replayWal(options?: ReplayOptions): Promise<OpenedWal>;
 

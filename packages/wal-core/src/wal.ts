@@ -2,10 +2,10 @@
  * The contract of one log. Every back end keeps it, and the conformance suite
  * (`@babuza/wal-core/conformance`) is this contract as tests.
  *
- * A log takes batches (`save`) and acknowledges each when it is durable, strictly in the order of the
- * calls; any number may be pending, and pending ones share one write and one sync. What it holds is
- * read through the `Storage` that was opened together with it, which shows only what is durable. The
- * log is the only writer of that storage.
+ * A log takes batches (`save`) and acknowledges each when it is durable, strictly in the order of
+ * the calls; any number may be pending, and pending ones share one write and one sync. What it
+ * holds is read through the `Storage` that was opened together with it, which shows only what is
+ * durable. The log is the only writer of that storage.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { WalEventSource } from './events.ts';
@@ -20,8 +20,8 @@ export interface SaveBatch {
   readonly hardState?: HardState | undefined;
   /**
    * Entries in ascending order without gaps, the first one at most one behind the last entry of the
-   * log. Entries that the log has at and above the first index are dropped. Committed entries cannot
-   * be dropped, terms never go down from one index to the next.
+   * log. Entries that the log has at and above the first index are dropped. Committed entries
+   * cannot be dropped, terms never go down from one index to the next.
    */
   readonly entries?: readonly Entry[] | undefined;
   /** A snapshot marker: see `saveSnapshot`. It counts before the entries of the same batch. */
@@ -102,9 +102,9 @@ export interface Wal extends AsyncDisposable {
 
   /**
    * Records that a snapshot exists whose files are durable already; the same as
-   * `save({ snapshot: metadata })`. If the log has an entry with its index and term (or starts right
-   * behind it) the log keeps its entries. If not, the snapshot was installed from elsewhere, and the log
-   * is reset to start behind it. A commit index below the marker is raised to it.
+   * `save({ snapshot: metadata })`. If the log has an entry with its index and term (or starts
+   * right behind it) the log keeps its entries. If not, the snapshot was installed from elsewhere,
+   * and the log is reset to start behind it. A commit index below the marker is raised to it.
    *
    * Rejects with `WAL_SNAPSHOT_OUT_OF_DATE` when it is older than the newest marker or the start of
    * the log, and with `WAL_INVALID` when a committed entry with its index has another term.
@@ -126,9 +126,9 @@ export interface Wal extends AsyncDisposable {
   sync(): Promise<void>;
 
   /**
-   * Turns syncs off for good: `save` then resolves when the data is handed to the operating system. A
-   * crash of the machine may lose any of it; `sync` then promises no more than `save`. `close` still syncs.
-   * For tests and bulk loads only.
+   * Turns syncs off for good: `save` then resolves when the data is handed to the operating system.
+   * A crash of the machine may lose any of it; `sync` then promises no more than `save`. `close`
+   * still syncs. For tests and bulk loads only.
    */
   setUnsafeNoFsync(): void;
 

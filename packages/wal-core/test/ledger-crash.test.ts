@@ -1,6 +1,6 @@
 /**
- * The ledger at work: the reference back end is stopped after each single plan that it writes, and each
- * of these states is judged. The right one is never blamed; wrong ones are found out.
+ * The ledger at work: the reference back end is stopped after each single plan that it writes, and
+ * each of these states is judged. The right one is never blamed; wrong ones are found out.
  */
 import { EntryStorage, QueuedWal, WalEventHub, type SavePlan } from '@babuza/wal-core';
 import { Ledger, type LedgerBatch } from '@babuza/wal-core/conformance';

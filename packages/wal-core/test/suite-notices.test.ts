@@ -1,4 +1,7 @@
-/** The suite is tested, too: each wrong back end must be noticed, by the tests that are there for it. */
+/**
+ * The suite is tested, too: each wrong back end must be noticed, by the tests that are there for
+ * it.
+ */
 import { describeConformance } from '@babuza/wal-core/conformance';
 import { describe, expect, it } from 'vitest';
 import { wrongBackends, type WrongBackend } from './wrong-backends/list.ts';

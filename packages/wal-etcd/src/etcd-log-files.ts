@@ -1,4 +1,7 @@
-/** The files of logs in etcd's format: finding, creating and recovering them, and what is put on top. */
+/**
+ * The files of logs in etcd's format: finding, creating and recovering them, and what is put on
+ * top.
+ */
 import { encodeHardState, type SnapshotMetadata } from '@babuza/raftpb';
 import { FileError, type FileSystem } from '@babuza/vfs';
 import {
@@ -107,8 +110,9 @@ export class EtcdLogFiles implements LogFiles {
   }
 
   /**
-   * As a server of etcd does it: where the last segment ends within a record, a copy of it is kept and it is cut
-   * (`Repair`); else what lies behind the last record is made zero. A crash leads to the same findings again.
+   * As a server of etcd does it: where the last segment ends within a record, a copy of it is kept
+   * and it is cut (`Repair`); else what lies behind the last record is made zero. A crash leads to
+   * the same findings again.
    */
   async #recover(place: LogPlace, found: FoundEtcdLog): Promise<ReadyLog> {
     const { directory, groupId } = place;
@@ -133,7 +137,8 @@ export class EtcdLogFiles implements LogFiles {
     // Durable after it: what was read, and that nothing follows it.
     await settle(last.file, scan.validEnd, leftover);
     await removeTemporaries(fileSystem, directory);
-    // Durable after it: the names of the segments. They may be those of a process that was killed just now.
+    // Durable after it: the names of the segments. They may be those of a process that was killed
+    // just now.
     await fileSystem.syncDirectory(directory);
     const parts = this.#writerParts(place, found.metadataBytes);
     const writer = new WalWriter(parts, { ...appendPointOf(last, scan), fileBytes });

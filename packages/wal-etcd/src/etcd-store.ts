@@ -1,8 +1,8 @@
 /**
- * The storing half of a log in etcd's format: groups of plans become records, in the order that etcd's `Save`
- * has: entries, then the hard state. A snapshot marker comes first, with a hard state that covers it: only then
- * does it count. What a batch may contain was decided before (`QueuedWal`), where a segment is cut by
- * `WalWriter`, in etcd's manner.
+ * The storing half of a log in etcd's format: groups of plans become records, in the order that
+ * etcd's `Save` has: entries, then the hard state. A snapshot marker comes first, with a hard state
+ * that covers it: only then does it count. What a batch may contain was decided before
+ * (`QueuedWal`), where a segment is cut by `WalWriter`, in etcd's manner.
  */
 import { encodeHardState, type Entry, type HardState } from '@babuza/raftpb';
 import {
@@ -62,7 +62,10 @@ export class EtcdStore implements LogStore {
   /** The hard state of the last record, and a newer one that was not worth a write yet. */
   #writtenHardState: HardState;
   #unwrittenHardState: HardState | undefined;
-  /** Places of entries that are written but not published yet, one for each plan that has some, in order. */
+  /**
+   * Places of entries that are written but not published yet, one for each plan that has some, in
+   * order.
+   */
   #placed: Placed[] = [];
   /** The segment that the records of the group under way are in. */
   #segmentId = 0;
@@ -224,7 +227,8 @@ export class EtcdStore implements LogStore {
       this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
       this.#lastIndex = entries.at(-1)?.index ?? 0;
     }
-    // Not only at the end of the group: what a crash leaves of a group must be whole batches, and a part of one.
+    // Not only at the end of the group: what a crash leaves of a group must be whole batches, and a
+    // part of one.
     if (hardState !== undefined && !same(hardState, this.#writtenHardState)) {
       this.#addHardState(hardState);
     }
@@ -238,9 +242,9 @@ export class EtcdStore implements LogStore {
   }
 
   /**
-   * Drops the entries from `index` on, with none to replace them. An entry that is recorded again drops all
-   * behind it, also for etcd; but etcd passes over entries that its snapshot covers, so where there is none
-   * above the newest marker, the log is written anew.
+   * Drops the entries from `index` on, with none to replace them. An entry that is recorded again
+   * drops all behind it, also for etcd; but etcd passes over entries that its snapshot covers, so
+   * where there is none above the newest marker, the log is written anew.
    */
   async #dropFrom(index: number): Promise<void> {
     const { view, reader, writer, segments, directory, options } = this.#parts;

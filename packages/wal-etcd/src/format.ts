@@ -1,6 +1,7 @@
 /**
- * The third door, `@babuza/wal-etcd/format`: etcd's log as etcd has it, for tools, tests and whoever prepares a
- * member directory: every number of 64 bits, any metadata, `Save`, `SaveSnapshot`, cut and `Repair`.
+ * The third door, `@babuza/wal-etcd/format`: etcd's log as etcd has it, for tools, tests and
+ * whoever prepares a member directory: every number of 64 bits, any metadata, `Save`,
+ * `SaveSnapshot`, cut and `Repair`.
  */
 import { guardedEnvironment, nodeEnvironment, type Environment } from '@babuza/vfs';
 import { readFailure, translating } from '@babuza/wal-files';
@@ -16,10 +17,11 @@ export type { EtcdVerdict } from './recovery/damage.ts';
 export { crc32c } from './format/crc32c.ts';
 
 /**
- * etcd's `Repair`: where the last segment ends within a record, it is cut in front of that record, and a copy
- * of what it was stays as `NAME.wal.broken`. Returns false, and changes nothing, where the last segment is
- * damaged in another way, or there is none; also true where there was nothing to repair. Damage in other segments is not looked
- * at. **What is cut may have been acknowledged**: this format cannot tell.
+ * etcd's `Repair`: where the last segment ends within a record, it is cut in front of that record,
+ * and a copy of what it was stays as `NAME.wal.broken`. Returns false, and changes nothing, where
+ * the last segment is damaged in another way, or there is none; also true where there was nothing
+ * to repair. Damage in other segments is not looked at. **What is cut may have been acknowledged**:
+ * this format cannot tell.
  *
  * @throws LockedError where somebody has the log open, ReadFailedError
  */

@@ -1,7 +1,7 @@
 /**
- * The second door, `@babuza/wal-etcd/inspect`: looks at a log in etcd's format without its lock and without
- * changing a byte. Directories of etcd servers are read as well as our own. Nothing above is kept in memory but
- * what is returned; `readWal` returns all entries.
+ * The second door, `@babuza/wal-etcd/inspect`: looks at a log in etcd's format without its lock and
+ * without changing a byte. Directories of etcd servers are read as well as our own. Nothing above
+ * is kept in memory but what is returned; `readWal` returns all entries.
  */
 import { nodeEnvironment, type Environment, type FileSystem } from '@babuza/vfs';
 import { NotFoundError } from '@babuza/wal-core';
@@ -59,8 +59,8 @@ export function readWal(
 }
 
 /**
- * The snapshot records that etcd could start from (`ValidSnapshotEntries`): index not above the commit index
- * of the last hard state.
+ * The snapshot records that etcd could start from (`ValidSnapshotEntries`): index not above the
+ * commit index of the last hard state.
  *
  * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError, ReadFailedError
  */
@@ -77,8 +77,8 @@ export function findSnapshots(
 }
 
 /**
- * Checks all records from a snapshot on, without looking at the entries (etcd: `Verify`), and returns the last
- * hard state.
+ * Checks all records from a snapshot on, without looking at the entries (etcd: `Verify`), and
+ * returns the last hard state.
  *
  * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError, ReadFailedError
  */

@@ -11,25 +11,25 @@ import { segmentBytesDefault } from './format/layout.ts';
 
 export interface EtcdWalOptions {
   /**
-   * The nominal size of a segment in bytes, from 16,384 to 1 GiB. Default 64,000,000, as etcd. A segment may be
-   * longer. A log may be opened with another value than before.
+   * The nominal size of a segment in bytes, from 16,384 to 1 GiB. Default 64,000,000, as etcd. A
+   * segment may be longer. A log may be opened with another value than before.
    */
   readonly segmentBytes?: number | undefined;
   /** Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB. */
   readonly cache?: CacheLimits | undefined;
   /**
-   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop waits
-   * for the disk. Default false.
+   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop
+   * waits for the disk. Default false.
    */
   readonly inline?: boolean | undefined;
   /**
-   * What is written as metadata: `babuza`, which an etcd reads too, or `etcd`, node and cluster id alone, as a
-   * server of etcd writes them. Default `babuza`. Both are always read.
+   * What is written as metadata: `babuza`, which an etcd reads too, or `etcd`, node and cluster id
+   * alone, as a server of etcd writes them. Default `babuza`. Both are always read.
    */
   readonly metadata?: 'babuza' | 'etcd' | undefined;
   /**
-   * What to do when the log ends in a way that a crash explains, and damage as well: `cut` it there and report,
-   * as a server of etcd does, or `refuse` to open. Default `cut`.
+   * What to do when the log ends in a way that a crash explains, and damage as well: `cut` it there
+   * and report, as a server of etcd does, or `refuse` to open. Default `cut`.
    */
   readonly uncertainTail?: 'cut' | 'refuse' | undefined;
   /** The world of files, time and chance. Default: that of Node.js. */
@@ -49,7 +49,10 @@ const optionNames: ReadonlySet<string> = new Set<keyof EtcdWalOptions>([
   'environment',
 ]);
 
-/** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
+/**
+ * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
+ * allowed.
+ */
 export function checkedOptions(options: EtcdWalOptions = {}): CheckedOptions {
   checkOptionNames(options, optionNames);
   const checked: CheckedOptions = {

@@ -1,9 +1,10 @@
 /**
- * etcd's `WAL` as its own package has it: create, open at a snapshot, `ReadAll`, `Save`, `SaveSnapshot`, cut,
- * with all 64 bits of each number and any metadata. The same calls give the same bytes. It does not check what
- * is saved, keeps no index, and `readAll` returns all entries at once: the log behind the contract is
- * `EtcdWalManager`. Calls must be awaited one after the other. After a write that failed, also for want of
- * space, nothing more is written: the log must be opened again.
+ * etcd's `WAL` as its own package has it: create, open at a snapshot, `ReadAll`, `Save`,
+ * `SaveSnapshot`, cut, with all 64 bits of each number and any metadata. The same calls give the
+ * same bytes. It does not check what is saved, keeps no index, and `readAll` returns all entries at
+ * once: the log behind the contract is `EtcdWalManager`. Calls must be awaited one after the other.
+ * After a write that failed, also for want of space, nothing more is written: the log must be
+ * opened again.
  */
 import {
   guardedEnvironment,
@@ -58,13 +59,13 @@ export interface RawWalOptions {
   /** The nominal size of a segment in bytes; from 4,096. Default: 64,000,000, as etcd. */
   readonly segmentBytes?: number | undefined;
   /**
-   * No record may have so many bytes, padding included. Default: 10 MiB, above which etcd 3.4 cannot read back
-   * what it wrote; later versions can.
+   * No record may have so many bytes, padding included. Default: 10 MiB, above which etcd 3.4
+   * cannot read back what it wrote; later versions can.
    */
   readonly recordBytesLimit?: number | undefined;
   /**
-   * Normal entries are written without their type, as etcd does from 3.7 on; every version reads both forms.
-   * Default: false.
+   * Normal entries are written without their type, as etcd does from 3.7 on; every version reads
+   * both forms. Default: false.
    */
   readonly omitsNormalType?: boolean | undefined;
   /** Default: the world of Node.js. */
@@ -77,8 +78,8 @@ export interface ReadAllResult {
   readonly hardState: EtcdHardState;
   readonly entries: readonly EtcdEntry[];
   /**
-   * With `ErrSliceOutOfRange` the hard state and the entries before it are there, with `ErrSnapshotNotFound`
-   * everything; every other error is thrown.
+   * With `ErrSliceOutOfRange` the hard state and the entries before it are there, with
+   * `ErrSnapshotNotFound` everything; every other error is thrown.
    */
   readonly error: CorruptError | undefined;
 }
@@ -187,8 +188,8 @@ export class RawWal {
   }
 
   /**
-   * Reads all records and makes the log ready for writing: what lies behind the last one is made zero. Must be
-   * the first call after `open`; the second one is etcd's `ErrDecoderNotFound`.
+   * Reads all records and makes the log ready for writing: what lies behind the last one is made
+   * zero. Must be the first call after `open`; the second one is etcd's `ErrDecoderNotFound`.
    *
    * @throws CorruptError with etcd's name of the error as its `verdict`; then nothing was changed
    */
@@ -212,8 +213,8 @@ export class RawWal {
   }
 
   /**
-   * Adds the entries and then the hard state, unless it is all zeros. Durable after it, where there are
-   * entries, or term or vote have changed; a commit index alone is held back.
+   * Adds the entries and then the hard state, unless it is all zeros. Durable after it, where there
+   * are entries, or term or vote have changed; a commit index alone is held back.
    *
    * @throws TooLargeError where a record would reach the limit; then nothing was added
    */
@@ -238,7 +239,10 @@ export class RawWal {
     else await this.#writing(() => writer.flushPages());
   }
 
-  /** Adds a snapshot record. Durable after it. Etcd from 3.5 on wants the membership where the index is not 0. */
+  /**
+   * Adds a snapshot record. Durable after it. Etcd from 3.5 on wants the membership where the index
+   * is not 0.
+   */
   async saveSnapshot(snapshot: EtcdSnapshot): Promise<void> {
     const data = encodeEtcdSnapshot(snapshot);
     this.#checkSize(data);
@@ -273,7 +277,10 @@ export class RawWal {
     this.#durable = false;
   }
 
-  /** Makes everything durable and gives all back. The last segment keeps its length. Twice is harmless. */
+  /**
+   * Makes everything durable and gives all back. The last segment keeps its length. Twice is
+   * harmless.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -1,6 +1,7 @@
 /**
- * Power cuts at random calls of random work. What was acknowledged is there; of a batch that was not, the first
- * records may be; and the few states that this format cannot tell from damage are counted and printed.
+ * Power cuts at random calls of random work. What was acknowledged is there; of a batch that was
+ * not, the first records may be; and the few states that this format cannot tell from damage are
+ * counted and printed.
  *
  * `BABUZA_CRASH_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
  */

@@ -61,7 +61,8 @@ describe('a disk that fails while a log is opened again', () => {
           const failed = await faults.run(start, fault, sticky);
           if (start.step === undefined) expect(failed, start.name).toBeGreaterThan(4);
         }
-        // A write that ended within a sector looks like damage: this format has nothing that would tell.
+        // A write that ended within a sector looks like damage: this format has nothing that would
+        // tell.
         const withinSector = fault.type === 'partial-write' && fault.bytes % 512 !== 0;
         if (!withinSector) expect(faults.verdicts.refused).toBe(refused);
       }, 300_000);

@@ -1,6 +1,7 @@
 /**
- * Every call of the disk fails: once, and from then on. What fails is said with a typed error, nothing that was not
- * durable is acknowledged, a full disk leaves the log usable, everything else poisons it.
+ * Every call of the disk fails: once, and from then on. What fails is said with a typed error,
+ * nothing that was not durable is acknowledged, a full disk leaves the log usable, everything else
+ * poisons it.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { failures, SingleFaults } from '@babuza/testkit/ladder';
@@ -23,7 +24,8 @@ describe('a failing disk', () => {
         let runs = 0;
         for (const workload of workloads) runs += await faults.run(workload, failure, sticky);
         expect(runs).toBeGreaterThan(workloads.length * 10);
-        // A write that ended within a sector looks like damage: this format has nothing that would tell.
+        // A write that ended within a sector looks like damage: this format has nothing that would
+        // tell.
         if (failure.fault.type !== 'partial-write') {
           expect(faults.verdicts.refused).toBe(refused);
         }

@@ -1,4 +1,7 @@
-/** The logs of real etcd servers and clusters, stopped, killed, purged and restored: the same answers as etcd's own. */
+/**
+ * The logs of real etcd servers and clusters, stopped, killed, purged and restored: the same
+ * answers as etcd's own.
+ */
 import { afterAll, describe, it } from 'vitest';
 import { checkFixture, tellMissing } from './support/check-fixture.ts';
 import { readIndex } from './support/fixture-set.ts';

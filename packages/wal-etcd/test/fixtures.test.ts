@@ -1,8 +1,8 @@
 /**
- * What etcd's own code wrote, and what it said of damaged logs, against ours on the real disk: the same bytes
- * from the same calls, the same answers to the same files. `BABUZA_ETCD_WAL_FIXTURES` names another folder of
- * the same form; without any, this says so, and fails where `CI` or `BABUZA_REQUIRE_FIXTURES` wants it. What real servers
- * wrote is in `fixtures-real.test.ts`.
+ * What etcd's own code wrote, and what it said of damaged logs, against ours on the real disk: the
+ * same bytes from the same calls, the same answers to the same files. `BABUZA_ETCD_WAL_FIXTURES`
+ * names another folder of the same form; without any, this says so, and fails where `CI` or
+ * `BABUZA_REQUIRE_FIXTURES` wants it. What real servers wrote is in `fixtures-real.test.ts`.
  */
 import { afterAll, describe, it } from 'vitest';
 import { checkFixture, tellMissing } from './support/check-fixture.ts';

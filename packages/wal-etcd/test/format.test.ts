@@ -1,4 +1,7 @@
-/** The small parts of the format: checksum, length field, names, torn records. Messages have their own file. */
+/**
+ * The small parts of the format: checksum, length field, names, torn records. Messages have their
+ * own file.
+ */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../src/format/crc32c.ts';

@@ -1,6 +1,7 @@
 /**
- * A full disk is no damage: the save is refused, the log is as before, to the last byte, and goes on when there is
- * room. Space runs out in two places: at a cut, and in a segment that was shortened by a repair and grows.
+ * A full disk is no damage: the save is refused, the log is as before, to the last byte, and goes
+ * on when there is room. Space runs out in two places: at a cut, and in a segment that was
+ * shortened by a repair and grows.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
@@ -18,7 +19,9 @@ interface World {
   readonly close: () => Promise<void>;
 }
 
-/** Ten entries in the first segment, which is made shorter if it shall grow, and no room for more. */
+/**
+ * Ten entries in the first segment, which is made shorter if it shall grow, and no room for more.
+ */
 async function inFullWorld(
   grows: boolean,
   run: (world: World) => Promise<void>,
@@ -64,7 +67,10 @@ const large = { entries: entriesFrom(11, 20, 2, 900), hardState };
 
 for (const grows of [false, true]) {
   describe(`a full disk ${grows ? 'under a segment that grows' : 'at a cut'}`, () => {
-    /** Where there is room for the rest of the segment, the save that meets the full disk is a later one. */
+    /**
+     * Where there is room for the rest of the segment, the save that meets the full disk is a later
+     * one.
+     */
     const fill = async ({ save, disk }: World): Promise<string> => {
       if (grows) return save(large);
       disk.capacityBytes += 8 * 1024;

@@ -1,6 +1,7 @@
 /**
- * Bytes that nobody wrote on purpose: random ones, and logs with random damage. Whatever lies there, every
- * door ends, with an answer or with an error of ours, and asks for no more memory than there are bytes.
+ * Bytes that nobody wrote on purpose: random ones, and logs with random damage. Whatever lies
+ * there, every door ends, with an answer or with an error of ours, and asks for no more memory than
+ * there are bytes.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -84,7 +85,9 @@ async function openAndAppend(
   }
 }
 
-/** Nothing longer than the longest file, and the entry that was added to it, was ever read at once. */
+/**
+ * Nothing longer than the longest file, and the entry that was added to it, was ever read at once.
+ */
 function demandModesty(disk: SimulatedDisk, files: Files): void {
   const longest = Math.max(...[...files.values()].map(({ length }) => length), 256 * 1024);
   for (const { operation, bytes, path } of disk.calls) {

@@ -1,6 +1,6 @@
 /**
- * A purge keeps the segments of the snapshots that count: each start that is possible after it finds
- * all of them, whether the log was open before, or was opened and purged then.
+ * A purge keeps the segments of the snapshots that count: each start that is possible after it
+ * finds all of them, whether the log was open before, or was opened and purged then.
  */
 import { describe, expect, it } from 'vitest';
 import type { OpenedWal } from '@babuza/wal-core';

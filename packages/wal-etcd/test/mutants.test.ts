@@ -1,6 +1,6 @@
 /**
- * Who tests the tests? Logs that stand on something broken must be caught by the rungs; on the honest file system
- * the same rungs find nothing.
+ * Who tests the tests? Logs that stand on something broken must be caught by the rungs; on the
+ * honest file system the same rungs find nothing.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -17,7 +17,10 @@ import {
 } from '@babuza/testkit/ladder';
 import { backEnd } from './support/back-end.ts';
 
-/** Flaws that show only where this log uses these calls: at a cut, where a segment grows, in a recovery. */
+/**
+ * Flaws that show only where this log uses these calls: at a cut, where a segment grows, in a
+ * recovery.
+ */
 const own: readonly Flaw[] = [
   { name: 'a sync does nothing', file: () => ({ datasync: () => Promise.resolve() }) },
   {

@@ -1,6 +1,6 @@
 /**
- * A real etcd and the contract take turns on one log: what each of them drops, cuts, purges and adds is so for
- * the other. Needs what `real-etcd.test.ts` needs.
+ * A real etcd and the contract take turns on one log: what each of them drops, cuts, purges and
+ * adds is so for the other. Needs what `real-etcd.test.ts` needs.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, openSync, readFileSync, writeSync, closeSync } from 'node:fs';
@@ -178,7 +178,8 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
       { env: { ...process.env, ETCDCTL_API: '2' }, stdio: 'pipe' },
     );
     const copied = await readWal(walOf(backup));
-    // It keeps what is neither a change of members nor a request of the newer interface: next to nothing.
+    // It keeps what is neither a change of members nor a request of the newer interface: next to
+    // nothing.
     expect(copied.entries.some(({ data }) => Buffer.from(data ?? []).includes('/0/version'))).toBe(
       true,
     );

@@ -1,7 +1,7 @@
 /**
- * Against a real etcd: it starts on what this package wrote, and what it wrote is read here. Needs the programs
- * `etcd` and `etcdctl` (Debian: etcd-server and etcd-client); `BABUZA_REQUIRE_ETCD=1` makes their absence a
- * failure.
+ * Against a real etcd: it starts on what this package wrote, and what it wrote is read here. Needs
+ * the programs `etcd` and `etcdctl` (Debian: etcd-server and etcd-client); `BABUZA_REQUIRE_ETCD=1`
+ * makes their absence a failure.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * Logs of real etcd servers, opened through the contract: killed, torn, purged, restored ones, and one of a
- * member that was added late. What the storage reads is held against etcd's own answers to the same files and,
- * from wherever the contract starts, against `inspect`. Without the fixtures this says so, as their test does.
+ * Logs of real etcd servers, opened through the contract: killed, torn, purged, restored ones, and
+ * one of a member that was added late. What the storage reads is held against etcd's own answers to
+ * the same files and, from wherever the contract starts, against `inspect`. Without the fixtures
+ * this says so, as their test does.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { readdirSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** Logs that a replay once took for something else: each of them was found by a rung of the ladder. */
+/**
+ * Logs that a replay once took for something else: each of them was found by a rung of the ladder.
+ */
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { crashStates, runWorkload, simulatedEnvironment } from '@babuza/testkit';

@@ -1,8 +1,9 @@
 /**
- * Rot: a bit flips, a sector is lost, a file is cut, exchanged, renamed or gone. This format protects its data and
- * the order of its records, not their types and lengths, and nothing says where a log ended: so some damage cannot
- * be seen by any reader. The table counts what became of each; the tests hold that nothing else goes unseen, that no
- * entry comes back with other bytes, and that every error has a type.
+ * Rot: a bit flips, a sector is lost, a file is cut, exchanged, renamed or gone. This format
+ * protects its data and the order of its records, not their types and lengths, and nothing says
+ * where a log ended: so some damage cannot be seen by any reader. The table counts what became of
+ * each; the tests hold that nothing else goes unseen, that no entry comes back with other bytes,
+ * and that every error has a type.
  *
  * `BABUZA_ROT=every`: no byte and no length is left out.
  *
@@ -77,7 +78,9 @@ function contentOf(opened: OpenedWal): string {
   return `${JSON.stringify(rest, show)} ${entriesOf(opened).join(' ')}`;
 }
 
-/** A life with conflicts, a marker, a purge: in one segment that is closed, or in three, and killed. */
+/**
+ * A life with conflicts, a marker, a purge: in one segment that is closed, or in three, and killed.
+ */
 async function makeSample(name: string, payloadBytes: number, closed: boolean): Promise<Sample> {
   const environment = simulatedEnvironment(11);
   const saved = new Set<string>();
@@ -206,7 +209,8 @@ describe('rot', () => {
               surgery.flipBit(path, at * 8 + bit),
             );
             if (outcome.startsWith('NOT SEEN')) unseen.add(kind);
-            // A hard state whose type is that of an entry: nothing else can bring bytes that were never saved.
+            // A hard state whose type is that of an entry: nothing else can bring bytes that were
+            // never saved.
             if (outcome.endsWith('never was')) expect(kind).toBe('type');
           }
         }
@@ -289,7 +293,8 @@ describe('rot', () => {
           if (paths.length === 1 && what === 'exchanged') continue;
           const outcome = await damage(sample, `${place} segment ${what}`, path, harm);
           if (/NOT SEEN|event/.test(outcome)) {
-            // One that is doubled or renamed looks like a log that was written anew; an event says what is not read.
+            // One that is doubled or renamed looks like a log that was written anew; an event says
+            // what is not read.
             const misplaced = at === 0 && outcome === 'other contents, with an event';
             expect([misplaced || what === 'gone', isEdge]).toEqual([true, true]);
           }

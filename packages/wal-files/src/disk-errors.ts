@@ -1,6 +1,6 @@
 /**
- * What a failure of the disk means to a log, depending on what the log was doing. Reading, preparing and
- * committing have different consequences; the rules are in `docs/DURABILITY.md`.
+ * What a failure of the disk means to a log, depending on what the log was doing. Reading,
+ * preparing and committing have different consequences; the rules are in `docs/DURABILITY.md`.
  */
 import { FileError } from '@babuza/vfs';
 import {
@@ -60,7 +60,9 @@ export function prepareFailure(cause: unknown): unknown {
   return commitFailure(cause);
 }
 
-/** While making the directory of a log: a path that cannot be one is the caller's, not the disk's. */
+/**
+ * While making the directory of a log: a path that cannot be one is the caller's, not the disk's.
+ */
 export function directoryFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
   if (cause.kind === 'not-a-directory' || cause.kind === 'exists') {
@@ -88,7 +90,9 @@ function tryAgain(done: 'read' | 'written', cause: FileError): TryAgainError {
   return new TryAgainError(`${message}: ${cause.message}`, cause);
 }
 
-/** While writing what must not be half written: the log takes no more writes. Always a `WalError`. */
+/**
+ * While writing what must not be half written: the log takes no more writes. Always a `WalError`.
+ */
 export function commitFailure(cause: unknown): WalError {
   if (cause instanceof WalError) return cause;
   const lost = lockFailure(cause);

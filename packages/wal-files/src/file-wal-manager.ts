@@ -1,7 +1,8 @@
 /**
- * A directory of logs, whatever their files look like: which logs are open, the lock of the directory, and
- * how an opened log is put together. The log of group 0 is in the directory itself, those of other groups in
- * folders of their own. The directory is locked from the first log that is opened until the manager is closed.
+ * A directory of logs, whatever their files look like: which logs are open, the lock of the
+ * directory, and how an opened log is put together. The log of group 0 is in the directory itself,
+ * those of other groups in folders of their own. The directory is locked from the first log that is
+ * opened until the manager is closed.
  */
 import { resolve } from 'node:path';
 import type { SnapshotMetadata } from '@babuza/raftpb';

@@ -1,4 +1,6 @@
-/** The log of group 0 lies in the directory itself, those of other groups in folders of their own. */
+/**
+ * The log of group 0 lies in the directory itself, those of other groups in folders of their own.
+ */
 
 const groupPattern = /^group-[0-9a-f]{16}$/;
 

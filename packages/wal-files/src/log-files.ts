@@ -1,4 +1,6 @@
-/** What a back end does for `FileWalManager`: everything that depends on what its files look like. */
+/**
+ * What a back end does for `FileWalManager`: everything that depends on what its files look like.
+ */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type {
   EntryReader,
@@ -32,7 +34,9 @@ export interface FoundLog {
   readonly state: LogState<PositionIndex>;
   /** Damage that costs nothing. */
   readonly repaired: readonly { readonly file: string; readonly what: string }[];
-  /** Cuts what may be cut and makes durable what is kept. Errors of the disk may be `FileError`s. */
+  /**
+   * Cuts what may be cut and makes durable what is kept. Errors of the disk may be `FileError`s.
+   */
   recover(): Promise<{ tail: TailReport; ready: ReadyLog }>;
   /** Closes the files; never rejects. */
   abandon(): Promise<void>;
@@ -43,7 +47,9 @@ export interface LastSegments {
   readonly temporaryName: string;
 }
 
-/** The files of one kind of log. Errors of the disk are `FileError`s unless a method says otherwise. */
+/**
+ * The files of one kind of log. Errors of the disk are `FileError`s unless a method says otherwise.
+ */
 export interface LogFiles {
   /** Whether there is a log in the directory, which exists. May throw `ForeignFileError`. */
   hasLog(directory: string): Promise<boolean>;

@@ -1,7 +1,7 @@
 /**
- * Memory for reading entries from files. What is handed out belongs to the caller and is never written
- * again: a range is read into a buffer of its own, of which the payloads are parts; a single entry is read
- * into a buffer that is used again, and its payload copied.
+ * Memory for reading entries from files. What is handed out belongs to the caller and is never
+ * written again: a range is read into a buffer of its own, of which the payloads are parts; a
+ * single entry is read into a buffer that is used again, and its payload copied.
  */
 import { CorruptError, uninitializedBytes, type SegmentRun } from '@babuza/wal-core';
 import { readFailure } from './disk-errors.ts';
@@ -46,8 +46,8 @@ export class ReadBuffers {
 }
 
 /**
- * How many bytes are worth reading for the entries from `lo` on, below `hi`: to the end of the last one that
- * starts within `maxBytes`, or a guess where the index does not tell that end.
+ * How many bytes are worth reading for the entries from `lo` on, below `hi`: to the end of the last
+ * one that starts within `maxBytes`, or a guess where the index does not tell that end.
  */
 export function bytesToRead(run: SegmentRun, lo: number, hi: number, maxBytes: number): number {
   const limit = Math.min(readBytesMax, maxBytes + guessBytes);

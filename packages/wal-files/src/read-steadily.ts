@@ -1,8 +1,9 @@
 /**
- * Looking at a log without owning it, also while a node writes it. A reader that is slower than the writer
- * sees a batch that is half there, a list of files that is older than a rotation, a file that was purged or
- * written again: what it takes for damage may be gone a moment later. Damage stays where it is. So what
- * looks wrong is looked at again, with pauses, and believed when it is the same thing several times.
+ * Looking at a log without owning it, also while a node writes it. A reader that is slower than the
+ * writer sees a batch that is half there, a list of files that is older than a rotation, a file
+ * that was purged or written again: what it takes for damage may be gone a moment later. Damage
+ * stays where it is. So what looks wrong is looked at again, with pauses, and believed when it is
+ * the same thing several times.
  */
 import { FileError, type Clock } from '@babuza/vfs';
 import { CorruptError, WalError, type TailReport } from '@babuza/wal-core';
@@ -15,7 +16,10 @@ const attemptsMax = 100;
 
 const pauseMs = 40;
 
-/** Calls `look` until what it says is sure: a clean log at once, anything else when it stays the same. */
+/**
+ * Calls `look` until what it says is sure: a clean log at once, anything else when it stays the
+ * same.
+ */
 export async function readSteadily<Value>(
   clock: Clock,
   look: () => Promise<{ tail: TailReport; value: Value }>,
@@ -43,7 +47,10 @@ export async function readSteadily<Value>(
   }
 }
 
-/** What a failure complains of, so that two can be compared. Rethrows what looking again cannot mend. */
+/**
+ * What a failure complains of, so that two can be compared. Rethrows what looking again cannot
+ * mend.
+ */
 function complaintOf(error: unknown): string {
   if (error instanceof CorruptError) return `${error.verdict} ${error.file} ${error.offset}`;
   if (error instanceof FileError && error.kind === 'not-found') return `gone ${error.path}`;

@@ -1,6 +1,7 @@
 /**
- * The part of a file that a scan looks at. While one part is looked at the next one is read, so that reading
- * and verifying overlap. A frame that lies across the border is brought together in front of the next part.
+ * The part of a file that a scan looks at. While one part is looked at the next one is read, so
+ * that reading and verifying overlap. A frame that lies across the border is brought together in
+ * front of the next part.
  */
 import type { File } from '@babuza/vfs';
 import { uninitializedBytes } from '@babuza/wal-core';

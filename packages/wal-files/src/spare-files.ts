@@ -1,11 +1,11 @@
 /**
- * Files for the next segment, made ready before they are needed: a purged segment that is written again,
- * or a new file filled with zeros. Overwriting blocks that exist costs a sync nothing extra; a file that
- * grows costs a journal commit with each sync.
+ * Files for the next segment, made ready before they are needed: a purged segment that is written
+ * again, or a new file filled with zeros. Overwriting blocks that exist costs a sync nothing extra;
+ * a file that grows costs a journal commit with each sync.
  *
  * Filling goes gently while the log is written: small synced pieces with pauses, because one large
- * unsynced fill delays every commit beside it. A failure in the background belongs to the save that needs
- * the file: it is met again, and reported, there.
+ * unsynced fill delays every commit beside it. A failure in the background belongs to the save that
+ * needs the file: it is met again, and reported, there.
  */
 import type { Environment, File, Timer } from '@babuza/vfs';
 
@@ -88,7 +88,10 @@ export class SpareFiles {
     return `${this.#directory}/${this.#names.recycled(segmentId)}`;
   }
 
-  /** Adds a purged segment, whose renaming is durable: else its new content could appear under its old name. */
+  /**
+   * Adds a purged segment, whose renaming is durable: else its new content could appear under its
+   * old name.
+   */
   addRecycled(path: string, bytes: number): void {
     this.#recycled.push({ path, bytes });
   }

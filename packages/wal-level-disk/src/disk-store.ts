@@ -1,9 +1,9 @@
 /**
- * LevelDB as a place for logs: where it lies, when it may be made, how deleted entries give their space
- * back, and what makes unsynced batches durable.
+ * LevelDB as a place for logs: where it lies, when it may be made, how deleted entries give their
+ * space back, and what makes unsynced batches durable.
  *
- * LevelDB makes a new database wherever the file `CURRENT` is missing, and removes the tables that it
- * finds there. So it may make one only where there is nothing to lose.
+ * LevelDB makes a new database wherever the file `CURRENT` is missing, and removes the tables that
+ * it finds there. So it may make one only where there is nothing to lose.
  */
 import { join } from 'node:path';
 import { CorruptError, ForeignFileError, invariant, type WalCapabilities } from '@babuza/wal-core';
@@ -181,8 +181,8 @@ export class DiskStore implements LevelStoreKind {
   }
 
   /**
-   * LevelDB keeps what was deleted until it happens to compact the tables that hold it. It is asked to
-   * once the purged range, with all that earlier purges left in it, is large enough.
+   * LevelDB keeps what was deleted until it happens to compact the tables that hold it. It is asked
+   * to once the purged range, with all that earlier purges left in it, is large enough.
    */
   async reclaim(database: LevelDatabase, { gte, lt }: KeyRange): Promise<Reclaimed> {
     invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
@@ -201,8 +201,9 @@ export class DiskStore implements LevelStoreKind {
   }
 
   /**
-   * A sync of LevelDB covers its newest log file. Unsynced batches before it may be in an older one, or on
-   * their way into a table; a compaction, here of nothing, writes them to a table, synced.
+   * A sync of LevelDB covers its newest log file. Unsynced batches before it may be in an older
+   * one, or on their way into a table; a compaction, here of nothing, writes them to a table,
+   * synced.
    */
   async flush(database: LevelDatabase): Promise<void> {
     invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');

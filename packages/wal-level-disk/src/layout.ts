@@ -8,8 +8,8 @@
  *   witness/<group>     how far the log of a group was durable, outside of LevelDB; 16 hexadecimal digits
  * ```
  *
- * Nobody but LevelDB may open `db/LOCK` in the process that has the log open: it is locked with `fcntl`, and
- * closing any descriptor of the file in that process gives the lock away.
+ * Nobody but LevelDB may open `db/LOCK` in the process that has the log open: it is locked with
+ * `fcntl`, and closing any descriptor of the file in that process gives the lock away.
  */
 import { join } from 'node:path';
 

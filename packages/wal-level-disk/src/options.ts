@@ -5,14 +5,14 @@ import { nodeEnvironment, type Environment } from '@babuza/vfs';
 
 export interface DiskWalOptions extends LevelWalOptions {
   /**
-   * How much LevelDB gathers in memory, and in its own log, before it writes a table: from 64 KiB to
-   * 1 GiB. Twice as much can be in memory for a while. An opening reads what is in its own log. Default
-   * 4 MiB.
+   * How much LevelDB gathers in memory, and in its own log, before it writes a table: from 64 KiB
+   * to 1 GiB. Twice as much can be in memory for a while. An opening reads what is in its own log.
+   * Default 4 MiB.
    */
   readonly writeBufferBytes?: number | undefined;
   /**
-   * Memory for blocks of tables that had to be decompressed, from 0 to 2 GiB. Without compression blocks
-   * are read from mapped files, and it stays nearly empty. Default 8 MiB.
+   * Memory for blocks of tables that had to be decompressed, from 0 to 2 GiB. Without compression
+   * blocks are read from mapped files, and it stays nearly empty. Default 8 MiB.
    */
   readonly blockCacheBytes?: number | undefined;
   /** Size of a block in a table, the unit of reading, from 1 KiB to 4 MiB. Default 4 KiB. */
@@ -28,8 +28,8 @@ export interface DiskWalOptions extends LevelWalOptions {
    */
   readonly compression?: boolean | undefined;
   /**
-   * A purge has LevelDB compact its tables once what was purged takes at least so many bytes in them, so
-   * that the space comes back at once. From 0 (always) to 2^53 - 1. Default 4 MiB.
+   * A purge has LevelDB compact its tables once what was purged takes at least so many bytes in
+   * them, so that the space comes back at once. From 0 (always) to 2^53 - 1. Default 4 MiB.
    */
   readonly compactPurgedBytes?: number | undefined;
   /** The world of files and time beside LevelDB, which has its own. Default: that of Node.js. */
@@ -48,7 +48,10 @@ const kibibyte = 1024;
 const mebibyte: number = 1024 * kibibyte;
 const gibibyte: number = 1024 * mebibyte;
 
-/** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
+/**
+ * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
+ * allowed.
+ */
 export function checkedDiskOptions(options: DiskWalOptions = {}): {
   readonly level: LevelWalOptions;
   readonly disk: CheckedDiskOptions;

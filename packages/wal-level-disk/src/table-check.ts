@@ -1,16 +1,17 @@
 /**
- * A look at LevelDB's tables before anything is read from them. classic-level has no option to verify the
- * checksums of blocks, and LevelDB believes what is in them: a flipped bit in the place of a block or in the
- * structure of one can make it ask for any amount of memory, or meet an assertion, and either ends the
- * process. So the footers, the blocks that say where the others are, and the filters are verified at every
- * opening, and all blocks with `verifyOnOpen` (but those of compressed tables). What is in them besides, the entries, has checksums of its own.
+ * A look at LevelDB's tables before anything is read from them. classic-level has no option to
+ * verify the checksums of blocks, and LevelDB believes what is in them: a flipped bit in the place
+ * of a block or in the structure of one can make it ask for any amount of memory, or meet an
+ * assertion, and either ends the process. So the footers, the blocks that say where the others are,
+ * and the filters are verified at every opening, and all blocks with `verifyOnOpen` (but those of
+ * compressed tables). What is in them besides, the entries, has checksums of its own.
  *
- * The format is that of LevelDB (doc/table_format.md of its sources): the last 48 bytes of a table hold the
- * places of the metaindex and the index block as two varints each, and a magic number. Behind each block
- * are its type (1 byte) and a masked CRC-32C over block and type, little-endian. A block is a row of
- * entries, each with the lengths of what its key shares with the one before, of the rest of the key, and of
- * its value, as varints; the values of an index block are places. At its end are restart points (4 bytes
- * each) and their number.
+ * The format is that of LevelDB (doc/table_format.md of its sources): the last 48 bytes of a table
+ * hold the places of the metaindex and the index block as two varints each, and a magic number.
+ * Behind each block are its type (1 byte) and a masked CRC-32C over block and type, little-endian.
+ * A block is a row of entries, each with the lengths of what its key shares with the one before, of
+ * the rest of the key, and of its value, as varints; the values of an index block are places. At
+ * its end are restart points (4 bytes each) and their number.
  */
 import { join } from 'node:path';
 import { CorruptError, crc32cByTable } from '@babuza/wal-core';

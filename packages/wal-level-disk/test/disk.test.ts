@@ -1,6 +1,6 @@
 /**
- * What is particular to a log on LevelDB: space comes back, a hundred thousand entries open, places that
- * are not what they seem, two processes, and what closing makes durable.
+ * What is particular to a log on LevelDB: space comes back, a hundred thousand entries open, places
+ * that are not what they seem, two processes, and what closing makes durable.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';

@@ -1,8 +1,9 @@
 /**
- * Calls of the operating system that fail below LevelDB, injected with strace into a real process: syncs
- * of its log and its tables, of directories, renames. The log takes no more writes from then on, nothing
- * is acknowledged any more, and the next opening finds all that was. `BABUZA_FAILING_CALLS` sets how many
- * runs there are, `BABUZA_REQUIRE_TOOLS=1` makes a missing strace a failure.
+ * Calls of the operating system that fail below LevelDB, injected with strace into a real process:
+ * syncs of its log and its tables, of directories, renames. The log takes no more writes from then
+ * on, nothing is acknowledged any more, and the next opening finds all that was.
+ * `BABUZA_FAILING_CALLS` sets how many runs there are, `BABUZA_REQUIRE_TOOLS=1` makes a missing
+ * strace a failure.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -123,7 +124,8 @@ function highest(what: string, text: string): number[] {
   return result;
 }
 
-// LevelDB's first log. The sixth call on it belongs to a save of the first group, whatever comes before.
+// LevelDB's first log. The sixth call on it belongs to a save of the first group, whatever comes
+// before.
 it.skipIf(!canTrace).each(['write:error=ENOSPC', 'fdatasync:error=EIO'])(
   'two logs of a database in which a call fails lose nothing, and go on after opening: %s',
   async (injection) => {

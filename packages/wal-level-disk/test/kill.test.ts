@@ -1,7 +1,7 @@
 /**
- * SIGKILL at a random moment of a real process that writes to LevelDB, over and over on the same log:
- * also while it opens, while LevelDB replaces its log, and while it compacts. The number of kills is
- * `BABUZA_KILLS`, the seed `BABUZA_SEED`.
+ * SIGKILL at a random moment of a real process that writes to LevelDB, over and over on the same
+ * log: also while it opens, while LevelDB replaces its log, and while it compacts. The number of
+ * kills is `BABUZA_KILLS`, the seed `BABUZA_SEED`.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,8 +21,8 @@ it(
     let whileOpening = 0;
     try {
       for (let kill = 0; kill < kills; kill += 1) {
-        // Each second one is killed after its first acknowledgement, however slow the machine is. The
-        // others are killed while they open the log, or right after.
+        // Each second one is killed after its first acknowledgement, however slow the machine is.
+        // The others are killed while they open the log, or right after.
         const afterAcknowledgement = kill % 2 === 1;
         const afterMs = random.below(afterAcknowledgement ? 250 : 80);
         let isOpen = false;

@@ -1,7 +1,8 @@
 /**
- * The laws that the logs of the original design broke, on the real LevelDB, with a look at the keys that are
- * really there: stale tails, payloads that stay in memory, uncommitted entries that come back, and a purged
- * log that looks like none. The conformance suite has them all, for every back end, without that look.
+ * The laws that the logs of the original design broke, on the real LevelDB, with a look at the keys
+ * that are really there: stale tails, payloads that stay in memory, uncommitted entries that come
+ * back, and a purged log that looks like none. The conformance suite has them all, for every back
+ * end, without that look.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,11 +1,12 @@
 /**
- * One flipped bit in any byte of a database, on the real LevelDB. Whatever it does to the file, the log is
- * refused, or it is what it was. The one exception is counted and explained: damage in LevelDB's own log
- * drops what follows it in a block of 32 KiB, so a log may end earlier. That is missed because of the
- * witness, except for what was acknowledged after the witness was last told: 50 ms before a crash.
+ * One flipped bit in any byte of a database, on the real LevelDB. Whatever it does to the file, the
+ * log is refused, or it is what it was. The one exception is counted and explained: damage in
+ * LevelDB's own log drops what follows it in a block of 32 KiB, so a log may end earlier. That is
+ * missed because of the witness, except for what was acknowledged after the witness was last told:
+ * 50 ms before a crash.
  *
- * `BABUZA_ROT=every` flips a bit of every byte of the small database, and many of the larger one; by default
- * it is every 24th byte, from where `BABUZA_SEED` says.
+ * `BABUZA_ROT=every` flips a bit of every byte of the small database, and many of the larger one;
+ * by default it is every 24th byte, from where `BABUZA_SEED` says.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -170,7 +171,8 @@ describe('one flipped bit in a small database', { timeout: 600_000 }, () => {
   it('after a clean close, in tables: every one is noticed or harmless', async () => {
     const sample = await makeSample({ ...small, closed: true });
     const flips = bytesOfAll(without(sample.files, /LOG/));
-    // LevelDB may end the process: its own assertions meet the structure of a block that is not right.
+    // LevelDB may end the process: its own assertions meet the structure of a block that is not
+    // right.
     const { unnoticed } = await judge('after a clean close', sample, flips);
     expect([...unnoticed]).toEqual([]);
   });

@@ -64,8 +64,8 @@ describe('a table', () => {
   });
 
   it('with any flipped bit in its footer or index is refused, and named', async () => {
-    // Up to 40 bytes from the end the footer has varints and zeros, then the magic number; the bytes
-    // between the varints and the magic number mean nothing.
+    // Up to 40 bytes from the end the footer has varints and zeros, then the magic number; the
+    // bytes between the varints and the magic number mean nothing.
     const index = whole.length - 48 - 60;
     let refused = 0;
     for (let at = index; at < whole.length; at += 1) {

@@ -1,4 +1,6 @@
-/** The witness as a file: its bytes, what a torn write leaves, and damage. On the simulated disk. */
+/**
+ * The witness as a file: its bytes, what a torn write leaves, and damage. On the simulated disk.
+ */
 import { describe, expect, it } from 'vitest';
 import { crashStates, runWorkload, simulatedEnvironment } from '@babuza/testkit';
 import { decodeWitness, encodeWitness, WitnessFiles } from '../src/witness-files.ts';

@@ -1,11 +1,12 @@
 /**
  * A group of saves as one atomic batch of the database: all that they put and delete, and the state
- * record that goes with it. All or nothing of a batch survives a crash; so does all or nothing of the
- * saves.
+ * record that goes with it. All or nothing of a batch survives a crash; so does all or nothing of
+ * the saves.
  *
- * Invariant: in the database are exactly the entries from the start of the log to its last index, and
- * possibly some at or below the start, whose deletion is not worth being atomic. Entries above the last
- * index never exist: a conflict deletes them in the batch that replaces them, or they would come back.
+ * Invariant: in the database are exactly the entries from the start of the log to its last index,
+ * and possibly some at or below the start, whose deletion is not worth being atomic. Entries above
+ * the last index never exist: a conflict deletes them in the batch that replaces them, or they
+ * would come back.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { invariant, LogState, type SavePlan, type TermIndex } from '@babuza/wal-core';
@@ -35,7 +36,9 @@ export interface FinishedBatch {
   readonly testimony: Testimony;
   /** Whether it deletes or replaces entries that the log had before. */
   readonly replaces: boolean;
-  /** Entries up to here are not of the log any more, because of a reset, and still in the database. */
+  /**
+   * Entries up to here are not of the log any more, because of a reset, and still in the database.
+   */
   readonly resetTo: number | undefined;
 }
 
@@ -132,7 +135,10 @@ export class GroupBatch {
     }
   }
 
-  /** The entries themselves go later: behind the start that this batch makes durable, nobody reads them. */
+  /**
+   * The entries themselves go later: behind the start that this batch makes durable, nobody reads
+   * them.
+   */
   #purgeTo(to: number): void {
     this.#deleteTermRuns(this.#next.index.firstIndex, to);
     this.#next.applyPurge(to);

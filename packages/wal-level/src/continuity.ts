@@ -1,8 +1,8 @@
 /**
  * Reading a log when it is opened, and the proof that it is whole: no holes, nothing above the last
- * index, terms and markers exactly those that the state record testifies to. By default it reads the
- * keys of the entries and not their values, so that a long log opens quickly. What does not fit is
- * `WAL_CORRUPT`; nothing is changed here.
+ * index, terms and markers exactly those that the state record testifies to. By default it reads
+ * the keys of the entries and not their values, so that a long log opens quickly. What does not fit
+ * is `WAL_CORRUPT`; nothing is changed here.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {

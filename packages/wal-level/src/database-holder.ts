@@ -1,10 +1,10 @@
 /**
- * The one database of a manager: opened when it is first needed, and closed and opened again after a
- * write to it failed. Nothing else recovers it, and nobody is told what it holds before that.
+ * The one database of a manager: opened when it is first needed, and closed and opened again after
+ * a write to it failed. Nothing else recovers it, and nobody is told what it holds before that.
  *
- * A failed database is left only when no log in it is open: such a log is poisoned, but may be read up to
- * what was durable. Whoever needs the database before is refused, and not kept waiting: the one who
- * waits may be the one who has to close the other log.
+ * A failed database is left only when no log in it is open: such a log is poisoned, but may be read
+ * up to what was durable. Whoever needs the database before is refused, and not kept waiting: the
+ * one who waits may be the one who has to close the other log.
  */
 import { InvalidArgumentError, WriteFailedError, type WalError } from '@babuza/wal-core';
 import type { LevelStoreKind, PlaceLock } from './database.ts';

@@ -1,6 +1,6 @@
 /**
- * What a log needs of its database: abstract-level 3 with bytes as keys and values. This package names no
- * database; one that uses it says how to open one and what it can do.
+ * What a log needs of its database: abstract-level 3 with bytes as keys and values. This package
+ * names no database; one that uses it says how to open one and what it can do.
  */
 import type { AbstractLevel } from 'abstract-level';
 import type { LogLock, WalCapabilities, WalError } from '@babuza/wal-core';
@@ -43,8 +43,8 @@ export interface PlaceLock extends LogLock {
 export interface LevelStoreKind {
   readonly capabilities: WalCapabilities;
   /**
-   * Whether batches take `sync: true` and are durable then. Where not, nothing ever is, and nothing is
-   * counted as a sync.
+   * Whether batches take `sync: true` and are durable then. Where not, nothing ever is, and nothing
+   * is counted as a sync.
    */
   readonly syncs: boolean;
   /**
@@ -61,8 +61,9 @@ export interface LevelStoreKind {
    */
   lock?(directory: string): Promise<PlaceLock>;
   /**
-   * Opens the database in the directory, makes it where there is none, and keeps others out until it is
-   * closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of wal-core.
+   * Opens the database in the directory, makes it where there is none, and keeps others out until
+   * it is closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of
+   * wal-core.
    */
   open(directory: string): Promise<LevelDatabase>;
   /** Closes a database that `open` gave. Absent: `database.close()`. */
@@ -77,13 +78,14 @@ export interface LevelStoreKind {
     sync: boolean,
   ): Promise<void>;
   /**
-   * Gives the disk back what deleted entries in the range still take. A failure is told in the report of
-   * the purge and changes nothing else. Absent where a deletion is all that there is to do.
+   * Gives the disk back what deleted entries in the range still take. A failure is told in the
+   * report of the purge and changes nothing else. Absent where a deletion is all that there is to
+   * do.
    */
   reclaim?(database: LevelDatabase, range: KeyRange): Promise<Reclaimed>;
   /**
-   * Makes durable what was written without `sync`. Absent where the next batch with `sync` does that for
-   * all batches before it.
+   * Makes durable what was written without `sync`. Absent where the next batch with `sync` does
+   * that for all batches before it.
    */
   flush?(database: LevelDatabase): Promise<void>;
   /** Of the directory. Absent: the newest batches, lost together, are not missed. Needs `clock`. */
@@ -106,7 +108,10 @@ interface Paged<Item> {
   close(): Promise<void>;
 }
 
-/** Walks over a database page by page and gives its resources back, also when the caller stops early. */
+/**
+ * Walks over a database page by page and gives its resources back, also when the caller stops
+ * early.
+ */
 export async function* pages<Item>(iterator: Paged<Item>): AsyncGenerator<Item[], void, void> {
   try {
     for (;;) {

@@ -1,8 +1,8 @@
 /**
- * Entries as keys and values of the store. This runs for every entry that is saved, so it is written for
- * speed: all of a save lies in one piece of memory, numbers are written byte by byte, and the short parts of
- * a checksum are computed by table, because a call of `node:zlib` costs more than they do. The format is that of
- * FORMAT.md, and `decodeEntryValue` reads it.
+ * Entries as keys and values of the store. This runs for every entry that is saved, so it is
+ * written for speed: all of a save lies in one piece of memory, numbers are written byte by byte,
+ * and the short parts of a checksum are computed by table, because a call of `node:zlib` costs more
+ * than they do. The format is that of FORMAT.md, and `decodeEntryValue` reads it.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
@@ -14,8 +14,8 @@ import { entryHasData, entryOverheadBytes } from './values.ts';
 const checksumBytes = 4;
 const lowRange = 2 ** 32;
 /**
- * Adds a put for each entry, in order. The keys and values share memory that nobody writes to any more.
- * Returns how many bytes they have.
+ * Adds a put for each entry, in order. The keys and values share memory that nobody writes to any
+ * more. Returns how many bytes they have.
  */
 export function encodeEntries(
   keys: GroupKeys,

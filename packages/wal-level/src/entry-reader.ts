@@ -1,7 +1,7 @@
 /**
- * Reads entries one by one with `getSync`, which is quicker than opening an iterator and is synchronous,
- * as the Raft core needs it. Every entry is verified on every read: its checksum, its index, and its
- * term against the index of the log.
+ * Reads entries one by one with `getSync`, which is quicker than opening an iterator and is
+ * synchronous, as the Raft core needs it. Every entry is verified on every read: its checksum, its
+ * index, and its term against the index of the log.
  */
 import type { AbstractSnapshot } from 'abstract-level';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
@@ -26,8 +26,8 @@ export class LevelEntryReader implements EntryReader {
   }
 
   /**
-   * From now on reads see the database as it is at this moment. A batch that replaces entries can be
-   * seen in the database before it is durable, and what is not durable must not be seen.
+   * From now on reads see the database as it is at this moment. A batch that replaces entries can
+   * be seen in the database before it is durable, and what is not durable must not be seen.
    */
   pin(): void {
     this.unpin();
@@ -81,7 +81,9 @@ export class LevelEntryReader implements EntryReader {
   }
 }
 
-/** The entry of a value, which must be the one that the log has there. Throws `DamagedValueError`. */
+/**
+ * The entry of a value, which must be the one that the log has there. Throws `DamagedValueError`.
+ */
 export function verifiedEntry(
   key: Uint8Array,
   value: Uint8Array,

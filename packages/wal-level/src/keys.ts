@@ -1,7 +1,7 @@
 /**
- * The keys of a log in an ordered store. All keys of one group are together; in them come first the few
- * records that describe the log, then its entries in index order, so that one scan of a range reads a
- * log and a range of entries is a range of keys. The format is described in FORMAT.md.
+ * The keys of a log in an ordered store. All keys of one group are together; in them come first the
+ * few records that describe the log, then its entries in index order, so that one scan of a range
+ * reads a log and a range of entries is a range of keys. The format is described in FORMAT.md.
  *
  * ```
  *   0        8      9            17
@@ -12,7 +12,9 @@
  */
 import { integerBytes, readInteger, viewOf, writeInteger } from './numbers.ts';
 
-/** What a key stands for. The numbers are the order of the keys in a group, and part of the format. */
+/**
+ * What a key stands for. The numbers are the order of the keys in a group, and part of the format.
+ */
 export const KeyKind = {
   /** Format version and metadata, written once. */
   Header: 0x10,
@@ -74,8 +76,8 @@ export class GroupKeys {
     this.identity = this.#short(KeyKind.Identity);
     this.state = this.#short(KeyKind.State);
     this.entryPrefix = this.#short(KeyKind.Entry);
-    // Longer than any key of ours and made of the highest bytes: nothing in the group is above it, and
-    // the next group, if there is one, starts above it.
+    // Longer than any key of ours and made of the highest bytes: nothing in the group is above it,
+    // and the next group, if there is one, starts above it.
     const end = new Uint8Array(longKeyBytes + groupBytes).fill(0xff);
     end.set(this.#prefix);
     this.all = { gte: this.#prefix, lt: end };

@@ -1,6 +1,6 @@
 /**
- * A directory with one database that holds the logs of all groups. The database is opened by the first
- * call that needs it and is this manager's alone until it is closed.
+ * A directory with one database that holds the logs of all groups. The database is opened by the
+ * first call that needs it and is this manager's alone until it is closed.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {

@@ -1,7 +1,7 @@
 /**
- * The storing half of one log: a group of saves is one atomic batch, synced when it must be durable.
- * What a save may contain was decided before (`QueuedWal`); what a batch contains is decided in
- * `batches.ts`; how it looks in the database in `keys.ts` and `values.ts`.
+ * The storing half of one log: a group of saves is one atomic batch, synced when it must be
+ * durable. What a save may contain was decided before (`QueuedWal`); what a batch contains is
+ * decided in `batches.ts`; how it looks in the database in `keys.ts` and `values.ts`.
  */
 import type {
   EntryView,
@@ -95,8 +95,9 @@ export class LevelLog implements LogStore {
   }
 
   /**
-   * Deletes entries that are left over below the start of the log. Nobody waits for it but `close`, and
-   * if it fails they go with the next purge or opening: an opening must not need space to write.
+   * Deletes entries that are left over below the start of the log. Nobody waits for it but `close`,
+   * and if it fails they go with the next purge or opening: an opening must not need space to
+   * write.
    */
   clearLeftovers(): void {
     void this.#clearTo(this.#parts.view.state.baseIndex).catch(() => undefined);
@@ -149,8 +150,9 @@ export class LevelLog implements LogStore {
     const sync = wantsSync && kind.syncs;
     try {
       if (batch.replaces) reader.pin();
-      // Durable after it, where `sync` is set: the batch and all before it. A crash just before leaves
-      // all or nothing of it; without `sync` it may be lost, but never without those behind it.
+      // Durable after it, where `sync` is set: the batch and all before it. A crash just before
+      // leaves all or nothing of it; without `sync` it may be lost, but never without those behind
+      // it.
       await shared.write(batch, sync);
     } catch (error) {
       throw writeFailure(error, directory);
@@ -179,7 +181,9 @@ export class LevelLog implements LogStore {
     return clearing;
   }
 
-  /** Page by page. A page that cannot be read is left; one that cannot be written ends the writing. */
+  /**
+   * Page by page. A page that cannot be read is left; one that cannot be written ends the writing.
+   */
   async #clear(to: number): Promise<void> {
     if (to <= this.#clearedTo) return;
     const { shared, keys } = this.#parts;

@@ -1,6 +1,6 @@
 /**
- * Numbers in keys and values: big-endian everywhere, in keys because a database orders them by their
- * bytes, in values to be the same.
+ * Numbers in keys and values: big-endian everywhere, in keys because a database orders them by
+ * their bytes, in values to be the same.
  */
 
 /** Terms and indexes: integers up to 2^53 − 1 take 8 bytes. */
@@ -18,7 +18,10 @@ export function writeInteger(target: DataView, offset: number, value: number): v
   target.setUint32(offset + 4, value % lowRange);
 }
 
-/** Reads what `writeInteger` wrote; anything above 2^53 − 1 is no safe integer, for the caller to refuse. */
+/**
+ * Reads what `writeInteger` wrote; anything above 2^53 − 1 is no safe integer, for the caller to
+ * refuse.
+ */
 export function readInteger(source: DataView, offset: number): number {
   return source.getUint32(offset) * lowRange + source.getUint32(offset + 4);
 }

@@ -16,7 +16,10 @@ export interface CheckedLevelOptions {
   readonly verifyOnOpen: boolean;
 }
 
-/** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
+/**
+ * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
+ * allowed.
+ */
 export function checkedLevelOptions(options: LevelWalOptions = {}): CheckedLevelOptions {
   const { cache = defaultCacheLimits, verifyOnOpen = false } = options;
   integerIn('cache.entriesMax', cache.entriesMax, 2 ** 24);

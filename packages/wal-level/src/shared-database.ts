@@ -2,14 +2,14 @@
  * The database that all logs of a manager write to, with one batch under way at a time. What waits
  * meanwhile, of whatever log, is the next batch, so that logs share syncs.
  *
- * Invariant: nothing is written after a write that failed. LevelDB goes on with its own log where a write
- * stopped half-way, and cannot read again what comes behind that: it would be acknowledged and lost. So a
- * failure of one log's write, or of a deletion, ends the writing of all of them. With one batch at a time
- * nothing can be behind a failure unnoticed.
+ * Invariant: nothing is written after a write that failed. LevelDB goes on with its own log where a
+ * write stopped half-way, and cannot read again what comes behind that: it would be acknowledged
+ * and lost. So a failure of one log's write, or of a deletion, ends the writing of all of them.
+ * With one batch at a time nothing can be behind a failure unnoticed.
  *
- * Nor is anything believed that is read after it, but by logs that know what of it is durable: the database
- * may show batches that are not. It has to be closed and opened again, which recovers it from the disk;
- * `DatabaseHolder` does that.
+ * Nor is anything believed that is read after it, but by logs that know what of it is durable: the
+ * database may show batches that are not. It has to be closed and opened again, which recovers it
+ * from the disk; `DatabaseHolder` does that.
  */
 import { isRefusal, type LogLock, type WalError } from '@babuza/wal-core';
 import {
@@ -33,7 +33,10 @@ export interface KeySpan {
   readonly last: Uint8Array;
 }
 
-/** Bytes after which a batch takes in no further log: what waits is then written one after the other. */
+/**
+ * Bytes after which a batch takes in no further log: what waits is then written one after the
+ * other.
+ */
 const sharedBytesMax = 4 * 1024 * 1024;
 
 interface Waiting {
@@ -97,8 +100,8 @@ export class SharedDatabase {
   }
 
   /**
-   * Work of nobody who has a log open. The database stays open meanwhile, and if it fails meanwhile, what
-   * was found is not told.
+   * Work of nobody who has a log open. The database stays open meanwhile, and if it fails
+   * meanwhile, what was found is not told.
    */
   async use<Result>(work: () => Promise<Result>): Promise<Result> {
     this.throwIfFailed();
@@ -143,7 +146,10 @@ export class SharedDatabase {
     this.#busy = false;
   }
 
-  /** How many of those that wait are written together: batches up to the next deletion, or a deletion. */
+  /**
+   * How many of those that wait are written together: batches up to the next deletion, or a
+   * deletion.
+   */
   #nextCount(): number {
     let bytes = 0;
     let count = 0;

@@ -1,6 +1,7 @@
 /**
- * The logs as they are stored: whether there is one, making one, reading one to open it, and whether
- * the database still has what its witness knows. What happens to a log that is open is not known here.
+ * The logs as they are stored: whether there is one, making one, reading one to open it, and
+ * whether the database still has what its witness knows. What happens to a log that is open is not
+ * known here.
  */
 import {
   AlreadyExistsError,
@@ -150,7 +151,10 @@ export class StoredLogs {
     return new AlreadyExistsError(`there is a log of group ${groupId} in ${directory} already`);
   }
 
-  /** The number of the newest batch that the witness knows to have been durable; 0: it knows nothing. */
+  /**
+   * The number of the newest batch that the witness knows to have been durable; 0: it knows
+   * nothing.
+   */
   async #recall({ groupId }: GroupKeys): Promise<number> {
     const { witness, events } = this.#parts;
     if (witness === undefined) return 0;

@@ -1,9 +1,10 @@
 /**
- * What the state record testifies about the other records. It is written with every batch, so it says
- * what must be there as of the newest batch that survived. A batch in the middle that the database
- * lost without a word (LevelDB does, after a flipped bit in its own log) then shows: as a hole, as
- * another last index, or as terms or markers that are not those of the newest batch. A lost batch that
- * only replaced entries would leave no hole, but Raft never replaces an entry without another term.
+ * What the state record testifies about the other records. It is written with every batch, so it
+ * says what must be there as of the newest batch that survived. A batch in the middle that the
+ * database lost without a word (LevelDB does, after a flipped bit in its own log) then shows: as a
+ * hole, as another last index, or as terms or markers that are not those of the newest batch. A
+ * lost batch that only replaced entries would leave no hole, but Raft never replaces an entry
+ * without another term.
  */
 import { crc32 } from 'node:zlib';
 import { invariant, type TermIndex } from '@babuza/wal-core';
@@ -14,7 +15,9 @@ export interface Testimony {
   readonly termsDigest: number;
   /** By index, in ascending order: the checksums of the marker records. */
   readonly markerChecksums: ReadonlyMap<number, number>;
-  /** The number of the newest batch; absent where the log does not number them (format version 1). */
+  /**
+   * The number of the newest batch; absent where the log does not number them (format version 1).
+   */
   readonly batch: number | undefined;
 }
 
@@ -31,7 +34,9 @@ export interface TermRun {
   readonly term: number;
 }
 
-/** The runs that begin at `from` or above, in order; the run that the log starts in is none of them. */
+/**
+ * The runs that begin at `from` or above, in order; the run that the log starts in is none of them.
+ */
 export function* termRuns(index: TermIndex, from: number): Generator<TermRun, void, void> {
   let at = Math.max(from, index.firstIndex);
   while (at <= index.lastIndex) {
@@ -67,7 +72,9 @@ export function markersDigestOf(checksums: ReadonlyMap<number, number>): number 
   return crc32(bytes);
 }
 
-/** The first index above `at` that has not `term`. Terms never go down, so it can be searched for. */
+/**
+ * The first index above `at` that has not `term`. Terms never go down, so it can be searched for.
+ */
 function endOfRun(index: TermIndex, at: number, term: number): number {
   let low = at;
   let high = index.lastIndex + 1;

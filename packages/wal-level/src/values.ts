@@ -1,7 +1,7 @@
 /**
- * The values of a log in an ordered store. Every value starts with a checksum (CRC-32) over its key and
- * over the rest of it, so a value under a wrong key, of a wrong group or with any changed bit is
- * noticed whenever it is read. The format is described in FORMAT.md.
+ * The values of a log in an ordered store. Every value starts with a checksum (CRC-32) over its key
+ * and over the rest of it, so a value under a wrong key, of a wrong group or with any changed bit
+ * is noticed whenever it is read. The format is described in FORMAT.md.
  *
  * ```
  *   header   | checksum 4 | magic 8 | version 4 | cluster 8 | node 8 | entryBytesMax 4 | has extra 1 | extra … |
@@ -29,7 +29,10 @@ import { readInteger, viewOf, writeInteger } from './numbers.ts';
 
 const checksumBytes = 4;
 
-/** What new logs are written in. Checksum, magic and version keep their place in all versions to come. */
+/**
+ * What new logs are written in. Checksum, magic and version keep their place in all versions to
+ * come.
+ */
 export const formatVersion = 2;
 /** The same, and the header has an identity: no other log is written in this version. */
 const versionWithIdentity = 3;

@@ -1,9 +1,10 @@
 /**
- * A witness outside of the database. What a database loses together with everything that testifies to it
- * (its newest batches, its own log, all of itself) cannot be missed by looking at the database alone.
- * So the number of the newest batch that is durable is also written down elsewhere, lazily: at most once in
- * 50 ms, without a sync, and with one when the log is closed. It is never ahead of what is durable, so a
- * crash raises no false alarm; and whatever is missing below it at the next opening was lost.
+ * A witness outside of the database. What a database loses together with everything that testifies
+ * to it (its newest batches, its own log, all of itself) cannot be missed by looking at the
+ * database alone. So the number of the newest batch that is durable is also written down elsewhere,
+ * lazily: at most once in 50 ms, without a sync, and with one when the log is closed. It is never
+ * ahead of what is durable, so a crash raises no false alarm; and whatever is missing below it at
+ * the next opening was lost.
  */
 import type { EventLoopClock } from './database.ts';
 
@@ -20,11 +21,15 @@ export interface Witness {
   recall(groupId: bigint): Promise<Recollection>;
   /** Whether it was ever told of a log, of any group; what it remembers may be damaged. */
   knowsAny(): Promise<boolean>;
-  /** With `durable` it resolves when this survives a power cut. Calls for one group do not overlap. */
+  /**
+   * With `durable` it resolves when this survives a power cut. Calls for one group do not overlap.
+   */
   remember(groupId: bigint, batch: number, durable: boolean): Promise<void>;
 }
 
-/** As the marks of wal-native: what was acknowledged within this time before a crash has no witness. */
+/**
+ * As the marks of wal-native: what was acknowledged within this time before a crash has no witness.
+ */
 const delayMs = 50;
 
 /** Tells the witness of one log how far it is durable. */
@@ -55,8 +60,8 @@ export class WitnessTeller {
   }
 
   /**
-   * Tells the last that it knows, with a sync. Never rejects: a log whose entries are durable does not
-   * fail because its witness does; it only has a blind spot then.
+   * Tells the last that it knows, with a sync. Never rejects: a log whose entries are durable does
+   * not fail because its witness does; it only has a blind spot then.
    */
   async close(): Promise<void> {
     this.#closed = true;

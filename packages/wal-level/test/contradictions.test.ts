@@ -1,6 +1,7 @@
 /**
- * Logs whose checksums and digests are all right, and which cannot be all the same: an older version of a
- * value under its own key, or what a faulty writer could have left. Each is reported with its verdict.
+ * Logs whose checksums and digests are all right, and which cannot be all the same: an older
+ * version of a value under its own key, or what a faulty writer could have left. Each is reported
+ * with its verdict.
  */
 import { describe, expect, it } from 'vitest';
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';

@@ -1,6 +1,6 @@
 /**
- * Every key lost, every byte of every value and key changed, values cut, swapped and duplicated: what is
- * read is reported or the same as before, and never silently different.
+ * Every key lost, every byte of every value and key changed, values cut, swapped and duplicated:
+ * what is read is reported or the same as before, and never silently different.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LevelWalOptions } from '../src/index.ts';
@@ -11,7 +11,9 @@ type Content = ReadonlyMap<string, Uint8Array>;
 
 let whole: Content = new Map();
 let before = '';
-/** The keys of group 1, the one that is looked at. Others must not be affected, and do not matter. */
+/**
+ * The keys of group 1, the one that is looked at. Others must not be affected, and do not matter.
+ */
 let keys: string[] = [];
 
 const groupId = 1n;

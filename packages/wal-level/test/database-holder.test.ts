@@ -1,4 +1,7 @@
-/** The one database of a manager and the lock of its directory: who is asked, when, and in which order. */
+/**
+ * The one database of a manager and the lock of its directory: who is asked, when, and in which
+ * order.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockLostError, type WalError } from '@babuza/wal-core';
 import { DatabaseHolder, type LogOwner } from '../src/database-holder.ts';

@@ -1,6 +1,7 @@
 /**
- * A database that failed to write is not believed any more: it is closed and opened again, and so recovered,
- * before anybody is told what it holds. That waits for nobody, and survives failures of its own.
+ * A database that failed to write is not believed any more: it is closed and opened again, and so
+ * recovered, before anybody is told what it holds. That waits for nobody, and survives failures of
+ * its own.
  */
 import { expect, it } from 'vitest';
 import type { LevelWalManager } from '../src/index.ts';

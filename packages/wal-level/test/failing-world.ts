@@ -205,7 +205,9 @@ export class FailingWorld {
       : this.#manager.createWal({ clusterId: 1, nodeId: 1 }, { groupId });
   }
 
-  /** A log that is open, also one that is poisoned, can be read, and has all that was acknowledged. */
+  /**
+   * A log that is open, also one that is poisoned, can be read, and has all that was acknowledged.
+   */
   #look({ groupId, opened, ledger }: Group): void {
     if (opened === undefined) return;
     const { storage } = opened;

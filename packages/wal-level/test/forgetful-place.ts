@@ -1,7 +1,8 @@
 /**
- * A place whose database forgets: what was not synced is lost when it is opened again, from some batch on,
- * and what was written behind a write that failed is lost as a whole, whatever was acknowledged of it. As
- * LevelDB does it, and as it shows all of it in between. With a witness that forgets what was not durable.
+ * A place whose database forgets: what was not synced is lost when it is opened again, from some
+ * batch on, and what was written behind a write that failed is lost as a whole, whatever was
+ * acknowledged of it. As LevelDB does it, and as it shows all of it in between. With a witness that
+ * forgets what was not durable.
  */
 import { MemoryLevel } from 'memory-level';
 import { LockedError } from '@babuza/wal-core';
@@ -12,7 +13,9 @@ import { bytes, capabilities, HostileClock, hex } from './hostile-level.ts';
 
 type Random = (below: number) => number;
 
-/** What a failing write leaves: nothing, the batch on the disk alone, or the batch in sight alone. */
+/**
+ * What a failing write leaves: nothing, the batch on the disk alone, or the batch in sight alone.
+ */
 export type FailedWrite = 'nothing' | 'hidden' | 'shown';
 
 /** One opening of the database, with what it has written and not synced. */

@@ -1,4 +1,7 @@
-/** The bytes of the format. Golden files are only ever added to: what was written once stays readable. */
+/**
+ * The bytes of the format. Golden files are only ever added to: what was written once stays
+ * readable.
+ */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { writeGoldenIdentities, writeGoldenLog } from './golden-log.ts';

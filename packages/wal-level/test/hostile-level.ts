@@ -1,6 +1,6 @@
 /**
- * A database for the tests: memory-level, but slow as a disk is (what is written can be read before the
- * write resolves), with failures on demand, and with a memory of what was asked of it.
+ * A database for the tests: memory-level, but slow as a disk is (what is written can be read before
+ * the write resolves), with failures on demand, and with a memory of what was asked of it.
  */
 import { crc32 } from 'node:zlib';
 import type { AbstractBatchOptions } from 'abstract-level';

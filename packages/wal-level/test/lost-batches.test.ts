@@ -1,7 +1,7 @@
 /**
- * What a crash leaves (a prefix of the batches), and what LevelDB can do after rot in its own log (a batch
- * in the middle is gone without a word). The first always opens, to exactly that state; the second is
- * always noticed, unless the rest says everything that the lost batch said.
+ * What a crash leaves (a prefix of the batches), and what LevelDB can do after rot in its own log
+ * (a batch in the middle is gone without a word). The first always opens, to exactly that state;
+ * the second is always noticed, unless the rest says everything that the lost batch said.
  */
 import { describe, expect, it } from 'vitest';
 import type { LevelOperation } from '../src/database.ts';
@@ -40,7 +40,9 @@ async function history(seed: number): Promise<History> {
   return { batches: kept, contents, calls };
 }
 
-/** A database to which these batches were written, none of whose entries were deleted by a purge. */
+/**
+ * A database to which these batches were written, none of whose entries were deleted by a purge.
+ */
 async function placeAfter(batches: readonly (SeenBatch | undefined)[]): Promise<HostilePlace> {
   const content = new Map<string, Uint8Array>();
   const apply = (operation: LevelOperation): void => {

@@ -1,4 +1,6 @@
-/** What a purge deletes, where it looks for it, and what it reports; and the bytes that a log wrote. */
+/**
+ * What a purge deletes, where it looks for it, and what it reports; and the bytes that a log wrote.
+ */
 import { describe, expect, it } from 'vitest';
 import { GroupKeys, parseKey, type KeyRange } from '../src/keys.ts';
 import type { HostilePlace } from './hostile-level.ts';

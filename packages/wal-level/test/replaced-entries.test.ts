@@ -1,4 +1,6 @@
-/** Saves that replace entries: what readers see of them, and the snapshots of the database for that. */
+/**
+ * Saves that replace entries: what readers see of them, and the snapshots of the database for that.
+ */
 import { describe, expect, it } from 'vitest';
 import type { HostilePlace } from './hostile-level.ts';
 import { oneLog } from './one-log.ts';

@@ -50,7 +50,9 @@ export async function reopenedContent(place: HostilePlace, groupId = 0n): Promis
   }
 }
 
-/** A log with something of everything: terms, markers, a purge, a conflict, every kind of payload. */
+/**
+ * A log with something of everything: terms, markers, a purge, a conflict, every kind of payload.
+ */
 export async function writeSample(wal: Wal): Promise<void> {
   await wal.save({ entries: entries(1, 6, 1), hardState: { term: 1, vote: 1n, commit: 5 } });
   await wal.saveSnapshot(marker(3, 1));

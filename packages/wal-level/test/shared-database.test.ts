@@ -1,6 +1,6 @@
 /**
- * Logs that share a database: their batches go one after the other, and after a write that failed there
- * is none any more, of no log. What comes after that is in `failed-database.test.ts`.
+ * Logs that share a database: their batches go one after the other, and after a write that failed
+ * there is none any more, of no log. What comes after that is in `failed-database.test.ts`.
  */
 import { describe, expect, it } from 'vitest';
 import type { WalEvent } from '@babuza/wal-core';

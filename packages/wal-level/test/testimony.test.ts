@@ -1,4 +1,7 @@
-/** Term runs against a naive model, and the digests that are kept up to date against those made anew. */
+/**
+ * Term runs against a naive model, and the digests that are kept up to date against those made
+ * anew.
+ */
 import { TermIndex } from '@babuza/wal-core';
 import { describe, expect, it } from 'vitest';
 import {

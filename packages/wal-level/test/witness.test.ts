@@ -1,6 +1,6 @@
 /**
- * The witness outside of the database: what it is told and when, and what is missed because of it. It is
- * never told anything that is not durable, so no crash raises a false alarm.
+ * The witness outside of the database: what it is told and when, and what is missed because of it.
+ * It is never told anything that is not durable, so no crash raises a false alarm.
  */
 import { describe, expect, it } from 'vitest';
 import type { WalEvent } from '@babuza/wal-core';

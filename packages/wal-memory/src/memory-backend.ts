@@ -1,6 +1,7 @@
 /**
- * The back end in memory, for tests: the log of `@babuza/wal-level` on memory-level. It behaves as a log
- * on disk does, up to the end of the process (or of its `MemoryStore`), which takes everything along.
+ * The back end in memory, for tests: the log of `@babuza/wal-level` on memory-level. It behaves as
+ * a log on disk does, up to the end of the process (or of its `MemoryStore`), which takes
+ * everything along.
  */
 import {
   entryBytesMaxLimit,

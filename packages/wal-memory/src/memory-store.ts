@@ -1,6 +1,6 @@
 /**
- * What stands for the disk: a store that lives as long as somebody holds it. Give the same one to one
- * manager after the other, and the second finds what the first wrote, as after a restart.
+ * What stands for the disk: a store that lives as long as somebody holds it. Give the same one to
+ * one manager after the other, and the second finds what the first wrote, as after a restart.
  */
 import { LockedError } from '@babuza/wal-core';
 import type { LevelDatabase } from '@babuza/wal-level';

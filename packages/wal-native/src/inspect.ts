@@ -2,7 +2,8 @@
  * The second door, `@babuza/wal-native/inspect`: looks at a log without taking its lock and without
  * changing a byte, also while a node writes it. What recovery would decide is what it reports.
  *
- * A log that is being written changes under the reader: `recovery/look.ts` says how that is told from damage.
+ * A log that is being written changes under the reader: `recovery/look.ts` says how that is told
+ * from damage.
  */
 import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { nodeEnvironment, type Environment } from '@babuza/vfs';

@@ -1,8 +1,8 @@
 /**
- * The storing half of a native log: groups of plans become batches in segments. It decides when a new
- * segment is due, writes the marks that later tell damage from a crash, and gives segments back when
- * their entries are purged. What a batch may contain was decided before (`QueuedWal`), what is on disk is
- * decided in `format/`.
+ * The storing half of a native log: groups of plans become batches in segments. It decides when a
+ * new segment is due, writes the marks that later tell damage from a crash, and gives segments back
+ * when their entries are purged. What a batch may contain was decided before (`QueuedWal`), what is
+ * on disk is decided in `format/`.
  */
 import type { HardState } from '@babuza/raftpb';
 import type { Timer } from '@babuza/vfs';
@@ -67,7 +67,9 @@ export class NativeStore implements LogStore {
   #unwrittenHardState: HardState | undefined;
   /** Entries of the plans that are written but not published yet, in order. */
   #placed: PlacedEntries[] = [];
-  /** What the batch under way says of the first segment needed: what is released must be the same. */
+  /**
+   * What the batch under way says of the first segment needed: what is released must be the same.
+   */
   #purgeSegmentId = 1;
   readonly #unreleased: Unreleased = { segments: [], recycled: [] };
   #noFsync = false;
@@ -176,7 +178,9 @@ export class NativeStore implements LogStore {
     this.#unwrittenHardState = same ? undefined : hardState;
   }
 
-  /** The segment that holds the first entry which a purge in this group keeps; a lower one is fine. */
+  /**
+   * The segment that holds the first entry which a purge in this group keeps; a lower one is fine.
+   */
   #firstSegmentNeeded(plans: readonly SavePlan[]): number {
     const purge = plans.findLast(({ purgeTo }) => purgeTo !== undefined)?.purgeTo;
     return purge === undefined ? this.#start.segmentId : this.#segmentOf(purge.index + 1);

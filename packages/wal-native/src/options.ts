@@ -11,25 +11,25 @@ import { segmentBytesDefault, segmentBytesMax, segmentBytesMin } from './format/
 
 export interface NativeWalOptions {
   /**
-   * The size of a segment file in bytes, a multiple of 4,096 from 16 KiB to 1 GiB. Default 64 MiB. A log
-   * may be opened with another value than before: it counts for new segments.
+   * The size of a segment file in bytes, a multiple of 4,096 from 16 KiB to 1 GiB. Default 64 MiB.
+   * A log may be opened with another value than before: it counts for new segments.
    */
   readonly segmentBytes?: number | undefined;
   /** Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB. */
   readonly cache?: CacheLimits | undefined;
   /**
-   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop waits
-   * for the disk. Default false.
+   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop
+   * waits for the disk. Default false.
    */
   readonly inline?: boolean | undefined;
   /**
-   * What to do when the very last batch is damaged and nothing tells whether it had been acknowledged:
-   * `cut` it and report, or `refuse` to open. Default `cut`.
+   * What to do when the very last batch is damaged and nothing tells whether it had been
+   * acknowledged: `cut` it and report, or `refuse` to open. Default `cut`.
    */
   readonly uncertainTail?: 'cut' | 'refuse' | undefined;
   /**
-   * After so many milliseconds without a write, a mark says in the file that all before it is durable.
-   * From 1 to 60,000. Default 50.
+   * After so many milliseconds without a write, a mark says in the file that all before it is
+   * durable. From 1 to 60,000. Default 50.
    */
   readonly idleMarkMs?: number | undefined;
   /** How many purged segments are kept to be written again, from 0 to 16. Default 2. */
@@ -52,7 +52,10 @@ const optionNames: ReadonlySet<string> = new Set<keyof NativeWalOptions>([
   'environment',
 ]);
 
-/** Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
+/**
+ * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
+ * allowed.
+ */
 export function checkedOptions(options: NativeWalOptions = {}): CheckedOptions {
   checkOptionNames(options, optionNames);
   const checked: CheckedOptions = {

@@ -1,7 +1,7 @@
 /**
- * Power cuts. Random work runs on the simulated disk; at some call the world ends, and of what was not
- * synced any subset of sectors and names survives. The log must open without complaint, hold everything
- * that was acknowledged and nothing that was not attempted, and go on.
+ * Power cuts. Random work runs on the simulated disk; at some call the world ends, and of what was
+ * not synced any subset of sectors and names survives. The log must open without complaint, hold
+ * everything that was acknowledged and nothing that was not attempted, and go on.
  *
  * `BABUZA_CRASH_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
  */

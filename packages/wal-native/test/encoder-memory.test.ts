@@ -24,7 +24,9 @@ function groupWith(count: number, payloadBytes: number, value: number): Group {
 const encoded = (encoder: GroupEncoder, group: Group): Buffer =>
   Buffer.concat(encoder.encode(group, place));
 
-/** All remainders of a frame's alignment, and the sizes around that from which nothing is copied. */
+/**
+ * All remainders of a frame's alignment, and the sizes around that from which nothing is copied.
+ */
 const sizes = [...Array(18).keys(), 4094, 4095, 4096, 4097, 4103, 4104];
 
 describe('a batch that is encoded into used memory', () => {

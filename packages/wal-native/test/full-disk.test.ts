@@ -1,7 +1,7 @@
 /**
- * A full disk is no damage: the save is refused, the log is as before, and goes on when there is room.
- * "As before" is meant to the last byte: what was refused must not come back with a later batch, with a mark
- * or with a close, and what is saved afterwards must be found where it is.
+ * A full disk is no damage: the save is refused, the log is as before, and goes on when there is
+ * room. "As before" is meant to the last byte: what was refused must not come back with a later
+ * batch, with a mark or with a close, and what is saved afterwards must be found where it is.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

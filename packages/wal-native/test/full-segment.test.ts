@@ -1,7 +1,8 @@
 /**
- * The end of a segment: what frames, the marks of idle, closed and recovered logs, and the index footer share.
- * A log is restarted over and over when its segment is nearly full, each time with a new commit index that a
- * mark takes along, and then goes on into the next segment. Nothing may run into the footer.
+ * The end of a segment: what frames, the marks of idle, closed and recovered logs, and the index
+ * footer share. A log is restarted over and over when its segment is nearly full, each time with a
+ * new commit index that a mark takes along, and then goes on into the next segment. Nothing may run
+ * into the footer.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -24,7 +25,8 @@ async function fill(ledger: Ledger, spare: number): Promise<SimulatedDisk> {
       const batch = { entries, hardState: { term: 1, vote: 1n, commit: 0 } };
       expect(await perform(opened, ledger, batch)).toBeUndefined();
     };
-    // 60 entries of 48 bytes with 4 bytes each in the footer, and then one that leaves so much room.
+    // 60 entries of 48 bytes with 4 bytes each in the footer, and then one that leaves so much
+    // room.
     await save(Array.from({ length: 60 }, (_, at) => entry(at + 1, 8)));
     await save([entry(61, 3550 - spare)]);
     expect(opened.wal.stats.segments).toBe(1);

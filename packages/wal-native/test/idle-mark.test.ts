@@ -3,7 +3,9 @@ import { simulatedEnvironment, turnOfEventLoop } from '@babuza/testkit';
 import type { File, FileSystem, OpenMode } from '@babuza/vfs';
 import { NativeWalManager } from '../src/index.ts';
 
-/** A disk whose durable writes wait, after the data was handed over, until somebody lets them go. */
+/**
+ * A disk whose durable writes wait, after the data was handed over, until somebody lets them go.
+ */
 class SlowDisk implements Pick<FileSystem, 'open'> {
   readonly #disk: FileSystem;
   #gate: Promise<void> | undefined;

@@ -1,7 +1,7 @@
 /**
- * Who tests the tests? Each mutant is a log that stands on something broken: a sync that does not sync, a rename
- * that is not made durable, a write that says too early that it is done. Power cuts must show every one of
- * them; on the honest file system the same harness must find nothing.
+ * Who tests the tests? Each mutant is a log that stands on something broken: a sync that does not
+ * sync, a rename that is not made durable, a write that says too early that it is done. Power cuts
+ * must show every one of them; on the honest file system the same harness must find nothing.
  */
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,7 +1,8 @@
 /**
- * What a process reads after a restart may be in the memory of the kernel only: the process before was killed
- * between a write and its sync, or its sync failed and the kernel has marked the bytes as clean. Recovery must
- * make durable what it builds on, or a later power cut takes it away from under what was acknowledged since.
+ * What a process reads after a restart may be in the memory of the kernel only: the process before
+ * was killed between a write and its sync, or its sync failed and the kernel has marked the bytes
+ * as clean. Recovery must make durable what it builds on, or a later power cut takes it away from
+ * under what was acknowledged since.
  */
 import { afterAll, describe, it } from 'vitest';
 import { failedSyncs, PageCache } from '@babuza/testkit/ladder';

@@ -1,6 +1,6 @@
 /**
- * Named damages, one by one: what a killed process, a power cut, rot or a careless hand leaves, and what
- * opening the log makes of it. The random ones are in `rot.test.ts` and `crash.test.ts`.
+ * Named damages, one by one: what a killed process, a power cut, rot or a careless hand leaves, and
+ * what opening the log makes of it. The random ones are in `rot.test.ts` and `crash.test.ts`.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';

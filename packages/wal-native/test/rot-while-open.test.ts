@@ -1,6 +1,6 @@
 /**
- * Rot of a log that is open: what was whole when it was opened is damaged before it is read. Every read checks,
- * names the file, the offset and the entry, and is an error for that read alone.
+ * Rot of a log that is open: what was whole when it was opened is damaged before it is read. Every
+ * read checks, names the file, the offset and the entry, and is an error for that read alone.
  */
 import { describe, expect, it } from 'vitest';
 import { EntryType } from '@babuza/raftpb';

@@ -1,9 +1,11 @@
 /**
- * Rot: a bit flips, a sector is lost, a file is cut, swapped, renamed or gone. Whatever happens to a closed
- * log, opening it must say so or give back exactly what was there: never a silently shorter or different log.
+ * Rot: a bit flips, a sector is lost, a file is cut, swapped, renamed or gone. Whatever happens to
+ * a closed log, opening it must say so or give back exactly what was there: never a silently
+ * shorter or different log.
  *
- * Three answers are right: a typed error; the same content; and, for the very last batch alone, a tail that
- * is reported as torn or uncertain. The table at the end counts them, and the one case that nobody can see.
+ * Three answers are right: a typed error; the same content; and, for the very last batch alone, a
+ * tail that is reported as torn or uncertain. The table at the end counts them, and the one case
+ * that nobody can see.
  *
  * Some of the logs were built by overlapping calls, and of these a sample of the places is damaged.
  * `BABUZA_ROT_SEEDS` sets how many, `BABUZA_SEED` the first seed.
@@ -183,7 +185,9 @@ function segmentsOf(disk: SimulatedDisk): string[] {
   return disk.surgery.files().filter((path) => path.startsWith(directory) && path.endsWith('.wal'));
 }
 
-/** A copy of the disk; what was not synced does not matter, because the log was closed or killed. */
+/**
+ * A copy of the disk; what was not synced does not matter, because the log was closed or killed.
+ */
 function copyOf({ disk }: Sample): SimulatedDisk {
   return disk.kill(1);
 }

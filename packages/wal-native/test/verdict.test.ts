@@ -1,4 +1,6 @@
-/** The table of verdicts: that it is total and unambiguous, and that it says what the design says. */
+/**
+ * The table of verdicts: that it is total and unambiguous, and that it says what the design says.
+ */
 import { describe, expect, it } from 'vitest';
 import {
   canOccur,

@@ -1,4 +1,7 @@
-/** What clients were told is written: kept here, outside of all nodes, and compared with each of them at the end. */
+/**
+ * What clients were told is written: kept here, outside of all nodes, and compared with each of
+ * them at the end.
+ */
 import { sha256Of } from '../common/documents.ts';
 
 export class Acknowledged {

@@ -1,4 +1,7 @@
-/** Many clients that write the pieces of documents, each until it is acknowledged, whatever happens to the nodes. */
+/**
+ * Many clients that write the pieces of documents, each until it is acknowledged, whatever happens
+ * to the nodes.
+ */
 import type { KeyValueClient } from '../cluster/client/index.ts';
 import { readPiece, type Piece } from '../common/documents.ts';
 import type { Acknowledged } from './acknowledged.ts';
@@ -11,7 +14,10 @@ export class Load {
   readonly #acknowledged: Acknowledged;
   /** Of each write, in ms. */
   readonly latenciesMs: number[] = [];
-  /** Keys that had a value already when they were written, though each is written once: it was applied twice. */
+  /**
+   * Keys that had a value already when they were written, though each is written once: it was
+   * applied twice.
+   */
   readonly appliedTwice: string[] = [];
   #next = 0;
   #tookMs = 0;
@@ -36,7 +42,10 @@ export class Load {
     return this.#tookMs / 1000;
   }
 
-  /** Resolves when every piece is acknowledged. Rejects with the first error that a client does not get over. */
+  /**
+   * Resolves when every piece is acknowledged. Rejects with the first error that a client does not
+   * get over.
+   */
   async run(clients: readonly KeyValueClient[]): Promise<void> {
     const startMs = performance.now();
     await Promise.all(clients.map((client) => this.#work(client)));

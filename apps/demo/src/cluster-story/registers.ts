@@ -1,6 +1,6 @@
 /**
- * Clients that read, write and compare-and-set a few keys at once, all the time, and write down what they called and were
- * answered. Whether one copy could have answered so is judged at the end.
+ * Clients that read, write and compare-and-set a few keys at once, all the time, and write down
+ * what they called and were answered. Whether one copy could have answered so is judged at the end.
  */
 import {
   checkKeyValueHistory,
@@ -11,7 +11,10 @@ import {
 import type { KeyValueClient } from '../cluster/client/index.ts';
 
 const keys = ['red', 'green', 'blue'];
-/** Of one client, until all go on to other keys: so no history becomes so long that it could not be judged. */
+/**
+ * Of one client, until all go on to other keys: so no history becomes so long that it could not be
+ * judged.
+ */
 const callsPerRound = 120;
 const pauseMs = 15;
 /** Of a read that asks one node, which may be down. */
@@ -83,7 +86,8 @@ export class Registers {
       this.operations[at] = { client: number, input, calledAt, returned };
       return output;
     } catch {
-      // Of unknown outcome: it may still take effect. A client that goes on is another one to the judge.
+      // Of unknown outcome: it may still take effect. A client that goes on is another one to the
+      // judge.
       return undefined;
     }
   }

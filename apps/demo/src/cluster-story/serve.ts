@@ -1,4 +1,7 @@
-/** The cluster stays, and does what it is told: a small prompt. Commands may also come from a pipe, a line each. */
+/**
+ * The cluster stays, and does what it is told: a small prompt. Commands may also come from a pipe,
+ * a line each.
+ */
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import { byteSize } from '../common/figures.ts';
@@ -73,7 +76,10 @@ const commands: Readonly<Record<string, Command>> = {
   help: async () => help,
 };
 
-/** Until `exit`, or the end of the input. Of commands from elsewhere than a terminal it is shown what they were. */
+/**
+ * Until `exit`, or the end of the input. Of commands from elsewhere than a terminal it is shown
+ * what they were.
+ */
 export async function serve(stage: Stage, input: Readable & { isTTY?: boolean }): Promise<void> {
   const { terminal } = stage;
   terminal.step('The cluster is yours: type help, or exit');

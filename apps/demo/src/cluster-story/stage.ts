@@ -1,4 +1,7 @@
-/** What the steps of a story share: the cluster, its clients, where it prints, and what did not hold. */
+/**
+ * What the steps of a story share: the cluster, its clients, where it prints, and what did not
+ * hold.
+ */
 import { Cluster, type ClusterNode } from '../cluster/cluster.ts';
 import { KeyValueClient } from '../cluster/client/index.ts';
 import type { NodeNotice, TlsFiles } from '../cluster/node-protocol.ts';

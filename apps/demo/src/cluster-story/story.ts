@@ -1,7 +1,7 @@
 /**
- * The story of a cluster: real files are written through several clients while its leader is killed and comes back, a member
- * joins by snapshot and another leaves; then everything that was acknowledged is looked for on every node, and the history of
- * clients is judged.
+ * The story of a cluster: real files are written through several clients while its leader is killed
+ * and comes back, a member joins by snapshot and another leaves; then everything that was
+ * acknowledged is looked for on every node, and the history of clients is judged.
  */
 import { readdir } from 'node:fs/promises';
 import { counted, byteSize, duration } from '../common/figures.ts';

@@ -1,4 +1,7 @@
-/** Every node is asked for everything that was acknowledged, and compared with what clients wrote; and with each other. */
+/**
+ * Every node is asked for everything that was acknowledged, and compared with what clients wrote;
+ * and with each other.
+ */
 import { counted } from '../common/figures.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Makes known where a member serves clients, so that others can name it when it leads. Only the leader can change what is
- * known of members: a member that does not lead asks the leader to do it, as soon as the leader has made itself known.
+ * Makes known where a member serves clients, so that others can name it when it leads. Only the
+ * leader can change what is known of members: a member that does not lead asks the leader to do it,
+ * as soon as the leader has made itself known.
  */
 import { RaftError, type Raft } from '@babuza/raft';
 import { apiServiceName } from './api/index.ts';
@@ -15,8 +16,9 @@ export interface AnnounceOptions {
 }
 
 /**
- * Resolves when this node has heard that its member has this address, as `http://host:port`. Rejects with the reason of the signal,
- * and `RAFT_STOPPED`. A node that is no member yet waits until it is one.
+ * Resolves when this node has heard that its member has this address, as `http://host:port`.
+ * Rejects with the reason of the signal, and `RAFT_STOPPED`. A node that is no member yet waits
+ * until it is one.
  */
 export async function announceApi<Query, Answer>(
   raft: Raft<Query, Answer>,

@@ -1,4 +1,7 @@
-/** The nodes of the demo: a process each, on ports and directories that stay theirs, behind proxies where that is asked for. */
+/**
+ * The nodes of the demo: a process each, on ports and directories that stay theirs, behind proxies
+ * where that is asked for.
+ */
 import { join } from 'node:path';
 import { FaultProxy } from '@babuza/transport-http/testing';
 import { nodeEnvironment } from '@babuza/vfs';
@@ -24,7 +27,9 @@ export interface ClusterSettings {
   readonly compactionMargin: number;
   readonly onNotice: (id: bigint, notice: NodeNotice) => void;
   readonly onFailure: (id: bigint, message: string) => void;
-  /** Is given the end of all that starts, before it does: whoever is interrupted meanwhile needs it. */
+  /**
+   * Is given the end of all that starts, before it does: whoever is interrupted meanwhile needs it.
+   */
   readonly closesFirst?: ((close: () => Promise<void>) => void) | undefined;
 }
 

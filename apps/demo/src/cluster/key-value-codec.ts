@@ -1,6 +1,7 @@
 /**
- * The bytes of commands and answers of the key-value state machine. A value travels as it is, behind a header of a few
- * bytes, so that what lies in the log is hardly larger than what a client has sent. Little-endian.
+ * The bytes of commands and answers of the key-value state machine. A value travels as it is,
+ * behind a header of a few bytes, so that what lies in the log is hardly larger than what a client
+ * has sent. Little-endian.
  *
  *      command  ┌─────────┬──────┬───────────┬─────┬─────────────────────────────┬──────────────┐
  *               │ version │ kind │ key bytes │ key │ compare-and-set: expected   │ value        │
@@ -10,7 +11,8 @@
  *               │ version │ kind │ flag │   one byte each
  *               └─────────┴──────┴──────┘
  *
- * An answer never carries a value: it is kept with the session of its client, where only small ones stay.
+ * An answer never carries a value: it is kept with the session of its client, where only small ones
+ * stay.
  */
 
 /** Of the UTF-8 form of a key. */
@@ -52,7 +54,10 @@ const loneSurrogate = /\p{Surrogate}/u;
 const utf8 = new TextEncoder();
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The UTF-8 bytes of a key. Throws `KEY_VALUE_MALFORMED` unless they are 1 to 1024 and the text is well-formed. */
+/**
+ * The UTF-8 bytes of a key. Throws `KEY_VALUE_MALFORMED` unless they are 1 to 1024 and the text is
+ * well-formed.
+ */
 export function encodeKey(key: string): Uint8Array {
   if (key.length > keyBytesMax || loneSurrogate.test(key)) refuseKey();
   const bytes = utf8.encode(key);
@@ -74,7 +79,10 @@ export function decodeKey(bytes: Uint8Array): string {
   }
 }
 
-/** The bytes of a command; everything is copied. Throws `KEY_VALUE_MALFORMED` for what is too large, or a key that is none. */
+/**
+ * The bytes of a command; everything is copied. Throws `KEY_VALUE_MALFORMED` for what is too large,
+ * or a key that is none.
+ */
 export function encodeCommand(command: KeyValueCommand): Uint8Array {
   const key = encodeKey(command.key);
   const value = command.kind === 'delete' ? noBytes : command.value;

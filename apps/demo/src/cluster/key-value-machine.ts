@@ -1,9 +1,11 @@
 /**
- * The state machine of the demo cluster: keys and values in memory, changed by commands of `key-value-codec.ts`.
+ * The state machine of the demo cluster: keys and values in memory, changed by commands of
+ * `key-value-codec.ts`.
  *
- * `prepareSnapshot` fixes a view of the store (see `key-value-store.ts`): a few thousand references, whatever the store
- * holds, and independent of everything that is applied later. What is written while `apply` goes on is therefore the state of
- * exactly one index. Digests are made from such views, too.
+ * `prepareSnapshot` fixes a view of the store (see `key-value-store.ts`): a few thousand
+ * references, whatever the store holds, and independent of everything that is applied later. What
+ * is written while `apply` goes on is therefore the state of exactly one index. Digests are made
+ * from such views, too.
  */
 import type {
   AppliedEntry,
@@ -29,7 +31,10 @@ export type KeyValueQuery =
 
 /** The contents of a node in short: nodes with the same index have the same digest. */
 export interface KeyValueDigest {
-  /** Of the last command that was applied; 0: none was. Entries without a command (of membership, of sessions) do not count. */
+  /**
+   * Of the last command that was applied; 0: none was. Entries without a command (of membership, of
+   * sessions) do not count.
+   */
   readonly index: number;
   readonly keys: number;
   /** SHA-256 over the sorted contents, hexadecimal. */
@@ -53,7 +58,10 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
   #store = new KeyValueStore();
   #index = 0;
 
-  /** Commands in order, each with its answer as bytes: see `decodeResult`. It throws for none of them. */
+  /**
+   * Commands in order, each with its answer as bytes: see `decodeResult`. It throws for none of
+   * them.
+   */
   apply(entries: readonly AppliedEntry[]): readonly ApplyResult[] {
     return entries.map(({ index, data }) => {
       this.#index = index;
@@ -106,7 +114,10 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
     this.#index = 0;
   }
 
-  /** What is no command has an answer that says so, the same on every replica: throwing would stop them all. */
+  /**
+   * What is no command has an answer that says so, the same on every replica: throwing would stop
+   * them all.
+   */
   #applyBytes(data: Uint8Array): KeyValueResult {
     let command: KeyValueCommand;
     try {
@@ -132,7 +143,9 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
     return { kind, swapped };
   }
 
-  /** Copied: the entry may be a part of a larger buffer, all of which a view would keep in memory. */
+  /**
+   * Copied: the entry may be a part of a larger buffer, all of which a view would keep in memory.
+   */
   #set(key: string, value: Uint8Array): boolean {
     return this.#store.set(key, new Uint8Array(value));
   }

@@ -1,6 +1,6 @@
 /**
- * A snapshot of the key-value store as a stream. Nothing is gathered but one chunk, in either direction; checksums belong to the
- * snapshot manager. Little-endian:
+ * A snapshot of the key-value store as a stream. Nothing is gathered but one chunk, in either
+ * direction; checksums belong to the snapshot manager. Little-endian:
  *
  *      head    "bkv" (3) │ version (1) │ index of the last command (8) │ keys (4)
  *      records key bytes (2) │ value bytes (4) │ key │ value
@@ -14,7 +14,9 @@ import { contentsOf, KeyValueStore, type StoreView } from './key-value-store.ts'
 const magicAndVersion: readonly number[] = [0x62, 0x6b, 0x76, 1];
 const headBytes = 16;
 const recordHeadBytes = 6;
-/** Small records are put together up to this; a larger value is a chunk of its own, without a copy. */
+/**
+ * Small records are put together up to this; a larger value is a chunk of its own, without a copy.
+ */
 const chunkBytes: number = 256 * 1024;
 
 /** What a snapshot reflects. */
@@ -30,7 +32,10 @@ export class KeyValueSnapshotError extends Error {
   readonly code = 'KEY_VALUE_SNAPSHOT';
 }
 
-/** Writes it at the pace of the writer. Rejects with the reason of the signal, or what the writer says. */
+/**
+ * Writes it at the pace of the writer. Rejects with the reason of the signal, or what the writer
+ * says.
+ */
 export async function writeSnapshot(
   { index, view }: FixedState,
   writer: SnapshotWriter,
@@ -77,7 +82,10 @@ function recordHead(key: string, valueBytes: number): Uint8Array {
   return bytes;
 }
 
-/** Reads a whole snapshot into a store of its own. Rejects with `KEY_VALUE_SNAPSHOT`, the signal's reason, or what the reader says. */
+/**
+ * Reads a whole snapshot into a store of its own. Rejects with `KEY_VALUE_SNAPSHOT`, the signal's
+ * reason, or what the reader says.
+ */
 export async function readSnapshot(
   reader: SnapshotReader,
   signal: AbortSignal,

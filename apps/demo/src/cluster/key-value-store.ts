@@ -1,13 +1,14 @@
 /**
  * Keys and values in memory, of which a view can be fixed at any time for next to nothing.
  *
- * They lie in a fixed number of buckets by the hash of their key. A view takes references to all buckets and starts a new
- * generation; the first write to a bucket in a generation replaces it by a copy of its own. So a view never changes, any
- * number of them may be open at a time, none has to be given back (the collector does that), and writers pay for the
- * buckets that they touch, not for the size of the store. Values are never changed in place: a copied bucket shares them.
+ * They lie in a fixed number of buckets by the hash of their key. A view takes references to all
+ * buckets and starts a new generation; the first write to a bucket in a generation replaces it by a
+ * copy of its own. So a view never changes, any number of them may be open at a time, none has to
+ * be given back (the collector does that), and writers pay for the buckets that they touch, not for
+ * the size of the store. Values are never changed in place: a copied bucket shares them.
  *
- * A persistent tree would copy less for each write and cost every read and write more of its time, also while no view is
- * open, which is nearly always.
+ * A persistent tree would copy less for each write and cost every read and write more of its time,
+ * also while no view is open, which is nearly always.
  */
 import { createHash } from 'node:crypto';
 
@@ -93,7 +94,10 @@ function bucketOf(key: string): number {
   return (hash ^ (hash >>> 15)) & (bucketCount - 1);
 }
 
-/** All keys with their values in one order for equal contents, however they came about: by bucket, then by key. */
+/**
+ * All keys with their values in one order for equal contents, however they came about: by bucket,
+ * then by key.
+ */
 export function* contentsOf(view: StoreView): Generator<readonly [string, Uint8Array], void, void> {
   for (const bucket of view.buckets) {
     for (const key of [...bucket.keys()].sort()) {
@@ -103,7 +107,10 @@ export function* contentsOf(view: StoreView): Generator<readonly [string, Uint8A
   }
 }
 
-/** SHA-256 over the sorted contents, in hexadecimal. It is made in slices: other work goes on meanwhile. */
+/**
+ * SHA-256 over the sorted contents, in hexadecimal. It is made in slices: other work goes on
+ * meanwhile.
+ */
 export async function digestOf(view: StoreView): Promise<string> {
   const hash = createHash('sha256');
   const lengths = new DataView(new ArrayBuffer(8));

@@ -1,4 +1,7 @@
-/** A node's process, as the demo sees it: started, asked to end, killed, started again on its directory. */
+/**
+ * A node's process, as the demo sees it: started, asked to end, killed, started again on its
+ * directory.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import {
@@ -71,7 +74,10 @@ export class NodeHandle {
     return started;
   }
 
-  /** SIGSTOP: the process stands still, with its connections and its files; whoever waits for it is not told. */
+  /**
+   * SIGSTOP: the process stands still, with its connections and its files; whoever waits for it is
+   * not told.
+   */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
   }

@@ -1,11 +1,17 @@
-/** What a node reports, a line of JSON each, in a file beside its data: who asks later why something was refused finds it. */
+/**
+ * What a node reports, a line of JSON each, in a file beside its data: who asks later why something
+ * was refused finds it.
+ */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogFields, Logger } from '@babuza/raft';
 
 export const nodeLogName = 'node.log';
 
-/** Written at once: a process that is killed has told everything. What the disk does not take is not told. */
+/**
+ * Written at once: a process that is killed has told everything. What the disk does not take is not
+ * told.
+ */
 export function openNodeLog(directory: string): Logger {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, nodeLogName);

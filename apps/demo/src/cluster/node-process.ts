@@ -1,4 +1,7 @@
-/** One node of the cluster, as a process of its own: a Raft node over HTTP on a durable log, and its REST API. */
+/**
+ * One node of the cluster, as a process of its own: a Raft node over HTTP on a durable log, and its
+ * REST API.
+ */
 import { readFile } from 'node:fs/promises';
 import { BabuzaComponentBuilder } from '@babuza/builder';
 import { PrometheusCollector } from '@babuza/metrics/prometheus';

@@ -2,9 +2,9 @@
 import { createServer, type Server } from 'node:net';
 
 /**
- * So many ports that were free a moment ago, all different, and none of those that were given away already but are not
- * used at the moment: those of a node that is down, or is yet to start. Somebody else may take one before it is used:
- * whoever listens there says so.
+ * So many ports that were free a moment ago, all different, and none of those that were given away
+ * already but are not used at the moment: those of a node that is down, or is yet to start.
+ * Somebody else may take one before it is used: whoever listens there says so.
  */
 export async function freePorts(count: number, given: ReadonlySet<number>): Promise<number[]> {
   const servers: Server[] = [];

@@ -1,8 +1,8 @@
 /**
- * Finds the documents that are logged. Symbolic links are never followed: what a link below the folder
- * points to is met by itself if it lies below the folder too, as in pnpm's `node_modules`, and is none of
- * the folder's documents if it does not. So no file is taken twice and no loop is walked. What is left
- * out is counted, with the reason.
+ * Finds the documents that are logged. Symbolic links are never followed: what a link below the
+ * folder points to is met by itself if it lies below the folder too, as in pnpm's `node_modules`,
+ * and is none of the folder's documents if it does not. So no file is taken twice and no loop is
+ * walked. What is left out is counted, with the reason.
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';

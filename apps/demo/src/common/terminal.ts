@@ -1,7 +1,7 @@
 /**
- * How the demo prints: numbered steps, notes below them, and one progress line. On a terminal that line
- * is redrawn in place and there are colours, unless NO_COLOR is set; elsewhere progress is a plain line
- * every now and then.
+ * How the demo prints: numbered steps, notes below them, and one progress line. On a terminal that
+ * line is redrawn in place and there are colours, unless NO_COLOR is set; elsewhere progress is a
+ * plain line every now and then.
  */
 const redrawMs = 80;
 const plainLineMs = 3000;

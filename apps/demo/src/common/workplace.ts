@@ -1,6 +1,7 @@
 /**
- * What the demo leaves behind if nobody cleans up: a folder in the system's place for temporary files,
- * and processes. `dispose` gives all of it back, at the end, after a failure and after Ctrl-C.
+ * What the demo leaves behind if nobody cleans up: a folder in the system's place for temporary
+ * files, and processes. `dispose` gives all of it back, at the end, after a failure and after
+ * Ctrl-C.
  */
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,9 @@ async function keptFolder(path: string): Promise<void> {
 
 export class Workplace {
   readonly #temporary: string;
-  /** Where the log lies: below the temporary folder, or where the user said, and then it is kept. */
+  /**
+   * Where the log lies: below the temporary folder, or where the user said, and then it is kept.
+   */
   readonly storageRoot: string;
   readonly isKept: boolean;
   readonly #closing = new Set<() => Promise<unknown>>();
@@ -34,7 +37,9 @@ export class Workplace {
     return workplace;
   }
 
-  /** What is to end before the files go, however the demo ends. It may be called when all is over. */
+  /**
+   * What is to end before the files go, however the demo ends. It may be called when all is over.
+   */
   closesFirst(close: () => Promise<unknown>): void {
     this.#closing.add(close);
   }

@@ -1,7 +1,7 @@
 /**
- * A log of chunks, kept as a Raft node without peers would keep it: a term for each start with a vote
- * for itself, an entry per chunk, and the commit index following what is durable. Used by the writer
- * process, and by the demo itself to look at copies.
+ * A log of chunks, kept as a Raft node without peers would keep it: a term for each start with a
+ * vote for itself, an entry per chunk, and the commit index following what is durable. Used by the
+ * writer process, and by the demo itself to look at copies.
  */
 import { EntryType } from '@babuza/raftpb';
 import type { OpenedWal, PurgeReport, WalManager } from '@babuza/wal-core';
@@ -81,7 +81,9 @@ export class ChunkLog {
     }
   }
 
-  /** A snapshot covers everything up to `index`: its marker is saved, then what it covers is purged. */
+  /**
+   * A snapshot covers everything up to `index`: its marker is saved, then what it covers is purged.
+   */
   async snapshotAndPurge(index: number): Promise<PurgeReport> {
     const { wal, storage } = this.opened;
     const confState = {
@@ -102,8 +104,8 @@ export class ChunkLog {
 }
 
 /**
- * Opens the log below `storageRoot`. `create` refuses one that exists; `recover` makes a missing one.
- * `openMs` is how long `replayWal` or `createWal` took.
+ * Opens the log below `storageRoot`. `create` refuses one that exists; `recover` makes a missing
+ * one. `openMs` is how long `replayWal` or `createWal` took.
  */
 export async function openChunkLog(
   walType: string,

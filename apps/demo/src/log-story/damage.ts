@@ -1,6 +1,7 @@
 /**
- * Two kinds of damage, done to copies of a log's files. The demo knows nothing of any format: it looks
- * for the bytes of an entry in the files, as they were given to the log, and changes them there.
+ * Two kinds of damage, done to copies of a log's files. The demo knows nothing of any format: it
+ * looks for the bytes of an entry in the files, as they were given to the log, and changes them
+ * there.
  */
 import { createHash } from 'node:crypto';
 import { open, readdir, readFile } from 'node:fs/promises';
@@ -36,8 +37,9 @@ export async function findBytes(folder: string, bytes: Uint8Array): Promise<Plac
 }
 
 /**
- * A torn write: nothing from `offset` on had reached the disk when the power went. Where a log prepares
- * its files by filling them with zeros, zeros are what is there then. Returns how many bytes changed.
+ * A torn write: nothing from `offset` on had reached the disk when the power went. Where a log
+ * prepares its files by filling them with zeros, zeros are what is there then. Returns how many
+ * bytes changed.
  */
 export async function tearFrom({ file, offset }: Place): Promise<number> {
   const lost = (await readFile(file)).subarray(offset);

@@ -1,6 +1,7 @@
 /**
- * The demo's own record of what was acknowledged, kept outside the process that writes, and the judge of
- * what a log gives back: every acknowledged entry has to be there, with the SHA-256 that it had.
+ * The demo's own record of what was acknowledged, kept outside the process that writes, and the
+ * judge of what a log gives back: every acknowledged entry has to be there, with the SHA-256 that
+ * it had.
  */
 import type { Piece } from '../common/documents.ts';
 import type { ListedEntry } from './protocol.ts';

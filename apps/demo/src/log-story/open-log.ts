@@ -1,4 +1,6 @@
-/** The one place of the demo where a log is chosen and opened: through the builder, as users do it. */
+/**
+ * The one place of the demo where a log is chosen and opened: through the builder, as users do it.
+ */
 import { BabuzaComponentBuilder, BabuzaWal, ETCDWal, type Logger } from '@babuza/builder';
 import type { WalManager } from '@babuza/wal-core';
 
@@ -13,8 +15,8 @@ const smallSegments = { segmentBytes: 8 * 1024 * 1024 };
 const typesWithSegments: readonly string[] = [BabuzaWal, ETCDWal];
 
 /**
- * Opens the place of the logs below `storageRootDir`. Throws the builder's errors, which name what is known
- * and what is not installed. `logger` is told what the builder decided.
+ * Opens the place of the logs below `storageRootDir`. Throws the builder's errors, which name what
+ * is known and what is not installed. `logger` is told what the builder decided.
  */
 export async function openManager(
   walType: string,

@@ -1,6 +1,6 @@
 /**
- * What the demo and its writer process say to each other, as JSON over the IPC channel. One request is
- * under way at a time; it is answered by any number of notices and then by one answer.
+ * What the demo and its writer process say to each other, as JSON over the IPC channel. One request
+ * is under way at a time; it is answered by any number of notices and then by one answer.
  */
 import type { PurgeReport, TailReport } from '@babuza/wal-core';
 import type { Piece } from '../common/documents.ts';

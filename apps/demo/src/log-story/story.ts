@@ -1,7 +1,7 @@
 /**
  * The story of one log: real documents are written to it by a process that is killed in the middle,
- * another process recovers it and finishes, copies of it are damaged, and it is purged. Each step checks
- * what it claims against the demo's own ledger.
+ * another process recovers it and finishes, copies of it are damaged, and it is purged. Each step
+ * checks what it claims against the demo's own ledger.
  */
 import { measureHeld, snapshotAndPurge, verifyAll } from './checking-steps.ts';
 import { showRottenByte, showTornTail } from './damage-steps.ts';

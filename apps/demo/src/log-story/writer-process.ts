@@ -1,4 +1,6 @@
-/** The demo's handle on a writer process: asks one thing at a time, and can kill it at any moment. */
+/**
+ * The demo's handle on a writer process: asks one thing at a time, and can kill it at any moment.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -54,7 +56,9 @@ export class WriterProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Sends a request and waits for an answer of type `expected`, handing on the notices before it. */
+  /**
+   * Sends a request and waits for an answer of type `expected`, handing on the notices before it.
+   */
   async ask<Type extends Answer['type']>(
     request: Request,
     expected: Type,

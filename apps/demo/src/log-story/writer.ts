@@ -1,6 +1,6 @@
 /**
- * The writer process: it owns the log, does what the demo asks over IPC, and is killed in the middle.
- * What it acknowledges is durable: an acknowledgement is sent only after `save` resolved.
+ * The writer process: it owns the log, does what the demo asks over IPC, and is killed in the
+ * middle. What it acknowledges is durable: an acknowledgement is sent only after `save` resolved.
  */
 import type { Entry } from '@babuza/raftpb';
 import { openChunkLog, type ChunkLog } from './chunk-log.ts';
@@ -109,7 +109,9 @@ async function heldBytesOf(log: ChunkLog): Promise<number> {
   return held.length === 0 ? 0 : bytes;
 }
 
-/** The process is gone before anything else can happen: no clean close, no mark behind the batch. */
+/**
+ * The process is gone before anything else can happen: no clean close, no mark behind the batch.
+ */
 async function saveAndDie(log: ChunkLog): Promise<void> {
   await log.append(lastBatch());
   process.kill(process.pid, 'SIGKILL');

@@ -37,7 +37,9 @@ export class Door implements AsyncDisposable {
     return door;
   }
 
-  /** In front of a node: where `loses` says so the node gets the request, and the client no answer. */
+  /**
+   * In front of a node: where `loses` says so the node gets the request, and the client no answer.
+   */
   static before(target: () => string, loses: (heard: Heard) => boolean): Promise<Door> {
     return Door.open((incoming, response) => {
       const { method = '', url = '', headers } = incoming;

@@ -2,7 +2,10 @@
 import type { KeyValueClient } from '../../dist/cluster/client/index.js';
 import type { Cluster, ClusterNode } from '../../dist/cluster/cluster.js';
 
-/** What `ask` gives at last; it is asked again when it gives nothing, or fails. The test's own time limit ends it. */
+/**
+ * What `ask` gives at last; it is asked again when it gives nothing, or fails. The test's own time
+ * limit ends it.
+ */
 export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const answer = await ask().catch(() => undefined);

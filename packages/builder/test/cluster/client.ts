@@ -1,6 +1,7 @@
 /**
- * A client of the cluster: one operation at a time, or two, at any node, sent again until it has an answer, as an application
- * would. Within a session a proposal that is sent again applies once; without one, what may have been applied is not sent again.
+ * A client of the cluster: one operation at a time, or two, at any node, sent again until it has an
+ * answer, as an application would. Within a session a proposal that is sent again applies once;
+ * without one, what may have been applied is not sent again.
  */
 import type { ProposeResult, Raft, SessionCall } from '@babuza/raft';
 import type {
@@ -80,7 +81,8 @@ export class Client {
     const calledAt = this.#parts.nextPlace();
     const output = await (input.kind === 'get' ? this.#get(input.key) : this.#change(input));
     const operation = { client: this.#number, input, calledAt };
-    // What certainly never happened is no part of the history; of a read without an answer nobody knows anything.
+    // What certainly never happened is no part of the history; of a read without an answer nobody
+    // knows anything.
     if (output === 'never') return;
     if (output === 'unknown') this.operations.push(operation);
     else {

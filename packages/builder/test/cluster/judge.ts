@@ -1,6 +1,7 @@
 /**
- * The verdict on a cluster whose world is healed and whose clients have ended: all members come to the same end, nobody
- * waits for ever, and everybody knows who belongs to the cluster, also who leads next.
+ * The verdict on a cluster whose world is healed and whose clients have ended: all members come to
+ * the same end, nobody waits for ever, and everybody knows who belongs to the cluster, also who
+ * leads next.
  */
 import type { ClusterInfo } from '@babuza/raft';
 import type { Life } from './life.ts';
@@ -26,7 +27,10 @@ export function unfinished(lives: readonly Life[]): Complaint {
   return undefined;
 }
 
-/** Members that have applied the same know the same members, in their state, their core and their transport. */
+/**
+ * Members that have applied the same know the same members, in their state, their core and their
+ * transport.
+ */
 export function membershipDiffers(lives: readonly Life[]): Complaint {
   const leader = leaderOf(lives);
   if (leader === undefined) return 'nobody leads';

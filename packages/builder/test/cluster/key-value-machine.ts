@@ -1,6 +1,6 @@
 /**
- * A key-value store as each kind of state machine, for tests: put and compare-and-set are proposals, get is a question.
- * All replicas write what they apply into one ledger.
+ * A key-value store as each kind of state machine, for tests: put and compare-and-set are
+ * proposals, get is a question. All replicas write what they apply into one ledger.
  */
 import type {
   AppliedEntry,

@@ -1,4 +1,7 @@
-/** What all replicas applied, written down as each of them applies it: the first difference is found at once. */
+/**
+ * What all replicas applied, written down as each of them applies it: the first difference is found
+ * at once.
+ */
 import type { AppliedEntry } from '@babuza/raft';
 
 interface Applied {
@@ -12,12 +15,17 @@ export class AppliedLedger {
   readonly #entries = new Map<number, Applied>();
   /** Where a proposal was applied: every one is different. */
   readonly #indexes = new Map<string, number>();
-  /** By index: what the first replica that was there had gone through, and what its snapshot said. */
+  /**
+   * By index: what the first replica that was there had gone through, and what its snapshot said.
+   */
   readonly #digests = new Map<number, number>();
   readonly #snapshots = new Map<string, string>();
   highest = 0;
 
-  /** Throws where replicas differ, where time goes back, or where a proposal is applied a second time. */
+  /**
+   * Throws where replicas differ, where time goes back, or where a proposal is applied a second
+   * time.
+   */
   note({ index, term, data, timeMs }: AppliedEntry): void {
     const text = decode(data);
     const known = this.#entries.get(index);
@@ -29,7 +37,9 @@ export class AppliedLedger {
     }
   }
 
-  /** Throws where a replica that has applied up to here has not gone through the same as the others. */
+  /**
+   * Throws where a replica that has applied up to here has not gone through the same as the others.
+   */
   noteDigest(index: number, digest: number): void {
     const known = this.#digests.get(index) ?? digest;
     this.#digests.set(index, known);

@@ -1,4 +1,7 @@
-/** One life of a node: the real one, put together on the disk and the clock of its machine, and watched. */
+/**
+ * One life of a node: the real one, put together on the disk and the clock of its machine, and
+ * watched.
+ */
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,

@@ -1,4 +1,7 @@
-/** The machine under a node: its clock, which stops with its process, and its disk, whose syncs take time. */
+/**
+ * The machine under a node: its clock, which stops with its process, and its disk, whose syncs take
+ * time.
+ */
 import type { Clock, File, FileSystem, Random, Timer } from '@babuza/vfs';
 import type { Gate } from './gate.ts';
 

@@ -1,6 +1,6 @@
 /**
- * One node of the simulated cluster, over all its lives: the real node with the native log, durable snapshots and sessions,
- * on a disk that survives its crashes.
+ * One node of the simulated cluster, over all its lives: the real node with the native log, durable
+ * snapshots and sessions, on a disk that survives its crashes.
  */
 import type { Logger, PeersConfiguration, RaftEvent } from '@babuza/raft';
 import type { MessageType, SnapshotMetadata } from '@babuza/raftpb';
@@ -79,7 +79,10 @@ export class Member {
     return this.#disk.stopped;
   }
 
-  /** Starts it on what its disk holds. It resolves when the node runs, or when it crashed on the way. */
+  /**
+   * Starts it on what its disk holds. It resolves when the node runs, or when it crashed on the
+   * way.
+   */
   async start(): Promise<void> {
     this.#lives += 1;
     this.newestSnapshot = undefined;
@@ -94,13 +97,19 @@ export class Member {
     this.#parts.log(`node ${this.id} runs, life ${this.#lives}`);
   }
 
-  /** The process is gone at the next call of its disk that changes something, or one of those behind it. */
+  /**
+   * The process is gone at the next call of its disk that changes something, or one of those behind
+   * it.
+   */
   crashSoon(calls: number, withinMs: number): Promise<void> {
     this.#disk.stopAtMutation(this.#disk.mutationCount + 1 + calls);
     return this.#crashWithin(withinMs);
   }
 
-  /** The process is gone while it works at a snapshot: at the first call for one, or one of those behind it. */
+  /**
+   * The process is gone while it works at a snapshot: at the first call for one, or one of those
+   * behind it.
+   */
   crashAtSnapshot(calls: number, withinMs: number): Promise<void> {
     let left = calls;
     this.#disk.stopWhen(({ path }) => path.startsWith('/data/snap/') && (left -= 1) < 0);
@@ -137,7 +146,9 @@ export class Member {
     });
   }
 
-  /** What the crash left is its disk from now on: what was not synced may be lost (`power`), or not. */
+  /**
+   * What the crash left is its disk from now on: what was not synced may be lost (`power`), or not.
+   */
   revive(how: 'power' | 'kill'): void {
     const seed = this.#parts.random.uint32();
     this.#disk = how === 'power' ? this.#disk.crash(seed) : this.#disk.kill(seed);
@@ -259,8 +270,8 @@ export class Member {
   }
 
   /**
-   * Where there is one before it: then the node must do without. Not after one was installed, because the log begins
-   * behind that one, and nothing can replace it.
+   * Where there is one before it: then the node must do without. Not after one was installed,
+   * because the log begins behind that one, and nothing can replace it.
    */
   #damageNewestSnapshot(): void {
     if (this.#mayNeedNewest) return;

@@ -1,4 +1,7 @@
-/** What goes wrong in the simulated world, and what operators do meanwhile. Each kind has its own rhythm. */
+/**
+ * What goes wrong in the simulated world, and what operators do meanwhile. Each kind has its own
+ * rhythm.
+ */
 import { MessageType } from '@babuza/raftpb';
 import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';

@@ -1,7 +1,8 @@
 /**
- * A whole cluster in one process, from one seed: real nodes on the native log over simulated disks, a simulated network and
- * clock, clients, and everything that goes wrong. It ends with a world that is healed, in which everything must settle, and
- * is then judged: what was acknowledged, what replicas applied, what their logs hold, what clients saw.
+ * A whole cluster in one process, from one seed: real nodes on the native log over simulated disks,
+ * a simulated network and clock, clients, and everything that goes wrong. It ends with a world that
+ * is healed, in which everything must settle, and is then judged: what was acknowledged, what
+ * replicas applied, what their logs hold, what clients saw.
  */
 import {
   checkKeyValueHistory,
@@ -164,7 +165,9 @@ class Simulation {
     }
   }
 
-  /** There is a leader, and every member of the cluster that runs is as far as it was a moment ago. */
+  /**
+   * There is a leader, and every member of the cluster that runs is as far as it was a moment ago.
+   */
   #isSettled(): boolean {
     const statuses = this.#running().map(({ raft }) => raft.status());
     const leader = statuses.find(({ role }) => role === 'leader');

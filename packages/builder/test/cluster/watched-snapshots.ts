@@ -17,7 +17,9 @@ export interface SnapshotWatcher {
   readonly fail: (problem: string) => void;
 }
 
-/** The term and the members that the first snapshot of an index had are those of every other one. */
+/**
+ * The term and the members that the first snapshot of an index had are those of every other one.
+ */
 export function watchedSnapshots(
   manager: SnapshotManager,
   ledger: AppliedLedger,

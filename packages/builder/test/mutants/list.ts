@@ -1,6 +1,6 @@
 /**
- * Errors that are put into the node on purpose, each of which breaks a promise. The simulated cluster must find every one
- * within a few seeds.
+ * Errors that are put into the node on purpose, each of which breaks a promise. The simulated
+ * cluster must find every one within a few seeds.
  */
 
 import { operatorMutants } from './operator-list.ts';

@@ -165,7 +165,8 @@ export class Operators {
       world.fail(`the recovery of ${survivor.id} ended with ${started.code}`);
       return;
     }
-    // Members without their disks may have led a cluster of their own: the one that ends is the survivor's.
+    // Members without their disks may have led a cluster of their own: the one that ends is the
+    // survivor's.
     const former = started.process.raft.clusterInfo().identity.previous.at(-1);
     const formerKey =
       former === undefined ? undefined : identityKey({ identity: { ...former, previous: [] } });

@@ -45,7 +45,10 @@ export function describeEntries(entries: readonly Entry[]): string {
   return entries.map((entry) => `${describeEntry(entry)}\n`).join('');
 }
 
-/** A message, with its entries, snapshot and responses; every line but the first begins with `indent`. */
+/**
+ * A message, with its entries, snapshot and responses; every line but the first begins with
+ * `indent`.
+ */
 export function describeMessage(message: Message, indent = ''): string {
   const { from, to, type, term, logTerm, index, commit, vote, snapshot, responses } = message;
   let text = `${indent}${nodeName(from)}->${nodeName(to)} ${messageTypeName(type)}`;

@@ -1,6 +1,6 @@
 /**
- * Bytes as text in the double-quoted syntax of Go, which etcd's tools print: printable characters stay,
- * everything else is escaped, bytes that are not UTF-8 one by one.
+ * Bytes as text in the double-quoted syntax of Go, which etcd's tools print: printable characters
+ * stay, everything else is escaped, bytes that are not UTF-8 one by one.
  */
 
 const shortEscapes: ReadonlyMap<number, string> = new Map([

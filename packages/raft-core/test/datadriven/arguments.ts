@@ -1,4 +1,7 @@
-/** Reading the arguments of a directive. What does not convert is a mistake in the test, not an output. */
+/**
+ * Reading the arguments of a directive. What does not convert is a mistake in the test, not an
+ * output.
+ */
 
 import type { Argument, Directive } from './grammar.ts';
 

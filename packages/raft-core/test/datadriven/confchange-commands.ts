@@ -1,4 +1,7 @@
-/** The commands of `confchange/testdata`: the changer alone. Document on data-driven tests, section 9. */
+/**
+ * The commands of `confchange/testdata`: the changer alone. Document on data-driven tests, section
+ * 9.
+ */
 
 import { enterJoint, leaveJoint, simpleChange } from '../../src/conf-change.ts';
 import { describeMembership, describeProgressMap } from '../../src/describe/index.ts';

@@ -1,7 +1,7 @@
 /**
  * Where data-driven files are: our own beside the tests, etcd's in a folder that is not part of the
- * repository. `BABUZA_ETCD_RAFT_FIXTURES` names another folder of the same layout: interaction tests in
- * `testdata`, the others in `confchange/testdata` and `quorum/testdata`.
+ * repository. `BABUZA_ETCD_RAFT_FIXTURES` names another folder of the same layout: interaction
+ * tests in `testdata`, the others in `confchange/testdata` and `quorum/testdata`.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -30,10 +30,15 @@ const repositoryRoot = fileURLToPath(new URL('../../../..', import.meta.url));
 const given = process.env['BABUZA_ETCD_RAFT_FIXTURES'];
 
 export const etcdFolder: string = given ?? `${repositoryRoot}/../shared/fixtures/etcd-raft`;
-/** Counts are known for the folder that goes with this project, not for any that somebody brings. */
+/**
+ * Counts are known for the folder that goes with this project, not for any that somebody brings.
+ */
 export const isDefaultEtcdFolder: boolean = given === undefined;
 export const hasEtcdFolder: boolean = existsSync(etcdFolder);
-/** Whether a run without etcd's files is a failed one; also when somebody names a folder that is not there. */
+/**
+ * Whether a run without etcd's files is a failed one; also when somebody names a folder that is not
+ * there.
+ */
 export const requiresEtcdFolder: boolean =
   isSet('BABUZA_REQUIRE_FIXTURES') || isSet('CI') || given !== undefined;
 /** Whether expectations of our own files are to be written anew. */

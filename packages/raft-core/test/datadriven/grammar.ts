@@ -1,7 +1,7 @@
 /**
- * The grammar of data-driven test files: directives with their input and their expected output. Described in
- * the project's document on data-driven tests, section 1; the original is the Go library
- * cockroachdb/datadriven.
+ * The grammar of data-driven test files: directives with their input and their expected output.
+ * Described in the project's document on data-driven tests, section 1; the original is the Go
+ * library cockroachdb/datadriven.
  */
 
 export interface Argument {
@@ -18,7 +18,10 @@ export interface Directive {
   readonly input: string;
   /** Either empty or ended by a line break. */
   readonly expected: string;
-  /** The lines from the separator to the end of the expected output, as positions in the list of lines. */
+  /**
+   * The lines from the separator to the end of the expected output, as positions in the list of
+   * lines.
+   */
   readonly outputStart: number;
   readonly outputEnd: number;
 }

@@ -1,4 +1,6 @@
-/** The output of a directive: what the harness writes, and the log lines of the nodes in between. */
+/**
+ * The output of a directive: what the harness writes, and the log lines of the nodes in between.
+ */
 
 import type { LogLevel, RaftLogger } from '../../src/index.ts';
 import { DirectiveError } from './directive-error.ts';

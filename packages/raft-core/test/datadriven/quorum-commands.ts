@@ -1,4 +1,7 @@
-/** The commands of `quorum/testdata`: the arithmetic of majorities. Document on data-driven tests, section 10. */
+/**
+ * The commands of `quorum/testdata`: the arithmetic of majorities. Document on data-driven tests,
+ * section 10.
+ */
 
 import { idSetOf, union, type IdSet } from '../../src/ids.ts';
 import { jointVote, majorityIndex, majorityVote, VoteResult } from '../../src/quorum.ts';

@@ -25,7 +25,9 @@ export function checkFile(kind: Kind, file: DataFile): void {
   }
 }
 
-/** Writes down what comes out now. Commit the difference only when its cause is known and wanted. */
+/**
+ * Writes down what comes out now. Commit the difference only when its cause is known and wanted.
+ */
 export function rewriteFile(kind: Kind, file: DataFile): void {
   const handle = newHandler(kind);
   const directives = parseFile(file.text);

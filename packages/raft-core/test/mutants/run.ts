@@ -1,4 +1,6 @@
-/** Runs the tests of all mutants of a list, in a run of their own, and checks that each was caught. */
+/**
+ * Runs the tests of all mutants of a list, in a run of their own, and checks that each was caught.
+ */
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

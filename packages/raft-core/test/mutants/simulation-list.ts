@@ -1,7 +1,7 @@
 /**
- * Errors that are put into the core on purpose, and that the simulation must find within a few seeds: those of
- * `list.ts` that break what it checks, and some more. What it is not made to find (flow control, texts, hostile
- * messages) is left to the tests that are named there.
+ * Errors that are put into the core on purpose, and that the simulation must find within a few
+ * seeds: those of `list.ts` that break what it checks, and some more. What it is not made to find
+ * (flow control, texts, hostile messages) is left to the tests that are named there.
  */
 
 import { mutants, type Mutant } from './list.ts';

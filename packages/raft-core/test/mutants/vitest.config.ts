@@ -1,4 +1,7 @@
-/** One project per mutant: its change is made while the source is loaded, and the file of its test runs on that. */
+/**
+ * One project per mutant: its change is made while the source is loaded, and the file of its test
+ * runs on that.
+ */
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

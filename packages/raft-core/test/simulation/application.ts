@@ -1,6 +1,6 @@
 /**
- * The replicated application of a node: a chain of digests over the entries it was given, and the membership.
- * It lives in memory; only its snapshots outlive a crash.
+ * The replicated application of a node: a chain of digests over the entries it was given, and the
+ * membership. It lives in memory; only its snapshots outlive a crash.
  */
 
 import { emptyConfState, type ConfState, type Entry, type Snapshot } from '@babuza/raftpb';
@@ -12,8 +12,8 @@ export class Application {
   digest = 0;
   confState: ConfState = emptyConfState;
   /**
-   * Entries up to here are covered by a snapshot that was received and is not installed yet: they must not be
-   * applied any more, because the core has the membership of the snapshot already.
+   * Entries up to here are covered by a snapshot that was received and is not installed yet: they
+   * must not be applied any more, because the core has the membership of the snapshot already.
    */
   supersededTo = 0;
 

@@ -1,6 +1,6 @@
 /**
- * Changes of the membership, drawn so that they are possible when they are committed: a change that is not
- * (all voters removed, say) is a fatal mistake of whoever proposes it.
+ * Changes of the membership, drawn so that they are possible when they are committed: a change that
+ * is not (all voters removed, say) is a fatal mistake of whoever proposes it.
  */
 
 import {
@@ -20,7 +20,9 @@ const transitions = [
   ConfChangeTransition.JointExplicit,
 ];
 
-/** For a leader that knows the membership in force; it takes no change while another is under way. */
+/**
+ * For a leader that knows the membership in force; it takes no change while another is under way.
+ */
 export function drawChange(
   random: Random,
   ids: readonly bigint[],
@@ -71,7 +73,10 @@ function drawReplacement(
   };
 }
 
-/** For a follower, whose leader may know another membership: it adds a voter, which is always possible. */
+/**
+ * For a follower, whose leader may know another membership: it adds a voter, which is always
+ * possible.
+ */
 export function drawForwardedChange(random: Random, ids: readonly bigint[]): ConfChange {
   return { id: 0n, type: ConfChangeType.AddNode, nodeId: random.pick(ids) };
 }

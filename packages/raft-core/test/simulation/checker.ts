@@ -1,6 +1,6 @@
 /**
- * The invariants of Raft, over all nodes and the whole run, crashes included; looked at after every step, and
- * each time only what the step has changed. Raft paper, figure 3 and section 5.4.
+ * The invariants of Raft, over all nodes and the whole run, crashes included; looked at after every
+ * step, and each time only what the step has changed. Raft paper, figure 3 and section 5.4.
  */
 
 import { EntryType, MessageType, type Entry, type HardState, type Message } from '@babuza/raftpb';
@@ -22,7 +22,9 @@ export interface Seen {
 
 interface Leadership {
   readonly node: bigint;
-  /** Which life of the node: one that has forgotten that it led must not lead the same term again. */
+  /**
+   * Which life of the node: one that has forgotten that it led must not lead the same term again.
+   */
   readonly life: number;
 }
 
@@ -82,7 +84,9 @@ export class Checker {
     if (first !== undefined) this.ledger.noteWritten(entries, log.termOrZero(first.index - 1));
   }
 
-  /** A message leaves a node, or comes back to itself: what it grants or claims is out in the world. */
+  /**
+   * A message leaves a node, or comes back to itself: what it grants or claims is out in the world.
+   */
   sent(message: Message): void {
     const { type, from, to, term, reject, entries, logTerm, context } = message;
     if (type === MessageType.App) this.ledger.noteWritten(entries, logTerm);
@@ -131,9 +135,9 @@ export class Checker {
   }
 
   /**
-   * A write is about to become durable: it must not take back what is durable and, as this node knows, committed.
-   * What it does not know of may go: a slow disk writes what the node took over in an older term, while the
-   * entry that it replaces was committed without this node.
+   * A write is about to become durable: it must not take back what is durable and, as this node
+   * knows, committed. What it does not know of may go: a slow disk writes what the node took over
+   * in an older term, while the entry that it replaces was committed without this node.
    */
   beforeDurable(id: bigint, { durable }: Disk, { hardState, entries }: Write): void {
     if (hardState !== undefined) {
@@ -151,7 +155,10 @@ export class Checker {
     }
   }
 
-  /** One of an older term does not count any more: a leader of a newer one may have taken it back meanwhile. */
+  /**
+   * One of an older term does not count any more: a leader of a newer one may have taken it back
+   * meanwhile.
+   */
   #checkAcknowledgment({ from, index, term }: Message): void {
     if (this.#nodes.get(from)?.seen.hardState.term !== term) return;
     const lastIndex = this.#durableOf(from).lastIndex();
@@ -213,7 +220,10 @@ export class Checker {
     }
   }
 
-  /** This node is the first to know of these commits: it must lead, and quorums must have them durably. */
+  /**
+   * This node is the first to know of these commits: it must lead, and quorums must have them
+   * durably.
+   */
   #checkCommit(node: SimulatedNode): void {
     const raft = node.running.unsafeRaft;
     const { ledger } = this;

@@ -1,12 +1,15 @@
 /**
- * A disk: what was written is visible at once, but only what was synced, and perhaps some of the writes
- * behind it in their order, survives a crash. One write is atomic.
+ * A disk: what was written is visible at once, but only what was synced, and perhaps some of the
+ * writes behind it in their order, survives a crash. One write is atomic.
  */
 
 import type { ConfState, Entry, HardState, Snapshot } from '@babuza/raftpb';
 import { MemoryStorage } from '../../src/index.ts';
 
-/** What is written at once; `created` is a snapshot of the own application, with what it makes obsolete. */
+/**
+ * What is written at once; `created` is a snapshot of the own application, with what it makes
+ * obsolete.
+ */
 export interface Write {
   readonly hardState?: HardState | undefined;
   readonly entries: readonly Entry[];

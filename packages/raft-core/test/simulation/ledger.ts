@@ -1,6 +1,7 @@
 /**
- * What the whole group has ever written, committed and applied, from the view of one who sees all nodes at once.
- * Crashes do not reach it. Each fact is noted once, when it first appears, and compared with ever after.
+ * What the whole group has ever written, committed and applied, from the view of one who sees all
+ * nodes at once. Crashes do not reach it. Each fact is noted once, when it first appears, and
+ * compared with ever after.
  */
 
 import type { Entry } from '@babuza/raftpb';
@@ -37,15 +38,18 @@ export class Ledger {
     return this.#committed[index];
   }
 
-  /** The entry that is committed at an index; nothing when it was never seen, as those of the founding. */
+  /**
+   * The entry that is committed at an index; nothing when it was never seen, as those of the
+   * founding.
+   */
   committedEntry(index: number): Entry | undefined {
     const term = this.#committed[index]?.term;
     return term === undefined ? undefined : this.#written.get(index * termsMax + term)?.entry;
   }
 
   /**
-   * Entries that stand behind one of `previousTerm`, in a log or a message. Log matching by induction: an
-   * (index, term) has one payload and one term before it, wherever it appears.
+   * Entries that stand behind one of `previousTerm`, in a log or a message. Log matching by
+   * induction: an (index, term) has one payload and one term before it, wherever it appears.
    */
   noteWritten(entries: readonly Entry[], previousTerm: number): void {
     let previous = previousTerm;

@@ -1,4 +1,6 @@
-/** What goes wrong while the world is hostile: crashes, also of majorities, and cuts in the network. */
+/**
+ * What goes wrong while the world is hostile: crashes, also of majorities, and cuts in the network.
+ */
 
 import type { Network } from './network.ts';
 import type { SimulatedNode, World } from './node.ts';
@@ -46,7 +48,10 @@ export class Misfortune {
     } else this.#crash(random.pick(this.#nodes));
   }
 
-  /** Crashes a node whose core is ahead of its disk: what it has said since must not have needed the disk. */
+  /**
+   * Crashes a node whose core is ahead of its disk: what it has said since must not have needed the
+   * disk.
+   */
   #crashAtWorstMoment(): void {
     const { random, options } = this.#world;
     const ahead = this.#nodes.filter(({ raw, disk }) => {

@@ -1,4 +1,7 @@
-/** The network: loses, repeats, delays and so reorders messages; cuts connections, in one or both directions. */
+/**
+ * The network: loses, repeats, delays and so reorders messages; cuts connections, in one or both
+ * directions.
+ */
 
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { SnapshotOutcome } from '../../src/index.ts';

@@ -1,6 +1,7 @@
 /**
- * One node: the core, its disk, its application, and the work between them, which proceeds in small steps (see
- * `ready-loop.ts` and `storage-threads.ts`) so that a crash or a message can come between any two of them.
+ * One node: the core, its disk, its application, and the work between them, which proceeds in small
+ * steps (see `ready-loop.ts` and `storage-threads.ts`) so that a crash or a message can come
+ * between any two of them.
  */
 
 import {
@@ -197,8 +198,8 @@ export class SimulatedNode {
   }
 
   /**
-   * Whether these committed entries may be applied now. Where the settings of the run say so, changes of the
-   * membership wait until it is durable that they are committed.
+   * Whether these committed entries may be applied now. Where the settings of the run say so,
+   * changes of the membership wait until it is durable that they are committed.
    */
   mayApply(entries: readonly Entry[]): boolean {
     if (!this.#world.options.changesWaitForDurableCommit) return true;
@@ -239,7 +240,9 @@ export class SimulatedNode {
     counters.add('snapshotsInstalled');
   }
 
-  /** Has the application take a snapshot and compacts the log behind it, as far as it is durable. */
+  /**
+   * Has the application take a snapshot and compacts the log behind it, as far as it is durable.
+   */
   takeSnapshot(): void {
     const { application, disk } = this;
     const { visible, durable } = disk;

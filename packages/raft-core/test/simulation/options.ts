@@ -12,7 +12,10 @@ export interface Options {
   readonly learners: readonly bigint[];
   /** Nodes that are not members at first. They begin with an empty storage. */
   readonly spares: readonly bigint[];
-  /** How the group begins: with the changes that add its members, or with a snapshot that holds them. */
+  /**
+   * How the group begins: with the changes that add its members, or with a snapshot that holds
+   * them.
+   */
   readonly founding: 'bootstrap' | 'snapshot';
   /** How long the world is hostile; then it heals, and everything must settle. */
   readonly hostileMs: number;
@@ -27,7 +30,10 @@ export interface Options {
   readonly writeMsMax: number;
   /** The share of writes that take very long. */
   readonly stallRate: number;
-  /** How many entries are applied between two snapshots of the application, and how many stay behind one. */
+  /**
+   * How many entries are applied between two snapshots of the application, and how many stay behind
+   * one.
+   */
   readonly snapshotEvery: number;
   readonly keptBehindSnapshot: number;
   /** Changes of the membership are applied only when it is durable that they are committed. */

@@ -1,14 +1,14 @@
 /**
- * Linearizable reads: an index to read at must not be below what any node knew to be committed when the read
- * was asked for. Raft thesis, section 6.4. Two kinds of reads are not held to that:
+ * Linearizable reads: an index to read at must not be below what any node knew to be committed when
+ * the read was asked for. Raft thesis, section 6.4. Two kinds of reads are not held to that:
  *
- * Reads that trust the lease. The leader notices a lost quorum at the second check after it, up to two election
- * timeouts later, while the others may elect another after one: so the lease of etcd's raft, which
- * this one is, covers them only in part, however exact the clocks.
+ * Reads that trust the lease. The leader notices a lost quorum at the second check after it, up to
+ * two election timeouts later, while the others may elect another after one: so the lease of etcd's
+ * raft, which this one is, covers them only in part, however exact the clocks.
  *
- * Reads that a leader with a single voter may have answered. It answers at once, also before its first commit
- * of the term (specification, section 18): after a crash it may know less than it had told, and when it is
- * not that voter itself, another may lead.
+ * Reads that a leader with a single voter may have answered. It answers at once, also before its
+ * first commit of the term (specification, section 18): after a crash it may know less than it had
+ * told, and when it is not that voter itself, another may lead.
  */
 
 import type { ReadState } from '../../src/index.ts';

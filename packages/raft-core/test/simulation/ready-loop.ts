@@ -1,7 +1,7 @@
 /**
- * A node without asynchronous writes: it does what one Ready asks for, step by step, then advances. What the
- * contract leaves open is drawn: a leader may send before it writes; entries may be applied after
- * `advance`, unless there is a change of the membership among them.
+ * A node without asynchronous writes: it does what one Ready asks for, step by step, then advances.
+ * What the contract leaves open is drawn: a leader may send before it writes; entries may be
+ * applied after `advance`, unless there is a change of the membership among them.
  */
 
 import { EntryType, type Entry } from '@babuza/raftpb';
@@ -66,7 +66,9 @@ export class ReadyLoop implements StorageWork {
     return [...first, queue, advance];
   }
 
-  /** Without entries, a vote or a term the messages claim nothing, and need not wait for the disk. */
+  /**
+   * Without entries, a vote or a term the messages claim nothing, and need not wait for the disk.
+   */
   #sync(ready: Ready): void {
     const mustSync = ready.mustSync || ready.snapshot !== undefined;
     if (mustSync || this.#world.random.chance(0.3)) this.#node.disk.sync();

@@ -1,7 +1,7 @@
 /**
- * Time in a simulation: a queue of things that will happen, in the order of their times, and of their being
- * planned where times are equal. Nothing waits; time jumps from one event to the next. One unit is
- * about a millisecond.
+ * Time in a simulation: a queue of things that will happen, in the order of their times, and of
+ * their being planned where times are equal. Nothing waits; time jumps from one event to the next.
+ * One unit is about a millisecond.
  */
 
 interface Planned {

@@ -1,9 +1,9 @@
 /**
- * The end of a run: nothing goes wrong any more, and the group must come to rest. Somebody leads, a new
- * proposal is committed, no joint membership remains, and all members have applied the same.
+ * The end of a run: nothing goes wrong any more, and the group must come to rest. Somebody leads, a
+ * new proposal is committed, no joint membership remains, and all members have applied the same.
  *
- * The operator does his part: nodes that are no members any more are stopped, members that are down are
- * started, an explicit joint membership is left, and snapshots are taken for those who join.
+ * The operator does his part: nodes that are no members any more are stopped, members that are down
+ * are started, an explicit joint membership is left, and snapshots are taken for those who join.
  */
 
 import { leaveJointChange } from '@babuza/raftpb';
@@ -75,8 +75,9 @@ class Settling {
   knownReason(): 'strandedByRemoval' | 'strandedByTerm' | undefined {
     const leader = this.#leader()?.running.unsafeRaft;
     if (leader === undefined) return this.#canElect() ? undefined : 'strandedByRemoval';
-    // Without these settings a message of an older term is not answered. A node that does not know that it is
-    // a member does not campaign where the leader hears it, so neither learns of the other.
+    // Without these settings a message of an older term is not answered. A node that does not know
+    // that it is a member does not campaign where the leader hears it, so neither learns of the
+    // other.
     if (leader.config.checkQuorum || leader.config.preVote) return undefined;
     const deaf = this.#cores().some(
       ({ id, term }) => leader.tracker.progress.has(id) && term > leader.term,
@@ -85,10 +86,10 @@ class Settling {
   }
 
   /**
-   * Whether anybody's log is good enough for those whose votes it needs. Not so when a leader that was removed
-   * is gone (it crashed, or stepped down) before it told anybody that its removal is committed: the
-   * others still need its vote, which it refuses because its log has more than theirs, and it does not
-   * campaign itself, because it is no member.
+   * Whether anybody's log is good enough for those whose votes it needs. Not so when a leader that
+   * was removed is gone (it crashed, or stepped down) before it told anybody that its removal is
+   * committed: the others still need its vote, which it refuses because its log has more than
+   * theirs, and it does not campaign itself, because it is no member.
    */
   #canElect(): boolean {
     const cores = this.#cores();
@@ -131,7 +132,10 @@ class Settling {
     } else if (raft.log.lastIndex() < this.#proposedAt) this.#proposedAt = undefined;
   }
 
-  /** Without pre-votes, nodes that do not know that they were removed can keep others from being elected. */
+  /**
+   * Without pre-votes, nodes that do not know that they were removed can keep others from being
+   * elected.
+   */
   #stopDisturbers(): void {
     if (this.#world.options.core.preVote === true) return;
     this.#roundsWithoutLeader += 1;

@@ -1,6 +1,6 @@
 /**
- * A whole group of nodes in one process, in a hostile world that is driven by one seed; after every step the
- * invariants are checked. See `checker.ts` for these, `options.ts` for what is drawn, and
+ * A whole group of nodes in one process, in a hostile world that is driven by one seed; after every
+ * step the invariants are checked. See `checker.ts` for these, `options.ts` for what is drawn, and
  * `settle.ts` for how a run ends.
  */
 

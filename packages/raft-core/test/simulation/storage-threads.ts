@@ -1,8 +1,8 @@
 /**
- * A node with asynchronous writes: an append thread and an apply thread, each with a queue, neither waiting for
- * the other, and several Readys under way. Answers are delivered when the work is done, those of the append
- * thread when it is durable; each thread's in order, at any time. Other messages leave at once, except requests
- * for votes: see `#mayLeave`.
+ * A node with asynchronous writes: an append thread and an apply thread, each with a queue, neither
+ * waiting for the other, and several Readys under way. Answers are delivered when the work is done,
+ * those of the append thread when it is durable; each thread's in order, at any time. Other
+ * messages leave at once, except requests for votes: see `#mayLeave`.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';
@@ -54,9 +54,10 @@ export class StorageThreads implements StorageWork {
   }
 
   /**
-   * A request for votes waits until the term is durable. Otherwise a node that crashes would campaign for the
-   * same term again, with another log and with votes that it was given for the old one, and could even
-   * lead that term twice, with different entries. The core hands them out at once, as etcd's does.
+   * A request for votes waits until the term is durable. Otherwise a node that crashes would
+   * campaign for the same term again, with another log and with votes that it was given for the old
+   * one, and could even lead that term twice, with different entries. The core hands them out at
+   * once, as etcd's does.
    */
   #mayLeave({ type, term }: Message): boolean {
     if (type !== MessageType.Vote || this.#world.faults.votesLeaveEarly === true) return true;
@@ -130,7 +131,8 @@ export class StorageThreads implements StorageWork {
     const [message] = this.#toApply;
     if (message === undefined) return;
     if (!node.mayApply(message.entries)) {
-      // What says that they are committed may be written and not yet durable, with nobody waiting for it.
+      // What says that they are committed may be written and not yet durable, with nobody waiting
+      // for it.
       if (!this.#isAppending && this.#toAppend.length === 0) node.disk.sync();
       return;
     }

@@ -1,8 +1,9 @@
 /**
- * Runs seeds as tests. There are two files of them, one per way of doing storage work, so that two processors are
- * used; even seeds belong to one, odd ones to the other.
+ * Runs seeds as tests. There are two files of them, one per way of doing storage work, so that two
+ * processors are used; even seeds belong to one, odd ones to the other.
  *
- * `BABUZA_SIMULATION_SEEDS` says how many seeds both files run together, `BABUZA_SEED` which is the first.
+ * `BABUZA_SIMULATION_SEEDS` says how many seeds both files run together, `BABUZA_SEED` which is the
+ * first.
  */
 
 import { describe, expect, it } from 'vitest';

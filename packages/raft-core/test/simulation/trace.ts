@@ -1,6 +1,6 @@
 /**
- * What happened in a run. Of every step a digest remembers what it was, so that two runs can be compared; the
- * words are kept only when the run is one that is to be explained.
+ * What happened in a run. Of every step a digest remembers what it was, so that two runs can be
+ * compared; the words are kept only when the run is one that is to be explained.
  */
 
 const linesKept = 40;

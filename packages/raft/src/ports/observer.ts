@@ -1,4 +1,6 @@
-/** Who watches a node from its start to its end, as a collector of metrics does. It must not throw. */
+/**
+ * Who watches a node from its start to its end, as a collector of metrics does. It must not throw.
+ */
 import type { Wal } from '@babuza/wal-core';
 import type { RaftEventListener } from '../events.ts';
 import type { RaftStatus, Readiness } from '../status.ts';

@@ -1,6 +1,6 @@
 /**
- * Where snapshots lie. A snapshot is a set of named files and the metadata of its place in the log. It exists
- * whole and durable, or not at all; every byte is covered by a checksum.
+ * Where snapshots lie. A snapshot is a set of named files and the metadata of its place in the log.
+ * It exists whole and durable, or not at all; every byte is covered by a checksum.
  *
  * Decisions: the project's contract, 8 to 10 and 33.
  */
@@ -14,13 +14,13 @@ export interface StoredSnapshot {
   /** Of all files together, as stored: the length of the stream of `send`. */
   readonly bytes: number;
   /**
-   * What travels in the data of a Raft snapshot: version, id, files with sizes and checksums. Never the state
-   * itself.
+   * What travels in the data of a Raft snapshot: version, id, files with sizes and checksums. Never
+   * the state itself.
    */
   readonly manifest: Uint8Array;
   /**
-   * Paths of files that belong to it and lie elsewhere: `SnapshotFiles.linkFile`. Their owner keeps them as they are
-   * while a snapshot that is listed or open names them.
+   * Paths of files that belong to it and lie elsewhere: `SnapshotFiles.linkFile`. Their owner keeps
+   * them as they are while a snapshot that is listed or open names them.
    */
   readonly linkedPaths: readonly string[];
 }
@@ -30,10 +30,11 @@ export interface SnapshotFiles {
   /** Writes one file, whole. Names: letters, digits, `.`, `_`, `-`, at most 64. No name twice. */
   writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
   /**
-   * Makes a file that lies elsewhere (absolute path) one of the snapshot, without a copy: it is read once, for its
-   * size and checksums, and made durable. Its owner must not change or remove it while the snapshot exists: that would
-   * be damage of the snapshot. Who receives the snapshot has its content inside. Managers that keep snapshots elsewhere
-   * than on the disk of this path refuse it (`SNAPSHOT_INVALID`).
+   * Makes a file that lies elsewhere (absolute path) one of the snapshot, without a copy: it is
+   * read once, for its size and checksums, and made durable. Its owner must not change or remove it
+   * while the snapshot exists: that would be damage of the snapshot. Who receives the snapshot has
+   * its content inside. Managers that keep snapshots elsewhere than on the disk of this path refuse
+   * it (`SNAPSHOT_INVALID`).
    */
   linkFile(name: string, path: string): Promise<void>;
 }
@@ -44,10 +45,11 @@ export interface OpenSnapshot extends AsyncDisposable {
   /** Ascending. */
   readonly fileNames: readonly string[];
   /**
-   * The content of a file; each chunk was checked before it is handed out, and the hash of the whole is compared at the
-   * end. Only who has come to the end without an error knows all of it. `SNAPSHOT_CORRUPT`: ask `verify`, which sets
-   * a damaged snapshot aside, and use another one. `SNAPSHOT_TRY_AGAIN`: the system is short of
-   * something. The node reads the same file again from its beginning, after a pause.
+   * The content of a file; each chunk was checked before it is handed out, and the hash of the
+   * whole is compared at the end. Only who has come to the end without an error knows all of it.
+   * `SNAPSHOT_CORRUPT`: ask `verify`, which sets a damaged snapshot aside, and use another one.
+   * `SNAPSHOT_TRY_AGAIN`: the system is short of something. The node reads the same file again from
+   * its beginning, after a pause.
    */
   readFile(name: string): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -58,9 +60,10 @@ export interface SnapshotManager extends AsyncDisposable {
   readonly durable: boolean;
 
   /**
-   * Gets ready: leftovers of interrupted work go, damaged snapshots are set aside. To be called once, first.
-   * Returns what there is, ascending by index. Files are looked at by their sizes only: see `verify`. A snapshot of a newer
-   * release is an error (`SNAPSHOT_VERSION`): to pass over it could mean an older state than the log begins with.
+   * Gets ready: leftovers of interrupted work go, damaged snapshots are set aside. To be called
+   * once, first. Returns what there is, ascending by index. Files are looked at by their sizes
+   * only: see `verify`. A snapshot of a newer release is an error (`SNAPSHOT_VERSION`): to pass
+   * over it could mean an older state than the log begins with.
    */
   open(groupId: bigint): Promise<readonly StoredSnapshot[]>;
 
@@ -75,10 +78,10 @@ export interface SnapshotManager extends AsyncDisposable {
   list(): readonly StoredSnapshot[];
 
   /**
-   * Makes a snapshot: `write` writes its files. It is durable when this resolves; when `write` fails or the signal
-   * fires nothing is left of it. One that exists with this index and term is kept and returned, and `write` not
-   * called. Rejects with what `write` threw, with the reason of the signal, or with the failure of a file, also where `write`
-   * has passed over it.
+   * Makes a snapshot: `write` writes its files. It is durable when this resolves; when `write`
+   * fails or the signal fires nothing is left of it. One that exists with this index and term is
+   * kept and returned, and `write` not called. Rejects with what `write` threw, with the reason of
+   * the signal, or with the failure of a file, also where `write` has passed over it.
    */
   create(
     metadata: SnapshotMetadata,
@@ -94,15 +97,16 @@ export interface SnapshotManager extends AsyncDisposable {
   read(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<OpenSnapshot>;
 
   /**
-   * Reads all files against their checksums. False when it is damaged or gone; a damaged one is set aside and not listed
-   * any more. A disk that would not read rejects: nothing is known then.
+   * Reads all files against their checksums. False when it is damaged or gone; a damaged one is set
+   * aside and not listed any more. A disk that would not read rejects: nothing is known then.
    */
   verify(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<boolean>;
 
   /**
-   * A snapshot as one stream of bytes, from `offset` on, to be given to `receive` elsewhere. Every chunk is checked
-   * before it goes out. It pins the snapshot from the first chunk that is asked for until the stream ends or is returned, or
-   * the signal fires; hold it open with `read` to have it pinned before and between.
+   * A snapshot as one stream of bytes, from `offset` on, to be given to `receive` elsewhere. Every
+   * chunk is checked before it goes out. It pins the snapshot from the first chunk that is asked
+   * for until the stream ends or is returned, or the signal fires; hold it open with `read` to have
+   * it pinned before and between.
    */
   send(
     at: Pick<SnapshotMetadata, 'index' | 'term'>,
@@ -111,16 +115,18 @@ export interface SnapshotManager extends AsyncDisposable {
   ): AsyncIterable<Uint8Array>;
 
   /**
-   * How much of the snapshot of this manifest is here, in bytes of the stream: what an interrupted `receive` has left
-   * and was checked again, or all of it. Rejects with `SNAPSHOT_BUSY` while it is being received.
+   * How much of the snapshot of this manifest is here, in bytes of the stream: what an interrupted
+   * `receive` has left and was checked again, or all of it. Rejects with `SNAPSHOT_BUSY` while it
+   * is being received.
    */
   received(manifest: Uint8Array): Promise<number>;
 
   /**
-   * Takes a snapshot from a stream that begins where `received` says. Durable when this resolves. It refuses what
-   * is not that of the manifest (`SNAPSHOT_CORRUPT`). One that exists already is kept, and the stream is not read.
-   * After an abort, or when the stream fails or ends early, what has arrived is kept for the next attempt; wrong bytes and
-   * a failing disk drop it. A second one of the same snapshot at the same time is refused (`SNAPSHOT_BUSY`).
+   * Takes a snapshot from a stream that begins where `received` says. Durable when this resolves.
+   * It refuses what is not that of the manifest (`SNAPSHOT_CORRUPT`). One that exists already is
+   * kept, and the stream is not read. After an abort, or when the stream fails or ends early, what
+   * has arrived is kept for the next attempt; wrong bytes and a failing disk drop it. A second one
+   * of the same snapshot at the same time is refused (`SNAPSHOT_BUSY`).
    */
   receive(
     metadata: SnapshotMetadata,

@@ -1,6 +1,7 @@
 /**
- * What a user replicates: a state machine of one's own. Every replica applies the same entries in the same order,
- * so `apply` must depend on nothing but the state and the entries: no clock, no randomness, no other service.
+ * What a user replicates: a state machine of one's own. Every replica applies the same entries in
+ * the same order, so `apply` must depend on nothing but the state and the entries: no clock, no
+ * randomness, no other service.
  *
  * Decisions: the project's contract, 24.
  */
@@ -19,26 +20,36 @@ export interface AppliedEntry {
   readonly timeMs: number;
 }
 
-/** What a proposal answers; absent for "nothing". It is kept with the session, so it should be small. */
+/**
+ * What a proposal answers; absent for "nothing". It is kept with the session, so it should be
+ * small.
+ */
 export type ApplyResult = Uint8Array | undefined;
 
 /** What the files of a snapshot are written to. */
 export interface SnapshotWriter {
   /**
-   * Appends to the main file; it resolves when more may be written. The chunk is not changed or kept. Who writes more before
-   * has no snapshot.
+   * Appends to the main file; it resolves when more may be written. The chunk is not changed or
+   * kept. Who writes more before has no snapshot.
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** Writes a further file of the snapshot, whole, from chunks. Names: letters, digits, `.`, `_`, `-`. */
+  /**
+   * Writes a further file of the snapshot, whole, from chunks. Names: letters, digits, `.`, `_`,
+   * `-`.
+   */
   writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
   /**
-   * Makes a file that lies elsewhere (absolute path) one of the snapshot without copying it. It must not be changed or
-   * removed while the snapshot exists; other members get its content as that of any other file.
+   * Makes a file that lies elsewhere (absolute path) one of the snapshot without copying it. It
+   * must not be changed or removed while the snapshot exists; other members get its content as that
+   * of any other file.
    */
   linkFile(name: string, path: string): Promise<void>;
 }
 
-/** Where a snapshot is read from. Every chunk was checked against its checksum before it is handed out. */
+/**
+ * Where a snapshot is read from. Every chunk was checked against its checksum before it is handed
+ * out.
+ */
 export interface SnapshotReader {
   /** The further files, ascending. */
   readonly fileNames: readonly string[];
@@ -52,15 +63,19 @@ export interface SnapshotReader {
 
 interface StateMachineBase<Query, Answer> {
   /**
-   * Applies entries, in order, and returns one result each. Calls do not overlap. An error of the application is a
-   * value in the result; what is thrown stops the node (`RAFT_STATE_MACHINE_FAILED`), because replicas would differ.
+   * Applies entries, in order, and returns one result each. Calls do not overlap. An error of the
+   * application is a value in the result; what is thrown stops the node
+   * (`RAFT_STATE_MACHINE_FAILED`), because replicas would differ.
    */
   apply(entries: readonly AppliedEntry[]): readonly ApplyResult[] | Promise<readonly ApplyResult[]>;
-  /** Answers a question about the state as it is. It may run beside `apply`, and beside `restoreSnapshot`. */
+  /**
+   * Answers a question about the state as it is. It may run beside `apply`, and beside
+   * `restoreSnapshot`.
+   */
   query(request: Query): Answer | Promise<Answer>;
   /**
-   * Replaces the whole state by that of a snapshot. `apply` does not run meanwhile, but `query` may: until the new state is
-   * whole, it should be answered from the old one.
+   * Replaces the whole state by that of a snapshot. `apply` does not run meanwhile, but `query`
+   * may: until the new state is whole, it should be answered from the old one.
    */
   restoreSnapshot(reader: SnapshotReader, signal: AbortSignal): Promise<void>;
   /** Gives all resources back. Nothing of the above but `query` runs any more. */
@@ -76,22 +91,29 @@ export interface MemoryStateMachine<Query = unknown, Answer = unknown> extends S
   saveSnapshot(writer: SnapshotWriter, signal: AbortSignal): Promise<void>;
 }
 
-/** A state in memory that can be written while it changes: `prepareSnapshot` fixes what is to be written. */
+/**
+ * A state in memory that can be written while it changes: `prepareSnapshot` fixes what is to be
+ * written.
+ */
 export interface ConcurrentStateMachine<Query = unknown, Answer = unknown> extends StateMachineBase<
   Query,
   Answer
 > {
   readonly kind: 'concurrent';
   /**
-   * Called between two `apply`, so it must be quick: a copy, a version, a reference to something persistent. Where it returns a
-   * promise nothing is applied before that has settled, and `saveSnapshot` is given what it gave.
+   * Called between two `apply`, so it must be quick: a copy, a version, a reference to something
+   * persistent. Where it returns a promise nothing is applied before that has settled, and
+   * `saveSnapshot` is given what it gave.
    */
   prepareSnapshot(): unknown;
   /** Writes what was prepared, while `apply` goes on. */
   saveSnapshot(prepared: unknown, writer: SnapshotWriter, signal: AbortSignal): Promise<void>;
 }
 
-/** A state that lies on disk by itself, and knows up to which entry. Snapshots are written while it changes. */
+/**
+ * A state that lies on disk by itself, and knows up to which entry. Snapshots are written while it
+ * changes.
+ */
 export interface DiskStateMachine<Query = unknown, Answer = unknown> extends StateMachineBase<
   Query,
   Answer

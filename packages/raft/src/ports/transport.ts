@@ -1,7 +1,7 @@
 /**
- * How messages reach the other members. The port knows messages and streams of bytes, no addresses' meaning, no
- * protocol. Loss, duplication and reordering are allowed: Raft copes. What a message says must arrive unaltered
- * or not at all, and `from` must be who sent it.
+ * How messages reach the other members. The port knows messages and streams of bytes, no addresses'
+ * meaning, no protocol. Loss, duplication and reordering are allowed: Raft copes. What a message
+ * says must arrive unaltered or not at all, and `from` must be who sent it.
  *
  * Decisions: the project's contract, 31 to 33.
  */
@@ -39,8 +39,9 @@ export interface TransportHandler {
    */
   room?(): Promise<void> | undefined;
   /**
-   * A snapshot arrives: its message (`MsgSnap`) and its files as one stream. It resolves when the files are durable
-   * and the message was taken; it rejects when they could not be taken, and the sender is told so.
+   * A snapshot arrives: its message (`MsgSnap`) and its files as one stream. It resolves when the
+   * files are durable and the message was taken; it rejects when they could not be taken, and the
+   * sender is told so.
    */
   receiveSnapshot(
     message: Message,
@@ -64,7 +65,10 @@ export interface TransportHandler {
   refusedBy(id: bigint): void;
   /** Another member has let this one in: it has answered a connection or a request. */
   admittedBy(id: bigint): void;
-  /** A message to this peer could not be sent, was dropped from a full queue, or was not taken there. */
+  /**
+   * A message to this peer could not be sent, was dropped from a full queue, or was not taken
+   * there.
+   */
   unreachable(id: bigint): void;
 }
 
@@ -72,7 +76,10 @@ export interface TransportHandler {
 export interface TransportBackend<Options extends object = object> {
   /** The names of the transport type, the canonical one first; the rest are documented synonyms. */
   readonly types: readonly [string, ...string[]];
-  /** Nothing is opened before `start`. What the options cannot be, it says with an error that has a code. */
+  /**
+   * Nothing is opened before `start`. What the options cannot be, it says with an error that has a
+   * code.
+   */
   create(identity: TransportIdentity, options?: Options): Transport;
 }
 
@@ -104,7 +111,10 @@ export interface TransportCounts {
   readonly connections: number;
   /** Connections that could not be made, or broke. */
   readonly failedConnections: number;
-  /** Of others that were not let in: no member, another cluster, a certificate that does not count here, garbage. */
+  /**
+   * Of others that were not let in: no member, another cluster, a certificate that does not count
+   * here, garbage.
+   */
   readonly refusedConnections: number;
 }
 
@@ -115,28 +125,33 @@ export interface Transport extends AsyncDisposable {
    */
   readonly address?: string;
   /**
-   * Begins to take messages of this group of the cluster; other groups do not exist for it. Called once, before anything
-   * is sent; peers may be told before.
+   * Begins to take messages of this group of the cluster; other groups do not exist for it. Called
+   * once, before anything is sent; peers may be told before.
    */
   start(handler: TransportHandler, group: TransportGroup): Promise<void>;
   /**
-   * Throws where no member can have this address: it is asked before an address gets into the membership, where it
-   * could cut off a healthy member. Absent where every text can be one.
+   * Throws where no member can have this address: it is asked before an address gets into the
+   * membership, where it could cut off a healthy member. Absent where every text can be one.
    */
   checkAddress?(address: string): void;
   /**
-   * A member, or a member at another address. A way to it should be open from now on, also while nothing is said: where
-   * requests for votes wait for connections, two candidates are likely to split the votes.
+   * A member, or a member at another address. A way to it should be open from now on, also while
+   * nothing is said: where requests for votes wait for connections, two candidates are likely to
+   * split the votes.
    */
   setPeer(peer: TransportPeer): void;
   /** Not a member any more: nothing is sent to it or taken from it. */
   removePeer(id: bigint): void;
-  /** Sends without waiting; what cannot be sent is dropped and reported. Snapshots do not come this way. */
+  /**
+   * Sends without waiting; what cannot be sent is dropped and reported. Snapshots do not come this
+   * way.
+   */
   send(messages: readonly Message[]): void;
   /**
-   * Sends a snapshot message with its files; `open` gives the stream from an offset on. Resolves when the receiver
-   * has taken it, and rejects otherwise: the node reports either to the Raft core. Where it rejects the receiver may have
-   * taken it all the same, when its answer got lost. The stream is ended before, unless it hangs in a read.
+   * Sends a snapshot message with its files; `open` gives the stream from an offset on. Resolves
+   * when the receiver has taken it, and rejects otherwise: the node reports either to the Raft
+   * core. Where it rejects the receiver may have taken it all the same, when its answer got lost.
+   * The stream is ended before, unless it hangs in a read.
    */
   sendSnapshot(
     message: Message,

@@ -1,4 +1,6 @@
-/** What a start writes before the node says a word: in which order, and what the next start finds. */
+/**
+ * What a start writes before the node says a word: in which order, and what the next start finds.
+ */
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { emptyHardState } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';

@@ -14,7 +14,8 @@ const knownFieldMax = 2;
 /**
  * The size of `encodeConfChangeSingle(change)` in bytes, exact.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) under the same conditions as `encodeConfChangeSingle`.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) under the same conditions as
+ * `encodeConfChangeSingle`.
  */
 export function confChangeSingleEncodedSize(change: ConfChangeSingle): number {
   return (
@@ -27,8 +28,8 @@ export function confChangeSingleEncodedSize(change: ConfChangeSingle): number {
 /**
  * The operation in bytes of its own.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the type is unknown or the id is not a bigint of 64
- * bits.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the type is unknown or the id is not a bigint of
+ * 64 bits.
  */
 export function encodeConfChangeSingle(change: ConfChangeSingle): Uint8Array {
   const target = new Uint8Array(confChangeSingleEncodedSize(change));
@@ -39,8 +40,8 @@ export function encodeConfChangeSingle(change: ConfChangeSingle): Uint8Array {
 /**
  * Writes the operation into `target` from `offset` (bytes) on, and returns the offset behind it.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfChangeSingle`, and when it does not fit;
- * `target` is then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfChangeSingle`, and when it does not
+ * fit; `target` is then untouched.
  */
 export function encodeConfChangeSingleInto(
   change: ConfChangeSingle,

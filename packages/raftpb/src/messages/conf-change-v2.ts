@@ -1,6 +1,7 @@
 /**
  * `raftpb.ConfChangeV2`: `08 transition` when it is not Auto, `(12 length ConfChangeSingle)*`,
- * `1a length context` when there is one. The change that leaves joint consensus so has no bytes at all.
+ * `1a length context` when there is one. The change that leaves joint consensus so has no bytes at
+ * all.
  */
 
 import { RaftpbEncodeError } from '../errors.ts';
@@ -44,8 +45,8 @@ export function confChangeV2EncodedSize(change: ConfChangeV2): number {
 /**
  * The change in bytes of its own; none for the change that leaves joint consensus.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the transition or a type is unknown, an id is not a
- * bigint of 64 bits or the context is not a byte array.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the transition or a type is unknown, an id is
+ * not a bigint of 64 bits or the context is not a byte array.
  */
 export function encodeConfChangeV2(change: ConfChangeV2): Uint8Array {
   const target = new Uint8Array(confChangeV2EncodedSize(change));
@@ -56,8 +57,8 @@ export function encodeConfChangeV2(change: ConfChangeV2): Uint8Array {
 /**
  * Writes the change into `target` from `offset` (bytes) on, and returns the offset behind it.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfChangeV2`, and when it does not fit; `target`
- * is then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfChangeV2`, and when it does not fit;
+ * `target` is then untouched.
  */
 export function encodeConfChangeV2Into(
   change: ConfChangeV2,
@@ -69,11 +70,11 @@ export function encodeConfChangeV2Into(
 }
 
 /**
- * Reads one change that fills `bytes`. **`context` is a view into `bytes`, not a copy.** A change without
- * context has no property `context`.
+ * Reads one change that fills `bytes`. **`context` is a view into `bytes`, not a copy.** A change
+ * without context has no property `context`.
  *
- * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a change, or its transition or a
- * type is unknown.
+ * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a change, or its transition or
+ * a type is unknown.
  */
 export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
   const reader = new Reader(bytes);

@@ -1,6 +1,6 @@
 /**
- * `raftpb.ConfChange`: `08 id` when it is not 0, `10 type` and `18 node_id` always, `22 length context`
- * when there is one.
+ * `raftpb.ConfChange`: `08 id` when it is not 0, `10 type` and `18 node_id` always,
+ * `22 length context` when there is one.
  */
 
 import { ConfChangeType, type ConfChange } from '../conf-change.ts';
@@ -33,8 +33,8 @@ export function confChangeEncodedSize(change: ConfChange): number {
 /**
  * The change in bytes of its own.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the type is unknown, an id is not a bigint of 64 bits
- * or the context is not a byte array.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the type is unknown, an id is not a bigint of 64
+ * bits or the context is not a byte array.
  */
 export function encodeConfChange(change: ConfChange): Uint8Array {
   const target = new Uint8Array(confChangeEncodedSize(change));
@@ -45,8 +45,8 @@ export function encodeConfChange(change: ConfChange): Uint8Array {
 /**
  * Writes the change into `target` from `offset` (bytes) on, and returns the offset behind it.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfChange`, and when it does not fit; `target`
- * is then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfChange`, and when it does not fit;
+ * `target` is then untouched.
  */
 export function encodeConfChangeInto(
   change: ConfChange,
@@ -58,10 +58,11 @@ export function encodeConfChangeInto(
 }
 
 /**
- * Reads one change that fills `bytes`. **`context` is a view into `bytes`, not a copy.** Absent fields
- * are 0; a change without context has no property `context`.
+ * Reads one change that fills `bytes`. **`context` is a view into `bytes`, not a copy.** Absent
+ * fields are 0; a change without context has no property `context`.
  *
- * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a change or its type is unknown.
+ * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a change or its type is
+ * unknown.
  */
 export function decodeConfChange(bytes: Uint8Array): ConfChange {
   const reader = new Reader(bytes);

@@ -58,8 +58,8 @@ export function encodeConfState(confState: ConfState): Uint8Array {
 /**
  * Writes the membership into `target` from `offset` (bytes) on, and returns the offset behind it.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfState`, and when it does not fit; `target`
- * is then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeConfState`, and when it does not fit;
+ * `target` is then untouched.
  */
 export function encodeConfStateInto(
   confState: ConfState,

@@ -45,8 +45,8 @@ export function entryEncodedSize(entry: Entry, form: EntryForm = 'newest'): numb
 /**
  * The entry in bytes of its own. Absent and empty data are kept apart (nothing, and `22 00`).
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when index or term is not an integer from 0 to 2^53 - 1,
- * the type is unknown, or data is not a byte array.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when index or term is not an integer from 0 to 2^53 -
+ * 1, the type is unknown, or data is not a byte array.
  */
 export function encodeEntry(entry: Entry, form: EntryForm = 'newest'): Uint8Array {
   const target = allocate(entryEncodedSize(entry, form));
@@ -58,8 +58,8 @@ export function encodeEntry(entry: Entry, form: EntryForm = 'newest'): Uint8Arra
  * Writes the entry into `target` from `offset` (bytes) on, and returns the offset behind it. The
  * payload is copied.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeEntry`, and when it does not fit; `target` is
- * then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeEntry`, and when it does not fit; `target`
+ * is then untouched.
  */
 export function encodeEntryInto(
   entry: Entry,
@@ -76,8 +76,8 @@ export function encodeEntryInto(
  * keeps alive, their whole buffer, and changes when they are overwritten. Copy it to keep it.
  * An entry without data has no property `data`. Absent numbers are 0.
  *
- * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not an entry, index or term is above
- * 2^53 - 1, or the type is unknown (to treat it as a normal entry could apply it wrongly).
+ * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not an entry, index or term is
+ * above 2^53 - 1, or the type is unknown (to treat it as a normal entry could apply it wrongly).
  */
 export function decodeEntry(bytes: Uint8Array): Entry {
   return readEntry(new Reader(bytes));

@@ -1,4 +1,6 @@
-/** `raftpb.HardState`: `08 term`, `10 vote`, `18 commit`. All three are always written, also zeros. */
+/**
+ * `raftpb.HardState`: `08 term`, `10 vote`, `18 commit`. All three are always written, also zeros.
+ */
 
 import type { HardState } from '../types.ts';
 import { Reader } from '../wire/reader.ts';
@@ -30,8 +32,8 @@ export function hardStateEncodedSize(hardState: HardState): number {
 /**
  * The hard state in bytes of its own.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when term or commit is not an integer from 0 to 2^53 - 1
- * or vote is not a bigint of 64 bits.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when term or commit is not an integer from 0 to 2^53
+ * - 1 or vote is not a bigint of 64 bits.
  */
 export function encodeHardState(hardState: HardState): Uint8Array {
   const target = new Uint8Array(hardStateEncodedSize(hardState));
@@ -42,8 +44,8 @@ export function encodeHardState(hardState: HardState): Uint8Array {
 /**
  * Writes the hard state into `target` from `offset` (bytes) on, and returns the offset behind it.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeHardState`, and when it does not fit; `target`
- * is then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeHardState`, and when it does not fit;
+ * `target` is then untouched.
  */
 export function encodeHardStateInto(
   hardState: HardState,
@@ -57,8 +59,8 @@ export function encodeHardStateInto(
 /**
  * Reads one hard state that fills `bytes`; nothing of them is kept. Absent fields are 0.
  *
- * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a hard state, or term or commit is
- * above 2^53 - 1.
+ * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a hard state, or term or
+ * commit is above 2^53 - 1.
  */
 export function decodeHardState(bytes: Uint8Array): HardState {
   const reader = new Reader(bytes);

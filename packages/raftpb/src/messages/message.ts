@@ -1,7 +1,8 @@
 /**
- * `raftpb.Message`: `08 type` always, every other field when it is not its default: `10 to`, `18 from`,
- * `20 term`, `28 logTerm`, `30 index`, `(3a length Entry)*`, `40 commit`, `4a length Snapshot`,
- * `50 reject`, `58 rejectHint`, `62 length context`, `68 vote`, `(72 length Message)*`.
+ * `raftpb.Message`: `08 type` always, every other field when it is not its default: `10 to`,
+ * `18 from`, `20 term`, `28 logTerm`, `30 index`, `(3a length Entry)*`, `40 commit`,
+ * `4a length Snapshot`, `50 reject`, `58 rejectHint`, `62 length context`, `68 vote`,
+ * `(72 length Message)*`.
  *
  * etcd up to 3.6 writes every number, also zeros, and an empty snapshot in every message. Both are
  * read here, and mean the same. Its readers take absent fields for zeros, so one form is written.
@@ -65,9 +66,9 @@ export function messageEncodedSize(message: Message): number {
 /**
  * The message in bytes of its own.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the type is unknown, a number is not an integer from
- * 0 to 2^53 - 1, an id is not a bigint of 64 bits, a payload is not a byte array, an entry or the
- * snapshot cannot be encoded, or responses nest deeper than `responsesDepthMax`.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when the type is unknown, a number is not an integer
+ * from 0 to 2^53 - 1, an id is not a bigint of 64 bits, a payload is not a byte array, an entry or
+ * the snapshot cannot be encoded, or responses nest deeper than `responsesDepthMax`.
  */
 export function encodeMessage(message: Message): Uint8Array {
   const target = allocate(messageEncodedSize(message));
@@ -76,11 +77,11 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /**
- * Writes the message into `target` from `offset` (bytes) on, and returns the offset behind it. Payloads
- * are copied.
+ * Writes the message into `target` from `offset` (bytes) on, and returns the offset behind it.
+ * Payloads are copied.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeMessage`, and when it does not fit; `target` is
- * then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeMessage`, and when it does not fit;
+ * `target` is then untouched.
  */
 export function encodeMessageInto(message: Message, target: Uint8Array, offset: number): number {
   checkRoom('Message', messageEncodedSize(message), target, offset);

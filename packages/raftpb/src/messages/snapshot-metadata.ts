@@ -32,7 +32,8 @@ export interface SnapshotMetadataDraft {
 /**
  * The size of `encodeSnapshotMetadata(metadata)` in bytes, exact.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) under the same conditions as `encodeSnapshotMetadata`.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) under the same conditions as
+ * `encodeSnapshotMetadata`.
  */
 export function snapshotMetadataEncodedSize(metadata: SnapshotMetadata): number {
   return (
@@ -48,8 +49,8 @@ export function snapshotMetadataEncodedSize(metadata: SnapshotMetadata): number 
 /**
  * The metadata in bytes of its own.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when index or term is not an integer from 0 to 2^53 - 1
- * or an id of the membership is not a bigint of 64 bits.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when index or term is not an integer from 0 to 2^53 -
+ * 1 or an id of the membership is not a bigint of 64 bits.
  */
 export function encodeSnapshotMetadata(metadata: SnapshotMetadata): Uint8Array {
   const target = new Uint8Array(snapshotMetadataEncodedSize(metadata));
@@ -60,8 +61,8 @@ export function encodeSnapshotMetadata(metadata: SnapshotMetadata): Uint8Array {
 /**
  * Writes the metadata into `target` from `offset` (bytes) on, and returns the offset behind it.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeSnapshotMetadata`, and when it does not fit;
- * `target` is then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeSnapshotMetadata`, and when it does not
+ * fit; `target` is then untouched.
  */
 export function encodeSnapshotMetadataInto(
   metadata: SnapshotMetadata,

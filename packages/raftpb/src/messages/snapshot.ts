@@ -39,8 +39,8 @@ export function snapshotEncodedSize(snapshot: Snapshot): number {
 /**
  * The snapshot in bytes of its own. Absent and empty data are kept apart.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when its metadata cannot be encoded or data is not a byte
- * array.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) when its metadata cannot be encoded or data is not a
+ * byte array.
  */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
   const target = new Uint8Array(snapshotEncodedSize(snapshot));
@@ -52,8 +52,8 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
  * Writes the snapshot into `target` from `offset` (bytes) on, and returns the offset behind it. The
  * data is copied.
  *
- * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeSnapshot`, and when it does not fit; `target` is
- * then untouched.
+ * @throws RaftpbEncodeError (`RAFTPB_ENCODE`) as `encodeSnapshot`, and when it does not fit;
+ * `target` is then untouched.
  */
 export function encodeSnapshotInto(snapshot: Snapshot, target: Uint8Array, offset: number): number {
   checkRoom('Snapshot', snapshotEncodedSize(snapshot), target, offset);
@@ -61,11 +61,11 @@ export function encodeSnapshotInto(snapshot: Snapshot, target: Uint8Array, offse
 }
 
 /**
- * Reads one snapshot that fills `bytes`. **`data` is a view into `bytes`, not a copy**: it shares, and
- * keeps alive, their whole buffer. A snapshot without data has no property `data`.
+ * Reads one snapshot that fills `bytes`. **`data` is a view into `bytes`, not a copy**: it shares,
+ * and keeps alive, their whole buffer. A snapshot without data has no property `data`.
  *
- * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a snapshot, or index or term is
- * above 2^53 - 1.
+ * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a snapshot, or index or term
+ * is above 2^53 - 1.
  */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const draft = newSnapshotDraft();

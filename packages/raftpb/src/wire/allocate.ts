@@ -1,7 +1,7 @@
 /**
- * Room for encoded messages. A fresh `Uint8Array` of a kilobyte costs more than everything else that
- * encoding does, so middle-sized messages are cut out of a slab of 8 KiB, as Node's own `Buffer` does.
- * A byte of a slab is handed out once and never again.
+ * Room for encoded messages. A fresh `Uint8Array` of a kilobyte costs more than everything else
+ * that encoding does, so middle-sized messages are cut out of a slab of 8 KiB, as Node's own
+ * `Buffer` does. A byte of a slab is handed out once and never again.
  */
 
 /** Up to this size V8 keeps an array on its own heap, which is as cheap as a view of a slab. */
@@ -14,7 +14,9 @@ const slabMessageBytesMax = slabBytes / 4;
 let slab = new ArrayBuffer(0);
 let slabUsedBytes = 0;
 
-/** A zeroed array of `size` bytes that nobody else writes to. Its buffer may be larger and shared. */
+/**
+ * A zeroed array of `size` bytes that nobody else writes to. Its buffer may be larger and shared.
+ */
 export function allocate(size: number): Uint8Array {
   if (size <= onHeapBytesMax || size > slabMessageBytesMax) return new Uint8Array(size);
   if (slabUsedBytes + size > slab.byteLength) {

@@ -1,6 +1,6 @@
 /**
- * `repeated uint64`: written unpacked, one tag per id, as every etcd does; read in both forms, mixed
- * as they may be.
+ * `repeated uint64`: written unpacked, one tag per id, as every etcd does; read in both forms,
+ * mixed as they may be.
  */
 
 import type { Reader } from './reader.ts';

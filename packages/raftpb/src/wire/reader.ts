@@ -1,8 +1,8 @@
 /**
  * Reads one message and those embedded in it from bytes that may be hostile. Three rules keep it
- * harmless: nothing is read at or behind `end`, every length is compared with what is left before it
- * is used, and every step consumes at least one byte. So the work is linear in the input, and the
- * only errors are `RaftpbDecodeError`.
+ * harmless: nothing is read at or behind `end`, every length is compared with what is left before
+ * it is used, and every step consumes at least one byte. So the work is linear in the input, and
+ * the only errors are `RaftpbDecodeError`.
  *
  * Stricter than protobuf asks, on purpose, because a wrong number in a log is worse than a refused
  * one: numbers above 2^53 - 1 in a `number` field, a varint above 64 bits, and a known field with
@@ -94,7 +94,9 @@ export class Reader {
     return view;
   }
 
-  /** Enters an embedded message or packed list; `hasMore` is about it until `leave` gets the result. */
+  /**
+   * Enters an embedded message or packed list; `hasMore` is about it until `leave` gets the result.
+   */
   enter(what: string): number {
     this.#countPart(what);
     const outerEnd = this.#end;
@@ -109,7 +111,8 @@ export class Reader {
 
   /**
    * Passes over a field that this release does not know, so that a newer one may add fields. With
-   * `knownFieldMax`, a lower or equal number is one that we do know, in a wire type that it never has.
+   * `knownFieldMax`, a lower or equal number is one that we do know, in a wire type that it never
+   * has.
    */
   skipUnknown(tag: number, knownFieldMax: number, message: string): void {
     const fieldNumber = tag >>> 3;

@@ -34,9 +34,9 @@ export function sizeOfId(id: bigint, what: string): number {
 }
 
 /**
- * The size of a payload with its length in front. Throws `RAFTPB_ENCODE` for what is not an array of
- * bytes: `Uint8Array.set` would turn a string into zeros without a word. (Not `instanceof`, which
- * refuses arrays of another realm.)
+ * The size of a payload with its length in front. Throws `RAFTPB_ENCODE` for what is not an array
+ * of bytes: `Uint8Array.set` would turn a string into zeros without a word. (Not `instanceof`,
+ * which refuses arrays of another realm.)
  */
 export function sizeOfBytes(data: Uint8Array, what: string): number {
   if (data === null || data.BYTES_PER_ELEMENT !== 1) {

@@ -1,6 +1,7 @@
 /**
- * Protobuf tags: each field on the wire starts with `field number << 3 | wire type`, as a varint. Every
- * field of ours has a number below 16, so its tag is one byte; `varintTag` and `bytesTag` build it.
+ * Protobuf tags: each field on the wire starts with `field number << 3 | wire type`, as a varint.
+ * Every field of ours has a number below 16, so its tag is one byte; `varintTag` and `bytesTag`
+ * build it.
  *
  * Source: protobuf encoding specification, "Message structure".
  */

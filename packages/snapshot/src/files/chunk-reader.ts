@@ -1,6 +1,7 @@
 /**
- * Reads the chunks of one file of a snapshot, each checked before anybody sees it. The content of a file outside is read
- * from where it lies, and the heads from the file in the folder: what comes out is the same.
+ * Reads the chunks of one file of a snapshot, each checked before anybody sees it. The content of a
+ * file outside is read from where it lies, and the heads from the file in the folder: what comes
+ * out is the same.
  */
 import { createHash } from 'node:crypto';
 import type { File, FileSystem } from '@babuza/vfs';

@@ -5,8 +5,8 @@ import { chunkHeadBytes, type ManifestFile } from '../format/manifest.ts';
 import { pack, writeHead, type ChunkForm } from '../format/chunk.ts';
 
 /**
- * So much is written before it is synced: one sync of gigabytes at the end would delay every commit of the log on the
- * same disk.
+ * So much is written before it is synced: one sync of gigabytes at the end would delay every commit
+ * of the log on the same disk.
  */
 export const syncBytes: number = 4 * 1024 * 1024;
 
@@ -51,7 +51,8 @@ export class ChunkWriter {
   /** Writes the rest and makes the file durable. */
   async end(): Promise<WrittenFile> {
     if (this.#filled > 0) await this.#flush();
-    // Durable after it: the content of this file. A crash just before leaves a folder with a temporary name.
+    // Durable after it: the content of this file. A crash just before leaves a folder with a
+    // temporary name.
     await this.#file.datasync();
     return {
       contentBytes: this.#contentBytes,

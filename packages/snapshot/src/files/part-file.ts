@@ -1,9 +1,10 @@
 /**
- * One file of a snapshot that arrives: takes the bytes as they come, in pieces of any size, and writes whole chunks that
- * were checked. Holds one chunk at a time.
+ * One file of a snapshot that arrives: takes the bytes as they come, in pieces of any size, and
+ * writes whole chunks that were checked. Holds one chunk at a time.
  *
- * What an earlier attempt left is believed chunk by chunk, and written again: after a failed sync, or a process that was
- * killed, the cache may show bytes that no later sync would bring to the disk.
+ * What an earlier attempt left is believed chunk by chunk, and written again: after a failed sync,
+ * or a process that was killed, the cache may show bytes that no later sync would bring to the
+ * disk.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { File, FileSystem } from '@babuza/vfs';
@@ -52,7 +53,10 @@ export class PartFile {
     return Buffer.compare(this.#hash.digest(), this.#chunks.file.sha256) === 0;
   }
 
-  /** Reads what is there as far as it is right, and returns how much that is. `rewrite`: drops the rest, too. */
+  /**
+   * Reads what is there as far as it is right, and returns how much that is. `rewrite`: drops the
+   * rest, too.
+   */
   async resume(rewrite: boolean): Promise<number> {
     const size = await this.#file.size();
     while (this.#number < this.#chunks.count) {

@@ -1,6 +1,6 @@
 /**
- * Reads big-endian fields from bytes that may be hostile: every length is compared with what is left before it is
- * used. What does not fit is `SNAPSHOT_CORRUPT` with its place.
+ * Reads big-endian fields from bytes that may be hostile: every length is compared with what is
+ * left before it is used. What does not fit is `SNAPSHOT_CORRUPT` with its place.
  */
 import { crc32 } from 'node:zlib';
 import { corrupt, SnapshotError } from '../snapshot-error.ts';
@@ -90,8 +90,9 @@ export function seal(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Checks what all sealed bytes begin and end with, in every version: magic (8 bytes), version (4), …, checksum (4).
- * Returns a reader of what is in between. A version that is not ours is believed only if the checksum is right.
+ * Checks what all sealed bytes begin and end with, in every version: magic (8 bytes), version (4),
+ * …, checksum (4). Returns a reader of what is in between. A version that is not ours is believed
+ * only if the checksum is right.
  */
 export function unseal(
   bytes: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * Chunks: how the content of a file is stored and sent. Each has a head of its own, so that it can be checked before
- * anybody sees it, without the rest of the file.
+ * Chunks: how the content of a file is stored and sent. Each has a head of its own, so that it can
+ * be checked before anybody sees it, without the rest of the file.
  *
  * ```
  *   0              4            8
@@ -9,8 +9,9 @@
  *   +--------------+------------+----------------------+
  * ```
  *
- * The checksum is CRC-32 over the salt, the number of the chunk, the length of its content, the length stored, and the
- * stored bytes. The salt is a CRC-32 of index, term and file name: a chunk of another file or place never fits.
+ * The checksum is CRC-32 over the salt, the number of the chunk, the length of its content, the
+ * length stored, and the stored bytes. The salt is a CRC-32 of index, term and file name: a chunk
+ * of another file or place never fits.
  */
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
@@ -40,7 +41,9 @@ export function chunkSalt({ index, term }: SnapshotMetadata, name: string): numb
   return crc32(`${index} ${term} ${name}`);
 }
 
-/** The bytes that are stored for a content: compressed if that is asked for and makes it smaller. */
+/**
+ * The bytes that are stored for a content: compressed if that is asked for and makes it smaller.
+ */
 export async function pack(
   codec: SnapshotCodec,
   content: Uint8Array,
@@ -64,7 +67,10 @@ export function writeHead(
   view.setUint32(at + 4, checksumOf(form, number, contentBytes, stored));
 }
 
-/** What is known in advance of the chunks of a file that exists or arrives, and the checks against it. */
+/**
+ * What is known in advance of the chunks of a file that exists or arrives, and the checks against
+ * it.
+ */
 export class FileChunks implements ChunkForm {
   readonly codec: SnapshotCodec;
   readonly chunkBytes: number;
@@ -88,7 +94,10 @@ export class FileChunks implements ChunkForm {
     return Math.min(this.chunkBytes, this.file.contentBytes - number * this.chunkBytes);
   }
 
-  /** How many bytes follow the head that starts these bytes. Checked: it is not 0 and fits into the file. */
+  /**
+   * How many bytes follow the head that starts these bytes. Checked: it is not 0 and fits into the
+   * file.
+   */
   storedBytesIn(head: Uint8Array, number: number, where: Where): number {
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
     const stored = view.getUint32(0);

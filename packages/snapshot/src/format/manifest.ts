@@ -1,6 +1,7 @@
 /**
- * The manifest: what a snapshot consists of. It travels in the data of a Raft snapshot and lies in the metadata file;
- * the same bytes in both. It names no path and no node. Big-endian; byte diagram in README.md beside this file.
+ * The manifest: what a snapshot consists of. It travels in the data of a Raft snapshot and lies in
+ * the metadata file; the same bytes in both. It names no path and no node. Big-endian; byte diagram
+ * in README.md beside this file.
  */
 import { SnapshotError } from '../snapshot-error.ts';
 import { seal, unseal } from './byte-reader.ts';

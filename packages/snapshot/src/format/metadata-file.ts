@@ -1,6 +1,7 @@
 /**
- * The file `snapshot` in the folder of each snapshot: what the snapshot is, and where its files lie on this node. It
- * has a checksum over all of it. Big-endian; byte diagram in README.md beside this file.
+ * The file `snapshot` in the folder of each snapshot: what the snapshot is, and where its files lie
+ * on this node. It has a checksum over all of it. Big-endian; byte diagram in README.md beside this
+ * file.
  */
 import {
   decodeSnapshotMetadata,

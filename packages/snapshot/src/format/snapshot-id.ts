@@ -1,7 +1,7 @@
 /**
- * The id of a snapshot: SHA-256 over what it is the state of and over the hashes of its files. How it is stored
- * (codec, size of chunks, inside or outside) does not count: the same content of the same place in the log has the same id on
- * every node.
+ * The id of a snapshot: SHA-256 over what it is the state of and over the hashes of its files. How
+ * it is stored (codec, size of chunks, inside or outside) does not count: the same content of the
+ * same place in the log has the same id on every node.
  */
 import { createHash } from 'node:crypto';
 import { encodeSnapshotMetadata, type SnapshotMetadata } from '@babuza/raftpb';

@@ -1,10 +1,12 @@
 /**
- * Is a history of concurrent operations linearizable: is there an order of them, each between its call and its return,
- * in which every answer is the one that a single copy would have given? It searches for one, as Wing and Gong (1993) did,
- * and remembers what it has been through, as Lowe (2017) added.
+ * Is a history of concurrent operations linearizable: is there an order of them, each between its
+ * call and its return, in which every answer is the one that a single copy would have given? It
+ * searches for one, as Wing and Gong (1993) did, and remembers what it has been through, as Lowe
+ * (2017) added.
  *
- * An operation whose outcome is not known may have taken effect at any time after its call, or never. The search may
- * need exponential time: it ends after `stepsMax` steps with the verdict `unknown`, which is never a pass.
+ * An operation whose outcome is not known may have taken effect at any time after its call, or
+ * never. The search may need exponential time: it ends after `stepsMax` steps with the verdict
+ * `unknown`, which is never a pass.
  */
 
 import { Places } from './places.ts';
@@ -22,8 +24,8 @@ export interface Operation<Input, Output> {
 export interface Model<State, Input, Output> {
   readonly initial: State;
   /**
-   * The state after the operation, or `impossible` where it could not have had this output. Without an output every state
-   * is possible.
+   * The state after the operation, or `impossible` where it could not have had this output. Without
+   * an output every state is possible.
    */
   step(
     state: State,
@@ -58,7 +60,8 @@ export function checkHistory<State, Input, Output>(
     if (places.isAllAnswered) return { verdict: 'linearizable', steps };
     const number = places.calledAt(place);
     if (number === undefined) {
-      // The return of an operation that is not in the order yet: the last one that is was a wrong choice.
+      // The return of an operation that is not in the order yet: the last one that is was a wrong
+      // choice.
       if (order.length > longest.length) longest = order.map((one) => one.number);
       const last = order.pop();
       if (last === undefined) {

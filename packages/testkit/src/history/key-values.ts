@@ -1,6 +1,7 @@
 /**
- * Histories of clients of a key-value store: get, put and compare-and-set. Keys do not depend on each other, so each has a
- * history of its own, which keeps the search small (Herlihy and Wing 1990: linearizability is local).
+ * Histories of clients of a key-value store: get, put and compare-and-set. Keys do not depend on
+ * each other, so each has a history of its own, which keeps the search small (Herlihy and Wing
+ * 1990: linearizability is local).
  */
 import {
   checkHistory,
@@ -45,7 +46,10 @@ function valueOf(
   return output !== undefined && output.value !== state ? impossible : state;
 }
 
-/** Of all keys: the first violation there is, else the first that is unknown. `stepsMax` counts for each key. */
+/**
+ * Of all keys: the first violation there is, else the first that is unknown. `stepsMax` counts for
+ * each key.
+ */
 export function checkKeyValueHistory(
   operations: readonly KeyValueOperation[],
   stepsMax: number,

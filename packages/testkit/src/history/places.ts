@@ -1,11 +1,14 @@
 /**
- * The calls and returns of a history in their order, as a list from which operations are lifted when they are put into an
- * order, and to which they come back when that was a wrong choice, in the opposite sequence.
+ * The calls and returns of a history in their order, as a list from which operations are lifted
+ * when they are put into an order, and to which they come back when that was a wrong choice, in the
+ * opposite sequence.
  */
 import type { Operation } from './check-history.ts';
 
 export class Places {
-  /** By place: the operation, and whether it is its call. The head of the list is one place more. */
+  /**
+   * By place: the operation, and whether it is its call. The head of the list is one place more.
+   */
   readonly #numbers: Int32Array;
   readonly #isCall: Uint8Array;
   readonly #next: Int32Array;

@@ -1,6 +1,6 @@
 /**
- * Random work on a log inside a simulated world, told to a ledger. The same seed is the same work, so a failing
- * seed can be looked at again.
+ * Random work on a log inside a simulated world, told to a ledger. The same seed is the same work,
+ * so a failing seed can be looked at again.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { WalError, type OpenedWal, type SaveBatch } from '@babuza/wal-core';

@@ -19,8 +19,9 @@ export interface BackEnd<Options extends object = object> {
   /** A manager of that directory. Segments are small: a few batches fill one. */
   open(environment: Environment, options?: Options): WalManager;
   /**
-   * Only for a format that cannot tell every crash from damage: what can still be done where the log was
-   * refused although it only crashed, in words that are counted. Absent: that is never right.
+   * Only for a format that cannot tell every crash from damage: what can still be done where the
+   * log was refused although it only crashed, in words that are counted. Absent: that is never
+   * right.
    */
   readonly afterRefusal?: (
     environment: SimulatedEnvironment,
@@ -82,7 +83,10 @@ export class Verdicts {
     return [...this.refusals.values()].reduce((sum, times) => sum + times, 0);
   }
 
-  /** Opens a log that is there, in a world without faults; `undefined` where it stays refused, which is counted. */
+  /**
+   * Opens a log that is there, in a world without faults; `undefined` where it stays refused, which
+   * is counted.
+   */
   async open(
     backEnd: BackEnd,
     manager: WalManager,

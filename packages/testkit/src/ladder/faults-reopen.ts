@@ -1,8 +1,9 @@
 /**
- * Every call of the disk fails while a log is opened again, used and closed: after a clean close, in the middle of
- * a rotation, with a torn tail, with files that a purge has left. What fails is reported, or is something that
- * nobody waits for; no call of the disk in the sources goes without having failed; and what is on the disk
- * afterwards opens, for a machine that goes on as well as after a power cut.
+ * Every call of the disk fails while a log is opened again, used and closed: after a clean close,
+ * in the middle of a rotation, with a torn tail, with files that a purge has left. What fails is
+ * reported, or is something that nobody waits for; no call of the disk in the sources goes without
+ * having failed; and what is on the disk afterwards opens, for a machine that goes on as well as
+ * after a power cut.
  */
 import { WalError } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -28,7 +29,10 @@ export const reopenFaults: readonly Fault[] = [
 export interface ReopenRules<Options> {
   /** The options of the life with the fault. */
   optionsOf(inline: boolean): Options;
-  /** A failure that nobody needs to hear of: a file for later, a mark that the next write makes good. */
+  /**
+   * A failure that nobody needs to hear of: a file for later, a mark that the next write makes
+   * good.
+   */
   isOptional(call: CallRecord): boolean;
   /** Places in the sources that are only reached after two failures in a row. */
   isUnreachable(site: string): boolean;

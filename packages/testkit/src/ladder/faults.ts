@@ -1,7 +1,7 @@
 /**
- * Every call of the disk fails while random work runs: once, or from then on. What fails is said with a typed
- * error, nothing that was not durable is acknowledged, a log that is poisoned stays so, and what is on the disk
- * afterwards opens to what the ledger allows.
+ * Every call of the disk fails while random work runs: once, or from then on. What fails is said
+ * with a typed error, nothing that was not durable is acknowledged, a log that is poisoned stays
+ * so, and what is on the disk afterwards opens to what the ledger allows.
  */
 import { WalError, type OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';

@@ -1,6 +1,7 @@
 /**
- * The rungs of the ladder that every durable back end has to climb: the back end is handed in, the judge is the
- * ledger of `@babuza/wal-core/conformance`. What a rung finds it throws; what it counts the tests print.
+ * The rungs of the ladder that every durable back end has to climb: the back end is handed in, the
+ * judge is the ledger of `@babuza/wal-core/conformance`. What a rung finds it throws; what it
+ * counts the tests print.
  */
 export {
   confState,

@@ -1,7 +1,9 @@
 /** The process that is killed: saves as fast as it can, with several savers at a time. */
 import type { WalManager } from '@babuza/wal-core';
 
-/** The payload of an entry: derived from index and term, so that who reads it knows what it must be. */
+/**
+ * The payload of an entry: derived from index and term, so that who reads it knows what it must be.
+ */
 export function payloadOf(index: number, term: number): Uint8Array {
   const bytes = new Uint8Array((index * 37 + term * 11) % 3000);
   for (let at = 0; at < bytes.length; at += 1) bytes[at] = (index * 31 + term * 17 + at * 7) & 0xff;

@@ -1,6 +1,7 @@
 /**
- * SIGKILL at a random moment of a real process that writes to a real directory, again and again over the same log.
- * The process runs `writeUntilKilled` on the built code and says each acknowledgement in a line.
+ * SIGKILL at a random moment of a real process that writes to a real directory, again and again
+ * over the same log. The process runs `writeUntilKilled` on the built code and says each
+ * acknowledgement in a line.
  */
 import { spawn } from 'node:child_process';
 import type { OpenedWal, WalManager } from '@babuza/wal-core';
@@ -10,7 +11,9 @@ import { payloadOf } from './kill-writer.ts';
 
 export interface KillOptions {
   readonly directory: string;
-  /** The script of the process; its arguments are the directory and a number, other ones each time. */
+  /**
+   * The script of the process; its arguments are the directory and a number, other ones each time.
+   */
   readonly writer: string;
   readonly kills: number;
   readonly seed: number;

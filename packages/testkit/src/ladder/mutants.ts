@@ -1,7 +1,7 @@
 /**
- * Who tests the tests? A mutant is a log that stands on something broken: a sync that does not sync, a rename that is
- * not made durable, a write that says too early that it is done. Power cuts must show every one of them; on the
- * honest file system the same harness must find nothing.
+ * Who tests the tests? A mutant is a log that stands on something broken: a sync that does not
+ * sync, a rename that is not made durable, a write that says too early that it is done. Power cuts
+ * must show every one of them; on the honest file system the same harness must find nothing.
  */
 import type { DirectoryLock, File, FileSystem } from '@babuza/vfs';
 import { crashStates } from '../crash-states.ts';
@@ -132,7 +132,9 @@ function flawedFile(below: File, flaw: Flaw): File {
   };
 }
 
-/** How many of the worlds that were looked at until something was wrong; `undefined` if nothing was. */
+/**
+ * How many of the worlds that were looked at until something was wrong; `undefined` if nothing was.
+ */
 export async function worldsUntilCaught(
   backEnd: BackEnd,
   flaw: Flaw | undefined,
@@ -151,7 +153,10 @@ export async function worldsUntilCaught(
   return undefined;
 }
 
-/** Works on the flawed log until the given call, then on what a power cut leaves. Returns what is wrong. */
+/**
+ * Works on the flawed log until the given call, then on what a power cut leaves. Returns what is
+ * wrong.
+ */
 async function findings(
   backEnd: BackEnd,
   seed: number,
@@ -196,7 +201,9 @@ async function findings(
   return found.length === 0 && ended.outcome === 'finished' ? 'finished' : found;
 }
 
-/** What a second manager is told while the first one has the log open: a code, or `opened twice`. */
+/**
+ * What a second manager is told while the first one has the log open: a code, or `opened twice`.
+ */
 export async function secondOpening(backEnd: BackEnd, flaw: Flaw | undefined): Promise<string> {
   const environment = simulatedEnvironment(1);
   const flawed = withFlaw(backEnd, flaw);

@@ -1,7 +1,8 @@
 /**
- * What a process reads after a restart may be in the memory of the kernel only: the process before was killed
- * between a write and its sync, or its sync failed and the kernel has marked the bytes as clean. Recovery must make
- * durable what it builds on, or a later power cut takes it away from under what was acknowledged since.
+ * What a process reads after a restart may be in the memory of the kernel only: the process before
+ * was killed between a write and its sync, or its sync failed and the kernel has marked the bytes
+ * as clean. Recovery must make durable what it builds on, or a later power cut takes it away from
+ * under what was acknowledged since.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -89,7 +90,10 @@ export class PageCache<Options extends object> {
     }
   }
 
-  /** Random work in a world that ends, or fails, as `prepare` says; `undefined` where it did not come to that. */
+  /**
+   * Random work in a world that ends, or fails, as `prepare` says; `undefined` where it did not
+   * come to that.
+   */
   async #firstLife(
     seed: number,
     prepare: (disk: SimulatedDisk) => () => boolean,

@@ -1,7 +1,7 @@
 /**
- * Power cuts. Random work runs on the simulated disk; at some call the world ends, and of what was not synced any
- * subset of sectors and names survives. The log must open, hold everything that was acknowledged and nothing that
- * was not attempted, and go on.
+ * Power cuts. Random work runs on the simulated disk; at some call the world ends, and of what was
+ * not synced any subset of sectors and names survives. The log must open, hold everything that was
+ * acknowledged and nothing that was not attempted, and go on.
  */
 import { crashStates } from '../crash-states.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
@@ -40,7 +40,9 @@ export class RandomCrashes<Options extends object> {
     return this.#judge.toString();
   }
 
-  /** One world: works until call `stopAt`, then looks at some of the states that a crash may leave. */
+  /**
+   * One world: works until call `stopAt`, then looks at some of the states that a crash may leave.
+   */
   async #crashAt(
     seed: number,
     stopAt: number,

@@ -1,6 +1,6 @@
 /**
- * Power cuts at every call of a script, and then at every call of the recovery that follows, and of the one after
- * that. Recovery must come to the same log however often it is interrupted.
+ * Power cuts at every call of a script, and then at every call of the recovery that follows, and of
+ * the one after that. Recovery must come to the same log however often it is interrupted.
  */
 import type { OpenedWal, WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
@@ -105,7 +105,8 @@ export class ScriptCrashes {
       const played = await this.#playUntil(script, stopAt, pieceBytes);
       if (played === undefined) break;
       const { disk, play } = played;
-      // Killed instead, with what the kernel knows and the disk does not; the power goes in the recovery.
+      // Killed instead, with what the kernel knows and the disk does not; the power goes in the
+      // recovery.
       for (let kill = 1; kill <= 2; kill += 1) {
         const context = `${script.name}, killed at mutation ${stopAt} (${kill})`;
         await this.#interruptRecovery(disk.kill(kill), play, context, 1);

@@ -24,8 +24,8 @@ export function state(term: number, commit: number): HardState {
 }
 
 /**
- * What happens before the script, and what in it: batches, alone or at the same time, a pause, a restart, or one
- * with `discardUncommitted`.
+ * What happens before the script, and what in it: batches, alone or at the same time, a pause, a
+ * restart, or one with `discardUncommitted`.
  */
 export interface Script {
   readonly name: string;

@@ -1,4 +1,6 @@
-/** A log is opened, used and closed while the disk fails, and what was said of it is written down. */
+/**
+ * A log is opened, used and closed while the disk fails, and what was said of it is written down.
+ */
 import { isRefusal, WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import type { SimulatedEnvironment } from '../simulated-environment.ts';

@@ -1,6 +1,6 @@
 /**
- * SIGKILL at a random moment of a real process that writes to a real directory, again and again over
- * the same log. `BABUZA_KILLS` sets how often.
+ * SIGKILL at a random moment of a real process that writes to a real directory, again and again
+ * over the same log. `BABUZA_KILLS` sets how often.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

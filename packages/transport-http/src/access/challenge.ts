@@ -23,8 +23,8 @@ import {
 
 /**
  * Reads the challenge of the other side and answers it as `member`. Resolves to the id that the
- * other side has proven to speak for, or to `undefined` where it does not know one of the secrets or
- * means another member. Rejects when the connection ends before.
+ * other side has proven to speak for, or to `undefined` where it does not know one of the secrets
+ * or means another member. Rejects when the connection ends before.
  */
 export async function answerChallenge(
   connection: Duplex,
@@ -52,9 +52,9 @@ export interface ChallengeProblem {
 }
 
 /**
- * Challenges the other side as the node `from`. Resolves to what is wrong with it where it does not know the secret,
- * or is another member than `meant`; otherwise it has been sent the proof that this side knows the
- * secret, and reads on. Rejects when the connection ends before.
+ * Challenges the other side as the node `from`. Resolves to what is wrong with it where it does not
+ * know the secret, or is another member than `meant`; otherwise it has been sent the proof that
+ * this side knows the secret, and reads on. Rejects when the connection ends before.
  */
 export async function challenge(
   connection: Duplex,

@@ -1,10 +1,10 @@
 /**
- * A bad network in front of one member, for tests of clusters on real sockets: the address that the member advertises is
- * the proxy's, and what comes there passes, or not. A cut is as bad as a real one: connections stay open, and nothing
- * moves on them.
+ * A bad network in front of one member, for tests of clusters on real sockets: the address that the
+ * member advertises is the proxy's, and what comes there passes, or not. A cut is as bad as a real
+ * one: connections stay open, and nothing moves on them.
  *
- * Without TLS the proxy reads from the handshake who connects, so that a cut can be between two members; with TLS only
- * one of all is possible.
+ * Without TLS the proxy reads from the handshake who connects, so that a cut can be between two
+ * members; with TLS only one of all is possible.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Clock } from '@babuza/vfs';
@@ -77,7 +77,10 @@ export class FaultProxy {
     for (const connection of this.#connections) connection.flow();
   }
 
-  /** What is open stays so and moves no more, as after a power cut: nobody closes it. New connections pass. */
+  /**
+   * What is open stays so and moves no more, as after a power cut: nobody closes it. New
+   * connections pass.
+   */
   strand(): void {
     for (const connection of this.#connections) {
       this.#stranded.add(connection);
@@ -86,8 +89,8 @@ export class FaultProxy {
   }
 
   /**
-   * Changes one bit of the next piece of at least so many bytes that comes to the member: of a snapshot, where that is
-   * more than its messages have.
+   * Changes one bit of the next piece of at least so many bytes that comes to the member: of a
+   * snapshot, where that is more than its messages have.
    */
   damageOnce(bytesMin: number): void {
     this.#damagedBytesMin = bytesMin;

@@ -1,6 +1,6 @@
 /**
- * A member that is let in and then sends whatever a test gives it: it speaks the protocol of the transport
- * over real sockets, and reads what comes without answering.
+ * A member that is let in and then sends whatever a test gives it: it speaks the protocol of the
+ * transport over real sockets, and reads what comes without answering.
  */
 import type { TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
@@ -53,7 +53,10 @@ export class ForgingMember {
     this.#transport.send([message]);
   }
 
-  /** Resolves to the error of the transport, or to `undefined` where the victim has taken the snapshot. */
+  /**
+   * Resolves to the error of the transport, or to `undefined` where the victim has taken the
+   * snapshot.
+   */
   sendSnapshot(message: Message, content: Uint8Array, signal: AbortSignal): Promise<unknown> {
     async function* files(): AsyncGenerator<Uint8Array> {
       yield content;

@@ -1,4 +1,7 @@
-/** One connection through the proxy: what comes on one side goes out on the other, late, slowly, or not at all. */
+/**
+ * One connection through the proxy: what comes on one side goes out on the other, late, slowly, or
+ * not at all.
+ */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@babuza/vfs';
 import { handshakeHeader } from '../handshake.ts';
@@ -110,7 +113,10 @@ export class ProxiedConnection {
     this.#head = '';
   }
 
-  /** A timer for each, and each lets the next in order pass: none overtakes another when the delay changes. */
+  /**
+   * A timer for each, and each lets the next in order pass: none overtakes another when the delay
+   * changes.
+   */
   #later({ delayed }: OneWay, delayMs: number, action: () => void): void {
     delayed.push(action);
     const timer = this.#parts.clock.startTimer(delayMs, () => {

@@ -49,7 +49,9 @@ const NO_LINKS: ReadonlySet<string | undefined> = new Set([
 /** Each attempt follows a change by somebody else; so many in a row do not happen. */
 const ATTEMPTS_MAX = 1000;
 
-/** Takes the lock of a directory for this process. Throws `FileError`, kind `locked` if it is held. */
+/**
+ * Takes the lock of a directory for this process. Throws `FileError`, kind `locked` if it is held.
+ */
 export async function lockDirectory(
   path: string,
   clock: Clock,
@@ -248,7 +250,9 @@ function newToken(random: Random): string {
   return token;
 }
 
-/** Makes a file that must not exist; its bytes are durable after this, so that no crash tears them. */
+/**
+ * Makes a file that must not exist; its bytes are durable after this, so that no crash tears them.
+ */
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await fs.promises.open(file, 'wx', 0o600);
   try {

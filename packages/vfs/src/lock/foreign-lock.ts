@@ -1,6 +1,7 @@
 /**
- * Locks that other programs hold on a file. Node.js has no calls for them, but Linux lists them all in
- * `/proc/locks`: `1: OFDLCK ADVISORY WRITE -1 08:01:1234 0 EOF` names the device (hexadecimal) and the inode.
+ * Locks that other programs hold on a file. Node.js has no calls for them, but Linux lists them all
+ * in `/proc/locks`: `1: OFDLCK ADVISORY WRITE -1 08:01:1234 0 EOF` names the device (hexadecimal)
+ * and the inode.
  */
 import fs from 'node:fs';
 import { toFileError } from '../classify-error.ts';

@@ -1,4 +1,6 @@
-/** Appending: what was saved is there, byte for byte, now and after a restart. Holes are refused. */
+/**
+ * Appending: what was saved is there, byte for byte, now and after a restart. Holes are refused.
+ */
 import type { Entry } from '@babuza/raftpb';
 import { failureOf, rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, marker, payload, texts } from './samples.ts';

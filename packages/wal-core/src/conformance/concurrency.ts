@@ -103,8 +103,9 @@ function visibilityTests(suite: Suite): void {
 }
 
 /**
- * Saves, and looks at the view whenever the event loop runs others: it shows all of the batch, and the
- * save has resolved, or neither. Fails only when the save has ended, so that nothing is left behind.
+ * Saves, and looks at the view whenever the event loop runs others: it shows all of the batch, and
+ * the save has resolved, or neither. Fails only when the save has ended, so that nothing is left
+ * behind.
  */
 async function watchSave(suite: Suite, opened: OpenedWal, batch: SaveBatch): Promise<void> {
   const { wal } = opened;

@@ -1,6 +1,6 @@
 /**
- * The conformance suite: the contract of a log as tests that any back end runs. See the package's README
- * for the fifteen lines that it takes.
+ * The conformance suite: the contract of a log as tests that any back end runs. See the package's
+ * README for the fifteen lines that it takes.
  */
 import { appendTests } from './append.ts';
 import { compactTests } from './compact.ts';

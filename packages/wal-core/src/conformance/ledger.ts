@@ -4,13 +4,14 @@
  *
  * - An acknowledged batch is there: same entries, same bytes; same term, vote and markers.
  * - An attempted batch (no answer yet, or poisoned) is there whole or not at all, and only together
- *   with all before it. Without the capability `batchAtomic` it may be there up to any of its parts.
+ *   with all before it. Without the capability `batchAtomic` it may be there up to any of its
+ *   parts.
  * - What was never attempted, or was refused, is not there.
  * - The commit index may be lower than the last one saved, but not lower than what a durable batch,
  *   marker, purge or sync took along.
  *
- * So the reopened log must equal the log after some number of the attempted batches, at least all that
- * were acknowledged. The ledger tries each number, and reports how the nearest one differs.
+ * So the reopened log must equal the log after some number of the attempted batches, at least all
+ * that were acknowledged. The ledger tries each number, and reports how the nearest one differs.
  */
 import type { SaveBatch } from '../wal.ts';
 import { codeOf } from './failures.ts';
@@ -97,8 +98,8 @@ export class Ledger {
   }
 
   /**
-   * The call was rejected. After a refusal nothing of it may be in the log; after any other error, a
-   * poisoned log above all, nobody knows, and it stays an attempt.
+   * The call was rejected. After a refusal nothing of it may be in the log; after any other error,
+   * a poisoned log above all, nobody knows, and it stays an attempt.
    */
   reject(id: number, error: unknown): void {
     if (!refusals.has(codeOf(error))) return;
@@ -192,8 +193,8 @@ function applyTo(model: ModelLog, batch: LedgerBatch): void {
 }
 
 /**
- * What is written record by record may be there without the hard state behind it: before it was acknowledged, it
- * promises no commit index but that of its marker.
+ * What is written record by record may be there without the hard state behind it: before it was
+ * acknowledged, it promises no commit index but that of its marker.
  */
 function unpromise(model: ModelLog, before: ModelLog, { snapshot }: SaveBatch): void {
   model.durableCommit = Math.max(before.durableCommit, snapshot?.index ?? 0);

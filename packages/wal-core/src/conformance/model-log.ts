@@ -1,7 +1,7 @@
 /**
- * What a log must contain after a list of calls, as simply as it can be said: arrays, no index, no cache,
- * nothing shared with the implementation. The ledger and the model test compare with it. It is only
- * given calls that a log must accept.
+ * What a log must contain after a list of calls, as simply as it can be said: arrays, no index, no
+ * cache, nothing shared with the implementation. The ledger and the model test compare with it. It
+ * is only given calls that a log must accept.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { SaveBatch } from '../wal.ts';

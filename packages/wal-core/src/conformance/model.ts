@@ -1,6 +1,6 @@
 /**
- * Random histories: lists of calls from a seed, made on a log and on a model of it, which must agree
- * after every step and after every restart. A failure names its seed.
+ * Random histories: lists of calls from a seed, made on a log and on a model of it, which must
+ * agree after every step and after every restart. A failure names its seed.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal } from '../wal-manager.ts';

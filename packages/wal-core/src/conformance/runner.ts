@@ -1,6 +1,6 @@
 /**
- * What the suite needs from outside: a test runner and a back end. The runner is handed in, so that this
- * package depends on no test library; vitest's `{ describe, it, expect }` fits as it is.
+ * What the suite needs from outside: a test runner and a back end. The runner is handed in, so that
+ * this package depends on no test library; vitest's `{ describe, it, expect }` fits as it is.
  */
 import type { WalCapabilities } from '../capabilities.ts';
 import type { CacheLimits } from '../ring-cache.ts';
@@ -21,14 +21,14 @@ export interface TestRunner {
 /** One fresh place that can hold logs. */
 export interface ConformanceHarness {
   /**
-   * Opens the place. The suite closes a manager before it opens the next one: that is a restart on the
-   * same data. (One test opens a second one on purpose.)
+   * Opens the place. The suite closes a manager before it opens the next one: that is a restart on
+   * the same data. (One test opens a second one on purpose.)
    */
   open(): Promise<WalManager>;
 
   /**
-   * For targets that say `failsOnDemand`: makes the next write of a log fail. `no-space`: nothing of it
-   * is kept, and later writes succeed again; `broken`: the log is poisoned.
+   * For targets that say `failsOnDemand`: makes the next write of a log fail. `no-space`: nothing
+   * of it is kept, and later writes succeed again; `broken`: the log is poisoned.
    */
   failNextWrite?(kind: 'no-space' | 'broken'): void;
 
@@ -40,13 +40,15 @@ export interface ConformanceHarness {
 export interface ConformanceTarget {
   /** Back end and configuration, for the report. */
   readonly name: string;
-  /** What the back end says of itself; the suite adapts to it, and checks that the manager agrees. */
+  /**
+   * What the back end says of itself; the suite adapts to it, and checks that the manager agrees.
+   */
   readonly capabilities: WalCapabilities;
   /** A place that nothing was ever written to. */
   create(): Promise<ConformanceHarness> | ConformanceHarness;
   /**
-   * Whether its harnesses have `failNextWrite`. Where not, the report says that these rules were not
-   * tested here. Default false.
+   * Whether its harnesses have `failNextWrite`. Where not, the report says that these rules were
+   * not tested here. Default false.
    */
   readonly failsOnDemand?: boolean | undefined;
   /** Bounds of the cache in this configuration. Default: `defaultCacheLimits`. */

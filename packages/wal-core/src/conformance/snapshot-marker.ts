@@ -1,4 +1,7 @@
-/** Snapshot markers: which are valid, what an installed snapshot does to the log, where a start begins. */
+/**
+ * Snapshot markers: which are valid, what an installed snapshot does to the log, where a start
+ * begins.
+ */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { failureOf, rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, marker, markerText, texts } from './samples.ts';
@@ -72,7 +75,9 @@ export function snapshotMarkerTests(suite: Suite): void {
 }
 
 function installTests(suite: Suite): void {
-  /** Installs the snapshot over entries 1 to 9 of term 1, committed to 3, and checks what is left. */
+  /**
+   * Installs the snapshot over entries 1 to 9 of term 1, committed to 3, and checks what is left.
+   */
   const install = async (world: World, snapshot: SnapshotMetadata): Promise<void> => {
     const opened = await world.create();
     const { wal, storage } = opened;

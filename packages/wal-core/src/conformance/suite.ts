@@ -1,6 +1,6 @@
 /**
- * What the tests of the suite are written with. Every test has a world of its own: a fresh place, the
- * manager that has it open, and the log that is looked at.
+ * What the tests of the suite are written with. Every test has a world of its own: a fresh place,
+ * the manager that has it open, and the log that is looked at.
  */
 import type {
   GroupOptions,

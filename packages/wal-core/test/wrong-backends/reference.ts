@@ -1,7 +1,7 @@
 /**
- * A correct back end in about two hundred lines: the log lies in maps in memory, as it would lie in a
- * key-value store. It is an example for those who write one, and what the wrong ones are made from.
- * "Durable" is what is in the `MemoryPlace`; a restart is a new manager on the same place.
+ * A correct back end in about two hundred lines: the log lies in maps in memory, as it would lie in
+ * a key-value store. It is an example for those who write one, and what the wrong ones are made
+ * from. "Durable" is what is in the `MemoryPlace`; a restart is a new manager on the same place.
  */
 import {
   AlreadyExistsError,

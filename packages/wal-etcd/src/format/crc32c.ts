@@ -1,10 +1,10 @@
 /**
- * CRC-32C, chained: the value that goes in is that of everything before, as with `crc32.Update` in Go.
- * `crc32c(0, "123456789")` is E3069283.
+ * CRC-32C, chained: the value that goes in is that of everything before, as with `crc32.Update` in
+ * Go. `crc32c(0, "123456789")` is E3069283.
  *
- * A native library does larger pieces where it is installed: an optional dependency with shipped binaries. Below
- * 512 bytes its call costs more than it saves. Without it everything is the same, and 1 KB takes about twice as
- * long: `docs/performance.md` has the figures.
+ * A native library does larger pieces where it is installed: an optional dependency with shipped
+ * binaries. Below 512 bytes its call costs more than it saves. Without it everything is the same,
+ * and 1 KB takes about twice as long: `docs/performance.md` has the figures.
  */
 import { createRequire } from 'node:module';
 import { crc32cByTable } from '@babuza/wal-core';

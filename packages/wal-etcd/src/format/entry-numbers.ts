@@ -1,6 +1,6 @@
 /**
- * Index, term and type of an entry, without its payload: what a replay needs of each. The form that every etcd
- * writes is read in place; whatever else protobuf allows goes through raftpb.
+ * Index, term and type of an entry, without its payload: what a replay needs of each. The form that
+ * every etcd writes is read in place; whatever else protobuf allows goes through raftpb.
  */
 import { decodeEntry, type EntryType } from '@babuza/raftpb';
 import { bytesTag, varintTag } from '@babuza/raftpb/wire';
@@ -10,7 +10,9 @@ const termTag = varintTag(2);
 const indexTag = varintTag(3);
 const dataTag = bytesTag(4);
 
-/** An entry that was read: filled again and again. Offsets are those of the bytes that were read. */
+/**
+ * An entry that was read: filled again and again. Offsets are those of the bytes that were read.
+ */
 export interface EntryNumbers {
   index: number;
   term: number;

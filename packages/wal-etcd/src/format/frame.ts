@@ -1,7 +1,7 @@
 /**
- * The frame of a record: a length field of 8 bytes (little-endian; the low 56 bits are the length of the
- * record, the top byte is `0x80 | padding` where there is padding), the record, zeros up to a multiple of 8.
- * A length field of 0 means that nothing follows in this file.
+ * The frame of a record: a length field of 8 bytes (little-endian; the low 56 bits are the length
+ * of the record, the top byte is `0x80 | padding` where there is padding), the record, zeros up to
+ * a multiple of 8. A length field of 0 means that nothing follows in this file.
  */
 import { lengthFieldBytes } from './layout.ts';
 
@@ -37,8 +37,8 @@ export function newLengthField(): LengthField {
 }
 
 /**
- * Reads the length field at `at`; false where it is 0. The top byte says how much padding there is, which a
- * reader believes whatever the length is; its bits 3 to 6 mean nothing.
+ * Reads the length field at `at`; false where it is 0. The top byte says how much padding there is,
+ * which a reader believes whatever the length is; its bits 3 to 6 mean nothing.
  */
 export function readLengthField(view: DataView, at: number, field: LengthField): boolean {
   const low = view.getUint32(at, true);

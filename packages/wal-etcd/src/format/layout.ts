@@ -16,14 +16,15 @@ export const pageBytes = 4096;
 export const writeBufferBytes: number = 128 * 1024;
 
 /**
- * etcd 3.4 reads no record of this size or more, padding included, and yet writes it; so we do not, unless
- * told to.
+ * etcd 3.4 reads no record of this size or more, padding included, and yet writes it; so we do not,
+ * unless told to.
  */
 export const recordBytesLimit34: number = 10 * 1024 * 1024;
 
 /**
- * No more is written between two syncs, so that a recovery knows how much a failed sync can have lost. A save
- * that is larger is no more atomic for being one write: this format has no borders of batches.
+ * No more is written between two syncs, so that a recovery knows how much a failed sync can have
+ * lost. A save that is larger is no more atomic for being one write: this format has no borders of
+ * batches.
  */
 export const bytesBetweenSyncsMax: number = 4 * 1024 * 1024;
 

@@ -1,10 +1,10 @@
 /**
- * The messages inside records with all 64 bits of every number, as etcd has them. What the log behind the
- * contract stores is read with raftpb, whose terms and indexes end at 2^53 − 1; this is for the doors that
- * show and write whatever etcd can.
+ * The messages inside records with all 64 bits of every number, as etcd has them. What the log
+ * behind the contract stores is read with raftpb, whose terms and indexes end at 2^53 − 1; this is
+ * for the doors that show and write whatever etcd can.
  *
- * Source: `raftpb.Entry`, `raftpb.HardState` and `walpb.Snapshot` in the form that etcd writes up to 3.6:
- * every number, also zero.
+ * Source: `raftpb.Entry`, `raftpb.HardState` and `walpb.Snapshot` in the form that etcd writes up
+ * to 3.6: every number, also zero.
  */
 import { decodeConfState, encodeConfState, type ConfState } from '@babuza/raftpb';
 import {
@@ -122,13 +122,19 @@ export function encodeEtcdMetadata({ nodeId, clusterId }: EtcdMetadata): Uint8Ar
   return encodeNumbers([nodeId, clusterId]).bytes;
 }
 
-/** @throws RaftpbDecodeError where the bytes are no protobuf message. Unknown fields are passed over. */
+/**
+ * @throws RaftpbDecodeError where the bytes are no protobuf message. Unknown fields are passed
+ * over.
+ */
 export function decodeEtcdMetadata(bytes: Uint8Array): EtcdMetadata {
   const numbers = decodeNumbers(bytes, 'Metadata', 2);
   return { nodeId: numbers[0] ?? 0n, clusterId: numbers[1] ?? 0n };
 }
 
-/** Numbers as the fields 1, 2, …, without those that are `undefined`, and room for `moreBytes` behind them. */
+/**
+ * Numbers as the fields 1, 2, …, without those that are `undefined`, and room for `moreBytes`
+ * behind them.
+ */
 function encodeNumbers(
   numbers: readonly (bigint | undefined)[],
   moreBytes = 0,
@@ -156,7 +162,9 @@ function decodeNumbers(bytes: Uint8Array, message: string, count: number): bigin
   return numbers;
 }
 
-/** Calls `read` for each field; one that it does not take is skipped, or refused where it is known. */
+/**
+ * Calls `read` for each field; one that it does not take is skipped, or refused where it is known.
+ */
 function readFields(
   bytes: Uint8Array,
   message: string,

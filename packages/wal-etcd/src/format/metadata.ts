@@ -35,7 +35,9 @@ const entryBytesMaxField = 12;
 const extraTag = bytesTag(13);
 const identityTag = bytesTag(14);
 
-/** The metadata of a log, and the group that it was created for; `undefined` where etcd wrote it. */
+/**
+ * The metadata of a log, and the group that it was created for; `undefined` where etcd wrote it.
+ */
 export interface StoredMetadata {
   readonly metadata: WalMetadata;
   readonly groupId: bigint | undefined;
@@ -66,7 +68,10 @@ export function encodeMetadata(
   return bytes;
 }
 
-/** Throws `ForeignFileError` where it is neither ours nor that of an etcd server, `UnknownVersionError`. */
+/**
+ * Throws `ForeignFileError` where it is neither ours nor that of an etcd server,
+ * `UnknownVersionError`.
+ */
 export function decodeMetadata(bytes: Uint8Array | undefined, file: string): StoredMetadata {
   const numbers = new Map<number, bigint>();
   let extra: Uint8Array | undefined;

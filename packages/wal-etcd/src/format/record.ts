@@ -1,7 +1,7 @@
 /**
  * The record: the protobuf message in a frame, `08 type`, `10 checksum`, and, where there is data,
- * `1a length data`. The checksum goes over the data of all records up to this one, chained; type, frame and
- * padding are protected by nothing.
+ * `1a length data`. The checksum goes over the data of all records up to this one, chained; type,
+ * frame and padding are protected by nothing.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import { bytesTag, Reader, varintTag, writeNumber } from '@babuza/raftpb/wire';
@@ -11,7 +11,9 @@ const crcTag = varintTag(2);
 const dataTag = bytesTag(3);
 const knownFieldMax = 3;
 
-/** A record that was read: filled again and again. Offsets are those of the bytes that were parsed. */
+/**
+ * A record that was read: filled again and again. Offsets are those of the bytes that were parsed.
+ */
 export interface ParsedRecord {
   type: number;
   crc: number;
@@ -80,8 +82,8 @@ function parseCommonRecord(
 }
 
 /**
- * The checksum of a record of which only the beginning is there; `undefined` where it does not begin as etcd
- * begins each.
+ * The checksum of a record of which only the beginning is there; `undefined` where it does not
+ * begin as etcd begins each.
  */
 export function readRecordChecksum(
   bytes: Uint8Array,

@@ -1,8 +1,8 @@
 /**
- * Names of segments: `%016x-%016x.wal`, the sequence number and the index that the first entry is expected
- * to have. etcd reads them leniently: up to 16 hexadecimal digits each, so `9-ff.wal` is a segment, and
- * sorts behind all others. It scans the form from the front and looks apart from that at the end of the name
- * only: `1-2.wal.wal` is a segment, too.
+ * Names of segments: `%016x-%016x.wal`, the sequence number and the index that the first entry is
+ * expected to have. etcd reads them leniently: up to 16 hexadecimal digits each, so `9-ff.wal` is a
+ * segment, and sorts behind all others. It scans the form from the front and looks apart from that
+ * at the end of the name only: `1-2.wal.wal` is a segment, too.
  */
 import type { SpareNames } from '@babuza/wal-files';
 
@@ -37,7 +37,10 @@ export function hasSegmentSuffix(fileName: string): boolean {
   return fileName.endsWith('.wal');
 }
 
-/** The next segment, while it is prepared: etcd calls it `0.tmp` and `1.tmp` in turn. Never recycled. */
+/**
+ * The next segment, while it is prepared: etcd calls it `0.tmp` and `1.tmp` in turn. Never
+ * recycled.
+ */
 export const spareNames: SpareNames = {
   spare: (segmentId) => `${segmentId % 2}.tmp`,
   recycled: (segmentId) => `${segmentId % 2}.tmp`,

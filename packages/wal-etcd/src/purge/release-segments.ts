@@ -1,6 +1,6 @@
 /**
- * Gives segments back after a purge, oldest first, each durably: a crash never leaves a gap, which nobody could
- * tell from a lost segment. etcd, too, removes them in this order.
+ * Gives segments back after a purge, oldest first, each durably: a crash never leaves a gap, which
+ * nobody could tell from a lost segment. etcd, too, removes them in this order.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
@@ -71,8 +71,8 @@ export class SegmentRemoval {
   async #remove(oldestPath: string): Promise<void> {
     if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldestPath);
     this.#syncIsOwed = true;
-    // Durable after it: that this one is gone. Only then may the next one go, and so none does after
-    // a sync that failed: there is no later one of the directory.
+    // Durable after it: that this one is gone. Only then may the next one go, and so none does
+    // after a sync that failed: there is no later one of the directory.
     await this.#fileSystem.syncDirectory(this.#directory);
     this.#syncIsOwed = false;
   }

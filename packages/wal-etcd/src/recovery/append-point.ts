@@ -1,6 +1,6 @@
 /**
- * From the end of a scan to where the next record goes: nothing but zeros may lie behind it, and all that was
- * read must be durable before anything is built on it.
+ * From the end of a scan to where the next record goes: nothing but zeros may lie behind it, and
+ * all that was read must be durable before anything is built on it.
  */
 import type { File } from '@babuza/vfs';
 import { bytesBetweenSyncsMax } from '../format/layout.ts';
@@ -28,10 +28,11 @@ export async function leftoverBytes(file: File, start: number): Promise<number> 
 }
 
 /**
- * Durable after it: all records of the file, and zeros behind them, where something else was found. The newest
- * records are written again as they are: after a failed sync they may be in the memory of the kernel only, and
- * no later sync would tell. Everything before them was synced before they were written. What a torn write left
- * behind could be taken for records later. A crash before leaves each piece as it was, or zero.
+ * Durable after it: all records of the file, and zeros behind them, where something else was found.
+ * The newest records are written again as they are: after a failed sync they may be in the memory
+ * of the kernel only, and no later sync would tell. Everything before them was synced before they
+ * were written. What a torn write left behind could be taken for records later. A crash before
+ * leaves each piece as it was, or zero.
  */
 export async function settle(file: File, end: number, leftover: number): Promise<void> {
   const newest = Math.max(0, end - bytesBetweenSyncsMax);

@@ -1,6 +1,6 @@
 /**
- * How etcd's errors are called here. A damaged log is a `CorruptError` whose `verdict` is etcd's own name of
- * the error, where it has one; the others are named here.
+ * How etcd's errors are called here. A damaged log is a `CorruptError` whose `verdict` is etcd's
+ * own name of the error, where it has one; the others are named here.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import { CorruptError } from '@babuza/wal-core';
@@ -20,13 +20,13 @@ export type EtcdVerdict =
   /** The sequence numbers of the segments have a gap. */
   | 'missing-segment'
   /**
-   * An entry, hard state or snapshot whose bytes are none: etcd panics. In the log behind the contract also a
-   * number above 2^53 − 1.
+   * An entry, hard state or snapshot whose bytes are none: etcd panics. In the log behind the
+   * contract also a number above 2^53 − 1.
    */
   | 'not-readable'
   /**
-   * A record whose length field makes it end between two multiples of 8. etcd reads on from there; no writer
-   * makes such a record, and there is no position for what follows it.
+   * A record whose length field makes it end between two multiples of 8. etcd reads on from there;
+   * no writer makes such a record, and there is no position for what follows it.
    */
   | 'not-aligned'
   /** The commit index lies beyond the last entry. */
@@ -55,7 +55,10 @@ export function whyNotReadable(error: unknown): string {
   throw error;
 }
 
-/** What a scan that did not reach the end of the segment means; nothing where it did, or was stopped. */
+/**
+ * What a scan that did not reach the end of the segment means; nothing where it did, or was
+ * stopped.
+ */
 export function damageOf(
   scan: SegmentScan,
   file: string,

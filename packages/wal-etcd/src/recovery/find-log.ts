@@ -1,6 +1,6 @@
 /**
- * Reads a log for the contract and judges it: which segments belong to it, what their records add up to, how
- * the last one ends. It changes nothing; `recover` acts on what was found.
+ * Reads a log for the contract and judges it: which segments belong to it, what their records add
+ * up to, how the last one ends. It changes nothing; `recover` acts on what was found.
  */
 import type { FileSystem, OpenMode } from '@babuza/vfs';
 import {
@@ -35,8 +35,8 @@ export interface FoundEtcdLog {
 }
 
 /**
- * @throws NotFoundError, CorruptError where etcd would not open it either (or the numbers are too large),
- * ForeignFileError
+ * @throws NotFoundError, CorruptError where etcd would not open it either (or the numbers are too
+ * large), ForeignFileError
  */
 export async function findLog(
   fileSystem: FileSystem,
@@ -97,8 +97,8 @@ function lastRun(names: readonly SegmentName[]): readonly SegmentName[] {
 }
 
 /**
- * Segments are missing in the middle. As etcd does, the log is read from a snapshot behind the gap on; without
- * one, acknowledged entries are gone.
+ * Segments are missing in the middle. As etcd does, the log is read from a snapshot behind the gap
+ * on; without one, acknowledged entries are gone.
  */
 function refuseGap(
   directory: string,
@@ -188,8 +188,9 @@ function isAligned(offset: number): boolean {
 }
 
 /**
- * What is cut behind the last record. Nothing in this format says what had been durable: only a sector that was
- * never written, in the last record that there is, speaks for a crash, and even that a lost sector could be.
+ * What is cut behind the last record. Nothing in this format says what had been durable: only a
+ * sector that was never written, in the last record that there is, speaks for a crash, and even
+ * that a lost sector could be.
  */
 async function tailOf(
   { path, file }: EtcdSegment,

@@ -24,11 +24,12 @@ export async function hasSegments(fileSystem: FileSystem, directory: string): Pr
 }
 
 /**
- * The segments that are read to start at a snapshot: from the last one, in the order of the names, whose index
- * is not above that of the snapshot. From there on the numbers must go up by one; a segment behind number 0
- * is not looked at, as etcd does not.
+ * The segments that are read to start at a snapshot: from the last one, in the order of the names,
+ * whose index is not above that of the snapshot. From there on the numbers must go up by one; a
+ * segment behind number 0 is not looked at, as etcd does not.
  *
- * @throws NotFoundError where there is no such segment, CorruptError (`missing-segment`) where there is a gap
+ * @throws NotFoundError where there is no such segment, CorruptError (`missing-segment`) where
+ * there is a gap
  */
 export function segmentsFrom(
   directory: string,

@@ -1,7 +1,9 @@
 /**
- * etcd's `Repair`: cuts the last segment where a record is not all there, and keeps a copy of what it was.
+ * etcd's `Repair`: cuts the last segment where a record is not all there, and keeps a copy of what
+ * it was.
  *
- * Source: the project's description of etcd's format, section 16; etcd `server/storage/wal/repair.go`.
+ * Source: the project's description of etcd's format, section 16; etcd
+ * `server/storage/wal/repair.go`.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import type { SegmentName } from '../format/segment-name.ts';
@@ -9,8 +11,8 @@ import { piecesOf } from './pieces.ts';
 import { scanSegment } from './scan.ts';
 
 /**
- * Returns false where the end of the last segment is damaged in a way that is no interrupted write: then
- * nothing was changed. It looks at no other segment and at no type.
+ * Returns false where the end of the last segment is damaged in a way that is no interrupted write:
+ * then nothing was changed. It looks at no other segment and at no type.
  */
 export async function repairLastSegment(
   fileSystem: FileSystem,

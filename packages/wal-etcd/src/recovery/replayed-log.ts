@@ -1,11 +1,13 @@
 /**
- * What the records of a log add up to, for the log behind the contract: an index without payloads, the hard
- * state, the snapshot markers. It opens what etcd opens, and knows two things that etcd does not need: where a
- * log starts whose first segments were purged, and that an installed snapshot drops what was recorded before.
+ * What the records of a log add up to, for the log behind the contract: an index without payloads,
+ * the hard state, the snapshot markers. It opens what etcd opens, and knows two things that etcd
+ * does not need: where a log starts whose first segments were purged, and that an installed
+ * snapshot drops what was recorded before.
  *
- * A snapshot record counts only where a hard state covers it (etcd: `ValidSnapshotEntries`), and the hard state
- * comes behind it. So a replay first believes each of them. If in the end one that dropped entries was not
- * covered, a crash came between the two, and the log is replayed again without it (`believesUpTo`).
+ * A snapshot record counts only where a hard state covers it (etcd: `ValidSnapshotEntries`), and
+ * the hard state comes behind it. So a replay first believes each of them. If in the end one that
+ * dropped entries was not covered, a crash came between the two, and the log is replayed again
+ * without it (`believesUpTo`).
  */
 import {
   decodeHardState,
@@ -67,8 +69,9 @@ export class ReplayedLog {
   }
 
   /**
-   * Where the last record is, if it is a marker that no hard state covers: a crash came between the two. If it
-   * stayed, it would count as soon as the commit index passes it, and drop entries that were saved since.
+   * Where the last record is, if it is a marker that no hard state covers: a crash came between the
+   * two. If it stayed, it would count as soon as the commit index passes it, and drop entries that
+   * were saved since.
    */
   get uncoveredEnd(): number | undefined {
     const trailing = this.#trailing;
@@ -179,7 +182,8 @@ export class ReplayedLog {
     this.#trailing = { index: marker.index, offset: record.offset };
     if (marker.index > this.#believesUpTo) return;
     if (this.#baseUnknown) {
-      // It may tell the term that the purged segments took along; older ones are of no use any more.
+      // It may tell the term that the purged segments took along; older ones are of no use any
+      // more.
       if (marker.index < this.#firstIndex - 1) return;
       this.#baseUnknown = false;
       this.#setBase(marker.index, marker.term, { segmentId, position: undefined });
@@ -211,8 +215,8 @@ export class ReplayedLog {
 }
 
 /**
- * A snapshot record as a marker. That of index 0 without a membership begins every log and is none. etcd 3.4
- * records no membership; then it is empty here.
+ * A snapshot record as a marker. That of index 0 without a membership begins every log and is none.
+ * etcd 3.4 records no membership; then it is empty here.
  */
 function markerOf(data: Uint8Array): SnapshotMetadata | undefined {
   const { index, term, confState } = decodeEtcdSnapshot(data);

@@ -1,7 +1,8 @@
 /**
- * etcd's rule for a write that was interrupted: the bytes of a record, cut at the sectors of the file, and one
- * of the pieces is all zeros. The file was zeros before, so that sector was never written. The first piece
- * starts behind the length field. It only counts in the last file of a log.
+ * etcd's rule for a write that was interrupted: the bytes of a record, cut at the sectors of the
+ * file, and one of the pieces is all zeros. The file was zeros before, so that sector was never
+ * written. The first piece starts behind the length field. It only counts in the last file of a
+ * log.
  */
 import { sectorBytes } from '../format/layout.ts';
 

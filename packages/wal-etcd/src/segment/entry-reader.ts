@@ -1,6 +1,7 @@
 /**
- * Reads entries from segments on demand. The position of an entry is that of the record before it, because its
- * checksum goes on from that record's: so every entry that is read is verified, however it was found.
+ * Reads entries from segments on demand. The position of an entry is that of the record before it,
+ * because its checksum goes on from that record's: so every entry that is read is verified, however
+ * it was found.
  */
 import type { Entry } from '@babuza/raftpb';
 import {
@@ -24,7 +25,10 @@ import { newRecord, parseRecord, readRecordChecksum } from '../format/record.ts'
 import { whyNotReadable } from '../recovery/damage.ts';
 import { startOfSegment, type EtcdSegment } from './segment.ts';
 
-/** What is read of a record that only lends its checksum: its length field and what comes before its data. */
+/**
+ * What is read of a record that only lends its checksum: its length field and what comes before its
+ * data.
+ */
 const headBytes: number = lengthFieldBytes + recordOverheadBytes;
 
 /** A part of a file in memory. */
@@ -109,7 +113,9 @@ export class EtcdEntryReader implements EntryReader {
     return { segment, start, bytes, view };
   }
 
-  /** The entry behind the record at `position`; `undefined` where not all of both is in the window. */
+  /**
+   * The entry behind the record at `position`; `undefined` where not all of both is in the window.
+   */
   #entryBehind(window: Window, position: number, index: number): Entry | undefined {
     const length = this.#frameLength(window, position);
     if (length === undefined || !holds(window, position, length)) return undefined;
@@ -138,7 +144,10 @@ export class EtcdEntryReader implements EntryReader {
     return { start: position + length, checksum: checksum ?? this.#record.crc };
   }
 
-  /** What the frame at `offset` takes; `undefined` where its length field is not in the window, or 0. */
+  /**
+   * What the frame at `offset` takes; `undefined` where its length field is not in the window, or
+   * 0.
+   */
   #frameLength(window: Window, offset: number): number | undefined {
     if (!holds(window, offset, lengthFieldBytes)) return undefined;
     const field = this.#field;

@@ -1,6 +1,6 @@
 /**
- * A running etcd locks every segment that it has open. Node.js cannot take such a lock, but on Linux it can
- * see that somebody holds one: then the log is not opened.
+ * A running etcd locks every segment that it has open. Node.js cannot take such a lock, but on
+ * Linux it can see that somebody holds one: then the log is not opened.
  */
 import type { FileSystem } from '@babuza/vfs';
 import { LockedError } from '@babuza/wal-core';

@@ -13,7 +13,10 @@ export interface EtcdSegment extends OpenSegment {
   readonly startChecksum: number;
 }
 
-/** The position of an entry in the index is that of the record before it; this one says that there is none. */
+/**
+ * The position of an entry in the index is that of the record before it; this one says that there
+ * is none.
+ */
 export const startOfSegment: number = (2 ** 32 - 1) * 8;
 
 export function segmentOf(path: string, name: SegmentName, file: File): OpenSegment {

@@ -1,7 +1,8 @@
 /**
- * Makes the first segment of a log: checksum record, metadata, a snapshot record of index 0; then its name.
- * A crash in between leaves only a `.tmp` file, which etcd ignores and the next creation removes. (etcd makes
- * `DIR.tmp` beside the directory and renames that; here the directory holds a lock already.)
+ * Makes the first segment of a log: checksum record, metadata, a snapshot record of index 0; then
+ * its name. A crash in between leaves only a `.tmp` file, which etcd ignores and the next creation
+ * removes. (etcd makes `DIR.tmp` beside the directory and renames that; here the directory holds a
+ * lock already.)
  */
 import { isRefusal } from '@babuza/wal-core';
 import { prepareFailure, stepFailure, type SpareFile } from '@babuza/wal-files';

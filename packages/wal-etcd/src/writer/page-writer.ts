@@ -1,7 +1,8 @@
 /**
- * How much of what was written etcd would have given to the file by now. Its writer holds back up to 128 KiB
- * and then writes whole pages, so that a torn write ends at a sector; where a segment is cut depends on it,
- * because etcd looks at the offset of its file. Here no byte moves: this only counts.
+ * How much of what was written etcd would have given to the file by now. Its writer holds back up
+ * to 128 KiB and then writes whole pages, so that a torn write ends at a sector; where a segment is
+ * cut depends on it, because etcd looks at the offset of its file. Here no byte moves: this only
+ * counts.
  *
  * Source: the project's description of etcd's format, section 9.
  */

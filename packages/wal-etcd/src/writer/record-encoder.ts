@@ -1,6 +1,6 @@
 /**
- * Puts records into memory, framed and chained, until they are written. Small payloads are copied; large ones
- * are referred to, and must not change until they are written.
+ * Puts records into memory, framed and chained, until they are written. Small payloads are copied;
+ * large ones are referred to, and must not change until they are written.
  */
 import type { Entry } from '@babuza/raftpb';
 import { bytesTag, varintTag, writeNumber } from '@babuza/raftpb/wire';

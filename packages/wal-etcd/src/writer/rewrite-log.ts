@@ -1,8 +1,8 @@
 /**
- * Writes a log anew into one segment: what tells its base, the entries up to an index, the markers, the hard
- * state. The segment gets its name when all of it is durable; from then on a replay of all segments gives the
- * new log, because entries that are recorded again drop those behind them. Then the older segments go, the
- * newest first: a gap says that what is before it does not count.
+ * Writes a log anew into one segment: what tells its base, the entries up to an index, the markers,
+ * the hard state. The segment gets its name when all of it is durable; from then on a replay of all
+ * segments gives the new log, because entries that are recorded again drop those behind them. Then
+ * the older segments go, the newest first: a gap says that what is before it does not count.
  */
 import { encodeHardState, type HardState, type SnapshotMetadata } from '@babuza/raftpb';
 import type { FileSystem } from '@babuza/vfs';
@@ -56,7 +56,8 @@ export async function rewriteLog(
   for (const { file, path } of segments.removeBelow(segment.segmentId).reverse()) {
     await file.close();
     await fileSystem.unlink(path);
-    // Durable after it: that the last one before the new segment is gone, and so all before it do not count.
+    // Durable after it: that the last one before the new segment is gone, and so all before it do
+    // not count.
     await fileSystem.syncDirectory(directory);
   }
   const { basePosition: position, positions } = written;

@@ -1,8 +1,9 @@
 /**
- * Appends records to the last segment of a log and begins the next one when it is full. Records are encoded
- * into memory; `flush` and `cut` write them.
+ * Appends records to the last segment of a log and begins the next one when it is full. Records are
+ * encoded into memory; `flush` and `cut` write them.
  *
- * Invariant: everything below `end` is whole records; the file is zeros behind it, as far as it goes.
+ * Invariant: everything below `end` is whole records; the file is zeros behind it, as far as it
+ * goes.
  */
 import type { Entry } from '@babuza/raftpb';
 import { FileError, type Environment } from '@babuza/vfs';
@@ -40,7 +41,10 @@ export interface NextSegment {
   readonly firstIndex: bigint;
   /** The encoded hard state, where there is one to repeat. */
   readonly hardState: Uint8Array | undefined;
-  /** Adds what belongs to its head besides: the segment gets its name only when all of it is durable. */
+  /**
+   * Adds what belongs to its head besides: the segment gets its name only when all of it is
+   * durable.
+   */
   readonly addRecords?: (() => Promise<void>) | undefined;
 }
 
@@ -101,7 +105,10 @@ export class WalWriter {
     return this.#unsynced;
   }
 
-  /** etcd would begin another segment with the save that waits; its records still belong to this one. */
+  /**
+   * etcd would begin another segment with the save that waits; its records still belong to this
+   * one.
+   */
   get isFull(): boolean {
     return this.#encoder.pages.fileOffset >= this.#parts.segmentBytes;
   }
@@ -218,9 +225,9 @@ export class WalWriter {
       throw prepareFailure(error);
     }
     try {
-      // 1. Durable after it: the old segment, which ends at its last record. A crash leaves a log without
-      //    a next segment, which is whole.
-      //    A log without syncs is synced here, too: a close can only sync the last segment.
+      // 1. Durable after it: the old segment, which ends at its last record. A crash leaves a log
+      //    without a next segment, which is whole. A log without syncs is synced here, too: a close
+      //    can only sync the last segment.
       await this.flush(durable);
       await full.file.truncate(this.#end);
       await full.file.datasync();
@@ -294,7 +301,10 @@ export class WalWriter {
     }
   }
 
-  /** After a write beyond the end of the file that found no space: the file is made as it was before. */
+  /**
+   * After a write beyond the end of the file that found no space: the file is made as it was
+   * before.
+   */
   async #takeBack(): Promise<void> {
     const { file } = this.#segment;
     await file.truncate(this.#end);

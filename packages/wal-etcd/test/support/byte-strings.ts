@@ -48,7 +48,10 @@ export function bytesOf(spec: ByteString | undefined): Uint8Array | undefined {
   return message([0x08, nodeId], [0x10, clusterId]);
 }
 
-/** The bytes of a 32-bit xorshift; only the first `period` of them, again and again, where that is not 0. */
+/**
+ * The bytes of a 32-bit xorshift; only the first `period` of them, again and again, where that is
+ * not 0.
+ */
 export function generated(seed: number, size: number, period: number): Uint8Array {
   const bytes = new Uint8Array(size);
   const made = period > 0 && period < size ? period : size;

@@ -1,4 +1,7 @@
-/** One fixture of etcd's against our log: the same bytes from the same calls, the same answers to the same files. */
+/**
+ * One fixture of etcd's against our log: the same bytes from the same calls, the same answers to
+ * the same files.
+ */
 import { expect } from 'vitest';
 import { filesOfFolder, readArchive } from './archive.ts';
 import { Expectation, type ExpectedLine } from './expected.ts';

@@ -1,4 +1,7 @@
-/** A real etcd of one member, on loopback, in a folder of its own; spoken to through its HTTP gateway. */
+/**
+ * A real etcd of one member, on loopback, in a folder of its own; spoken to through its HTTP
+ * gateway.
+ */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -7,7 +10,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-/** The program, where there are both, it and `etcdctl`: in `BABUZA_ETCD_BIN`, else wherever the shell finds them. */
+/**
+ * The program, where there are both, it and `etcdctl`: in `BABUZA_ETCD_BIN`, else wherever the
+ * shell finds them.
+ */
 export function findEtcd(): string | undefined {
   return findProgram('etcdctl') === undefined ? undefined : findProgram('etcd');
 }
@@ -55,7 +61,10 @@ export class EtcdServer {
     this.#output = output;
   }
 
-  /** Starts it; `ready` waits for it. The timings of a single member are short, so that it does not take long. */
+  /**
+   * Starts it; `ready` waits for it. The timings of a single member are short, so that it does not
+   * take long.
+   */
   static async start(dataDir: string, more: readonly string[] = []): Promise<EtcdServer> {
     const client = await freePort();
     const peer = await freePort();

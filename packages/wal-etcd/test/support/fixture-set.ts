@@ -1,6 +1,6 @@
 /**
- * The files of a folder of fixtures: two indexes, either of which may be missing, and what they name. The
- * `README.md` of the folder explains them.
+ * The files of a folder of fixtures: two indexes, either of which may be missing, and what they
+ * name. The `README.md` of the folder explains them.
  */
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,10 @@ export interface Fixture {
   readonly forge?: string;
   readonly expected: ExpectedFiles;
   readonly at?: readonly (SnapshotPlace & { readonly expected: ExpectedFiles })[];
-  /** Only of real servers: all files of the archive with their sizes, and the snapshots to start from. */
+  /**
+   * Only of real servers: all files of the archive with their sizes, and the snapshots to start
+   * from.
+   */
   readonly files?: Readonly<Record<string, number>>;
   readonly snapshotFiles?: readonly SnapshotPlace[];
 }

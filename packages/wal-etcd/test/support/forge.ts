@@ -1,4 +1,7 @@
-/** Damages a directory, or makes its files, as a forge file says. Files are in memory, by their names. */
+/**
+ * Damages a directory, or makes its files, as a forge file says. Files are in memory, by their
+ * names.
+ */
 import { crc32c } from '../../src/format/crc32c.ts';
 import { frameBytes, writeLengthField } from '../../src/format/frame.ts';
 import { RecordType } from '../../src/format/layout.ts';

@@ -1,4 +1,7 @@
-/** Members of a real etcd for tests: their folders, servers that are ended in any case, and their logs. */
+/**
+ * Members of a real etcd for tests: their folders, servers that are ended in any case, and their
+ * logs.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -96,7 +99,10 @@ export interface Rewritten {
   readonly hardState: HardState;
 }
 
-/** The log of a server, written anew through the contract into a fresh member, in saves of a few entries. */
+/**
+ * The log of a server, written anew through the contract into a fresh member, in saves of a few
+ * entries.
+ */
 export async function rewrite(
   from: string,
   to: string,
@@ -137,7 +143,10 @@ export async function replayed(directory: string): Promise<Entry[]> {
   return entries;
 }
 
-/** What an etcd applies as a put: `etcdserverpb.InternalRaftRequest` with its header and a `PutRequest`. */
+/**
+ * What an etcd applies as a put: `etcdserverpb.InternalRaftRequest` with its header and a
+ * `PutRequest`.
+ */
 export function putRequest(requestId: number, key: string, value: string): Uint8Array {
   const field = (tag: readonly number[], bytes: Uint8Array): Uint8Array => {
     if (bytes.length > 127) throw new Error('lengths of one byte only');

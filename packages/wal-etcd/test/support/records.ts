@@ -11,7 +11,10 @@ export interface PlacedRecord extends ParsedRecord {
   readonly isBad: boolean;
 }
 
-/** All records up to a length field of 0, the end of the file, or one that is bad, which is included. */
+/**
+ * All records up to a length field of 0, the end of the file, or one that is bad, which is
+ * included.
+ */
 export function recordsIn(bytes: Uint8Array): PlacedRecord[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const field = { recordBytes: 0, padding: 0 };
@@ -31,7 +34,10 @@ export function recordsIn(bytes: Uint8Array): PlacedRecord[] {
   return records;
 }
 
-/** The reader of the fixtures takes pairs of zeros for fields with the number 0, which protobuf does not have. */
+/**
+ * The reader of the fixtures takes pairs of zeros for fields with the number 0, which protobuf does
+ * not have.
+ */
 function isZeroRecord(bytes: Uint8Array, start: number, end: number): boolean {
   return (end - start) % 2 === 0 && bytes.subarray(start, end).every((byte) => byte === 0);
 }

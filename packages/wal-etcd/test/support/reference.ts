@@ -1,6 +1,6 @@
 /**
- * The messages of etcd's log through @bufbuild/protobuf, which we did not write. Its descriptors are made here
- * of what the description of the format says in sections 4 and 5.
+ * The messages of etcd's log through @bufbuild/protobuf, which we did not write. Its descriptors
+ * are made here of what the description of the format says in sections 4 and 5.
  */
 import {
   create,

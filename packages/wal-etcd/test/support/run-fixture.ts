@@ -94,7 +94,10 @@ interface Case {
   readonly expected: Expectation;
 }
 
-/** Reads, opens, appends to and repairs the files; demands what etcd said when it was asked at a place. */
+/**
+ * Reads, opens, appends to and repairs the files; demands what etcd said when it was asked at a
+ * place.
+ */
 export async function compare(
   fixture: Fixture,
   copy: WorkingCopy,
@@ -284,7 +287,9 @@ export async function compareSnapshotFiles(
   );
 }
 
-/** Index and term, as the name and the content of a snapshot file say; its checksum must be right. */
+/**
+ * Index and term, as the name and the content of a snapshot file say; its checksum must be right.
+ */
 function snapshotPlace(name: string, bytes: Uint8Array): string {
   const reader = new Reader(bytes);
   let crc = 0;

@@ -14,7 +14,10 @@ export interface FileState {
   readonly sha256: string;
 }
 
-/** In memory where there is such a place: segments of 64 MB, nearly all zeros, are written again and again. */
+/**
+ * In memory where there is such a place: segments of 64 MB, nearly all zeros, are written again and
+ * again.
+ */
 export const scratchRoot: string = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 export class WorkingCopy {
@@ -22,7 +25,9 @@ export class WorkingCopy {
   readonly #root: string;
   readonly #original: ReadonlyMap<string, Uint8Array>;
   readonly #digests = new Map<string, string>();
-  /** What changed files had when they were last looked at: large files change the same way again. */
+  /**
+   * What changed files had when they were last looked at: large files change the same way again.
+   */
   readonly #changed = new Map<string, { readonly bytes: Buffer; readonly sha256: string }>();
 
   constructor(original: ReadonlyMap<string, Uint8Array>) {

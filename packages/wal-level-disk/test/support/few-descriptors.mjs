@@ -1,5 +1,6 @@
-// Saves to a log while the process has no descriptor left, and afterwards. Argument: a directory. Prints as JSON
-// what the saves said without descriptors and with them, and how many entries can be read in the end.
+// Saves to a log while the process has no descriptor left, and afterwards. Argument: a directory.
+// Prints as JSON what the saves said without descriptors and with them, and how many entries can be
+// read in the end.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { walBackend } from '@babuza/wal-level-disk';
 

@@ -1,6 +1,7 @@
-// Flips bits in the files of a log, one after the other, and says what the log makes of each. It is a
-// process of its own, because damage can end it: LevelDB reads tables without verifying their checksums.
-// Argument: a file with the job as JSON. Each flip is a line with its number before, and its outcome after.
+// Flips bits in the files of a log, one after the other, and says what the log makes of each. It is
+// a process of its own, because damage can end it: LevelDB reads tables without verifying their
+// checksums. Argument: a file with the job as JSON. Each flip is a line with its number before, and
+// its outcome after.
 import { mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { walBackend } from '../../dist/index.js';

@@ -1,6 +1,6 @@
 /**
- * Runs the writer process and keeps the ledger of what it said: what it was about to do, and what was
- * acknowledged. All lines that it wrote before it died are read before it is judged.
+ * Runs the writer process and keeps the ledger of what it said: what it was about to do, and what
+ * was acknowledged. All lines that it wrote before it died are read before it is judged.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,7 +1,8 @@
-// Two logs in one database; a write of the first one is made to fail from outside, which ends both. They
-// are closed and opened again in this process, take more than a block of LevelDB's log each, and the process
-// is killed. Argument: the directory. It says `done <group> <index>` of each entry that was acknowledged,
-// `failed <group> <code>`, and `opened <group> <last index>` behind a line `again`.
+// Two logs in one database; a write of the first one is made to fail from outside, which ends both.
+// They are closed and opened again in this process, take more than a block of LevelDB's log each,
+// and the process is killed. Argument: the directory. It says `done <group> <index>` of each entry
+// that was acknowledged, `failed <group> <code>`, and `opened <group> <last index>` behind a line
+// `again`.
 import { writeSync } from 'node:fs';
 import { walBackend } from '../../dist/index.js';
 

@@ -1,6 +1,6 @@
-// What the writer process does, as lines of text: plain JavaScript, because the writer and the test that
-// judges it run it both; its types are in workload.d.mts. A line says everything about a batch; payloads
-// follow from index and term.
+// What the writer process does, as lines of text: plain JavaScript, because the writer and the test
+// that judges it run it both; its types are in workload.d.mts. A line says everything about a
+// batch; payloads follow from index and term.
 
 /** Small, quick and the same everywhere: mulberry32. */
 export function randomFrom(seed) {
@@ -56,8 +56,8 @@ export function recordOf(number) {
 }
 
 /**
- * A node that appends, loses its tail to another leader, votes, takes snapshots, purges, advances its commit index
- * without a sync and syncs that, and writes identity records.
+ * A node that appends, loses its tail to another leader, votes, takes snapshots, purges, advances
+ * its commit index without a sync and syncs that, and writes identity records.
  */
 export class Workload {
   constructor(random, log) {

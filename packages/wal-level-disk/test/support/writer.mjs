@@ -1,7 +1,8 @@
-// A real process that writes a log as fast as it can, with several saves pending at a time. Each batch is a
-// line `try` before the call and a line `done` after it resolved. It ends when a save is rejected, with a
-// line `failed` that has the code; otherwise it is killed from outside, or stops after so many batches.
-// Arguments: directory, seed, options as JSON, batches (0: no end), URL of the module of the back end.
+// A real process that writes a log as fast as it can, with several saves pending at a time. Each
+// batch is a line `try` before the call and a line `done` after it resolved. It ends when a save is
+// rejected, with a line `failed` that has the code; otherwise it is killed from outside, or stops
+// after so many batches. Arguments: directory, seed, options as JSON, batches (0: no end), URL of
+// the module of the back end.
 import { writeSync } from 'node:fs';
 import { batchOf, randomFrom, recordOf, Workload } from './workload.mjs';
 

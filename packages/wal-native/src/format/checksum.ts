@@ -1,10 +1,12 @@
 /**
- * Two checksums guard a frame. The long one is CRC-32 over header and body: it proves the content. The
- * short one covers the header alone, so that a wrong length is known as such before it is believed; it
- * is a mixing function over eight words, because a call of `zlib` for 32 bytes costs more than the work.
+ * Two checksums guard a frame. The long one is CRC-32 over header and body: it proves the content.
+ * The short one covers the header alone, so that a wrong length is known as such before it is
+ * believed; it is a mixing function over eight words, because a call of `zlib` for 32 bytes costs
+ * more than the work.
  *
- * Both start from a seed made of the segment's salt and the frame's offset: a frame of another segment,
- * of an earlier life of a recycled file, or at another place of the same file does not fit.
+ * Both start from a seed made of the segment's salt and the frame's offset: a frame of another
+ * segment, of an earlier life of a recycled file, or at another place of the same file does not
+ * fit.
  */
 import { crc32 } from 'node:zlib';
 

@@ -7,8 +7,9 @@
  *      │        │  check │ length │ number │                 │    │                │    │   id   │
  *      └────────┴────────┴────────┴────────┴─────────────────┴────┴────────────────┴────┴────────┘
  *
- * Then the body, and zeros up to the next multiple of 8. `checksum` covers everything from byte 4 to the
- * end of those zeros; `header check` covers bytes 8 to 40. Forty zero bytes are the empty slot.
+ * Then the body, and zeros up to the next multiple of 8. `checksum` covers everything from byte 4
+ * to the end of those zeros; `header check` covers bytes 8 to 40. Forty zero bytes are the empty
+ * slot.
  */
 import { checksum, finish, frameSeed, mix } from './checksum.ts';
 import { alignedBytes, frameHeaderBytes } from './layout.ts';
@@ -80,8 +81,8 @@ export function frameBytes(bodyBytes: number): number {
 }
 
 /**
- * Writes the header without `checksum` to `at` of the view. `seed` is that of the frame's place in the
- * file. The checksum follows with `sealFrame`, when the body is known.
+ * Writes the header without `checksum` to `at` of the view. `seed` is that of the frame's place in
+ * the file. The checksum follows with `sealFrame`, when the body is known.
  */
 export function writeFrameHeader(
   view: DataView,
@@ -100,7 +101,10 @@ export function writeFrameHeader(
   view.setUint32(at + 4, headerCheck(view, at, seed), true);
 }
 
-/** Stores the checksum of the frame; returns it. `body` continues what follows the header in `bytes`. */
+/**
+ * Stores the checksum of the frame; returns it. `body` continues what follows the header in
+ * `bytes`.
+ */
 export function sealFrame(view: DataView, at: number, value: number): number {
   view.setUint32(at, value, true);
   return value;
@@ -175,7 +179,9 @@ export interface CommitBody {
   frameCount: number;
   /** Over the checksums of the frames of the batch, in order. */
   batchChecksum: number;
-  /** Everything of this segment below this offset was known to be durable when the batch was built. */
+  /**
+   * Everything of this segment below this offset was known to be durable when the batch was built.
+   */
   durableUpTo: number;
   batchStart: number;
   firstIndex: number;

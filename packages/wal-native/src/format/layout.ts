@@ -1,6 +1,6 @@
 /**
- * The numbers of the format, each with its reason. They are part of what is on disk: changing one is a
- * new format version. The bytes are drawn in `format/README.md`.
+ * The numbers of the format, each with its reason. They are part of what is on disk: changing one
+ * is a new format version. The bytes are drawn in `format/README.md`.
  */
 
 /**
@@ -36,7 +36,9 @@ export const commitFrameBytes: number = frameHeaderBytes + commitBodyBytes;
 /** Every group write ends with an empty slot: the header of the frame that is not there yet. */
 export const endSlotBytes: number = frameHeaderBytes;
 
-/** A mark may carry a hard state (at most 33 bytes of protobuf): header, body, and the commit frame. */
+/**
+ * A mark may carry a hard state (at most 33 bytes of protobuf): header, body, and the commit frame.
+ */
 export const markBytesMax: number = frameHeaderBytes + 40 + commitFrameBytes;
 
 /** What stays free behind the last batch: recovery and close can always write their mark. */

@@ -1,7 +1,7 @@
 /**
  * The seal of a full segment: an index footer and, in the last 64 bytes of the file, a trailer. The
- * footer repeats which entry lies where, so that a segment's part of the index can be dropped from memory
- * and loaded again. Little-endian.
+ * footer repeats which entry lies where, so that a segment's part of the index can be dropped from
+ * memory and loaded again. Little-endian.
  *
  *      footer:   for each run   first index u64 · entries u32 · zero u32 · offset / 8 as u32 each
  *      trailer:  0 checksum of the rest (seeded as a frame at its offset)   4 magic "SEAL"

@@ -10,7 +10,8 @@
  *      96  extra (at most 1,024)   …   zeros
  *    1120  identity (at most 128)  …   zeros                4092 CRC-32 of bytes 0 to 4,092
  *
- * A header is durable before the file gets the name of a segment, so a segment without one is damage.
+ * A header is durable before the file gets the name of a segment, so a segment without one is
+ * damage.
  */
 import { checksum } from './checksum.ts';
 import { formatVersion, framesStart, headerPageBytes, versionWithIdentity } from './layout.ts';
@@ -35,7 +36,9 @@ export interface SegmentHeader {
   readonly entryBytesMax: number;
   readonly extra: Uint8Array | undefined;
   readonly identity: Uint8Array | undefined;
-  /** The batch number 0 of this segment has this sequence; never used twice in the life of a log. */
+  /**
+   * The batch number 0 of this segment has this sequence; never used twice in the life of a log.
+   */
   readonly baseBatchSequence: number;
   /** Where the frames of the segment before end; 0 for the first. */
   readonly predecessorEnd: number;

@@ -1,7 +1,7 @@
 /**
- * Names of files. A segment is `<segment id>-<salt>.wal`, 16 and 8 hexadecimal digits: its salt is known
- * even where its header is not. Everything that is not a segment yet, or not any more, ends in `.tmp` and
- * is never parsed.
+ * Names of files. A segment is `<segment id>-<salt>.wal`, 16 and 8 hexadecimal digits: its salt is
+ * known even where its header is not. Everything that is not a segment yet, or not any more, ends
+ * in `.tmp` and is never parsed.
  */
 import type { SpareNames } from '@babuza/wal-files';
 

@@ -1,6 +1,6 @@
 /**
- * Gives segments back after a purge. That the log starts behind them is durable already, so a crash may
- * leave any of the files: an opening removes what is below the start.
+ * Gives segments back after a purge. That the log starts behind them is durable already, so a crash
+ * may leave any of the files: an opening removes what is below the start.
  */
 import { FileError, type FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
@@ -61,8 +61,8 @@ export async function releaseSegments(
   const segmentsRecycled = recycled.length - recycledBefore;
   if (gone.length > 0 || recycled.length > 0) {
     try {
-      // Durable after it: the new names. Before it nothing may be written to a recycled file, or a crash
-      // could show the new bytes under the name of the old segment.
+      // Durable after it: the new names. Before it nothing may be written to a recycled file, or a
+      // crash could show the new bytes under the name of the old segment.
       await fileSystem.syncDirectory(directory);
       for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);
     } catch (error) {

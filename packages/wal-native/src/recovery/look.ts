@@ -1,4 +1,6 @@
-/** Looking at a log without owning it; what looks wrong is looked at again by those who call this. */
+/**
+ * Looking at a log without owning it; what looks wrong is looked at again by those who call this.
+ */
 import type { FileSystem } from '@babuza/vfs';
 import { NotFoundError, type TailReport } from '@babuza/wal-core';
 import { closeSegments } from '@babuza/wal-files';

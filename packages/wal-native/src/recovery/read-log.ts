@@ -1,7 +1,7 @@
 /**
- * Reads a whole log and judges it: which segments there are, what their frames add up to, how the last
- * one ends. It changes nothing, so it serves those who only look (`findSnapshots`, `inspect`) as well as
- * recovery, which acts on its findings.
+ * Reads a whole log and judges it: which segments there are, what their frames add up to, how the
+ * last one ends. It changes nothing, so it serves those who only look (`findSnapshots`, `inspect`)
+ * as well as recovery, which acts on its findings.
  */
 import type { FileSystem } from '@babuza/vfs';
 import { CorruptError, ForeignFileError, invariant, type WalMetadata } from '@babuza/wal-core';
@@ -204,8 +204,8 @@ class LogReading {
   }
 
   /**
-   * Where the log starts, as of the newest segment's head. Segments between that and a later purge may
-   * be gone: then the newest segment's own frames say so.
+   * Where the log starts, as of the newest segment's head. Segments between that and a later purge
+   * may be gone: then the newest segment's own frames say so.
    */
   async #findStart(newest: Segment, names: readonly SegmentName[]): Promise<LogStart> {
     let head: Head | undefined;
@@ -344,8 +344,9 @@ class LogReading {
   }
 
   /**
-   * A segment that has a successor is sealed. Only the last seal can be missing or half written after a
-   * crash: nothing but the head may have been written to the successor before the seal was durable.
+   * A segment that has a successor is sealed. Only the last seal can be missing or half written
+   * after a crash: nothing but the head may have been written to the successor before the seal was
+   * durable.
    */
   async #checkSeals(findings: readonly SegmentFinding[]): Promise<SegmentFinding | undefined> {
     let needsSeal: SegmentFinding | undefined;

@@ -1,10 +1,11 @@
 /**
- * Acts on what `read-log` found: makes durable what is accepted, cuts what is not, finishes a rotation
- * that a crash interrupted, and removes files that nobody needs. A crash at any point of it leads to the
- * same findings again.
+ * Acts on what `read-log` found: makes durable what is accepted, cuts what is not, finishes a
+ * rotation that a crash interrupted, and removes files that nobody needs. A crash at any point of
+ * it leads to the same findings again.
  *
- * Cutting is writing: a mark at the end of the accepted batches, with a batch number above all that were
- * ever seen. What lies behind it is stale from then on. No space is needed and no file is created.
+ * Cutting is writing: a mark at the end of the accepted batches, with a batch number above all that
+ * were ever seen. What lies behind it is stale from then on. No space is needed and no file is
+ * created.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import { CorruptError, type TailReport } from '@babuza/wal-core';
@@ -16,7 +17,9 @@ import type { Segment } from '../segment/segment.ts';
 import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
 import { lastFinding, type LogContents, type SegmentFinding } from './read-log.ts';
 
-/** What is written again at a time; usually one batch, a whole segment where syncs were turned off. */
+/**
+ * What is written again at a time; usually one batch, a whole segment where syncs were turned off.
+ */
 const rewriteBytesMax: number = 1024 * 1024;
 
 /** Where the next batch goes. */
@@ -44,12 +47,13 @@ export async function recover(
   const tail = tailReport(last);
   refuseUncertain(contents, last, tail, uncertainTail);
   const { segment } = last;
-  // What was read may be in the memory of the kernel only: after a killed process not written yet, after
-  // a failed sync never to be written, and no sync would tell. What is built on must be durable.
+  // What was read may be in the memory of the kernel only: after a killed process not written yet,
+  // after a failed sync never to be written, and no sync would tell. What is built on must be
+  // durable.
   // 1. The names. Without it a power cut takes a segment with all that will be acknowledged in it.
   await fileSystem.syncDirectory(contents.directory);
-  // 2. The frames that no later frame has testified to, written again as they are: were the mark of step 4
-  //    durable and they were not, a crash would leave a hole.
+  // 2. The frames that no later frame has testified to, written again as they are: were the mark of
+  //    step 4 durable and they were not, a crash would leave a hole.
   await writeAgain(segment.file, last.durableUpTo, last.stop.batchStart);
   // 3. The successor exists, so the seal is due before anything else is written to it.
   const { needsSeal } = contents;

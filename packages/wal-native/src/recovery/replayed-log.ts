@@ -1,10 +1,12 @@
 /**
- * What the frames of a log add up to, while they are replayed in order. It starts from what the newest
- * segment says of the last purge, so a log whose first segments are gone is replayed like any other.
+ * What the frames of a log add up to, while they are replayed in order. It starts from what the
+ * newest segment says of the last purge, so a log whose first segments are gone is replayed like
+ * any other.
  *
- * Between the start of the first segment and the first entry that is still needed there can be entries
- * whose beginning was purged with older segments ("ghosts"): all of them were overwritten later, or the
- * purge would have kept those segments. They are passed over, and none may be left at the end.
+ * Between the start of the first segment and the first entry that is still needed there can be
+ * entries whose beginning was purged with older segments ("ghosts"): all of them were overwritten
+ * later, or the purge would have kept those segments. They are passed over, and none may be left at
+ * the end.
  */
 import { decodeHardState, decodeSnapshotMetadata } from '@babuza/raftpb';
 import { LogState, PositionIndex } from '@babuza/wal-core';
@@ -67,7 +69,8 @@ export class ReplayedLog {
       return undefined;
     } catch (error) {
       if (error instanceof MisfitError) return error.message;
-      // A body that its checksum calls right but no decoder can read was written wrong, not damaged.
+      // A body that its checksum calls right but no decoder can read was written wrong, not
+      // damaged.
       if (error instanceof Error && 'code' in error) return error.message;
       throw error;
     }
@@ -138,7 +141,8 @@ export class ReplayedLog {
     this.#truncateFrom(index);
     // Purged since: it only shows where the entries above it were overwritten.
     if (index < entries.firstIndex) return;
-    // Of the entry at the base only the last version is known; this may be the successor of an older one.
+    // Of the entry at the base only the last version is known; this may be the successor of an
+    // older one.
     const before = index > entries.firstIndex ? entries.term(index - 1) : undefined;
     if (before !== undefined && before > term) {
       throw new MisfitError(`entry ${index} has term ${term}, the one before it term ${before}`);

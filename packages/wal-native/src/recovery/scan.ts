@@ -1,6 +1,7 @@
 /**
- * Reads the frames of one segment in order and hands over each whole batch. It stops at the first place
- * that is not one and says what it saw there; what that means is for `verdict.ts`. Nothing is changed.
+ * Reads the frames of one segment in order and hands over each whole batch. It stops at the first
+ * place that is not one and says what it saw there; what that means is for `verdict.ts`. Nothing is
+ * changed.
  */
 import type { File } from '@babuza/vfs';
 import { ScanWindow } from '@babuza/wal-files';
@@ -69,8 +70,8 @@ export interface ScanRequest {
 }
 
 /**
- * Scans until `limit` or until something is not a whole batch. `onBatch` returns why a batch does not
- * fit what came before it, or nothing; at one that does not fit the scan stops.
+ * Scans until `limit` or until something is not a whole batch. `onBatch` returns why a batch does
+ * not fit what came before it, or nothing; at one that does not fit the scan stops.
  */
 export async function scanSegment(
   request: ScanRequest,
@@ -187,8 +188,8 @@ const meaning: Record<Unreadable, Pick<ScanStop, 'slot' | 'bodyOk' | 'why'>> = {
 };
 
 /**
- * Reads and verifies the frame at `offset` into `header`. Answers with a number when so many bytes from
- * `offset` on have to be loaded first.
+ * Reads and verifies the frame at `offset` into `header`. Answers with a number when so many bytes
+ * from `offset` on have to be loaded first.
  */
 function readFrame(
   window: ScanWindow,
@@ -249,8 +250,8 @@ export function nothingBehind(stop: ScanStop): Behind {
 }
 
 /**
- * Looks for frames of this segment behind a stop, at every place where one can start. Frames of batches
- * up to the last accepted one are stale and do not count.
+ * Looks for frames of this segment behind a stop, at every place where one can start. Frames of
+ * batches up to the last accepted one are stale and do not count.
  */
 export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<Behind> {
   const window = new ScanWindow(request.file, request.limit);

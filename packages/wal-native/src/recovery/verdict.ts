@@ -1,14 +1,18 @@
 /**
- * What a scan saw where it could not go on, and what that means. The table is the code; its labels are
- * used in errors and reports. The reasoning is in `docs/DURABILITY.md`: later data can testify that
- * earlier data had been durable, and a torn write is a claim that needs such evidence to be absent.
+ * What a scan saw where it could not go on, and what that means. The table is the code; its labels
+ * are used in errors and reports. The reasoning is in `docs/DURABILITY.md`: later data can testify
+ * that earlier data had been durable, and a torn write is a claim that needs such evidence to be
+ * absent.
  */
 
 /** Facts at the first place of a segment that is not a whole, fitting batch. */
 export interface Facts {
   /** Nothing may follow this segment, and it was not sealed: it may have a tail. */
   readonly openEnded: boolean;
-  /** The slot of the next frame: empty (or a frame from before the last batch), a header, or neither. */
+  /**
+   * The slot of the next frame: empty (or a frame from before the last batch), a header, or
+   * neither.
+   */
   readonly slot: 'empty' | 'header' | 'garbage';
   /** The frame is whole and its checksum right. Only with a header. */
   readonly bodyOk: boolean;

@@ -1,6 +1,6 @@
 /**
- * Reads entries from segments on demand: where the index says, as many as are asked for with one read,
- * every one verified.
+ * Reads entries from segments on demand: where the index says, as many as are asked for with one
+ * read, every one verified.
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
 import {

@@ -1,6 +1,6 @@
 /**
- * Opens a segment file and reads its header: whether it is one of ours, whole, and the one that its name
- * says. Whatever is wrong is said with the file's name; nothing is changed.
+ * Opens a segment file and reads its header: whether it is one of ours, whole, and the one that its
+ * name says. Whatever is wrong is said with the file's name; nothing is changed.
  */
 import type { FileSystem, OpenMode } from '@babuza/vfs';
 import { CorruptError, ForeignFileError, UnknownVersionError } from '@babuza/wal-core';

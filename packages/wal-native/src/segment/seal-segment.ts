@@ -1,4 +1,6 @@
-/** Seals a full segment: index footer and trailer at the end of the file, durable before it returns. */
+/**
+ * Seals a full segment: index footer and trailer at the end of the file, durable before it returns.
+ */
 import { positionAlignmentBytes, type PositionIndex } from '@babuza/wal-core';
 import { trailerBytes } from '../format/layout.ts';
 import { decodeTrailer, encodeSeal, type Seal } from '../format/seal.ts';
@@ -16,8 +18,8 @@ export async function sealSegment(
   }));
   const block = encodeSeal(segment.header, runs, facts);
   const { segmentBytes } = segment.header;
-  // Durable after it: nothing is ever appended here again. A crash before it leaves a successor that has
-  // only its head, and recovery writes the seal.
+  // Durable after it: nothing is ever appended here again. A crash before it leaves a successor
+  // that has only its head, and recovery writes the seal.
   await segment.file.writeDurable([block], segmentBytes - block.length);
   segment.seal = decodeTrailer(block.subarray(-trailerBytes), segment.header);
 }

@@ -51,7 +51,9 @@ export interface SegmentRequest {
   readonly group: Group | undefined;
 }
 
-/** Everything that was durable before the first batch: it makes the segments before it dispensable. */
+/**
+ * Everything that was durable before the first batch: it makes the segments before it dispensable.
+ */
 function headGroup({ state, start }: SegmentRequest): Group {
   const { index } = state;
   return controlGroup([

@@ -1,6 +1,6 @@
 /**
- * Turns a group of plans into one batch of frames, ready for one write. Small payloads are copied into a
- * buffer that is used again and again; large ones are handed to the disk where they are.
+ * Turns a group of plans into one batch of frames, ready for one write. Small payloads are copied
+ * into a buffer that is used again and again; large ones are handed to the disk where they are.
  */
 import {
   encodeHardState,
@@ -110,8 +110,8 @@ export function tailFrame(index: number, term: number): ControlFrame {
 }
 
 /**
- * The frames of the plans in order, and the hard state last. `startSegmentId` is the first segment that
- * a purge still needs.
+ * The frames of the plans in order, and the hard state last. `startSegmentId` is the first segment
+ * that a purge still needs.
  */
 export function groupOf(
   plans: readonly SavePlan[],
@@ -178,7 +178,9 @@ export class GroupEncoder {
     Object.assign(this.#header, groupWords(groupId));
   }
 
-  /** The parts of one write: all frames, and the empty slot that ends it. Sets the entries' offsets. */
+  /**
+   * The parts of one write: all frames, and the empty slot that ends it. Sets the entries' offsets.
+   */
   encode(group: Group, place: Place): readonly Uint8Array[] {
     this.#begin(group, place);
     for (const item of group.items) {

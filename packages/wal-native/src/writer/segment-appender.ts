@@ -2,7 +2,8 @@
  * Appends batches to the segment that is open for writing, one at a time, and knows how far it is
  * durable. A batch, its commit frame and the empty slot behind it are one write.
  *
- * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a crash.
+ * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a
+ * crash.
  */
 import { invariant } from '@babuza/wal-core';
 import {
@@ -118,9 +119,9 @@ export class SegmentAppender {
   }
 
   /**
-   * Writes marks, durably, until one lies in a sector of its own behind the last batch: were there only one,
-   * losing the sector that it shares with the end of that batch would look like a write that was
-   * interrupted. As many as fit; one write and one sync for all.
+   * Writes marks, durably, until one lies in a sector of its own behind the last batch: were there
+   * only one, losing the sector that it shares with the end of that batch would look like a write
+   * that was interrupted. As many as fit; one write and one sync for all.
    */
   async appendMarks(): Promise<void> {
     const mark = controlGroup([]);

@@ -1,4 +1,6 @@
-/** A whole log of format version 1, as a released version would have left it, is read by this one. */
+/**
+ * A whole log of format version 1, as a released version would have left it, is read by this one.
+ */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import type { Entry } from '@babuza/raftpb';

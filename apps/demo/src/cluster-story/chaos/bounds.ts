@@ -1,4 +1,7 @@
-/** What the processes of the nodes take while they are disturbed: looked at now and then, and compared with what it may be. */
+/**
+ * What the processes of the nodes take while they are disturbed: looked at now and then, and
+ * compared with what it may be.
+ */
 import { byteSize, count } from '../../common/figures.ts';
 import { bytesBelow, processFigures } from '../node-figures.ts';
 import type { Stage } from '../stage.ts';
@@ -6,8 +9,9 @@ import type { Stage } from '../stage.ts';
 const mebibyte: number = 1024 * 1024;
 
 /**
- * For the load of this story: some megabytes of state, three snapshots of it and one that is made, and the log of some
- * thousands of entries. The heap holds the state, what is under way, and what is not collected yet.
+ * For the load of this story: some megabytes of state, three snapshots of it and one that is made,
+ * and the log of some thousands of entries. The heap holds the state, what is under way, and what
+ * is not collected yet.
  */
 const bounds = { heapBytes: 320 * mebibyte, handles: 500, diskBytes: 256 * mebibyte };
 

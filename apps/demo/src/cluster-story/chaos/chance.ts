@@ -1,4 +1,7 @@
-/** Numbers from 0 to below 1, the same for the same seed (Steele and others 2014: SplitMix, on 32 bits). */
+/**
+ * Numbers from 0 to below 1, the same for the same seed (Steele and others 2014: SplitMix, on 32
+ * bits).
+ */
 export function chanceOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,7 +1,8 @@
 /**
- * Clients that overwrite a bounded set of keys for as long as it takes. What a key must hold at the end is known for each:
- * the value that was acknowledged last, or one that was sent after it and never answered. Each also makes and removes a key
- * of its own in turn: one that is sent again and applied twice finds what the first had done, and says so.
+ * Clients that overwrite a bounded set of keys for as long as it takes. What a key must hold at the
+ * end is known for each: the value that was acknowledged last, or one that was sent after it and
+ * never answered. Each also makes and removes a key of its own in turn: one that is sent again and
+ * applied twice finds what the first had done, and says so.
  */
 import { KeyValueError, type KeyValueClient } from '../../cluster/client/index.ts';
 
@@ -83,7 +84,10 @@ export class Overwriters {
     }
   }
 
-  /** Makes the key, or removes it. Returns whether it is there now. `undefined`: nobody knows whether it was. */
+  /**
+   * Makes the key, or removes it. Returns whether it is there now. `undefined`: nobody knows
+   * whether it was.
+   */
   async #toggle(client: KeyValueClient, key: string, wasThere?: boolean): Promise<boolean> {
     const isToBe = wasThere !== true;
     const { existed } = isToBe

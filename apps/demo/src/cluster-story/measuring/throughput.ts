@@ -1,4 +1,7 @@
-/** How many writes of 1 KB a cluster on one machine takes, at several numbers of clients, each in a phase of its own. */
+/**
+ * How many writes of 1 KB a cluster on one machine takes, at several numbers of clients, each in a
+ * phase of its own.
+ */
 import type { KeyValueClient } from '../../cluster/client/index.ts';
 import { byteSize, count, counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';

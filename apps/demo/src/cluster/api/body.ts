@@ -1,7 +1,7 @@
 /**
- * Takes the body of a request in, never more of it than is allowed, and never more of all requests together than the
- * budget of the node. What is too large is still read for a while and thrown away: a client that is in the midst of
- * sending does not look for an answer before it has sent.
+ * Takes the body of a request in, never more of it than is allowed, and never more of all requests
+ * together than the budget of the node. What is too large is still read for a while and thrown
+ * away: a client that is in the midst of sending does not look for an answer before it has sent.
  */
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './errors.ts';
@@ -53,7 +53,10 @@ export function announcesBody({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Whether what is left of a request may be read and thrown away; otherwise its connection has to end with the answer. */
+/**
+ * Whether what is left of a request may be read and thrown away; otherwise its connection has to
+ * end with the answer.
+ */
 export function mayBeDiscarded(request: IncomingMessage): boolean {
   if (request.complete || !announcesBody(request)) return true;
   if (request.headers['transfer-encoding'] !== undefined) return false;
@@ -61,8 +64,9 @@ export function mayBeDiscarded(request: IncomingMessage): boolean {
 }
 
 /**
- * The whole body. Rejects with `API_BODY_TOO_LARGE` above `bytesMax`, `API_BUSY` when the budget is spent, `API_CLIENT_GONE`
- * when the request ends early, and the reason of the signal. The bytes are held by the lease until it is released.
+ * The whole body. Rejects with `API_BODY_TOO_LARGE` above `bytesMax`, `API_BUSY` when the budget is
+ * spent, `API_CLIENT_GONE` when the request ends early, and the reason of the signal. The bytes are
+ * held by the lease until it is released.
  */
 export function readBody(
   request: IncomingMessage,

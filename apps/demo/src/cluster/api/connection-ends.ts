@@ -1,12 +1,16 @@
 /**
- * What has to happen when a connection ends. Responses that wait behind another one on a connection have no events of their own
- * then; and a listener for each of them would be one too many for the socket. So there is one, for all of them.
+ * What has to happen when a connection ends. Responses that wait behind another one on a connection
+ * have no events of their own then; and a listener for each of them would be one too many for the
+ * socket. So there is one, for all of them.
  */
 import type { Socket } from 'node:net';
 
 const endings = new WeakMap<Socket, Set<() => void>>();
 
-/** Runs `act` once when the connection ends, also where it has already. Returns what takes that back. */
+/**
+ * Runs `act` once when the connection ends, also where it has already. Returns what takes that
+ * back.
+ */
 export function whenConnectionEnds(socket: Socket, act: () => void): () => void {
   if (socket.destroyed) {
     act();

@@ -1,7 +1,7 @@
 /**
- * The errors of the API. Every one is answered as JSON, `{ code, message, leader? }`, with a code that is API and never changes
- * its meaning; the messages are for people. Codes of the node (`RAFT_…`) pass through as they are: the table here says with
- * which status.
+ * The errors of the API. Every one is answered as JSON, `{ code, message, leader? }`, with a code
+ * that is API and never changes its meaning; the messages are for people. Codes of the node
+ * (`RAFT_…`) pass through as they are: the table here says with which status.
  */
 import { NotLeaderError, RaftError, type Raft, type RaftErrorCode } from '@babuza/raft';
 import { publicText } from './public-text.ts';
@@ -34,7 +34,9 @@ export type ApiErrorCode =
   | 'API_STORAGE'
   | 'API_INTERNAL';
 
-/** What each code is answered with. `API_CLIENT_GONE` is for us alone: nobody is there to read it. */
+/**
+ * What each code is answered with. `API_CLIENT_GONE` is for us alone: nobody is there to read it.
+ */
 const statusOfApiCode: Readonly<Record<ApiErrorCode, number>> = {
   API_BAD_REQUEST: 400,
   API_FOREIGN_HOST: 403,
@@ -65,9 +67,10 @@ const statusOfApiCode: Readonly<Record<ApiErrorCode, number>> = {
 };
 
 /**
- * A node that does not lead answers 421, "misdirected request", and names the leader in the body. A redirect (307) would make
- * every client that follows it send a value of up to 1 MiB twice for each call, and has no place for "nobody leads now";
- * 503 would tell load balancers that a healthy node is not.
+ * A node that does not lead answers 421, "misdirected request", and names the leader in the body. A
+ * redirect (307) would make every client that follows it send a value of up to 1 MiB twice for each
+ * call, and has no place for "nobody leads now"; 503 would tell load balancers that a healthy node
+ * is not.
  */
 const statusOfRaftCode: Readonly<Record<RaftErrorCode, number>> = {
   RAFT_CONFIG: 500,

@@ -1,6 +1,7 @@
 /**
- * One request and its answer: the handler runs under a deadline, everything it holds is given back, and whatever it throws is
- * answered as an error. A connection goes on behind an error wherever the bounds allow it.
+ * One request and its answer: the handler runs under a deadline, everything it holds is given back,
+ * and whatever it throws is answered as an error. A connection goes on behind an error wherever the
+ * bounds allow it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Raft } from '@babuza/raft';
@@ -129,7 +130,8 @@ function send(
   waitsForGo: boolean,
 ): void {
   if (request.socket.destroyed || response.headersSent) return;
-  // A client that was never told to go on may send its body all the same, or not: nobody can tell what the next bytes are.
+  // A client that was never told to go on may send its body all the same, or not: nobody can tell
+  // what the next bytes are.
   const ends = !mayBeDiscarded(request) || (waitsForGo && !request.complete);
   response.writeHead(status, {
     'content-type': contentType,
@@ -143,7 +145,9 @@ function send(
   response.end(body);
 }
 
-/** An answer that is not taken holds its bytes, and its connection ends when that takes too long. */
+/**
+ * An answer that is not taken holds its bytes, and its connection ends when that takes too long.
+ */
 function releaseWhenTaken(
   { socket }: IncomingMessage,
   response: ServerResponse,

@@ -1,4 +1,7 @@
-/** JSON of the API: ids, which have 64 bits, are decimal strings; bodies are objects of known fields. */
+/**
+ * JSON of the API: ids, which have 64 bits, are decimal strings; bodies are objects of known
+ * fields.
+ */
 import { ApiError } from './errors.ts';
 
 /** Big integers become decimal strings. */
@@ -10,7 +13,10 @@ export function toJson(value: unknown): string {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** An object, or nothing at all for an empty body. Throws `API_INVALID_BODY`, also for a field that is not `known`. */
+/**
+ * An object, or nothing at all for an empty body. Throws `API_INVALID_BODY`, also for a field that
+ * is not `known`.
+ */
 export function fieldsOf(bytes: Uint8Array, known: readonly string[]): Fields {
   if (bytes.length === 0) return {};
   let value: unknown;
@@ -34,7 +40,9 @@ export function fieldsOf(bytes: Uint8Array, known: readonly string[]): Fields {
   return Object.fromEntries(fields);
 }
 
-/** A text of 1 to 1024 characters, or `undefined` where there is none. Throws `API_INVALID_BODY`. */
+/**
+ * A text of 1 to 1024 characters, or `undefined` where there is none. Throws `API_INVALID_BODY`.
+ */
 export function textField(fields: Fields, name: string): string | undefined {
   const value = fields[name];
   if (value === undefined) return undefined;

@@ -1,9 +1,10 @@
 /**
  * Keys and values. Bodies are the values themselves, not JSON around them.
  *
- * Compare-and-set is a call of its own and not `If-Match`: that header compares tags of versions, which a client has to read
- * first; here the value itself is expected, up to 1 MiB of it, which no header holds. Its body is the expected value and,
- * behind it, the new one; the header `babuza-expected-bytes` says where the first ends, or `absent`.
+ * Compare-and-set is a call of its own and not `If-Match`: that header compares tags of versions,
+ * which a client has to read first; here the value itself is expected, up to 1 MiB of it, which no
+ * header holds. Its body is the expected value and, behind it, the new one; the header
+ * `babuza-expected-bytes` says where the first ends, or `absent`.
  */
 import type { ProposeResult, Raft } from '@babuza/raft';
 import {
@@ -109,7 +110,10 @@ async function write(
   return writeAnswer(await raft.propose(command, { session, signal: call.signal }));
 }
 
-/** Values have no tags and no dates. Whoever sets a condition must not find out afterwards that it was passed over. */
+/**
+ * Values have no tags and no dates. Whoever sets a condition must not find out afterwards that it
+ * was passed over.
+ */
 const conditions = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
 
 function checkConditions({ headers }: ApiCall): void {

@@ -1,4 +1,7 @@
-/** What one node allows its clients. Every bound is there so that no client, slow or mad, takes memory from the others. */
+/**
+ * What one node allows its clients. Every bound is there so that no client, slow or mad, takes
+ * memory from the others.
+ */
 const mebibyte: number = 1024 * 1024;
 
 export interface ApiLimits {
@@ -6,9 +9,14 @@ export interface ApiLimits {
   readonly connectionsMax: number;
   /** Calls at a time, pipelined ones included; further ones are `API_BUSY`. Default: 4096. */
   readonly callsMax: number;
-  /** Bytes of bodies and of large answers that all calls hold together; beyond: `API_BUSY`. Default: 256 MiB. */
+  /**
+   * Bytes of bodies and of large answers that all calls hold together; beyond: `API_BUSY`. Default:
+   * 256 MiB.
+   */
   readonly heldBytesMax: number;
-  /** Of all headers of a request with its path; beyond: `API_HEADERS_TOO_LARGE`. Default: 16 KiB. */
+  /**
+   * Of all headers of a request with its path; beyond: `API_HEADERS_TOO_LARGE`. Default: 16 KiB.
+   */
   readonly headerBytesMax: number;
   /** For the headers of a request to arrive. Default: 10,000 ms. */
   readonly headersTimeoutMs: number;
@@ -18,7 +26,10 @@ export interface ApiLimits {
   readonly answerTimeoutMs: number;
   /** How long a connection waits for its next request. Default: 30,000 ms. */
   readonly keepAliveTimeoutMs: number;
-  /** Until a call is answered with `API_DEADLINE`. A write may take effect behind it. Default: 10,000 ms. */
+  /**
+   * Until a call is answered with `API_DEADLINE`. A write may take effect behind it. Default:
+   * 10,000 ms.
+   */
   readonly deadlineMs: number;
   /** The same for calls that may take long: membership, snapshots, digests. Default: 60,000 ms. */
   readonly longDeadlineMs: number;

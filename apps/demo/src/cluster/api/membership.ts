@@ -1,4 +1,7 @@
-/** The members of the cluster. Changes go through the leader; they are answered when they are in effect, with the members then. */
+/**
+ * The members of the cluster. Changes go through the leader; they are answered when they are in
+ * effect, with the members then.
+ */
 import type { Member, MemberRole, MembershipOperation, Raft } from '@babuza/raft';
 import { jsonAnswer, type ApiAnswer, type ApiCall } from './call.ts';
 import { ApiError, apiServiceName, checkLeads, leaderPlace } from './errors.ts';

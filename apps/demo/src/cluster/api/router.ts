@@ -1,4 +1,7 @@
-/** Finds the handler for a method and a path. Parts that begin with `:` are variable; they stay percent-encoded. */
+/**
+ * Finds the handler for a method and a path. Parts that begin with `:` are variable; they stay
+ * percent-encoded.
+ */
 import type { ApiHandler } from './call.ts';
 import { ApiError } from './errors.ts';
 import type { ApiRole } from './tokens.ts';

@@ -123,8 +123,9 @@ export class KeyValueApi implements AsyncDisposable {
   }
 
   /**
-   * Takes no more, ends the calls that wait with `API_CLOSING` (their writes may take effect all the same), and ends all
-   * connections, at the latest after `closeGraceMs`. A second call returns the same promise.
+   * Takes no more, ends the calls that wait with `API_CLOSING` (their writes may take effect all
+   * the same), and ends all connections, at the latest after `closeGraceMs`. A second call returns
+   * the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -147,7 +148,8 @@ export class KeyValueApi implements AsyncDisposable {
       return answered;
     });
     await Promise.all(waiting);
-    // Answers that were written are on their way: their connections end by themselves when they have gone out.
+    // Answers that were written are on their way: their connections end by themselves when they
+    // have gone out.
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeGraceMs);
     await closed;
@@ -155,7 +157,8 @@ export class KeyValueApi implements AsyncDisposable {
   }
 
   #take(request: IncomingMessage, response: ServerResponse, waitsForGo: boolean): void {
-    // Errors of a socket that goes away are seen as the end of the request; unheard they would end the process.
+    // Errors of a socket that goes away are seen as the end of the request; unheard they would end
+    // the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     if (this.#closing !== undefined || this.#exchanges.size >= this.#limits.callsMax) {

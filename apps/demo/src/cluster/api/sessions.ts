@@ -1,5 +1,6 @@
 /**
- * Sessions: a write that carries the three headers applies once, however often and to whichever leader it is sent.
+ * Sessions: a write that carries the three headers applies once, however often and to whichever
+ * leader it is sent.
  *
  * - `babuza-session`: what `POST /v1/sessions` gave,
  * - `babuza-sequence`: counts the writes of the session, from 1,

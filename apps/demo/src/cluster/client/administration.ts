@@ -1,6 +1,7 @@
 /**
- * Calls about the cluster itself. Questions are repeated until they are answered. Changes have no sequence: they are repeated
- * only where an attempt has certainly done nothing, and end with `KEY_VALUE_OUTCOME_UNKNOWN` where that is not known.
+ * Calls about the cluster itself. Questions are repeated until they are answered. Changes have no
+ * sequence: they are repeated only where an attempt has certainly done nothing, and end with
+ * `KEY_VALUE_OUTCOME_UNKNOWN` where that is not known.
  */
 import { Answer } from './answers.ts';
 import type { Attempts } from './attempts.ts';
@@ -50,7 +51,10 @@ export class Administration {
     return digestView(await this.#run('read', 'GET', '/v1/digest', undefined, options));
   }
 
-  /** Resolves when it is a member. Refusals have the `answerCode` `RAFT_CONF_CHANGE_REFUSED`, as for all changes. */
+  /**
+   * Resolves when it is a member. Refusals have the `answerCode` `RAFT_CONF_CHANGE_REFUSED`, as for
+   * all changes.
+   */
   addMember(
     { id, address, role, api }: MemberToAdd,
     options: CallOptions = {},

@@ -77,7 +77,10 @@ function unreadable(what: string): never {
   });
 }
 
-/** What an answer that is an error says. One that is not of this API, as of a proxy between, has the code `UNKNOWN`. */
+/**
+ * What an answer that is an error says. One that is not of this API, as of a proxy between, has the
+ * code `UNKNOWN`.
+ */
 export function answerErrorOf(answer: HttpAnswer): AnswerError {
   try {
     const fields = Answer.of(answer);

@@ -1,10 +1,13 @@
 /**
- * One call, tried until it is answered, refused for good, or its time is over. What may be tried again depends on what is
- * known of the attempt before, and on what the call is:
+ * One call, tried until it is answered, refused for good, or its time is over. What may be tried
+ * again depends on what is known of the attempt before, and on what the call is:
  *
- * - `read`: anything may be repeated; its outcome is never unknown, because it changes nothing that matters.
- * - `session`: a write with a sequence: it may be repeated whatever became of it, because it applies once.
- * - `once`: a change that has no sequence: it is repeated only where the attempt has certainly done nothing.
+ * - `read`: anything may be repeated; its outcome is never unknown, because it changes nothing that
+ *   matters.
+ * - `session`: a write with a sequence: it may be repeated whatever became of it, because it
+ *   applies once.
+ * - `once`: a change that has no sequence: it is repeated only where the attempt has certainly done
+ *   nothing.
  */
 import { answerErrorOf } from './answers.ts';
 import type { Connections, HttpAnswer, HttpRequest } from './connections.ts';
@@ -42,7 +45,10 @@ export interface Call {
 
 /** Nothing has been done, and the next attempt may do it. */
 const notDoneCodes: ReadonlySet<string> = new Set(['RAFT_NOT_LEADER', 'RAFT_BUSY', 'API_BUSY']);
-/** The same, but a change without a sequence asks its caller first: the leader or the place in the log was lost. */
+/**
+ * The same, but a change without a sequence asks its caller first: the leader or the place in the
+ * log was lost.
+ */
 const droppedCode = 'RAFT_DROPPED';
 /** It could have been done. Other answers from 500 on are taken as these. */
 const uncertainCodes: ReadonlySet<string> = new Set(['API_REQUEST_TIMEOUT', 'API_CLIENT_GONE']);
@@ -124,7 +130,10 @@ export class Attempts {
     this.#nodes.failed(node);
   }
 
-  /** Doubles up to the largest; the half of it by chance, so that many clients do not come back at one time. */
+  /**
+   * Doubles up to the largest; the half of it by chance, so that many clients do not come back at
+   * one time.
+   */
   #backoffMs(waits: number): number {
     const { backoffMinMs, backoffMaxMs, random } = this.#settings;
     const wholeMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(waits, 30));

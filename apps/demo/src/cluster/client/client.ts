@@ -1,7 +1,8 @@
 /**
- * A client of the key-value cluster. It finds the leader, and keeps at a call until it is answered or its deadline is over:
- * through lost connections, killed nodes and changes of the leader. Writes go out within a session, so that one that is sent
- * again applies once. Any number of calls may be under way.
+ * A client of the key-value cluster. It finds the leader, and keeps at a call until it is answered
+ * or its deadline is over: through lost connections, killed nodes and changes of the leader. Writes
+ * go out within a session, so that one that is sent again applies once. Any number of calls may be
+ * under way.
  */
 import { encodeKey, KeyValueCodecError, valueBytesMax } from '../key-value-codec.ts';
 import { Administration } from './administration.ts';
@@ -39,9 +40,10 @@ export interface CompareAndSetResult extends WriteResult {
 }
 
 /**
- * All calls reject with `KeyValueError` and its codes: `KEY_VALUE_INVALID`, `KEY_VALUE_DEADLINE`, `KEY_VALUE_REFUSED`,
- * `KEY_VALUE_UNREADABLE`, `KEY_VALUE_CLOSED`; writes also with `KEY_VALUE_SESSION_EXPIRED`, changes of the cluster with
- * `KEY_VALUE_OUTCOME_UNKNOWN`. `outcome` says whether a write may have taken effect. A signal rejects with its reason.
+ * All calls reject with `KeyValueError` and its codes: `KEY_VALUE_INVALID`, `KEY_VALUE_DEADLINE`,
+ * `KEY_VALUE_REFUSED`, `KEY_VALUE_UNREADABLE`, `KEY_VALUE_CLOSED`; writes also with
+ * `KEY_VALUE_SESSION_EXPIRED`, changes of the cluster with `KEY_VALUE_OUTCOME_UNKNOWN`. `outcome`
+ * says whether a write may have taken effect. A signal rejects with its reason.
  */
 export class KeyValueClient implements AsyncDisposable {
   /** Calls about the cluster itself. */
@@ -102,7 +104,10 @@ export class KeyValueClient implements AsyncDisposable {
     return putResult(await this.#write('DELETE', pathOf(key), {}, [], options));
   }
 
-  /** Sets `value` where `expected` is the value; `undefined`: where there is none. As with `put`, they must not change. */
+  /**
+   * Sets `value` where `expected` is the value; `undefined`: where there is none. As with `put`,
+   * they must not change.
+   */
   async compareAndSet(
     key: string,
     expected: Uint8Array | undefined,
@@ -119,8 +124,8 @@ export class KeyValueClient implements AsyncDisposable {
   }
 
   /**
-   * Ends what waits with `KEY_VALUE_CLOSED`, the session at the cluster, if that is done in half a second, and all
-   * connections. A second call returns the same promise.
+   * Ends what waits with `KEY_VALUE_CLOSED`, the session at the cluster, if that is done in half a
+   * second, and all connections. A second call returns the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

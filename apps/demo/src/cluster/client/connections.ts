@@ -1,6 +1,6 @@
 /**
- * Requests over connections that are kept alive, one pool for each node. It knows HTTP and its bounds, and nothing of keys,
- * leaders or sessions.
+ * Requests over connections that are kept alive, one pool for each node. It knows HTTP and its
+ * bounds, and nothing of keys, leaders or sessions.
  */
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { ConnectionError, KeyValueError } from './errors.ts';
@@ -48,8 +48,8 @@ export class Connections {
   }
 
   /**
-   * Resolves with any answer, whatever its status. Rejects with a `ConnectionError`, the reason of the signal, or
-   * `KEY_VALUE_UNREADABLE` for an answer above 4 MiB.
+   * Resolves with any answer, whatever its status. Rejects with a `ConnectionError`, the reason of
+   * the signal, or `KEY_VALUE_UNREADABLE` for an answer above 4 MiB.
    */
   send(
     node: string,
@@ -88,7 +88,8 @@ export class Connections {
             error instanceof KeyValueError ? reject(error) : fail('the answer broke off', error),
         );
       });
-      // Bytes that may have left count as sent: only a connection that never came about has certainly sent nothing.
+      // Bytes that may have left count as sent: only a connection that never came about has
+      // certainly sent nothing.
       going.on('socket', (socket) => {
         if (socket.connecting) socket.once('connect', () => (sent = true));
         else sent = true;
@@ -97,7 +98,8 @@ export class Connections {
       going.end(body.at(-1));
       return () => {
         clearTimeout(timer);
-        // One that has its answer gives its connection back; any other would leave it in the midst of something.
+        // One that has its answer gives its connection back; any other would leave it in the midst
+        // of something.
         if (!whole) going.destroy();
       };
     });

@@ -1,6 +1,11 @@
-/** The errors of the client. The codes are API and never change their meaning; the messages are for people. */
+/**
+ * The errors of the client. The codes are API and never change their meaning; the messages are for
+ * people.
+ */
 
-/** What is known of a write, or of a change of the cluster, that was not answered as it should be. */
+/**
+ * What is known of a write, or of a change of the cluster, that was not answered as it should be.
+ */
 export type Outcome =
   /** It has not taken effect, and never will. */
   | 'not-applied'
@@ -12,11 +17,15 @@ export type KeyValueErrorCode =
   | 'KEY_VALUE_INVALID'
   /** The deadline of the call has passed; `cause` is what the last attempt came to. */
   | 'KEY_VALUE_DEADLINE'
-  /** The session of the write has ended at the cluster. It is never sent again within another one. */
+  /**
+   * The session of the write has ended at the cluster. It is never sent again within another one.
+   */
   | 'KEY_VALUE_SESSION_EXPIRED'
   /** A node refused it for good; `answerCode` says why. */
   | 'KEY_VALUE_REFUSED'
-  /** A change of the cluster was sent, and its answer got lost: look at `members()` or `status()`. */
+  /**
+   * A change of the cluster was sent, and its answer got lost: look at `members()` or `status()`.
+   */
   | 'KEY_VALUE_OUTCOME_UNKNOWN'
   /** What came back is no answer of this API. */
   | 'KEY_VALUE_UNREADABLE'
@@ -43,8 +52,9 @@ export class KeyValueError extends Error {
 }
 
 /**
- * The session has ended at the cluster, as it was not used for long, or too many others were; and an earlier attempt of the write
- * may have been applied. What was certainly not applied is written within a new session instead.
+ * The session has ended at the cluster, as it was not used for long, or too many others were; and
+ * an earlier attempt of the write may have been applied. What was certainly not applied is written
+ * within a new session instead.
  */
 export class SessionExpiredError extends KeyValueError {
   override readonly name = 'SessionExpiredError';
@@ -76,7 +86,10 @@ export class AnswerError extends Error {
   }
 }
 
-/** No answer came: the connection failed or took too long. `sent`: the node may have got the whole request. */
+/**
+ * No answer came: the connection failed or took too long. `sent`: the node may have got the whole
+ * request.
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly sent: boolean;

@@ -1,6 +1,7 @@
 /**
- * Which node is asked: the leader, as far as it is known. A node that does not lead says who does; where none does, the nodes
- * are tried one by one. Many calls share this: only the first that is disappointed by a node moves all of them on.
+ * Which node is asked: the leader, as far as it is known. A node that does not lead says who does;
+ * where none does, the nodes are tried one by one. Many calls share this: only the first that is
+ * disappointed by a node moves all of them on.
  */
 import { KeyValueError } from './errors.ts';
 

@@ -12,20 +12,26 @@ export interface KeyValueClientOptions {
   /** Of a call, with all its attempts. Default: 10,000. */
   readonly deadlineMs?: number | undefined;
   /**
-   * Of one attempt; then another node is tried. Default: 5000. Only nodes that hang make a call wait so long: one that was
-   * killed refuses at once. It should not be short: a busy node accepts one connection with each turn of its event loop, so
-   * that the first calls of hundreds of clients may take seconds.
+   * Of one attempt; then another node is tried. Default: 5000. Only nodes that hang make a call
+   * wait so long: one that was killed refuses at once. It should not be short: a busy node accepts
+   * one connection with each turn of its event loop, so that the first calls of hundreds of clients
+   * may take seconds.
    */
   readonly attemptTimeoutMs?: number | undefined;
-  /** The first pause between two attempts; each is twice the one before, and half of it chance. Default: 20. */
+  /**
+   * The first pause between two attempts; each is twice the one before, and half of it chance.
+   * Default: 20.
+   */
   readonly backoffMinMs?: number | undefined;
-  /** The longest pause. Default: 200: while no node leads, so long at most goes by after one does. */
+  /**
+   * The longest pause. Default: 200: while no node leads, so long at most goes by after one does.
+   */
   readonly backoffMaxMs?: number | undefined;
   /** To one node at a time; further calls wait for one. Default: 64. */
   readonly connectionsMax?: number | undefined;
   /**
-   * Writes under way at a time; further ones wait in order. Default: 256. A session keeps at most 1024 answers at the
-   * cluster (`resultsPerSessionMax`), so more than that makes no sense.
+   * Writes under way at a time; further ones wait in order. Default: 256. A session keeps at most
+   * 1024 answers at the cluster (`resultsPerSessionMax`), so more than that makes no sense.
    */
   readonly writesMax?: number | undefined;
   /** From 0 to below 1, for pauses. Default: `Math.random`. */

@@ -1,6 +1,7 @@
 /**
- * The client's half of a session: it numbers writes and knows which of them still wait. A number is given once; a write that is
- * sent again keeps its own. What is given up counts as answered: a copy of it that is still on its way is refused then.
+ * The client's half of a session: it numbers writes and knows which of them still wait. A number is
+ * given once; a write that is sent again keeps its own. What is given up counts as answered: a copy
+ * of it that is still on its way is refused then.
  */
 export class ClientSession {
   readonly id: number;

@@ -1,10 +1,16 @@
-/** Everything that the client waits for can be ended: by the signal of the caller, and by the end of the client. */
+/**
+ * Everything that the client waits for can be ended: by the signal of the caller, and by the end of
+ * the client.
+ */
 
 export class Waits {
   readonly #open = new Set<(error: Error) => void>();
   #closed: Error | undefined;
 
-  /** `start` begins what is waited for and returns what gives it back; that runs once, in any outcome. */
+  /**
+   * `start` begins what is waited for and returns what gives it back; that runs once, in any
+   * outcome.
+   */
   wait<T>(
     signal: AbortSignal | undefined,
     start: (resolve: (value: T) => void, reject: (error: Error) => void) => () => void,

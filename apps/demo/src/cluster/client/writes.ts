@@ -1,7 +1,8 @@
 /**
- * Writes of a client, each of which applies once. They share one session, opened with the first of them. When it has ended at
- * the cluster, as one that was not used for long, writes go on in a new one if it is certain that they were not applied. Where an
- * attempt may have been, they are told so: in another session they would be other writes.
+ * Writes of a client, each of which applies once. They share one session, opened with the first of
+ * them. When it has ended at the cluster, as one that was not used for long, writes go on in a new
+ * one if it is certain that they were not applied. Where an attempt may have been, they are told
+ * so: in another session they would be other writes.
  */
 import { Answer } from './answers.ts';
 import type { Attempts } from './attempts.ts';
@@ -32,7 +33,10 @@ export class Writes {
     this.#gate = new Gate(writesMax, waits);
   }
 
-  /** The answer to this write, which is sent within the session. Rejects with the errors of `errors.ts`. */
+  /**
+   * The answer to this write, which is sent within the session. Rejects with the errors of
+   * `errors.ts`.
+   */
   async send(request: HttpRequest, { deadline, signal }: WriteTiming): Promise<Answer> {
     const inTime = await this.#gate.enter(signal, deadline - performance.now());
     if (!inTime) throw lateError('too many writes are under way');
@@ -121,7 +125,10 @@ export class Writes {
     });
   }
 
-  /** Tells the cluster that the session is not needed any more. Whether that arrives matters little: see `#register`. */
+  /**
+   * Tells the cluster that the session is not needed any more. Whether that arrives matters little:
+   * see `#register`.
+   */
   async end(): Promise<void> {
     const opening = this.#session;
     if (opening === undefined) return;
