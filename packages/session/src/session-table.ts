@@ -59,6 +59,8 @@ export class SessionTable implements SessionManager {
     this.#use(session);
     const { resultsMax, resultsPerSessionMax } = this.#limits;
     const elsewhere = this.#resultCount - session.size;
+    // Clients that do not acknowledge their results can take all the room. The other sessions still
+    // go on then, with one result each.
     session.raiseLowest(lowestUnanswered);
     // Where all is taken, by clients that do not say what they got, the others still go on, one by
     // one.

@@ -9,7 +9,7 @@ export const sessionLimits: readonly Mutant[] = [
   {
     name: 'a client that has just said what it got is told that there is no room',
     file: 'session/src/session-table.ts',
-    find: '    session.raiseLowest(lowestUnanswered);\n    // Where all is taken, by clients that do not say what they got, the others still go on, one by one.\n    const isCrowded = elsewhere + session.size >= resultsMax;\n',
+    find: '    session.raiseLowest(lowestUnanswered);\n    const isCrowded = elsewhere + session.size >= resultsMax;\n',
     replace:
       '    const isCrowded = elsewhere + session.size >= resultsMax;\n    session.raiseLowest(lowestUnanswered);\n',
     caughtBy: [limits, 'with the very call in which'],
