@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BabuzaComponentBuilder, BabuzaWal, MemoryTransport } from '@babuza/builder';
+import { BabuzaComponentBuilder, BabuzaWal, MemoryTransportType } from '@babuza/builder';
 import { defaultBabuzaConfig } from '@babuza/raft';
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';
@@ -40,7 +40,7 @@ export function componentOf(id, directory, changes = {}) {
     nodeId: id,
     storageRootDir: `${directory}/node-${id}`,
     walType: BabuzaWal,
-    transportType: MemoryTransport,
+    transportType: MemoryTransportType,
     transportOptions: { network, address: addressOf(id) },
     ...changes,
   }).build();

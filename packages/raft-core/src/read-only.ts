@@ -4,7 +4,7 @@
  * Positions count from 1 since the node last changed its role, so an answer to an older leadership
  * cannot confirm anything.
  *
- * Source: etcd-io/raft `read_only.go`, described in the project's Raft specification, section 18.
+ * Source: etcd-io/raft `read_only.go`; docs/raft-behaviour.md, section 14.2.
  */
 
 import type { Message } from '@babuza/raftpb';

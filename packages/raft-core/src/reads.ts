@@ -2,7 +2,8 @@
  * Linearizable reads at the leader: the commit index as of a read is the answer, once it is certain
  * that no other leader has committed anything by then.
  *
- * Source: the project's Raft specification, section 18; Raft thesis, section 6.4.
+ * Source: etcd-io/raft `raft.go`, `stepLeader` (`MsgReadIndex`); docs/raft-behaviour.md, section
+ * 14; Raft thesis, section 6.4.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';

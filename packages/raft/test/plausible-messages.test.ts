@@ -1,7 +1,7 @@
 /** A cluster to which messages are sent that no honest member sends: it goes on. */
 import { EntryType, MessageType, newMessage, type Entry, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
 import type { RaftEvent, SessionCall } from '../src/index.ts';
 import { bytesOf, handlersOf, ListMachine, World, type Member } from './support.ts';
 

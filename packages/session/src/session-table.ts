@@ -62,8 +62,6 @@ export class SessionTable implements SessionManager {
     // Clients that do not acknowledge their results can take all the room. The other sessions still
     // go on then, with one result each.
     session.raiseLowest(lowestUnanswered);
-    // Where all is taken, by clients that do not say what they got, the others still go on, one by
-    // one.
     const isCrowded = elsewhere + session.size >= resultsMax;
     const verdict = session.judge(sequence, isCrowded ? 1 : resultsPerSessionMax);
     this.#resultCount = elsewhere + session.size;

@@ -7,8 +7,8 @@ import type { Credentials } from './access/certificate/credentials.ts';
 import type { MemberCertificates } from './access/certificate/member-certificates.ts';
 import type { StrangersLog } from './access/strangers-log.ts';
 import type { IncomingBudget } from './budget/incoming-budget.ts';
-import type { Handshake } from './handshake.ts';
-import type { NameBook } from './name-book.ts';
+import type { Handshake } from './connections/handshake.ts';
+import type { NameBook } from './connections/name-book.ts';
 import type { HttpSettings } from './options.ts';
 
 export interface Wire {

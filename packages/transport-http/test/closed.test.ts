@@ -94,7 +94,16 @@ describe('the start of a member', () => {
 
   it('says what to do', async () => {
     const { error } = await startOf(everywhere);
-    expect(String(error)).toMatch(/0\.0\.0\.0, port 0.*tls.*secret.*insecure: true/);
+    expect(String(error)).toMatch(
+      /0\.0\.0\.0, port 0.*give the option tls.*secret.*insecure: true/,
+    );
+    for (const transition of [{ tls: 'accept' }, { tls: 'connect' }] as const) {
+      const { error: meanwhile } = await startOf({ ...everywhere, tls, transition });
+      expect(String(meanwhile)).toMatch(
+        /option transition allows.*give insecure: true until the change-over has ended/,
+      );
+      expect(String(meanwhile)).not.toContain('give the option tls');
+    }
   });
 });
 

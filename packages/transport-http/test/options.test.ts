@@ -70,14 +70,14 @@ describe('an option that cannot be', () => {
     for (const part of parts) expect(problem).toContain(part);
   });
 
-  it.each(['\n', '\r\n', ' ', '\t'])('a secret with white space at its ends: %j', (space) => {
+  it.each([' ', '\t', ' \n'])('a secret with white space at its ends: %j', (space) => {
     const text = 's3cr3t-'.repeat(5);
     for (const secret of [`${text}${space}`, `${space}${text}`, [text, `${text}2${space}`]]) {
       const problem = problemOf({ address, secret });
       expect(problem).toContain('white space');
       expect(problem).not.toContain('s3cr3t');
     }
-    // Bytes are taken as they are, and white space within a text is a part of it.
+    // Bytes may end with spaces, and white space within a text is a part of it.
     expect(problemOf({ address, secret: Buffer.from(`${text}${space}`) })).toBe('fine');
     expect(problemOf({ address, secret: `${text}${space}${text}` })).toBe('fine');
   });

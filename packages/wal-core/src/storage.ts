@@ -3,7 +3,7 @@
  * mean something to it. This is a door of its own, `@babuza/wal-core/storage`, free of side
  * effects, so that the core depends on nothing else of a log.
  *
- * Source: etcd-io/raft `storage.go`, described in the project's Raft specification, section 12.
+ * Source: etcd-io/raft `storage.go`; docs/raft-behaviour.md, section 5.6.
  */
 import type { ConfState, Entry, HardState, Snapshot } from '@babuza/raftpb';
 

@@ -82,7 +82,7 @@ describe('length field', () => {
     return field;
   };
 
-  // The table of the description of the format, section 3.
+  // Length fields as packages/wal-etcd/src/format/README.md, "A segment", describes them.
   it.each([
     [4, '0400000000000084'],
     [14, '0e00000000000082'],

@@ -6,7 +6,7 @@ import { PageWriter } from '../src/writer/page-writer.ts';
 const page = 4096;
 const bufferMax = 128 * 1024;
 
-/** Section 9 of the description of the format, step by step. */
+/** etcd's `pkg/ioutil/pagewriter.go`, step by step. */
 class ByteMovingWriter {
   readonly file: number[];
   #buffer: number[] = [];

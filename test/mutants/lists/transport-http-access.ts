@@ -13,21 +13,21 @@ const admission = 'transport-http/test/classes/admission.test.ts';
 export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the connection stays open behind an impossible message',
-    file: 'transport-http/src/deliver.ts',
+    file: 'transport-http/src/messages/deliver.ts',
     find: "handler.receive(message) === 'impossible'",
     replace: "handler.receive(message) === 'impossible' && message.term < 0",
     caughtBy: ['transport-http/test/classes/deliver.test.ts', 'that the node calls impossible'],
   },
   {
     name: 'TLS that asks for no certificate counts as protection',
-    file: 'transport-http/src/access/demand.ts',
+    file: 'transport-http/src/access/protection.ts',
     find: 'tls !== undefined && tls.mutual !== false && transition.tls === undefined',
     replace: 'tls !== undefined && transition.tls === undefined',
     caughtBy: [closed, 'with TLS that asks for no certificate is refused'],
   },
   {
     name: 'a secret on its way counts as protection',
-    file: 'transport-http/src/access/demand.ts',
+    file: 'transport-http/src/access/protection.ts',
     find: 'secrets.length > 0 && transition.secret === undefined',
     replace: 'secrets.length > 0',
     caughtBy: [closed, 'with a secret on its way is refused'],
@@ -41,7 +41,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'connections that go out leave the machine without protection',
-    file: 'transport-http/src/route.ts',
+    file: 'transport-http/src/connections/route.ts',
     find: '  demandForConnecting(wire, target, addresses);\n',
     replace: '',
     caughtBy: [closed, 'without protection does not leave the machine'],
@@ -77,7 +77,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'who has taken a connection over speaks as any member',
-    file: 'transport-http/src/admission.ts',
+    file: 'transport-http/src/server/admission.ts',
     find: 'if (opener === undefined || opener === from) return undefined;',
     replace: 'if (opener === undefined || opener !== 0n) return undefined;',
     caughtBy: [connections, 'speaks there as the member that has connected only: as 3'],
@@ -104,10 +104,10 @@ export const transportHttpAccess: readonly Mutant[] = [
     caughtBy: [secret, 'to the member that is meant only: other-group'],
   },
   {
-    name: 'a secret may end with the newline of its file',
-    file: 'transport-http/src/options.ts',
-    find: "if (typeof secret === 'string' && secret.trim() !== secret) {",
-    replace: "if (typeof secret === 'string' && secret.trim() === '') {",
+    name: 'a secret may begin or end with white space',
+    file: 'transport-http/src/access/check-secrets.ts',
+    find: "if (typeof secret === 'string' && key.toString().trim() !== key.toString()) {",
+    replace: "if (typeof secret === 'string' && key.toString().trim() === '') {",
     caughtBy: ['transport-http/test/options.test.ts', 'a secret with white space at its ends'],
   },
   {
@@ -175,7 +175,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'made-up ids keep members away that the membership does not know',
-    file: 'transport-http/src/members.ts',
+    file: 'transport-http/src/connections/members.ts',
     find: '    this.#learned.set(id, claimed);\n',
     replace: '    if (this.#learned.size < learnedMax) this.#learned.set(id, claimed);\n',
     caughtBy: [admission, 'forget the oldest for one more'],
@@ -262,14 +262,14 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'a handshake may have an address of several lines',
-    file: 'transport-http/src/handshake.ts',
+    file: 'transport-http/src/connections/handshake.ts',
     find: 'if (isAddress && isPrintableWord(value)) return value;',
     replace: 'if (isAddress) return value;',
     caughtBy: ['transport-http/test/handshake.test.ts', 'an address of two lines'],
   },
   {
     name: 'the text of a peer is in the cause of an error as it is',
-    file: 'transport-http/src/handshake.ts',
+    file: 'transport-http/src/connections/handshake.ts',
     find: "unreadable('it is no JSON', printableError(error))",
     replace: "unreadable('it is no JSON', error)",
     caughtBy: ['transport-http/test/handshake.test.ts', 'does not get into the error as it is'],
@@ -283,23 +283,23 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'what becomes of connections to made-up ids fills the log',
-    file: 'transport-http/src/peer.ts',
+    file: 'transport-http/src/connections/peer.ts',
     find: 'if (isMember(id)) logger',
     replace: 'if (isMember(id) || id !== 0n) logger',
     caughtBy: ['transport-http/test/classes/peer.test.ts', 'is logged once a minute'],
   },
   {
     name: 'the message of the receiver of a snapshot is in the error as it is',
-    file: 'transport-http/src/snapshot-sender.ts',
+    file: 'transport-http/src/snapshots/snapshot-sender.ts',
     find: 'broken(there, printable(message))',
     replace: 'broken(there, message)',
     caughtBy: ['transport-http/test/classes/snapshot-sender.test.ts', 'on one line, escaped'],
   },
   {
     name: 'an answer about a snapshot is in the cause of an error as it is',
-    file: 'transport-http/src/snapshot-fate.ts',
+    file: 'transport-http/src/snapshots/snapshot-outcome.ts',
     find: "broken('its answer is no JSON', printableError(error))",
     replace: "broken('its answer is no JSON', error)",
-    caughtBy: ['transport-http/test/classes/snapshot-fate.test.ts', 'that is no JSON does not'],
+    caughtBy: ['transport-http/test/classes/snapshot-outcome.test.ts', 'that is no JSON does not'],
   },
 ];

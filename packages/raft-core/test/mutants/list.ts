@@ -1,7 +1,7 @@
 /**
  * Errors that are put into the core on purpose, one at a time, as a change of one place in its
- * source; and the test that is named for each. The first 22 are those of which the Raft
- * specification, section 24, says that etcd's data-driven files do not notice them.
+ * source; and the test that is named for each. etcd's data-driven files do not find the errors that
+ * docs/raft-behaviour.md, section 22, lists.
  */
 
 export interface Mutant {

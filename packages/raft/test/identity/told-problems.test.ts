@@ -6,8 +6,8 @@ import { IdentityKeeper } from '../../src/identity/identity-keeper.ts';
 import { MemberAdmission } from '../../src/identity/member-admission.ts';
 import { ReportLimit } from '../../src/identity/report-limit.ts';
 import { ToldProblems } from '../../src/identity/told-problems.ts';
-import { firstMembership } from '../../src/membership.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { firstMembership } from '../../src/membership/membership.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
 const hex = (number: number): string => number.toString(16).padStart(32, '0');

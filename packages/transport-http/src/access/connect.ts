@@ -5,11 +5,12 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { TransportError } from '../errors.ts';
 import type { HttpTransportTls } from './certificate/options.ts';
-import { startStallWatch } from '../stall-watch.ts';
+import { startStallWatch } from '../connections/stall-watch.ts';
 import type { Wire } from '../wire.ts';
 import type { Credentials } from './certificate/credentials.ts';
 import { challenge, type ChallengeProblem } from './challenge.ts';
 import { printable } from './printable.ts';
+import { endedEarly } from './read-exactly.ts';
 import type { ChallengedMember } from './secret.ts';
 
 type OnConnection = (error: Error | null, connection: Duplex) => void;
@@ -149,7 +150,7 @@ function secured(connection: TLSSocket): Promise<void> {
       settle();
       reject(error);
     };
-    const onClose = (): void => onError(new Error('the connection ended early'));
+    const onClose = (): void => onError(endedEarly());
     connection.once('secureConnect', onSecure);
     connection.once('error', onError);
     connection.once('close', onClose);

@@ -7,8 +7,8 @@ import { Credentials } from '../../src/access/certificate/credentials.ts';
 import { MemberCertificates } from '../../src/access/certificate/member-certificates.ts';
 import { StrangersLog } from '../../src/access/strangers-log.ts';
 import { IncomingBudget } from '../../src/budget/incoming-budget.ts';
-import { protocolVersions, type Handshake } from '../../src/handshake.ts';
-import { NameBook, type NameBookParts } from '../../src/name-book.ts';
+import { protocolVersions, type Handshake } from '../../src/connections/handshake.ts';
+import { NameBook, type NameBookParts } from '../../src/connections/name-book.ts';
 import { checkOptions, type HttpTransportOptions } from '../../src/options.ts';
 import {
   framePayloadMaxOf,

@@ -3,8 +3,7 @@
  * they add up to. All entries are in memory afterwards: this is for looking at logs, for tools and
  * for tests. The log behind the contract is read by `replayed-log.ts`, which keeps none of them.
  *
- * Source: the project's description of etcd's format, sections 13 and 17; etcd
- * `server/storage/wal/wal.go`.
+ * Source: etcd `server/storage/wal/wal.go`.
  */
 import type { CorruptError } from '@babuza/wal-core';
 import { RecordType } from '../format/layout.ts';

@@ -2,8 +2,7 @@
  * etcd's `Repair`: cuts the last segment where a record is not all there, and keeps a copy of what
  * it was.
  *
- * Source: the project's description of etcd's format, section 16; etcd
- * `server/storage/wal/repair.go`.
+ * Source: etcd `server/storage/wal/repair.go`, `Repair`.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import type { SegmentName } from '../format/segment-name.ts';

@@ -2,7 +2,7 @@
  * Reads the records of one segment in order, as etcd's decoder does: what ends a segment, what is
  * an unexpected end, what is damage. It changes nothing and keeps nothing.
  *
- * Source: the project's description of etcd's format, section 12, in the manner of etcd 3.7.
+ * Source: etcd 3.7 `server/storage/wal/decoder.go`, `decodeRecord`.
  */
 import type { File } from '@babuza/vfs';
 import { ScanWindow } from '@babuza/wal-files';

@@ -4,7 +4,7 @@
  * cut depends on it, because etcd looks at the offset of its file. Here no byte moves: this only
  * counts.
  *
- * Source: the project's description of etcd's format, section 9.
+ * Source: etcd `pkg/ioutil/pagewriter.go`, `PageWriter`.
  */
 import { pageBytes, writeBufferBytes } from '../format/layout.ts';
 

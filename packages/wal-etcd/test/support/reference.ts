@@ -1,6 +1,6 @@
 /**
  * The messages of etcd's log through @bufbuild/protobuf, which we did not write. Its descriptors
- * are made here of what the description of the format says in sections 4 and 5.
+ * are built here from etcd's `server/storage/wal/walpb/record.proto` and `raftpb/raft.proto`.
  */
 import {
   create,
