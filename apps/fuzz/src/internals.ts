@@ -21,6 +21,8 @@ import type * as Manifests from '../../../packages/snapshot/src/format/manifest.
 import type * as MetadataFiles from '../../../packages/snapshot/src/format/metadata-file.ts';
 import type * as SnapshotIds from '../../../packages/snapshot/src/format/snapshot-id.ts';
 import type * as Challenges from '../../../packages/transport-http/src/access/secret.ts';
+import type * as CertificateHosts from '../../../packages/transport-http/src/access/certificate/hosts.ts';
+import type * as ShownCertificates from '../../../packages/transport-http/src/access/certificate/shown-certificate.ts';
 import type * as FrameReaders from '../../../packages/transport-http/src/messages/frame-reader.ts';
 import type * as Frames from '../../../packages/transport-http/src/messages/frames.ts';
 import type * as Handshakes from '../../../packages/transport-http/src/connections/handshake.ts';
@@ -96,6 +98,14 @@ export const handshakes: typeof Handshakes = await load(
   'connections/handshake',
 );
 export const challenges: typeof Challenges = await load('packages/transport-http', 'access/secret');
+export const certificateHosts: typeof CertificateHosts = await load(
+  'packages/transport-http',
+  'access/certificate/hosts',
+);
+export const shownCertificates: typeof ShownCertificates = await load(
+  'packages/transport-http',
+  'access/certificate/shown-certificate',
+);
 export const manifests: typeof Manifests = await load('packages/snapshot', 'format/manifest');
 export const metadataFiles: typeof MetadataFiles = await load(
   'packages/snapshot',

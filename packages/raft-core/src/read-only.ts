@@ -45,6 +45,13 @@ export class ReadOnlyQueue {
     this.#queue.push({ request, index });
   }
 
+  /** How many reads of this member wait. */
+  countOf(id: bigint): number {
+    let count = 0;
+    for (const { request } of this.#queue) if (request.from === id) count += 1;
+    return count;
+  }
+
   /** What heartbeats carry while reads wait: the newest position, 8 bytes, little-endian. */
   heartbeatContext(): Uint8Array | undefined {
     if (this.#queue.length === 0) return undefined;

@@ -136,9 +136,12 @@ export class Tracker {
     return this.config.incoming.includes(id) || this.config.outgoing.includes(id);
   }
 
-  /** Notes an answer; only the first of a node counts. */
+  /**
+   * Notes an answer; only the first of a voter counts. Those of other nodes, whose ids may be made
+   * up, are not kept.
+   */
   recordVote(id: bigint, granted: boolean): void {
-    if (!this.votes.has(id)) this.votes.set(id, granted);
+    if (this.isVoter(id) && !this.votes.has(id)) this.votes.set(id, granted);
   }
 
   tallyVotes(): Tally {

@@ -28,10 +28,11 @@ export interface HttpTransportOptions {
   readonly tls?: HttpTransportTls | undefined;
   /**
    * What all members know and nobody else does: random bytes or a random text, at least 32 bytes
-   * long. Line breaks at the end of a text do not count. Both sides of a connection prove that they
-   * know it before anything else is read. While it is changed there are two different ones: the
-   * first is shown to others, both are accepted. It does not encrypt: whoever can change what
-   * travels between two members can still take over a connection.
+   * long. Line breaks at the end of a text do not count; other white space at its ends is refused.
+   * Both sides of a connection prove that they know it before anything else is read. While it is
+   * changed there are two different ones: the first is shown to others, both are accepted. It does
+   * not encrypt: whoever can change what travels between two members can still take over a
+   * connection.
    */
   readonly secret?: HttpTransportSecret | readonly HttpTransportSecret[] | undefined;
   /**

@@ -1,4 +1,5 @@
 /** What all connections of one member share: who it is, what it may take, and how it talks. */
+import type { Duplex } from 'node:stream';
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
 import type { MemberAddresses } from './access/member-addresses.ts';
@@ -26,7 +27,10 @@ export interface Wire {
   /** Says whether the other side of a connection is the member that it claims to be. */
   readonly certificates: MemberCertificates;
   readonly handler: TransportHandler;
+  /** The id that the other side of a connection has proven with the secret to speak for. */
+  readonly openers: WeakMap<Duplex, bigint>;
   readonly clusterId: bigint;
+  readonly groupId: bigint;
   readonly nodeId: bigint;
   /** What this member says of itself to that one. */
   readonly handshakeTo: (id: bigint) => Handshake;

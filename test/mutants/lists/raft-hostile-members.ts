@@ -5,6 +5,7 @@ const cluster = 'raft/test/false-commit.test.ts';
 const unreadable = 'raft/test/unreadable-entries.test.ts';
 const loop = 'raft/test/loop.test.ts';
 const told = 'raft/test/identity/told-problems.test.ts';
+const plausible = 'raft/test/plausible-messages.test.ts';
 
 /** Errors that let a member, or the entries that it has written, stop others. */
 export const raftHostileMembers: readonly Mutant[] = [
@@ -190,11 +191,77 @@ export const raftHostileMembers: readonly Mutant[] = [
     caughtBy: [unreadable, 'an entry is told once a minute'],
   },
   {
-    name: 'a sender that was reported is never reported again while the table is full',
+    name: 'each made-up sender of a message that is refused is reported',
     file: 'raft/src/incoming/refused-messages.ts',
-    find: 'if (before === undefined && this.#told.size >= toldMax) return;',
-    replace: 'if (this.#told.size >= toldMax) return;',
-    caughtBy: ['raft/test/refused-messages.test.ts', 'also where the table is full'],
+    find: 'const leftOut = isDue ? this.#limit.take(isMember(member)) : undefined;',
+    replace: 'const leftOut = isDue ? (this.#limit.take(isMember(member)) ?? 0) : undefined;',
+    caughtBy: ['raft/test/refused-messages.test.ts', 'of 11 made-up senders 10 are reported'],
+  },
+  {
+    name: 'made-up senders use up the reports about members',
+    file: 'raft/src/incoming/refused-messages.ts',
+    find: 'this.#limit.take(isMember(member))',
+    replace: 'this.#limit.take(isMember(member) || true)',
+    caughtBy: ['raft/test/refused-messages.test.ts', 'of 10000 made-up senders 10 are reported'],
+  },
+  {
+    name: 'senders whose messages were refused are remembered for ever',
+    file: 'raft/src/incoming/refused-messages.ts',
+    find: 'if (this.#told.size >= toldMax) this.#forgetOld(nowMs);',
+    replace: '',
+    caughtBy: ['raft/test/refused-messages.test.ts', 'no more than 64 senders and reasons'],
+  },
+  {
+    name: 'a made-up id makes a node forget the introductions of all others',
+    file: 'raft/src/identity/member-admission.ts',
+    find: '      this.#introductions.delete(id);\n      return;\n',
+    replace: '      this.#introductions.delete(id);\n',
+    caughtBy: [
+      'raft/test/identity/member-bounds.test.ts',
+      'of 257 strangers those that came first',
+    ],
+  },
+  {
+    name: 'readiness lists every made-up node',
+    file: 'raft/src/identity/told-problems.ts',
+    find: 'ofStrangers.slice(-strangersListedMax)',
+    replace: 'ofStrangers',
+    caughtBy: [told, 'lists the latest ten of 11 strangers'],
+  },
+  {
+    name: 'a member hands on proposals in the name of another one',
+    file: 'raft/src/incoming/plausible-incoming.ts',
+    find: '(requesterOf(data) ?? from) === from && stampEnvelope',
+    replace: '(requesterOf(data) ?? from) !== 0n && stampEnvelope',
+    caughtBy: [plausible, 'in the name of another member is refused'],
+  },
+  {
+    name: 'the name in a proposal of a session is read at the wrong place',
+    file: 'raft/src/proposals/envelope.ts',
+    find: 'const at = headBytes + ((flags & withSession) === 0 ? 0 : sessionBytes);',
+    replace: 'const at = headBytes + ((flags & withSession) === 0 ? 0 : requestBytes);',
+    caughtBy: [plausible, 'in the name of another member, within a session'],
+  },
+  {
+    name: 'a read may have a context of any size',
+    file: 'raft/src/incoming/plausible-incoming.ts',
+    find: 'bytes < 1 || bytes > readContextBytesMax',
+    replace: 'bytes < 1',
+    caughtBy: [plausible, 'with a context of 65 bytes'],
+  },
+  {
+    name: 'a read that waits holds on to the frame that it came in',
+    file: 'raft/src/incoming/plausible-incoming.ts',
+    find: 'handler.receive(ownCopyOfRead(message))',
+    replace: 'handler.receive(message)',
+    caughtBy: [plausible, 'does not hold on to the memory'],
+  },
+  {
+    name: 'any member answers a read',
+    file: 'raft/src/incoming/plausible-incoming.ts',
+    find: "if (type === MessageType.ReadIndex || leader() === from) return 'plausible';",
+    replace: "if (type === MessageType.ReadIndex || leader() !== 0n) return 'plausible';",
+    caughtBy: [plausible, 'is answered by nobody but the leader'],
   },
   {
     name: 'only the first of several proposals in a message is stamped',

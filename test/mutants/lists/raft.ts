@@ -1401,8 +1401,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'introductions are kept without a bound',
     file: 'raft/src/identity/member-admission.ts',
-    find: 'this.#introductions.size >= introductionsMax',
-    replace: 'this.#introductions.size >= Infinity',
+    find: 'this.#introductions.size > introductionsMax',
+    replace: 'this.#introductions.size > Infinity',
     caughtBy: [
       'raft/test/identity/member-bounds.test.ts',
       'has a bound, and members are not forgotten for it',

@@ -2,6 +2,7 @@ import type { Mutant } from '../mutant.ts';
 
 const closed = 'transport-http/test/closed.test.ts';
 const secret = 'transport-http/test/access/secret.test.ts';
+const connections = 'transport-http/test/secret-connections.test.ts';
 const strangers = 'transport-http/test/access/strangers.test.ts';
 const strangersLog = 'transport-http/test/access/strangers-log.test.ts';
 const turns = 'transport-http/test/access/handshake-turns.test.ts';
@@ -48,9 +49,9 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the proof of the client is not looked at',
     file: 'transport-http/src/access/challenge.ts',
-    find: 'return isProof(opening, secret, answer, await readExactly(connection, proofBytes));',
+    find: 'return isProof(opening, secret, answer, proof) ? openerOf(opening) : undefined;',
     replace:
-      'await readExactly(connection, proofBytes);\n  return isProof(opening, secret, answer, answer) || true;',
+      'return isProof(opening, secret, answer, proof) || true ? openerOf(opening) : undefined;',
     caughtBy: [secret, 'is not let in by a wrong proof'],
   },
   {
@@ -73,6 +74,41 @@ export const transportHttpAccess: readonly Mutant[] = [
     find: "return Buffer.concat([said, mac(secret, 'server', [opening, said])]);",
     replace: "return Buffer.concat([said, mac(secret, 'server', [opening, number])]);",
     caughtBy: [secret, 'are accepted by both sides'],
+  },
+  {
+    name: 'who has taken a connection over speaks as any member',
+    file: 'transport-http/src/server/admission.ts',
+    find: 'if (opener === undefined || opener === from) return undefined;',
+    replace: 'if (opener === undefined || opener !== 0n) return undefined;',
+    caughtBy: [connections, 'speaks there as the member that has connected only: as 3'],
+  },
+  {
+    name: 'the id of who opens a connection is not part of the tag',
+    file: 'transport-http/src/access/secret.ts',
+    find: "return Buffer.concat([said, mac(secret, 'tag', [said, channel])]);",
+    replace: "return Buffer.concat([said, mac(secret, 'tag', [number, channel])]);",
+    caughtBy: [secret, 'are accepted by both sides'],
+  },
+  {
+    name: 'a challenge can be passed on from one connection of TLS to another one',
+    file: 'transport-http/src/access/challenge.ts',
+    find: 'if (!(connection instanceof TLSSocket)) return noChannel;',
+    replace: 'if (!(connection instanceof TLSSocket) || connection.encrypted) return noChannel;',
+    caughtBy: [connections, 'where it stands between two connections of TLS'],
+  },
+  {
+    name: 'a challenge that is passed on reaches a member of another group',
+    file: 'transport-http/src/access/secret.ts',
+    find: "  if (member.groupId !== meant.groupId) return 'other-group';\n",
+    replace: '',
+    caughtBy: [secret, 'to the member that is meant only: other-group'],
+  },
+  {
+    name: 'a secret may begin or end with white space',
+    file: 'transport-http/src/access/check-secrets.ts',
+    find: "if (typeof secret === 'string' && key.toString().trim() !== key.toString()) {",
+    replace: "if (typeof secret === 'string' && key.toString().trim() === '') {",
+    caughtBy: ['transport-http/test/options.test.ts', 'a secret with white space at its ends'],
   },
   {
     name: 'a challenge that is passed on reaches another member',

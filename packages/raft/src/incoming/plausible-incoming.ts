@@ -6,7 +6,7 @@
  * nodes that this node does not know: of a leader or a candidate that was added while it was away.
  */
 import { MessageType, type Message, type SnapshotMetadata } from '@babuza/raftpb';
-import { stampEnvelope } from '../proposals/envelope.ts';
+import { requesterOf, stampEnvelope } from '../proposals/envelope.ts';
 import { RaftError } from '../errors.ts';
 import type { LostEntries } from './lost-entries.ts';
 import type { TransportHandler } from '../ports/transport.ts';
@@ -66,9 +66,17 @@ export function plausibleIncoming(
     }
     // A node that may have lost entries could elect a leader that does not have them either.
     if (asksForElection(message) && parts.lostEntries.isPossible) return 'dropped';
-    if (message.type !== MessageType.Prop || stampAll(message, parts.nowMs())) return 'plausible';
-    refused.refuse(from, 'proposal', 'it has a proposal that no member hands on');
-    return 'impossible';
+    switch (message.type) {
+      case MessageType.Prop:
+        if (stampAll(message, parts.nowMs())) return 'plausible';
+        refused.refuse(from, 'proposal', 'it has a proposal that no member hands on');
+        return 'impossible';
+      case MessageType.ReadIndex:
+      case MessageType.ReadIndexResp:
+        return verdictOnRead(parts, message);
+      default:
+        return 'plausible';
+    }
   };
   /** Throws where the snapshot is not taken. */
   const checkWanted = (message: Message): void => {
@@ -84,7 +92,7 @@ export function plausibleIncoming(
     ...handler,
     receive: (message) => {
       const verdict = verdictOn(message);
-      if (verdict === 'plausible') return handler.receive(message);
+      if (verdict === 'plausible') return handler.receive(ownCopyOfRead(message));
       return verdict === 'impossible' ? verdict : undefined;
     },
     receiveSnapshot: async (message, stream, signal) => {
@@ -126,6 +134,34 @@ function asksForElection({ type }: Message): boolean {
   );
 }
 
+/** What a member asks for a read with has 20 bytes. */
+const readContextBytesMax = 64;
+
+/** Whoever answers a read and does not lead could make it miss what was written before. */
+function verdictOnRead(
+  { refused, leader }: PlausibleParts,
+  { type, from, entries }: Message,
+): Verdict {
+  const bytes = entries[0]?.data?.length ?? 0;
+  if (entries.length !== 1 || bytes < 1 || bytes > readContextBytesMax) {
+    const expected = `expected 1 with 1 to ${readContextBytesMax} bytes`;
+    const found = `${entries.length} entries, the first with ${bytes} bytes`;
+    refused.refuse(from, 'read', `its read has ${found}, ${expected}`);
+    return 'impossible';
+  }
+  if (type === MessageType.ReadIndex || leader() === from) return 'plausible';
+  // The leadership of an honest one may have ended meanwhile.
+  refused.refuse(from, 'read', 'it answers a read, and does not lead');
+  return 'dropped';
+}
+
+/** A read that waits must not hold on to the memory of the frame that it came in. */
+function ownCopyOfRead(message: Message): Message {
+  if (message.type !== MessageType.ReadIndex) return message;
+  const entries = message.entries.map((entry) => ({ ...entry, data: entry.data?.slice() }));
+  return { ...message, entries };
+}
+
 function nameOf({ type }: Message): string {
   switch (type) {
     case MessageType.Prop:
@@ -139,10 +175,13 @@ function nameOf({ type }: Message): string {
 
 /**
  * The leader stamps what is proposed through it: the clock of the node that handed it on does not
- * count. False where one of the entries cannot be a proposal that was handed on.
+ * count. False where one of the entries cannot be a proposal that its sender hands on. A member
+ * hands on only its own proposals: in the name of another one it could use up the numbers of that
+ * one, and in made-up names the memory in which the leader keeps the numbers of each node.
  */
-function stampAll({ entries }: Message, nowMs: number): boolean {
+function stampAll({ from, entries }: Message, nowMs: number): boolean {
   return entries.every(({ data }) => {
-    return data === undefined || data.length === 0 || stampEnvelope(data, nowMs);
+    if (data === undefined || data.length === 0) return true;
+    return (requesterOf(data) ?? from) === from && stampEnvelope(data, nowMs);
   });
 }

@@ -168,6 +168,17 @@ export function stampEnvelope(bytes: Uint8Array, proposedAtMs: number): boolean 
   return true;
 }
 
+/**
+ * The node whose request is in the bytes of an envelope, without a look at the rest; `undefined`
+ * where there is none.
+ */
+export function requesterOf(bytes: Uint8Array): bigint | undefined {
+  const flags = bytes[2] ?? 0;
+  const at = headBytes + ((flags & withSession) === 0 ? 0 : sessionBytes);
+  if ((flags & withRequest) === 0 || bytes.length < at + requestBytes) return undefined;
+  return viewOf(bytes).getBigUint64(at);
+}
+
 function numbersOf({ proposedAtMs, session, request }: Envelope): number[] {
   return [
     proposedAtMs,

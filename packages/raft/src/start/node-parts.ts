@@ -133,6 +133,7 @@ export class NodeParts<Query, Answer> {
       clock,
       logger: opened.logger,
       tell: (event) => this.events.emit(event),
+      isMember: (id) => this.state.membership.members.has(id),
     });
     this.lostEntries = new LostEntries({
       nodeId: config.nodeId,

@@ -29,6 +29,10 @@ function keyOf(secret: unknown): Buffer {
   const key = withoutLineBreak(
     Buffer.from(typeof secret === 'string' ? Buffer.from(secret) : secret),
   );
+  if (typeof secret === 'string' && key.toString().trim() !== key.toString()) {
+    const found = 'a text with white space at its beginning or end';
+    return refuse('secret', found, `${allowed}; a text is trimmed on all members`);
+  }
   if (key.length >= secretBytesMin) return key;
   return refuse('secret', `one of ${key.length} bytes`, allowed);
 }

@@ -47,6 +47,7 @@ export class Admission {
         wire.handler.admit(id, introduction);
       const refusal =
         this.#otherCertificate(request, theirs.from) ??
+        this.#otherOpener(request, theirs.from) ??
         this.#members.admit(theirs, ours, judge, remoteAddressOf(request.socket));
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal);
@@ -76,6 +77,14 @@ export class Admission {
     if (this.#members.isRemoved(from)) return undefined;
     const message = this.#wire.certificates.problemOf(socket, from, 'client');
     return message === undefined ? undefined : { reason: 'other-certificate', message };
+  }
+
+  /** Who has taken a connection over speaks for the member that has opened it, at most. */
+  #otherOpener({ socket }: IncomingMessage, from: bigint): Refusal | undefined {
+    const opener = this.#wire.openers.get(socket);
+    if (opener === undefined || opener === from) return undefined;
+    const message = `member ${opener} has opened the connection, and a request on it says that it is of member ${from}`;
+    return { reason: 'other-node', message };
   }
 
   #tellRefusal(from: bigint, { reason, message }: Refusal): void {
