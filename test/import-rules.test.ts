@@ -30,6 +30,7 @@ const allowed: Record<string, readonly string[]> = {
   'transport-http': ['raft', 'raftpb', 'vfs'],
   metrics: ['raft', 'wal-core'],
   builder: ['metrics', 'raft', 'session', 'snapshot', 'vfs', 'wal-core'],
+  babuza: ['builder', 'raft', 'transport-http', 'wal-native'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
     'builder',

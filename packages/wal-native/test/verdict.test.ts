@@ -1,5 +1,6 @@
 /**
- * The table of verdicts: that it is total and unambiguous, and that it says what the design says.
+ * The table of verdicts: it is total and unambiguous, and agrees with docs/DURABILITY.md on crashes
+ * and damage.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -53,7 +54,7 @@ function facts(differing: Partial<Facts>): Facts {
 const wholeFrame = { slot: 'header', bodyOk: true, fits: true } as const;
 const badBody = { slot: 'header', bodyOk: false } as const;
 
-/** The rows of the design's table, written down again by hand. */
+/** The rows of the table, written down again by hand. */
 const expectations: readonly (readonly [string, Partial<Facts>, VerdictName])[] = [
   ['a whole frame of a whole batch', { ...wholeFrame, commitOk: true, framesBehind: true }, 'ok'],
   [
