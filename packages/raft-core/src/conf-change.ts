@@ -3,8 +3,7 @@
  * out, or an error and nothing happened. Simple changes move at most one voter; everything else
  * goes through a joint state, in which both halves must agree: Raft thesis, section 4.3.
  *
- * Source: etcd-io/raft `confchange/`, described in the project's Raft specification, sections 17.4,
- * 17.5.
+ * Source: etcd-io/raft `confchange/`; docs/raft-behaviour.md, section 11.
  */
 
 import {

@@ -2,7 +2,8 @@
  * What followers and candidates do with messages: they follow whoever leads their term, and pass on
  * what is for the leader.
  *
- * Source: the project's Raft specification, sections 8, 13.4, 13.6 and 19.
+ * Source: etcd-io/raft `raft.go`, `stepFollower`, `stepCandidate`; docs/raft-behaviour.md, sections
+ * 2.5, 6.4, 6.6 and 13.2.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';

@@ -90,9 +90,15 @@ export function contradictsCommitted(raft: Raft, message: Message): boolean {
   return true;
 }
 
+/**
+ * Whoever calls itself the leader may be made up: so many members and kinds are reported in a term.
+ */
+const reportedMax = 256;
+
 function report(raft: Raft, { from, type }: Message, bound: Bound): void {
   const name = `${from} ${bound.kind}`;
   const times = (raft.impossibleClaims.get(name) ?? 0) + 1;
+  if (times === 1 && raft.impossibleClaims.size >= reportedMax) return;
   raft.impossibleClaims.set(name, times);
   if (!isPowerOfTen(times)) return;
   const { logger, onImpossibleClaim } = raft.config;

@@ -4,8 +4,7 @@
  * ring of pairs (last index, bytes) that grows with use, because windows may be huge and most stay
  * empty.
  *
- * Source: etcd-io/raft `tracker/inflights.go`, described in the project's Raft specification,
- * section 14.1.
+ * Source: etcd-io/raft `tracker/inflights.go`; docs/raft-behaviour.md, section 7.1.
  */
 
 import { RaftPanicError } from './errors.ts';

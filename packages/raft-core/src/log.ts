@@ -3,8 +3,7 @@
  * durable yet. Invariant: `applied <= applying <= committed <= lastIndex()`. `applying` is what was
  * handed out to be applied, and what pages of committed entries go on from.
  *
- * Source: etcd-io/raft `log.go`, described in the project's Raft specification, sections 10 and
- * 14.3.
+ * Source: etcd-io/raft `log.go`; docs/raft-behaviour.md, sections 5 and 7.3.
  */
 
 import { EntryType, type Entry, type Snapshot } from '@babuza/raftpb';

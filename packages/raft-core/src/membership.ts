@@ -2,7 +2,8 @@
  * The membership in force: how a change or a snapshot makes another one take its place, and how a
  * joint one is left by itself. Changes take effect when they are applied.
  *
- * Source: the project's Raft specification, sections 17.4 and 17.5.
+ * Source: etcd-io/raft `raft.go`, `applyConfChange`, `switchToConfig`; docs/raft-behaviour.md,
+ * sections 11.4 to 11.6.
  */
 
 import {

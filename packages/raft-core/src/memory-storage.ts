@@ -3,7 +3,7 @@
  * of a storage. Nothing survives the process. Everything that is handed out is a copy of the array;
  * entries and payloads are shared and immutable.
  *
- * Source: etcd-io/raft `storage.go`, described in the project's Raft specification, section 12.
+ * Source: etcd-io/raft `storage.go`; docs/raft-behaviour.md, sections 5.6 and 5.7.
  */
 
 import {

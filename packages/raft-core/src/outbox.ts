@@ -3,7 +3,7 @@
  * is durable; all others may go at once. Only votes say which term they are about; all others get
  * the node's.
  *
- * Source: the project's Raft specification, section 8, "Sending".
+ * Source: etcd-io/raft `raft.go`, `send`; docs/raft-behaviour.md, section 2.4.
  */
 
 import { MessageType, type MessageDraft } from '@babuza/raftpb';

@@ -4,8 +4,7 @@
  * appends in flight allows; in `Snapshot` it waits for a snapshot to arrive. Invariant:
  * `match < next`.
  *
- * Source: etcd-io/raft `tracker/progress.go`, described in the project's Raft specification,
- * section 13.2.
+ * Source: etcd-io/raft `tracker/progress.go`; docs/raft-behaviour.md, section 6.2.
  */
 
 import { RaftPanicError } from './errors.ts';

@@ -2,7 +2,7 @@
  * The arithmetic of majorities, and of two majorities at once (joint consensus). Pure functions of
  * what the voters said; who said it is the caller's business.
  *
- * Source: etcd-io/raft `quorum/`, described in the project's Raft specification, section 17.1.
+ * Source: etcd-io/raft `quorum/`; docs/raft-behaviour.md, section 8.1.
  */
 
 /** How many of `count` voters are a majority. */

@@ -13,8 +13,7 @@
  * also the node's own vote and its acknowledgment of its own entries. So one path serves clusters
  * of any size.
  *
- * Source: etcd-io/raft `raft.go`, described in the project's Raft specification, sections 4, 8 and
- * 9.
+ * Source: etcd-io/raft `raft.go`; docs/raft-behaviour.md, sections 1, 2 and 3.1.
  */
 
 import {

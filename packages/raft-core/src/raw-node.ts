@@ -4,8 +4,7 @@
  * blocks, keeps no time and does no I/O but reading its storage. Calls must not overlap, and none
  * may be made from within one.
  *
- * Source: etcd-io/raft `rawnode.go`, described in the project's Raft specification, sections 5 to
- * 7.
+ * Source: etcd-io/raft `rawnode.go`; docs/raft-behaviour.md, sections 9, 10 and 16.2.
  */
 
 import {

@@ -4,7 +4,7 @@
  * Positions count from 1 since the node last changed its role, so an answer to an older leadership
  * cannot confirm anything.
  *
- * Source: etcd-io/raft `read_only.go`, described in the project's Raft specification, section 18.
+ * Source: etcd-io/raft `read_only.go`; docs/raft-behaviour.md, section 14.2.
  */
 
 import type { Message } from '@babuza/raftpb';
@@ -43,6 +43,13 @@ export class ReadOnlyQueue {
 
   add(request: Message, index: number): void {
     this.#queue.push({ request, index });
+  }
+
+  /** How many reads of this member wait. */
+  countOf(id: bigint): number {
+    let count = 0;
+    for (const { request } of this.#queue) if (request.from === id) count += 1;
+    return count;
   }
 
   /** What heartbeats carry while reads wait: the newest position, 8 bytes, little-endian. */

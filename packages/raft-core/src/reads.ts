@@ -2,7 +2,8 @@
  * Linearizable reads at the leader: the commit index as of a read is the answer, once it is certain
  * that no other leader has committed anything by then.
  *
- * Source: the project's Raft specification, section 18; Raft thesis, section 6.4.
+ * Source: etcd-io/raft `raft.go`, `stepLeader` (`MsgReadIndex`); docs/raft-behaviour.md, section
+ * 14; Raft thesis, section 6.4.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';
@@ -14,12 +15,19 @@ import { broadcastHeartbeat } from './replication.ts';
 
 const noBytes = new Uint8Array(0);
 
+/**
+ * So many reads of another member wait here at most. What comes above is dropped: the member asks
+ * again. Without a bound, unlike in etcd, one member could fill the memory of the leader.
+ */
+const waitingReadsMax = 1024;
+
 /** A read reached the leader, from its own application or from a follower. */
 export function handleReadIndex(raft: Raft, request: Message): void {
   if (raft.config.onlyVoterReadsAtOnce && raft.tracker.isOnlyVoter(raft.id)) {
     answer(raft, request, raft.log.committed);
     return;
   }
+  if (!isOwn(raft, request) && waitingReadsOf(raft, request.from) >= waitingReadsMax) return;
   // Until then the leader may not know of everything that earlier ones have committed.
   if (!hasCommittedInTerm(raft)) {
     raft.pendingReads.push(request);
@@ -66,7 +74,7 @@ function confirmOrAnswer(raft: Raft, request: Message): void {
 }
 
 function answer(raft: Raft, request: Message, index: number): void {
-  if (request.from === none || request.from === raft.id) {
+  if (isOwn(raft, request)) {
     raft.readStates.push({ index, requestContext: request.entries[0]?.data ?? noBytes });
     return;
   }
@@ -74,6 +82,17 @@ function answer(raft: Raft, request: Message, index: number): void {
   response.index = index;
   response.entries = request.entries;
   send(raft, response);
+}
+
+/** Whether the application of this node asks. */
+function isOwn(raft: Raft, { from }: Message): boolean {
+  return from === none || from === raft.id;
+}
+
+function waitingReadsOf({ pendingReads, readOnly }: Raft, member: bigint): number {
+  let count = readOnly.countOf(member);
+  for (const { from } of pendingReads) if (from === member) count += 1;
+  return count;
 }
 
 function hasCommittedInTerm({ log, term }: Raft): boolean {

@@ -2,7 +2,7 @@
  * What a node wants done: `Ready`. In which order the parts are to be done is said at
  * `RawNode.ready`.
  *
- * Source: etcd-io/raft `node.go`, described in the project's Raft specification, section 6.
+ * Source: etcd-io/raft `node.go`; docs/raft-behaviour.md, section 9.2.
  */
 
 import type { Entry, HardState, Message, Snapshot } from '@babuza/raftpb';

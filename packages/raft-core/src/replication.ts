@@ -2,8 +2,8 @@
  * What a leader sends: appends, snapshots where the log does not reach back far enough, heartbeats;
  * and how it commits.
  *
- * Source: the project's Raft specification, sections 13.3, 13.6, 15 and 16.1; Raft paper, section
- * 5.3.
+ * Source: etcd-io/raft `raft.go`, `maybeSendAppend`, `maybeCommit`; docs/raft-behaviour.md,
+ * sections 6.3, 6.6, 8.2 and 15.1; Raft paper, section 5.3.
  */
 
 import { MessageType } from '@babuza/raftpb';

@@ -2,7 +2,8 @@
  * Changes of role. `reset` begins a role anew: follower, candidate and leader do, a pre-candidate
  * does not, so that asking for votes leaves no trace.
  *
- * Source: the project's Raft specification, section 4.
+ * Source: etcd-io/raft `raft.go`, `reset`, `becomeFollower` and the like; docs/raft-behaviour.md,
+ * section 1.2.
  */
 
 import { EntryType } from '@babuza/raftpb';

@@ -2,7 +2,8 @@
  * A snapshot at its receiver: it replaces the log and the membership, unless the log has that entry
  * already.
  *
- * Source: the project's Raft specification, section 16.3.
+ * Source: etcd-io/raft `raft.go`, `handleSnapshot`, `restore`; docs/raft-behaviour.md, section
+ * 15.3.
  */
 
 import { emptyConfState, MessageType, type Message, type Snapshot } from '@babuza/raftpb';

@@ -1,7 +1,7 @@
 /**
  * What a node tells about itself. All of it is copied: it does not change any more.
  *
- * Source: etcd-io/raft `status.go`, described in the project's Raft specification, section 21.
+ * Source: etcd-io/raft `status.go`; docs/raft-behaviour.md, section 17.
  */
 
 import type { HardState } from '@babuza/raftpb';

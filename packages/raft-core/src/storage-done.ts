@@ -1,7 +1,8 @@
 /**
  * What the storage threads report, and what `advance` reports in their place.
  *
- * Source: the project's Raft specification, section 7.
+ * Source: etcd-io/raft `rawnode.go`, `newStorageAppendMsg` and the like; docs/raft-behaviour.md,
+ * section 10.
  */
 
 import { MessageType, type Entry, type Message, type Snapshot } from '@babuza/raftpb';

@@ -2,7 +2,8 @@
  * Work for the storage threads as messages, with what is to be delivered when it is done. Without
  * asynchronous writes the same answers are stepped by `advance`, so that one path serves both.
  *
- * Source: the project's Raft specification, section 7.
+ * Source: etcd-io/raft `rawnode.go`, `newStorageAppendMsg` and the like; docs/raft-behaviour.md,
+ * section 10.
  */
 
 import {

@@ -2,7 +2,7 @@
  * Events for checking a run against the TLA+ model of Raft. Nothing is made of them unless the
  * configuration has a sink. Pre-votes, proposals, reads and hand-overs are not part of the model.
  *
- * Source: etcd-io/raft `state_trace.go`, described in the project's Raft specification, section 21.
+ * Source: etcd-io/raft `state_trace.go`; docs/raft-behaviour.md, section 17.
  */
 
 import {

@@ -2,8 +2,7 @@
  * The membership, and what the node knows of each member: progress of replication and votes. Lists
  * in ascending order of ids are made when the membership changes, so that no message has to sort.
  *
- * Source: etcd-io/raft `tracker/tracker.go`, described in the project's Raft specification,
- * sections 13.2 and 17.1.
+ * Source: etcd-io/raft `tracker/tracker.go`; docs/raft-behaviour.md, sections 6.2, 8.1 and 11.1.
  */
 
 import type { ConfState } from '@babuza/raftpb';
@@ -137,9 +136,12 @@ export class Tracker {
     return this.config.incoming.includes(id) || this.config.outgoing.includes(id);
   }
 
-  /** Notes an answer; only the first of a node counts. */
+  /**
+   * Notes an answer; only the first of a voter counts. Those of other nodes, whose ids may be made
+   * up, are not kept.
+   */
   recordVote(id: bigint, granted: boolean): void {
-    if (!this.votes.has(id)) this.votes.set(id, granted);
+    if (this.isVoter(id) && !this.votes.has(id)) this.votes.set(id, granted);
   }
 
   tallyVotes(): Tally {

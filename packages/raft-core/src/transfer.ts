@@ -2,7 +2,8 @@
  * Handing leadership to a member: it is brought up to date, nothing is proposed meanwhile, and then
  * it is told to campaign at once.
  *
- * Source: the project's Raft specification, section 19; Raft thesis, section 3.10.
+ * Source: etcd-io/raft `raft.go`, `stepLeader` (`MsgTransferLeader`); docs/raft-behaviour.md,
+ * section 13.1; Raft thesis, section 3.10.
  */
 
 import { MessageType } from '@babuza/raftpb';

@@ -5,8 +5,7 @@
  *
  * The array of entries is never handed out itself, so that it can be changed in place.
  *
- * Source: etcd-io/raft `log_unstable.go`, described in the project's Raft specification, section
- * 11.
+ * Source: etcd-io/raft `log_unstable.go`; docs/raft-behaviour.md, section 5.5.
  */
 
 import type { Entry, Snapshot } from '@babuza/raftpb';

@@ -1,6 +1,6 @@
 /**
- * The language of data-driven files itself, also what no file uses yet: document on data-driven
- * tests, sections 1, 4, 5, 9 and 10.
+ * The language of data-driven files itself, also what no file uses yet:
+ * packages/raft-core/test/datadriven/README.md, sections 1, 4, 5, 7 and 8.
  */
 
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Obligations "Elections" of the Raft specification, section 24; rules of sections 8 and 9. */
+/** Elections: docs/raft-behaviour.md, sections 2 to 4. */
 
 import {
   ConfChangeType,
@@ -226,7 +226,7 @@ describe('pre-votes', () => {
     });
   });
 
-  it('a timeout that begins them begins anew, so they are asked for once per timeout (section 9.1)', () => {
+  it('a timeout that begins them begins anew, so they are asked for once per timeout', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
     const counts = [9, 1, 9, 1].map((ticks) => {
       node.tick(ticks);
@@ -235,7 +235,7 @@ describe('pre-votes', () => {
     expect([counts, node.state]).toEqual([[0, 2, 0, 2], StateType.PreCandidate]);
   });
 
-  it('answers to an earlier round do not count in the next (section 4)', () => {
+  it('answers to an earlier round do not count in the next', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
     const answer = { type: MessageType.PreVoteResp, from: 2n } as const;
     node.raw.campaign();
@@ -347,7 +347,7 @@ describe('the check of the quorum, and the lease', () => {
     expect([leader.state, leader.term, leader.raft.lead]).toEqual([StateType.Follower, 1, 0n]);
   });
 
-  it('a leader counts itself in every check (section 9.5)', () => {
+  it('a leader counts itself in every check', () => {
     const node = leaderOf(storageOf(), { checkQuorum: true });
     node.settle();
     for (let check = 0; check < 4; check += 1) {

@@ -346,7 +346,7 @@ function doDeed(node: TestNode, done: Message | string): void {
   }
 }
 
-/** The rules of section 10 that hold between any two calls. */
+/** The rules of the log that hold between any two calls: docs/raft-behaviour.md, section 5. */
 function checkNumbers({ raft, term }: TestNode): void {
   const { log } = raft;
   const ascending = [log.applied, log.applying, log.committed, log.lastIndex(), last];

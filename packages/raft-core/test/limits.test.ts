@@ -1,6 +1,6 @@
 /**
- * What the behaviour of etcd's raft leaves to its user: each of these was found by the simulation,
- * follows the specification, and has to be known by whoever builds a node on this core.
+ * Duties that etcd's raft leaves to its caller, found by the simulation. Whoever builds a node on
+ * this core must know them: docs/raft-behaviour.md, sections 10.4 and 14.1.
  */
 
 import { EntryType, MessageType, type Message } from '@babuza/raftpb';
@@ -31,7 +31,7 @@ function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
 }
 
 describe('limits that come with the behaviour of etcd', () => {
-  it('specification, section 7: vote requests that leave before they are durable let a term be led twice', () => {
+  it('vote requests that leave before they are durable let a term be led twice', () => {
     // Nothing of the first life became durable: the second one leads the same term, with another
     // entry.
     const storage = storageOf({ voters: [1n, 2n, 3n] });
@@ -46,7 +46,7 @@ describe('limits that come with the behaviour of etcd', () => {
     ]);
   });
 
-  it('specification, section 18: a single voter reads below what it had committed before a crash', () => {
+  it('a single voter reads below what it had committed before a crash', () => {
     // The entries up to 3 were committed and answered; the commit index of the hard state may be
     // older.
     const storage = storageOf({

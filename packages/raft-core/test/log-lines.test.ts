@@ -1,6 +1,7 @@
 /**
- * The log lines that none of etcd's data-driven files has, letter by letter: document on
- * data-driven tests, section 7. The others are in those files and in our own.
+ * The log lines that none of etcd's data-driven files has, letter by letter:
+ * packages/raft-core/test/datadriven/README.md, section 6. The others are in those files and in our
+ * own.
  */
 
 import {

@@ -1,6 +1,5 @@
 /**
- * Obligations "Log" of the Raft specification, section 24: all rules of section 10, with the
- * vectors of 25.
+ * The log: all rules of docs/raft-behaviour.md, section 5.
  */
 
 import { EntryType, type Entry } from '@babuza/raftpb';
@@ -168,7 +167,7 @@ describe('term', () => {
     expect(codeOf(() => broken.term(1))).toBe('RAFT_CORE_PANIC');
   });
 
-  it('errors of the storage about its ends stop the node (section 12)', () => {
+  it('errors of the storage about its ends stop the node', () => {
     class Closed extends MemoryStorage {
       isClosed = false;
 

@@ -1,4 +1,4 @@
-/** Obligations "Conf changes" of the Raft specification, section 24; rules of section 17. */
+/** Membership changes: docs/raft-behaviour.md, sections 11 and 12. */
 
 import {
   ConfChangeTransition as Transition,

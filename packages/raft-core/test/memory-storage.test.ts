@@ -1,4 +1,4 @@
-/** Obligations "storage" of the Raft specification, section 24: all rules of section 12. */
+/** The memory storage: all rules of docs/raft-behaviour.md, sections 5.6 and 5.7. */
 
 import { emptyConfState, emptyHardState, type Snapshot } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,5 @@
 /**
- * Obligations "progress and inflights" of the Raft specification, section 24: the rules of 13.2 and
- * 14.1.
+ * Progress and inflights: the rules of docs/raft-behaviour.md, sections 6.2 and 7.1.
  */
 
 import { describe, expect, it } from 'vitest';

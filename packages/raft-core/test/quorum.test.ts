@@ -1,4 +1,4 @@
-/** Obligation "Quorum" of the Raft specification, section 24. */
+/** The arithmetic of majorities: docs/raft-behaviour.md, section 8.1. */
 
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Obligations "RawNode" of the Raft specification, section 24; rules of sections 3 to 7. */
+/** `RawNode`: docs/raft-behaviour.md, sections 1.3, 9, 10 and 16. */
 
 import {
   ConfChangeType,
@@ -307,7 +307,7 @@ describe('Ready', () => {
     expect(summary()).toEqual([undefined, undefined, undefined, false]);
   });
 
-  it('a vote within the own term needs a sync, as a term does; a commit index does not (section 6)', () => {
+  it('a vote within the own term needs a sync, as a term does; a commit index does not', () => {
     const node = new TestNode(storageOf({ entries: '1:1', hardState: { term: 2 } }));
     node.step({ type: MessageType.Vote, from: 2n, term: 2, index: 1, logTerm: 1 });
     expect(node.process()).toMatchObject({ hardState: { term: 2, vote: 2n }, mustSync: true });
@@ -428,7 +428,7 @@ describe('asynchronous writes', () => {
     ]);
   });
 
-  it('what was looked at does not change when more comes in (section 23.33)', () => {
+  it('what was looked at does not change when more comes in', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { asyncStorageWrites: true });
     const heartbeat = { type: MessageType.App, from: 2n, term: 1 } as const;
     node.step(heartbeat);
@@ -438,7 +438,7 @@ describe('asynchronous writes', () => {
     expect(workOf(node.raw.ready()).append?.responses).toHaveLength(2);
   });
 
-  it('a report of an older snapshot does not move applied back (section 7.2)', () => {
+  it('a report of an older snapshot does not move applied back', () => {
     const node = new TestNode(storageOf({ index: 5, term: 1, hardState: { term: 1, commit: 5 } }), {
       asyncStorageWrites: true,
     });

@@ -1,4 +1,4 @@
-/** Obligations "Reads" of the Raft specification, section 24; rules of section 18. */
+/** Linearizable reads: docs/raft-behaviour.md, section 14. */
 
 import { ConfChangeType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * Obligations "Replication" of the Raft specification, section 24; rules of sections 13, 14 and 15.
+ * Log replication, flow control and commit: docs/raft-behaviour.md, sections 6 to 8.
  */
 
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';

@@ -1,4 +1,4 @@
-/** Obligations "Snapshots" of the Raft specification, section 24; rules of section 16. */
+/** Snapshots: docs/raft-behaviour.md, section 15. */
 
 import {
   ConfChangeType,

@@ -1,4 +1,4 @@
-/** Obligations "Leader transfer" of the Raft specification, section 24; rules of section 19. */
+/** Leadership transfer and forgetting the leader: docs/raft-behaviour.md, section 13. */
 
 import { ConfChangeTransition, ConfChangeType, MessageType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Obligations "unstable log" of the Raft specification, section 24: all rules of section 11. */
+/** The unstable log: all rules of docs/raft-behaviour.md, section 5.5. */
 
 import { emptyConfState, type Snapshot } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -51,7 +51,7 @@ describe('append', () => {
   });
 });
 
-it('a gap stops the node instead of putting entries at the wrong places (section 10.4)', () => {
+it('a gap stops the node instead of putting entries at the wrong indexes', () => {
   const unstable = unstableOf('5:1,1', 5);
   expect(() => unstable.truncateAndAppend(entriesOf('8:1'))).toThrow(
     expect.objectContaining({
@@ -107,7 +107,7 @@ describe('what is next, and what is in progress', () => {
   });
 });
 
-it('a snapshot that replaces one in progress is handed out, too (section 11)', () => {
+it('a snapshot that replaces one in progress is handed out, too', () => {
   const unstable = unstableOf('', 5);
   unstable.restore(snapshotOf(7, 2));
   unstable.acceptInProgress();

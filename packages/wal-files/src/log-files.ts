@@ -3,16 +3,15 @@
  * the files.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { TailReport, WalMetadata } from '@babuza/wal-core';
 import type {
   EntryReader,
   EntryView,
   LogState,
   LogStore,
   PositionIndex,
-  TailReport,
   WalEventHub,
-  WalMetadata,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 
 /** The group of a log and the directory with its files. */
 export interface LogLocation {

@@ -3,7 +3,8 @@
  * never overwritten. A range of entries is read into a new buffer, and the payloads are views of
  * it. A single entry is read into a reused buffer, and its payload is copied.
  */
-import { CorruptError, uninitializedBytes, type SegmentRun } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import { uninitializedBytes, type SegmentRun } from '@babuza/wal-core/backend';
 import { readFailure } from './disk-errors.ts';
 import type { SegmentFile } from './segment-list.ts';
 

@@ -4,7 +4,7 @@
  * is joined: its beginning is copied in front of the next part.
  */
 import type { File } from '@babuza/vfs';
-import { uninitializedBytes } from '@babuza/wal-core';
+import { uninitializedBytes } from '@babuza/wal-core/backend';
 
 /** The bytes of one read. */
 const partBytes: number = 512 * 1024;

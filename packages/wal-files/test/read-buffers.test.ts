@@ -1,7 +1,7 @@
 /** The number of bytes that are read for entries, and the ownership of the memory. */
 import { describe, expect, it } from 'vitest';
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
-import type { SegmentRun } from '@babuza/wal-core';
+import type { SegmentRun } from '@babuza/wal-core/backend';
 import { bytesToRead, ReadBuffers, readSegment, type SegmentFile } from '../src/index.ts';
 
 const kib = 1024;

@@ -8,12 +8,12 @@
 import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
 import {
-  checkedGroupId,
   NotFoundError,
   type GroupOptions,
   type TailReport,
   type WalMetadata,
 } from '@babuza/wal-core';
+import { checkedGroupId } from '@babuza/wal-core/backend';
 import {
   directoryOfGroup,
   readFailure,

@@ -2,7 +2,8 @@
  * Creates, finds and recovers the files of a native log, and assembles the reader and the store on
  * top of them.
  */
-import { LogState, PositionIndex, type TailReport, type WalMetadata } from '@babuza/wal-core';
+import type { TailReport, WalMetadata } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   SegmentList,

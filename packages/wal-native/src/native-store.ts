@@ -8,16 +8,18 @@ import type { HardState } from '@babuza/raftpb';
 import type { Timer } from '@babuza/vfs';
 import {
   isRefusal,
-  type EntryView,
-  type LogStore,
-  type PositionIndex,
   type PurgeReport,
-  type SavePlan,
   type WalError,
-  type WalEventHub,
   type WalMetadata,
   type WalStats,
 } from '@babuza/wal-core';
+import type {
+  EntryView,
+  LogStore,
+  PositionIndex,
+  SavePlan,
+  WalEventHub,
+} from '@babuza/wal-core/backend';
 import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';

@@ -1,6 +1,6 @@
 /** The range of entries of a batch, and the bytes of its padding. */
 import { describe, expect, it } from 'vitest';
-import { emptyPlan, type SavePlan } from '@babuza/wal-core';
+import { emptyPlan, type SavePlan } from '@babuza/wal-core/backend';
 import { endSlotBytes, frameHeaderBytes } from '../src/format/layout.ts';
 import { BatchEncoder, batchOf } from '../src/writer/batch-encoder.ts';
 

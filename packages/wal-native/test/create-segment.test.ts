@@ -1,7 +1,7 @@
 /** A new segment names its predecessor, and has space for the batch that it is created for. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
-import { LogState, PositionIndex, emptyPlan } from '@babuza/wal-core';
+import { LogState, PositionIndex, emptyPlan } from '@babuza/wal-core/backend';
 import { SpareFiles } from '@babuza/wal-files';
 import { segmentName, spareNames } from '../src/format/segment-name.ts';
 import { openSegment } from '../src/segment/open-segment.ts';

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { EntryType } from '@babuza/raftpb';
-import { emptyPlan } from '@babuza/wal-core';
+import { emptyPlan } from '@babuza/wal-core/backend';
 import { endSlotBytes } from '../src/format/layout.ts';
 import { BatchEncoder, batchOf, type Batch } from '../src/writer/batch-encoder.ts';
 

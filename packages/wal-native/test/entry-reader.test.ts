@@ -3,7 +3,7 @@
  * refused.
  */
 import { describe, expect, it } from 'vitest';
-import { InvariantError, PositionIndex } from '@babuza/wal-core';
+import { InvariantError, PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { segmentName } from '../src/format/segment-name.ts';
 import { SegmentEntryReader } from '../src/segment/entry-reader.ts';

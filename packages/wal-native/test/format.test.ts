@@ -6,7 +6,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
-import { emptyPlan, UnknownVersionError } from '@babuza/wal-core';
+import { UnknownVersionError } from '@babuza/wal-core';
+import { emptyPlan } from '@babuza/wal-core/backend';
 import { checksum, frameSeed } from '../src/format/checksum.ts';
 import {
   entryHasData,

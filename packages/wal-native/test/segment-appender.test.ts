@@ -3,7 +3,7 @@
  * and the appender knows at each moment what is durable.
  */
 import { describe, expect, it } from 'vitest';
-import { InvariantError, emptyPlan } from '@babuza/wal-core';
+import { InvariantError, emptyPlan } from '@babuza/wal-core/backend';
 import type { SimulatedDisk } from '@babuza/testkit';
 import {
   commitFrameBytes,

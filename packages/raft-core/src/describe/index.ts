@@ -2,8 +2,7 @@
  * The texts of the field: how etcd raft prints its values. Logs, tests and tools share them, so
  * that an output can be compared with etcd's own line by line.
  *
- * Source: etcd-io/raft `util.go`, described in the project's document on data-driven tests,
- * sections 2, 3.
+ * Source: etcd-io/raft `util.go`; packages/raft-core/test/datadriven/README.md, sections 2 and 3.
  */
 
 export {

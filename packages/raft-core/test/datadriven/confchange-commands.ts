@@ -1,6 +1,6 @@
 /**
- * The commands of `confchange/testdata`: the changer alone. Document on data-driven tests, section
- * 9.
+ * The commands of `confchange/testdata`: membership changes alone.
+ * packages/raft-core/test/datadriven/README.md, section 7.
  */
 
 import { enterJoint, leaveJoint, simpleChange } from '../../src/conf-change.ts';

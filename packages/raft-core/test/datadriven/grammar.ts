@@ -1,6 +1,6 @@
 /**
  * The grammar of data-driven test files: directives with their input and their expected output.
- * Described in the project's document on data-driven tests, section 1; the original is the Go
+ * packages/raft-core/test/datadriven/README.md, section 1, describes it; the original is the Go
  * library cockroachdb/datadriven.
  */
 

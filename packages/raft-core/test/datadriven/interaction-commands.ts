@@ -1,6 +1,6 @@
 /**
  * The commands of the interaction tests: several nodes with a network and disks that the test moves
- * by hand. Document on data-driven tests, sections 4 to 6.
+ * by hand. packages/raft-core/test/datadriven/README.md, sections 4 and 5.
  */
 
 import {

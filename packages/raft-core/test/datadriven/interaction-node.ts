@@ -1,6 +1,6 @@
 /**
  * One node of the interaction tests, with its storage, its state machine ("append all data") and
- * the queues of its storage threads. Document on data-driven tests, section 4.
+ * the queues of its storage threads. packages/raft-core/test/datadriven/README.md, section 4.
  */
 
 import {

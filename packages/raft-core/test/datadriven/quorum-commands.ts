@@ -1,6 +1,6 @@
 /**
- * The commands of `quorum/testdata`: the arithmetic of majorities. Document on data-driven tests,
- * section 10.
+ * The commands of `quorum/testdata`: the arithmetic of majorities.
+ * packages/raft-core/test/datadriven/README.md, section 8.
  */
 
 import { idSetOf, union, type IdSet } from '../../src/ids.ts';

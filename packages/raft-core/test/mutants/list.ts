@@ -1,7 +1,7 @@
 /**
  * Errors that are put into the core on purpose, one at a time, as a change of one place in its
- * source; and the test that is named for each. The first 22 are those of which the Raft
- * specification, section 24, says that etcd's data-driven files do not notice them.
+ * source; and the test that is named for each. etcd's data-driven files do not find the errors that
+ * docs/raft-behaviour.md, section 22, lists.
  */
 
 export interface Mutant {
@@ -322,10 +322,38 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ['membership', 'a new member counts as active'],
   },
   {
+    name: 'votes of made-up nodes are kept',
+    file: 'tracker.ts',
+    find: 'if (this.isVoter(id) && !this.votes.has(id))',
+    replace: 'if (!this.votes.has(id))',
+    caughtBy: ['bounded-memory', 'votes of nodes that do not vote are not kept'],
+  },
+  {
+    name: 'a member may have any number of reads waiting before the first commit',
+    file: 'reads.ts',
+    find: '  for (const { from } of pendingReads) if (from === member) count += 1;\n',
+    replace: '',
+    caughtBy: ['bounded-memory', 'of 1025 reads of one member 1024 wait for the first commit'],
+  },
+  {
+    name: 'a member may have any number of reads waiting for a quorum',
+    file: 'reads.ts',
+    find: 'let count = readOnly.countOf(member);',
+    replace: 'let count = readOnly.length * 0;',
+    caughtBy: ['bounded-memory', 'of 1025 reads of one member 1024 wait for a quorum'],
+  },
+  {
+    name: 'any number of made-up leaders is reported',
+    file: 'impossible-claims.ts',
+    find: 'if (times === 1 && raft.impossibleClaims.size >= reportedMax) return;',
+    replace: '',
+    caughtBy: ['bounded-memory', 'of 257 made-up leaders with another log 256'],
+  },
+  {
     name: 'a second answer that changes a vote',
     file: 'tracker.ts',
-    find: 'if (!this.votes.has(id)) this.votes.set(id, granted);',
-    replace: 'this.votes.set(id, granted);',
+    find: 'if (this.isVoter(id) && !this.votes.has(id)) this.votes.set(id, granted);',
+    replace: 'if (this.isVoter(id)) this.votes.set(id, granted);',
     caughtBy: ['paper', '5 voters, answers [[2,false],[2,true],[3,true]]'],
   },
   {

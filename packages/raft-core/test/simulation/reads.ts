@@ -7,8 +7,8 @@
  * raft, which this one is, covers them only in part, however exact the clocks.
  *
  * Reads that a leader with a single voter may have answered. It answers at once, also before its
- * first commit of the term (specification, section 18): after a crash it may know less than it had
- * told, and when it is not that voter itself, another may lead.
+ * first commit of the term (docs/raft-behaviour.md, section 14.1): after a crash it may know less
+ * than it had told, and when it is not that voter itself, another may lead.
  */
 
 import type { ReadState } from '../../src/index.ts';

@@ -4,16 +4,14 @@
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { guardedEnvironment, type Environment } from '@babuza/vfs';
+import { defaultCacheLimits, type TailReport, type WalMetadata } from '@babuza/wal-core';
 import {
-  defaultCacheLimits,
   LogState,
   PositionIndex,
   type EntryView,
   type LogStore,
   type SavePlan,
-  type TailReport,
-  type WalMetadata,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import {
   FileWalManager,
   type FoundLog,

@@ -4,7 +4,8 @@
  * `inspectLog`) and recovery, which acts on the findings.
  */
 import type { FileSystem } from '@babuza/vfs';
-import { CorruptError, ForeignFileError, invariant, type WalMetadata } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import { FrameKind } from '../format/frame.ts';
 import type { SegmentName } from '../format/segment-name.ts';
 import { footerIsWhole, openSegment } from '../segment/open-segment.ts';

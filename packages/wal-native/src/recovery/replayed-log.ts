@@ -8,7 +8,7 @@
  * They are skipped, and at the end of the replay no skipped entry may be part of the log.
  */
 import { decodeHardState, decodeSnapshotMetadata } from '@babuza/raftpb';
-import { LogState, PositionIndex } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import { entryHasData, entryTypeMask, FrameKind } from '../format/frame.ts';
 import type { ScannedBatch, ScannedFrame } from './scan.ts';
 

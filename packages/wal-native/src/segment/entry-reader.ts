@@ -3,13 +3,13 @@
  * requested, and every entry is verified.
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
+import type { CorruptError } from '@babuza/wal-core';
 import {
-  type CorruptError,
   invariant,
   type EntryReader,
   type PositionIndex,
   type SegmentRun,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { frameSeed } from '../format/checksum.ts';
 import {
   entryHasData,

@@ -2,7 +2,7 @@
  * Seals a full segment: writes index footer and trailer at the end of the file and makes them
  * durable.
  */
-import { positionAlignmentBytes, type PositionIndex } from '@babuza/wal-core';
+import { positionAlignmentBytes, type PositionIndex } from '@babuza/wal-core/backend';
 import { trailerBytes } from '../format/layout.ts';
 import { decodeTrailer, encodeSeal, type Seal } from '../format/seal.ts';
 import type { Segment } from './segment.ts';

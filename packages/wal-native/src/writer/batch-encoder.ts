@@ -9,7 +9,7 @@ import {
   type HardState,
   type SnapshotMetadata,
 } from '@babuza/raftpb';
-import type { SavePlan } from '@babuza/wal-core';
+import type { SavePlan } from '@babuza/wal-core/backend';
 import { checksum, frameSeed } from '../format/checksum.ts';
 import {
   continueBatchChecksum,

@@ -8,7 +8,8 @@
  * until the sync has succeeded.
  */
 import type { Environment } from '@babuza/vfs';
-import { isRefusal, type LogState, type WalError, type WalMetadata } from '@babuza/wal-core';
+import { isRefusal, type WalError, type WalMetadata } from '@babuza/wal-core';
+import type { LogState } from '@babuza/wal-core/backend';
 import {
   commitFailure,
   prepareFailure,

@@ -5,7 +5,7 @@
  * Invariant: all bytes below `end` belong to complete batches, and all bytes below `#durableEnd`
  * survive a crash.
  */
-import { invariant } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import {
   endSlotBytes,
   footerEntryBytes,
