@@ -31,6 +31,7 @@ const allowed: Record<string, readonly string[]> = {
   'transport-http': ['raft', 'raftpb', 'vfs'],
   metrics: ['raft', 'wal-core'],
   builder: ['metrics', 'raft', 'session', 'snapshot', 'vfs', 'wal-core'],
+  babuza: ['builder', 'raft', 'transport-http', 'wal-native'],
   testkit: ['raftpb', 'vfs', 'wal-core'],
   demo: [
     'builder',
@@ -166,6 +167,21 @@ describe('import rules', () => {
         .map((name) => `${file} imports @babuza/${name}`),
     );
     expect(broken).toEqual([]);
+  });
+
+  it('only back ends import the parts for back ends', () => {
+    const backEnds = [
+      'wal-files',
+      'wal-native',
+      'wal-etcd',
+      'wal-level',
+      'wal-memory',
+      'wal-level-disk',
+    ];
+    const others = sources
+      .filter(({ owner }) => !backEnds.includes(owner))
+      .filter(({ text }) => importsOf(text).includes('@babuza/wal-core/backend'));
+    expect(others.map(({ file }) => file)).toEqual([]);
   });
 
   it('the Raft core knows of a log its storage only', () => {

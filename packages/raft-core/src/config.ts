@@ -2,7 +2,7 @@
  * The configuration of a node. The names are those of etcd raft's `Config`. Sizes are in bytes,
  * times in ticks, and `Infinity` means no limit.
  *
- * Source: etcd-io/raft `raft.go`, described in the project's Raft specification, section 3.
+ * Source: etcd-io/raft `raft.go`, `Config`; docs/raft-behaviour.md, section 1.3.
  */
 
 import type { Storage } from '@babuza/wal-core/storage';

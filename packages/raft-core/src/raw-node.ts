@@ -4,8 +4,7 @@
  * `advance`. The node never blocks, has no clock, and does no I/O except reading its storage. A
  * call must not be made during another one.
  *
- * Source: etcd-io/raft `rawnode.go`, described in the project's Raft specification, sections 5 to
- * 7.
+ * Source: etcd-io/raft `rawnode.go`; docs/raft-behaviour.md, sections 9, 10 and 16.2.
  */
 
 import {

@@ -1,7 +1,7 @@
 /**
  * `Ready`: the work that a node hands out. `RawNode.ready` tells in which order its parts are done.
  *
- * Source: etcd-io/raft `node.go`, described in the project's Raft specification, section 6.
+ * Source: etcd-io/raft `node.go`; docs/raft-behaviour.md, section 9.2.
  */
 
 import type { Entry, HardState, Message, Snapshot } from '@babuza/raftpb';

@@ -1,7 +1,7 @@
 /**
  * How a node starts: with the hard state, the membership and the log of its storage.
  *
- * Source: the project's Raft specification, section 4, "Start".
+ * Source: etcd-io/raft `raft.go`, `newRaft`, `loadState`; docs/raft-behaviour.md, section 16.1.
  */
 
 import type { ConfState, HardState } from '@babuza/raftpb';

@@ -1,7 +1,7 @@
 /**
  * The status of a node: a copy that later calls do not change.
  *
- * Source: etcd-io/raft `status.go`, described in the project's Raft specification, section 21.
+ * Source: etcd-io/raft `status.go`; docs/raft-behaviour.md, section 17.
  */
 
 import type { HardState } from '@babuza/raftpb';

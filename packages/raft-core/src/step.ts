@@ -2,8 +2,7 @@
  * The dispatch of messages. `step` compares the term of a message with the term of the node, then
  * hands the message to the rule for its type, or to the role that the node has.
  *
- * Source: etcd-io/raft `raft.go`, described in the project's Raft specification, sections 4, 8 and
- * 9.
+ * Source: etcd-io/raft `raft.go`; docs/raft-behaviour.md, sections 1, 2 and 3.1.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';

@@ -3,8 +3,8 @@
  * number at once, by joint consensus where that is needed. Every `ConfChange` is equal to a
  * `ConfChangeV2`.
  *
- * Source: etcd-io/raft `raftpb/raft.proto` and `confchange.go`, described in the project's Raft
- * specification, sections 1 and 17.2.
+ * Source: etcd-io/raft `raftpb/raft.proto` and `confchange.go`; docs/raft-behaviour.md, sections
+ * 11.2 and 20.
  */
 
 /** What is done with one member, with the numbers of the wire format. */

@@ -3,8 +3,7 @@
  * `raftpb`, `Message`). One shape serves all types, as on the wire; which fields a type uses is
  * said at its name.
  *
- * Source: etcd-io/raft `raftpb/raft.proto`, described in the project's Raft specification, section
- * 1.
+ * Source: etcd-io/raft `raftpb/raft.proto`; docs/raft-behaviour.md, section 20.
  */
 
 import type { Entry, Snapshot } from './types.ts';

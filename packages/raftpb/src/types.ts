@@ -5,8 +5,7 @@
  * every boundary. All values are immutable once they were handed to a log, a core or a decoder's
  * caller.
  *
- * Source: etcd-io/raft `raftpb/raft.proto`, described in the project's Raft specification, section
- * 1.
+ * Source: etcd-io/raft `raftpb/raft.proto`; docs/raft-behaviour.md, section 20.
  */
 
 /** The kind of an entry, with the numbers of the wire format. */

@@ -1,6 +1,7 @@
 /**
  * The same messages through @bufbuild/protobuf, an implementation that we did not write. Its
- * descriptors are built here at run time from the schema in the Raft specification, section 1.
+ * descriptors are built here at run time from etcd's `raft.proto`; docs/raft-behaviour.md, section
+ * 20.
  */
 
 import {

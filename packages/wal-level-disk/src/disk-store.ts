@@ -6,7 +6,8 @@
  * it finds there. So it may make one only where there is nothing to lose.
  */
 import { join } from 'node:path';
-import { CorruptError, ForeignFileError, invariant, type WalCapabilities } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, type WalCapabilities } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import {
   bytesOnly,
   type EventLoopClock,

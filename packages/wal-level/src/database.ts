@@ -3,7 +3,8 @@
  * names no database; one that uses it says how to open one and what it can do.
  */
 import type { AbstractLevel } from 'abstract-level';
-import type { LogLock, WalCapabilities, WalError } from '@babuza/wal-core';
+import type { WalCapabilities, WalError } from '@babuza/wal-core';
+import type { LogLock } from '@babuza/wal-core/backend';
 import type { KeyRange } from './keys.ts';
 import type { Witness } from './witness.ts';
 

@@ -3,14 +3,8 @@
  * durable. What a save may contain was decided before (`QueuedWal`); what a batch contains is
  * decided in `batches.ts`; how it looks in the database in `keys.ts` and `values.ts`.
  */
-import type {
-  EntryView,
-  LogStore,
-  PurgeReport,
-  SavePlan,
-  TermIndex,
-  WalStats,
-} from '@babuza/wal-core';
+import type { PurgeReport, WalStats } from '@babuza/wal-core';
+import type { EntryView, LogStore, SavePlan, TermIndex } from '@babuza/wal-core/backend';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
 import type { LevelEntryReader } from './entry-reader.ts';
 import { bytesOnly, type LevelStoreKind } from './database.ts';

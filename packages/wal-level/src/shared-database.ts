@@ -11,7 +11,8 @@
  * database may show batches that are not. It has to be closed and opened again, which recovers it
  * from the disk; `DatabaseHolder` does that.
  */
-import { isRefusal, type LogLock, type WalError } from '@babuza/wal-core';
+import { isRefusal, type WalError } from '@babuza/wal-core';
+import type { LogLock } from '@babuza/wal-core/backend';
 import {
   bytesOnly,
   type LevelDatabase,

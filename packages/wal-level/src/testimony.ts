@@ -7,7 +7,7 @@
  * without another term.
  */
 import { crc32 } from 'node:zlib';
-import { invariant, type TermIndex } from '@babuza/wal-core';
+import { invariant, type TermIndex } from '@babuza/wal-core/backend';
 import { integerBytes, viewOf, writeInteger } from './numbers.ts';
 
 export interface Testimony {

@@ -1,6 +1,6 @@
 /** What a batch of a group says of itself, and what it does not believe. */
 import { describe, expect, it } from 'vitest';
-import { emptyPlan, LogState, TermIndex, type SavePlan } from '@babuza/wal-core';
+import { emptyPlan, LogState, TermIndex, type SavePlan } from '@babuza/wal-core/backend';
 import { GroupBatch, stateRecordOf, type FinishedBatch } from '../src/batches.ts';
 import { KeyKind, GroupKeys, parseKey } from '../src/keys.ts';
 import { emptyTestimony, termsDigestOf } from '../src/testimony.ts';

@@ -2,7 +2,7 @@
  * Term runs against a naive model, and the digests that are kept up to date against those made
  * anew.
  */
-import { TermIndex } from '@babuza/wal-core';
+import { TermIndex } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import {
   emptyTestimony,

@@ -1,8 +1,8 @@
 /**
  * Campaigns: when a node starts one, the requests that it sends, and the votes that it counts.
  *
- * Source: the project's Raft specification, sections 8 and 9; Raft paper, section 5.2; Raft thesis,
- * sections 6.2 (CheckQuorum), 6.4 (lease) and 9.6 (PreVote).
+ * Source: etcd-io/raft `raft.go`; docs/raft-behaviour.md, sections 3 and 4; Raft paper, section
+ * 5.2; Raft thesis, sections 6.2 (CheckQuorum), 6.4 (lease) and 9.6 (PreVote).
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';

@@ -2,7 +2,8 @@
  * The changes of role. Follower, candidate and leader start with a `reset` of everything that
  * belongs to a role. A pre-candidate keeps it, so that a failed pre-election changes nothing.
  *
- * Source: the project's Raft specification, section 4.
+ * Source: etcd-io/raft `raft.go`, `reset`, `becomeFollower` and the like; docs/raft-behaviour.md,
+ * section 1.2.
  */
 
 import { EntryType } from '@babuza/raftpb';

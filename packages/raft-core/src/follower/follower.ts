@@ -2,7 +2,8 @@
  * How followers handle messages: they obey the leader of their term, and forward to it what only a
  * leader can do.
  *
- * Source: the project's Raft specification, sections 8, 13.4, 13.6 and 19.
+ * Source: etcd-io/raft `raft.go`, `stepFollower`, `stepCandidate`; docs/raft-behaviour.md, sections
+ * 2.5, 6.4, 6.6 and 13.2.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';

@@ -2,7 +2,8 @@
  * How a follower handles a snapshot of the leader. The snapshot replaces log and membership, unless
  * the log already has the entry that the snapshot ends with.
  *
- * Source: the project's Raft specification, section 16.3.
+ * Source: etcd-io/raft `raft.go`, `handleSnapshot`, `restore`; docs/raft-behaviour.md, section
+ * 15.3.
  */
 
 import { emptyConfState, MessageType, type Message, type Snapshot } from '@babuza/raftpb';

@@ -1,7 +1,8 @@
 /**
  * How a leader handles messages: requests of the application, and messages of the other members.
  *
- * Source: the project's Raft specification, sections 8, 13.5 to 13.7 and 16.2.
+ * Source: etcd-io/raft `raft.go`, `stepLeader`; docs/raft-behaviour.md, sections 2.5, 6.5 to 6.7
+ * and 15.2.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';

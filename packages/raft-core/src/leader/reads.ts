@@ -2,7 +2,8 @@
  * Linearizable reads at the leader. The answer to a read is the commit index at its arrival. The
  * leader gives it once it is certain that no other leader had committed more by then.
  *
- * Source: the project's Raft specification, section 18; Raft thesis, section 6.4.
+ * Source: etcd-io/raft `raft.go`, `stepLeader` (`MsgReadIndex`); docs/raft-behaviour.md, section
+ * 14; Raft thesis, section 6.4.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';
@@ -14,12 +15,19 @@ import { broadcastHeartbeat } from '../replication/heartbeats.ts';
 
 const noBytes = new Uint8Array(0);
 
+/**
+ * The maximum of reads of another member that wait here. The leader drops further ones, and the
+ * member asks again. etcd has no such bound, so one member can fill the memory of the leader.
+ */
+const waitingReadsMax = 1024;
+
 /** Handles a read of the leader's own application, or one that a follower has forwarded. */
 export function handleReadIndex(raft: RaftState, request: Message): void {
   if (raft.config.onlyVoterReadsAtOnce && raft.tracker.isOnlyVoter(raft.id)) {
     answer(raft, request, raft.log.committed);
     return;
   }
+  if (!isOwn(raft, request) && waitingReadsOf(raft, request.from) >= waitingReadsMax) return;
   // Before its first commit of the term, the leader may have a commit index below that of an
   // earlier leader.
   if (!hasCommittedInTerm(raft)) {
@@ -67,7 +75,7 @@ function confirmOrAnswer(raft: RaftState, request: Message): void {
 }
 
 function answer(raft: RaftState, request: Message, index: number): void {
-  if (request.from === none || request.from === raft.id) {
+  if (isOwn(raft, request)) {
     raft.readStates.push({ index, requestContext: request.entries[0]?.data ?? noBytes });
     return;
   }
@@ -75,6 +83,17 @@ function answer(raft: RaftState, request: Message, index: number): void {
   response.index = index;
   response.entries = request.entries;
   send(raft, response);
+}
+
+/** Whether the application of this node asks. */
+function isOwn(raft: RaftState, { from }: Message): boolean {
+  return from === none || from === raft.id;
+}
+
+function waitingReadsOf({ pendingReads, readOnly }: RaftState, member: bigint): number {
+  let count = readOnly.countOf(member);
+  for (const { from } of pendingReads) if (from === member) count += 1;
+  return count;
 }
 
 function hasCommittedInTerm({ log, term }: RaftState): boolean {

@@ -2,7 +2,8 @@
  * Leadership transfer. The leader accepts no proposals, sends the target the entries that it lacks,
  * and then tells it to campaign at once.
  *
- * Source: the project's Raft specification, section 19; Raft thesis, section 3.10.
+ * Source: etcd-io/raft `raft.go`, `stepLeader` (`MsgTransferLeader`); docs/raft-behaviour.md,
+ * section 13.1; Raft thesis, section 3.10.
  */
 
 import { MessageType } from '@babuza/raftpb';

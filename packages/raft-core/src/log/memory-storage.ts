@@ -3,7 +3,7 @@
  * core expects of a storage. Its data is lost when the process ends. It returns copies of its
  * arrays; the entries and payloads themselves are shared and immutable.
  *
- * Source: etcd-io/raft `storage.go`, described in the project's Raft specification, section 12.
+ * Source: etcd-io/raft `storage.go`; docs/raft-behaviour.md, sections 5.6 and 5.7.
  */
 
 import {

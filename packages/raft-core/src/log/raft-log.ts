@@ -3,8 +3,7 @@
  * `applied <= applying <= committed <= lastIndex()`. `applying` is the last index that was handed
  * out; the next committed entries follow it.
  *
- * Source: etcd-io/raft `log.go`, described in the project's Raft specification, sections 10 and
- * 14.3.
+ * Source: etcd-io/raft `log.go`; docs/raft-behaviour.md, sections 5 and 7.3.
  */
 
 import { EntryType, type Entry, type Snapshot } from '@babuza/raftpb';

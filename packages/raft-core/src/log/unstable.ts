@@ -5,8 +5,7 @@
  *
  * Callers get copies of the array of entries, so that it can be changed in place.
  *
- * Source: etcd-io/raft `log_unstable.go`, described in the project's Raft specification, section
- * 11.
+ * Source: etcd-io/raft `log_unstable.go`; docs/raft-behaviour.md, section 5.5.
  */
 
 import type { Entry, Snapshot } from '@babuza/raftpb';

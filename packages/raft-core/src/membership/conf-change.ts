@@ -3,8 +3,7 @@
  * one given. A simple change moves at most one voter. Every other change goes through a joint
  * membership, in which a majority of both halves must agree: Raft thesis, section 4.3.
  *
- * Source: etcd-io/raft `confchange/`, described in the project's Raft specification, sections 17.4,
- * 17.5.
+ * Source: etcd-io/raft `confchange/`; docs/raft-behaviour.md, section 11.
  */
 
 import {

@@ -2,7 +2,8 @@
  * The membership in force, and how a change or a snapshot replaces it. A change takes effect when
  * it is applied, not when it is appended.
  *
- * Source: the project's Raft specification, sections 17.4 and 17.5.
+ * Source: etcd-io/raft `raft.go`, `applyConfChange`, `switchToConfig`; docs/raft-behaviour.md,
+ * sections 11.4 to 11.6.
  */
 
 import type { ConfChangeV2, ConfState } from '@babuza/raftpb';

@@ -56,9 +56,16 @@ export function contradictsCommitted(raft: RaftState, message: Message): boolean
   return true;
 }
 
+/**
+ * The maximum of members and kinds that are reported in a term. A message from a made-up leader could
+ * otherwise fill the memory of this node.
+ */
+const reportedMax = 256;
+
 function report(raft: RaftState, { from, type }: Message, bound: Bound): void {
   const name = `${from} ${bound.kind}`;
   const times = (raft.impossibleClaims.get(name) ?? 0) + 1;
+  if (times === 1 && raft.impossibleClaims.size >= reportedMax) return;
   raft.impossibleClaims.set(name, times);
   if (!isPowerOfTen(times)) return;
   const { logger, onImpossibleClaim } = raft.config;

@@ -3,7 +3,7 @@
  * unstable now is durable; all other messages may be sent at once. The caller sets the term of
  * messages about votes; all others get the term of the node.
  *
- * Source: the project's Raft specification, section 8, "Sending".
+ * Source: etcd-io/raft `raft.go`, `send`; docs/raft-behaviour.md, section 2.4.
  */
 
 import { MessageType, type MessageDraft } from '@babuza/raftpb';

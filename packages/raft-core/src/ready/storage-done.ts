@@ -2,7 +2,8 @@
  * How a node handles the reports that storage work is done. They come from the storage threads, or
  * from `RawNode.advance`.
  *
- * Source: the project's Raft specification, section 7.
+ * Source: etcd-io/raft `rawnode.go`, `newStorageAppendMsg` and the like; docs/raft-behaviour.md,
+ * section 10.
  */
 
 import { MessageType, type Entry, type Message, type Snapshot } from '@babuza/raftpb';

@@ -3,7 +3,8 @@
  * responses that the thread must deliver when the work is done. Without asynchronous writes,
  * `advance` steps the same responses, so that both ways share one path.
  *
- * Source: the project's Raft specification, section 7.
+ * Source: etcd-io/raft `rawnode.go`, `newStorageAppendMsg` and the like; docs/raft-behaviour.md,
+ * section 10.
  */
 
 import {

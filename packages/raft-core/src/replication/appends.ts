@@ -2,8 +2,8 @@
  * How a leader replicates its log: it sends appends, or a snapshot to a member whose next entry was
  * compacted, and commits what a quorum has acknowledged.
  *
- * Source: the project's Raft specification, sections 13.3, 13.6, 15 and 16.1; Raft paper, section
- * 5.3.
+ * Source: etcd-io/raft `raft.go`, `maybeSendAppend`, `maybeCommit`; docs/raft-behaviour.md,
+ * sections 6.3, 6.6, 8.2 and 15.1; Raft paper, section 5.3.
  */
 
 import { MessageType } from '@babuza/raftpb';

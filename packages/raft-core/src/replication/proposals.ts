@@ -2,7 +2,8 @@
  * Proposals at the leader. All entries of a proposal are checked and enter the log together, or
  * none does.
  *
- * Source: the project's Raft specification, sections 13.1, 14.2 and 17.3.
+ * Source: etcd-io/raft `raft.go`, `stepLeader` (`MsgProp`), `appendEntry`; docs/raft-behaviour.md,
+ * sections 6.1, 7.2 and 11.3.
  */
 
 import {

@@ -4,7 +4,7 @@
  * position. Positions count from 1 since the last change of role. Answers to heartbeats of an
  * earlier term never reach the queue.
  *
- * Source: etcd-io/raft `read_only.go`, described in the project's Raft specification, section 18.
+ * Source: etcd-io/raft `read_only.go`; docs/raft-behaviour.md, section 14.2.
  */
 
 import type { Message } from '@babuza/raftpb';
@@ -36,6 +36,13 @@ export class ReadOnlyQueue {
 
   add(request: Message, index: number): void {
     this.#queue.push({ request, index });
+  }
+
+  /** The number of reads of this member that wait. */
+  countOf(id: bigint): number {
+    let count = 0;
+    for (const { request } of this.#queue) if (request.from === id) count += 1;
+    return count;
   }
 
   /** The context for heartbeats while reads wait: the newest position, 8 bytes, little-endian. */

@@ -3,7 +3,7 @@
  * the configuration has a sink. Pre-votes, proposals, reads and leadership transfers are not part
  * of the model.
  *
- * Source: etcd-io/raft `state_trace.go`, described in the project's Raft specification, section 21.
+ * Source: etcd-io/raft `state_trace.go`; docs/raft-behaviour.md, section 17.
  */
 
 import {

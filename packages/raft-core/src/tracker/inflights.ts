@@ -4,8 +4,7 @@
  * allowed. It is a ring of pairs (last index, bytes). The ring grows as it is used, because the
  * limit may be high while most windows stay nearly empty.
  *
- * Source: etcd-io/raft `tracker/inflights.go`, described in the project's Raft specification,
- * section 14.1.
+ * Source: etcd-io/raft `tracker/inflights.go`; docs/raft-behaviour.md, section 7.1.
  */
 
 import { RaftPanicError } from '../errors.ts';

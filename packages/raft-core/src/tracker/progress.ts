@@ -4,8 +4,7 @@
  * sends appends ahead of the acknowledgments, as far as the window allows. In `Snapshot`, it waits
  * for the member to receive a snapshot. Invariant: `match < next`.
  *
- * Source: etcd-io/raft `tracker/progress.go`, described in the project's Raft specification,
- * section 13.2.
+ * Source: etcd-io/raft `tracker/progress.go`; docs/raft-behaviour.md, section 6.2.
  */
 
 import { RaftPanicError } from '../errors.ts';

@@ -1,7 +1,7 @@
 /**
  * The arithmetic of majorities, and of joint majorities, as pure functions of the voters' answers.
  *
- * Source: etcd-io/raft `quorum/`, described in the project's Raft specification, section 17.1.
+ * Source: etcd-io/raft `quorum/`; docs/raft-behaviour.md, section 8.1.
  */
 
 /** The number of voters that form a majority of `count`. */

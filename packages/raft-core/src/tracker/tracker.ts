@@ -2,8 +2,7 @@
  * The membership in force, with the replication progress and the vote of each member. The lists in
  * ascending order of ids are built when the membership changes, so that no message has to sort.
  *
- * Source: etcd-io/raft `tracker/tracker.go`, described in the project's Raft specification,
- * sections 13.2 and 17.1.
+ * Source: etcd-io/raft `tracker/tracker.go`; docs/raft-behaviour.md, sections 6.2, 8.1 and 11.1.
  */
 
 import { ascending, type IdSet } from '../ids.ts';
@@ -98,9 +97,12 @@ export class Tracker {
     return this.config.incoming.includes(id) || this.config.outgoing.includes(id);
   }
 
-  /** Records the answer of a member; only its first answer counts. */
+  /**
+   * Records the answer of a voter; only its first answer counts. The answers of other nodes, whose
+   * ids may be made up, are not kept.
+   */
   recordVote(id: bigint, granted: boolean): void {
-    if (!this.votes.has(id)) this.votes.set(id, granted);
+    if (this.isVoter(id) && !this.votes.has(id)) this.votes.set(id, granted);
   }
 
   tallyVotes(): Tally {

@@ -1,5 +1,5 @@
 /** A table in LevelDB's format, with blocks of any size (doc/table_format.md of its sources). */
-import { crc32cByTable } from '@babuza/wal-core';
+import { crc32cByTable } from '@babuza/wal-core/backend';
 
 interface Place {
   readonly offset: number;
