@@ -16,6 +16,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 /** Whose dependencies an example may use: a user would have installed them. */
 const runsBeside: Record<string, string> = {
   root: `${root}/examples`,
+  babuza: `${root}/examples`,
   builder: `${root}/examples`,
   metrics: `${root}/packages/metrics/dist`,
   raft: `${root}/examples`,
@@ -43,7 +44,7 @@ function examplesOf(title: string, owner: string, path: string): Example[] {
   const blocks = readFileSync(path, 'utf8').matchAll(/^```(?:ts|js)\n([\s\S]*?)^```/gm);
   return [...blocks]
     .map((block) => block[1] ?? '')
-    .filter((code) => code.includes("from '@babuza/") && !/from 'vitest'|…/.test(code))
+    .filter((code) => /from '(@babuza\/|babuza')/.test(code) && !/from 'vitest'|…/.test(code))
     .map((code, at) => ({ title: `${title}, example ${at + 1}`, owner, code }));
 }
 

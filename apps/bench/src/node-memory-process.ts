@@ -6,7 +6,7 @@
  * bytes, entries.
  */
 import { readFileSync } from 'node:fs';
-import { BabuzaComponentBuilder, BabuzaWal, MemoryTransport } from '@babuza/builder';
+import { BabuzaComponentBuilder, BabuzaWal, MemoryTransportType } from '@babuza/builder';
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
@@ -74,7 +74,7 @@ async function start(id: bigint, ids: readonly bigint[], directory: string): Pro
     nodeId: id,
     storageRootDir: `${directory}/node-${id}`,
     walType: BabuzaWal,
-    transportType: MemoryTransport,
+    transportType: MemoryTransportType,
     transportOptions: { network, address: addressOf(id) },
   }).build();
   const config = { ...defaultBabuzaConfig(1, id, addressOf(id)), snapshotEntries: Infinity };

@@ -5,25 +5,27 @@
  */
 import type * as DemoCodec from '../../../apps/demo/src/cluster/key-value-codec.ts';
 import type * as DemoFraming from '../../../apps/demo/src/log-story/framing.ts';
-import type * as CommittedEntries from '../../../packages/raft/src/committed-entries.ts';
-import type * as Envelope from '../../../packages/raft/src/envelope.ts';
-import type * as ExportedSnapshot from '../../../packages/raft/src/exported-snapshot.ts';
+import type * as CommittedEntries from '../../../packages/raft/src/apply/committed-entries.ts';
+import type * as Envelope from '../../../packages/raft/src/proposals/envelope.ts';
+import type * as ExportedSnapshot from '../../../packages/raft/src/snapshots/exported-snapshot.ts';
 import type * as IdentityEntries from '../../../packages/raft/src/identity/identity-entries.ts';
 import type * as IdentityRecord from '../../../packages/raft/src/identity/identity-record.ts';
 import type * as Introductions from '../../../packages/raft/src/identity/introduction.ts';
 import type * as LogIdentity from '../../../packages/raft/src/identity/log-identity.ts';
 import type * as SnapshotOwner from '../../../packages/raft/src/identity/snapshot-owner.ts';
-import type * as MembershipCodec from '../../../packages/raft/src/membership-codec.ts';
-import type * as ReplicatedState from '../../../packages/raft/src/replicated-state.ts';
+import type * as MembershipCodec from '../../../packages/raft/src/membership/membership-codec.ts';
+import type * as ReplicatedState from '../../../packages/raft/src/apply/replicated-state.ts';
 import type * as SessionBytes from '../../../packages/session/src/session-bytes.ts';
 import type * as Chunks from '../../../packages/snapshot/src/format/chunk.ts';
 import type * as Manifests from '../../../packages/snapshot/src/format/manifest.ts';
 import type * as MetadataFiles from '../../../packages/snapshot/src/format/metadata-file.ts';
 import type * as SnapshotIds from '../../../packages/snapshot/src/format/snapshot-id.ts';
 import type * as Challenges from '../../../packages/transport-http/src/access/secret.ts';
-import type * as FrameReaders from '../../../packages/transport-http/src/frame-reader.ts';
-import type * as Frames from '../../../packages/transport-http/src/frames.ts';
-import type * as Handshakes from '../../../packages/transport-http/src/handshake.ts';
+import type * as CertificateHosts from '../../../packages/transport-http/src/access/certificate/hosts.ts';
+import type * as ShownCertificates from '../../../packages/transport-http/src/access/certificate/shown-certificate.ts';
+import type * as FrameReaders from '../../../packages/transport-http/src/messages/frame-reader.ts';
+import type * as Frames from '../../../packages/transport-http/src/messages/frames.ts';
+import type * as Handshakes from '../../../packages/transport-http/src/connections/handshake.ts';
 import type * as LockRecords from '../../../packages/vfs/src/lock/lock-record.ts';
 import type * as RecordFiles from '../../../packages/vfs/src/record-file.ts';
 import type * as EtcdCrc from '../../../packages/wal-etcd/src/format/crc32c.ts';
@@ -51,10 +53,10 @@ async function load<Module>(owner: string, path: string): Promise<Module> {
   return (await import(/* @vite-ignore */ file.href)) as Module;
 }
 
-export const envelope: typeof Envelope = await load('packages/raft', 'envelope');
+export const envelope: typeof Envelope = await load('packages/raft', 'proposals/envelope');
 export const membershipCodec: typeof MembershipCodec = await load(
   'packages/raft',
-  'membership-codec',
+  'membership/membership-codec',
 );
 export const identityEntries: typeof IdentityEntries = await load(
   'packages/raft',
@@ -75,24 +77,35 @@ export const snapshotOwner: typeof SnapshotOwner = await load(
 );
 export const exportedSnapshot: typeof ExportedSnapshot = await load(
   'packages/raft',
-  'exported-snapshot',
+  'snapshots/exported-snapshot',
 );
 export const committedEntries: typeof CommittedEntries = await load(
   'packages/raft',
-  'committed-entries',
+  'apply/committed-entries',
 );
 export const replicatedState: typeof ReplicatedState = await load(
   'packages/raft',
-  'replicated-state',
+  'apply/replicated-state',
 );
 export const sessionBytes: typeof SessionBytes = await load('packages/session', 'session-bytes');
-export const frames: typeof Frames = await load('packages/transport-http', 'frames');
+export const frames: typeof Frames = await load('packages/transport-http', 'messages/frames');
 export const frameReaders: typeof FrameReaders = await load(
   'packages/transport-http',
-  'frame-reader',
+  'messages/frame-reader',
 );
-export const handshakes: typeof Handshakes = await load('packages/transport-http', 'handshake');
+export const handshakes: typeof Handshakes = await load(
+  'packages/transport-http',
+  'connections/handshake',
+);
 export const challenges: typeof Challenges = await load('packages/transport-http', 'access/secret');
+export const certificateHosts: typeof CertificateHosts = await load(
+  'packages/transport-http',
+  'access/certificate/hosts',
+);
+export const shownCertificates: typeof ShownCertificates = await load(
+  'packages/transport-http',
+  'access/certificate/shown-certificate',
+);
 export const manifests: typeof Manifests = await load('packages/snapshot', 'format/manifest');
 export const metadataFiles: typeof MetadataFiles = await load(
   'packages/snapshot',

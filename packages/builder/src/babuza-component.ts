@@ -1,12 +1,14 @@
 /** What a builder builds: the parts of a node, and one way to close them all. */
 import type { MetricsCollector } from '@babuza/metrics';
-import type {
-  Logger,
-  NodeObserver,
-  RaftComponent,
-  SessionManager,
-  SnapshotManager,
-  Transport,
+import {
+  defaultBabuzaConfig,
+  type BabuzaConfig,
+  type Logger,
+  type NodeObserver,
+  type RaftComponent,
+  type SessionManager,
+  type SnapshotManager,
+  type Transport,
 } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
@@ -28,6 +30,9 @@ export interface BuiltParts {
   readonly random: Random;
   readonly logger: Logger | undefined;
 }
+
+/** The fields of a node's configuration that its parts do not know. */
+export type NodeSettings = Omit<BabuzaConfig, 'clusterId' | 'nodeId' | 'address'>;
 
 /**
  * The parts of one node. `bootstrapRaftCluster` and its like take them over: the node closes them
@@ -72,6 +77,25 @@ export class BabuzaComponent implements RaftComponent, AsyncDisposable {
     if (this.#transport !== undefined) return this.#transport;
     const allowed = `one of ${knownTypes(transportRegistry)} for a node`;
     throw new BuilderConfigError('transportType', undefined, allowed);
+  }
+
+  /**
+   * The configuration of the node that these parts were built for: its ids and its address, the
+   * defaults of `defaultBabuzaConfig`, and `changes`.
+   *
+   * @throws BuilderConfigError (`BUILDER_CONFIG`) without a `nodeId` or a transport, or where the
+   * transport does not know its address.
+   */
+  nodeConfig(changes: Partial<NodeSettings> = {}): BabuzaConfig {
+    const { address } = this.transport;
+    if (this.nodeId === undefined) {
+      throw new BuilderConfigError('nodeId', undefined, 'given where a node is configured');
+    }
+    if (address === undefined) {
+      const allowed = 'a transport that knows the address of its member';
+      throw new BuilderConfigError('transportType', undefined, allowed);
+    }
+    return { ...defaultBabuzaConfig(this.clusterId, this.nodeId, address), ...changes };
   }
 
   /**

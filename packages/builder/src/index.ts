@@ -1,5 +1,5 @@
 export { BabuzaComponentBuilder } from './babuza-component-builder.ts';
-export { BabuzaComponent } from './babuza-component.ts';
+export { BabuzaComponent, type NodeSettings } from './babuza-component.ts';
 export type { BuilderConfig } from './config.ts';
 export {
   BackendNotInstalledError,
@@ -16,16 +16,16 @@ export {
   DurableSnapshot,
   ETCDWal,
   ExpireSession,
-  HttpTransport,
+  HttpTransportType,
   LevelWalDisk,
   LevelWalMemory,
   LruSession,
-  MemoryTransport,
+  MemoryTransportType,
   NoMetrics,
   NoopSession,
   PebbleWalDisk,
   PebbleWalMemory,
   PrometheusMetrics,
-  TcpMemoryTransport,
+  TcpMemoryTransportType,
   VolatileSnapshot,
 } from './registry.ts';

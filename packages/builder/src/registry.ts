@@ -22,11 +22,11 @@ export const BadgerWalMemory = 'badger-wal-memory';
 export const PebbleWalMemory = 'pebble-wal-memory';
 
 /** Raft messages over HTTP. */
-export const HttpTransport = 'http';
+export const HttpTransportType = 'http';
 /** Inside one process: for tests and examples. */
-export const MemoryTransport = 'memory';
-/** A name of the original design: here a synonym of `MemoryTransport`. */
-export const TcpMemoryTransport = 'tcp-memory';
+export const MemoryTransportType = 'memory';
+/** A name of the original design: here a synonym of `MemoryTransportType`. */
+export const TcpMemoryTransportType = 'tcp-memory';
 
 /** Snapshots in folders below `storageRootDir`; the default. */
 export const DurableSnapshot = 'durable';
@@ -61,14 +61,14 @@ export const walRegistry: readonly RegistryLine[] = [
 
 /** The transports. */
 export const transportRegistry: readonly RegistryLine[] = [
-  { types: [HttpTransport], packageName: '@babuza/transport-http' },
-  { types: [MemoryTransport, TcpMemoryTransport], packageName: '@babuza/transport-memory' },
+  { types: [HttpTransportType], packageName: '@babuza/transport-http' },
+  { types: [MemoryTransportType, TcpMemoryTransportType], packageName: '@babuza/transport-memory' },
 ];
 
 /** Transports of the original design that are not here, and what to use instead. */
 export const transportsElsewhere: Readonly<Record<string, string>> = {
-  tcp: HttpTransport,
-  grpc: HttpTransport,
+  tcp: HttpTransportType,
+  grpc: HttpTransportType,
 };
 
 export const snapshotTypes: readonly string[] = [DurableSnapshot, VolatileSnapshot];

@@ -2,7 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Logger, TransportBackend, TransportIdentity } from '@babuza/raft';
+import {
+  defaultBabuzaConfig,
+  type Logger,
+  type Transport,
+  type TransportBackend,
+  type TransportIdentity,
+} from '@babuza/raft';
 import { VolatileSnapshotManager } from '@babuza/snapshot';
 import { SimulatedClock, SeededRandom } from '@babuza/testkit';
 import { MemoryNetwork, MemoryTransport, transportBackend } from '@babuza/transport-memory';
@@ -15,6 +21,17 @@ const clock = new SimulatedClock();
 const network = new MemoryNetwork({ clock, random: new SeededRandom(1) });
 const silent = (): void => undefined;
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+
+/** A transport that does not know its address. */
+const ownTransport: Transport = {
+  start: async () => undefined,
+  setPeer: silent,
+  removePeer: silent,
+  send: silent,
+  sendSnapshot: async () => undefined,
+  close: async () => undefined,
+  [Symbol.asyncDispose]: async () => undefined,
+};
 
 let storageRootDir = '';
 beforeEach(async () => {
@@ -44,6 +61,26 @@ describe('a component', () => {
     const component = await built({ transportType, logger });
     expect(identities[0]?.logger).toBe(logger);
     await component.close();
+  });
+
+  it('gives the configuration of its node, with the ids and the address that it was built with', async () => {
+    const transportOptions = { network, address: 'node-3:7000' };
+    const component = await built({ transportType: 'memory', transportOptions });
+    const config = component.nodeConfig({ tickMs: 20 });
+    expect(config).toEqual({ ...defaultBabuzaConfig(7, 3, 'node-3:7000'), tickMs: 20 });
+    await component.close();
+  });
+
+  it('gives no configuration of a node without an id or an address', async () => {
+    const withoutId = await built({ nodeId: undefined, transportType: ownTransport });
+    expect(() => withoutId.nodeConfig()).toThrow(/nodeId must be given/);
+    await withoutId.close();
+    const withoutAddress = await built({ transportType: ownTransport });
+    expect(() => withoutAddress.nodeConfig()).toThrow(/knows the address/);
+    await withoutAddress.close();
+    const withoutTransport = await built();
+    expect(() => withoutTransport.nodeConfig()).toThrow(/transportType/);
+    await withoutTransport.close();
   });
 
   it('hands options to snapshots in memory, too', async () => {

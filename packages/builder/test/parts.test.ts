@@ -75,7 +75,7 @@ describe('by name', () => {
     const note = (message: string, fields: unknown): void => void lines.push([message, fields]);
     const logger = { debug: note, info: note, warn: note, error: note };
     const transportOptions = { network, address };
-    for (const transportType of [door.MemoryTransport, door.TcpMemoryTransport]) {
+    for (const transportType of [door.MemoryTransportType, door.TcpMemoryTransportType]) {
       const component = await built({ transportType, transportOptions, logger });
       expect(component.transport).toBeInstanceOf(MemoryTransport);
       expect(component.transport).toMatchObject({ nodeId: 3n, address });
@@ -94,7 +94,7 @@ describe('by name', () => {
   });
 
   it('the transport over HTTP gets its options, and says what is wrong with them', async () => {
-    const { HttpTransport: transportType } = door;
+    const { HttpTransportType: transportType } = door;
     const transportOptions = { address: '127.0.0.1:7101' };
     const { transport } = await built({ transportType, transportOptions });
     await transport.close();

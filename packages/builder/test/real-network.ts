@@ -7,7 +7,7 @@ import { HttpTransport } from '@babuza/transport-http';
 import { FaultProxy } from '@babuza/transport-http/testing';
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';
-import { HttpTransport as http, MemoryTransport } from '../src/index.ts';
+import { HttpTransportType, MemoryTransportType } from '../src/index.ts';
 
 export type NetworkKind = 'memory' | 'http';
 
@@ -27,7 +27,7 @@ export async function openNetwork(kind: NetworkKind): Promise<RealNetwork> {
 }
 
 class InMemory implements RealNetwork {
-  readonly transportType = MemoryTransport;
+  readonly transportType = MemoryTransportType;
   readonly #network = new MemoryNetwork({ clock, random });
 
   address(id: bigint, place = 'home'): string {
@@ -44,7 +44,7 @@ class InMemory implements RealNetwork {
 }
 
 class HttpNetwork implements RealNetwork {
-  readonly transportType = http;
+  readonly transportType = HttpTransportType;
   readonly #proxies: readonly FaultProxy[];
 
   private constructor(proxies: readonly FaultProxy[]) {

@@ -16,9 +16,9 @@ import {
   BabuzaComponentBuilder,
   BabuzaWal,
   ETCDWal,
-  HttpTransport,
+  HttpTransportType,
   LevelWalDisk,
-  MemoryTransport,
+  MemoryTransportType,
 } from '../src/index.ts';
 import { keyValueMachine } from './cluster/key-value-machine.ts';
 import { AppliedLedger } from './cluster/ledger.ts';
@@ -33,8 +33,8 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 const address = 'localhost:1';
 const network = new MemoryNetwork(nodeEnvironment());
 const optionsOf: Readonly<Record<string, (advertised: string) => object>> = {
-  [MemoryTransport]: (advertised) => ({ network, address: advertised }),
-  [HttpTransport]: (advertised) => ({ address: advertised, listen: { port: 0 } }),
+  [MemoryTransportType]: (advertised) => ({ network, address: advertised }),
+  [HttpTransportType]: (advertised) => ({ address: advertised, listen: { port: 0 } }),
 };
 
 /**
@@ -71,7 +71,7 @@ async function start(
     : bootstrapRaftCluster(config, [{ id: 1n, address }], machine, component);
 }
 
-describe.each([MemoryTransport, HttpTransport])('the transport %s', (transportType) => {
+describe.each([MemoryTransportType, HttpTransportType])('the transport %s', (transportType) => {
   it('with another address than the configuration is refused, and everything is given back', async () => {
     for (const how of ['bootstrap', 'join'] as const) {
       for (const advertised of ['127.0.0.1:1', 'localhost:2', 'LOCALHOST:1']) {
@@ -89,18 +89,18 @@ describe.each([MemoryTransport, HttpTransport])('the transport %s', (transportTy
 
 describe.each([BabuzaWal, ETCDWal, LevelWalDisk])('the log %s', (walType) => {
   it('is opened only with the entryBytesMax that it was created with', async () => {
-    const first = await start(MemoryTransport, { walType, entryBytesMax: 4096 });
+    const first = await start(MemoryTransportType, { walType, entryBytesMax: 4096 });
     await first.waitForLeader();
     await first.shutdown();
     for (const entryBytesMax of [4095, 4097, 8 * 1024 * 1024]) {
-      await expect(start(MemoryTransport, { walType, entryBytesMax })).rejects.toMatchObject({
+      await expect(start(MemoryTransportType, { walType, entryBytesMax })).rejects.toMatchObject({
         code: 'RAFT_CONFIG',
         message: expect.stringContaining(
           `${entryBytesMax} in the configuration and 4096 in the log`,
         ),
       });
     }
-    await using again = await start(MemoryTransport, { walType, entryBytesMax: 4096 });
+    await using again = await start(MemoryTransportType, { walType, entryBytesMax: 4096 });
     await again.waitForLeader();
   });
 });

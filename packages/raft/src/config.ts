@@ -2,9 +2,9 @@
  * The configuration of a node. `defaultBabuzaConfig` gives one that keeps the promises of the
  * project; change what you need. Times in milliseconds, sizes in bytes, `Infinity` for "no limit".
  *
- * Decisions: the project's contract, 12 and 20.
+ * Decisions: docs/decisions/0022-defaults-of-a-node.md.
  */
-import { checkId, isObject, refuse } from './checks.ts';
+import { checkId, isObject, refuse } from './support/checks.ts';
 
 export interface BabuzaConfig {
   readonly clusterId: bigint;

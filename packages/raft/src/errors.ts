@@ -2,7 +2,7 @@
  * The errors of a node. The codes are API and never change their meaning; the messages are for
  * people and may. Match by `code`.
  *
- * Decisions: the project's contract, 26.
+ * Decisions: docs/decisions/0026-proposals-and-their-outcomes.md.
  */
 
 export type RaftErrorCode =

@@ -4,8 +4,8 @@
  */
 import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import type { Member, MembershipOperation } from './membership.ts';
-import type { RefusedMessageKind } from './refused-messages.ts';
+import type { Member, MembershipOperation } from './membership/membership.ts';
+import type { RefusedMessageKind } from './incoming/refused-messages.ts';
 
 /** Why a leader cannot do its work. */
 export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still' | 'system-short';

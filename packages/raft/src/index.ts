@@ -5,8 +5,8 @@ export {
   type BootstrapOptions,
   type StartOptions,
   type PeersConfiguration,
-} from './bootstrap.ts';
-export { type StandaloneOptions } from './standalone.ts';
+} from './start/bootstrap.ts';
+export { type StandaloneOptions } from './start/standalone.ts';
 export { defaultBabuzaConfig, type BabuzaConfig } from './config.ts';
 export {
   BusyError,
@@ -19,23 +19,17 @@ export {
   type LeaderHint,
   type RaftErrorCode,
 } from './errors.ts';
-export type { BootstrapMode } from './open-node.ts';
+export type { BootstrapMode } from './start/open-node.ts';
 export type { LeaderTrouble, RaftEvent, RaftEventListener } from './events.ts';
 export type { ClusterIdentity, FormerIdentity } from './identity/cluster-identity.ts';
-export type { Member, MemberRole, MembershipOperation } from './membership.ts';
+export type { Member, MemberRole, MembershipOperation } from './membership/membership.ts';
 export type * from './ports/index.ts';
-export type { ChangeOptions } from './membership-changes.ts';
-export type { AddVoterOptions, VoterProgress } from './voter-through-learner.ts';
-export type { ProposeResult } from './propose-result.ts';
-export {
-  Raft,
-  type NewMember,
-  type ProposeOptions,
-  type ShutdownOptions,
-  type WaitOptions,
-} from './raft.ts';
-export type { RefusedMessageKind } from './refused-messages.ts';
-export type { SnapshotPlace } from './recorded-snapshots.ts';
+export type { ChangeOptions } from './membership/membership-changes.ts';
+export type { AddVoterOptions, VoterProgress } from './membership/voter-through-learner.ts';
+export type { ProposeResult } from './proposals/propose-result.ts';
+export type { NewMember, ProposeOptions, Raft, ShutdownOptions, WaitOptions } from './raft.ts';
+export type { RefusedMessageKind } from './incoming/refused-messages.ts';
+export type { SnapshotPlace } from './snapshots/recorded-snapshots.ts';
 export type {
   CallCounts,
   ClusterInfo,

@@ -9,22 +9,26 @@
  */
 import type { TailReport } from '@babuza/wal-core';
 import { DroppedError, NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
-import { EnvelopeKind } from './envelope.ts';
+import { EnvelopeKind } from './proposals/envelope.ts';
 import type { RaftEventListener } from './events.ts';
-import { encodeExport } from './exported-snapshot.ts';
-import type { MemberRole, MembershipOperation } from './membership.ts';
-import type { ChangeOptions } from './membership-changes.ts';
-import { NodeParts, type OpenedNode } from './node-parts.ts';
+import { encodeExport } from './snapshots/exported-snapshot.ts';
+import type { MemberRole, MembershipOperation } from './membership/membership.ts';
+import type { ChangeOptions } from './membership/membership-changes.ts';
+import { NodeParts, type OpenedNode } from './start/node-parts.ts';
 import type { RaftComponent } from './ports/component.ts';
 import type { SessionCall } from './ports/session-manager.ts';
 import type { StateMachine } from './ports/state-machine.ts';
-import { checkSession, resultOf, type ProposeResult } from './propose-result.ts';
-import type { SnapshotPlace } from './recorded-snapshots.ts';
+import { checkSession, resultOf, type ProposeResult } from './proposals/propose-result.ts';
+import type { SnapshotPlace } from './snapshots/recorded-snapshots.ts';
 import { timerMsMax } from './config.ts';
-import { bestSuccessor, handOver } from './hand-over.ts';
+import { bestSuccessor, handOver } from './leadership/leadership-transfer.ts';
 import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
-import { addVoter, changeWithNewVoters, type AddVoterOptions } from './voter-through-learner.ts';
-import { unlessAborted, untilAborted, waiting } from './waiters.ts';
+import {
+  addVoter,
+  changeWithNewVoters,
+  type AddVoterOptions,
+} from './membership/voter-through-learner.ts';
+import { unlessAborted, untilAborted, waiting } from './proposals/waiters.ts';
 
 export interface WaitOptions {
   /** Ends the waiting. */
@@ -314,7 +318,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   /** As a follower, forgets who leads, so that it may vote for another within the term. */
   async forgetLeader(): Promise<void> {
     this.#parts.checkRunning();
-    this.#parts.call((node) => node.forgetLeader());
+    this.#parts.core.run((node) => node.forgetLeader());
   }
 
   /**

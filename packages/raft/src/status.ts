@@ -4,7 +4,7 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryStorage, TailReport, Wal, WalStats } from '@babuza/wal-core';
 import type { BabuzaConfig } from './config.ts';
 import type { ClusterIdentity } from './identity/cluster-identity.ts';
-import type { Member } from './membership.ts';
+import type { Member } from './membership/membership.ts';
 
 export type RaftRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
 

@@ -3,16 +3,16 @@ import { emptyConfState } from '@babuza/raftpb';
 import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adoptedSnapshot } from '../src/adopted-snapshot.ts';
+import { adoptedSnapshot } from '../src/start/adopted-snapshot.ts';
 import {
   defaultBabuzaConfig,
   recoverAsStandalone,
   type Raft,
   type TransportHandler,
 } from '../src/index.ts';
-import { changedMembership, firstMembership } from '../src/membership.ts';
-import { operationsToBeAlone } from '../src/operations-to-be-alone.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
+import { changedMembership, firstMembership } from '../src/membership/membership.ts';
+import { operationsToBeAlone } from '../src/start/operations-to-be-alone.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, ListMachine, MapSnapshots, PlainSessions, World } from './support.ts';
 
 describe('the changes after which a node is the only member', () => {

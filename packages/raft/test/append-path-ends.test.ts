@@ -2,7 +2,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError, type SaveBatch, type Wal } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { AppendPath } from '../src/append-path.ts';
+import { AppendPath } from '../src/driver/append-path.ts';
 
 // A caller that waits for ever is what these tests look for.
 vi.setConfig({ testTimeout: 5000 });

@@ -2,7 +2,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError, type SaveBatch, type Wal } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { AppendPath } from '../src/append-path.ts';
+import { AppendPath } from '../src/driver/append-path.ts';
 
 /** A log whose saves end when a test says so, in order. */
 class SteppedLog implements Pick<Wal, 'save' | 'sync'> {

@@ -1,7 +1,7 @@
 /** How long committed entries wait for the state machine, as it is measured from look to look. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ApplyLag } from '../src/apply-lag.ts';
+import { ApplyLag } from '../src/apply/apply-lag.ts';
 import type { Logger } from '../src/index.ts';
 
 const lagMsMax = 1000;

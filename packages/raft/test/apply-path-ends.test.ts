@@ -2,9 +2,9 @@
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ApplyPath } from '../src/apply-path.ts';
-import { encodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
+import { ApplyPath } from '../src/apply/apply-path.ts';
+import { encodeEnvelope, EnvelopeKind } from '../src/proposals/envelope.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, ListMachine, newGate, PlainSessions } from './support.ts';
 
 let machine: ListMachine;

@@ -3,8 +3,8 @@
  */
 import { turnOfEventLoop } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ChunkChannel } from '../src/chunk-channel.ts';
-import { writeSnapshotFiles } from '../src/snapshot-files.ts';
+import { ChunkChannel } from '../src/snapshots/chunk-channel.ts';
+import { writeSnapshotFiles } from '../src/snapshots/snapshot-files.ts';
 import { soon } from './soon.ts';
 import { bytesOf, textOf } from './support.ts';
 

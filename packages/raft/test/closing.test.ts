@@ -3,7 +3,7 @@
  */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { closeInOrder, closingSteps, type ClosingStep } from '../src/closing.ts';
+import { closeInOrder, closingSteps, type ClosingStep } from '../src/start/closing.ts';
 import { newGate, type Gate } from './support.ts';
 
 const timeoutMs = 1000;

@@ -13,15 +13,19 @@ import {
   type Entry,
 } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CommittedEntries, type EntryParts } from '../src/committed-entries.ts';
-import { encodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { CommittedEntries, type EntryParts } from '../src/apply/committed-entries.ts';
+import { encodeEnvelope, EnvelopeKind } from '../src/proposals/envelope.ts';
 import { RaftError } from '../src/errors.ts';
 import { encodeIdentityEntry } from '../src/identity/identity-entries.ts';
 import type { AppliedEntry } from '../src/index.ts';
-import { coreChanges, firstMembership, type MembershipOperation } from '../src/membership.ts';
-import { encodeOperations } from '../src/membership-codec.ts';
-import type { Outcome } from '../src/outcome.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
+import {
+  coreChanges,
+  firstMembership,
+  type MembershipOperation,
+} from '../src/membership/membership.ts';
+import { encodeOperations } from '../src/membership/membership-codec.ts';
+import type { Outcome } from '../src/proposals/outcome.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, newGate, PlainSessions, textOf } from './support.ts';
 
 let state: ReplicatedState;

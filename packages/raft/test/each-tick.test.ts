@@ -1,10 +1,10 @@
 /** Conditions that can only be looked at: how often that is done, and how it ends. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { eachTick } from '../src/each-tick.ts';
+import { eachTick } from '../src/support/each-tick.ts';
 import { StoppedError } from '../src/errors.ts';
 import type { RaftEvent } from '../src/events.ts';
-import { handOver, type HandOverParts } from '../src/hand-over.ts';
+import { handOver, type HandOverParts } from '../src/leadership/leadership-transfer.ts';
 
 let clock: SimulatedClock;
 let atStop: Set<(cause: StoppedError) => void>;
@@ -122,8 +122,10 @@ describe('a transfer of leadership', () => {
         },
       },
       isLeader: () => isLeader,
-      attempt: (give: (node: unknown) => void) =>
-        give({ transferLeader: (target: bigint) => void asked.push(target) }),
+      core: {
+        tryRun: (give: (node: unknown) => void) =>
+          give({ transferLeader: (target: bigint) => void asked.push(target) }),
+      },
       onStop,
     };
     return noted(handOver(parts as unknown as HandOverParts, 3n, signal));

@@ -1,7 +1,7 @@
 /** How calls at a node end where something else comes between: each caller is told what is true. */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
-import { encodeExport, ExportReader } from '../src/exported-snapshot.ts';
+import { encodeExport, ExportReader } from '../src/snapshots/exported-snapshot.ts';
 import { unknownIdentity } from '../src/identity/cluster-identity.ts';
 import { bytesOf, MapSnapshots, World } from './support.ts';
 

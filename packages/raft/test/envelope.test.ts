@@ -7,7 +7,7 @@ import {
   nextRequestNumber,
   requestsPerLife,
   type Envelope,
-} from '../src/envelope.ts';
+} from '../src/proposals/envelope.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const payload = new Uint8Array([0xab, 0xcd]);

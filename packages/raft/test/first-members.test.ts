@@ -1,8 +1,8 @@
 /** The first members in the replicated state, and snapshots of versions that did not keep them. */
 import { describe, expect, it } from 'vitest';
-import { firstMembersOf } from '../src/first-members.ts';
-import { confStateOf, firstMembership } from '../src/membership.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
+import { firstMembersOf } from '../src/start/first-members.ts';
+import { confStateOf, firstMembership } from '../src/membership/membership.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, PlainSessions, textOf } from './support.ts';
 
 const membership = firstMembership([

@@ -1,8 +1,8 @@
 /** How much a leader remembers of forwarded proposals: around each of its bounds. */
 import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
-import { ForwardedRequests } from '../src/forwarded-requests.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { ForwardedRequests } from '../src/proposals/forwarded-requests.ts';
 
 /** So far behind the newest one a proposal is remembered. */
 const knownMax = 4096;

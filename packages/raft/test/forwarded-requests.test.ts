@@ -1,8 +1,8 @@
 /** Which proposals of followers a leader appends: each once, whatever a transport repeats. */
 import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
-import { ForwardedRequests } from '../src/forwarded-requests.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { ForwardedRequests } from '../src/proposals/forwarded-requests.ts';
 import { bytesOf } from './support.ts';
 
 function messageOf(...data: (Uint8Array | undefined)[]): Message {

@@ -4,7 +4,7 @@
  */
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { IncomingRoom, incomingBytesMaxOf } from '../src/incoming-room.ts';
+import { IncomingRoom, incomingBytesMaxOf } from '../src/incoming/incoming-room.ts';
 
 /** A message that counts as so many bytes. */
 function appendOf(bytes: number): Message {

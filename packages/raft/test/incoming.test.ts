@@ -2,9 +2,9 @@
 import { StateType } from '@babuza/raft-core';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
-import { incomingOf } from '../src/incoming.ts';
-import { IncomingRoom } from '../src/incoming-room.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { incomingOf } from '../src/incoming/incoming.ts';
+import { IncomingRoom } from '../src/incoming/incoming-room.ts';
 import type { TransportHandler } from '../src/index.ts';
 import { bytesOf, newGate } from './support.ts';
 
@@ -30,8 +30,10 @@ beforeEach(() => {
     },
     give: ({ type, from }) => void log.push(`core gets ${type} of ${from}`),
     room: new IncomingRoom(1000),
-    attempt: (give) =>
-      give({ reportUnreachable: (id: bigint) => void log.push(`core: ${id}`) } as never),
+    core: {
+      tryRun: (give) =>
+        give({ reportUnreachable: (id: bigint) => void log.push(`core: ${id}`) } as never),
+    },
     identity: {
       admission: {
         takesFrom: (id: bigint) => !refused.has(id),

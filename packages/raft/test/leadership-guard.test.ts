@@ -3,7 +3,7 @@
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type BabuzaConfig, type RaftEvent } from '../src/index.ts';
-import { LeadershipGuard } from '../src/leadership-guard.ts';
+import { LeadershipGuard } from '../src/leadership/leadership-guard.ts';
 
 const tickMs = 100;
 const electionTicks = 10;
@@ -71,7 +71,7 @@ function make(change: Partial<BabuzaConfig> = {}): void {
     saves,
     logger: undefined,
     isLeader: () => isLeader,
-    attempt: (give) => give(node as never),
+    core: { tryRun: (give) => give(node as never) },
     tell: (event: RaftEvent) => {
       log.push(event.type);
       if (event.type === 'leadership-given-up') troubles.push(event.trouble);

@@ -2,8 +2,8 @@
 import type { Clock } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaftEvent, TransportHandler } from '../src/index.ts';
-import { logTimeMsMax } from '../src/log-time.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
+import { logTimeMsMax } from '../src/apply/log-time.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, handlersOf, ListMachine, PlainSessions, World } from './support.ts';
 
 describe('the time of the log', () => {

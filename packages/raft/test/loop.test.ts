@@ -22,7 +22,8 @@ import {
 import { SimulatedClock } from '@babuza/testkit';
 import type { SaveBatch } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Loop, type LoopParts } from '../src/loop.ts';
+import { CoreDriver } from '../src/driver/core-driver.ts';
+import { Loop, type LoopParts } from '../src/driver/loop.ts';
 
 const confState = (...voters: bigint[]): ConfState => ({
   voters,
@@ -68,6 +69,8 @@ let reports: ((sent: boolean) => void)[];
 let ticks: number[];
 let beforeTurn: () => void;
 let loop: Loop<unknown, unknown>;
+let core: CoreDriver;
+let stopCause: Error | undefined;
 
 /** Node 2 of three, which knows entry 1 of term 1 as a snapshot. */
 function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void {
@@ -103,8 +106,14 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void 
   ];
   answered = [];
   beforeTurn = () => undefined;
+  stopCause = undefined;
+  core = new CoreDriver(node, {
+    wake: () => loop.wake(),
+    onFailure: (error) => void failures.push(error),
+    stopCause: () => stopCause,
+  });
   const parts = {
-    node,
+    core,
     nodeId: 2n,
     clock,
     tickMs: 100,
@@ -369,7 +378,7 @@ describe('the hard state of a node whose log is empty', () => {
 
 describe('a request for votes', () => {
   async function campaign(): Promise<void> {
-    loop.attempt((core) => core.campaign());
+    core.tryRun((raft) => raft.campaign());
     await turn();
   }
 
@@ -464,40 +473,13 @@ describe('a message of another member', () => {
     loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1 }));
     expect(failures).toEqual([broken]);
     loop.stop();
+    stopCause = broken;
     loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 1 }));
     expect(failures).toHaveLength(1);
   });
 });
 
 describe('a call', () => {
-  it('whose error says that the core cannot go on stops the node, and its caller hears of it', () => {
-    const panic = Object.assign(new Error('it cannot go on'), { code: 'RAFT_CORE_PANIC' });
-    const give = (): never => {
-      throw panic;
-    };
-    expect(() => loop.call(give)).toThrow(panic);
-    expect(failures).toEqual([panic]);
-  });
-
-  it.each([[undefined], [null], ['a text'], [{ code: 'RAFT_CORE_PROPOSAL_DROPPED' }]])(
-    'that throws %s, which is no error of the core, stops the node with that',
-    (given) => {
-      loop.attempt(() => {
-        throw given;
-      });
-      expect(failures).toEqual([given]);
-    },
-  );
-
-  it('whose own error it is leaves the node running', () => {
-    const refusal = Object.assign(new Error('no'), { code: 'RAFT_CORE_PROPOSAL_DROPPED' });
-    const give = (): never => {
-      throw refusal;
-    };
-    expect(() => loop.call(give)).toThrow(refusal);
-    expect(failures).toEqual([]);
-  });
-
   it('within a turn gets a turn of its own', async () => {
     let turns = 0;
     beforeTurn = () => void (turns += 1);

@@ -4,7 +4,7 @@
  */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LostEntries } from '../src/lost-entries.ts';
+import { LostEntries } from '../src/incoming/lost-entries.ts';
 
 let lastIndex: number;
 let lastTerm: number;

@@ -2,7 +2,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RaftEvent } from '../src/index.ts';
-import { clockToleranceMs, MemberClock } from '../src/member-clock.ts';
+import { clockToleranceMs, MemberClock } from '../src/apply/member-clock.ts';
 
 let own: SimulatedClock;
 let events: RaftEvent[];

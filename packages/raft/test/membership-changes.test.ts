@@ -5,10 +5,13 @@
 import { emptyConfState, EntryType, type Entry } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { entryOverheadBytes } from '../src/envelope.ts';
-import { firstMembership, type MembershipOperation } from '../src/membership.ts';
-import { MembershipChanges, type MembershipChangeParts } from '../src/membership-changes.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
+import { entryOverheadBytes } from '../src/proposals/envelope.ts';
+import { firstMembership, type MembershipOperation } from '../src/membership/membership.ts';
+import {
+  MembershipChanges,
+  type MembershipChangeParts,
+} from '../src/membership/membership-changes.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { PlainSessions } from './support.ts';
 
 interface Progress {
@@ -64,7 +67,7 @@ function newChanges(checkAddress?: (address: string) => void): MembershipChanges
     entryBytesMax,
     transport: (checkAddress === undefined ? {} : { checkAddress }) as never,
     leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
-    call: (give) => give({ status: () => ({ progress }) } as never),
+    core: { run: (give) => give({ status: () => ({ progress }) } as never) },
   };
   return new MembershipChanges(parts as MembershipChangeParts);
 }

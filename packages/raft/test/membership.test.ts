@@ -7,13 +7,13 @@ import {
   firstMembership,
   type Membership,
   type MembershipOperation,
-} from '../src/membership.ts';
+} from '../src/membership/membership.ts';
 import {
   decodeOperations,
   encodeOperations,
   membershipFromJson,
   membershipToJson,
-} from '../src/membership-codec.ts';
+} from '../src/membership/membership-codec.ts';
 
 const three = firstMembership([
   { id: 3n, address: 'c', role: 'learner' },

@@ -1,6 +1,6 @@
 /** What the proposer of a session is told for each verdict of its session. */
 import { expect, it } from 'vitest';
-import { outcomeOf } from '../src/outcome.ts';
+import { outcomeOf } from '../src/proposals/outcome.ts';
 import { bytesOf } from './support.ts';
 
 it.each([

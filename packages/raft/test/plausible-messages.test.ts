@@ -1,8 +1,8 @@
 /** A cluster to which messages are sent that no honest member sends: it goes on. */
-import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
+import { EntryType, MessageType, newMessage, type Entry, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/envelope.ts';
-import type { RaftEvent } from '../src/index.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import type { RaftEvent, SessionCall } from '../src/index.ts';
 import { bytesOf, handlersOf, ListMachine, World, type Member } from './support.ts';
 
 let world: World;
@@ -298,5 +298,146 @@ describe('a proposal that a member hands on', () => {
     expect(times).toHaveLength(3);
     for (const timeMs of times)
       expect(Math.abs(timeMs - world.clock.wallMs())).toBeLessThan(10_000);
+  });
+
+  /** The entries of proposals that name this node as the one which waits for them. */
+  const entriesOf = (nodeId: bigint, numbers: readonly number[], session?: SessionCall): Entry[] =>
+    numbers.map((number) => ({
+      index: 0,
+      term: 0,
+      type: EntryType.Normal,
+      data: encodeEnvelope({
+        kind: EnvelopeKind.Payload,
+        proposedAtMs: 0,
+        session,
+        request: { nodeId, number },
+        payload: bytesOf('in the name of another one'),
+      }),
+    }));
+
+  it.each([
+    ['of another member', false],
+    ['of another member, within a session', true],
+  ])('in the name %s is refused, and uses up none of its numbers', async (_, isInSession) => {
+    await world.startAll(3);
+    const leader = await world.leader();
+    const events = listen(leader);
+    const followers = [...world.members.values()].filter((each) => each !== leader);
+    const [attacker = leader, victim = leader] = followers;
+    await world.until(victim.raft.propose(bytesOf('before')));
+    // The last number of each life that the victim may be in, and many of others.
+    const numbers = Array.from({ length: 64 }, (_each, life) => (life + 1) * requestsPerLife - 1);
+    // Wherever the name is looked for, the number of the attacker is there.
+    const own = Number(idOf(attacker));
+    const session = { sessionId: own, sequence: own, lowestUnanswered: own };
+    const entries = entriesOf(idOf(victim), numbers, isInSession ? session : undefined);
+    toAll(idOf(attacker), { type: MessageType.Prop, entries });
+    await world.until(victim.raft.propose(bytesOf('after')));
+    expect(leader.machine.texts).toEqual(['before', 'after']);
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'message-refused',
+        member: idOf(attacker),
+        kind: 'proposal',
+      }),
+    );
+  });
+
+  it('in a made-up name is impossible, also behind one of its own', async () => {
+    const handlers = handlersOf(world);
+    await world.startAll(3);
+    const leader = await world.leader();
+    const [from, to] = [idOf(await world.follower()), idOf(leader)];
+    const own = entriesOf(from, [5 * requestsPerLife]);
+    const before = leader.raft.status().lastIndex;
+    // The leader keeps 16 KiB for each name.
+    const verdicts = [100n, 2n ** 64n - 1n].map((name) => {
+      const entries = [...own, ...entriesOf(name, [requestsPerLife])];
+      return handlers.get(to)?.receive(newMessage({ type: MessageType.Prop, from, to, entries }));
+    });
+    await world.pass(1000);
+    expect(verdicts).toEqual(['impossible', 'impossible']);
+    expect(leader.raft.status().lastIndex).toBe(before);
+  });
+});
+
+describe('a read', () => {
+  const entriesWith = (...sizes: readonly number[]): Entry[] =>
+    sizes.map((size) => ({
+      index: 0,
+      term: 0,
+      type: EntryType.Normal,
+      data: new Uint8Array(size),
+    }));
+
+  it.each([
+    ['without an entry', entriesWith(), 'impossible'],
+    ['without a context', entriesWith(0), 'impossible'],
+    ['with a context of 64 bytes', entriesWith(64), undefined],
+    ['with a context of 65 bytes', entriesWith(65), 'impossible'],
+    ['with two entries', entriesWith(20, 20), 'impossible'],
+  ])('%s is judged, and so is its answer', async (_, entries, verdict) => {
+    const handlers = handlersOf(world);
+    await world.startAll(3);
+    const follower = idOf(await world.follower());
+    const leader = await world.leader();
+    const { nodeId: lead, term } = leader.raft.status();
+    const read = { type: MessageType.ReadIndex, from: follower, to: lead, entries };
+    const answer = { type: MessageType.ReadIndexResp, from: lead, to: follower, term, entries };
+    expect(handlers.get(lead)?.receive(newMessage(read))).toBe(verdict);
+    expect(handlers.get(follower)?.receive(newMessage(answer))).toBe(verdict);
+  });
+
+  it('does not hold on to the memory of what it came with', async () => {
+    const handlers = handlersOf(world);
+    await world.startAll(3);
+    const follower = idOf(await world.follower());
+    const to = idOf(await world.leader());
+    const frame = new ArrayBuffer(1024);
+    const [entry] = entriesWith(0);
+    if (entry === undefined) throw new Error('no entry');
+    const entries = [{ ...entry, data: new Uint8Array(frame, 100, 20) }];
+    handlers
+      .get(to)
+      ?.receive(newMessage({ type: MessageType.ReadIndex, from: follower, to, entries }));
+    // The memory of the frame is used for another one.
+    new Uint8Array(frame).fill(7);
+    await world.pass(1000);
+    const answers = world.wire.sent
+      .map(({ message }) => message)
+      .filter(({ type, to: at }) => type === MessageType.ReadIndexResp && at === follower);
+    expect(answers.map((message) => message.entries[0]?.data)).toEqual([new Uint8Array(20)]);
+  });
+
+  it('is answered by nobody but the leader', async () => {
+    await world.startAll(3);
+    await writes('a');
+    const leader = await world.leader();
+    const [reader = leader, attacker = leader] = [...world.members.values()].filter(
+      (each) => each !== leader,
+    );
+    const [id, term] = [idOf(reader), reader.raft.status().term];
+    const events = listen(reader);
+    // The leader hears nothing, so nobody can confirm the read.
+    world.wire.cut.add(idOf(leader));
+    const reading = reader.raft.read(undefined);
+    let isAnswered = false;
+    void reading.then(() => (isAnswered = true)).catch(() => undefined);
+    await world.pass(10);
+    const asked = world.wire.sent.find(
+      ({ message }) => message.type === MessageType.ReadIndex && message.from === id,
+    );
+    if (asked === undefined) throw new Error('the read was not handed on');
+    const { entries } = asked.message;
+    const from = idOf(attacker);
+    world.wire.repeat(
+      from,
+      newMessage({ type: MessageType.ReadIndexResp, from, to: id, term, index: 1, entries }),
+    );
+    await world.pass(10);
+    expect(isAnswered).toBe(false);
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'message-refused', member: from, kind: 'read' }),
+    );
   });
 });

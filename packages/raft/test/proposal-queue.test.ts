@@ -1,9 +1,9 @@
 /** Proposals between the door and the core: which go together, and what each caller is told. */
 import { ProposalDroppedError, StateType } from '@babuza/raft-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { entryOverheadBytes } from '../src/envelope.ts';
+import { entryOverheadBytes } from '../src/proposals/envelope.ts';
 import { BusyError } from '../src/errors.ts';
-import { ProposalQueue } from '../src/proposal-queue.ts';
+import { ProposalQueue } from '../src/proposals/proposal-queue.ts';
 
 let raftState: StateType;
 /** How many proposals each call of the core had. */

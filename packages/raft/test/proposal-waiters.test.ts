@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { turnOfEventLoop } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
-import { watchAbort } from '../src/abort-watchers.ts';
+import { watchAbort } from '../src/support/abort-watchers.ts';
 import {
   IndexWaiters,
   ProposalWaiters,
@@ -10,7 +10,7 @@ import {
   untilAborted,
   waiting,
   type Waiter,
-} from '../src/waiters.ts';
+} from '../src/proposals/waiters.ts';
 import { soon } from './soon.ts';
 
 /** A waiter that notes how it ends. */

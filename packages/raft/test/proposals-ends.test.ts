@@ -10,10 +10,10 @@ import {
   entryOverheadBytes,
   envelopeOverheadMax,
   requestsPerLife,
-} from '../src/envelope.ts';
+} from '../src/proposals/envelope.ts';
 import { NotLeaderError, RaftError, StoppedError } from '../src/errors.ts';
 import { IdentityGate } from '../src/identity/identity-gate.ts';
-import { Proposals, type ProposalParts } from '../src/proposals.ts';
+import { Proposals, type ProposalParts } from '../src/proposals/proposals.ts';
 import { bytesOf } from './support.ts';
 
 const entryBytesMax = 4096;
@@ -32,7 +32,7 @@ let refusal: Error | undefined;
 let gate: IdentityGate;
 let proposals: Proposals;
 
-function newProposals(forwards = true, call?: ProposalParts['call']): Proposals {
+function newProposals(forwards = true, run?: ProposalParts['core']['run']): Proposals {
   gate = new IdentityGate(() => mustWait);
   const node = {
     basicStatus: () => ({ raftState }),
@@ -60,12 +60,14 @@ function newProposals(forwards = true, call?: ProposalParts['call']): Proposals 
     leader: () => (leaderId === undefined ? undefined : { id: leaderId, address: undefined }),
     gate,
     checkOpen: () => checkOpen(),
-    call:
-      call ??
-      ((give) => {
-        if (refusal !== undefined) throw refusal;
-        return give(node as never);
-      }),
+    core: {
+      run:
+        run ??
+        ((step) => {
+          if (refusal !== undefined) throw refusal;
+          return step(node as never);
+        }),
+    },
     wake: () => undefined,
   });
 }

@@ -2,7 +2,7 @@
 import { StateType } from '@babuza/raft-core';
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ProposalQueue } from '../src/proposal-queue.ts';
+import { ProposalQueue } from '../src/proposals/proposal-queue.ts';
 import { bytesOf, textOf, World } from './support.ts';
 
 let world: World;

@@ -3,10 +3,10 @@ import { EntryType, type Entry } from '@babuza/raftpb';
 import { StateType } from '@babuza/raft-core';
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
-import { decodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { decodeEnvelope, EnvelopeKind } from '../src/proposals/envelope.ts';
 import { StoppedError } from '../src/errors.ts';
 import { IdentityGate } from '../src/identity/identity-gate.ts';
-import { Proposals } from '../src/proposals.ts';
+import { Proposals } from '../src/proposals/proposals.ts';
 import { bytesOf } from './support.ts';
 
 /** The proposals of a follower, and what it hands to the leader. */
@@ -23,13 +23,15 @@ function follower(life: number, leader = 1n): { proposals: Proposals; handed: Ui
     leader: () => ({ id: leader, address: `address-${leader}` }),
     gate: new IdentityGate(() => false),
     checkOpen: () => undefined,
-    call: (give) =>
-      give({
-        basicStatus: () => ({ raftState: StateType.Follower }),
-        propose: (data: Uint8Array) => {
-          handed.push(data);
-        },
-      } as never),
+    core: {
+      run: (give) =>
+        give({
+          basicStatus: () => ({ raftState: StateType.Follower }),
+          propose: (data: Uint8Array) => {
+            handed.push(data);
+          },
+        } as never),
+    },
     wake: () => undefined,
   });
   return { proposals, handed };

@@ -3,7 +3,7 @@
  */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ReadRounds } from '../src/reads.ts';
+import { ReadRounds } from '../src/reads/reads.ts';
 
 const timeoutMs = 1000;
 const retryMs = 100;

@@ -2,7 +2,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RaftError } from '../src/errors.ts';
-import { ReadRounds } from '../src/reads.ts';
+import { ReadRounds } from '../src/reads/reads.ts';
 
 let clock: SimulatedClock;
 let asked: Uint8Array[];

@@ -4,7 +4,10 @@
 import { emptyConfState } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
-import { RecordedSnapshots, type RecordedSnapshotParts } from '../src/recorded-snapshots.ts';
+import {
+  RecordedSnapshots,
+  type RecordedSnapshotParts,
+} from '../src/snapshots/recorded-snapshots.ts';
 import { bytesOf, MapSnapshots, newGate } from './support.ts';
 
 const at = (index: number) => ({ index, term: 1, confState: emptyConfState });

@@ -3,7 +3,7 @@
  */
 import { beforeEach, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
-import { RecordedSnapshots } from '../src/recorded-snapshots.ts';
+import { RecordedSnapshots } from '../src/snapshots/recorded-snapshots.ts';
 import { bytesOf, MapSnapshots, newGate, type Gate } from './support.ts';
 
 const confState = {

@@ -1,9 +1,9 @@
 /** The node's own part of the state: what a snapshot takes along, and what it must not change. */
 import { emptyConfState } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { firstMembership } from '../src/membership.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
-import { checkStateIsNotAhead } from '../src/state-ahead.ts';
+import { firstMembership } from '../src/membership/membership.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
+import { checkStateIsNotAhead } from '../src/start/state-ahead.ts';
 import { bytesOf, PlainSessions } from './support.ts';
 
 function filled(): ReplicatedState {

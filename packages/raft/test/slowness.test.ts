@@ -3,8 +3,8 @@
  * grows and ends.
  */
 import { describe, expect, it } from 'vitest';
-import { Patience } from '../src/patience.ts';
-import { SaveWatch } from '../src/save-watch.ts';
+import { Patience } from '../src/leadership/patience.ts';
+import { SaveWatch } from '../src/leadership/save-watch.ts';
 
 describe('how long saves wait', () => {
   it('counts from the first tick that finds one on, and never more than it waited', () => {

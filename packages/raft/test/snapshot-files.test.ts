@@ -1,7 +1,7 @@
 /** The files of a snapshot, and a state machine that does not do its part. */
 import { describe, expect, it } from 'vitest';
 import type { SnapshotWriter } from '../src/index.ts';
-import { writeSnapshotFiles } from '../src/snapshot-files.ts';
+import { writeSnapshotFiles } from '../src/snapshots/snapshot-files.ts';
 import { bytesOf } from './support.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** The log stays from each snapshot on that is being sent, until that sending has ended. */
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SnapshotPauses } from '../src/snapshot-pauses.ts';
-import { SnapshotSending } from '../src/snapshot-sending.ts';
+import { SnapshotPauses } from '../src/snapshots/snapshot-pauses.ts';
+import { SnapshotSending } from '../src/snapshots/snapshot-sending.ts';
 import { MapSnapshots, newGate, World, type Gate } from './support.ts';
 
 const confState = {

@@ -6,7 +6,7 @@ import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/r
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import type { RaftEvent } from '../src/events.ts';
-import { matchIndexOf, SnapshotPauses } from '../src/snapshot-pauses.ts';
+import { matchIndexOf, SnapshotPauses } from '../src/snapshots/snapshot-pauses.ts';
 
 const newcomer = 7n;
 const secondMs = 1000;

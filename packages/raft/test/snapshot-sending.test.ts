@@ -2,10 +2,10 @@
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SnapshotManager } from '../src/index.ts';
-import type { SnapshotPlace } from '../src/recorded-snapshots.ts';
-import type { SnapshotPauses } from '../src/snapshot-pauses.ts';
-import { SnapshotSending } from '../src/snapshot-sending.ts';
-import type { Waiter } from '../src/waiters.ts';
+import type { SnapshotPlace } from '../src/snapshots/recorded-snapshots.ts';
+import type { SnapshotPauses } from '../src/snapshots/snapshot-pauses.ts';
+import { SnapshotSending } from '../src/snapshots/snapshot-sending.ts';
+import type { Waiter } from '../src/proposals/waiters.ts';
 import { bytesOf } from './support.ts';
 
 // A caller that waits for ever is what these tests look for.

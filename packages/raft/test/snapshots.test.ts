@@ -5,9 +5,9 @@ import { emptyConfState, MessageType, newMessage, type SnapshotMetadata } from '
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type SnapshotWriter } from '../src/index.ts';
-import { firstMembership } from '../src/membership.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
-import { Snapshots, type SnapshotParts } from '../src/snapshots.ts';
+import { firstMembership } from '../src/membership/membership.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
+import { Snapshots, type SnapshotParts } from '../src/snapshots/snapshots.ts';
 import { bytesOf, MapSnapshots, newGate, PlainSessions, textOf, type Gate } from './support.ts';
 
 let state: ReplicatedState;

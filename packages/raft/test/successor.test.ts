@@ -5,7 +5,11 @@
 import { MemoryStorage, RawNode, type Status } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type ConfState } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { activeSuccessor, bestSuccessor, isQuorumActive } from '../src/hand-over.ts';
+import {
+  activeSuccessor,
+  bestSuccessor,
+  isQuorumActive,
+} from '../src/leadership/leadership-transfer.ts';
 
 /** Node 1, which leads this membership, and of which nobody has been heard since. */
 function leaderOf(membership: Partial<ConfState>, votersBeside: readonly bigint[]): RawNode {

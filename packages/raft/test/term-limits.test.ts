@@ -2,7 +2,7 @@
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TermLimits } from '../src/term-limits.ts';
+import { TermLimits } from '../src/incoming/term-limits.ts';
 
 let clock: SimulatedClock;
 let own: number;

@@ -1,8 +1,12 @@
 /** The transport is told which members to reach, and which not any more. */
 import { beforeEach, expect, it } from 'vitest';
-import { changedMembership, firstMembership, type MembershipOperation } from '../src/membership.ts';
-import { ReplicatedState } from '../src/replicated-state.ts';
-import { TransportPeers } from '../src/transport-peers.ts';
+import {
+  changedMembership,
+  firstMembership,
+  type MembershipOperation,
+} from '../src/membership/membership.ts';
+import { ReplicatedState } from '../src/apply/replicated-state.ts';
+import { TransportPeers } from '../src/driver/transport-peers.ts';
 import { PlainSessions } from './support.ts';
 
 let state: ReplicatedState;

@@ -9,13 +9,13 @@ import {
 import { SimulatedClock } from '@babuza/testkit';
 import { walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind } from '../src/envelope.ts';
+import { encodeEnvelope, EnvelopeKind } from '../src/proposals/envelope.ts';
 import type { RaftEvent } from '../src/index.ts';
 import { unknownIdentity } from '../src/identity/cluster-identity.ts';
 import { encodeIdentityEntry } from '../src/identity/identity-entries.ts';
-import { encodeOperations } from '../src/membership-codec.ts';
-import { coreChanges, type MembershipOperation } from '../src/membership.ts';
-import { UnreadableEntries } from '../src/unreadable-entries.ts';
+import { encodeOperations } from '../src/membership/membership-codec.ts';
+import { coreChanges, type MembershipOperation } from '../src/membership/membership.ts';
+import { UnreadableEntries } from '../src/apply/unreadable-entries.ts';
 import { bytesOf, World, type Member } from './support.ts';
 
 let world: World;

@@ -2,7 +2,7 @@
 import { MessageType, newMessage, type ConfState, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TransportHandler } from '../src/index.ts';
-import { confStateOf } from '../src/membership.ts';
+import { confStateOf } from '../src/membership/membership.ts';
 import { bytesOf, handlersOf, World, type Member } from './support.ts';
 
 let world: World;

@@ -2,8 +2,8 @@
 import { getEventListeners } from 'node:events';
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
-import { ReadRounds } from '../src/reads.ts';
-import { IndexWaiters, waiting } from '../src/waiters.ts';
+import { ReadRounds } from '../src/reads/reads.ts';
+import { IndexWaiters, waiting } from '../src/proposals/waiters.ts';
 
 const many = 30_000;
 /**

@@ -1,12 +1,12 @@
 /**
- * Where every call of the simulated disk passes: it is counted, traced, met by faults, put in order
- * and stopped. Asynchronous calls wait in a queue and take effect in a seeded order, a few
- * microtasks later, as in a thread pool; no timer is involved, so that thousands of worlds pass in
- * a second. In a world whose calls are held (`hold`) each waits until the schedule of the test lets
- * it go.
+ * Every call of the simulated disk passes through this engine, which counts it, traces it, applies
+ * faults to it, orders it and can stop it. Asynchronous calls wait in a queue and take effect in a
+ * seeded order a few microtasks later, as in a thread pool. No timer is involved, so thousands of
+ * simulated worlds run in a second. After `hold`, each call waits until the schedule of the test
+ * releases it.
  *
- * When the world stops, the process is dead: asynchronous calls never settle, synchronous ones
- * throw `WorldStopped`, and nothing that the dead code does reaches the disk.
+ * A stopped world stands for a dead process: asynchronous calls never settle, synchronous ones
+ * throw `WorldStopped`, and code that still runs cannot change the disk.
  */
 import { FileError } from '@babuza/vfs';
 import type { FileOperation } from '@babuza/vfs';
@@ -15,13 +15,13 @@ import type { Fault, FaultRule } from './fault-rules.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { DirectoryChange, DirectoryNode, FileNode } from './simulated-node.ts';
 
-/** Thrown by synchronous calls after the world has stopped. */
+/** Synchronous calls throw this after the world has stopped. */
 export class WorldStopped extends Error {
   override readonly name = 'WorldStopped';
 }
 
-/** What a call that was in flight when the world stopped may leave behind. */
-export type Leaving =
+/** An effect that a call may have had although the world stopped while it was in flight. */
+export type PossibleEffect =
   | {
       readonly kind: 'write';
       readonly file: FileNode;
@@ -35,25 +35,25 @@ export type Leaving =
       readonly change: DirectoryChange;
     };
 
-/** A call before it takes effect. */
+/** A call that has not taken effect yet. */
 export interface PlannedCall<T> {
   readonly operation: FileOperation;
   readonly path: string;
   readonly position?: number;
   readonly bytes?: number;
-  /** Whether it changes or syncs something; by default the operation decides. */
+  /** Whether the call changes or syncs something. Default: decided by the operation. */
   readonly isMutation?: boolean;
-  /** Takes effect; gets those faults that are more than an error. */
+  /** Performs the call. Faults other than a plain error are passed in. */
   run(fault: Fault | undefined): T;
-  /** Happens even if the call fails. */
+  /** Runs even if the call fails. */
   always?(): void;
-  /** Asked when the world stops before the call took effect. */
-  leaves?(): readonly Leaving[];
+  /** The effects that the call may have had if the world stops before `run`. */
+  effects?(): readonly PossibleEffect[];
 }
 
-/** One call, as it is counted and traced. */
+/** One call, as counted and traced. */
 export interface CallRecord {
-  /** Its number, from 1 on. */
+  /** The number of the call, from 1. */
   readonly number: number;
   readonly operation: FileOperation;
   readonly path: string;
@@ -63,7 +63,9 @@ export interface CallRecord {
   outcome: string;
 }
 
-/** How often a place in the source called the disk, and how often the call was made to fail. */
+/**
+ * How often one position in the source called the disk, and how often that call was made to fail.
+ */
 export interface CallSite {
   calls: number;
   faults: number;
@@ -84,29 +86,32 @@ const MUTATIONS: ReadonlySet<FileOperation> = new Set([
 interface Waiting {
   readonly held: HeldCall;
   readonly execute: () => void;
-  readonly leaves: (() => readonly Leaving[]) | undefined;
+  readonly effects: (() => readonly PossibleEffect[]) | undefined;
 }
 
-/** A call that waits until the schedule of a test lets it go. */
+/** A call that waits until the schedule of a test releases it. */
 export interface HeldCall {
   /** The name of the call, for the message of a failing test. */
   readonly what: string;
-  /** Whether it changes or syncs something, or is a step of a caller. */
+  /** Whether the call changes or syncs something, or is a step of a caller. */
   readonly matters: boolean;
-  /** Whether it is a step of a caller. */
+  /** Whether this is a step of a caller and not a call of the disk. */
   readonly isStep: boolean;
 }
 
-/** Longest time that a call stays in the queue although it could run, in microtasks. */
+/** The longest time that a runnable call stays in the queue, in microtasks. */
 const DELAY_TURNS_MAX = 4;
 
 /** Counts, orders, fails and stops calls. */
 export class CallEngine {
   /** All calls so far. */
   readonly records: CallRecord[] = [];
-  /** By place in the source; filled only if places are recorded. */
+  /** Keyed by position in the source; filled only if `recordsCallSites` is set. */
   readonly sites: Map<string, CallSite> = new Map();
-  /** Calls so far that change something: the ones worth stopping at. */
+  /**
+   * The number of calls so far that change or sync something. Stopping at the others shows no new
+   * state.
+   */
   mutationCount = 0;
   stopped = false;
   readonly whenStopped: Promise<void>;
@@ -163,20 +168,21 @@ export class CallEngine {
   }
 
   /**
-   * A step of a caller, which is held like a call but is none. Without holding it passes at once.
+   * A step of a caller is held as a call is, but does nothing on the disk. Without `hold` it passes
+   * at once.
    */
   step(what: string): Promise<void> {
     if (this.stopped) return never();
     if (!this.#holds) return Promise.resolve();
     return new Promise((resolve) => {
       const held = { what, matters: true, isStep: true };
-      this.#waiting.push({ held, execute: resolve, leaves: undefined });
+      this.#waiting.push({ held, execute: resolve, effects: undefined });
     });
   }
 
-  /** What the calls in flight may leave behind, in the order of the calls. */
-  leavings(): Leaving[] {
-    return this.#waiting.flatMap((call) => call.leaves?.() ?? []);
+  /** The effects that the calls in flight may have had, in the order of the calls. */
+  effects(): PossibleEffect[] {
+    return this.#waiting.flatMap((call) => call.effects?.() ?? []);
   }
 
   /** Makes an asynchronous call. */
@@ -195,7 +201,7 @@ export class CallEngine {
       this.#waiting.push({
         held: new HeldPlan(planned),
         execute,
-        leaves: () => planned.leaves?.() ?? [],
+        effects: () => planned.effects?.() ?? [],
       });
       if (this.#stopWhen?.(record, this.mutationCount) === true) this.stop();
       else this.#turn();
@@ -211,7 +217,7 @@ export class CallEngine {
       this.#waiting.push({
         held: new HeldPlan(planned),
         execute: () => {},
-        leaves: () => planned.leaves?.() ?? [],
+        effects: () => planned.effects?.() ?? [],
       });
       this.stop();
       throw new WorldStopped();
@@ -229,7 +235,7 @@ export class CallEngine {
   }
 
   #faultFor(planned: PlannedCall<unknown>): Fault | undefined {
-    // Every rule counts every call, so that the n-th call is the same whatever other rules do.
+    // Every rule counts every call, so the n-th call is the same whatever other rules do.
     let met: Fault | undefined;
     for (const fault of this.#faults) {
       if (fault.meets(planned.operation, planned.path)) met ??= fault.rule.fault;
@@ -319,7 +325,7 @@ function formatRecord(record: CallRecord): string {
   return `${record.number} ${record.operation} ${record.path}${where}${length} = ${record.outcome}`;
 }
 
-/** The nearest stack frame that is not of this package's sources. */
+/** The nearest stack frame outside of the sources of this package. */
 function callerOutside(): string {
   const frames = (new Error().stack ?? '').split('\n').slice(1);
   const frame = frames.find(

@@ -1,11 +1,10 @@
 /**
- * What a power cut may leave: every piece of an unsynced write, every unsynced size and every
- * unsynced name is a choice of its own. A plan lists the choices of one stopped disk; a selection
- * answers each of them and gives a tree.
+ * A crash plan lists what a power cut may leave. Every piece of an unsynced write, every unsynced
+ * size and every unsynced name is one choice. A selection answers each choice and yields a tree.
  *
  * Size and content are independent: a grown file shows zeros (or old bytes) where no piece
  * survived, and a piece behind the surviving size is lost. Names are independent unless they touch
- * the same name: then the later change needs the earlier one.
+ * the same name; then the later change needs the earlier one.
  */
 import { DiskTree } from './disk-tree.ts';
 import type { PagedImage } from './paged-image.ts';
@@ -13,15 +12,15 @@ import type { SeededRandom } from './seeded-random.ts';
 import { DirectoryNode, FileNode, applyName, namesOf, piecesOf } from './simulated-node.ts';
 import type { DirectoryChange, FileChange, SimulatedNode } from './simulated-node.ts';
 
-/** One thing that survives or not. */
+/** One change that survives a power cut or does not. */
 export interface CrashChoice {
-  /** For people: what it is about. */
+  /** A description for the message of a failing test. */
   readonly what: string;
-  /** Answers are 0 (nothing survives) to `answers` − 1 (all of it does). */
+  /** Answers range from 0 (nothing survives) to `answers` − 1 (everything does). */
   readonly answers: number;
-  /** Which call it belongs to: choices with the same number were made together. */
+  /** Choices with the same number belong to the same call. */
   readonly group: number;
-  /** Choices that must not be answered 0 for this one to be answered otherwise. */
+  /** Choices that must not be answered 0 if this one is not. */
   readonly needs: readonly number[];
 }
 
@@ -36,14 +35,14 @@ interface CrashOptions {
 /** The choices of a power cut. */
 export class CrashPlan {
   readonly choices: readonly CrashChoice[];
-  /** How many selections there are, the impossible ones included. */
+  /** The number of selections, including impossible ones. */
   readonly selectionCount: number;
   readonly #tree: DiskTree;
   readonly #options: CrashOptions;
-  /** Number of the first choice of each node. */
+  /** The number of the first choice of each node. */
   readonly #firstChoice: Map<SimulatedNode, number> = new Map();
 
-  /** The tree belongs to the plan from now on. */
+  /** Takes ownership of the tree. */
   constructor(tree: DiskTree, options: CrashOptions) {
     this.#tree = tree;
     this.#options = options;
@@ -53,7 +52,7 @@ export class CrashPlan {
     this.selectionCount = choices.reduce((product, choice) => product * choice.answers, 1);
   }
 
-  /** Whether no choice has lost what it needs. */
+  /** Whether every surviving change has the changes that it needs. */
   isPossible(selection: CrashSelection): boolean {
     return this.choices.every(
       (choice, index) =>
@@ -61,7 +60,7 @@ export class CrashPlan {
     );
   }
 
-  /** All possible selections, in a fixed order. There may be very many. */
+  /** All possible selections in a fixed order. There may be very many. */
   *selections(): Generator<CrashSelection> {
     for (let number = 0; number < this.selectionCount; number += 1) {
       let rest = number;
@@ -74,13 +73,13 @@ export class CrashPlan {
     }
   }
 
-  /** All or nothing survives. */
+  /** The selection in which everything survives, or nothing. */
   extreme(survives: boolean): CrashSelection {
     return this.choices.map(({ answers }) => (survives ? answers - 1 : 0));
   }
 
   /**
-   * A possible selection by chance. Even chances for each piece would never show "all but one" of a
+   * A random possible selection. Equal odds for each piece would almost never lose one of a
    * hundred, so the odds themselves are drawn first.
    */
   sample(random: SeededRandom): CrashSelection {
@@ -100,7 +99,10 @@ export class CrashPlan {
     return answers;
   }
 
-  /** What the disk holds if this survives. `random` makes the garbage, if there is any. */
+  /**
+   * The disk content if this selection survives. `random` makes the garbage, if the options ask for
+   * it.
+   */
   apply(selection: CrashSelection, random: SeededRandom): DiskTree {
     const nodes = new Map<SimulatedNode, SimulatedNode>();
     const rebuild = (node: SimulatedNode): SimulatedNode => {
@@ -206,7 +208,7 @@ function coin(seed: number): boolean {
   return (Math.imul(seed, 0x9e3779b1) >>> 15) % 2 === 0;
 }
 
-/** A block that was given to a grown file, but not written, may show what was in it before. */
+/** A block that was allocated to a grown file but not written may show its previous content. */
 function leaveGarbage(
   image: PagedImage,
   piece: { position: number; data: Uint8Array },

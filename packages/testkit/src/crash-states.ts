@@ -1,17 +1,20 @@
-/** The disks that a power cut may leave: all of them if they are few, else a seeded sample. */
+/** The disks that a power cut may leave: all of them if they are few, otherwise a seeded sample. */
 import { SeededRandom, mixSeeds } from './seeded-random.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 
-/** How many states to look at. */
+/** Bounds on the number of states. */
 export interface CrashStatesOptions {
-  /** Up to so many selections are all tried; 1024 (ten pieces) by default. */
+  /** Up to this number, all selections are tried. Default 1,024 (ten pieces). */
   readonly exhaustiveMax?: number;
-  /** Beyond that, so many are sampled; 64 by default. The extremes are always among them. */
+  /**
+   * The number of samples if there are more selections. The two extremes are always among them.
+   * Default 64.
+   */
   readonly samples?: number;
-  /** Decides the sample; 1 by default. */
+  /** The seed of the sample. Default 1. */
   readonly seed?: number;
   /**
-   * Whether the world goes on, so that states of several moments can be looked at. Default false.
+   * Whether the world continues, so that the states of several moments can be tried. Default false.
    */
   readonly goesOn?: boolean;
 }
@@ -19,11 +22,14 @@ export interface CrashStatesOptions {
 /** One disk after a power cut. */
 export interface CrashState {
   readonly disk: SimulatedDisk;
-  /** What was lost, for the message of a failing test. Made when it is read. */
+  /** The changes that were lost, for the message of a failing test. Computed when it is read. */
   readonly lost: string;
 }
 
-/** Goes through the states that a power cut now may leave. Stops the world, unless it goes on. */
+/**
+ * Yields the states that a power cut at this moment may leave. Stops the world unless `goesOn` is
+ * set.
+ */
 export function* crashStates(
   disk: SimulatedDisk,
   options: CrashStatesOptions = {},

@@ -1,13 +1,14 @@
 /**
- * Damage at rest: what rot, lost sectors and careless hands do to files between two runs. Changes
- * are seen and durable at once and are no calls: they are not counted and no fault meets them.
+ * Damage to stored files between two runs: flipped bits, lost sectors, and files that a person
+ * moved or changed. Changes are visible and durable at once. They are no calls: they are not
+ * counted, and faults do not apply to them.
  */
 import type { DiskTree } from './disk-tree.ts';
 import { baseName, parentOf } from './disk-tree.ts';
 import { PagedImage } from './paged-image.ts';
 import { FileNode, SECTOR_BYTES } from './simulated-node.ts';
 
-/** Reads and changes files behind the back of everybody. */
+/** Reads and changes stored files without calls of the disk. */
 export class DiskSurgery {
   readonly #tree: DiskTree;
 
@@ -34,17 +35,17 @@ export class DiskSurgery {
     return paths.sort();
   }
 
-  /** Sets the bytes of a file, which is made if it is missing; its directory must exist. */
+  /** Sets the bytes of a file and creates it if it is missing. Its directory must exist. */
   put(path: string, bytes: Uint8Array): void {
     this.#set(path, new FileNode(PagedImage.of(bytes)));
   }
 
-  /** Makes a directory and those above it. */
+  /** Creates a directory and its missing ancestors. */
   makeDirectory(path: string): void {
     this.#tree.makeDirectory(path);
   }
 
-  /** Turns one bit; bit 0 is the lowest of the first byte. */
+  /** Flips one bit. Bit 0 is the lowest bit of the first byte. */
   flipBit(path: string, bit: number): void {
     const byte = new Uint8Array(1);
     const position = Math.floor(bit / 8);
@@ -52,7 +53,7 @@ export class DiskSurgery {
     this.overwrite(path, position, new Uint8Array([(byte[0] ?? 0) ^ (1 << (bit % 8))]));
   }
 
-  /** Changes bytes in place. */
+  /** Overwrites bytes in place. */
   overwrite(path: string, position: number, bytes: Uint8Array): void {
     const file = this.#file(path);
     file.current.write(bytes, position);
@@ -64,7 +65,7 @@ export class DiskSurgery {
     this.overwrite(path, position, new Uint8Array(bytes));
   }
 
-  /** Exchanges two sectors of a file, counted from 0. */
+  /** Exchanges two sectors of a file. Sectors count from 0. */
   swapSectors(path: string, a: number, b: number): void {
     const contents = this.contents(path);
     const sector = (number: number): Uint8Array =>
@@ -73,7 +74,7 @@ export class DiskSurgery {
     this.overwrite(path, b * SECTOR_BYTES, sector(a));
   }
 
-  /** Cuts a file, or extends it by zeros. */
+  /** Cuts a file, or extends it with zeros. */
   cut(path: string, bytes: number): void {
     const file = this.#file(path);
     file.current.truncate(bytes);
@@ -87,14 +88,14 @@ export class DiskSurgery {
     this.#set(b, first);
   }
 
-  /** Gives a file another name in the same directory or another. */
+  /** Renames a file, within its directory or into another. */
   move(from: string, to: string): void {
     const file = this.#file(from);
     this.remove(from);
     this.#set(to, file);
   }
 
-  /** Makes a second file with the same bytes. */
+  /** Creates a second file with the same bytes. */
   copy(from: string, to: string): void {
     this.#set(to, this.#file(from).clone());
   }
@@ -107,7 +108,7 @@ export class DiskSurgery {
     directory.settle(baseName(path));
   }
 
-  /** Makes the sectors that touch a range answer EIO to reads, until they are written whole. */
+  /** Makes reads of the sectors in this range fail with EIO until the sectors are written whole. */
   makeUnreadable(path: string, position: number, bytes: number): void {
     const file = this.#file(path);
     const last = Math.floor((position + bytes - 1) / SECTOR_BYTES);
@@ -123,7 +124,7 @@ export class DiskSurgery {
 
   #file(path: string): FileNode {
     const node = this.#tree.find(path, 'open', path);
-    if (node?.kind !== 'file') throw new Error(`${path} is no file of the simulated disk`);
+    if (node?.kind !== 'file') throw new Error(`${path} is not a file of the simulated disk`);
     return node;
   }
 

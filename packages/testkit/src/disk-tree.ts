@@ -1,6 +1,6 @@
-/** The tree of directories and files of a simulated disk: paths, and copies of the whole. */
+/** The tree of directories and files of a simulated disk. */
 import type { FileOperation } from '@babuza/vfs';
-import type { Leaving } from './call-engine.ts';
+import type { PossibleEffect } from './call-engine.ts';
 import { simulatedError } from './fault-rules.ts';
 import { DirectoryNode } from './simulated-node.ts';
 import type { DirectoryChange, FileNode, SimulatedNode } from './simulated-node.ts';
@@ -16,7 +16,7 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** All that is on a disk. */
+/** The whole content of a disk. */
 export class DiskTree {
   readonly root: DirectoryNode;
 
@@ -24,7 +24,7 @@ export class DiskTree {
     this.root = root;
   }
 
-  /** What is at a path as the process sees it. Throws if a file is in the way. */
+  /** The node at a path as the process sees it. Throws if an ancestor is a file. */
   find(path: string, operation: FileOperation, about: string): SimulatedNode | undefined {
     if (!path.startsWith('/')) throw new RangeError(`${path} is not an absolute path`);
     let node: SimulatedNode = this.root;
@@ -38,7 +38,7 @@ export class DiskTree {
     return node;
   }
 
-  /** The directory at a path; throws if there is none. */
+  /** The directory at a path. Throws if there is no directory. */
   directory(path: string, operation: FileOperation, about: string): DirectoryNode {
     const node = this.find(path, operation, about);
     if (node === undefined) throw simulatedError('not-found', operation, about);
@@ -46,7 +46,7 @@ export class DiskTree {
     return node;
   }
 
-  /** The directory at a path, or nothing if anything else, or nothing, is there. */
+  /** The directory at a path, or `undefined` if there is no directory. */
   directoryIfAny(path: string): DirectoryNode | undefined {
     let node: SimulatedNode | undefined = this.root;
     for (const name of path.split('/')) {
@@ -56,7 +56,7 @@ export class DiskTree {
     return node?.kind === 'directory' ? node : undefined;
   }
 
-  /** Makes a directory and those above it; all of them durable. */
+  /** Creates a directory and its missing ancestors, all of them durable. */
   makeDirectory(path: string): void {
     let directory = this.root;
     for (const name of path.split('/')) {
@@ -72,9 +72,9 @@ export class DiskTree {
     }
   }
 
-  /** The names that `makeDirectory` would make, as changes that are not durable. */
-  missingDirectories(path: string): Leaving[] {
-    const changes: Leaving[] = [];
+  /** The names that `makeDirectory` would create, as changes that are not durable. */
+  missingDirectories(path: string): PossibleEffect[] {
+    const changes: PossibleEffect[] = [];
     let directory = this.root;
     for (const name of path.split('/')) {
       if (name === '') continue;
@@ -103,15 +103,15 @@ export class DiskTree {
     return files;
   }
 
-  /** A copy of everything, pending changes included, and the leavings told in terms of the copy. */
-  clone(leavings: readonly Leaving[] = []): { tree: DiskTree; leavings: Leaving[] } {
+  /** A copy of everything, including pending changes. The effects refer to the copy afterwards. */
+  clone(effects: readonly PossibleEffect[] = []): { tree: DiskTree; effects: PossibleEffect[] } {
     const copies = new Copies();
     const root = copies.directory(this.root);
-    return { tree: new DiskTree(root), leavings: leavings.map((each) => copies.leaving(each)) };
+    return { tree: new DiskTree(root), effects: effects.map((each) => copies.effect(each)) };
   }
 }
 
-/** Nodes and their copies; each node is copied once. */
+/** Maps nodes to their copies, so that each node is copied once. */
 class Copies {
   readonly #files: Map<FileNode, FileNode> = new Map();
   readonly #directories: Map<DirectoryNode, DirectoryNode> = new Map();
@@ -142,9 +142,9 @@ class Copies {
     return change.kind === 'link' ? { ...change, node: this.node(change.node) } : change;
   }
 
-  leaving(leaving: Leaving): Leaving {
-    if (leaving.kind !== 'names') return { ...leaving, file: this.file(leaving.file) };
-    const directory = this.directory(leaving.directory);
-    return { kind: 'names', directory, change: this.change(leaving.change) };
+  effect(effect: PossibleEffect): PossibleEffect {
+    if (effect.kind !== 'names') return { ...effect, file: this.file(effect.file) };
+    const directory = this.directory(effect.directory);
+    return { kind: 'names', directory, change: this.change(effect.change) };
   }
 }

@@ -1,19 +1,20 @@
-/** What goes wrong on a simulated disk, and when: rules that are matched against every call. */
+/** Rules that make calls of a simulated disk fail. Each rule is matched against every call. */
 import { FileError } from '@babuza/vfs';
 import type { FileErrorKind, FileOperation } from '@babuza/vfs';
 
 /**
- * What happens to a call:
+ * The effect of a fault on a call:
  *
- * - `error`: it does nothing and throws. A failed `close` closes nevertheless.
- * - `partial-write`: `bytes` of the data are written, then it throws.
- * - `sync-error`: a failed sync. `dropped` is what kernels do: the pending data is forgotten, reads
- *   still show it, later syncs succeed. `kept`: it stays pending. `half-written`: any part of it
- *   reached the disk, the rest is forgotten. On `write-durable` the data is written first.
- * - `lost-write`: success is reported, nothing is written.
- * - `misdirected-write`: success is reported, the data lands `byBytes` away in the same file.
+ * - `error`: the call does nothing and throws. A failed `close` still closes the file.
+ * - `partial-write`: `bytes` of the data are written, then the call throws.
+ * - `sync-error`: the sync fails. With `dropped`, as in Linux, the pending data is forgotten
+ *   although reads still show it, and later syncs succeed. With `kept` it stays pending. With
+ *   `half-written` any part of it reached the disk and the rest is forgotten. `write-durable`
+ *   writes the data before its sync fails.
+ * - `lost-write`: the call reports success and writes nothing.
+ * - `misdirected-write`: the call reports success and writes `byBytes` away in the same file.
  *
- * A fault meets only calls that it can happen to: `lost-write` never meets a read.
+ * A rule ignores operations that its fault cannot happen to: `lost-write` never applies to a read.
  */
 export type Fault =
   | { readonly type: 'error'; readonly kind: FileErrorKind }
@@ -26,24 +27,24 @@ export type Fault =
   | { readonly type: 'lost-write' }
   | { readonly type: 'misdirected-write'; readonly byBytes: number };
 
-/** Which calls a fault meets. Filters that are absent let everything pass. */
+/** Selects the calls that a fault applies to. An absent filter accepts every call. */
 export interface FaultRule {
   readonly on?: FileOperation | readonly FileOperation[];
-  /** The whole path, or a pattern. For `rename` it is the old name. */
+  /** The whole path, or a pattern. A `rename` is matched by its old name. */
   readonly path?: string | RegExp;
-  /** Which of the calls that pass the filters, counted from 1 on; 1 by default. */
+  /** The number of the call among those that the filters accept, from 1. Default 1. */
   readonly nth?: number;
-  /** From that call on for ever, instead of once. */
+  /** Whether the fault also applies to all later calls. Default: once. */
   readonly sticky?: boolean;
   readonly fault: Fault;
 }
 
-/** A rule at work. */
+/** A rule that has been injected. */
 export class InjectedFault {
   readonly rule: FaultRule;
-  /** How many calls passed the filters. */
+  /** The number of calls that the filters accepted. */
   matches = 0;
-  /** How many calls the fault has met: 0 at the end of a test means it tested nothing. */
+  /** The number of calls that the fault applied to. A test that ends with 0 has tested nothing. */
   hits = 0;
   #removed = false;
 
@@ -51,12 +52,12 @@ export class InjectedFault {
     this.rule = rule;
   }
 
-  /** Takes the rule out of service. */
+  /** Disables the rule. */
   remove(): void {
     this.#removed = true;
   }
 
-  /** Asks the rule about one call; counts it. */
+  /** Whether the fault applies to this call. Counts the call. */
   meets(operation: FileOperation, path: string): boolean {
     if (this.#removed || !this.#passes(operation, path)) return false;
     this.matches += 1;
@@ -103,7 +104,7 @@ const ERRNO_OF_KIND: Readonly<Record<FileErrorKind, string | undefined>> = {
   closed: undefined,
 };
 
-/** A failure as the real file system would report it. */
+/** The error that the real file system would report. */
 export function simulatedError(
   kind: FileErrorKind,
   operation: FileOperation,

@@ -1,7 +1,7 @@
 /**
- * A file system that moves one byte per call of the one below, and stores every byte changed.
- * Whoever reads or writes past the contract sees garbage, and whoever needs a write to be one call
- * of the disk fails.
+ * A file system that moves one byte per call of the file system below it and stores every byte
+ * encoded. Code that relies on bytes it did not write sees garbage, and code that needs one write
+ * to be one call of the disk fails.
  */
 import { FileError } from '@babuza/vfs';
 import type {
@@ -14,7 +14,7 @@ import type {
   OpenMode,
 } from '@babuza/vfs';
 
-/** Any file system, one byte at a time. */
+/** Wraps any file system. */
 export class OneByteFileSystem implements FileSystem {
   readonly #below: FileSystem;
 
@@ -66,7 +66,7 @@ export class OneByteFileSystem implements FileSystem {
 class OneByteFile implements File {
   readonly path: string;
   readonly #below: File;
-  /** Calls in flight: one call here is many below, and closing must not cut it in the middle. */
+  /** Calls in flight. One call here is many calls below, and `close` must not interrupt them. */
   readonly #inFlight: Set<Promise<unknown>> = new Set();
   #closed = false;
 
@@ -77,7 +77,7 @@ class OneByteFile implements File {
 
   read(target: Uint8Array, position: number): Promise<number> {
     return this.#run('read', async () => {
-      // A call without bytes still has its arguments checked.
+      // An empty read still has its arguments checked below.
       if (target.length === 0) return await this.#below.read(target, position);
       for (let index = 0; index < target.length; index += 1) {
         const one = target.subarray(index, index + 1);
@@ -113,7 +113,8 @@ class OneByteFile implements File {
 
   writeDurable(parts: readonly Uint8Array[], position: number): Promise<void> {
     return this.#run('write-durable', async () => {
-      // One durable write per byte would take minutes on a real disk; one sync promises as much.
+      // One durable write per byte would take minutes on a real disk; one sync at the end promises
+      // the same.
       let at = position;
       for (const part of parts) {
         await this.#write(part, at);
@@ -180,7 +181,7 @@ class OneByteFile implements File {
   }
 }
 
-/** Another byte for each byte; 0 stays, because a file may be extended by zeros. */
+/** Maps each byte to another one. 0 stays 0, because a file may be extended with zeros. */
 function hidden(byte: number): number {
   return byte === 0 ? 0 : (byte % 255) + 1;
 }

@@ -1,20 +1,20 @@
 /**
- * The bytes of a simulated file, in pages that are shared between copies until one of them writes.
- * A copy costs one pointer per page, so that tens of thousands of crash states stay cheap.
+ * The bytes of a simulated file. Copies share their pages until one of them writes. A copy costs
+ * one pointer per page, so tens of thousands of crash states are cheap.
  *
  * Invariant: bytes behind the size, within the last page, are zero.
  */
 
-/** Size of a page in bytes; what a disk allocates at once. */
+/** The size of a page in bytes; a disk allocates whole pages. */
 export const PAGE_BYTES = 4096;
 
 interface Page {
   readonly bytes: Uint8Array;
-  /** The only image that may write into this page; nobody if it is shared. */
+  /** The only image that may write into this page; `undefined` if the page is shared. */
   owner: PagedImage | undefined;
 }
 
-/** Bytes with a size; holes read as zeros and take no room. */
+/** Bytes with a size. Holes read as zeros and take no space. */
 export class PagedImage {
   #pages: (Page | undefined)[] = [];
   #size = 0;
@@ -31,14 +31,14 @@ export class PagedImage {
     return this.#size;
   }
 
-  /** How many pages are not holes. */
+  /** The number of pages that are not holes. */
   get pageCount(): number {
     let count = 0;
     for (const page of this.#pages) if (page !== undefined) count += 1;
     return count;
   }
 
-  /** Whether the page with this number takes room. */
+  /** Whether this page takes space. */
   hasPage(index: number): boolean {
     return this.#pages[index] !== undefined;
   }
@@ -52,7 +52,7 @@ export class PagedImage {
     return copy;
   }
 
-  /** Fills `target` from `position` on; returns the bytes there were before the end. */
+  /** Fills `target` from `position` on. Returns the number of bytes before the end of the file. */
   read(target: Uint8Array, position: number): number {
     const bytes = Math.max(0, Math.min(target.length, this.#size - position));
     for (let done = 0; done < bytes;) {
@@ -67,7 +67,7 @@ export class PagedImage {
     return bytes;
   }
 
-  /** Writes at `position` and grows if needed. */
+  /** Writes at `position` and grows the file if needed. */
   write(data: Uint8Array, position: number): void {
     for (let done = 0; done < data.length;) {
       const at = position + done;
@@ -79,7 +79,7 @@ export class PagedImage {
     if (data.length > 0) this.#size = Math.max(this.#size, position + data.length);
   }
 
-  /** Cuts, or extends by a hole. */
+  /** Cuts the file, or extends it with a hole. */
   truncate(bytes: number): void {
     if (bytes < this.#size) {
       const pages = Math.ceil(bytes / PAGE_BYTES);
@@ -92,7 +92,7 @@ export class PagedImage {
     this.#size = bytes;
   }
 
-  /** All bytes, copied. */
+  /** A copy of all bytes. */
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.#size);
     this.read(bytes, 0);

@@ -1,8 +1,8 @@
 /**
- * Runs a workload whose calls of the disk are held, so that the test chooses the interleaving:
- * whenever nothing can move any more, a schedule says which held call takes effect next, or that
- * time passes. A schedule sees threads: a step of a caller begins one, a timer begins one, and a
- * call that is made because another one took effect belongs to the thread of that one.
+ * Runs a workload whose calls of the disk are held, so that the test chooses the interleaving.
+ * Whenever nothing can run, a schedule chooses the held call that takes effect next, or lets time
+ * pass. A schedule sees threads. A step of a caller begins a thread, and so does a timer. A call
+ * that is made as a consequence of another call belongs to the thread of that call.
  */
 import type { HeldCall } from './call-engine.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -15,34 +15,34 @@ import {
 
 /** A step that may happen next. */
 export interface Option {
-  /** The number of its thread. A timer has a new number each time. */
+  /** The number of the thread. A timer has a new number each time. */
   readonly thread: number;
   readonly what: string;
-  /** Absent: the clock moves to its next timer, and fires it. */
+  /** Absent for a timer: the clock moves to its next timer and fires it. */
   readonly call: HeldCall | undefined;
 }
 
 export interface Schedule {
-  /**
-   * Picks one of the options, of which there is at least one. `last` is the thread that went on
-   * last.
-   */
+  /** Chooses one of the options; there is at least one. `last` is the thread that ran last. */
   choose(options: readonly [Option, ...Option[]], last: number): Option;
 }
 
 export interface ScheduledRun {
   readonly schedule: Schedule;
-  /** Whether calls that change nothing are let go at once, the oldest first, without asking. */
+  /**
+   * Whether calls that change nothing are released at once, the oldest first, without asking the
+   * schedule.
+   */
   readonly asksForMutationsOnly?: boolean;
-  /** Timers that may fire while calls are held, one after the other; 1 by default. */
+  /** How many timers may fire one after the other while calls are held. Default 1. */
   readonly timersMax?: number;
-  /** Runs at each moment before the schedule is asked; the world stands still meanwhile. */
+  /** Runs each time before the schedule is asked. Nothing moves meanwhile. */
   readonly atRest?: () => Promise<void>;
 }
 
 const CHOICES_MAX = 100_000;
 
-/** Runs a workload on a disk whose calls are held. Throws what the workload throws. */
+/** Runs a workload on a disk whose calls are held. Errors of the workload are thrown. */
 export async function runScheduled<T>(
   environment: SimulatedEnvironment,
   workload: () => Promise<T>,
@@ -69,7 +69,7 @@ export async function runScheduled<T>(
     if (state !== undefined) throw state.error;
     await threads.goOn();
   }
-  throw new WorkloadHangs(`it goes on after ${CHOICES_MAX} choices`);
+  throw new WorkloadHangs(`the workload has not ended after ${CHOICES_MAX} choices`);
 }
 
 class Threads {
@@ -86,14 +86,15 @@ class Threads {
     this.#timersLeft = run.timersMax ?? 1;
   }
 
-  /** Lets one thing happen. */
+  /** Releases one call, or fires one timer. */
   async goOn(): Promise<void> {
     const { fileSystem: disk, clock } = this.#environment;
     const { heldCalls } = disk;
     this.#assign(heldCalls);
     if (heldCalls.length === 0) {
       this.#timersLeft = this.#run.timersMax ?? 1;
-      if (!clock.fireNext()) throw new WorkloadHangs(`nothing is left to happen:\n${disk.trace()}`);
+      if (!clock.fireNext())
+        throw new WorkloadHangs(`nothing can happen any more:\n${disk.trace()}`);
       this.#last = this.#newThread();
       return;
     }
@@ -137,8 +138,7 @@ class Threads {
   }
 
   /**
-   * New calls belong to the thread that went on last; a step of a caller begins a thread of its
-   * own.
+   * New calls belong to the thread that ran last. A step of a caller begins a thread of its own.
    */
   #assign(heldCalls: readonly HeldCall[]): void {
     for (const call of heldCalls) {
@@ -154,9 +154,9 @@ class Threads {
 }
 
 /**
- * A schedule that follows from a seed. Half of the seeds choose evenly among the threads. The
- * others give each thread a rank and follow the highest one, and change a rank now and then: so a
- * call is held for long, while other threads go far.
+ * A schedule that follows from a seed. Even seeds rank the threads, run the highest one, and change
+ * a rank now and then: a call then stays held for long while other threads advance far. Odd seeds
+ * choose evenly among the threads.
  */
 export class RandomSchedule implements Schedule {
   readonly #random: SeededRandom;

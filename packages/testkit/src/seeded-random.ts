@@ -1,11 +1,11 @@
-/** Random numbers that are the same again for the same seed (splitmix32). Not for secrets. */
+/** Pseudo-random numbers (splitmix32); equal seeds give equal numbers. Not for secrets. */
 import type { Random } from '@babuza/vfs';
 
-/** A seeded source of random numbers with the questions that simulations ask. */
+/** A seeded source of random numbers, with the draws that simulations need. */
 export class SeededRandom implements Random {
   #state: number;
 
-  /** Any number may be a seed; its low 32 bits count. */
+  /** Any number may be a seed; only its low 32 bits are used. */
   constructor(seed: number) {
     this.#state = seed >>> 0;
   }
@@ -19,17 +19,17 @@ export class SeededRandom implements Random {
     return (mixed ^ (mixed >>> 15)) >>> 0;
   }
 
-  /** A whole number from 0 to `limit` − 1. */
+  /** An integer from 0 to `limit` − 1. */
   below(limit: number): number {
     return Math.floor((this.uint32() / 0x1_0000_0000) * limit);
   }
 
-  /** True with this probability, from 0 to 1. */
+  /** True with this probability; 0 to 1. */
   chance(probability: number): boolean {
     return this.uint32() / 0x1_0000_0000 < probability;
   }
 
-  /** One of the items; there must be one. */
+  /** One of the items. */
   pick<T>(items: readonly [T, ...T[]]): T {
     return items[this.below(items.length)] ?? items[0];
   }
@@ -41,7 +41,7 @@ export class SeededRandom implements Random {
     return result;
   }
 
-  /** A new source that shares nothing with this one but its seed. */
+  /** A new source that is seeded from this one. */
   fork(): SeededRandom {
     return new SeededRandom(this.uint32());
   }

@@ -1,6 +1,6 @@
 /**
- * A clock that stands still until somebody moves it. Timers fire in the order of their time, then
- * of their start. A stopped clock fires nothing any more: its process is dead.
+ * A clock that only moves when a test moves it. Timers fire in the order of their due time, then of
+ * their start. A stopped clock fires no timer, because its process is dead.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 
@@ -9,7 +9,10 @@ interface Pending {
   readonly callback: () => void;
 }
 
-/** A clock that tests move by hand. It starts at 0 ms, and at the first of 2024 by the wall. */
+/**
+ * A clock that tests move by hand. The monotonic clock starts at 0 ms, the wall clock at
+ * 2024-01-01.
+ */
 export class SimulatedClock implements Clock {
   #nowMs = 0;
   #wallOffsetMs: number = Date.UTC(2024, 0, 1);
@@ -41,14 +44,14 @@ export class SimulatedClock implements Clock {
     });
   }
 
-  /** How many timers and sleeps are waiting. */
+  /** The number of timers and sleeps that have not fired. */
   get pendingCount(): number {
     return this.#pending.length;
   }
 
   /**
-   * Moves on by `byMs`, stops at every timer on the way, fires it and lets everything that follows
-   * from it happen.
+   * Advances by `byMs`. At each timer on the way the clock stops, fires it, and lets all
+   * consequences of it run.
    */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
@@ -59,7 +62,7 @@ export class SimulatedClock implements Clock {
     this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
-  /** Moves on to the next timer and fires it; returns false if there is none. */
+  /** Moves to the next timer and fires it. Returns false if there is no timer. */
   fireNext(): boolean {
     const next = this.#stopped ? undefined : this.#pending.shift();
     if (next === undefined) return false;
@@ -68,19 +71,19 @@ export class SimulatedClock implements Clock {
     return true;
   }
 
-  /** Lets the wall clock jump by `byMs`, also backwards, as an operator or NTP does. */
+  /** Makes the wall clock jump by `byMs`, also backwards, as an operator or NTP does. */
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs;
   }
 
-  /** Nothing fires any more. */
+  /** Cancels all timers; no timer fires any more. */
   stop(): void {
     this.#stopped = true;
     this.#pending = [];
   }
 }
 
-/** Resolves when all microtasks are done: in a simulated world, when nothing moves any more. */
+/** Resolves when all microtasks are done. In a simulated world nothing can run then. */
 export function turnOfEventLoop(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

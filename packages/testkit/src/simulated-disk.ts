@@ -1,10 +1,10 @@
 /**
- * A disk in memory that is as hostile as the fault model allows: what was not synced may be lost in
- * any combination, names are as forgetful as bytes, every call can fail, and the world can stop at
- * any call. Everything follows from one seed.
+ * A disk in memory that does whatever the fault model allows. Bytes and names that were not synced
+ * may be lost in any combination, every call can fail, and the world can stop at any call.
+ * Everything follows from one seed.
  *
- * Life of a test: make a disk, run a workload against it, stop the world (`stopAtCall`, `stop`),
- * then look at disks that a power cut (`crash`, `crashStates`) or a killed process (`kill`) leaves.
+ * A test creates a disk, runs a workload on it, and stops the world (`stopAtCall`, `stop`). Then it
+ * opens the disks that a power cut (`crash`, `crashStates`) or a killed process (`kill`) leaves.
  */
 import type {
   DirectoryEntry,
@@ -15,7 +15,7 @@ import type {
   OpenMode,
 } from '@babuza/vfs';
 import { CallEngine, formatTrace } from './call-engine.ts';
-import type { CallRecord, CallSite, HeldCall, Leaving } from './call-engine.ts';
+import type { CallRecord, CallSite, HeldCall, PossibleEffect } from './call-engine.ts';
 import { CrashPlan } from './crash-plan.ts';
 import { DiskSurgery } from './disk-surgery.ts';
 import { simulatedError } from './fault-rules.ts';
@@ -31,15 +31,20 @@ import type { DirectoryNode } from './simulated-node.ts';
 
 /** How a simulated disk behaves. */
 export interface SimulatedDiskOptions {
-  /** Everything that chance decides follows from it; 1 by default. */
+  /** The seed of all random decisions. Default 1. */
   readonly seed?: number;
-  /** Pieces of writes that survive a crash on their own, in bytes: 512 (default), 4096 or 1. */
+  /**
+   * The size of the pieces of a write that survive a crash independently, in bytes: 512 (default),
+   * 4096 or 1.
+   */
   readonly pieceBytes?: number;
-  /** Whether parts of a grown file that were not written may show old bytes instead of zeros. */
+  /** Whether unwritten parts of a grown file may show old bytes instead of zeros. Default false. */
   readonly showsGarbage?: boolean;
-  /** Room for all files together, in bytes, counted in pages of 4 KiB; no limit by default. */
+  /**
+   * The capacity for all files together, in bytes, counted in pages of 4 KiB. Default: no limit.
+   */
   readonly capacityBytes?: number;
-  /** Whether `callSites` is filled: costs a stack trace per call. */
+  /** Whether `callSites` is filled, which costs a stack trace per call. Default false. */
   readonly recordsCallSites?: boolean;
 }
 
@@ -48,22 +53,22 @@ const LOCK_NAME = 'LOCK';
 /** The file system of a simulated machine. */
 export class SimulatedDisk implements FileSystem {
   readonly options: Required<SimulatedDiskOptions>;
-  /** Damages what is stored: for disks at rest. */
+  /** Changes stored files directly, as damage at rest does. */
   readonly surgery: DiskSurgery;
-  /** Files that other programs have locked, and who, in words. */
+  /** Files that other programs have locked, with a description of the holder. */
   readonly foreignLocks: Map<string, string> = new Map();
-  /** Room for all files together, in bytes; may be changed at any time. */
+  /** The capacity for all files together, in bytes. It may change at any time. */
   capacityBytes: number;
   readonly #tree: DiskTree;
   readonly #engine: CallEngine;
   readonly #host: FileHost;
   readonly #open: Set<SimulatedFile> = new Set();
-  /** By the directory that is locked. */
+  /** Keyed by the directory that is locked. */
   readonly #locks: Map<DirectoryNode, SimulatedLock> = new Map();
-  /** Directories whose lock was taken away, for the owner that takes it next. */
+  /** Directories whose lock was taken away. The next owner learns of it. */
   readonly #silent: Set<DirectoryNode> = new Set();
 
-  /** A new, empty disk with a root directory; `tree` is for disks that follow from others. */
+  /** A new, empty disk with a root directory. `tree` is the content of a disk that a crash left. */
   constructor(options: SimulatedDiskOptions = {}, tree: DiskTree = new DiskTree()) {
     this.options = {
       seed: options.seed ?? 1,
@@ -87,7 +92,7 @@ export class SimulatedDisk implements FileSystem {
     };
   }
 
-  // ---- The contract -------------------------------------------------------------------------
+  // ---- The interface of vfs -----------------------------------------------------------------
 
   open(path: string, mode: OpenMode): Promise<File> {
     const name = baseName(path);
@@ -108,7 +113,7 @@ export class SimulatedDisk implements FileSystem {
         if (found.kind === 'directory') throw simulatedError('is-a-directory', 'open', path);
         return this.#handle(path, found, mode);
       },
-      leaves: () => (node === undefined ? [] : this.#leaveName(path, { kind: 'link', node })),
+      effects: () => (node === undefined ? [] : this.#nameEffect(path, { kind: 'link', node })),
     });
   }
 
@@ -123,7 +128,7 @@ export class SimulatedDisk implements FileSystem {
         if (found.kind === 'directory') throw simulatedError('is-a-directory', 'unlink', path);
         directory.unlink(baseName(path));
       },
-      leaves: () => this.#leaveName(path, { kind: 'unlink' }),
+      effects: () => this.#nameEffect(path, { kind: 'unlink' }),
     });
   }
 
@@ -143,7 +148,7 @@ export class SimulatedDisk implements FileSystem {
         if (replaced?.kind === 'directory') throw simulatedError('is-a-directory', 'rename', from);
         if (node !== replaced) directory.rename(baseName(from), target);
       },
-      leaves: () => this.#leaveName(from, { kind: 'rename', to: target }),
+      effects: () => this.#nameEffect(from, { kind: 'rename', to: target }),
     });
   }
 
@@ -154,7 +159,7 @@ export class SimulatedDisk implements FileSystem {
       run: () => {
         this.#tree.makeDirectory(path);
       },
-      leaves: () => this.#tree.missingDirectories(path),
+      effects: () => this.#tree.missingDirectories(path),
     });
   }
 
@@ -167,9 +172,9 @@ export class SimulatedDisk implements FileSystem {
         if (directory.current.size > 0) throw simulatedError('not-empty', 'rmdir', path);
         this.#tree.directory(parentOf(path), 'rmdir', path).unlink(baseName(path));
       },
-      leaves: () => {
+      effects: () => {
         const empty = this.#tree.directoryIfAny(path)?.current.size === 0;
-        return empty ? this.#leaveName(path, { kind: 'unlink' }) : [];
+        return empty ? this.#nameEffect(path, { kind: 'unlink' }) : [];
       },
     });
   }
@@ -204,7 +209,7 @@ export class SimulatedDisk implements FileSystem {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    // Only what has taken effect now is covered: a rename that is still in flight is not.
+    // The sync covers what has taken effect by now, not a rename that is still in flight.
     const upTo = this.#tree.directoryIfAny(path)?.sequence ?? 0;
     await this.#engine.call({
       operation: 'open-directory',
@@ -244,7 +249,7 @@ export class SimulatedDisk implements FileSystem {
         };
         const lock: SimulatedLock = new SimulatedLock(path, calls, this.#silent.delete(directory));
         this.#locks.set(directory, lock);
-        // The file is there as on a real disk; durable at once, since nothing depends on it.
+        // The lock file is durable at once, because nothing depends on it.
         directory.link(LOCK_NAME, new FileNode());
         directory.settle(LOCK_NAME);
         return lock;
@@ -253,7 +258,7 @@ export class SimulatedDisk implements FileSystem {
   }
 
   /**
-   * Lets the owner of a lock stand still for longer than others wait before they take over: its
+   * Makes the owner of a lock appear silent for longer than others wait before they take over. The
    * lock is not fresh until it is confirmed.
    */
   stallLock(path: string): void {
@@ -261,10 +266,10 @@ export class SimulatedDisk implements FileSystem {
   }
 
   /**
-   * Takes a lock away from its owner, as if the lock file was removed or another process had taken
-   * over. Another owner may take it from now on. The owner learns of it when it asks for the lock,
-   * or when `lock.noticeLoss` is called, as a heartbeat would. Returns the lock that was taken
-   * away.
+   * Takes a lock away from its owner, as if the lock file had been removed or another process had
+   * taken over. Another owner may take it from now on. The former owner learns of it at its next
+   * confirmation, or when `lock.noticeLoss` is called, as a heartbeat would. Returns the lock that
+   * was taken away.
    */
   takeLockAway(path: string): SimulatedLock {
     const lock = this.#lockOf(path);
@@ -296,19 +301,19 @@ export class SimulatedDisk implements FileSystem {
     });
   }
 
-  // ---- Faults, and the end of the world -----------------------------------------------------
+  // ---- Faults and stops ---------------------------------------------------------------------
 
-  /** Lets something go wrong. */
+  /** Adds a fault rule. */
   inject(rule: FaultRule): InjectedFault {
     return this.#engine.inject(rule);
   }
 
-  /** Stops the world at the n-th call, counted from 1: that call is in flight. */
+  /** Stops the world at the n-th call, counted from 1; that call is then in flight. */
   stopAtCall(number: number): void {
     this.#engine.stopWhen((call) => call.number >= number);
   }
 
-  /** The same, counting only calls that change or sync something. */
+  /** Stops the world at the n-th call that changes or syncs something. */
   stopAtMutation(number: number): void {
     this.#engine.stopWhen((_call, mutations) => mutations >= number);
   }
@@ -323,7 +328,7 @@ export class SimulatedDisk implements FileSystem {
     this.#engine.stop();
   }
 
-  /** Whether the world has stopped: what code that is still running says does not count. */
+  /** Whether the world has stopped. Results of code that still runs are then meaningless. */
   get stopped(): boolean {
     return this.#engine.stopped;
   }
@@ -334,7 +339,7 @@ export class SimulatedDisk implements FileSystem {
   }
 
   /**
-   * From now on each asynchronous call waits until the schedule of the test lets it go
+   * From now on each asynchronous call waits until the schedule of the test releases it
    * (`runScheduled`).
    */
   hold(): void {
@@ -352,24 +357,24 @@ export class SimulatedDisk implements FileSystem {
   }
 
   /**
-   * A step of a caller, whose turn the schedule chooses as that of a call. Without `hold` it passes
-   * at once.
+   * A step of a caller, which the schedule orders as it does a call. Without `hold` it passes at
+   * once.
    */
   step(what: string): Promise<void> {
     return this.#engine.step(what);
   }
 
-  // ---- What is left -------------------------------------------------------------------------
+  // ---- Disks after a crash ------------------------------------------------------------------
 
-  /** The choices that a power cut has now. Stops the world, unless it `goesOn`. */
+  /** The choices of a power cut at this moment. Stops the world unless `goesOn` is set. */
   crashPlan(goesOn = false): CrashPlan {
     if (!goesOn) this.stop();
-    const { tree, leavings } = this.#tree.clone(this.#engine.leavings());
-    for (const leaving of leavings) leave(leaving);
+    const { tree, effects } = this.#tree.clone(this.#engine.effects());
+    for (const effect of effects) addPending(effect);
     return new CrashPlan(tree, this.options);
   }
 
-  /** The disk after a power cut that takes any part of what was not synced. Stops the world. */
+  /** A disk after a power cut that lost any part of the unsynced changes. Stops the world. */
   crash(seed: number): SimulatedDisk {
     const random = new SeededRandom(mixSeeds(this.options.seed, seed));
     const plan = this.crashPlan();
@@ -377,41 +382,41 @@ export class SimulatedDisk implements FileSystem {
   }
 
   /**
-   * The disk after a killed process: all that was written is there and still not synced; a call in
-   * flight has happened, has not, or, if it is a write, has in part. Stops the world, unless it
-   * `goesOn`.
+   * The disk after the process was killed. Everything that was written is there, still unsynced. A
+   * call in flight has happened or not; a write may have happened in part. Stops the world unless
+   * `goesOn` is set.
    */
   kill(seed: number, goesOn = false): SimulatedDisk {
     if (!goesOn) this.stop();
     const random = new SeededRandom(mixSeeds(this.options.seed, seed));
-    const { tree, leavings } = this.#tree.clone(this.#engine.leavings());
-    for (const leaving of leavings) if (random.chance(0.5)) finish(leaving, random);
+    const { tree, effects } = this.#tree.clone(this.#engine.effects());
+    for (const effect of effects) if (random.chance(0.5)) finish(effect, random);
     return this.#successor(tree, seed);
   }
 
-  /** A disk made by a crash plan of this one. */
+  /** A disk with a tree that a crash plan of this disk made. */
   successor(tree: DiskTree, seed: number): SimulatedDisk {
     return this.#successor(tree, seed);
   }
 
-  // ---- What happened ------------------------------------------------------------------------
+  // ---- Records of calls ---------------------------------------------------------------------
 
   /** All calls so far. */
   get calls(): readonly CallRecord[] {
     return this.#engine.records;
   }
 
-  /** How many calls so far changed or synced something. */
+  /** The number of calls so far that changed or synced something. */
   get mutationCount(): number {
     return this.#engine.mutationCount;
   }
 
-  /** Calls and injected faults by place in the source, if they are recorded. */
+  /** Calls and injected faults by position in the source, if `recordsCallSites` is set. */
   get callSites(): ReadonlyMap<string, Readonly<CallSite>> {
     return this.#engine.sites;
   }
 
-  /** Paths of the files that are open: empty after everything was closed. */
+  /** The paths of the open files; empty after everything was closed. */
   get openPaths(): string[] {
     return [...this.#open].map((file) => file.path);
   }
@@ -431,14 +436,14 @@ export class SimulatedDisk implements FileSystem {
     return file;
   }
 
-  #leaveName(
+  #nameEffect(
     path: string,
     change: { kind: 'link'; node: FileNode } | { kind: 'unlink' } | { kind: 'rename'; to: string },
-  ): Leaving[] {
+  ): PossibleEffect[] {
     const directory = this.#tree.directoryIfAny(parentOf(path));
     if (directory === undefined) return [];
     const name = baseName(path);
-    // A call that would have failed leaves nothing.
+    // A call that would have failed has no effect.
     if (directory.current.has(name) === (change.kind === 'link')) return [];
     return [{ kind: 'names', directory, change: { ...change, name, sequence: 0 } }];
   }
@@ -458,22 +463,22 @@ export class SimulatedDisk implements FileSystem {
   }
 }
 
-/** Adds what a call in flight may leave to what a crash chooses from. */
-function leave(leaving: Leaving): void {
-  if (leaving.kind === 'write') leaving.file.leaveWrite(leaving.data, leaving.position);
-  else if (leaving.kind === 'truncate') leaving.file.leaveTruncation(leaving.bytes);
-  else leaving.directory.leave(leaving.change);
+/** Adds the possible effect of a call in flight to the unsynced changes. */
+function addPending(effect: PossibleEffect): void {
+  if (effect.kind === 'write') effect.file.addPendingWrite(effect.data, effect.position);
+  else if (effect.kind === 'truncate') effect.file.addPendingTruncation(effect.bytes);
+  else effect.directory.addPending(effect.change);
 }
 
-/** Lets a call in flight happen; a write may end where any page of the file does. */
-function finish(leaving: Leaving, random: SeededRandom): void {
-  if (leaving.kind === 'write') {
-    const { file, data, position } = leaving;
+/** Performs a call in flight. A write may end at any page boundary of the file. */
+function finish(effect: PossibleEffect, random: SeededRandom): void {
+  if (effect.kind === 'write') {
+    const { file, data, position } = effect;
     const firstPage = Math.floor(position / PAGE_BYTES);
     const pages = Math.ceil((position + data.length) / PAGE_BYTES) - firstPage;
     const end = (firstPage + random.below(pages + 1)) * PAGE_BYTES;
     const bytes = random.chance(0.5) ? data.length : Math.max(0, end - position);
     file.write(data.subarray(0, bytes), position);
-  } else if (leaving.kind === 'truncate') leaving.file.truncate(leaving.bytes);
-  else leaving.directory.make(leaving.change);
+  } else if (effect.kind === 'truncate') effect.file.truncate(effect.bytes);
+  else effect.directory.make(effect.change);
 }

@@ -1,6 +1,6 @@
 /**
- * A whole simulated world: disk, clock and chance from one seed, and a way to let a workload run in
- * it until it is done, the world stops, or nothing can happen any more.
+ * A whole simulated world: disk, clock and random numbers from one seed. A workload runs in it
+ * until it ends, the world stops, or nothing can happen any more.
  */
 import type { Environment } from '@babuza/vfs';
 import { WorldStopped } from './call-engine.ts';
@@ -8,7 +8,7 @@ import { SeededRandom, mixSeeds } from './seeded-random.ts';
 import { SimulatedClock, turnOfEventLoop } from './simulated-clock.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
-/** An environment whose parts can be reached as what they are. */
+/** An environment with the simulated types of its parts. */
 export interface SimulatedEnvironment extends Environment {
   readonly fileSystem: SimulatedDisk;
   readonly clock: SimulatedClock;
@@ -16,8 +16,8 @@ export interface SimulatedEnvironment extends Environment {
 }
 
 /**
- * A new world. The disk is a new one of this seed unless one is given, for instance what a crash
- * has left. When the disk stops, the clock does too.
+ * Creates a world. `disk` is for instance a disk that a crash left. Default: a new one of this
+ * seed. When the disk stops, the clock stops too.
  */
 export function simulatedEnvironment(
   seed: number,
@@ -35,20 +35,22 @@ export type WorkloadOutcome<T> =
   | { readonly outcome: 'finished'; readonly value: T }
   | { readonly outcome: 'stopped' };
 
-/** The workload waits, and nothing is left that could end its waiting. */
+/** The workload waits, and nothing is left that could end its wait. */
 export class WorkloadHangs extends Error {
   override readonly name = 'WorkloadHangs';
 }
 
-/** So many timers in one workload mean that they start each other for ever. */
+/**
+ * A workload that fires this many timers is taken for one whose timers start each other forever.
+ */
 const TIMERS_MAX = 100_000;
 
 /**
  * Runs a workload. Time passes only when nothing else can happen: then the clock moves to its next
- * timer. Throws what the workload throws, and `WorkloadHangs` if it can never end.
+ * timer. Errors of the workload are thrown, and `WorkloadHangs` if it can never end.
  *
- * After `stopped`, nothing that the workload still says counts. A workload that waits for things
- * outside the simulated world would be taken for hanging.
+ * After the outcome `stopped`, ignore whatever the workload still reports. A workload that waits
+ * for something outside of the simulated world counts as hanging.
  */
 export async function runWorkload<T>(
   environment: SimulatedEnvironment,
@@ -71,12 +73,12 @@ export async function runWorkload<T>(
     if (disk.stopped) return { outcome: 'stopped' };
     if (state !== undefined && 'value' in state) return { outcome: 'finished', value: state.value };
     if (state !== undefined) throw state.error;
-    if (!clock.fireNext()) throw new WorkloadHangs(`nothing is left to happen:\n${disk.trace()}`);
+    if (!clock.fireNext()) throw new WorkloadHangs(`nothing can happen any more:\n${disk.trace()}`);
   }
-  throw new WorkloadHangs(`it has fired ${TIMERS_MAX} timers`);
+  throw new WorkloadHangs(`the workload has not ended after ${TIMERS_MAX} timers`);
 }
 
-/** Whether an error says only that the world has stopped, at any depth of causes. */
+/** Whether an error, or any of its causes, only says that the world has stopped. */
 export function isWorldStopped(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause)
     if (at instanceof WorldStopped) return true;

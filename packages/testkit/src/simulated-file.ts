@@ -1,33 +1,33 @@
 /** An open file of the simulated disk. */
 import type { File, FileOperation, OpenMode } from '@babuza/vfs';
-import type { CallEngine, Leaving, PlannedCall } from './call-engine.ts';
+import type { CallEngine, PossibleEffect, PlannedCall } from './call-engine.ts';
 import { simulatedError } from './fault-rules.ts';
 import type { Fault } from './fault-rules.ts';
 import { SECTOR_BYTES } from './simulated-node.ts';
 import type { FileNode } from './simulated-node.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
-/** What a file needs from its disk. */
+/** The services that a file needs from its disk. */
 export interface FileHost {
   readonly engine: CallEngine;
   readonly random: SeededRandom;
-  /** How many of these bytes fit on the disk, from `position` on. */
+  /** How many of these bytes fit on the disk from `position` on. */
   bytesThatFit(file: FileNode, position: number, bytes: number): number;
-  /** The handle gives its file back. */
+  /** Tells the disk that the handle is closed. */
   handleClosed(file: SimulatedFile): void;
 }
 
-/** Bytes that a call in flight touches. */
+/** The bytes that a call in flight touches. */
 interface Claim {
   readonly start: number;
   readonly end: number;
   readonly writes: boolean;
 }
 
-/** Claims of all handles of a file: the rule about calls in flight is about bytes, not handles. */
+/** The claims of all handles of a file: calls in flight conflict by bytes, not by handle. */
 const claimsOf = new WeakMap<FileNode, Set<Claim>>();
 
-/** A handle of a simulated file. It also checks what the contract asks of the caller. */
+/** A handle of a simulated file. It also checks that the caller keeps the rules of `File`. */
 export class SimulatedFile implements File {
   readonly path: string;
   readonly node: FileNode;
@@ -79,7 +79,7 @@ export class SimulatedFile implements File {
 
   async truncate(bytes: number): Promise<void> {
     this.#assertUsable('truncate', bytes);
-    const leaving: Leaving = { kind: 'truncate', file: this.node, bytes };
+    const effect: PossibleEffect = { kind: 'truncate', file: this.node, bytes };
     const planned: PlannedCall<void> = {
       operation: 'truncate',
       path: this.path,
@@ -87,7 +87,7 @@ export class SimulatedFile implements File {
       run: () => {
         this.node.truncate(bytes);
       },
-      leaves: () => [leaving],
+      effects: () => [effect],
     };
     await this.#claimed(planned, Math.min(bytes, this.node.current.size), Infinity, true);
   }
@@ -142,7 +142,7 @@ export class SimulatedFile implements File {
   ): PlannedCall<void> & { readonly bytes: number } {
     this.#assertUsable(operation, position);
     const data = joined(parts);
-    const leaving: Leaving = { kind: 'write', file: this.node, data, position };
+    const effect: PossibleEffect = { kind: 'write', file: this.node, data, position };
     return {
       operation,
       path: this.path,
@@ -154,7 +154,7 @@ export class SimulatedFile implements File {
         }
         this.#write(operation, data, position, fault);
       },
-      leaves: () => [leaving],
+      effects: () => [effect],
     };
   }
 
@@ -185,7 +185,7 @@ export class SimulatedFile implements File {
 
   #plannedSync(): PlannedCall<void> {
     this.#assertUsable('datasync', 0);
-    // Only what has taken effect now is covered: a write that is still in flight is not.
+    // The sync covers what has taken effect by now, not a write that is still in flight.
     const upTo = this.node.sequence;
     return {
       operation: 'datasync',
@@ -210,7 +210,7 @@ export class SimulatedFile implements File {
     throw simulatedError(fault.kind ?? 'io', operation, this.path);
   }
 
-  /** Makes the call unless one in flight touches the same bytes, which the contract forbids. */
+  /** Makes the call. Overlapping calls in flight on the same bytes are forbidden and throw. */
   async #claimed<T>(
     planned: PlannedCall<T>,
     start: number,
@@ -222,7 +222,7 @@ export class SimulatedFile implements File {
     for (const other of claims) {
       if (start < other.end && other.start < end && (writes || other.writes)) {
         throw new Error(
-          `${planned.operation} ${this.path}: another call in flight has these bytes`,
+          `${planned.operation} ${this.path}: another call in flight uses these bytes`,
         );
       }
     }
@@ -243,7 +243,7 @@ export class SimulatedFile implements File {
       throw simulatedError('permission', operation, this.path, 'opened for reading');
     }
     if (!Number.isSafeInteger(offset) || offset < 0) {
-      throw new RangeError(`${operation} ${this.path}: ${offset} is no offset`);
+      throw new RangeError(`${operation} ${this.path}: ${offset} is not an offset`);
     }
   }
 }

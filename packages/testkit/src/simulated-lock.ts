@@ -1,11 +1,11 @@
-/** The lock of a directory of the simulated disk, which tests can make stale and take away. */
+/** The lock of a directory of the simulated disk. Tests can make it stale and take it away. */
 import type { DirectoryLock } from '@babuza/vfs';
 import { FileError } from '@babuza/vfs';
 
 export interface SimulatedLockCalls {
   /** Runs a confirmation as a call of the disk. */
   readonly confirm: (confirming: () => void) => Promise<void>;
-  /** Gives the lock back to the disk. */
+  /** Returns the lock to the disk. */
   readonly release: () => Promise<void>;
 }
 
@@ -53,17 +53,17 @@ export class SimulatedLock implements DirectoryLock {
     }
   }
 
-  /** The owner stands still for so long that others may take over. */
+  /** The owner is suspended for so long that others may take over. */
   stall(): void {
     if (this.#state === 'fresh') this.#state = 'stale';
   }
 
-  /** Another owner may have the lock from now on. */
+  /** Another owner may take the lock from now on. */
   takeAway(): void {
     this.#state = 'taken away';
   }
 
-  /** What a heartbeat does that finds the lock lost: it tells the listeners. Returns the error. */
+  /** A heartbeat that finds the lock lost calls this; it tells the listeners. Returns the error. */
   noticeLoss(): FileError {
     if (this.#lost !== undefined) return this.#lost;
     const detail = 'this process no longer holds it: it was taken away';

@@ -1,11 +1,11 @@
 /**
- * Files and directories of the simulated disk. Each has what the process sees now, what is durable,
- * and the changes in between, in order. A sync moves changes to the durable side; a crash takes
- * some.
+ * Files and directories of the simulated disk. Each holds the state that the process sees, the
+ * durable state, and the changes between them in order. A sync makes changes durable; a crash keeps
+ * some of them.
  */
 import { PagedImage } from './paged-image.ts';
 
-/** Smallest unit that a disk writes whole, in bytes. */
+/** The smallest unit that a disk writes atomically, in bytes. */
 export const SECTOR_BYTES = 512;
 
 /** A change of a file that is not durable. */
@@ -15,7 +15,7 @@ export type FileChange =
       readonly sequence: number;
       readonly position: number;
       readonly data: Uint8Array;
-      /** The size that this write gave the file, if it grew. */
+      /** The size that this write gave the file, if the file grew. */
       readonly growsTo: number | undefined;
     }
   | { readonly kind: 'truncate'; readonly sequence: number; readonly bytes: number };
@@ -38,23 +38,23 @@ export type DirectoryChange =
 
 export type SimulatedNode = FileNode | DirectoryNode;
 
-/** A file: bytes seen, bytes durable, changes pending. */
+/** A file: visible bytes, durable bytes, pending changes. */
 export class FileNode {
   readonly kind = 'file';
   current: PagedImage;
   durable: PagedImage;
   pending: FileChange[] = [];
-  /** Sectors that answer EIO until they are written whole. */
+  /** Sectors whose reads fail with EIO until the sector is written whole. */
   unreadable: Set<number> = new Set();
-  /** Sequence of the last change that was applied. */
+  /** The sequence number of the last change that was applied. */
   sequence = 0;
   /**
-   * Whether `current` is `durable` and all of `pending`. Not so after a failed sync: the lost bytes
-   * are still seen, and no later sync brings them to the disk.
+   * Whether `current` equals `durable` plus `pending`. This does not hold after a failed sync: the
+   * lost bytes are still visible, and no later sync writes them to the disk.
    */
   #cacheAgrees = true;
 
-  /** A file with these bytes, durable; an empty one by default. */
+  /** A file whose bytes are durable; empty by default. */
   constructor(durable: PagedImage = new PagedImage()) {
     this.current = durable.clone();
     this.durable = durable;
@@ -71,8 +71,10 @@ export class FileNode {
     return copy;
   }
 
-  /** Adds a write that the process may not see: the world stopped while it was in flight. */
-  leaveWrite(data: Uint8Array, position: number): void {
+  /**
+   * Adds a write that the process may not see, because the world stopped while it was in flight.
+   */
+  addPendingWrite(data: Uint8Array, position: number): void {
     if (data.length === 0) return;
     this.sequence += 1;
     const end = position + data.length;
@@ -80,25 +82,25 @@ export class FileNode {
     this.pending.push({ kind: 'write', sequence: this.sequence, position, data, growsTo });
   }
 
-  /** The same for a truncation. */
-  leaveTruncation(bytes: number): void {
+  /** Adds a truncation that the process may not see. */
+  addPendingTruncation(bytes: number): void {
     this.sequence += 1;
     this.pending.push({ kind: 'truncate', sequence: this.sequence, bytes });
   }
 
-  /** Writes; `data` now belongs to this file. */
+  /** Writes. The file takes ownership of `data`. */
   write(data: Uint8Array, position: number): void {
-    this.leaveWrite(data, position);
+    this.addPendingWrite(data, position);
     this.current.write(data, position);
     this.#healSectors(position, data.length);
   }
 
   truncate(bytes: number): void {
-    this.leaveTruncation(bytes);
+    this.addPendingTruncation(bytes);
     this.current.truncate(bytes);
   }
 
-  /** Writes and makes these bytes, and the size they need, durable; nothing else. */
+  /** Writes these bytes and makes only them, and the size they need, durable. */
   writeDurable(data: Uint8Array, position: number): void {
     this.current.write(data, position);
     this.#healSectors(position, data.length);
@@ -107,7 +109,7 @@ export class FileNode {
     this.durable.write(data, position);
   }
 
-  /** Makes all changes up to a sequence durable. */
+  /** Makes all changes up to a sequence number durable. */
   sync(upTo: number): void {
     const last = this.pending.at(-1);
     if (last === undefined) return;
@@ -125,8 +127,8 @@ export class FileNode {
   }
 
   /**
-   * What a kernel does after a failed sync: forgets the changes, although reads still show them.
-   * Pieces that `survives` says yes to reach the disk before.
+   * Forgets pending changes although reads still show them, as a kernel does after a failed sync.
+   * Pieces for which `survives` returns true reach the disk before.
    */
   dropPending(upTo: number, survives: () => boolean): void {
     const rest: FileChange[] = [];
@@ -144,7 +146,7 @@ export class FileNode {
     this.#cacheAgrees = false;
   }
 
-  /** A size change in the journal takes all earlier ones with it. */
+  /** A size change in the journal of the file system makes all earlier ones durable. */
   #settleTruncations(): void {
     for (;;) {
       const index = this.pending.findIndex((change) => change.kind === 'truncate');
@@ -167,13 +169,13 @@ export class FileNode {
   }
 }
 
-/** A directory: names seen, names durable, changes pending. */
+/** A directory: visible names, durable names, pending changes. */
 export class DirectoryNode {
   readonly kind = 'directory';
   current: Map<string, SimulatedNode> = new Map();
   durable: Map<string, SimulatedNode> = new Map();
   pending: DirectoryChange[] = [];
-  /** Sequence of the last change that was applied. */
+  /** The sequence number of the last change that was applied. */
   sequence = 0;
 
   link(name: string, node: SimulatedNode): void {
@@ -188,19 +190,19 @@ export class DirectoryNode {
     this.make({ kind: 'rename', sequence: 0, name, to });
   }
 
-  /** Makes a change; its sequence is given here. */
+  /** Makes a change and gives it a sequence number. */
   make(change: DirectoryChange): void {
-    this.leave(change);
+    this.addPending(change);
     applyName(this.current, change);
   }
 
   /** Adds a change that the process may not see: the world stopped while it was in flight. */
-  leave(change: DirectoryChange): void {
+  addPending(change: DirectoryChange): void {
     this.sequence += 1;
     this.pending.push({ ...change, sequence: this.sequence });
   }
 
-  /** Makes all changes up to a sequence durable. */
+  /** Makes all changes up to a sequence number durable. */
   sync(upTo: number): void {
     const rest: DirectoryChange[] = [];
     for (const change of this.pending) {
@@ -210,7 +212,7 @@ export class DirectoryNode {
     this.pending = rest;
   }
 
-  /** Makes one name durable at once, whatever it holds now. */
+  /** Makes the present state of one name durable at once. */
   settle(name: string): void {
     this.pending = this.pending.filter((change) => !namesOf(change).includes(name));
     const node = this.current.get(name);
@@ -219,8 +221,8 @@ export class DirectoryNode {
   }
 
   /**
-   * Forgets the changes up to a sequence although they are still seen: a failed sync. A change
-   * survives only where all before it that touch one of its names do, as after a power cut.
+   * Forgets changes up to a sequence number although they are still visible, as after a failed
+   * sync. A change survives only if all earlier changes of its names do, as after a power cut.
    */
   dropPending(upTo: number, survives: () => boolean): void {
     const rest: DirectoryChange[] = [];
@@ -235,7 +237,7 @@ export class DirectoryNode {
   }
 }
 
-/** Applies a change of names; one that has lost its ground does nothing. */
+/** Applies a change of names. A rename whose source is missing does nothing. */
 export function applyName(names: Map<string, SimulatedNode>, change: DirectoryChange): void {
   if (change.kind === 'link') names.set(change.name, change.node);
   else if (change.kind === 'unlink') names.delete(change.name);
@@ -247,18 +249,18 @@ export function applyName(names: Map<string, SimulatedNode>, change: DirectoryCh
   }
 }
 
-/** The names that a change touches; changes that share none are independent. */
+/** The names that a change touches. Changes that share no name are independent. */
 export function namesOf(change: DirectoryChange): readonly string[] {
   return change.kind === 'rename' ? [change.name, change.to] : [change.name];
 }
 
-/** A part of a write that survives a crash, or does not, on its own. */
+/** A part of a write that survives a crash, or does not, independently of the others. */
 export interface Piece {
   readonly position: number;
   readonly data: Uint8Array;
 }
 
-/** Cuts a write at the multiples of `pieceBytes`. */
+/** Splits a write at the multiples of `pieceBytes`. */
 export function piecesOf(write: Piece, pieceBytes: number): Piece[] {
   const pieces: Piece[] = [];
   for (let done = 0; done < write.data.length;) {
@@ -275,7 +277,7 @@ function applyChange(image: PagedImage, change: FileChange): void {
   else image.write(change.data, change.position);
 }
 
-/** What is left of a change when a range of its bytes does not count any more. */
+/** The rest of a change after a range of its bytes was overwritten. */
 function withoutRange(change: FileChange, position: number, bytes: number): FileChange[] {
   if (change.kind === 'truncate') return [change];
   const start = change.position;

@@ -1,4 +1,7 @@
-/** The crash model itself: what a power cut and a killed process may leave, and what not. */
+/**
+ * The crash model: the states that a power cut and a killed process may leave, and those that they
+ * may not.
+ */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, crashStates } from '../src/index.ts';
 
@@ -17,7 +20,7 @@ async function diskWithFile(
   return disk;
 }
 
-/** The distinct things that `look` sees on the disks after a power cut, sorted. */
+/** The distinct results of `look` on the disks after a power cut, sorted. */
 function outcomes(
   disk: SimulatedDisk,
   look: (disk: SimulatedDisk) => string,
@@ -64,7 +67,7 @@ describe('bytes after a power cut', () => {
     expect(outcomes(disk, sectors)).toEqual(['1', '2']);
   });
 
-  it('survive of several writes in any combination and order', async () => {
+  it('of several writes survive in any combination', async () => {
     const disk = await diskWithFile(filled(512, 1));
     const file = await disk.open('/d/a', 'write');
     await file.write(filled(512, 2), 0);
@@ -72,7 +75,7 @@ describe('bytes after a power cut', () => {
     expect(outcomes(disk, sectors)).toEqual(['1', '2', '3']);
   });
 
-  it('grow the file on their own: size and contents are independent', async () => {
+  it('survive independently of the size that they gave the file', async () => {
     const disk = await diskWithFile(filled(512, 1));
     const file = await disk.open('/d/a', 'write');
     await file.write(filled(1024, 2), 512);
@@ -104,7 +107,7 @@ describe('bytes after a power cut', () => {
     }
   });
 
-  it('written durably do not take earlier ones with them', async () => {
+  it('stay unsynced when other bytes are written durably', async () => {
     const disk = await diskWithFile(filled(1024, 1));
     const file = await disk.open('/d/a', 'write');
     await file.write(filled(1024, 2), 0);
@@ -112,7 +115,7 @@ describe('bytes after a power cut', () => {
     expect(outcomes(disk, sectors)).toEqual(['13', '23']);
   });
 
-  it('written durably stay, also over a truncation that was not synced', async () => {
+  it('stay when written durably, even across an unsynced truncation', async () => {
     const disk = await diskWithFile(filled(1024, 1));
     const file = await disk.open('/d/a', 'write');
     await file.truncate(0);
@@ -120,7 +123,7 @@ describe('bytes after a power cut', () => {
     expect(outcomes(disk, sectors)).toEqual(['03']);
   });
 
-  it('written durably may survive in part if the call was in flight', async () => {
+  it('may survive in part if their durable write was in flight', async () => {
     const disk = await diskWithFile(filled(1024, 1));
     const file = await disk.open('/d/a', 'write');
     disk.stopWhen((call) => call.operation === 'write-durable');
@@ -129,7 +132,7 @@ describe('bytes after a power cut', () => {
     expect(outcomes(disk, sectors)).toEqual(['11', '12', '21', '22']);
   });
 
-  it('written while a sync was in flight are not covered by it, whichever was first', async () => {
+  it('are not covered by a sync that was in flight when they were written', async () => {
     for (let seed = 0; seed < 20; seed += 1) {
       const disk = await diskWithFile(filled(1024, 1), { seed });
       const file = await disk.open('/d/a', 'write');
@@ -175,7 +178,7 @@ describe('names after a power cut', () => {
     expect(seen).toEqual(['0', '5120', '5121']);
   });
 
-  it('change by rename from old to new, never neither, never both', async () => {
+  it('change from old to new by a rename: never neither, never both', async () => {
     const disk = await diskWithFile(filled(512, 1));
     const file = await disk.open('/d/b', 'create');
     await file.writeDurable([filled(512, 2)], 0);
@@ -184,7 +187,7 @@ describe('names after a power cut', () => {
     expect(outcomes(disk, firstBytes)).toEqual(['/d/a1 /d/b2', '/d/a2']);
   });
 
-  it('need the change before them that made them', async () => {
+  it('depend on the earlier change that created them', async () => {
     const disk = new SimulatedDisk();
     await disk.open('/t', 'create');
     await disk.rename('/t', '/a');
@@ -192,12 +195,12 @@ describe('names after a power cut', () => {
     expect(outcomes(disk, names)).toEqual(['', '/a', '/a /x', '/t', '/t /x', '/x']);
   });
 
-  it('are not given to a new file before the old one has left them', async () => {
+  it('lead to a new file only after the old file has lost the name', async () => {
     const disk = await diskWithFile(filled(512, 1));
     await disk.rename('/d/a', '/d/b');
     const file = await disk.open('/d/a', 'create');
     await file.writeDurable([filled(512, 2)], 0);
-    // Never the new file alone: the old one would be lost without having been removed.
+    // The new file never appears alone: the old one would be lost without having been removed.
     expect(outcomes(disk, firstBytes)).toEqual(['/d/a1', '/d/a2 /d/b1', '/d/b1']);
   });
 
@@ -207,14 +210,14 @@ describe('names after a power cut', () => {
     expect(outcomes(disk.kill(1), names)).toEqual(['', '/d/a']);
   });
 
-  it('of directories are durable when they are made', async () => {
+  it('are durable for directories as soon as they are created', async () => {
     const disk = new SimulatedDisk();
     await disk.makeDirectory('/x/y');
     const after = disk.crash(1);
     expect(await after.kindOf('/x/y')).toBe('directory');
   });
 
-  it('of directories in the making may be there from above', async () => {
+  it('may exist for the upper directories only while a path is being created', async () => {
     const disk = new SimulatedDisk();
     disk.stopAtCall(1);
     void disk.makeDirectory('/x/y');
@@ -229,7 +232,7 @@ describe('names after a power cut', () => {
     ]);
   });
 
-  it('of removed directories come back until the one above is synced', async () => {
+  it('come back for removed directories until the parent is synced', async () => {
     const disk = new SimulatedDisk();
     await disk.makeDirectory('/x/y');
     await disk.removeDirectory('/x/y');
@@ -245,7 +248,7 @@ describe('names after a power cut', () => {
     expect(await synced.crash(1).kindOf('/x/y')).toBeUndefined();
   });
 
-  it('in flight may survive', async () => {
+  it('may survive if their call was in flight', async () => {
     const disk = await diskWithFile(filled(512, 1));
     disk.stopAtMutation(disk.mutationCount + 1);
     void disk.rename('/d/a', '/d/b');
@@ -266,7 +269,7 @@ describe('a killed process', () => {
     expect(outcomes(after, names)).toEqual(['/d/a', '/d/a /d/b']);
   });
 
-  it('has written whole pages of the file where its last write ended early', async () => {
+  it('has written whole pages of the file if its last write ended early', async () => {
     for (let seed = 0; seed < 40; seed += 1) {
       const disk = await diskWithFile(filled(12_288, 1));
       const file = await disk.open('/d/a', 'write');
@@ -295,8 +298,8 @@ describe('a killed process', () => {
   });
 });
 
-describe('the end of the world', () => {
-  it('stops asynchronous calls for ever and makes synchronous ones throw', async () => {
+describe('a stopped world', () => {
+  it('never settles asynchronous calls and makes synchronous ones throw', async () => {
     const disk = await diskWithFile(filled(512, 1));
     const file = await disk.open('/d/a', 'write');
     disk.stopAtCall(disk.calls.length + 2);
@@ -315,7 +318,7 @@ describe('the end of the world', () => {
     expect(disk.calls.at(-1)).toMatchObject({ operation: 'datasync', outcome: 'in flight' });
   });
 
-  it('leaves undone what was in flight when it came', async () => {
+  it('does not perform the calls that were in flight', async () => {
     const disk = await diskWithFile(filled(512, 1));
     const file = await disk.open('/d/a', 'write');
     let settled = false;
@@ -330,7 +333,7 @@ describe('the end of the world', () => {
     expect(outcomes(disk, sectors)).toEqual(['1', '2']);
   });
 
-  it('comes at the n-th call that changes something, making a file included', async () => {
+  it('stops at the n-th call that changes something, including the creation of a file', async () => {
     const disk = new SimulatedDisk();
     await disk.makeDirectory('/d');
     const file = await disk.open('/d/a', 'create');
@@ -345,7 +348,7 @@ describe('the end of the world', () => {
     expect(disk.calls.at(-1)?.operation).toBe('datasync');
   });
 
-  it('frees the lock', async () => {
+  it('releases the lock', async () => {
     const disk = await diskWithFile(filled(512, 1));
     await disk.lock('/d');
     const after = disk.crash(1);
@@ -384,7 +387,7 @@ describe('crash states', () => {
     expect(sectors(one)).toBe('9');
   });
 
-  it('say what was lost', async () => {
+  it('describe what was lost', async () => {
     const disk = await diskWithFile(filled(512, 1));
     const file = await disk.open('/d/a', 'write');
     await file.write(filled(512, 2), 0);

@@ -77,7 +77,7 @@ describe('fault rules', () => {
       await expect(call()).rejects.toMatchObject({ kind: 'busy', errno: 'EBUSY' });
     }
     expect(disk.surgery.files()).toEqual(['/a', '/d/LOCK']);
-    // A close that fails has closed.
+    // A failed close still closes the file.
     expect(disk.openPaths).toEqual([]);
   });
 
@@ -88,7 +88,7 @@ describe('fault rules', () => {
     expect(disk.surgery.contents('/a')).toEqual(filled(3, 1));
   });
 
-  it('lose a write, or send it elsewhere, without a word', async () => {
+  it('lose a write, or misdirect it, without an error', async () => {
     const { disk, file } = await diskWithFile();
     await file.truncate(8);
     disk.inject({ on: 'write', fault: { type: 'lost-write' } });
@@ -108,7 +108,7 @@ async function survivors(fault: Fault, syncs: number): Promise<Set<string>> {
     await file.write(filled(1024, 1), 0);
     disk.inject({ on: 'datasync', nth: 1, fault });
     await expect(file.datasync()).rejects.toMatchObject({ kind: 'io' });
-    // The cache still shows it, whatever is on the disk.
+    // The page cache still shows the bytes, whatever the disk holds.
     expect(disk.surgery.contents('/a')).toEqual(filled(1024, 1));
     for (let count = 0; count < syncs; count += 1) await file.datasync();
     const after = disk.crash(seed).surgery.contents('/a');
@@ -123,18 +123,18 @@ describe('a failed sync', () => {
     expect([...seen]).toEqual(['00']);
   });
 
-  it('can keep it', async () => {
+  it('can keep the pending data', async () => {
     const fault: Fault = { type: 'sync-error', pending: 'kept' };
     expect([...(await survivors(fault, 0))].sort()).toEqual(['00', '01', '10', '11']);
     expect([...(await survivors(fault, 1))]).toEqual(['11']);
   });
 
-  it('can have written any part of it', async () => {
+  it('can have written any part of the pending data', async () => {
     const seen = await survivors({ type: 'sync-error', pending: 'half-written' }, 1);
     expect([...seen].sort()).toEqual(['00', '01', '10', '11']);
   });
 
-  it('of a durable write drops it too, and of a directory the names', async () => {
+  it('drops the data of a durable write, and the names of a directory', async () => {
     const { disk, file } = await diskWithFile();
     const fault: Fault = { type: 'sync-error', pending: 'dropped' };
     disk.inject({ on: 'write-durable', fault });
@@ -150,7 +150,7 @@ describe('a failed sync', () => {
     expect(after.surgery.contents('/a')).toHaveLength(0);
   });
 
-  it('of a directory never gives a name to a file that had another one of the same name', async () => {
+  it('of a directory keeps a change of a name only with the earlier changes of that name', async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
       const disk = new SimulatedDisk({ seed });
       const first = await disk.open('/spare', 'create');
@@ -171,7 +171,7 @@ describe('a failed sync', () => {
     }
   });
 
-  it('forgets the bytes, not what is written to the file afterwards', async () => {
+  it('forgets the pending bytes but not later writes', async () => {
     const { disk, file } = await diskWithFile();
     disk.inject({ on: 'datasync', fault: { type: 'sync-error', pending: 'dropped' } });
     await file.write(filled(512, 1), 0);
@@ -184,7 +184,7 @@ describe('a failed sync', () => {
 });
 
 describe('a full disk', () => {
-  it('takes what fits and refuses the rest, until there is room', async () => {
+  it('writes what fits and refuses the rest until there is space', async () => {
     const { disk, file } = await diskWithFile({ capacityBytes: 16_384 });
     await expect(file.write(filled(20_000, 1), 0)).rejects.toMatchObject({
       kind: 'no-space',
@@ -211,7 +211,7 @@ describe('a full disk', () => {
     await other.write(filled(1, 1), 0);
   });
 
-  it('has room for holes', async () => {
+  it('does not count holes', async () => {
     const { file } = await diskWithFile({ capacityBytes: 8192 });
     await file.truncate(1_000_000);
     await file.write(filled(4096, 1), 900_000 - (900_000 % 4096));
@@ -219,7 +219,7 @@ describe('a full disk', () => {
   });
 });
 
-describe('rot at rest', () => {
+describe('damage at rest', () => {
   it('changes what is stored, before and after a crash', async () => {
     const { disk, file } = await diskWithFile();
     await file.writeDurable([filled(1024, 1), filled(512, 2)], 0);
@@ -264,8 +264,8 @@ describe('rot at rest', () => {
   });
 });
 
-describe('what the disk notices', () => {
-  it('data that was changed while its write was in flight', async () => {
+describe('the checks and records of the disk', () => {
+  it('report data that changes while its write is in flight', async () => {
     const { file } = await diskWithFile();
     const data = filled(10, 1);
     const writing = file.write(data, 0);
@@ -273,7 +273,7 @@ describe('what the disk notices', () => {
     await expect(writing).rejects.toThrow('changed while in flight');
   });
 
-  it('two calls in flight on the same bytes, whatever handle they use', async () => {
+  it('report two calls in flight on the same bytes, even through different handles', async () => {
     const { disk, file } = await diskWithFile();
     const other = await disk.open('/a', 'write');
     const results = await Promise.allSettled([
@@ -298,7 +298,7 @@ describe('what the disk notices', () => {
     await Promise.all([file.read(filled(5, 0), 0), other.read(filled(5, 0), 0)]);
   });
 
-  it('where calls come from, and whether each was made to fail', async () => {
+  it('show where calls come from and whether each was made to fail', async () => {
     const { disk, file } = await diskWithFile({ recordsCallSites: true });
     disk.inject({ on: 'size', nth: 2, fault: io });
     for (let count = 0; count < 3; count += 1) await file.size().catch(() => {});
@@ -307,7 +307,7 @@ describe('what the disk notices', () => {
     expect(site?.[1]).toEqual({ calls: 3, faults: 1 });
   });
 
-  it('every call, in a line', async () => {
+  it('show every call in one line', async () => {
     const { disk, file } = await diskWithFile();
     disk.inject({ on: 'write', fault: io });
     await file.write(filled(10, 1), 7).catch(() => {});

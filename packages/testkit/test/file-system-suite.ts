@@ -1,6 +1,6 @@
 /**
- * What every file system of the contract does, whatever is below it. Runs on the real one too, so
- * that the simulated ones are not kinder, nor stricter, than the disk.
+ * The rules that every file system keeps. The suite also runs on the real one, so that the
+ * simulated ones are neither kinder nor stricter than a disk.
  */
 import type { File, FileErrorKind, FileSystem } from '@babuza/vfs';
 import { FileError } from '@babuza/vfs';
@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 export interface FileSystemUnderTest {
   readonly fileSystem: FileSystem;
-  /** An empty directory that exists. */
+  /** The path of an empty, existing directory. */
   readonly directory: string;
   cleanUp(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await fails('not-a-directory', fileSystem.open(path('a/b'), 'create'));
       });
 
-      it('for reading does not write', async () => {
+      it('refuses writes to a file that was opened for reading', async () => {
         await (await fileSystem.open(path('a'), 'create')).close();
         const file = await fileSystem.open(path('a'), 'read');
         await fails('permission', file.write(bytes(1), 0));
@@ -108,7 +108,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await file.close();
       });
 
-      it('reads fewer bytes only at the end, and none behind it', async () => {
+      it('reads fewer bytes only at the end of the file, and none behind it', async () => {
         const file = await fileSystem.open(path('a'), 'create');
         await file.write(bytes(1, 2, 3, 4, 5), 0);
         const target = new Uint8Array(4).fill(77);
@@ -132,7 +132,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await file.close();
       });
 
-      it('writes parts one behind the other, however many they are', async () => {
+      it('writes any number of parts one after the other', async () => {
         const file = await fileSystem.open(path('a'), 'create');
         const parts = Array.from({ length: 2100 }, (_, index) => bytes(index));
         parts.splice(700, 0, bytes(), bytes(1, 2, 3));
@@ -164,7 +164,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await file.close();
       });
 
-      it('refuses an offset that is none', async () => {
+      it('refuses an invalid offset', async () => {
         const file = await fileSystem.open(path('a'), 'create');
         for (const offset of [-1, 0.5, Number.NaN]) {
           await expect(file.write(bytes(1), offset)).rejects.toThrow(RangeError);
@@ -185,7 +185,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await file.close();
       });
 
-      it('syncs', async () => {
+      it('syncs files and directories', async () => {
         const file = await fileSystem.open(path('a'), 'create');
         await file.datasync();
         await file.write(bytes(1), 0);
@@ -196,7 +196,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
     });
 
     describe('close', () => {
-      it('ends everything but a second close', async () => {
+      it('makes every later call fail except a second close', async () => {
         const file = await fileSystem.open(path('a'), 'create');
         await file.close();
         await file.close();
@@ -228,7 +228,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
     });
 
     describe('names', () => {
-      it('are listed in order, with what they are', async () => {
+      it('are listed in order with their kinds', async () => {
         for (const name of ['b', '\uff5e', 'a', 'é', 'Z', '😀', '10', '9']) {
           await (await fileSystem.open(path(name), 'create')).close();
         }
@@ -242,7 +242,8 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
           'b',
           'd',
           'é',
-          // By code units: a surrogate comes before U+FF5E, by bytes or code points it would not.
+          // The order is by code units: there a surrogate precedes U+FF5E, in bytes or code points
+          // it does not.
           '😀',
           '\uff5e',
         ]);
@@ -253,7 +254,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await fails('not-a-directory', fileSystem.list(path('a')));
       });
 
-      it('say what they are', async () => {
+      it('have a kind', async () => {
         await (await fileSystem.open(path('a'), 'create')).close();
         expect(await fileSystem.kindOf(path('a'))).toBe('file');
         expect(await fileSystem.kindOf(under.directory)).toBe('directory');
@@ -285,7 +286,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await expect(fileSystem.rename(path('a'), path('d/a'))).rejects.toThrow(RangeError);
       });
 
-      it('go while their file is open', async () => {
+      it('can be removed while their file is open', async () => {
         const file = await fileSystem.open(path('a'), 'create');
         await file.write(bytes(1), 0);
         await fileSystem.unlink(path('a'));
@@ -297,12 +298,12 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         await Promise.all([file.close(), other.close()]);
         await fails('not-found', fileSystem.unlink(path('none')));
         await fileSystem.makeDirectory(path('d'));
-        // Linux and macOS name different reasons.
+        // Linux and macOS report different reasons.
         const error = await failureOf(fileSystem.unlink(path('d')));
         expect(['is-a-directory', 'permission']).toContain(error.kind);
       });
 
-      it('of directories change, and go when they are empty', async () => {
+      it('of directories can be renamed, and removed when they are empty', async () => {
         await fileSystem.makeDirectory(path('x/y'));
         await (await fileSystem.open(path('x/f'), 'create')).close();
         await fileSystem.rename(path('x'), path('z'));
@@ -317,7 +318,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
         expect(await fileSystem.kindOf(path('z'))).toBeUndefined();
       });
 
-      it('of directories are made with those above them', async () => {
+      it('of directories are created together with missing ancestors', async () => {
         await fileSystem.makeDirectory(path('x/y/z'));
         await fileSystem.makeDirectory(path('x/y/z'));
         expect(await fileSystem.kindOf(path('x/y/z'))).toBe('directory');
@@ -330,7 +331,7 @@ export function describeFileSystem(name: string, make: () => Promise<FileSystemU
     });
 
     describe('lock', () => {
-      it('excludes a second one until it is given back', async () => {
+      it('excludes a second owner until it is released', async () => {
         const lock = await fileSystem.lock(under.directory);
         const error = await fails('locked', fileSystem.lock(under.directory));
         expect(error.message).toContain('held by');

@@ -1,7 +1,4 @@
-/**
- * The checker of histories, against histories whose verdict is known, and against trying every
- * order.
- */
+/** Compares the checker of histories with known verdicts, and with trying every order. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -20,7 +17,10 @@ const swap = (expected: string | undefined, value: string): KeyValueInput => ({
   value,
 });
 
-/** One operation a line: called at, returned at (`?`: not known), what, with which answer. */
+/**
+ * Parses one operation per line: position of the call, position of the return (`?` if unknown),
+ * operation, answer.
+ */
 type Line = [calledAt: number, returnedAt: number | '?', input: KeyValueInput, output?: unknown];
 
 function history(lines: readonly Line[]): KeyValueOperation[] {
@@ -146,7 +146,7 @@ describe('histories whose verdict is known', () => {
     expect(verdict).toMatchObject({ key: 'x', longest: [{ client: 0 }, { client: 1 }] });
   });
 
-  it('what takes too long is unknown, not fine', () => {
+  it('a search that takes too long is unknown, not a pass', () => {
     const many = Array.from({ length: 12 }, (_, at): Line => [at, 100 + at, put(String(at))]);
     const lines: Line[] = [...many, [200, 201, get, 'none of them']];
     expect(checkKeyValueHistory(history(lines), 100)).toEqual({
@@ -158,7 +158,7 @@ describe('histories whose verdict is known', () => {
   });
 });
 
-describe('any small history', () => {
+describe('every small history', () => {
   const input = fc.oneof(
     fc.constant(get),
     fc.constantFrom('a', 'b').map((value) => put(value)),
@@ -201,17 +201,17 @@ describe('any small history', () => {
       }),
       { numRuns: 3000 },
     );
-    // Both verdicts are met often.
+    // Both verdicts occur often.
     expect(Math.min(counts.linearizable, counts.violated)).toBeGreaterThan(300);
   });
 });
 
-/** Whether some order explains what is left, tried in the plainest way. */
+/** Whether some order explains the remaining operations, tried in the simplest way. */
 function hasOrder(left: readonly KeyValueOperation[], value: string | undefined): boolean {
   if (left.every(({ returned }) => returned === undefined)) return true;
   return left.some((first) => {
     const rest = left.filter((other) => other !== first);
-    // Nothing that is left may have ended before it was called.
+    // No remaining operation may have ended before this one was called.
     if (rest.some(({ returned }) => returned !== undefined && returned.at < first.calledAt)) {
       return false;
     }

@@ -1,6 +1,6 @@
 /**
- * Calls on names are made again when the system is short of something; nothing that stores bytes
- * ever is.
+ * Calls on names are repeated when the system lacks a resource. Calls that store bytes are never
+ * repeated.
  */
 import { describe, expect, it } from 'vitest';
 import { RetryingFileSystem, type FileErrorKind, type FileSystem } from '@babuza/vfs';
@@ -28,7 +28,7 @@ const calls: Record<string, (files: FileSystem) => Promise<unknown>> = {
   lock: async (files) => (await files.lock('/')).release(),
 };
 
-/** Lets simulated time pass, longer than all pauses, and says how the call has ended. */
+/** Lets more simulated time pass than all pauses together, and returns how the call has ended. */
 async function ended(clock: SimulatedClock, call: Promise<unknown>): Promise<string> {
   const outcome = { text: 'still waiting' };
   call.then(
@@ -39,9 +39,9 @@ async function ended(clock: SimulatedClock, call: Promise<unknown>): Promise<str
   return outcome.text;
 }
 
-describe('a call that the system is too short of something for', () => {
+describe('a call for which the system lacks a resource', () => {
   for (const [on, call] of Object.entries(calls)) {
-    it(`is made again and works: ${on}`, async () => {
+    it(`is repeated and succeeds: ${on}`, async () => {
       for (const kind of transient) {
         const clock = new SimulatedClock();
         const disk = await diskWithFiles();
@@ -52,7 +52,7 @@ describe('a call that the system is too short of something for', () => {
       }
     });
 
-    it(`is made four times, then told: ${on}`, async () => {
+    it(`is made four times, then its error is thrown: ${on}`, async () => {
       const clock = new SimulatedClock();
       const disk = await diskWithFiles();
       const files = new RetryingFileSystem(disk, clock);
@@ -62,7 +62,7 @@ describe('a call that the system is too short of something for', () => {
       expect(fault.hits).toBe(4);
     });
 
-    it(`is made once where the failure does not pass: ${on}`, async () => {
+    it(`is made once if the failure is not transient: ${on}`, async () => {
       for (const kind of ['io', 'not-found', 'access-denied', 'name-too-long'] as const) {
         const clock = new SimulatedClock();
         const disk = await diskWithFiles();
@@ -78,7 +78,7 @@ describe('a call that the system is too short of something for', () => {
     });
   }
 
-  it('is never a sync: one that fails is told at once, whatever the reason', async () => {
+  it('is never a sync: a failed sync throws at once, whatever the reason', async () => {
     for (const kind of transient) {
       const clock = new SimulatedClock();
       const disk = await diskWithFiles();

@@ -1,6 +1,6 @@
 /**
- * Worlds whose calls are held: the schedule alone decides the order, and all orders can be gone
- * through.
+ * Worlds whose calls are held: the schedule alone decides the order, and all orders can be
+ * enumerated.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts';
 import { Explored, Path } from '../src/ladder/paths.ts';
 
-/** Two callers, each of which writes twice to a file of its own, or to the same file. */
+/** Two callers. Each writes twice, to a file of its own or to the same file. */
 async function twoCallers({ fileSystem: disk }: SimulatedEnvironment, files: string[]) {
   await Promise.all(
     files.map(async (path, at) => {
@@ -56,7 +56,7 @@ async function allOrders(files: string[], switchesMax: number): Promise<string[]
 }
 
 describe('a world whose calls are held', () => {
-  it('is the same again with the same seed, and another one with another', async () => {
+  it('is repeated by the same seed and differs for another seed', async () => {
     const traceOf = async (seed: number): Promise<string> => {
       const environment = simulatedEnvironment(1);
       await runScheduled(environment, () => twoCallers(environment, ['/a', '/b', '/c']), {
@@ -70,7 +70,7 @@ describe('a world whose calls are held', () => {
   });
 
   it('goes through the orders of calls that do not commute, within the bound of switches', async () => {
-    // The order in which the calls are made; the writes to one file do not commute.
+    // The order in which the calls are made. The writes to one file do not commute.
     const orders = async (files: string[], switchesMax: number): Promise<string[]> =>
       [...new Set(await allOrders(files, switchesMax))].sort();
     expect(await orders(['/a', '/a'], 0)).toEqual(['aabb', 'bbaa']);
@@ -79,7 +79,7 @@ describe('a world whose calls are held', () => {
     expect(commuting).toBeLessThan((await allOrders(['/a', '/a'], Infinity)).length);
   });
 
-  it('lets a timer fire while a call is held, where the schedule says so', async () => {
+  it('lets a timer fire while a call is held, if the schedule chooses it', async () => {
     const environment = simulatedEnvironment(1);
     const { fileSystem: disk, clock } = environment;
     const events: string[] = [];
@@ -99,7 +99,7 @@ describe('a world whose calls are held', () => {
     expect(events).toEqual(['timer', 'made']);
   });
 
-  it('shows what a crash may leave, and goes on', async () => {
+  it('shows the crash states of a moment and continues', async () => {
     const environment = simulatedEnvironment(1);
     const { fileSystem: disk } = environment;
     const left = new Set<string>();
@@ -125,7 +125,7 @@ describe('a world whose calls are held', () => {
     expect([...left].sort()).toEqual(['', '/a']);
   });
 
-  it('says that it hangs where nothing is left to happen', async () => {
+  it('throws WorkloadHangs when nothing can happen any more', async () => {
     const environment = simulatedEnvironment(1);
     const never = new Promise<void>(() => {});
     const run = runScheduled(environment, () => never, { schedule: new RandomSchedule(1) });

@@ -30,7 +30,7 @@ describe('order of calls', () => {
 });
 
 describe('simulated clock', () => {
-  it('stands still until it is moved, and fires in order', async () => {
+  it('stands still until it is moved, and fires timers in order', async () => {
     const clock = new SimulatedClock();
     const fired: string[] = [];
     clock.startTimer(20, () => fired.push('20'));
@@ -59,7 +59,7 @@ describe('simulated clock', () => {
     expect(woken).toEqual([5, 10, 15]);
   });
 
-  it('lets only the wall jump', () => {
+  it('lets only the wall clock jump', () => {
     const clock = new SimulatedClock();
     const wallMs = clock.wallMs();
     clock.jumpWall(-5000);
@@ -79,14 +79,14 @@ describe('a workload', () => {
     expect(result).toEqual({ outcome: 'finished', value: 3_600_000 });
   });
 
-  it('throws what it throws', async () => {
+  it('passes on the errors of the workload', async () => {
     const world = simulatedEnvironment(1);
     await expect(runWorkload(world, () => world.fileSystem.unlink('/a'))).rejects.toMatchObject({
       kind: 'not-found',
     });
   });
 
-  it('ends when the world stops, also by a synchronous call, and time with it', async () => {
+  it('ends, with its clock, when the world stops, even in a synchronous call', async () => {
     for (const synchronous of [false, true]) {
       const world = simulatedEnvironment(1);
       world.fileSystem.stopAtCall(2);
@@ -112,7 +112,7 @@ describe('a workload', () => {
     }
   });
 
-  it('that can never end is found out at once', async () => {
+  it('is reported at once if it can never end', async () => {
     const world = simulatedEnvironment(1);
     const hanging = runWorkload(world, async () => {
       await world.fileSystem.list('/');

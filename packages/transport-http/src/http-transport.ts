@@ -2,7 +2,7 @@
  * The transport of one member over HTTP. Messages go over one stream to each peer, opened by who
  * sends; snapshots over requests of their own, so that they never stand in the way of a heartbeat.
  *
- * Decisions: the project's contract, 31 to 33, and docs/decisions/0008-http-transport.md.
+ * Decisions: docs/decisions/0008-http-transport.md and docs/decisions/0028-transport-port.md.
  */
 import type {
   Transport,
@@ -23,15 +23,15 @@ import { StrangersLog } from './access/strangers-log.ts';
 import { placeOf } from './address.ts';
 import { IncomingBudget } from './budget/incoming-budget.ts';
 import { TransportError } from './errors.ts';
-import { protocolVersions, repliesFeature } from './handshake.ts';
-import { learnedMax, Members } from './members.ts';
-import { NameBook } from './name-book.ts';
+import { protocolVersions, repliesFeature } from './connections/handshake.ts';
+import { learnedMax, Members } from './connections/members.ts';
+import { NameBook } from './connections/name-book.ts';
 import { checkOptions, type HttpSettings, type HttpTransportOptions } from './options.ts';
-import { Pacer } from './pacer.ts';
-import { Peer } from './peer.ts';
-import { MessageServer } from './server.ts';
-import { SnapshotReceiver } from './snapshot-receiver.ts';
-import { sendSnapshot } from './snapshot-sender.ts';
+import { Pacer } from './snapshots/pacer.ts';
+import { Peer } from './connections/peer.ts';
+import { MessageServer } from './server/server.ts';
+import { SnapshotReceiver } from './snapshots/snapshot-receiver.ts';
+import { sendSnapshot } from './snapshots/snapshot-sender.ts';
 import {
   addCounters,
   framePayloadMaxOf,
@@ -314,7 +314,9 @@ export class HttpTransport implements Transport {
       credentials: tls === undefined ? undefined : new Credentials(tls),
       certificates: new MemberCertificates({ settings, clusterId, nodeId, membership }),
       handler,
+      openers: new WeakMap(),
       clusterId,
+      groupId,
       nodeId,
       handshakeTo: (to) => ({ ...common, to, entryBytesMax, messageBytesMax, features }),
       framePayloadMax,

@@ -1,8 +1,9 @@
 /** What the transport can be told, checked at the door. */
 import type { HttpTransportTls } from './access/certificate/options.ts';
 import { checkTls } from './access/certificate/check-options.ts';
-import { hidden, isPem, objectOf, refuse } from './access/option-checks.ts';
-import { secretBytesMin } from './access/secret.ts';
+import { checkSecrets } from './access/check-secrets.ts';
+import { objectOf, refuse } from './access/option-checks.ts';
+import { isProtected } from './access/protection.ts';
 import { placeOf, type Place } from './address.ts';
 
 export type HttpTransportSecret = string | Uint8Array;
@@ -27,15 +28,18 @@ export interface HttpTransportOptions {
   readonly tls?: HttpTransportTls | undefined;
   /**
    * What all members know and nobody else does: random bytes or a random text, at least 32 bytes
-   * long. Both sides of a connection prove that they know it before anything else is read. While it
-   * is changed there are two: the first is shown to others, both are accepted. It does not encrypt:
-   * whoever can change what travels between two members can still take over a connection.
+   * long. Line breaks at the end of a text do not count; other white space at its ends is refused.
+   * Both sides of a connection prove that they know it before anything else is read. While it is
+   * changed there are two different ones: the first is shown to others, both are accepted. It does
+   * not encrypt: whoever can change what travels between two members can still take over a
+   * connection.
    */
   readonly secret?: HttpTransportSecret | readonly HttpTransportSecret[] | undefined;
   /**
    * True: the member starts although others on the network could speak as a member, because there
    * is neither mutual TLS nor a secret, and connects to others without protection. By default
-   * false: without protection it listens on the loopback and connects to it only.
+   * false: without protection it listens on the loopback and connects to it only. It is refused
+   * (`TRANSPORT_INVALID`) where mutual TLS or a secret protects all connections.
    */
   readonly insecure?: boolean | undefined;
   /** How far a running cluster has come on the way to TLS, or to a secret. */
@@ -85,6 +89,9 @@ export interface HttpSettings {
 
 const mebibyte = 1024 * 1024;
 
+const notInsecure =
+  'left out where mutual TLS or a secret protects all connections, which is so without the option transition: a later start that lacks tls or secret by mistake would run without protection';
+
 const known = [
   'address',
   'listen',
@@ -112,13 +119,19 @@ export function checkOptions(given: HttpTransportOptions | undefined): HttpSetti
   if (typeof insecure !== 'boolean') refuse('insecure', insecure, 'true or false');
   const secrets = options['secret'] === undefined ? [] : checkSecrets(options['secret']);
   const tls = options['tls'] === undefined ? undefined : checkTls(options['tls']);
+  const transition = checkTransition(
+    options['transition'] ?? {},
+    tls !== undefined,
+    secrets.length > 0,
+  );
+  if (insecure && isProtected({ tls, secrets, transition })) refuse('insecure', true, notInsecure);
   return {
     address,
     listen: checkListen(options['listen'] ?? {}, placeOf(address, tls !== undefined)),
     tls,
     secrets,
     insecure,
-    transition: checkTransition(options['transition'] ?? {}, tls !== undefined, secrets.length > 0),
+    transition,
     streams,
     snapshotBytesPerSecond: checkRate(options['snapshotBytesPerSecond'] ?? Infinity),
     stallTimeoutMs: checkStall(options['stallTimeoutMs'] ?? 5000),
@@ -137,19 +150,6 @@ function checkListen(given: unknown, advertised: Place): Place {
   const isPort = typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535;
   if (!isPort) refuse('listen.port', port, 'an integer from 0 to 65535');
   return { host, port };
-}
-
-function checkSecrets(given: unknown): Buffer[] {
-  const secrets = Array.isArray(given) ? given : [given];
-  const allowed = `a random text or bytes, at least ${secretBytesMin} bytes long, or two of them`;
-  if (secrets.length === 0 || secrets.length > 2) refuse('secret', `${secrets.length}`, allowed);
-  return secrets.map((secret: unknown) => {
-    if (!isPem(secret)) return refuse('secret', hidden(secret), allowed);
-    // A copy: what the caller does with its bytes later does not matter.
-    const bytes = Buffer.from(typeof secret === 'string' ? Buffer.from(secret) : secret);
-    if (bytes.length >= secretBytesMin) return bytes;
-    return refuse('secret', `one of ${bytes.length} bytes`, allowed);
-  });
 }
 
 function checkTransition(

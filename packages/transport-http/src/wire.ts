@@ -1,4 +1,5 @@
 /** What all connections of one member share: who it is, what it may take, and how it talks. */
+import type { Duplex } from 'node:stream';
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
 import type { MemberAddresses } from './access/member-addresses.ts';
@@ -6,8 +7,8 @@ import type { Credentials } from './access/certificate/credentials.ts';
 import type { MemberCertificates } from './access/certificate/member-certificates.ts';
 import type { StrangersLog } from './access/strangers-log.ts';
 import type { IncomingBudget } from './budget/incoming-budget.ts';
-import type { Handshake } from './handshake.ts';
-import type { NameBook } from './name-book.ts';
+import type { Handshake } from './connections/handshake.ts';
+import type { NameBook } from './connections/name-book.ts';
 import type { HttpSettings } from './options.ts';
 
 export interface Wire {
@@ -26,7 +27,10 @@ export interface Wire {
   /** Says whether the other side of a connection is the member that it claims to be. */
   readonly certificates: MemberCertificates;
   readonly handler: TransportHandler;
+  /** The id that the other side of a connection has proven with the secret to speak for. */
+  readonly openers: WeakMap<Duplex, bigint>;
   readonly clusterId: bigint;
+  readonly groupId: bigint;
   readonly nodeId: bigint;
   /** What this member says of itself to that one. */
   readonly handshakeTo: (id: bigint) => Handshake;

@@ -4,8 +4,8 @@
  */
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FrameReader } from '../src/frame-reader.ts';
-import { emptyFrame, encodeMessages, frameHead, sizeInFrame } from '../src/frames.ts';
+import { FrameReader } from '../src/messages/frame-reader.ts';
+import { emptyFrame, encodeMessages, frameHead, sizeInFrame } from '../src/messages/frames.ts';
 import { handshakeOf, headOf, RawClient, streamHeadOf } from './raw-client.ts';
 import { snapshotMessage } from './snapshot-support.ts';
 import { clock, messageOf, Net, until, type Member } from './support.ts';

@@ -3,7 +3,9 @@
  * one.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { answerBytes, openingBytes, proofBytes } from '../src/access/secret.ts';
+import type { Certificate } from './certificates.ts';
 
 export class ChallengeRelay {
   /** The bytes of the member that has connected, as far as they belong to the challenge. */
@@ -14,16 +16,27 @@ export class ChallengeRelay {
   readonly #sockets: Socket[] = [];
   readonly #targetPort: number;
   readonly #forged: Uint8Array;
+  readonly #certificate: Certificate | undefined;
 
-  private constructor(targetPort: number, forged: Uint8Array) {
+  private constructor(targetPort: number, forged: Uint8Array, certificate?: Certificate) {
     this.#targetPort = targetPort;
     this.#forged = forged;
-    this.#server = createServer((socket) => this.#pass(socket));
+    this.#certificate = certificate;
+    const onSocket = (socket: Socket): void => this.#pass(socket);
+    this.#server =
+      certificate === undefined ? createServer(onSocket) : createTlsServer(certificate, onSocket);
   }
 
-  /** `forged` is what it says to the member at that port once the challenge has been passed. */
-  static async open(targetPort: number, forged: Uint8Array): Promise<ChallengeRelay> {
-    const relay = new ChallengeRelay(targetPort, forged);
+  /**
+   * `forged` is what it says to the member at that port once the challenge has been passed. With a
+   * certificate it speaks TLS with both sides.
+   */
+  static async open(
+    targetPort: number,
+    forged: Uint8Array,
+    certificate?: Certificate,
+  ): Promise<ChallengeRelay> {
+    const relay = new ChallengeRelay(targetPort, forged, certificate);
     await new Promise<void>((resolve) => relay.#server.listen(0, '127.0.0.1', resolve));
     return relay;
   }
@@ -39,7 +52,11 @@ export class ChallengeRelay {
   }
 
   #pass(client: Socket): void {
-    const target = connect(this.#targetPort, '127.0.0.1');
+    const place = { port: this.#targetPort, host: '127.0.0.1' };
+    const target =
+      this.#certificate === undefined
+        ? connect(place)
+        : connectTls({ ...place, ...this.#certificate, rejectUnauthorized: false });
     this.#sockets.push(client, target);
     const whole = openingBytes + proofBytes;
     let passed = 0;

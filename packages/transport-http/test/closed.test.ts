@@ -1,6 +1,6 @@
 /** A member that is not protected speaks with this machine only, unless it is told otherwise. */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { openingBytes } from '../src/access/secret.ts';
+import { openingBytes, openingMagic } from '../src/access/secret.ts';
 import { HttpTransport, TransportError, type HttpTransportOptions } from '../src/index.ts';
 import { rawMessages } from '../src/testing/index.ts';
 import { Authority } from './certificates.ts';
@@ -94,7 +94,16 @@ describe('the start of a member', () => {
 
   it('says what to do', async () => {
     const { error } = await startOf(everywhere);
-    expect(String(error)).toMatch(/0\.0\.0\.0, port 0.*tls.*secret.*insecure: true/);
+    expect(String(error)).toMatch(
+      /0\.0\.0\.0, port 0.*give the option tls.*secret.*insecure: true/,
+    );
+    for (const transition of [{ tls: 'accept' }, { tls: 'connect' }] as const) {
+      const { error: meanwhile } = await startOf({ ...everywhere, tls, transition });
+      expect(String(meanwhile)).toMatch(
+        /option transition allows.*give insecure: true until the change-over has ended/,
+      );
+      expect(String(meanwhile)).not.toContain('give the option tls');
+    }
   });
 });
 
@@ -252,6 +261,10 @@ describe('a stranger at a member with a secret', () => {
     ['another magic', Buffer.alloc(72, 0xba)],
     [
       'an opening by another secret',
+      Buffer.concat([openingMagic, Buffer.alloc(openingBytes - openingMagic.length)]),
+    ],
+    [
+      'an opening of another version, which is shorter',
       Buffer.concat([Buffer.from('bab25ec000000001', 'hex'), Buffer.alloc(64)]),
     ],
   ])('hears nothing after %s', async (_, bytes) => {
@@ -268,7 +281,7 @@ describe('a stranger at a member with a secret', () => {
 
   it('has no more time than twice the stall timeout, also within the challenge', async () => {
     const two = await net.add(2n, { secret, stallTimeoutMs: 100 });
-    for (const bytes of ['', 'bab2', 'bab25ec000000001']) {
+    for (const bytes of ['', 'bab2', openingMagic.toString('hex')]) {
       const client = new RawClient(two.transport.listeningPort ?? 0);
       client.write(Buffer.from(bytes, 'hex'));
       await until(() => client.hasEnded || client.isClosed);

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeHandshake, handshakeHeader } from '../src/handshake.ts';
+import { encodeHandshake, handshakeHeader } from '../src/connections/handshake.ts';
 import { handshakeOf } from './raw-client.ts';
 import { never, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, mebibyte, messageOf, Net, until, type Member } from './support.ts';

@@ -1,7 +1,7 @@
 /** Who talks to whom is checked by both sides, before anything else. */
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeHandshake, encodeHandshake, type Handshake } from '../src/handshake.ts';
+import { decodeHandshake, encodeHandshake, type Handshake } from '../src/connections/handshake.ts';
 import { handshakeOf, RawClient, streamHeadOf } from './raw-client.ts';
 import { never, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, messageOf, Net, until, type Member, type MemberOptions } from './support.ts';

@@ -5,7 +5,7 @@
 import { createServer, type Server } from 'node:net';
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Members } from '../src/members.ts';
+import { Members } from '../src/connections/members.ts';
 import { handshakeOf } from './classes/fakes.ts';
 import * as raw from './raw-client.ts';
 import { clock, messageOf, Net, until } from './support.ts';

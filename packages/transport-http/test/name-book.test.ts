@@ -2,7 +2,7 @@
 import { SeededRandom, SimulatedClock, turnOfEventLoop } from '@babuza/testkit';
 import type { HostAddress, HostNames } from '@babuza/vfs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { NameBook } from '../src/name-book.ts';
+import { NameBook } from '../src/connections/name-book.ts';
 
 type Answer = readonly HostAddress[] | Error;
 

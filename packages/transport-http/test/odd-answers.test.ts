@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeHandshake, handshakeHeader } from '../src/handshake.ts';
+import { encodeHandshake, handshakeHeader } from '../src/connections/handshake.ts';
 import { handshakeOf } from './raw-client.ts';
 import { never, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, messageOf, Net, until, type Member } from './support.ts';

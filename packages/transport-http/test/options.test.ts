@@ -70,6 +70,25 @@ describe('an option that cannot be', () => {
     for (const part of parts) expect(problem).toContain(part);
   });
 
+  it.each([' ', '\t', ' \n'])('a secret with white space at its ends: %j', (space) => {
+    const text = 's3cr3t-'.repeat(5);
+    for (const secret of [`${text}${space}`, `${space}${text}`, [text, `${text}2${space}`]]) {
+      const problem = problemOf({ address, secret });
+      expect(problem).toContain('white space');
+      expect(problem).not.toContain('s3cr3t');
+    }
+    // Bytes may end with spaces, and white space within a text is a part of it.
+    expect(problemOf({ address, secret: Buffer.from(`${text}${space}`) })).toBe('fine');
+    expect(problemOf({ address, secret: `${text}${space}${text}` })).toBe('fine');
+  });
+
+  it.each([31, 32, 33])('a secret of %i bytes is taken from 32 on', (bytes) => {
+    for (const secret of ['s'.repeat(bytes), new Uint8Array(bytes).fill(1)]) {
+      const problem = problemOf({ address, secret });
+      expect(problem.includes(`one of ${bytes} bytes`)).toBe(bytes < 32);
+    }
+  });
+
   it('that may be a secret is not repeated', () => {
     const tls = { cert: 'a', key: { pem: 'secret' }, keys: 'secret' };
     expect(problemOf({ address, tls })).not.toContain('secret');

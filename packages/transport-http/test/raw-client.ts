@@ -1,6 +1,6 @@
 /** Who talks to a member byte by byte, politely or not. */
 import { connect, type Socket } from 'node:net';
-import { encodeHandshake, handshakeHeader, type Handshake } from '../src/handshake.ts';
+import { encodeHandshake, handshakeHeader, type Handshake } from '../src/connections/handshake.ts';
 import { until, type Member } from './support.ts';
 
 /** A connection that keeps its own half open until it is told otherwise. */

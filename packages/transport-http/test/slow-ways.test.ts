@@ -1,7 +1,7 @@
 /** Requests over a way on which a large one takes longer than the stall timeout. */
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeMessages, sizeInFrame } from '../src/frames.ts';
+import { encodeMessages, sizeInFrame } from '../src/messages/frames.ts';
 import { handshakeOf, headOf, RawClient } from './raw-client.ts';
 import { clock, mebibyte, messageOf, Net, until } from './support.ts';
 

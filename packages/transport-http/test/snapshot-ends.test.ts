@@ -4,7 +4,7 @@
  */
 import { encodeMessage } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { frameHead } from '../src/frames.ts';
+import { frameHead } from '../src/messages/frames.ts';
 import { handshakeOf, headOf, RawClient } from './raw-client.ts';
 import { never, Sink, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, mebibyte, Net, until, type Member } from './support.ts';

@@ -6,7 +6,8 @@
  * that it finds there. So it may create one only in a directory without data.
  */
 import { join } from 'node:path';
-import { CorruptError, ForeignFileError, invariant, type WalCapabilities } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, type WalCapabilities } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import {
   bytesOnly,
   type EventLoopClock,

@@ -15,7 +15,8 @@
  * number end a block.
  */
 import { join } from 'node:path';
-import { CorruptError, crc32cByTable } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import { crc32cByTable } from '@babuza/wal-core/backend';
 import { FileError, type File, type FileSystem } from '@babuza/vfs';
 
 const footerBytes = 48;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { walBackend } from '../src/index.ts';
-import { crc32cByTable } from '@babuza/wal-core';
+import { crc32cByTable } from '@babuza/wal-core/backend';
 
 let directory = '';
 let table = '';

@@ -9,7 +9,7 @@
  * reappear.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
-import { invariant, LogState, type SavePlan, type TermIndex } from '@babuza/wal-core';
+import { invariant, LogState, type SavePlan, type TermIndex } from '@babuza/wal-core/backend';
 import type { LevelOperation } from './database.ts';
 import { encodeEntries } from './entry-encoding.ts';
 import type { GroupKeys } from './keys.ts';

@@ -4,7 +4,8 @@
  * do.
  */
 import type { AbstractLevel } from 'abstract-level';
-import type { LogLock, WalCapabilities, WalError } from '@babuza/wal-core';
+import type { WalCapabilities, WalError } from '@babuza/wal-core';
+import type { LogLock } from '@babuza/wal-core/backend';
 import type { KeyRange } from './keys.ts';
 import type { SyncRecords } from './sync-record.ts';
 

@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
-import { crc32ByTable, uninitializedBytes } from '@babuza/wal-core';
+import { crc32ByTable, uninitializedBytes } from '@babuza/wal-core/backend';
 import type { LevelOperation } from './database.ts';
 import { entryKeyBytes, type GroupKeys } from './keys.ts';
 import { entryHasData, entryOverheadBytes } from './values.ts';

@@ -5,7 +5,8 @@
  */
 import type { AbstractSnapshot } from 'abstract-level';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
-import { CorruptError, type EntryReader, type TermIndex } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import type { EntryReader, TermIndex } from '@babuza/wal-core/backend';
 import { bytesOnly, type LevelDatabase } from './database.ts';
 import type { GroupKeys } from './keys.ts';
 import { readFailure } from './level-errors.ts';

@@ -5,30 +5,32 @@
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   AlreadyExistsError,
-  checkedGroupId,
-  checkedIdentityRecord,
-  checkedMetadata,
-  checkExpectation,
-  chosenSnapshot,
   ClosedError,
-  EntryStorage,
-  EntryView,
   LockedError,
   NotFoundError,
-  QueuedWal,
-  RingCache,
-  WalEventHub,
   type GroupOptions,
-  type LogState,
   type OpenedWal,
   type ReplayOptions,
   type TailReport,
-  type TermIndex,
   type WalCapabilities,
   type WalManager,
   type WalMetadata,
   type WalMetadataInput,
 } from '@babuza/wal-core';
+import {
+  checkedGroupId,
+  checkedIdentityRecord,
+  checkedMetadata,
+  checkExpectation,
+  chosenSnapshot,
+  EntryStorage,
+  EntryView,
+  QueuedWal,
+  RingCache,
+  WalEventHub,
+  type LogState,
+  type TermIndex,
+} from '@babuza/wal-core/backend';
 import type { LogOwner } from './database-holder.ts';
 import type { LevelStoreKind } from './database.ts';
 import { LevelEntryReader } from './entry-reader.ts';

@@ -3,14 +3,8 @@
  * of them must be durable. `QueuedWal` decides which saves are valid, `batches.ts` what a batch
  * contains, `keys.ts` and `values.ts` how its records look.
  */
-import type {
-  EntryView,
-  LogStore,
-  PurgeReport,
-  SavePlan,
-  TermIndex,
-  WalStats,
-} from '@babuza/wal-core';
+import type { PurgeReport, WalStats } from '@babuza/wal-core';
+import type { EntryView, LogStore, SavePlan, TermIndex } from '@babuza/wal-core/backend';
 import { GroupBatch, type FinishedBatch } from './batches.ts';
 import type { LevelEntryReader } from './entry-reader.ts';
 import { bytesOnly, type LevelStoreKind } from './database.ts';

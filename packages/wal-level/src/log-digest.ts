@@ -9,7 +9,7 @@
  * an entry without a change of its term, so the digest of the term runs shows it.
  */
 import { crc32 } from 'node:zlib';
-import { invariant, type TermIndex } from '@babuza/wal-core';
+import { invariant, type TermIndex } from '@babuza/wal-core/backend';
 import { integerBytes, viewOf, writeInteger } from './numbers.ts';
 
 export interface LogDigest {

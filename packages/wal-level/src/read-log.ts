@@ -8,11 +8,10 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   CorruptError,
   ForeignFileError,
-  LogState,
-  TermIndex,
   UnknownVersionError,
   type WalMetadata,
 } from '@babuza/wal-core';
+import { LogState, TermIndex } from '@babuza/wal-core/backend';
 import { bytesOnly, pages, type LevelDatabase } from './database.ts';
 import { verifiedEntry } from './entry-reader.ts';
 import { describeKey, KeyKind, parseKey, type GroupKeys } from './keys.ts';

@@ -11,7 +11,8 @@
  * show batches that are not. `DatabaseHolder` closes it and opens it again, which recovers it from
  * disk.
  */
-import { isRefusal, type LogLock, type WalError } from '@babuza/wal-core';
+import { isRefusal, type WalError } from '@babuza/wal-core';
+import type { LogLock } from '@babuza/wal-core/backend';
 import {
   bytesOnly,
   type LevelDatabase,

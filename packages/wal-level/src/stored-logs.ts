@@ -6,12 +6,10 @@ import {
   AlreadyExistsError,
   CorruptError,
   ForeignFileError,
-  LogState,
   NotFoundError,
-  TermIndex,
-  type WalEventHub,
   type WalMetadata,
 } from '@babuza/wal-core';
+import { LogState, TermIndex, type WalEventHub } from '@babuza/wal-core/backend';
 import { stateRecordOf } from './batches.ts';
 import { hasLog, readLog, type StoredLog } from './read-log.ts';
 import { DatabaseHolder, type LogOwner } from './database-holder.ts';

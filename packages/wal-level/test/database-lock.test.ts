@@ -1,7 +1,8 @@
 /** The lock of a directory is checked before each write to its database, deletions included. */
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
-import { LockedError, LockLostError, type LogLock } from '@babuza/wal-core';
+import { LockedError, LockLostError } from '@babuza/wal-core';
+import type { LogLock } from '@babuza/wal-core/backend';
 import type { LevelDatabase, LevelStoreKind, DatabaseLock } from '../src/index.ts';
 import { SharedDatabase } from '../src/shared-database.ts';
 import { capabilities, HostileStore } from './hostile-store.ts';

@@ -2,7 +2,7 @@
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
 import { entryEncodedSize } from '@babuza/raftpb';
-import { TermIndex } from '@babuza/wal-core';
+import { TermIndex } from '@babuza/wal-core/backend';
 import { encodeEntries } from '../src/entry-encoding.ts';
 import { LevelEntryReader } from '../src/entry-reader.ts';
 import { bytesOnly } from '../src/index.ts';

@@ -1,6 +1,6 @@
 /** The batch of a group: its size, its operations, and the plans that it refuses. */
 import { describe, expect, it } from 'vitest';
-import { emptyPlan, LogState, TermIndex, type SavePlan } from '@babuza/wal-core';
+import { emptyPlan, LogState, TermIndex, type SavePlan } from '@babuza/wal-core/backend';
 import { GroupBatch, stateRecordOf, type FinishedBatch } from '../src/batches.ts';
 import { KeyKind, GroupKeys, parseKey } from '../src/keys.ts';
 import { emptyLogDigest, termsDigestOf } from '../src/log-digest.ts';

@@ -1,7 +1,7 @@
 /**
  * Term runs against a simple model, and digests that are extended against digests computed again.
  */
-import { TermIndex } from '@babuza/wal-core';
+import { TermIndex } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import {
   emptyLogDigest,

@@ -19,6 +19,7 @@ import { snapshot } from './snapshot.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpBudget } from './transport-http-budget.ts';
 import { transportHttpCertificates } from './transport-http-certificates.ts';
+import { transportHttpChangeOver } from './transport-http-change-over.ts';
 import { transportHttpServer } from './transport-http-server.ts';
 import { transportHttp } from './transport-http.ts';
 import { transportMemory } from './transport-memory.ts';
@@ -56,6 +57,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
     ...transportHttpAccess,
     ...transportHttpBudget,
     ...transportHttpCertificates,
+    ...transportHttpChangeOver,
     ...transportHttpServer,
   ],
   'transport-memory': transportMemory,

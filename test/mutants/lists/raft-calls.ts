@@ -49,28 +49,28 @@ export const raftCalls: readonly Mutant[] = [
   },
   {
     name: 'the head of a frame of an export is not checked',
-    file: 'raft/src/exported-snapshot.ts',
+    file: 'raft/src/snapshots/exported-snapshot.ts',
     find: 'return crc32(frame.subarray(headBytes), crc32(frame.subarray(0, 9)));',
     replace: 'return crc32(frame.subarray(headBytes));',
     caughtBy: [calls, 'of which a byte was changed is refused, in the head of a frame too'],
   },
   {
     name: 'the source of an export that nobody reads on stays open',
-    file: 'raft/src/exported-snapshot.ts',
+    file: 'raft/src/snapshots/exported-snapshot.ts',
     find: '    await this.#frames.return();\n',
     replace: '',
     caughtBy: [calls, 'that is not read on is closed at its source'],
   },
   {
     name: 'the first members of an older snapshot stay',
-    file: 'raft/src/replicated-state.ts',
+    file: 'raft/src/apply/replicated-state.ts',
     find: 'else this.firstMembers = first ?? this.firstMembers;',
     replace: 'else this.firstMembers = this.firstMembers ?? first;',
     caughtBy: ['raft/test/first-members.test.ts', 'lie in every snapshot'],
   },
   {
     name: 'the sessions of a snapshot that cannot be read are taken over',
-    file: 'raft/src/replicated-state.ts',
+    file: 'raft/src/apply/replicated-state.ts',
     find: `    const membership = membershipFromJson(json);
     const first = firstMembersFromJson(fieldOf(json, 'firstMembers'));
     this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));`,
@@ -81,14 +81,14 @@ export const raftCalls: readonly Mutant[] = [
   },
   {
     name: 'replicas write the removed ids in the order of their removal',
-    file: 'raft/src/membership-codec.ts',
+    file: 'raft/src/membership/membership-codec.ts',
     find: 'removed: [...removed].sort((a, b) => (a < b ? -1 : 1)).map(String),',
     replace: 'removed: [...removed].map(String),',
     caughtBy: ['raft/test/membership.test.ts', 'a membership has the same text on every replica'],
   },
   {
     name: 'replicas write services in the order in which they were published',
-    file: 'raft/src/membership-codec.ts',
+    file: 'raft/src/membership/membership-codec.ts',
     find: 'Object.fromEntries(Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1))),',
     replace: 'services,',
     caughtBy: ['raft/test/membership.test.ts', 'a membership has the same text on every replica'],
@@ -113,7 +113,7 @@ export const raftCalls: readonly Mutant[] = [
   },
   {
     name: 'a learner that is to vote is waited for at its former address',
-    file: 'raft/src/voter-through-learner.ts',
+    file: 'raft/src/membership/voter-through-learner.ts',
     find: 'if (state.membership.members.get(id)?.address === address) continue;',
     replace: 'if (state.membership.members.has(id)) continue;',
     caughtBy: [

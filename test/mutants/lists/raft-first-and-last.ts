@@ -58,7 +58,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a first snapshot is made beside others',
-    file: 'raft/src/first-snapshot.ts',
+    file: 'raft/src/start/first-snapshot.ts',
     find: '    others.map((each) => each.metadata.index),',
     replace: '    [],',
     caughtBy: [firstSnapshot, 'beside a snapshot at index 7 of term 3'],
@@ -66,14 +66,14 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a first snapshot is made beside one of another term at its index',
-    file: 'raft/src/first-snapshot.ts',
+    file: 'raft/src/start/first-snapshot.ts',
     find: '(each) => each.metadata.index !== index || each.metadata.term !== term',
     replace: '(each) => each.metadata.index !== index',
     caughtBy: [firstSnapshot, 'beside a snapshot at index 1 of term 2'],
   },
   {
     name: 'a damaged first snapshot is taken over',
-    file: 'raft/src/first-snapshot.ts',
+    file: 'raft/src/start/first-snapshot.ts',
     find: 'if (!isThere || !(await manager.verify(metadata))) {',
     replace: 'if (!isThere) {',
     caughtBy: [firstSnapshot, 'makes the snapshot anew where that of an earlier one is damaged'],
@@ -81,7 +81,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a first snapshot with other members is taken over',
-    file: 'raft/src/first-snapshot.ts',
+    file: 'raft/src/start/first-snapshot.ts',
     find: 'if (Buffer.compare(await readNodePart(open), wanted) === 0) return;',
     replace: 'if (wanted.length > 0) return;',
     caughtBy: [firstSnapshot, 'is refused where one with other members has left its snapshot'],
@@ -136,7 +136,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a survivor takes an address over before its member is removed',
-    file: 'raft/src/operations-to-be-alone.ts',
+    file: 'raft/src/start/operations-to-be-alone.ts',
     find: `  if (known !== undefined && known.address !== address) {
     operations.push(`,
     replace: `  if (known !== undefined && known.address !== address) {
@@ -145,21 +145,21 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a survivor stays a learner',
-    file: 'raft/src/operations-to-be-alone.ts',
+    file: 'raft/src/start/operations-to-be-alone.ts',
     find: "  else if (known.role !== 'voter') operations.push({ op: 'set', id: nodeId, role: 'voter' });\n",
     replace: '',
     caughtBy: [alone, 'it was a learner'],
   },
   {
     name: 'a survivor without a log goes on from the oldest snapshot',
-    file: 'raft/src/adopted-snapshot.ts',
+    file: 'raft/src/start/adopted-snapshot.ts',
     find: 'manager.list().toReversed()',
     replace: 'manager.list()',
     caughtBy: [alone, 'goes on from the newest snapshot'],
   },
   {
     name: 'a survivor without a log goes on from a damaged snapshot',
-    file: 'raft/src/adopted-snapshot.ts',
+    file: 'raft/src/start/adopted-snapshot.ts',
     find: '    if (!(await manager.verify(metadata))) continue;\n',
     replace: '',
     caughtBy: [alone, 'goes on from the one before where the newest is damaged'],
@@ -167,7 +167,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a start goes on from a damaged snapshot',
-    file: 'raft/src/open-node.ts',
+    file: 'raft/src/start/open-node.ts',
     find: 'if (stored !== undefined && (await snapshotManager.verify(stored.metadata))) return stored;',
     replace: 'if (stored !== undefined) return stored;',
     caughtBy: [alone, 'a start that finds its newest snapshot damaged'],
@@ -175,7 +175,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a recovery from snapshots that was interrupted cannot be made again',
-    file: 'raft/src/open-node.ts',
+    file: 'raft/src/start/open-node.ts',
     find: '    await new SnapshotOwnership(component.snapshotManager, owner).write();\n',
     replace: '',
     caughtBy: [alone, 'can be made again where it ended before its first record was written'],
@@ -183,7 +183,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a survivor says its former identity until the new one is applied',
-    file: 'raft/src/standalone.ts',
+    file: 'raft/src/start/standalone.ts',
     find: '  keeper.learned(renewed, true);\n',
     replace: '',
     caughtBy: [alone, 'says the new identity from its first word on'],
@@ -209,7 +209,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
   },
   {
     name: 'a proposal with a sequence that is too low counts as one of a session that has ended',
-    file: 'raft/src/outcome.ts',
+    file: 'raft/src/proposals/outcome.ts',
     find: "'RAFT_SEQUENCE_STALE',",
     replace: "'RAFT_SESSION_EXPIRED',",
     caughtBy: ['raft/test/outcome.test.ts', 'stale: the proposal is refused'],

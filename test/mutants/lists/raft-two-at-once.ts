@@ -4,7 +4,7 @@ import type { Mutant } from '../mutant.ts';
 export const raftTwoAtOnce: readonly Mutant[] = [
   {
     name: 'the entry of a forwarded proposal does not tell who waits at its index',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: 'this.#waiters.take(entry.index, entry.term) ?? this.#requestOf(envelope)',
     replace: 'this.#requestOf(envelope) ?? this.#waiters.take(entry.index, entry.term)',
     caughtBy: [
@@ -14,7 +14,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'the loss of a leader is told only when there is another one',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: 'if (before.lead !== role.lead) {',
     replace: 'if (before.lead !== role.lead && role.lead !== 0n) {',
     caughtBy: [
@@ -24,7 +24,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'a call in the middle of a turn waits for the next tick',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: '      this.#scheduled = false;\n      while (!this.#stopped && node.hasReady()) this.#handle(node.ready());',
     replace:
       '      while (!this.#stopped && node.hasReady()) this.#handle(node.ready());\n      this.#scheduled = false;',
@@ -35,7 +35,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'a transfer of a snapshot that goes on begins at the front',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'manager.send(pinned.snapshot.metadata, offset, signal)',
     replace: 'manager.send(pinned.snapshot.metadata, 0, signal)',
     caughtBy: [
@@ -45,14 +45,17 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'leadership is handed to a silent voter whose log is longer',
-    file: 'raft/src/hand-over.ts',
+    file: 'raft/src/leadership/leadership-transfer.ts',
     find: '(recentActive === best.recentActive ? match > best.match : recentActive);',
     replace: 'match > best.match;',
-    caughtBy: ['raft/test/hand-over.test.ts', 'one that answers, before one whose log is longer'],
+    caughtBy: [
+      'raft/test/leadership-transfer.test.ts',
+      'one that answers, before one whose log is longer',
+    ],
   },
   {
     name: 'a leader whose trouble comes back steps down at once',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: '    if (trouble === undefined) {\n      this.#givingUpMs = undefined;\n      return;\n    }',
     replace: '    if (trouble === undefined) return;',
     caughtBy: [
@@ -62,7 +65,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'the transport is not told of the members in an installed snapshot',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: '        this.#peers.tellAll();\n        this.events.emit(',
     replace: '        this.events.emit(',
     caughtBy: [
@@ -123,7 +126,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'a disk that is slow a second time has no probe',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: '    this.#isSlow = isSlow;\n    this.#hasProbed = false;',
     replace: '    this.#isSlow = isSlow;',
     caughtBy: [
@@ -133,7 +136,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'a sync that was refused counts as done while a save waits for space',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: '        if (!isRefusal(error)) throw error;\n      } finally',
     replace:
       '        if (!isRefusal(error)) throw error;\n        if (this.#full) return;\n      } finally',
@@ -144,7 +147,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'a caller that waits for a later index holds up those who came after it',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: 'for (const { index, waiter } of this.#waiters) if (index <= appliedIndex) waiter.resolve();',
     replace:
       'for (const { index, waiter } of this.#waiters) {\n      if (index > appliedIndex) break;\n      waiter.resolve();\n    }',
@@ -155,7 +158,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'an entry that is reached takes the callers of all others away',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: '    this.#placed.delete(index);\n    if (placed.term === term)',
     replace: '    this.#placed.clear();\n    if (placed.term === term)',
     caughtBy: [
@@ -165,7 +168,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
   },
   {
     name: 'an exported snapshot from which a frame is missing is taken',
-    file: 'raft/src/exported-snapshot.ts',
+    file: 'raft/src/snapshots/exported-snapshot.ts',
     find: ' || view.getUint32(5) !== sequence',
     replace: '',
     caughtBy: ['raft/test/exported-snapshot.test.ts', 'from which one frame is missing is refused'],

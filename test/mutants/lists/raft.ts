@@ -9,7 +9,7 @@ export const raft: readonly Mutant[] = [
   // Errors in the small classes of the node, each caught by a test of that class.
   {
     name: 'requests are known for half as long as a copy is taken',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'const rest = request % knownMax;',
     replace: 'const rest = request % (knownMax / 2);',
     caughtBy: [
@@ -19,7 +19,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a request that was just forgotten counts as new',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'const isOld = request <= life.newest - knownMax;',
     replace: 'const isOld = request < life.newest - knownMax;',
     caughtBy: [
@@ -29,7 +29,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'only one run of each sender is remembered',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'const livesKept = 2;',
     replace: 'const livesKept = 1;',
     caughtBy: [
@@ -39,7 +39,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a message with one new proposal is taken whole',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'entries.every((entry)',
     replace: 'entries.some((entry)',
     caughtBy: [
@@ -49,7 +49,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the first request of a sender counts as its newest one for ever',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'life.newest = Math.max(life.newest, request);',
     replace: '',
     caughtBy: [
@@ -59,7 +59,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a request is taken for the one that was known in its place before',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'life.known[rest] === request + 1',
     replace: 'life.known[rest] !== 0',
     caughtBy: [
@@ -69,7 +69,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the numbers of a life begin again when all of them are used',
-    file: 'raft/src/envelope.ts',
+    file: 'raft/src/proposals/envelope.ts',
     find: 'return (number + 1) % requestNumbers;',
     replace:
       'return (number + 1) % requestsPerLife === 0 ? number + 1 - requestsPerLife : number + 1;',
@@ -80,7 +80,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a forgotten request is not refused',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'if (isOld || life.known',
     replace: 'if (life.known',
     caughtBy: [
@@ -90,7 +90,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the newest run of a sender is forgotten',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'for (const old of lives.keys()) {',
     replace: 'for (const old of [...lives.keys()].toReversed()) {',
     caughtBy: [
@@ -100,7 +100,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a proposal of a run of its sender that has ended counts as new',
-    file: 'raft/src/forwarded-requests.ts',
+    file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'if (ended.has(number)) return undefined;',
     replace: '',
     caughtBy: [
@@ -110,7 +110,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller who leaves removes the waiter of another proposal',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: 'if (this.#placed.get(index)?.waiter === waiter) this.#placed.delete(index);',
     replace: 'this.#placed.delete(index);',
     caughtBy: [
@@ -120,7 +120,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller whose index another proposal takes is not told',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: `    this.#dropAt(index);
     this.#placed.set`,
     replace: '    this.#placed.set',
@@ -131,7 +131,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the caller at the index of an installed snapshot is not told',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: 'if (at > index) continue;',
     replace: 'if (at >= index) continue;',
     caughtBy: [
@@ -141,7 +141,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'callers of an older term are not told',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: 'if (term > this.#term) this.#dropOlderThan(term);',
     replace: '',
     caughtBy: [
@@ -151,7 +151,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'callers of the term that is reached are told that they were dropped',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: 'if (placed.term >= term) continue;',
     replace: 'if (placed.term > term) continue;',
     caughtBy: [
@@ -161,7 +161,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the first caller who leaves removes the listener of the others',
-    file: 'raft/src/abort-watchers.ts',
+    file: 'raft/src/support/abort-watchers.ts',
     find: 'if (calls.size > 0 || watched.get(signal)?.calls !== calls) return;',
     replace: '',
     caughtBy: [
@@ -171,7 +171,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a marker of a snapshot is dropped where much waits',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: 'hardState === undefined && snapshot === undefined &&',
     replace: 'hardState === undefined &&',
     caughtBy: [
@@ -181,7 +181,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'entries are dropped where much waits',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: 'if (this.#works.length >= waitingMax && hasNothing(batch)) return;',
     replace: 'if (this.#works.length >= waitingMax) return;',
     caughtBy: [
@@ -191,7 +191,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller that waits for a save is not told that the node stops',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: 'for (const { stopped } of works) stopped?.(error);',
     replace: 'void works;',
     caughtBy: [
@@ -201,14 +201,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller that waits for a sync is not told that the node stops',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: 'this.#rejectStopping(error);',
     replace: '',
     caughtBy: ['raft/test/append-path-ends.test.ts', 'a sync that waits to be made again ends'],
   },
   {
     name: 'a save after the end waits for ever',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: `      work.stopped?.(new StoppedError());
       return;`,
     replace: '      return;',
@@ -219,7 +219,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a failed log counts as one that is full',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: `return code === 'WAL_NO_SPACE' || code === 'WAL_TRY_AGAIN';`,
     replace: `return typeof code === 'string' && code.startsWith('WAL_');`,
     caughtBy: [
@@ -230,7 +230,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a sync of the node does not wait for the saves before it',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: 'await this.save({});',
     replace: '',
     caughtBy: [
@@ -241,7 +241,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a sync that failed counts as done',
-    file: 'raft/src/append-path.ts',
+    file: 'raft/src/driver/append-path.ts',
     find: 'if (!isRefusal(error)) throw error;',
     replace: 'if (!isRefusal(error)) return;',
     caughtBy: [
@@ -252,7 +252,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'entries behind one that failed are applied',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/apply/apply-path.ts',
     find: `      this.#stopped = true;
       this.#parts.onFailure(error);
     } finally {
@@ -268,7 +268,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the end of a node does not wait for the task under way',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/apply/apply-path.ts',
     find: 'await this.#running;',
     replace: '',
     caughtBy: [
@@ -278,7 +278,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'tasks run after the end',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/apply/apply-path.ts',
     find: 'if (this.#stopped) return;',
     replace: '',
     caughtBy: [
@@ -288,7 +288,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the tasks that wait run after the end',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/apply/apply-path.ts',
     find: `    this.#stopped = true;
     this.#tasks.length = 0;
     await`,
@@ -301,7 +301,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'entries count as applied before they are',
-    file: 'raft/src/apply-path.ts',
+    file: 'raft/src/apply/apply-path.ts',
     find: `      await this.#entries.apply(entries);
       done();`,
     replace: `      done();
@@ -313,7 +313,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the last entry that a snapshot covers is applied again',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: 'if (entry.index <= state.appliedIndex) continue;',
     replace: 'if (entry.index < state.appliedIndex) continue;',
     caughtBy: [
@@ -323,7 +323,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'two proposals of a session are judged at once',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: '(session !== undefined && this.#gatheredSessions.has(session.sessionId))',
     replace: 'false',
     caughtBy: [
@@ -333,7 +333,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the last entry that the machine has is given to it again',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: 'entry.index > machineAppliedIndex)',
     replace: 'entry.index >= machineAppliedIndex)',
     caughtBy: [
@@ -343,7 +343,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'results of a batch that the machine has in part are shifted',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: 'const resultLost = entry.index <= machineAppliedIndex;',
     replace: 'const resultLost = entry.index < machineAppliedIndex;',
     caughtBy: [
@@ -353,7 +353,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a covered change takes the membership of the core away',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: 'if (confState !== undefined) state.confState = confState;',
     replace: 'state.confState = confState;',
     caughtBy: [
@@ -363,14 +363,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the applied term stays',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: 'state.appliedTerm = entry.term;',
     replace: '',
     caughtBy: ['raft/test/committed-entries.test.ts', 'reach the machine as one call'],
   },
   {
     name: 'an entry without effect overtakes proposals',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: `        await this.#flush();
         this.#finish(entry, undefined, { kind: 'applied'`,
     replace: `        this.#finish(entry, undefined, { kind: 'applied'`,
@@ -381,7 +381,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a duplicate overtakes proposals',
-    file: 'raft/src/committed-entries.ts',
+    file: 'raft/src/apply/committed-entries.ts',
     find: `        await this.#flush();
         if (verdict.kind`,
     replace: '        if (verdict.kind',
@@ -392,7 +392,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'two sends of one index share one hold',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'this.indexes.push(metadata.index);',
     replace: 'if (!this.indexes.includes(metadata.index)) this.indexes.push(metadata.index);',
     caughtBy: [
@@ -402,14 +402,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a hold stays after the send',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace: '',
     caughtBy: ['raft/test/snapshot-sending.test.ts', 'is held until another one is made'],
   },
   {
     name: 'the end of a send gives the oldest hold back',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace: 'this.indexes.shift();',
     caughtBy: [
@@ -419,7 +419,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the core is not told of a replaced snapshot',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'else report(arrived);',
     replace: 'else if (arrived) report(true);',
     caughtBy: [
@@ -429,7 +429,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the snapshot stays open after the send',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'await using pinned = await manager.read(metadata);',
     replace: 'const pinned = await manager.read(metadata);',
     caughtBy: [
@@ -439,14 +439,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a send does not end with the node',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'await transport.sendSnapshot(message, open, signal);',
     replace: 'await transport.sendSnapshot(message, open, new AbortController().signal);',
     caughtBy: ['raft/test/snapshot-sending.test.ts', 'a send ends with the node'],
   },
   {
     name: 'the log is held one turn too late for a snapshot that is sent',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: `    this.indexes.push(metadata.index);
     const outcome`,
     replace: `    await Promise.resolve();
@@ -459,7 +459,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a snapshot that the member cannot use is sent',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'if (!isMember(metadata.confState, message.to)) {',
     replace: 'if (metadata.index === 0) {',
     caughtBy: [
@@ -469,7 +469,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a snapshot counts before its marker is durable',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'await append.save({ snapshot: metadata });',
     replace: 'void append.save({ snapshot: metadata });',
     caughtBy: [
@@ -480,7 +480,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'an own snapshot is recorded behind one that was installed',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'if (metadata.index < this.#newestIndex) return;',
     replace: '',
     caughtBy: [
@@ -490,7 +490,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the log is purged under a snapshot that is sent',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'marginIndex, ...indexes, ...sending.indexes)',
     replace: 'marginIndex, ...indexes)',
     caughtBy: [
@@ -500,7 +500,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the log is purged under the oldest snapshot',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'Math.min(marginIndex, ...indexes,',
     replace: 'Math.min(marginIndex,',
     caughtBy: [
@@ -511,7 +511,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'files without a durable marker count among those that are kept',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'config.snapshotsKept + unrecorded',
     replace: 'config.snapshotsKept',
     caughtBy: [
@@ -522,7 +522,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'files whose marker is on its way are removed',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'this.#markers.has(name) || this.#submitted.has(name)',
     replace: 'this.#markers.has(name)',
     caughtBy: [
@@ -533,7 +533,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'an installed snapshot does not count as the newest',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'this.#newestIndex = Math.max(this.#newestIndex, metadata.index);',
     replace: '',
     caughtBy: [
@@ -543,7 +543,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the storage shows an older snapshot again',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'if (metadata.index === this.#newestIndex) storage.createSnapshot',
     replace: 'storage.createSnapshot',
     caughtBy: [
@@ -553,7 +553,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a file that could not be written does not end the snapshot',
-    file: 'raft/src/snapshot-files.ts',
+    file: 'raft/src/snapshots/snapshot-files.ts',
     find: `if (written.status === 'rejected') throw written.reason;`,
     replace: '',
     caughtBy: [
@@ -564,7 +564,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a state that was saved in part counts',
-    file: 'raft/src/snapshot-files.ts',
+    file: 'raft/src/snapshots/snapshot-files.ts',
     find: `if (saved.status === 'rejected') throw saved.reason;`,
     replace: '',
     caughtBy: [
@@ -575,7 +575,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a writer waits for a file that failed',
-    file: 'raft/src/snapshot-files.ts',
+    file: 'raft/src/snapshots/snapshot-files.ts',
     find: `    channel.fail(error instanceof Error ? error : new Error(String(error)));
     throw error;
   });
@@ -590,35 +590,35 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a snapshot that is used counts as unused',
-    file: 'raft/src/snapshot-pauses.ts',
+    file: 'raft/src/snapshots/snapshot-pauses.ts',
     find: 'matchIndex >= arrivedIndex',
     replace: 'matchIndex > arrivedIndex',
     caughtBy: ['raft/test/snapshot-pauses.test.ts', 'one that is used ends the pauses'],
   },
   {
     name: 'pauses go on in another term',
-    file: 'raft/src/snapshot-pauses.ts',
+    file: 'raft/src/snapshots/snapshot-pauses.ts',
     find: 'sends.term !== term || matchIndex',
     replace: 'matchIndex',
     caughtBy: ['raft/test/snapshot-pauses.test.ts', 'another leader begins with the first pause'],
   },
   {
     name: 'a caller gets a snapshot that was fixed before the call',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: '(this.#isFixed ? this.#nextWaiters : this.#waiters).push(waiter);',
     replace: 'this.#waiters.push(waiter);',
     caughtBy: ['raft/test/snapshots.test.ts', 'while another one fails gets its own'],
   },
   {
     name: 'a caller that comes while a snapshot is made waits for ever',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: 'for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);',
     replace: '',
     caughtBy: ['raft/test/snapshots.test.ts', 'while another one fails gets its own'],
   },
   {
     name: 'a snapshot of another cluster stays',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: 'if (!wasEnded) await this.discard(metadata);',
     replace: '',
     caughtBy: ['raft/test/snapshots.test.ts', 'of another cluster is not taken, and its files go'],
@@ -626,7 +626,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a snapshot of another cluster is taken over',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: `    await this.#checkIdentity(metadata, either);
 `,
     replace: '',
@@ -635,7 +635,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the end of a node does not wait for the save of the state',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: 'await this.#saving;',
     replace: '',
     caughtBy: [
@@ -645,7 +645,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a change that needs joint consensus ends in the middle of it',
-    file: 'raft/src/membership-changes.ts',
+    file: 'raft/src/membership/membership-changes.ts',
     find: `    if (this.#isJoint()) {
       await waiting`,
     replace: `    if (false) {
@@ -654,7 +654,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller that waits for the end of joint consensus is not told that the node stops',
-    file: 'raft/src/membership-changes.ts',
+    file: 'raft/src/membership/membership-changes.ts',
     find: `    for (const waiter of this.#untilLeft) waiter.reject(cause);
 `,
     replace: '',
@@ -665,7 +665,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a member that was only added counts as one that answers',
-    file: 'raft/src/membership-changes.ts',
+    file: 'raft/src/membership/membership-changes.ts',
     find: 'return known !== undefined && known.recentActive && known.match > 0;',
     replace: 'return known?.recentActive === true;',
     caughtBy: [
@@ -675,7 +675,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a member that answered once counts as one that answers',
-    file: 'raft/src/membership-changes.ts',
+    file: 'raft/src/membership/membership-changes.ts',
     find: 'return known !== undefined && known.recentActive && known.match > 0;',
     replace: 'return known !== undefined && known.match > 0;',
     caughtBy: [
@@ -685,7 +685,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a change that the core refused counts as made',
-    file: 'raft/src/membership-changes.ts',
+    file: 'raft/src/membership/membership-changes.ts',
     find: 'if (!isMembershipEntry(entry)) {',
     replace: 'if (false) {',
     caughtBy: [
@@ -695,7 +695,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'messages of a member that is refused are taken',
-    file: 'raft/src/incoming.ts',
+    file: 'raft/src/incoming/incoming.ts',
     find: 'if (identity.admission.takesFrom(message.from)) {',
     replace: 'if (identity.admission.takesFrom(message.from) || message.from > 0n) {',
     caughtBy: ['raft/test/incoming.test.ts', 'of a member that is refused reaches nobody'],
@@ -703,7 +703,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'snapshots of a member that is refused are taken',
-    file: 'raft/src/incoming.ts',
+    file: 'raft/src/incoming/incoming.ts',
     find: `      checkTaken(message);
 `,
     replace: '',
@@ -712,7 +712,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a snapshot that comes without its files reaches the core',
-    file: 'raft/src/incoming.ts',
+    file: 'raft/src/incoming/incoming.ts',
     find: 'if (message.type === MessageType.Snap) return false;',
     replace: '',
     caughtBy: [
@@ -723,7 +723,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a node that does not lead takes forwarded proposals',
-    file: 'raft/src/incoming.ts',
+    file: 'raft/src/incoming/incoming.ts',
     find: 'return leads(node.basicStatus()) && forwarded.take(message);',
     replace: 'return forwarded.take(message);',
     caughtBy: [
@@ -733,7 +733,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a node that does not lead remembers forwarded proposals',
-    file: 'raft/src/incoming.ts',
+    file: 'raft/src/incoming/incoming.ts',
     find: 'return leads(node.basicStatus()) && forwarded.take(message);',
     replace: 'return forwarded.take(message) && leads(node.basicStatus());',
     caughtBy: [
@@ -743,7 +743,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the request of another node answers a caller',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: 'if (request === undefined || request.nodeId !== this.#parts.nodeId) return undefined;',
     replace: 'if (request === undefined) return undefined;',
     caughtBy: [
@@ -753,7 +753,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a forwarded proposal that is lost waits for ever',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: `      waiter.reject(
         new OutcomeUnknownError(\`no answer to the forwarded`,
     replace: `      void String(
@@ -765,7 +765,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the timer of a forwarded proposal goes on',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: `      timer.cancel();
       remove();`,
     replace: '      remove();',
@@ -776,7 +776,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the request of a forwarded proposal stays',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: `      timer.cancel();
       remove();`,
     replace: '      timer.cancel();',
@@ -787,7 +787,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the largest proposal does not fit into an entry',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: 'entryBytesMax - envelopeOverheadMax - entryOverheadBytes',
     replace: 'entryBytesMax - entryOverheadBytes',
     caughtBy: [
@@ -797,7 +797,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'queued proposals are not refused at the end',
-    file: 'raft/src/proposals.ts',
+    file: 'raft/src/proposals/proposals.ts',
     find: 'this.#queue.refuseAll(cause);',
     replace: '',
     caughtBy: [
@@ -807,7 +807,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the bytes of a batch are never given back',
-    file: 'raft/src/proposal-queue.ts',
+    file: 'raft/src/proposals/proposal-queue.ts',
     find: `    this.#bytes = 0;
     return all;`,
     replace: '    return all;',
@@ -815,7 +815,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'all proposals of a batch get the index of the first one',
-    file: 'raft/src/proposal-queue.ts',
+    file: 'raft/src/proposals/proposal-queue.ts',
     find: 'index: place.index + at',
     replace: 'index: place.index',
     caughtBy: [
@@ -825,7 +825,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'only the first caller of a refused batch is told',
-    file: 'raft/src/proposal-queue.ts',
+    file: 'raft/src/proposals/proposal-queue.ts',
     find: 'else for (const { proposal } of batch) proposal.refused(error);',
     replace: 'else batch[0]?.proposal.refused(error);',
     caughtBy: [
@@ -835,7 +835,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller who left before the turn is kept',
-    file: 'raft/src/proposal-queue.ts',
+    file: 'raft/src/proposals/proposal-queue.ts',
     find: 'if (queued.left) tidy();',
     replace: '',
     caughtBy: [
@@ -845,7 +845,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a caller who left after the turn is kept',
-    file: 'raft/src/proposal-queue.ts',
+    file: 'raft/src/proposals/proposal-queue.ts',
     find: `      queued.left = true;
       queued.tidy();`,
     replace: '      queued.left = true;',
@@ -856,7 +856,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a reader that comes while a round is under way takes part in it',
-    file: 'raft/src/reads.ts',
+    file: 'raft/src/reads/reads.ts',
     find: 'this.#next.add(reader);',
     replace: '(this.#current.size > 0 ? this.#current : this.#next).add(reader);',
     caughtBy: [
@@ -866,14 +866,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a read is served before its index is applied',
-    file: 'raft/src/reads.ts',
+    file: 'raft/src/reads/reads.ts',
     find: 'if (index > appliedIndex) continue;',
     replace: 'if (index > appliedIndex + 1) continue;',
     caughtBy: ['raft/test/reads-ends.test.ts', 'is served when that is applied: 11 of 10'],
   },
   {
     name: 'an answer to a round of an earlier run of the node counts',
-    file: 'raft/src/reads.ts',
+    file: 'raft/src/reads/reads.ts',
     find: 'view.setUint32(8, this.#parts.life);',
     replace: '',
     caughtBy: [
@@ -883,7 +883,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'rounds share their id',
-    file: 'raft/src/reads.ts',
+    file: 'raft/src/reads/reads.ts',
     find: 'this.#rounds += 1;',
     replace: 'this.#rounds = 1;',
     caughtBy: [
@@ -893,14 +893,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a read waits for ever',
-    file: 'raft/src/reads.ts',
+    file: 'raft/src/reads/reads.ts',
     find: 'if (reader.deadlineMs > nowMs) continue;',
     replace: 'if (reader.deadlineMs >= 0) continue;',
     caughtBy: ['raft/test/reads-ends.test.ts', 'makes room for the next round'],
   },
   {
     name: 'a commit index at the end of the log counts as lost entries',
-    file: 'raft/src/lost-entries.ts',
+    file: 'raft/src/incoming/lost-entries.ts',
     find: 'commit <= lastIndex',
     replace: 'commit < lastIndex',
     caughtBy: [
@@ -910,14 +910,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'any message counts as a sign of lost entries',
-    file: 'raft/src/lost-entries.ts',
+    file: 'raft/src/incoming/lost-entries.ts',
     find: 'if (type !== MessageType.Heartbeat) return undefined;',
     replace: '',
     caughtBy: ['raft/test/lost-entries.test.ts', 'a message of type 3 says nothing about the log'],
   },
   {
     name: 'a disk that works counts as one that hangs',
-    file: 'raft/src/save-watch.ts',
+    file: 'raft/src/leadership/save-watch.ts',
     find: 'isBusy && this.#wasBusy && !hasFinished',
     replace: 'isBusy && this.#wasBusy',
     caughtBy: [
@@ -927,7 +927,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a save that began within the tick has waited for all of it',
-    file: 'raft/src/save-watch.ts',
+    file: 'raft/src/leadership/save-watch.ts',
     find: 'isBusy && this.#wasBusy && !hasFinished',
     replace: 'isBusy && !hasFinished',
     caughtBy: [
@@ -937,7 +937,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a tick in which a slow save ends counts as quick',
-    file: 'raft/src/save-watch.ts',
+    file: 'raft/src/leadership/save-watch.ts',
     find: 'if (isSame || waitedBefore) this',
     replace: 'if (isSame) this',
     caughtBy: [
@@ -948,7 +948,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the finished saves of the last tick are not remembered',
-    file: 'raft/src/save-watch.ts',
+    file: 'raft/src/leadership/save-watch.ts',
     find: 'this.#finishedCount = finishedCount;',
     replace: '',
     caughtBy: [
@@ -959,7 +959,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'leadership is given up without evidence',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: 'if (status.commit > durable) return true;',
     replace: 'if (status.commit >= durable) return true;',
     caughtBy: [
@@ -969,7 +969,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the lease of a leader that stood still is trusted',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: 'return this.#stoodStillMs === 0 && sinceTickMs',
     replace: 'return sinceTickMs',
     caughtBy: [
@@ -979,7 +979,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a lease is trusted until the bound',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: 'sinceTickMs - this.#parts.config.tickMs < this.#leaseBoundMs',
     replace: 'sinceTickMs - this.#parts.config.tickMs <= this.#leaseBoundMs',
     caughtBy: [
@@ -989,7 +989,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a node with a full disk campaigns',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: 'node.withholdCampaigns(this.#isSlow || isRejecting || this.#mayHaveLost);',
     replace: 'node.withholdCampaigns(this.#isSlow || this.#mayHaveLost);',
     caughtBy: [
@@ -999,7 +999,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a node with a slow disk campaigns',
-    file: 'raft/src/leadership-guard.ts',
+    file: 'raft/src/leadership/leadership-guard.ts',
     find: 'node.withholdCampaigns(this.#isSlow || isRejecting || this.#mayHaveLost);',
     replace: 'node.withholdCampaigns(isRejecting || this.#mayHaveLost);',
     caughtBy: [
@@ -1010,7 +1010,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a state that was cut counts as whole',
-    file: 'raft/src/chunk-channel.ts',
+    file: 'raft/src/snapshots/chunk-channel.ts',
     find: `      if (this.#failure !== undefined) throw this.#failure;
       const chunk`,
     replace: '      const chunk',
@@ -1019,7 +1019,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a writer is not told that nobody reads',
-    file: 'raft/src/chunk-channel.ts',
+    file: 'raft/src/snapshots/chunk-channel.ts',
     find: `    this.#wakeWriter?.();
     this.#wakeReader?.();
   }
@@ -1033,14 +1033,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a transfer waits for ever',
-    file: 'raft/src/hand-over.ts',
+    file: 'raft/src/leadership/leadership-transfer.ts',
     find: 'if (ticks === ticksMax) {',
     replace: 'if (ticks === -1) {',
     caughtBy: ['raft/test/each-tick.test.ts', 'ends after two election timeouts, and not before'],
   },
   {
     name: 'a transfer to one member ends with the election of another one',
-    file: 'raft/src/hand-over.ts',
+    file: 'raft/src/leadership/leadership-transfer.ts',
     find: `event.type === 'leader' && event.leader === target`,
     replace: `event.type === 'leader'`,
     caughtBy: [
@@ -1050,14 +1050,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the quorum of a joint membership is that of one half',
-    file: 'raft/src/hand-over.ts',
+    file: 'raft/src/leadership/leadership-transfer.ts',
     find: '[config.incoming, config.outgoing].every',
     replace: '[config.incoming, config.outgoing].some',
     caughtBy: ['raft/test/successor.test.ts', 'is one of each half while the membership is joint'],
   },
   {
     name: 'a part is closed after the end was told',
-    file: 'raft/src/closing.ts',
+    file: 'raft/src/start/closing.ts',
     find: `    if (isOver) return;
 `,
     replace: '',
@@ -1068,7 +1068,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the machine is closed while it works',
-    file: 'raft/src/closing.ts',
+    file: 'raft/src/start/closing.ts',
     find: 'for (const other of after) await running.get(other);',
     replace: 'void after;',
     caughtBy: [
@@ -1078,14 +1078,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the log is closed first',
-    file: 'raft/src/closing.ts',
+    file: 'raft/src/start/closing.ts',
     find: 'for (const step of steps) if (!isLate)',
     replace: 'for (const step of steps.toReversed()) if (!isLate)',
     caughtBy: ['raft/test/closing.test.ts', 'is waited for without end where there is no limit'],
   },
   {
     name: 'the end waits for parts that hang',
-    file: 'raft/src/closing.ts',
+    file: 'raft/src/start/closing.ts',
     find: 'await within(clock, graceMs, Promise.all(steps.map(started)))',
     replace: 'await Promise.all(steps.map(started))',
     caughtBy: [
@@ -1095,7 +1095,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a state machine that hangs does not count as behind',
-    file: 'raft/src/apply-lag.ts',
+    file: 'raft/src/apply/apply-lag.ts',
     find: 'return Math.max(waitedMs, this.#lastLagMs);',
     replace: 'return this.#lastLagMs;',
     caughtBy: [
@@ -1105,7 +1105,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the timer for the lag starts after the node has stopped',
-    file: 'raft/src/apply-lag.ts',
+    file: 'raft/src/apply/apply-lag.ts',
     find: 'if (this.#parts.lagMsMax === Infinity || this.#stopped) return;',
     replace: 'if (this.#parts.lagMsMax === Infinity) return;',
     caughtBy: [
@@ -1115,7 +1115,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'patience grows without a bound',
-    file: 'raft/src/patience.ts',
+    file: 'raft/src/leadership/patience.ts',
     find: 'Math.min(factorMax, 2 * this.#factor)',
     replace: '2 * this.#factor',
     caughtBy: [
@@ -1125,7 +1125,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a learner that does not answer gets its vote',
-    file: 'raft/src/voter-through-learner.ts',
+    file: 'raft/src/membership/voter-through-learner.ts',
     find: 'const isReady = answers && matchIndex > 0 &&',
     replace: 'const isReady = matchIndex > 0 &&',
     caughtBy: [
@@ -1135,7 +1135,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a removed member is still dialled',
-    file: 'raft/src/transport-peers.ts',
+    file: 'raft/src/driver/transport-peers.ts',
     find: 'else if (id !== this.#nodeId) this.#transport.removePeer(id);',
     replace: '',
     caughtBy: [
@@ -1145,7 +1145,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a member stays at its old address',
-    file: 'raft/src/transport-peers.ts',
+    file: 'raft/src/driver/transport-peers.ts',
     find: 'if (member !== undefined) this.#set(id, member.address);',
     replace: `if (member !== undefined && operations.some((one) => one.op === 'set')) this.#set(id, member.address);`,
     caughtBy: [
@@ -1155,7 +1155,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a configuration change that an installed snapshot covers still reaches the core',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: 'if (index <= coveredIndex) return undefined;',
     replace: '',
     caughtBy: [
@@ -1165,7 +1165,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the change at the index of an installed snapshot still reaches the core',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: 'if (index <= coveredIndex) return undefined;',
     replace: 'if (index < coveredIndex) return undefined;',
     caughtBy: [
@@ -1175,7 +1175,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'requests for votes leave before their term is durable',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: 'if (voteRequests.length > 0) append.submit({}, () => this.#askForVotes(voteRequests));',
     replace: 'if (voteRequests.length > 0) this.#askForVotes(voteRequests);',
     caughtBy: ['raft/test/loop.test.ts', 'leaves when its term is durable'],
@@ -1183,7 +1183,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'votes of an older term are asked for',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: 'transport.send(requests.filter((request) => request.term === term));',
     replace: 'transport.send([...requests]); void term;',
     caughtBy: [
@@ -1193,7 +1193,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a message of another member counts as an answer of the own log',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: `    from === localAppendThread ||
     from === localApplyThread ||
     type`,
@@ -1203,8 +1203,8 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'an error in the middle of a step is dropped',
-    file: 'raft/src/loop.ts',
-    find: 'if (!isRefusal(error)) this.#parts.onFailure(error);',
+    file: 'raft/src/driver/core-driver.ts',
+    find: 'if (!isRefusal(error)) this.#options.onFailure(error);',
     replace: '',
     caughtBy: [
       'raft/test/loop.test.ts',
@@ -1213,7 +1213,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'answers leave before the save',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: `append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {
       if (snapshot !== undefined) this.#installed(snapshot);
       this.#deliver(responses);
@@ -1227,7 +1227,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'an installed snapshot shows before its marker is durable',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: `    append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {
       if (snapshot !== undefined) this.#installed(snapshot);
       this.#deliver(responses);`,
@@ -1242,7 +1242,7 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'the timer of a wait goes on after the wait has ended',
-    file: 'raft/src/each-tick.ts',
+    file: 'raft/src/support/each-tick.ts',
     find: `      timer?.cancel();
       endWatch();`,
     replace: '      endWatch();',
@@ -1250,14 +1250,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'a wait does not end when the node stops',
-    file: 'raft/src/each-tick.ts',
+    file: 'raft/src/support/each-tick.ts',
     find: 'const endWatch = onStop(waiter.reject);',
     replace: 'const endWatch = (): void => undefined;',
     caughtBy: ['raft/test/each-tick.test.ts', 'ends with the signal, and with the node'],
   },
   {
     name: 'the time of the replicated state goes back',
-    file: 'raft/src/replicated-state.ts',
+    file: 'raft/src/apply/replicated-state.ts',
     find: 'this.timeMs = logTimeAfter(this.timeMs, proposedAtMs);',
     replace: 'this.timeMs = proposedAtMs;',
     caughtBy: [
@@ -1267,14 +1267,14 @@ export const raft: readonly Mutant[] = [
   },
   {
     name: 'sessions are not taken from a snapshot',
-    file: 'raft/src/replicated-state.ts',
+    file: 'raft/src/apply/replicated-state.ts',
     find: `this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));`,
     replace: '',
     caughtBy: ['raft/test/replicated-state.test.ts', 'brings everything of its index along'],
   },
   {
     name: 'the id of a removed member can be used again',
-    file: 'raft/src/membership.ts',
+    file: 'raft/src/membership/membership.ts',
     find: 'if (removed.has(id)) return',
     replace: 'if (removed.has(id) && id < 0n) return',
     caughtBy: ['raft/test/membership.test.ts', 'refuses, whole: ids never return'],
@@ -1401,8 +1401,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'introductions are kept without a bound',
     file: 'raft/src/identity/member-admission.ts',
-    find: 'this.#introductions.size >= introductionsMax',
-    replace: 'this.#introductions.size >= Infinity',
+    find: 'this.#introductions.size > introductionsMax',
+    replace: 'this.#introductions.size > Infinity',
     caughtBy: [
       'raft/test/identity/member-bounds.test.ts',
       'has a bound, and members are not forgotten for it',
@@ -1488,7 +1488,7 @@ function ownEntry`,
   },
   {
     name: 'a payload that begins with a request is cut',
-    file: 'raft/src/envelope.ts',
+    file: 'raft/src/proposals/envelope.ts',
     find: 'const requestAt = payloadAt - requestBytes;',
     replace: 'const requestAt = headBytes;',
     caughtBy: [
@@ -1498,7 +1498,7 @@ function ownEntry`,
   },
   {
     name: 'a node whose state machine is ahead of its log by one entry goes on',
-    file: 'raft/src/state-ahead.ts',
+    file: 'raft/src/start/state-ahead.ts',
     find: 'if (appliedIndex <= lastIndex) return;',
     replace: 'if (appliedIndex <= lastIndex + 1) return;',
     caughtBy: [
@@ -1509,7 +1509,7 @@ function ownEntry`,
   },
   {
     name: 'a node that is removed keeps its callers',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: `      this.proposals.leftCluster();
 `,
     replace: '',
@@ -1520,7 +1520,7 @@ function ownEntry`,
   },
   {
     name: 'callers that wait for a read are not told that the node stops',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: `    this.reads.rejectAll(stopped);
 `,
     replace: '',
@@ -1528,7 +1528,7 @@ function ownEntry`,
   },
   {
     name: 'callers behind an installed snapshot are not told',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: `        this.proposals.skipTo(metadata.index);
 `,
     replace: '',
@@ -1539,7 +1539,7 @@ function ownEntry`,
   },
   {
     name: 'callers that wait for an index are not told that the node stops',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: `    this.appliedWaiters.stop(stopped);
 `,
     replace: '',
@@ -1547,7 +1547,7 @@ function ownEntry`,
   },
   {
     name: 'an installed snapshot counts from the turn that saves it on',
-    file: 'raft/src/loop.ts',
+    file: 'raft/src/driver/loop.ts',
     find: 'snapshot?.metadata.index ?? this.#installedIndex',
     replace: 'this.#installedIndex; void snapshot',
     caughtBy: [
@@ -1557,7 +1557,7 @@ function ownEntry`,
   },
   {
     name: 'a caller that begins to wait after the end is not told',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: 'else call(this.#stopCause);',
     replace: '',
     caughtBy: [
@@ -1567,7 +1567,7 @@ function ownEntry`,
   },
   {
     name: 'a caller that enters joint consensus as the node stops waits for ever',
-    file: 'raft/src/membership-changes.ts',
+    file: 'raft/src/membership/membership-changes.ts',
     find: 'if (this.#stopCause !== undefined) throw this.#stopCause;',
     replace: '',
     caughtBy: [
@@ -1577,7 +1577,7 @@ function ownEntry`,
   },
   {
     name: 'a caller that asks for a snapshot as the node stops waits for ever',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: `      waiter.reject(new StoppedError());
       return;`,
     replace: '      return;',
@@ -1588,7 +1588,7 @@ function ownEntry`,
   },
   {
     name: 'a writer waits for a reader that has left',
-    file: 'raft/src/chunk-channel.ts',
+    file: 'raft/src/snapshots/chunk-channel.ts',
     find: `if (!isTaken) this.fail(new TypeError('nobody reads the file any more'));`,
     replace: '',
     caughtBy: [
@@ -1599,35 +1599,35 @@ function ownEntry`,
   // Snapshots beside a slow state machine, and several of them at once.
   {
     name: 'a snapshot is made between entries that a snapshot under installation covers',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: 'if (index < this.#recorded.newestIndex) {',
     replace: 'if (index < 0) {',
     caughtBy: [overEntries, 'no snapshot is made between such entries'],
   },
   {
     name: 'a caller that asks for a snapshot while one is being installed is never answered',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: '    this.#awaitsInstall = false;\n    await this.#takeBetweenEntries();\n',
     replace: '',
     caughtBy: [overEntries, 'no snapshot is made between such entries'],
   },
   {
     name: 'a proposal that an installed snapshot covers is never answered',
-    file: 'raft/src/node-parts.ts',
+    file: 'raft/src/start/node-parts.ts',
     find: 'this.proposals.skipTo(metadata.index);',
     replace: '',
     caughtBy: [overEntries, 'a proposal that the snapshot covers ends'],
   },
   {
     name: 'a proposal that an installed snapshot covers counts as certainly not applied',
-    file: 'raft/src/waiters.ts',
+    file: 'raft/src/proposals/waiters.ts',
     find: '        new OutcomeUnknownError(`entry ${at} is covered by a snapshot of another member`),',
     replace: '        dropped(at, 0),',
     caughtBy: [overEntries, 'a proposal that the snapshot covers ends'],
   },
   {
     name: 'the index of an installed snapshot counts as applied before the state is restored',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: '    if (hasState(open))\n      await stateMachine',
     replace:
       '    state.restore(nodePart, metadata);\n    if (hasState(open))\n      await stateMachine',
@@ -1635,21 +1635,21 @@ function ownEntry`,
   },
   {
     name: 'two sends share one hold on the log',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'this.indexes.push(metadata.index);',
     replace: 'this.indexes.splice(0, 1, metadata.index);',
     caughtBy: [holds, 'hold their logs each for itself'],
   },
   {
     name: 'the first of two sends that ends releases the hold of both',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace: 'this.indexes.length = 0;',
     caughtBy: [holds, 'hold their logs each for itself'],
   },
   {
     name: 'only sends that have arrived release the log',
-    file: 'raft/src/snapshot-sending.ts',
+    file: 'raft/src/snapshots/snapshot-sending.ts',
     find: 'this.indexes.splice(this.indexes.indexOf(metadata.index), 1);',
     replace:
       "if (outcome === 'arrived') this.indexes.splice(this.indexes.indexOf(metadata.index), 1);",
@@ -1657,21 +1657,21 @@ function ownEntry`,
   },
   {
     name: 'the log is purged without regard to the snapshots that are being sent',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: 'Math.min(marginIndex, ...indexes, ...sending.indexes)',
     replace: 'Math.min(marginIndex, ...indexes)',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
   },
   {
     name: 'only the first of the snapshots that are being sent holds the log',
-    file: 'raft/src/recorded-snapshots.ts',
+    file: 'raft/src/snapshots/recorded-snapshots.ts',
     find: '...sending.indexes)',
     replace: '...[...sending.indexes].slice(0, 1))',
     caughtBy: [recorded, 'the log stays from every snapshot on that is being sent'],
   },
   {
     name: 'a snapshot is recorded with the members of the time of its recording',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: 'await this.#recorded.record(stored);',
     replace:
       'await this.#recorded.record({ ...stored, metadata: { ...stored.metadata, confState: this.#parts.state.confState ?? stored.metadata.confState } });',
@@ -1679,7 +1679,7 @@ function ownEntry`,
   },
   {
     name: 'a snapshot is made of a state that an installed one is about to replace',
-    file: 'raft/src/snapshots.ts',
+    file: 'raft/src/snapshots/snapshots.ts',
     find: `    this.#recorded.installing(metadata);
 `,
     replace: '',

@@ -2,6 +2,7 @@ import type { Mutant } from '../mutant.ts';
 
 const closed = 'transport-http/test/closed.test.ts';
 const secret = 'transport-http/test/access/secret.test.ts';
+const connections = 'transport-http/test/secret-connections.test.ts';
 const strangers = 'transport-http/test/access/strangers.test.ts';
 const strangersLog = 'transport-http/test/access/strangers-log.test.ts';
 const turns = 'transport-http/test/access/handshake-turns.test.ts';
@@ -12,21 +13,21 @@ const admission = 'transport-http/test/classes/admission.test.ts';
 export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the connection stays open behind an impossible message',
-    file: 'transport-http/src/deliver.ts',
+    file: 'transport-http/src/messages/deliver.ts',
     find: "handler.receive(message) === 'impossible'",
     replace: "handler.receive(message) === 'impossible' && message.term < 0",
     caughtBy: ['transport-http/test/classes/deliver.test.ts', 'that the node calls impossible'],
   },
   {
     name: 'TLS that asks for no certificate counts as protection',
-    file: 'transport-http/src/access/demand.ts',
+    file: 'transport-http/src/access/protection.ts',
     find: 'tls !== undefined && tls.mutual !== false && transition.tls === undefined',
     replace: 'tls !== undefined && transition.tls === undefined',
     caughtBy: [closed, 'with TLS that asks for no certificate is refused'],
   },
   {
     name: 'a secret on its way counts as protection',
-    file: 'transport-http/src/access/demand.ts',
+    file: 'transport-http/src/access/protection.ts',
     find: 'secrets.length > 0 && transition.secret === undefined',
     replace: 'secrets.length > 0',
     caughtBy: [closed, 'with a secret on its way is refused'],
@@ -40,7 +41,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'connections that go out leave the machine without protection',
-    file: 'transport-http/src/route.ts',
+    file: 'transport-http/src/connections/route.ts',
     find: '  demandForConnecting(wire, target, addresses);\n',
     replace: '',
     caughtBy: [closed, 'without protection does not leave the machine'],
@@ -48,9 +49,9 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the proof of the client is not looked at',
     file: 'transport-http/src/access/challenge.ts',
-    find: 'return isProof(opening, secret, answer, await readExactly(connection, proofBytes));',
+    find: 'return isProof(opening, secret, answer, proof) ? openerOf(opening) : undefined;',
     replace:
-      'await readExactly(connection, proofBytes);\n  return isProof(opening, secret, answer, answer) || true;',
+      'return isProof(opening, secret, answer, proof) || true ? openerOf(opening) : undefined;',
     caughtBy: [secret, 'is not let in by a wrong proof'],
   },
   {
@@ -73,6 +74,41 @@ export const transportHttpAccess: readonly Mutant[] = [
     find: "return Buffer.concat([said, mac(secret, 'server', [opening, said])]);",
     replace: "return Buffer.concat([said, mac(secret, 'server', [opening, number])]);",
     caughtBy: [secret, 'are accepted by both sides'],
+  },
+  {
+    name: 'who has taken a connection over speaks as any member',
+    file: 'transport-http/src/server/admission.ts',
+    find: 'if (opener === undefined || opener === from) return undefined;',
+    replace: 'if (opener === undefined || opener !== 0n) return undefined;',
+    caughtBy: [connections, 'speaks there as the member that has connected only: as 3'],
+  },
+  {
+    name: 'the id of who opens a connection is not part of the tag',
+    file: 'transport-http/src/access/secret.ts',
+    find: "return Buffer.concat([said, mac(secret, 'tag', [said, channel])]);",
+    replace: "return Buffer.concat([said, mac(secret, 'tag', [number, channel])]);",
+    caughtBy: [secret, 'are accepted by both sides'],
+  },
+  {
+    name: 'a challenge can be passed on from one connection of TLS to another one',
+    file: 'transport-http/src/access/challenge.ts',
+    find: 'if (!(connection instanceof TLSSocket)) return noChannel;',
+    replace: 'if (!(connection instanceof TLSSocket) || connection.encrypted) return noChannel;',
+    caughtBy: [connections, 'where it stands between two connections of TLS'],
+  },
+  {
+    name: 'a challenge that is passed on reaches a member of another group',
+    file: 'transport-http/src/access/secret.ts',
+    find: "  if (member.groupId !== meant.groupId) return 'other-group';\n",
+    replace: '',
+    caughtBy: [secret, 'to the member that is meant only: other-group'],
+  },
+  {
+    name: 'a secret may begin or end with white space',
+    file: 'transport-http/src/access/check-secrets.ts',
+    find: "if (typeof secret === 'string' && key.toString().trim() !== key.toString()) {",
+    replace: "if (typeof secret === 'string' && key.toString().trim() === '') {",
+    caughtBy: ['transport-http/test/options.test.ts', 'a secret with white space at its ends'],
   },
   {
     name: 'a challenge that is passed on reaches another member',
@@ -139,7 +175,7 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'made-up ids keep members away that the membership does not know',
-    file: 'transport-http/src/members.ts',
+    file: 'transport-http/src/connections/members.ts',
     find: '    this.#learned.set(id, claimed);\n',
     replace: '    if (this.#learned.size < learnedMax) this.#learned.set(id, claimed);\n',
     caughtBy: [admission, 'forget the oldest for one more'],
@@ -226,14 +262,14 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'a handshake may have an address of several lines',
-    file: 'transport-http/src/handshake.ts',
+    file: 'transport-http/src/connections/handshake.ts',
     find: 'if (isAddress && isPrintableWord(value)) return value;',
     replace: 'if (isAddress) return value;',
     caughtBy: ['transport-http/test/handshake.test.ts', 'an address of two lines'],
   },
   {
     name: 'the text of a peer is in the cause of an error as it is',
-    file: 'transport-http/src/handshake.ts',
+    file: 'transport-http/src/connections/handshake.ts',
     find: "unreadable('it is no JSON', printableError(error))",
     replace: "unreadable('it is no JSON', error)",
     caughtBy: ['transport-http/test/handshake.test.ts', 'does not get into the error as it is'],
@@ -247,23 +283,23 @@ export const transportHttpAccess: readonly Mutant[] = [
   },
   {
     name: 'what becomes of connections to made-up ids fills the log',
-    file: 'transport-http/src/peer.ts',
+    file: 'transport-http/src/connections/peer.ts',
     find: 'if (isMember(id)) logger',
     replace: 'if (isMember(id) || id !== 0n) logger',
     caughtBy: ['transport-http/test/classes/peer.test.ts', 'is logged once a minute'],
   },
   {
     name: 'the message of the receiver of a snapshot is in the error as it is',
-    file: 'transport-http/src/snapshot-sender.ts',
+    file: 'transport-http/src/snapshots/snapshot-sender.ts',
     find: 'broken(there, printable(message))',
     replace: 'broken(there, message)',
     caughtBy: ['transport-http/test/classes/snapshot-sender.test.ts', 'on one line, escaped'],
   },
   {
     name: 'an answer about a snapshot is in the cause of an error as it is',
-    file: 'transport-http/src/snapshot-fate.ts',
+    file: 'transport-http/src/snapshots/snapshot-outcome.ts',
     find: "broken('its answer is no JSON', printableError(error))",
     replace: "broken('its answer is no JSON', error)",
-    caughtBy: ['transport-http/test/classes/snapshot-fate.test.ts', 'that is no JSON does not'],
+    caughtBy: ['transport-http/test/classes/snapshot-outcome.test.ts', 'that is no JSON does not'],
   },
 ];

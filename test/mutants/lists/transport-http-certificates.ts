@@ -9,7 +9,7 @@ const source = 'transport-http/src/access/certificate';
 export const transportHttpCertificates: readonly Mutant[] = [
   {
     name: 'the certificate of who connects is not compared with the id that it claims',
-    file: 'transport-http/src/admission.ts',
+    file: 'transport-http/src/server/admission.ts',
     find: '        this.#otherCertificate(request, theirs.from) ??\n',
     replace: '',
     caughtBy: [names, 'of another member does not let its holder in'],

@@ -257,7 +257,7 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/batches.ts',
     find: '      if (run.index > last) break;',
     replace: '      if (run.index >= last) break;',
-    caughtBy: ['wal-level/test/conformance.test.ts', 'law 8: everything that a purge covers'],
+    caughtBy: ['wal-level/test/conformance.test.ts', 'a purge removes all entries up to its index'],
   },
   {
     name: 'a commit index that waits for a sync is forgotten',

@@ -168,6 +168,23 @@ describe('a web page', () => {
     },
   );
 
+  it.each(['http://undefined', 'https://undefined', 'null', ''])(
+    'that leaves Host out and says the origin is %j is refused',
+    async (origin) => {
+      const seen = await exchange(url, ['GET /v1/status HTTP/1.0', `Origin: ${origin}`]);
+      expect([seen.status, JSON.parse(seen.body).code]).toEqual([403, 'API_FOREIGN_ORIGIN']);
+    },
+  );
+
+  it('cannot have a value or an error run as a script', async () => {
+    const page = { origin: undefined, site: undefined } as const;
+    for (const path of ['/v1/keys/secret', '/v1/keys/none', '/v1/none', '/v1/status']) {
+      const seen = await send(url, page, { method: 'GET', path });
+      expect(seen.headers['x-content-type-options'], path).toBe('nosniff');
+      expect(seen.headers['content-type']).toMatch(/^application\/(?:json|octet-stream)/);
+    }
+  });
+
   it('of the node itself, and programs by all of its names, are served', async () => {
     const { port } = new URL(url);
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`, 'LOCALHOST:1']) {
@@ -284,6 +301,85 @@ describe('an API with tokens', () => {
     expect(await call('GET', '/v1/none')).toBe(401);
     expect(await call('OPTIONS', '/v1/members')).toBe(401);
     expect(await call('GET', '/v1/status', `bearer ${admin}`)).toBe(200);
+  });
+
+  it('takes one token only, whichever of two is right', async () => {
+    const right = `Authorization: Bearer ${tokenOf('admin')}`;
+    const wrong = `Authorization: Bearer ${tokenOf('none')}`;
+    for (const both of [
+      [right, wrong],
+      [wrong, right],
+      [right, right],
+      ['Authorization:', right],
+    ]) {
+      const lines = ['GET /v1/status HTTP/1.1', `Host: ${new URL(url).host}`, ...both];
+      expect((await exchange(url, lines)).status).toBe(401);
+    }
+  });
+
+  it.each([
+    '//v1/members',
+    '/v1//members',
+    '/v1/./members',
+    '/v1/keys/../members',
+    '/v1/keys/%2e%2e/members',
+    '/v1/keys/a/../../members',
+    '/v1/members/',
+    '/v1/members%2f',
+    '/v1/%6dembers',
+    '/V1/members',
+    '/v1/members;a=b',
+    '/v1/members%00',
+    '\\v1\\members',
+    'http://127.0.0.1/v1/members',
+    '*',
+  ])('knows one path for each thing, and not %s', async (path) => {
+    for (const role of ['write', 'admin']) {
+      const status = await call('POST', path, `Bearer ${tokenOf(role)}`, '{}');
+      // No path at all, none for what is posted, or no request.
+      expect([400, 404, 405]).toContain(status);
+    }
+    expect(Object.keys((await cluster.leader()).raft.clusterInfo().members)).toHaveLength(1);
+  });
+
+  it.each(['%2e%2e%2fmembers', '..%2F..%2Fv1%2Fmembers', 'members%2f2%2fpromote', '%2e'])(
+    'takes the key %s for a key, whatever a proxy in front makes of it',
+    async (key) => {
+      const before = (await cluster.leader()).raft.clusterInfo();
+      expect(await call('PUT', `/v1/keys/${key}`, `Bearer ${tokenOf('write')}`, 'a')).toBe(200);
+      expect(await call('GET', `/v1/keys/${key}`, `Bearer ${tokenOf('read')}`)).toBe(200);
+      expect(await call('DELETE', `/v1/keys/${key}`, `Bearer ${tokenOf('write')}`)).toBe(200);
+      expect((await cluster.leader()).raft.clusterInfo()).toEqual(before);
+    },
+  );
+
+  it.each(['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', '_method'])(
+    'does what the method says, and not the header %s',
+    async (name) => {
+      const lines = ['GET /v1/members HTTP/1.1', `Host: ${new URL(url).host}`];
+      const token = `Authorization: Bearer ${tokenOf('read')}`;
+      const seen = await exchange(
+        url,
+        [...lines, token, `${name}: POST`, 'Content-Length: 2'],
+        '{}',
+      );
+      expect(seen.status).toBe(200);
+    },
+  );
+
+  it('counts a body that comes in chunks, whatever else is said of its length', async () => {
+    const lines = ['PUT /v1/keys/a HTTP/1.1', `Host: ${new URL(url).host}`, 'babuza-request: 1'];
+    const token = `Authorization: Bearer ${tokenOf('write')}`;
+    const chunked = 'Transfer-Encoding: chunked';
+    const body = '2\r\nhi\r\n0\r\n\r\n';
+    expect((await exchange(url, [...lines, token, chunked], body)).status).toBe(200);
+    for (const twice of [
+      [chunked, 'Content-Length: 2'],
+      ['Content-Length: 2', 'Content-Length: 3'],
+      ['Transfer-Encoding: chunked, identity'],
+    ]) {
+      expect((await exchange(url, [...lines, token, ...twice], body)).status).toBe(400);
+    }
   });
 
   it('refuses web pages also where they know a token', async () => {

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BabuzaComponentBuilder, BabuzaWal, HttpTransport } from '@babuza/builder';
+import { BabuzaComponentBuilder, BabuzaWal, HttpTransportType } from '@babuza/builder';
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
@@ -66,7 +66,7 @@ export class LiveCluster {
       nodeId: id,
       storageRootDir: join(this.#directory, `node-${id}`),
       walType: BabuzaWal,
-      transportType: HttpTransport,
+      transportType: HttpTransportType,
       transportOptions: { address: this.addressOf(id) },
     }).build();
     const node = await bootstrapRaftCluster(

@@ -8,6 +8,7 @@ import { Finding, refusal, type Decoder, type Outcome, type Target } from '../de
 import { joined } from '../forge/mutate-bytes.ts';
 import { challenges, frameReaders, frames, handshakes } from '../internals.ts';
 import { checkId, roundTrip } from '../round-trip.ts';
+import { canonicalHost, shownCertificate } from './certificates.ts';
 import { bytesOf, jsonBytes, messagesOfAllTypes } from './samples.ts';
 
 const documented = ['TRANSPORT_PROTOCOL'];
@@ -189,8 +190,10 @@ const stream: Decoder = {
 
 const secret = Buffer.alloc(challenges.secretBytesMin, 7);
 const number = Buffer.alloc(challenges.numberBytes, 3);
-const opening = challenges.openingOf(secret, number);
-const member = { clusterId: 1n, nodeId: 3n };
+/** What the two ends of a connection of TLS have in common. */
+const channel = Buffer.alloc(32, 5);
+const opening = challenges.openingOf(secret, number, 2n, channel);
+const member = { clusterId: 1n, groupId: 4n, nodeId: 3n };
 const answerOfMember = challenges.answerTo(opening, secret, number, member);
 const proofForMember = challenges.proofFor(opening, secret, answerOfMember, member);
 if (typeof proofForMember === 'string') throw new Error(`there is no proof: ${proofForMember}`);
@@ -206,6 +209,7 @@ const challenge: Decoder = {
     joined(opening, answerOfMember),
     joined(opening, answerOfMember, proofForMember),
     joined(opening, challenges.answerTo(opening, secret, number, { ...member, nodeId: 2n })),
+    joined(opening, challenges.answerTo(opening, secret, number, { ...member, groupId: 3n })),
   ],
   run: (input) => {
     const sizes = [challenges.openingBytes, challenges.answerBytes, challenges.proofBytes];
@@ -220,10 +224,11 @@ const challenge: Decoder = {
     if (said === undefined || answer === undefined || proof === undefined) {
       throw new Error('there are three parts');
     }
-    const known = challenges.secretOf([secret], said);
+    const known = challenges.secretOf([secret], said, channel);
     const answered = challenges.proofFor(said, secret, answer, member);
     const isProven = challenges.isProof(said, secret, answer, proof);
-    if (known !== undefined && !said.subarray(8, 72).equals(opening.subarray(8, 72))) {
+    const isElsewhere = challenges.secretOf([secret], said, challenges.noChannel) !== undefined;
+    if (isElsewhere || (known !== undefined && !said.equals(opening))) {
       throw new Finding('an opening passes that was not made with the secret');
     }
     if (isProven && known === undefined) throw new Finding('a proof passes without an opening');
@@ -236,6 +241,6 @@ const challenge: Decoder = {
 
 export const http: Target = {
   name: 'http',
-  description: 'the challenge, the handshake and the frames of a peer',
-  decoders: [handshake, messages, single, stream, challenge],
+  description: 'the challenge, the certificate, the handshake and the frames of a peer',
+  decoders: [handshake, messages, single, stream, challenge, shownCertificate, canonicalHost],
 };

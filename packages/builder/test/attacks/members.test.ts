@@ -2,7 +2,7 @@
  * Attacks of somebody who has all that a member needs to be let in, on members that run on a real
  * disk with real sockets.
  */
-import { encodeEnvelope, EnvelopeKind } from '../../../raft/src/envelope.ts';
+import { encodeEnvelope, EnvelopeKind } from '../../../raft/src/proposals/envelope.ts';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeCommand } from '../cluster/key-value-machine.ts';

@@ -182,7 +182,7 @@ class Simulation {
    * under another leader.
    */
   async #judgeHungDisk(): Promise<void> {
-    const leader = this.#members.find(({ life }) => life?.raft.status().role === 'leader');
+    const leader = await this.#leaderThatAppliedAll();
     const info = leader?.life?.raft.clusterInfo();
     const voters = (info?.members ?? []).filter(({ role }) => role === 'voter');
     if (leader?.life === undefined || voters.length < 3) return;
@@ -201,14 +201,31 @@ class Simulation {
     await this.#settle();
   }
 
+  /**
+   * The leader, once it has applied everything in its log. Before that its membership may lack a
+   * change that is committed already: a voter that it still counts may be a learner.
+   */
+  async #leaderThatAppliedAll(): Promise<Member | undefined> {
+    const untilMs = this.#clock.monotonicMs() + goesOnMs;
+    while (this.#clock.monotonicMs() <= untilMs) {
+      const leader = this.#members.find(({ life }) => life?.raft.status().role === 'leader');
+      if (leader?.life !== undefined && (await this.#appliesBarrier(leader.life))) return leader;
+      await this.#clock.sleep(20);
+    }
+    return undefined;
+  }
+
   /** Another node leads, and an entry of its own is applied there. */
   async #goesOnWithout(id: bigint): Promise<boolean> {
     const next = leaderOf(this.#running().filter(({ raft }) => raft.nodeId !== id));
-    if (next === undefined) return false;
+    return next !== undefined && (await this.#appliesBarrier(next));
+  }
+
+  async #appliesBarrier({ raft }: Life): Promise<boolean> {
     const abort = new AbortController();
     const timer = this.#clock.startTimer(400, () => abort.abort());
     try {
-      await next.raft.barrier({ signal: abort.signal });
+      await raft.barrier({ signal: abort.signal });
       return true;
     } catch {
       return false;

@@ -68,7 +68,7 @@ const planted: readonly Omit<Mutant, 'simulation'>[] = [
   },
   {
     name: 'an empty directory starts where an existing log was asked for',
-    file: 'raft/src/open-node.ts',
+    file: 'raft/src/start/open-node.ts',
     find: "if (mode === 'existing' && standalone?.adoptSnapshots !== true) {",
     replace: "if (mode === 'existing' && standalone?.adoptSnapshots === false) {",
   },

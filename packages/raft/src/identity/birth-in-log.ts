@@ -5,7 +5,7 @@
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { EntryStorage } from '@babuza/wal-core';
-import { decodeEnvelope, EnvelopeKind } from '../envelope.ts';
+import { decodeEnvelope, EnvelopeKind } from '../proposals/envelope.ts';
 import type { IdentityHex } from './hex.ts';
 import { decodeIdentityEntry } from './identity-entries.ts';
 

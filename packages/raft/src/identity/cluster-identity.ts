@@ -12,8 +12,8 @@
  * Decision: docs/decisions/0013-identities.md.
  */
 import { createHash } from 'node:crypto';
-import type { Membership } from '../membership.ts';
-import { membershipToJson } from '../membership-codec.ts';
+import type { Membership } from '../membership/membership.ts';
+import { membershipToJson } from '../membership/membership-codec.ts';
 import { identityBytes, isIdentityHex, type IdentityHex } from './hex.ts';
 
 /** The identity of a cluster, as far as it is known at some moment. */

@@ -2,11 +2,11 @@
  * A leader writes into the log what concerns identities: the birth id of a cluster that has none,
  * and which log each member has. Each entry may be made in vain, when another one was first.
  */
-import type { RawNode } from '@babuza/raft-core';
+import type { CoreDriver } from '../driver/core-driver.ts';
 import type { Clock, Random } from '@babuza/vfs';
-import { encodeEnvelope, EnvelopeKind } from '../envelope.ts';
-import { leads } from '../loop.ts';
-import type { ReplicatedState } from '../replicated-state.ts';
+import { encodeEnvelope, EnvelopeKind } from '../proposals/envelope.ts';
+import { leads } from '../driver/loop.ts';
+import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { randomIdentity } from './hex.ts';
 import { encodeIdentityEntry, type IdentityEntry } from './identity-entries.ts';
 
@@ -19,7 +19,7 @@ export interface FixIdentityParts {
   /** The birth id that a leader of this cluster has told, although the log does not tell it yet. */
   readonly toldBirth: () => string | undefined;
   /** Gives the core something; what it refuses is dropped. */
-  readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly core: Pick<CoreDriver, 'tryRun'>;
 }
 
 export class FixIdentity {
@@ -66,14 +66,14 @@ export class FixIdentity {
 
   /** Whether the core has taken it. */
   #propose(entry: IdentityEntry): boolean {
-    const { clock, attempt } = this.#parts;
+    const { clock, core } = this.#parts;
     const data = encodeEnvelope({
       kind: EnvelopeKind.Identity,
       proposedAtMs: Math.max(0, Math.floor(clock.wallMs())),
       payload: encodeIdentityEntry(entry),
     });
     let isProposed = false;
-    attempt((node) => {
+    core.tryRun((node) => {
       if (!leads(node.basicStatus())) return;
       node.propose(data);
       isProposed = true;

@@ -3,8 +3,8 @@
  * alike. The payload of their envelope is JSON with a version; ids are decimal strings.
  */
 import { RaftError } from '../errors.ts';
-import type { Membership } from '../membership.ts';
-import { parseJson } from '../membership-codec.ts';
+import type { Membership } from '../membership/membership.ts';
+import { parseJson } from '../membership/membership-codec.ts';
 import {
   fieldOf,
   identityFromJson,

@@ -2,7 +2,7 @@
  * Proposals wait here while the first leader of a cluster fixes its birth id: nothing of a user
  * gets into the log before that is committed. It happens once in the life of a cluster.
  */
-import { waiting, type Waiter } from '../waiters.ts';
+import { waiting, type Waiter } from '../proposals/waiters.ts';
 
 export class IdentityGate {
   readonly #mustWait: () => boolean;

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '@babuza/vfs';
 import { RaftError } from '../errors.ts';
-import { PassingShortages } from '../passing-shortages.ts';
+import { PassingShortages } from '../support/passing-shortages.ts';
 import type { Logger } from '../ports/logger.ts';
 import { isBefore, type ClusterIdentity } from './cluster-identity.ts';
 import type { IdentityHex } from './hex.ts';

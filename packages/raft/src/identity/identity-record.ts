@@ -4,7 +4,7 @@
  * (`WalManager.writeIdentity`).
  */
 import { RaftError } from '../errors.ts';
-import { parseJson } from '../membership-codec.ts';
+import { parseJson } from '../membership/membership-codec.ts';
 import {
   fieldOf,
   identityFromJson,

@@ -222,13 +222,20 @@ export class MemberAdmission {
   }
 
   #keepIntroduction(id: bigint, introduction: Introduction): void {
-    const { members } = this.#parts.state.membership;
-    if (!members.has(id) && this.#introductions.size >= introductionsMax) {
-      for (const other of this.#introductions.keys()) {
-        if (!members.has(other)) this.#introductions.delete(other);
-      }
-    }
+    // The order is that of the last introduction.
+    this.#introductions.delete(id);
     this.#introductions.set(id, introduction);
+    if (this.#introductions.size > introductionsMax) this.#forgetOldestStranger();
+  }
+
+  /** Members, and those that have come last, keep their introductions. */
+  #forgetOldestStranger(): void {
+    const { members } = this.#parts.state.membership;
+    for (const id of this.#introductions.keys()) {
+      if (members.has(id)) continue;
+      this.#introductions.delete(id);
+      return;
+    }
   }
 
   #refuse(id: bigint, { what, toDo, kind }: Problem): void {

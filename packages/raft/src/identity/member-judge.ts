@@ -1,6 +1,6 @@
 /** Finds what is wrong with a member, from what it says of itself and what this node remembers. */
 import type { Storage } from '@babuza/wal-core/storage';
-import type { ReplicatedState } from '../replicated-state.ts';
+import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { contradiction } from './entry-marks.ts';
 import type { IdentityKeeper } from './identity-keeper.ts';
 import type { KnownMember } from './identity-record.ts';

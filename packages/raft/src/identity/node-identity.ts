@@ -1,15 +1,16 @@
 /** The identity of a running node, wired: what is told to whom when something about it changes. */
+import type { CoreDriver } from '../driver/core-driver.ts';
 import type { RawNode } from '@babuza/raft-core';
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
 import type { Storage } from '@babuza/wal-core/storage';
 import { RaftError } from '../errors.ts';
 import type { RaftEvent } from '../events.ts';
-import type { MembershipOperation } from '../membership.ts';
+import type { MembershipOperation } from '../membership/membership.ts';
 import type { RaftComponent } from '../ports/component.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { MemberClock } from '../member-clock.ts';
-import { identityInNodePart, type ReplicatedState } from '../replicated-state.ts';
+import type { MemberClock } from '../apply/member-clock.ts';
+import { identityInNodePart, type ReplicatedState } from '../apply/replicated-state.ts';
 import type { ClusterIdentity } from './cluster-identity.ts';
 import { FixIdentity } from './fix-identity.ts';
 import { IdentityGate } from './identity-gate.ts';
@@ -31,7 +32,7 @@ export interface NodeIdentityParts {
   readonly tell: (event: RaftEvent) => void;
   readonly leaderId: () => bigint | undefined;
   readonly isLeader: () => boolean;
-  readonly attempt: (give: (node: RawNode) => void) => void;
+  readonly core: Pick<CoreDriver, 'tryRun'>;
   /** The clock that entries are stamped by; it hears the clocks of the others. */
   readonly memberClock: MemberClock;
 }
@@ -51,7 +52,7 @@ export class NodeIdentity {
 
   constructor(parts: NodeIdentityParts) {
     this.#parts = parts;
-    const { keeper, state, storage, logger, tell, nodeId, node, isLeader, attempt } = parts;
+    const { keeper, state, storage, logger, tell, nodeId, node, isLeader, core } = parts;
     const { clock, random } = parts.component;
     this.#clock = clock;
     this.#keptMs = clock.monotonicMs();
@@ -83,7 +84,7 @@ export class NodeIdentity {
       isLeader,
       unbound,
       toldBirth,
-      attempt,
+      core,
     });
   }
 

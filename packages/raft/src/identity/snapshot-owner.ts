@@ -7,7 +7,7 @@
  * So a folder that knows more than the log shows that the log is older than its snapshots.
  */
 import { RaftError } from '../errors.ts';
-import { parseJson } from '../membership-codec.ts';
+import { parseJson } from '../membership/membership-codec.ts';
 import type { SnapshotManager } from '../ports/snapshot-manager.ts';
 import { fieldOf } from './cluster-identity.ts';
 import { isIdentityHex, type IdentityHex } from './hex.ts';

@@ -39,6 +39,8 @@ interface Told {
 const keptMs = 60_000;
 /** Above this number, those that are no members are forgotten for those that come later. */
 const toldMax = 256;
+/** `readiness()` is asked all the time, and its texts get into answers and logs. */
+const strangersListedMax = 10;
 
 export class ToldProblems {
   readonly #parts: ToldProblemsParts;
@@ -80,10 +82,15 @@ export class ToldProblems {
     return told !== undefined && this.#isCurrent(told);
   }
 
+  /** Of nodes that are no members the latest ten, and how many there are beside these. */
   messages(): readonly string[] {
-    return [...this.#told.values()]
-      .filter((told) => this.#isCurrent(told))
-      .map(({ message }) => message);
+    const current = [...this.#told].filter(([, told]) => this.#isCurrent(told));
+    const ofMembers = current.filter(([id]) => this.#parts.isMember(id));
+    const ofStrangers = current.filter(([id]) => !this.#parts.isMember(id));
+    const listed = [...ofMembers, ...ofStrangers.slice(-strangersListedMax)];
+    const messages = listed.map(([, { message }]) => message);
+    const left = ofStrangers.length - strangersListedMax;
+    return left > 0 ? [...messages, `the same for ${left} other nodes, no members`] : messages;
   }
 
   /** Whether the problem is reported now; otherwise the next report counts it as left out. */

@@ -7,8 +7,8 @@
  * and record them then. Batches differ from replica to replica, so verdicts and bytes must not
  * depend on how far `record` lags.
  *
- * Decisions: the project's contract, 25. Source of the scheme: Ongaro's Raft dissertation, section
- * 6.3.
+ * Decisions: docs/decisions/0027-state-machines-and-sessions.md. Source of the scheme: Raft thesis,
+ * section 6.3.
  */
 import type { ApplyResult } from './state-machine.ts';
 

@@ -2,7 +2,8 @@
  * Where snapshots lie. A snapshot is a set of named files and the metadata of its place in the log.
  * It exists whole and durable, or not at all; every byte is covered by a checksum.
  *
- * Decisions: the project's contract, 8 to 10 and 33.
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md and
+ * docs/decisions/0028-transport-port.md.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 

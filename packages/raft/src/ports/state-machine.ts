@@ -3,7 +3,7 @@
  * the same order, so `apply` must depend on nothing but the state and the entries: no clock, no
  * randomness, no other service.
  *
- * Decisions: the project's contract, 24.
+ * Decisions: docs/decisions/0027-state-machines-and-sessions.md.
  */
 
 /** One proposal that was committed, in log order. */

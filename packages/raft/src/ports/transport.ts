@@ -3,7 +3,7 @@
  * meaning, no protocol. Loss, duplication and reordering are allowed: Raft copes. What a message
  * says must arrive unaltered or not at all, and `from` must be who sent it.
  *
- * Decisions: the project's contract, 31 to 33.
+ * Decisions: docs/decisions/0028-transport-port.md.
  */
 import type { Message } from '@babuza/raftpb';
 import type { Clock, Random } from '@babuza/vfs';

@@ -15,7 +15,7 @@ import { mergedIdentity } from '../../src/identity/identity-keeper.ts';
 import { decodeIdentityRecord, encodeIdentityRecord } from '../../src/identity/identity-record.ts';
 import { decodeIntroduction, encodeIntroduction } from '../../src/identity/introduction.ts';
 import { decodeLogIdentity, encodeLogIdentity } from '../../src/identity/log-identity.ts';
-import { firstMembership } from '../../src/membership.ts';
+import { firstMembership } from '../../src/membership/membership.ts';
 
 const hex = (digit: string): string => digit.repeat(32);
 const known: ClusterIdentity = { origin: hex('a'), birth: hex('b'), previous: [] };

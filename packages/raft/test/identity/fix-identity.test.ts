@@ -1,11 +1,11 @@
 import { StateType } from '@babuza/raft-core';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { expect, it } from 'vitest';
-import { decodeEnvelope } from '../../src/envelope.ts';
+import { decodeEnvelope } from '../../src/proposals/envelope.ts';
 import { FixIdentity } from '../../src/identity/fix-identity.ts';
 import { decodeIdentityEntry, type IdentityEntry } from '../../src/identity/identity-entries.ts';
 import { IdentityGate } from '../../src/identity/identity-gate.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
 it('a birth id that the core has refused is proposed again when somebody waits for it', async () => {
@@ -19,8 +19,10 @@ it('a birth id that the core has refused is proposed again when somebody waits f
     unbound: () => new Map(),
     toldBirth: () => undefined,
     // Refused: a leadership transfer is under way, for instance.
-    attempt: () => {
-      attempts += 1;
+    core: {
+      tryRun: () => {
+        attempts += 1;
+      },
     },
   });
   fix.leads();
@@ -54,8 +56,10 @@ function leader(toldBirth?: string): {
     isLeader: () => true,
     unbound: () => new Map([[2n, 'c'.repeat(32)]]),
     toldBirth: () => toldBirth,
-    attempt: (give) =>
-      give({ basicStatus: () => ({ raftState: StateType.Leader }), propose } as never),
+    core: {
+      tryRun: (give) =>
+        give({ basicStatus: () => ({ raftState: StateType.Leader }), propose } as never),
+    },
   });
   return { fix, state, proposed };
 }
@@ -105,7 +109,7 @@ it('the log of a member is proposed again where the core has refused it', () => 
     isLeader: () => true,
     unbound: () => new Map([[2n, 'c'.repeat(32)]]),
     toldBirth: () => undefined,
-    attempt: () => void (attempts += 1),
+    core: { tryRun: () => void (attempts += 1) },
   });
   fix.leads();
   expect(attempts).toBe(1);

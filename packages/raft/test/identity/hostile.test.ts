@@ -6,8 +6,8 @@ import { encodeIdentityEntry, decodeIdentityEntry } from '../../src/identity/ide
 import { decodeIdentityRecord, encodeIdentityRecord } from '../../src/identity/identity-record.ts';
 import { decodeIntroduction } from '../../src/identity/introduction.ts';
 import { decodeSnapshotOwner, encodeSnapshotOwner } from '../../src/identity/snapshot-owner.ts';
-import { firstMembership } from '../../src/membership.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { firstMembership } from '../../src/membership/membership.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { MapSnapshots, PlainSessions, World } from '../support.ts';
 import { MemoryStore } from '@babuza/wal-memory';
 

@@ -1,7 +1,7 @@
 /** Ids in JSON are texts of numbers of 64 bits, and nothing else. */
 import { expect, it } from 'vitest';
 import { idFromText } from '../../src/identity/id-text.ts';
-import { decodeOperations } from '../../src/membership-codec.ts';
+import { decodeOperations } from '../../src/membership/membership-codec.ts';
 
 it.each([
   ['0', 0n],

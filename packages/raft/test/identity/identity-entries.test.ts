@@ -5,7 +5,7 @@ import { EntryType, type Entry } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { StateType } from '@babuza/raft-core';
-import { decodeEnvelope, encodeEnvelope, EnvelopeKind } from '../../src/envelope.ts';
+import { decodeEnvelope, encodeEnvelope, EnvelopeKind } from '../../src/proposals/envelope.ts';
 import { provenBirth } from '../../src/identity/birth-in-log.ts';
 import { FixIdentity } from '../../src/identity/fix-identity.ts';
 import {
@@ -16,8 +16,8 @@ import {
   type IdentityEntry,
 } from '../../src/identity/identity-entries.ts';
 import { IdentityGate } from '../../src/identity/identity-gate.ts';
-import { changedMembership, firstMembership } from '../../src/membership.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { changedMembership, firstMembership } from '../../src/membership/membership.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { bytesOf, PlainSessions } from '../support.ts';
 
 const hex = (digit: string): string => digit.repeat(32);
@@ -96,16 +96,18 @@ describe('a leader', () => {
       isLeader: () => isLeader,
       unbound: () => new Map(unbound),
       toldBirth: () => told,
-      attempt: (give) => {
-        const propose = (data: Uint8Array): void => {
-          if (!isTaken) throw new Error('the core refuses it');
-          proposed.push(decodeIdentityEntry(decodeEnvelope(data, 1).payload, 1));
-        };
-        try {
-          give({ basicStatus: () => ({ raftState }), propose } as never);
-        } catch {
-          // The core refuses it, and it is dropped.
-        }
+      core: {
+        tryRun: (give) => {
+          const propose = (data: Uint8Array): void => {
+            if (!isTaken) throw new Error('the core refuses it');
+            proposed.push(decodeIdentityEntry(decodeEnvelope(data, 1).payload, 1));
+          };
+          try {
+            give({ basicStatus: () => ({ raftState }), propose } as never);
+          } catch {
+            // The core refuses it, and it is dropped.
+          }
+        },
       },
     });
   });

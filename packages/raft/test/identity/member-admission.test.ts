@@ -6,8 +6,8 @@ import { marksOf } from '../../src/identity/entry-marks.ts';
 import { IdentityKeeper } from '../../src/identity/identity-keeper.ts';
 import { encodeIntroduction, type Introduction } from '../../src/identity/introduction.ts';
 import { MemberAdmission } from '../../src/identity/member-admission.ts';
-import { firstMembership } from '../../src/membership.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { firstMembership } from '../../src/membership/membership.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
 const hex = (digit: string): string => digit.repeat(32);

@@ -10,8 +10,8 @@ import {
   type Introduction,
 } from '../../src/identity/introduction.ts';
 import { MemberAdmission } from '../../src/identity/member-admission.ts';
-import { firstMembership } from '../../src/membership.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { firstMembership } from '../../src/membership/membership.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
 const hex = (digit: string): string => digit.repeat(32);
@@ -221,7 +221,23 @@ describe('what is remembered of strangers', () => {
     admission.identityChanged();
     // Those that are remembered are found to be strangers.
     const found = ids.filter((id) => !admission.takesFrom(id)).length;
-    expect([found > 0, found <= 256, admission.takesFrom(2n)]).toEqual([true, true, false]);
+    expect([found, admission.takesFrom(2n)]).toEqual([255, false]);
     expect([isAdmitted({ run: 23, startCount: 4 }), admission.takesFrom(2n)]).toEqual([true, true]);
   });
+
+  it.each([255, 256, 257, 300])(
+    'is the latest introductions: of %i strangers those that came first are forgotten',
+    (count) => {
+      make(undefined);
+      const ids = Array.from({ length: count }, (_, at) => BigInt(at + 10));
+      for (const id of ids) isAdmitted({ birth: hex('c') }, id);
+      // The one that came first introduces itself again, as on its next connection.
+      isAdmitted({ birth: hex('c') }, 10n);
+      keeper.adopt({ origin: hex('a'), birth: hex('b') });
+      admission.identityChanged();
+      const found = ids.filter((id) => !admission.takesFrom(id));
+      const forgotten = Math.max(0, count - 256);
+      expect(found).toEqual(forgotten === 0 ? ids : [10n, ...ids.slice(1 + forgotten)]);
+    },
+  );
 });

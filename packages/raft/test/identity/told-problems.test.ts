@@ -6,8 +6,8 @@ import { IdentityKeeper } from '../../src/identity/identity-keeper.ts';
 import { MemberAdmission } from '../../src/identity/member-admission.ts';
 import { ReportLimit } from '../../src/identity/report-limit.ts';
 import { ToldProblems } from '../../src/identity/told-problems.ts';
-import { firstMembership } from '../../src/membership.ts';
-import { ReplicatedState } from '../../src/replicated-state.ts';
+import { firstMembership } from '../../src/membership/membership.ts';
+import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
 const hex = (number: number): string => number.toString(16).padStart(32, '0');
@@ -134,14 +134,17 @@ describe('the table of problems', () => {
     for (const kind of ['another-log', 'fewer-starts', 'same-start'] as const) {
       for (let id = 0n; id < 1000n; id += 1n) problems.met(id, kind, `${id}`);
     }
-    expect(problems.messages()).toHaveLength(256);
+    // Ten members, ten others, and how many there are beside these.
+    expect(problems.messages()).toHaveLength(21);
+    expect(problems.messages().at(-1)).toBe('the same for 236 other nodes, no members');
     expect([lines.length, events.length]).toEqual([20, 20]);
   });
 
   it('forgets the stranger that was met first, and never a member', () => {
     problems.met(2n, 'another-log', 'a member');
     for (let id = 10n; id < 265n; id += 1n) problems.met(id, 'another-log', `${id}`);
-    expect([problems.messages().length, problems.has(10n)]).toEqual([256, true]);
+    expect(problems.messages().at(-1)).toBe('the same for 245 other nodes, no members');
+    expect(problems.has(10n)).toBe(true);
     problems.met(10n, 'another-log', 'again');
     problems.met(265n, 'another-log', 'one more');
     expect([2n, 10n, 11n, 12n, 265n].map((id) => problems.has(id))).toEqual([
@@ -151,6 +154,25 @@ describe('the table of problems', () => {
       true,
       true,
     ]);
+  });
+
+  it.each([
+    [9, ['a member', ...Array.from({ length: 9 }, (_, at) => `${at}`)]],
+    [10, ['a member', ...Array.from({ length: 10 }, (_, at) => `${at}`)]],
+    [
+      11,
+      [
+        'a member',
+        ...Array.from({ length: 10 }, (_, at) => `${at + 1}`),
+        'the same for 1 other nodes, no members',
+      ],
+    ],
+  ])('lists the latest ten of %i strangers behind the members', (strangers, expected) => {
+    for (let at = 0; at < strangers; at += 1) {
+      problems.met(100n + BigInt(at), 'another-log', `${at}`);
+    }
+    problems.met(2n, 'another-log', 'a member');
+    expect(problems.messages()).toEqual(expected);
   });
 
   it('tells a problem again that was left out, as soon as there is room', async () => {

@@ -1,38 +1,38 @@
 /**
- * Is a history of concurrent operations linearizable: is there an order of them, each between its
- * call and its return, in which every answer is the one that a single copy would have given? It
- * searches for one, as Wing and Gong (1993) did, and remembers what it has been through, as Lowe
- * (2017) added.
+ * Decides whether a history of concurrent operations is linearizable. It is, if the operations have
+ * an order in which each takes effect between its call and its return, and every answer is the one
+ * that a single copy would have given. The search is that of Wing and Gong (1993); it remembers
+ * visited states, as Lowe (2017) added.
  *
- * An operation whose outcome is not known may have taken effect at any time after its call, or
- * never. The search may need exponential time: it ends after `stepsMax` steps with the verdict
- * `unknown`, which is never a pass.
+ * An operation without a known outcome may have taken effect at any time after its call, or never.
+ * The search may need exponential time. It ends after `stepsMax` steps with the verdict `unknown`,
+ * which is never a pass.
  */
 
-import { Places } from './places.ts';
+import { Timeline } from './timeline.ts';
 
 export interface Operation<Input, Output> {
   readonly client: number;
   readonly input: Input;
-  /** Where in the history it was called. No two places, of calls or returns, are equal. */
+  /** The position of the call in the history. All positions of calls and returns are distinct. */
   readonly calledAt: number;
-  /** Where it returned, and with what; absent where the outcome is not known. */
+  /** The position of the return, and the answer; absent if the outcome is unknown. */
   readonly returned?: { readonly at: number; readonly output: Output } | undefined;
 }
 
-/** What a single copy would do. */
+/** The behaviour of a single copy. */
 export interface Model<State, Input, Output> {
   readonly initial: State;
   /**
-   * The state after the operation, or `impossible` where it could not have had this output. Without
-   * an output every state is possible.
+   * The state after the operation, or `impossible` if it could not have had this output. Without an
+   * output every outcome is possible.
    */
   step(
     state: State,
     input: Input,
     output: { readonly value: Output } | undefined,
   ): State | Impossible;
-  /** Equal for equal states only. */
+  /** A key that is equal for equal states only. */
   keyOf(state: State): string;
 }
 
@@ -41,7 +41,7 @@ export type Impossible = typeof impossible;
 
 export type Verdict<Input, Output> =
   | { readonly verdict: 'linearizable'; readonly steps: number }
-  /** `longest`: an order of as many operations as could be put into one. */
+  /** `longest` is an order of as many operations as could be ordered. */
   | { readonly verdict: 'violated'; readonly longest: readonly Operation<Input, Output>[] }
   | { readonly verdict: 'unknown'; readonly steps: number };
 
@@ -50,26 +50,26 @@ export function checkHistory<State, Input, Output>(
   operations: readonly Operation<Input, Output>[],
   stepsMax: number,
 ): Verdict<Input, Output> {
-  const places = new Places(operations);
+  const timeline = new Timeline(operations);
   const order: { readonly number: number; readonly before: State }[] = [];
   const seen = new Set<string>();
   let longest: readonly number[] = [];
   let { initial: state } = model;
-  let place = places.first;
+  let position = timeline.first;
   for (let steps = 0; steps < stepsMax; steps += 1) {
-    if (places.isAllAnswered) return { verdict: 'linearizable', steps };
-    const number = places.calledAt(place);
+    if (timeline.isAllAnswered) return { verdict: 'linearizable', steps };
+    const number = timeline.calledAt(position);
     if (number === undefined) {
-      // The return of an operation that is not in the order yet: the last one that is was a wrong
-      // choice.
+      // This is the return of an operation that is not in the order yet, so the operation that was
+      // ordered last was a wrong choice.
       if (order.length > longest.length) longest = order.map((one) => one.number);
       const last = order.pop();
       if (last === undefined) {
         return { verdict: 'violated', longest: longest.flatMap((at) => operations[at] ?? []) };
       }
       state = last.before;
-      places.putBack(last.number);
-      place = places.behind(places.callOf(last.number));
+      timeline.putBack(last.number);
+      position = timeline.behind(timeline.callOf(last.number));
       continue;
     }
     const operation = operations[number];
@@ -77,12 +77,12 @@ export function checkHistory<State, Input, Output>(
     const { input, returned } = operation;
     const output = returned === undefined ? undefined : { value: returned.output };
     const next = model.step(state, input, output);
-    if (next !== impossible && isNew(seen, `${places.keyWith(number)} ${model.keyOf(next)}`)) {
+    if (next !== impossible && isNew(seen, `${timeline.keyWith(number)} ${model.keyOf(next)}`)) {
       order.push({ number, before: state });
       state = next;
-      places.lift(number);
-      place = places.first;
-    } else place = places.behind(place);
+      timeline.lift(number);
+      position = timeline.first;
+    } else position = timeline.behind(position);
   }
   return { verdict: 'unknown', steps: stepsMax };
 }

@@ -1,7 +1,7 @@
 /**
- * Histories of clients of a key-value store: get, put and compare-and-set. Keys do not depend on
- * each other, so each has a history of its own, which keeps the search small (Herlihy and Wing
- * 1990: linearizability is local).
+ * Histories of clients of a key-value store: get, put and compare-and-set. Keys are independent, so
+ * each key is checked alone, which keeps the search small (Herlihy and Wing 1990: linearizability
+ * is local).
  */
 import {
   checkHistory,
@@ -22,7 +22,7 @@ export type KeyValueInput =
       readonly value: string;
     };
 
-/** Of a get: the value; of a compare-and-set: whether it has set; of a put: nothing. */
+/** The value for a get, whether the value was set for a compare-and-set, nothing for a put. */
 export type KeyValueOutput = string | boolean | undefined;
 
 export type KeyValueOperation = Operation<KeyValueInput, KeyValueOutput>;
@@ -47,8 +47,8 @@ function valueOf(
 }
 
 /**
- * Of all keys: the first violation there is, else the first that is unknown. `stepsMax` counts for
- * each key.
+ * Checks each key. Returns the first violation, otherwise the first unknown verdict. `stepsMax`
+ * bounds the search of each key.
  */
 export function checkKeyValueHistory(
   operations: readonly KeyValueOperation[],

@@ -1,6 +1,6 @@
 /**
- * Random work on a log inside a simulated world, told to a ledger. The same seed is the same work,
- * so a failing seed can be looked at again.
+ * Random work on a log inside a simulated world. Every call is recorded in a ledger. The same seed
+ * gives the same work, so a failing seed can be repeated.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { WalError, type OpenedWal, type SaveBatch } from '@babuza/wal-core';
@@ -11,13 +11,13 @@ import { confState } from './back-end.ts';
 
 export interface AuthorOptions {
   /**
-   * Whether entries are larger and purges more frequent, so that a log of small segments begins a
-   * segment and gives one back every few calls. Default false.
+   * Whether entries are larger and purges more frequent, so that a log of small segments begins and
+   * removes a segment every few calls. Default false.
    */
   readonly rotatesOften?: boolean;
 }
 
-/** Makes one batch after the other that a Raft node could save on this log. */
+/** Makes a sequence of batches that a Raft node could save on this log. */
 export class Author {
   readonly #random: SeededRandom;
   readonly #rotatesOften: boolean;
@@ -140,7 +140,9 @@ export class Author {
   }
 }
 
-/** Makes one call and tells the ledger how it ended. Throws what is not an error of a log. */
+/**
+ * Makes one call and records its outcome in the ledger. Errors that are not of a log are thrown.
+ */
 export async function perform(
   opened: OpenedWal,
   ledger: Ledger,

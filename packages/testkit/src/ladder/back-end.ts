@@ -1,4 +1,4 @@
-/** What a durable back end hands in to be tested by the rungs of this folder. */
+/** The description of a durable back end that the tests of this folder need. */
 import type { ConfState } from '@babuza/raftpb';
 import type { Environment } from '@babuza/vfs';
 import {
@@ -14,14 +14,14 @@ import type { SimulatedEnvironment } from '../simulated-environment.ts';
 export interface BackEnd<Options extends object = object> {
   readonly name: string;
   readonly capabilities: WalCapabilities;
-  /** Where the log is, on every disk of every test. */
+  /** The directory of the log, the same on every disk of every test. */
   readonly directory: string;
-  /** A manager of that directory. Segments are small: a few batches fill one. */
+  /** Returns a manager of that directory. Segments are small: a few batches fill one. */
   open(environment: Environment, options?: Options): WalManager;
   /**
-   * Only for a format that cannot tell every crash from damage: what can still be done where the
-   * log was refused although it only crashed, in words that are counted. Absent: that is never
-   * right.
+   * Only for a format that cannot tell every crash from damage. Called when a log was refused
+   * although it only crashed; returns what can still be done. If absent, such a refusal is an
+   * error.
    */
   readonly afterRefusal?: (
     environment: SimulatedEnvironment,
@@ -30,9 +30,9 @@ export interface BackEnd<Options extends object = object> {
 }
 
 export interface AfterRefusal {
-  /** What is counted. */
+  /** A description under which the refusal is counted. */
   readonly how: string;
-  /** The log, where it could be opened in the end: then it is judged like any other. */
+  /** The log, if it could be opened in the end; it is then checked like any other. */
   readonly opened: OpenedWal | undefined;
 }
 
@@ -49,7 +49,7 @@ export const confState: ConfState = {
   autoLeave: false,
 };
 
-/** A ledger that allows what the back end says it cannot help. */
+/** A ledger that tolerates what the capabilities of the back end leave open. */
 export function ledgerFor({ capabilities }: BackEnd): Ledger {
   const { batchAtomic, exactPurge } = capabilities;
   return new Ledger({ batchAtomic, exactPurge });
@@ -60,12 +60,12 @@ export async function openLog(manager: WalManager): Promise<OpenedWal> {
   return (await manager.hasExistingWal()) ? manager.replayWal() : manager.createWal(metadata);
 }
 
-/** A rung found something: its message says in which world. */
+/** A test of this folder found a violation. The message identifies the simulated world. */
 export class LadderError extends Error {
   override readonly name = 'LadderError';
 }
 
-/** Throws unless there is nothing to complain of. */
+/** Throws if there are violations. */
 export function expectNothing(violations: readonly string[], context: string): void {
   if (violations.length > 0) throw new LadderError(`${context}:\n${violations.join('\n')}`);
 }
@@ -74,7 +74,7 @@ export function expectThat(condition: boolean, context: string): void {
   if (!condition) throw new LadderError(context);
 }
 
-/** What became of logs that only crashed: printed by the tests, so that nothing is hidden. */
+/** Counts the outcomes of opening logs that only crashed. Tests print the counts. */
 export class Verdicts {
   readonly tails = { clean: 0, torn: 0, uncertain: 0 };
   readonly refusals: Map<string, number> = new Map();
@@ -84,8 +84,8 @@ export class Verdicts {
   }
 
   /**
-   * Opens a log that is there, in a world without faults; `undefined` where it stays refused, which
-   * is counted.
+   * Opens an existing log in a world without faults. Returns `undefined`, and counts it, if the log
+   * stays refused.
    */
   async open(
     backEnd: BackEnd,
@@ -116,7 +116,7 @@ export class Verdicts {
     this.refusals.set(refusal, (this.refusals.get(refusal) ?? 0) + 1);
   }
 
-  /** `10 clean, 2 torn, 1 uncertain`, and what was refused, if anything was. */
+  /** `10 clean, 2 torn, 1 uncertain`, followed by the refusals if there were any. */
   toString(): string {
     const { clean, torn, uncertain } = this.tails;
     const tails = `${clean} clean, ${torn} torn, ${uncertain} uncertain`;
@@ -130,7 +130,7 @@ export class Verdicts {
   }
 }
 
-/** The paths of a disk, without what only keeps others out. */
+/** The paths of all files except lock files. */
 export function logFiles({ surgery }: SimulatedDisk): string[] {
   return surgery.files().filter((path) => !path.endsWith('LOCK'));
 }

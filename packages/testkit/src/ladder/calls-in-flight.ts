@@ -1,6 +1,6 @@
 /**
- * Calls of one log that overlap: each begins when the schedule says so, while some of those before
- * it are still under way. After a rejection none begins until all have ended.
+ * Overlapping calls of one log. The schedule decides when each call begins, while earlier calls are
+ * still running. After a rejection no call begins until all have ended.
  */
 import type { OpenedWal, WalError } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
@@ -13,7 +13,7 @@ import {
 } from '../simulated-environment.ts';
 import { perform } from './author.ts';
 
-/** Runs a workload whose calls may overlap where there is a seed for their schedule. */
+/** Runs a workload. Its calls may overlap if a seed for their schedule is given. */
 export function runPossiblyScheduled<T>(
   environment: SimulatedEnvironment,
   workload: () => Promise<T>,
@@ -25,25 +25,25 @@ export function runPossiblyScheduled<T>(
 
 /** A call that was rejected. */
 export interface Rejected {
-  /** Its number in the order of the calls. */
+  /** The number of the call in the order in which the calls were made. */
   readonly number: number;
   readonly batch: LedgerBatch;
   readonly error: WalError;
 }
 
 export class CallsInFlight {
-  /** In the order of the calls. */
+  /** Ordered by number. */
   readonly rejected: Rejected[] = [];
   readonly #opened: OpenedWal;
   readonly #ledger: Ledger;
   readonly #disk: SimulatedDisk;
   readonly #countMax: number;
   readonly #running = new Set<Promise<void>>();
-  /** Errors that are none of a log: the world has stopped, or a test has found something. */
+  /** Errors that no log throws: the world has stopped, or a check of the test has failed. */
   readonly #unexpected: unknown[] = [];
   #count = 0;
 
-  /** Up to `countMax` calls are under way at the same time. */
+  /** Up to `countMax` calls run at the same time. */
   constructor(opened: OpenedWal, ledger: Ledger, disk: SimulatedDisk, countMax: number) {
     this.#opened = opened;
     this.#ledger = ledger;
@@ -51,10 +51,13 @@ export class CallsInFlight {
     this.#countMax = countMax;
   }
 
-  /** Begins a call when its turn comes; returns whether it did. What it comes to is seen later. */
+  /**
+   * Begins a call when the schedule chooses it. Returns whether it began; its outcome is seen
+   * later.
+   */
   async begin(batchOf: () => LedgerBatch): Promise<boolean> {
     for (;;) {
-      // At rest all rejections so far are known.
+      // The schedule is asked when nothing can run, so all rejections so far are known.
       await this.#disk.step('the next call');
       if (this.#running.size < this.#countMax) break;
       await Promise.race(this.#running);
@@ -65,13 +68,13 @@ export class CallsInFlight {
     return true;
   }
 
-  /** Resolves when no call is under way. */
+  /** Resolves when no call is running. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);
     this.#throwUnexpected();
   }
 
-  /** Makes the rejected calls again, in their order and without waiting between them. */
+  /** Repeats the rejected calls in their order, without waiting between them. */
   async again(): Promise<void> {
     await this.settled();
     for (const { batch } of this.rejected.splice(0)) this.#begin(batch);

@@ -1,7 +1,7 @@
 /**
- * Power cuts beside overlapping calls. Several callers work on one log, each call of the disk is
+ * Power cuts during overlapping calls. Several callers work on one log, each call of the disk is
  * held, and the seed chooses the interleaving. At some moments the states that a power cut may
- * leave are looked at while the world goes on; at last it ends at a call.
+ * leave are checked while the world continues. In the end the world stops at a call.
  */
 import { crashStates } from '../crash-states.ts';
 import { RandomSchedule, runScheduled } from '../scheduled-world.ts';
@@ -17,7 +17,7 @@ const callsOfWorld = 40;
 const samples = 5;
 
 export class ConcurrentCrashes<Options extends object> {
-  /** Calls of the disk after which a crash was looked at. */
+  /** The number of disk calls after which crash states were checked. */
   moments = 0;
   readonly #backEnd: BackEnd<Options>;
   readonly #optionsOf: (seed: number) => Options;
@@ -33,10 +33,10 @@ export class ConcurrentCrashes<Options extends object> {
     return this.#judge.verdicts;
   }
 
-  /** Looks at so many states, from this seed on. Returns how many worlds that took. */
-  async run(statesWanted: number, firstSeed: number): Promise<number> {
+  /** Checks `states` crash states, beginning with this seed. Returns how many worlds that took. */
+  async run(states: number, firstSeed: number): Promise<number> {
     let seed = firstSeed;
-    for (; this.#judge.states < statesWanted; seed += 1) {
+    for (; this.#judge.states < states; seed += 1) {
       await this.#world(seed).catch((cause: unknown) => {
         throw new LadderError(`seed ${seed}`, { cause });
       });
@@ -57,7 +57,7 @@ export class ConcurrentCrashes<Options extends object> {
     const identity = new IdentityCalls();
     const world = { backEnd: this.#backEnd, environment, ledger, progress, identity };
     const random = new SeededRandom(mixSeeds(seed, 12));
-    // A synchronous call can only be interrupted here.
+    // A synchronous call can only be interrupted at its beginning.
     disk.stopAtMutation(20 + random.below(300));
     const look = async (goesOn: boolean): Promise<void> => {
       this.moments += 1;

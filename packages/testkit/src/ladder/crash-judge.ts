@@ -1,4 +1,7 @@
-/** Opens what a power cut left, judges it, and lets some of it go on and crash once more. */
+/**
+ * Opens the disks that a power cut left, checks them, and lets some of them continue and crash
+ * again.
+ */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
 import type { CrashState } from '../crash-states.ts';
@@ -12,11 +15,11 @@ import { expectNothing, LadderError, Verdicts, type BackEnd } from './back-end.t
 import type { IdentityCalls } from './identity-calls.ts';
 import type { Progress } from './work.ts';
 
-/** The work of the crashed world, and the place where it stood, for messages. */
+/** The work of the crashed world and its position, for messages. */
 export interface Crashed {
   readonly ledger: Ledger;
   readonly progress: Progress;
-  /** The identity records that were written, where some were. */
+  /** The identity records that were written, if any. */
   readonly identity?: IdentityCalls | undefined;
   readonly seed: number;
   readonly context: string;
@@ -25,7 +28,7 @@ export interface Crashed {
 export class CrashJudge {
   readonly verdicts: Verdicts = new Verdicts();
   states = 0;
-  /** States of a time when the log had not been acknowledged to exist. */
+  /** The number of states in which the log had not been acknowledged to exist. */
   empty = 0;
   readonly #backEnd: BackEnd;
 
@@ -37,12 +40,12 @@ export class CrashJudge {
     return `${this.states} crash states: ${this.verdicts.toString()}, ${this.empty} before the log existed`;
   }
 
-  /** Looks at all of the states. */
+  /** Checks all of the states. */
   async look(states: Iterable<CrashState>, crashed: Crashed): Promise<void> {
     for (const state of states) {
       this.states += 1;
       const number = this.states;
-      // Made only for a failure: listing what was lost takes as long as opening the log.
+      // Computed only for a failure: listing the losses takes as long as opening the log.
       const context = (): string => `${crashed.context}, lost: ${state.lost}`;
       const left = simulatedEnvironment(crashed.seed + number, state.disk);
       let after: Ledger | undefined;
@@ -56,7 +59,9 @@ export class CrashJudge {
     }
   }
 
-  /** Opens what a crash left and judges it; `undefined` where there is no log, or it is refused. */
+  /**
+   * Opens and checks a crash state. Returns `undefined` if there is no log, or if it is refused.
+   */
   async #reopen(
     environment: SimulatedEnvironment,
     { ledger, progress, identity }: Pick<Crashed, 'ledger' | 'progress' | 'identity'>,
@@ -76,7 +81,7 @@ export class CrashJudge {
     return opened;
   }
 
-  /** A recovered log takes more. */
+  /** A recovered log accepts more saves. */
   async #goOn(
     opened: OpenedWal,
     after: Ledger,
@@ -91,14 +96,14 @@ export class CrashJudge {
     }
   }
 
-  /** Another power cut: the log still has all of it. */
+  /** After another power cut the log still has all of it. */
   async #crashAgain(
     world: SimulatedEnvironment,
     after: Ledger,
     context: () => string,
     seed: number,
   ): Promise<void> {
-    // Outside of the workload of the world that ends here: nothing that one still says would count.
+    // This runs outside of the workload, because the world of the workload stops here.
     const again = simulatedEnvironment(seed + 1, world.fileSystem.crash(seed));
     const secondCrash = (): string => `${context()}, and a second crash`;
     await runWorkload(again, async () => {

@@ -1,9 +1,8 @@
 /**
- * Every call of the disk fails while a log is opened again, used and closed: after a clean close,
- * in the middle of a rotation, with a torn tail, with files that a purge has left. What fails is
- * reported, or is something that nobody waits for; no call of the disk in the sources goes without
- * having failed; and what is on the disk afterwards opens, for a machine that goes on as well as
- * after a power cut.
+ * Every call of the disk fails while a log is reopened, used and closed: after a clean close, in
+ * the middle of a rotation, with a torn tail, and with files that a purge left. Each failure is
+ * reported, unless no caller depends on it. No position in the sources that calls the disk goes
+ * without a failure. The log opens afterwards, on the same machine and after a power cut.
  */
 import { WalError } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -12,7 +11,7 @@ import type { Fault } from '../fault-rules.ts';
 import type { SimulatedDisk } from '../simulated-disk.ts';
 import { runWorkload, simulatedEnvironment } from '../simulated-environment.ts';
 import { expectNothing, expectThat, Verdicts, type BackEnd } from './back-end.ts';
-import { secondLife } from './second-life.ts';
+import { runSecondProcess } from './second-process.ts';
 import { copyOf, ledgerOf, type Start } from './starts.ts';
 
 export const reopenFaults: readonly Fault[] = [
@@ -27,14 +26,14 @@ export const reopenFaults: readonly Fault[] = [
 ];
 
 export interface ReopenRules<Options> {
-  /** The options of the life with the fault. */
+  /** The options of the process whose disk fails. */
   optionsOf(inline: boolean): Options;
   /**
-   * A failure that nobody needs to hear of: a file for later, a mark that the next write makes
-   * good.
+   * Whether no caller needs to learn of this failure: it concerns a file for later, or a mark that
+   * the next write replaces.
    */
   isOptional(call: CallRecord): boolean;
-  /** Places in the sources that are only reached after two failures in a row. */
+  /** Whether this position in the sources is only reached after two failures in a row. */
   isUnreachable(site: string): boolean;
 }
 
@@ -50,14 +49,14 @@ export class ReopenFaults<Options extends object> {
     this.#rules = rules;
   }
 
-  /** Places in the sources that call the disk, and how often each of them failed. */
+  /** The positions in the sources that call the disk, and how often each of them failed. */
   get sites(): [string, number][] {
     return [...this.#sites].filter(
       ([site]) => site.includes('/src/') && !this.#rules.isUnreachable(site),
     );
   }
 
-  /** Fails every call, or a sample of them. Returns how many failed. */
+  /** Makes every call fail, or a sample of the calls. Returns how many failed. */
   async run(start: Start, fault: Fault, sticky: boolean): Promise<number> {
     const { step = 1 } = start;
     let failed = 0;
@@ -68,8 +67,8 @@ export class ReopenFaults<Options extends object> {
   }
 
   async #failAt(start: Start, fault: Fault, nth: number, sticky: boolean): Promise<boolean> {
-    const context = `${start.name}: ${JSON.stringify(fault)} at call ${nth}${sticky ? ' and ever after' : ''}`;
-    // A stack trace for each call takes most of the time: two of the starts pass all the places.
+    const context = `${start.name}: ${JSON.stringify(fault)} at call ${nth}${sticky ? ' and all later calls' : ''}`;
+    // A stack trace for each call takes most of the time. Two of the starts reach all positions.
     const recordsCallSites =
       fault.type === 'error' &&
       fault.kind === 'io' &&
@@ -82,7 +81,7 @@ export class ReopenFaults<Options extends object> {
     const injected = disk.inject({ nth, sticky, fault });
     const options = this.#rules.optionsOf(nth % 3 === 0);
     const result = await runWorkload(environment, () =>
-      secondLife(environment, this.#backEnd.open(environment, options), ledger, sticky),
+      runSecondProcess(environment, this.#backEnd.open(environment, options), ledger, sticky),
     );
     expectThat(result.outcome === 'finished', `${context}: the world stopped`);
     if (result.outcome !== 'finished' || injected.hits === 0) return false;
@@ -99,11 +98,11 @@ export class ReopenFaults<Options extends object> {
     const isSilent = errors.length === 0 && heldBy?.includes('could not') !== true;
     if (isSilent && failed !== undefined) {
       const { operation, path, bytes } = failed;
-      const what = `${operation} ${path} +${bytes} failed in silence`;
+      const what = `${operation} ${path} +${bytes} failed, and nothing was reported`;
       expectThat(this.#rules.isOptional(failed), `${context}: ${what}`);
     }
     const leaked = disk.openPaths;
-    expectThat(leaked.length === 0, `${context}: handles are left open: ${leaked.join()}`);
+    expectThat(leaked.length === 0, `${context}: files are still open: ${leaked.join()}`);
     const lostNames = failed?.operation === 'sync-directory' && fault.type === 'sync-error';
     const after = disk.kill(nth);
     if (!lostNames) await this.#judgeLeft(after, ledger, `${context}, restarted`);
@@ -117,7 +116,7 @@ export class ReopenFaults<Options extends object> {
     }
   }
 
-  /** Opens what is left in a healthy world, and judges it. */
+  /** Opens the log in a healthy world and checks it. */
   async #judgeLeft(disk: SimulatedDisk, ledger: Ledger, context: string): Promise<void> {
     const environment = simulatedEnvironment(5, disk);
     await runWorkload(environment, async () => {
@@ -127,7 +126,7 @@ export class ReopenFaults<Options extends object> {
       expectNothing(ledger.judge(opened), context);
       await manager.close();
       const leaked = disk.openPaths;
-      expectThat(leaked.length === 0, `${context}: handles are left open: ${leaked.join()}`);
+      expectThat(leaked.length === 0, `${context}: files are still open: ${leaked.join()}`);
     });
   }
 }

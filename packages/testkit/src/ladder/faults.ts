@@ -1,7 +1,7 @@
 /**
- * Every call of the disk fails while random work runs: once, or from then on. What fails is said
- * with a typed error, nothing that was not durable is acknowledged, a log that is poisoned stays
- * so, and what is on the disk afterwards opens to what the ledger allows.
+ * Every call of the disk fails during random work, once or permanently. Each failure is reported
+ * with a typed error, nothing is acknowledged that is not durable, a poisoned log stays poisoned,
+ * and the log opens afterwards with a content that the ledger allows.
  */
 import { WalError, type OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -43,14 +43,12 @@ export const failures: readonly Failure[] = [
   { name: 'a sync that wrote half', fault: { type: 'sync-error', pending: 'half-written' } },
 ];
 
-/** Some random work. */
+/** A workload of random calls. */
 export interface Workload<Options> {
   readonly seed: number;
   readonly steps: number;
   readonly options: Options;
-  /**
-   * How many calls may be under way at the same time, in an order that the seed chooses. Default 1.
-   */
+  /** How many calls may run at the same time, in an order that the seed chooses. Default 1. */
   readonly together?: number;
 }
 
@@ -74,7 +72,7 @@ export class SingleFaults<Options extends object> {
     return `${this.runs} calls failed: ${this.verdicts.toString()}`;
   }
 
-  /** Fails every call of the workload. Returns how many there were. */
+  /** Makes every call of the workload fail. Returns how many calls there were. */
   async run(workload: Workload<Options>, failure: Failure, sticky: boolean): Promise<number> {
     let nth = 1;
     while (await this.#failAt(workload, failure, nth, sticky)) nth += 1;
@@ -82,7 +80,7 @@ export class SingleFaults<Options extends object> {
     return nth - 1;
   }
 
-  /** One world in which call `nth` fails. Returns whether it came to that call. */
+  /** Runs one world in which call `nth` fails. Returns whether the world reached that call. */
   async #failAt(
     workload: Workload<Options>,
     { name, fault }: Failure,
@@ -90,7 +88,7 @@ export class SingleFaults<Options extends object> {
     sticky: boolean,
   ): Promise<boolean> {
     const { seed } = workload;
-    const context = `seed ${seed}, ${name} at call ${nth}${sticky ? ' and ever after' : ''}`;
+    const context = `seed ${seed}, ${name} at call ${nth}${sticky ? ' and all later calls' : ''}`;
     const disk = new SimulatedDisk({ seed });
     const environment = simulatedEnvironment(seed, disk);
     const ledger = ledgerFor(this.#backEnd);
@@ -120,7 +118,7 @@ export class SingleFaults<Options extends object> {
     return true;
   }
 
-  /** Does some work and stops at the first error; what failed is told to the ledger. */
+  /** Works until the first error, and records the failed call in the ledger. */
   async #attempt(
     environment: SimulatedEnvironment,
     ledger: Ledger,
@@ -158,8 +156,8 @@ export class SingleFaults<Options extends object> {
 }
 
 /**
- * Differs between the calls that fail, so that each meets other orders; none for one call at a
- * time.
+ * The seed differs between the failing calls, so that each meets other orders. Calls that run alone
+ * need no schedule.
  */
 export function scheduleSeedOf(
   { seed, together = 1 }: Workload<object>,
@@ -168,7 +166,7 @@ export function scheduleSeedOf(
   return together === 1 ? undefined : mixSeeds(seed, nth);
 }
 
-/** What the log still does after a failure: read what is durable, and say why it writes no more. */
+/** After a failure the log still reads what is durable, and says why it accepts no more writes. */
 async function afterFailure({ wal, storage }: OpenedWal, outcome: Outcome): Promise<void> {
   if (!(outcome.error instanceof WalError) || outcome.error.code !== 'WAL_POISONED') return;
   outcome.laterError = await wal.sync().catch((error: unknown) => error);
@@ -184,5 +182,5 @@ function checkOutcome({ error, laterError, closeError }: Outcome, context: strin
   }
   if (!(error instanceof WalError) || error.code !== 'WAL_POISONED') return;
   const stays = laterError instanceof WalError && laterError.code === 'WAL_POISONED';
-  expectThat(laterError === undefined || stays, `${context}: not poisoned any more`);
+  expectThat(laterError === undefined || stays, `${context}: the log is no longer poisoned`);
 }

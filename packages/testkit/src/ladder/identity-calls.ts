@@ -1,5 +1,6 @@
 /**
- * Identity records that are written beside other calls, and which of them may be there afterwards.
+ * Identity records that are written during other calls, and the range of records that may be found
+ * afterwards.
  */
 import { WalError, type GroupOptions, type WalManager } from '@babuza/wal-core';
 import { isWorldStopped } from '../simulated-environment.ts';
@@ -7,19 +8,19 @@ import { isWorldStopped } from '../simulated-environment.ts';
 export class IdentityCalls {
   /** The number of the record that was attempted last. */
   #attempted = 0;
-  /** The record that is there has a number from the first of these up to the second. */
+  /** The record on the disk has a number from `#acknowledged` to `#newest`. */
   #acknowledged = 0;
   #newest = 0;
   readonly #recordOf: (number: number) => Uint8Array;
 
-  /** A record begins with its number, 32 bits in network order. */
+  /** A record begins with its number: 32 bits, big-endian. */
   constructor(recordOf: (number: number) => Uint8Array = identityRecordOf) {
     this.#recordOf = recordOf;
   }
 
   /**
-   * Writes the next record, of group 0 unless another one is named. Returns the error of a log, and
-   * throws any other.
+   * Writes the next record, of group 0 by default. Returns an error of the log, and throws any
+   * other.
    */
   async write(manager: WalManager, group?: GroupOptions): Promise<WalError | undefined> {
     const number = this.attempt();
@@ -33,7 +34,7 @@ export class IdentityCalls {
     }
   }
 
-  /** A record is about to be written: the next one, unless it has another number. */
+  /** Notes that a record is about to be written. Default: the next number. */
   attempt(number: number = this.#attempted + 1): number {
     this.#attempted = number;
     this.#newest = this.#attempted;
@@ -44,34 +45,32 @@ export class IdentityCalls {
     this.#acknowledged = Math.max(this.#acknowledged, number);
   }
 
-  /** The record was found by an opening, when no write was under way: it stays. */
+  /** Notes the record that an opening found while no write was running; that record stays. */
   adopt(found: Uint8Array | undefined): void {
     this.#acknowledged = numberOf(found);
     this.#newest = this.#acknowledged;
   }
 
-  /** Violations that the present record shows; none where it is right. */
+  /** The violations that the present record shows; empty if it is right. */
   judge(found: Uint8Array | undefined): string[] {
     const number = numberOf(found);
     const range = `${this.#acknowledged} to ${this.#newest}`;
     if (number < this.#acknowledged || number > this.#newest) {
-      return [`identity record ${number} is there, expected one of ${range}`];
+      return [`identity record ${number} was found, expected one of ${range}`];
     }
     const isWhole = found === undefined || Buffer.compare(found, this.#recordOf(number)) === 0;
-    return isWhole
-      ? []
-      : [`identity record ${number} has other bytes than those that were written`];
+    return isWhole ? [] : [`identity record ${number} has bytes that were not written`];
   }
 }
 
-/** The number, and bytes that follow from it; lengths within a sector and above it. */
+/** The number, and bytes derived from it. Lengths lie within a sector and above it. */
 function identityRecordOf(number: number): Uint8Array {
   const record = new Uint8Array(number % 3 === 0 ? 900 : 40).fill(number);
   new DataView(record.buffer).setUint32(0, number);
   return record;
 }
 
-/** 0 where there is none. */
+/** The number of the record; 0 if there is no record. */
 function numberOf(found: Uint8Array | undefined): number {
   return found === undefined ? 0 : new DataView(found.buffer, found.byteOffset).getUint32(0);
 }

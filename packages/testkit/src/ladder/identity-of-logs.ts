@@ -1,4 +1,4 @@
-/** The identity record of a log, as the tests of identity records know it. */
+/** The identity record of a log, in the form that the tests of identity records need. */
 import { CorruptError, WalError } from '@babuza/wal-core';
 import { openLog, type BackEnd } from './back-end.ts';
 import type { IdentityStorage } from './identity-records.ts';
@@ -11,7 +11,7 @@ const expectedCodes: ReadonlySet<string> = new Set([
   'WAL_NO_SPACE',
 ]);
 
-/** The record beside the log of group 0 of a back end in files. */
+/** The record beside the log of group 0, for back ends in files. */
 export function identityOfLog(backEnd: BackEnd): IdentityStorage {
   return {
     file: `${backEnd.directory}/IDENTITY`,
@@ -27,8 +27,8 @@ export function identityOfLog(backEnd: BackEnd): IdentityStorage {
           next += 1;
         };
       } catch (error) {
-        // A format that cannot tell every crash from damage refuses some logs; their records are
-        // read all the same.
+        // A format that cannot tell every crash from damage refuses some logs. Their records can be
+        // read nevertheless.
         if (!(error instanceof CorruptError) || backEnd.afterRefusal === undefined) {
           await manager.close().catch(() => undefined);
           throw error;

@@ -1,7 +1,7 @@
 /**
- * Identity records, beside a log or beside snapshots, on a disk that crashes or fails at every
- * call: what was acknowledged stays, a write that was interrupted leaves the old record or the new
- * one, whole, and never damage.
+ * Identity records beside a log or beside snapshots, on a disk that crashes or fails at every call.
+ * An acknowledged record stays. An interrupted write leaves the old record or the new one, whole,
+ * and never damage.
  */
 import type { Environment } from '@babuza/vfs';
 import { crashStates } from '../crash-states.ts';
@@ -24,15 +24,15 @@ export interface IdentityOwner {
 }
 
 export interface IdentityStorage {
-  /** Makes what is missing, and opens it. */
+  /** Opens the owner, and creates what is missing. */
   open(environment: Environment): Promise<IdentityOwner>;
-  /** The file with the record. */
+  /** The path of the file with the record. */
   readonly file: string;
-  /** Whether a disk that fails may lead to this error. */
+  /** Whether a failing disk may lead to this error. */
   isExpected(error: unknown): boolean;
 }
 
-/** The records that are written, one after the other. Record 0 is none. */
+/** The records that are written one after the other. Record 0 stands for no record. */
 const sizes: readonly number[] = [-1, 40, 5000, 0, 700, 1, 300];
 
 function recordAt(at: number): Uint8Array | undefined {
@@ -41,7 +41,7 @@ function recordAt(at: number): Uint8Array | undefined {
   return Uint8Array.from({ length: bytes }, (_, place) => (place * 7 + at * 31) & 255);
 }
 
-/** Which records may be there. */
+/** The range of records that may be found. */
 class Bounds {
   acknowledged = 0;
   attempted = 0;
@@ -52,14 +52,17 @@ class Bounds {
     this.acknowledged = Math.max(this.acknowledged, at);
   }
 
-  /** The number of the record that was found. */
+  /** Checks the record that was found, and returns its number. */
   check(found: Uint8Array | undefined, context: string): number {
     const at = sizes.findIndex((bytes) => bytes === (found?.length ?? -1));
     const isWhole = found === undefined || recordAt(at)?.every((byte, i) => byte === found[i]);
-    expectThat(at >= 0 && isWhole === true, `${context}: ${found?.length} bytes that nobody wrote`);
+    expectThat(
+      at >= 0 && isWhole === true,
+      `${context}: ${found?.length} bytes that were never written`,
+    );
     const isAllowed = at >= this.acknowledged && at <= this.attempted;
     const range = `${this.acknowledged} to ${this.attempted}`;
-    expectThat(isAllowed, `${context}: record ${at} is there, ${range} may be`);
+    expectThat(isAllowed, `${context}: record ${at} was found, expected one of ${range}`);
     return at;
   }
 }
@@ -67,10 +70,10 @@ class Bounds {
 type Attempt = <Result>(work: () => Promise<Result>) => Promise<Result | undefined>;
 
 /**
- * Two openings; records one after the other, two at once, and other work between them. It ends
- * where an opening fails: what failed to be created durably is not relied on.
+ * Opens twice and writes records: one after the other, two at once, and with other work between
+ * them. It ends where an opening fails, because nothing may rely on a creation that failed.
  */
-async function life(
+async function openTwice(
   storage: IdentityStorage,
   environment: SimulatedEnvironment,
   bounds: Bounds,
@@ -100,13 +103,13 @@ async function judge(
   const environment = simulatedEnvironment(3, disk);
   const ended = await runWorkload(environment, async () => {
     const owner = await storage.open(environment).catch((cause: unknown) => {
-      throw new LadderError(`${context}: it cannot be opened`, { cause });
+      throw new LadderError(`${context}: the opening failed`, { cause });
     });
     const found = bounds.check(await owner.read(), context);
     await owner.close();
     return found;
   });
-  if (ended.outcome !== 'finished') throw new LadderError(`${context}: it did not end`);
+  if (ended.outcome !== 'finished') throw new LadderError(`${context}: the workload did not end`);
   return ended.value;
 }
 
@@ -119,11 +122,11 @@ async function playUntil(
   disk.stopAtMutation(stopAt);
   const environment = simulatedEnvironment(2, disk);
   const bounds = new Bounds();
-  const { outcome } = await runWorkload(environment, () => life(storage, environment, bounds));
+  const { outcome } = await runWorkload(environment, () => openTwice(storage, environment, bounds));
   return outcome === 'stopped' ? { disk, bounds } : undefined;
 }
 
-/** Power cuts and killed processes at every call. Returns how many states were looked at. */
+/** Cuts the power, and kills the process, at every call. Returns how many states were checked. */
 export async function crashAtEveryCall(storage: IdentityStorage, samples: number): Promise<number> {
   let states = 0;
   for (let stopAt = 1; ; stopAt += 1) {
@@ -131,7 +134,7 @@ export async function crashAtEveryCall(storage: IdentityStorage, samples: number
     if (played === undefined) return states;
     const { disk, bounds } = played;
     const killed = disk.kill(stopAt);
-    // A record that an opening has read must not be lost by a power cut after it.
+    // A power cut must not lose a record that an opening has read.
     const seen = await judge(storage, killed, bounds, `killed at call ${stopAt}`);
     const later = Object.assign(new Bounds(), bounds);
     later.acknowledged = Math.max(seen, bounds.acknowledged);
@@ -139,7 +142,7 @@ export async function crashAtEveryCall(storage: IdentityStorage, samples: number
       storage,
       killed.crash(stopAt),
       later,
-      `killed at call ${stopAt}, opened, then power`,
+      `killed at call ${stopAt}, opened, then the power was cut`,
     );
     for (const { disk: left, lost } of crashStates(disk, {
       exhaustiveMax: 8,
@@ -152,7 +155,10 @@ export async function crashAtEveryCall(storage: IdentityStorage, samples: number
   }
 }
 
-/** The opening after a crash is interrupted at every call, too. Returns how many openings were. */
+/**
+ * Also interrupts the opening after a crash at every call. Returns how many openings were
+ * interrupted.
+ */
 export async function crashInTheOpening(storage: IdentityStorage, step: number): Promise<number> {
   let openings = 0;
   for (let stopAt = step; ; stopAt += step) {
@@ -174,8 +180,8 @@ export async function crashInTheOpening(storage: IdentityStorage, step: number):
 }
 
 /**
- * Each call fails, once or from then on; then the process or the power goes. Returns how many calls
- * there were.
+ * Makes each call fail, once or permanently; then the process is killed or the power is cut.
+ * Returns how many calls there were.
  */
 export async function failEveryCall(
   storage: IdentityStorage,
@@ -183,7 +189,7 @@ export async function failEveryCall(
   sticky: boolean,
 ): Promise<number> {
   for (let nth = 1; ; nth += 1) {
-    const context = `call ${nth} fails${sticky ? ' and all after it' : ''}`;
+    const context = `call ${nth} fails${sticky ? ' and all later calls' : ''}`;
     const disk = new SimulatedDisk({ seed: nth });
     const rule = disk.inject({ nth, sticky, fault });
     const environment = simulatedEnvironment(2, disk);
@@ -194,20 +200,22 @@ export async function failEveryCall(
         if (!storage.isExpected(error)) strange.push(error);
         return undefined;
       });
-    const ended = await runWorkload(environment, () => life(storage, environment, bounds, attempt));
+    const ended = await runWorkload(environment, () =>
+      openTwice(storage, environment, bounds, attempt),
+    );
     if (rule.hits === 0) return nth - 1;
-    if (ended.outcome !== 'finished') throw new LadderError(`${context}: it did not end`);
+    if (ended.outcome !== 'finished') throw new LadderError(`${context}: the workload did not end`);
     if (strange.length > 0) throw new LadderError(context, { cause: strange[0] });
-    expectThat(disk.openPaths.length === 0, `${context}: files stay open`);
+    expectThat(disk.openPaths.length === 0, `${context}: files are still open`);
     rule.remove();
     await judge(storage, disk.kill(nth), bounds, `${context}, then the process was killed`);
-    await judge(storage, disk.crash(nth), bounds, `${context}, then the power went`);
+    await judge(storage, disk.crash(nth), bounds, `${context}, then the power was cut`);
   }
 }
 
 /**
- * Calls `refused` for the record with one flipped bit in each of its bytes, and cut at each length.
- * The record has `bytes` bytes, and all works again afterwards.
+ * Flips one bit in each byte of the record, and cuts the record at each length.
+ * `refused` is called for each damage. Afterwards the owner works again.
  */
 export async function damageEverywhere(
   storage: IdentityStorage,
@@ -226,7 +234,7 @@ export async function damageEverywhere(
         () => undefined,
         (error: unknown) => ({ error }),
       );
-      if (outcome === undefined) throw new LadderError(`${context}: the damage is not noticed`);
+      if (outcome === undefined) throw new LadderError(`${context}: the damage was not detected`);
       refused(outcome.error, context);
     };
     for (let byte = 0; byte < whole.length; byte += 1) {
@@ -241,7 +249,7 @@ export async function damageEverywhere(
     disk.surgery.put(storage.file, new Uint8Array([...whole, 0]));
     await read('one byte too many');
     await owner.write(Uint8Array.of(1));
-    expectThat((await owner.read())?.length === 1, 'a damaged record can be replaced');
+    expectThat((await owner.read())?.length === 1, 'a damaged record could not be replaced');
     await owner.close();
   });
   return damages;

@@ -1,7 +1,7 @@
 /**
- * The rungs of the ladder that every durable back end has to climb: the back end is handed in, the
- * judge is the ledger of `@babuza/wal-core/conformance`. What a rung finds it throws; what it
- * counts the tests print.
+ * The durability tests that every durable back end runs. A test file passes its back end in; the
+ * ledger of `@babuza/wal-core/conformance` decides what is right. Violations are thrown, and counts
+ * are printed by the test file.
  */
 export {
   confState,

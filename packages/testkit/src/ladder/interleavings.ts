@@ -1,7 +1,7 @@
 /**
- * Small numbers of calls that overlap, in every order of their calls of the disk up to a bound of
- * switches, and at each moment a power cut. Whatever the order, what was acknowledged is there, and
- * the log opens.
+ * Small sets of overlapping calls, in every order of their disk calls up to a bound of switches,
+ * with a power cut at each moment. In every order the acknowledged content is there and the log
+ * opens.
  */
 import { ClosedError, type OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -25,9 +25,9 @@ import type { Overlap, OverlappingCall } from './overlaps.ts';
 import { Explored, Path } from './paths.ts';
 
 export interface InterleavingOptions<Options> {
-  /** Switches away from a caller that could go on. */
+  /** The bound on switches away from a caller that could continue. */
   readonly switchesMax: number;
-  /** States that are looked at after each call. */
+  /** How many states are checked after each call. */
   readonly samples: number;
   /** Options of the back end. */
   readonly options: Options;
@@ -35,7 +35,7 @@ export interface InterleavingOptions<Options> {
 
 export class Interleavings<Options extends object> {
   runs = 0;
-  /** Different states of the worlds, of each of which some crash states were looked at. */
+  /** The number of distinct states of the worlds whose crash states were checked. */
   moments = 0;
   readonly #backEnd: BackEnd<Options>;
   readonly #settings: InterleavingOptions<Options>;
@@ -55,7 +55,7 @@ export class Interleavings<Options extends object> {
     return `${this.runs} interleavings, ${this.moments} moments, ${this.#judge.toString()}`;
   }
 
-  /** Goes through all interleavings. Returns how many runs that took. */
+  /** Runs all interleavings. Returns how many runs that took. */
   async run(overlap: Overlap): Promise<number> {
     const explored = new Explored();
     const switchesMax = Math.max(this.#settings.switchesMax, overlap.switchesMin ?? 0);
@@ -101,7 +101,7 @@ export class Interleavings<Options extends object> {
       else if (call.purgeTo !== undefined) await purge(opened.value, ledger, call.purgeTo);
       else {
         const error = await perform(opened.value, ledger, call);
-        // A call behind a close is refused.
+        // A call after a close is refused.
         if (error !== undefined && error.code !== 'WAL_CLOSED') throw error;
       }
     };
@@ -129,9 +129,7 @@ export class Interleavings<Options extends object> {
   }
 }
 
-/**
- * In a world without faults nothing keeps a purge from giving files back, unless the log is closed.
- */
+/** Without faults a purge removes its files, unless the log is closed meanwhile. */
 async function purge({ wal }: OpenedWal, ledger: Ledger, purgeTo: number): Promise<void> {
   const id = ledger.attempt({ purgeTo });
   try {

@@ -1,16 +1,14 @@
-/** The process that is killed: saves as fast as it can, with several savers at a time. */
+/** The process that is killed. It saves as fast as it can, with several savers at a time. */
 import type { WalManager } from '@babuza/wal-core';
 
-/**
- * The payload of an entry: derived from index and term, so that who reads it knows what it must be.
- */
+/** The payload of an entry. It is derived from index and term, so a reader can check it. */
 export function payloadOf(index: number, term: number): Uint8Array {
   const bytes = new Uint8Array((index * 37 + term * 11) % 3000);
   for (let at = 0; at < bytes.length; at += 1) bytes[at] = (index * 31 + term * 17 + at * 7) & 0xff;
   return bytes;
 }
 
-/** Never returns. `say` must write at once: what it was given counts as acknowledged. */
+/** Never returns. `say` must write at once, because its argument counts as acknowledged. */
 export async function writeUntilKilled(
   manager: WalManager,
   number: number,

@@ -1,7 +1,7 @@
 /**
- * SIGKILL at a random moment of a real process that writes to a real directory, again and again
- * over the same log. The process runs `writeUntilKilled` on the built code and says each
- * acknowledgement in a line.
+ * SIGKILL at a random moment of a real process that writes to a real directory, repeatedly over the
+ * same log. The process runs `writeUntilKilled` on the built code and prints each acknowledgement
+ * on a line.
  */
 import { spawn } from 'node:child_process';
 import type { OpenedWal, WalManager } from '@babuza/wal-core';
@@ -12,7 +12,7 @@ import { payloadOf } from './kill-writer.ts';
 export interface KillOptions {
   readonly directory: string;
   /**
-   * The script of the process; its arguments are the directory and a number, other ones each time.
+   * The script of the process. Its arguments are the directory and a number that differs each time.
    */
   readonly writer: string;
   readonly kills: number;
@@ -20,9 +20,9 @@ export interface KillOptions {
   open(directory: string): WalManager;
 }
 
-/** What the killed processes said before they died. */
+/** The acknowledgements that the killed processes printed. */
 class Acknowledged {
-  /** The term of each acknowledged entry. */
+  /** The term of each acknowledged entry, by index. */
   readonly terms = new Map<number, number>();
   hardState = { term: 0, vote: 0n };
 
@@ -51,7 +51,7 @@ export async function killRepeatedly(options: KillOptions): Promise<number> {
   return seen.terms.size;
 }
 
-/** Runs the writer, kills it after `afterMs` of writing, and returns when it is gone. */
+/** Runs the writer, kills it after `afterMs` of writing, and resolves when it has exited. */
 function runAndKill(
   { directory, writer }: KillOptions,
   number: number,
@@ -75,7 +75,7 @@ function runAndKill(
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       if (signal === 'SIGKILL') resolve();
-      else reject(new LadderError(`the writer ended by itself, with code ${code}`));
+      else reject(new LadderError(`the writer exited by itself with code ${code}`));
     });
   });
 }
@@ -95,10 +95,13 @@ function checkAll(
   for (const [index, term] of seen.terms) {
     if (index < first) continue;
     const entry = entries[index - first];
-    expectThat(entry?.term === term, `${context}: acknowledged entry ${index} of term ${term}`);
+    expectThat(
+      entry?.term === term,
+      `${context}: acknowledged entry ${index} is missing or has another term than ${term}`,
+    );
   }
   for (const { index, term, data } of entries) {
     const right = data !== undefined && Buffer.compare(data, payloadOf(index, term)) === 0;
-    expectThat(right, `${context}: the payload of entry ${index}`);
+    expectThat(right, `${context}: entry ${index} has another payload`);
   }
 }

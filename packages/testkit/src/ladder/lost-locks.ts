@@ -1,8 +1,8 @@
 /**
- * The lock of a log is lost while its owner stands still, at any call of the owner's work: another
- * manager opens the log, writes, and stays open while the first one goes on. From then on the first
- * one changes nothing on the disk and acknowledges nothing, and everything that either of them
- * acknowledged is there at the end.
+ * The owner of a log is suspended at any call of its work and loses the lock. Another manager opens
+ * the log, writes, and stays open while the first one continues. From then on the first one changes
+ * nothing on the disk and acknowledges nothing. In the end everything that either of them
+ * acknowledged is there.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { File, FileSystem } from '@babuza/vfs';
@@ -16,24 +16,24 @@ import { expectThat, metadata, openLog, type BackEnd } from './back-end.ts';
 
 /** The result of a run. */
 export interface LostLockRun {
-  /** Calls of the first owner that changed the disk. */
+  /** How many calls of the first owner changed the disk. */
   readonly calls: number;
-  /** Why the first owner ended, where it was stopped. */
+  /** The error code with which the first owner stopped, if it was stopped. */
   readonly error: WalError | undefined;
-  /** Entries of the first owner that were acknowledged, and of the second. */
+  /** The acknowledged entries of the first owner and of the second. */
   readonly acknowledged: readonly [number, number];
 }
 
 const entryBytes = 600;
 
 /**
- * When the first owner stands still: when a call that changes something has returned; or when it is
- * about to write to a file and has asked the lock already, so that its write arrives late. Names
- * are not changed late here: what is left of that is described in `docs/DURABILITY.md`.
+ * When the first owner is suspended: after a call that changes something has returned, or before a
+ * write for which it has checked the lock already, so that the write arrives late. Late changes of
+ * names are not tested; `docs/DURABILITY.md` describes what remains of them.
  */
 export type StallPoint = 'after a call' | 'before a write';
 
-/** Runs the work of the first owner, which stands still at call number `stallAt`. */
+/** Runs the work of the first owner, which is suspended at call number `stallAt`. */
 export async function loseLockAt(
   backEnd: BackEnd,
   stallAt: number,
@@ -109,20 +109,20 @@ class LostLock {
         this.#firstDurable = index;
         if (index % 25 === 0) await wal.purge(index - 20);
       }
-      // Marks of an idle log, and files that are made ready.
+      // Lets time pass for idle marks and for files that are prepared.
       await clock.sleep(200);
     } finally {
       await manager.close();
     }
   }
 
-  /** At each call of the first owner that changes the disk. */
+  /** Called at each call of the first owner that changes the disk. */
   async #called(): Promise<void> {
     this.#calls += 1;
     if (this.#calls !== this.#stallAt) return;
     const { fileSystem } = this.#environment;
     const { directory } = this.#backEnd;
-    // Before the lock is taken, and when it was given back, nobody can lose it.
+    // Before the lock is taken, and after it was released, it cannot be lost.
     const isHeld = (await fileSystem.kindOf(`${directory}/LOCK`)) === 'file';
     if (!isHeld) return;
     fileSystem.takeLockAway(directory);
@@ -131,7 +131,7 @@ class LostLock {
     const opened = await openLog(manager);
     expectThat(
       opened.storage.lastIndex() >= this.#firstDurable,
-      `${this.#context}: the second owner misses what the first had acknowledged`,
+      `${this.#context}: the second owner lacks entries that the first had acknowledged`,
     );
     this.#second = opened;
     this.#secondFrom = opened.storage.lastIndex() + 1;
@@ -154,7 +154,7 @@ class LostLock {
     const isWhole =
       storage.lastIndex() === this.#secondDurable &&
       everyEntry(storage, (index) => (index < this.#secondFrom ? 1 : 2));
-    expectThat(isWhole, `${this.#context}: an acknowledged entry is missing or another one`);
+    expectThat(isWhole, `${this.#context}: an acknowledged entry is missing or has changed`);
     await manager.close();
   }
 }
@@ -177,7 +177,7 @@ function entryOf(index: number, term: number): Entry & { readonly data: Uint8Arr
 
 type Pausing = <Result>(call: () => Promise<Result>) => Promise<Result>;
 
-/** Calls that change something; `called` is awaited before or after them. */
+/** Awaits `called` before or after each call that changes something. */
 function pausingFileSystem(
   below: FileSystem,
   point: StallPoint,
@@ -219,7 +219,7 @@ function pausingFile(below: File, pausing: Pausing): File {
     writeSync: (data, position) => below.writeSync(data, position),
     writeDurable: (parts, position) => pausing(() => below.writeDurable(parts, position)),
     writeDurableSync: (parts, position) => below.writeDurableSync(parts, position),
-    // It makes durable what was written before, and changes nothing that another owner has written.
+    // A sync makes earlier writes durable and changes nothing that another owner has written.
     datasync: () => below.datasync(),
     datasyncSync: () => below.datasyncSync(),
     truncate: (bytes) => pausing(() => below.truncate(bytes)),

@@ -1,7 +1,7 @@
 /**
- * Who tests the tests? A mutant is a log that stands on something broken: a sync that does not
- * sync, a rename that is not made durable, a write that says too early that it is done. Power cuts
- * must show every one of them; on the honest file system the same harness must find nothing.
+ * Tests of the tests. A flaw makes the file system below a log broken: a sync does not sync, a
+ * rename is not made durable, a write resolves too early. Power cuts must reveal every flaw. On an
+ * honest file system the same harness must find nothing.
  */
 import type { DirectoryLock, File, FileSystem } from '@babuza/vfs';
 import { crashStates } from '../crash-states.ts';
@@ -10,7 +10,7 @@ import { isWorldStopped, runWorkload, simulatedEnvironment } from '../simulated-
 import { Author, perform } from './author.ts';
 import { ledgerFor, metadata, type BackEnd } from './back-end.ts';
 
-/** What is broken: the calls that are replaced. */
+/** The calls that are replaced. */
 export interface Flaw {
   readonly name: string;
   readonly file?: (below: File) => Partial<File>;
@@ -19,7 +19,7 @@ export interface Flaw {
 
 type DurableWrite = File['writeDurable'];
 
-/** A flaw of durable writes alone, where everything else passes. */
+/** A flaw of durable writes only; all other calls pass. */
 function durableWrite(name: string, flawed: (below: File) => DurableWrite): Flaw {
   return { name, file: (below) => ({ writeDurable: flawed(below) }) };
 }
@@ -30,11 +30,11 @@ const writeOnly =
     await below.write(Buffer.concat(parts), position);
   };
 
-/** Flaws of the disk that no log can stand on, whatever its format. */
+/** Flaws of the disk that no log can survive, whatever its format. */
 export const flaws: readonly Flaw[] = [
   durableWrite('a durable write is only written', writeOnly),
-  durableWrite('a durable write says too early that it is done', (below) => (parts, position) => {
-    // Else the file system below would rightly complain of data that changes while it is written.
+  durableWrite('a durable write resolves too early', (below) => (parts, position) => {
+    // The data is copied, because the simulated file reports data that changes while it is written.
     const copy = [new Uint8Array(Buffer.concat(parts))];
     void below.writeDurable(copy, position).catch(() => undefined);
     return Promise.resolve();
@@ -52,7 +52,7 @@ export const flaws: readonly Flaw[] = [
     const { length } = Buffer.concat(parts);
     return below.writeDurable(parts, length > 2000 ? position + 512 : position);
   }),
-  durableWrite('what is not a segment yet is not synced', (below) => (parts, position) => {
+  durableWrite('a prepared segment is not synced', (below) => (parts, position) => {
     return position === 0 ? writeOnly(below)(parts, position) : below.writeDurable(parts, position);
   }),
   {
@@ -61,7 +61,7 @@ export const flaws: readonly Flaw[] = [
   },
 ];
 
-/** A lock that keeps nobody out. */
+/** A lock that excludes no other owner. */
 const noLock: DirectoryLock = {
   tookFromSilentOwner: false,
   isFresh: () => true,
@@ -133,7 +133,8 @@ function flawedFile(below: File, flaw: Flaw): File {
 }
 
 /**
- * How many of the worlds that were looked at until something was wrong; `undefined` if nothing was.
+ * The number of worlds that were checked until a violation was found; `undefined` if there was no
+ * violation.
  */
 export async function worldsUntilCaught(
   backEnd: BackEnd,
@@ -154,8 +155,8 @@ export async function worldsUntilCaught(
 }
 
 /**
- * Works on the flawed log until the given call, then on what a power cut leaves. Returns what is
- * wrong.
+ * Works on the flawed log until the given call, then opens what a power cut left. Returns the
+ * violations.
  */
 async function findings(
   backEnd: BackEnd,
@@ -168,22 +169,22 @@ async function findings(
   let created = false;
   const found: string[] = [];
   disk.stopAtMutation(stopAt);
-  const life = async (): Promise<void> => {
+  const workload = async (): Promise<void> => {
     const opened = await backEnd.open(environment).createWal(metadata);
     created = true;
     const author = new Author(seed, opened);
     for (let step = 0; step < 25; step += 1) {
       const error = await perform(opened, ledger, author.next());
       if (error !== undefined) return;
-      // Reads of the log itself must hold, too.
+      // The reads of the log itself must be right, too.
       const { storage } = opened;
       const last = storage.lastIndex();
       if (last >= storage.firstIndex()) storage.entries(last, last + 1, Infinity);
       await Promise.resolve();
     }
   };
-  const ended = await runWorkload(environment, life).catch((error: unknown) => {
-    if (!isWorldStopped(error)) found.push(`while it ran: ${String(error)}`);
+  const ended = await runWorkload(environment, workload).catch((error: unknown) => {
+    if (!isWorldStopped(error)) found.push(`during the work: ${String(error)}`);
     return { outcome: 'stopped' } as const;
   });
   for (const state of crashStates(disk, { exhaustiveMax: 8, samples: 8, seed: stopAt })) {
@@ -202,7 +203,8 @@ async function findings(
 }
 
 /**
- * What a second manager is told while the first one has the log open: a code, or `opened twice`.
+ * Tries to open the log with a second manager while the first has it open. Returns the error code,
+ * or `opened twice`.
  */
 export async function secondOpening(backEnd: BackEnd, flaw: Flaw | undefined): Promise<string> {
   const environment = simulatedEnvironment(1);

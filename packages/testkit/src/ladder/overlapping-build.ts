@@ -1,7 +1,7 @@
 /**
- * Logs that several callers have built: saves, purges, syncs, identity records, marks of idle logs
- * and beginnings of segments overlapped, in an order that the seed chose. What is left of them can
- * be damaged, or opened on a disk that fails.
+ * Logs that overlapping calls of several callers have built: saves, purges, syncs, identity
+ * records, idle marks and new segments, in an order that the seed chose. Tests damage such a log,
+ * or open it on a disk that fails.
  */
 import { Ledger, type LedgerBatch } from '@babuza/wal-core/conformance';
 import { RandomSchedule, runScheduled } from '../scheduled-world.ts';
@@ -13,13 +13,14 @@ import { IdentityCalls } from './identity-calls.ts';
 import { workTogether } from './work-together.ts';
 
 /**
- * How the process ended: `beside calls` means that at least two calls of the log were under way.
+ * How the process ended. `killed beside calls` means that at least two calls of the log were
+ * running.
  */
 export type EndOfBuild = 'closed' | 'killed' | 'killed beside calls';
 
 export interface BuildPlan<Options> {
   readonly seed: number;
-  /** Calls of all callers together. */
+  /** The number of calls of all callers together. */
   readonly calls: number;
   readonly end: EndOfBuild;
   readonly options: Options;
@@ -27,15 +28,15 @@ export interface BuildPlan<Options> {
 
 export interface BuiltLog {
   readonly name: string;
-  /** The disk as a killed process leaves it. */
+  /** The disk as the killed process left it. */
   readonly disk: SimulatedDisk;
   readonly ledger: CallLedger;
   readonly identity: IdentityCalls;
 }
 
-/** A ledger that also keeps the calls, without those that were refused. */
+/** A ledger that also keeps the calls that were not refused. */
 export class CallLedger extends Ledger {
-  /** In the order of the calls. */
+  /** Ordered as the calls were made. */
   readonly calls: Map<number, LedgerBatch> = new Map();
   acknowledgedCount = 0;
 
@@ -50,7 +51,7 @@ export class CallLedger extends Ledger {
     this.acknowledgedCount += 1;
   }
 
-  /** Nothing fails here: what is rejected came behind the closing. */
+  /** Nothing fails here, so a rejected call came after the close. */
   override reject(id: number, error: unknown): void {
     super.reject(id, error);
     this.calls.delete(id);
@@ -89,8 +90,8 @@ export async function buildOverlapping<Options extends object>(
 }
 
 /**
- * The ledger of a built log that has lost its end: the last so many calls may be missing, whole and
- * from the end on.
+ * The ledger of a built log that lost its end: the last `lastCalls` calls may be missing, as
+ * whole calls and from the end.
  */
 export function ledgerWithout(
   { ledger }: BuiltLog,

@@ -1,4 +1,4 @@
-/** Calls that overlap, for the enumerated interleavings. Their segments have 16 KiB. */
+/** Sets of overlapping calls for the enumerated interleavings. Their segments have 16 KiB. */
 import type { LedgerBatch } from '@babuza/wal-core/conformance';
 import { confState } from './back-end.ts';
 import { entriesFrom, state } from './scripts.ts';
@@ -7,13 +7,16 @@ export type OverlappingCall = LedgerBatch | 'identity' | 'close';
 
 export interface Overlap {
   readonly name: string;
-  /** These calls are made before, one after the other. */
+  /** Calls that are made before, one after the other. */
   readonly before: readonly LedgerBatch[];
-  /** Each of them makes its calls one after the other; the calls of different callers overlap. */
+  /** Each caller makes its calls one after the other. Calls of different callers overlap. */
   readonly callers: readonly (readonly OverlappingCall[])[];
-  /** Timers that may fire beside the calls, such as that of the mark of an idle log. Default 0. */
+  /** How many timers may fire during the calls, such as that of an idle mark. Default 0. */
   readonly timersMax?: number;
-  /** Switches away from a caller that could go on, where these calls need more than the others. */
+  /**
+   * The bound of switches away from a caller that could continue, if these calls need more than the
+   * default.
+   */
   readonly switchesMin?: number;
 }
 
@@ -21,13 +24,13 @@ const entryBytes = 1250;
 
 const marker = (index: number): LedgerBatch => ({ snapshot: { index, term: 1, confState } });
 
-/** Entries 1 to 4, the first two of them committed. */
+/** Entries 1 to 4; the first two are committed. */
 const short: readonly LedgerBatch[] = [
   { entries: entriesFrom(1, 2, 1, 500), hardState: state(1, 0) },
   { entries: entriesFrom(3, 2, 1, 500), hardState: state(1, 2) },
 ];
 
-/** Calls in a log that has one segment. */
+/** Overlapping calls in a log that has one segment. */
 const withinSegment: readonly Overlap[] = [
   {
     name: 'a save and a purge within a segment',
@@ -91,31 +94,34 @@ const withinSegment: readonly Overlap[] = [
 /** How a back end fills segments with batches of entries of 1,250 bytes. */
 export interface Filling {
   readonly entriesPerBatch: number;
-  /** The next segment begins with the batch behind these, or, in etcd's manner, after it. */
+  /**
+   * The number of batches in a segment. The next segment begins with the batch after them or, in
+   * etcd's format, after that batch.
+   */
   readonly batchesPerSegment: number;
 }
 
-/** Calls in a log of one segment, and in one of several. */
+/** Overlapping calls in a log of one segment, and in one of several segments. */
 export function overlapsOf({ entriesPerBatch, batchesPerSegment }: Filling): readonly Overlap[] {
-  /** Batch `number`, from 0 on, which commits all before it and its own first entry. */
+  /** Batch `number`, counted from 0. It commits everything before it and its own first entry. */
   const batch = (number: number): LedgerBatch => ({
     entries: entriesFrom(number * entriesPerBatch + 1, entriesPerBatch, 1, entryBytes),
     hardState: state(1, number * entriesPerBatch + 1),
   });
-  /** The batches of so many segments, the last of which is full. */
+  /** The number of batches that fill this number of segments. */
   const countOf = (segments: number): number => (segments + 1) * batchesPerSegment - 1;
   const segments = (count: number): LedgerBatch[] =>
     Array.from({ length: countOf(count) }, (_, number) => batch(number));
-  /** The next segment begins with this batch, or behind it. */
+  /** The batch with which, or after which, the next segment begins. */
   const rolling = (count: number): LedgerBatch => batch(countOf(count));
   /**
-   * A small entry behind so many segments; behind the rolling batch where `at` is
-   * `entriesPerBatch`.
+   * A small entry after this number of segments. If `at` is `entriesPerBatch`, the entry follows
+   * the batch that begins the next segment.
    */
   const small = (count: number, at = 0): LedgerBatch => ({
     entries: entriesFrom(countOf(count) * entriesPerBatch + 1 + at, 1, 1, 100),
   });
-  /** The first entry of segment `number`, from 1 on. */
+  /** The index of the first entry of segment `number`, counted from 1. */
   const firstOf = (number: number): number =>
     (number - 1) * batchesPerSegment * entriesPerBatch + 1;
   return [

@@ -1,8 +1,8 @@
 /**
- * What a process reads after a restart may be in the memory of the kernel only: the process before
- * was killed between a write and its sync, or its sync failed and the kernel has marked the bytes
- * as clean. Recovery must make durable what it builds on, or a later power cut takes it away from
- * under what was acknowledged since.
+ * After a restart a process may read bytes that are in the page cache of the kernel only: the
+ * previous process was killed between a write and its sync, or its sync failed and the kernel
+ * marked the bytes as clean. Recovery must make durable whatever it builds on. Otherwise a later
+ * power cut removes it below entries that were acknowledged since.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { Ledger } from '@babuza/wal-core/conformance';
@@ -34,13 +34,13 @@ export const failedSyncs: readonly Fault[] = [
   { type: 'sync-error', pending: 'half-written' },
 ];
 
-/** What the first life left. */
+/** The disk and the ledger that the first process left. */
 interface Left {
   readonly disk: SimulatedDisk;
   readonly ledger: Ledger;
   readonly created: boolean;
   readonly context: string;
-  /** So many steps are taken before the power goes. */
+  /** How many steps the second process takes before the power cut. */
   readonly steps: number;
 }
 
@@ -51,50 +51,56 @@ export class PageCache<Options extends object> {
   readonly #together: number;
   #worlds = 0;
 
-  /** Up to `together` calls are under way at the same time, in both lives. */
+  /** Up to `together` calls run at the same time, in both processes. */
   constructor(backEnd: BackEnd<Options>, optionsOf: (seed: number) => Options, together = 1) {
     this.#backEnd = backEnd;
     this.#optionsOf = optionsOf;
     this.#together = together;
   }
 
-  /** Killed at every call, restarted, and then a power cut. */
+  /** Kills the process at every call, restarts it, and then cuts the power. */
   async runKilled(seeds: number): Promise<void> {
     for (let seed = 1; seed <= seeds; seed += 1) {
       for (let stopAt = 1; ; stopAt += 1) {
-        const life = await this.#firstLife(seed, (disk) => {
+        const left = await this.#runFirstProcess(seed, (disk) => {
           disk.stopAtMutation(stopAt);
           return () => disk.stopped;
         });
-        if (life === undefined) break;
+        if (left === undefined) break;
         const context = `seed ${seed}, killed at mutation ${stopAt}`;
-        const disk = life.disk.kill(stopAt);
-        await this.#secondLife({ ...life, disk, context, steps: stopAt % 3 });
+        const disk = left.disk.kill(stopAt);
+        await this.#runSecondProcess({ ...left, disk, context, steps: stopAt % 3 });
       }
     }
   }
 
-  /** Every sync fails once; a restart, and then a power cut. */
+  /** Makes every sync fail once, restarts the process, and then cuts the power. */
   async runFailedSyncs(fault: Fault, seeds: number): Promise<void> {
     for (let seed = 1; seed <= seeds; seed += 1) {
       for (let nth = 1; ; nth += 1) {
-        const life = await this.#firstLife(seed, (disk) => {
-          // A directory that could not be synced has no remedy: no call writes its names again.
+        const left = await this.#runFirstProcess(seed, (disk) => {
+          // A failed sync of a directory cannot be repaired, because no later call writes its names
+          // again.
           const injected = disk.inject({ on: ['write-durable', 'datasync'], nth, fault });
           return () => injected.hits > 0;
         });
-        if (life === undefined) break;
+        if (left === undefined) break;
         const context = `seed ${seed}, sync ${nth} failed`;
-        await this.#secondLife({ ...life, disk: life.disk.kill(nth), context, steps: nth % 3 });
+        await this.#runSecondProcess({
+          ...left,
+          disk: left.disk.kill(nth),
+          context,
+          steps: nth % 3,
+        });
       }
     }
   }
 
   /**
-   * Random work in a world that ends, or fails, as `prepare` says; `undefined` where it did not
-   * come to that.
+   * Random work in a world that stops or fails as `prepare` arranges. Returns `undefined` if the
+   * world did not come to that point.
    */
-  async #firstLife(
+  async #runFirstProcess(
     seed: number,
     prepare: (disk: SimulatedDisk) => () => boolean,
   ): Promise<Pick<Left, 'disk' | 'ledger' | 'created'> | undefined> {
@@ -103,7 +109,7 @@ export class PageCache<Options extends object> {
     const ledger = ledgerFor(this.#backEnd);
     let created = false;
     const happened = prepare(disk);
-    const life = async (): Promise<void> => {
+    const workload = async (): Promise<void> => {
       const manager = this.#backEnd.open(environment, this.#optionsOf(seed));
       const opened = await manager.createWal(metadata).catch(() => undefined);
       if (opened === undefined) return;
@@ -119,7 +125,7 @@ export class PageCache<Options extends object> {
       if (calls.rejected.length > 0) return;
       if (seed % 2 === 0) await manager.close().catch(() => undefined);
     };
-    await this.#run(environment, life, mixSeeds(seed, this.#worlds));
+    await this.#run(environment, workload, mixSeeds(seed, this.#worlds));
     return happened() ? { disk, ledger, created } : undefined;
   }
 
@@ -129,19 +135,19 @@ export class PageCache<Options extends object> {
 
   async #run(
     environment: SimulatedEnvironment,
-    life: () => Promise<void>,
+    workload: () => Promise<void>,
     scheduleSeed: number,
   ): Promise<void> {
     this.#worlds += 1;
     const seed = this.#together === 1 ? undefined : scheduleSeed;
-    await runPossiblyScheduled(environment, life, seed);
+    await runPossiblyScheduled(environment, workload, seed);
   }
 
-  /** Opens what the first life left, saves a little more, and then the power goes. */
-  async #secondLife({ disk: left, ledger, created, context, steps }: Left): Promise<void> {
+  /** Opens what the first process left, saves a little more, and then cuts the power. */
+  async #runSecondProcess({ disk: left, ledger, created, context, steps }: Left): Promise<void> {
     const world = simulatedEnvironment(2, left);
     let exists = false;
-    const life = async (): Promise<void> => {
+    const workload = async (): Promise<void> => {
       const manager = this.#backEnd.open(world);
       exists = await manager.hasExistingWal();
       if (!exists) {
@@ -159,12 +165,12 @@ export class PageCache<Options extends object> {
         await calls.begin(() => author.next());
         if (this.#together === 1) await calls.settled();
       }
-      // The last calls of several are under way when the power goes.
+      // The last of several overlapping calls are still running when the power is cut.
       if (this.#together === 1 || steps === 0) await calls.settled();
       const [rejected] = calls.rejected;
       if (rejected !== undefined) throw rejected.error;
     };
-    await this.#run(world, life, this.#worlds);
+    await this.#run(world, workload, this.#worlds);
     if (!exists) return;
     for (const { disk, lost } of crashStates(left, { exhaustiveMax: samples, samples })) {
       const last = simulatedEnvironment(3, disk);

@@ -1,27 +1,27 @@
 /**
- * All interleavings of the held calls of a workload, one run after the other. A run follows the
- * choices of an earlier one up to some choice, takes another option there, and after that stays
- * with the thread that went on last as long as that one can go on.
+ * All interleavings of the held calls of a workload, one run after the other. A run repeats the
+ * choices of an earlier run up to one choice and takes another option there. After that it stays
+ * with the thread that ran last for as long as that thread can continue.
  *
- * A switch away from a thread that could go on is bounded by `switchesMax`. Calls on different
- * files and directories commute: where a run comes to a state that an earlier run has explored
- * from, it ends.
+ * `switchesMax` bounds the switches away from a thread that could continue. Calls on different
+ * files and directories commute: a run ends when it reaches a state that an earlier run has
+ * explored from.
  */
 import type { HeldCall } from '../call-engine.ts';
 import type { Option, Schedule } from '../scheduled-world.ts';
 
-/** A choice of a run that is under way: which of how many options. */
+/** A choice of the current run: which option of how many. */
 interface Choice {
   readonly taken: number;
   readonly count: number;
 }
 
-/** The runs of one workload share this. */
+/** The state that all runs of one workload share. */
 export class Explored {
   readonly #switchesLeftOf = new Map<string, number>();
   readonly #disks = new Set<string>();
 
-  /** Whether no earlier run came to this state, whichever thread went on last. */
+  /** Whether no earlier run came to this state, whichever thread ran last. */
   isNewDisk(state: string): boolean {
     if (this.#disks.has(state)) return false;
     this.#disks.add(state);
@@ -29,8 +29,7 @@ export class Explored {
   }
 
   /**
-   * Whether an earlier run explored from this state and thread, with at least as many switches
-   * left.
+   * Whether an earlier run explored from this state and thread with at least as many switches left.
    */
   covers(path: Path, disk: string): boolean {
     const state = `${path.last}\n${disk}`;
@@ -50,7 +49,7 @@ export class Path implements Schedule {
   readonly #prefix: readonly number[];
   readonly #choices: Choice[] = [];
   #switchesLeft: number;
-  /** The calls so far, by the file or directory that they were made on. */
+  /** The calls so far, by the file or directory that they act on. */
   readonly #events = new Map<string, string[]>();
   readonly #known = new Map<HeldCall, string>();
   readonly #names = new Map<string, number>();
@@ -61,7 +60,7 @@ export class Path implements Schedule {
     this.#switchesLeft = switchesMax;
   }
 
-  /** Whether this run is beyond the choices that it repeats. */
+  /** Whether this run is past the choices that it repeats. */
   get isNew(): boolean {
     return this.#choices.length >= this.#prefix.length;
   }
@@ -70,12 +69,12 @@ export class Path implements Schedule {
     return this.#switchesLeft;
   }
 
-  /** The thread that went on last. */
+  /** The thread that ran last. */
   get last(): number {
     return this.#last;
   }
 
-  /** The state of the world as far as the calls tell, once the calls that are held are known. */
+  /** The state of the world as the calls determine it, once the held calls are known. */
   stateWith(held: readonly HeldCall[]): string {
     for (const call of held) this.#nameOf(call);
     const events = [...this.#events].map(([key, list]) => `${key}: ${list.join(' ')}`).sort();
@@ -110,7 +109,8 @@ export class Path implements Schedule {
   }
 
   /**
-   * The same call has the same name in every run: what it does, and which one of those that do so.
+   * The same call has the same name in every run: its description, and its number among equal
+   * descriptions.
    */
   #nameOf(call: HeldCall): string {
     const known = this.#known.get(call);
@@ -130,7 +130,9 @@ export class Path implements Schedule {
   }
 }
 
-/** The file of a call on a file, the directory of a call on names, and one key for all steps. */
+/**
+ * The file of a call on a file, the directory of a call on names, and one common key for all steps.
+ */
 function keyOf({ what, isStep }: HeldCall): string {
   if (isStep) return 'steps';
   const [operation = '', path = ''] = what.split(' ');

@@ -1,7 +1,7 @@
 /**
- * Power cuts. Random work runs on the simulated disk; at some call the world ends, and of what was
- * not synced any subset of sectors and names survives. The log must open, hold everything that was
- * acknowledged and nothing that was not attempted, and go on.
+ * Power cuts during random work. The simulated world stops at some call, and any subset of the
+ * unsynced sectors and names survives. The log must open, hold everything that was acknowledged and
+ * nothing that was not attempted, and accept more.
  */
 import { crashStates } from '../crash-states.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
@@ -25,13 +25,13 @@ export class RandomCrashes<Options extends object> {
     return this.#judge.verdicts;
   }
 
-  /** Looks at so many states, from this seed on. */
-  async run(statesWanted: number, firstSeed: number): Promise<void> {
-    for (let seed = firstSeed; this.#judge.states < statesWanted; seed += 1) {
+  /** Checks `states` crash states, beginning with this seed. */
+  async run(states: number, firstSeed: number): Promise<void> {
+    for (let seed = firstSeed; this.#judge.states < states; seed += 1) {
       const pieceBytes = [512, 512, 4096, 1][seed % 4] ?? 512;
       for (let stopAt = 1 + (seed % 3); ; stopAt += 3 + (seed % 4)) {
         if ((await this.#crashAt(seed, stopAt, pieceBytes)) === 'finished') break;
-        if (this.#judge.states >= statesWanted) break;
+        if (this.#judge.states >= states) break;
       }
     }
   }
@@ -41,7 +41,8 @@ export class RandomCrashes<Options extends object> {
   }
 
   /**
-   * One world: works until call `stopAt`, then looks at some of the states that a crash may leave.
+   * Runs one world: works until call `stopAt`, then checks some of the states that a crash may
+   * leave.
    */
   async #crashAt(
     seed: number,

@@ -1,7 +1,7 @@
 /**
- * Saves of every shape on a full disk: a group finds no space together with a large save, and is
- * saved again without it, or when there is room. Nothing of the refused group may come back after a
- * power cut, and what was acknowledged behind it must be there.
+ * Saves of every shape on a full disk. A batch of saves finds no space because one of them is
+ * large; then it is saved again without the large one, or after space was made. After a power cut
+ * nothing of the refused batch may come back, and whatever was acknowledged after it must be there.
  */
 import type { OpenedWal, SaveBatch } from '@babuza/wal-core';
 import type { Ledger, ShapedGroup } from '@babuza/wal-core/conformance';
@@ -17,17 +17,17 @@ import { expectNothing, expectThat, ledgerFor, metadata, type BackEnd } from './
 import { entriesFrom } from './scripts.ts';
 
 export interface FullDisk<Options extends object> {
-  /** Without a cache, so that entries are read from where they were written. */
+  /** The options turn the cache off, so that entries are read from the disk. */
   readonly options: Options;
-  /** The length of the only segment that the disk has room for. */
+  /** The length of the only segment that the disk has space for. */
   readonly segmentBytes: number;
-  /** The payload of an entry that leaves room in the segment for a group without large entries. */
+  /** The payload of an entry that leaves space in the segment for a batch without large entries. */
   readonly fillerBytes: number;
 }
 
 export class RefusedShapes<Options extends object> {
   states = 0;
-  /** Groups that were acknowledged while the disk was full. */
+  /** The number of batches that were acknowledged while the disk was full. */
   fitted = 0;
   readonly #backEnd: BackEnd<Options>;
   readonly #fullDisk: FullDisk<Options>;
@@ -38,11 +38,11 @@ export class RefusedShapes<Options extends object> {
   }
 
   toString(): string {
-    return `${this.states} crash states of groups that found no space, ${this.fitted} fitted without the large save`;
+    return `${this.states} crash states of groups that found no space, ${this.fitted} were saved without the large entry`;
   }
 
   async run(group: ShapedGroup, seed: number): Promise<void> {
-    for (const then of ['another save', 'the same', 'the same, and room'] as const) {
+    for (const then of ['another save', 'the same', 'the same, with space'] as const) {
       const disk = new SimulatedDisk({ seed });
       const environment = simulatedEnvironment(seed, disk);
       const ledger = ledgerFor(this.#backEnd);
@@ -58,7 +58,7 @@ export class RefusedShapes<Options extends object> {
     environment: SimulatedEnvironment,
     ledger: Ledger,
     group: ShapedGroup,
-    then: 'another save' | 'the same' | 'the same, and room',
+    then: 'another save' | 'the same' | 'the same, with space',
   ): Promise<void> {
     const { segmentBytes, fillerBytes, options } = this.#fullDisk;
     const disk = environment.fileSystem;
@@ -67,7 +67,10 @@ export class RefusedShapes<Options extends object> {
     const saveAll = (saves: readonly SaveBatch[]): Promise<string[]> =>
       codesOf(opened, ledger, saves);
     for (const save of [...group.savesBefore, { entries: entriesFrom(12, 1, 2, fillerBytes) }]) {
-      expectThat((await saveAll([save]))[0] === 'saved', `${group.name}: the disk is full early`);
+      expectThat(
+        (await saveAll([save]))[0] === 'saved',
+        `${group.name}: the disk was full too early`,
+      );
     }
     const large = { entries: entriesFrom(13, 1, 2, segmentBytes / 2) };
     const refused = await saveAll([large, ...group.saves]);
@@ -91,9 +94,15 @@ export class RefusedShapes<Options extends object> {
     const { storage } = opened;
     const last = storage.lastIndex();
     const next = { entries: entriesFrom(last + 1, 1, storage.term(last), segmentBytes / 2) };
-    expectThat((await saveAll([next]))[0] === 'saved', `${group.name}: there is room`);
+    expectThat(
+      (await saveAll([next]))[0] === 'saved',
+      `${group.name}: the save failed although there was space`,
+    );
     const { length } = storage.entries(storage.firstIndex(), last + 2, Infinity);
-    expectThat(length === last + 2 - storage.firstIndex(), `${group.name}: ${length} entries`);
+    expectThat(
+      length === last + 2 - storage.firstIndex(),
+      `${group.name}: ${length} entries were read`,
+    );
   }
 
   async #judge(disk: SimulatedDisk, ledger: Ledger, context: string): Promise<void> {
@@ -105,7 +114,7 @@ export class RefusedShapes<Options extends object> {
   }
 }
 
-/** How each of the saves ended, which are called together. */
+/** Makes the saves together, and returns how each of them ended. */
 function codesOf(
   opened: OpenedWal,
   ledger: Ledger,

@@ -1,6 +1,6 @@
 /**
- * Power cuts at every call of a script, and then at every call of the recovery that follows, and of
- * the one after that. Recovery must come to the same log however often it is interrupted.
+ * Power cuts at every call of a script, at every call of the recovery that follows, and of the
+ * recovery after that. Recovery must come to the same log however often it is interrupted.
  */
 import type { OpenedWal, WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
@@ -23,7 +23,7 @@ import {
 } from './back-end.ts';
 import type { Script, Step } from './scripts.ts';
 
-/** Plays steps, and remembers what it was told. */
+/** Runs the steps of a script and records the calls in a ledger. */
 class Play {
   readonly ledger: Ledger;
   created = false;
@@ -105,8 +105,8 @@ export class ScriptCrashes {
       const played = await this.#playUntil(script, stopAt, pieceBytes);
       if (played === undefined) break;
       const { disk, play } = played;
-      // Killed instead, with what the kernel knows and the disk does not; the power goes in the
-      // recovery.
+      // Here the process is killed instead: the kernel has writes that the disk does not. The power
+      // is cut during the recovery.
       for (let kill = 1; kill <= 2; kill += 1) {
         const context = `${script.name}, killed at mutation ${stopAt} (${kill})`;
         await this.#interruptRecovery(disk.kill(kill), play, context, 1);
@@ -125,7 +125,7 @@ export class ScriptCrashes {
     }
   }
 
-  /** Plays the script until the given call of it; `undefined` when it ends before. */
+  /** Runs the script until the given call. Returns `undefined` if the script ends before. */
   async #playUntil(
     { before, steps }: Script,
     stopAt: number,
@@ -143,7 +143,7 @@ export class ScriptCrashes {
     return outcome === 'stopped' ? { disk, play } : undefined;
   }
 
-  /** Opens the log and judges it. Returns whether the recovery came to its end. */
+  /** Opens the log and checks it. Returns whether the recovery ended. */
   async #recover(disk: SimulatedDisk, play: Play, context: string): Promise<boolean> {
     const environment = simulatedEnvironment(8, disk);
     let hadTail = false;
@@ -162,7 +162,7 @@ export class ScriptCrashes {
     return outcome === 'finished';
   }
 
-  /** What was cut is cut: who opens the log once more finds nothing of it. */
+  /** A cut is durable: another opening finds nothing of what was cut. */
   async #expectClean(disk: SimulatedDisk, context: string): Promise<void> {
     const environment = simulatedEnvironment(9, disk);
     await runWorkload(environment, async () => {
@@ -172,7 +172,10 @@ export class ScriptCrashes {
     });
   }
 
-  /** Interrupts the recovery of `state` at each of its calls, and that of what is left, too. */
+  /**
+   * Interrupts the recovery of `state` at each of its calls, and also the recovery of what that
+   * leaves.
+   */
   async #interruptRecovery(
     state: SimulatedDisk,
     play: Play,

@@ -1,4 +1,4 @@
-/** Scripted workloads, one for each thing that a log does. Their segments have 16 KiB. */
+/** Scripted workloads, one for each feature of a log. Their segments have 16 KiB. */
 import { EntryType, type ConfState, type Entry, type HardState } from '@babuza/raftpb';
 import type { LedgerBatch } from '@babuza/wal-core/conformance';
 
@@ -24,8 +24,8 @@ export function state(term: number, commit: number): HardState {
 }
 
 /**
- * What happens before the script, and what in it: batches, alone or at the same time, a pause, a
- * restart, or one with `discardUncommitted`.
+ * A step before or in the script: a batch, several batches at the same time, a pause, a restart, or
+ * a restart with `discardUncommitted`.
  */
 export interface Script {
   readonly name: string;

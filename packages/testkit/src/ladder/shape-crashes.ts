@@ -1,7 +1,7 @@
 /**
- * Power cuts at every call of a group of saves, one group for each shape of a save at each
- * position, and one when the group was acknowledged. The log must open and hold what the ledger
- * says.
+ * Power cuts at every call of a batch of saves. There is one batch for each shape of a save at each
+ * position. The log is also checked after the batch was acknowledged. It must open and hold what
+ * the ledger says.
  */
 import type { Ledger, ShapedGroup } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';
@@ -18,7 +18,7 @@ import {
   type BackEnd,
 } from './back-end.ts';
 
-/** The part of a group that was played until the power was cut. */
+/** The part of a batch that ran before the power cut. */
 interface Played {
   readonly disk: SimulatedDisk;
   readonly ledger: Ledger;

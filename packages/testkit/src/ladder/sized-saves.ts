@@ -1,7 +1,7 @@
 /**
- * Saves of a size that matters to the code: one byte of the format below a constant, at it, above
- * it. A group of them is interrupted at every call, by a power cut or a kill, and each of its syncs
- * fails; the log is opened again, takes more, and then the power goes.
+ * Saves whose size matters to the code: one byte of the format below a constant, at it, and above
+ * it. A batch of them is interrupted at every call by a power cut or a kill, and each of its syncs
+ * fails. The log is then reopened and accepts more, and the power is cut.
  */
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import { crashStates } from '../crash-states.ts';
@@ -19,10 +19,12 @@ import {
 } from './back-end.ts';
 import { entriesFrom, state } from './scripts.ts';
 
-/** Groups of saves; those of a group are called together. */
+/** Batches of saves; the saves of one batch are made together. */
 export type SavedGroups = readonly (readonly LedgerBatch[])[];
 
-/** Durable before the groups: their first entry has index 3 and term 1. */
+/**
+ * Saves that are durable before the batches. The first entry of the batches has index 3 and term 1.
+ */
 const before: LedgerBatch = { entries: entriesFrom(1, 2, 1, 10), hardState: state(1, 1) };
 
 /** Small entries from index 3 on, and a last one with this payload. */
@@ -31,12 +33,12 @@ export function manyEntries(entryCount: number, lastPayloadBytes: number): Ledge
   return { entries: [...small, ...entriesFrom(entryCount + 2, 1, 1, lastPayloadBytes)] };
 }
 
-/** The save behind `manyEntries`. */
+/** The save that follows `manyEntries`. */
 export function oneMore(entryCount: number): LedgerBatch {
   return { entries: entriesFrom(entryCount + 3, 1, 1, 8) };
 }
 
-/** The disk that was left of a log, and the ledger that judges it. */
+/** The disk that a crash left, and the ledger that decides what is right on it. */
 interface Left {
   readonly disk: SimulatedDisk;
   readonly ledger: Ledger;
@@ -51,8 +53,8 @@ export class SizedSaves<Options extends object> {
   readonly #fillBytes: number;
 
   /**
-   * `samples` states are looked at for each power cut. The log that is opened again takes two
-   * payloads of `fillBytes` besides, which makes it begin another segment.
+   * `samples` states are checked for each power cut. The reopened log also saves two payloads of
+   * `fillBytes`, which make it begin another segment.
    */
   constructor(
     backEnd: BackEnd<Options>,
@@ -79,7 +81,7 @@ export class SizedSaves<Options extends object> {
       ],
     });
     const lastShare = share + (await this.#missing(tuned(share), bytes));
-    // A length that needs one byte more to be written can move the size once more.
+    // A payload length that needs one more byte itself can change the size once more.
     const save = tuned(lastShare + (await this.#missing(tuned(lastShare), bytes)));
     expectThat((await this.#missing(save, bytes)) === 0, `no save is written as ${bytes} bytes`);
     return save;
@@ -99,7 +101,7 @@ export class SizedSaves<Options extends object> {
   }
 
   /**
-   * The least payload of the last of `entryCount` entries with which a save of them begins a
+   * The smallest payload of the last of `entryCount` entries with which a save of them begins a
    * segment.
    */
   async rotatingPayload(entryCount: number, segmentBytes: number): Promise<number> {
@@ -114,7 +116,10 @@ export class SizedSaves<Options extends object> {
     return rotates;
   }
 
-  /** Interrupts the groups behind the first `quiet` ones at every call; then lets them end. */
+  /**
+   * Interrupts the batches after the first `quiet` ones at every call, and also checks them after
+   * their end.
+   */
   async crash(name: string, groups: SavedGroups, quiet = 0): Promise<void> {
     for (let stopAt = 1; ; stopAt += 1) {
       const left = await this.#play(
@@ -133,7 +138,7 @@ export class SizedSaves<Options extends object> {
     }
   }
 
-  /** Lets each sync of the groups fail once, with its data dropped from what will be written. */
+  /** Makes each sync of the batches fail once; its data is dropped from the writes to come. */
   async failSyncs(name: string, groups: SavedGroups): Promise<void> {
     const fault = { type: 'sync-error', pending: 'dropped' } as const;
     for (let nth = 1; ; nth += 1) {
@@ -182,7 +187,7 @@ export class SizedSaves<Options extends object> {
     return { disk, ledger };
   }
 
-  /** Opens what is left, saves a little more, and then the power goes. */
+  /** Reopens the log, saves a little more, and then cuts the power. */
   async #goOn({ disk: left, ledger: told }: Left, context: string): Promise<void> {
     this.states += 1;
     const world = simulatedEnvironment(2, left);
@@ -211,7 +216,7 @@ export class SizedSaves<Options extends object> {
     for (const { disk, lost } of this.#cut(left, 2)) {
       const last = simulatedEnvironment(3, disk);
       const what = `${context}, opened again, then lost: ${lost}`;
-      // No write was under way: nothing looks like an interrupted one.
+      // No write was in flight, so nothing may look like an interrupted one.
       await runWorkload(last, async () => {
         const opened = await this.#backEnd.open(last, this.#options).replayWal();
         expectThat(opened.tail.verdict === 'clean', `${what}: the tail is ${opened.tail.verdict}`);

@@ -1,4 +1,6 @@
-/** Lives of a log that ended in different ways, to be opened again on a disk that fails. */
+/**
+ * Logs whose processes ended in different ways, for tests that reopen them on a disk that fails.
+ */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
 import type { Fault } from '../fault-rules.ts';
@@ -25,9 +27,9 @@ const oneVoter = {
 export interface Start {
   readonly name: string;
   readonly disk: SimulatedDisk;
-  /** Knows the calls of the earlier process. */
+  /** The ledger with the calls of the earlier process. */
   readonly ledger: Ledger;
-  /** One of so many calls fails, each time another one; 1 by default. */
+  /** Only one of this many calls fails, a different one each time. Default 1. */
   readonly step?: number;
 }
 
@@ -41,16 +43,16 @@ const rotating: LedgerBatch = { entries: entriesFrom(25, 12, 1, 700) };
 const torn: LedgerBatch = { entries: entriesFrom(25, 3, 1, 600) };
 
 /**
- * Makes logs of 24 entries of 700 bytes in two segments and a marker: one that was closed, one
- * killed in a rotation, one with a torn tail, one killed in a purge. Of the torn batch `tornBytes`
- * were written.
+ * Makes logs of 24 entries of 700 bytes in two segments, with a snapshot record: one that was
+ * closed, one whose process was killed in a rotation, one with a torn tail, one whose process was
+ * killed in a purge. `tornBytes` of the torn batch were written.
  */
 export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<Start[]> {
-  const life = (name: string, end: End, attempted: readonly LedgerBatch[]): Promise<Start> =>
-    firstLife(backEnd, name, end, attempted);
+  const startOf = (name: string, end: End, attempted: readonly LedgerBatch[]): Promise<Start> =>
+    runFirstProcess(backEnd, name, end, attempted);
   return [
-    await life('closed', (_world, _opened, close) => close(), []),
-    await life(
+    await startOf('closed', (_world, _opened, close) => close(), []),
+    await startOf(
       'killed in a rotation',
       async ({ fileSystem }, { wal }) => {
         let renamed = false;
@@ -58,12 +60,12 @@ export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<St
           renamed ||= operation === 'rename';
           return renamed && operation === 'write-durable';
         });
-        // Who writes nothing behind the renaming is killed with the next save.
+        // A back end that writes nothing after the rename is killed at its next save.
         for (let batch = 0; batch < 4; batch += 1) await wal.save(rotating);
       },
       [rotating],
     ),
-    await life(
+    await startOf(
       'torn',
       async ({ fileSystem }, { wal }) => {
         const partial: Fault = { type: 'partial-write', kind: 'io', bytes: tornBytes };
@@ -72,7 +74,7 @@ export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<St
       },
       [torn],
     ),
-    await life(
+    await startOf(
       'purged, and the files are still there',
       async ({ fileSystem }, { wal }) => {
         fileSystem.stopWhen(({ operation }) => operation === 'rename' || operation === 'unlink');
@@ -84,8 +86,8 @@ export async function makeStarts(backEnd: BackEnd, tornBytes = 1200): Promise<St
 }
 
 /**
- * Makes logs by overlapping calls: one of each three seeds was closed, one killed between calls,
- * one killed beside calls.
+ * Makes logs by overlapping calls. Their processes end in turn: killed during calls, after a clean
+ * close, killed between calls.
  */
 export async function makeOverlappingStarts<Options extends object>(
   backEnd: BackEnd<Options>,
@@ -107,7 +109,7 @@ export async function makeOverlappingStarts<Options extends object>(
   return starts;
 }
 
-async function firstLife(
+async function runFirstProcess(
   backEnd: BackEnd,
   name: string,
   end: End,
@@ -137,7 +139,7 @@ async function firstLife(
   return { name, disk: disk.kill(1), ledger: told };
 }
 
-/** The ledger of the first life, whose end has added what a healthy world finds there, or not. */
+/** The ledger of the first process. Its last calls are settled by what a healthy world finds. */
 export async function ledgerOf(backEnd: BackEnd, start: Start): Promise<Ledger> {
   const ledger = start.ledger.copy();
   const environment = simulatedEnvironment(9, await copyOf(backEnd, start, { seed: 1 }));
@@ -149,7 +151,7 @@ export async function ledgerOf(backEnd: BackEnd, start: Start): Promise<Ledger> 
   return ledger;
 }
 
-/** Its files on another disk. */
+/** Copies the files of the log to another disk. */
 export async function copyOf(
   { directory }: BackEnd,
   { disk }: Start,

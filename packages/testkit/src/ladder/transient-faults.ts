@@ -1,9 +1,9 @@
 /**
- * The system is short of something for a while: every call of the disk that stores no bytes fails,
- * once or until it is healed, while random work runs. Nothing of it poisons the log. What was
- * rejected is said with `WAL_TRY_AGAIN`, and the same call succeeds as soon as the shortage is
- * over, without an opening. What was acknowledged is there after a clean close, and after a power
- * cut soon after the first failure.
+ * The system lacks a resource for a while: every call of the disk that stores no bytes fails, once
+ * or until it is healed, during random work. No such failure poisons the log. Rejections have the
+ * code `WAL_TRY_AGAIN`, and the same call succeeds as soon as the shortage is over, without
+ * reopening the log. Acknowledged content is there after a clean close, and after a power cut soon
+ * after the first failure.
  */
 import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import type { Ledger, LedgerBatch } from '@babuza/wal-core/conformance';
@@ -27,7 +27,7 @@ import {
 import { CallsInFlight, runPossiblyScheduled } from './calls-in-flight.ts';
 import { scheduleSeedOf, type Workload } from './faults.ts';
 
-/** The calls that store no bytes: a failure of one of them loses nothing. */
+/** The calls that store no bytes. A failure of one of them loses nothing. */
 export const harmlessOperations: readonly FileOperation[] = [
   'open',
   'read',
@@ -51,17 +51,17 @@ export const transientKinds: readonly FileErrorKind[] = [
 
 export interface Shortage {
   readonly kind: FileErrorKind;
-  /** Whether only one call fails, or all of them from then on until they are healed. */
+  /** Whether only one call fails, or all from then on until the shortage is healed. */
   readonly lasts: 'once' | 'until-healed';
 }
 
-/** How often a call is rejected before the shortage ends, where it lasts. */
+/** How often calls are rejected before a lasting shortage ends. */
 const rejectionsMax = 3;
 
 export class TransientFaults<Options extends object> {
   readonly verdicts: Verdicts = new Verdicts();
   runs = 0;
-  /** Calls of the log that were rejected, by code. */
+  /** The number of rejected calls of the log, by error code. */
   readonly rejections: Map<string, number> = new Map();
   readonly #backEnd: BackEnd<Options>;
 
@@ -74,7 +74,7 @@ export class TransientFaults<Options extends object> {
     return `${this.runs} shortages: ${codes}; ${this.verdicts.toString()}`;
   }
 
-  /** Fails every call of the workload. Returns how many there were. */
+  /** Makes every call of the workload fail. Returns how many calls there were. */
   async run(workload: Workload<Options>, shortage: Shortage): Promise<number> {
     let nth = 1;
     while (await this.#failAt(workload, shortage, nth)) nth += 1;
@@ -114,7 +114,7 @@ export class TransientFaults<Options extends object> {
       expectNothing(ledger.judge(opened), context);
       await manager.close();
       const leaked = survivor.fileSystem.openPaths;
-      expectThat(leaked.length === 0, `${context}: handles are left open: ${leaked.join()}`);
+      expectThat(leaked.length === 0, `${context}: files are still open: ${leaked.join()}`);
     });
     return true;
   }
@@ -128,7 +128,7 @@ class Attempt<Options extends object> {
   readonly #ledger: Ledger;
   readonly #injected: InjectedFault;
   readonly #context: string;
-  /** How many calls may still succeed before the power goes. */
+  /** How many calls may still succeed before the power is cut. */
   #successesLeft = Infinity;
 
   constructor(
@@ -146,8 +146,8 @@ class Attempt<Options extends object> {
   }
 
   /**
-   * Does all of the work, or stops after so many calls that succeed after the first failure, where
-   * that is not 0.
+   * Does all of the work. If `stopAfter` is not 0, it stops after that many successful calls since
+   * the first failure.
    */
   async run(workload: Workload<Options>, stopAfter: number): Promise<void> {
     const { together = 1, options } = workload;
@@ -156,7 +156,7 @@ class Attempt<Options extends object> {
     this.#successesLeft = stopAfter === 0 ? Infinity : stopAfter;
     await (together === 1 ? this.#oneByOne(opened, workload) : this.#together(opened, workload));
     if (this.#successesLeft <= 0) return;
-    // Everything is read, so that what the shortage left behind would be seen.
+    // All entries are read, which reveals what the shortage left behind.
     const { storage } = opened;
     const last = storage.lastIndex();
     if (last >= storage.firstIndex()) storage.entries(storage.firstIndex(), last + 1, Infinity);
@@ -172,7 +172,7 @@ class Attempt<Options extends object> {
     }
   }
 
-  /** Rejected calls are made again, in their order, when all calls have ended. */
+  /** Repeats rejected calls in their order when all calls have ended. */
   async #together(
     opened: OpenedWal,
     { seed, steps, together = 1 }: Workload<Options>,
@@ -219,7 +219,7 @@ class Attempt<Options extends object> {
     }
   }
 
-  /** Makes a call until it succeeds, or enough calls have succeeded. */
+  /** Repeats a call until it succeeds, or until enough calls have succeeded. */
   async #untilDone(opened: OpenedWal, batch: LedgerBatch): Promise<void> {
     while (this.#successesLeft > 0) {
       const error = await this.#perform(opened, batch);
@@ -227,9 +227,9 @@ class Attempt<Options extends object> {
       this.#note(error);
       const isRefusal = error.code === 'WAL_TRY_AGAIN';
       expectThat(isRefusal, `${this.#context}: a call was rejected with ${error.code}`);
-      // The log has time for what it does when it is idle. A smaller batch may need less than what
-      // was rejected; it must not be acknowledged on top of a step that is owed. What it saves is
-      // saved again with the whole batch.
+      // The pause gives the log time for its idle work. A smaller batch may need fewer resources
+      // than the rejected one. It must not be acknowledged while a step is missing below it. The
+      // whole batch saves the same entries again later.
       await this.#environment.clock.sleep(60);
       const entries = batch.entries?.slice(0, 1) ?? [];
       const smaller = entries.length > 0 ? { entries } : { sync: true };
@@ -247,7 +247,10 @@ class Attempt<Options extends object> {
 
   #healAfterSome(): void {
     if (this.codes.length >= rejectionsMax) this.#injected.remove();
-    expectThat(this.codes.length < 40, `${this.#context}: it does not end with the shortage`);
+    expectThat(
+      this.codes.length < 40,
+      `${this.#context}: calls are still rejected after the shortage`,
+    );
   }
 
   #note(error: unknown): void {

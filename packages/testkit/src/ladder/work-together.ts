@@ -1,7 +1,7 @@
 /**
- * A life of a log with several callers: each makes its next call when the schedule says so,
- * whatever calls of others are under way. Saves, purges, syncs, identity records, reads and the
- * closing overlap.
+ * Several callers work on one log. The schedule decides when each of them makes its next call,
+ * while calls of the others are running. Saves, purges, syncs, identity records, reads and the
+ * close overlap.
  */
 import { WalError, type OpenedWal, type WalManager } from '@babuza/wal-core';
 import { mixSeeds, SeededRandom } from '../seeded-random.ts';
@@ -18,8 +18,8 @@ export interface SharedWorld<Options extends object> extends World<Options> {
 }
 
 /**
- * So many calls, in lives of 10 to 30 of them. Some lives are closed while calls are under way. The
- * last one is closed or not; by default the seed decides.
+ * Makes `calls` calls in runs of 10 to 30, with a restart between runs. Some runs are closed while
+ * calls are running. `closesLast` says whether the last run is closed; by default the seed decides.
  */
 export async function workTogether<Options extends object>(
   world: SharedWorld<Options>,
@@ -29,16 +29,16 @@ export async function workTogether<Options extends object>(
   closesLast?: boolean,
 ): Promise<void> {
   const random = new SeededRandom(mixSeeds(seed, 11));
-  let life = 0;
-  for (let left = calls; left > 0; life += 1) {
-    const callsOfLife = Math.min(left, 10 + random.below(21));
-    left -= callsOfLife;
+  let run = 0;
+  for (let left = calls; left > 0; run += 1) {
+    const callsOfRun = Math.min(left, 10 + random.below(21));
+    left -= callsOfRun;
     const isClosed = left > 0 || (closesLast ?? random.below(2) === 0);
-    await new SharedLife(world, mixSeeds(seed, life), random).run(callsOfLife, options, isClosed);
+    await new SharedRun(world, mixSeeds(seed, run), random).run(callsOfRun, options, isClosed);
   }
 }
 
-class SharedLife<Options extends object> {
+class SharedRun<Options extends object> {
   readonly #world: SharedWorld<Options>;
   readonly #seed: number;
   readonly #random: SeededRandom;
@@ -63,7 +63,7 @@ class SharedLife<Options extends object> {
     const callers = Array.from({ length: callersCount }, (_, number) =>
       this.#caller(number, manager, opened, author),
     );
-    // A race: the others have calls under way when the log is closed.
+    // In half of the runs other callers still have calls running when the log is closed.
     await (this.#random.below(2) === 0 ? Promise.race(callers) : Promise.all(callers));
     if (isClosed) await this.#close(manager);
     await Promise.all(callers);
@@ -106,7 +106,7 @@ class SharedLife<Options extends object> {
   }
 }
 
-/** Visible entries can be read, whatever is under way. */
+/** Visible entries can be read, whatever calls are running. */
 function readAll({ storage }: OpenedWal): WalError | undefined {
   try {
     const first = storage.firstIndex();
@@ -114,7 +114,7 @@ function readAll({ storage }: OpenedWal): WalError | undefined {
     if (last < first) return undefined;
     const { length } = storage.entries(first, last + 1, Infinity);
     if (length === last + 1 - first) return undefined;
-    throw new LadderError(`${length} entries are read from ${first} to ${last}`);
+    throw new LadderError(`${length} entries were read from index ${first} to ${last}`);
   } catch (error) {
     if (error instanceof WalError) return error;
     throw error;

@@ -1,13 +1,13 @@
-/** A life of a log: random steps, some of them at the same time, pauses, restarts. */
+/** Random work on a log: steps, some of them at the same time, pauses and restarts. */
 import type { Ledger } from '@babuza/wal-core/conformance';
 import { SeededRandom } from '../seeded-random.ts';
 import type { SimulatedEnvironment } from '../simulated-environment.ts';
 import { Author, perform } from './author.ts';
 import { expectNothing, openLog, type BackEnd } from './back-end.ts';
 
-/** How far the work has come, for those who look after a crash. */
+/** How far the work has come, for the checks after a crash. */
 export interface Progress {
-  /** The log was created, and said so. */
+  /** Whether the creation of the log was acknowledged. */
   created: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface World<Options extends object> {
   readonly progress: Progress;
 }
 
-/** So many random steps, some of them at the same time, with a restart now and then. */
+/** Takes `steps` random steps, some of them at the same time, with a restart now and then. */
 export async function work<Options extends object>(
   { backEnd, environment, ledger, progress }: World<Options>,
   seed: number,

@@ -1,7 +1,6 @@
 /**
- * Every call of the disk fails while calls of the log overlap: once, and from then on, for good or
- * until the system has again what it was short of. `BABUZA_CONCURRENT_SEEDS` sets how many
- * workloads are taken.
+ * Every call of the disk fails while calls of the log overlap: once, permanently, or until the
+ * system has enough of a resource again. `BABUZA_CONCURRENT_SEEDS` sets the number of workloads.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
@@ -29,7 +28,7 @@ export function testConcurrentFaults(backEnd: BackEnd<{ readonly inline?: boolea
 
   afterAll(() => console.log(`${String(singleFaults)}; ${String(shortages)}`));
 
-  describe('a disk that fails beside overlapping calls', () => {
+  describe('a disk that fails during overlapping calls', () => {
     for (const sticky of [false, true]) {
       for (const failure of failures) {
         it(
@@ -40,8 +39,8 @@ export function testConcurrentFaults(backEnd: BackEnd<{ readonly inline?: boolea
             for (const workload of workloads)
               runs += await singleFaults.run(workload, failure, sticky);
             expect(runs).toBeGreaterThan(workloads.length * 10);
-            // A write that ended within a sector looks like damage where a format has nothing that
-            // would tell.
+            // A write that ended within a sector looks like damage in a format without evidence of
+            // durability.
             if (failure.fault.type !== 'partial-write') {
               expect(singleFaults.verdicts.refused).toBe(refused);
             }
@@ -52,7 +51,7 @@ export function testConcurrentFaults(backEnd: BackEnd<{ readonly inline?: boolea
     }
   });
 
-  describe('a system that is short of something beside overlapping calls', () => {
+  describe('a system that lacks a resource during overlapping calls', () => {
     for (const lasts of ['once', 'until-healed'] as const) {
       for (const kind of transientKinds) {
         it(

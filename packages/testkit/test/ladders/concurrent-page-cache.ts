@@ -1,7 +1,7 @@
 /**
- * The kernel remembers more than the disk, beside overlapping calls: the process was killed or a
- * sync failed while several calls were under way, the next process makes calls that overlap, and
- * then the power goes. `BABUZA_CONCURRENT_SEEDS` sets how many workloads are taken.
+ * The page cache holds more than the disk, with overlapping calls: the process was killed or a sync
+ * failed during several calls, the next process makes overlapping calls, and then the power is cut.
+ * `BABUZA_CONCURRENT_SEEDS` sets the number of workloads.
  */
 import { afterAll, describe, it } from 'vitest';
 import { failedSyncs, PageCache, type BackEnd } from '../../src/ladder/index.ts';
@@ -17,7 +17,7 @@ export function testConcurrentPageCache(backEnd: BackEnd<{ readonly inline?: boo
     ),
   );
 
-  describe('the kernel remembers more than the disk, beside overlapping calls', () => {
+  describe('the page cache holds more than the disk, with overlapping calls', () => {
     it(
       'killed at any call, restarted, and then a power cut',
       () => pageCache.runKilled(seeds),

@@ -1,7 +1,7 @@
 /**
- * A purge removes or renames segments and the sync of the directory fails: names that were made
- * before it may be lost, that of a spare file for the next segment among them, although later syncs
- * succeed.
+ * A purge removes or renames segments, and the sync of the directory fails. Names that were created
+ * before may be lost although later syncs succeed, for instance that of the spare file for the next
+ * segment.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment } from '../../src/index.ts';
@@ -11,7 +11,8 @@ const entriesPerSave = 2;
 const entryBytes = 1000;
 
 /**
- * Counts the entries that were acknowledged in spite of the failure, and those a reopened log has.
+ * Counts the entries that were acknowledged in spite of the failure, and those that a reopened log
+ * has.
  */
 async function acknowledgedAndKept(
   backEnd: BackEnd<{ readonly segmentBytes?: number }>,
@@ -36,7 +37,8 @@ async function acknowledgedAndKept(
     for (let count = 0; count < savesBeforePurge; count += 1) await save();
     await environment.clock.sleep(1000);
     disk.inject({ on: 'sync-directory', fault: { type: 'sync-error', pending } });
-    // It tells that the files are still there, and rejects with nothing: no entry is lost by it.
+    // The purge reports that the files are still there and does not reject, because no entry is
+    // lost.
     await wal.purge(storage.lastIndex() - entriesPerSave);
     try {
       for (let count = 0; count < 30; count += 1) await save();
@@ -59,7 +61,7 @@ export function testFailedDirectorySync(
 ): void {
   describe('a directory whose sync failed in a purge', () => {
     for (const pending of ['dropped', 'half-written'] as const) {
-      it(`has no later segment of which an entry is acknowledged (${pending})`, async () => {
+      it(`acknowledges no entry in a later segment (${pending})`, async () => {
         for (let saves = 0; saves < 9; saves += 1) {
           const { acknowledged, kept, isPoisoned } = await acknowledgedAndKept(
             backEnd,

@@ -1,6 +1,6 @@
 /**
- * SIGKILL at a random moment of a real process that writes to a real directory, again and again
- * over the same log. `BABUZA_KILLS` sets how often.
+ * SIGKILL at a random moment of a real process that writes to a real directory, repeatedly over the
+ * same log. `BABUZA_KILLS` sets how often.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import type { WalManager } from '@babuza/wal-core';
 import { expect, it } from 'vitest';
 import { killRepeatedly } from '../../src/ladder/index.ts';
 
-/** `writer` is the program that is killed. */
+/** `writer` is the path of the program that is killed. */
 export function testKills(writer: URL, open: (directory: string) => WalManager): void {
   const kills = Number(process.env['BABUZA_KILLS'] ?? 10);
   it(

@@ -1,4 +1,4 @@
-/** Logs whose syncs are turned off: what a close still promises of them. */
+/** Logs whose syncs are turned off: the promise that a close still makes for them. */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment } from '../../src/index.ts';
 import { entriesFrom, metadata, type BackEnd } from '../../src/ladder/index.ts';
@@ -11,7 +11,7 @@ interface Options {
 export function testNoFsync(backEnd: BackEnd<Options>): void {
   describe('a log whose syncs are turned off', () => {
     for (const inline of [false, true]) {
-      // The last one has a single segment, whose head was written with a sync.
+      // The last case has a single segment, whose head was written with a sync.
       for (const [bytes, entries] of [
         [1000, 60],
         [5000, 60],

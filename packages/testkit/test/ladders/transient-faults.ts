@@ -1,7 +1,7 @@
 /**
- * The system is short of descriptors, memory or a permission for a while: at every call that stores
- * no bytes, once and until it is healed. The log rejects what it cannot do, is never poisoned, and
- * goes on by itself.
+ * The system lacks descriptors, memory or a permission for a while: at every call that stores no
+ * bytes, once and until it is healed. The log rejects what it cannot do, is never poisoned, and
+ * recovers by itself.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { TransientFaults, transientKinds, type BackEnd } from '../../src/ladder/index.ts';
@@ -17,7 +17,7 @@ export function testTransientFaults(backEnd: BackEnd<{ readonly inline?: boolean
 
   afterAll(() => console.log(faults.toString()));
 
-  describe('a system that is short of something', () => {
+  describe('a system that lacks a resource', () => {
     for (const lasts of ['once', 'until-healed'] as const) {
       for (const kind of transientKinds) {
         it(`${kind}, ${lasts}, at every call that stores nothing`, async () => {

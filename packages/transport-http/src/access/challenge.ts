@@ -1,5 +1,6 @@
 /** The two ends of a connection show each other that they know the secret. */
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Random } from '@babuza/vfs';
 import { readExactly } from './read-exactly.ts';
 import {
@@ -7,7 +8,9 @@ import {
   answerTo,
   isProof,
   memberOf,
+  noChannel,
   numberBytes,
+  openerOf,
   openingBytes,
   openingMagic,
   openingOf,
@@ -19,22 +22,27 @@ import {
 } from './secret.ts';
 
 /**
- * Reads the challenge of the other side, answers it as `member`, and tells whether the other side
- * knows one of the secrets and means that member. Rejects when the connection ends before.
+ * Reads the challenge of the other side and answers it as `member`. Resolves to the id that the
+ * other side has proven to speak for, or to `undefined` where it does not know one of the secrets
+ * or means another member. Rejects when the connection ends before.
  */
 export async function answerChallenge(
   connection: Duplex,
   secrets: readonly Buffer[],
   random: Random,
   member: ChallengedMember,
-): Promise<boolean> {
-  const opening = await readExactly(connection, openingBytes);
-  if (!opening.subarray(0, openingMagic.length).equals(openingMagic)) return false;
-  const secret = secretOf(secrets, opening);
-  if (secret === undefined) return false;
+): Promise<bigint | undefined> {
+  const magic = await readExactly(connection, openingMagic.length);
+  // An opening of another version may have another length: who sent it waits for its answer.
+  if (!magic.equals(openingMagic)) return undefined;
+  const rest = await readExactly(connection, openingBytes - openingMagic.length);
+  const opening = Buffer.concat([magic, rest]);
+  const secret = secretOf(secrets, opening, channelOf(connection));
+  if (secret === undefined) return undefined;
   const answer = answerTo(opening, secret, randomNumber(random), member);
   connection.write(answer);
-  return isProof(opening, secret, answer, await readExactly(connection, proofBytes));
+  const proof = await readExactly(connection, proofBytes);
+  return isProof(opening, secret, answer, proof) ? openerOf(opening) : undefined;
 }
 
 /** Why the other side is not spoken to, and the member that it is where it knows the secret. */
@@ -44,23 +52,30 @@ export interface ChallengeProblem {
 }
 
 /**
- * Challenges the other side. Resolves to what is wrong with it where it does not know the secret,
- * or is another member than `meant`; otherwise it has been sent the proof that this side knows the
- * secret, and reads on. Rejects when the connection ends before.
+ * Challenges the other side as the node `from`. Resolves to what is wrong with it where it does not
+ * know the secret, or is another member than `meant`; otherwise it has been sent the proof that
+ * this side knows the secret, and reads on. Rejects when the connection ends before.
  */
 export async function challenge(
   connection: Duplex,
   secret: Buffer,
   random: Random,
+  from: bigint,
   meant: ChallengedMember,
 ): Promise<ChallengeProblem | undefined> {
-  const opening = openingOf(secret, randomNumber(random));
+  const opening = openingOf(secret, randomNumber(random), from, channelOf(connection));
   connection.write(opening);
   const answer = await readExactly(connection, answerBytes);
   const proof = proofFor(opening, secret, answer, meant);
   if (typeof proof === 'string') return { reason: proof, member: memberOf(answer) };
   connection.write(proof);
   return undefined;
+}
+
+/** What only the two ends of a connection of TLS have in common. */
+function channelOf(connection: Duplex): Buffer {
+  if (!(connection instanceof TLSSocket)) return noChannel;
+  return connection.exportKeyingMaterial(32, 'EXPORTER-babuza-challenge', Buffer.alloc(0));
 }
 
 /** It need not be secret, but must never be the same again. */

@@ -5,11 +5,12 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { TransportError } from '../errors.ts';
 import type { HttpTransportTls } from './certificate/options.ts';
-import { startStallWatch } from '../stall-watch.ts';
+import { startStallWatch } from '../connections/stall-watch.ts';
 import type { Wire } from '../wire.ts';
 import type { Credentials } from './certificate/credentials.ts';
 import { challenge, type ChallengeProblem } from './challenge.ts';
 import { printable } from './printable.ts';
+import { endedEarly } from './read-exactly.ts';
 import type { ChallengedMember } from './secret.ts';
 
 type OnConnection = (error: Error | null, connection: Duplex) => void;
@@ -75,8 +76,8 @@ export class MemberAgent extends Agent {
     secret: Buffer | undefined,
     { host, signal }: ClientRequestArgs,
   ): Promise<void> {
-    const { clock, settings, names, random, clusterId, handler } = this.#wire;
-    const meant = { clusterId, nodeId: this.#id };
+    const { clock, settings, names, random, clusterId, groupId, nodeId, handler } = this.#wire;
+    const meant = { clusterId, groupId, nodeId: this.#id };
     const end = (error: Error): void => void connection.destroy(error);
     const onAbort = (): void => end(new Error('the attempt was given up'));
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -91,7 +92,7 @@ export class MemberAgent extends Agent {
     try {
       if (connection instanceof TLSSocket) await this.#verify(connection);
       if (secret === undefined) return;
-      const found = await challenge(connection, secret, random, meant);
+      const found = await challenge(connection, secret, random, nodeId, meant);
       if (found === undefined) return;
       if (found.reason === 'other-cluster') handler.refusedBy(this.#id);
       throw refusal(found, meant);
@@ -115,11 +116,22 @@ function refusal({ reason, member }: ChallengeProblem, meant: ChallengedMember):
   if (reason === 'other-secret') {
     return new Error('the member there does not know the secret of this one');
   }
-  const text =
-    reason === 'other-cluster'
-      ? `who answers for member ${meant.nodeId} is a member of cluster ${member.clusterId}, and cluster ${meant.clusterId} was meant`
-      : `who answers there is member ${member.nodeId}, and member ${meant.nodeId} was meant`;
-  return new TransportError('TRANSPORT_REFUSED', text, { reason });
+  return new TransportError('TRANSPORT_REFUSED', differenceOf(reason, member, meant), { reason });
+}
+
+function differenceOf(
+  reason: Exclude<ChallengeProblem['reason'], 'other-secret'>,
+  { clusterId, groupId, nodeId }: ChallengedMember,
+  meant: ChallengedMember,
+): string {
+  switch (reason) {
+    case 'other-cluster':
+      return `who answers for member ${meant.nodeId} is a member of cluster ${clusterId}, and cluster ${meant.clusterId} was meant`;
+    case 'other-group':
+      return `who answers for member ${meant.nodeId} is a member of group ${groupId}, and group ${meant.groupId} was meant`;
+    default:
+      return `who answers there is member ${nodeId}, and member ${meant.nodeId} was meant`;
+  }
 }
 
 /** Resolves when OpenSSL has verified the other side. */
@@ -138,7 +150,7 @@ function secured(connection: TLSSocket): Promise<void> {
       settle();
       reject(error);
     };
-    const onClose = (): void => onError(new Error('the connection ended early'));
+    const onClose = (): void => onError(endedEarly());
     connection.once('secureConnect', onSecure);
     connection.once('error', onError);
     connection.once('close', onClose);

@@ -1,19 +1,16 @@
 /** Nothing leaves or enters this machine without protection unless the options say so. */
 import type { HostAddress } from '@babuza/vfs';
 import { TransportError } from '../errors.ts';
-import type { HttpSettings } from '../options.ts';
 import type { Wire } from '../wire.ts';
 import { outgoingSecret, outgoingTls } from './connect.ts';
 import { isLoopback } from './loopback.ts';
+import { isProtected } from './protection.ts';
 
-const remedy =
-  'give the option tls with mutual TLS, or the option secret; insecure: true allows it for a network that nobody else reaches';
-
-/** Whether who connects must show a certificate or the secret. */
-function isProtected({ tls, secrets, transition }: HttpSettings): boolean {
-  const showsCertificate =
-    tls !== undefined && tls.mutual !== false && transition.tls === undefined;
-  return showsCertificate || (secrets.length > 0 && transition.secret === undefined);
+function remedyOf({ transition }: Wire['settings']): string {
+  if (transition.tls === undefined && transition.secret === undefined) {
+    return 'give the option tls with mutual TLS, or the option secret; insecure: true allows it for a network that nobody else reaches';
+  }
+  return 'the option transition allows connections without tls or secret, so give insecure: true until the change-over has ended, in a network that nobody else reaches; without transition it must be left out';
 }
 
 /**
@@ -34,7 +31,7 @@ export function demandForListening({ settings, logger }: Wire, address: string |
     logger?.warn('whoever reaches this member can speak as a member: insecure is true', bound);
     return;
   }
-  const problem = `whoever reaches ${bound.address}, port ${port}, could speak as a member; ${remedy}`;
+  const problem = `whoever reaches ${bound.address}, port ${port}, could speak as a member; ${remedyOf(settings)}`;
   throw new TransportError('TRANSPORT_INSECURE', problem);
 }
 
@@ -53,6 +50,6 @@ export function demandForConnecting(
   const foreign = addresses.find(({ address }) => !isLoopback(address));
   if (foreign === undefined) return;
   const { id, address } = target;
-  const problem = `member ${id} at ${address} (${foreign.address}) is on another machine, and the connection would not be protected; ${remedy}`;
+  const problem = `member ${id} at ${address} (${foreign.address}) is on another machine, and the connection would not be protected; ${remedyOf(wire.settings)}`;
   throw new TransportError('TRANSPORT_INSECURE', problem);
 }

@@ -80,7 +80,7 @@ export class Entrance {
   }
 
   async #knowsSecret(connection: Duplex): Promise<void> {
-    const { settings, random, clusterId, nodeId } = this.#wire;
+    const { settings, random, clusterId, groupId, nodeId, openers } = this.#wire;
     const first = await this.#orRefused(connection, peekByte(connection));
     if (first === undefined) return;
     if (first !== openingMagic[0]) {
@@ -90,12 +90,22 @@ export class Entrance {
     }
     const answered = answerChallenge(connection, settings.secrets, random, {
       clusterId,
+      groupId,
       nodeId,
     });
-    const isFine = await this.#orRefused(connection, answered);
-    if (isFine === true) this.#serve(connection);
-    else if (isFine === false)
-      this.#refuse(connection, new Error('it does not know the secret, or means another member'));
+    const proven = await this.#orRefused(
+      connection,
+      answered.then((id) => ({ id })),
+    );
+    if (proven === undefined) return;
+    if (proven.id === undefined) {
+      const problem =
+        'it does not know the secret, means another member, or has another version of the challenge';
+      this.#refuse(connection, new Error(problem));
+      return;
+    }
+    openers.set(connection, proven.id);
+    this.#serve(connection);
   }
 
   /** What was awaited, or `undefined` where the connection ended meanwhile. */

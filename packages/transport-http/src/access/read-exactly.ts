@@ -1,9 +1,12 @@
 /** Reads the first bytes of a connection and leaves what comes behind them in it. */
 import type { Duplex } from 'node:stream';
 
+/** The `code` of the error for a connection that the other side has ended. */
+export const endedEarlyCode = 'ENDED_EARLY';
+
 /**
  * The next so many bytes. Nothing else may read the connection meanwhile. Rejects when it ends,
- * breaks or is destroyed before; the error of `destroy` is the reason then.
+ * breaks or is destroyed before: with the error of `destroy`, or with one of `endedEarlyCode`.
  */
 export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -19,13 +22,13 @@ export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> 
       settle();
       // What is shorter came with the end of the connection.
       if (chunk.length === bytes) resolve(chunk);
-      else reject(new Error('the connection ended early'));
+      else reject(endedEarly());
     };
     const onError = (error: Error): void => {
       settle();
       reject(error);
     };
-    const onEnd = (): void => onError(new Error('the connection ended early'));
+    const onEnd = (): void => onError(endedEarly());
     connection.on('readable', onReadable);
     connection.on('end', onEnd);
     connection.on('error', onError);
@@ -40,3 +43,7 @@ export async function peekByte(connection: Duplex): Promise<number | undefined> 
   connection.unshift(first);
   return first[0];
 }
+
+/** The other side has ended the connection. */
+export const endedEarly = (): Error =>
+  Object.assign(new Error('the connection ended early'), { code: endedEarlyCode });

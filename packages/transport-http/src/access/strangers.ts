@@ -6,7 +6,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@babuza/vfs';
-import { startStallWatch } from '../stall-watch.ts';
+import { startStallWatch } from '../connections/stall-watch.ts';
 import { remoteAddressOf } from './member-addresses.ts';
 
 export const strangersMax = 128;

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@babuza/vfs';
-import { handshakeHeader } from '../handshake.ts';
+import { handshakeHeader } from '../connections/handshake.ts';
 import type { ProxyFaults } from './fault-proxy.ts';
 
 export interface ProxiedConnectionParts {

@@ -7,14 +7,14 @@ import { connect as connectPlain } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Message } from '@babuza/raftpb';
-import { encodeMessages, frameHead, sizeInFrame } from '../frames.ts';
+import { encodeMessages, frameHead, sizeInFrame } from '../messages/frames.ts';
 import {
   encodeHandshake,
   handshakeHeader,
   protocolVersions,
   type Handshake,
-} from '../handshake.ts';
-import { offsetHeader } from '../snapshot-sender.ts';
+} from '../connections/handshake.ts';
+import { offsetHeader } from '../snapshots/snapshot-sender.ts';
 import { paths, refusalHeader, streamProtocol } from '../wire.ts';
 
 /** The paths and headers of the protocol. */

@@ -8,8 +8,9 @@ import {
   answerBytes,
   answerTo,
   isProof,
+  noChannel,
+  openerOf,
   openingBytes,
-  openingMagic,
   openingOf,
   proofFor,
   secretOf,
@@ -18,11 +19,13 @@ import {
 const secret = Buffer.alloc(32, 'a secret');
 const other = Buffer.alloc(32, 'another one');
 /** The member that answers, and that is meant. */
-const member = { clusterId: 9n, nodeId: 3n };
+const member = { clusterId: 9n, groupId: 5n, nodeId: 3n };
+/** The node that asks. */
+const self = 2n;
 const number = (fill: number): Buffer => Buffer.alloc(32, fill);
 
 describe('the proofs of a challenge', () => {
-  const opening = openingOf(secret, number(1));
+  const opening = openingOf(secret, number(1), self, noChannel);
   const answer = answerTo(opening, secret, number(2), member);
 
   function provenBy(answered: Buffer, meant = member): Buffer {
@@ -33,14 +36,14 @@ describe('the proofs of a challenge', () => {
 
   it('are accepted by both sides where both know the secret', () => {
     expect(opening).toHaveLength(openingBytes);
-    expect(secretOf([other, secret], opening)).toBe(secret);
+    expect(secretOf([other, secret], opening, noChannel)).toBe(secret);
     const proof = provenBy(answer);
     expect(isProof(opening, secret, answer, proof)).toBe(true);
   });
 
   it('do not hold the secret, and no number makes another one equal', () => {
     expect(opening.includes(secret) || answer.includes(secret)).toBe(false);
-    expect(secretOf([other], opening)).toBeUndefined();
+    expect(secretOf([other], opening, noChannel)).toBeUndefined();
     const stranger = answerTo(opening, other, number(2), member);
     expect(proofFor(opening, secret, stranger, member)).toBe('other-secret');
   });
@@ -49,14 +52,18 @@ describe('the proofs of a challenge', () => {
     const proof = provenBy(answer);
     const later = answerTo(opening, secret, number(3), member);
     expect(isProof(opening, secret, later, proof)).toBe(false);
-    expect(proofFor(openingOf(secret, number(4)), secret, answer, member)).toBe('other-secret');
+    expect(proofFor(openingOf(secret, number(4), self, noChannel), secret, answer, member)).toBe(
+      'other-secret',
+    );
   });
 
   it.each([
     ['other-node', { ...member, nodeId: 2n }],
     ['other-cluster', { ...member, clusterId: 8n }],
     // The numbers are the right ones, at the wrong places.
-    ['other-cluster', { clusterId: member.nodeId, nodeId: member.clusterId }],
+    ['other-cluster', { ...member, clusterId: member.nodeId, nodeId: member.clusterId }],
+    ['other-group', { ...member, groupId: 4n }],
+    ['other-group', { ...member, groupId: member.nodeId, nodeId: member.groupId }],
   ])('are given to the member that is meant only: %s', (reason, meant) => {
     expect(proofFor(opening, secret, answer, meant)).toBe(reason);
   });
@@ -67,7 +74,8 @@ describe('the proofs of a challenge', () => {
       { ...member, nodeId: 2n },
       { ...member, nodeId: high },
       { ...member, clusterId: 8n },
-      { clusterId: high, nodeId: high },
+      { ...member, groupId: 4n },
+      { clusterId: high, groupId: high, nodeId: high },
     ];
     for (const each of others) {
       const elsewhere = answerTo(opening, secret, number(2), each);
@@ -83,6 +91,26 @@ describe('the proofs of a challenge', () => {
     expect(isProof(opening, secret, answer, answer.subarray(-32))).toBe(false);
   });
 
+  it.each([0n, 3n, 2n ** 64n - 1n])('name the node that asks: not %i in place of it', (id) => {
+    expect(openerOf(opening)).toBe(self);
+    const asked = openingOf(secret, number(1), id, noChannel);
+    expect(openerOf(asked)).toBe(id);
+    const named = asked.subarray(0, -32);
+    const renamed = Buffer.concat([named, opening.subarray(-32)]);
+    expect(secretOf([secret], renamed, noChannel)).toBeUndefined();
+    expect(isProof(asked, secret, answer, provenBy(answer))).toBe(false);
+  });
+
+  it.each([
+    ['another connection of TLS', Buffer.alloc(32, 1), Buffer.alloc(32, 2)],
+    ['a connection of TLS, from one without', noChannel, Buffer.alloc(32, 1)],
+    ['a connection without TLS, from one with it', Buffer.alloc(32, 1), noChannel],
+  ])('are of no use on %s', (_, asked, there) => {
+    const made = openingOf(secret, number(1), self, asked);
+    expect(secretOf([secret], made, asked)).toBe(secret);
+    expect(secretOf([secret], made, there)).toBeUndefined();
+  });
+
   it('fail with one bit of any byte changed', () => {
     const proof = provenBy(answer);
     const flipped = (bytes: Buffer, at: number): Buffer => {
@@ -90,8 +118,8 @@ describe('the proofs of a challenge', () => {
       copy[at] = (copy[at] ?? 0) ^ 1;
       return copy;
     };
-    for (let at = openingMagic.length; at < opening.length; at += 1) {
-      expect(secretOf([secret], flipped(opening, at))).toBeUndefined();
+    for (let at = 0; at < opening.length; at += 1) {
+      expect(secretOf([secret], flipped(opening, at), noChannel)).toBeUndefined();
     }
     for (let at = 0; at < answer.length; at += 1) {
       expect(proofFor(opening, secret, flipped(answer, at), member)).toBe('other-secret');
@@ -107,31 +135,33 @@ describe('a challenge over a connection', () => {
 
   async function meet(theirs: Buffer, ours: readonly Buffer[]): Promise<[unknown, unknown]> {
     const [client, server] = duplexPair();
-    const asked = challenge(client, theirs, random, member).catch((error: Error) => error.message);
+    const asked = challenge(client, theirs, random, self, member).catch(
+      (error: Error) => error.message,
+    );
     const answered = answerChallenge(server, ours, random, member);
     const isFine = await answered.catch((error: Error) => error.message);
-    if (isFine !== true) server.end();
+    if (isFine !== self) server.end();
     return [await asked, isFine];
   }
 
   it('ends well with either of two secrets, and with no other one', async () => {
-    expect(await meet(secret, [secret])).toEqual([undefined, true]);
-    expect(await meet(secret, [other, secret])).toEqual([undefined, true]);
-    expect(await meet(secret, [other])).toEqual(['the connection ended early', false]);
+    expect(await meet(secret, [secret])).toEqual([undefined, self]);
+    expect(await meet(secret, [other, secret])).toEqual([undefined, self]);
+    expect(await meet(secret, [other])).toEqual(['the connection ended early', undefined]);
   });
 
   it('is not let in by a wrong proof', async () => {
     const [client, server] = duplexPair();
-    client.write(openingOf(secret, number(1)));
+    client.write(openingOf(secret, number(1), self, noChannel));
     const answered = answerChallenge(server, [secret], random, member);
     await readExactly(client, answerBytes);
     client.write(Buffer.alloc(32));
-    expect(await answered).toBe(false);
+    expect(await answered).toBeUndefined();
   });
 
   it('ends without a proof at a member that was not meant', async () => {
     const [client, server] = duplexPair();
-    const asked = challenge(client, secret, random, { ...member, nodeId: 2n });
+    const asked = challenge(client, secret, random, self, { ...member, nodeId: 2n });
     const answered = answerChallenge(server, [secret], random, member);
     expect(await asked).toEqual({ reason: 'other-node', member });
     client.end();
@@ -140,8 +170,10 @@ describe('a challenge over a connection', () => {
 
   it('leaves what comes behind it unread', async () => {
     const [client, server] = duplexPair();
-    const asked = challenge(client, secret, random, member).then(() => client.write('GET / '));
-    expect(await answerChallenge(server, [secret], random, member)).toBe(true);
+    const asked = challenge(client, secret, random, self, member).then(() =>
+      client.write('GET / '),
+    );
+    expect(await answerChallenge(server, [secret], random, member)).toBe(self);
     await asked;
     expect(String(await readExactly(server, 6))).toBe('GET / ');
   });
@@ -155,13 +187,13 @@ describe('a challenge over a connection', () => {
       });
     pass(between, behind);
     pass(behind, between);
-    const asked = challenge(client, secret, random, member);
-    expect(await answerChallenge(server, [secret], random, member)).toBe(true);
+    const asked = challenge(client, secret, random, self, member);
+    expect(await answerChallenge(server, [secret], random, member)).toBe(self);
     expect(await asked).toBeUndefined();
   });
 
   it('ends with the connection, at whatever byte it breaks', async () => {
-    const opening = openingOf(secret, number(1));
+    const opening = openingOf(secret, number(1), self, noChannel);
     for (let bytes = 0; bytes <= openingBytes; bytes += 8) {
       const [client, server] = duplexPair();
       client.write(opening.subarray(0, bytes));

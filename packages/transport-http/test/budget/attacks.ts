@@ -1,8 +1,12 @@
 /** What a hostile peer sends on a connection to take memory. */
 import { connect, type Socket } from 'node:net';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
-import { encodeHandshake, handshakeHeader, protocolVersions } from '../../src/handshake.ts';
-import { encodeMessages, frameHead, sizeInFrame } from '../../src/frames.ts';
+import {
+  encodeHandshake,
+  handshakeHeader,
+  protocolVersions,
+} from '../../src/connections/handshake.ts';
+import { encodeMessages, frameHead, sizeInFrame } from '../../src/messages/frames.ts';
 import { clock, mebibyte } from '../support.ts';
 
 /** The largest frame of a member with entries of 1 MiB. */

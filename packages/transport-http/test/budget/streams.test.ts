@@ -4,15 +4,15 @@
  */
 import { EntryType, encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { framesOf } from '../../src/body.ts';
+import { framesOf } from '../../src/messages/body.ts';
 import {
   decodeMessages,
   encodeMessages,
   frameHead,
   partsPerFrameMax,
   sizeInFrame,
-} from '../../src/frames.ts';
-import { IncomingStream } from '../../src/incoming-stream.ts';
+} from '../../src/messages/frames.ts';
+import { IncomingStream } from '../../src/messages/incoming-stream.ts';
 import { FakeMember, mebibyte, stallTimeoutMs } from '../classes/fakes.ts';
 import { exchangeOf, FakeSocket } from '../classes/requests.ts';
 import { post, serverOf, turn } from '../classes/served.ts';

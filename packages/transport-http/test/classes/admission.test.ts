@@ -2,9 +2,13 @@
  * Admission: which members are let in, what they say of themselves, and how many are remembered.
  */
 import { describe, expect, it } from 'vitest';
-import { Admission } from '../../src/admission.ts';
-import { decodeHandshake, encodeHandshake, handshakeHeader } from '../../src/handshake.ts';
-import { Members } from '../../src/members.ts';
+import { Admission } from '../../src/server/admission.ts';
+import {
+  decodeHandshake,
+  encodeHandshake,
+  handshakeHeader,
+} from '../../src/connections/handshake.ts';
+import { Members } from '../../src/connections/members.ts';
 import { framePayloadMaxFor, framePayloadMaxOf } from '../../src/wire.ts';
 import { FakeMember, handshakeOf, mebibyte } from './fakes.ts';
 import { exchangeOf } from './requests.ts';

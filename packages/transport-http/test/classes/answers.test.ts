@@ -2,9 +2,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { answerOf, ask, textOf } from '../../src/client.ts';
-import { encodeHandshake, handshakeHeader, type Handshake } from '../../src/handshake.ts';
-import { routeTo } from '../../src/route.ts';
+import { answerOf, ask, textOf } from '../../src/connections/client.ts';
+import {
+  encodeHandshake,
+  handshakeHeader,
+  type Handshake,
+} from '../../src/connections/handshake.ts';
+import { routeTo } from '../../src/connections/route.ts';
 import { refusalHeader } from '../../src/wire.ts';
 import { never } from '../snapshot-support.ts';
 import { FakeMember, handshakeOf } from './fakes.ts';

@@ -1,7 +1,7 @@
 /** When the next attempt to reach a peer is due. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Attempts } from '../../src/attempts.ts';
+import { Attempts } from '../../src/connections/attempts.ts';
 
 let clock: SimulatedClock;
 let drawn: number;

@@ -1,9 +1,9 @@
 /** The frames of a body, at the boundaries of their sizes and of the time that nothing comes. */
 import { randomFillSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { closeAfter, framesOf } from '../../src/body.ts';
-import { FrameReader } from '../../src/frame-reader.ts';
-import { emptyFrame, frameHead } from '../../src/frames.ts';
+import { closeAfter, framesOf } from '../../src/messages/body.ts';
+import { FrameReader } from '../../src/messages/frame-reader.ts';
+import { emptyFrame, frameHead } from '../../src/messages/frames.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf } from './requests.ts';
 import { payloadsAfter } from './payloads-after.ts';

@@ -1,7 +1,7 @@
 /** These tests say which messages of a frame reach the node. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { deliver } from '../../src/deliver.ts';
+import { deliver } from '../../src/messages/deliver.ts';
 import { FakeMember } from './fakes.ts';
 
 const messageOf = (term: number, given: Partial<Message> = {}): Message =>

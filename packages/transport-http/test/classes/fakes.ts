@@ -7,8 +7,8 @@ import { Credentials } from '../../src/access/certificate/credentials.ts';
 import { MemberCertificates } from '../../src/access/certificate/member-certificates.ts';
 import { StrangersLog } from '../../src/access/strangers-log.ts';
 import { IncomingBudget } from '../../src/budget/incoming-budget.ts';
-import { protocolVersions, type Handshake } from '../../src/handshake.ts';
-import { NameBook, type NameBookParts } from '../../src/name-book.ts';
+import { protocolVersions, type Handshake } from '../../src/connections/handshake.ts';
+import { NameBook, type NameBookParts } from '../../src/connections/name-book.ts';
 import { checkOptions, type HttpTransportOptions } from '../../src/options.ts';
 import {
   framePayloadMaxOf,
@@ -99,7 +99,9 @@ export class FakeMember {
       isMember: (id) => this.memberIds.has(id),
       memberAddresses: new MemberAddresses((id) => this.memberIds.has(id)),
       handler: { ...this.#handler(), ...handler },
+      openers: new WeakMap(),
       clusterId: 1n,
+      groupId: 0n,
       nodeId: 1n,
       handshakeTo: (to) => handshakeOf({ from: 1n, to, address: 'one.example:1' }),
       framePayloadMax,

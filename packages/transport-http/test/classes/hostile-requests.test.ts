@@ -1,6 +1,6 @@
 /** Requests that no member sends: nothing of them reaches the node, and nothing is left behind. */
 import { describe, expect, it } from 'vitest';
-import { encodeHandshake, handshakeHeader } from '../../src/handshake.ts';
+import { encodeHandshake, handshakeHeader } from '../../src/connections/handshake.ts';
 import { headOf } from '../raw-client.ts';
 import { handshakeOf, stallTimeoutMs } from './fakes.ts';
 import { messageFrame, post, serverOf, turn } from './served.ts';

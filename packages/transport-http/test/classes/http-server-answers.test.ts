@@ -1,7 +1,7 @@
 /** The server of Node.js as it is set up here, and its last words, on connections of the test. */
 import type { Server } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { endWith, isOfHttp, newServer } from '../../src/http-server.ts';
+import { endWith, isOfHttp, newServer } from '../../src/server/http-server.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
 

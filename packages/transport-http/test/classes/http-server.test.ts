@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { endWith, isOfHttp, newServer } from '../../src/http-server.ts';
+import { endWith, isOfHttp, newServer } from '../../src/server/http-server.ts';
 import type { HttpTransportOptions } from '../../src/index.ts';
 import { RawClient } from '../raw-client.ts';
 import { until } from '../support.ts';

@@ -2,8 +2,8 @@
 import { crc32 } from 'node:zlib';
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { decodeMessages, frameHeadBytes, sizeInFrame } from '../../src/frames.ts';
-import { MessageQueue, queueBounds, type MessageFrame } from '../../src/message-queue.ts';
+import { decodeMessages, frameHeadBytes, sizeInFrame } from '../../src/messages/frames.ts';
+import { MessageQueue, queueBounds, type MessageFrame } from '../../src/messages/message-queue.ts';
 
 const mebibyte = 1024 * 1024;
 const small = { messagesMax: 4, bytesMax: 1000, frameBytesAimed: 400, frameEntriesAimed: 10 };

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { openStream } from '../../src/outgoing-stream.ts';
+import { openStream } from '../../src/messages/outgoing-stream.ts';
 import { never } from '../snapshot-support.ts';
 import { FakeMember } from './fakes.ts';
 import { exchangeOf, frameOf } from './requests.ts';
@@ -23,7 +23,7 @@ const world: World = vi.hoisted(() => ({
   ask: () => undefined,
   answerOf: () => Promise.reject(new Error('not set')),
 }));
-vi.mock('../../src/client.ts', async (original) => ({
+vi.mock('../../src/connections/client.ts', async (original) => ({
   ...(await original<object>()),
   ask: (...given: [unknown, unknown, unknown]) => world.ask(...given),
   answerOf: () => world.answerOf(),

@@ -1,7 +1,7 @@
 /** The rate that all snapshots share. */
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
-import { Pacer } from '../../src/pacer.ts';
+import { Pacer } from '../../src/snapshots/pacer.ts';
 
 const never = new AbortController().signal;
 

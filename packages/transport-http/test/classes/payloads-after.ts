@@ -1,4 +1,4 @@
-import type { FrameReader } from '../../src/frame-reader.ts';
+import type { FrameReader } from '../../src/messages/frame-reader.ts';
 
 /** All payloads that are complete when the reader has this chunk. */
 export function payloadsAfter(reader: FrameReader, chunk: Buffer): Buffer[] {

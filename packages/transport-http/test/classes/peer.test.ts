@@ -2,11 +2,11 @@
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
-import { decodeMessages, sizeInFrame } from '../../src/frames.ts';
-import type { MessageFrame } from '../../src/message-queue.ts';
-import type { LinkEvents, MessageLink } from '../../src/outgoing-stream.ts';
-import { Peer } from '../../src/peer.ts';
-import type { Target } from '../../src/route.ts';
+import { decodeMessages, sizeInFrame } from '../../src/messages/frames.ts';
+import type { MessageFrame } from '../../src/messages/message-queue.ts';
+import type { LinkEvents, MessageLink } from '../../src/messages/outgoing-stream.ts';
+import { Peer } from '../../src/connections/peer.ts';
+import type { Target } from '../../src/connections/route.ts';
 import type { Wire } from '../../src/wire.ts';
 import { FakeMember } from './fakes.ts';
 
@@ -63,10 +63,10 @@ const world: World = vi.hoisted(() => ({
   openStream: () => Promise.reject(new Error('not set')),
   requestLink: () => undefined,
 }));
-vi.mock('../../src/outgoing-stream.ts', () => ({
+vi.mock('../../src/messages/outgoing-stream.ts', () => ({
   openStream: (...given: unknown[]) => world.openStream(...given),
 }));
-vi.mock('../../src/request-link.ts', () => ({
+vi.mock('../../src/messages/request-link.ts', () => ({
   RequestLink: function fakeRequestLink(...given: unknown[]) {
     return world.requestLink(...given);
   },

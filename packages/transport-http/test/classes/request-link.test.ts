@@ -6,7 +6,7 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
-import { RequestLink } from '../../src/request-link.ts';
+import { RequestLink } from '../../src/messages/request-link.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
 
@@ -19,7 +19,7 @@ const world: World = vi.hoisted(() => ({
   ask: () => undefined,
   answerOf: () => Promise.reject(new Error('not set')),
 }));
-vi.mock('../../src/client.ts', () => ({
+vi.mock('../../src/connections/client.ts', () => ({
   ask: (...given: unknown[]) => world.ask(...given),
   answerOf: (...given: unknown[]) => world.answerOf(...given),
 }));

@@ -1,7 +1,7 @@
 /** Requests and answers without a network: what a test pushes arrives, what is written is kept. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { frameHead } from '../../src/frames.ts';
+import { frameHead } from '../../src/messages/frames.ts';
 
 interface Written {
   readonly chunk: Buffer | string;

@@ -2,9 +2,9 @@
 import type { TransportHandler } from '@babuza/raft';
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { emptyFrame } from '../../src/frames.ts';
-import { SnapshotReceiver } from '../../src/snapshot-receiver.ts';
-import { offsetHeader } from '../../src/snapshot-sender.ts';
+import { emptyFrame } from '../../src/messages/frames.ts';
+import { SnapshotReceiver } from '../../src/snapshots/snapshot-receiver.ts';
+import { offsetHeader } from '../../src/snapshots/snapshot-sender.ts';
 import { snapshotMessage } from '../snapshot-support.ts';
 import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf, type FakeExchange } from './requests.ts';

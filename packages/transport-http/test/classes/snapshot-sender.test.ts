@@ -3,10 +3,10 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
-import { FrameReader } from '../../src/frame-reader.ts';
-import { Pacer } from '../../src/pacer.ts';
-import { fateLine } from '../../src/snapshot-fate.ts';
-import { sendSnapshot, type SnapshotSending } from '../../src/snapshot-sender.ts';
+import { FrameReader } from '../../src/messages/frame-reader.ts';
+import { Pacer } from '../../src/snapshots/pacer.ts';
+import { fateLine } from '../../src/snapshots/snapshot-outcome.ts';
+import { sendSnapshot, type SnapshotSending } from '../../src/snapshots/snapshot-sender.ts';
 import { paths } from '../../src/wire.ts';
 import { never, snapshotMessage, Source } from '../snapshot-support.ts';
 import { FakeMember, mebibyte } from './fakes.ts';
@@ -22,7 +22,7 @@ const world: World = vi.hoisted(() => ({
   ask: () => undefined,
   answerOf: () => Promise.reject(new Error('not set')),
 }));
-vi.mock('../../src/client.ts', async (original) => ({
+vi.mock('../../src/connections/client.ts', async (original) => ({
   ...(await original<object>()),
   ask: (...given: unknown[]) => world.ask(...given),
   answerOf: (...given: unknown[]) => world.answerOf(...given),

@@ -3,8 +3,8 @@ import { SimulatedClock } from '@babuza/testkit';
 import { ServerResponse, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { startStallWatch } from '../../src/stall-watch.ts';
-import { tellWorking, workingLine } from '../../src/tell-working.ts';
+import { startStallWatch } from '../../src/connections/stall-watch.ts';
+import { tellWorking, workingLine } from '../../src/server/tell-working.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 
 describe('a stall watch', () => {

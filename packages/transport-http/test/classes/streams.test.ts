@@ -11,9 +11,9 @@ import {
   encodeMessages,
   frameHead,
   sizeInFrame,
-} from '../../src/frames.ts';
-import { IncomingStream } from '../../src/incoming-stream.ts';
-import { OutgoingStream } from '../../src/outgoing-stream.ts';
+} from '../../src/messages/frames.ts';
+import { IncomingStream } from '../../src/messages/incoming-stream.ts';
+import { OutgoingStream } from '../../src/messages/outgoing-stream.ts';
 import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
 import { FakeSocket, frameOf } from './requests.ts';
 

@@ -1,10 +1,10 @@
 /** A request with messages in its body. */
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import type { Admitted } from '../../src/admission.ts';
-import { encodeMessages, sizeInFrame } from '../../src/frames.ts';
-import { Members } from '../../src/members.ts';
-import { takeMessages } from '../../src/take-messages.ts';
+import type { Admitted } from '../../src/server/admission.ts';
+import { encodeMessages, sizeInFrame } from '../../src/messages/frames.ts';
+import { Members } from '../../src/connections/members.ts';
+import { takeMessages } from '../../src/messages/take-messages.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf } from './requests.ts';
 

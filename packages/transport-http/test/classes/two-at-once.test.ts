@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import type { TransportHandler } from '@babuza/raft';
 import { nodeEnvironment } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeMessages, sizeInFrame } from '../../src/frames.ts';
+import { encodeMessages, sizeInFrame } from '../../src/messages/frames.ts';
 import { HttpTransport } from '../../src/index.ts';
 import { handshakeOf, RawClient, streamHeadOf } from '../raw-client.ts';
 import { never, snapshotMessage, Source } from '../snapshot-support.ts';

@@ -1,7 +1,7 @@
 /**
  * Builds a table in LevelDB's format (doc/table_format.md in its sources) with blocks of any size.
  */
-import { crc32cByTable } from '@babuza/wal-core';
+import { crc32cByTable } from '@babuza/wal-core/backend';
 
 interface BlockHandle {
   readonly offset: number;

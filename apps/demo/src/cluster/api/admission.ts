@@ -32,7 +32,7 @@ export class Admission {
    */
   enter(request: IncomingMessage): ApiRole {
     refuseWebPages(request, this.#hosts);
-    return this.#tokens === undefined ? 'admin' : this.#tokens.roleOf(request.headers);
+    return this.#tokens === undefined ? 'admin' : this.#tokens.roleOf(request);
   }
 
   /** Throws `API_FORBIDDEN`, or `API_MEDIA_TYPE` for a change that a web page could have sent. */

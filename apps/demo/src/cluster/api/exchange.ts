@@ -137,6 +137,8 @@ function send(
     'content-type': contentType,
     'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length,
     'cache-control': 'no-store',
+    // A browser must not take a value for a script, which pages of other origins could run.
+    'x-content-type-options': 'nosniff',
     ...(ends ? { connection: 'close' } : {}),
     ...headers,
   });

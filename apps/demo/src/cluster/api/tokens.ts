@@ -6,7 +6,7 @@
  * compared with each of them in constant time. No token gets into a message, an error or a log.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ApiError } from './errors.ts';
 
 export const apiRoles = ['read', 'write', 'admin'] as const;
@@ -50,8 +50,11 @@ export class TokenCheck {
   }
 
   /** The role of who calls. Throws `API_UNAUTHENTICATED`. */
-  roleOf({ authorization = '' }: IncomingHttpHeaders): ApiRole {
-    const [, token] = credentialsPattern.exec(authorization) ?? [];
+  roleOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): ApiRole {
+    const { authorization: given = [] } = headersDistinct;
+    // Of two, what is in front may have looked at the other one.
+    const [only = ''] = given.length === 1 ? given : [];
+    const [, token] = credentialsPattern.exec(only) ?? [];
     const digest = this.#digestOf(token ?? '');
     let role: ApiRole | undefined;
     // All of them are compared, whichever fits.

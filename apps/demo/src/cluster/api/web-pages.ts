@@ -49,9 +49,10 @@ export function refuseWebPages(request: IncomingMessage, hosts: ReadonlySet<stri
   const site = headers['sec-fetch-site'];
   const isForeignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   const origins = headersDistinct['origin'] ?? [];
-  const ownOrigins = [`http://${given[0]}`, `https://${given[0]}`].map((each) =>
-    each.toLowerCase(),
-  );
+  const ownOrigins = given.flatMap((own) => [
+    `http://${own.toLowerCase()}`,
+    `https://${own.toLowerCase()}`,
+  ]);
   const isForeignOrigin = origins.some((origin) => !ownOrigins.includes(origin.toLowerCase()));
   if (isForeignSite || isForeignOrigin || origins.length > 1) {
     throw new ApiError('API_FOREIGN_ORIGIN', 'web pages of other origins are not served');

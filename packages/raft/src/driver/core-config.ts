@@ -1,0 +1,60 @@
+/** What of a node's configuration the Raft core is told, in its words. */
+import { ReadOnlyOption, type RaftConfig } from '@babuza/raft-core';
+import type { RaftEvent } from '../events.ts';
+import type { OpenedNode } from '../start/node-parts.ts';
+import type { Logger } from '../ports/logger.ts';
+
+/**
+ * Entries of one append. Each costs the receiver an object, however small it is: a message of 1 MiB
+ * could have more than 100,000 of them, and transports refuse such a message.
+ */
+const entriesPerMessageMax = 8192;
+
+export function coreConfig<Query, Answer>(
+  node: OpenedNode<Query, Answer>,
+  tell: (event: RaftEvent) => void,
+): RaftConfig {
+  const { config, component, logger, state, opened } = node;
+  return {
+    id: config.nodeId,
+    storage: opened.storage,
+    applied: state.appliedIndex,
+    asyncStorageWrites: true,
+    electionTick: config.electionTicks,
+    heartbeatTick: config.heartbeatTicks,
+    random: () => component.random.uint32() / 2 ** 32,
+    maxSizePerMsg: config.messageBytesMax,
+    maxEntriesPerMsg: entriesPerMessageMax,
+    maxCommittedSizePerReady: config.applyBytesMax,
+    maxUncommittedEntriesSize: config.uncommittedBytesMax,
+    maxInflightMsgs: config.inflightMessagesMax,
+    maxInflightBytes: config.inflightBytesMax,
+    checkQuorum: config.checkQuorum,
+    preVote: config.preVote,
+    // A node that was killed may come back with an older commit index than it has acknowledged.
+    onlyVoterReadsAtOnce: false,
+    readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
+    disableProposalForwarding: !config.forwardProposals,
+    stepDownOnRemoval: true,
+    logger: logger === undefined ? undefined : coreLogger(logger),
+    onImpossibleClaim: ({ from: member, kind, claimed, atMost, term, times }) => {
+      // The core is in the middle of a step: a listener may call the node, so it hears of it
+      // afterwards.
+      queueMicrotask(() =>
+        tell({ type: 'impossible-claim', member, kind, claimed, atMost, term, times }),
+      );
+    },
+  };
+}
+
+function coreLogger(logger: Logger): RaftConfig['logger'] {
+  return {
+    log: (level, line) => {
+      if (level === 'debug') return;
+      const text = line();
+      if (level === 'info') logger.info(text);
+      else if (level === 'warn') logger.warn(text);
+      else logger.error(text);
+    },
+  };
+}

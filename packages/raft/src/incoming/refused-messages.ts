@@ -1,0 +1,97 @@
+/**
+ * Messages of other nodes that this node has refused. Each is counted. A node is named in the log
+ * and in an event at most once a minute for each reason, so that a node that repeats a message
+ * cannot fill the log. All reports together have a limit, because ids can be made up: 20 a minute,
+ * 10 of them about nodes that are no members.
+ */
+import type { Clock } from '@babuza/vfs';
+import type { RaftEvent } from '../events.ts';
+import { ReportLimit } from '../identity/report-limit.ts';
+import type { Logger } from '../ports/logger.ts';
+
+/** Why a message was refused. */
+export type RefusedMessageKind =
+  /** The message has a term that no election of an honest cluster reaches. */
+  | 'term'
+  /** The term rises faster than the elections of an honest cluster can raise it. */
+  | 'term-jump'
+  /** The sender is no member, and only a member may ask for this. */
+  | 'not-a-member'
+  /** The message has a proposal that no member hands on. */
+  | 'proposal'
+  /** The message is a read, or the answer to one, that no member sends. */
+  | 'read'
+  /** The message tells a commit index that this log does not reach. */
+  | 'commit'
+  /** The message offers a snapshot that this node does not want from this sender. */
+  | 'snapshot';
+
+export interface RefusedMessagesParts {
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+  readonly tell: (event: RaftEvent) => void;
+  readonly isMember: (id: bigint) => boolean;
+}
+
+interface Told {
+  readonly atMs: number;
+  /** Messages that were refused since the last report. */
+  untold: number;
+}
+
+const toldEveryMs = 60_000;
+/** Anybody can make up ids of nodes: when there are so many, those of more than a minute ago go. */
+const toldMax = 64;
+
+export class RefusedMessages {
+  readonly #parts: RefusedMessagesParts;
+  /** The limit bounds how many of them can be younger than a minute. */
+  readonly #limit: ReportLimit;
+  readonly #told = new Map<string, Told>();
+  #count = 0;
+
+  constructor(parts: RefusedMessagesParts) {
+    this.#parts = parts;
+    this.#limit = new ReportLimit(parts.clock);
+  }
+
+  /** How many messages were refused since the start of the node. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many senders and reasons are remembered. */
+  get remembered(): number {
+    return this.#told.size;
+  }
+
+  /**
+   * Counts a message that was refused, and reports it unless its sender was just reported, or so
+   * many others were that the limit of all reports is reached.
+   */
+  refuse(member: bigint, kind: RefusedMessageKind, what: string): void {
+    this.#count += 1;
+    const { clock, logger, tell, isMember } = this.#parts;
+    const name = `${member} ${kind}`;
+    const nowMs = clock.monotonicMs();
+    const before = this.#told.get(name);
+    const isDue = before === undefined || nowMs - before.atMs >= toldEveryMs;
+    const leftOut = isDue ? this.#limit.take(isMember(member)) : undefined;
+    if (leftOut === undefined) {
+      if (before !== undefined) before.untold += 1;
+      return;
+    }
+    const times = (before?.untold ?? 0) + 1;
+    if (this.#told.size >= toldMax) this.#forgetOld(nowMs);
+    this.#told.set(name, { atMs: nowMs, untold: 0 });
+    const message = `a message of node ${member} is refused: ${what}`;
+    logger?.warn(message, { member, kind, times, leftOut });
+    tell({ type: 'message-refused', member, kind, message, times });
+  }
+
+  #forgetOld(nowMs: number): void {
+    for (const [name, { atMs }] of this.#told) {
+      if (nowMs - atMs >= toldEveryMs) this.#told.delete(name);
+    }
+  }
+}

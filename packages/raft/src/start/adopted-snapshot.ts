@@ -1,0 +1,23 @@
+/**
+ * A survivor whose log is lost goes on from the newest whole snapshot. It is the beginning of a new
+ * log, with the membership that it holds; the recovery then removes everybody else.
+ */
+import { RaftError } from '../errors.ts';
+import type { FirstState } from './open-node.ts';
+import type { SnapshotManager } from '../ports/snapshot-manager.ts';
+import { identityInNodePart } from '../apply/replicated-state.ts';
+import { readNodePart } from '../snapshots/snapshot-files.ts';
+
+/** @throws RaftError (`RAFT_NO_LOG`) where there is no whole snapshot either. */
+export async function adoptedSnapshot(manager: SnapshotManager): Promise<FirstState> {
+  for (const { metadata } of manager.list().toReversed()) {
+    // A damaged one is set aside by this.
+    if (!(await manager.verify(metadata))) continue;
+    await using open = await manager.read(metadata);
+    return { metadata, identity: identityInNodePart(await readNodePart(open)) };
+  }
+  throw new RaftError(
+    'RAFT_NO_LOG',
+    'there is neither a log nor a whole snapshot to recover from: check the directory and that its volumes are mounted',
+  );
+}

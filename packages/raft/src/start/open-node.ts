@@ -1,0 +1,317 @@
+/**
+ * Opens everything that a node stands on: its state machine, snapshots and log, and restores the
+ * state that they tell of. Nothing runs yet.
+ *
+ * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
+ */
+import type { SnapshotMetadata } from '@babuza/raftpb';
+import type { OpenedWal, TailReport } from '@babuza/wal-core';
+import type { BabuzaConfig } from '../config.ts';
+import { RaftError } from '../errors.ts';
+import { checkNothingWithoutLog } from '../identity/check-start.ts';
+import type { ClusterIdentity } from '../identity/cluster-identity.ts';
+import { randomIdentity } from '../identity/hex.ts';
+import { encodeLogIdentity } from '../identity/log-identity.ts';
+import {
+  decodeSnapshotOwner,
+  SnapshotOwnership,
+  type SnapshotOwner,
+} from '../identity/snapshot-owner.ts';
+import { startIdentity } from '../identity/start-identity.ts';
+import { bindMachine, openMachine } from './open-state-machine.ts';
+import type { OpenedNode } from './node-parts.ts';
+import type { RaftComponent } from '../ports/component.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { SnapshotManager, StoredSnapshot } from '../ports/snapshot-manager.ts';
+import type { StateMachine } from '../ports/state-machine.ts';
+import { quietLogger } from '../support/quiet-logger.ts';
+import type { SnapshotPlace } from '../snapshots/recorded-snapshots.ts';
+import { ReplicatedState } from '../apply/replicated-state.ts';
+import { hasState, readNodePart, stateReader } from '../snapshots/snapshot-files.ts';
+import { mustRestartTerms, recoverInFirstTerm } from './restarted-terms.ts';
+import { checkStateIsNotAhead } from './state-ahead.ts';
+import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
+import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
+
+/** How a node means to start; see `BootstrapOptions.bootstrap`. */
+export type BootstrapMode = 'new' | 'join' | 'existing';
+
+/** What a cluster begins with, where there is no log. */
+export interface FirstState {
+  readonly metadata: SnapshotMetadata;
+  readonly identity: ClusterIdentity;
+}
+
+/** What a start does besides opening what there is. */
+export interface Beginning {
+  readonly mode: BootstrapMode;
+  /** Makes the first snapshot of a log that has nothing. */
+  readonly begin: () => Promise<FirstState | undefined>;
+  readonly standalone?: StandaloneOptions | undefined;
+  readonly adoptIdentity?: boolean | undefined;
+  readonly discardSnapshots?: boolean | undefined;
+  readonly clusterToken?: string | undefined;
+  /**
+   * The first members that the start was given, where it was given some; a log that exists does not
+   * use them.
+   */
+  readonly peers?: { readonly given: unknown };
+}
+
+export async function openNode<Query, Answer>(
+  config: BabuzaConfig,
+  stateMachine: StateMachine<Query, Answer>,
+  component: RaftComponent,
+  beginning: Beginning,
+): Promise<OpenedNode<Query, Answer>> {
+  const { walManager, snapshotManager } = component;
+  const { groupId } = config;
+  const { standalone } = beginning;
+  const logger = quietLogger(component.logger);
+  const machine = await openMachine(stateMachine);
+  // Each lock may have to wait for an owner that cannot be looked at: they wait at the same time.
+  const locking = walManager.takeLock?.();
+  locking?.catch(() => undefined);
+  await snapshotManager.open(groupId);
+  await locking;
+  const exists = await walManager.hasExistingWal({ groupId });
+  if (!exists) await prepareForNewLog(component, beginning, machine.appliedIndex);
+  const owner = exists ? await ownerOf(snapshotManager) : undefined;
+  const usable = exists ? await usableSnapshot(component, groupId, logger) : undefined;
+  const { opened, first } = await openLog(config, component, { exists, usable, beginning });
+  checkEntryBytesMax(config, opened.metadata);
+  // A recovery goes on with this log, whatever the state machine has applied.
+  if (standalone === undefined) checkStateIsNotAhead(machine, opened);
+  const markers = [...opened.snapshots];
+  const isNew = isEmpty(opened);
+  const snapshot = first === undefined ? usable : storedSnapshot(snapshotManager, first.metadata);
+  const state = new ReplicatedState(component.sessionManager);
+  await restoreNodePart(state, component, snapshot);
+  const { keeper, ownership } = await startIdentity({
+    config,
+    component,
+    opened,
+    logger,
+    isNew,
+    owner,
+    machineLogId: machine.logId,
+    machineAppliedIndex: machine.appliedIndex,
+    newestMarkerIndex: markers.at(-1)?.index ?? 0,
+    adopts: beginning.adoptIdentity ?? false,
+    clusterToken: beginning.clusterToken,
+    isRecovery: standalone !== undefined,
+    discardsTail: standalone?.discardTail ?? false,
+    snapshotIdentity: state.identity,
+  });
+  if (first !== undefined) {
+    const { index, term } = first.metadata;
+    // Durable after it: the beginning of the log. It is never written a second time. The identity
+    // record is there before: a log that holds anything and has no record has lost it.
+    const hardState = { term, vote: 0n, commit: index };
+    await opened.wal.save({ hardState, snapshot: first.metadata });
+    markers.push(first.metadata);
+  }
+  if (snapshot !== undefined) opened.storage.createSnapshot(snapshot.metadata, snapshot.manifest);
+  checkTail(config, opened.tail, logger);
+  const machineAppliedIndex = await restoreMachine(stateMachine, component, {
+    opened,
+    snapshot,
+    appliedIndex: machine.appliedIndex,
+  });
+  await bindMachine(stateMachine, machine, keeper.logId);
+  tellLog(config, opened, logger);
+  const { peers } = beginning;
+  if (peers !== undefined && !isNew) tellOtherPeers(peers.given, state.firstMembers, logger);
+  if (standalone !== undefined && mustRestartTerms(opened)) {
+    const parts = { config, component, opened, state, stateMachine, machineAppliedIndex, keeper };
+    markers.push(await recoverInFirstTerm(parts));
+  } else if (standalone !== undefined) {
+    await removeEverybodyElse(config, component, opened, state, keeper);
+  }
+  const { tail } = opened;
+  return {
+    config,
+    component,
+    logger,
+    opened,
+    markers,
+    state,
+    keeper,
+    ownership,
+    stateMachine,
+    machineAppliedIndex,
+    tail,
+  };
+}
+
+function storedSnapshot(
+  manager: SnapshotManager,
+  { index, term }: SnapshotPlace,
+): StoredSnapshot | undefined {
+  return manager.list().find(({ metadata }) => metadata.index === index && metadata.term === term);
+}
+
+/** Also true where an earlier attempt ended before it wrote the first marker. */
+function isEmpty({ storage, hardState }: OpenedWal): boolean {
+  return storage.lastIndex() === 0 && hardState.term === 0;
+}
+
+/** Refuses to begin beside what another log has left, or removes it where that was asked for. */
+async function prepareForNewLog(
+  { snapshotManager }: RaftComponent,
+  { mode, standalone, discardSnapshots }: Beginning,
+  machineAppliedIndex: number,
+): Promise<void> {
+  if (mode === 'existing' && standalone?.adoptSnapshots !== true) {
+    throw new RaftError(
+      'RAFT_NO_LOG',
+      "there is no log here, and the start asked for an existing one: check the directory and that its volume is mounted; begin a cluster with bootstrap: 'new', or wait to be added to one with 'join'",
+    );
+  }
+  if (discardSnapshots === true) {
+    // A start that is refused for the sake of the state machine has removed nothing.
+    checkNothingWithoutLog(undefined, [], machineAppliedIndex);
+    await snapshotManager.removeAll();
+  }
+  if (standalone?.adoptSnapshots === true) return;
+  const indexes = snapshotManager.list().map(({ metadata }) => metadata.index);
+  // A first start that did not end may have left its snapshot; `begin` compares it.
+  const perhapsOwn = mode === 'new' && indexes.length === 1 ? [] : indexes;
+  checkNothingWithoutLog(await ownerOf(snapshotManager), perhapsOwn, machineAppliedIndex);
+}
+
+async function ownerOf(manager: SnapshotManager): Promise<SnapshotOwner | undefined> {
+  const bytes = await manager.readIdentity();
+  return bytes === undefined ? undefined : decodeSnapshotOwner(bytes);
+}
+
+/** The newest snapshot that has a marker in the log and whose files are whole. */
+async function usableSnapshot(
+  { walManager, snapshotManager }: RaftComponent,
+  groupId: bigint,
+  logger: Logger | undefined,
+): Promise<StoredSnapshot | undefined> {
+  const markers = await walManager.findSnapshots({ groupId });
+  for (const { index, term } of markers.toReversed()) {
+    const stored = storedSnapshot(snapshotManager, { index, term });
+    if (stored !== undefined && (await snapshotManager.verify(stored.metadata))) return stored;
+    logger?.warn('a snapshot is missing or damaged; the one before it is tried', { index, term });
+  }
+  const newest = markers.at(-1);
+  if (newest === undefined) return undefined;
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the log begins behind a snapshot, the newest at index ${newest.index}, and no snapshot that fits is whole`,
+  );
+}
+
+/** Opens the log, or makes one: its metadata says what it begins with. */
+async function openLog(
+  config: BabuzaConfig,
+  component: RaftComponent,
+  {
+    exists,
+    usable,
+    beginning,
+  }: { exists: boolean; usable: StoredSnapshot | undefined; beginning: Beginning },
+): Promise<{ opened: OpenedWal; first: FirstState | undefined }> {
+  const { walManager, random } = component;
+  const { groupId, clusterId, nodeId, entryBytesMax } = config;
+  if (exists) {
+    const opened = await walManager.replayWal({
+      groupId,
+      expect: { clusterId, nodeId },
+      snapshot: usable?.metadata,
+      discardUncommitted: beginning.standalone?.discardTail ?? false,
+    });
+    return { opened, first: isEmpty(opened) ? await interrupted(beginning) : undefined };
+  }
+  const first = await beginning.begin();
+  const logId = randomIdentity(random);
+  if (beginning.standalone?.adoptSnapshots === true) {
+    // Durable before the new log: the snapshots belong to it. A crash between the two is told at
+    // the next start as a log that is lost, as before.
+    const owner = { logId, startCount: 0, recordedIndex: 0, committedIndex: 0 };
+    await new SnapshotOwnership(component.snapshotManager, owner).write();
+  }
+  const identity = encodeLogIdentity({ logId, origin: first?.identity.origin });
+  const metadata = { clusterId, nodeId, entryBytesMax, identity };
+  return { opened: await walManager.createWal(metadata, { groupId }), first };
+}
+
+/** What a start begins with that was interrupted, or waits: its log holds nothing yet. */
+async function interrupted({
+  mode,
+  standalone,
+  begin,
+}: Beginning): Promise<FirstState | undefined> {
+  if (standalone === undefined) return mode === 'new' ? begin() : undefined;
+  if (standalone.adoptSnapshots === true) return begin();
+  throw new RaftError(
+    'RAFT_NO_LOG',
+    'the log here holds nothing: this member has never been part of a cluster, or its first start was interrupted; start it as it was meant to be, or recover from another member',
+  );
+}
+
+function refuseBeyond(appliedIndex: number, lastIndex: number): never {
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the state machine has applied ${appliedIndex}, the log ends at ${lastIndex} and has no snapshot of a state to go back to: either the log has lost entries, or the state belongs to another log; give the state machine an empty directory to go on with what the log has`,
+  );
+}
+
+function checkTail(
+  { refuseUncertainTail }: BabuzaConfig,
+  tail: TailReport,
+  logger: Logger | undefined,
+): void {
+  if (tail.verdict !== 'uncertain') return;
+  logger?.warn('the last batch of the log was damaged and was cut', { tail });
+  if (!refuseUncertainTail) return;
+  throw new RaftError(
+    'RAFT_STATE_UNREADABLE',
+    `the last batch of the log was damaged, entries ${tail.firstIndex ?? '?'} to ${tail.lastIndex ?? '?'}, and it cannot be told whether a crash or rot did it`,
+  );
+}
+
+/** Takes over the node's own part of the snapshot that the log is opened with. */
+async function restoreNodePart(
+  state: ReplicatedState,
+  { snapshotManager }: RaftComponent,
+  snapshot: StoredSnapshot | undefined,
+): Promise<void> {
+  if (snapshot === undefined) {
+    // The manager may have served another node before.
+    state.sessions.restore();
+    return;
+  }
+  await using open = await snapshotManager.read(snapshot.metadata);
+  state.restore(await readNodePart(open), snapshot.metadata);
+}
+
+/** Gives the state machine what it lacks; returns how far its state is. */
+async function restoreMachine<Query, Answer>(
+  stateMachine: StateMachine<Query, Answer>,
+  { snapshotManager }: RaftComponent,
+  {
+    opened,
+    snapshot,
+    appliedIndex,
+  }: { opened: OpenedWal; snapshot: StoredSnapshot | undefined; appliedIndex: number },
+): Promise<number> {
+  const lastIndex = opened.storage.lastIndex();
+  // Only a recovery goes on with such a state; see `checkStateIsNotAhead`.
+  const isBeyond = appliedIndex > lastIndex;
+  const machineAppliedIndex = isBeyond ? 0 : appliedIndex;
+  let isReplaced = false;
+  // A state on disk that is as far, or further, is kept.
+  if (snapshot !== undefined && machineAppliedIndex < snapshot.metadata.index) {
+    await using open = await snapshotManager.read(snapshot.metadata);
+    isReplaced = hasState(open);
+    if (isReplaced) {
+      await stateMachine.restoreSnapshot(stateReader(open), new AbortController().signal);
+    }
+  }
+  if (isBeyond && !isReplaced) refuseBeyond(appliedIndex, lastIndex);
+  return machineAppliedIndex;
+}

@@ -1,0 +1,21 @@
+/** Tells from the options how far connections of a member are protected. */
+import type { HttpTransportTls } from './certificate/options.ts';
+
+export interface ProtectionSettings {
+  readonly tls: HttpTransportTls | undefined;
+  readonly secrets: readonly Buffer[];
+  readonly transition: {
+    readonly tls: 'accept' | 'connect' | undefined;
+    readonly secret: 'accept' | 'connect' | undefined;
+  };
+}
+
+/**
+ * Whether every connection that comes in must show a certificate or the secret. Every connection
+ * that goes out is protected then, too.
+ */
+export function isProtected({ tls, secrets, transition }: ProtectionSettings): boolean {
+  const showsCertificate =
+    tls !== undefined && tls.mutual !== false && transition.tls === undefined;
+  return showsCertificate || (secrets.length > 0 && transition.secret === undefined);
+}
