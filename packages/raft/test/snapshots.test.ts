@@ -209,7 +209,7 @@ describe('the report of a snapshot', () => {
     const events: RaftEvent[] = [];
     save = () => clock.advance(70);
     const snapshots = newSnapshots('disk', { clock, tell: (event) => void events.push(event) });
-    const taken = new Promise((resolve, reject) => void snapshots.take({ resolve, reject }));
+    const taken = new Promise((resolve, reject) => snapshots.take({ resolve, reject }));
     await runTasks();
     await taken;
     expect(events).toMatchObject([{ type: 'snapshot-taken', durationMs: 70 }]);
