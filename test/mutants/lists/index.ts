@@ -9,6 +9,7 @@ import { raft } from './raft.ts';
 import { raftCalls } from './raft-calls.ts';
 import { raftFirstAndLast } from './raft-first-and-last.ts';
 import { raftHostileMembers } from './raft-hostile-members.ts';
+import { raftPassedOver } from './raft-passed-over.ts';
 import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
 import { raftTwoAtOnce } from './raft-two-at-once.ts';
@@ -45,6 +46,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
     ...raftCalls,
     ...raftFirstAndLast,
     ...raftHostileMembers,
+    ...raftPassedOver,
     ...raftPlausible,
     ...raftShortages,
     ...raftTwoAtOnce,
