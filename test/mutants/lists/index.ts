@@ -34,6 +34,7 @@ import { walFiles } from './wal-files.ts';
 import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
 import { walMemory } from './wal-memory.ts';
+import { walNativeBytes } from './wal-native-bytes.ts';
 import { walNativeEdges } from './wal-native-edges.ts';
 import { walNative } from './wal-native.ts';
 
@@ -70,7 +71,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'wal-level': walLevel,
   'wal-level-disk': walLevelDisk,
   'wal-memory': walMemory,
-  'wal-native': [...walNative, ...walNativeEdges],
+  'wal-native': [...walNative, ...walNativeBytes, ...walNativeEdges],
 };
 
 /** Those of all packages, whatever `BABUZA_MUTANTS_OF` says. */
