@@ -31,6 +31,7 @@ import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
 import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
+import { walLevelValues } from './wal-level-values.ts';
 import { walMemory } from './wal-memory.ts';
 import { walNativeEdges } from './wal-native-edges.ts';
 import { walNative } from './wal-native.ts';
@@ -63,7 +64,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'wal-core': walCore,
   'wal-etcd': [...walEtcd, ...walEtcdEdges],
   'wal-files': [...walFiles, ...walFilesPieces],
-  'wal-level': walLevel,
+  'wal-level': [...walLevel, ...walLevelValues],
   'wal-level-disk': walLevelDisk,
   'wal-memory': walMemory,
   'wal-native': [...walNative, ...walNativeEdges],
