@@ -16,6 +16,7 @@ import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
+import { snapshotResumed } from './snapshot-resumed.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpBudget } from './transport-http-budget.ts';
 import { transportHttpCertificates } from './transport-http-certificates.ts';
@@ -51,7 +52,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   ],
   raftpb,
   session: [...session, ...sessionLimits],
-  snapshot,
+  snapshot: [...snapshot, ...snapshotResumed],
   'transport-http': [
     ...transportHttp,
     ...transportHttpAccess,
