@@ -150,7 +150,6 @@ export class SnapshotBuild implements SnapshotFiles {
     if (this.#names.has(name)) throw invalid(`the snapshot already has a file ${name}`);
     this.#names.add(name);
     checkManifestLimits(this.#names.size);
-    this.#signal.throwIfAborted();
     this.#files.push(await work(this.#names.size));
   }
 

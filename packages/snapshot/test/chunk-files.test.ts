@@ -159,6 +159,7 @@ describe('the chunks of a file that is read', () => {
     const reader = await reading({ chunks, path: made.path });
     const error = await fails('SNAPSHOT_CORRUPT', joined(reader.content()));
     expect(error.message).toContain('the hash of the content differs');
+    expect(error.details).toMatchObject({ file: made.path, offset: 0 });
     await reader.close();
   });
 

@@ -77,7 +77,10 @@ describe('the manifest', () => {
     const longer = Buffer.concat([bytes, new Uint8Array(1)]);
     expect(attempt(() => decodeManifest(longer))).toBeInstanceOf(SnapshotError);
     const huge = new Uint8Array(manifestBytesMax + 1);
-    expect(attempt(() => decodeManifest(huge))).toBeInstanceOf(SnapshotError);
+    expect(attempt(() => decodeManifest(huge))).toMatchObject({
+      code: 'SNAPSHOT_CORRUPT',
+      details: { offset: 0, expected: `at most ${manifestBytesMax} bytes`, got: huge.length },
+    });
   });
 
   it('of a newer release is reported as such', () => {

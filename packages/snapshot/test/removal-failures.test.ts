@@ -76,6 +76,16 @@ describe('a removal whose disk fails', () => {
   }
 });
 
+it('a removal that is begun anew reports that the old name could not be given back', async () => {
+  const { manager, disk } = await managerWithTwo();
+  disk.inject({ on: 'sync-directory', fault: { type: 'sync-error', pending: 'kept' } });
+  await expect(manager.remove(ten)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
+  disk.inject({ on: 'rename', fault: { type: 'error', kind: 'io' } });
+  await expect(manager.remove(ten)).rejects.toMatchObject({ cause: { kind: 'io' } });
+  await manager.remove(ten);
+  await expectGone(disk);
+});
+
 it('a second removal of the same snapshot waits until the first one is durable', async () => {
   const { manager, disk } = await managerWithTwo();
   const first = manager.remove(ten);

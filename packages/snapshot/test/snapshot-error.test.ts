@@ -38,6 +38,7 @@ describe('a failed file', () => {
     ['io', 'write', 'SNAPSHOT_WRITE_FAILED', 'the disk failed to write: write /snap/file: io'],
     ['no-space', 'write', 'SNAPSHOT_NO_SPACE', 'the disk is full: write /snap/file: no-space'],
     ['not-found', 'open', 'SNAPSHOT_WRITE_FAILED', 'the disk failed to write'],
+    ['not-a-file', 'open', 'SNAPSHOT_FOREIGN', 'nothing was changed: open /snap/file: not-a-file'],
     ['too-many-open', 'open', 'SNAPSHOT_TRY_AGAIN', 'nothing was acknowledged'],
     ['try-again', 'write', 'SNAPSHOT_WRITE_FAILED', 'the disk failed to write'],
     ['locked', 'lock', 'SNAPSHOT_LOCKED', 'lock /snap/file: locked'],

@@ -17,6 +17,7 @@ import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
+import { snapshotResumed } from './snapshot-resumed.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpBudget } from './transport-http-budget.ts';
 import { transportHttpCertificates } from './transport-http-certificates.ts';
@@ -33,6 +34,7 @@ import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
 import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
+import { walLevelValues } from './wal-level-values.ts';
 import { walMemory } from './wal-memory.ts';
 import { walNativeBytes } from './wal-native-bytes.ts';
 import { walNativeEdges } from './wal-native-edges.ts';
@@ -54,7 +56,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   ],
   raftpb,
   session: [...session, ...sessionLimits],
-  snapshot,
+  snapshot: [...snapshot, ...snapshotResumed],
   'transport-http': [
     ...transportHttp,
     ...transportHttpAccess,
@@ -68,7 +70,7 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'wal-core': walCore,
   'wal-etcd': [...walEtcd, ...walEtcdEdges],
   'wal-files': [...walFiles, ...walFilesPieces],
-  'wal-level': walLevel,
+  'wal-level': [...walLevel, ...walLevelValues],
   'wal-level-disk': walLevelDisk,
   'wal-memory': walMemory,
   'wal-native': [...walNative, ...walNativeBytes, ...walNativeEdges],

@@ -78,9 +78,7 @@ export class IncomingFile {
       this.#chunk.set(bytes.subarray(at, at + count), this.#filled);
       this.#filled += count;
       at += count;
-      if (this.#filled > chunkHeadBytes && this.#filled === this.#wanted()) {
-        await this.#takeChunk(true);
-      }
+      if (this.#filled === this.#wanted()) await this.#takeChunk(true);
     }
     return at;
   }
