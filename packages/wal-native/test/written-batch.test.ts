@@ -1,7 +1,7 @@
 /** The frames that the writer produces, field by field, and the memory and space that it takes. */
 import { EntryType } from '@babuza/raftpb';
 import { simulatedEnvironment } from '@babuza/testkit';
-import { emptyPlan, LogState, PositionIndex } from '@babuza/wal-core';
+import { emptyPlan, LogState, PositionIndex } from '@babuza/wal-core/backend';
 import { SpareFiles } from '@babuza/wal-files';
 import { describe, expect, it } from 'vitest';
 import { frameSeed } from '../src/format/checksum.ts';
