@@ -1,6 +1,6 @@
 /**
- * The configuration of a node. `defaultBabuzaConfig` gives one that keeps the promises of the
- * project; change what you need. Times in milliseconds, sizes in bytes, `Infinity` for "no limit".
+ * The configuration of a node. `defaultBabuzaConfig` gives safe defaults; change what you need.
+ * Times are in milliseconds, sizes in bytes, and `Infinity` means "no limit".
  *
  * Decisions: docs/decisions/0022-defaults-of-a-node.md.
  */
@@ -11,34 +11,40 @@ export interface BabuzaConfig {
   /** From 1 to 2^64 − 3. */
   readonly nodeId: bigint;
   /**
-   * The address by which other members reach this one; the transport and the first members must
-   * have the same text.
+   * The address by which other members reach this one. The transport and the first members must
+   * have exactly the same text.
    */
   readonly address: string;
-  /** The Raft group, where a manager holds several. */
+  /** The Raft group that this node belongs to; a log manager can hold several. */
   readonly groupId: bigint;
   readonly tickMs: number;
-  /** Ticks without a leader until a follower campaigns; up to twice as many, by chance. */
+  /**
+   * How many ticks a follower waits for a leader before it campaigns. Each wait is a random number
+   * of ticks between this and twice this.
+   */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   /**
-   * A leader hands leadership over when a save takes longer than this share of an election timeout
-   * (`electionTicks * tickMs`), but at least a tick; the same for a standstill of its event loop,
-   * but at least 500 ms, or with `leaseReads` at most half an election timeout. Above 0, at most 1;
-   * default 0.5.
+   * A leader transfers leadership when a save takes longer than this share of an election timeout
+   * (`electionTicks * tickMs`), but at least one tick. It also does so when its event loop stalls
+   * for that long, but at least 500 ms, or with `leaseReads` at most half an election timeout.
+   * Above 0, at most 1; default 0.5.
    */
   readonly leaderStallShare: number;
   readonly checkQuorum: boolean;
   readonly preVote: boolean;
-  /** Followers hand proposals to the leader instead of refusing them. */
+  /** Followers forward proposals to the leader instead of refusing them. */
   readonly forwardProposals: boolean;
-  /** After this time the outcome of a proposal that was handed to the leader counts as unknown. */
+  /** After this time without an answer the outcome of a forwarded proposal counts as unknown. */
   readonly forwardTimeoutMs: number;
-  /** Reads trust the lease of the leader: correct only while all clocks run at about one speed. */
+  /**
+   * Reads rely on the leader's lease. They are correct only while all clocks run at about the same
+   * speed.
+   */
   readonly leaseReads: boolean;
   /**
-   * The largest entry of the cluster, encoded, in bytes; one value for all members, fixed with
-   * their logs. A start with another value than that of the log is refused (`RAFT_CONFIG`). Default
+   * The largest entry of the cluster, encoded, in bytes. All members have the same value, which
+   * their logs fix. A start with another value than the log has is refused (`RAFT_CONFIG`). Default
    * 8 MiB; 1,024 to 67,108,864.
    */
   readonly entryBytesMax: number;
@@ -46,53 +52,63 @@ export interface BabuzaConfig {
   readonly inflightMessagesMax: number;
   readonly inflightBytesMax: number;
   readonly uncommittedBytesMax: number;
-  /** Committed entries that are handed to the state machine at a time. */
+  /** How many bytes of committed entries the state machine is given at a time. */
   readonly applyBytesMax: number;
-  /** A snapshot is made after so many applied entries; `Infinity`: only by `manualSnapshot`. */
+  /**
+   * A snapshot is made after this many applied entries. `Infinity`: only `manualSnapshot` makes
+   * one.
+   */
   readonly snapshotEntries: number;
   /**
-   * Entries that stay in the log below the newest snapshot, for followers that are a little behind.
+   * How many entries below the newest snapshot stay in the log, for followers that are slightly
+   * behind.
    */
   readonly compactionMargin: number;
-  /** At least 2: when the newest is damaged, the one before it still finds its log. */
+  /**
+   * How many snapshots are kept; at least 2. When the newest is damaged, the log still reaches back
+   * to the one before it.
+   */
   readonly snapshotsKept: number;
   /**
-   * How long a linearizable read waits for a leader with a quorum to confirm it, in ms; then it is
-   * rejected with `RAFT_OUTCOME_UNKNOWN`. A read that is confirmed waits for the state machine
-   * without this limit: a signal bounds both. Default 3,000; 1 to 2,147,483,647.
+   * How long a linearizable read waits for a leader with a quorum to confirm it, in ms, before it
+   * rejects with `RAFT_OUTCOME_UNKNOWN`. A confirmed read waits for the state machine without this
+   * limit; a signal bounds both. Default 3,000; 1 to 2,147,483,647.
    */
   readonly readTimeoutMs: number;
   /**
-   * After so long without an answer a linearizable read is asked for again, in ms. Default 500; 1
-   * to 2,147,483,647.
+   * How long a linearizable read waits for an answer before the request is repeated, in ms. Default
+   * 500; 1 to 2,147,483,647.
    */
   readonly readRetryMs: number;
   /** A learner may be promoted when its log reaches this share of the leader's; from 0 to 1. */
   readonly learnerReadyShare: number;
   /**
-   * From when on a committed entry that the state machine has not applied makes the node unready,
-   * in ms; the event `state-machine-behind` tells. Default 10,000; 1 to 2,147,483,647, or
+   * How long a committed entry may wait for the state machine before the node counts as not ready,
+   * in ms. The event `state-machine-behind` reports it. Default 10,000; 1 to 2,147,483,647, or
    * `Infinity` for never.
    */
   readonly applyLagMsMax: number;
   /**
-   * How long the end of the node waits for its parts, such as an `apply` of the state machine that
-   * is under way, in ms; see `Raft.shutdown`. Default 30,000; 1 to 2,147,483,647, or `Infinity` for
-   * no limit.
+   * How long `shutdown` waits for the components to close, for example for a running `apply` of the
+   * state machine, in ms; see `Raft.shutdown`. Default 30,000; 1 to 2,147,483,647, or `Infinity`
+   * for no limit.
    */
   readonly shutdownTimeoutMs: number;
-  /** Refuses to start where recovery could not tell a crash from damage in the last batch. */
+  /**
+   * Refuses to start when recovery cannot tell whether a crash or damage destroyed the last batch.
+   */
   readonly refuseUncertainTail: boolean;
 }
 
 const mebibyte: number = 1024 * 1024;
-/** A timer of the platform that is given more fires at once. */
+/** The longest time that a timer of Node.js can wait. A longer one would fire at once. */
 export const timerMsMax: number = 2 ** 31 - 1;
 const idMax = { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 64n - 3n } as const;
 
 /**
- * A configuration with the defaults of the project in every field but the three that nobody can
- * guess. Throws `RAFT_CONFIG` for what no id can be; a start looks at the rest.
+ * A configuration with defaults in every field except the three that have no default. Throws
+ * `RAFT_CONFIG` for an id that is out of range; the other fields are checked at the start of the
+ * node.
  */
 export function defaultBabuzaConfig(
   clusterId: bigint | number,
@@ -138,7 +154,9 @@ function idOf(field: 'clusterId' | 'nodeId', given: unknown, min: bigint): bigin
   return refuse(field, given, `a bigint or a safe integer from ${min} to ${idMax[field]}`);
 }
 
-/** Throws `RAFT_CONFIG` naming the field, what was given and what is allowed. */
+/**
+ * Throws `RAFT_CONFIG` with the field, the value that was given and the values that are allowed.
+ */
 export function checkConfig(config: BabuzaConfig): void {
   checkFields(config);
   const whole = (
@@ -196,7 +214,7 @@ type NumericField = {
   [Field in keyof BabuzaConfig]: BabuzaConfig[Field] extends number ? Field : never;
 }[keyof BabuzaConfig];
 
-/** A field that is not known may be one that is misspelt: somebody relies on it. */
+/** An unknown field is refused, because it may be a misspelt one that the user relies on. */
 function checkFields(config: BabuzaConfig): void {
   if (!isObject(config)) refuse('the configuration', config, 'an object');
   const known = defaultBabuzaConfig(1, 1, '');

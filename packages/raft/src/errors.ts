@@ -1,6 +1,6 @@
 /**
- * The errors of a node. The codes are API and never change their meaning; the messages are for
- * people and may. Match by `code`.
+ * The errors of a node. Match errors by `code`: the codes are API and never change their meaning.
+ * The messages are for people and may change.
  *
  * Decisions: docs/decisions/0026-proposals-and-their-outcomes.md.
  */
@@ -19,21 +19,25 @@ export type RaftErrorCode =
   | 'RAFT_SEQUENCE_STALE'
   | 'RAFT_STATE_MACHINE_FAILED'
   | 'RAFT_STATE_UNREADABLE'
-  /** A directory has no log where one must be: `bootstrap: 'existing'`, or a recovery. */
+  /**
+   * A directory has no log although one is required: by `bootstrap: 'existing'`, or by a recovery.
+   */
   | 'RAFT_NO_LOG'
-  /** Snapshots or a state machine are there, and the log that they belong to is not. */
+  /** Snapshots or a state machine exist, and the log that they belong to does not. */
   | 'RAFT_LOG_LOST'
-  /** Snapshots or a state machine belong to another log than the one that is here. */
+  /** Snapshots or a state machine belong to another log than the one that was found. */
   | 'RAFT_OTHER_LOG'
-  /** The log is older than the snapshots beside it: it was put back, or copied. */
+  /** The log is older than the snapshots beside it: it was restored from a copy. */
   | 'RAFT_LOG_OLDER'
-  /** What is here belongs to another cluster, or to another beginning of this one. */
+  /** The data belongs to another cluster, or to another start of a cluster with the same id. */
   | 'RAFT_OTHER_CLUSTER'
-  /** The log was written before clusters had identities, or its identity record is gone. */
+  /** The log was written before clusters had identities, or its identity record is lost. */
   | 'RAFT_IDENTITY_UNKNOWN'
-  /** A snapshot that another node offers is not taken: nobody asked for it, or not its sender. */
+  /**
+   * A snapshot that another node offers is not taken: it is not needed, or not from this sender.
+   */
   | 'RAFT_SNAPSHOT_REFUSED'
-  /** The node has ended, and parts of it did not end in time; the message names them. */
+  /** The node has stopped, and some components did not close in time; the message names them. */
   | 'RAFT_SHUTDOWN_TIMEOUT'
   | 'RAFT_STOPPED';
 
@@ -48,7 +52,7 @@ export class RaftError extends Error {
   }
 }
 
-/** A configuration that no node can run with; nothing was opened. */
+/** No node can run with this configuration. Nothing was opened. */
 export class RaftConfigError extends RaftError {
   override readonly name = 'RaftConfigError';
 
@@ -57,14 +61,14 @@ export class RaftConfigError extends RaftError {
   }
 }
 
-/** Where the leader is, as far as it is known. */
+/** The leader, as far as it is known. */
 export interface LeaderHint {
   readonly id: bigint;
   readonly address: string | undefined;
 }
 
 /**
- * Only the leader can do this. Nothing was done: ask the one that the hint names, or try again
+ * Only the leader can do this. Nothing was done: call the leader that the hint names, or try again
  * later.
  */
 export class NotLeaderError extends RaftError {
@@ -81,9 +85,7 @@ export class NotLeaderError extends RaftError {
   }
 }
 
-/**
- * The proposal is certainly not applied, and never will be: another leader's entry has its place.
- */
+/** The proposal is not applied and never will be: another leader's entry has its index. */
 export class DroppedError extends RaftError {
   override readonly name = 'DroppedError';
 
@@ -92,7 +94,10 @@ export class DroppedError extends RaftError {
   }
 }
 
-/** It may have been applied, or may still be: ask the state, or propose again within a session. */
+/**
+ * The proposal may have been applied, or may be applied later. Query the state, or propose again
+ * within a session.
+ */
 export class OutcomeUnknownError extends RaftError {
   override readonly name = 'OutcomeUnknownError';
 
@@ -113,7 +118,7 @@ export class BusyError extends RaftError {
   }
 }
 
-/** The node has stopped; `cause` is why, when it was not asked to. */
+/** The node has stopped; `cause` is the error when it has stopped by itself. */
 export class StoppedError extends RaftError {
   override readonly name = 'StoppedError';
 

@@ -1,6 +1,6 @@
 /**
- * What a node tells those who watch it. A listener runs inside the node's own work; what it throws
- * is dropped, also later.
+ * The events of a node. A listener runs inside the node's own work. An error that it throws, or
+ * rejects with later, is dropped.
  */
 import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
@@ -11,7 +11,7 @@ import type { RefusedMessageKind } from './incoming/refused-messages.ts';
 export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still' | 'system-short';
 
 export type RaftEvent =
-  /** Another leader is known, or none (`0n`). */
+  /** Another leader is known, or no leader is known (`0n`). */
   | { readonly type: 'leader'; readonly leader: bigint; readonly term: number }
   | { readonly type: 'leadership-acquired'; readonly term: number }
   | { readonly type: 'leadership-lost'; readonly term: number }
@@ -23,13 +23,13 @@ export type RaftEvent =
   | {
       readonly type: 'snapshot-taken';
       readonly metadata: SnapshotMetadata;
-      /** Of its files, as stored. */
+      /** The size of its files as stored, in bytes. */
       readonly bytes: number;
       readonly durationMs: number;
     }
-  /** None was made; nothing is lost but space in the log. */
+  /** No snapshot was made. The only loss is space in the log. */
   | { readonly type: 'snapshot-failed'; readonly error: Error }
-  /** Sending one to a member that is too far behind has ended. */
+  /** Sending a snapshot to a member that is too far behind has ended. */
   | {
       readonly type: 'snapshot-sent';
       readonly to: bigint;
@@ -37,21 +37,22 @@ export type RaftEvent =
       readonly arrived: boolean;
     }
   /**
-   * A member is refused, or refuses this one: another cluster, another log than before, or a disk
-   * that was put back. `message` says what was found and what to do. Each kind of problem of one
-   * member is told once, until it was not met for a minute. There are at most 20 of these events
-   * within a minute, of which 10 are about nodes that are no members.
+   * A member is refused, or refuses this one, because it belongs to another cluster, has another
+   * log than before, or was restored from an old disk. `message` says what was found and what to
+   * do. Each kind of problem of one member is reported once, until it was not met for a minute. At
+   * most 20 of these events are emitted within a minute, of which 10 are about nodes that are not
+   * members.
    */
   | {
       readonly type: 'member-refused';
       readonly id: bigint;
       readonly message: string;
-      /** How many reports were left out for that since the event before. */
+      /** How many reports that limit has left out since the event before. */
       readonly leftOut: number;
     }
   /**
    * A member has received a snapshot and does not use it: its log does not match this leader's up
-   * to there. The next snapshot is sent to it after a pause, which doubles with each time, up to
+   * to that index. The next snapshot is sent to it after a pause, which doubles each time, up to
    * five minutes.
    */
   | {
@@ -63,16 +64,16 @@ export type RaftEvent =
       readonly pauseMs: number;
     }
   /**
-   * This node has dropped a message of a member that claims what cannot be true, such as an
-   * acknowledgement of entries that the leader does not have, or an append that contradicts the
-   * committed entries of a follower. It is told after 1, 10, 100, … messages of a member and kind
+   * This node has dropped a message of a member that claims something impossible, such as an
+   * acknowledgement of entries that the leader does not have, or an append that contradicts a
+   * follower's committed entries. It is reported after 1, 10, 100, … messages of a member and kind
    * in one term.
    */
   | {
       readonly type: 'impossible-claim';
       readonly member: bigint;
       readonly kind: ImpossibleClaimKind;
-      /** An index, or a term for `hint-term` and `append-term`. */
+      /** The claimed index, or the claimed term for `hint-term` and `append-term`. */
       readonly claimed: number;
       /** The highest value that could be true; for `append-term` the only one. */
       readonly atMost: number;
@@ -81,22 +82,22 @@ export type RaftEvent =
       readonly times: number;
     }
   /**
-   * This node has dropped messages of another node that no honest node sends: `kind` is the reason,
-   * and `message` says what was found and what to do. It is told at most once a minute for a node
-   * and reason.
+   * This node has refused messages of another node that no honest node sends. `kind` is the reason,
+   * and `message` says what was found and what to do. It is emitted at most once a minute for a
+   * node and reason.
    */
   | {
       readonly type: 'message-refused';
       readonly member: bigint;
       readonly kind: RefusedMessageKind;
       readonly message: string;
-      /** How many messages were refused for this reason since it was told before. */
+      /** How many messages were refused for this reason since the event before. */
       readonly times: number;
     }
   /**
    * A committed entry cannot be read, or changes the membership in a way that no core can apply. It
-   * has no effect on any replica; somebody has forged it, or a later release has written it too
-   * early. It is told at most once a minute.
+   * has no effect on any replica. It was forged, or written too early by a later release. The event
+   * is emitted at most once a minute.
    */
   | {
       readonly type: 'entry-unreadable';
@@ -106,13 +107,14 @@ export type RaftEvent =
       readonly times: number;
     }
   /**
-   * The wall clock of a member, perhaps of this one, is more than five minutes away from the median
-   * of the members' clocks, in ms; below 0 where it is behind, `Infinity` where it tells no time
-   * that can be. It is told at most once in ten minutes for a member.
+   * The wall clock of a member, perhaps of this one, differs by more than five minutes from the
+   * median of the members' clocks. `differenceMs` is in ms: negative when the clock is behind,
+   * `Infinity` when its time is impossible. It is reported at most once in ten minutes for a
+   * member.
    */
   | { readonly type: 'clock-differs'; readonly member: bigint; readonly differenceMs: number }
   | { readonly type: 'snapshot-installed'; readonly metadata: SnapshotMetadata }
-  /** The disk is full, or is not any more. */
+  /** The disk has become full, or is not full any more. */
   | { readonly type: 'disk-full'; readonly full: boolean }
   /**
    * A committed entry has waited for the state machine longer than `applyLagMsMax`, or the state
@@ -129,10 +131,11 @@ export type RaftEvent =
    * A save to the log takes longer than the bound (see `leaderStallShare`), or saves finish again.
    */
   | { readonly type: 'disk-slow'; readonly slow: boolean }
-  /** The event loop of this leader stood still for longer than the bound. */
+  /** The event loop of this leader stalled for longer than the bound. */
   | { readonly type: 'stood-still'; readonly durationMs: number }
   /**
-   * This leader cannot do its work: it hands leadership to a member, or, without one, steps down.
+   * This leader cannot do its work. It transfers leadership to a member, or, when `to` is
+   * undefined, steps down.
    */
   | {
       readonly type: 'leadership-given-up';
@@ -142,17 +145,17 @@ export type RaftEvent =
   /**
    * The log rejects saves because the system is short of descriptors or memory, or a permission is
    * missing; `reason` says which. `undefined`: it takes saves again. Nothing is lost meanwhile; the
-   * saves are made again.
+   * saves are repeated.
    */
   | { readonly type: 'system-short'; readonly reason: string | undefined }
-  /** The node has ended; `cause` is why, when it was not asked to. */
+  /** The node has stopped; `cause` is the error when it has stopped by itself. */
   | { readonly type: 'stopped'; readonly cause: unknown };
 
-/** What it returns is not looked at; one that is asynchronous is not waited for. */
+/** The result is ignored, and an asynchronous listener is not awaited. */
 export type RaftEventListener = (event: RaftEvent) => unknown;
 
 export class RaftEventHub {
-  /** Each subscription by itself: one function may have several. */
+  /** One element for each subscription, because a function may be subscribed several times. */
   readonly #subscriptions = new Set<{ readonly listener: RaftEventListener }>();
 
   /** Adds a listener and returns the function that removes it. */
@@ -167,11 +170,12 @@ export class RaftEventHub {
   emit(event: RaftEvent): void {
     for (const { listener } of this.#subscriptions) {
       try {
-        // An asynchronous one throws later, where nobody waits: that would end the process.
+        // An asynchronous listener may reject later, when nobody awaits it. That would end the
+        // process.
         const answer = listener(event);
         if (answer instanceof Promise) answer.catch(() => undefined);
       } catch {
-        // A watcher cannot fail the node.
+        // An error of a listener must not fail the node.
       }
     }
   }

@@ -1,7 +1,7 @@
 /**
- * The methods of each part of a component, for whoever checks a part before it gets to a node. A
- * door of its own (`@babuza/raft/part-methods`): who only looks at parts, or opens a log, does not
- * load a whole node for it.
+ * The methods that each component of a node must have. They have an entry point of their own
+ * (`@babuza/raft/part-methods`), so that code that only checks a component, or opens a log, does
+ * not load the whole node.
  */
 export const partMethods: Readonly<
   Record<

@@ -1,11 +1,11 @@
 /**
- * A Raft node: it replicates a state machine of yours over the members of a cluster. This is its
- * door; what happens behind it is in `loop.ts` (around the core), `append-path.ts` (to the log),
- * `apply-path.ts` (to the state machine), `snapshots.ts`, `reads.ts`, `proposals.ts` and
- * `membership-changes.ts`. A node is made by `bootstrap.ts`.
+ * A Raft node: it replicates a state machine of the user over the members of a cluster. This class
+ * is the public entry point. The work is done by the folders beside it: `driver/` runs the core and
+ * saves to the log, `apply/` applies committed entries, and `proposals/`, `reads/`, `snapshots/`
+ * and `membership/` serve the calls. `start/bootstrap.ts` makes a node.
  *
- * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`; a signal ends
- * the waiting of its caller with the signal's reason, never what is waited for.
+ * Calls that wait never throw synchronously. Errors have the codes of `errors.ts`. A signal ends
+ * only the caller's wait, with the signal's reason; the operation itself may still take effect.
  */
 import type { TailReport } from '@babuza/wal-core';
 import { DroppedError, NotLeaderError, RaftError, type LeaderHint } from './errors.ts';
@@ -31,20 +31,23 @@ import {
 import { unlessAborted, untilAborted, waiting } from './proposals/waiters.ts';
 
 export interface WaitOptions {
-  /** Ends the waiting. */
+  /** Ends the wait; the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface ProposeOptions extends WaitOptions {
-  /** Within a session a proposal that is sent again applies once. Default: none. */
+  /**
+   * The session of the proposal. A proposal that is sent again within its session is applied once.
+   * Default: no session.
+   */
   readonly session?: SessionCall | undefined;
 }
 
 export interface ShutdownOptions {
-  /** A leader hands over first, within two election timeouts. Default false. */
+  /** A leader transfers leadership first, within two election timeouts. Default false. */
   readonly transferLeadership?: boolean | undefined;
   /**
-   * How long the node waits for its parts, in ms; `Infinity` for no limit. Default:
+   * How long the node waits for its components to close, in ms; `Infinity` for no limit. Default:
    * `shutdownTimeoutMs` of the configuration.
    */
   readonly timeoutMs?: number | undefined;
@@ -72,12 +75,18 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     this.#tail = opened.tail;
   }
 
-  /** For `bootstrapRaftCluster` and its like. Nothing runs yet. */
+  /**
+   * Makes a node that does not run yet. For `bootstrapRaftCluster` and the other starting
+   * functions.
+   */
   static make<Query, Answer>(opened: OpenedNode<Query, Answer>): Raft<Query, Answer> {
     return new Raft(opened);
   }
 
-  /** For the same. Where it rejects the node has ended and closed everything. */
+  /**
+   * Starts a node that `make` returned. When it rejects, the node has stopped and closed
+   * everything.
+   */
   static async start<Query, Answer>(
     raft: Raft<Query, Answer>,
     component: RaftComponent,
@@ -95,7 +104,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return this.#parts.config.nodeId;
   }
 
-  /** The state machine of this node, as it is: what it shows may be behind. See `read`. */
+  /** The state machine of this node. Its state may be behind; `read` waits until it is current. */
   get stateMachine(): StateMachine<Query, Answer> {
     return this.#parts.stateMachine;
   }
@@ -106,7 +115,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Proposes `data`, which is copied. Resolves when it is durable on a quorum and was applied here.
+   * Proposes `data`, which is copied. Resolves when the entry is durable on a quorum and this node
+   * has applied it.
    *
    * Rejects with `RAFT_INVALID`, `RAFT_NOT_LEADER`, `RAFT_BUSY`, `RAFT_TOO_LARGE` (nothing
    * happened), `RAFT_DROPPED` (certainly not applied), `RAFT_OUTCOME_UNKNOWN` (perhaps applied),
@@ -124,7 +134,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return resultOf(reached);
   }
 
-  /** Proposes several, in order and at once. Each has an answer of its own. */
+  /** Proposes several payloads at once, in order. Each one has a result of its own. */
   async proposeBatch(
     batch: readonly Uint8Array[],
     options: WaitOptions = {},
@@ -133,12 +143,12 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Waits until this node's state machine reflects everything that was acknowledged, anywhere,
-   * before the call. Returns the index that it reflects at least.
+   * Waits until this node's state machine reflects everything that any member acknowledged before
+   * the call. Returns an index that the state reflects at least.
    *
    * Rejects with `RAFT_OUTCOME_UNKNOWN` when no leader with a quorum has confirmed the read within
-   * `readTimeoutMs`, `RAFT_STOPPED`. A read that is confirmed waits for the state machine as long
-   * as that takes. The signal bounds both, as the context of a call does in etcd:
+   * `readTimeoutMs`, and with `RAFT_STOPPED`. A confirmed read then waits for the state machine
+   * without a limit. The signal bounds both waits, as the context of a call does in etcd:
    * `AbortSignal.timeout(ms)`.
    */
   async linearizableRead(options: WaitOptions = {}): Promise<number> {
@@ -147,21 +157,24 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * A linearizable read, and the question to the state machine. Rejects like `linearizableRead`,
-   * and with what `query` throws. The signal bounds all of it.
+   * Waits as `linearizableRead` does, then queries the state machine. Rejects like
+   * `linearizableRead`, and with whatever `query` throws. The signal bounds the whole call.
    */
   async read(query: Query, options: WaitOptions = {}): Promise<Answer> {
     await this.linearizableRead(options);
     return this.#query(query, options);
   }
 
-  /** Asks the state machine as it is here and now: it may be behind. */
+  /** Queries the state machine of this node without waiting. Its state may be behind. */
   async staleRead(query: Query, options: WaitOptions = {}): Promise<Answer> {
     this.#parts.checkRunning();
     return this.#query(query, options);
   }
 
-  /** Leader only. Resolves when everything that was proposed before is applied here. */
+  /**
+   * Leader only. Resolves with an index when this node has applied everything that was proposed
+   * before.
+   */
   async barrier(options: WaitOptions = {}): Promise<number> {
     const { entry } = await this.#parts.proposals.barrier(options.signal);
     return entry.index;
@@ -176,8 +189,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Resolves when this node has applied this index. Rejects with `RAFT_INVALID` for what no index
-   * can be, `RAFT_STOPPED`.
+   * Resolves when this node has applied this index. Rejects with `RAFT_INVALID` for a number that
+   * cannot be an index, and with `RAFT_STOPPED`.
    */
   async waitForApplied(index: number, options: WaitOptions = {}): Promise<void> {
     this.#parts.checkRunning();
@@ -188,12 +201,12 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     await this.#parts.appliedWaiters.wait(index, options.signal);
   }
 
-  /** Who leads, as far as this node knows. */
+  /** The leader, as far as this node knows. */
   leader(): LeaderHint | undefined {
     return this.#parts.leader();
   }
 
-  /** Resolves when this node knows who leads. */
+  /** Resolves with the leader when this node knows one. */
   async waitForLeader(options: WaitOptions = {}): Promise<LeaderHint> {
     this.#parts.checkRunning();
     options.signal?.throwIfAborted();
@@ -213,58 +226,63 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Adds a member with a vote; leader only, as all changes of the membership. The member joins as a
-   * learner, and is promoted when it has caught up (`learnerReadyShare`) and answers. The call
-   * waits for that as long as its signal lets it, so start the new node meanwhile: an address where
-   * nobody answers never gets a vote. `onProgress` tells how far the learner has come.
+   * Adds a voter. Leader only, as is every change of the membership. The member joins as a learner,
+   * and is promoted when it has caught up (`learnerReadyShare`) and answers. The call waits for
+   * that until its signal fires, so start the new node meanwhile: a member that never answers never
+   * gets a vote. `onProgress` reports how far the learner has come.
    *
-   * Where the call ends before, by its signal or an error, the learner stays in the membership: the
-   * same call goes on with it, and `removePeer` takes it out. `{ force: true }` adds the vote at
+   * If the call ends early, by its signal or an error, the learner stays in the membership. The
+   * same call resumes with it, and `removePeer` removes it. `{ force: true }` adds the voter at
    * once.
    *
-   * Rejects with `RAFT_CONF_CHANGE_REFUSED` and why, `RAFT_INVALID` where the transport knows
-   * nobody of that address, `RAFT_NOT_LEADER` also where leadership goes while the learner catches
-   * up, `RAFT_STOPPED`.
+   * Rejects with `RAFT_CONF_CHANGE_REFUSED` and the reason, `RAFT_INVALID` when the transport
+   * cannot use the address, `RAFT_NOT_LEADER` (also when leadership is lost while the learner
+   * catches up), `RAFT_STOPPED`.
    */
   async addVotingPeer({ id, address }: NewMember, options: AddVoterOptions = {}): Promise<void> {
     this.#checkLeads(options);
     await addVoter(this.#parts.voterParts(), { id, address }, options);
   }
 
-  /** A member that gets everything and has no vote. */
+  /** Adds a learner: a member that receives all entries and has no vote. */
   async addLearner({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'set', id, role: 'learner', address }], options);
   }
 
   /**
-   * Gives a learner its vote. Rejects with `RAFT_LEARNER_NOT_READY` while its log lags, and like
-   * `changeMembership` where it would cost the quorum.
+   * Makes a learner a voter. Rejects with `RAFT_LEARNER_NOT_READY` while its log lags, and like
+   * `changeMembership` when the change would cost the quorum.
    */
   promoteLearner(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.#changeRole(id, 'voter', options);
   }
 
-  /** Takes the vote. Rejects like `changeMembership` where it would cost the quorum. */
+  /**
+   * Makes a voter a learner. Rejects like `changeMembership` when the change would cost the quorum.
+   */
   demoteVoter(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.#changeRole(id, 'learner', options);
   }
 
   /**
-   * Its id never returns. The leader may remove itself; it then steps down. Of two voters, the one
-   * that is left may not know yet that it is alone, and needs the vote of the other: let that one
-   * run until the one that is left leads, or hand leadership over first. Rejects like
-   * `changeMembership` where it would cost the quorum.
+   * Removes a member. Its id can never be used again. A leader that removes itself steps down. When
+   * one of two voters is removed, the other one may not know yet that it is alone, and needs the
+   * vote of the removed one. So keep the removed one running until the other leads, or transfer
+   * leadership first. Rejects like `changeMembership` when the change would cost the quorum.
    */
   removePeer(id: bigint, options: ChangeOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'remove', id }], options);
   }
 
-  /** The address where the others reach it. */
+  /** Changes the address by which the other members reach this member. */
   async updatePeer({ id, address }: NewMember, options: WaitOptions = {}): Promise<void> {
     return this.changeMembership([{ op: 'address', id, address }], options);
   }
 
-  /** Makes known where a member serves clients; without address, that it does not. */
+  /**
+   * Publishes the address at which a member serves clients. Without `address` the service is
+   * withdrawn.
+   */
   async publishApplicationService(
     service: { readonly name: string; readonly address?: string; readonly id?: bigint },
     options: WaitOptions = {},
@@ -278,14 +296,14 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Several changes at once: all are in effect when it resolves. More than one goes by joint
-   * consensus. A new voter joins as a learner before, and the change waits until it has caught up,
-   * as in `addVotingPeer`; one that takes over the address of a member joins with the change
-   * itself.
+   * Makes several changes at once; all are in effect when it resolves. More than one change uses
+   * joint consensus. A new voter first joins as a learner, and the change waits until it has caught
+   * up, as in `addVotingPeer`. A new voter that takes over the address of a member joins with the
+   * change itself.
    *
-   * Rejects with `RAFT_CONF_CHANGE_REFUSED` where fewer than a quorum of the voters after the
-   * change have answered this leader within an election timeout (without `checkQuorum`: since it
-   * leads), unless it is forced.
+   * Rejects with `RAFT_CONF_CHANGE_REFUSED` when fewer than a quorum of the voters after the change
+   * have answered this leader within an election timeout (without `checkQuorum`: since it leads),
+   * unless `force` is true.
    */
   async changeMembership(
     operations: readonly MembershipOperation[],
@@ -297,9 +315,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Leader only. Hands leadership to a voter; without one named, to the one whose log is furthest.
-   * Resolves when it leads; rejects with `RAFT_DROPPED` when that did not come about within two
-   * election timeouts.
+   * Leader only. Transfers leadership to a voter; by default to the voter with the most complete
+   * log. Resolves when that voter leads. Rejects with `RAFT_DROPPED` when it does not lead within
+   * two election timeouts.
    */
   async transferLeader(to?: bigint, options: WaitOptions = {}): Promise<void> {
     this.#checkLeads(options);
@@ -315,18 +333,19 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     await handOver(this.#parts, target, options.signal);
   }
 
-  /** As a follower, forgets who leads, so that it may vote for another within the term. */
+  /** Makes a follower forget its leader, so that it may vote for another node in the same term. */
   async forgetLeader(): Promise<void> {
     this.#parts.checkRunning();
     this.#parts.core.run((node) => node.forgetLeader());
   }
 
   /**
-   * Makes a snapshot of what is applied, durably, or returns the newest when nothing was applied
-   * since.
+   * Makes a durable snapshot of the applied state. Returns the newest snapshot when nothing was
+   * applied since.
    *
    * Rejects with `RAFT_BUSY` while a state on disk is ahead of what the node has applied since it
-   * started, `RAFT_STOPPED`, or what the state machine or the snapshot manager says.
+   * started, with `RAFT_STOPPED`, and with the errors of the state machine and the snapshot
+   * manager.
    */
   async manualSnapshot(options: WaitOptions = {}): Promise<SnapshotPlace> {
     this.#parts.checkRunning();
@@ -337,11 +356,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * The state as applied now as one stream, to be kept outside of the cluster; see
-   * `BootstrapOptions.snapshot`. A snapshot is made for it, and stays until the stream ends or is
-   * returned. It begins when the first chunk is asked for.
+   * Streams the applied state, to be kept outside of the cluster; see `BootstrapOptions.snapshot`.
+   * The call makes a snapshot for it when the first chunk is requested, and keeps that snapshot
+   * until the stream ends or is returned.
    *
-   * Rejects with `RAFT_STOPPED`, or what the snapshot manager says.
+   * Rejects with `RAFT_STOPPED`, and with the errors of the snapshot manager.
    */
   async *exportSnapshot(options: WaitOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const place = await this.manualSnapshot(options);
@@ -351,7 +370,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     yield* untilAborted(stream, options.signal);
   }
 
-  /** Opens a session; returns its id. */
+  /** Registers a session and returns its id. */
   async registerSession(options: WaitOptions = {}): Promise<number> {
     const { entry } = await this.#parts.proposals.propose(
       EnvelopeKind.RegisterSession,
@@ -363,8 +382,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is none, `RAFT_INVALID` for what
-   * is no id of one.
+   * Ends a session. Rejects with `RAFT_SESSION_EXPIRED` when there is no such session,
+   * `RAFT_INVALID` for a number that cannot be a session id.
    */
   async unregisterSession(sessionId: number, options: WaitOptions = {}): Promise<void> {
     if (!Number.isSafeInteger(sessionId) || sessionId < 1) {
@@ -387,10 +406,10 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * For a load balancer: a leader is known, the log takes saves and finishes them, the state
-   * machine keeps up, what was committed at the start was applied, and the node's own address is
-   * the one in the membership. `concerns` are for an operator, such as members that do not belong
-   * here.
+   * For a load balancer. A node is ready when it knows a leader, the log takes saves and finishes
+   * them, the state machine keeps up, everything that was committed at the start is applied, and
+   * the node's own address is the one in the membership. `concerns` are for an operator, such as
+   * nodes that use an id of this cluster but belong to another one.
    */
   readiness(): Readiness {
     return this.#parts.readiness();
@@ -410,21 +429,21 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Ends the node and gives everything back: log, snapshots, transport, state machine. With
-   * `transferLeadership` a leader hands over first. What waits gets `RAFT_STOPPED` or
-   * `RAFT_OUTCOME_UNKNOWN`. A second call waits for the same end.
+   * Stops the node and closes the log, the snapshots, the transport and the state machine. With
+   * `transferLeadership` a leader transfers leadership first. Pending calls reject with
+   * `RAFT_STOPPED` or `RAFT_OUTCOME_UNKNOWN`. A second call waits for the same end.
    *
-   * Rejects with `RAFT_SHUTDOWN_TIMEOUT` where a part did not end within the timeout, such as a
-   * state machine that never answers. The node has ended all the same, at most a second later, and
-   * every part that could be closed is closed; the message names the rest. `close` of a state
-   * machine is not called while one of its calls is under way.
+   * Rejects with `RAFT_SHUTDOWN_TIMEOUT` when a component did not close within the timeout, such as
+   * a state machine that never answers. The node has stopped all the same, at most a second later,
+   * and every component that could be closed is closed; the message names the rest. `close` of a
+   * state machine is not called while one of its calls is running.
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { timeoutMs = this.#parts.config.shutdownTimeoutMs } = options;
     checkTimeout(timeoutMs);
     const handsOver =
       options.transferLeadership === true && this.#stopping === undefined && this.#parts.isLeader();
-    // Nobody may be there to take over: the node stops in any case.
+    // There may be no other voter to take over; the node stops in any case.
     if (handsOver) await this.transferLeader().catch(() => undefined);
     const left = await this.#stop(undefined, timeoutMs);
     if (left.length === 0) return;
@@ -435,9 +454,9 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   /**
-   * Resolves when the node has ended because it was asked to (`shutdown`). Rejects with
-   * `RAFT_STOPPED`, and the cause, when it has stopped by itself: a program that awaits this call
-   * ends with an error then, and not in silence.
+   * Resolves when the node has stopped because `shutdown` was called. Rejects with `RAFT_STOPPED`
+   * and the cause when it has stopped by itself, so that a program that awaits this call ends with
+   * an error and not silently.
    */
   async whenStopped({ signal }: WaitOptions = {}): Promise<void> {
     const ended = this.#ended;
@@ -450,7 +469,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     return this.shutdown();
   }
 
-  /** Returns the parts that did not end in time; never rejects. */
+  /** Returns the names of the components that did not close in time; never rejects. */
   #stop(
     cause: unknown,
     timeoutMs = this.#parts.config.shutdownTimeoutMs,
@@ -474,7 +493,8 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
   }
 
   async #changeRole(id: bigint, role: MemberRole, options: ChangeOptions): Promise<void> {
-    // Who does not lead may not know of a member yet.
+    // A follower may not have applied the addition of this member yet, so the role is checked
+    // first.
     this.#checkLeads(options);
     if (!this.#parts.state.membership.members.has(id)) {
       throw new RaftError('RAFT_CONF_CHANGE_REFUSED', `${id} is not a member`);

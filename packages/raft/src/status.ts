@@ -1,4 +1,4 @@
-/** What a node tells about itself, copied: it does not change any more. */
+/** The status of a node, as a copy that does not change any more. */
 import type { RawNode } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryStorage, TailReport, Wal, WalStats } from '@babuza/wal-core';
@@ -8,36 +8,36 @@ import type { Member } from './membership/membership.ts';
 
 export type RaftRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
 
-/** What a leader knows of a member. */
+/** What a leader knows of the log of a member. */
 export interface PeerProgress {
   readonly id: bigint;
-  /** Its log equals the leader's up to here. */
+  /** The member's log is known to match the leader's up to this index. */
   readonly matchIndex: number;
   readonly nextIndex: number;
   readonly state: 'probe' | 'replicate' | 'snapshot';
   readonly recentlyActive: boolean;
 }
 
-/** What became of the calls of one kind that were made at this node since it started. */
+/** Counts of the calls of one kind that were made at this node since it started. */
 export interface CallCounts {
-  /** They wait for an answer. */
+  /** Calls that wait for an answer. */
   readonly pending: number;
   readonly answered: number;
   /**
-   * They were rejected: refused at the door, dropped, outcome unknown. Those whose waiting a signal
-   * ended count nowhere.
+   * Calls that were rejected: refused, dropped, or of unknown outcome. Calls that their signal
+   * ended are not counted.
    */
   readonly failed: number;
 }
 
 export interface SessionCounts {
   readonly open: number;
-  /**
-   * Proposals that were applied before: they were answered, not applied again. Since the start of
-   * this node.
-   */
+  /** Repeated proposals that were answered and not applied again, since the start of this node. */
   readonly duplicates: number;
-  /** Proposals of sessions that had ended, and sequences that were answered before. */
+  /**
+   * Proposals that were refused because their session had ended or their sequence was answered
+   * before.
+   */
   readonly refused: number;
 }
 
@@ -47,10 +47,10 @@ export interface RaftStatus {
   readonly groupId: bigint;
   readonly role: RaftRole;
   readonly term: number;
-  /** `0n`: none is known. */
+  /** The id of the leader; `0n` when no leader is known. */
   readonly leader: bigint;
   readonly commitIndex: number;
-  /** Up to here the state machine reflects the log. */
+  /** The state machine reflects the log up to this index. */
   readonly appliedIndex: number;
   readonly firstIndex: number;
   readonly lastIndex: number;
@@ -60,26 +60,29 @@ export interface RaftStatus {
   /** Ascending by id; empty on a node that does not lead. */
   readonly progress: readonly PeerProgress[];
   readonly sessions: SessionCounts;
-  /** Messages of other nodes that were refused since the start: see the event `message-refused`. */
+  /** Messages of other nodes that were refused since the start; see the event `message-refused`. */
   readonly refusedMessages: number;
   readonly diskFull: boolean;
   /**
-   * How long a committed entry has waited for the state machine, in ms, to a tenth of
-   * `applyLagMsMax`; 0 where none waits.
+   * How long a committed entry has waited for the state machine, in ms, with a precision of a tenth
+   * of `applyLagMsMax`; 0 when none waits.
    */
   readonly applyLagMs: number;
-  /** A save takes longer than the bound; see `BabuzaConfig.leaderStallShare`. */
+  /** Whether a save takes longer than the bound; see `BabuzaConfig.leaderStallShare`. */
   readonly diskSlow: boolean;
-  /** What recovery found behind the last whole batch of the log. */
+  /** What recovery found behind the last complete batch of the log. */
   readonly tail: TailReport;
   readonly wal: WalStats;
 }
 
-/** Whether clients should be sent to a node. */
+/** Whether clients should be sent to this node. */
 export type Readiness =
   | {
       readonly ready: true;
-      /** What an operator should look at although clients are served, for people. */
+      /**
+       * Problems that an operator should look at although the node serves clients, as text for
+       * people.
+       */
       readonly concerns?: readonly string[];
     }
   | { readonly ready: false; /** For people. */ readonly reason: string };
@@ -89,13 +92,13 @@ export interface ClusterInfo {
   readonly leader: bigint;
   /** Ascending by id. */
   readonly members: readonly Member[];
-  /** Ids that were removed and never return. */
+  /** Ids of removed members. They are never used again. */
   readonly removed: readonly bigint[];
-  /** What tells this cluster from every other one, as far as this node knows it. */
+  /** The identity of this cluster, as far as this node knows it. */
   readonly identity: ClusterIdentity;
 }
 
-/** Where the figures of a status come from. */
+/** The parts of a node that a status is read from. */
 export interface StatusSources {
   readonly config: BabuzaConfig;
   readonly node: RawNode;

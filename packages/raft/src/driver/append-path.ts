@@ -1,12 +1,12 @@
 /**
- * The way of a Ready to the log: each is one save, submitted in order and at once, so that the log
- * can make several durable with one sync. What was to be said after it is said when its save has
- * resolved, never before.
+ * Saves each Ready to the log: one save for each, submitted in order and without waiting for the
+ * one before, so that the log can make several durable with one fsync. Messages that depend on a
+ * save are sent after it has resolved, never before.
  *
- * A full disk loses nothing, and neither does a system that is short of descriptors or memory: the
- * log rejects the save and all behind it, they stay here in their order, and are submitted again
- * after a pause. Every other failure stops the node. After `stop` nothing is answered any more but
- * by a rejection: whoever waits here must not keep the node from ending.
+ * A full disk, or a system that is short of descriptors or memory, loses nothing. The log rejects
+ * the save and all later ones; they stay here in order, and are submitted again after a pause.
+ * Every other failure stops the node. After `stop` waiting callers are only ever rejected, so that
+ * they cannot keep the node from ending.
  *
  * Decisions: docs/decisions/0023-one-save-for-each-ready.md.
  */
@@ -18,7 +18,7 @@ import type { IncomingRoom } from '../incoming/incoming-room.ts';
 
 interface Work {
   readonly batch: SaveBatch;
-  /** As `IncomingRoom.submitted` gave it. */
+  /** The mark that `IncomingRoom.submitted` returned when this save was submitted. */
   readonly mark: number;
   readonly done: () => void;
   readonly stopped?: (error: StoppedError) => void;
@@ -28,45 +28,45 @@ export interface AppendPathParts {
   readonly wal: Wal;
   readonly clock: Clock;
   readonly room?: IncomingRoom;
-  /** The disk was full, or is not any more. */
+  /** The disk has become full, or is not full any more. */
   readonly onFull: (full: boolean) => void;
   /**
-   * The system is short of something that a save needs, for this reason, or is not any more
-   * (`undefined`).
+   * The system has become short of something that a save needs, for this reason; `undefined`: it is
+   * not any more.
    */
   readonly onShort: (reason: string | undefined) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The first pause before something that the system was too short for is tried again, in ms. */
+/** The first pause before a rejected save is submitted again, in ms. */
 export const retryMsMin = 100;
-/** The longest such pause, in ms: each one is twice as long as the last. */
+/** The longest such pause, in ms. Each pause is twice as long as the one before. */
 export const retryMsMax = 5000;
 /**
- * A disk that is full, or does not answer, may be so for days, and the others go on asking: each
- * question puts an answer here that waits for the saves before it. From so many on those without
- * anything to save are dropped. For the others that is a message that got lost; the core is told
- * what is durable by the works that had something to save, in each term anew.
+ * How many saves may wait before saves without content are dropped. A disk may be full or hang for
+ * days while other members keep sending requests, and each response waits here for the saves before
+ * it. Dropping one is like losing a message. The saves with content tell the core again what is
+ * durable, in each term.
  */
 const waitingMax = 1024;
 
 export class AppendPath {
   readonly #parts: AppendPathParts;
-  /** Everything that is not durable yet, in order. */
+  /** All saves that are not durable yet, in order. */
   #works: Work[] = [];
-  /** How many of them the log has at the moment: the first ones. */
+  /** How many of them the log has been given: the first ones. */
   #submitted = 0;
-  /** Saves and syncs that have succeeded. */
+  /** How many saves and syncs have succeeded. */
   #finishedCount = 0;
   #syncing = 0;
   #full = false;
-  /** Why a save was rejected that can be made again, other than by a full disk. */
+  /** Why a save that can be repeated was rejected, except by a full disk. */
   #shortReason: string | undefined;
   #retryMs = retryMsMin;
   #timer: Timer | undefined;
   #stopped = false;
   #rejectStopping: (error: StoppedError) => void = () => undefined;
-  /** Rejects when the path ends. */
+  /** Rejects when `stop` is called. */
   readonly #stopping: Promise<never>;
 
   constructor(parts: AppendPathParts) {
@@ -77,12 +77,12 @@ export class AppendPath {
     this.#stopping.catch(() => undefined);
   }
 
-  /** Whether the disk was full when something was to be written last. */
+  /** Whether the last attempt to write found the disk full. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** Whether something is not durable yet. */
+  /** Whether any save or sync has not finished yet. */
   get isBusy(): boolean {
     return this.#works.length > 0 || this.#syncing > 0;
   }
@@ -92,26 +92,26 @@ export class AppendPath {
     return this.#finishedCount;
   }
 
-  /** Whether entries wait to become durable. */
+  /** Whether any entries are not durable yet. */
   get hasEntries(): boolean {
     return this.#works.some(({ batch }) => (batch.entries ?? []).length > 0);
   }
 
-  /** Why the log takes nothing at the moment, in words, or `undefined` where it does. */
+  /** Why the log rejects saves at the moment, in words; `undefined` while it takes them. */
   get waitReason(): string | undefined {
     return this.#full ? 'the disk is full' : this.#shortReason;
   }
 
   /**
-   * `done` is called once the batch and all before it are durable. Where very much waits and the
-   * batch has nothing to save, it is never called: see `waitingMax`.
+   * Calls `done` once the batch and all before it are durable. When more than `waitingMax` saves
+   * wait and the batch is empty, it is dropped and `done` is never called.
    */
   submit(batch: SaveBatch, done: () => void): void {
     if (this.#works.length >= waitingMax && hasNothing(batch)) return;
     this.#submit({ batch, mark: this.#mark(), done });
   }
 
-  /** The same as a promise. Rejects with `RAFT_STOPPED` when the node ends before. */
+  /** Like `submit`, as a promise. Rejects with `RAFT_STOPPED` when the node stops first. */
   save(batch: SaveBatch): Promise<void> {
     return new Promise((done, stopped) => {
       this.#submit({ batch, mark: this.#mark(), done, stopped });
@@ -119,7 +119,7 @@ export class AppendPath {
   }
 
   /**
-   * Resolves when everything submitted before is durable, the commit index included. Rejects as
+   * Resolves when everything submitted before is durable, including the commit index. Rejects like
    * `save`.
    */
   async sync(): Promise<void> {
@@ -164,7 +164,7 @@ export class AppendPath {
     if (this.waitReason === undefined) this.#submitAll();
   }
 
-  /** Gives the log all works that it does not have, in order. */
+  /** Gives the log all saves that it has not been given, in order. */
   #submitAll(): void {
     for (;;) {
       const work = this.#works[this.#submitted];
@@ -176,8 +176,8 @@ export class AppendPath {
 
   #saveOne(work: Work): void {
     const { wal, onFailure } = this.#parts;
-    // Also what throws at once counts as an answer of the log; what the node throws after an answer
-    // stops it.
+    // An error that `wal.save` throws synchronously counts as a rejection. An error that the node
+    // throws while it handles the result stops the node.
     (async () => wal.save(work.batch))()
       .then(
         () => {
@@ -197,7 +197,8 @@ export class AppendPath {
     this.#finishedCount += 1;
     this.#retryMs = retryMsMin;
     this.#parts.room?.saved(work.mark, this.#works.length === 0);
-    // All that were tried again are saved: the log takes saves again, also what came meanwhile.
+    // Every repeated save is durable, so the log takes saves again. Submit those that came
+    // meanwhile.
     const isWaiting = this.waitReason !== undefined;
     if (isWaiting && this.#submitted === 0 && this.#timer === undefined) {
       this.#waitFor(false, undefined);
@@ -206,7 +207,7 @@ export class AppendPath {
     work.done();
   }
 
-  /** All that were submitted behind it are rejected as well, and arrive here one by one. */
+  /** All saves behind a rejected one are rejected as well, and arrive here one by one. */
   #rejected(error: unknown): void {
     if (this.#stopped) return;
     if (!isRefusal(error)) {
@@ -223,7 +224,7 @@ export class AppendPath {
     });
   }
 
-  /** Tells what has changed. */
+  /** Reports only what has changed. */
   #waitFor(full: boolean, shortReason: string | undefined): void {
     const { onFull, onShort } = this.#parts;
     const fullBefore = this.#full;
@@ -239,7 +240,7 @@ function hasNothing({ hardState, entries, snapshot }: SaveBatch): boolean {
   return hardState === undefined && snapshot === undefined && (entries ?? []).length === 0;
 }
 
-/** The log is as it was and takes the same save again later. */
+/** The log is unchanged, and takes the same save again later. */
 function isRefusal(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'WAL_NO_SPACE' || code === 'WAL_TRY_AGAIN';

@@ -1,12 +1,13 @@
-/** What of a node's configuration the Raft core is told, in its words. */
+/** Translates the configuration of a node into that of the Raft core. */
 import { ReadOnlyOption, type RaftConfig } from '@babuza/raft-core';
 import type { RaftEvent } from '../events.ts';
 import type { OpenedNode } from '../start/node-parts.ts';
 import type { Logger } from '../ports/logger.ts';
 
 /**
- * Entries of one append. Each costs the receiver an object, however small it is: a message of 1 MiB
- * could have more than 100,000 of them, and transports refuse such a message.
+ * The most entries in one append message. Each entry costs the receiver an object, however small it
+ * is. A message of 1 MiB could hold more than 100,000 entries, and transports refuse such a
+ * message.
  */
 const entriesPerMessageMax = 8192;
 
@@ -31,15 +32,16 @@ export function coreConfig<Query, Answer>(
     maxInflightBytes: config.inflightBytesMax,
     checkQuorum: config.checkQuorum,
     preVote: config.preVote,
-    // A node that was killed may come back with an older commit index than it has acknowledged.
+    // A node that was killed may restart with a lower commit index than it has acknowledged, so
+    // even a single voter confirms its reads.
     onlyVoterReadsAtOnce: false,
     readOnlyOption: config.leaseReads ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
     disableProposalForwarding: !config.forwardProposals,
     stepDownOnRemoval: true,
     logger: logger === undefined ? undefined : coreLogger(logger),
     onImpossibleClaim: ({ from: member, kind, claimed, atMost, term, times }) => {
-      // The core is in the middle of a step: a listener may call the node, so it hears of it
-      // afterwards.
+      // The core is in the middle of a step, and a listener may call the node, so the event is
+      // emitted later.
       queueMicrotask(() =>
         tell({ type: 'impossible-claim', member, kind, claimed, atMost, term, times }),
       );

@@ -1,6 +1,6 @@
 /**
- * Every call into the Raft core goes through here. Each call is followed by a turn of the loop,
- * which takes what the core has to say; an error after which the core cannot go on stops the node.
+ * All calls into the Raft core. Each call is followed by a turn of the loop, which handles the
+ * core's output. An error after which the core cannot go on stops the node.
  */
 import type { RawNode } from '@babuza/raft-core';
 import { isPanic, isRefusal } from './core-errors.ts';

@@ -1,17 +1,16 @@
 /**
- * The loop around the Raft core: what goes into it, and what it wants done. One turn takes Readys
- * until there is no more, hands each to the log, the apply path and the network, and never waits:
- * the answers of log and apply path are stepped when they come. A turn begins when the event loop
- * has taken in what has arrived, from all connections: it shares a Ready, and Readys that follow
- * each other share a sync.
+ * The loop around the Raft core. One turn handles Readys until there are no more: it gives each to
+ * the log, the apply path and the network, and never waits. Responses of the log and the apply path
+ * are stepped when they come. A turn begins after the event loop has read what has arrived on all
+ * connections, so that all of it shares a Ready. Readys that follow each other share an fsync.
  *
- * Order, with what breaks otherwise:
+ * The order matters:
  * 1. The save of a Ready is submitted before its committed entries are given to the apply path.
- * 2. What is to be said after a save is said when it has resolved: an answer that runs ahead of the
- *    disk is an acknowledged entry that a crash loses.
- * 3. A request for votes leaves when its term is durable: a node that crashed after it, and has
- *    forgotten the term, would ask in the same term again, with another log, and be given the same
- *    votes. etcd sends it at once.
+ * 2. A response that depends on a save is sent after the save has resolved. If it were sent
+ *    earlier, a crash could lose an acknowledged entry.
+ * 3. A request for votes is sent when its term is durable. A node that crashed after sending it,
+ *    and has forgotten the term, would ask again in the same term with another log, and could get
+ *    the same votes. etcd sends the request at once.
  * 4. An installed snapshot is restored on the apply path, before the entries behind it.
  *
  * Source: etcd-io/raft `node.go`, `run`; docs/raft-behaviour.md, sections 9, 10 and 21.
@@ -52,11 +51,17 @@ export interface LoopParts<Query, Answer> {
   readonly apply: ApplyPath<Query, Answer>;
   readonly snapshots: Snapshots<Query, Answer>;
   readonly transport: Transport;
-  /** Hears what this node answers to a leader. */
+  /** Is told each response that this node sends to a leader. */
   readonly lostEntries: Pick<LostEntries, 'answered'>;
-  /** A tick, or several that are late; `passedMs` have passed since the one before. */
+  /**
+   * Called for each tick, or once for several late ones. `passedMs` is the time since the last
+   * call.
+   */
   readonly onTick: (passedMs: number) => void;
-  /** The last moment to give the core something that this turn takes. */
+  /**
+   * Called before a turn takes its first Ready: the last moment to give the core input for this
+   * turn.
+   */
   readonly beforeTurn: () => void;
   readonly onRole: (state: SoftState) => void;
   readonly onReads: (reads: readonly ReadState[]) => void;
@@ -65,7 +70,7 @@ export interface LoopParts<Query, Answer> {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** After a pause of the process no more ticks than this are made up for. */
+/** After a pause of the process at most this many ticks are made up for. */
 const ticksCaughtUpMax = 2;
 
 export class Loop<Query, Answer> {
@@ -74,7 +79,10 @@ export class Loop<Query, Answer> {
   #stopped = false;
   #timer: Timer | undefined;
   #tickedMs: number;
-  /** Changes up to here are part of a snapshot that the core has taken already. */
+  /**
+   * The index of the last installed snapshot. Membership changes up to it are part of that
+   * snapshot.
+   */
   #installedIndex = 0;
 
   constructor(parts: LoopParts<Query, Answer>) {
@@ -87,7 +95,7 @@ export class Loop<Query, Answer> {
     this.wake();
   }
 
-  /** How long ago the last tick was due. */
+  /** How long ago the last tick was due, in ms. */
   get sinceTickMs(): number {
     return this.#parts.clock.monotonicMs() - this.#tickedMs;
   }
@@ -97,19 +105,23 @@ export class Loop<Query, Answer> {
     this.#timer?.cancel();
   }
 
-  /** A message from another member. What cannot be used is dropped, as if it had been lost. */
+  /**
+   * Steps a message from another member. A message that the core refuses is dropped, as if it had
+   * been lost.
+   */
   receive(message: Message): void {
     if (!isLocalOnly(message)) this.#parts.core.tryRun((node) => node.step(message));
   }
 
   /**
-   * Makes a membership change take effect, unless the core knows more already. Returns an error
-   * where no core can make this change: it says so before anything is changed, and all replicas
-   * have the same configuration at an index, so each of them decides alike.
+   * Applies a membership change to the core, unless a snapshot that the core has taken already
+   * contains it. Returns an error when no core can make this change. The core reports that before
+   * it changes anything. All replicas have the same configuration at an index, so each of them
+   * decides alike.
    */
   applyToCore(change: ConfChangeV2, index: number): ConfState | RaftError | undefined {
-    // The core counts by the membership of a snapshot from the step that takes it on. The turn that
-    // saves the snapshot comes later.
+    // The core uses the membership of a snapshot from the step that installs it, which is before
+    // the turn that saves the snapshot.
     const { snapshot } = this.#parts.core.node.peekReady();
     const coveredIndex = snapshot?.metadata.index ?? this.#installedIndex;
     if (index <= coveredIndex) return undefined;
@@ -127,9 +139,7 @@ export class Loop<Query, Answer> {
     }
   }
 
-  /**
-   * Whether the core has taken over a snapshot that was received; true where the loop has ended.
-   */
+  /** Whether the core has installed a received snapshot; also true when the loop has stopped. */
   takesOver({ index }: SnapshotMetadata): boolean {
     if (this.#stopped) return true;
     const { snapshot } = this.#parts.core.node.peekReady();
@@ -139,7 +149,7 @@ export class Loop<Query, Answer> {
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    // Not at once: when the event loop has taken in all that has arrived.
+    // The turn begins after the event loop has read everything that has arrived.
     void this.#parts.clock.sleep(0).then(() => this.#turn());
   }
 
@@ -180,7 +190,9 @@ export class Loop<Query, Answer> {
     if (ready.readStates.length > 0) onReads(ready.readStates);
   }
 
-  /** The save may have taken long: nobody is asked for a vote in a campaign that has ended. */
+  /**
+   * The save may have taken so long that the campaign has ended. Its requests are then not sent.
+   */
   #askForVotes(requests: readonly Message[]): void {
     const { core, transport } = this.#parts;
     const { raftState, term } = core.node.basicStatus();
@@ -190,7 +202,7 @@ export class Loop<Query, Answer> {
 
   #append(message: Message, append: AppendPath): void {
     const { entries, snapshot, term, vote, commit, responses } = message;
-    // Without a change of the hard state a message of the core has zeros.
+    // The core sends zeros in all three fields when the hard state has not changed.
     const hardState =
       term === 0 && vote === 0n && commit === 0 ? undefined : { term, vote, commit };
     if (snapshot !== undefined) {
@@ -203,7 +215,7 @@ export class Loop<Query, Answer> {
     });
   }
 
-  /** The marker is durable and the log begins behind it. */
+  /** The snapshot record is durable, and the log begins behind it. */
   #installed(snapshot: NonNullable<Message['snapshot']>): void {
     const { storage, apply, snapshots, onInstalled } = this.#parts;
     storage.applySnapshot(snapshot);
@@ -214,7 +226,7 @@ export class Loop<Query, Answer> {
     });
   }
 
-  /** What was to be said once something is durable, or applied. */
+  /** Delivers responses whose save, or whose entries, are durable or applied. */
   #deliver(responses: readonly Message[]): void {
     if (this.#stopped) return;
     const outgoing: Message[] = [];
@@ -234,11 +246,12 @@ export class Loop<Query, Answer> {
     const dueMs = this.#tickedMs + tickMs;
     const onTick = (): void => {
       const isLate = this.sinceTickMs >= 2 * tickMs;
-      // After a stall: first what has arrived meanwhile, perhaps a sign of the leader.
+      // After a stall the messages that have arrived meanwhile are read first: one may be from the
+      // leader.
       if (isLate) void clock.sleep(0).then(() => this.#tick());
       else this.#tick();
     };
-    // A node that runs keeps its process alive, as a server does.
+    // A running node keeps its process alive, as a server does.
     const keepsAlive = true;
     this.#timer = clock.startTimer(Math.max(0, dueMs - clock.monotonicMs()), onTick, keepsAlive);
   }
@@ -248,7 +261,8 @@ export class Loop<Query, Answer> {
     const { tickMs, onTick } = this.#parts;
     const passed = Math.floor(this.sinceTickMs / tickMs);
     this.#tickedMs += passed * tickMs;
-    // Before the core: after a standstill nothing is to be done as leader that was not looked at.
+    // Called before the core ticks. After a stall the guard must decide first whether this node may
+    // still act as leader.
     if (passed > 0) onTick(passed * tickMs);
     for (let tick = 0; tick < Math.min(passed, ticksCaughtUpMax); tick += 1) {
       this.#parts.core.tryRun((node) => node.tick());
@@ -257,7 +271,7 @@ export class Loop<Query, Answer> {
   }
 }
 
-/** Messages that only the node itself may give to its core. */
+/** Whether only the node itself may give this message to its core. */
 function isLocalOnly({ type, from }: Message): boolean {
   return (
     from === localAppendThread ||
@@ -270,7 +284,7 @@ function isLocalOnly({ type, from }: Message): boolean {
   );
 }
 
-/** Whether this is the role of a leader. */
+/** Whether this is the state of a leader. */
 export function leads(state: SoftState): boolean {
   return state.raftState === StateType.Leader;
 }

@@ -1,4 +1,4 @@
-/** Keeps the transport told of who belongs to the cluster, and who does not any more. */
+/** Tells the transport which members the cluster has, and which were removed. */
 import type { MembershipOperation } from '../membership/membership.ts';
 import type { Transport } from '../ports/transport.ts';
 import type { ReplicatedState } from '../apply/replicated-state.ts';
@@ -20,7 +20,7 @@ export class TransportPeers {
     for (const id of removed) this.#transport.removePeer(id);
   }
 
-  /** After these operations were applied. */
+  /** To be called after these operations were applied. */
   changed(operations: readonly MembershipOperation[]): void {
     const { members } = this.#state.membership;
     for (const { id } of operations) {

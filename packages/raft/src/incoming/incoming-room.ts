@@ -1,16 +1,19 @@
 /**
- * How many entries of other members this node holds that are not durable yet. A leader keeps to its
- * limit of what is in flight, so only a node whose disk is slow and whose senders do not care comes
- * to this one; they wait then, and so their messages cost the memory of the transport's budget and
- * not more.
+ * Bounds the bytes of received entries that are not durable yet. A correct leader keeps to its
+ * limit of bytes in flight. This bound matters only when the disk is slow and senders ignore that
+ * limit. They must wait then, so that their messages cost no more memory than the transport's own
+ * budget.
  */
 import type { Message } from '@babuza/raftpb';
 
-/** What an entry takes beside its payload, in bytes. */
+/** The estimated size of an entry without its payload, in bytes. */
 const entryBytes = 200;
 const mebibyte = 1024 * 1024;
 
-/** Twice what a leader has in flight, for two leaders in a row. */
+/**
+ * Twice what a leader may have in flight, to allow for two leaders in succession. At least 64 MiB,
+ * at most 256 MiB.
+ */
 export const incomingBytesMaxOf = (inflightBytesMax: number): number =>
   inflightBytesMax === Infinity
     ? 256 * mebibyte
@@ -18,9 +21,9 @@ export const incomingBytesMaxOf = (inflightBytesMax: number): number =>
 
 export class IncomingRoom {
   readonly #bytesMax: number;
-  /** Since the start. */
+  /** Bytes of all entries that the core was given since the start. */
   #givenBytes = 0;
-  /** Of these, what was given before the last save that has succeeded was submitted. */
+  /** The value of `#givenBytes` when the last successful save was submitted. */
   #savedBytes = 0;
   #isIdle = true;
   #waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
@@ -29,18 +32,18 @@ export class IncomingRoom {
     this.#bytesMax = bytesMax;
   }
 
-  /** The core was given this message. */
+  /** Counts the entries of a message that the core is given. */
   given({ entries }: Message): void {
     for (const { data } of entries) this.#givenBytes += entryBytes + (data?.length ?? 0);
   }
 
-  /** A save is submitted; the result is for `saved`. */
+  /** Called when a save is submitted. The returned mark is to be given to `saved`. */
   submitted(): number {
     this.#isIdle = false;
     return this.#givenBytes;
   }
 
-  /** The save is durable. `isLast`: nothing else waits to be. */
+  /** Called when a save is durable. `isLast`: no other save is pending. */
   saved(mark: number, isLast: boolean): void {
     this.#savedBytes = mark;
     this.#isIdle = isLast;
@@ -48,8 +51,8 @@ export class IncomingRoom {
   }
 
   /**
-   * `undefined` while there is room, or a promise that resolves when there is, or the node has
-   * ended.
+   * `undefined` while more entries may be given; otherwise a promise that resolves when they may,
+   * or when the node has stopped.
    */
   get room(): Promise<void> | undefined {
     if (!this.#isFull) return undefined;
@@ -62,7 +65,10 @@ export class IncomingRoom {
     this.#open();
   }
 
-  /** What was given and led to no save was refused by the core, and is not held. */
+  /**
+   * When no save is pending, the remaining bytes belong to entries that the core has refused, and
+   * are not held.
+   */
   get #isFull(): boolean {
     return !this.#isIdle && this.#givenBytes - this.#savedBytes > this.#bytesMax;
   }

@@ -1,6 +1,5 @@
 /**
- * What arrives from the other members, and where in the node it goes. None of it throws, as the
- * transport was promised.
+ * Handles what arrives from the other members. No method throws, as the transport port requires.
  */
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { CoreDriver } from '../driver/core-driver.ts';
@@ -32,8 +31,8 @@ export interface IncomingParts {
 export function incomingOf(parts: IncomingParts): TransportHandler {
   const { node, snapshots, manager, checkRunning, give, room, core, identity } = parts;
   const forwarded = new ForwardedRequests();
-  // What is not taken counts as lost. Whom the core calls leader counts: a turn of the loop may be
-  // due.
+  // A message that is not taken counts as lost. Ask the core whether this node leads, not the
+  // cached role: the loop may not have run since the role changed.
   const isTaken = (message: Message): boolean => {
     if (message.type === MessageType.Snap) return false;
     if (message.type !== MessageType.Prop) return true;
@@ -56,7 +55,7 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
       checkRunning();
       checkTaken(message);
       identity.heard(message);
-      // Its files are durable before the core hears of it.
+      // The files are durable before the core gets the message.
       await snapshots.receive(message, stream, signal);
       give(message);
     },

@@ -1,20 +1,20 @@
 /**
  * Heartbeats with a commit index that the log of this node does not reach. The core would panic on
- * one, so it never sees it. A leader tells a follower no commit index above what that follower has
+ * one, so it never gets it. A leader tells a follower no commit index above what that follower has
  * acknowledged to it, so one of two things is true:
  *
- * 1. The claim is false. This is certain where the node has accepted an append or a snapshot since
+ * 1. The claim is false. This is certain when the node has accepted an append or a snapshot since
  *    it started. A leader sends a follower nothing that begins before what that follower has
  *    acknowledged, so the log has all of it. The message counts as lost, and the node goes on.
- * 2. The log has lost entries since it acknowledged them: the member came back with an empty
- *    directory, with an older copy of it, or on a disk that forgot what it had synced. Such a node
+ * 2. The log has lost entries since it acknowledged them: the member was restarted with an empty
+ *    directory, with an older copy of it, or on a disk that lost what it had synced. Such a node
  *    must not vote and must not campaign, because it could elect a leader without those entries.
  *
- * Where it cannot be told which of the two is true, the node goes on without votes and campaigns.
- * It takes part again when it has accepted an append of a term up to that of the claim, when its
- * log has reached the claimed index, or when it has an entry of a later term: a later leader was
- * elected without this node, so it has every committed entry. A node that stopped instead could be
- * stopped by any member, at each start again.
+ * When the node cannot tell which of the two is true, it goes on without votes and campaigns. It
+ * takes part again when it has accepted an append of a term up to that of the claim, when its log
+ * has reached the claimed index, or when it has an entry of a later term: a later leader was
+ * elected without this node, so it has every committed entry. If the node stopped instead, any
+ * member could stop it, at each start again.
  *
  * Decision: docs/decisions/0017-plausible-messages.md.
  */
@@ -27,11 +27,11 @@ export interface LostEntriesParts {
     /** The term of the entry at this index. */
     term(index: number): number;
   };
-  /** What the core knows of the term and its leader. */
+  /** The core's term, and the leader that the core knows. */
   readonly status: () => { readonly term: number; readonly lead: bigint };
 }
 
-/** A commit index that the log does not reach, from a node that may lead. */
+/** A commit index that the log does not reach, from a node that may be the leader. */
 interface Claim {
   readonly from: bigint;
   readonly commit: number;
@@ -49,16 +49,18 @@ export class LostEntries {
     this.#parts = parts;
   }
 
-  /** This answer leaves the node: it may tell a leader that the log matches its own. */
+  /**
+   * Called when this node sends a response. An accepted append tells a leader that the logs match.
+   */
   answered({ type, reject, term }: Message): void {
     if (type !== MessageType.AppResp || reject) return;
     this.#hasAccepted = true;
-    // The claim was false, or it was not one of a leader.
+    // The claim was false, or its sender was not a leader.
     if (this.#claim !== undefined && term <= this.#claim.term) this.#claim = undefined;
   }
 
   /**
-   * Why the core must not see this message; `undefined` where it may. A heartbeat of an older term
+   * Why the core must not get this message; `undefined` when it may. A heartbeat of an older term
    * has no effect in the core.
    */
   refusal({ type, commit, term, from }: Message): string | undefined {
@@ -94,7 +96,7 @@ export class LostEntries {
     return false;
   }
 
-  /** What an operator must do; `undefined` where nothing is known to be lost. */
+  /** What an operator must do; `undefined` when nothing is known to be lost. */
   get problem(): string | undefined {
     const claim = this.#claim;
     if (!this.isPossible || claim === undefined) return undefined;
@@ -102,7 +104,7 @@ export class LostEntries {
     return `leader ${from} tells the commit index ${commit}, and the log of this node ended at index ${lastIndex}. ${this.#toDo(claim)}`;
   }
 
-  /** 0 where the log cannot be read at the moment. */
+  /** Returns 0 when the log cannot be read at the moment. */
   #termAt(index: number): number {
     try {
       return this.#parts.log.term(index);

@@ -1,9 +1,10 @@
 /**
- * Drops what other nodes send and no honest one would, before the identity, the log or the core
- * hear of it. What is dropped counts as lost. The sender is reported, see `refused-messages.ts`.
+ * Drops messages that no honest node would send, before the identity checks, the log or the core
+ * get them. A dropped message counts as lost. The sender is reported; see `refused-messages.ts`.
  *
- * Only a member may propose, read or have leadership moved. Raft itself needs some messages of
- * nodes that this node does not know: of a leader or a candidate that was added while it was away.
+ * Only a member may propose, read or ask for a leadership transfer. Other messages must also be
+ * taken from nodes that this node does not know, because a leader or a candidate may have been
+ * added while this node was down.
  */
 import { MessageType, type Message, type SnapshotMetadata } from '@babuza/raftpb';
 import { requesterOf, stampEnvelope } from '../proposals/envelope.ts';
@@ -21,9 +22,9 @@ import {
 export interface PlausibleParts {
   readonly terms: TermLimits;
   readonly refused: RefusedMessages;
-  /** Whether messages of this node count at all; the handler refuses them otherwise. */
+  /** Whether messages of this node are taken at all; the handler refuses them otherwise. */
   readonly takesFrom: (id: bigint) => boolean;
-  /** Whether the applied membership has this node, as a voter or a learner. */
+  /** Whether this node is a member, voter or learner, of the applied membership. */
   readonly isMember: (id: bigint) => boolean;
   /** The leader that the core knows, `0n` where it knows none. */
   readonly leader: () => bigint;
@@ -31,13 +32,13 @@ export interface PlausibleParts {
   readonly wanted: WantedSnapshotParts;
   /** Gives the core a message. */
   readonly give: (message: Message) => void;
-  /** Removes the files of a snapshot that the core did not take over. */
+  /** Removes the files of a snapshot that the core did not install. */
   readonly discardUntaken: (metadata: SnapshotMetadata) => Promise<void>;
-  /** The time to stamp a proposal with, in ms since 1970. */
+  /** The current time for the timestamp of a proposal, in ms since 1970. */
   readonly nowMs: () => number;
 }
 
-/** Whether an honest member sends such a message; one that is dropped may be honest and late. */
+/** Whether an honest member sends such a message. A `dropped` one may be honest and merely late. */
 type Verdict = 'plausible' | 'dropped' | 'impossible';
 
 export function plausibleIncoming(
@@ -56,7 +57,8 @@ export function plausibleIncoming(
     const refusal = terms.refusal(message);
     if (refusal !== undefined) {
       refused.refuse(from, refusal.kind, refusal.what);
-      // A hostile member can raise the term of an honest one, which then jumps.
+      // A hostile member can raise the term of an honest one, whose next message then has a term
+      // that jumps.
       return refusal.kind === 'term' ? 'impossible' : 'dropped';
     }
     const falseCommit = parts.lostEntries.refusal(message);
@@ -64,7 +66,7 @@ export function plausibleIncoming(
       refused.refuse(from, 'commit', falseCommit);
       return parts.lostEntries.isPossible ? 'dropped' : 'impossible';
     }
-    // A node that may have lost entries could elect a leader that does not have them either.
+    // This node may have lost entries, so its vote could elect a leader without them.
     if (asksForElection(message) && parts.lostEntries.isPossible) return 'dropped';
     switch (message.type) {
       case MessageType.Prop:
@@ -78,7 +80,7 @@ export function plausibleIncoming(
         return 'plausible';
     }
   };
-  /** Throws where the snapshot is not taken. */
+  /** Throws when the snapshot is not wanted. */
   const checkWanted = (message: Message): void => {
     const { from } = message;
     if (!takesFrom(from)) return;
@@ -98,7 +100,7 @@ export function plausibleIncoming(
     receiveSnapshot: async (message, stream, signal) => {
       checkWanted(message);
       if (takesFrom(message.from) && isOutdated(message, parts.wanted)) {
-        // The core answers with its commit index, and the files are not needed for that.
+        // The core answers with its commit index. It does not need the files for that.
         parts.give(message);
         return;
       }
@@ -134,10 +136,13 @@ function asksForElection({ type }: Message): boolean {
   );
 }
 
-/** What a member asks for a read with has 20 bytes. */
+/** The longest context of a read, in bytes. Members send contexts of 20 bytes. */
 const readContextBytesMax = 64;
 
-/** Whoever answers a read and does not lead could make it miss what was written before. */
+/**
+ * An answer to a read from a node that does not lead could have an index that misses acknowledged
+ * writes.
+ */
 function verdictOnRead(
   { refused, leader }: PlausibleParts,
   { type, from, entries }: Message,
@@ -150,12 +155,14 @@ function verdictOnRead(
     return 'impossible';
   }
   if (type === MessageType.ReadIndex || leader() === from) return 'plausible';
-  // The leadership of an honest one may have ended meanwhile.
+  // The sender may be honest, and have lost its leadership meanwhile.
   refused.refuse(from, 'read', 'it answers a read, and does not lead');
   return 'dropped';
 }
 
-/** A read that waits must not hold on to the memory of the frame that it came in. */
+/**
+ * Copies the data of a pending read, so that it does not keep the whole received frame in memory.
+ */
 function ownCopyOfRead(message: Message): Message {
   if (message.type !== MessageType.ReadIndex) return message;
   const entries = message.entries.map((entry) => ({ ...entry, data: entry.data?.slice() }));
@@ -174,10 +181,11 @@ function nameOf({ type }: Message): string {
 }
 
 /**
- * The leader stamps what is proposed through it: the clock of the node that handed it on does not
- * count. False where one of the entries cannot be a proposal that its sender hands on. A member
- * hands on only its own proposals: in the name of another one it could use up the numbers of that
- * one, and in made-up names the memory in which the leader keeps the numbers of each node.
+ * Replaces the timestamps of forwarded proposals by the leader's time: the clock of the sender does
+ * not count. Returns false when one of the entries cannot be a proposal that its sender forwards. A
+ * member forwards only its own proposals. If it could use another member's id, it could use up that
+ * member's request numbers. With made-up ids it could fill the memory in which the leader keeps the
+ * request numbers of each node.
  */
 function stampAll({ from, entries }: Message, nowMs: number): boolean {
   return entries.every(({ data }) => {

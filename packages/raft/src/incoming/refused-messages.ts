@@ -1,8 +1,8 @@
 /**
- * Messages of other nodes that this node has refused. Each is counted. A node is named in the log
- * and in an event at most once a minute for each reason, so that a node that repeats a message
- * cannot fill the log. All reports together have a limit, because ids can be made up: 20 a minute,
- * 10 of them about nodes that are no members.
+ * Counts and reports messages of other nodes that this node has refused. Each node is reported, in
+ * the log and in an event, at most once a minute for each reason, so that a node that repeats a
+ * message cannot fill the log. Ids can be made up, so all reports together are limited to 20 a
+ * minute, and 10 about nodes that are not members.
  */
 import type { Clock } from '@babuza/vfs';
 import type { RaftEvent } from '../events.ts';
@@ -15,13 +15,13 @@ export type RefusedMessageKind =
   | 'term'
   /** The term rises faster than the elections of an honest cluster can raise it. */
   | 'term-jump'
-  /** The sender is no member, and only a member may ask for this. */
+  /** The sender is not a member, and only a member may send this. */
   | 'not-a-member'
-  /** The message has a proposal that no member hands on. */
+  /** The message has a proposal that no member forwards. */
   | 'proposal'
   /** The message is a read, or the answer to one, that no member sends. */
   | 'read'
-  /** The message tells a commit index that this log does not reach. */
+  /** The message has a commit index that this log does not reach. */
   | 'commit'
   /** The message offers a snapshot that this node does not want from this sender. */
   | 'snapshot';
@@ -40,12 +40,15 @@ interface Told {
 }
 
 const toldEveryMs = 60_000;
-/** Anybody can make up ids of nodes: when there are so many, those of more than a minute ago go. */
+/**
+ * From this many on, reports that are older than a minute are forgotten. Ids can be made up, so
+ * their number must have a bound.
+ */
 const toldMax = 64;
 
 export class RefusedMessages {
   readonly #parts: RefusedMessagesParts;
-  /** The limit bounds how many of them can be younger than a minute. */
+  /** Limits all reports together, and so how many remembered reports are younger than a minute. */
   readonly #limit: ReportLimit;
   readonly #told = new Map<string, Told>();
   #count = 0;
@@ -66,8 +69,8 @@ export class RefusedMessages {
   }
 
   /**
-   * Counts a message that was refused, and reports it unless its sender was just reported, or so
-   * many others were that the limit of all reports is reached.
+   * Counts a refused message. Reports it unless the same sender was reported for this reason within
+   * the last minute, or the limit of all reports is reached.
    */
   refuse(member: bigint, kind: RefusedMessageKind, what: string): void {
     this.#count += 1;

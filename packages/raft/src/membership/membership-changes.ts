@@ -1,6 +1,6 @@
 /**
- * Changes of the membership from the leader's door to their end: checked against the membership as
- * applied, put into one change of the core, answered when it was applied; one that needs joint
+ * Changes of the membership at the leader. A change is checked against the applied membership,
+ * proposed as one change of the core, and resolves when it is applied; one that needs joint
  * consensus when that was left.
  *
  * Decisions: docs/decisions/0025-membership-is-replicated-state.md.
@@ -20,11 +20,11 @@ import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { waiting, type Waiter } from '../proposals/waiters.ts';
 
 export interface ChangeOptions {
-  /** Ends the waiting. The change may take effect all the same where it was proposed before. */
+  /** Ends the wait. A change that was proposed before may still take effect. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Makes the change also where it leaves fewer than a quorum of voters that answer, or promotes a
-   * learner whose log lags. Nothing is committed then before enough of them answer. Default false.
+   * Makes the change even if it leaves fewer than a quorum of voters that answer, or promotes a
+   * learner whose log lags. Nothing is then committed before enough voters answer. Default false.
    */
   readonly force?: boolean | undefined;
 }
@@ -53,7 +53,7 @@ export interface MembershipChangeParts extends EachTickParts {
 
 export class MembershipChanges {
   readonly #parts: MembershipChangeParts;
-  /** Who waits for the end of joint consensus. */
+  /** Callers that wait for the end of joint consensus. */
   #untilLeft: Waiter<void>[] = [];
   #stopCause: Error | undefined;
 
@@ -62,15 +62,15 @@ export class MembershipChanges {
   }
 
   /**
-   * Throws what `change` would reject with before it proposes anything, but for the check of the
-   * quorum.
+   * Throws the errors that `change` would reject with before it proposes anything, except those of
+   * the quorum check.
    */
   check(given: readonly MembershipOperation[], { signal, force = false }: ChangeOptions): void {
     signal?.throwIfAborted();
     this.#check(asRead(given), force);
   }
 
-  /** Resolves when the change is in effect, whole. */
+  /** Resolves when the whole change is in effect. */
   async change(
     given: readonly MembershipOperation[],
     { signal, force = false }: ChangeOptions = {},
@@ -104,7 +104,7 @@ export class MembershipChanges {
     }
   }
 
-  /** Something was applied. */
+  /** Called when an entry was applied. */
   applied(): void {
     if (this.#untilLeft.length === 0 || this.#isJoint()) return;
     const waiters = this.#untilLeft;
@@ -121,7 +121,10 @@ export class MembershipChanges {
     return (this.#parts.state.confState?.votersOutgoing.length ?? 0) > 0;
   }
 
-  /** What the leader knows before it proposes; all replicas look again when they apply. */
+  /**
+   * Checks with the leader's knowledge before it proposes; all replicas check again when they
+   * apply.
+   */
   #check(operations: readonly MembershipOperation[], force: boolean): void {
     const { state, leader, nodeId } = this.#parts;
     if (operations.length === 0) {
@@ -147,8 +150,8 @@ export class MembershipChanges {
     if (typeof next === 'string') return next;
     const { progress } = core.run((node) => node.status());
     const answers = (id: bigint): boolean => {
-      // The core takes a member for active from its addition on; one that has acknowledged
-      // something did answer.
+      // The core counts a member as active from its addition on. A member that has acknowledged
+      // something has certainly answered.
       const known = progress.get(id);
       return known !== undefined && known.recentActive && known.match > 0;
     };
@@ -156,9 +159,9 @@ export class MembershipChanges {
   }
 
   /**
-   * The core forgets at each check of the quorum which members have answered, and knows again when
-   * they answer the next heartbeat. So a member counts as silent only after an election timeout.
-   * Everything else is checked again with each look.
+   * The core forgets at each check of the quorum which members have answered, and learns it again
+   * from the next heartbeat. So a member counts as silent only after an election timeout.
+   * Everything else is checked again with each tick.
    */
   #untilQuorumIsKept(
     operations: readonly MembershipOperation[],
@@ -185,7 +188,7 @@ export class MembershipChanges {
     throw new RaftError('RAFT_INVALID', text, problem);
   }
 
-  /** An entry that is too large would stop whoever is to save it. */
+  /** An entry that is too large would stop every node that has to save it. */
   #checkSize(change: ConfChangeV2): void {
     const bytes = encodeConfChangeV2(change).length;
     const bytesMax = this.#parts.entryBytesMax - entryOverheadBytes;
@@ -196,7 +199,7 @@ export class MembershipChanges {
     );
   }
 
-  /** A voter that lags would count for the quorum and not be of use to it. */
+  /** A voter that lags counts for the quorum and cannot contribute to it. */
   #checkReady(id: bigint): void {
     const { core, learnerReadyShare, nodeId } = this.#parts;
     const { progress } = core.run((node) => node.status());
@@ -211,8 +214,8 @@ export class MembershipChanges {
 }
 
 /**
- * The operations as every replica will read them: one that none of them can read must not get into
- * the log.
+ * The operations as every replica will decode them. An operation that no replica can read must not
+ * enter the log.
  */
 export function asRead(operations: readonly MembershipOperation[]): MembershipOperation[] {
   try {

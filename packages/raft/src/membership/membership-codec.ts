@@ -1,7 +1,7 @@
 /**
- * Membership and its operations as bytes: JSON with a version, ids as decimal strings. The same
- * membership has the same text on every replica. What cannot be read is `RAFT_STATE_UNREADABLE`: a
- * replica must never guess.
+ * Encodes the membership and its operations: JSON with a version, ids as decimal strings. The same
+ * membership has the same text on every replica. Bytes that cannot be read are an error
+ * (`RAFT_STATE_UNREADABLE`), because a replica must never guess.
  */
 import { RaftError } from '../errors.ts';
 import { idFromText } from '../identity/id-text.ts';
@@ -22,7 +22,7 @@ export function membershipToJson({ members, removed, logIds }: Membership): unkn
   };
 }
 
-/** Throws `RAFT_STATE_UNREADABLE` for anything that `membershipToJson` does not give. */
+/** Throws `RAFT_STATE_UNREADABLE` for anything that `membershipToJson` does not return. */
 export function membershipFromJson(json: unknown): Membership {
   const members = arrayAt(json, 'members').map((item): [bigint, Member] => {
     const id = idAt(item, 'id');
@@ -43,7 +43,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const contextVersion = 1;
 
-/** The operations as the context of a membership change. */
+/** Encodes operations as the context of a membership change. */
 export function encodeOperations(operations: readonly MembershipOperation[]): Uint8Array {
   const json = operations.map((operation) => ({ ...operation, id: String(operation.id) }));
   return encoder.encode(JSON.stringify({ version: contextVersion, operations: json }));

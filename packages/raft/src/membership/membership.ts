@@ -1,11 +1,11 @@
 /**
- * Who belongs to the cluster, as replicated state: ids, addresses, roles, the services that members
- * publish, and the ids of those who were removed, which never return. It changes on the apply path
- * only, in log order, by operations that travel in the context of Raft's membership changes; and it
- * lies in every snapshot.
+ * The membership as replicated state: ids, addresses, roles, the services that members publish, and
+ * the ids of removed members, which are never used again. It changes on the apply path only, in log
+ * order, by operations in the context of Raft's membership changes. Every snapshot contains it.
  *
  * Everything here is a pure function of the state and the operations, so that every replica decides
- * alike: the leader asks before it proposes, and all ask again when they apply.
+ * alike: the leader checks a change before it proposes it, and all replicas check it again when
+ * they apply it.
  *
  * Decisions: docs/decisions/0025-membership-is-replicated-state.md.
  */
@@ -16,16 +16,16 @@ export type MemberRole = 'voter' | 'learner';
 
 export interface Member {
   readonly id: bigint;
-  /** Where the others reach its Raft transport. */
+  /** The address at which the other members reach its Raft transport. */
   readonly address: string;
   readonly role: MemberRole;
-  /** What it serves to clients: addresses by name. */
+  /** The addresses at which it serves clients, by name of the service. */
   readonly services: Readonly<Record<string, string>>;
 }
 
 /** One change of the membership. */
 export type MembershipOperation =
-  /** A new member, or another role for one that is there; the address may be left out then. */
+  /** Adds a member, or changes the role of one; `address` may be left out in the second case. */
   | {
       readonly op: 'set';
       readonly id: bigint;
@@ -34,7 +34,7 @@ export type MembershipOperation =
     }
   | { readonly op: 'remove'; readonly id: bigint }
   | { readonly op: 'address'; readonly id: bigint; readonly address: string }
-  /** Without `address` the service is not published any more. */
+  /** Publishes a service; without `address` it is withdrawn. */
   | {
       readonly op: 'service';
       readonly id: bigint;
@@ -45,11 +45,11 @@ export type MembershipOperation =
 export interface Membership {
   /** Ascending by id. */
   readonly members: ReadonlyMap<bigint, Member>;
-  /** Ids that were removed. */
+  /** Ids of removed members. */
   readonly removed: ReadonlySet<bigint>;
   /**
-   * The log of each member that has been seen, by its random id: another log under the same member
-   * id has forgotten its votes and its entries. Ascending by member id.
+   * The random id of the log of each member that has been seen. A member with another log has
+   * forgotten its votes and its entries. Ascending by member id.
    */
   readonly logIds: ReadonlyMap<bigint, string>;
 }
@@ -60,7 +60,9 @@ export const noMembership: Membership = {
   logIds: new Map(),
 };
 
-/** The membership that a cluster begins with. Throws `RAFT_CONFIG` where it cannot be one. */
+/**
+ * The membership that a cluster begins with. Throws `RAFT_CONFIG` when these peers cannot be one.
+ */
 export function firstMembership(
   peers: readonly {
     readonly id: bigint;
@@ -78,7 +80,7 @@ export function firstMembership(
   return membership;
 }
 
-/** The membership after these operations, all of them or none; or why they are refused. */
+/** The membership after all of these operations, or the reason why they are refused. */
 export function changedMembership(
   before: Membership,
   operations: readonly MembershipOperation[],
@@ -159,7 +161,7 @@ function clash(
   return undefined;
 }
 
-/** What the Raft core is told of the operations. */
+/** The operations as changes for the Raft core. */
 export function coreChanges(operations: readonly MembershipOperation[]): ConfChangeSingle[] {
   return operations.map((operation): ConfChangeSingle => {
     const { id: nodeId } = operation;
@@ -170,7 +172,7 @@ export function coreChanges(operations: readonly MembershipOperation[]): ConfCha
   });
 }
 
-/** The state of the core that goes with a membership that is not joint. */
+/** The configuration of the core for a membership that is not joint. */
 export function confStateOf({ members }: Membership): ConfState {
   const ids = (role: MemberRole): bigint[] =>
     [...members.values()].filter((member) => member.role === role).map(({ id }) => id);
@@ -183,7 +185,7 @@ export function confStateOf({ members }: Membership): ConfState {
   };
 }
 
-/** Whether the core counts it as a member, also while the membership is joint. */
+/** Whether the core counts this id as a member, also while the membership is joint. */
 export function isMember({ voters, votersOutgoing, learners }: ConfState, id: bigint): boolean {
   return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
 }

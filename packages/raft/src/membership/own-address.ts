@@ -1,7 +1,7 @@
 /**
  * Compares the address of this node in its configuration with the one in the replicated membership.
- * The others reach the node at the latter, and refuse a member that says another one; so the node
- * cannot take part while the two differ.
+ * The others reach the node at the latter, and refuse a member that announces another one. So the
+ * node cannot take part while the two differ.
  */
 import type { BabuzaConfig } from '../config.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -21,7 +21,7 @@ export class OwnAddress {
   }
 
   /**
-   * What is wrong and what to do; `undefined` where the two are the same, or the node is not a
+   * What is wrong and what to do; `undefined` when the two are the same, or the node is not a
    * member yet.
    */
   get problem(): string | undefined {

@@ -1,18 +1,18 @@
 /**
- * Whether enough voters answer after a change of the membership, as etcd's strict reconfiguration
- * check asks. A change that leaves fewer than a quorum of answering voters can be committed by the
- * old voters, and nothing can be committed after it.
+ * Checks that enough voters answer after a change of the membership, as etcd's strict
+ * reconfiguration check does. A change that leaves fewer than a quorum of answering voters can be
+ * committed by the old voters, and nothing can be committed after it.
  */
 import type { Membership } from './membership.ts';
 
 export interface AnsweringMembers {
   readonly nodeId: bigint;
-  /** Whether this member has answered the leader lately. */
+  /** Whether this member has answered the leader recently. */
   readonly answers: (id: bigint) => boolean;
 }
 
 /**
- * Why the change would cost the quorum; `undefined` where it does not, or does not touch the
+ * Why the change would cost the quorum; `undefined` when it does not, or does not change the
  * voters.
  */
 export function quorumProblem(

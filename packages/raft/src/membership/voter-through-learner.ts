@@ -1,10 +1,10 @@
 /**
- * Adds voters without a risk to the quorum: a new member joins as a learner, and gets its vote when
- * it has the log and answers. An address that nobody answers at stays a learner, and the voters go
+ * Adds voters without a risk to the quorum: a new member joins as a learner, and becomes a voter
+ * when it has the log and answers. A member that never answers stays a learner, and the voters go
  * on as before.
  *
- * Whatever ends the call before the promotion leaves the learners in the membership.
- * `addVotingPeer` goes on with one, also at another leader; `removePeer` takes it out.
+ * When a call ends before the promotion, for any reason, its learners stay in the membership.
+ * `addVotingPeer` resumes with one, also at another leader; `removePeer` removes it.
  */
 import type { CoreDriver } from '../driver/core-driver.ts';
 import { eachTick, type EachTickParts } from '../support/each-tick.ts';
@@ -21,7 +21,9 @@ import type { ReplicatedState } from '../apply/replicated-state.ts';
 /** How far a member has come that is to become a voter. */
 export interface VoterProgress {
   readonly id: bigint;
-  /** The learner has the leader's log up to here; 0 before its first answer. */
+  /**
+   * The learner's log is known to match the leader's up to this index; 0 before its first answer.
+   */
   readonly matchIndex: number;
   /** The last index of the leader. */
   readonly lastIndex: number;
@@ -29,13 +31,14 @@ export interface VoterProgress {
 
 export interface AddVoterOptions extends ChangeOptions {
   /**
-   * Gives a new member its vote at once, and leaves out the check of the quorum. Until the member
-   * has caught up, the voters can bear one failure less; where a quorum needs it, nothing is
+   * Adds a new member as a voter at once, without the check of the quorum. Until the member has
+   * caught up, the voters tolerate one failure less. If it is needed for the quorum, nothing is
    * committed before it answers. Default false.
    */
   readonly force?: boolean | undefined;
   /**
-   * Called when the learner has come further, at most once a tick. What it throws ends the call.
+   * Called when the learner has come further, at most once a tick. An error that it throws ends the
+   * call.
    */
   readonly onProgress?: ((progress: VoterProgress) => void) | undefined;
 }
@@ -51,7 +54,7 @@ export interface VoterParts extends EachTickParts {
 
 type NewVoter = MembershipOperation & { readonly op: 'set'; readonly address: string };
 
-/** Adds one voter, or goes on with a learner. Resolves when it is a voter. */
+/** Adds one voter, or resumes with a learner. Resolves when it is a voter. */
 export async function addVoter(
   parts: VoterParts,
   { id, address }: { readonly id: bigint; readonly address: string },
@@ -64,8 +67,8 @@ export async function addVoter(
 }
 
 /**
- * Makes several changes at once; those that add a new voter wait until it has caught up as a
- * learner.
+ * Makes several changes at once. New voters first join as learners, and the changes wait until
+ * those have caught up.
  */
 export async function changeWithNewVoters(
   parts: VoterParts,
@@ -76,8 +79,8 @@ export async function changeWithNewVoters(
   const operations = asRead(given);
   const { members } = state.membership;
   const taken = new Set([...members.values()].map(({ address }) => address));
-  // A member that takes over the address of another one cannot join before that one has gone: it
-  // has no time as a learner.
+  // A member that takes over the address of another one cannot join as a learner first, because two
+  // members never have the same address.
   const newVoters = operations.filter(
     (operation): operation is NewVoter =>
       operation.op === 'set' &&
@@ -87,7 +90,7 @@ export async function changeWithNewVoters(
       !taken.has(operation.address),
   );
   const awaited = options.force === true ? [] : newVoters;
-  // No learner is added for a change that is refused in the end.
+  // Check first, so that no learner is added for a change that would be refused in the end.
   if (awaited.length > 0) membershipChanges.check(operations, options);
   await change(parts, operations, awaited, options);
 }
@@ -110,15 +113,15 @@ async function change(
       return;
     } catch (error) {
       const isEarly = error instanceof RaftError && error.code === 'RAFT_LEARNER_NOT_READY';
-      // The caller would have to begin again otherwise, after a learner has perhaps caught up for
-      // hours.
+      // The learner may have needed hours to catch up, so the change is tried again instead of
+      // failing.
       const isRepeated = awaited.length > 0 && (isEarly || error instanceof ChangeUnderWayError);
       if (!isRepeated) throw error;
     }
   }
 }
 
-/** Resolves when the learner has the log and answers, or somebody else has promoted it. */
+/** Resolves when the learner has the log and answers, or another call has promoted it. */
 function caughtUp(
   parts: VoterParts,
   id: bigint,

@@ -1,6 +1,6 @@
 /**
- * The parts that a node is put together from. `@babuza/builder` builds them; parts of your own fit
- * as well.
+ * The components of a node. `@babuza/builder` builds them; a user's own implementations fit as
+ * well.
  */
 import type { Clock, Random } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
@@ -11,10 +11,13 @@ import type { SnapshotManager } from './snapshot-manager.ts';
 import type { Transport } from './transport.ts';
 
 export interface RaftComponent {
-  /** The cluster that the parts were built for; the node's configuration must name the same. */
+  /**
+   * The cluster that the components were built for; the node's configuration must have the same id.
+   */
   readonly clusterId: bigint;
   /**
-   * The node that they were built for, where that is known; the configuration must name the same.
+   * The node that they were built for, where that is known; the configuration must have the same
+   * id.
    */
   readonly nodeId?: bigint | undefined;
   readonly walManager: WalManager;

@@ -1,4 +1,4 @@
-/** What libraries report through: they never print. `console` fits as it is. */
+/** The logger that libraries report through: they never print. `console` can be passed as it is. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -6,5 +6,5 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-/** The values that a message is about, by name. */
+/** The values of a log line, by name. */
 export type LogFields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 /**
- * Where snapshots lie. A snapshot is a set of named files and the metadata of its place in the log.
- * It exists whole and durable, or not at all; every byte is covered by a checksum.
+ * The storage of snapshots. A snapshot is a set of named files, with metadata that has its index
+ * and term. It exists whole and durable, or not at all; every byte is covered by a checksum.
  *
  * Decisions: docs/decisions/0024-snapshots-before-their-records.md and
  * docs/decisions/0028-transport-port.md.
@@ -10,31 +10,36 @@ import type { SnapshotMetadata } from '@babuza/raftpb';
 /** A snapshot that exists. */
 export interface StoredSnapshot {
   readonly metadata: SnapshotMetadata;
-  /** Names it, also across nodes: the same content of the same index has the same id. */
+  /**
+   * Identifies the snapshot, also across nodes: the same content of the same index has the same id.
+   */
   readonly id: string;
-  /** Of all files together, as stored: the length of the stream of `send`. */
+  /** The size of all files together, as stored, in bytes: the length of the stream of `send`. */
   readonly bytes: number;
   /**
-   * What travels in the data of a Raft snapshot: version, id, files with sizes and checksums. Never
+   * The data of a Raft snapshot message: version, id, files with sizes and checksums. It never has
    * the state itself.
    */
   readonly manifest: Uint8Array;
   /**
-   * Paths of files that belong to it and lie elsewhere: `SnapshotFiles.linkFile`. Their owner keeps
-   * them as they are while a snapshot that is listed or open names them.
+   * Paths of linked files, which lie outside of the snapshot folder; see `SnapshotFiles.linkFile`.
+   * Their owner must not change them while a listed or open snapshot names them.
    */
   readonly linkedPaths: readonly string[];
 }
 
 /** Takes the files of a snapshot that is being made. */
 export interface SnapshotFiles {
-  /** Writes one file, whole. Names: letters, digits, `.`, `_`, `-`, at most 64. No name twice. */
+  /**
+   * Writes one whole file. Names consist of letters, digits, `.`, `_`, `-`, at most 64, and are
+   * unique.
+   */
   writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
   /**
-   * Makes a file that lies elsewhere (absolute path) one of the snapshot, without a copy: it is
+   * Adds a file at an absolute path outside of the snapshot folder, without copying it. The file is
    * read once, for its size and checksums, and made durable. Its owner must not change or remove it
-   * while the snapshot exists: that would be damage of the snapshot. Who receives the snapshot has
-   * its content inside. Managers that keep snapshots elsewhere than on the disk of this path refuse
+   * while the snapshot exists, because that would damage the snapshot. A receiver of the snapshot
+   * gets its content. Managers that keep snapshots elsewhere than on the disk of this path refuse
    * it (`SNAPSHOT_INVALID`).
    */
   linkFile(name: string, path: string): Promise<void>;
@@ -46,11 +51,11 @@ export interface OpenSnapshot extends AsyncDisposable {
   /** Ascending. */
   readonly fileNames: readonly string[];
   /**
-   * The content of a file; each chunk was checked before it is handed out, and the hash of the
-   * whole is compared at the end. Only who has come to the end without an error knows all of it.
-   * `SNAPSHOT_CORRUPT`: ask `verify`, which sets a damaged snapshot aside, and use another one.
-   * `SNAPSHOT_TRY_AGAIN`: the system is short of something. The node reads the same file again from
-   * its beginning, after a pause.
+   * The content of a file. Each chunk is checked before it is handed out, and the hash of the whole
+   * file is compared at the end, so the content is complete only when the iteration ends without an
+   * error. `SNAPSHOT_CORRUPT`: call `verify`, which sets a damaged snapshot aside, and use another
+   * one. `SNAPSHOT_TRY_AGAIN`: the system is short of something. The node reads the same file again
+   * from its beginning, after a pause.
    */
   readFile(name: string): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -61,28 +66,29 @@ export interface SnapshotManager extends AsyncDisposable {
   readonly durable: boolean;
 
   /**
-   * Gets ready: leftovers of interrupted work go, damaged snapshots are set aside. To be called
-   * once, first. Returns what there is, ascending by index. Files are looked at by their sizes
-   * only: see `verify`. A snapshot of a newer release is an error (`SNAPSHOT_VERSION`): to pass
-   * over it could mean an older state than the log begins with.
+   * Prepares the storage: removes leftovers of interrupted work and sets damaged snapshots aside.
+   * To be called once, first. Returns the snapshots, ascending by index. Files are checked by their
+   * sizes only; see `verify`. A snapshot of a newer release is an error (`SNAPSHOT_VERSION`): to
+   * skip it could mean an older state than the log begins with.
    */
   open(groupId: bigint): Promise<readonly StoredSnapshot[]>;
 
   /**
-   * Calls `listener` once when the place of the snapshots turns out to belong to somebody else by
-   * now (`SNAPSHOT_LOCK_LOST`): the manager changes nothing there any more, and the node stops. To
-   * be called when the manager is open. Absent where nobody else can reach the snapshots.
+   * Calls `listener` once when another process has taken over the folder of snapshots
+   * (`SNAPSHOT_LOCK_LOST`). The manager then changes nothing there any more, and the node stops. To
+   * be called when the manager is open. Absent when no other process can reach the snapshots.
    */
   onLost?(listener: (error: Error) => void): void;
 
-  /** What there is, ascending by index. */
+  /** The snapshots that exist, ascending by index. */
   list(): readonly StoredSnapshot[];
 
   /**
-   * Makes a snapshot: `write` writes its files. It is durable when this resolves; when `write`
-   * fails or the signal fires nothing is left of it. One that exists with this index and term is
-   * kept and returned, and `write` not called. Rejects with what `write` threw, with the reason of
-   * the signal, or with the failure of a file, also where `write` has passed over it.
+   * Makes a snapshot: `write` writes its files. It is durable when this resolves. When `write`
+   * fails or the signal fires, nothing of it remains. A snapshot that exists with this index and
+   * term is kept and returned, and `write` is not called. Rejects with the error of `write`, with
+   * the reason of the signal, or with the failure of a file, even when `write` has ignored that
+   * failure.
    */
   create(
     metadata: SnapshotMetadata,
@@ -91,23 +97,24 @@ export interface SnapshotManager extends AsyncDisposable {
   ): Promise<StoredSnapshot>;
 
   /**
-   * Opens a snapshot for reading and pins it: it stays until it is closed, whatever `retain` says.
-   * Rejects with `SNAPSHOT_NOT_FOUND`, or `SNAPSHOT_TRY_AGAIN`: a running node makes the call again
-   * then. Damage is told by the files.
+   * Opens a snapshot for reading and pins it: `retain` does not remove it before it is closed.
+   * Rejects with `SNAPSHOT_NOT_FOUND`, or with `SNAPSHOT_TRY_AGAIN`, after which a running node
+   * makes the call again. Damage is reported when the files are read.
    */
   read(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<OpenSnapshot>;
 
   /**
-   * Reads all files against their checksums. False when it is damaged or gone; a damaged one is set
-   * aside and not listed any more. A disk that would not read rejects: nothing is known then.
+   * Compares all files with their checksums. Returns false when the snapshot is damaged or gone; a
+   * damaged one is set aside and not listed any more. A failure to read rejects, because it does
+   * not show whether the snapshot is damaged.
    */
   verify(at: Pick<SnapshotMetadata, 'index' | 'term'>): Promise<boolean>;
 
   /**
-   * A snapshot as one stream of bytes, from `offset` on, to be given to `receive` elsewhere. Every
-   * chunk is checked before it goes out. It pins the snapshot from the first chunk that is asked
-   * for until the stream ends or is returned, or the signal fires; hold it open with `read` to have
-   * it pinned before and between.
+   * Streams a snapshot as bytes, from `offset` on, to be given to `receive` of another node. Every
+   * chunk is checked before it is handed out. The snapshot is pinned from the first requested chunk
+   * until the stream ends or is returned, or the signal fires. Hold it open with `read` to pin it
+   * before that and between two streams.
    */
   send(
     at: Pick<SnapshotMetadata, 'index' | 'term'>,
@@ -116,18 +123,19 @@ export interface SnapshotManager extends AsyncDisposable {
   ): AsyncIterable<Uint8Array>;
 
   /**
-   * How much of the snapshot of this manifest is here, in bytes of the stream: what an interrupted
-   * `receive` has left and was checked again, or all of it. Rejects with `SNAPSHOT_BUSY` while it
-   * is being received.
+   * How many bytes of the stream of this manifest are stored here: all of it, or what an
+   * interrupted `receive` has left and was checked again. Rejects with `SNAPSHOT_BUSY` while it is
+   * being received.
    */
   received(manifest: Uint8Array): Promise<number>;
 
   /**
-   * Takes a snapshot from a stream that begins where `received` says. Durable when this resolves.
-   * It refuses what is not that of the manifest (`SNAPSHOT_CORRUPT`). One that exists already is
-   * kept, and the stream is not read. After an abort, or when the stream fails or ends early, what
-   * has arrived is kept for the next attempt; wrong bytes and a failing disk drop it. A second one
-   * of the same snapshot at the same time is refused (`SNAPSHOT_BUSY`).
+   * Receives a snapshot from a stream that begins at the offset that `received` returned. It is
+   * durable when this resolves. A stream that does not match the manifest is refused
+   * (`SNAPSHOT_CORRUPT`). A snapshot that exists already is kept, and the stream is not read. After
+   * an abort, or when the stream fails or ends early, the bytes that have arrived are kept for the
+   * next attempt; after wrong bytes or a disk failure they are removed. A second call for the same
+   * snapshot at the same time is refused (`SNAPSHOT_BUSY`).
    */
   receive(
     metadata: SnapshotMetadata,
@@ -136,12 +144,14 @@ export interface SnapshotManager extends AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<StoredSnapshot>;
 
-  /** Removes all but the newest `count` (at least 1); pinned ones go when they are closed. */
+  /**
+   * Removes all but the newest `count` (at least 1); pinned ones are removed when they are closed.
+   */
   retain(count: number): Promise<void>;
 
   /**
-   * Removes one that is of no use any more, when nobody has it open. The newest is refused
-   * (`SNAPSHOT_INVALID`) unless `evenNewest` is true: it was received, and no log relies on it.
+   * Removes a snapshot that is not used any more, once no reader has it open. The newest is refused
+   * (`SNAPSHOT_INVALID`) unless `evenNewest` is true, for a received one that no log relies on.
    */
   remove(
     at: Pick<SnapshotMetadata, 'index' | 'term'>,
@@ -159,7 +169,7 @@ export interface SnapshotManager extends AsyncDisposable {
 
   /**
    * The identity record of this folder of snapshots: the bytes that `writeIdentity` wrote last, or
-   * `undefined` where none were written. `retain` and `remove` keep it. Rejects with
+   * `undefined` when none were written. `retain` and `remove` keep it. Rejects with
    * `SNAPSHOT_CORRUPT` when it is damaged, `SNAPSHOT_VERSION` when a newer release wrote it,
    * `SNAPSHOT_READ_FAILED`.
    */
@@ -167,13 +177,13 @@ export interface SnapshotManager extends AsyncDisposable {
 
   /**
    * Replaces the identity record: opaque bytes, at most 65,536, copied before the call returns.
-   * When the promise resolves, the new bytes are there after any crash; after a crash before that,
-   * either the old or the new bytes are there, whole. Calls take effect in the order in which they
-   * were made. Rejects with `SNAPSHOT_INVALID`, `SNAPSHOT_NO_SPACE`, `SNAPSHOT_WRITE_FAILED`; after
-   * the last two the old or the new bytes are there.
+   * When the promise resolves, any crash leaves the new bytes. A crash before that leaves either
+   * the old or the new bytes, complete. Calls take effect in the order in which they were made.
+   * Rejects with `SNAPSHOT_INVALID`, `SNAPSHOT_NO_SPACE`, `SNAPSHOT_WRITE_FAILED`; the last two
+   * also leave the old or the new bytes.
    */
   writeIdentity(bytes: Uint8Array): Promise<void>;
 
-  /** Ends everything that is open. A second call returns the same promise. */
+  /** Closes everything that is open. A second call returns the same promise. */
   close(): Promise<void>;
 }

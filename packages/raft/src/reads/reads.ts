@@ -1,9 +1,8 @@
 /**
- * Linearizable reads: the leader says up to which index the log was committed, a quorum confirms
- * that it still leads, and the read is served once that index is applied. All who wait share a
- * round; who comes while one is under way takes part in the next, because a round answers for what
- * was committed when it began. Each round, and each repetition of one, has an id that is never used
- * twice.
+ * Linearizable reads. The leader reports its commit index, a quorum confirms that it still leads,
+ * and the read is served once that index is applied. All readers that wait share a round. A reader
+ * that comes during a round takes part in the next one, because a round reports what was committed
+ * when it began. Each round, and each repetition of one, has an id that is never used twice.
  *
  * Source: docs/raft-behaviour.md, section 14; Raft thesis, section 6.4.
  */
@@ -22,25 +21,25 @@ export interface ReadParts {
   readonly clock: Clock;
   readonly nodeId: bigint;
   /**
-   * Different in each life of the node, so that an answer to an earlier life is not taken for one
-   * to this.
+   * Random for each start of the node, so that an answer to a request from before a restart is not
+   * taken for one to a new request.
    */
   readonly life: number;
   readonly timeoutMs: number;
   readonly retryMs: number;
-  /** Asks the core for an index. */
+  /** Asks the core for a read index. */
   readonly ask: (context: Uint8Array) => void;
   readonly appliedIndex: () => number;
 }
 
 export class ReadRounds {
   readonly #parts: ReadParts;
-  /** Who waits for the round that is under way, and who for the next. */
+  /** Readers of the round that is under way, and of the next one. */
   #current = new Set<Reader>();
   #next = new Set<Reader>();
-  /** The ids of the round under way and of its repetitions: the answer to any of them counts. */
+  /** The ids of the round under way and of its repetitions: an answer to any of them counts. */
   #contexts = new Set<string>();
-  /** Who has an index and waits for it to be applied. */
+  /** Readers whose read index is known and not applied yet. */
   readonly #confirmed = new Map<Reader, number>();
   #rounds = 0;
   #retry: Timer | undefined;
@@ -57,7 +56,7 @@ export class ReadRounds {
     return { pending, answered: this.#answered, failed: this.#failed };
   }
 
-  /** The waiter gets the index that the state reflects at least. */
+  /** Resolves the waiter with an index that the state reflects at least. */
   wait(waiter: Waiter<number>): () => void {
     const { clock, timeoutMs } = this.#parts;
     const reader = { waiter, deadlineMs: clock.monotonicMs() + timeoutMs };
@@ -66,7 +65,7 @@ export class ReadRounds {
     return () => this.#leave(reader);
   }
 
-  /** The core has an answer. */
+  /** Called when the core has an answer. */
   answered(index: number, context: Uint8Array): void {
     if (!this.#contexts.has(keyOf(context))) return;
     for (const reader of this.#current) this.#confirmed.set(reader, index);
@@ -74,7 +73,7 @@ export class ReadRounds {
     this.applied();
   }
 
-  /** More was applied. */
+  /** Called when more was applied. */
   applied(): void {
     if (this.#confirmed.size === 0) return;
     const appliedIndex = this.#parts.appliedIndex();
@@ -102,7 +101,7 @@ export class ReadRounds {
     if (this.#current.delete(reader) && this.#current.size === 0) this.#endRound();
   }
 
-  /** An answer to it that is still on its way is too old for whoever comes from now on. */
+  /** A later answer to this round is too old for readers that come from now on. */
   #endRound(): void {
     this.#current.clear();
     this.#contexts.clear();
@@ -110,9 +109,7 @@ export class ReadRounds {
     this.#startSoon();
   }
 
-  /**
-   * All who ask in one turn of the event loop share a round; nothing begins where nobody asks.
-   */
+  /** All readers of one turn of the event loop share a round. No round begins without a reader. */
   #startSoon(): void {
     if (this.#starting || this.#current.size > 0) return;
     this.#starting = true;

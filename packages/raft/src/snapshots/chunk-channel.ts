@@ -1,7 +1,7 @@
 /**
- * Chunks from someone who writes to someone who reads, one at a time: the writer waits until its
- * chunk was taken. One that does not wait ends the whole with an error, for the reader as well: a
- * chunk would be missing, and perhaps nobody would notice.
+ * Passes chunks from a writer to a reader, one at a time: the writer waits until its chunk was
+ * taken. Overlapping writes fail the channel, for the reader as well. A chunk would be missing
+ * otherwise, perhaps without notice.
  */
 
 export class ChunkChannel implements AsyncIterable<Uint8Array> {
@@ -19,7 +19,7 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
   write(chunk: Uint8Array): Promise<void> {
     const isNoticed = !this.#isRead;
     const writing = this.#write(chunk);
-    // The reader learns of a failure, also where the writer does not look.
+    // The reader gets the failure, even if the writer ignores this promise.
     if (isNoticed) writing.catch(() => undefined);
     return writing;
   }
@@ -46,7 +46,7 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
     this.#wakeReader?.();
   }
 
-  /** Nobody reads any more. */
+  /** Ends the channel with an error, for the writer and the reader. */
   fail(error: Error): void {
     this.#failure ??= error;
     this.#ended = true;
@@ -72,7 +72,7 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
         yield chunk;
         isTaken = true;
       } finally {
-        // A reader that leaves must not keep the writer waiting.
+        // A reader that stops early must not keep the writer waiting.
         if (!isTaken) this.fail(new TypeError('nobody reads the file any more'));
       }
       this.#chunk = undefined;

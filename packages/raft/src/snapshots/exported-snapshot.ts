@@ -28,7 +28,7 @@ const chunkBytesMax = 1024 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Where the exported state was taken. */
+/** The origin of an exported state. */
 export interface ExportHeader {
   readonly clusterId: bigint;
   readonly index: number;
@@ -37,7 +37,7 @@ export interface ExportHeader {
   readonly exportId: string;
 }
 
-/** The snapshot as a stream; every chunk was checked when it was read. */
+/** The snapshot as a stream. Every chunk was checked when it was read. */
 export async function* encodeExport(
   clusterId: bigint,
   identity: ClusterIdentity,
@@ -69,9 +69,7 @@ export async function* encodeExport(
   yield next(FrameType.End, new Uint8Array(0));
 }
 
-/**
- * Reads an exported stream, once, from the beginning to its end. Throws `RAFT_STATE_UNREADABLE`.
- */
+/** Reads an exported stream once, from its beginning to its end. Throws `RAFT_STATE_UNREADABLE`. */
 export class ExportReader {
   readonly #frames: AsyncGenerator<Frame, void, void>;
   #frame: Frame | undefined;
@@ -103,8 +101,8 @@ export class ExportReader {
   }
 
   /**
-   * Writes the files into a snapshot that is being made; the one of this name is given to `change`,
-   * whole, and what that returns is written.
+   * Copies the files into a snapshot that is being made. The file `name` is passed whole to
+   * `change`, and the result of that is written.
    */
   async copyTo(
     files: SnapshotFiles,
@@ -121,11 +119,11 @@ export class ExportReader {
       }
     }
     await this.#take(FrameType.End);
-    // Nothing comes behind it, or this throws.
+    // Throws if any bytes follow the end.
     await this.#frames.next();
   }
 
-  /** The source of the stream is told that nobody reads on. */
+  /** Tells the source of the stream that nobody reads on. */
   async close(): Promise<void> {
     await this.#frames.return();
   }
@@ -173,7 +171,7 @@ function encodeFrame(type: FrameType, sequence: number, payload: Uint8Array): Ui
   return bytes;
 }
 
-/** Of everything but itself. */
+/** The CRC-32 of the whole frame without its checksum field. */
 function checksumOf(frame: Uint8Array): number {
   return crc32(frame.subarray(headBytes), crc32(frame.subarray(0, 9)));
 }

@@ -1,7 +1,7 @@
 /**
- * Which snapshots count: those with files and a marker in the log. A snapshot that was made gets
- * its marker here, and what no start can need any more goes: older snapshots, and the log below
- * them.
+ * Keeps track of the snapshots that count: those with files and a snapshot record in the log. It
+ * writes the record of a new snapshot, and then removes what no start can need any more: older
+ * snapshots, and the log below them.
  *
  * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
  */
@@ -13,7 +13,7 @@ import type { SnapshotOwnership } from '../identity/snapshot-owner.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { SnapshotManager, StoredSnapshot } from '../ports/snapshot-manager.ts';
 
-/** Where a snapshot stands in the log. */
+/** The index and term of a snapshot. */
 export interface SnapshotPlace {
   readonly index: number;
   readonly term: number;
@@ -25,21 +25,21 @@ export interface RecordedSnapshotParts {
   readonly wal: Pick<Wal, 'purge'>;
   readonly storage: Pick<EntryStorage, 'createSnapshot' | 'firstIndex'>;
   readonly append: Pick<AppendPath, 'save'>;
-  /** The markers that the log was opened with. */
+  /** The snapshot records that the log was opened with. */
   readonly markers: readonly SnapshotPlace[];
   readonly logger: Logger | undefined;
   readonly ownership: Pick<SnapshotOwnership, 'recorded'>;
   /** Aborted when the node stops. */
   readonly signal: AbortSignal;
-  /** The log stays from the snapshots on that are being sent. */
+  /** The log is kept from the snapshots on that are being sent. */
   readonly sending: { readonly indexes: Iterable<number> };
 }
 
 export class RecordedSnapshots {
   readonly #parts: RecordedSnapshotParts;
-  /** Places whose marker is durable in the log. */
+  /** Names of snapshots whose record is durable in the log. */
   readonly #markers: Set<string>;
-  /** Places whose marker is on its way to the log: a crash may take it. */
+  /** Names of snapshots whose record is submitted and not durable yet: a crash may lose it. */
   readonly #submitted = new Set<string>();
   #newestIndex: number;
 
@@ -49,28 +49,28 @@ export class RecordedSnapshots {
     this.#newestIndex = this.newest()?.index ?? 0;
   }
 
-  /** Of the newest marker, also while that is on its way to the log. */
+  /** The index of the newest snapshot record, durable or submitted. */
   get newestIndex(): number {
     return this.#newestIndex;
   }
 
   /**
-   * The marker of a snapshot from elsewhere is submitted to the log: older ones must not be any
-   * more.
+   * Called when the record of a received snapshot is submitted to the log. Older records must not
+   * follow it.
    */
   installing(metadata: SnapshotMetadata): void {
     this.#submitted.add(nameOf(metadata));
     this.#newestIndex = Math.max(this.#newestIndex, metadata.index);
   }
 
-  /** The marker of a snapshot from elsewhere is durable. */
+  /** Called when the record of a received snapshot is durable. */
   installed(metadata: SnapshotMetadata): void {
     const name = nameOf(metadata);
     this.#submitted.delete(name);
     this.#markers.add(name);
   }
 
-  /** Whether this place has a marker in the log, or one on its way there. */
+  /** Whether the log has a record of this snapshot, durable or submitted. */
   has(place: SnapshotPlace): boolean {
     const name = nameOf(place);
     return this.#markers.has(name) || this.#submitted.has(name);
@@ -81,14 +81,15 @@ export class RecordedSnapshots {
     return metadata === undefined ? undefined : { index: metadata.index, term: metadata.term };
   }
 
-  /** The files are durable; a marker makes a snapshot of them. */
+  /** Records a snapshot whose files are durable; only then does it count. */
   async record({ metadata, manifest }: StoredSnapshot): Promise<void> {
     const { append, storage } = this.#parts;
-    // A newer one was installed meanwhile: the log starts behind this one.
+    // A newer one was installed meanwhile: the log begins behind this one.
     if (metadata.index < this.#newestIndex) return;
     this.#newestIndex = metadata.index;
-    // Durable after it: the marker. A crash just before leaves files without a marker, which the
-    // next start ignores. It is there already where these files take the place of damaged ones.
+    // This save makes the snapshot record durable. A crash just before it leaves files without a
+    // record, which the next start ignores. The record exists already when these files replace
+    // damaged ones.
     if (!this.#markers.has(nameOf(metadata))) await append.save({ snapshot: metadata });
     this.#markers.add(nameOf(metadata));
     if (metadata.index === this.#newestIndex) storage.createSnapshot(metadata, manifest);
@@ -96,27 +97,26 @@ export class RecordedSnapshots {
   }
 
   /**
-   * Snapshots that are too many go, then the log that none of the rest needs. Failing costs only
-   * space.
+   * Removes snapshots above the number to keep, then the log that none of the kept ones needs. A
+   * failure costs only space.
    */
   async tidy(): Promise<void> {
     const { config, manager, storage, wal, logger, sending, signal, ownership } = this.#parts;
     try {
-      // Before anything goes: the folder knows which snapshot its log relies on.
+      // First the snapshot folder must know which snapshot its log relies on.
       await ownership.recorded(this.newest()?.index ?? 0);
       const newestFiles = manager.list().at(-1);
       for (const stored of manager.list()) {
         const isNeeded = this.has(stored.metadata);
         if (!isNeeded && stored !== newestFiles) await manager.remove(stored.metadata);
       }
-      // One that was received and has no durable marker yet takes the place of none that a start
-      // can use.
+      // A received snapshot without a durable record must not displace one that a start can use.
       const unrecorded = manager.list().length - this.#whole().length;
       await manager.retain(config.snapshotsKept + unrecorded);
       const kept = this.#whole();
       this.#forgetMarkers(kept);
       const indexes = kept.map(({ metadata }) => metadata.index);
-      // Without a snapshot it is minus infinity: nothing of the log goes.
+      // Without a snapshot this is minus infinity, and nothing of the log is removed.
       const marginIndex = Math.max(...indexes) - config.compactionMargin;
       const toIndex = Math.min(marginIndex, ...indexes, ...sending.indexes);
       if (toIndex >= storage.firstIndex()) await wal.purge(toIndex);
@@ -125,7 +125,7 @@ export class RecordedSnapshots {
     }
   }
 
-  /** Snapshots with files and a marker, ascending: those that a start can use. */
+  /** Snapshots with files and a durable record, ascending: those that a start can use. */
   #whole(): readonly StoredSnapshot[] {
     return this.#parts.manager.list().filter(({ metadata }) => this.#markers.has(nameOf(metadata)));
   }

@@ -1,13 +1,17 @@
-/** How the state of a user and the node's own part lie in the files of a snapshot. */
+/** The files of a snapshot: the user's state and the node's own part. */
 import { ChunkChannel } from './chunk-channel.ts';
 import type { OpenSnapshot, SnapshotFiles } from '../ports/snapshot-manager.ts';
 import type { SnapshotReader, SnapshotWriter } from '../ports/state-machine.ts';
 import { nodeFileName, stateFileName } from '../apply/replicated-state.ts';
 
-/** The user's further files: their names cannot clash with ours. */
+/**
+ * The prefix of the user's additional files, so that their names cannot clash with the node's own.
+ */
 const userPrefix = 'file.';
 
-/** Writes the node's part and what `save` gives. Where it fails, nothing of the snapshot stays. */
+/**
+ * Writes the node's part and what `save` writes. When it fails, nothing of the snapshot remains.
+ */
 export async function writeSnapshotFiles(
   files: SnapshotFiles,
   nodePart: Uint8Array,
@@ -24,7 +28,7 @@ export async function writeSnapshotFiles(
     writeFile: (name, chunks) => files.writeFile(userPrefix + name, chunks),
     linkFile: (name, path) => files.linkFile(userPrefix + name, path),
   };
-  // Also one that throws at once ends the file, which the manager waits for.
+  // A `save` that throws synchronously also ends the file, for which the manager waits.
   const saving = (async () => save(writer))().then(
     () => channel.end(),
     (error: unknown) => {
@@ -37,14 +41,14 @@ export async function writeSnapshotFiles(
   if (written.status === 'rejected') throw written.reason;
 }
 
-/** The node's part, whole. */
+/** Reads the node's whole part of the snapshot. */
 export async function readNodePart(open: OpenSnapshot): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of open.readFile(nodeFileName)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
-/** Whether there is a state of the user: a cluster begins with a snapshot that has none. */
+/** Whether the snapshot has a state of the user. The one that a cluster begins with has none. */
 export function hasState(open: OpenSnapshot): boolean {
   return open.fileNames.includes(stateFileName);
 }

@@ -1,12 +1,12 @@
 /**
- * How long a leader waits before it sends a member the next snapshot. The Raft core asks for one
- * with every answer to a heartbeat, as long as the member does not match its log. A member that
- * receives snapshots and does not use them, or that refuses them, would otherwise be sent one ten
- * times a second, without an end.
+ * Decides how long a leader waits before it sends a member the next snapshot. The Raft core asks
+ * for one with every answer to a heartbeat, as long as the member does not match its log. Without
+ * pauses, a member that receives snapshots and does not use them, or refuses them, would be sent
+ * one ten times a second without end.
  *
- * A pause holds nothing up but the sending: the core waits for the report about its snapshot
- * meanwhile. When the pause is over the report is a failure, so that the core asks again, for the
- * newest snapshot.
+ * A pause delays only the sending: the core waits for the report about its snapshot meanwhile. At
+ * the end of the pause a failure is reported, so that the core asks again, for the snapshot that is
+ * the newest then.
  */
 import type { RawNode } from '@babuza/raft-core';
 import type { Message, SnapshotMetadata } from '@babuza/raftpb';
@@ -18,7 +18,7 @@ export interface SnapshotPausesParts {
   readonly clock: Clock;
   readonly electionTimeoutMs: number;
   /**
-   * Up to which index the log of a member is known to match that of this leader; 0 when nothing is
+   * The index up to which a member's log is known to match that of this leader; 0 when nothing is
    * known.
    */
   readonly matchOf: (member: bigint) => number;
@@ -26,10 +26,12 @@ export interface SnapshotPausesParts {
   readonly tell: (event: RaftEvent) => void;
 }
 
-/** What the leader of one term knows of the snapshots of one member. */
+/** What the leader of one term knows about the snapshots that it sent to one member. */
 interface Sends {
   readonly term: number;
-  /** The snapshot that has arrived last, until it is known whether the member uses it. */
+  /**
+   * The index of the last snapshot that has arrived, until it is known whether the member uses it.
+   */
   arrivedIndex: number | undefined;
   /** How many snapshots in a row were received and not used. */
   unused: number;
@@ -37,18 +39,18 @@ interface Sends {
   failed: number;
   /** Nothing is sent before this time of the monotonic clock. */
   dueMs: number;
-  /** What waits for `dueMs`. */
+  /** Calls `due` at `dueMs`. */
   timer: Timer | undefined;
   due: () => void;
 }
 
-/** The first pause after a snapshot that was not used; an election timeout where that is longer. */
+/** The first pause after a snapshot that was not used, or an election timeout if that is longer. */
 const unusedPauseMsMin = 2000;
 /** The longest pause. */
 const pauseMsMax = 5 * 60_000;
 /**
- * The longest pause after failures, in election timeouts, the first pause being one of them. It is
- * short, because a failure may be due to a connection that comes back.
+ * The longest pause after failures, in election timeouts; the first pause is one election timeout.
+ * It is short, because a failure may be due to a connection that comes back.
  */
 const failedPauseTimeoutsMax = 10;
 
@@ -60,7 +62,7 @@ export class SnapshotPauses {
     this.#parts = parts;
   }
 
-  /** Whether this snapshot of the core must wait; `due` is called when the pause is over. */
+  /** Whether this snapshot of the core must wait. If so, `due` is called when the pause is over. */
   holds({ to, term }: Message, due: () => void): boolean {
     const sends = this.#members.get(to);
     if (sends === undefined) return false;
@@ -77,8 +79,7 @@ export class SnapshotPauses {
   }
 
   /**
-   * The member has received this snapshot. Whether it uses it shows when the core asks for another
-   * one.
+   * The member has received this snapshot. If it does not use it, the core asks for another one.
    */
   arrived(message: Message, { index }: SnapshotMetadata): void {
     const sends = this.#of(message);
@@ -99,9 +100,9 @@ export class SnapshotPauses {
   }
 
   /**
-   * The member could not be reached for a moment. Its process may have been restarted, with what
-   * kept it from using a snapshot mended: it waits for one first pause only. The pauses after that
-   * go on to grow.
+   * The member could not be reached for a moment. Its process may have been restarted, with the
+   * problem fixed that kept it from using a snapshot, so it waits at most one first pause. Later
+   * pauses go on growing.
    */
   unreachable(member: bigint): void {
     const sends = this.#members.get(member);
@@ -124,8 +125,8 @@ export class SnapshotPauses {
   }
 
   /**
-   * Undefined where the sending began in an older term: it says nothing about the snapshots of this
-   * one.
+   * `undefined` when the sending began in an older term, which says nothing about the snapshots of
+   * this one.
    */
   #of({ to, term }: Message): Sends | undefined {
     const known = this.#members.get(to);
@@ -144,7 +145,7 @@ export class SnapshotPauses {
     return sends;
   }
 
-  /** The core asks for another snapshot, though the member has received one. */
+  /** The core asks for another snapshot although the member has received one. */
   #noteUnused(member: bigint, sends: Sends, index: number, matchIndex: number): void {
     const { clock, logger, tell } = this.#parts;
     sends.arrivedIndex = undefined;
@@ -161,7 +162,7 @@ export class SnapshotPauses {
     tell({ type: 'unused-snapshot', member, index, times, pauseMs });
   }
 
-  /** False where the pause is over already. */
+  /** Starts the timer. False when the pause is over already. */
   #wait(sends: Sends): boolean {
     const { clock } = this.#parts;
     sends.timer = undefined;
@@ -175,14 +176,12 @@ export class SnapshotPauses {
   }
 }
 
-/** The first pause, doubled with each time after the first. */
+/** The first pause, doubled each time after the first. */
 function grown(firstMs: number, times: number, maxMs: number): number {
   return Math.min(maxMs, firstMs * 2 ** (times - 1));
 }
 
-/**
- * Up to which index the log of a member is known to match the leader's; 0 when nothing is known.
- */
+/** The index up to which a member's log is known to match the leader's; 0 when nothing is known. */
 export function matchIndexOf(node: RawNode, member: bigint): number {
   let matchIndex = 0;
   node.visitProgress(({ id, match }) => {

@@ -1,6 +1,6 @@
 /**
- * Snapshots on their way to members that are too far behind: held while they travel, and replaced
- * where they are damaged.
+ * Sends snapshots to members that are too far behind. A snapshot is pinned while it is sent, and
+ * replaced when it is damaged.
  */
 import type { Message, SnapshotMetadata } from '@babuza/raftpb';
 import type { RaftEvent } from '../events.ts';
@@ -19,13 +19,13 @@ export interface SnapshotSendingParts {
   readonly tell: (event: RaftEvent) => void;
   /** Fires when the node stops. */
   readonly signal: AbortSignal;
-  /** Makes a snapshot of what is applied now. */
+  /** Makes a snapshot of the applied state. */
   readonly take: (waiter: Waiter<SnapshotPlace>) => void;
   readonly pauses: SnapshotPauses;
 }
 
 export class SnapshotSending {
-  /** Of what is being sent: their log must stay. */
+  /** The indexes of the snapshots that are being sent: the log behind them must stay. */
   readonly indexes: number[] = [];
   readonly #parts: SnapshotSendingParts;
 
@@ -33,20 +33,20 @@ export class SnapshotSending {
     this.#parts = parts;
   }
 
-  /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
+  /** Sends the snapshot that the core asks for. Calls `report` once, whatever the outcome. */
   async send(message: Message, report: (sent: boolean) => void): Promise<void> {
     const { take, pauses, tell } = this.#parts;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) return;
-    // The core asks again after a failure, and gets the snapshot that is the newest then.
+    // After a failure the core asks again, and gets the snapshot that is the newest then.
     if (pauses.holds(message, () => report(false))) return;
     const failed = (): void => {
       pauses.failed(message);
       report(false);
     };
     if (!isMember(metadata.confState, message.to)) {
-      // It joined after this snapshot, and could not use it. The core asks again, and gets a newer
-      // one.
+      // The member joined after this snapshot, and could not use it. The core asks again, and gets
+      // a newer one.
       take({ resolve: () => report(false), reject: failed });
       return;
     }
@@ -60,7 +60,7 @@ export class SnapshotSending {
     tell({ type: 'snapshot-sent', to: message.to, metadata, arrived });
   }
 
-  /** `replaced`: the snapshot was damaged, and another one was made in its place. */
+  /** `replaced`: the snapshot was damaged, and another one was made. */
   async #transfer(
     message: Message,
     metadata: SnapshotMetadata,
@@ -68,7 +68,8 @@ export class SnapshotSending {
     const { manager, transport, logger, signal } = this.#parts;
     let isReadable = false;
     try {
-      // Held until its fate is known: it stays also between two attempts, whatever goes meanwhile.
+      // Pinned until the outcome is known, so that it is not removed between two attempts of the
+      // transport.
       await using pinned = await manager.read(metadata);
       isReadable = true;
       const open = (offset: number): AsyncIterable<Uint8Array> =>
@@ -88,9 +89,9 @@ export class SnapshotSending {
   }
 
   /**
-   * Where a snapshot that could not be read is damaged, another one is made, of what is applied
-   * now: the core goes on to ask for the damaged one otherwise, and perhaps nothing more can be
-   * committed without the member that needs it.
+   * If a snapshot that could not be read is damaged, makes another one of the applied state.
+   * Otherwise the core would keep asking for the damaged one, and if a quorum needs that member,
+   * nothing more could be committed.
    */
   async #replaceDamaged(metadata: SnapshotMetadata): Promise<boolean> {
     const { manager, logger, take, signal } = this.#parts;

@@ -1,18 +1,19 @@
 /**
- * Snapshots of a running node: made from the applied state, sent to members that are too far
- * behind, taken from others. The order of the steps is what makes them safe:
+ * The snapshots of a running node: made from the applied state, sent to members that are too far
+ * behind, and received from others. The order of the steps makes them safe:
  *
  * 1. the files are durable (snapshot manager),
- * 2. the marker is in the log,
+ * 2. the snapshot record is in the log,
  * 3. the storage shows the snapshot, so that the core can send it,
- * 4. older snapshots go, and the log below them.
+ * 4. older snapshots are removed, and the log below them.
  *
- * A crash between 1 and 2 leaves files without a marker. They do not count as a snapshot: the next
- * one of the same index takes them over, and a later one removes them.
+ * A crash between 1 and 2 leaves files without a record. They do not count as a snapshot: the next
+ * snapshot of the same index takes them over, and a later one removes them.
  *
- * With 2 before 1 a crash could leave a marker without files; with 4 before 2 a log that starts
- * behind a snapshot it does not know. The log is never purged past the oldest snapshot that is
- * kept, so falling back to that one always finds its log; nor past one that is being sent.
+ * With 2 before 1, a crash could leave a record without files. With 4 before 2, it could leave a
+ * log that begins behind a snapshot that it does not know. The log is never purged past the oldest
+ * snapshot that is kept, so a fallback to that one always finds its log; nor past one that is being
+ * sent.
  *
  * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
  */
@@ -43,37 +44,43 @@ export interface SnapshotParts<Query, Answer> extends Omit<
   readonly apply: ApplyPath<Query, Answer>;
   readonly state: ReplicatedState;
   readonly stateMachine: StateMachine<Query, Answer>;
-  /** A state on disk is as far as this at least, whatever the node has applied since it started. */
+  /** A state on disk has at least this index, whatever the node has applied since it started. */
   readonly machineAppliedIndex: number;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly tell: (event: RaftEvent) => void;
-  /** Throws for the node's part of a snapshot that is not of this cluster. */
+  /** Throws when the node's part of a snapshot belongs to another cluster. */
   readonly checkIdentity: (nodePart: Uint8Array) => void;
-  /** What the leader knows of the log of a member: see `SnapshotPausesParts`. */
+  /**
+   * The index up to which a member's log is known to match this leader's; see
+   * `SnapshotPausesParts`.
+   */
   readonly matchOf: (member: bigint) => number;
 }
 
 export class Snapshots<Query, Answer> {
   readonly #parts: SnapshotParts<Query, Answer>;
   readonly #stopping = new AbortController();
-  /** Who waits for the snapshot that is being made. */
+  /** Callers that wait for the snapshot that is being made. */
   #waiters: Waiter<SnapshotPlace>[] = [];
-  /** Who came when its content was fixed already, and waits for the next one. */
+  /**
+   * Callers that came when the content of that snapshot was fixed already; they wait for the next
+   * one.
+   */
   #nextWaiters: Waiter<SnapshotPlace>[] = [];
   #isFixed = false;
   #taking = false;
-  /** The snapshot that was asked for is the one that is being installed. */
+  /** Set when callers wait for a snapshot that is being installed instead of a new one. */
   #awaitsInstall = false;
-  /** After one that failed the next is not tried before this was applied. */
+  /** After a failed automatic snapshot, the next one is not tried before this index is applied. */
   #nextIndex = 0;
   readonly #recorded: RecordedSnapshots;
   readonly #sending: SnapshotSending;
   readonly #pauses: SnapshotPauses;
   readonly #shortages: PassingShortages;
   /**
-   * Ends with the work of the state machine on a snapshot, also where the manager has given that
-   * up.
+   * Settles when the state machine has finished writing a snapshot, even if the manager has given
+   * that snapshot up.
    */
   #saving: Promise<unknown> = Promise.resolve();
 
@@ -90,7 +97,7 @@ export class Snapshots<Query, Answer> {
     this.#recorded = new RecordedSnapshots({ ...parts, signal, sending: this.#sending });
   }
 
-  /** Makes one when enough was applied since the last. */
+  /** Makes a snapshot when enough was applied since the last one. */
   maybeTake(): void {
     const { config, state, machineAppliedIndex } = this.#parts;
     const { appliedIndex } = state;
@@ -100,7 +107,7 @@ export class Snapshots<Query, Answer> {
     this.take({
       resolve: () => undefined,
       reject: (error) => {
-        // Not with every entry again, while a disk is full.
+        // While a disk is full, the snapshot must not be tried again with every entry.
         this.#nextIndex = appliedIndex + Math.ceil(config.snapshotEntries / 10);
         this.#parts.logger?.warn('an automatic snapshot failed', { error });
       },
@@ -108,8 +115,8 @@ export class Snapshots<Query, Answer> {
   }
 
   /**
-   * Makes one of what is applied now. Where nothing was applied since the newest, that one is the
-   * answer.
+   * Makes a snapshot of the applied state. When nothing was applied since the newest one, the
+   * waiter gets that one.
    */
   take(waiter: Waiter<SnapshotPlace>): void {
     if (this.#stopping.signal.aborted) {
@@ -124,18 +131,20 @@ export class Snapshots<Query, Answer> {
   }
 
   /**
-   * What takes over a snapshot whose marker is in the log, to be run before anything behind it is
-   * applied. The snapshot is held from now on: until its turn comes there may be so many newer ones
-   * that it would go.
+   * Returns the task that restores a snapshot whose record is in the log. It must run before any
+   * entry behind the snapshot is applied. The snapshot is opened now, because so many newer ones
+   * may be made until the task runs that this one would be removed.
    */
   restoring({ metadata }: Snapshot): () => Promise<void> {
     const opening = this.#open(metadata, 'taking over a snapshot', this.#stopping.signal);
-    // Who runs it learns of a failure.
+    // The task reports a failure to open it.
     opening.catch(() => undefined);
     return () => this.#restore(metadata, opening);
   }
 
-  /** The machine comes first: from when its index counts as applied reads are answered. */
+  /**
+   * Restores the state machine first: as soon as the index counts as applied, reads are answered.
+   */
   async #restore(metadata: SnapshotMetadata, opening: Promise<OpenSnapshot>): Promise<void> {
     const { state, stateMachine } = this.#parts;
     await using open = await opening;
@@ -150,7 +159,7 @@ export class Snapshots<Query, Answer> {
     await this.#takeBetweenEntries();
   }
 
-  /** Sends the snapshot that the core asks for; `report` is called once, in any outcome. */
+  /** Sends the snapshot that the core asks for. Calls `report` once, whatever the outcome. */
   send(message: Message, report: (sent: boolean) => void): Promise<void> {
     return this.#sending.send(message, report);
   }
@@ -160,7 +169,9 @@ export class Snapshots<Query, Answer> {
     this.#pauses.unreachable(member);
   }
 
-  /** Makes the files of an incoming snapshot durable; the message may be stepped then. */
+  /**
+   * Makes the files of a received snapshot durable. Its message may be stepped when this resolves.
+   */
   async receive(
     message: Message,
     stream: AsyncIterable<Uint8Array>,
@@ -176,14 +187,18 @@ export class Snapshots<Query, Answer> {
     await this.#checkIdentity(metadata, either);
   }
 
-  /** Before its marker is in the log: a snapshot of another cluster is not taken over. */
+  /**
+   * Checks a received snapshot before its record is in the log: a snapshot of another cluster must
+   * not be installed.
+   */
   async #checkIdentity(metadata: SnapshotMetadata, signal: AbortSignal): Promise<void> {
     const { checkIdentity } = this.#parts;
     try {
       await using open = await this.#open(metadata, 'looking at a received snapshot', signal);
       checkIdentity(await readNodePart(open));
     } catch (error) {
-      // Nothing is known of it where the signal has ended the look: the next attempt finds it here.
+      // When the signal has ended the check, the snapshot may be fine: the next attempt finds it
+      // here.
       const wasEnded = signal.aborted && error === signal.reason;
       if (!wasEnded) await this.discard(metadata);
       throw error;
@@ -191,8 +206,8 @@ export class Snapshots<Query, Answer> {
   }
 
   /**
-   * Removes the files of a snapshot that was received and is not taken over, unless the log relies
-   * on them. Where that fails they go with a later snapshot.
+   * Removes the files of a received snapshot that was not installed, unless the log relies on them.
+   * If that fails, a later snapshot removes them.
    */
   async discard(metadata: SnapshotMetadata): Promise<void> {
     if (this.#recorded.has(metadata)) return;
@@ -200,7 +215,7 @@ export class Snapshots<Query, Answer> {
     await manager.remove(metadata, { evenNewest: true }).catch(() => undefined);
   }
 
-  /** The marker of a snapshot from elsewhere is submitted to the log. */
+  /** Called when the record of a received snapshot is submitted to the log. */
   installing(metadata: SnapshotMetadata): void {
     this.#recorded.installing(metadata);
   }
@@ -210,8 +225,8 @@ export class Snapshots<Query, Answer> {
   }
 
   /**
-   * Opens one for reading, and keeps it until it is closed. A shortage of the system is waited for,
-   * until the signal fires or the node stops.
+   * Opens a snapshot for reading and keeps it until it is closed. Waits for a shortage of the
+   * system to pass, until the signal fires or the node stops.
    */
   open(place: SnapshotPlace, signal?: AbortSignal): Promise<OpenSnapshot> {
     const stopping = this.#stopping.signal;
@@ -231,7 +246,7 @@ export class Snapshots<Query, Answer> {
     this.#settle((waiter) => waiter.reject(new StoppedError()));
   }
 
-  /** Resolves when the state machine does nothing for a snapshot any more. */
+  /** Resolves when the state machine is not writing a snapshot any more. */
   async saved(): Promise<void> {
     await this.#saving;
   }
@@ -245,9 +260,10 @@ export class Snapshots<Query, Answer> {
       return;
     }
     if (index < this.#recorded.newestIndex) {
-      // A snapshot of another member is about to replace this state, and it is the answer then. The
-      // core has its members already and skips the changes before it, so `confState` is not that of
-      // this index any more: files with it would count in a wrong quorum after a crash.
+      // A received snapshot is about to replace this state, and will be the result. The core
+      // already has that snapshot's members and skips the changes before it, so `confState` does
+      // not fit this index any more. A snapshot with it would count in a wrong quorum after a
+      // crash.
       this.#awaitsInstall = true;
       return;
     }
@@ -256,12 +272,14 @@ export class Snapshots<Query, Answer> {
       return;
     }
     if (index < machineAppliedIndex) {
-      // It would hold the state of a later index: whoever took it over would apply entries twice.
+      // The snapshot would hold the state of a later index, and a node that restored it would apply
+      // entries twice.
       const behind = `the node has applied ${index}, the state machine ${machineAppliedIndex}`;
       this.#failed(new BusyError(`no snapshot before the node has caught up: ${behind}`));
       return;
     }
-    // From here on the state machine may change: what belongs to this index is taken now.
+    // Everything that belongs to this index is captured now, because the state machine may change
+    // from here on.
     this.#isFixed = true;
     const metadata = { confState, index, term };
     const nodePart = state.encode();
@@ -282,7 +300,7 @@ export class Snapshots<Query, Answer> {
     );
   }
 
-  /** Never rejects: a snapshot that fails costs nothing but space in the log. */
+  /** Never rejects: a failed snapshot costs nothing but space in the log. */
   async #write(
     metadata: SnapshotMetadata,
     nodePart: Uint8Array,
@@ -324,8 +342,8 @@ export class Snapshots<Query, Answer> {
     this.#isFixed = false;
     for (const waiter of waiters) settle(waiter);
     for (const waiter of this.#nextWaiters.splice(0)) this.take(waiter);
-    // So much may have been applied meanwhile that the next one is due, and nothing else will ask
-    // for it.
+    // So many entries may have been applied meanwhile that the next snapshot is due, and nothing
+    // else would start it.
     if (!this.#stopping.signal.aborted) this.maybeTake();
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Which snapshots this node takes from others, decided before a byte of the files is read. A
- * snapshot comes from the leader that this node knows, or, in a later term or without a known
- * leader, from a member. A node that knows no members yet has joined, and takes what its first
- * leader sends. The snapshot must have this node among its members, or the core would ignore it.
+ * Decides which snapshots this node takes from others, before any byte of their files is read. A
+ * snapshot must come from the leader that this node knows, or, in a later term or without a known
+ * leader, from a member. A node that knows no members yet has joined, and takes a snapshot from its
+ * first leader. The snapshot must have this node among its members, or the core would ignore it.
  */
 import type { Message } from '@babuza/raftpb';
 import { isMember } from '../membership/membership.ts';
@@ -13,7 +13,7 @@ export interface WantedSnapshotParts {
   readonly membership: () => { readonly members: ReadonlyMap<bigint, unknown> };
 }
 
-/** Why a snapshot is not taken; `undefined` where it is. */
+/** Why a snapshot is not taken; `undefined` when it is. */
 export function snapshotRefusal(message: Message, parts: WantedSnapshotParts): string | undefined {
   const { from, term, snapshot } = message;
   if (snapshot?.data === undefined) return 'it offers a snapshot without a manifest';
@@ -37,7 +37,7 @@ export function snapshotRefusal(message: Message, parts: WantedSnapshotParts): s
   return 'it offers a snapshot of a cluster that this node is no member of';
 }
 
-/** Whether this node has committed all that the snapshot holds. */
+/** Whether this node has committed everything that the snapshot holds. */
 export function isOutdated({ snapshot }: Message, { status }: WantedSnapshotParts): boolean {
   return (snapshot?.metadata.index ?? 0) <= status().commit;
 }

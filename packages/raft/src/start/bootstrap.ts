@@ -1,9 +1,9 @@
 /**
- * How a node begins: as one of the first members of a cluster, as one that joins, or again on what
- * it left. Which of these is decided by the log: where there is one, the node goes on with it,
- * whatever the call says, so that nobody bootstraps over data.
+ * Starts a node: as one of the first members of a cluster, as one that joins, or again on its
+ * existing log. An existing log always decides: the node goes on with it whatever the call says, so
+ * that nobody bootstraps over data.
  *
- * A cluster begins with a snapshot at index 1 that holds the first membership and no state. So
+ * A cluster begins with a snapshot that holds the first membership and no state, at index 1. So
  * every member has the same beginning, learners included, and one that joins later gets it like any
  * other snapshot.
  *
@@ -29,7 +29,7 @@ import { Raft } from '../raft.ts';
 import { checkOwnPeer, checkTransportAddress } from './start-checks.ts';
 import type { StandaloneOptions } from './standalone.ts';
 
-/** The first members of a cluster; every one of them starts with the same list. */
+/** The first members of a cluster. Each of them starts with the same list. */
 export type PeersConfiguration = readonly {
   readonly id: bigint;
   readonly address: string;
@@ -37,54 +37,52 @@ export type PeersConfiguration = readonly {
   readonly role?: MemberRole | undefined;
 }[];
 
-/** Statements of an operator about the directories of a member that starts. */
+/** What an operator states about the directories of a member that starts. */
 export interface StartOptions {
   /**
-   * The start that is meant. `'new'`: where there is no log a cluster begins, with `peers` as
-   * its members. `'join'`: where there is none, the member waits until it is added to a cluster.
-   * `'existing'`: there must be a log, else the start is refused (`RAFT_NO_LOG`), as after a volume
-   * that was not mounted. Where there is a log, all three go on with it. Default: `'new'` for
+   * The intended kind of start. `'new'`: without a log, a cluster begins with `peers` as its
+   * members. `'join'`: without a log, the member waits until it is added to a cluster.
+   * `'existing'`: without a log the start is refused (`RAFT_NO_LOG`), for example because a volume
+   * was not mounted. With a log, all three go on with it. Default: `'new'` for
    * `bootstrapRaftCluster`, `'join'` for `joinRaftCluster`.
    */
   readonly bootstrap?: BootstrapMode | undefined;
   /**
    * The operator vouches for a log that has no identity: one of an earlier release, or one whose
-   * identity record is gone. Needed once on each member. Default false (`RAFT_IDENTITY_UNKNOWN`).
+   * identity record is lost. Needed once on each member. Default false (`RAFT_IDENTITY_UNKNOWN`).
    */
   readonly adoptIdentity?: boolean | undefined;
   /**
-   * Removes the snapshots here where there is no log that they belong to: what they hold is lost.
-   * Has no effect where there is a log. Default false (`RAFT_LOG_LOST`).
+   * Removes the snapshots here when the log that they belong to is missing; their content is lost.
+   * Has no effect when there is a log. Default false (`RAFT_LOG_LOST`).
    */
   readonly discardSnapshots?: boolean | undefined;
   /**
-   * A text of your own that is part of the identity of a new cluster: clusters that were started
-   * with the same `peers` and other tokens refuse each other. At most 256 characters. Default:
-   * none.
+   * A text that becomes part of the identity of a new cluster: clusters that were started with the
+   * same `peers` and different tokens refuse each other. At most 256 characters. Default: no token.
    */
   readonly clusterToken?: string | undefined;
 }
 
 export interface BootstrapOptions extends StartOptions {
   /**
-   * What `Raft.exportSnapshot` gave, from this cluster or another: the new cluster begins with that
-   * state and those sessions, and with `peers` as its members. All of them are given the same: a
-   * member that was given another one, or none, is refused by the others.
+   * A stream from `Raft.exportSnapshot`, of this cluster or another: the new cluster begins with
+   * that state and those sessions, and with `peers` as its members. All members must be given the
+   * same stream: a member that was given another one, or none, is refused by the others.
    */
   readonly snapshot?: AsyncIterable<Uint8Array> | undefined;
 }
 
 /**
- * Starts a member of a new cluster, or starts it again: then the log is what counts, and `peers`
- * and `options.snapshot` have no effect. Peers that differ from the first members are told in one
- * line then. The node owns the parts of the component and the state machine from now on; `shutdown`
- * closes them.
+ * Starts a member of a new cluster, or restarts it. At a restart the log decides, and `peers` and
+ * `options.snapshot` have no effect; peers that differ from the first members are logged in one
+ * line. The node owns the components and the state machine from now on; `shutdown` closes them.
  *
  * Rejects with `RAFT_CONFIG`, `RAFT_NO_LOG`, `RAFT_LOG_LOST`, `RAFT_OTHER_LOG`, `RAFT_LOG_OLDER`,
- * `RAFT_OTHER_CLUSTER`, `RAFT_IDENTITY_UNKNOWN`, `RAFT_STATE_UNREADABLE`, or what a part says; all
- * of them are closed then. `RAFT_CONFIG` also tells parts that do not belong together: the address
- * of this node in the configuration, in `peers` (at the first start) and in the transport must be
- * the same text, and `entryBytesMax` that of the log.
+ * `RAFT_OTHER_CLUSTER`, `RAFT_IDENTITY_UNKNOWN`, `RAFT_STATE_UNREADABLE`, or an error of a
+ * component. All components are closed then. `RAFT_CONFIG` also reports components that do not fit
+ * together: the address of this node in the configuration, in `peers` (at the first start) and in
+ * the transport must be the same text, and `entryBytesMax` must be that of the log.
  */
 export function bootstrapRaftCluster<Query, Answer>(
   config: BabuzaConfig,
@@ -108,9 +106,9 @@ export function bootstrapRaftCluster<Query, Answer>(
 }
 
 /**
- * Starts a node that belongs to a cluster which is running: add it there with `addVotingPeer`,
- * which waits until the node has caught up, or with `addLearner` before. It gets everything from
- * the leader. On what it left before it goes on.
+ * Starts a node that joins a running cluster, or restarts it on its log. Add it there with
+ * `addVotingPeer`, which waits until the node has caught up, or first with `addLearner`. It
+ * receives everything from the leader.
  *
  * Rejects like `bootstrapRaftCluster`.
  */
@@ -128,12 +126,12 @@ async function noPeers(): Promise<FirstState> {
 }
 
 /**
- * Starts a survivor as the only member of its cluster, when the others are gone for good; see
+ * Starts a survivor as the only member of its cluster, when the others are lost for good; see
  * `standalone.ts` for what is kept. It needs an existing log, or with `adoptSnapshots` at least a
  * snapshot. The cluster has a new identity from then on, so that the others are refused if they
- * come back, and the membership has the address of the configuration.
+ * come back. The membership has the address of the configuration.
  *
- * Rejects with `RAFT_NO_LOG` where there is no log, and as `bootstrapRaftCluster`.
+ * Rejects with `RAFT_NO_LOG` when there is no log, and like `bootstrapRaftCluster`.
  */
 export function recoverAsStandalone<Query, Answer>(
   config: BabuzaConfig,
@@ -222,8 +220,8 @@ function checkSame(field: string, configured: bigint, builtFor: bigint): void {
 }
 
 /**
- * The error that ended the start is what counts. A component without a transport says so when it is
- * asked for it.
+ * Closes what was built. The error that ended the start matters more than errors here. A component
+ * without a transport throws when its `transport` is read, so each step is a function.
  */
 async function closeParts<Query, Answer>(
   component: RaftComponent,

@@ -1,17 +1,18 @@
 /**
- * Closes the parts of a node one after the other, within a time. When the time is over, the parts
- * that are left are closed without waiting for those before them, so that the lock of the log is
- * given back also where a state machine hangs.
+ * Closes the components of a node one after the other, within a time limit. When the time is over,
+ * the remaining ones are closed without waiting for those before them, so that the lock of the log
+ * is released even if a state machine hangs.
  */
 import type { Clock, Timer } from '@babuza/vfs';
 import type { RaftComponent } from '../ports/component.ts';
 
 export interface ClosingStep {
-  /** The part, in the words of a log line. */
+  /** The name of the step in a log line. */
   readonly name: string;
   readonly close: () => Promise<void> | void;
   /**
-   * The steps that this one must not run beside: it is left out while one of them has not ended.
+   * Steps that must not run at the same time as this one: it is left out while one of them has not
+   * ended.
    */
   readonly after?: readonly string[];
 }
@@ -20,7 +21,7 @@ export interface ClosingOptions {
   readonly clock: Clock;
   /** `Infinity`: no limit. */
   readonly timeoutMs: number;
-  /** A step has failed. It counts as ended. */
+  /** Called when a step has failed. The step counts as ended. */
   readonly onError: (name: string, error: unknown) => void;
 }
 
@@ -31,12 +32,12 @@ interface ClosingParts {
   readonly identity: { stop(): Promise<void> };
 }
 
-/** How long the parts that are left have after the timeout, in ms. */
+/** How long the remaining steps may take after the timeout, in ms. */
 const graceMs = 1000;
 
 /**
- * In this order: nothing arrives any more, nothing is applied or saved any more, then everything is
- * given back.
+ * The order of the steps: nothing more arrives, nothing more is applied or saved, then everything
+ * is released.
  */
 export function closingSteps(
   { apply, snapshots, stateMachine, identity }: ClosingParts,
@@ -56,7 +57,7 @@ export function closingSteps(
   ];
 }
 
-/** Returns the names of the parts that have not ended; never rejects. */
+/** Returns the names of the steps that have not ended; never rejects. */
 export async function closeInOrder(
   steps: readonly ClosingStep[],
   { clock, timeoutMs, onError }: ClosingOptions,
@@ -66,7 +67,7 @@ export async function closeInOrder(
   let isOver = false;
   const run = async ({ name, close, after = [] }: ClosingStep): Promise<void> => {
     for (const other of after) await running.get(other);
-    // The caller has been told that this part was left.
+    // The caller has been told that this step did not end.
     if (isOver) return;
     try {
       await close();
@@ -95,7 +96,8 @@ export async function closeInOrder(
 async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   let timer: Timer | undefined;
   const passed = new Promise<void>((resolve) => {
-    // The process stays until the node has ended, or has said what it left.
+    // This timer keeps the process alive until the node has stopped, or has reported what did not
+    // end.
     if (ms !== Infinity) timer = clock.startTimer(ms, resolve, true);
   });
   await Promise.race([work, passed]);

@@ -1,7 +1,7 @@
 /**
- * The members that a cluster began with, kept in the replicated state: a restart compares them with
- * the peers that it is given. They never change afterwards. Snapshots of versions before they were
- * kept do not have them.
+ * The members that a cluster began with. They are kept in the replicated state, so that a restart
+ * can compare them with the peers that it is given. They never change. Snapshots of older versions
+ * do not have them.
  */
 import { RaftError } from '../errors.ts';
 import { idFromText } from '../identity/id-text.ts';
@@ -50,8 +50,7 @@ export function sameFirstMembers(given: unknown, first: readonly FirstMember[]):
 }
 
 /**
- * A list of peers as text that does not depend on their order; a role that is left out is that of a
- * voter.
+ * A list of peers as text that does not depend on their order. A missing role counts as `voter`.
  */
 export function textOfPeers(peers: unknown): string {
   if (!Array.isArray(peers)) return 'no list of members';

@@ -1,7 +1,7 @@
 /**
- * The snapshot that a cluster begins with: its first membership, and no state, or that of an
- * exported snapshot. Its files are durable before its marker, so a start that did not end may have
- * left them. They are taken over where they hold what this start was given; where they do not, it
+ * Makes the snapshot that a cluster begins with: its first membership, and either no state or that
+ * of an exported snapshot. Its files are durable before its record, so a start that did not end may
+ * have left them. They are used again if they hold what this start was given. Otherwise the start
  * is refused, because no other member would begin like this one.
  *
  * Decisions: docs/decisions/0024-snapshots-before-their-records.md and
@@ -34,7 +34,10 @@ export interface FirstSnapshotSource {
   readonly stream: AsyncIterable<Uint8Array> | undefined;
 }
 
-/** Durable when this resolves; a crash before the marker leaves a log that is still empty. */
+/**
+ * The snapshot is durable when this resolves. A crash before its record leaves a log that is still
+ * empty.
+ */
 export async function createFirstSnapshot(
   source: FirstSnapshotSource,
   { sessionManager, snapshotManager }: RaftComponent,
@@ -56,7 +59,7 @@ export async function createFirstSnapshot(
   return { metadata, identity: state.identity };
 }
 
-/** It stands at the index of the export. */
+/** Makes the first snapshot from an export, at the index of the export. */
 async function fromExport(
   source: FirstSnapshotSource,
   stream: AsyncIterable<Uint8Array>,
@@ -70,7 +73,8 @@ async function fromExport(
   const reader = new ExportReader(stream);
   try {
     const { index, term: exportedTerm, exportId } = await reader.header();
-    // The new cluster has no history: a term that no election leads to is not taken along.
+    // The new cluster has no history, so a term that no election leads to is replaced by the first
+    // one.
     const term = mustRestart(exportedTerm) ? firstTerm : exportedTerm;
     const origin = originOf({ ...source, exportId });
     const metadata: SnapshotMetadata = { index, term, confState: confStateOf(membership) };
@@ -112,7 +116,7 @@ async function create(
     others.map((each) => each.metadata.index),
     0,
   );
-  // A damaged one is set aside by this.
+  // `verify` sets a damaged snapshot aside.
   if (!isThere || !(await manager.verify(metadata))) {
     await manager.create(metadata, async (files) => void (await write(files)));
     return;
@@ -126,7 +130,7 @@ async function create(
   );
 }
 
-/** Takes files and keeps none. */
+/** Takes files and discards them. */
 const nowhere: SnapshotFiles = {
   writeFile: async (_, chunks) => {
     for await (const chunk of chunks) void chunk;

@@ -1,4 +1,7 @@
-/** The parts of a running node, wired: who tells whom what, and in which order they end. */
+/**
+ * The parts of a running node and their wiring: which part calls which, and in which order they
+ * stop.
+ */
 import { RawNode, type SoftState } from '@babuza/raft-core';
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
@@ -44,11 +47,11 @@ import type { VoterParts } from '../membership/voter-through-learner.ts';
 import { UnreadableEntries } from '../apply/unreadable-entries.ts';
 import { IndexWaiters } from '../proposals/waiters.ts';
 
-/** A node whose log is open and whose state was restored; nothing runs yet. */
+/** A node whose log is open and whose state is restored; nothing runs yet. */
 export interface OpenedNode<Query, Answer> {
   readonly config: BabuzaConfig;
   readonly component: RaftComponent;
-  /** That of the component, made quiet. */
+  /** The component's logger, wrapped so that its errors cannot fail the node. */
   readonly logger: Logger | undefined;
   readonly opened: OpenedWal;
   readonly state: ReplicatedState;
@@ -56,7 +59,7 @@ export interface OpenedNode<Query, Answer> {
   readonly ownership: SnapshotOwnership;
   readonly stateMachine: StateMachine<Query, Answer>;
   readonly machineAppliedIndex: number;
-  /** Where the log has markers of snapshots. */
+  /** The snapshot records of the log. */
   readonly markers: readonly SnapshotPlace[];
   readonly tail: TailReport;
 }
@@ -91,7 +94,7 @@ export class NodeParts<Query, Answer> {
   readonly #peers: TransportPeers;
   readonly #ownAddress: OwnAddress;
   #ownAddressTimer: Timer | undefined;
-  /** What was committed when the node first knew a leader. */
+  /** The commit index when the node first knew a leader. The node is ready when it is applied. */
   #readyIndex = Infinity;
   #role: SoftState;
   #stopCause: StoppedError | undefined;
@@ -189,7 +192,7 @@ export class NodeParts<Query, Answer> {
       nodeId: config.nodeId,
       life,
       timeoutMs: config.readTimeoutMs,
-      // Who waits too long is looked for at each repetition.
+      // Reads that have timed out are only detected when a round is repeated.
       retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
       ask: (context) => {
         if (this.#trustsLease()) this.core.tryRun((node) => node.readIndex(context));
@@ -237,8 +240,8 @@ export class NodeParts<Query, Answer> {
     await transport.start(this.#incoming(), { groupId, entryBytesMax, messageBytesMax });
     this.#loop.start();
     this.applyLag.start();
-    // Without a leader by then, the address may be the reason; with one, the membership is looked
-    // at when it was applied.
+    // If no leader is known by then, a wrong address may be the reason. With a leader, the
+    // membership is compared when it was applied.
     const { electionTicks, tickMs } = this.config;
     const patienceMs = 2 * electionTicks * tickMs;
     this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
@@ -247,7 +250,7 @@ export class NodeParts<Query, Answer> {
   }
 
   /**
-   * A log or a snapshot folder that is lost stops the node at once, also when nothing is to be
+   * A log or a snapshot folder that is lost stops the node at once, even when nothing is to be
    * saved.
    */
   #watchStores(): void {
@@ -296,7 +299,7 @@ export class NodeParts<Query, Answer> {
     if (this.leader() === undefined) {
       return notReady(['no leader is known', ...problems].join('; '));
     }
-    // A cluster of its own, although others take it for a member of theirs.
+    // The node leads a cluster of its own, while others take it for a member of theirs.
     const isAlone = this.state.membership.members.size === 1;
     if (isAlone && problems.length > 0) return notReady(problems.join('; '));
     const { appliedIndex } = this.state;
@@ -311,8 +314,8 @@ export class NodeParts<Query, Answer> {
   }
 
   /**
-   * `call` is called when the node begins to stop, or at once where it has stopped already; not any
-   * more when the function that is returned was called.
+   * Calls `call` when the node begins to stop, or at once if it has stopped already. The returned
+   * function removes the call.
    */
   readonly onStop = (call: (cause: StoppedError) => void): (() => void) => {
     if (this.#stopCause === undefined) this.#atStop.add(call);
@@ -320,7 +323,7 @@ export class NodeParts<Query, Answer> {
     return () => void this.#atStop.delete(call);
   };
 
-  /** Why the node has stopped, or stops; `undefined` while it runs. */
+  /** Why the node has stopped or is stopping; `undefined` while it runs. */
   get stopCause(): StoppedError | undefined {
     return this.#stopCause;
   }
@@ -330,8 +333,8 @@ export class NodeParts<Query, Answer> {
   }
 
   /**
-   * In this order: nothing comes in, nothing goes on, everybody who waits is told, everything is
-   * given back. Returns the parts that did not end in time; never rejects.
+   * Stops in this order: input ends, the work ends, pending callers are rejected, everything is
+   * closed. Returns the components that did not close in time; never rejects.
    */
   async stop(cause: unknown, timeoutMs: number): Promise<readonly string[]> {
     const stopped = new StoppedError(cause);
@@ -462,7 +465,8 @@ export class NodeParts<Query, Answer> {
   #incoming(): TransportHandler {
     const { node, clock, memberClock, refused, state, config, snapshots } = this;
     const give = (message: Message): void => {
-      // A follower asks for an index to read at: a leader that stood still may not lead any more.
+      // A follower asks for a read index. A leader whose event loop has stalled may not be the
+      // leader any more.
       if (message.type === MessageType.ReadIndex && !this.#trustsLease()) return;
       this.#room.given(message);
       this.#loop.receive(message);
@@ -505,7 +509,7 @@ export class NodeParts<Query, Answer> {
     if (waitReason !== undefined) throw new BusyError(`this node cannot write: ${waitReason}`);
   }
 
-  /** A read that is not asked for now is asked for again. */
+  /** While this is false, no read is started; it is retried later. */
   #trustsLease(): boolean {
     return !this.config.leaseReads || this.guard.trustsLease(this.#loop.sinceTickMs);
   }
@@ -543,13 +547,13 @@ export class NodeParts<Query, Answer> {
     }
   }
 
-  /** A leader whose disk is full is of no use: another one can go on. */
+  /** A leader with a full disk cannot do its work; another member may be able to. */
   #diskFull(full: boolean): void {
     this.events.emit({ type: 'disk-full', full });
     this.guard.savesRejected();
   }
 
-  /** The same where the system is short of something that a save needs. */
+  /** Handles a shortage of the system like a full disk. */
   #systemShort(reason: string | undefined): void {
     this.events.emit({ type: 'system-short', reason });
     if (reason !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Opens everything that a node stands on: its state machine, snapshots and log, and restores the
- * state that they tell of. Nothing runs yet.
+ * Opens the state machine, the snapshots and the log of a node, and restores the state from them.
+ * Nothing runs yet.
  *
  * Decisions: docs/decisions/0024-snapshots-before-their-records.md.
  */
@@ -33,28 +33,25 @@ import { checkStateIsNotAhead } from './state-ahead.ts';
 import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
 import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
 
-/** How a node means to start; see `BootstrapOptions.bootstrap`. */
+/** The intended kind of start; see `StartOptions.bootstrap`. */
 export type BootstrapMode = 'new' | 'join' | 'existing';
 
-/** What a cluster begins with, where there is no log. */
+/** What a cluster begins with when there is no log. */
 export interface FirstState {
   readonly metadata: SnapshotMetadata;
   readonly identity: ClusterIdentity;
 }
 
-/** What a start does besides opening what there is. */
+/** What a start does besides opening what exists. */
 export interface Beginning {
   readonly mode: BootstrapMode;
-  /** Makes the first snapshot of a log that has nothing. */
+  /** Makes the first snapshot of an empty log. */
   readonly begin: () => Promise<FirstState | undefined>;
   readonly standalone?: StandaloneOptions | undefined;
   readonly adoptIdentity?: boolean | undefined;
   readonly discardSnapshots?: boolean | undefined;
   readonly clusterToken?: string | undefined;
-  /**
-   * The first members that the start was given, where it was given some; a log that exists does not
-   * use them.
-   */
+  /** The first members that the start was given, if any; an existing log does not use them. */
   readonly peers?: { readonly given: unknown };
 }
 
@@ -69,7 +66,8 @@ export async function openNode<Query, Answer>(
   const { standalone } = beginning;
   const logger = quietLogger(component.logger);
   const machine = await openMachine(stateMachine);
-  // Each lock may have to wait for an owner that cannot be looked at: they wait at the same time.
+  // Each lock may have to wait for an owner whose process cannot be checked, so both wait at the
+  // same time.
   const locking = walManager.takeLock?.();
   locking?.catch(() => undefined);
   await snapshotManager.open(groupId);
@@ -105,8 +103,8 @@ export async function openNode<Query, Answer>(
   });
   if (first !== undefined) {
     const { index, term } = first.metadata;
-    // Durable after it: the beginning of the log. It is never written a second time. The identity
-    // record is there before: a log that holds anything and has no record has lost it.
+    // This save makes the beginning of the log durable, and is never repeated. The identity record
+    // is durable before it, so a log that holds anything and has no record has lost it.
     const hardState = { term, vote: 0n, commit: index };
     await opened.wal.save({ hardState, snapshot: first.metadata });
     markers.push(first.metadata);
@@ -151,12 +149,15 @@ function storedSnapshot(
   return manager.list().find(({ metadata }) => metadata.index === index && metadata.term === term);
 }
 
-/** Also true where an earlier attempt ended before it wrote the first marker. */
+/** Also true when an earlier start ended before it wrote the first snapshot record. */
 function isEmpty({ storage, hardState }: OpenedWal): boolean {
   return storage.lastIndex() === 0 && hardState.term === 0;
 }
 
-/** Refuses to begin beside what another log has left, or removes it where that was asked for. */
+/**
+ * Refuses to create a log beside data of another log, or removes that data if the operator asked
+ * for it.
+ */
 async function prepareForNewLog(
   { snapshotManager }: RaftComponent,
   { mode, standalone, discardSnapshots }: Beginning,
@@ -169,7 +170,8 @@ async function prepareForNewLog(
     );
   }
   if (discardSnapshots === true) {
-    // A start that is refused for the sake of the state machine has removed nothing.
+    // Check first: a start that is refused because of the state machine must not have removed
+    // anything.
     checkNothingWithoutLog(undefined, [], machineAppliedIndex);
     await snapshotManager.removeAll();
   }
@@ -185,7 +187,7 @@ async function ownerOf(manager: SnapshotManager): Promise<SnapshotOwner | undefi
   return bytes === undefined ? undefined : decodeSnapshotOwner(bytes);
 }
 
-/** The newest snapshot that has a marker in the log and whose files are whole. */
+/** The newest undamaged snapshot that has a record in the log. */
 async function usableSnapshot(
   { walManager, snapshotManager }: RaftComponent,
   groupId: bigint,
@@ -205,7 +207,7 @@ async function usableSnapshot(
   );
 }
 
-/** Opens the log, or makes one: its metadata says what it begins with. */
+/** Opens the log, or creates one whose metadata has the identity that it begins with. */
 async function openLog(
   config: BabuzaConfig,
   component: RaftComponent,
@@ -229,8 +231,8 @@ async function openLog(
   const first = await beginning.begin();
   const logId = randomIdentity(random);
   if (beginning.standalone?.adoptSnapshots === true) {
-    // Durable before the new log: the snapshots belong to it. A crash between the two is told at
-    // the next start as a log that is lost, as before.
+    // Durable before the new log: the snapshots belong to it. After a crash between the two, the
+    // next start reports the log as lost, as before.
     const owner = { logId, startCount: 0, recordedIndex: 0, committedIndex: 0 };
     await new SnapshotOwnership(component.snapshotManager, owner).write();
   }
@@ -239,7 +241,7 @@ async function openLog(
   return { opened: await walManager.createWal(metadata, { groupId }), first };
 }
 
-/** What a start begins with that was interrupted, or waits: its log holds nothing yet. */
+/** The beginning of an empty log, whose first start was interrupted, or which waits to join. */
 async function interrupted({
   mode,
   standalone,
@@ -274,7 +276,7 @@ function checkTail(
   );
 }
 
-/** Takes over the node's own part of the snapshot that the log is opened with. */
+/** Restores the node's own part from the snapshot that the log was opened with. */
 async function restoreNodePart(
   state: ReplicatedState,
   { snapshotManager }: RaftComponent,
@@ -289,7 +291,10 @@ async function restoreNodePart(
   state.restore(await readNodePart(open), snapshot.metadata);
 }
 
-/** Gives the state machine what it lacks; returns how far its state is. */
+/**
+ * Restores the snapshot if the state machine is behind it; returns the index that the state machine
+ * has.
+ */
 async function restoreMachine<Query, Answer>(
   stateMachine: StateMachine<Query, Answer>,
   { snapshotManager }: RaftComponent,
@@ -304,7 +309,7 @@ async function restoreMachine<Query, Answer>(
   const isBeyond = appliedIndex > lastIndex;
   const machineAppliedIndex = isBeyond ? 0 : appliedIndex;
   let isReplaced = false;
-  // A state on disk that is as far, or further, is kept.
+  // A state on disk that has the same or a higher index is kept.
   if (snapshot !== undefined && machineAppliedIndex < snapshot.metadata.index) {
     await using open = await snapshotManager.read(snapshot.metadata);
     isReplaced = hasState(open);

@@ -1,11 +1,14 @@
-/** A state machine on disk at the start of a node: how far its state is, and of which log it is. */
+/**
+ * Opens a state machine on disk at the start of a node: which index its state has, and which log it
+ * came from.
+ */
 import { checkedAppliedIndex, checkedLogId } from '../support/checks.ts';
 import type { StateMachine } from '../ports/state-machine.ts';
 
 export interface OpenedMachine {
   /** 0 for a state machine in memory. */
   readonly appliedIndex: number;
-  /** The log that the state came from; absent where the state machine does not keep it. */
+  /** The log that the state came from; absent when the state machine does not keep it. */
   readonly logId: string | undefined;
 }
 
@@ -17,7 +20,7 @@ export async function openMachine<Query, Answer>(
   return { appliedIndex: checkedAppliedIndex(opened), logId: checkedLogId(opened) };
 }
 
-/** From now on the state machine says that its state came from this log. */
+/** Makes the state machine store this log's id, unless it has it already. */
 export async function bindMachine<Query, Answer>(
   stateMachine: StateMachine<Query, Answer>,
   { logId: before }: OpenedMachine,

@@ -1,4 +1,4 @@
-/** The changes of a membership after which this node is its only member, at its own address. */
+/** The membership operations that make this node the only member, at its own address. */
 import type { BabuzaConfig } from '../config.ts';
 import type { Membership, MembershipOperation } from '../membership/membership.ts';
 
@@ -13,7 +13,7 @@ export function operationsToBeAlone(
   for (const id of membership.members.keys()) {
     if (id !== nodeId) operations.push({ op: 'remove', id });
   }
-  // Behind the removals: a member that is gone may have had this address.
+  // This comes after the removals, because a removed member may have had this address.
   if (known !== undefined && known.address !== address) {
     operations.push({ op: 'address', id: nodeId, address });
   }

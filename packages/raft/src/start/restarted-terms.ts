@@ -1,14 +1,15 @@
 /**
  * The recovery of a survivor whose term is so high that no election can follow, or that no honest
- * election can have led to. A term never goes back within one history, so the recovery begins a new
- * one: all of the log is applied, and its state is the first snapshot of the same log, at the next
- * index and in term 1. The snapshot has the survivor as the only member, and a new identity.
+ * election can have led to it. A term never goes back within one history, so the recovery begins a
+ * new one: it applies the whole log, and the resulting state becomes the first snapshot of the same
+ * log, at the next index and in term 1. The snapshot has the survivor as the only member, and a new
+ * identity.
  *
  * The steps, and what a crash between them leaves:
  *
- * 1. The files of the snapshot are durable. A crash leaves them without a marker, which every start
- *    ignores; the next recovery takes them over, with the identity that they have.
- * 2. The marker and the hard state of term 1 replace the log, in one durable save.
+ * 1. The files of the snapshot are durable. A crash leaves them without a snapshot record, and
+ *    every start ignores them. The next recovery uses them again, with the identity that they have.
+ * 2. The record and the hard state of term 1 replace the log, in one durable save.
  *
  * Decision: docs/decisions/0017-plausible-messages.md.
  */
@@ -43,12 +44,12 @@ export interface RestartedTermsParts<Query, Answer> {
 export const firstTerm = 1;
 const pageBytes = 1024 * 1024;
 
-/** Whether a term is one that the elections of an honest cluster do not reach. */
+/** Whether the elections of an honest cluster cannot reach this term. */
 export function mustRestart(term: number): boolean {
   return term > termAllowance;
 }
 
-/** Whether a recovery must begin anew with the terms. */
+/** Whether a recovery must begin a new history in term 1. */
 export function mustRestartTerms({ storage }: OpenedWal): boolean {
   const { term } = storage.initialState().hardState;
   return mustRestart(Math.max(term, storage.term(storage.lastIndex())));
@@ -75,18 +76,21 @@ export async function recoverInFirstTerm<Query, Answer>(
   const { manifest } = await snapshotManager.create(metadata, (files) =>
     writeSnapshotFiles(files, state.encode(), save),
   );
-  // An earlier recovery may have ended here: its files are what is taken over.
+  // An earlier recovery may have ended here. Then `create` has kept its files, and they are used.
   await using open = await snapshotManager.read(metadata);
   state.restore(await readNodePart(open), metadata);
   const hardState = { term: firstTerm, vote: config.nodeId, commit: index };
-  // Durable after it: the new history. A crash just before leaves the log as it was.
+  // This save makes the new history durable. A crash just before it leaves the log as it was.
   await wal.save({ hardState, snapshot: metadata, restartsTerms: true });
   storage.applySnapshot({ metadata, data: manifest });
   keeper.learned(state.identity, true);
   return metadata;
 }
 
-/** Applies what lies behind the snapshot that the log was opened with: all of it counts. */
+/**
+ * Applies all entries behind the snapshot that the log was opened with; all of them count as
+ * committed.
+ */
 async function applyAll<Query, Answer>({
   opened: { storage },
   state,
@@ -98,7 +102,7 @@ async function applyAll<Query, Answer>({
     stateMachine,
     machineAppliedIndex,
     syncCommit: async () => undefined,
-    // Nobody counts votes by this membership any more.
+    // The core does not count votes by this membership any more.
     applyToCore: () => undefined,
     onOutcome: () => undefined,
     onMembership: () => undefined,

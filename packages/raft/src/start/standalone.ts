@@ -1,12 +1,12 @@
 /**
- * The way out when most members are gone for good: one survivor goes on alone with everything it
- * has. Its commit index may lag behind what clients were told, so the whole tail of its log is kept
- * and counts as committed; behind it come, as ordinary changes of the membership, the removals of
- * everybody else, and a new identity that remembers the one before. All of it is one durable save:
- * before it the log is as it was, after it the survivor is the cluster.
+ * The recovery of a single survivor, when the quorum is lost for good. It goes on alone with
+ * everything it has. Its commit index may lag behind what clients were told, so its whole log is
+ * kept and counts as committed. The recovery appends the removals of all other members, as ordinary
+ * changes of the membership, and a new identity that remembers the one before. All of it is one
+ * durable save: before it the log is as it was, after it the survivor is the cluster.
  *
- * A term that is higher than elections can have led to is recovered in another way:
- * `restarted-terms.ts` says how.
+ * A term that is higher than elections can have led to is recovered in another way; see
+ * `restarted-terms.ts`.
  *
  * Entries that only the lost members had are lost. If one of those comes back, both sides refuse
  * each other.
@@ -48,19 +48,22 @@ const pageBytes = 1024 * 1024;
 
 export interface StandaloneOptions {
   /**
-   * Drops what this member does not know to be committed, instead of keeping all of it. What was
-   * acknowledged to clients shortly before the loss may be in it. Default false.
+   * Drops the entries that this member does not know to be committed, instead of keeping them.
+   * Entries that were acknowledged to clients shortly before the loss may be among them. Default
+   * false.
    */
   readonly discardTail?: boolean;
   /**
-   * Goes on from the newest whole snapshot where the log is lost: what was acknowledged behind it
-   * is lost with the log. Has no effect where there is a log. Default false.
+   * Goes on from the newest undamaged snapshot when the log is lost. Entries behind that snapshot
+   * are lost with the log, even if they were acknowledged. Has no effect when there is a log.
+   * Default false.
    */
   readonly adoptSnapshots?: boolean;
 }
 
 /**
- * Makes this node the only member, durably. `state` is that of the snapshot the log is opened with.
+ * Makes this node the only member, durably. `state` is that of the snapshot that the log was opened
+ * with.
  */
 export async function removeEverybodyElse(
   config: BabuzaConfig,
@@ -94,8 +97,8 @@ export async function removeEverybodyElse(
     }),
   });
   const commit = storage.lastIndex() + entries.length;
-  // Durable after it: the tail as committed, the removals and the new identity. A crash just before
-  // leaves the log as it was.
+  // This save makes everything durable at once: the commit of the tail, the removals and the new
+  // identity. A crash just before it leaves the log as it was.
   await wal.save({ hardState: { term, vote: config.nodeId, commit }, entries });
   keeper.learned(renewed, true);
 }
@@ -123,13 +126,13 @@ async function endOfLog(
   for await (const entry of storage.iterate(from, storage.lastIndex() + 1, { pageBytes })) {
     if (entry.type === EntryType.Normal) continue;
     const read = readable(() => readChange(entry));
-    // One that no replica can read changes nothing.
+    // A change that no replica can read has no effect.
     if (read instanceof RaftError) continue;
     const { change, operations } = read;
-    // The core refuses a change within joint consensus, and to leave it where there is none.
+    // The core refuses a change within joint consensus, and leaving joint consensus outside of it.
     if (isJoint !== leavesJoint(change)) continue;
     const next = changedMembership(membership, operations);
-    // One that every replica refuses changes nothing.
+    // A change that every replica refuses has no effect.
     if (typeof next === 'string') continue;
     if (operations.length > 0) membership = next;
     if (leavesJoint(change)) isJoint = false;

@@ -1,7 +1,7 @@
 /**
- * Checks that the parts of a start belong together: the node's own address in the configuration,
- * the transport and the first members; and the size of entries in the configuration and the log.
- * Each mismatch would otherwise show up later, as a member that the others refuse, or not at all.
+ * Checks that the components of a start fit together: the node's own address in the configuration,
+ * the transport and the first members; and the size of entries in the configuration and the log. A
+ * mismatch would otherwise show up later, as a member that the others refuse, or not at all.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { BabuzaConfig } from '../config.ts';
@@ -11,7 +11,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { Transport } from '../ports/transport.ts';
 
 /**
- * Throws `RAFT_CONFIG` where the transport tells the other members another address than the
+ * Throws `RAFT_CONFIG` when the transport tells the other members another address than the
  * configuration has.
  */
 export function checkTransportAddress(
@@ -26,7 +26,7 @@ export function checkTransportAddress(
 }
 
 /**
- * Throws `RAFT_CONFIG` where the first members have another address for this node than its
+ * Throws `RAFT_CONFIG` when the first members have another address for this node than its
  * configuration.
  */
 export function checkOwnPeer(
@@ -43,7 +43,7 @@ export function checkOwnPeer(
 }
 
 /**
- * Throws `RAFT_CONFIG` where the log was created with another largest entry than the configuration
+ * Throws `RAFT_CONFIG` when the log was created with another largest entry than the configuration
  * has.
  */
 export function checkEntryBytesMax(
@@ -57,8 +57,8 @@ export function checkEntryBytesMax(
 }
 
 /**
- * Writes down where the log ends: of several members, the one with the highest last term and index
- * has everything.
+ * Logs where the log ends. An operator compares these lines: the member with the highest last term,
+ * and then index, has every committed entry.
  */
 export function tellLog(
   { nodeId }: BabuzaConfig,
@@ -72,8 +72,8 @@ export function tellLog(
 }
 
 /**
- * Writes one line where a restart is given other peers than the cluster began with, because they
- * have no effect. `given` may be anything: it is not used for the start.
+ * Logs one line when a restart is given other peers than the cluster began with, because they have
+ * no effect. `given` may be any value: the start does not use it.
  */
 export function tellOtherPeers(
   given: unknown,

@@ -1,15 +1,15 @@
 /**
- * A state on disk that is ahead of the end of the log. This log did not produce it, or has lost its
- * end since: a state is applied from entries that are durable. New entries at those indexes would
- * be skipped, and a state that is taken back to a snapshot may lose the last copy of what was
- * acknowledged. So the start is refused before anything is written.
+ * Refuses a state on disk that is ahead of the end of the log. States are applied from durable
+ * entries, so either this log did not produce the state, or it has lost its end since. New entries
+ * at those indexes would be skipped, and restoring a snapshot could destroy the last copy of
+ * acknowledged data. So the start is refused before anything is written.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import { RaftError } from '../errors.ts';
 import { decodeLogIdentity } from '../identity/log-identity.ts';
 import type { OpenedMachine } from './open-state-machine.ts';
 
-/** @throws RaftError (`RAFT_LOG_OLDER`). A state of another log is left to `checkMachine`. */
+/** @throws RaftError (`RAFT_LOG_OLDER`). `checkMachine` handles a state of another log. */
 export function checkStateIsNotAhead(
   { appliedIndex, logId }: OpenedMachine,
   { storage, metadata: { identity } }: OpenedWal,

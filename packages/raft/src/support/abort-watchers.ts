@@ -1,7 +1,7 @@
 /**
- * Who wants to know that a signal fires: many callers with one signal, as all requests of a server
- * may have, share one listener. With a listener each the platform warns of a leak from the eleventh
- * on, and each that is removed costs a look at all the others.
+ * Lets many callers share one listener on an abort signal, such as all requests of a server. With a
+ * listener each, Node.js warns of a leak from the eleventh on, and removing one takes time in
+ * proportion to all others.
  */
 
 interface Watchers {
@@ -11,7 +11,7 @@ interface Watchers {
 
 const watched = new WeakMap<AbortSignal, Watchers>();
 
-/** `call` is called once when the signal fires; until the function that is returned was called. */
+/** Calls `call` once when the signal fires. The returned function removes the call. */
 export function watchAbort(signal: AbortSignal, call: () => void): () => void {
   const { calls, listener } = watched.get(signal) ?? watch(signal);
   calls.add(call);

@@ -1,4 +1,4 @@
-/** Numbers of 64 bits in bytes, big-endian; those of this project fit into a double exactly. */
+/** Integers in 8 bytes, big-endian. They are below 2^53, so that a double holds them exactly. */
 
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -10,7 +10,7 @@ export function writeInteger(view: DataView, offset: number, value: number): voi
   view.setUint32(offset + 4, value >>> 0);
 }
 
-/** Above 2^53 − 1: `NaN`. */
+/** Returns `NaN` for a value above 2^53 − 1. */
 export function readInteger(view: DataView, offset: number): number {
   const value = view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4);
   return Number.isSafeInteger(value) ? value : Number.NaN;

@@ -1,6 +1,6 @@
 /**
- * What a program without a type checker, or a body of JSON, may hand to a start: each error names
- * the field, what was given and what is allowed, before anything is opened or written.
+ * Checks of values that a program without a type checker, or a JSON body, may pass to a start. Each
+ * error names the field, the value and what is allowed, before anything is opened or written.
  */
 import { RaftConfigError, RaftError } from '../errors.ts';
 import { partMethods } from '../part-methods.ts';
@@ -11,7 +11,7 @@ export function refuse(field: string, given: unknown, allowed: string): never {
   throw new RaftConfigError(`${field} must be ${allowed}; got ${describe(given)}`);
 }
 
-/** Ids are bigints throughout; throws `RAFT_CONFIG`. */
+/** Throws `RAFT_CONFIG` for a value that is not a bigint in this range. */
 export function checkId(field: string, value: unknown, min: bigint, max: bigint): void {
   if (typeof value === 'bigint' && value >= min && value <= max) return;
   refuse(field, value, `a bigint from ${min} to ${max}`);
@@ -21,7 +21,10 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Their ids and roles are looked at as a membership. Throws `RAFT_CONFIG`. */
+/**
+ * Checks the shape of the peers; `firstMembership` checks their ids and roles. Throws
+ * `RAFT_CONFIG`.
+ */
 export function checkPeers(peers: unknown, transport: Transport): void {
   if (!Array.isArray(peers)) refuse('peers', peers, 'a list of members');
   for (const [at, peer] of peers.entries()) {
@@ -38,7 +41,7 @@ export function checkPeers(peers: unknown, transport: Transport): void {
   }
 }
 
-/** What the transport has against an address. */
+/** Why the transport cannot use an address; `undefined` when it can. */
 export function addressProblem(transport: Transport, address: string): Error | undefined {
   try {
     transport.checkAddress?.(address);
@@ -70,7 +73,7 @@ export function checkStateMachine(machine: unknown): void {
   }
 }
 
-/** Throws `RAFT_CONFIG`, or what the component says of a part that it does not have. */
+/** Throws `RAFT_CONFIG`, or the error of a component that is missing. */
 export function checkComponent(component: unknown): void {
   if (!isObject(component)) refuse('component', component, 'an object');
   for (const [name, methods] of Object.entries(partMethods)) {
@@ -84,7 +87,10 @@ export function checkComponent(component: unknown): void {
   }
 }
 
-/** How far a state on disk is. With something else no entry, or each, would count as applied. */
+/**
+ * The index that a state on disk has. With any other value, no entry or every entry would count as
+ * applied.
+ */
 export function checkedAppliedIndex(opened: unknown): number {
   const index: unknown = isObject(opened) ? Reflect.get(opened, 'appliedIndex') : undefined;
   if (typeof index === 'number' && Number.isSafeInteger(index) && index >= 0) return index;
@@ -94,7 +100,7 @@ export function checkedAppliedIndex(opened: unknown): number {
   );
 }
 
-/** The log that a state on disk came from, where the state machine keeps that. */
+/** The log that a state on disk came from, if the state machine keeps it. */
 export function checkedLogId(opened: unknown): string | undefined {
   const logId: unknown = isObject(opened) ? Reflect.get(opened, 'logId') : undefined;
   if (logId === undefined || typeof logId === 'string') return logId;
@@ -104,7 +110,7 @@ export function checkedLogId(opened: unknown): string | undefined {
   );
 }
 
-/** A value in few words; texts in quotes, so that `'1'` and `1` differ. */
+/** A value in a few words, with texts in quotes, so that `'1'` and `1` differ. */
 function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 100)}'`;
   if (typeof value === 'function') return 'a function';

@@ -1,4 +1,4 @@
-/** Waits for something that can only be looked at. */
+/** Polls a condition with every tick. */
 import type { Clock, Timer } from '@babuza/vfs';
 import type { StoppedError } from '../errors.ts';
 import { waiting } from '../proposals/waiters.ts';
@@ -10,8 +10,8 @@ export interface EachTickParts {
 }
 
 /**
- * Looks now and with every tick until `look` returns something. Rejects with what `look` throws,
- * the reason of the signal, or `RAFT_STOPPED`.
+ * Calls `look` now and with every tick until it returns something. Rejects with the error of
+ * `look`, the reason of the signal, or `RAFT_STOPPED`.
  */
 export function eachTick<T extends object | true>(
   { clock, tickMs, onStop }: EachTickParts,

@@ -1,5 +1,6 @@
 /**
- * An error as one text, with its code and its causes: a logger may not show the fields of an error.
+ * An error as one text, with its code and its causes, because a logger may not show the fields of
+ * an error.
  */
 const causesMax = 5;
 

@@ -1,7 +1,7 @@
 /**
- * Work that waits for a shortage to pass. A system that is short of descriptors or memory says
+ * Repeats work until a shortage has passed. A system that is short of descriptors or memory says
  * nothing about the data, so the same call is made again after a pause, until it succeeds or its
- * signal fires. Everything else that fails is thrown at once.
+ * signal fires. Every other error is thrown at once.
  */
 import type { Clock } from '@babuza/vfs';
 import { retryMsMax, retryMsMin } from '../driver/append-path.ts';
@@ -20,7 +20,7 @@ const passingCodes: ReadonlySet<unknown> = new Set([
   'WAL_NO_SPACE',
 ]);
 
-/** Whether the same call may succeed later, and nothing is known to be wrong. */
+/** Whether the same call may succeed later, without anything being wrong with the data. */
 export function mayPass(error: unknown): boolean {
   return error instanceof Error && 'code' in error && passingCodes.has(error.code);
 }
@@ -33,7 +33,7 @@ export class PassingShortages {
   }
 
   /**
-   * Makes the call again as long as it fails with an error that may pass. Rejects with every other
+   * Repeats the call as long as it fails with an error that may pass. Rejects with every other
    * error of the call, or with the reason of the signal.
    */
   async outlast<T>(task: string, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
@@ -50,8 +50,8 @@ export class PassingShortages {
   }
 
   /**
-   * The snapshot with files whose reading goes on behind the last byte that was handed out: a
-   * reader notices nothing of a shortage but that it takes longer.
+   * The snapshot with files whose reading resumes behind the last byte that was handed out. A
+   * shortage only makes reading take longer.
    */
   steady(open: OpenSnapshot, task: string, signal: AbortSignal): OpenSnapshot {
     return {
@@ -64,7 +64,7 @@ export class PassingShortages {
   }
 }
 
-/** Each attempt reads from the beginning, so that it checks all that it passes over. */
+/** Each attempt reads from the beginning, so that the bytes it skips are checked again. */
 async function* readOn(
   read: () => AsyncIterable<Uint8Array>,
   pauses: Pauses,
@@ -90,7 +90,8 @@ async function* readOn(
 }
 
 /**
- * The pauses of one piece of work: the first one is short, and each is twice as long as the last.
+ * The pauses of one piece of work: the first one is short, and each is twice as long as the one
+ * before.
  */
 class Pauses {
   readonly #parts: PassingShortagesParts;
@@ -108,12 +109,12 @@ class Pauses {
     this.#pauseMs = retryMsMin;
   }
 
-  /** Rejects with the reason of the signal when that fires before the pause is over. */
+  /** Rejects with the reason of the signal if it fires before the pause is over. */
   async next(error: unknown): Promise<void> {
     const { clock, logger } = this.#parts;
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(retryMsMax, 2 * pauseMs);
-    // One line for a shortage, however long it lasts.
+    // A shortage is logged once, however long it lasts.
     if (pauseMs === retryMsMin) {
       logger?.warn('the system is short of something; the work goes on after a pause', {
         task: this.#task,

@@ -1,8 +1,8 @@
 /**
- * A logger of the user that cannot fail the node. Lines are written in the middle of the core's
- * work, and where nobody waits: what a logger throws there (its stream is closed, a field cannot be
- * turned into text) would leave a state that is half changed, or end the process. Such a line is
- * lost.
+ * Wraps the user's logger so that it cannot fail the node. Lines are logged in the middle of the
+ * core's work, and where nobody awaits the result. An error that a logger throws there (its stream
+ * is closed, a field cannot be turned into text) would leave a half-changed state, or end the
+ * process. Such a line is lost.
  */
 import type { LogFields, Logger } from '../ports/logger.ts';
 
@@ -14,7 +14,7 @@ export function quietLogger(logger: Logger | undefined): Logger | undefined {
     try {
       logger[level](message, fields);
     } catch {
-      // There is nobody left to tell.
+      // There is no other way to report it.
     }
   };
   return {
