@@ -21,7 +21,7 @@ import type { StateMachine } from './ports/state-machine.ts';
 import { checkSession, resultOf, type ProposeResult } from './proposals/propose-result.ts';
 import type { SnapshotPlace } from './snapshots/recorded-snapshots.ts';
 import { timerMsMax } from './config.ts';
-import { bestSuccessor, handOver } from './leadership/leadership-transfer.ts';
+import { bestSuccessor, transferLeadership } from './leadership/leadership-transfer.ts';
 import { statusOf, type ClusterInfo, type RaftStatus, type Readiness } from './status.ts';
 import {
   addVoter,
@@ -326,11 +326,11 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
       target === undefined ? undefined : this.#parts.state.membership.members.get(target)?.role;
     if (target === undefined || role !== 'voter') {
       throw new DroppedError(
-        `leadership cannot go to ${String(target)}: there is no such other voter`,
+        `leadership cannot be transferred to ${String(target)}: it is not another voter`,
       );
     }
     if (target === this.nodeId) return;
-    await handOver(this.#parts, target, options.signal);
+    await transferLeadership(this.#parts, target, options.signal);
   }
 
   /** Makes a follower forget its leader, so that it may vote for another node in the same term. */
@@ -449,7 +449,7 @@ export class Raft<Query = unknown, Answer = unknown> implements AsyncDisposable 
     if (left.length === 0) return;
     throw new RaftError(
       'RAFT_SHUTDOWN_TIMEOUT',
-      `the node has ended, and parts of it have not ended in time: ${left.join(', ')}; end the process before anything uses its directory again`,
+      `the node has stopped, but some of its components did not close in time: ${left.join(', ')}; end the process before anything uses its directory again`,
     );
   }
 

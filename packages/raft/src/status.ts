@@ -8,7 +8,7 @@ import type { Member } from './membership/membership.ts';
 
 export type RaftRole = 'follower' | 'candidate' | 'leader' | 'pre-candidate';
 
-/** What a leader knows of the log of a member. */
+/** The progress of a member, as its leader knows it. */
 export interface PeerProgress {
   readonly id: bigint;
   /** The member's log is known to match the leader's up to this index. */
@@ -70,7 +70,7 @@ export interface RaftStatus {
   readonly applyLagMs: number;
   /** Whether a save takes longer than the bound; see `BabuzaConfig.leaderStallShare`. */
   readonly diskSlow: boolean;
-  /** What recovery found behind the last complete batch of the log. */
+  /** The result of recovery behind the last complete batch of the log. */
   readonly tail: TailReport;
   readonly wal: WalStats;
 }

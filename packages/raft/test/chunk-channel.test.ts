@@ -83,13 +83,13 @@ describe('two writes at once', () => {
     const writes = [channel.write(bytesOf('a')), channel.write(bytesOf(second))].map(outcome);
     const reading = readAll();
     const ends = await Promise.all([...writes, reading.then((seen) => seen.at(-1))]);
-    expect(ends.every((end) => String(end).includes('write again when'))).toBe(true);
+    expect(ends.every((end) => String(end).includes('await each write'))).toBe(true);
   });
 
   it('of the same chunk fail as well', async () => {
     const chunk = bytesOf('a');
     const writes = [channel.write(chunk), channel.write(chunk)].map(outcome);
-    expect((await readAll()).at(-1)).toContain('write again when');
+    expect((await readAll()).at(-1)).toContain('await each write');
     expect((await Promise.all(writes)).every((end) => end !== 'done')).toBe(true);
   });
 });

@@ -4,7 +4,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { eachTick } from '../src/support/each-tick.ts';
 import { StoppedError } from '../src/errors.ts';
 import type { RaftEvent } from '../src/events.ts';
-import { handOver, type HandOverParts } from '../src/leadership/leadership-transfer.ts';
+import {
+  transferLeadership,
+  type LeadershipTransferParts,
+} from '../src/leadership/leadership-transfer.ts';
 
 let clock: SimulatedClock;
 let atStop: Set<(cause: StoppedError) => void>;
@@ -128,7 +131,7 @@ describe('a transfer of leadership', () => {
       },
       onStop,
     };
-    return noted(handOver(parts as unknown as HandOverParts, 3n, signal));
+    return noted(transferLeadership(parts as unknown as LeadershipTransferParts, 3n, signal));
   };
 
   beforeEach(() => {

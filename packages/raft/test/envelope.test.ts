@@ -5,7 +5,7 @@ import {
   encodeEnvelope,
   envelopeOverheadMax,
   nextRequestNumber,
-  requestsPerLife,
+  requestsPerIncarnation,
   type Envelope,
 } from '../src/proposals/envelope.ts';
 
@@ -92,20 +92,20 @@ describe('the envelope of a proposal', () => {
 });
 
 describe('the number of a forwarded proposal', () => {
-  const lifeOf = (number: number): number => Math.floor(number / requestsPerLife);
+  const incarnationOf = (number: number): number => Math.floor(number / requestsPerIncarnation);
 
-  it('is the next one of its life, and that of a new life where all of those are used', () => {
-    const first = 7 * requestsPerLife;
+  it('is the next one of its incarnation, and that of a new incarnation where all of those are used', () => {
+    const first = 7 * requestsPerIncarnation;
     expect(nextRequestNumber(first)).toBe(first + 1);
-    const last = first + requestsPerLife - 1;
+    const last = first + requestsPerIncarnation - 1;
     expect(nextRequestNumber(last - 1)).toBe(last);
-    expect([lifeOf(last), lifeOf(nextRequestNumber(last))]).toEqual([7, 8]);
-    expect(nextRequestNumber(last) % requestsPerLife).toBe(0);
+    expect([incarnationOf(last), incarnationOf(nextRequestNumber(last))]).toEqual([7, 8]);
+    expect(nextRequestNumber(last) % requestsPerIncarnation).toBe(0);
   });
 
   it('is an integer that an envelope can hold also behind the largest one', () => {
     const largest = 2 ** 53 - 1;
-    expect(lifeOf(largest)).toBe(2 ** 32 - 1);
+    expect(incarnationOf(largest)).toBe(2 ** 32 - 1);
     expect([nextRequestNumber(largest - 1), nextRequestNumber(largest)]).toEqual([largest, 0]);
   });
 });

@@ -35,7 +35,7 @@ describe('a stream', () => {
       const starting = world.start(1n, peers, undefined, { snapshot: untyped(one, more) });
       await expect(starting).rejects.toMatchObject({
         code: 'RAFT_STATE_UNREADABLE',
-        message: expect.stringContaining('behind its end'),
+        message: expect.stringContaining('follow its end'),
       });
     }
   });

@@ -1,16 +1,16 @@
 /** How much a leader remembers of forwarded proposals: around each of its bounds. */
 import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
 import { ForwardedRequests } from '../src/proposals/forwarded-requests.ts';
 
 /** So far behind the newest one a proposal is remembered. */
 const knownMax = 4096;
 const payload = new Uint8Array(1);
 
-function messageOf(numbers: readonly number[], life = 1, nodeId = 2n): Message {
+function messageOf(numbers: readonly number[], incarnation = 1, nodeId = 2n): Message {
   const entries = numbers.map((number) => {
-    const request = { nodeId, number: life * requestsPerLife + number };
+    const request = { nodeId, number: incarnation * requestsPerIncarnation + number };
     const data = encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs: 0, request, payload });
     return { index: 0, term: 0, type: EntryType.Normal, data };
   });
@@ -23,8 +23,8 @@ beforeEach(() => {
   forwarded = new ForwardedRequests();
 });
 
-const take = (number: number, life = 1, nodeId = 2n): boolean =>
-  forwarded.take(messageOf([number], life, nodeId));
+const take = (number: number, incarnation = 1, nodeId = 2n): boolean =>
+  forwarded.take(messageOf([number], incarnation, nodeId));
 
 function takeAll(from: number, to: number): void {
   for (let number = from; number <= to; number += 1) {
@@ -55,9 +55,9 @@ describe('the proposals that are remembered', () => {
 
   // The numbers between were given to proposals that another leader has taken.
   it.each([
-    ['a half of the numbers of a life', requestsPerLife / 2 - 1],
-    ['more than a half', requestsPerLife / 2 + 1],
-    ['nearly all', requestsPerLife - 10],
+    ['a half of the numbers of an incarnation', requestsPerIncarnation / 2 - 1],
+    ['more than a half', requestsPerIncarnation / 2 + 1],
+    ['nearly all', requestsPerIncarnation - 10],
   ])('do not keep those from being taken that come %s later', (_, gap) => {
     takeAll(1, 5);
     expect([take(5 + gap), take(6 + gap), take(3 + gap), take(5 + gap)]).toEqual([
@@ -69,10 +69,10 @@ describe('the proposals that are remembered', () => {
     expect([1, 2, 3, 4, 5].filter((number) => take(number))).toEqual([]);
   });
 
-  it('are refused also where the numbers of a life are used up between the copies', () => {
-    const last = requestsPerLife - 1;
+  it('are refused also where the numbers of an incarnation are used up between the copies', () => {
+    const last = requestsPerIncarnation - 1;
     takeAll(last - 5000, last);
-    // The sender goes on with the next life.
+    // The sender goes on with the next incarnation.
     for (let number = 0; number <= 5000; number += 1) {
       if (!take(number, 2)) throw new Error(`${number} was not taken`);
     }
@@ -81,24 +81,25 @@ describe('the proposals that are remembered', () => {
     expect([take(last), take(last - 5000)]).toEqual([false, false]);
   });
 
-  it('are those of two lives of a sender: the one before and the newest', () => {
+  it('are those of two incarnations of a sender: the one before and the newest', () => {
     expect([take(7, 1), take(7, 2)]).toEqual([true, true]);
     expect([take(7, 1), take(7, 2), take(8, 1), take(8, 2)]).toEqual([false, false, true, true]);
     expect(take(7, 3)).toBe(true);
     expect([take(7, 2), take(7, 3)]).toEqual([false, false]);
   });
 
-  it('are refused when they come from a life before those, and leave the newer ones known', () => {
-    for (const life of [1, 2, 3]) expect(take(7, life)).toBe(true);
+  it('are refused when they come from an incarnation before those, and leave the newer ones known', () => {
+    for (const incarnation of [1, 2, 3]) expect(take(7, incarnation)).toBe(true);
     expect([take(7, 1), take(8, 1)]).toEqual([false, false]);
     expect([take(7, 2), take(7, 3), take(8, 3)]).toEqual([false, false, true]);
   });
 
   it.each([1023, 1024, 1025])(
-    'of lives that ended are refused, of the newest 1,024: %i',
+    'of incarnations that ended are refused, of the newest 1,024: %i',
     (count) => {
-      for (let life = 0; life < count + 2; life += 1) {
-        if (!take(7, life)) throw new Error(`a proposal of life ${life} was not taken`);
+      for (let incarnation = 0; incarnation < count + 2; incarnation += 1) {
+        if (!take(7, incarnation))
+          throw new Error(`a proposal of incarnation ${incarnation} was not taken`);
       }
       const oldest = Math.max(0, count - 1024);
       expect(take(7, oldest)).toBe(false);
@@ -107,14 +108,14 @@ describe('the proposals that are remembered', () => {
         false,
         false,
       ]);
-      // The memory has a bound: what is older cannot be told from a new life.
+      // The memory has a bound: what is older cannot be told from a new incarnation.
       if (count > 1024) expect(take(7, 0)).toBe(true);
     },
   );
 
   it('of one sender are not those of another', () => {
     for (const nodeId of [2n, 3n, 4n]) expect(take(7, 1, nodeId)).toBe(true);
-    for (const life of [2, 3, 4]) expect(take(7, life, 3n)).toBe(true);
+    for (const incarnation of [2, 3, 4]) expect(take(7, incarnation, 3n)).toBe(true);
     expect([take(7, 1, 2n), take(7, 1, 4n)]).toEqual([false, false]);
   });
 });

@@ -1,7 +1,7 @@
 /** Which proposals of followers a leader appends: each once, whatever a transport repeats. */
 import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
 import { ForwardedRequests } from '../src/proposals/forwarded-requests.ts';
 import { bytesOf } from './support.ts';
 
@@ -15,8 +15,8 @@ function messageOf(...data: (Uint8Array | undefined)[]): Message {
   return newMessage({ type: MessageType.Prop, from: 2n, to: 1n, entries });
 }
 
-function proposal(number: number, life = 1, nodeId = 2n): Uint8Array {
-  const request = { nodeId, number: life * requestsPerLife + number };
+function proposal(number: number, incarnation = 1, nodeId = 2n): Uint8Array {
+  const request = { nodeId, number: incarnation * requestsPerIncarnation + number };
   const payload = bytesOf('a');
   return encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs: 0, request, payload });
 }
@@ -29,7 +29,7 @@ describe('a proposal that was handed to the leader', () => {
     expect(taken).toEqual([true, true, true, false, false, true, false, false]);
   });
 
-  it('is another one in another life, and from another sender', () => {
+  it('is another one in another incarnation, and from another sender', () => {
     const forwarded = new ForwardedRequests();
     const all = [proposal(1, 1), proposal(1, 2), proposal(1, 1, 3n)];
     expect(all.map((data) => forwarded.take(messageOf(data)))).toEqual([true, true, true]);
@@ -38,10 +38,10 @@ describe('a proposal that was handed to the leader', () => {
 
   it('is taken also by a leader that hears late of its sender', () => {
     const forwarded = new ForwardedRequests();
-    expect(forwarded.take(messageOf(proposal(requestsPerLife - 1)))).toBe(true);
-    // All numbers of the life are used: the sender goes on with the next one.
+    expect(forwarded.take(messageOf(proposal(requestsPerIncarnation - 1)))).toBe(true);
+    // All numbers of the incarnation are used: the sender goes on with the next one.
     expect(forwarded.take(messageOf(proposal(0, 2)))).toBe(true);
-    expect(forwarded.take(messageOf(proposal(requestsPerLife - 1)))).toBe(false);
+    expect(forwarded.take(messageOf(proposal(requestsPerIncarnation - 1)))).toBe(false);
   });
 
   it('counts as lost when it is far older than others; so the memory has a bound', () => {

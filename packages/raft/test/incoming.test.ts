@@ -2,7 +2,7 @@
 import { StateType } from '@babuza/raft-core';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
 import { incomingOf } from '../src/incoming/incoming.ts';
 import { IncomingRoom } from '../src/incoming/incoming-room.ts';
 import type { TransportHandler } from '../src/index.ts';
@@ -51,7 +51,7 @@ function proposal(number: number, from = 2n): Message {
   const data = encodeEnvelope({
     kind: EnvelopeKind.Payload,
     proposedAtMs: 0,
-    request: { nodeId: from, number: requestsPerLife + number },
+    request: { nodeId: from, number: requestsPerIncarnation + number },
     payload: bytesOf('a'),
   });
   const entries = [{ index: 0, term: 0, type: EntryType.Normal, data }];

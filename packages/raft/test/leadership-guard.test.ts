@@ -142,7 +142,7 @@ describe('a leader whose save does not finish', () => {
     ticks(3);
     guard.leadershipLost();
     ticks(electionTicks);
-    // Its patience has doubled meanwhile; it hands over first, and does not step down.
+    // Its tolerance has doubled meanwhile. It transfers leadership first, and does not step down.
     expect(steps().slice(0, 2)).toEqual(['transfer to 2', 'transfer to 2']);
   });
 

@@ -8,8 +8,8 @@ import { StoppedError } from '../src/errors.ts';
 import {
   activeSuccessor,
   bestSuccessor,
-  handOver,
-  type HandOverParts,
+  transferLeadership,
+  type LeadershipTransferParts,
 } from '../src/leadership/leadership-transfer.ts';
 import type { RaftEvent } from '../src/index.ts';
 
@@ -48,7 +48,7 @@ function start(signal?: AbortSignal): { end: unknown } {
     onStop: (call: (cause: StoppedError) => void) => add(stops, call),
   };
   const noted: { end: unknown } = { end: undefined };
-  handOver(parts as unknown as HandOverParts, target, signal).then(
+  transferLeadership(parts as unknown as LeadershipTransferParts, target, signal).then(
     () => (noted.end = 'done'),
     (error: unknown) => (noted.end = Reflect.get(Object(error), 'code') ?? String(error)),
   );

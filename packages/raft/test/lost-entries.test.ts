@@ -50,7 +50,7 @@ describe('a heartbeat of the leader', () => {
     const text = lost.refusal(heartbeat(11));
     expect(text).toMatch(/commit index 11, and the log of this node ends at index 10/);
     expect(text).toMatch(/remove this id \(2\) from the cluster/);
-    expect(lost.problem).toMatch(/leader 1 tells the commit index 11.*ended at index 10/);
+    expect(lost.problem).toMatch(/leader 1 claims the commit index 11.*ended at index 10/);
   });
 
   it.each([

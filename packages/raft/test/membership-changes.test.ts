@@ -224,7 +224,7 @@ describe('the promotion of a learner', () => {
   it('is refused where nothing is known of its log, in figures', async () => {
     progress.delete(9n);
     await expect(newChanges().change([promotion])).rejects.toThrow(
-      'learner 9 has the log up to 0, this leader up to 100; it may be promoted from 90 % on',
+      'learner 9 has the log up to index 0, and this leader up to index 100; it may be promoted from 90 % on',
     );
   });
 
@@ -257,7 +257,7 @@ describe('the promotion of a learner in a log with one entry', () => {
     progress.delete(1n);
     progress.delete(9n);
     await expect(newChanges().change([promotion])).rejects.toThrow(
-      'learner 9 has the log up to 0, this leader up to 0; it may be promoted from 90 % on',
+      'learner 9 has the log up to index 0, and this leader up to index 0; it may be promoted from 90 % on',
     );
   });
 });

@@ -1,7 +1,7 @@
 /** A cluster to which messages are sent that no honest member sends: it goes on. */
 import { EntryType, MessageType, newMessage, type Entry, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEnvelope, EnvelopeKind, requestsPerLife } from '../src/proposals/envelope.ts';
+import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
 import type { RaftEvent, SessionCall } from '../src/index.ts';
 import { bytesOf, handlersOf, ListMachine, World, type Member } from './support.ts';
 
@@ -157,7 +157,7 @@ describe('a node that is no member', () => {
     encodeEnvelope({
       kind: EnvelopeKind.Payload,
       proposedAtMs: 0,
-      request: { nodeId: 9n, number: requestsPerLife },
+      request: { nodeId: 9n, number: requestsPerIncarnation },
       payload: bytesOf('of a stranger'),
     });
 
@@ -213,7 +213,7 @@ describe('a node that is no member', () => {
     const data = encodeEnvelope({
       kind: EnvelopeKind.Payload,
       proposedAtMs: 0,
-      request: { nodeId: 2n, number: 5 * requestsPerLife },
+      request: { nodeId: 2n, number: 5 * requestsPerIncarnation },
       payload: bytesOf('of a removed member'),
     });
     toAll(2n, {
@@ -233,7 +233,7 @@ describe('a proposal that a member hands on', () => {
     await world.startAll(3);
     const leader = await world.leader();
     const follower = idOf(await world.follower());
-    const request = { nodeId: follower, number: 5 * requestsPerLife };
+    const request = { nodeId: follower, number: 5 * requestsPerIncarnation };
     const data = encodeEnvelope({ kind, proposedAtMs: 0, request, payload: bytesOf('{}') });
     if (version !== 0) data[0] = version;
     const events = listen(leader);
@@ -262,7 +262,7 @@ describe('a proposal that a member hands on', () => {
       }
       await world.leader();
       const follower = idOf(await world.follower());
-      const request = { nodeId: follower, number: 5 * requestsPerLife };
+      const request = { nodeId: follower, number: 5 * requestsPerIncarnation };
       const payload = bytesOf('forged');
       const data = encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs, request, payload });
       toAll(follower, {
@@ -286,7 +286,7 @@ describe('a proposal that a member hands on', () => {
     };
     const follower = idOf(await world.follower());
     const entries = [0, 1, 2].map((at) => {
-      const request = { nodeId: follower, number: 5 * requestsPerLife + at };
+      const request = { nodeId: follower, number: 5 * requestsPerIncarnation + at };
       const payload = bytesOf(`forged ${at}`);
       const proposedAtMs = 2 ** 43;
       const kind = EnvelopeKind.Payload;
@@ -325,8 +325,11 @@ describe('a proposal that a member hands on', () => {
     const followers = [...world.members.values()].filter((each) => each !== leader);
     const [attacker = leader, victim = leader] = followers;
     await world.until(victim.raft.propose(bytesOf('before')));
-    // The last number of each life that the victim may be in, and many of others.
-    const numbers = Array.from({ length: 64 }, (_each, life) => (life + 1) * requestsPerLife - 1);
+    // The last number of each incarnation that the victim may be in, and many of others.
+    const numbers = Array.from(
+      { length: 64 },
+      (_each, incarnation) => (incarnation + 1) * requestsPerIncarnation - 1,
+    );
     // Wherever the name is looked for, the number of the attacker is there.
     const own = Number(idOf(attacker));
     const session = { sessionId: own, sequence: own, lowestUnanswered: own };
@@ -348,11 +351,11 @@ describe('a proposal that a member hands on', () => {
     await world.startAll(3);
     const leader = await world.leader();
     const [from, to] = [idOf(await world.follower()), idOf(leader)];
-    const own = entriesOf(from, [5 * requestsPerLife]);
+    const own = entriesOf(from, [5 * requestsPerIncarnation]);
     const before = leader.raft.status().lastIndex;
     // The leader keeps 16 KiB for each name.
     const verdicts = [100n, 2n ** 64n - 1n].map((name) => {
-      const entries = [...own, ...entriesOf(name, [requestsPerLife])];
+      const entries = [...own, ...entriesOf(name, [requestsPerIncarnation])];
       return handlers.get(to)?.receive(newMessage({ type: MessageType.Prop, from, to, entries }));
     });
     await world.pass(1000);

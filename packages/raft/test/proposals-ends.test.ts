@@ -9,7 +9,7 @@ import {
   EnvelopeKind,
   entryOverheadBytes,
   envelopeOverheadMax,
-  requestsPerLife,
+  requestsPerIncarnation,
 } from '../src/proposals/envelope.ts';
 import { NotLeaderError, RaftError, StoppedError } from '../src/errors.ts';
 import { IdentityGate } from '../src/identity/identity-gate.ts';
@@ -51,7 +51,7 @@ function newProposals(forwards = true, run?: ProposalParts['core']['run']): Prop
   };
   return new Proposals({
     nodeId: 2n,
-    life: 5,
+    incarnation: 5,
     clock,
     entryBytesMax,
     batchBytesMax: 1 << 20,
@@ -322,11 +322,11 @@ describe('a forwarded proposal', () => {
     expect([first.end, second.end, clock.pendingCount]).toEqual([23, 22, 0]);
   });
 
-  it('has a number that no other has, of this life of the node', async () => {
+  it('has a number that no other has, of this incarnation of the node', async () => {
     for (let at = 0; at < 5; at += 1) await forward();
     const numbers = handed.map((data) => decodeEnvelope(data, 1).request?.number ?? 0);
     expect(new Set(numbers).size).toBe(5);
-    expect(numbers.every((number) => Math.floor(number / requestsPerLife) === 5)).toBe(true);
+    expect(numbers.every((number) => Math.floor(number / requestsPerIncarnation) === 5)).toBe(true);
   });
 
   it.each([

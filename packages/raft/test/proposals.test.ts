@@ -10,11 +10,14 @@ import { Proposals } from '../src/proposals/proposals.ts';
 import { bytesOf } from './support.ts';
 
 /** The proposals of a follower, and what it hands to the leader. */
-function follower(life: number, leader = 1n): { proposals: Proposals; handed: Uint8Array[] } {
+function follower(
+  incarnation: number,
+  leader = 1n,
+): { proposals: Proposals; handed: Uint8Array[] } {
   const handed: Uint8Array[] = [];
   const proposals = new Proposals({
     nodeId: 2n,
-    life,
+    incarnation,
     clock: new SimulatedClock(),
     entryBytesMax: 4096,
     batchBytesMax: 4096,
@@ -38,7 +41,7 @@ function follower(life: number, leader = 1n): { proposals: Proposals; handed: Ui
 }
 
 describe('a forwarded proposal', () => {
-  it('is not answered by one that an earlier life of the node forwarded', async () => {
+  it('is not answered by one that an earlier incarnation of the node forwarded', async () => {
     const earlier = follower(1);
     const later = follower(2);
     const propose = ({ proposals }: typeof later, text: string): Promise<unknown> =>

@@ -15,11 +15,11 @@ let appliedIndex: number;
 let looks: number;
 let rounds: ReadRounds;
 
-function newRounds(nodeId = 1n, life = 1): ReadRounds {
+function newRounds(nodeId = 1n, incarnation = 1): ReadRounds {
   return new ReadRounds({
     clock,
     nodeId,
-    life,
+    incarnation,
     timeoutMs,
     retryMs,
     ask: (context) => void asked.push(context),
@@ -162,13 +162,13 @@ describe('an answer', () => {
     expect(next.end).toBe(10);
   });
 
-  it('to a round of another life, or of another node, does not count', async () => {
-    for (const [nodeId, life] of [
+  it('to a round of another incarnation, or of another node, does not count', async () => {
+    for (const [nodeId, incarnation] of [
       [1n, 2],
       [2n, 1],
     ] as const) {
       asked = [];
-      rounds = newRounds(nodeId, life);
+      rounds = newRounds(nodeId, incarnation);
       read();
       await turns();
       const foreign = context(0);

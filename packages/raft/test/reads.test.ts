@@ -16,7 +16,7 @@ beforeEach(() => {
   rounds = new ReadRounds({
     clock,
     nodeId: 1n,
-    life: 7,
+    incarnation: 7,
     timeoutMs: 1000,
     retryMs: 100,
     ask: (context) => asked.push(context),
@@ -90,12 +90,12 @@ describe('a round', () => {
     expect(second.ended).toEqual([6]);
   });
 
-  it('of another life of the node has other ids', async () => {
+  it('of another incarnation of the node has other ids', async () => {
     const other: Uint8Array[] = [];
     const later = new ReadRounds({
       clock,
       nodeId: 1n,
-      life: 8,
+      incarnation: 8,
       timeoutMs: 1000,
       retryMs: 100,
       ask: (context) => other.push(context),

@@ -1,9 +1,9 @@
 /**
- * What a node takes for slow: how long saves wait, as seen from tick to tick, and how its patience
+ * What a node takes for slow: how long saves wait, as seen from tick to tick, and how its tolerance
  * grows and ends.
  */
 import { describe, expect, it } from 'vitest';
-import { Patience } from '../src/leadership/patience.ts';
+import { StallTolerance } from '../src/leadership/stall-tolerance.ts';
 import { SaveWatch } from '../src/leadership/save-watch.ts';
 
 describe('how long saves wait', () => {
@@ -56,38 +56,38 @@ describe('a tick after a save that waited', () => {
   });
 });
 
-describe('patience', () => {
+describe('tolerance', () => {
   it('doubles with each time that leadership is handed over, up to 32', () => {
-    const patience = new Patience(1000);
-    const factors = [patience.factor];
+    const tolerance = new StallTolerance(1000);
+    const factors = [tolerance.factor];
     for (let at = 0; at < 7; at += 1) {
-      patience.handedOver();
-      factors.push(patience.factor);
+      tolerance.leadershipTransferred();
+      factors.push(tolerance.factor);
     }
     expect(factors).toEqual([1, 2, 4, 8, 16, 32, 32, 32]);
   });
 
   it('ends after five ticks in a row with quick saves; idle ticks say nothing', () => {
-    const patience = new Patience(1000);
-    patience.handedOver();
+    const tolerance = new StallTolerance(1000);
+    tolerance.leadershipTransferred();
     for (const saves of ['quick', 'quick', 'slow', 'quick', 'none', 'quick', 'quick'] as const) {
-      patience.tick(100, saves);
+      tolerance.tick(100, saves);
     }
-    expect(patience.factor).toBe(2);
-    patience.tick(100, 'quick');
-    patience.tick(100, 'quick');
-    expect(patience.factor).toBe(1);
+    expect(tolerance.factor).toBe(2);
+    tolerance.tick(100, 'quick');
+    tolerance.tick(100, 'quick');
+    expect(tolerance.factor).toBe(1);
   });
 
   it('halves after 60 election timeouts without quick saves', () => {
-    const patience = new Patience(1000);
-    patience.handedOver();
-    patience.handedOver();
-    for (let tick = 0; tick < 599; tick += 1) patience.tick(100, 'slow');
-    expect(patience.factor).toBe(4);
-    patience.tick(100, 'slow');
-    expect(patience.factor).toBe(2);
-    for (let tick = 0; tick < 1200; tick += 1) patience.tick(100, 'slow');
-    expect(patience.factor).toBe(1);
+    const tolerance = new StallTolerance(1000);
+    tolerance.leadershipTransferred();
+    tolerance.leadershipTransferred();
+    for (let tick = 0; tick < 599; tick += 1) tolerance.tick(100, 'slow');
+    expect(tolerance.factor).toBe(4);
+    tolerance.tick(100, 'slow');
+    expect(tolerance.factor).toBe(2);
+    for (let tick = 0; tick < 1200; tick += 1) tolerance.tick(100, 'slow');
+    expect(tolerance.factor).toBe(1);
   });
 });

@@ -251,7 +251,7 @@ describe('a warning', () => {
     expect(lines).toEqual([
       `member ${newcomer} has received the snapshot at index ${index} and does not use it: its log is ` +
         'known to match up to index 0. The next snapshot is sent to it in 2000 ms (unused so far: 1). ' +
-        'Look into the log of that member; if it belongs to another cluster, remove it, empty its ' +
+        'Read the log lines of that member. If it belongs to another cluster, remove it, empty its ' +
         'directory, and add it under a new id.',
     ]);
   });

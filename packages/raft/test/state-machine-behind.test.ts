@@ -140,7 +140,9 @@ describe('shutdown', () => {
     expect(world.clock.monotonicMs() - startedMs).toBeLessThanOrEqual(4000);
     // Not beside an apply that is under way.
     expect(machine.closed).toBe(0);
-    expect(world.logged('error', 'parts of it have not')[0]?.fields).toMatchObject({
+    expect(
+      world.logged('error', 'some of its components have not closed')[0]?.fields,
+    ).toMatchObject({
       left: left.split(', '),
     });
     // The end was asked for: it is no failure of the node.
@@ -176,7 +178,7 @@ describe('shutdown', () => {
     const raft = await bootstrapRaftCluster(config, peers, machine, component);
     await expect(world.until(raft.shutdown({ timeoutMs: 100 }))).rejects.toMatchObject({
       code: 'RAFT_SHUTDOWN_TIMEOUT',
-      message: expect.stringContaining('not ended in time: the transport;'),
+      message: expect.stringContaining('did not close in time: the transport;'),
     });
     expect(machine.closed).toBe(1);
   });

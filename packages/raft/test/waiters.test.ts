@@ -21,7 +21,7 @@ function newRounds(asked: Uint8Array[]): ReadRounds {
   return new ReadRounds({
     clock: new SimulatedClock(),
     nodeId: 1n,
-    life: 1,
+    incarnation: 1,
     timeoutMs: 1000,
     retryMs: 100,
     ask: (context) => asked.push(context),

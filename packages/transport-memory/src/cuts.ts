@@ -1,4 +1,7 @@
-/** Where nothing passes. It holds for addresses, whoever listens there now or begins to later. */
+/**
+ * Cut directions between addresses. A cut holds for an address, whichever member listens there now
+ * or later.
+ */
 export class Cuts {
   readonly #directions = new Set<string>();
   readonly #isolated = new Set<string>();

@@ -1,10 +1,10 @@
 /** The errors of the transport. The codes are API; the messages are for people. */
 export type TransportErrorCode =
-  /** Options that cannot be. */
+  /** Invalid options. */
   | 'TRANSPORT_INVALID'
-  /** Nobody answers at the address of the peer, or it has none. */
+  /** No member listens at the address of the peer, or the peer has no known address. */
   | 'TRANSPORT_UNREACHABLE'
-  /** The connection broke in the middle. What has arrived is not lost: send again. */
+  /** The connection broke in the middle. The bytes that have arrived are kept: send again. */
   | 'TRANSPORT_BROKEN'
   /** The other side takes nothing from this one. */
   | 'TRANSPORT_REFUSED'

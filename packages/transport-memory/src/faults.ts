@@ -1,21 +1,24 @@
-/** What a network does to messages on their way, in one direction between two addresses. */
+/** The faults of messages in one direction between two addresses. */
 import { TransportError } from './errors.ts';
 
 export interface LinkFaults {
   /**
-   * The share of messages that get lost without a word, from 0 to 1. A snapshot stream breaks with
-   * it, chunk by chunk.
+   * The share of messages that get lost without a report, from 0 to 1. A snapshot stream breaks
+   * when one of its chunks gets lost.
    */
   readonly loss: number;
   /** The share of messages that arrive twice. */
   readonly duplication: number;
-  /** Each message takes from the first to the second, by chance. */
+  /** The range of the random delay of each message, in ms. */
   readonly delayMs: readonly [min: number, max: number];
-  /** Messages may overtake each other. Otherwise their order is kept, whatever they take. */
+  /**
+   * Whether messages may overtake each other. Otherwise they keep their order, whatever their
+   * delays are.
+   */
   readonly reordering: boolean;
 }
 
-/** One direction, or all that match: absent means every address. */
+/** One direction, or several: an absent field matches every address. */
 export interface Direction {
   readonly from?: string | undefined;
   readonly to?: string | undefined;
@@ -33,15 +36,17 @@ const noFaults: LinkFaults = {
   reordering: false,
 };
 
-/** The faults of all directions. Of the rules that match, the newest counts, field by field. */
+/**
+ * The faults of all directions. Of the matching rules the newest counts, for each field by itself.
+ */
 export class FaultRules {
   #rules: Rule[] = [];
 
-  /** Throws `TRANSPORT_INVALID` naming the field. */
+  /** Throws `TRANSPORT_INVALID` with the name of the field. */
   set(change: Partial<LinkFaults>, direction: Direction): void {
     check({ ...noFaults, ...change });
-    // What the new rule overrides everywhere is dropped: rules do not pile up, however often they
-    // are changed.
+    // Fields that the new rule overrides everywhere are dropped, so that the number of rules is
+    // bounded however often they are changed.
     const kept = this.#rules.map((rule) =>
       covers(direction, rule.direction) ? without(rule, change) : rule,
     );
@@ -61,7 +66,7 @@ export class FaultRules {
   }
 }
 
-/** Whether each direction that matches `other` matches `direction`, too. */
+/** Whether each direction that matches `other` also matches `direction`. */
 function covers(direction: Direction, other: Direction): boolean {
   const { from = other.from, to = other.to } = direction;
   return from === other.from && to === other.to;

@@ -1,4 +1,4 @@
-/** One direction between two members: what is on its way, and when it arrives. */
+/** One direction between two members: the messages that are under way, and when they arrive. */
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
 import type { Clock, Random, Timer } from '@babuza/vfs';
 import type { LinkFaults } from './faults.ts';
@@ -11,13 +11,13 @@ export interface LinkWorld {
   readonly network: MemoryNetwork;
 }
 
-/** Messages that are on their way to a peer; more are dropped. */
+/** The most messages that are under way to a peer; more are dropped. */
 const queuedMax = 256;
 
 interface Carried {
   readonly sender: MemoryTransport;
   readonly target: MemoryTransport;
-  /** Whom the message was for. */
+  /** The member that the message is for. */
   readonly to: bigint;
   readonly bytes: Uint8Array;
 }
@@ -26,13 +26,13 @@ export class Link {
   readonly from: string;
   readonly to: string;
   readonly #world: LinkWorld;
-  /** In the order of their sending; of these the first arrives next. */
+  /** Messages that keep their order, in the order of their sending. The first one arrives next. */
   readonly #inOrder: Carried[] = [];
-  /** Those that may overtake others. */
+  /** Messages that may overtake others. */
   readonly #alone = new Set<Carried>();
-  /** One for each that is on its way. */
+  /** One timer for each message under way. */
   readonly #timers = new Set<Timer>();
-  /** No message that keeps the order arrives before this. */
+  /** No message that keeps the order arrives before this time. */
   #orderedMs = 0;
 
   constructor(from: string, to: string, world: LinkWorld) {
@@ -41,7 +41,9 @@ export class Link {
     this.#world = world;
   }
 
-  /** False where too many are on their way; a message that gets lost counts as taken. */
+  /**
+   * Returns false when too many messages are under way. A message that gets lost counts as sent.
+   */
   carry(sender: MemoryTransport, target: MemoryTransport, message: Message): boolean {
     const { network } = this.#world;
     const { loss, duplication } = this.#faults;
@@ -57,13 +59,13 @@ export class Link {
     this.#carryOne(carried);
     if (this.#happens(duplication) && !this.#isFull) {
       network.count('duplicated');
-      // What is decoded shares the memory of its bytes: each copy has its own.
+      // A decoded message shares the memory of its bytes, so each copy has its own.
       this.#carryOne({ ...carried, bytes: carried.bytes.slice() });
     }
     return true;
   }
 
-  /** Nobody is there any more: what is on its way arrives nowhere, and its sender is told. */
+  /** The receiver has closed: messages under way do not arrive, and their senders are told. */
   drop(): void {
     const dropped = [...this.#inOrder, ...this.#alone];
     for (const timer of this.#timers) timer.cancel();
@@ -73,7 +75,7 @@ export class Link {
     for (const carried of dropped) this.#notTaken(carried, 'unreachable');
   }
 
-  /** Whether something gets lost now. */
+  /** Decides at random whether something gets lost now. */
   loses(): boolean {
     return this.#happens(this.#faults.loss);
   }
@@ -92,7 +94,8 @@ export class Link {
   }
 
   #happens(share: number): boolean {
-    // Nothing is drawn for what never happens: a fault that is off does not change the others.
+    // Draws no random number for a fault that is off, so that switching one off does not change the
+    // others.
     return share > 0 && this.#world.random.uint32() < share * 2 ** 32;
   }
 
@@ -135,7 +138,7 @@ export class Link {
       this.#notTaken(carried, 'refused');
       return;
     }
-    // Counted first: who receives it may look at the counts.
+    // Counts first, because the receiver may read the counts.
     network.count('delivered');
     target.deliver(message);
   }

@@ -1,14 +1,14 @@
 /**
- * The network between the members of clusters inside one process. What it does to a message is
- * drawn from one source of random numbers and happens on one clock, so that a simulated run is the
- * same whenever it is run again. A message is encoded when it is sent and decoded when it arrives,
- * as on a real wire: no object is shared.
+ * The network between the members of clusters inside one process. All faults are drawn from one
+ * source of random numbers and happen on one clock, so that a simulated run can be repeated
+ * exactly. A message is encoded when it is sent and decoded when it arrives, as on a real network:
+ * members share no object.
  *
  * Nothing is delivered within `send`. Without reordering the messages of one direction keep their
- * order. What is on its way to a member that ends is lost, and its sender is told, as by a
- * connection that is reset; what a member has sent before it ends still arrives. Several clusters,
- * and groups of one cluster, may use the same addresses: none of them sees the others, and the
- * faults of an address are those of all of them, as those of a machine are.
+ * order. Messages under way to a member that closes are lost, and their senders are told, as by a
+ * connection that is reset. Messages that a member has sent before it closes still arrive. Several
+ * clusters, and groups of one cluster, may use the same addresses: they do not see each other, but
+ * share the faults of an address, as on one machine.
  */
 import type { Message } from '@babuza/raftpb';
 import type { Clock, Random } from '@babuza/vfs';
@@ -19,21 +19,24 @@ import { Link } from './link.ts';
 import type { MemoryTransport } from './memory-transport.ts';
 
 /**
- * What became of the messages so far. `sent` and `duplicated` together are the sum of the others
- * and of what is still on its way. Snapshots are not among them.
+ * The outcomes of all messages so far. `sent` and `duplicated` together are the sum of the other
+ * counts and of the messages under way. Snapshots are not counted.
  */
 export interface NetworkCounts {
   readonly sent: number;
   /** Second copies. */
   readonly duplicated: number;
   readonly delivered: number;
-  /** By chance, as `loss` says. */
+  /** Lost at random, by the fault `loss`. */
   readonly lost: number;
-  /** Where the direction was cut. */
+  /** The direction was cut. */
   readonly cut: number;
   /** The queue to the peer was full. */
   readonly overflowed: number;
-  /** The peer has no address, or nobody of the group was there, or not until it arrived. */
+  /**
+   * The peer has no known address, or no member of the group listened there when the message was
+   * sent or arrived.
+   */
   readonly unreachable: number;
   /** Another member is at the address, or one of the two takes nothing from the other. */
   readonly refused: number;
@@ -71,28 +74,31 @@ export class MemoryNetwork {
   }
 
   /**
-   * The faults of these directions from now on; the newest rule counts, field by field. Throws
-   * `TRANSPORT_INVALID`.
+   * Sets the faults of these directions from now on. The newest rule counts, for each field by
+   * itself. Throws `TRANSPORT_INVALID`.
    */
   setFaults(change: Partial<LinkFaults>, direction: Direction = {}): void {
     this.#rules.set(change, direction);
   }
 
-  /** Nothing passes from one to the other any more; the opposite direction is another. */
+  /**
+   * Cuts one direction: nothing is delivered from one to the other any more. The opposite direction
+   * is not changed.
+   */
   cut(from: string, to: string): void {
     this.#cuts.cut(from, to);
   }
 
   /**
-   * Only within each of the groups anything passes. An address in none of them reaches nobody, one
-   * in two of them reaches both. It takes the place of an earlier partition; what is cut or
-   * isolated stays so.
+   * Delivers only within each of these groups. An address in none of them reaches no other, and one
+   * in two of them reaches both. It replaces an earlier partition; cut directions and isolated
+   * addresses stay so.
    */
   partition(...groups: readonly (readonly string[])[]): void {
     this.#cuts.partition(groups);
   }
 
-  /** Nothing passes to or from this address. */
+  /** Delivers nothing to or from this address. */
   isolate(address: string): void {
     this.#cuts.isolate(address);
   }
@@ -114,7 +120,7 @@ export class MemoryNetwork {
     this.#transports.set(name, transport);
   }
 
-  /** @internal It listens no more; what is on its way to it is lost. */
+  /** @internal A transport stops listening; messages under way to it are lost. */
   unregister(transport: MemoryTransport): void {
     const { scope, address } = transport;
     if (this.#transports.get(nameOf(scope, address)) !== transport) return;
@@ -123,12 +129,12 @@ export class MemoryNetwork {
     for (const [name, link] of this.#links) if (name.startsWith(end)) link.drop();
   }
 
-  /** @internal What happens to a message is counted here. */
+  /** @internal Counts the outcome of a message. */
   count(outcome: NetworkOutcome): void {
     this.#counts[outcome] += 1;
   }
 
-  /** @internal Who of this scope listens at the address. */
+  /** @internal The transport of this scope that listens at the address. */
   listener(scope: string, address: string): MemoryTransport | undefined {
     return this.#transports.get(nameOf(scope, address));
   }
@@ -154,7 +160,10 @@ export class MemoryNetwork {
     return link;
   }
 
-  /** @internal Sends one message; who cannot be reached is told later, never within the call. */
+  /**
+   * @internal Sends one message. The sender is told later that a peer cannot be reached, never
+   * within the call.
+   */
   send(sender: MemoryTransport, address: string | undefined, message: Message): void {
     this.count('sent');
     const target = address === undefined ? undefined : this.listener(sender.scope, address);
@@ -170,5 +179,5 @@ export class MemoryNetwork {
   }
 }
 
-/** No two pairs have the same name, and none begins with that of another. */
+/** Two different pairs never have the same name, and no name is a prefix of another. */
 const nameOf = (scope: string, address: string): string => `${scope} ${address.length} ${address} `;

@@ -12,18 +12,18 @@ export interface MemoryTransportParts {
   readonly network: MemoryNetwork;
   readonly clusterId: bigint;
   readonly nodeId: bigint;
-  /** Where the others reach this member: what they know as its address. */
+  /** The address at which the others reach this member. */
   readonly address: string;
   readonly clock: Clock;
 }
 
 interface Introduced {
   readonly isAdmitted: boolean;
-  /** When a refusal is asked for again. */
+  /** When a refused introduction is tried again, on the monotonic clock, in ms. */
   readonly againMs: number;
 }
 
-/** As often as a real transport would try a refused connection, about. */
+/** About as often as a real transport would try a refused connection again, in ms. */
 const introducedAgainMs = 1000;
 
 export class MemoryTransport implements Transport {
@@ -32,9 +32,9 @@ export class MemoryTransport implements Transport {
   readonly #parts: MemoryTransportParts;
   readonly #peers = new Peers();
   readonly #ending = new AbortController();
-  /** Reports that are due. */
+  /** Timers of reports that are due. */
   readonly #reports = new Set<Timer>();
-  /** What became of the introductions to other transports. */
+  /** The results of the introductions to other transports. */
   readonly #introductions = new WeakMap<MemoryTransport, Introduced>();
   #groupId = 0n;
   #handler: TransportHandler | undefined;
@@ -44,13 +44,13 @@ export class MemoryTransport implements Transport {
     this.#parts = parts;
     this.address = parts.address;
     this.nodeId = parts.nodeId;
-    // One for each snapshot that is on its way to it, however many: not a leak.
+    // Each snapshot under way adds a listener. Many of them are not a leak.
     setMaxListeners(0, this.#ending.signal);
   }
 
   /**
-   * Rejects with `TRANSPORT_INVALID` where another member of the group has the address, or it was
-   * started before.
+   * Rejects with `TRANSPORT_INVALID` when another member of the group has the address, or the
+   * transport was started before.
    */
   async start(
     handler: TransportHandler,
@@ -83,8 +83,8 @@ export class MemoryTransport implements Transport {
 
   /**
    * Rejects with `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN`, `TRANSPORT_REFUSED` (with the
-   * receiver's reason as cause), `TRANSPORT_CLOSED`, the reason of the signal, or what went wrong
-   * with the stream of `open`.
+   * receiver's reason as cause), `TRANSPORT_CLOSED`, the reason of the signal, or the error of the
+   * stream of `open`.
    */
   async sendSnapshot(
     message: Message,
@@ -110,7 +110,7 @@ export class MemoryTransport implements Transport {
   }
 
   close(): Promise<void> {
-    // The promise is there first: what the end sets off may ask for it again.
+    // Set the promise first, because listeners of the end may call `close` again.
     if (this.#closing === undefined) {
       this.#closing = Promise.resolve();
       this.#end();
@@ -122,15 +122,15 @@ export class MemoryTransport implements Transport {
     return this.close();
   }
 
-  /** @internal Who is in another scope does not exist for this member. */
+  /** @internal The cluster and group of this member. It does not see members of other scopes. */
   get scope(): string {
     return `${this.#parts.clusterId} ${this.#groupId}`;
   }
 
   /**
-   * @internal Whether this member takes a message: it says who sent it and is for this member.
-   * Where the sender is not known yet (this member has just joined) its address is learned, as from
-   * the handshake of a real connection.
+   * @internal Whether this member takes a message: its `from` is the sender, and it is for this
+   * member. The address of a sender that is not known yet (this member has just joined) is learned,
+   * as from the handshake of a real connection.
    */
   takesFrom(sender: MemoryTransport, { from, to }: Message): boolean {
     const isRight = to === this.nodeId && from === sender.nodeId;
@@ -141,12 +141,12 @@ export class MemoryTransport implements Transport {
 
   /**
    * @internal Whether the nodes of both ends admit each other. They introduce themselves before the
-   * first message, as at the head of a real connection.
+   * first message, as at the start of a real connection.
    */
   isConnectedTo(target: MemoryTransport, { to }: Message): boolean {
     const handler = this.#handler;
     const theirs = target.#handler;
-    // A message for somebody else is refused when it arrives.
+    // A message for another member is refused when it arrives.
     if (to !== target.nodeId || handler === undefined || theirs === undefined) return true;
     const before = this.#introductions.get(target);
     if (before?.isAdmitted === true) return true;
@@ -167,7 +167,7 @@ export class MemoryTransport implements Transport {
       return false;
     }
     handler.admittedBy(target.nodeId);
-    // The other one may know nobody, and would never hear either by speaking first.
+    // The other member may know no peers, so that it would never start an introduction itself.
     if (handler.admit(target.nodeId, theirs.introduction()) === undefined) {
       theirs.admittedBy(this.nodeId);
       return true;
@@ -176,14 +176,14 @@ export class MemoryTransport implements Transport {
     return false;
   }
 
-  /** @internal A message has arrived, and is taken. */
+  /** @internal Delivers a message that was taken. */
   deliver(message: Message): void {
     this.#handler?.receive(message);
   }
 
   /**
-   * @internal A message to this member did not arrive, and that is known: the node is told, but not
-   * within this call.
+   * @internal Reports to the node, but not within this call, that a message to this member did not
+   * arrive.
    */
   tellUnreachable(id: bigint): void {
     if (this.#handler === undefined) return;
@@ -195,8 +195,8 @@ export class MemoryTransport implements Transport {
   }
 
   /**
-   * Who takes the snapshot there, now that the question has arrived. Each call gets a message of
-   * its own.
+   * Finds the receiver of a snapshot when the sender's request has arrived. Each call gets a
+   * message of its own.
    */
   #receiverAt(address: string, bytes: Uint8Array): SnapshotReceiver {
     const message = decodeMessage(bytes);

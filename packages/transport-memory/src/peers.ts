@@ -2,9 +2,9 @@
 import type { TransportPeer } from '@babuza/raft';
 
 export class Peers {
-  /** As the membership says. */
+  /** Addresses in the membership. */
   readonly #addresses = new Map<bigint, string>();
-  /** Where messages came from whose sender the membership does not tell yet. */
+  /** Addresses of senders that the membership does not have yet. */
   readonly #learned = new Map<bigint, string>();
   readonly #removed = new Set<bigint>();
 
@@ -27,7 +27,9 @@ export class Peers {
     return this.#addresses.get(id) ?? this.#learned.get(id);
   }
 
-  /** Where a member was heard from last; it counts until the membership knows better. */
+  /**
+   * Notes the address that a member was last heard from. It counts until the membership has one.
+   */
   learn(id: bigint, address: string): void {
     if (!this.#addresses.has(id) && !this.#removed.has(id)) this.#learned.set(id, address);
   }

@@ -1,9 +1,10 @@
 /**
- * A snapshot on its way. The sender asks how much is there already; then a stream of copied chunks
- * flows at the pace of its reader; at last the receiver's answer comes back. Each of them takes the
- * time of the way and meets its faults. The stream breaks, on both sides, when the way is cut, when
- * something gets lost, when one of the two does not want the other any more, or when one of them
- * ends. A broken answer says nothing about what the receiver did: it may have taken it all.
+ * A snapshot that is being sent. The sender asks how many bytes the receiver has already. Then a
+ * stream of copied chunks flows at the pace of its reader, and at last the receiver's answer comes
+ * back. Each of them takes the delay of the link and is subject to its faults. The stream breaks,
+ * on both sides, when the link is cut, when something gets lost, when one of the two does not want
+ * the other any more, or when one of them closes. A lost answer says nothing about the receiver: it
+ * may have taken the whole snapshot.
  */
 import { pause, unlessAborted, type Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
@@ -15,7 +16,7 @@ const chunkBytesMax = 3 * 1024 * 1024;
 
 /** The other end of a snapshot that is sent. */
 export interface SnapshotReceiver {
-  /** Fires when it ends. */
+  /** Fires when the receiver closes. */
   readonly ended: AbortSignal;
   /** False when one of the two was removed. */
   readonly isWanted: () => boolean;
@@ -28,21 +29,21 @@ export interface SnapshotStreamParts {
   readonly back: Link;
   readonly network: MemoryNetwork;
   readonly clock: Clock;
-  /** Fires when the sender ends, or gives up. */
+  /** Fires when the sender closes or gives up. */
   readonly sender: AbortSignal;
-  /** Throws where nobody takes it. */
+  /** Throws when no member takes the snapshot. */
   readonly findReceiver: () => SnapshotReceiver;
 }
 
 export class SnapshotStream {
   readonly #parts: SnapshotStreamParts;
-  /** Fires when the connection is no more. All that the receiver learns is this. */
+  /** Fires when the connection is broken. The receiver learns nothing else. */
   readonly #broken = new AbortController();
   #source: AsyncIterator<Uint8Array> | undefined;
   #isReading = false;
   /**
-   * What the sender's own stream threw, if it did: the sender is told that, not only what came of
-   * it.
+   * The error of the sender's own stream, if any. The sender gets that error, and not only the
+   * broken connection.
    */
   #sourceFailure: { readonly error: unknown } | undefined;
   #isOver = false;
@@ -52,8 +53,8 @@ export class SnapshotStream {
   }
 
   /**
-   * Resolves when the receiver has taken it all and its answer is here; the stream of `open` is
-   * ended by then.
+   * Resolves when the receiver has taken the whole snapshot and its answer has arrived. The stream
+   * of `open` is ended by then.
    */
   async send(open: (offset: number) => AsyncIterable<Uint8Array>): Promise<void> {
     const { sender } = this.#parts;
@@ -91,7 +92,7 @@ export class SnapshotStream {
     }
   }
 
-  /** What the receiver answers, once that is here. */
+  /** Waits until the receiver's answer has travelled back. */
   async #answer<T>(promise: Promise<T>): Promise<T> {
     const { signal } = this.#broken;
     const answer = promise.then(
@@ -117,7 +118,7 @@ export class SnapshotStream {
       for (let at = 0; at < bytes.length; at += chunkBytesMax) {
         await this.#pass(there);
         if (!isWanted()) throw this.#break('one of the two was removed');
-        // Not `slice` of a Buffer: that is a view.
+        // `slice` of a Buffer would not copy: it returns a view.
         yield new Uint8Array(bytes.subarray(at, at + chunkBytesMax));
       }
     }
@@ -138,10 +139,12 @@ export class SnapshotStream {
     }
   }
 
-  /** The time and the dangers of the way. */
+  /**
+   * Takes the delay of the link, and breaks the stream if the link is cut or something gets lost.
+   */
   async #pass(link: Link): Promise<void> {
     const { there, back, network } = this.#parts;
-    // Within the abort: who ends leaves no timer behind.
+    // The signal ends the pause, so that a member that closes leaves no timer behind.
     await pause(this.#parts.clock, link.drawDelayMs(), this.#broken.signal);
     this.#checkOpen();
     if ([there, back].some(({ from, to }) => network.isCut(from, to))) {
@@ -151,8 +154,8 @@ export class SnapshotStream {
   }
 
   /**
-   * Throws for a receiver that reads on when all is over: what would be opened then, nobody would
-   * close.
+   * Throws for a receiver that reads after the end: a source that is opened then would never be
+   * closed.
    */
   #checkOpen(): void {
     this.#broken.signal.throwIfAborted();
@@ -169,11 +172,11 @@ export class SnapshotStream {
     return error;
   }
 
-  /** What is open on the sender's side is closed, whatever the receiver does with its end. */
+  /** Closes the sender's source, whatever the receiver does with its end. */
   async #endSource(): Promise<void> {
     const source = this.#source;
     const ended = (async () => source?.return?.())().catch(() => undefined);
-    // A read that hangs would keep the sender from its end; the stream ends behind it.
+    // A read that hangs would keep the sender waiting; the source then ends after that read.
     if (!this.#isReading) await ended;
   }
 }

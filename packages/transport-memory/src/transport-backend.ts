@@ -1,4 +1,4 @@
-/** How the builder makes a transport of this package. */
+/** The entry point by which the builder makes a transport of this package. */
 import type { TransportBackend, TransportIdentity } from '@babuza/raft';
 import { TransportError } from './errors.ts';
 import { MemoryNetwork } from './memory-network.ts';
@@ -7,7 +7,7 @@ import { MemoryTransport } from './memory-transport.ts';
 export interface MemoryTransportOptions {
   /** The network that all members of the cluster share. */
   readonly network: MemoryNetwork;
-  /** What the other members know as the address of this one. */
+  /** The address of this member, as the other members know it. */
   readonly address: string;
 }
 

@@ -15,8 +15,9 @@ export const raftCalls: readonly Mutant[] = [
   {
     name: 'a follower says that a member does not exist, which it only has not heard of',
     file: 'raft/src/raft.ts',
-    find: '    // Who does not lead may not know of a member yet.\n    this.#checkLeads(options);\n',
-    replace: '',
+    find: `    this.#checkLeads(options);
+    if (!this.#parts.state`,
+    replace: '    if (!this.#parts.state',
     caughtBy: [calls, 'is refused at a follower, whatever that knows of the member'],
   },
   {

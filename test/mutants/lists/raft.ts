@@ -20,8 +20,8 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a request that was just forgotten counts as new',
     file: 'raft/src/proposals/forwarded-requests.ts',
-    find: 'const isOld = request <= life.newest - knownMax;',
-    replace: 'const isOld = request < life.newest - knownMax;',
+    find: 'const isOld = request <= incarnation.newest - knownMax;',
+    replace: 'const isOld = request < incarnation.newest - knownMax;',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'reach back 4,095 numbers: what comes late is taken there, and no further',
@@ -30,11 +30,11 @@ export const raft: readonly Mutant[] = [
   {
     name: 'only one run of each sender is remembered',
     file: 'raft/src/proposals/forwarded-requests.ts',
-    find: 'const livesKept = 2;',
-    replace: 'const livesKept = 1;',
+    find: 'const incarnationsKept = 2;',
+    replace: 'const incarnationsKept = 1;',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
-      'are those of two lives of a sender: the one before and the newest',
+      'are those of two incarnations of a sender: the one before and the newest',
     ],
   },
   {
@@ -50,7 +50,7 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the first request of a sender counts as its newest one for ever',
     file: 'raft/src/proposals/forwarded-requests.ts',
-    find: 'life.newest = Math.max(life.newest, request);',
+    find: 'incarnation.newest = Math.max(incarnation.newest, request);',
     replace: '',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
@@ -60,29 +60,29 @@ export const raft: readonly Mutant[] = [
   {
     name: 'a request is taken for the one that was known in its place before',
     file: 'raft/src/proposals/forwarded-requests.ts',
-    find: 'life.known[rest] === request + 1',
-    replace: 'life.known[rest] !== 0',
+    find: 'incarnation.known[rest] === request + 1',
+    replace: 'incarnation.known[rest] !== 0',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'are refused when they are repeated, each of the newest of 12288',
     ],
   },
   {
-    name: 'the numbers of a life begin again when all of them are used',
+    name: 'the numbers of an incarnation begin again when all of them are used',
     file: 'raft/src/proposals/envelope.ts',
     find: 'return (number + 1) % requestNumbers;',
     replace:
-      'return (number + 1) % requestsPerLife === 0 ? number + 1 - requestsPerLife : number + 1;',
+      'return (number + 1) % requestsPerIncarnation === 0 ? number + 1 - requestsPerIncarnation : number + 1;',
     caughtBy: [
       'raft/test/envelope.test.ts',
-      'is the next one of its life, and that of a new life where all of those are used',
+      'is the next one of its incarnation, and that of a new incarnation where all of those are used',
     ],
   },
   {
     name: 'a forgotten request is not refused',
     file: 'raft/src/proposals/forwarded-requests.ts',
-    find: 'if (isOld || life.known',
-    replace: 'if (life.known',
+    find: 'if (isOld || incarnation.known',
+    replace: 'if (incarnation.known',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
       'reach back 4,095 numbers: what comes late is taken there, and no further',
@@ -91,11 +91,11 @@ export const raft: readonly Mutant[] = [
   {
     name: 'the newest run of a sender is forgotten',
     file: 'raft/src/proposals/forwarded-requests.ts',
-    find: 'for (const old of lives.keys()) {',
-    replace: 'for (const old of [...lives.keys()].toReversed()) {',
+    find: 'for (const old of incarnations.keys()) {',
+    replace: 'for (const old of [...incarnations.keys()].toReversed()) {',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
-      'are refused when they come from a life before those',
+      'are refused when they come from an incarnation before those',
     ],
   },
   {
@@ -105,7 +105,7 @@ export const raft: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'raft/test/forwarded-requests-bounds.test.ts',
-      'are refused when they come from a life before those, and leave the newer ones known',
+      'are refused when they come from an incarnation before those, and leave the newer ones known',
     ],
   },
   {
@@ -874,11 +874,11 @@ export const raft: readonly Mutant[] = [
   {
     name: 'an answer to a round of an earlier run of the node counts',
     file: 'raft/src/reads/reads.ts',
-    find: 'view.setUint32(8, this.#parts.life);',
+    find: 'view.setUint32(8, this.#parts.incarnation);',
     replace: '',
     caughtBy: [
       'raft/test/reads-ends.test.ts',
-      'to a round of another life, or of another node, does not count',
+      'to a round of another incarnation, or of another node, does not count',
     ],
   },
   {
@@ -1114,8 +1114,8 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'patience grows without a bound',
-    file: 'raft/src/leadership/patience.ts',
+    name: 'the tolerance grows without a bound',
+    file: 'raft/src/leadership/stall-tolerance.ts',
     find: 'Math.min(factorMax, 2 * this.#factor)',
     replace: '2 * this.#factor',
     caughtBy: [

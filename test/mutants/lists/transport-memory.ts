@@ -2,7 +2,7 @@ import type { Mutant } from '../mutant.ts';
 
 const bounds = 'transport-memory/test/bounds.test.ts';
 const cuts = 'transport-memory/test/cuts.test.ts';
-const lives = 'transport-memory/test/lives.test.ts';
+const restarts = 'transport-memory/test/restarts.test.ts';
 const faults = 'transport-memory/test/faults.test.ts';
 const snapshots = 'transport-memory/test/snapshots.test.ts';
 const ends = 'transport-memory/test/snapshot-ends.test.ts';
@@ -43,7 +43,7 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/link.ts',
     find: "    for (const carried of dropped) this.#notTaken(carried, 'unreachable');\n",
     replace: '    void dropped;\n',
-    caughtBy: [lives, 'a turn later'],
+    caughtBy: [restarts, 'a turn later'],
   },
   {
     name: 'a message passes a cut that came while it was on its way',
@@ -71,7 +71,7 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/memory-network.ts',
     find: '    if (this.#transports.get(nameOf(scope, address)) !== transport) return;\n',
     replace: '',
-    caughtBy: [lives, 'used once at a time'],
+    caughtBy: [restarts, 'used once at a time'],
   },
   {
     name: 'an isolated member still hears the others',

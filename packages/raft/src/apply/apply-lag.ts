@@ -1,6 +1,6 @@
 /**
  * Measures how long committed entries wait for the state machine. It notes a commit index and the
- * time, and looks when that index was applied; then it notes the next one. So it finds a state
+ * time, and checks when that index is applied; then it notes the next one. So it detects a state
  * machine that does not answer as well as one that falls further behind with every entry, and it
  * costs nothing per entry.
  */
@@ -10,7 +10,7 @@ import type { Logger } from '../ports/logger.ts';
 
 export interface ApplyLagParts {
   readonly clock: Clock;
-  /** From this lag on the state machine counts as behind; `Infinity`: never. */
+  /** From this lag on the state machine counts as behind, in ms; `Infinity`: never. */
   readonly lagMsMax: number;
   readonly commitIndex: () => number;
   readonly appliedIndex: () => number;
@@ -20,9 +20,12 @@ export interface ApplyLagParts {
 
 interface Mark {
   readonly index: number;
-  /** When it was noted; later by the time that the process stood still since. */
+  /**
+   * When the index was noted. A stall of the process since then is added, so that it does not count
+   * as lag.
+   */
   readonly notedMs: number;
-  /** When it was last looked at. */
+  /** When the index was last checked. */
   readonly checkedMs: number;
 }
 
@@ -34,7 +37,7 @@ export class ApplyLag {
   readonly #parts: ApplyLagParts;
   readonly #checkMs: number;
   #mark: Mark | undefined;
-  /** The lag of the last mark that was applied. */
+  /** The lag of the last noted index that was applied. */
   #lastLagMs = 0;
   #behind = false;
   #timer: Timer | undefined;
@@ -46,7 +49,7 @@ export class ApplyLag {
   }
 
   start(): void {
-    // A node may end while it starts.
+    // A node may stop while it starts.
     if (this.#parts.lagMsMax === Infinity || this.#stopped) return;
     this.#schedule();
   }
@@ -56,17 +59,14 @@ export class ApplyLag {
     this.#timer?.cancel();
   }
 
-  /** Why the state machine counts as behind; `undefined` where it does not. */
+  /** Why the state machine counts as behind; `undefined` when it does not. */
   get problem(): string | undefined {
     if (!this.#behind) return undefined;
     const { appliedIndex, commitIndex, lagMsMax } = this.#parts;
     return `the state machine is behind: it has applied ${appliedIndex()} of ${commitIndex()} entries, and one that is committed has waited for ${Math.round(this.lagMs)} ms (applyLagMsMax is ${lagMsMax})`;
   }
 
-  /**
-   * How long an entry has waited that was committed and is not applied, in ms; 0 where there is
-   * none.
-   */
+  /** How long a committed entry has waited to be applied, in ms; 0 when none waits. */
   get lagMs(): number {
     const mark = this.#mark;
     const isWaiting = mark !== undefined && this.#parts.appliedIndex() < mark.index;
@@ -96,7 +96,7 @@ export class ApplyLag {
 
   #checkMark({ index, notedMs, checkedMs }: Mark, nowMs: number, applied: number): void {
     const pausedMs = nowMs - checkedMs - this.#checkMs;
-    // A process that stood still says nothing about its state machine.
+    // A stall of the process says nothing about the state machine.
     const sinceMs = pausedMs > this.#checkMs ? notedMs + pausedMs : notedMs;
     if (applied >= index) {
       this.#lastLagMs = nowMs - sinceMs;

@@ -1,8 +1,8 @@
 /**
- * The one path on which everything committed takes effect, strictly in the order of the log:
- * entries of the user's state machine, membership changes, sessions, installed snapshots, and
- * whatever has to see the state between two entries. It is asynchronous, because the state machine
- * may be; one task runs at a time.
+ * Applies everything that is committed, strictly in the order of the log: entries of the user's
+ * state machine, membership changes, sessions, installed snapshots, and tasks that must see the
+ * state between two entries. It is asynchronous, because the state machine may be; one task runs at
+ * a time.
  *
  * Decisions: docs/decisions/0025-membership-is-replicated-state.md,
  * docs/decisions/0026-proposals-and-their-outcomes.md and
@@ -15,15 +15,15 @@ import type { SessionCounts } from '../status.ts';
 
 export interface ApplyParts<Query, Answer> extends EntryParts<Query, Answer> {
   readonly clock: Clock;
-  /** Something went on: `appliedIndex` of the state is higher. */
+  /** Called when the `appliedIndex` of the state has risen. */
   readonly onProgress: () => void;
-  /** The path ends: the state cannot go on. */
+  /** Called when a task has failed. The path has ended then. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * After so long without one the event loop gets a turn: a log that is caught up must not delay
- * heartbeats.
+ * How long tasks may run before the event loop gets a turn, in ms: a log that catches up must not
+ * delay heartbeats.
  */
 const turnMs = 10;
 
@@ -33,7 +33,7 @@ export class ApplyPath<Query, Answer> {
   readonly #tasks: (() => Promise<void> | void)[] = [];
   #running: Promise<void> | undefined;
   #stopped = false;
-  /** When the event loop had its last turn while tasks were run; each run begins one. */
+  /** When the event loop last had a turn between two tasks; the start of a run counts as one. */
   #turnStartedMs = -Infinity;
 
   constructor(parts: ApplyParts<Query, Answer>) {
@@ -45,7 +45,7 @@ export class ApplyPath<Query, Answer> {
     return this.#entries.sessionCounts;
   }
 
-  /** Committed entries; `done` is called when all were applied. */
+  /** Applies committed entries; calls `done` when all are applied. */
   apply(entries: readonly Entry[], done: () => void): void {
     this.run(async () => {
       await this.#entries.apply(entries);
@@ -55,14 +55,14 @@ export class ApplyPath<Query, Answer> {
     });
   }
 
-  /** Runs something between two applications. What it throws stops the node. */
+  /** Runs a task between two applications. An error that it throws stops the node. */
   run(task: () => Promise<void> | void): void {
     if (this.#stopped) return;
     this.#tasks.push(task);
     this.#running ??= this.#runAll();
   }
 
-  /** No further task begins. Resolves when the one under way has ended. */
+  /** Ends the path: no further task begins. Resolves when the running one has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#tasks.length = 0;

@@ -1,7 +1,7 @@
 /**
- * Committed entries take effect, one after the other: proposals of the user's state machine, within
- * sessions or without, changes of the membership, and those without effect. Proposals that follow
- * each other reach the state machine as one call.
+ * Applies committed entries one after the other: proposals for the user's state machine, within
+ * sessions or without, changes of the membership, and entries without effect. Proposals that follow
+ * each other are given to the state machine in one call.
  *
  * Decisions: docs/decisions/0025-membership-is-replicated-state.md,
  * docs/decisions/0026-proposals-and-their-outcomes.md and
@@ -42,25 +42,25 @@ import type { SessionCounts } from '../status.ts';
 export interface EntryParts<Query, Answer> {
   readonly state: ReplicatedState;
   readonly stateMachine: StateMachine<Query, Answer>;
-  /** Entries up to here are in a disk state machine already; it is not given them again. */
+  /** A disk state machine has the entries up to this index already; it is not given them again. */
   readonly machineAppliedIndex: number;
   /** Resolves when the commit index is durable. */
   readonly syncCommit: () => Promise<void>;
   /**
-   * Makes a change take effect in the core, which may know the entry's index as part of a snapshot
-   * already. Returns an error where no core can make this change.
+   * Applies a change to the core, which may have the entry's index as part of a snapshot already.
+   * Returns an error when no core can make this change.
    */
   readonly applyToCore: (change: ConfChangeV2, index: number) => ConfState | RaftError | undefined;
-  /** An entry was applied; called in order. */
+  /** Called for each applied entry, in order. */
   readonly onOutcome: (entry: Entry, envelope: Envelope | undefined, outcome: Outcome) => void;
   readonly onMembership: (operations: readonly MembershipOperation[]) => void;
-  /** A committed entry cannot be read or applied, and is passed over by every replica. */
+  /** Called for a committed entry that cannot be read or applied, and that every replica skips. */
   readonly onUnreadable?: (entry: Entry, error: RaftError) => void;
-  /** The identity of the cluster, or the logs of its members, are those of the state now. */
+  /** Called when the state has the identity of the cluster, or the log ids, of this entry. */
   readonly onIdentity: (entry: IdentityEntry) => void;
 }
 
-/** A proposal that waits to be given to the state machine with others. */
+/** A proposal that waits to be given to the state machine together with others. */
 interface Gathered {
   readonly entry: Entry;
   readonly envelope: Envelope;
@@ -69,7 +69,7 @@ interface Gathered {
 
 const noBytes = new Uint8Array(0);
 
-const changeOfNobody: ConfChangeV2 = {
+const changeWithoutEffect: ConfChangeV2 = {
   transition: ConfChangeTransition.Auto,
   changes: [{ type: ConfChangeType.AddNode, nodeId: 0n }],
 };
@@ -77,7 +77,7 @@ const changeOfNobody: ConfChangeV2 = {
 export class CommittedEntries<Query, Answer> {
   readonly #parts: EntryParts<Query, Answer>;
   #gathered: Gathered[] = [];
-  /** Sessions with a proposal among the gathered: their next one must see its result. */
+  /** Sessions with a gathered proposal. Their next proposal must see its result. */
   readonly #gatheredSessions = new Set<number>();
   #duplicates = 0;
   #refused = 0;
@@ -91,11 +91,11 @@ export class CommittedEntries<Query, Answer> {
     return { open, duplicates: this.#duplicates, refused: this.#refused };
   }
 
-  /** All of them, in their order. */
+  /** Applies all entries in order. */
   async apply(entries: readonly Entry[]): Promise<void> {
     const { state } = this.#parts;
     for (const entry of entries) {
-      // Covered by a snapshot that was installed while the entry waited here.
+      // The entry is covered by a snapshot that was installed while it waited here.
       if (entry.index <= state.appliedIndex) continue;
       if (entry.type !== EntryType.Normal) {
         await this.#flush();
@@ -142,9 +142,9 @@ export class CommittedEntries<Query, Answer> {
   }
 
   /**
-   * An entry that cannot be read has no effect on any replica. Were it an error, a single forged
-   * entry would stop every member, at each start again. A later release must not write a new format
-   * before all members have said that they read it.
+   * An entry that cannot be read has no effect on any replica. If it were an error, a single forged
+   * entry would stop every member, at each start again. So a later release must not write a new
+   * format before all members have announced that they can read it.
    */
   async #passOver(entry: Entry, error: RaftError): Promise<void> {
     await this.#flush();
@@ -166,8 +166,9 @@ export class CommittedEntries<Query, Answer> {
   }
 
   /**
-   * Only a recovery begins a new identity, behind the removals of everybody else. Were it taken in
-   * a cluster of several, a hostile leader could bind members to other logs, and each would stop.
+   * Only a recovery begins a new identity, behind the removals of all other members. In a cluster
+   * of several members it must be refused: a hostile leader could bind members to other logs, and
+   * each would stop.
    */
   #readIdentity({ index }: Entry, { payload }: Envelope): IdentityEntry {
     const entry = decodeIdentityEntry(payload, index);
@@ -234,11 +235,12 @@ export class CommittedEntries<Query, Answer> {
   }
 
   /**
-   * Every replica decides alike; a change that is refused reaches the core as one of nobody.
+   * Applies a membership change. Every replica decides alike. A refused change reaches the core as
+   * a change of node 0, which has no effect.
    *
-   * Durable before it takes effect: that it is committed. A node that crashed after it and came
-   * back with an older commit index would count in the old membership again, in which the new one
-   * may have voted already.
+   * The commit index is made durable before the change takes effect. Otherwise a node that crashed
+   * afterwards and restarted with an older commit index would count votes by the old membership
+   * again, although the new one may have voted already.
    */
   async #applyChange(entry: Entry): Promise<void> {
     const { state, syncCommit, applyToCore, onMembership } = this.#parts;
@@ -269,7 +271,7 @@ export class CommittedEntries<Query, Answer> {
   }
 
   #refuseChange(entry: Entry, error: RaftError): void {
-    const confState = this.#parts.applyToCore(changeOfNobody, entry.index);
+    const confState = this.#parts.applyToCore(changeWithoutEffect, entry.index);
     // While the membership is joint the core refuses this change as well, and nothing is changed.
     if (confState !== undefined && !(confState instanceof RaftError)) {
       this.#parts.state.confState = confState;
@@ -285,7 +287,7 @@ export class CommittedEntries<Query, Answer> {
   }
 }
 
-/** Returns what `read` returns, or the reason why it fails, which is the same on each replica. */
+/** Returns the result of `read`, or the reason why it fails, which is the same on each replica. */
 export function readable<Read>(read: () => Read): Read | RaftError {
   try {
     return read();
@@ -295,7 +297,7 @@ export function readable<Read>(read: () => Read): Read | RaftError {
   }
 }
 
-/** A change of the membership in an entry. Throws where it cannot be read. */
+/** Decodes the membership change in an entry. Throws when it cannot be read. */
 export function readChange({ type, index, data = noBytes }: Entry): {
   change: ConfChangeV2;
   operations: readonly MembershipOperation[];
@@ -308,11 +310,14 @@ export function readChange({ type, index, data = noBytes }: Entry): {
   if (isSameChange(change.changes, coreChanges(operations))) return { change, operations };
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
-    `entry ${index} changes other members in the quorum than in the membership`,
+    `entry ${index} has a change of the quorum and a change of the membership that differ`,
   );
 }
 
-/** A change with other members in its two parts would leave a quorum that nobody knows of. */
+/**
+ * If the core's changes and the operations named different members, the core would have a quorum
+ * that the membership does not show.
+ */
 function isSameChange(
   changes: readonly ConfChangeSingle[],
   expected: readonly ConfChangeSingle[],

@@ -1,8 +1,8 @@
 /**
- * The clock by which this node stamps entries. It is the wall clock of this node, kept within five
- * minutes of the median of the clocks of the members, as far as their introductions have told them.
- * So one wrong clock, also that of the leader, cannot move the time of the log. With an even number
- * of clocks the earlier of the two in the middle counts: a session that ends late is less harmful
+ * The clock for the timestamps of entries. It is the wall clock of this node, kept within five
+ * minutes of the median of the members' clocks, as far as their introductions have told them. So
+ * one wrong clock, even that of the leader, cannot move the log time. With an even number of clocks
+ * the earlier of the two in the middle counts, because a session that ends late is less harmful
  * than one that ends early. A clock that differs from the median is reported.
  *
  * Decision: docs/decisions/0017-plausible-messages.md.
@@ -12,7 +12,7 @@ import type { RaftEvent } from '../events.ts';
 import { logTimeMsMax } from './log-time.ts';
 import type { Logger } from '../ports/logger.ts';
 
-/** How far the stamps of this node may be from the median of the clocks, in ms. */
+/** How far the timestamps of this node may be from the median of the clocks, in ms. */
 export const clockToleranceMs: number = 5 * 60_000;
 const toldEveryMs = 10 * 60_000;
 
@@ -27,10 +27,10 @@ export interface MemberClockParts {
 
 export class MemberClock implements Clock {
   readonly #parts: MemberClockParts;
-  /** The wall clock of each other member, less the monotonic clock of this node. */
+  /** The wall clock of each other member, minus the monotonic clock of this node. */
   readonly #offsetsMs = new Map<bigint, number>();
   readonly #toldAtMs = new Map<bigint, number>();
-  /** Between these two offsets the median lies, wherever the own clock is. */
+  /** The median lies between these two offsets, whatever this node's own clock says. */
   #lowerMs = -Infinity;
   #upperMs = Infinity;
   #ownDifferenceMs = 0;
@@ -52,15 +52,15 @@ export class MemberClock implements Clock {
   }
 
   /**
-   * The time to stamp an entry with, in ms since 1970. It is 0, which moves no log time, where
-   * neither this clock nor those of the members tell a time before the year 2248.
+   * The time for the timestamp of an entry, in ms since 1970. It is 0, which does not move the log
+   * time, when neither this clock nor those of the members have a time before the year 2248.
    */
   wallMs(): number {
     const { clock, nodeId } = this.#parts;
     const ownMs = clock.wallMs();
     const isPlausible = isTime(ownMs);
     const medianMs = this.#medianMs();
-    // Without a time of its own, and without another one, the node has none.
+    // With no plausible time of its own or of others, the node has no time.
     if (!isTime(medianMs)) {
       this.#ownClock(Infinity);
       return 0;
@@ -73,21 +73,21 @@ export class MemberClock implements Clock {
     return Math.max(0, medianMs + Math.sign(differenceMs) * clockToleranceMs);
   }
 
-  /** A member has told what its wall clock says. */
+  /** Called with the wall clock of a member. */
   heard(id: bigint, wallMs: number): void {
     const { clock, nodeId, isMember } = this.#parts;
     if (id === nodeId || !isMember(id)) return;
     const nowMs = clock.monotonicMs();
-    // A clock that no machine can have counts as one that is far ahead.
+    // An impossible time counts as a clock that is far ahead.
     this.#offsetsMs.set(id, isTime(wallMs) ? wallMs - nowMs : logTimeMsMax);
     this.#count();
-    // This clock may be the wrong one.
+    // This node's own clock may be the wrong one.
     this.wallMs();
     const differenceMs = wallMs - this.#medianMs();
     if (!(Math.abs(differenceMs) <= clockToleranceMs)) this.#tell(id, differenceMs);
   }
 
-  /** The membership has changed. */
+  /** Called when the membership has changed. */
   membershipChanged(): void {
     for (const id of this.#offsetsMs.keys()) {
       if (this.#parts.isMember(id)) continue;
@@ -97,7 +97,7 @@ export class MemberClock implements Clock {
     this.#count();
   }
 
-  /** A text for people that says how the clock of this node is wrong. */
+  /** How the clock of this node is wrong, as text for people; `undefined` when it is not. */
   get problem(): string | undefined {
     this.wallMs();
     if (Math.abs(this.#ownDifferenceMs) <= clockToleranceMs) return undefined;
@@ -109,7 +109,7 @@ export class MemberClock implements Clock {
     if (differenceMs === Infinity) this.#tell(this.#parts.nodeId, differenceMs);
   }
 
-  /** The lower median of the own clock and those of the others, as a time of now. */
+  /** The lower median of this node's clock and those of the others, as the current time. */
   #medianMs(): number {
     const { clock } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -135,13 +135,13 @@ export class MemberClock implements Clock {
   }
 }
 
-/** Whether a wall clock of a machine can say this. */
+/** Whether the wall clock of a machine can have this time. */
 function isTime(wallMs: number): boolean {
   return wallMs >= 0 && wallMs <= logTimeMsMax;
 }
 
 function differs(differenceMs: number): string {
-  const toDo = 'set it, and let it be kept by NTP';
+  const toDo = 'set it, and keep it synchronised with NTP';
   if (!Number.isFinite(differenceMs)) return `tells no time between 1970 and 2248: ${toDo}`;
   const seconds = Math.round(Math.abs(differenceMs) / 1000);
   const direction = differenceMs > 0 ? 'ahead of' : 'behind';

@@ -1,7 +1,7 @@
 /**
- * The part of the replicated state that is the node's own: membership, sessions, the time of the
- * log, and how far all of it and the user's state were applied. It changes on the apply path only,
- * and is a file of every snapshot.
+ * The node's own part of the replicated state: membership, sessions, the log time, and the applied
+ * index of all of it and of the user's state. It changes on the apply path only, and every snapshot
+ * has it as a file.
  */
 import type { ConfState } from '@babuza/raftpb';
 import { RaftError } from '../errors.ts';
@@ -25,7 +25,7 @@ import type { SessionManager } from '../ports/session-manager.ts';
 
 /** The file of a snapshot with the node's own part. */
 export const nodeFileName = 'node.json';
-/** The main file of the user's state machine; a snapshot that a cluster begins with has none. */
+/** The main file of the user's state machine; the snapshot that a cluster begins with has none. */
 export const stateFileName = 'state';
 
 const formatVersion = 1;
@@ -35,11 +35,11 @@ export class ReplicatedState {
   membership: Membership = noMembership;
   /** The identity of the cluster at this point of its log. */
   identity: ClusterIdentity = unknownIdentity;
-  /** The members that the cluster began with; `undefined` where only older snapshots are known. */
+  /** The members that the cluster began with; `undefined` when only older snapshots are known. */
   firstMembers: readonly FirstMember[] | undefined;
-  /** What the core has of the membership, also while it is joint. */
+  /** The core's configuration of the membership, which may be joint. */
   confState: ConfState | undefined;
-  /** The time of the log: it never goes back. */
+  /** The log time. It never goes back. */
   timeMs = 0;
   appliedIndex = 0;
   appliedTerm = 0;
@@ -48,7 +48,7 @@ export class ReplicatedState {
     this.sessions = sessions;
   }
 
-  /** The time of the log after an entry with this stamp. */
+  /** The log time after an entry with this timestamp. */
   advanceTime(proposedAtMs: number): number {
     this.timeMs = logTimeAfter(this.timeMs, proposedAtMs);
     return this.timeMs;
@@ -62,16 +62,16 @@ export class ReplicatedState {
       ...Object(membershipToJson(this.membership)),
       ...(this.identity === unknownIdentity ? {} : { identity: identityToJson(this.identity) }),
       sessions: Buffer.from(this.sessions.encode()).toString('base64'),
-      // Versions that do not know this field pass over it.
+      // Older versions ignore this field.
       ...(first === undefined ? {} : { firstMembers: firstMembersToJson(first) }),
     };
     return new TextEncoder().encode(JSON.stringify(json));
   }
 
   /**
-   * Takes over the part that lies in a snapshot of this place in the log.
+   * Restores the node's own part of a snapshot with this index and term.
    *
-   * @throws RaftError (`RAFT_STATE_UNREADABLE`), or what the session manager says of its bytes.
+   * @throws RaftError (`RAFT_STATE_UNREADABLE`), or an error of the session manager for its bytes.
    */
   restore(bytes: Uint8Array, at: { index: number; term: number; confState: ConfState }): void {
     const json = parseJson(bytes);
@@ -87,7 +87,7 @@ export class ReplicatedState {
     ) {
       throw new RaftError(
         'RAFT_STATE_UNREADABLE',
-        `the node's part of snapshot ${at.index} is of version ${String(version)}, known is ${formatVersion}`,
+        `the node's part of snapshot ${at.index} has version ${String(version)} or cannot be read; this release knows version ${formatVersion}`,
       );
     }
     const membership = membershipFromJson(json);
@@ -95,11 +95,10 @@ export class ReplicatedState {
     this.sessions.restore(new Uint8Array(Buffer.from(sessions, 'base64')));
     this.membership = membership;
     this.identity = identity;
-    // The snapshot that a cluster began with has the first membership, also where an older version
-    // wrote it.
+    // The snapshot at index 1 has the first membership, even when an older version wrote it.
     if (first === undefined && at.index === 1) this.firstMembers = firstMembersOf(membership);
     else this.firstMembers = first ?? this.firstMembers;
-    // Earlier releases took any time over.
+    // Earlier releases accepted any timestamp as log time.
     this.timeMs = logTimeAfter(0, Number(timeMs));
     this.confState = at.confState;
     this.appliedIndex = at.index;
@@ -107,7 +106,7 @@ export class ReplicatedState {
   }
 }
 
-/** Snapshots that were written before there were identities have none. */
+/** Snapshots that were written before clusters had identities have none. */
 function identityOf(json: unknown): ClusterIdentity | undefined {
   const given = fieldOf(json, 'identity');
   return given === undefined ? unknownIdentity : identityFromJson(given);

@@ -1,7 +1,7 @@
 /**
- * Committed entries that have no effect on any replica, because they cannot be read or applied. A
- * hostile leader can write any number of them, so they are told at most once a minute: each report
- * says how many there were since the one before.
+ * Reports committed entries that have no effect on any replica, because they cannot be read or
+ * applied. A hostile leader can write any number of them, so they are reported at most once a
+ * minute, with the number of such entries since the last report.
  */
 import type { Entry } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
@@ -19,7 +19,7 @@ const toldEveryMs = 60_000;
 export class UnreadableEntries {
   readonly #parts: UnreadableEntriesParts;
   #toldAtMs = -Infinity;
-  /** Entries that were passed over since the last report. */
+  /** Entries that were skipped since the last report. */
   #untold = 0;
 
   constructor(parts: UnreadableEntriesParts) {

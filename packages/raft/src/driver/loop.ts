@@ -51,7 +51,7 @@ export interface LoopParts<Query, Answer> {
   readonly apply: ApplyPath<Query, Answer>;
   readonly snapshots: Snapshots<Query, Answer>;
   readonly transport: Transport;
-  /** Is told each response that this node sends to a leader. */
+  /** Observes each response that this node sends to a leader. */
   readonly lostEntries: Pick<LostEntries, 'answered'>;
   /**
    * Called for each tick, or once for several late ones. `passedMs` is the time since the last

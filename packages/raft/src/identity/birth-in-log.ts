@@ -1,7 +1,7 @@
 /**
- * The birth id that a log proves. Nothing of a user is proposed before the birth id was applied at
- * the leader, and that makes it committed. So the first birth id in a log counts as soon as
- * something else than the entries of leaders lies behind it.
+ * Finds the birth id that a log proves. No entry of a user is proposed before the birth id was
+ * applied at the leader, and so committed. The first birth id in a log is therefore final if any
+ * entry of a user follows it.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { EntryStorage } from '@babuza/wal-core';
@@ -33,7 +33,7 @@ function ownEntry(entry: Entry): ReturnType<typeof decodeIdentityEntry> | 'of a 
     const { kind, payload } = decodeEnvelope(data, index);
     return kind === EnvelopeKind.Identity ? decodeIdentityEntry(payload, index) : 'of a user';
   } catch {
-    // It has no effect on any replica.
+    // An entry that cannot be read has no effect on any replica.
     return undefined;
   }
 }

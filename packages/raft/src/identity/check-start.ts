@@ -1,6 +1,6 @@
 /**
- * What a start finds in its directories must belong together: the log, the record beside it, the
- * snapshots, and the files of a state machine on disk. Where it does not, the start is refused
+ * Checks that the directories of a node belong together: the log, the identity record beside it,
+ * the snapshots, and the files of a state machine on disk. A start with a mismatch is refused
  * before anything is written or removed.
  */
 import type { OpenedWal } from '@babuza/wal-core';
@@ -17,7 +17,10 @@ const snapshotsWayOut =
 const olderWayOut =
   'put back the newest directory of this member, or remove its id from the cluster and add it under a new one';
 
-/** There is no log. Throws `RAFT_LOG_LOST` where something says that there was one. */
+/**
+ * To be called when there is no log. Throws `RAFT_LOG_LOST` when the snapshots or the state machine
+ * show that there was one.
+ */
 export function checkNothingWithoutLog(
   owner: SnapshotOwner | undefined,
   snapshotIndexes: readonly number[],
@@ -46,7 +49,7 @@ export function checkNothingWithoutLog(
   }
 }
 
-/** The identity that the metadata of a log and the record beside it give together. */
+/** The identity in the metadata of a log and in the record beside it. */
 export interface FoundIdentity {
   readonly log: LogIdentity | undefined;
   readonly record: IdentityRecord | undefined;
@@ -64,7 +67,7 @@ export function checkRecord(
     refuse(
       'RAFT_OTHER_LOG',
       `the identity record beside the log belongs to the log ${record.logId}, and the log here is ${log.logId}`,
-      'put back the directory as it was: log and record are never exchanged one by one',
+      'put back the directory as it was: the log and its record must never be replaced separately',
     );
   }
   if (storage.lastIndex() < record.committedIndex && !discardsTail) {
@@ -87,18 +90,18 @@ export function checkRecord(
   if (mark !== undefined && mark.term === boundTo.term && mark.checksum !== boundTo.checksum) {
     refuse(
       'RAFT_OTHER_LOG',
-      `entry ${boundTo.index} of term ${boundTo.term} is another one than the identity record beside the log was made for`,
-      'put back the directory as it was: log and record are never exchanged one by one',
+      `entry ${boundTo.index} of term ${boundTo.term} differs from the entry for which the identity record beside the log was made`,
+      'put back the directory as it was: the log and its record must never be replaced separately',
     );
   }
   return { log, record };
 }
 
-/** The log as the record of the snapshot folder is compared with it. */
+/** The facts about the log that the record of the snapshot folder is compared with. */
 export interface LogForOwner {
   readonly newestMarkerIndex: number;
   readonly lastIndex: number;
-  /** A recovery goes on with what is here, under a new identity. */
+  /** A recovery goes on with the existing data, under a new identity. */
   readonly mayBeOlder: boolean;
 }
 
@@ -121,7 +124,7 @@ export function checkOwner(
     owner.startCount > record.startCount
       ? `a node had started ${owner.startCount} times on the log of these snapshots, and the log here says ${record.startCount}`
       : owner.recordedIndex > newestMarkerIndex
-        ? `the log had a marker of the snapshot at index ${owner.recordedIndex}, and the newest one that it has now is at index ${newestMarkerIndex}`
+        ? `the log had a record of the snapshot at index ${owner.recordedIndex}, and its newest snapshot record now is at index ${newestMarkerIndex}`
         : owner.committedIndex > lastIndex
           ? `the log ends at index ${lastIndex}, and it was durable and committed up to index ${owner.committedIndex}`
           : undefined;
@@ -133,7 +136,7 @@ export function checkOwner(
   );
 }
 
-/** Compares the log that a state machine on disk names with the log that is here. */
+/** Compares the log that a state machine on disk names with the existing log. */
 export function checkMachine(
   machineLogId: string | undefined,
   logId: IdentityHex,
@@ -149,7 +152,7 @@ export function checkMachine(
 
 export function refuseUnknownIdentity(hasLogIdentity: boolean): never {
   const what = hasLogIdentity
-    ? 'the identity record beside the log is gone'
+    ? 'the identity record beside the log is missing'
     : 'the log was written before clusters had identities';
   return refuse(
     'RAFT_IDENTITY_UNKNOWN',

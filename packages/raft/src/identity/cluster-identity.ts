@@ -1,11 +1,11 @@
 /**
- * The identity of a cluster: what tells it from every other one, also from one that was born from
- * the same list of members.
+ * The identity of a cluster, which distinguishes it from every other one, even from one that was
+ * started with the same list of members.
  *
- * - The *origin* is derived from what the first members were started with, so that each of them
- *   knows it before it has spoken to another one.
- * - The *birth id* is random. The first leader proposes it, and the first one that is committed
- *   counts for ever. No entry of a user is proposed before it was applied.
+ * - The *origin* is derived from the options of the first members, so that each of them knows it
+ *   before it has talked to another one.
+ * - The *birth id* is random. The first leader proposes it, and the first one that is committed is
+ *   final. No entry of a user is proposed before it is applied.
  *
  * A *log id* is random too: it names one log of one member, from its creation until it is lost.
  *
@@ -16,15 +16,15 @@ import type { Membership } from '../membership/membership.ts';
 import { membershipToJson } from '../membership/membership-codec.ts';
 import { identityBytes, isIdentityHex, type IdentityHex } from './hex.ts';
 
-/** The identity of a cluster, as far as it is known at some moment. */
+/** The identity of a cluster, as far as a node knows it. */
 export interface ClusterIdentity {
-  /** Absent at a member that joins, until a leader has told it. */
+  /** Absent at a joining member, until a leader has told it. */
   readonly origin: IdentityHex | undefined;
   /** Absent until the first leader has fixed it through a quorum. */
   readonly birth: IdentityHex | undefined;
   /**
-   * The identities that this cluster goes on from, the oldest first: a recovery by one survivor and
-   * a restore from an export each begin a new one.
+   * Earlier identities of this cluster, the oldest first. A recovery by one survivor and a restore
+   * from an export each begin a new one.
    */
   readonly previous: readonly FormerIdentity[];
 }
@@ -40,7 +40,7 @@ export const unknownIdentity: ClusterIdentity = {
   previous: [],
 };
 
-/** Only the newest ones are kept: each is a file's worth of JSON in every snapshot. */
+/** Only the newest are kept, because every snapshot contains them. */
 const previousMax = 64;
 
 /** The options of the first members of a cluster, which must be the same on each. */
@@ -48,13 +48,13 @@ export interface Beginnings {
   readonly clusterId: bigint;
   readonly groupId: bigint;
   readonly membership: Membership;
-  /** The user's own mark, `BootstrapOptions.clusterToken`. */
+  /** The user's `BootstrapOptions.clusterToken`. */
   readonly token: string | undefined;
   /** The id of the exported snapshot that the cluster begins with. */
   readonly exportId: string | undefined;
 }
 
-/** The same on every first member that was started with the same. */
+/** The origin. It is the same on every first member that was started with the same options. */
 export function originOf(beginnings: Beginnings): IdentityHex {
   const { clusterId, groupId, membership, token, exportId } = beginnings;
   return digest('begin', {
@@ -67,8 +67,8 @@ export function originOf(beginnings: Beginnings): IdentityHex {
 }
 
 /**
- * The origin of a cluster whose logs were written before there were identities: the members have
- * nothing in common but the number that the user chose.
+ * The origin of a cluster whose logs were written before clusters had identities. Its members share
+ * nothing but the ids and the token that the user chose.
  */
 export function adoptedOriginOf(
   clusterId: bigint,
@@ -92,18 +92,18 @@ export function renewedIdentity(before: ClusterIdentity, birth: IdentityHex): Cl
   };
 }
 
-/** The identity that a restored cluster begins with: its birth is still to be fixed. */
+/** The identity that a restored cluster begins with; its birth id is not fixed yet. */
 export function restoredIdentity(exported: ClusterIdentity, origin: IdentityHex): ClusterIdentity {
   return { origin, birth: undefined, previous: withFormer(exported) };
 }
 
 /**
- * Whether `one` is what the cluster of `other` was before a recovery or a restore. A part that
- * `one` does not tell fits all.
+ * Whether `one` is an earlier identity of the cluster of `other`, from before a recovery or a
+ * restore. An unknown part of `one` matches everything.
  */
 export function isBefore(one: ClusterIdentity, other: ClusterIdentity): boolean {
   if (one.origin === undefined && one.birth === undefined) return false;
-  // The oldest ones were dropped: only the count is left to tell.
+  // The oldest identities were dropped, so only their number can tell.
   const isCut = other.previous.length >= previousMax;
   if (isCut && one.previous.length < previousMax) return true;
   return other.previous.some(
@@ -126,7 +126,7 @@ function digest(purpose: string, content: unknown): IdentityHex {
     .slice(0, 2 * identityBytes);
 }
 
-/** For JSON; fields that are unknown are left out. */
+/** Encodes an identity for JSON; unknown fields are left out. */
 export function identityToJson({ origin, birth, previous }: ClusterIdentity): object {
   return {
     ...(origin === undefined ? {} : { origin }),
@@ -135,7 +135,7 @@ export function identityToJson({ origin, birth, previous }: ClusterIdentity): ob
   };
 }
 
-/** `undefined` for what `identityToJson` does not give. */
+/** Returns `undefined` for anything that `identityToJson` does not return. */
 export function identityFromJson(json: unknown): ClusterIdentity | undefined {
   const former = formerFromJson(json);
   if (former === undefined) return undefined;

@@ -1,8 +1,8 @@
 /**
- * Marks of entries, and the comparison of two logs by them. In one cluster an index and a term name
- * one entry (the Log Matching Property, Raft paper, section 5.3), and a committed index has one
- * term (Leader Completeness, section 5.4.3). Where two logs contradict that, they are of two
- * clusters, or one of them has lost what it had acknowledged.
+ * Marks of entries, and the comparison of two logs by them. In one cluster an index and a term
+ * identify one entry (the Log Matching Property, Raft paper, section 5.3), and a committed index
+ * has one term (Leader Completeness, section 5.4.3). When two logs contradict that, they belong to
+ * two clusters, or one of them has lost what it had acknowledged.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
@@ -14,14 +14,17 @@ type Log = Pick<Storage, 'entries' | 'term' | 'firstIndex' | 'lastIndex'>;
 
 const noBytes = new Uint8Array(0);
 
-/** The entry at an index that the log has; `undefined` where it has none, or cannot read it now. */
+/**
+ * The mark of the entry at an index; `undefined` when the log does not have it, or cannot read it
+ * now.
+ */
 export function markAt(log: Log, index: number): EntryMark | undefined {
   if (index < log.firstIndex() || index > log.lastIndex()) return undefined;
   try {
     const [entry] = log.entries(index, index + 1, 0);
     return entry === undefined ? undefined : markOf(entry);
   } catch {
-    // The log tells of its damage itself, where the entry is needed.
+    // The log reports damage itself when the entry is needed.
     return undefined;
   }
 }
@@ -30,14 +33,14 @@ function markOf({ index, term, type, data = noBytes }: Entry): EntryMark {
   return { index, term, checksum: crc32(data, type) };
 }
 
-/** The last entry, the newest committed one, and the first one that the log still has. */
+/** Marks of the last entry, the newest committed one, and the first one that the log still has. */
 export function marksOf(log: Log, commitIndex: number): EntryMark[] {
   const indexes = new Set([log.lastIndex(), commitIndex, log.firstIndex()]);
   const marks = [...indexes].map((index) => markAt(log, index));
   return marks.filter((mark) => mark !== undefined);
 }
 
-/** How the log of a member contradicts this one; `undefined` where it does not. */
+/** How the log of a member contradicts this one; `undefined` when it does not. */
 export function contradiction(
   log: Log,
   commitIndex: number,

@@ -1,6 +1,6 @@
 /**
- * A leader writes into the log what concerns identities: the birth id of a cluster that has none,
- * and which log each member has. Each entry may be made in vain, when another one was first.
+ * Writes the entries about identities, as leader: the birth id of a cluster that has none, and the
+ * log that each member has. An entry has no effect when another one was committed first.
  */
 import type { CoreDriver } from '../driver/core-driver.ts';
 import type { Clock, Random } from '@babuza/vfs';
@@ -16,24 +16,24 @@ export interface FixIdentityParts {
   readonly random: Random;
   readonly isLeader: () => boolean;
   readonly unbound: () => Map<bigint, string>;
-  /** The birth id that a leader of this cluster has told, although the log does not tell it yet. */
+  /** The birth id that a leader of this cluster has told, even if the log does not have it yet. */
   readonly toldBirth: () => string | undefined;
-  /** Gives the core something; what it refuses is dropped. */
+  /** Gives the core a proposal; one that it refuses is dropped. */
   readonly core: Pick<CoreDriver, 'tryRun'>;
 }
 
 export class FixIdentity {
   readonly #parts: FixIdentityParts;
-  /** Members whose log was proposed in this leadership. */
+  /** Members whose log was proposed since this node leads. */
   readonly #proposed = new Set<bigint>();
-  /** Whether the birth id was proposed in this leadership. */
+  /** Whether the birth id was proposed since this node leads. */
   #isBirthProposed = false;
 
   constructor(parts: FixIdentityParts) {
     this.#parts = parts;
   }
 
-  /** This node has begun to lead. */
+  /** Called when this node has begun to lead. */
   leads(): void {
     this.#proposed.clear();
     this.#isBirthProposed = false;
@@ -41,7 +41,10 @@ export class FixIdentity {
     this.bind();
   }
 
-  /** Somebody waits for the birth id: it is proposed again where the core has refused it. */
+  /**
+   * Called when a proposal waits for the birth id, which is proposed again if the core has refused
+   * it.
+   */
   birth(): void {
     const { state, random, toldBirth, isLeader } = this.#parts;
     if (!isLeader() || state.identity.birth !== undefined || this.#isBirthProposed) return;
@@ -49,7 +52,7 @@ export class FixIdentity {
     this.#isBirthProposed = this.#propose({ birth, logIds: this.#unproposed() });
   }
 
-  /** Something was applied, or a member was admitted. */
+  /** Called when an entry was applied, or a member was admitted. */
   bind(): void {
     const { state, isLeader } = this.#parts;
     if (!isLeader() || state.identity.birth === undefined) return;
@@ -64,7 +67,7 @@ export class FixIdentity {
     return logIds;
   }
 
-  /** Whether the core has taken it. */
+  /** Returns whether the core has taken the entry. */
   #propose(entry: IdentityEntry): boolean {
     const { clock, core } = this.#parts;
     const data = encodeEnvelope({
@@ -78,7 +81,8 @@ export class FixIdentity {
       node.propose(data);
       isProposed = true;
     });
-    // Refused, during a leadership transfer for instance: it is tried again later.
+    // The core has refused it, for example during a leadership transfer. It is proposed again
+    // later.
     if (!isProposed) for (const id of entry.logIds?.keys() ?? []) this.#proposed.delete(id);
     return isProposed;
   }

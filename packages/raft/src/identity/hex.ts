@@ -1,4 +1,4 @@
-/** Identities as text. */
+/** Identities as hexadecimal text. */
 import type { Random } from '@babuza/vfs';
 
 /** 16 bytes as 32 hexadecimal digits. */
@@ -11,7 +11,7 @@ export function isIdentityHex(value: unknown): value is IdentityHex {
   return typeof value === 'string' && pattern.test(value);
 }
 
-/** A birth id or a log id that nothing else has. */
+/** A random id, for a birth id or a log id. */
 export function randomIdentity(random: Random): IdentityHex {
   let hex = '';
   for (let word = 0; word < identityBytes / 4; word += 1) {

@@ -1,5 +1,5 @@
 /**
- * Entries of the log that are the node's own and concern identities. Every replica applies them
+ * Log entries about identities. The node itself proposes them, and every replica applies them
  * alike. The payload of their envelope is JSON with a version; ids are decimal strings.
  */
 import { RaftError } from '../errors.ts';
@@ -15,11 +15,11 @@ import { isIdentityHex, type IdentityHex } from './hex.ts';
 import { logIdsFromJson, logIdsToJson, sortedLogIds, type LogIds } from './log-ids.ts';
 
 export interface IdentityEntry {
-  /** Fixes the birth id of the cluster, unless one is fixed. */
+  /** Fixes the birth id of the cluster, unless it is fixed already. */
   readonly birth?: IdentityHex | undefined;
-  /** Begins a new identity, whatever there was. */
+  /** Begins a new identity, whatever the identity was before. */
   readonly renewed?: ClusterIdentity | undefined;
-  /** Binds members to the logs that they have, unless they are bound. */
+  /** Binds members to the logs that they have, unless they are bound already. */
   readonly logIds?: LogIds | undefined;
 }
 
@@ -67,7 +67,7 @@ export function boundMembership(
   { logIds, renewed }: IdentityEntry,
 ): Membership {
   if (logIds === undefined && renewed === undefined) return before;
-  // A new identity has one member, whose log may be another one than before.
+  // A new identity has one member, whose log may differ from before.
   const bound = new Map(renewed === undefined ? before.logIds : []);
   for (const [id, logId] of logIds ?? []) {
     if (before.members.has(id) && !bound.has(id)) bound.set(id, logId);

@@ -1,6 +1,6 @@
 /**
- * Proposals wait here while the first leader of a cluster fixes its birth id: nothing of a user
- * gets into the log before that is committed. It happens once in the life of a cluster.
+ * Delays proposals while the first leader of a cluster fixes its birth id: no entry of a user
+ * enters the log before that is committed. This happens once for each cluster.
  */
 import { waiting, type Waiter } from '../proposals/waiters.ts';
 
@@ -10,7 +10,7 @@ export class IdentityGate {
   #waiters: Waiter<void>[] = [];
   #stopCause: Error | undefined;
 
-  /** `onWait` is called when somebody begins to wait. */
+  /** `onWait` is called when a caller begins to wait. */
   constructor(mustWait: () => boolean, onWait: () => void = () => undefined) {
     this.#mustWait = mustWait;
     this.#onWait = onWait;
@@ -24,7 +24,7 @@ export class IdentityGate {
     return this.#waiters.length;
   }
 
-  /** Resolves when nobody must wait any more, in the order of the calls. */
+  /** Resolves, in the order of the calls, when callers need not wait any more. */
   async pass(signal: AbortSignal | undefined): Promise<void> {
     while (this.#mustWait()) {
       if (this.#stopCause !== undefined) throw this.#stopCause;
@@ -38,14 +38,14 @@ export class IdentityGate {
     }
   }
 
-  /** The identity was fixed, or another member leads: those who wait look again. */
+  /** The identity was fixed, or another member leads: waiting callers check again. */
   changed(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.resolve();
   }
 
-  /** Nobody passes any more who would have to wait. */
+  /** Rejects callers that have to wait, now and later. */
   stop(cause: Error): void {
     this.#stopCause = cause;
     const waiters = this.#waiters;

@@ -1,7 +1,7 @@
 /**
- * Holds what this node knows of its cluster, of its own log and of the logs of the others, and
- * keeps it in the identity record. What the log says and what the record says must not contradict
- * each other: then the log belongs to another cluster, and the node stops.
+ * Keeps what this node knows of its cluster, of its own log and of the logs of the others, in the
+ * identity record. If the log contradicts the record, the log belongs to another cluster, and the
+ * node stops.
  */
 import type { Clock } from '@babuza/vfs';
 import { RaftError } from '../errors.ts';
@@ -49,7 +49,7 @@ export class IdentityKeeper {
     return this.#record.startCount;
   }
 
-  /** Whether origin and birth are both known. */
+  /** Whether origin and birth id are both known. */
   get isSettled(): boolean {
     const { origin, birth } = this.#record.cluster;
     return origin !== undefined && birth !== undefined;
@@ -59,7 +59,7 @@ export class IdentityKeeper {
     return this.#record.members.get(id);
   }
 
-  /** Written soon, without anybody waiting for it. */
+  /** Written soon; nobody awaits it. */
   remember(id: bigint, member: KnownMember): void {
     const members = new Map(this.#record.members).set(id, member);
     this.#change({ ...this.#record, members });
@@ -73,10 +73,10 @@ export class IdentityKeeper {
   }
 
   /**
-   * The log, or a snapshot that was taken over, tells the identity at its index. With `isRenewed`
+   * Takes the identity that the log, or an installed snapshot, has at its index. With `isRenewed`
    * the log has just begun a new one.
    *
-   * @throws RaftError (`RAFT_OTHER_CLUSTER`) where it is not that of the record.
+   * @throws RaftError (`RAFT_OTHER_CLUSTER`) when it contradicts the record.
    */
   learned(next: ClusterIdentity, isRenewed = false): void {
     const cluster = mergedIdentity(this.#record.cluster, next, isRenewed);
@@ -84,22 +84,25 @@ export class IdentityKeeper {
     this.#change({ ...this.#record, cluster });
   }
 
-  /** A leader has told the identity of the cluster to a member that did not know it. */
+  /** Takes the identity that a leader has told a member that did not know it. */
   adopt(told: Pick<ClusterIdentity, 'origin' | 'birth'>): void {
     this.learned({ ...told, previous: [] });
   }
 
-  /** The log of this node is durable and committed up to here; written with the next change. */
+  /**
+   * The log of this node is durable and committed up to this index. It is written with the next
+   * change.
+   */
   committed(index: number): void {
     if (index <= this.#record.committedIndex) return;
     this.#record = { ...this.#record, committedIndex: index };
   }
 
-  /** Writes what there is a last time. Resolves when that was done, or failed. */
+  /** Writes the record a last time. Resolves when that has succeeded or failed. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#writing;
-    // The record before this one is there where it fails.
+    // If this fails, the previous record remains.
     await this.#writeNow().catch(() => undefined);
   }
 
@@ -110,10 +113,10 @@ export class IdentityKeeper {
     this.#writing ??= this.#write();
   }
 
-  /** Changes that come meanwhile are written together. */
+  /** Changes that come during a write are written together. */
   async #write(): Promise<void> {
     const { signal } = this.#stopping;
-    // Not within the call that made the change.
+    // Defers the write until the call that made the change has returned.
     await Promise.resolve();
     while (this.#isWriteDue) {
       try {
@@ -121,9 +124,10 @@ export class IdentityKeeper {
           this.#writeNow(),
         );
       } catch (error) {
-        // The end of the node writes it a last time.
+        // `stop` writes the record a last time.
         if (signal.aborted) break;
-        // The next change writes all of it again; the log itself tells of a disk that fails.
+        // The next change writes the whole record again, and a failing disk is reported by the log
+        // itself.
         this.#parts.logger?.warn('the identity record could not be written', { error });
       }
     }
@@ -146,7 +150,7 @@ export function mergedIdentity(
     const withPrevious = next.previous.length > known.previous.length ? next : known;
     return { ...withPrevious, origin: known.origin ?? next.origin };
   }
-  // The log tells what was before the recovery that the record knows of already.
+  // The log is at a point before the recovery that the record already knows.
   if (isBefore(next, known)) return known;
   if (isRenewed) return next;
   for (const part of ['origin', 'birth'] as const) {

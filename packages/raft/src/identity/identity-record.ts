@@ -1,7 +1,7 @@
 /**
- * The identity record: what a node remembers beside its log and must not forget, although it is no
- * part of the replicated state. It is JSON, in a file with a checksum that is replaced as a whole
- * (`WalManager.writeIdentity`).
+ * The identity record: facts that a node must not forget although they are not part of the
+ * replicated state. It is JSON, in a file with a checksum beside the log that is replaced as a
+ * whole (`WalManager.writeIdentity`).
  */
 import { RaftError } from '../errors.ts';
 import { parseJson } from '../membership/membership-codec.ts';
@@ -14,32 +14,35 @@ import {
 import { isIdentityHex, type IdentityHex } from './hex.ts';
 import { idFromText } from './id-text.ts';
 
-/** A node remembers this of each other member, so that a wiped or copied disk is recognised. */
+/** A node remembers this of each other member, to detect a wiped or copied disk. */
 export interface KnownMember {
   /** The log that the member was first seen with. */
   readonly logId: IdentityHex;
-  /** How often the member had started on that log, as far as this node has heard. */
+  /** How often the member had started on that log, as far as this node knows. */
   readonly startCount: number;
   /** A random number of that start. */
   readonly run: number;
-  /** The member has acknowledged committed entries up to here. */
+  /** The member has acknowledged committed entries up to this index. */
   readonly durableIndex: number;
 }
 
 export interface IdentityRecord {
   readonly logId: IdentityHex;
-  /** The node knows this of its cluster from its start, from a leader, or from the log. */
+  /** The identity of the cluster as the node knows it from its start, a leader, or the log. */
   readonly cluster: ClusterIdentity;
   /** How often a node has started on this log. */
   readonly startCount: number;
-  /** The log was durable and committed up to here when the record was written. */
+  /** The log was durable and committed up to this index when the record was written. */
   readonly committedIndex: number;
   readonly members: ReadonlyMap<bigint, KnownMember>;
-  /** An entry of the log when the record was made for a log that has no identity of its own. */
+  /**
+   * An entry that the log had when the record was made. Only for a log without an identity of its
+   * own.
+   */
   readonly boundTo?: EntryMark | undefined;
 }
 
-/** Names an entry by its content, too. */
+/** Identifies an entry by its content as well. */
 export interface EntryMark {
   readonly index: number;
   readonly term: number;
@@ -63,7 +66,7 @@ export function encodeIdentityRecord(record: IdentityRecord): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(json));
 }
 
-/** @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no release known here has written. */
+/** @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no known release has written. */
 export function decodeIdentityRecord(bytes: Uint8Array): IdentityRecord {
   const json = parseJson(bytes);
   const version = fieldOf(json, 'version');

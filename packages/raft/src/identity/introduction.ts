@@ -1,7 +1,7 @@
 /**
- * What a member says of itself at the head of each connection: its cluster, its log, its start, and
- * marks of a few of its entries. It travels as one line of text which the transport does not read.
- * Fields that are not known are ignored.
+ * The introduction that a member sends at the start of each connection: its cluster, its log, its
+ * start, and marks of a few of its entries. It is one line of text that the transport does not
+ * interpret. Unknown fields are ignored.
  */
 import { fieldOf } from './cluster-identity.ts';
 import { isIdentityHex, type IdentityHex } from './hex.ts';
@@ -16,13 +16,13 @@ export interface Introduction {
   readonly run: number;
   readonly lastIndex: number;
   readonly commitIndex: number;
-  /** Entries of its log, by which another one with a different history is recognised. */
+  /** Entries of its log, by which another member detects a log with a different history. */
   readonly marks: readonly EntryMark[];
-  /** The time of its wall clock, in ms since 1970. An earlier release does not tell it. */
+  /** The time of its wall clock, in ms since 1970. Earlier releases do not send it. */
   readonly clockMs?: number | undefined;
 }
 
-/** More are not looked at: each costs a read of the log. */
+/** How many marks are read at most, because each costs a read of the log. */
 export const marksMax = 4;
 const textLengthMax = 2048;
 
@@ -32,7 +32,7 @@ export function encodeIntroduction(introduction: Introduction): string {
   return JSON.stringify({ ...rest, marks: tuples });
 }
 
-/** `undefined` where the text is none. */
+/** Returns `undefined` for a text that is not an introduction. */
 export function decodeIntroduction(text: string | undefined): Introduction | undefined {
   if (text === undefined || text.length > textLengthMax) return undefined;
   let json: unknown;

@@ -24,7 +24,7 @@ export function encodeLogIdentity({ logId, origin }: LogIdentity): Uint8Array {
   return new Uint8Array(Buffer.from(`01${logId}${origin ?? noOrigin}`, 'hex'));
 }
 
-/** @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no release known here has written. */
+/** @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no known release has written. */
 export function decodeLogIdentity(bytes: Uint8Array): LogIdentity {
   if (bytes[0] !== version || bytes.length !== bytesInAll) {
     throw new RaftError(

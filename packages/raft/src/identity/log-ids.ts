@@ -1,4 +1,4 @@
-/** Which log each member has, as JSON: ids of members are decimal strings. */
+/** Encodes the log ids of the members as JSON; ids of members are decimal strings. */
 import { RaftError } from '../errors.ts';
 import { isIdentityHex, type IdentityHex } from './hex.ts';
 import { idFromText } from './id-text.ts';

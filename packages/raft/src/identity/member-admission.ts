@@ -1,10 +1,10 @@
 /**
  * Decides which members this node talks to. Both sides of a connection introduce themselves, and
- * both judge the other one: by the identity of the cluster, by the log that the member had before,
- * by the counter of its starts, by the entries that it had acknowledged, and by marks of entries.
+ * each judges the other: by the identity of the cluster, the log that the member had before, the
+ * counter of its starts, the entries that it had acknowledged, and marks of entries.
  *
- * The network carries one word, `other-cluster`, whatever the reason is. The reason is told here:
- * to the log once, to whoever listens to the events of the node, and by `readiness()`.
+ * The other side is told `other-cluster`, whatever the reason is. This node reports the reason
+ * itself: in the log once, in an event, and by `readiness()`.
  */
 import type { Clock } from '@babuza/vfs';
 import type { RaftEvent } from '../events.ts';
@@ -27,22 +27,22 @@ export interface MemberAdmissionParts extends MemberJudgeParts {
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   readonly tell: (event: RaftEvent) => void;
-  /** A member was admitted, on a connection that is new. */
+  /** A member was admitted on a new connection. */
   readonly onAdmitted: (id: bigint) => void;
-  /** A node that was admitted has told what its wall clock says, in ms since 1970. */
+  /** Called with the wall clock of an admitted node, in ms since 1970. */
   readonly onClock?: (id: bigint, wallMs: number) => void;
 }
 
-/**
- * Marks and the commit index at the moment when they were taken: only together they prove
- * something.
- */
+/** Marks, and the commit index when they were taken: they prove something only together. */
 interface Marks extends Pick<Introduction, 'commitIndex' | 'marks'> {
   readonly untilMs: number;
 }
 
 const marksKeptMs = 1000;
-/** Anybody can make up ids of members: so many are kept that the membership does not have. */
+/**
+ * How many introductions are kept for ids that are not in the membership, which anybody can make
+ * up.
+ */
 const introductionsMax = 256;
 
 export class MemberAdmission {
@@ -54,10 +54,12 @@ export class MemberAdmission {
   readonly #refused: ToldProblems;
   /** Members that refuse this node. */
   readonly #refusing: ToldProblems;
-  /** Members that were admitted before this node knew its cluster, and belong to another one. */
+  /**
+   * Members that were admitted before this node knew its cluster, and that belong to another one.
+   */
   readonly #strangers = new Set<bigint>();
   #marks: Marks | undefined;
-  /** What this member said last of itself: the node has ended. */
+  /** The last introduction of this member, kept when the node has stopped. */
   #lastIntroduction: string | undefined;
 
   constructor(parts: MemberAdmissionParts) {
@@ -69,7 +71,7 @@ export class MemberAdmission {
     this.#refusing = new ToldProblems(told);
   }
 
-  /** The introduction of this member, as of now. */
+  /** The current introduction of this member. */
   introduction(): string {
     if (this.#lastIntroduction !== undefined) return this.#lastIntroduction;
     const { keeper, storage, clock } = this.#parts;
@@ -90,12 +92,15 @@ export class MemberAdmission {
     });
   }
 
-  /** The node ends, and its log is closed next. */
+  /** Called when the node stops, before its log is closed. */
   stop(): void {
     this.#lastIntroduction = this.introduction();
   }
 
-  /** Read from the log once a second at most: where no stream passes, each request introduces. */
+  /**
+   * Reads the log at most once a second: without an open stream, each request carries an
+   * introduction.
+   */
   #currentMarks(): Marks {
     const { storage, commitIndex, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -107,7 +112,7 @@ export class MemberAdmission {
     return this.#marks;
   }
 
-  /** The word to refuse a member with; `undefined` where it is admitted. */
+  /** Returns the refusal of a member; `undefined` when it is admitted. */
   admit(id: bigint, text: string | undefined): 'other-cluster' | undefined {
     // The log may be closed by now, and no message is taken any more.
     if (this.#lastIntroduction !== undefined) return undefined;
@@ -122,7 +127,7 @@ export class MemberAdmission {
     if (introduction === undefined) return 'other-cluster';
     this.#refused.over(id);
     this.#strangers.delete(id);
-    // Another start of it has not refused this node yet.
+    // A new start of the member has not refused this node yet.
     if (before !== undefined && before.run !== introduction.run) this.#refusing.over(id);
     this.#keepIntroduction(id, introduction);
     this.#remember(id, introduction);
@@ -131,29 +136,32 @@ export class MemberAdmission {
     return undefined;
   }
 
-  /** Another member has refused this one with that word. */
+  /** Called when another member has refused this one. */
   refusedBy(id: bigint): void {
     this.#refusing.met(
       id,
       'refused-by-it',
-      `member ${id} refuses this member with the word other-cluster: it takes this one for a member of another cluster, for one with another log than before, or for one whose disk was put back; its own log says which. ${wipedToDo}; otherwise ${otherClusterToDo}`,
+      `member ${id} refuses this member (other-cluster): it considers this one a member of another cluster, one with another log than before, or one whose disk was restored from a copy; the log lines of that member give the reason. ${wipedToDo}; otherwise ${otherClusterToDo}`,
     );
   }
 
-  /** Another member has let this one in. */
+  /** Called when another member has admitted this one. */
   admittedBy(id: bigint): void {
     this.#refusing.over(id);
   }
 
   /**
-   * Whether messages of this member count. A request brings its messages before its sender has seen
-   * who answers, so they also come from members that refuse this one.
+   * Whether messages of this member are taken. A request delivers its messages before its sender
+   * has seen the receiver's introduction, so messages also come from members that refuse this one.
    */
   takesFrom(id: bigint): boolean {
     return !this.#refusing.has(id) && !this.#strangers.has(id);
   }
 
-  /** This node has learned more of its identity: connections of another cluster may be open. */
+  /**
+   * Called when this node has learned more of its identity: connections of another cluster may be
+   * open.
+   */
   identityChanged(): void {
     for (const [id, introduction] of this.#introductions) {
       const problem = this.#judge.otherCluster(introduction);
@@ -165,7 +173,8 @@ export class MemberAdmission {
   }
 
   /**
-   * A leader has sent something that only a leader sends: a member that knows no cluster follows.
+   * Called for a message that only a leader sends. A member that does not know its cluster takes
+   * the leader's.
    */
   heardLeader(id: bigint): void {
     const { keeper } = this.#parts;
@@ -175,7 +184,7 @@ export class MemberAdmission {
     this.identityChanged();
   }
 
-  /** Members that this node has seen, and whose log the membership does not name yet. */
+  /** Members whose log this node knows and the membership does not have yet. */
   unbound(): Map<bigint, string> {
     const { keeper, state, nodeId } = this.#parts;
     const { members, logIds } = state.membership;
@@ -187,7 +196,7 @@ export class MemberAdmission {
     return found;
   }
 
-  /** A leader keeps what the others have acknowledged: to be called now and then. */
+  /** Stores what the other members have acknowledged. A leader calls it from time to time. */
   keepAcknowledged(): void {
     const { keeper, state } = this.#parts;
     for (const id of state.membership.members.keys()) {
@@ -207,7 +216,7 @@ export class MemberAdmission {
     this.#refusing.forget(id);
   }
 
-  /** The problems that keep this node and others apart at the moment, for people. */
+  /** The current problems with other members, as text for people. */
   problems(): readonly string[] {
     return [...this.#refused.messages(), ...this.#refusing.messages()];
   }
@@ -222,13 +231,13 @@ export class MemberAdmission {
   }
 
   #keepIntroduction(id: bigint, introduction: Introduction): void {
-    // The order is that of the last introduction.
+    // Keeps the map in the order of the last introduction.
     this.#introductions.delete(id);
     this.#introductions.set(id, introduction);
     if (this.#introductions.size > introductionsMax) this.#forgetOldestStranger();
   }
 
-  /** Members, and those that have come last, keep their introductions. */
+  /** Drops the oldest introduction of a node that is not a member. */
   #forgetOldestStranger(): void {
     const { members } = this.#parts.state.membership;
     for (const id of this.#introductions.keys()) {

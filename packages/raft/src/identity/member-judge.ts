@@ -1,4 +1,4 @@
-/** Finds what is wrong with a member, from what it says of itself and what this node remembers. */
+/** Finds problems with a member by comparing its introduction with what this node remembers. */
 import type { Storage } from '@babuza/wal-core/storage';
 import type { ReplicatedState } from '../apply/replicated-state.ts';
 import { contradiction } from './entry-marks.ts';
@@ -11,9 +11,9 @@ export interface MemberJudgeParts {
   readonly keeper: IdentityKeeper;
   readonly state: ReplicatedState;
   readonly storage: Storage;
-  /** Up to where the log has the committed entries. */
+  /** The index up to which this log has the committed entries. */
   readonly commitIndex: () => number;
-  /** Up to which index a member has acknowledged the log; 0 where this node does not lead. */
+  /** The index up to which a member has acknowledged the log; 0 when this node does not lead. */
   readonly matchIndex: (id: bigint) => number;
 }
 
@@ -21,7 +21,7 @@ export interface MemberJudgeParts {
 export interface Problem {
   readonly what: string;
   readonly toDo: string;
-  /** A problem of one kind is told once, whatever the other side says in `what`. */
+  /** A problem of one kind is reported once, whatever the other side claims in `what`. */
   readonly kind: ProblemKind;
 }
 
@@ -43,7 +43,10 @@ export class MemberJudge {
     this.#parts = parts;
   }
 
-  /** Why this member is not admitted. `before` is what it said when it was admitted last. */
+  /**
+   * Why this member is not admitted; `undefined` when it is. `before` is the introduction with
+   * which it was admitted last.
+   */
   problemWith(
     id: bigint,
     theirs: Introduction,
@@ -85,11 +88,11 @@ export class MemberJudge {
   ): Omit<Problem, 'toDo'> | undefined {
     if (theirs.run === known.run) return undefined;
     if (theirs.startCount < known.startCount) {
-      const what = `its disk was put back, or is a copy: it says that it has started ${theirs.startCount} times, and it had started ${known.startCount} times before`;
+      const what = `its disk was put back, or is a copy: it claims to have started ${theirs.startCount} times, and it had started ${known.startCount} times before`;
       return { what, kind: 'fewer-starts' };
     }
     if (theirs.startCount === known.startCount) {
-      const what = `its disk was put back, or two processes run with copies of its disk: it says that it has started ${theirs.startCount} times, and another start of it has said the same`;
+      const what = `its disk was put back, or two processes run with copies of its disk: it claims to have started ${theirs.startCount} times, and another process of it has claimed the same`;
       return { what, kind: 'same-start' };
     }
     const durableIndex = Math.max(known.durableIndex, this.acknowledged(id));
@@ -98,14 +101,17 @@ export class MemberJudge {
     return { what, kind: 'lost-entries' };
   }
 
-  /** Committed entries are never truncated: a member that has acknowledged them has them. */
+  /** Committed entries are never truncated, so a member that has acknowledged them has them. */
   acknowledged(id: bigint): number {
     const { matchIndex, commitIndex } = this.#parts;
     return Math.min(matchIndex(id), commitIndex());
   }
 }
 
-/** Marks that were compared before are not compared again with each request: it reads the log. */
+/**
+ * Marks that were compared before are not compared again with each request, because that reads the
+ * log.
+ */
 function hasSameMarks(theirs: Introduction, before: Introduction | undefined): boolean {
   return (
     before !== undefined &&

@@ -1,4 +1,7 @@
-/** The identity of a running node, wired: what is told to whom when something about it changes. */
+/**
+ * The identity parts of a running node and their wiring: which part is called when the identity
+ * changes.
+ */
 import type { CoreDriver } from '../driver/core-driver.ts';
 import type { RawNode } from '@babuza/raft-core';
 import { MessageType, type Message } from '@babuza/raftpb';
@@ -33,11 +36,11 @@ export interface NodeIdentityParts {
   readonly leaderId: () => bigint | undefined;
   readonly isLeader: () => boolean;
   readonly core: Pick<CoreDriver, 'tryRun'>;
-  /** The clock that entries are stamped by; it hears the clocks of the others. */
+  /** The clock for the timestamps of entries; it is told the clocks of the others. */
   readonly memberClock: MemberClock;
 }
 
-/** How often a leader keeps what the others have acknowledged. */
+/** How often a leader stores what the others have acknowledged, in ms. */
 const keepAcknowledgedMs = 30_000;
 
 export class NodeIdentity {
@@ -46,7 +49,7 @@ export class NodeIdentity {
   readonly #parts: NodeIdentityParts;
   readonly #clock: Clock;
   readonly #fix: FixIdentity;
-  /** What was committed in the log when the node started. */
+  /** The commit index of the log when the node started. */
   readonly #firstCommit: number;
   #keptMs: number;
 
@@ -93,7 +96,9 @@ export class NodeIdentity {
     return this.#parts.keeper.cluster;
   }
 
-  /** A message of a leader tells a member that knows no cluster where it belongs. */
+  /**
+   * A message of a leader tells a member that does not know its cluster which one it belongs to.
+   */
   heard({ type, from }: Message): void {
     if (this.#parts.keeper.isSettled) return;
     const isFromLeader =
@@ -101,7 +106,7 @@ export class NodeIdentity {
     if (isFromLeader) this.admission.heardLeader(from);
   }
 
-  /** This node has begun to lead. */
+  /** Called when this node has begun to lead. */
   leads(): void {
     this.#fix.leads();
   }
@@ -110,7 +115,9 @@ export class NodeIdentity {
     this.gate.changed();
   }
 
-  /** An entry that concerns identities was applied. @throws RaftError: the node cannot go on */
+  /**
+   * Called when an entry about identities was applied. @throws RaftError when the node cannot go on
+   */
   applied(entry: IdentityEntry): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity, entry.renewed !== undefined);
@@ -120,7 +127,7 @@ export class NodeIdentity {
     this.#fix.bind();
   }
 
-  /** The state of a snapshot was taken over. @throws RaftError: the node cannot go on */
+  /** Called when a snapshot was installed. @throws RaftError when the node cannot go on */
   installed(): void {
     const { keeper, state } = this.#parts;
     keeper.learned(state.identity);
@@ -134,7 +141,7 @@ export class NodeIdentity {
     this.#fix.bind();
   }
 
-  /** Something was applied. */
+  /** Called when an entry was applied. */
   progressed(): void {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#keptMs < keepAcknowledgedMs) return;
@@ -143,7 +150,8 @@ export class NodeIdentity {
   }
 
   /**
-   * @throws RaftError (`RAFT_OTHER_CLUSTER`) for the node's part of a snapshot of another cluster
+   * @throws RaftError (`RAFT_OTHER_CLUSTER`) when the node's part of a snapshot is of another
+   * cluster
    */
   checkSnapshot(nodePart: Uint8Array): void {
     mergedIdentity(this.#parts.keeper.cluster, identityInNodePart(nodePart), false);
@@ -158,7 +166,7 @@ export class NodeIdentity {
     await ownership.committed(this.#committedInLog());
   }
 
-  /** How far this log and those of the others are, for the next start. */
+  /** Stores how far this log and those of the others are, for the next start. */
   #keepIndexes(): void {
     const { keeper, isLeader } = this.#parts;
     keeper.committed(this.#committedInLog());
@@ -166,8 +174,8 @@ export class NodeIdentity {
   }
 
   /**
-   * Up to here the log on disk has the committed entries. The commit index of the core runs ahead
-   * of it: while a tail that was never committed is being replaced, the log still has the old
+   * The index up to which the log on disk has the committed entries. The commit index of the core
+   * can be ahead of it: while an uncommitted tail is being replaced, the log still has the old
    * entries.
    */
   #committedInLog(): number {

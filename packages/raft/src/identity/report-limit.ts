@@ -1,7 +1,7 @@
 /**
- * Bounds how often something is reported that others cause: anybody can make up ids of members, and
- * change what is wrong with them each time. What nodes cause that are no members leaves room for
- * the reports about members.
+ * Limits reports whose number other nodes control: they can make up member ids, and change their
+ * problems each time. Reports about nodes that are not members leave room for reports about
+ * members.
  */
 import type { Clock } from '@babuza/vfs';
 
@@ -25,8 +25,8 @@ export class ReportLimit {
   }
 
   /**
-   * How many reports were left out since the last one that was made; `undefined` where this one is
-   * left out, too.
+   * Returns how many reports were left out since the last one that was made; `undefined` when this
+   * one is left out too.
    */
   take(isOfMember: boolean): number | undefined {
     const nowMs = this.#clock.monotonicMs();

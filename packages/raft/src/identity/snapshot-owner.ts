@@ -1,10 +1,11 @@
 /**
- * Binds a folder of snapshots to the log that they belong to. The identity record of the folder
- * says which log that is, how often a node had started on it, which snapshot has a marker in the
- * log, and how far the log was committed when the node ended in order.
+ * Binds a folder of snapshots to the log that they belong to. The identity record of the folder has
+ * the id of that log, how often a node had started on it, which snapshot has a record in the log,
+ * and how far the log was committed when the node shut down.
  *
- * The record of the log is written first at each start, and a marker before the folder hears of it.
- * So a folder that knows more than the log shows that the log is older than its snapshots.
+ * The record of the log is written first at each start, and a snapshot record is written before the
+ * folder is updated. So a folder that is ahead of the log shows that the log is older than its
+ * snapshots.
  */
 import { RaftError } from '../errors.ts';
 import { parseJson } from '../membership/membership-codec.ts';
@@ -15,9 +16,9 @@ import { isIdentityHex, type IdentityHex } from './hex.ts';
 export interface SnapshotOwner {
   readonly logId: IdentityHex;
   readonly startCount: number;
-  /** The newest snapshot with a marker in the log; 0 where there was none. */
+  /** The newest snapshot with a record in the log; 0 when there was none. */
   readonly recordedIndex: number;
-  /** The log was durable and committed up to here when the record was written. */
+  /** The log was durable and committed up to this index when the record was written. */
   readonly committedIndex: number;
 }
 
@@ -48,7 +49,7 @@ export function encodeSnapshotOwner(owner: SnapshotOwner): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ version: formatVersion, ...owner }));
 }
 
-/** Keeps the record of the folder while a node runs. */
+/** Whether the folder may still have an older record: a write is under way, or has failed. */
 export class SnapshotOwnership {
   readonly #manager: SnapshotManager;
   #owner: SnapshotOwner;
@@ -60,7 +61,7 @@ export class SnapshotOwnership {
     this.#owner = owner;
   }
 
-  /** Durable when it resolves. */
+  /** The log is durable and committed up to this index. The record is durable when it resolves. */
   async write(): Promise<void> {
     const owner = this.#owner;
     this.#isWriteDue = true;
@@ -68,14 +69,17 @@ export class SnapshotOwnership {
     if (owner === this.#owner) this.#isWriteDue = false;
   }
 
-  /** The log is durable and committed up to here. Durable when it resolves. */
+  /**
+   * The snapshot record of this index is durable in the log. The record is durable when it
+   * resolves.
+   */
   async committed(index: number): Promise<void> {
     const { committedIndex } = this.#owner;
     if (index > committedIndex) await this.#change({ ...this.#owner, committedIndex: index });
     else await this.#writeIfDue();
   }
 
-  /** The marker of this snapshot is durable in the log. Durable when it resolves. */
+  /** A failed write is repeated at the next call, even if the indexes have not changed. */
   async recorded(index: number): Promise<void> {
     const { recordedIndex } = this.#owner;
     if (index > recordedIndex) await this.#change({ ...this.#owner, recordedIndex: index });

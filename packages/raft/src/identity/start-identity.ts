@@ -1,7 +1,7 @@
 /**
- * The identity that a node starts with. It is read from the log, or made for one that is new, and
- * it is durable before the node says a word: the record beside the log first, then the one beside
- * the snapshots.
+ * The identity that a node starts with. It is read from the log, or made for a new log, and is
+ * durable before the node sends anything: first the record beside the log, then the one beside the
+ * snapshots.
  */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { BabuzaConfig } from '../config.ts';
@@ -44,18 +44,18 @@ export interface StartIdentityOptions {
   readonly machineLogId: string | undefined;
   readonly machineAppliedIndex: number;
   readonly newestMarkerIndex: number;
-  /** An operator vouches for a log without identity. */
+  /** The operator vouches for a log without identity. */
   readonly adopts: boolean;
   readonly clusterToken: string | undefined;
-  /** An operator goes on alone with what is here, and knows that it may be older. */
+  /** The operator goes on alone with the existing data, and knows that it may be old. */
   readonly isRecovery: boolean;
   /** A recovery drops the end of the log on purpose. */
   readonly discardsTail: boolean;
-  /** The identity that the snapshot here was written under, or that the cluster begins with. */
+  /** The identity in the newest snapshot, or the one that the cluster begins with. */
   readonly snapshotIdentity: ClusterIdentity;
 }
 
-/** Throws the errors of `check-start.ts` and `RAFT_OTHER_CLUSTER`; nothing was written then. */
+/** Throws the errors of `check-start.ts` and `RAFT_OTHER_CLUSTER`; nothing is written then. */
 export async function startIdentity(
   options: StartIdentityOptions,
 ): Promise<{ keeper: IdentityKeeper; ownership: SnapshotOwnership }> {
@@ -84,7 +84,8 @@ export async function startIdentity(
   };
   const write = (content: Uint8Array): Promise<void> =>
     walManager.writeIdentity(content, { groupId });
-  // Durable after it: this start. A crash just before leaves the log as it was before this start.
+  // This write makes the start durable. A crash just before it leaves the log as it was before this
+  // start.
   await write(encodeIdentityRecord(record));
   const ownership = new SnapshotOwnership(component.snapshotManager, {
     logId: record.logId,
@@ -98,12 +99,12 @@ export async function startIdentity(
   return { keeper, ownership };
 }
 
-/** The record of a log that has none yet. */
+/** Makes the record of a log that has none yet. */
 function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): IdentityRecord {
   const { config, component, isNew, adopts, clusterToken, owner, snapshotIdentity } = options;
   const { clusterId, groupId } = config;
   const nothing = { members: new Map(), startCount: 0, committedIndex: 0 };
-  // What the log cannot tell, the snapshots know.
+  // When the log has no id, the record of the snapshots may have it.
   const toldId = log?.logId ?? (adopts ? owner?.logId : undefined);
   const logId = toldId ?? randomIdentity(component.random);
   if (isNew) return { logId, cluster: { ...unknownIdentity, origin: log?.origin }, ...nothing };
@@ -115,12 +116,15 @@ function madeRecord(options: StartIdentityOptions, { log }: FoundIdentity): Iden
     cluster: { ...unknownIdentity, origin },
     members: new Map(),
     committedIndex: 0,
-    // Above what the others may remember of the starts that the lost record had counted.
+    // A count that is higher than any count of the lost record that the others may remember.
     startCount: toldId === undefined ? 0 : Math.floor(component.clock.wallMs() / 1000),
   };
 }
 
-/** Binds the record to a log whose metadata has no identity. A committed entry stays what it is. */
+/**
+ * Binds the record to a log whose metadata has no identity, by a committed entry, which never
+ * changes.
+ */
 function committedMark({ storage }: OpenedWal): EntryMark | undefined {
   const { commit } = storage.initialState().hardState;
   return markAt(storage, Math.min(commit, storage.lastIndex()));
@@ -130,7 +134,7 @@ async function knownCluster(
   { opened, snapshotIdentity }: StartIdentityOptions,
   { cluster }: IdentityRecord,
 ): Promise<ClusterIdentity> {
-  // A recovery is in the log, and a crash came before it was in the record.
+  // The recovery is in the log, and a crash came before it was in the record.
   const isRenewed = isBefore(cluster, snapshotIdentity);
   const known = mergedIdentity(cluster, snapshotIdentity, isRenewed);
   if (known.birth !== undefined) return known;

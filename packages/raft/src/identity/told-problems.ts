@@ -1,14 +1,14 @@
 /**
- * Problems with other members, for people. Each is reported once, however often it is met, and is
- * over when it is said to be, or when it was not met for a minute. All reports together have a
- * limit, because whoever can connect can make up members and problems.
+ * Problems with other members, as text for people. Each is reported once, however often it is met.
+ * It ends when `over` is called, or when it was not met for a minute. All reports together have a
+ * limit, because any node that can connect can make up members and problems.
  */
 import type { Clock } from '@babuza/vfs';
 import type { RaftEvent } from '../events.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { ReportLimit } from './report-limit.ts';
 
-/** The kind is never a text of the other side: one problem would then be many. */
+/** The kind is never a text of the other side, which could turn one problem into many. */
 export type ProblemKind =
   | 'unreadable'
   | 'another-origin'
@@ -29,7 +29,7 @@ export interface ToldProblemsParts {
 }
 
 interface Told {
-  /** When each problem that was reported was met last. */
+  /** When each reported problem was met last. */
   readonly reportedMs: Map<ProblemKind, number>;
   readonly message: string;
   readonly atMs: number;
@@ -37,14 +37,17 @@ interface Told {
 }
 
 const keptMs = 60_000;
-/** Above this number, those that are no members are forgotten for those that come later. */
+/** Above this number, nodes that are not members are forgotten to make room for new ones. */
 const toldMax = 256;
-/** `readiness()` is asked all the time, and its texts get into answers and logs. */
+/**
+ * How many nodes that are not members are listed. `readiness()` is called all the time, and its
+ * texts get into answers and logs.
+ */
 const strangersListedMax = 10;
 
 export class ToldProblems {
   readonly #parts: ToldProblemsParts;
-  /** Those that were met last are at the end. */
+  /** In the order in which they were met last. */
   readonly #told = new Map<bigint, Told>();
 
   constructor(parts: ToldProblemsParts) {
@@ -52,7 +55,7 @@ export class ToldProblems {
   }
 
   /**
-   * A problem of the same kind may have another message each time: it is reported once all the
+   * A problem of the same kind may have a different message each time. It is reported once all the
    * same.
    */
   met(id: bigint, kind: ProblemKind, message: string): void {
@@ -66,7 +69,10 @@ export class ToldProblems {
     if (this.#isRecent(lastMs) || this.#report(id, kind, message)) reportedMs.set(kind, atMs);
   }
 
-  /** It is remembered for a while: one that comes and goes all the time is not told each time. */
+  /**
+   * Ends the problem. It is remembered for a while, so that one that comes and goes is not reported
+   * each time.
+   */
   over(id: bigint): void {
     const told = this.#told.get(id);
     if (told !== undefined) this.#told.set(id, { ...told, isOver: true });
@@ -82,7 +88,10 @@ export class ToldProblems {
     return told !== undefined && this.#isCurrent(told);
   }
 
-  /** Of nodes that are no members the latest ten, and how many there are beside these. */
+  /**
+   * The messages about all members and about the latest ten nodes that are not members, and the
+   * number of other such nodes.
+   */
   messages(): readonly string[] {
     const current = [...this.#told].filter(([, told]) => this.#isCurrent(told));
     const ofMembers = current.filter(([id]) => this.#parts.isMember(id));
@@ -90,7 +99,9 @@ export class ToldProblems {
     const listed = [...ofMembers, ...ofStrangers.slice(-strangersListedMax)];
     const messages = listed.map(([, { message }]) => message);
     const left = ofStrangers.length - strangersListedMax;
-    return left > 0 ? [...messages, `the same for ${left} other nodes, no members`] : messages;
+    return left > 0
+      ? [...messages, `the same for ${left} other nodes that are not members`]
+      : messages;
   }
 
   /** Whether the problem is reported now; otherwise the next report counts it as left out. */

@@ -40,7 +40,10 @@ export function incomingOf(parts: IncomingParts): TransportHandler {
   };
   const checkTaken = ({ from }: Message): void => {
     if (identity.admission.takesFrom(from)) return;
-    throw new RaftError('RAFT_OTHER_CLUSTER', `nothing is taken from member ${from}`);
+    throw new RaftError(
+      'RAFT_OTHER_CLUSTER',
+      `snapshots of member ${from} are refused: it and this node refuse each other; see readiness()`,
+    );
   };
   return {
     receive: (message) => {

@@ -69,7 +69,7 @@ export class LostEntries {
     if (commit <= lastIndex) return undefined;
     const { term: own, lead } = this.#parts.status();
     if (term < own) return undefined;
-    const what = `it tells the commit index ${commit}, and the log of this node ends at index ${lastIndex}`;
+    const what = `it claims the commit index ${commit}, and the log of this node ends at index ${lastIndex}`;
     const anotherLeads = term === own && lead !== 0n && lead !== from;
     if (anotherLeads) return `${what}; the leader of term ${own} is ${lead}`;
     if (this.#hasAccepted) {
@@ -96,12 +96,12 @@ export class LostEntries {
     return false;
   }
 
-  /** What an operator must do; `undefined` when nothing is known to be lost. */
+  /** The problem and the remedy for an operator; `undefined` when nothing is known to be lost. */
   get problem(): string | undefined {
     const claim = this.#claim;
     if (!this.isPossible || claim === undefined) return undefined;
     const { from, commit, lastIndex } = claim;
-    return `leader ${from} tells the commit index ${commit}, and the log of this node ended at index ${lastIndex}. ${this.#toDo(claim)}`;
+    return `leader ${from} claims the commit index ${commit}, and the log of this node ended at index ${lastIndex}. ${this.#toDo(claim)}`;
   }
 
   /** Returns 0 when the log cannot be read at the moment. */

@@ -71,7 +71,7 @@ export function plausibleIncoming(
     switch (message.type) {
       case MessageType.Prop:
         if (stampAll(message, parts.nowMs())) return 'plausible';
-        refused.refuse(from, 'proposal', 'it has a proposal that no member hands on');
+        refused.refuse(from, 'proposal', 'it has a proposal that no member forwards');
         return 'impossible';
       case MessageType.ReadIndex:
       case MessageType.ReadIndexResp:
@@ -156,7 +156,7 @@ function verdictOnRead(
   }
   if (type === MessageType.ReadIndex || leader() === from) return 'plausible';
   // The sender may be honest, and have lost its leadership meanwhile.
-  refused.refuse(from, 'read', 'it answers a read, and does not lead');
+  refused.refuse(from, 'read', 'it answers a read, and is not the leader');
   return 'dropped';
 }
 
@@ -176,7 +176,7 @@ function nameOf({ type }: Message): string {
     case MessageType.ReadIndex:
       return 'a read';
     default:
-      return 'a message that moves leadership';
+      return 'a request that changes the leader';
   }
 }
 

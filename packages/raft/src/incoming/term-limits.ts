@@ -93,7 +93,7 @@ export class TermLimits {
 }
 
 const toDo =
-  'No election leads to such a term: look at that node, and at who can speak in its name';
+  'No election leads to such a term: check that node, and which processes can send messages with its id';
 
 /**
  * The terms of an append's entries ascend, which the core checks, so the last one is the highest.

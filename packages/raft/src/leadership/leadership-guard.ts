@@ -1,22 +1,22 @@
 /**
- * A leader that cannot do its work makes room for another one: its disk is full, a save takes too
- * long, or its event loop stood still. Its heartbeats would go on, and every client would wait for
- * it.
+ * Makes a leader that cannot do its work give up leadership: its disk is full, a save takes too
+ * long, or its event loop has stalled. Otherwise its heartbeats would go on, and every client would
+ * wait for it.
  *
- * The leader hands leadership to a voter that has answered lately. Where that does not come about
- * within half an election timeout, it steps down. For the disk it needs evidence that the others
- * are better off: entries that are committed without being durable here. Without evidence nobody
- * could do the work (the node is alone, the others are away, or all share the same slow disk), so
- * it stays leader, and its readiness tells why.
+ * The leader transfers leadership to a voter that has answered recently. If that fails within half
+ * an election timeout, it steps down. For trouble with the disk it needs evidence that the others
+ * are better off: entries that are committed without being durable here. Without evidence no other
+ * member may be able to do the work (the node is alone, the others cannot be reached, or all share
+ * the same slow disk). Then it stays leader, and its readiness gives the reason.
  *
- * While its disk is full or a save takes too long, a node does not campaign.
+ * A node does not campaign while its disk is full or a save takes too long.
  */
 import type { CoreDriver } from '../driver/core-driver.ts';
 import type { RawNode, Status } from '@babuza/raft-core';
 import type { BabuzaConfig } from '../config.ts';
 import type { LeaderTrouble, RaftEvent } from '../events.ts';
 import { activeSuccessor, isQuorumActive } from './leadership-transfer.ts';
-import { Patience } from './patience.ts';
+import { StallTolerance } from './stall-tolerance.ts';
 import type { Logger } from '../ports/logger.ts';
 import { SaveWatch, type WatchedSaves } from './save-watch.ts';
 
@@ -25,50 +25,50 @@ export interface GuardParts {
   readonly node: RawNode;
   readonly saves: WatchedSaves & {
     readonly full: boolean;
-    /** Why the log takes nothing at the moment, also where the disk is not full. */
+    /** Why the log rejects saves at the moment, for any reason. */
     readonly waitReason: string | undefined;
-    /** Whether one of the saves that are not done has entries. */
+    /** Whether any pending save has entries. */
     readonly hasEntries: boolean;
   };
-  /** Whether the log may have lost entries that it had acknowledged: it must not be elected. */
+  /** Whether the log may have lost acknowledged entries. Such a node must not be elected. */
   readonly mayHaveLostEntries: () => boolean;
   readonly logger: Logger | undefined;
   readonly isLeader: () => boolean;
   readonly core: Pick<CoreDriver, 'tryRun'>;
   readonly tell: (event: RaftEvent) => void;
   /**
-   * Nothing that was proposed here will be applied soon: callers are told that the outcome is
-   * unknown.
+   * Called when nothing that was proposed here will be applied soon. Callers are then told that the
+   * outcome is unknown.
    */
   readonly giveUpProposals: () => void;
 }
 
 /**
- * No more ticks than this count as waiting for the disk when a tick is late: the answer of the disk
- * may have waited for the event loop.
+ * When a tick is late, at most this many ticks count as waiting for the disk: the disk's answer may
+ * have waited for the event loop.
  */
 const diskTicksMax = 2;
 /**
- * A process that starts, or collects garbage, on a busy machine stands still for as long. Where
- * election timeouts are that short, the others have elected a leader by then, and handing over
- * costs more than it saves.
+ * The shortest stall that counts, in ms. A process that starts, or collects garbage, on a busy
+ * machine may stall for as long. With election timeouts shorter than that the others have elected a
+ * leader by then, and a transfer costs more than it saves.
  */
 const standstillMsMin = 500;
 
 export class LeadershipGuard {
   readonly #parts: GuardParts;
   readonly #watch: SaveWatch;
-  readonly #patience: Patience;
+  readonly #tolerance: StallTolerance;
   readonly #boundMs: number;
   readonly #leaseBoundMs: number;
   readonly #electionTimeoutMs: number;
   #isSlow = false;
   #mayHaveLost = false;
-  /** How long the event loop stood still, until leadership has gone. */
+  /** How long the event loop has stalled, in ms; kept until this node does not lead any more. */
   #stoodStillMs = 0;
-  /** Since it was tried to hand leadership over. */
+  /** The time since the attempt to transfer leadership, in ms. */
   #givingUpMs: number | undefined;
-  /** Since leadership was lost while the disk did not work. */
+  /** The time without a working disk since leadership was lost, in ms. */
   #withoutDiskMs = 0;
   #hasProbed = false;
 
@@ -77,7 +77,7 @@ export class LeadershipGuard {
     this.#parts = parts;
     this.#watch = new SaveWatch(parts.saves);
     this.#electionTimeoutMs = electionTicks * tickMs;
-    this.#patience = new Patience(this.#electionTimeoutMs);
+    this.#tolerance = new StallTolerance(this.#electionTimeoutMs);
     this.#boundMs = stallBoundMs(parts.config);
     this.#leaseBoundMs = Math.min(this.#boundMs, this.#electionTimeoutMs / 2);
   }
@@ -87,7 +87,7 @@ export class LeadershipGuard {
     return this.#isSlow;
   }
 
-  /** Why clients should not be sent here, in words; nothing when all is well. */
+  /** Why clients should not be sent here, in words; `undefined` when all is well. */
   get reason(): string | undefined {
     const { saves } = this.#parts;
     if (saves.waitReason !== undefined) return saves.waitReason;
@@ -95,17 +95,17 @@ export class LeadershipGuard {
       return `a save to the log has not finished for ${Math.round(this.#watch.waitedMs)} ms; more than ${Math.round(this.#boundMs)} ms is too slow`;
     }
     if (this.#stoodStillMs === 0) return undefined;
-    return `the event loop stood still for ${Math.round(this.#stoodStillMs)} ms; leadership is being handed over`;
+    return `the event loop stood still for ${Math.round(this.#stoodStillMs)} ms; leadership is being transferred`;
   }
 
-  /** Whether the lease of a leader whose last tick is so long ago may still be trusted. */
+  /** Whether the lease of a leader whose last tick was this long ago may still be relied on. */
   trustsLease(sinceTickMs: number): boolean {
     return this.#stoodStillMs === 0 && sinceTickMs - this.#parts.config.tickMs < this.#leaseBoundMs;
   }
 
   /**
-   * `passedMs` have passed since the last tick: much more than a tick when the event loop stood
-   * still.
+   * `passedMs` is the time since the last tick. It is much longer than a tick when the event loop
+   * has stalled.
    */
   tick(passedMs: number): void {
     const { config, isLeader } = this.#parts;
@@ -113,7 +113,7 @@ export class LeadershipGuard {
     this.#watch.tick(Math.min(passedMs, diskTicksMax * config.tickMs));
     this.#diskChanged();
     const lateMs = passedMs - config.tickMs;
-    this.#patience.tick(passedMs, lateMs < this.#boundMs ? this.#watch.lastTick : 'slow');
+    this.#tolerance.tick(passedMs, lateMs < this.#boundMs ? this.#watch.lastTick : 'slow');
     if (isLeader()) {
       this.#withoutDiskMs = 0;
       if (lateMs >= this.#standstillBoundMs()) this.#stoodStill(lateMs);
@@ -122,14 +122,15 @@ export class LeadershipGuard {
   }
 
   /**
-   * The log rejects saves for now (a full disk, a system short of something), or takes them again.
+   * Called when the log begins to reject saves (a full disk, a system short of something), or takes
+   * them again.
    */
   savesRejected(): void {
     this.#withhold();
     if (this.#parts.isLeader()) this.#guard(0);
   }
 
-  /** This node leads no more, whatever the reason. */
+  /** Called when this node does not lead any more, for any reason. */
   leadershipLost(): void {
     this.#givingUpMs = undefined;
     this.#stoodStillMs = 0;
@@ -138,7 +139,7 @@ export class LeadershipGuard {
   #diskChanged(): void {
     const { saves, logger, tell } = this.#parts;
     const { waitedMs } = this.#watch;
-    // Saves that are rejected are told as that.
+    // Rejected saves are reported separately.
     const isSlow = saves.waitReason === undefined && waitedMs >= this.#boundMs;
     if (isSlow === this.#isSlow) return;
     this.#isSlow = isSlow;
@@ -149,7 +150,7 @@ export class LeadershipGuard {
     else logger?.info('saves to the log finish again');
   }
 
-  /** A message may have told it since the last tick, or the log has come as far as it was. */
+  /** A message since the last tick may have shown a loss, or the log may have caught up again. */
   #lossChanged(): void {
     const mayHaveLost = this.#parts.mayHaveLostEntries();
     if (mayHaveLost === this.#mayHaveLost) return;
@@ -164,16 +165,19 @@ export class LeadershipGuard {
   }
 
   /**
-   * The bound is that of the lease where reads trust it: another leader may have answered writes
+   * When reads rely on the lease, its bound counts: another leader may have acknowledged writes
    * meanwhile.
    */
   #standstillBoundMs(): number {
     if (this.#parts.config.leaseReads) return this.#leaseBoundMs;
-    const boundMs = Math.min(this.#electionTimeoutMs, this.#boundMs * this.#patience.factor);
+    const boundMs = Math.min(this.#electionTimeoutMs, this.#boundMs * this.#tolerance.factor);
     return Math.max(standstillMsMin, boundMs);
   }
 
-  /** Somebody else may lead meanwhile, and no lease holds. A single voter has nobody to ask. */
+  /**
+   * Another node may be leader meanwhile, and the lease does not hold. A single voter has nobody to
+   * ask.
+   */
   #stoodStill(lateMs: number): void {
     const { config, node, logger, core, tell } = this.#parts;
     tell({ type: 'stood-still', durationMs: lateMs });
@@ -182,8 +186,8 @@ export class LeadershipGuard {
       ({ id, isLearner }) => id !== config.nodeId && !isLearner,
     );
     if (!hasOthers) return;
-    // Only once: each time begins a new election timeout, in which a leader without a quorum would
-    // stay.
+    // Only once: each call begins a new election timeout, during which a leader without a quorum
+    // would stay.
     if (this.#stoodStillMs === 0) core.tryRun((raft) => raft.doubtMembers());
     this.#stoodStillMs = Math.max(this.#stoodStillMs, lateMs);
   }
@@ -201,7 +205,7 @@ export class LeadershipGuard {
       const to = activeSuccessor(status);
       if (to === undefined) return;
       this.#givingUpMs = 0;
-      if (!isRejection(trouble)) this.#patience.handedOver();
+      if (!isRejection(trouble)) this.#tolerance.leadershipTransferred();
       this.#giveUp(trouble, to);
     } else if (this.#givingUpMs >= this.#electionTimeoutMs / 2) this.#giveUp(trouble, undefined);
   }
@@ -210,8 +214,9 @@ export class LeadershipGuard {
     const { saves } = this.#parts;
     if (saves.full) return 'disk-full';
     if (saves.waitReason !== undefined) return 'system-short';
-    // What has begun goes on: the patience is for the next time.
-    const factor = this.#givingUpMs === undefined ? this.#patience.factor : 1;
+    // A transfer that has begun goes on with the plain bound: the tolerance is for the next
+    // trouble.
+    const factor = this.#givingUpMs === undefined ? this.#tolerance.factor : 1;
     if (this.#watch.waitedMs >= this.#boundMs * factor) return 'disk-slow';
     return this.#stoodStillMs > 0 ? 'stood-still' : undefined;
   }
@@ -226,8 +231,8 @@ export class LeadershipGuard {
   }
 
   /**
-   * Proposes an entry where none waits for the disk: else nothing can show that the disks of the
-   * others work.
+   * Proposes an empty entry when no pending save has entries. Without a new entry nothing can show
+   * that the disks of the others work.
    */
   #probe(): void {
     const { saves, core } = this.#parts;
@@ -239,14 +244,14 @@ export class LeadershipGuard {
 
   #giveUp(trouble: LeaderTrouble, to: bigint | undefined): void {
     const { logger, core, tell } = this.#parts;
-    logger?.warn('leadership is given up', { trouble, to });
+    logger?.warn('this leader gives up leadership', { trouble, to });
     tell({ type: 'leadership-given-up', trouble, to });
     core.tryRun((raft) => (to === undefined ? raft.stepDown() : raft.transferLeader(to)));
   }
 
   /**
-   * Proposals are applied when they are durable here: while the disk does not work, nobody can say
-   * when.
+   * Proposals are applied after they are durable here, and while the disk does not work nobody
+   * knows when that is.
    */
   #followed(passedMs: number): void {
     const { saves, giveUpProposals } = this.#parts;
@@ -259,12 +264,12 @@ export class LeadershipGuard {
   }
 }
 
-/** The log says by itself that it takes nothing: there is no time to wait for. */
+/** Whether the log itself rejects saves, so that there is no bound to wait for. */
 function isRejection(trouble: LeaderTrouble): boolean {
   return trouble === 'disk-full' || trouble === 'system-short';
 }
 
-/** How long a save, or the event loop, may stand still: at least a tick. */
+/** How long a save or the event loop may stall, in ms: at least a tick. */
 function stallBoundMs({ tickMs, electionTicks, leaderStallShare }: BabuzaConfig): number {
   return Math.max(1, leaderStallShare * electionTicks) * tickMs;
 }

@@ -1,4 +1,4 @@
-/** Leadership on its way to another voter. */
+/** Transfers leadership to another voter. */
 import type { CoreDriver } from '../driver/core-driver.ts';
 import type { Status } from '@babuza/raft-core';
 import type { Clock, Timer } from '@babuza/vfs';
@@ -7,7 +7,7 @@ import { DroppedError, type StoppedError } from '../errors.ts';
 import type { RaftEventHub } from '../events.ts';
 import { waiting } from '../proposals/waiters.ts';
 
-export interface HandOverParts {
+export interface LeadershipTransferParts {
   readonly config: BabuzaConfig;
   readonly clock: Clock;
   readonly events: RaftEventHub;
@@ -17,8 +17,8 @@ export interface HandOverParts {
 }
 
 /**
- * The voter to hand leadership to: one that was heard from lately if there is one, then the
- * furthest.
+ * The voter to transfer leadership to. Voters that have answered recently come first; among equals
+ * the one with the highest match index.
  */
 export function bestSuccessor({ id: self, progress }: Status): bigint | undefined {
   let best: { id: bigint; match: number; recentActive: boolean } | undefined;
@@ -33,8 +33,8 @@ export function bestSuccessor({ id: self, progress }: Status): bigint | undefine
 }
 
 /**
- * The voter that has answered since the last check of the quorum and whose log is furthest, if
- * there is one.
+ * The voter with the highest match index among those that have answered since the last check of the
+ * quorum, if there is any.
  */
 export function activeSuccessor({ id: self, progress }: Status): bigint | undefined {
   let best: { id: bigint; match: number } | undefined;
@@ -46,8 +46,8 @@ export function activeSuccessor({ id: self, progress }: Status): bigint | undefi
 }
 
 /**
- * Whether a quorum, the leader included, has answered since the last check. While joint, one of
- * each half.
+ * Whether a quorum, including the leader, has answered since the last check. While joint, a quorum
+ * of each half.
  */
 export function isQuorumActive({ config, progress }: Status): boolean {
   return [config.incoming, config.outgoing].every((voters) => {
@@ -57,15 +57,15 @@ export function isQuorumActive({ config, progress }: Status): boolean {
 }
 
 /**
- * Resolves when `target` leads; rejects with `RAFT_DROPPED` when that did not come about within two
+ * Resolves when `target` leads. Rejects with `RAFT_DROPPED` when it does not lead within two
  * election timeouts.
  *
  * The core asks the target once, and gives up after an election timeout. The request may get lost,
- * or come before the target knows that it is a voter; so the core is asked again with every tick.
- * Where it is at it, that changes nothing.
+ * or arrive before the target knows that it is a voter, so the core is asked again with every tick.
+ * Asking again during a transfer has no effect.
  */
-export function handOver(
-  { config, clock, events, isLeader, core, onStop }: HandOverParts,
+export function transferLeadership(
+  { config, clock, events, isLeader, core, onStop }: LeadershipTransferParts,
   target: bigint,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -75,7 +75,9 @@ export function handOver(
     let timer: Timer | undefined;
     const ask = (): void => {
       if (ticks === ticksMax) {
-        waiter.reject(new DroppedError(`${target} did not take over within ${ticks} ticks`));
+        waiter.reject(
+          new DroppedError(`node ${target} did not become leader within ${ticks} ticks`),
+        );
         return;
       }
       ticks += 1;

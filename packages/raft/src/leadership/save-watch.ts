@@ -1,13 +1,13 @@
 /**
- * How long the log has had work and has finished none of it. It is asked once in each tick, so that
- * a save costs nothing: the answer is up to a tick too small, never too large.
+ * Measures how long the log has had saves to do without finishing any. It is checked once in each
+ * tick, so that a save costs nothing. The result is up to a tick too small, never too large.
  */
 
-import type { TickOfSaves } from './patience.ts';
+import type { TickOfSaves } from './stall-tolerance.ts';
 
-/** What is asked of the way to the log. */
+/** The part of the append path that is watched. */
 export interface WatchedSaves {
-  /** Whether a save or a sync has not been answered. */
+  /** Whether a save or a sync is pending. */
   readonly isBusy: boolean;
   /** How many of them have succeeded so far. */
   readonly finishedCount: number;
@@ -25,19 +25,19 @@ export class SaveWatch {
   }
 
   /**
-   * For how long the oldest save has been the oldest one, as far as it is known. 0 while saves
-   * finish.
+   * How long the oldest pending save has been the oldest, in ms, as far as it is known; 0 while
+   * saves finish.
    */
   get waitedMs(): number {
     return this.#waitedMs;
   }
 
-  /** How saves have done between the last two calls of `tick`. */
+  /** How the saves did between the last two calls of `tick`. */
   get lastTick(): TickOfSaves {
     return this.#lastTick;
   }
 
-  /** `passedMs` have passed since the last call. */
+  /** `passedMs` is the time since the last call. */
   tick(passedMs: number): void {
     const { isBusy, finishedCount } = this.#saves;
     const hasFinished = finishedCount !== this.#finishedCount;

@@ -208,7 +208,7 @@ export class MembershipChanges {
     if (match >= lastIndex * learnerReadyShare && match > 0) return;
     throw new RaftError(
       'RAFT_LEARNER_NOT_READY',
-      `learner ${id} has the log up to ${match}, this leader up to ${lastIndex}; it may be promoted from ${learnerReadyShare * 100} % on`,
+      `learner ${id} has the log up to index ${match}, and this leader up to index ${lastIndex}; it may be promoted from ${learnerReadyShare * 100} % on`,
     );
   }
 }
@@ -223,7 +223,7 @@ export function asRead(operations: readonly MembershipOperation[]): MembershipOp
   } catch (error) {
     throw new RaftError(
       'RAFT_CONF_CHANGE_REFUSED',
-      'a change of the membership has an operation that is not known',
+      'a change of the membership has an unknown operation',
       error,
     );
   }

@@ -21,14 +21,14 @@ export class OwnAddress {
   }
 
   /**
-   * What is wrong and what to do; `undefined` when the two are the same, or the node is not a
-   * member yet.
+   * The problem and the remedy; `undefined` when the two are the same, or the node is not a member
+   * yet.
    */
   get problem(): string | undefined {
     const { nodeId, address } = this.#config;
     const known = this.#known;
     if (known === undefined || known === address) return undefined;
-    return `the membership has node ${nodeId} at ${known}, and its configuration has ${address}: the others do not take it for a member there; call updatePeer at the leader, or start it with ${known} (where all addresses have changed: docs/disaster-recovery.md)`;
+    return `the membership has node ${nodeId} at ${known}, and its configuration has ${address}: the others refuse it under its own address; call updatePeer at the leader, or start it with ${known} (where all addresses have changed: docs/disaster-recovery.md)`;
   }
 
   /** Logs the problem, once for each address in the membership. */

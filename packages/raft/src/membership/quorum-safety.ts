@@ -26,7 +26,7 @@ export function quorumProblem(
   const quorum = Math.floor(voters.length / 2) + 1;
   const answering = voters.length - silent.length;
   if (answering >= quorum) return undefined;
-  return `after this change ${quorum} of the voters ${voters.join(', ')} would have to answer for anything to be committed, and ${answering} do; no answer from ${silent.join(', ')}. Add a member through a learner (addVotingPeer does), or bring the silent members back first; { force: true } makes the change all the same`;
+  return `after this change ${quorum} of the voters ${voters.join(', ')} would have to answer for anything to be committed, and ${answering} do; no answer from ${silent.join(', ')}. Add a member through a learner (addVotingPeer does), or bring the silent members back first; { force: true } makes the change anyway`;
 }
 
 /** Ascending by id. */

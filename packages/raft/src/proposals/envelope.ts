@@ -1,16 +1,16 @@
 /**
- * What lies in the data of an entry that was proposed here: who proposed it, when, in which
- * session, and the payload. All numbers are big-endian integers below 2^53.
+ * The data of a proposed entry: its kind, its time, its session, the request of the proposing node,
+ * and the payload. All numbers are big-endian integers below 2^53.
  *
  * ```
- *   0         1      2       3      4            12
- *   +---------+------+-------+------+------------+-----------------------+------------------+---------
- *   | version | kind | flags | zero | proposed   | session, 24 bytes     | request, 16 bytes| payload
- *   +---------+------+-------+------+------------+-----------------------+------------------+---------
+ *   0         1      2       3      4           12
+ *   +---------+------+-------+------+-----------+-------------------+-------------------+---------
+ *   | version | kind | flags | zero | timestamp | session, 24 bytes | request, 16 bytes | payload
+ *   +---------+------+-------+------+-----------+-------------------+-------------------+---------
  *   flags 1: with session (id, sequence, lowest unanswered); flags 2: with request (node, number)
  * ```
  *
- * An entry without data is the one that a leader begins its term with, or that stands for a refused
+ * An entry without data is the one that a leader begins its term with, or replaces a refused
  * change. Decision: docs/decisions/0026-proposals-and-their-outcomes.md. The bytes are fixed by
  * golden files.
  */
@@ -18,28 +18,30 @@ import { readInteger, viewOf, writeInteger } from '../support/bytes.ts';
 import { RaftError } from '../errors.ts';
 import type { SessionCall } from '../ports/session-manager.ts';
 
-/** What an entry is for. */
+/** The purpose of an entry. */
 export const EnvelopeKind = {
   Payload: 1,
   RegisterSession: 2,
   UnregisterSession: 3,
-  /** The node's own: see `identity/identity-entries.ts`. */
+  /** Concerns identities and is proposed by the node itself; see `identity/identity-entries.ts`. */
   Identity: 4,
 } as const;
 export type EnvelopeKind = (typeof EnvelopeKind)[keyof typeof EnvelopeKind];
 
-/** Who waits for a proposal that was forwarded; only that life of that node can tell. */
+/**
+ * Identifies a proposal that was forwarded. Only the same incarnation of the node knows the caller.
+ */
 export interface RequestId {
   readonly nodeId: bigint;
-  /** Used once in all lives of the node. */
+  /** Used once in all incarnations of the node. */
   readonly number: number;
 }
 
 export interface Envelope {
   readonly kind: EnvelopeKind;
   /**
-   * When it was proposed, in milliseconds since 1970. The leader stamps it, also where another node
-   * has handed the proposal on.
+   * The time of the proposal, in milliseconds since 1970. The leader sets it, also for a forwarded
+   * proposal.
    */
   readonly proposedAtMs: number;
   readonly session?: SessionCall | undefined;
@@ -48,16 +50,16 @@ export interface Envelope {
 }
 
 /**
- * A number of a request is that of the life, times this, and one in it: together an integer below
- * 2^53.
+ * How many request numbers an incarnation has. A request number is the 32-bit number of the
+ * incarnation times this, plus a counter; together an integer below 2^53.
  */
-export const requestsPerLife: number = 2 ** 21;
+export const requestsPerIncarnation: number = 2 ** 21;
 const requestNumbers = 2 ** 53;
 
 /**
- * The number of the request after this one. When all numbers of a life are used, it is the first
- * one of the next life: within a life they only grow, so that a leader can tell an old request from
- * a new one however many requests other leaders have taken between them.
+ * The request number after this one. When all numbers of an incarnation are used, it is the first
+ * one of the next. Within an incarnation the numbers only grow, so that a leader can tell an old
+ * request from a new one, however many requests other leaders have taken between them.
  */
 export function nextRequestNumber(number: number): number {
   return (number + 1) % requestNumbers;
@@ -70,9 +72,9 @@ const requestBytes = 16;
 const withSession = 1;
 const withRequest = 2;
 
-/** What an envelope adds to a payload, at most. */
+/** The most bytes that an envelope adds to a payload. */
 export const envelopeOverheadMax: number = headBytes + sessionBytes + requestBytes;
-/** What index, term and type add to the data of an entry, at most. */
+/** The most bytes that index, term and type add to the data of an entry. */
 export const entryOverheadBytes = 40;
 
 /**
@@ -85,7 +87,10 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { session, request, payload } = envelope;
   const wrong = numbersOf(envelope).find((value) => !Number.isSafeInteger(value) || value < 0);
   if (wrong !== undefined) {
-    throw new RaftError('RAFT_INVALID', `a proposal has integers from 0 to 2^53 - 1; got ${wrong}`);
+    throw new RaftError(
+      'RAFT_INVALID',
+      `the numbers of a proposal must be integers from 0 to 2^53 - 1; got ${wrong}`,
+    );
   }
   const payloadAt =
     headBytes +
@@ -113,10 +118,10 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 }
 
 /**
- * The payload is a part of `bytes`.
+ * The payload is a subarray of `bytes`.
  *
- * @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no release known here has written: the
- * log then belongs to something else, or to a later release, and applying it would make replicas
+ * @throws RaftError (`RAFT_STATE_UNREADABLE`) for bytes that no known release has written. The log
+ * then belongs to something else, or to a later release, and applying the entry would make replicas
  * differ.
  */
 export function decodeEnvelope(bytes: Uint8Array, index: number): Envelope {
@@ -156,8 +161,8 @@ export function decodeEnvelope(bytes: Uint8Array, index: number): Envelope {
 }
 
 /**
- * Replaces the time of an envelope that another node has made, in place. False where the bytes are
- * no envelope that a member hands on: nothing is changed then.
+ * Replaces the timestamp in an envelope of another node, in place. Returns false, and changes
+ * nothing, when the bytes are not an envelope that a member forwards.
  */
 export function stampEnvelope(bytes: Uint8Array, proposedAtMs: number): boolean {
   const [version, kind = 0, , zero] = bytes;
@@ -169,8 +174,8 @@ export function stampEnvelope(bytes: Uint8Array, proposedAtMs: number): boolean 
 }
 
 /**
- * The node whose request is in the bytes of an envelope, without a look at the rest; `undefined`
- * where there is none.
+ * The node of the request in an envelope, without checking the rest; `undefined` when there is
+ * none.
  */
 export function requesterOf(bytes: Uint8Array): bigint | undefined {
   const flags = bytes[2] ?? 0;

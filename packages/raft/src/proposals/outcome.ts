@@ -1,4 +1,4 @@
-/** What becomes of an entry, for who proposed it. */
+/** The outcome of an entry, for the caller that proposed it. */
 import { BusyError, RaftError } from '../errors.ts';
 import type { SessionVerdict } from '../ports/session-manager.ts';
 import type { ApplyResult } from '../ports/state-machine.ts';
@@ -10,7 +10,7 @@ export type Outcome =
   | { readonly kind: 'membership' }
   | { readonly kind: 'identity' };
 
-/** Of a proposal that its session does not let through. */
+/** The outcome of a proposal that its session does not let through. */
 export function outcomeOf(verdict: Exclude<SessionVerdict, { kind: 'apply' }>): Outcome {
   switch (verdict.kind) {
     case 'duplicate':
@@ -27,11 +27,13 @@ export function outcomeOf(verdict: Exclude<SessionVerdict, { kind: 'apply' }>): 
       return {
         kind: 'refused',
         error: new BusyError(
-          'too many proposals of the session have not been answered; the proposal was not applied',
+          'too many proposals of the session are unanswered; the proposal was not applied',
         ),
       };
     case 'pending':
-      throw new TypeError('a proposal of a session is judged when those before it are recorded');
+      throw new TypeError(
+        'a proposal of a session must be judged after those before it are recorded',
+      );
     default:
       return {
         kind: 'refused',

@@ -1,19 +1,22 @@
 /**
- * Proposals between the door and the core. What is proposed while the event loop takes in what has
- * arrived goes to the core together, before the next turn of the node's loop: as one message to
- * each other member, one save and one answer, however many there are.
+ * Queues proposals before they are given to the core. All proposals of one turn of the event loop
+ * go to the core together, before the next turn of the node's loop: as one message to each other
+ * member, one save and one response, however many there are.
  */
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
 import { entryOverheadBytes, type RequestId } from './envelope.ts';
 import { leads } from '../driver/loop.ts';
 
 /**
- * What becomes of a proposal. Each returns what is to be tidied up when nobody waits for it any
- * more.
+ * A proposal and its callbacks. `placed` and `forwarded` return a cleanup function, for when the
+ * caller does not wait any more.
  */
 export interface QueuedProposal {
   readonly data: Uint8Array;
-  /** By which it can be handed to another leader; none where this node led when it was made. */
+  /**
+   * The request by which it can be forwarded to another leader; `undefined` when this node led when
+   * it was made.
+   */
   readonly request: RequestId | undefined;
   readonly placed: (place: ProposedEntry) => () => void;
   readonly forwarded: (request: RequestId) => () => void;
@@ -21,14 +24,17 @@ export interface QueuedProposal {
 }
 
 export interface ProposalQueueParts {
-  /** Of their entries: so that a message takes all. What is more does not wait for others. */
+  /**
+   * The most bytes of entries in one batch, so that one message can hold it. A larger single entry
+   * makes a batch of its own.
+   */
   readonly batchBytesMax: number;
   /**
-   * Gives it to the core, where that may be done at the moment. What it throws refuses the
-   * proposals.
+   * Gives the batch to the core, if that is allowed at the moment. An error that it throws rejects
+   * the proposals.
    */
   readonly give: <T>(give: (node: RawNode) => T) => T;
-  /** The refusal of who does not lead. */
+  /** The error for a node that does not lead. */
   readonly notLeader: () => Error;
   /** Asks for a turn of the loop. */
   readonly wake: () => void;
@@ -36,7 +42,7 @@ export interface ProposalQueueParts {
 
 interface Queued {
   readonly proposal: QueuedProposal;
-  /** Nobody waits for it any more; it is made all the same. */
+  /** The caller does not wait any more. The proposal is made all the same. */
   left: boolean;
   tidy: () => void;
 }
@@ -54,7 +60,7 @@ export class ProposalQueue {
     return this.#queued.length;
   }
 
-  /** Returns what is to be called when nobody waits for it any more. */
+  /** Returns a function to be called when the caller does not wait any more. */
   add(proposal: QueuedProposal): () => void {
     const bytes = proposal.data.length + entryOverheadBytes;
     if (this.#bytes + bytes > this.#parts.batchBytesMax) this.flush();
@@ -68,12 +74,12 @@ export class ProposalQueue {
     };
   }
 
-  /** Gives everything to the core, in its order. Never throws. */
+  /** Gives everything to the core, in order. Never throws. */
   flush(): void {
     if (this.#queued.length > 0) this.#give(this.#takeAll());
   }
 
-  /** Nothing of it has reached the core, and nothing will. */
+  /** Rejects everything in the queue. Nothing of it has reached the core, and nothing will. */
   refuseAll(error: Error): void {
     for (const { proposal } of this.#takeAll()) proposal.refused(error);
   }
@@ -96,8 +102,8 @@ export class ProposalQueue {
         else waits(queued, queued.proposal.placed({ ...place, index: place.index + at }));
       });
     } catch (error) {
-      // They enter the log together or not at all; one by one there is still room for the first of
-      // them.
+      // A batch enters the log as a whole or not at all. One by one, there may still be room for
+      // the first of them.
       if (batch.length > 1 && isOverLimit(error)) for (const queued of batch) this.#give([queued]);
       else for (const { proposal } of batch) proposal.refused(error);
     }
@@ -107,7 +113,7 @@ export class ProposalQueue {
     const { data, request, forwarded, refused } = queued.proposal;
     const { give, notLeader } = this.#parts;
     try {
-      // Without its number an answer to it would not be known.
+      // Without a request number this node could not recognise the answer.
       if (request === undefined) throw notLeader();
       give((node) => node.propose(data));
       waits(queued, forwarded(request));

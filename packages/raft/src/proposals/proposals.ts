@@ -1,7 +1,7 @@
 /**
- * Proposals from the door to their answer: checked, put into an envelope, given to the core, and
- * answered when the apply path reaches the entry at their index and term; never earlier. That is
- * what makes an acknowledged proposal one that is durable on a quorum.
+ * Proposals of this node: checked, put into an envelope, given to the core, and resolved when the
+ * apply path reaches the entry with their index and term, never earlier. So an acknowledged
+ * proposal is always durable on a quorum.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { ProposalDroppedError, type ProposedEntry, type RawNode } from '@babuza/raft-core';
@@ -13,7 +13,7 @@ import {
   entryOverheadBytes,
   envelopeOverheadMax,
   nextRequestNumber,
-  requestsPerLife,
+  requestsPerIncarnation,
   type EnvelopeKind,
   type Envelope,
   type RequestId,
@@ -32,7 +32,7 @@ import { leads } from '../driver/loop.ts';
 import { ProposalQueue } from './proposal-queue.ts';
 import { ProposalWaiters, waiting, type Waiter } from './waiters.ts';
 
-/** The entry that was reached, and what became of it. */
+/** The applied entry and its outcome. */
 export interface Reached {
   readonly entry: Entry;
   readonly outcome: Outcome;
@@ -41,20 +41,20 @@ export interface Reached {
 export interface ProposalParts {
   readonly nodeId: bigint;
   /**
-   * 32 random bits, others for each start of the node: the answer to a proposal from before the
-   * start is not taken for one to a proposal that came after it.
+   * Random 32 bits for each start of the node, so that the answer to a proposal from before a
+   * restart is not taken for one to a new proposal.
    */
-  readonly life: number;
+  readonly incarnation: number;
   readonly clock: Clock;
   readonly entryBytesMax: number;
-  /** Of the entries of proposals that go to the core together. */
+  /** The most bytes of entries that go to the core together. */
   readonly batchBytesMax: number;
   readonly forwards: boolean;
   readonly forwardTimeoutMs: number;
   readonly leader: () => LeaderHint | undefined;
-  /** Nothing is proposed before the cluster has a birth id. */
+  /** Delays proposals until the cluster has a birth id. */
   readonly gate: IdentityGate;
-  /** Throws where nothing may be proposed at the moment. */
+  /** Throws when nothing may be proposed at the moment. */
   readonly checkOpen: () => void;
   readonly core: Pick<CoreDriver, 'run'>;
   /** Asks for a turn of the loop, which begins with `flush`. */
@@ -67,14 +67,14 @@ export class Proposals {
   readonly #parts: ProposalParts;
   readonly #waiters = new ProposalWaiters<Reached>();
   readonly #queue: ProposalQueue;
-  /** The number of the newest proposal that could be handed to another leader. */
+  /** The request number of the newest proposal that could be forwarded. */
   #lastRequest: number;
   #answered = 0;
   #failed = 0;
 
   constructor(parts: ProposalParts) {
     this.#parts = parts;
-    this.#lastRequest = parts.life * requestsPerLife;
+    this.#lastRequest = parts.incarnation * requestsPerIncarnation;
     this.#queue = new ProposalQueue({
       batchBytesMax: parts.batchBytesMax,
       give: (give) => this.#give(give),
@@ -88,7 +88,7 @@ export class Proposals {
     return { pending, answered: this.#answered, failed: this.#failed };
   }
 
-  /** Resolves when the entry was applied here. */
+  /** Resolves when this node has applied the entry. */
   propose(
     kind: EnvelopeKind,
     payload: Uint8Array,
@@ -108,7 +108,7 @@ export class Proposals {
       );
     }
     return this.#counted(signal, (waiter) => {
-      this.#checkDoor();
+      this.#checkAcceptsProposals();
       const proposedAtMs = Math.max(0, Math.floor(clock.wallMs()));
       const request = this.#newRequest();
       const envelope: Envelope = { kind, proposedAtMs, session, request, payload };
@@ -122,19 +122,20 @@ export class Proposals {
     });
   }
 
-  /** Gives the core what was proposed since the last turn of the loop. */
+  /** Gives the core everything that was proposed since the last turn of the loop. */
   flush(): void {
     this.#queue.flush();
   }
 
-  /** An entry without effect: when it is applied, all before it is. */
+  /** Proposes an entry without effect. When it is applied, so are all entries before it. */
   barrier(signal: AbortSignal | undefined): Promise<Reached> {
     return this.placed((node) => node.propose(noPayload), signal);
   }
 
   /**
-   * Something else that takes a place in the log of this leader. The core is asked whether it
-   * leads: it may have heard of another leader a moment ago, and would hand this on to it.
+   * Proposes something other than a payload, directly in the log of this leader. Ask the core
+   * whether it leads, not the cached role: it may have heard of another leader a moment ago, and
+   * would forward this.
    */
   placed(
     give: (node: RawNode) => ProposedEntry | undefined,
@@ -148,7 +149,7 @@ export class Proposals {
     });
   }
 
-  /** The apply path has reached an entry. */
+  /** Called when the apply path has reached an entry. */
   reached(entry: Entry, envelope: Envelope | undefined, outcome: Outcome): void {
     const waiter = this.#waiters.take(entry.index, entry.term) ?? this.#requestOf(envelope);
     if (waiter === undefined) return;
@@ -156,7 +157,7 @@ export class Proposals {
     else waiter.resolve({ entry, outcome });
   }
 
-  /** What was handed to the leader before may have been lost with it. */
+  /** Forwarded proposals may have been lost with the previous leader. */
   leaderChanged(): void {
     this.#waiters.rejectRequests(
       new OutcomeUnknownError('the leader changed while it had the proposal'),
@@ -169,8 +170,8 @@ export class Proposals {
   }
 
   /**
-   * This node belongs to the cluster no more: nobody will tell it what became of the rest of its
-   * log.
+   * Called when this node does not belong to the cluster any more: it will not learn the outcome of
+   * its pending entries.
    */
   leftCluster(): void {
     this.#waiters.rejectPlaced(
@@ -179,8 +180,8 @@ export class Proposals {
   }
 
   /**
-   * This node leads no more and its disk does not work: what becomes of its proposals cannot be
-   * seen here for a while.
+   * Called when this node has lost leadership and its disk does not work: it cannot learn the
+   * outcome of its proposals for a while.
    */
   diskHangs(): void {
     this.#waiters.rejectPlaced(
@@ -225,7 +226,10 @@ export class Proposals {
     return { nodeId, number: this.#lastRequest };
   }
 
-  /** Its message, or its place in the leader's log, may get lost without a word. */
+  /**
+   * The forwarded message, or the leader's entry, may get lost without a notice, so this wait has a
+   * timeout.
+   */
   #waitForForwarded(request: RequestId, waiter: Waiter<Reached>): () => void {
     const { clock, forwardTimeoutMs } = this.#parts;
     const remove = this.#waiters.placeRequest(request, waiter);
@@ -247,7 +251,7 @@ export class Proposals {
   }
 
   #give<T>(give: (node: RawNode) => T): T {
-    this.#checkDoor();
+    this.#checkAcceptsProposals();
     try {
       return this.#parts.core.run(give);
     } catch (error) {
@@ -255,14 +259,14 @@ export class Proposals {
     }
   }
 
-  #checkDoor(): void {
+  #checkAcceptsProposals(): void {
     const { leader, forwards, nodeId, checkOpen } = this.#parts;
     checkOpen();
     const hint = leader();
     if (hint === undefined || (hint.id !== nodeId && !forwards)) throw new NotLeaderError(hint);
   }
 
-  /** Not this node, also where it has not heard yet that it leads no more. */
+  /** Never names this node, which may not have heard yet that it does not lead any more. */
   #otherLeader(): LeaderHint | undefined {
     const hint = this.#parts.leader();
     return hint?.id === this.#parts.nodeId ? undefined : hint;
@@ -274,7 +278,10 @@ export class Proposals {
       case 'uncommitted-limit':
         return new BusyError('too much is proposed and not committed yet', error);
       case 'transferring':
-        return new BusyError('leadership is being handed over', error);
+        return new BusyError(
+          'leadership is being transferred; propose again when a leader is known',
+          error,
+        );
       default:
         return new NotLeaderError(this.#otherLeader());
     }
@@ -282,8 +289,8 @@ export class Proposals {
 }
 
 /**
- * Whether the entry at this place is a membership change, and not what the core puts in place of
- * one it refused.
+ * Whether the entry is a membership change, and not the empty entry by which the core replaces a
+ * refused one.
  */
 export function isMembershipEntry({ type }: Entry): boolean {
   return type !== EntryType.Normal;

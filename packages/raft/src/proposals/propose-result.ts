@@ -1,4 +1,4 @@
-/** What a proposal is given and gives back, at the door of the node. */
+/** The session argument and the result of a proposal. */
 import { isObject } from '../support/checks.ts';
 import { RaftError } from '../errors.ts';
 import type { SessionCall } from '../ports/session-manager.ts';
@@ -8,9 +8,9 @@ import type { Reached } from './proposals.ts';
 export interface ProposeResult {
   readonly index: number;
   readonly term: number;
-  /** What the state machine answered. */
+  /** The result of the state machine. */
   readonly result: ApplyResult;
-  /** It was applied earlier, and its answer is not known any more. */
+  /** The proposal was applied earlier, and its result is not known any more. */
   readonly resultLost: boolean;
 }
 
@@ -28,7 +28,7 @@ export function checkSession(session: SessionCall): void {
   if (isFine) return;
   throw new RaftError(
     'RAFT_INVALID',
-    `a session needs a sessionId from 1, and a sequence from its lowestUnanswered, from 1; got ${sessionId}, ${sequence}, ${lowestUnanswered}`,
+    `a session needs a sessionId and a lowestUnanswered of at least 1, and a sequence of at least lowestUnanswered; got sessionId ${sessionId}, sequence ${sequence}, lowestUnanswered ${lowestUnanswered}`,
   );
 }
 

@@ -1,7 +1,7 @@
 /**
- * Callers who wait for what they proposed. They are known by the place of their entry, index and
- * term: if another term's entry takes the index, theirs is certainly not applied. Proposals that
- * were forwarded have no place yet and are known by their request.
+ * Callers that wait for their proposals. They are identified by the index and term of their entry:
+ * if an entry of another term takes the index, theirs is certainly not applied. Forwarded proposals
+ * have no index yet and are identified by their request.
  *
  * Decision: docs/decisions/0026-proposals-and-their-outcomes.md.
  */
@@ -9,15 +9,16 @@ import type { RequestId } from './envelope.ts';
 import { watchAbort } from '../support/abort-watchers.ts';
 import { DroppedError, OutcomeUnknownError } from '../errors.ts';
 
-/** Someone who waits. Only the first call counts. */
+/** Settles a waiting caller. Only the first call counts. */
 export interface Waiter<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * A promise whose waiting a signal can end; what is waited for goes on. `begin` may return what is
- * to be tidied up in whatever way the waiting ends. What it throws rejects the promise.
+ * A promise whose wait a signal can end; the operation itself goes on. `begin` may return a cleanup
+ * function, which is called however the wait ends. An error that `begin` throws rejects the
+ * promise.
  */
 export async function waiting<T>(
   signal: AbortSignal | undefined,
@@ -37,7 +38,7 @@ export async function waiting<T>(
   }
 }
 
-/** What the promise gives, unless the signal fires first. */
+/** Settles as the promise does, unless the signal fires first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return waiting<T>(signal, (waiter) => {
     promise.then(waiter.resolve, waiter.reject);
@@ -46,8 +47,8 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
 }
 
 /**
- * The items, until the signal fires: their source is told to end then, and not waited for in the
- * middle of a read.
+ * Yields the items until the signal fires. Then the source is told to end, without waiting for a
+ * read that may hang.
  */
 export async function* untilAborted<T>(
   items: AsyncGenerator<T, void, void>,
@@ -66,7 +67,7 @@ export async function* untilAborted<T>(
   }
 }
 
-/** Callers who wait until an index is applied. */
+/** Callers that wait until an index is applied. */
 export class IndexWaiters {
   readonly #waiters = new Set<{ readonly index: number; readonly waiter: Waiter<void> }>();
   readonly #appliedIndex: () => number;
@@ -84,7 +85,7 @@ export class IndexWaiters {
     });
   }
 
-  /** More was applied. */
+  /** Called when more was applied. */
   applied(): void {
     if (this.#waiters.size === 0) return;
     const appliedIndex = this.#appliedIndex();
@@ -102,10 +103,13 @@ interface Placed<T> {
 }
 
 export class ProposalWaiters<T> {
-  /** By index, which is also the order of the keys: proposals are placed in ascending order. */
+  /**
+   * By index. The keys are in ascending order too, because proposals are appended in ascending
+   * order.
+   */
   readonly #placed = new Map<number, Placed<T>>();
   readonly #requests = new Map<number, Waiter<T>>();
-  /** Of the newest entry that was reached: terms in the log never fall. */
+  /** The term of the newest applied entry. Terms in the log never decrease. */
   #term = 0;
 
   get count(): number {
@@ -113,7 +117,8 @@ export class ProposalWaiters<T> {
   }
 
   /**
-   * Waits for the entry of this index and term. One that waits there for another term was dropped.
+   * Waits for the entry of this index and term. A caller that waits at this index for another term
+   * is rejected: its entry was dropped.
    */
   place(index: number, term: number, waiter: Waiter<T>): () => void {
     this.#dropAt(index);
@@ -129,7 +134,7 @@ export class ProposalWaiters<T> {
   }
 
   /**
-   * The entry of this index and term was reached by the apply path: who waits for it is handed out.
+   * Called when the apply path has reached the entry of this index and term. Returns its waiter.
    */
   take(index: number, term: number): Waiter<T> | undefined {
     if (term > this.#term) this.#dropOlderThan(term);
@@ -141,7 +146,7 @@ export class ProposalWaiters<T> {
     return undefined;
   }
 
-  /** An entry of this term was reached: none of an older term comes behind it. */
+  /** An entry of this term was reached, so no entry of an older term can follow. */
   #dropOlderThan(term: number): void {
     this.#term = term;
     for (const [index, placed] of this.#placed) {
@@ -158,8 +163,8 @@ export class ProposalWaiters<T> {
   }
 
   /**
-   * A snapshot from elsewhere covers everything up to `index`: what became of it cannot be told
-   * here.
+   * A snapshot of another member covers everything up to `index`, so this node cannot learn the
+   * outcome of those entries.
    */
   skipTo(index: number): void {
     for (const [at, { waiter }] of this.#placed) {
@@ -181,7 +186,7 @@ export class ProposalWaiters<T> {
     this.#placed.clear();
   }
 
-  /** The node stops. */
+  /** Called when the node stops. */
   rejectAll(error: (index: number | undefined) => Error): void {
     this.rejectPlaced(error);
     this.rejectRequests(error(undefined));
@@ -195,6 +200,6 @@ export class ProposalWaiters<T> {
 
 function dropped(index: number, term: number): DroppedError {
   return new DroppedError(
-    `the log of another leader took the place of entry ${index} of term ${term}`,
+    `entry ${index} of term ${term} was replaced by an entry of another leader`,
   );
 }

@@ -24,7 +24,7 @@ export interface ReadParts {
    * Random for each start of the node, so that an answer to a request from before a restart is not
    * taken for one to a new request.
    */
-  readonly life: number;
+  readonly incarnation: number;
   readonly timeoutMs: number;
   readonly retryMs: number;
   /** Asks the core for a read index. */
@@ -155,7 +155,7 @@ export class ReadRounds {
     const context = new Uint8Array(20);
     const view = viewOf(context);
     view.setBigUint64(0, this.#parts.nodeId);
-    view.setUint32(8, this.#parts.life);
+    view.setUint32(8, this.#parts.incarnation);
     writeInteger(view, 12, this.#rounds);
     return context;
   }

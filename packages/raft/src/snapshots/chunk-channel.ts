@@ -29,7 +29,9 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
     if (this.#failure === undefined && this.#ended) {
       this.fail(new TypeError('the file is complete'));
     } else if (this.#chunk !== undefined) {
-      this.fail(new TypeError('write again when the write before has resolved'));
+      this.fail(
+        new TypeError('await each write before the next one: overlapping writes fail the file'),
+      );
     }
     if (this.#failure !== undefined) throw this.#failure;
     this.#chunk = chunk;

@@ -1,15 +1,17 @@
 /**
  * A snapshot as one stream of bytes that is kept outside of the cluster: a backup, or the beginning
- * of a new cluster. It holds the state at one index, whatever snapshot manager and log the node
- * has, and can be read by later releases.
+ * of a new cluster. It holds the state at one index, does not depend on the node's snapshot manager
+ * and log, and can be read by later releases.
  *
  * ```
- *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |      integers big-endian; the CRC covers all else
- *   stream: header (JSON: version, clusterId, index, term, snapshotId, identity), then for each file: its name, its chunks; at last: end
+ *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |
+ *            integers are big-endian; the CRC covers everything else
+ *   stream: header (JSON: version, clusterId, index, term, snapshotId, identity),
+ *           then for each file its name and its chunks, then an end frame
  * ```
  *
- * The sequence counts the frames from 0, and the end says that nothing is missing: a stream that
- * was cut, or put together from several, is refused.
+ * The sequence counts the frames from 0, and the end frame shows that nothing is missing. A stream
+ * that was cut, or put together from several, is refused.
  */
 import { crc32 } from 'node:zlib';
 import { viewOf } from '../support/bytes.ts';
@@ -182,11 +184,11 @@ async function* framesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Fram
   let ended = false;
   for await (const piece of stream) {
     if (!(piece instanceof Uint8Array)) {
-      throw unreadable('its chunks must be bytes; is it a stream with an encoding?');
+      throw unreadable('its chunks must be bytes; was an encoding set on the stream?');
     }
     bytes = bytes.length === 0 ? piece : Buffer.concat([bytes, piece]);
     for (;;) {
-      if (ended && bytes.length > 0) throw unreadable('it goes on behind its end');
+      if (ended && bytes.length > 0) throw unreadable('bytes follow its end');
       if (bytes.length < headBytes) break;
       const view = viewOf(bytes);
       const length = view.getUint32(1);

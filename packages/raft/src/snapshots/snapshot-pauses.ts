@@ -26,7 +26,7 @@ export interface SnapshotPausesParts {
   readonly tell: (event: RaftEvent) => void;
 }
 
-/** What the leader of one term knows about the snapshots that it sent to one member. */
+/** The results of the snapshots that the leader of one term has sent to one member. */
 interface Sends {
   readonly term: number;
   /**
@@ -156,7 +156,7 @@ export class SnapshotPauses {
     logger?.warn(
       `member ${member} has received the snapshot at index ${index} and does not use it: its log is ` +
         `known to match up to index ${matchIndex}. The next snapshot is sent to it in ${pauseMs} ms ` +
-        `(unused so far: ${times}). Look into the log of that member; if it belongs to another ` +
+        `(unused so far: ${times}). Read the log lines of that member. If it belongs to another ` +
         'cluster, remove it, empty its directory, and add it under a new id.',
     );
     tell({ type: 'unused-snapshot', member, index, times, pauseMs });

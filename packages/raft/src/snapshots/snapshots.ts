@@ -136,7 +136,7 @@ export class Snapshots<Query, Answer> {
    * may be made until the task runs that this one would be removed.
    */
   restoring({ metadata }: Snapshot): () => Promise<void> {
-    const opening = this.#open(metadata, 'taking over a snapshot', this.#stopping.signal);
+    const opening = this.#open(metadata, 'restoring a snapshot', this.#stopping.signal);
     // The task reports a failure to open it.
     opening.catch(() => undefined);
     return () => this.#restore(metadata, opening);
@@ -179,7 +179,7 @@ export class Snapshots<Query, Answer> {
   ): Promise<void> {
     const { metadata, data } = message.snapshot ?? {};
     if (metadata === undefined || data === undefined) {
-      throw new RaftError('RAFT_STATE_UNREADABLE', 'a snapshot message without manifest');
+      throw new RaftError('RAFT_STATE_UNREADABLE', 'a snapshot message has no manifest');
     }
     const either = AbortSignal.any([signal, this.#stopping.signal]);
     const { manager } = this.#parts;
@@ -194,7 +194,7 @@ export class Snapshots<Query, Answer> {
   async #checkIdentity(metadata: SnapshotMetadata, signal: AbortSignal): Promise<void> {
     const { checkIdentity } = this.#parts;
     try {
-      await using open = await this.#open(metadata, 'looking at a received snapshot', signal);
+      await using open = await this.#open(metadata, 'checking a received snapshot', signal);
       checkIdentity(await readNodePart(open));
     } catch (error) {
       // When the signal has ended the check, the snapshot may be fine: the next attempt finds it
@@ -275,7 +275,9 @@ export class Snapshots<Query, Answer> {
       // The snapshot would hold the state of a later index, and a node that restored it would apply
       // entries twice.
       const behind = `the node has applied ${index}, the state machine ${machineAppliedIndex}`;
-      this.#failed(new BusyError(`no snapshot before the node has caught up: ${behind}`));
+      this.#failed(
+        new BusyError(`a snapshot cannot be made before the node has caught up: ${behind}`),
+      );
       return;
     }
     // Everything that belongs to this index is captured now, because the state machine may change

@@ -31,10 +31,10 @@ export function snapshotRefusal(message: Message, parts: WantedSnapshotParts): s
   }
   const { members } = parts.membership();
   if (lead !== from && members.size > 0 && !members.has(from)) {
-    return 'it offers a snapshot, and its sender is no member';
+    return 'it offers a snapshot, and its sender is not a member';
   }
   if (isMember(metadata.confState, parts.nodeId)) return undefined;
-  return 'it offers a snapshot of a cluster that this node is no member of';
+  return 'it offers a snapshot whose members do not include this node';
 }
 
 /** Whether this node has committed everything that the snapshot holds. */

@@ -19,6 +19,6 @@ export async function adoptedSnapshot(manager: SnapshotManager): Promise<FirstSt
   }
   throw new RaftError(
     'RAFT_NO_LOG',
-    'there is neither a log nor a whole snapshot to recover from: check the directory and that its volumes are mounted',
+    'there is neither a log nor an undamaged snapshot to recover from: check the directory and that its volumes are mounted',
   );
 }

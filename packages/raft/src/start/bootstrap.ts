@@ -37,7 +37,7 @@ export type PeersConfiguration = readonly {
   readonly role?: MemberRole | undefined;
 }[];
 
-/** What an operator states about the directories of a member that starts. */
+/** Options by which an operator states facts about the directories of a starting member. */
 export interface StartOptions {
   /**
    * The intended kind of start. `'new'`: without a log, a cluster begins with `peers` as its

@@ -24,7 +24,7 @@ import { readNodePart } from '../snapshots/snapshot-files.ts';
 
 const first = { index: 1, term: 1 };
 
-/** What a cluster begins with; the same on each of its first members. */
+/** The options that determine the first snapshot; the same on each of the first members. */
 export interface FirstSnapshotSource {
   readonly clusterId: bigint;
   readonly groupId: bigint;

@@ -186,11 +186,11 @@ export class NodeParts<Query, Answer> {
     this.apply = new ApplyPath(this.#applyParts(opened, onFailure));
     this.snapshots = new Snapshots(this.#snapshotParts(opened));
     this.#loop = new Loop(this.#loopParts(onFailure));
-    const life = component.random.uint32();
+    const incarnation = component.random.uint32();
     this.reads = new ReadRounds({
       clock,
       nodeId: config.nodeId,
-      life,
+      incarnation,
       timeoutMs: config.readTimeoutMs,
       // Reads that have timed out are only detected when a round is repeated.
       retryMs: Math.min(config.readRetryMs, config.readTimeoutMs),
@@ -203,7 +203,7 @@ export class NodeParts<Query, Answer> {
     this.#entryBytesMax = entryBytesMax;
     this.proposals = new Proposals({
       nodeId: config.nodeId,
-      life,
+      incarnation,
       clock: this.memberClock,
       entryBytesMax,
       batchBytesMax: Math.min(config.messageBytesMax, config.uncommittedBytesMax),
@@ -243,8 +243,8 @@ export class NodeParts<Query, Answer> {
     // If no leader is known by then, a wrong address may be the reason. With a leader, the
     // membership is compared when it was applied.
     const { electionTicks, tickMs } = this.config;
-    const patienceMs = 2 * electionTicks * tickMs;
-    this.#ownAddressTimer = this.clock.startTimer(patienceMs, () => {
+    const leaderWaitMs = 2 * electionTicks * tickMs;
+    this.#ownAddressTimer = this.clock.startTimer(leaderWaitMs, () => {
       if (this.leader() === undefined) this.#ownAddress.tell();
     });
   }
@@ -360,10 +360,13 @@ export class NodeParts<Query, Answer> {
       clock: this.clock,
       timeoutMs,
       onError: (part, error) =>
-        this.#logger?.warn('a part of the node did not close cleanly', { part, error }),
+        this.#logger?.warn('a component of the node did not close cleanly', { part, error }),
     });
     if (left.length > 0) {
-      this.#logger?.error('the node has ended, and parts of it have not', { left, timeoutMs });
+      this.#logger?.error('the node has stopped, but some of its components have not closed', {
+        left,
+        timeoutMs,
+      });
     }
     this.events.emit({ type: 'stopped', cause });
     return left;
@@ -557,7 +560,7 @@ export class NodeParts<Query, Answer> {
   #systemShort(reason: string | undefined): void {
     this.events.emit({ type: 'system-short', reason });
     if (reason !== undefined) {
-      this.#logger?.warn('a save was rejected and is made again after a pause', { reason });
+      this.#logger?.warn('a save was rejected; it is submitted again after a pause', { reason });
     }
     this.guard.savesRejected();
   }

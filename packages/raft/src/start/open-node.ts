@@ -31,18 +31,18 @@ import { hasState, readNodePart, stateReader } from '../snapshots/snapshot-files
 import { mustRestartTerms, recoverInFirstTerm } from './restarted-terms.ts';
 import { checkStateIsNotAhead } from './state-ahead.ts';
 import { checkEntryBytesMax, tellLog, tellOtherPeers } from './start-checks.ts';
-import { removeEverybodyElse, type StandaloneOptions } from './standalone.ts';
+import { removeAllOtherMembers, type StandaloneOptions } from './standalone.ts';
 
 /** The intended kind of start; see `StartOptions.bootstrap`. */
 export type BootstrapMode = 'new' | 'join' | 'existing';
 
-/** What a cluster begins with when there is no log. */
+/** The snapshot and the identity that a cluster begins with when there is no log. */
 export interface FirstState {
   readonly metadata: SnapshotMetadata;
   readonly identity: ClusterIdentity;
 }
 
-/** What a start does besides opening what exists. */
+/** The kind of a start and its options, besides the existing data. */
 export interface Beginning {
   readonly mode: BootstrapMode;
   /** Makes the first snapshot of an empty log. */
@@ -124,7 +124,7 @@ export async function openNode<Query, Answer>(
     const parts = { config, component, opened, state, stateMachine, machineAppliedIndex, keeper };
     markers.push(await recoverInFirstTerm(parts));
   } else if (standalone !== undefined) {
-    await removeEverybodyElse(config, component, opened, state, keeper);
+    await removeAllOtherMembers(config, component, opened, state, keeper);
   }
   const { tail } = opened;
   return {
@@ -197,13 +197,16 @@ async function usableSnapshot(
   for (const { index, term } of markers.toReversed()) {
     const stored = storedSnapshot(snapshotManager, { index, term });
     if (stored !== undefined && (await snapshotManager.verify(stored.metadata))) return stored;
-    logger?.warn('a snapshot is missing or damaged; the one before it is tried', { index, term });
+    logger?.warn('a snapshot is missing or damaged; the start tries the one before it', {
+      index,
+      term,
+    });
   }
   const newest = markers.at(-1);
   if (newest === undefined) return undefined;
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
-    `the log begins behind a snapshot, the newest at index ${newest.index}, and no snapshot that fits is whole`,
+    `the log begins behind a snapshot, the newest at index ${newest.index}, and no undamaged snapshot belongs to it: put back the snapshots of this log, or replace this member by one with a new id and empty directories`,
   );
 }
 
@@ -251,7 +254,7 @@ async function interrupted({
   if (standalone.adoptSnapshots === true) return begin();
   throw new RaftError(
     'RAFT_NO_LOG',
-    'the log here holds nothing: this member has never been part of a cluster, or its first start was interrupted; start it as it was meant to be, or recover from another member',
+    'the log here holds nothing: this member has never been part of a cluster, or its first start was interrupted; start it with bootstrapRaftCluster or joinRaftCluster, or recover from another member',
   );
 }
 
@@ -272,7 +275,7 @@ function checkTail(
   if (!refuseUncertainTail) return;
   throw new RaftError(
     'RAFT_STATE_UNREADABLE',
-    `the last batch of the log was damaged, entries ${tail.firstIndex ?? '?'} to ${tail.lastIndex ?? '?'}, and it cannot be told whether a crash or rot did it`,
+    `the last batch of the log was damaged, entries ${tail.firstIndex ?? '?'} to ${tail.lastIndex ?? '?'}, and recovery cannot tell whether a crash or a damaged disk caused it: check the disk, then start without refuseUncertainTail, or replace this member`,
   );
 }
 

@@ -65,7 +65,7 @@ export interface StandaloneOptions {
  * Makes this node the only member, durably. `state` is that of the snapshot that the log was opened
  * with.
  */
-export async function removeEverybodyElse(
+export async function removeAllOtherMembers(
   config: BabuzaConfig,
   { random, clock }: Pick<RaftComponent, 'random' | 'clock'>,
   { wal, storage }: OpenedWal,

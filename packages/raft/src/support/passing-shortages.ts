@@ -116,7 +116,7 @@ class Pauses {
     this.#pauseMs = Math.min(retryMsMax, 2 * pauseMs);
     // A shortage is logged once, however long it lasts.
     if (pauseMs === retryMsMin) {
-      logger?.warn('the system is short of something; the work goes on after a pause', {
+      logger?.warn('the system is short of a resource; the work is tried again after a pause', {
         task: this.#task,
         error,
       });

@@ -136,14 +136,14 @@ describe('the table of problems', () => {
     }
     // Ten members, ten others, and how many there are beside these.
     expect(problems.messages()).toHaveLength(21);
-    expect(problems.messages().at(-1)).toBe('the same for 236 other nodes, no members');
+    expect(problems.messages().at(-1)).toBe('the same for 236 other nodes that are not members');
     expect([lines.length, events.length]).toEqual([20, 20]);
   });
 
   it('forgets the stranger that was met first, and never a member', () => {
     problems.met(2n, 'another-log', 'a member');
     for (let id = 10n; id < 265n; id += 1n) problems.met(id, 'another-log', `${id}`);
-    expect(problems.messages().at(-1)).toBe('the same for 245 other nodes, no members');
+    expect(problems.messages().at(-1)).toBe('the same for 245 other nodes that are not members');
     expect(problems.has(10n)).toBe(true);
     problems.met(10n, 'another-log', 'again');
     problems.met(265n, 'another-log', 'one more');
@@ -164,7 +164,7 @@ describe('the table of problems', () => {
       [
         'a member',
         ...Array.from({ length: 10 }, (_, at) => `${at + 1}`),
-        'the same for 1 other nodes, no members',
+        'the same for 1 other nodes that are not members',
       ],
     ],
   ])('lists the latest ten of %i strangers behind the members', (strangers, expected) => {

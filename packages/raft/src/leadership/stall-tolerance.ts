@@ -1,8 +1,8 @@
 /**
- * How much slower than its bound a leader may be. The factor doubles each time that the node hands
- * leadership over, so that leadership comes to rest where all disks, or all processes, are equally
- * slow. It returns to 1 after some ticks in a row whose saves were quick; where there are none, it
- * halves from time to time.
+ * How much slower than its bound a leader may be. The factor doubles each time that the node
+ * transfers leadership, so that leadership settles when all disks, or all processes, are equally
+ * slow. It returns to 1 after some ticks in a row with quick saves. Without saves it is halved from
+ * time to time.
  */
 
 const factorMax = 32;
@@ -12,12 +12,12 @@ const calmTicksMin = 5;
 const halvedAfterTimeouts = 60;
 
 /**
- * `quick`: saves have finished since the last tick, and none waits; `none`: no save has finished,
- * and none waits.
+ * `quick`: saves have finished since the last tick, and none was pending for a whole tick; `slow`:
+ * one was; `none`: no save has finished, and none was pending for a whole tick.
  */
 export type TickOfSaves = 'quick' | 'slow' | 'none';
 
-export class Patience {
+export class StallTolerance {
   readonly #halvedAfterMs: number;
   #factor = 1;
   #calmTicks = 0;
@@ -27,13 +27,13 @@ export class Patience {
     this.#halvedAfterMs = halvedAfterTimeouts * electionTimeoutMs;
   }
 
-  /** By what a bound is multiplied: 1 to 32. */
+  /** The factor by which a bound is multiplied: 1 to 32. */
   get factor(): number {
     return this.#factor;
   }
 
-  /** The node hands leadership over. */
-  handedOver(): void {
+  /** Called when the node transfers leadership. */
+  leadershipTransferred(): void {
     this.#factor = Math.min(factorMax, 2 * this.#factor);
     this.#calmTicks = 0;
     this.#sinceChangeMs = 0;
