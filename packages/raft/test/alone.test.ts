@@ -1,4 +1,7 @@
-/** How a survivor becomes the only member: with which changes, and from which snapshot. */
+/**
+ * Recovery as the only member: the membership changes that it needs, and the snapshot that it
+ * begins with.
+ */
 import { emptyConfState } from '@babuza/raftpb';
 import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
@@ -111,7 +114,8 @@ describe('a recovery', () => {
     const recover = async (fails: boolean): Promise<Raft<undefined, string[]>> => {
       const walManager = await walBackend.open('/memory', { store });
       if (fails) walManager.writeIdentity = () => Promise.reject(new Error('a power cut'));
-      // Random numbers are those of the id by default, and the log would have the id of the first.
+      // By default the random numbers are seeded with the id, and both logs would get the same log
+      // id.
       const random = new SeededRandom(77);
       const transport = world.wire.transport(1n);
       const parts = { walManager, snapshotManager: snapshots, random, transport };

@@ -1,10 +1,10 @@
-/** The way to the log: its ends, its failures, and what waits while it takes nothing. */
+/** The append path: how it ends, its failures, and saves that wait while the log rejects them. */
 import { SimulatedClock } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError, type SaveBatch, type Wal } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppendPath } from '../src/driver/append-path.ts';
 
-// A caller that waits for ever is what these tests look for.
+// A test fails early here, because these tests look for callers that wait for ever.
 vi.setConfig({ testTimeout: 5000 });
 
 interface Waiting {
@@ -13,7 +13,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** So many works wait at most where they have nothing to save. */
+/** The most empty saves that may wait. */
 const waitingMax = 1024;
 
 let clock: SimulatedClock;
@@ -49,7 +49,7 @@ const batchOf = (commit: number): SaveBatch => ({ hardState: { term: 1, vote: 0n
 const submit = (number: number, batch = batchOf(number)): void =>
   path.submit(batch, () => done.push(number));
 
-/** Ends the saves that the log has, in order. */
+/** Settles the saves that the log has, in order. */
 async function endAll(error?: Error): Promise<void> {
   for (const { resolve, reject } of saves.splice(0)) {
     if (error === undefined) resolve();
@@ -85,7 +85,7 @@ describe('answers behind saves that wait', () => {
       const saving = outcome(path.save({}));
       await endAll();
       const isBelow = count < waitingMax;
-      // Below the bound the first answer makes it full.
+      // Below the bound, the first response reaches it.
       const answers = isBelow ? [1] : [];
       expect(done.slice(count)).toEqual([...answers, 3, 4, 5]);
       expect(await saving).toBe('done');
@@ -218,7 +218,7 @@ describe('a full disk', () => {
     expect([done, path.full]).toEqual([[1], true]);
     await endAll(new NoSpaceError('full'));
     expect(fullness).toEqual([true]);
-    // What comes meanwhile waits for the pause.
+    // A save that comes meanwhile waits for the pause to end.
     submit(3);
     expect(saves).toEqual([]);
     await clock.advance(200);
@@ -228,7 +228,7 @@ describe('a full disk', () => {
 });
 
 describe('the pause before a save is made again', () => {
-  /** The pauses between the attempts of a save that the log refuses so often. */
+  /** The pauses between the attempts of a save that the log refuses this many times. */
   async function pauses(count: number): Promise<number[]> {
     const all: number[] = [];
     for (let attempt = 0; attempt < count; attempt += 1) {

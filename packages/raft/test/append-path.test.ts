@@ -1,10 +1,10 @@
-/** The way to the log while its disk is full: order, and an end of the waiting. */
+/** The append path while the disk is full: the order of saves, and how the wait ends. */
 import { SimulatedClock } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError, type SaveBatch, type Wal } from '@babuza/wal-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AppendPath } from '../src/driver/append-path.ts';
 
-/** A log whose saves end when a test says so, in order. */
+/** A log whose saves settle when a test says so, in order. */
 class SteppedLog implements Pick<Wal, 'save' | 'sync'> {
   readonly saved: unknown[] = [];
   #waiting: { readonly end: (error?: Error) => void }[] = [];
@@ -22,7 +22,7 @@ class SteppedLog implements Pick<Wal, 'save' | 'sync'> {
 
   async sync(): Promise<void> {}
 
-  /** Ends all that wait; with an error all of them, as a full disk does. */
+  /** Settles all pending saves. An error rejects all of them, as a full disk does. */
   async end(error?: Error): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -65,7 +65,7 @@ describe('a full disk', () => {
     expect([path.full, done]).toEqual([true, []]);
     submit(3);
     await clock.advance(100);
-    // Tried again; this one comes while they are under way.
+    // The saves are repeated; this one comes while they are pending.
     submit(4);
     await log.end();
     await log.end();

@@ -1,4 +1,4 @@
-/** How long committed entries wait for the state machine, as it is measured from look to look. */
+/** How long committed entries wait for the state machine, as measured from check to check. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ApplyLag } from '../src/apply/apply-lag.ts';
@@ -8,7 +8,7 @@ const lagMsMax = 1000;
 /** A tenth of the bound. */
 const checkMs = 100;
 
-/** A clock of a process that can stand still: the time goes on, and no timer fires. */
+/** A clock of a process that can stall: time passes, and no timer fires. */
 class StandingClock extends SimulatedClock {
   stoodMs = 0;
 
@@ -61,7 +61,7 @@ describe('a state machine', () => {
     expect([told, lag.lagMs]).toEqual([[true], lagMsMax]);
     expect(lag.problem).toContain('applied 10 of 11');
     appliedIndex = 11;
-    // Nothing waits any more, also before the next look.
+    // No entry waits any more, and no check is needed to see that.
     expect(lag.lagMs).toBe(0);
     await clock.advance(checkMs);
     expect([told, lag.problem, lag.lagMs]).toEqual([[true, false], undefined, 0]);
@@ -81,7 +81,7 @@ describe('a state machine', () => {
 
   it('that applies all the time and falls behind is found, at each entry that it is late with', async () => {
     const lag = newLag();
-    // It needs twelve looks for each entry that comes with each look.
+    // One entry comes with each check, and each takes twelve checks to apply.
     for (let look = 0; look < 60; look += 1) {
       commitIndex += 1;
       if (look % 12 === 11) appliedIndex += 2;

@@ -1,4 +1,4 @@
-/** The apply path: one task at a time, and how it ends. */
+/** The apply path: it runs one task at a time; how it ends. */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** The apply path by itself: what it leaves to others while it catches up. */
+/** The apply path by itself: it gives the event loop turns while it catches up. */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { SimulatedClock, turnOfEventLoop } from '@babuza/testkit';
 import { beforeEach, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { encodeEnvelope, EnvelopeKind } from '../src/proposals/envelope.ts';
 import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, ListMachine, newGate, PlainSessions } from './support.ts';
 
-/** A clock of a machine on which every look at it costs three milliseconds. */
+/** A clock on which each reading takes three milliseconds. */
 class SlowClock extends SimulatedClock {
   slept = 0;
   #lookedMs = 0;
@@ -17,7 +17,7 @@ class SlowClock extends SimulatedClock {
     return this.#lookedMs;
   }
 
-  /** Nothing is done for so long. */
+  /** Time passes without any work. */
   pass(ms: number): void {
     this.#lookedMs += ms;
   }

@@ -1,6 +1,6 @@
 /**
- * Calls that no type checker has seen, and values at the limits: refused at the door, and never in
- * the log.
+ * Calls with values that a type checker would reject, and values at the limits: they are refused at
+ * once and never reach the log.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryStore } from '@babuza/wal-memory';
@@ -17,7 +17,7 @@ let world: World;
 
 afterEach(() => world.close());
 
-/** The cluster goes on, also after a restart: nothing of the call before lies in the log. */
+/** The cluster goes on, also after a restart: the call before has left nothing in the log. */
 async function expectToGoOn(): Promise<void> {
   const { raft } = await world.leader();
   await world.until(raft.propose(bytesOf('after')));
@@ -51,7 +51,7 @@ describe('waiting for an index', () => {
   });
 });
 
-/** As a body of a request would be given. */
+/** Operations as the body of a request would give them. */
 const untyped = (text: string): MembershipOperation[] =>
   JSON.parse(text, (name, value: unknown) => (name === 'id' ? BigInt(Number(value)) : value));
 
@@ -83,7 +83,7 @@ describe('a change of the membership', () => {
 });
 
 describe('an address that the transport knows for none', () => {
-  /** A transport that has a say in it. */
+  /** A transport that refuses some addresses. */
   const startWithPort = async (peers: PeersConfiguration): Promise<Raft> => {
     world = new World();
     const checkAddress = (address: string): void => {

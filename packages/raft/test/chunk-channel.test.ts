@@ -1,6 +1,4 @@
-/**
- * Chunks between one who writes and one who reads: none is lost in silence, nobody waits for ever.
- */
+/** Chunks between a writer and a reader: none is lost silently, and neither side waits for ever. */
 import { turnOfEventLoop } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ChunkChannel } from '../src/snapshots/chunk-channel.ts';
@@ -14,7 +12,7 @@ beforeEach(() => {
   channel = new ChunkChannel();
 });
 
-/** Reads to the end; what it gives ends with how it ended. */
+/** Reads to the end; the last element says how it ended. */
 const readAll = (): Promise<string[]> => soon(readToEnd());
 
 async function readToEnd(): Promise<string[]> {
@@ -149,7 +147,7 @@ describe('the files of a snapshot', () => {
     for (const text of ['a', 'b', 'c']) await writer.write(bytesOf(text));
   };
 
-  /** Writes the files with a manager that does this with the state. */
+  /** Writes the files with a manager that handles the state file like this. */
   const write = (
     writeState: (chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => Promise<void>,
     saveState = save,

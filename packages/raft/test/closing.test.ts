@@ -1,5 +1,5 @@
 /**
- * How the parts of a node are closed: one after the other, once, and also where some of them hang.
+ * Closing the components of a node: one after the other, once each, even when some of them hang.
  */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { closeInOrder, closingSteps, type ClosingStep } from '../src/start/closi
 import { newGate, type Gate } from './support.ts';
 
 const timeoutMs = 1000;
-/** The remaining parts have this long after the timeout. */
+/** The remaining components have this long after the timeout. */
 const graceMs = 1000;
 
 let clock: SimulatedClock;
@@ -19,7 +19,7 @@ beforeEach(() => {
   [log, gates] = [[], new Map()];
 });
 
-/** A part that begins to close and ends, or waits for its gate in between. */
+/** A component that begins to close and then ends, or waits for its gate first. */
 function step(name: string, after: readonly string[] = []): ClosingStep {
   return {
     name,
@@ -129,7 +129,7 @@ describe('a part that hangs', () => {
     ]);
     gates.get('saving')?.open();
     await clock.advance(0);
-    // The caller was told that the machine was left.
+    // The caller was told that the state machine did not close.
     expect(log).not.toContain('machine');
   });
 });

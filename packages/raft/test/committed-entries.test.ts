@@ -1,5 +1,5 @@
 /**
- * Committed entries one by one: what takes effect, in which order, and what it says to whom waits.
+ * Committed entries one by one: their effects, their order, and the outcome that each caller gets.
  */
 import {
   ConfChangeTransition,
@@ -95,7 +95,7 @@ const registration = (index: number): Entry =>
     encodeEnvelope({ kind: EnvelopeKind.RegisterSession, proposedAtMs: 0, payload: bytesOf('') }),
   );
 
-/** The end of a session; `undefined`: of none, which no release proposes. */
+/** An entry that ends a session; `undefined`: it names no session, which no release proposes. */
 function ending(index: number, sessionId: number | undefined): Entry {
   const session =
     sessionId === undefined ? undefined : { sessionId, sequence: 0, lowestUnanswered: 0 };

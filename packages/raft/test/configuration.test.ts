@@ -1,4 +1,4 @@
-/** What a node is started with and cannot be: it is refused by name, before anything is written. */
+/** Invalid arguments of a start: each is refused by name, before anything is written. */
 import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ async function componentOf(world: World): Promise<RaftComponent> {
   };
 }
 
-/** What no type checker has seen, as a program without one would give it. */
+/** A value as a program without a type checker would pass it. */
 const untyped = (value: unknown) => Reflect.get(Object({ value }), 'value');
 
 const refusal = (says: string): unknown =>
@@ -51,7 +51,7 @@ describe('the configuration', () => {
     [{ forwardProposals: 0 }, 'forwardProposals must be'],
     [{ leaseReads: null }, 'leaseReads must be'],
     [{ refuseUncertainTail: 'no' }, 'refuseUncertainTail must be'],
-    // A timer of the platform that is given more fires at once.
+    // Node.js fires a timer with a longer time at once.
     [{ forwardTimeoutMs: 2 ** 31 }, 'forwardTimeoutMs must be an integer from 1 to 2147483647'],
     [{ readTimeoutMs: 2 ** 31 }, 'readTimeoutMs must be'],
     [{ readRetryMs: 2 ** 53 - 1 }, 'readRetryMs must be'],

@@ -1,4 +1,4 @@
-/** Calls into the Raft core: their errors, and the turn of the loop that follows each of them. */
+/** Calls into the Raft core: their errors, and the turn of the loop that follows each call. */
 import type { RawNode } from '@babuza/raft-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CoreDriver } from '../src/driver/core-driver.ts';

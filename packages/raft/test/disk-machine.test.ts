@@ -1,6 +1,4 @@
-/**
- * A state that lies on disk by itself, and is ahead of what the node knows when it starts again.
- */
+/** A state machine on disk that is ahead of what the node knows when it starts again. */
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -17,14 +15,14 @@ import {
 } from '../src/index.ts';
 import { bytesOf, newGate, MapSnapshots, textOf, World } from './support.ts';
 
-/** What a member keeps on its disk: texts, and the index of the last. */
+/** The state that a member keeps on its disk: texts, and the index of the last one. */
 interface State {
   appliedIndex: number;
   texts: string[];
   logId?: string | undefined;
 }
 
-/** What is written of a snapshot waits for this. */
+/** Writing a snapshot waits for this promise. */
 let saving: Promise<void> = Promise.resolve();
 
 class DiskList implements DiskStateMachine<undefined, string[]> {
@@ -112,7 +110,7 @@ async function start(
   return raft;
 }
 
-/** What lies beside the log: each start that is not refused writes it. */
+/** The identity record beside the log, which each start that is not refused writes. */
 async function identityRecord(): Promise<Uint8Array | undefined> {
   await using manager = await walBackend.open('/memory', { store });
   await manager.replayWal();
@@ -179,7 +177,7 @@ describe('a state ahead of the snapshot', () => {
 });
 
 describe('a state ahead of the whole log', () => {
-  /** The log loses what the last of the texts were in; the state keeps it. */
+  /** The log loses the entries of the last texts; the state keeps them. */
   async function loseTail(): Promise<void> {
     await stop();
     state.appliedIndex += 5;

@@ -1,4 +1,4 @@
-/** Conditions that can only be looked at: how often that is done, and how it ends. */
+/** Conditions that are polled: how often, and how the polling ends. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { eachTick } from '../src/support/each-tick.ts';
@@ -48,7 +48,7 @@ describe('a look with every tick', () => {
       }),
     );
 
-  /** Nothing goes on, and nobody is told any more. */
+  /** Nothing runs any more, and no caller is told anything. */
   async function expectEnd(note: { end: unknown }, end: unknown): Promise<void> {
     await turns();
     const before = looks;

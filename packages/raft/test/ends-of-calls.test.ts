@@ -1,4 +1,4 @@
-/** How calls at a node end where something else comes between: each caller is told what is true. */
+/** Calls at a node that are interrupted by another event: each caller gets a true outcome. */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeExport, ExportReader } from '../src/snapshots/exported-snapshot.ts';
@@ -16,7 +16,7 @@ describe('a call that only a leader answers', () => {
     const { raft } = await world.leader();
     await world.until(raft.propose(bytesOf('a')));
     const next = await world.follower();
-    // The others have confirmed nothing before they have another leader.
+    // The others confirm nothing before they have another leader.
     world.wire.loses = ({ type, to }) => type === MessageType.HeartbeatResp && to === raft.nodeId;
     const verified = raft.verifyLeader();
     verified.catch(() => undefined);

@@ -12,7 +12,7 @@ import {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const payload = new Uint8Array([0xab, 0xcd]);
 
-/** Bytes that lie in logs: lines are only ever added. */
+/** Bytes that existing logs contain: lines are only ever added. */
 const golden: readonly [Envelope, string][] = [
   [{ kind: 1, proposedAtMs: 0, payload: new Uint8Array(0) }, '010100000000000000000000'],
   [{ kind: 1, proposedAtMs: 1_704_067_200_000, payload }, '010100000000018cc251f400abcd'],

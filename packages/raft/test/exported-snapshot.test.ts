@@ -1,4 +1,4 @@
-/** What may be given as an exported snapshot, and is none: nothing of a cluster begins with it. */
+/** Streams that are not exported snapshots: no cluster begins with one. */
 import { MemoryStore } from '@babuza/wal-memory';
 import { describe, expect, it } from 'vitest';
 import { bytesOf, MapSnapshots, World } from './support.ts';
@@ -19,7 +19,7 @@ async function exported(): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** What no type checker has seen. */
+/** Values that a type checker would reject. */
 function untyped(...chunks: unknown[]) {
   async function* stream(): AsyncGenerator {
     yield* chunks;
@@ -46,7 +46,7 @@ describe('a stream', () => {
     for (let at = 0; at < one.length; at += frames.at(-1)?.length ?? 0) {
       frames.push(one.subarray(at, at + 13 + one.readUInt32BE(at + 1)));
     }
-    // The end of the stream has a test of its own.
+    // A missing end frame has a test of its own.
     for (const missing of frames.keys()) {
       if (missing === frames.length - 1) continue;
       const rest = frames.filter((_, at) => at !== missing);

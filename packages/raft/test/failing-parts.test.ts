@@ -1,6 +1,6 @@
 /**
- * Parts that throw where nobody waits for them: the node stops with the cause or goes on, and never
- * ends the process.
+ * Components that throw where no caller awaits them: the node stops with the cause or goes on, and
+ * the process never ends.
  */
 import { MessageType } from '@babuza/raftpb';
 import { ReadFailedError } from '@babuza/wal-core';
@@ -9,7 +9,7 @@ import { bootstrapRaftCluster, defaultBabuzaConfig } from '../src/index.ts';
 import { bytesOf, ListMachine, MapSnapshots, World } from './support.ts';
 
 let world: World;
-/** What ended up with nobody: it would have ended the process. */
+/** Unhandled rejections, each of which would have ended the process. */
 let unhandled: unknown[];
 
 const onUnhandled = (error: unknown): void => void unhandled.push(error);
@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const broken = new Error('broken on purpose');
 
-/** Why the first member stops. */
+/** The cause for which the first member stops. */
 function firstCause(): Promise<unknown> {
   return new Promise((resolve) => {
     for (const { raft } of world.members.values()) {
@@ -68,7 +68,7 @@ describe('a source of chance that throws', () => {
     };
     const component = await world.component(1n, { random: { uint32 } });
     const machine = new ListMachine();
-    // Nobody else is there: it asks for votes again and again.
+    // No other member is up: it asks for votes again and again.
     const peers = [1n, 2n].map((id) => ({ id, address: `address-${id}` }));
     const config = { ...defaultBabuzaConfig(1, 1, 'address-1'), preVote: false };
     const raft = await bootstrapRaftCluster(config, peers, machine, component);

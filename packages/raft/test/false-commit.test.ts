@@ -1,5 +1,5 @@
 /**
- * Commit indexes that the log of a member does not reach. The core of etcd panics on one: here no
+ * Commit indexes that the log of a member does not reach. The core of etcd panics on one. Here no
  * message stops a node, and a member that has lost entries has no vote.
  */
 import { MessageType, newMessage } from '@babuza/raftpb';
@@ -95,7 +95,7 @@ describe('a heartbeat with a commit index above the log', () => {
 describe.each(['an empty directory', 'an older directory'])(
   'a member that returns under its id with %s',
   (kind) => {
-    /** The member runs on a directory that lacks what it has acknowledged. */
+    /** The member runs on a directory that lacks entries that it has acknowledged. */
     async function returned(): Promise<{ leader: Member; again: Member }> {
       const leader = await world.leader();
       const away = await world.follower();
@@ -123,7 +123,7 @@ describe.each(['an empty directory', 'an older directory'])(
       const readiness = JSON.stringify(again.raft.readiness());
       expect(readiness).toMatch(/remove this id .* from the cluster/);
       expect(world.logged('warn', 'remove this id')).toHaveLength(1);
-      // The two that are left need its vote, and one of them lacks what was acknowledged.
+      // The two remaining members need its vote, and one of them lacks an acknowledged entry.
       const { nodeId } = leader.raft;
       await world.until(leader.raft.shutdown());
       world.members.delete(nodeId);

@@ -18,7 +18,7 @@ function written(first = firstMembersOf(membership)): Uint8Array {
   return state.encode();
 }
 
-/** As a version before wrote it. */
+/** A snapshot as an earlier version wrote it. */
 function writtenBefore(): Uint8Array {
   const { firstMembers, ...others } = JSON.parse(textOf(written()));
   expect(firstMembers).toHaveLength(2);
@@ -44,7 +44,7 @@ describe('the first members', () => {
     expect(state.encode()).toEqual(writtenBefore());
     state.restore(writtenBefore(), { index: 1, term: 1, confState });
     expect(state.firstMembers).toEqual(firstMembersOf(membership));
-    // A snapshot of a member that was not upgraded yet does not take away what is known.
+    // A snapshot of a member that was not upgraded yet must not remove the known first members.
     state.restore(writtenBefore(), { index: 60, term: 2, confState });
     expect(state.firstMembers).toEqual(firstMembersOf(membership));
   });

@@ -1,6 +1,4 @@
-/**
- * The snapshot that a cluster begins with, beside what an earlier start or another log has left.
- */
+/** The snapshot that a cluster begins with, beside files of an earlier start or another log. */
 import { emptyConfState } from '@babuza/raftpb';
 import { MemoryStore } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => world.close());
 
-/** A folder with one snapshot, whose log is gone. */
+/** A folder with one snapshot, whose log is lost. */
 async function folderWith(index: number, term: number): Promise<MapSnapshots> {
   const snapshots = new MapSnapshots();
   const confState = { ...emptyConfState, voters: [1n] };
@@ -50,7 +48,7 @@ describe('a first start', () => {
     await expect(world.until(starting)).rejects.toThrow('a power cut');
     world.faults.save = undefined;
     expect(snapshots.list().map(({ metadata }) => metadata.index)).toEqual([1]);
-    // The record is written later than the snapshot: a crash may have come between.
+    // The record is written after the snapshot, so a crash may have come between.
     snapshots.identity = undefined;
     return snapshots;
   }

@@ -1,10 +1,10 @@
-/** How much a leader remembers of forwarded proposals: around each of its bounds. */
+/** How much a leader remembers of forwarded proposals, around each bound. */
 import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
 import { ForwardedRequests } from '../src/proposals/forwarded-requests.ts';
 
-/** So far behind the newest one a proposal is remembered. */
+/** A proposal is remembered up to this far behind the newest one. */
 const knownMax = 4096;
 const payload = new Uint8Array(1);
 
@@ -53,7 +53,7 @@ describe('the proposals that are remembered', () => {
     expect(take(10_000 - knownMax + 1)).toBe(false);
   });
 
-  // The numbers between were given to proposals that another leader has taken.
+  // The numbers between were used for proposals that another leader has taken.
   it.each([
     ['a half of the numbers of an incarnation', requestsPerIncarnation / 2 - 1],
     ['more than a half', requestsPerIncarnation / 2 + 1],
@@ -108,7 +108,7 @@ describe('the proposals that are remembered', () => {
         false,
         false,
       ]);
-      // The memory has a bound: what is older cannot be told from a new incarnation.
+      // The memory has a bound: an incarnation that is older cannot be told from a new one.
       if (count > 1024) expect(take(7, 0)).toBe(true);
     },
   );
@@ -125,7 +125,7 @@ describe('a message with several proposals', () => {
     expect(forwarded.take(messageOf([1, 2, 3]))).toBe(true);
     expect(forwarded.take(messageOf([3, 4, 5]))).toBe(false);
     expect(forwarded.take(messageOf([6, 7, 1]))).toBe(false);
-    // Those before the known one count as lost: they are in no log.
+    // The proposals before the known one count as lost: they are in no log.
     expect(forwarded.take(messageOf([8, 8]))).toBe(false);
     expect(forwarded.take(messageOf([9, 10]))).toBe(true);
   });

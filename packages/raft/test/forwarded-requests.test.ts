@@ -1,4 +1,4 @@
-/** Which proposals of followers a leader appends: each once, whatever a transport repeats. */
+/** A leader appends each forwarded proposal once, even when a transport repeats it. */
 import { EntryType, newMessage, MessageType, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';

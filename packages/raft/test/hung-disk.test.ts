@@ -1,6 +1,6 @@
 /**
- * A leader whose disk hangs: another one leads, and callers have an answer. Where nobody could do
- * better, it stays.
+ * A leader whose disk hangs: another member becomes leader, and callers get an outcome. When no
+ * other member could do better, it stays leader.
  */
 import { MessageType } from '@babuza/raftpb';
 import { SeededRandom } from '@babuza/testkit';
@@ -61,7 +61,7 @@ function outcomeOf(call: Promise<unknown>): { word: string } {
   return outcome;
 }
 
-/** Proposes at whoever leads until one is acknowledged; returns how long that took. */
+/** Proposes at the current leader until a proposal is acknowledged; returns how long that took. */
 async function untilAcknowledged(text: string): Promise<number> {
   const beganMs = world.clock.monotonicMs();
   for (;;) {
@@ -169,8 +169,8 @@ describe('a leader whose disk hangs', () => {
     let hangs = false;
     world.faults.onSave = (id, { entries = [] }) => {
       if (id !== old.raft.nodeId) return undefined;
-      // The entry is durable everywhere; only the save of the commit index hangs, and all behind
-      // it.
+      // The entry is durable everywhere. Only the save of the commit index hangs, and all saves
+      // behind it.
       hangs ||= entries.length === 0;
       return hangs ? gate.passed : undefined;
     };
@@ -179,7 +179,7 @@ describe('a leader whose disk hangs', () => {
     await world.pass(2 * electionTimeoutMs);
     const next = await world.leader();
     expect(next.raft.nodeId).not.toBe(old.raft.nodeId);
-    // The entry that it proposed, the first one of its successor, and the one that names its log.
+    // The entry that it proposed, the first one of its successor, and the one that binds its log.
     expect(next.raft.status().lastIndex).toBe(lastIndex + 3);
     gate.open();
   });
@@ -280,7 +280,7 @@ describe('a cluster whose disks are all slow', () => {
   });
 });
 
-/** Proposes where somebody leads and waits for the outcome, four election timeouts at most. */
+/** Proposes at a leader and waits for the outcome, for four election timeouts at most. */
 async function proposeAtLeader(): Promise<string> {
   for (const { raft } of world.members.values()) {
     if (raft.status().role !== 'leader') continue;

@@ -1,6 +1,6 @@
 /**
- * A member of another beginning claims what the leader does not have: the leader reports it and
- * goes on.
+ * A member from another cluster claims entries that the leader does not have: the leader reports it
+ * and goes on.
  */
 import { afterEach, expect, it } from 'vitest';
 import type { Logger, RaftEvent } from '../src/index.ts';

@@ -1,12 +1,9 @@
-/**
- * What this node holds of other members' entries that are not durable: when its transport is to
- * wait.
- */
+/** The bound on received entries that are not durable, from which on the transport must wait. */
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { IncomingRoom, incomingBytesMaxOf } from '../src/incoming/incoming-room.ts';
 
-/** A message that counts as so many bytes. */
+/** A message that counts with this many bytes. */
 function appendOf(bytes: number): Message {
   const entry = { type: EntryType.Normal, term: 1, index: 1, data: new Uint8Array(bytes - 200) };
   return newMessage({ type: MessageType.App, from: 2n, to: 1n, entries: [entry] });

@@ -1,4 +1,4 @@
-/** Messages arrive from the other members; these tests say which of them reach the core. */
+/** Which messages of the other members reach the core. */
 import { StateType } from '@babuza/raft-core';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -111,7 +111,7 @@ describe('a snapshot', () => {
     receiveFiles = () => gate.passed;
     const receiving = receiveSnapshot();
     await Promise.resolve();
-    // The identity hears of the member before its files are there.
+    // The identity sees the member before its files are durable.
     expect([log[0], given()]).toEqual(['heard 2', []]);
     gate.open();
     await receiving;

@@ -11,7 +11,7 @@ afterEach(() => world.close());
 
 interface Behind {
   readonly member: Member;
-  /** The snapshot that the member gets covers everything up to here. */
+  /** The snapshot that the member gets covers everything up to this index. */
   readonly installedIndex: number;
   /** Lets the state machine of the member go on. */
   readonly goOn: () => void;
@@ -30,13 +30,13 @@ function holdMachine({ machine }: Member): () => void {
   return gate.open;
 }
 
-/** The members but `cut` go on until only a snapshot helps the one that is cut off. */
+/** All members except `cut` go on until only a snapshot can bring that one up to date. */
 async function purgeBehind(cut: Member): Promise<void> {
   const others = [...world.members.values()].filter((member) => member !== cut);
   for (let round = 0; round < 3; round += 1) {
     const leader = await leaderAmong(others);
     for (let at = 0; at < 10; at += 1) await world.until(leader.raft.propose(bytesOf(`r${round}`)));
-    // Each may lead, and send the snapshot.
+    // Each of them may be the leader, and send the snapshot.
     for (const { raft } of others) await world.until(raft.manualSnapshot());
   }
 }
@@ -51,7 +51,8 @@ async function leaderAmong(members: readonly Member[]): Promise<Member> {
 }
 
 /**
- * A follower that waits with an addition of learner 4, which is a voter in the snapshot it gets.
+ * A follower that waits with an addition of learner 4, which is a voter in the snapshot that the
+ * follower gets.
  */
 async function memberBehindChange(beforeCut: (member: Member) => void): Promise<Behind> {
   world = new World({ snapshotsKept: 2, compactionMargin: 0 });
@@ -64,7 +65,7 @@ async function memberBehindChange(beforeCut: (member: Member) => void): Promise<
   await world.until(leader.raft.addLearner({ id: 4n, address: 'address-4' }));
   const { lastIndex } = leader.raft.status();
   await world.pass(500);
-  // The change is committed here, and waits behind what the machine has.
+  // The change is committed here, and waits behind the entries that the state machine has.
   expect(member.raft.status().commitIndex).toBe(lastIndex);
   beforeCut(member);
   world.wire.cut.add(member.raft.nodeId);
@@ -86,7 +87,7 @@ it('a membership change that the snapshot covers does not reach the core: the qu
   await world.until((await world.leader()).raft.transferLeader(raft.nodeId));
   const voters = raft.clusterInfo().members.filter(({ role }) => role === 'voter');
   expect(voters.map(({ id }) => id)).toEqual([1n, 2n, 3n, 4n]);
-  // Two of four voters are no quorum, also where the two were the first members.
+  // Two of four voters are not a quorum, even if the two were the first members.
   const [one] = [1n, 2n, 3n].filter((id) => id !== raft.nodeId);
   for (const id of [1n, 2n, 3n, 4n]) if (id !== raft.nodeId && id !== one) world.wire.cut.add(id);
   const outcome = raft.propose(bytesOf('by two')).then(
@@ -111,7 +112,7 @@ it('no snapshot is made between such entries: its members would be those of anot
   });
   goOn();
   const [place] = await world.until(Promise.all(asked));
-  // The one that was installed is the answer.
+  // The installed snapshot is the result.
   expect([made, place?.index]).toEqual([[], installedIndex]);
   await world.pass(500);
   const { voters, learners } = member.snapshots.list().at(-1)?.metadata.confState ?? {};
@@ -128,7 +129,7 @@ it('a proposal that the snapshot covers ends: its outcome is unknown here', asyn
   const first = raft.propose(bytesOf('applied here'));
   const held = Promise.allSettled([first]);
   await world.pass(500);
-  // It is stored by all, and this leader does not hear of that.
+  // All members store it, and this leader does not learn that.
   world.wire.loses = ({ to }) => to === raft.nodeId;
   const covered = Promise.allSettled([raft.propose(bytesOf('covered'))]);
   await world.pass(200);

@@ -1,6 +1,6 @@
 /**
- * Callers at a node whose leadership ends while they wait, or has ended without the node knowing of
- * it yet.
+ * Callers at a node whose leadership ends while they wait, or has ended before the node learns of
+ * it.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World, type Member } from './support.ts';
@@ -10,8 +10,7 @@ let world: World;
 afterEach(() => world.close());
 
 /**
- * The old leader, in the moment in which its core has heard of the new one and nothing else of the
- * node has.
+ * The old leader at the moment when its core knows the new one and the rest of the node does not.
  */
 async function justDeposed(): Promise<Member> {
   world = new World({ forwardProposals: true });

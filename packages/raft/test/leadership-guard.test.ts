@@ -1,6 +1,4 @@
-/**
- * When a leader makes room for another one, and when a node does not campaign: around each bound.
- */
+/** When a leader gives up leadership, and when a node does not campaign, around each bound. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type BabuzaConfig, type RaftEvent } from '../src/index.ts';
 import { LeadershipGuard } from '../src/leadership/leadership-guard.ts';
@@ -27,7 +25,7 @@ let isLeader: boolean;
 let commit: number;
 let progress: Progress[];
 let log: string[];
-/** Why leadership was given up, each time. */
+/** The reasons for which leadership was given up, in order. */
 let troubles: string[];
 let withheld: boolean | undefined;
 let mayHaveLostEntries: boolean;
@@ -86,7 +84,7 @@ const ticks = (count: number): void => {
   for (let tick = 0; tick < count; tick += 1) guard.tick(tickMs);
 };
 
-/** A save begins and does not end; the bound is three ticks, and the first one sees it begin. */
+/** A save begins and does not end. The bound is three ticks, and the first one sees it begin. */
 function hang(): void {
   saves.isBusy = true;
   guard.tick(tickMs);

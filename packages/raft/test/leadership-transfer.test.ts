@@ -1,6 +1,4 @@
-/**
- * Leadership on its way to another voter: how often it is asked for, and each end of the waiting.
- */
+/** Leadership transfer to another voter: how often it is requested, and each end of the wait. */
 import type { Status } from '@babuza/raft-core';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +17,7 @@ const target = 2n;
 
 let clock: SimulatedClock;
 let isLeader: boolean;
-/** Whom the core was asked to hand leadership to. */
+/** The targets that the core was asked to transfer leadership to. */
 let asked: bigint[];
 let listeners: Set<(event: RaftEvent) => void>;
 let stops: Set<(cause: StoppedError) => void>;
@@ -34,7 +32,7 @@ function add<T>(all: Set<T>, one: T): () => void {
   return () => void all.delete(one);
 }
 
-/** Hands leadership over, and notes how that ends. */
+/** Transfers leadership, and notes how that ends. */
 function start(signal?: AbortSignal): { end: unknown } {
   const parts = {
     config: { tickMs, electionTicks },
@@ -59,7 +57,7 @@ function tell(event: Partial<RaftEvent>): void {
   for (const listener of listeners) listener(event as RaftEvent);
 }
 
-/** Nothing waits any more, and nothing is asked later. */
+/** No caller waits any more, and nothing is requested later. */
 async function expectTidy(): Promise<void> {
   expect([listeners.size, stops.size, clock.pendingCount]).toEqual([0, 0, 0]);
   const { length } = asked;

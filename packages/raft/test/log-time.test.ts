@@ -1,4 +1,4 @@
-/** The time of the log, where a clock or a stamp is wrong. */
+/** The log time when a clock or a timestamp is wrong. */
 import type { Clock } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaftEvent, TransportHandler } from '../src/index.ts';
@@ -37,7 +37,7 @@ describe('a leader whose clock is wrong', () => {
   });
   afterEach(() => world.close());
 
-  /** As at the head of each connection. */
+  /** As at the start of each connection. */
   function introduceAll(): void {
     for (const [id, handler] of handlers) {
       for (const other of handlers.values()) {

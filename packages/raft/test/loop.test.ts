@@ -1,5 +1,6 @@
 /**
- * The loop by itself, around a real core: what reaches the core, the log and the others, and when.
+ * The loop by itself, around a real core: what it gives to the core, the log and the others, and
+ * when.
  */
 import {
   localAppendThread,
@@ -43,7 +44,7 @@ interface Submitted {
   readonly done: () => void;
 }
 
-/** A clock of a process that can stand still: the time goes on, and no timer fires. */
+/** A clock of a process that can stall: time passes, and no timer fires. */
 class StandingClock extends SimulatedClock {
   stoodMs = 0;
 
@@ -59,9 +60,9 @@ let tasks: (() => Promise<void> | void)[];
 let applied: { readonly entries: readonly Entry[]; readonly done: () => void }[];
 let sent: Message[];
 let answered: Message[];
-/** How many messages each call of the transport had. */
+/** The number of messages in each call of the transport. */
 let sends: number[];
-/** How many reads each call had that told of some. */
+/** The number of reads in each call that reported any. */
 let reads: number[];
 let events: string[];
 let failures: unknown[];
@@ -72,7 +73,7 @@ let loop: Loop<unknown, unknown>;
 let core: CoreDriver;
 let stopCause: Error | undefined;
 
-/** Node 2 of three, which knows entry 1 of term 1 as a snapshot. */
+/** Node 2 of three, which has entry 1 of term 1 as a snapshot. */
 function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void {
   clock = new StandingClock();
   const storage = new MemoryStorage();
@@ -154,7 +155,7 @@ function start(voters: readonly bigint[] = [1n, 2n, 3n], isEmpty = false): void 
 
 beforeEach(() => start());
 
-/** Lets the turn of the loop happen that is due. */
+/** Runs the turn of the loop that is due. */
 const turn = (): Promise<void> => clock.advance(0);
 
 const snapshotAt = (index: number, ...voters: bigint[]): Message =>
@@ -182,7 +183,7 @@ const entry = (index: number, term = 2): Entry => ({ index, term, type: EntryTyp
 
 const voters = (): readonly bigint[] => [...node.status().config.incoming];
 
-/** The core has this to say, once. */
+/** The core has this Ready, once. */
 function readyOnce(ready: Partial<Ready>): void {
   node.ready = () => ({ messages: [], readStates: [], softState: undefined, ...ready }) as never;
   let hasReady = true;
@@ -200,7 +201,7 @@ const take = (): Submitted => {
 };
 
 describe('a change of the membership that an installed snapshot covers', () => {
-  // The core counts by the membership of a snapshot from the step that takes it on.
+  // The core uses the membership of a snapshot from the step that installs it.
   it('does not reach the core, and the one behind the snapshot does', async () => {
     loop.receive(snapshotAt(10, 1n, 2n));
     await turn();
@@ -326,7 +327,7 @@ describe('a turn', () => {
   it('asks the log and the transport for nothing where there is nothing to save or to send', async () => {
     loop.receive(appendOf(entry(2)));
     await turn();
-    // The entry, and no save for votes that nobody is asked for.
+    // The entry is saved, and there is no save for requests for votes, because there are none.
     expect([submitted.length, sends, reads]).toEqual([1, [], []]);
     take().done();
     expect(sends).toEqual([1]);
@@ -548,7 +549,7 @@ describe('ticks', () => {
     loop.start();
     await clock.advance(100);
     clock.stoodMs += 100;
-    // The timer fires, and the tick waits for what has arrived meanwhile.
+    // The timer fires, and the tick waits for messages that have arrived meanwhile.
     clock.fireNext();
     loop.stop();
     await clock.advance(1000);
@@ -561,7 +562,7 @@ describe('ticks', () => {
     loop.start();
     await clock.advance(100);
     expect([ticks, coreTicks]).toEqual([[100], 1]);
-    // The process stands still, and a message arrives meanwhile.
+    // The process stalls, and a message arrives meanwhile.
     clock.stoodMs += 900;
     const coreTicksAtArrival: number[] = [];
     clock.startTimer(100, () => coreTicksAtArrival.push(coreTicks));

@@ -1,6 +1,6 @@
 /**
- * Heartbeats with a commit index that the log does not reach: which of them are false for certain,
- * and what a node does not do while its log may have lost entries.
+ * Heartbeats with a commit index that the log does not reach: which of them are certainly false,
+ * and how a node is restricted while its log may have lost entries.
  */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -101,7 +101,7 @@ describe('a log that may have lost entries', () => {
     [lastIndex, lastTerm] = [index, term];
     expect(lost.isPossible).toBe(isPossible);
     expect(lost.problem !== undefined).toBe(isPossible);
-    // What is over does not come back by itself.
+    // A loss that was resolved does not come back by itself.
     [lastIndex, lastTerm] = [10, 4];
     expect(lost.isPossible).toBe(isPossible);
   });

@@ -1,6 +1,6 @@
 /**
- * A node whose log or snapshot folder belongs to somebody else by now, and the waiting for the
- * locks of both.
+ * A node whose log or snapshot folder another process has taken over, and the wait for the locks of
+ * both.
  */
 import { LockLostError, type WalManager } from '@babuza/wal-core';
 import { WalEventHub } from '@babuza/wal-core/backend';

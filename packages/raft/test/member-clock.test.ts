@@ -1,4 +1,4 @@
-/** By which time entries are stamped where clocks of members are wrong. */
+/** The timestamps of entries when clocks of members are wrong. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RaftEvent } from '../src/index.ts';
@@ -8,7 +8,7 @@ let own: SimulatedClock;
 let events: RaftEvent[];
 let members: Set<bigint>;
 let memberClock: MemberClock;
-/** How far the clock of this node is ahead of the right time. */
+/** How far the clock of this node is ahead of the right time, in ms. */
 let wrongMs: number;
 
 const dayMs = 86_400_000;

@@ -1,5 +1,5 @@
 /**
- * Changes of the membership at the leader: what is refused before it is proposed, and how each
+ * Changes of the membership at the leader: which are refused before they are proposed, and how each
  * ends.
  */
 import { emptyConfState, EntryType, type Entry } from '@babuza/raftpb';
@@ -76,7 +76,7 @@ const turns = async (): Promise<void> => {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
 };
 
-/** How it ended, as soon as it did. */
+/** The result of a promise, as soon as it has one. */
 function noted(promise: Promise<unknown>): { end: unknown } {
   const note: { end: unknown } = { end: undefined };
   promise.then(

@@ -1,7 +1,4 @@
-/**
- * Whom a node tells of its end, and of what it cannot know any more: none of its callers is
- * forgotten.
- */
+/** A node tells every caller when it stops, or when it cannot learn an outcome any more. */
 import { MessageType } from '@babuza/raftpb';
 import { NoSpaceError, TryAgainError } from '@babuza/wal-core';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,7 +8,7 @@ let world: World;
 
 afterEach(() => world.close());
 
-/** How each ended, as soon as it did. */
+/** How each call ended, as soon as it did. */
 function ends(calls: Readonly<Record<string, Promise<unknown>>>): Map<string, string> {
   const noted = new Map<string, string>();
   for (const [name, call] of Object.entries(calls)) {
@@ -31,7 +28,7 @@ describe('the end of a node', () => {
     const follower = await world.follower();
     await world.until(raft.propose(bytesOf('a')));
     await world.until(follower.raft.waitForLeader());
-    // Nothing is committed from now on, and nobody is answered.
+    // Nothing is committed from now on, and no caller gets an answer.
     world.wire.loses = () => true;
     const noted = ends({
       proposal: raft.propose(bytesOf('b')),
@@ -83,7 +80,7 @@ describe('a caller whose outcome nobody here will see', () => {
     raft.subscribe((event) => {
       if (event.type === 'leader') leaders.push(event.leader);
     });
-    // Nobody is elected.
+    // No leader is elected.
     world.wire.loses = () => true;
     const noted = ends({ forwarded: raft.propose(bytesOf('b')) });
     await world.pass(5000);

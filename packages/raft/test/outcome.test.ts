@@ -1,4 +1,4 @@
-/** What the proposer of a session is told for each verdict of its session. */
+/** The outcome of a proposal for each verdict of its session. */
 import { expect, it } from 'vitest';
 import { outcomeOf } from '../src/proposals/outcome.ts';
 import { bytesOf } from './support.ts';

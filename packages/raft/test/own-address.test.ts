@@ -1,6 +1,6 @@
 /**
- * A node whose address is not the one in the membership says so; recovery as the only member takes
- * the new one.
+ * A node whose address is not the one in the membership reports that. A recovery as the only member
+ * takes the new address.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World } from './support.ts';
@@ -17,7 +17,7 @@ const problem = (id: bigint, known: string, own: string): unknown => ({
   ),
 });
 
-/** Stops all members; they begin again with other addresses. */
+/** Stops all members, which then restart with other addresses. */
 async function moveAll(): Promise<void> {
   for (const [id, member] of world.members) {
     await world.until(member.raft.shutdown());

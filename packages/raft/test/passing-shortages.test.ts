@@ -1,6 +1,6 @@
 /**
  * A system that is short of something for a moment, while a node reads a snapshot: the node waits,
- * and goes on where it was.
+ * and resumes where it was.
  */
 import { SimulatedClock } from '@babuza/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,8 +12,8 @@ const short = (code = 'SNAPSHOT_TRY_AGAIN'): Error =>
   Object.assign(new Error('no descriptor'), { code });
 
 /**
- * Throws at the places that a test names, as often as it says. A snapshot that a member receives is
- * opened once to look whose it is, and a second time to be taken over.
+ * Throws at the places that a test names, as often as it says. A member opens a snapshot that it
+ * receives once to check its identity, and a second time to restore it.
  */
 class Faults {
   /** How often each place fails; `Infinity`: for ever. */
@@ -69,7 +69,7 @@ describe('work that waits for a shortage to pass', () => {
     shortages = new PassingShortages({ clock, logger });
   });
 
-  /** Notes what the work is rejected with. */
+  /** Notes the error that the work rejects with. */
   function endOf(work: Promise<unknown>): { text: string } {
     const noted = { text: '' };
     work.catch((error: unknown) => {
@@ -194,7 +194,10 @@ describe('a node', () => {
   });
   afterEach(() => world.close());
 
-  /** A member that was away, and whose next message of the leader brings a snapshot. */
+  /**
+   * A member that was partitioned, and that receives a snapshot with the next message of the
+   * leader.
+   */
   async function memberBehind(): Promise<Member> {
     await world.startAll(3);
     const { raft } = await world.leader();

@@ -1,4 +1,4 @@
-/** A cluster to which messages are sent that no honest member sends: it goes on. */
+/** A cluster goes on when it receives messages that no honest member sends. */
 import { EntryType, MessageType, newMessage, type Entry, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
@@ -20,7 +20,7 @@ async function writes(text: string): Promise<void> {
   await world.until(leader.raft.propose(bytesOf(text)));
 }
 
-/** Sends one message to each member but its sender, in the name of `from`. */
+/** Sends one message to each other member, in the name of `from`. */
 function toAll(from: bigint, message: Partial<Message> & Pick<Message, 'type'>): void {
   for (const to of world.members.keys()) {
     if (to !== from) world.wire.repeat(from, newMessage({ ...message, from, to }));
@@ -193,7 +193,8 @@ describe('a node that is no member', () => {
       await world.startAll(3);
       const leader = await world.leader();
       const { term } = leader.raft.status();
-      // A transfer names the member that is to lead as its sender: a stranger can name only itself.
+      // A transfer names the member that is to lead as its sender, so a node that is not a member
+      // can name only itself.
       toAll(9n, { type, term: type === MessageType.TimeoutNow ? term : 0 });
       await world.pass(3000);
       expect(terms()).toEqual([term, term, term]);
@@ -300,7 +301,7 @@ describe('a proposal that a member hands on', () => {
       expect(Math.abs(timeMs - world.clock.wallMs())).toBeLessThan(10_000);
   });
 
-  /** The entries of proposals that name this node as the one which waits for them. */
+  /** Entries of proposals whose requests name this node. */
   const entriesOf = (nodeId: bigint, numbers: readonly number[], session?: SessionCall): Entry[] =>
     numbers.map((number) => ({
       index: 0,
@@ -325,12 +326,12 @@ describe('a proposal that a member hands on', () => {
     const followers = [...world.members.values()].filter((each) => each !== leader);
     const [attacker = leader, victim = leader] = followers;
     await world.until(victim.raft.propose(bytesOf('before')));
-    // The last number of each incarnation that the victim may be in, and many of others.
+    // The last number of each incarnation that the victim may have, and many others.
     const numbers = Array.from(
       { length: 64 },
       (_each, incarnation) => (incarnation + 1) * requestsPerIncarnation - 1,
     );
-    // Wherever the name is looked for, the number of the attacker is there.
+    // The number of the attacker is at each position where the id is read.
     const own = Number(idOf(attacker));
     const session = { sessionId: own, sequence: own, lowestUnanswered: own };
     const entries = entriesOf(idOf(victim), numbers, isInSession ? session : undefined);
@@ -353,7 +354,7 @@ describe('a proposal that a member hands on', () => {
     const [from, to] = [idOf(await world.follower()), idOf(leader)];
     const own = entriesOf(from, [5 * requestsPerIncarnation]);
     const before = leader.raft.status().lastIndex;
-    // The leader keeps 16 KiB for each name.
+    // The leader keeps 16 KiB for each id.
     const verdicts = [100n, 2n ** 64n - 1n].map((name) => {
       const entries = [...own, ...entriesOf(name, [requestsPerIncarnation])];
       return handlers.get(to)?.receive(newMessage({ type: MessageType.Prop, from, to, entries }));
@@ -421,7 +422,7 @@ describe('a read', () => {
     );
     const [id, term] = [idOf(reader), reader.raft.status().term];
     const events = listen(reader);
-    // The leader hears nothing, so nobody can confirm the read.
+    // The leader receives nothing, so no member can confirm the read.
     world.wire.cut.add(idOf(leader));
     const reading = reader.raft.read(undefined);
     let isAnswered = false;

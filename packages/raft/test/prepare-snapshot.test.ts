@@ -1,6 +1,6 @@
 /**
- * What is to be written of a state that goes on to change is fixed between two entries, also where
- * that takes its time.
+ * The content of a snapshot is fixed between two entries while the state goes on to change, even
+ * when `prepareSnapshot` is asynchronous.
  */
 import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';

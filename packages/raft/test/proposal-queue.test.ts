@@ -1,4 +1,4 @@
-/** Proposals between the door and the core: which go together, and what each caller is told. */
+/** The queue of proposals before the core: which go together, and what each caller is told. */
 import { ProposalDroppedError, StateType } from '@babuza/raft-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entryOverheadBytes } from '../src/proposals/envelope.ts';
@@ -6,10 +6,10 @@ import { BusyError } from '../src/errors.ts';
 import { ProposalQueue } from '../src/proposals/proposal-queue.ts';
 
 let raftState: StateType;
-/** How many proposals each call of the core had. */
+/** The number of proposals in each call of the core. */
 let given: number[];
 let handed: number[];
-/** How many the core takes; the rest would be over the limit of what may be uncommitted. */
+/** How many proposals the core takes; the rest would exceed the limit of uncommitted bytes. */
 let room: number;
 let give: () => void;
 let log: string[];
@@ -161,7 +161,7 @@ describe('proposals of a node that does not lead', () => {
     let calls = 0;
     give = () => {
       calls += 1;
-      // The first asks who leads, the second hands the first one on.
+      // The first call asks which node leads, and the second one forwards the first proposal.
       if (calls === 2) throw new Error('no leader is known');
     };
     add('a', 1, 7);

@@ -1,4 +1,4 @@
-/** Callers who wait: what ends their waiting, and whom else it must not touch. */
+/** Waiting callers: what ends their wait, and which other callers it must not affect. */
 import { getEventListeners } from 'node:events';
 import { turnOfEventLoop } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ describe('callers who wait for the entry of an index and a term', () => {
     const leaveFirst = waiters.place(5, 2, noted(ends, 'first'));
     waiters.place(5, 4, noted(ends, 'second'));
     expect([ends, waiters.count]).toEqual([['first RAFT_DROPPED'], 1]);
-    // A caller that leaves now takes nothing along.
+    // A caller that leaves now affects no other.
     leaveFirst();
     expect(waiters.count).toBe(1);
     waiters.take(5, 4)?.resolve('applied');
@@ -253,7 +253,7 @@ describe('items until a signal fires', () => {
     const next = untilAborted(source as never, control.signal).next();
     control.abort(new Error('enough'));
     await expect(soon(next)).rejects.toThrow('enough');
-    // A rejection that nobody handles would be reported by now.
+    // An unhandled rejection would be reported by now.
     await turnOfEventLoop();
   });
 

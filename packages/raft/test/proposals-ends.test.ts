@@ -25,7 +25,7 @@ let leaderId: bigint | undefined;
 let mustWait: boolean;
 let lastIndex: number;
 let handed: Uint8Array[];
-/** How many bytes the proposals had that are made at once. */
+/** The number of bytes of the entries that were proposed directly. */
 let placedBytes: number[];
 let checkOpen: () => void;
 let refusal: Error | undefined;
@@ -250,7 +250,7 @@ describe('a proposal of the leader', () => {
     for (const index of [10, 11]) reach(index);
     await turns();
     expect([first.end, barrier.end]).toEqual([10, 11]);
-    // The entry of a barrier is one without effect.
+    // The entry of a barrier has no content.
     expect(placedBytes).toEqual([0]);
   });
 

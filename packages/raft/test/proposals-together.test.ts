@@ -1,4 +1,4 @@
-/** What is proposed in one moment goes to the core, the log and the others together. */
+/** Proposals of one moment go to the core, the log and the others together. */
 import { StateType } from '@babuza/raft-core';
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { bytesOf, textOf, World } from './support.ts';
 
 let world: World;
 
-// Each test has a world of its own, also one that starts no member.
+// Each test has a world of its own, even one that starts no member.
 beforeEach(() => {
   world = new World();
 });
@@ -16,7 +16,7 @@ afterEach(() => world.close());
 const named = (name: string, count: number): Uint8Array[] =>
   Array.from({ length: count }, (_, at) => bytesOf(`${name}${at}`));
 
-/** How many entries each message to this member had that brought some. */
+/** The number of entries in each message to this member that had any. */
 const entriesPerMessage = (to: bigint): number[] =>
   world.wire.sent
     .filter(({ message }) => message.to === to && message.type === MessageType.App)
@@ -94,7 +94,7 @@ describe('proposals of one moment', () => {
         refused: nothing,
       });
     }
-    // Four of them with their index, term and type would be more.
+    // Four of them would exceed the bound with their index, term and type.
     expect(given).toEqual([3, 3, 3]);
     queue.flush();
     expect(given).toEqual([3, 3, 3, 1]);

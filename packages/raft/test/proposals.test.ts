@@ -1,4 +1,4 @@
-/** What a node takes for the answer to a proposal, and what it does not. */
+/** Which entries a node takes as the answer to a proposal. */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { StateType } from '@babuza/raft-core';
 import { SimulatedClock } from '@babuza/testkit';
@@ -9,7 +9,7 @@ import { IdentityGate } from '../src/identity/identity-gate.ts';
 import { Proposals } from '../src/proposals/proposals.ts';
 import { bytesOf } from './support.ts';
 
-/** The proposals of a follower, and what it hands to the leader. */
+/** The proposals of a follower, and the data that it forwards to the leader. */
 function follower(
   incarnation: number,
   leader = 1n,
@@ -61,7 +61,7 @@ describe('a forwarded proposal', () => {
   });
 
   it('that was made as the leader changes is refused, and not handed on', async () => {
-    // This node believes that it leads, and its core knows better.
+    // This node believes that it leads, and its core knows that it does not.
     const { proposals, handed } = follower(1, 2n);
     const answer = proposals.propose(EnvelopeKind.Payload, bytesOf('a'), undefined, undefined);
     proposals.flush();

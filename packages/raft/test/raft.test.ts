@@ -17,7 +17,7 @@ async function proposeAll(...all: string[]): Promise<void> {
   await world.until(Promise.all(all.map((text) => raft.propose(bytesOf(text)))));
 }
 
-/** All proposals that were handed to a leader arrive there once more. */
+/** Each proposal that was forwarded to a leader arrives there once more. */
 function repeatForwarded(): void {
   const handed = world.wire.sent.filter(({ message }) => message.type === MessageType.Prop);
   expect(handed).not.toEqual([]);
@@ -385,7 +385,7 @@ describe('leadership', () => {
     await world.until(raft.addLearner(learner));
     await world.start(4n, undefined);
     await world.pass(1000);
-    // It gets the promotion, but not the word that it is committed.
+    // It gets the promotion, but does not learn that it is committed.
     world.wire.loses = ({ to, type, entries }) =>
       to === 4n && type !== MessageType.TimeoutNow && entries.length === 0;
     await world.until(raft.promoteLearner(4n));
@@ -509,7 +509,8 @@ describe('snapshots', () => {
     await world.startAll(1);
     await proposeAll('a', 'b');
     const { raft } = await world.leader();
-    // From here on nothing is committed without the newcomer, which needs a snapshot that names it.
+    // From here on nothing is committed without the new member, which needs a snapshot that names
+    // it.
     await world.until(raft.addVotingPeer({ id: 2n, address: 'address-2' }, { force: true }));
     world.faults.held.set(1n, new Promise(() => undefined));
     raft.manualSnapshot().catch(() => undefined);
@@ -602,7 +603,7 @@ describe('a snapshot that is exported', () => {
       { id: 7n, address: 'address-7' },
       { id: 8n, address: 'address-8' },
     ];
-    // In pieces that have nothing to do with its frames.
+    // In pieces that do not match its frames.
     const whole = Buffer.concat(chunks);
     const pieces = Array.from({ length: Math.ceil(whole.length / 5) }, (_, at) =>
       whole.subarray(at * 5, at * 5 + 5),
@@ -806,7 +807,7 @@ describe('what must be durable first', () => {
     }
     await world.until(raft.addLearner({ id: 9n, address: 'address-9' }));
     await world.pass(500);
-    // Each of the three has asked its log before it told.
+    // Each of the three has synced its log before it answered.
     expect(seen).toHaveLength(3);
     for (const [at, syncs] of seen.entries()) expect(syncs).toBeGreaterThan(at);
   });
@@ -829,7 +830,8 @@ describe('a survivor alone', () => {
       const { nodeId } = survivor.raft;
       const { raft } = await world.leader();
       await world.until(raft.addLearner({ id: 9n, address: 'address-9' }));
-      // Acknowledged by the leader with this follower; the news of the commit does not reach it.
+      // The entry is acknowledged by the leader with this follower, which does not learn the commit
+      // index.
       const other = (await world.followers()).find((member) => member !== survivor);
       world.wire.cut.add(other?.raft.nodeId ?? 0n);
       await proposeAll('c');

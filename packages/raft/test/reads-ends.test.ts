@@ -1,6 +1,4 @@
-/**
- * Rounds of linearizable reads: which answer counts for which caller, and each end of the waiting.
- */
+/** Rounds of linearizable reads: which answer counts for which caller, and each end of the wait. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ReadRounds } from '../src/reads/reads.ts';
@@ -11,7 +9,7 @@ const retryMs = 100;
 let clock: SimulatedClock;
 let asked: Uint8Array[];
 let appliedIndex: number;
-/** How often that was asked for. */
+/** How often the applied index was read. */
 let looks: number;
 let rounds: ReadRounds;
 
@@ -45,7 +43,7 @@ interface Reader {
   readonly leave: () => void;
 }
 
-/** Asks, and notes what the reader is told. */
+/** Starts a read, and notes the result. */
 function read(): Reader {
   const noted: { end: unknown } = { end: undefined };
   const leave = rounds.wait({
@@ -124,13 +122,14 @@ describe('an answer', () => {
 
   it('does not count for those who came between the callers of a round and its beginning', async () => {
     const readers = [read()];
-    // Runs behind what begins the round.
+    // Runs after the microtask that begins the round.
     queueMicrotask(() => void readers.push(read()));
     readers.push(read());
     await turns();
     expect(asked).toHaveLength(1);
     rounds.answered(10, context(0));
-    // The first, the one that came in the same turn, and the one that came after the beginning.
+    // The first reader, the one that came in the same turn, and the one that came after the
+    // beginning.
     const [first, same, late] = [readers[0], readers[1], readers[2]];
     expect([first?.end, same?.end, late?.end]).toEqual([10, 10, undefined]);
   });

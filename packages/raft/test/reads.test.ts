@@ -1,4 +1,6 @@
-/** Rounds of linearizable reads: who takes part in which, and which answers count. */
+/**
+ * Rounds of linearizable reads: which readers take part in which round, and which answers count.
+ */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RaftError } from '../src/errors.ts';
@@ -24,7 +26,7 @@ beforeEach(() => {
   });
 });
 
-/** A reader, and how its waiting ended. */
+/** A reader, and how its wait has ended. */
 function reader(): { ended: unknown[]; leave: () => void } {
   const ended: unknown[] = [];
   const leave = rounds.wait({
@@ -34,7 +36,7 @@ function reader(): { ended: unknown[]; leave: () => void } {
   return { ended, leave };
 }
 
-/** The round under way is answered, by its newest id or an earlier one. */
+/** Answers the round under way, by its newest id or an earlier one. */
 function answer(index: number, at = -1): void {
   const context = asked.at(at);
   if (context === undefined) throw new Error('nothing was asked');

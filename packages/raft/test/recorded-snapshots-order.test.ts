@@ -1,6 +1,4 @@
-/**
- * What makes a snapshot count, and what goes when it does: in which order, and around each bound.
- */
+/** What makes a snapshot count, and what is removed when it does: the order, and each bound. */
 import { emptyConfState } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
@@ -140,7 +138,7 @@ describe('the newest index', () => {
   it('is that of the newest snapshot that the log was opened with, and 0 where there is none', async () => {
     expect(newRecorded().newestIndex).toBe(0);
     for (const index of [10, 20, 30]) await store(index);
-    // The files at 30 have no marker, and the marker at 40 has no files.
+    // The files at 30 have no record, and the record at 40 has no files.
     expect(newRecorded({}, [10, 20, 40]).newestIndex).toBe(20);
   });
 
@@ -205,7 +203,7 @@ describe('files', () => {
     recorded.installing(at(20));
     await store(30);
     await recorded.tidy();
-    // The newest files may be those of a snapshot whose message is on its way to the core.
+    // The newest files may be those of a snapshot whose message has not reached the core yet.
     expect([indexes(), recorded.newest()?.index]).toEqual([[10, 20, 30], 10]);
     recorded.installed(at(20));
     await recorded.tidy();
@@ -233,7 +231,7 @@ describe('files', () => {
     recorded.installed(at(20));
     await recordWhole(recorded, 30);
     expect(indexes()).toEqual([30]);
-    // A leader of before sends it again.
+    // A former leader sends it again.
     manager.stored.unshift({
       snapshot: { metadata: at(20), id: '20', bytes: 0, manifest: bytesOf('20'), linkedPaths: [] },
       files: new Map(),

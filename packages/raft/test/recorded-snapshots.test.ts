@@ -1,5 +1,6 @@
 /**
- * Which snapshots count, and what may go, while the marker of one from elsewhere is not durable.
+ * Which snapshots count, and which may be removed, while the record of a received one is not
+ * durable.
  */
 import { beforeEach, expect, it } from 'vitest';
 import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
@@ -18,9 +19,9 @@ const at = (index: number) => ({ index, term: 1, confState });
 let manager: MapSnapshots;
 let saving: Gate;
 let told: number[];
-/** The indexes of the markers that were saved. */
+/** The indexes of the records that were saved. */
 let marked: (number | undefined)[];
-/** Up to which indexes the log was purged. */
+/** The indexes up to which the log was purged. */
 let purged: number[];
 let sending: { indexes: number[] };
 let recorded: RecordedSnapshots;
@@ -74,7 +75,7 @@ const indexes = (): number[] => manager.list().map(({ metadata }) => metadata.in
 it('nothing counts on a marker that is on its way: the snapshot before it stays', async () => {
   const twenty = await store(20);
   const recording = recorded.record(twenty);
-  // A leader sends one meanwhile: its files are durable, its marker is submitted.
+  // A leader sends one meanwhile: its files are durable, and its record is submitted.
   await store(30);
   recorded.installing(at(30));
   saving.open();

@@ -48,7 +48,7 @@ it.each([
   };
   refuseAll('not-a-member');
   expect([events.length, refused.count, refused.remembered]).toEqual([reported, senders, reported]);
-  // Another reason is no way around it, and members have a part of their own.
+  // Another reason does not avoid the limit, and members have a share of their own.
   refuseAll('term');
   const both = Math.min(10, 2 * senders);
   expect(events).toHaveLength(both);

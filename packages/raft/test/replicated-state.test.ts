@@ -1,4 +1,4 @@
-/** The node's own part of the state: what a snapshot takes along, and what it must not change. */
+/** The node's own part of the state: what a snapshot replaces, and what it must not change. */
 import { emptyConfState } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { firstMembership } from '../src/membership/membership.ts';

@@ -1,4 +1,4 @@
-/** A survivor whose term is so high that no election can follow: it recovers all the same. */
+/** The recovery of a survivor whose term is so high that no election can follow. */
 import { EntryType } from '@babuza/raftpb';
 import { walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ async function stoppedCluster(): Promise<Member> {
   return leader;
 }
 
-/** What a message with such a term has left in the log of a member, perhaps with an entry. */
+/** The traces of a message with such a term in the log of a member, perhaps with an entry. */
 async function damage({ store }: Member, term: number, entryTerm?: number): Promise<void> {
   const manager = await walBackend.open('/memory', { store });
   const { wal, storage, hardState } = await manager.replayWal();
@@ -86,7 +86,7 @@ describe('a recovery by one survivor', () => {
     await expect(world.until(world.start(nodeId, 'alone', survivor))).rejects.toThrow('the power');
     world.faults.save = undefined;
     const { store, snapshots } = survivor;
-    // Files without a marker: a start that is no recovery finds the log as it was.
+    // The files have no snapshot record, so a start that is not a recovery finds the log as it was.
     const manager = await walBackend.open('/memory', { store });
     expect((await manager.replayWal()).hardState.term).toBe(lastTerm);
     await manager.close();

@@ -1,4 +1,4 @@
-/** The end of a node beside what is under way. */
+/** Stopping a node while work is under way. */
 import { describe, expect, it } from 'vitest';
 import {
   bootstrapRaftCluster,

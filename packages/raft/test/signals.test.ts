@@ -1,7 +1,4 @@
-/**
- * A signal ends all waiting of its caller, whatever is waited for, and is looked at before anything
- * is done.
- */
+/** A signal ends every wait of its caller, and is checked before anything is done. */
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Raft, WaitOptions } from '../src/index.ts';
@@ -154,7 +151,7 @@ describe('a read', () => {
       note('read', raft.read(undefined, { signal }));
       const waits = raft.read(undefined);
       note('read without a signal', waits);
-      // Confirmed long ago, and far beyond the timeout of the confirmation.
+      // The read was confirmed long ago, far beyond the timeout of the confirmation.
       await world.pass(5000);
       expect([ends, raft.status().reads.pending]).toEqual([[], 3]);
       controller.abort(reason);

@@ -1,5 +1,5 @@
 /**
- * What a node takes for slow: how long saves wait, as seen from tick to tick, and how its tolerance
+ * When a node counts as slow: how long saves wait, as seen from tick to tick, and how its tolerance
  * grows and ends.
  */
 import { describe, expect, it } from 'vitest';

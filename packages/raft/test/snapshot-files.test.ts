@@ -1,12 +1,11 @@
-/** The files of a snapshot, and a state machine that does not do its part. */
+/** The files of a snapshot, and a state machine that makes mistakes while it writes them. */
 import { describe, expect, it } from 'vitest';
 import type { SnapshotWriter } from '../src/index.ts';
 import { writeSnapshotFiles } from '../src/snapshots/snapshot-files.ts';
 import { bytesOf } from './support.ts';
 
 /**
- * Writes a snapshot whose state machine saves like this; tells which files were waited for to their
- * end.
+ * Writes a snapshot whose state machine saves like this; returns the files whose end was awaited.
  */
 async function write(
   save: (writer: SnapshotWriter) => Promise<void>,

@@ -1,4 +1,4 @@
-/** The log stays from each snapshot on that is being sent, until that sending has ended. */
+/** The log is kept from each snapshot on that is being sent, until that sending has ended. */
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SnapshotPauses } from '../src/snapshots/snapshot-pauses.ts';
@@ -51,7 +51,7 @@ beforeEach(async () => {
   });
 });
 
-/** Begins to send a snapshot of this index; the function that is returned ends it. */
+/** Begins to send a snapshot of this index; the returned function ends it. */
 function send(to: bigint, index: number): () => Promise<void> {
   const gate = newGate();
   gates.set(to, gate);

@@ -1,5 +1,5 @@
 /**
- * The pauses between snapshots of one member, by themselves: how long they are, and what ends them.
+ * The pauses between the snapshots that are sent to one member: their length, and what ends them.
  */
 import type { RawNode } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
@@ -17,7 +17,7 @@ describe('the pauses of one member', () => {
   const messageOf = (term: number, to: bigint = newcomer): Message =>
     newMessage({ type: MessageType.Snap, from: 1n, to, term });
 
-  /** The time can go on without its timers, as in a process that stands still. */
+  /** Time can pass without its timers, as in a process that stalls. */
   class StandingClock extends SimulatedClock {
     stoodMs = 0;
 
@@ -30,9 +30,9 @@ describe('the pauses of one member', () => {
     readonly clock: StandingClock;
     readonly pauses: SnapshotPauses;
     readonly told: number[];
-    /** What the leader knows of the member. */
+    /** The match index that the leader knows of the member. */
     match: number;
-    /** How often the end of a pause was told. */
+    /** How often the end of a pause was reported. */
     due: number;
     readonly holds: (term?: number) => boolean;
   }
@@ -194,7 +194,7 @@ describe('the pauses of one member', () => {
       expect(one.holds()).toBe(false);
     }
     const { due } = one;
-    // The snapshot that is sent then fails, and the member could not be reached: nobody waits.
+    // The snapshot that is sent then fails, and the member cannot be reached: no request waits.
     for (let at = 0; at < 5; at += 1) one.pauses.failed(messageOf(3));
     one.pauses.unreachable(newcomer);
     expect(one.clock.pendingCount).toBe(0);

@@ -8,7 +8,7 @@ import { bytesOf, World, type Member } from './support.ts';
 
 let world: World;
 
-// Each test has a world of its own, also one that starts no member.
+// Each test has a world of its own, even one that starts no member.
 beforeEach(() => {
   world = new World();
 });
@@ -16,7 +16,7 @@ afterEach(() => world.close());
 
 type EventOf<Type extends RaftEvent['type']> = Extract<RaftEvent, { readonly type: Type }>;
 
-/** When something was told, and what. */
+/** An event, and the time when it was emitted. */
 interface Told {
   readonly atMs: number;
   readonly event: RaftEvent;
@@ -142,7 +142,7 @@ describe('a snapshot that a member receives and does not use', () => {
     await world.pass(40 * secondMs);
     const before = only(told, 'snapshot-sent').length;
     world.wire.tellUnreachable(leader.raft.nodeId, newcomer);
-    // Told again and again, it neither hurries nor puts off.
+    // Reporting it again and again neither shortens nor extends the pause.
     for (let at = 0; at < 15; at += 1) {
       await world.pass(100);
       world.wire.tellUnreachable(leader.raft.nodeId, newcomer);
@@ -181,7 +181,7 @@ describe('a snapshot that a member receives and does not use', () => {
     expect(second.raft.status().role).toBe('leader');
     const unused = only(told, 'unused-snapshot').map(({ event }) => event.times);
     expect(unused[0]).toBe(1);
-    // And the first one, when it leads again.
+    // The pauses also begin anew when the first leader leads again.
     const again = watch(first);
     await world.until(second.raft.transferLeader(first.raft.nodeId));
     await world.pass(5 * secondMs);
@@ -229,7 +229,7 @@ describe('a snapshot that does not arrive', () => {
   });
 });
 
-/** The newcomer misses 50 entries and needs a snapshot. */
+/** The new member misses 50 entries and needs a snapshot. */
 async function fallBehind(leader: Member): Promise<void> {
   world.wire.cut.add(newcomer);
   await propose(leader, 50);

@@ -1,4 +1,4 @@
-/** A snapshot of another member is taken over, and the state machine takes its time for it. */
+/** Restoring a snapshot of another member, with a state machine that takes its time. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, newGate, World, type Member } from './support.ts';
 
@@ -8,12 +8,15 @@ afterEach(() => world.close());
 
 interface Restoring {
   readonly member: Member;
-  /** What was acknowledged last, and lies in the snapshot. */
+  /** The text that was acknowledged last, which the snapshot contains. */
   readonly newest: number;
   readonly goOn: () => void;
 }
 
-/** A member that was away, and whose machine waits in the middle of the snapshot that it gets. */
+/**
+ * A member that was partitioned, and whose state machine waits in the middle of the snapshot that
+ * it gets.
+ */
 async function restoringMember(): Promise<Restoring> {
   world = new World({ snapshotEntries: 20, compactionMargin: 5, snapshotsKept: 2 });
   await world.startAll(3);

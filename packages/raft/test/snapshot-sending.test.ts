@@ -1,4 +1,4 @@
-/** Snapshots on their way to other members: what is held meanwhile, and what the core is told. */
+/** Sending snapshots to other members: what is kept meanwhile, and what the core is told. */
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LogFields, SnapshotManager } from '../src/index.ts';
@@ -8,7 +8,7 @@ import { SnapshotSending } from '../src/snapshots/snapshot-sending.ts';
 import type { Waiter } from '../src/proposals/waiters.ts';
 import { bytesOf } from './support.ts';
 
-// A caller that waits for ever is what these tests look for.
+// A test fails early here, because these tests look for callers that wait for ever.
 vi.setConfig({ testTimeout: 5000 });
 
 interface Transfer {
@@ -23,7 +23,7 @@ let taken: Waiter<SnapshotPlace>[];
 let told: string[];
 let warnings: [message: string, fields: LogFields | undefined][];
 let opened: number;
-/** From which byte on the files were read, each time. */
+/** The offset from which the files were read, each time. */
 let offsets: number[];
 let isWhole: boolean;
 let isReadable: boolean;

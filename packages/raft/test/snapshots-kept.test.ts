@@ -1,4 +1,4 @@
-/** Which snapshots stay: as many as are to be kept of those that a start can use. */
+/** How many snapshots are kept: the configured number of those that a start can use. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, World } from './support.ts';
 
@@ -12,7 +12,8 @@ describe('a snapshot that was received and not taken over', () => {
     await world.startAll(1);
     const member = await world.leader();
     for (let at = 0; at < 50; at += 1) await world.until(member.raft.propose(bytesOf(`t${at}`)));
-    // Its files are there; the core knew more already, as the entries had come in another way.
+    // Its files are durable; the core had committed more already, because the entries had arrived
+    // before.
     const received = member.snapshots.list().at(-1);
     if (received === undefined) throw new Error('there is no snapshot');
     const metadata = { ...received.metadata, index: 100_000 };

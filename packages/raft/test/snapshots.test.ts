@@ -1,5 +1,6 @@
 /**
- * Snapshots of a running node: who gets which one, what ends the waiting, and what is taken over.
+ * Snapshots of a running node: which caller gets which snapshot, what ends the wait, and which
+ * received snapshots are restored.
  */
 import { emptyConfState, MessageType, newMessage, type SnapshotMetadata } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
@@ -81,7 +82,7 @@ const turn = (): Promise<void> =>
     setImmediate(resolve);
   });
 
-/** Lets the apply path do what waits for it. */
+/** Runs the tasks that wait on the apply path. */
 async function runTasks(): Promise<void> {
   for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await task();
   await turn();

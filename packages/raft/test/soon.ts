@@ -1,9 +1,9 @@
-/** Promises that end without a timer and without I/O. */
+/** Promises that settle without a timer and without I/O. */
 import { turnOfEventLoop } from '@babuza/testkit';
 
 /**
- * The promise, where microtasks are enough to end it; rejects where it has not ended after all of
- * them, because nothing else would end it.
+ * The promise, if microtasks are enough to settle it. Rejects when it is pending after all of them,
+ * because nothing else would settle it.
  */
 export function soon<T>(promise: Promise<T>): Promise<T> {
   const tooLate = turnOfEventLoop().then((): never => {

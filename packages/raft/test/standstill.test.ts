@@ -1,4 +1,4 @@
-/** A leader whose process stood still: it does not go on as if nothing had happened. */
+/** A leader whose process has stalled does not go on as if nothing had happened. */
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import type { Clock, Timer } from '@babuza/vfs';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -12,8 +12,8 @@ afterEach(() => world.close());
 const electionTimeoutMs = 1000;
 
 /**
- * The clock of a process that can be stopped: what is due meanwhile fires when it goes on, in its
- * order.
+ * The clock of a process that can be stopped: timers that are due meanwhile fire in order when it
+ * goes on.
  */
 class StoppableClock implements Clock {
   readonly #world: Clock;
@@ -82,7 +82,7 @@ async function started(count: number, config: Partial<BabuzaConfig> = {}): Promi
   return { ...leader, clock };
 }
 
-/** Nothing reaches the leader while it stands still, as nothing reaches a process. */
+/** Nothing reaches the leader while it is stopped, as nothing reaches a stopped process. */
 async function standStill({ raft, clock }: Stoppable, milliseconds: number): Promise<void> {
   world.wire.cut.add(raft.nodeId);
   clock.stop();
@@ -166,8 +166,8 @@ describe('a read that trusts the lease', () => {
     for (const { raft } of others) {
       if (raft.status().role === 'leader') await world.until(raft.propose(bytesOf('newer')));
     }
-    // The read is the first thing that the process does when it goes on: before its timers, and cut
-    // off still.
+    // The read is the first thing that the process does when it goes on, before its timers and
+    // still partitioned.
     const read = old.raft.read(undefined);
     let answer: unknown = 'none yet';
     read.then(
@@ -190,7 +190,7 @@ describe('a read that trusts the lease', () => {
     old.clock.stop();
     await world.pass(3 * electionTimeoutMs);
     world.wire.cut.delete(nodeId);
-    // It arrives before anything else, and from now on the old leader hears nobody.
+    // It arrives before anything else, and from now on the old leader receives nothing.
     const entries = [{ index: 0, term: 0, type: EntryType.Normal, data: bytesOf('question') }];
     world.wire.loses = ({ to, type }) => to === nodeId && type !== MessageType.ReadIndex;
     world.wire.repeat(from, newMessage({ type: MessageType.ReadIndex, to: nodeId, from, entries }));

@@ -1,6 +1,6 @@
 /**
- * A start whose parts do not belong together is refused, and says why; peers that have no effect
- * are told in one line.
+ * A start whose components do not fit together is refused with the reason; peers that have no
+ * effect are logged in one line.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -131,7 +131,7 @@ describe('peers at a restart', () => {
       await world.until(raft.manualSnapshot());
     }
     await world.until(raft.shutdown());
-    // A program without a type checker may give anything.
+    // A program without a type checker may pass any value.
     await world.until(world.start(1n, Object(again), disk));
   }
 

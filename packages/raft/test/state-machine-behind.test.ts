@@ -1,6 +1,6 @@
 /**
- * A state machine that does not answer, or falls behind: readiness and an event tell, and the node
- * can still be ended.
+ * A state machine that does not answer, or falls behind: readiness and an event report it, and the
+ * node can still be shut down.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -138,14 +138,14 @@ describe('shutdown', () => {
     };
     await expect(world.until(raft.shutdown())).rejects.toMatchObject(expected);
     expect(world.clock.monotonicMs() - startedMs).toBeLessThanOrEqual(4000);
-    // Not beside an apply that is under way.
+    // It is not closed while an apply is running.
     expect(machine.closed).toBe(0);
     expect(
       world.logged('error', 'some of its components have not closed')[0]?.fields,
     ).toMatchObject({
       left: left.split(', '),
     });
-    // The end was asked for: it is no failure of the node.
+    // The shutdown was requested, so it is not a failure of the node.
     await raft.whenStopped();
     await expect(raft.shutdown()).rejects.toMatchObject(expected);
     world.members.clear();

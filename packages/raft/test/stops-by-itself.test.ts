@@ -1,11 +1,13 @@
-/** A node that stops by itself says why: in its log, and to a program that waits for its end. */
+/**
+ * A node that stops by itself gives the reason in its log, and to a program that waits for its end.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, newGate, World } from './support.ts';
 
 let world: World;
 
 afterEach(async () => {
-  // A node whose log is gone has ended by itself already.
+  // A node whose log is lost has stopped by itself already.
   await world.close();
 });
 
@@ -21,11 +23,11 @@ describe('a state machine that throws', () => {
     });
     const cause = { code: 'RAFT_STATE_MACHINE_FAILED' };
     await expect(world.until(stopped)).rejects.toMatchObject({ code: 'RAFT_STOPPED', cause });
-    // Also for a program that asks later.
+    // It also holds for a program that asks later.
     await expect(raft.whenStopped()).rejects.toMatchObject({ code: 'RAFT_STOPPED', cause });
     const lines = world.logged('error', 'the node has stopped on an error');
     expect(lines).toHaveLength(1);
-    // Also for a logger that does not show the fields of an error.
+    // The text suffices for a logger that does not show the fields of an error.
     expect(lines[0]?.message).toContain('RAFT_STATE_MACHINE_FAILED: apply of entries');
     expect(lines[0]?.message).toContain('because of: the machine cannot do this');
     expect(lines[0]?.fields).toMatchObject({ nodeId: 1n, error: cause });

@@ -1,11 +1,11 @@
 /**
  * A node that stops between two steps of a call, at each moment: the entry that the call waits for
- * was applied, and the call has not gone on yet.
+ * is applied, and the call has not gone on yet.
  */
 import { describe, expect, it } from 'vitest';
 import { bytesOf, World } from './support.ts';
 
-/** The node stops so many turns of the queue of microtasks after a change of the membership. */
+/** The node stops this many turns of the microtask queue after a change of the membership. */
 const moments = Array.from({ length: 7 }, (_, at) => at);
 
 async function stopsBehind(

@@ -1,6 +1,6 @@
 /**
- * Who can take leadership over, and whether enough members answer: of a core that leads, also in a
- * joint membership.
+ * Which voter can take leadership, and whether enough members answer, with a core that leads, also
+ * in a joint membership.
  */
 import { MemoryStorage, RawNode, type Status } from '@babuza/raft-core';
 import { emptyConfState, MessageType, newMessage, type ConfState } from '@babuza/raftpb';
@@ -11,7 +11,7 @@ import {
   isQuorumActive,
 } from '../src/leadership/leadership-transfer.ts';
 
-/** Node 1, which leads this membership, and of which nobody has been heard since. */
+/** Node 1, which leads this membership, and has heard from no other member since. */
 function leaderOf(membership: Partial<ConfState>, votersBeside: readonly bigint[]): RawNode {
   const storage = new MemoryStorage();
   const confState = { ...emptyConfState, ...membership };
@@ -61,7 +61,7 @@ describe('a successor', () => {
     answer(node, 4n, 2);
     expect(activeSuccessor(node.status())).toBe(4n);
     answer(node, 3n, 2);
-    // The first of several that are equally far.
+    // The first of several with the same match index.
     expect(activeSuccessor(node.status())).toBe(3n);
     node.doubtMembers();
     expect(activeSuccessor(node.status())).toBeUndefined();

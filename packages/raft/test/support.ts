@@ -1,7 +1,7 @@
 /**
  * A small world for the node alone: members in one process, messages through an array, snapshots in
- * a map. The real parts have packages and tests of their own; the whole of them runs in the
- * builder's tests.
+ * a map. The real components have packages and tests of their own, and the builder's tests run all
+ * of them together.
  */
 import type { Message } from '@babuza/raftpb';
 import { decodeMessage, encodeMessage } from '@babuza/raftpb';
@@ -82,7 +82,7 @@ export function newGate(): Gate {
   return { passed, open };
 }
 
-/** The files of snapshots by name; what is kept here outlives a node. */
+/** The files of snapshots by name; they are kept when a node stops. */
 export class MapSnapshots implements SnapshotManager {
   readonly durable = false;
   readonly stored: { snapshot: StoredSnapshot; files: Map<string, Uint8Array> }[] = [];
@@ -256,20 +256,20 @@ export class PlainSessions implements SessionManager {
   }
 }
 
-/** Delivers in order, a turn later; drops what crosses a cut. */
+/** Delivers in order, a turn later; drops messages that cross a cut. */
 export class Wire {
   readonly #handlers = new Map<bigint, TransportHandler>();
-  /** Members that nothing reaches, and nothing comes from. */
+  /** Members that are cut off in both directions. */
   readonly cut = new Set<bigint>();
-  /** Of which group the members that have started are. */
+  /** The group of each member that has started. */
   readonly groups = new Map<bigint, bigint>();
   /** Everything that was sent, in order. */
   readonly sent: { readonly from: bigint; readonly message: Message }[] = [];
-  /** These members take in the bytes of a snapshot, and their nodes never hear of it. */
+  /** These members receive the bytes of a snapshot, and their nodes never get the message. */
   readonly ignoringSnapshots = new Set<bigint>();
   /** These members refuse every snapshot. */
   readonly refusingSnapshots = new Set<bigint>();
-  /** What gets lost on the way. */
+  /** Which messages get lost. */
   loses: (message: Message) => boolean = () => false;
   readonly #clock: SimulatedClock;
 
@@ -307,12 +307,12 @@ export class Wire {
     };
   }
 
-  /** A message that was sent before arrives once more. */
+  /** Delivers a message that was sent before once more. */
   repeat(from: bigint, message: Message): void {
     this.#send(from, message);
   }
 
-  /** The transport of a member tells that another one could not be reached. */
+  /** The transport of a member reports that another one could not be reached. */
   tellUnreachable(at: bigint, id: bigint): void {
     this.#handlers.get(at)?.unreachable(id);
   }
@@ -348,7 +348,7 @@ export function handlersOf({ wire }: World): Map<bigint, TransportHandler> {
   return handlers;
 }
 
-/** What a member leaves when it stops. */
+/** The data that a member leaves when it stops. */
 export interface Disk {
   readonly store: MemoryStore;
   readonly snapshots: MapSnapshots;
@@ -374,9 +374,9 @@ export class World {
   readonly members = new Map<bigint, Member>();
   /** What the nodes have logged, in order. */
   readonly lines: LoggedLine[] = [];
-  /** What single members have in place of the common configuration. */
+  /** Configuration of single members that differs from the common one. */
   readonly configs = new Map<bigint, Partial<BabuzaConfig>>();
-  /** Clocks of members that do not go with the world's. */
+  /** Clocks of members that differ from the world's. */
   readonly clocks = new Map<bigint, Clock>();
   readonly #config: Partial<BabuzaConfig>;
 
@@ -385,7 +385,8 @@ export class World {
   }
 
   /**
-   * Without peers it joins; on a disk that was used it goes on; `'alone'`: as the only survivor.
+   * Without peers it joins, and on a used disk it restarts; `'alone'`: it recovers as the only
+   * survivor.
    */
   async start(
     id: bigint,
@@ -421,7 +422,7 @@ export class World {
     return member;
   }
 
-  /** The parts of a node whose log is in memory, or others. */
+  /** The components of a node with a log in memory, or the given ones. */
   async component(id: bigint, parts: Partial<RaftComponent> = {}): Promise<RaftComponent> {
     return {
       clusterId: 1n,
@@ -458,7 +459,7 @@ export class World {
     for (const { id } of peers) await this.start(id, peers);
   }
 
-  /** Stops a member and starts it again on what it left. */
+  /** Stops a member and restarts it on the data that it left. */
   async restart(id: bigint): Promise<Member> {
     const member = this.member(id);
     await this.until(member.raft.shutdown());
@@ -518,7 +519,7 @@ export class World {
   }
 }
 
-/** Lets everything happen that does not need time. */
+/** Runs everything that does not need time to pass. */
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) {
     await new Promise<void>((resolve) => {
@@ -527,26 +528,28 @@ async function turns(): Promise<void> {
   }
 }
 
-/** What happens to the logs of the members at the moment. */
+/** The faults of the members' logs at the moment. */
 export interface LogFaults {
-  /** What all of them answer to the question for the term of an entry. */
+  /** The error with which all logs answer `term`. */
   read?: Error | undefined;
-  /** What all of them answer to a save. */
+  /** The error with which all logs answer a save. */
   save?: Error | undefined;
-  /** A save of a member begins: it waits for what is returned, and fails with what is thrown. */
+  /**
+   * A save of a member begins: it waits for the returned promise, and fails with a thrown error.
+   */
   onSave?: ((id: bigint, batch: SaveBatch) => Promise<void> | void) | undefined;
-  /** Saves of this member wait for this. */
+  /** Saves of this member wait for this promise. */
   readonly held: Map<bigint, Promise<void>>;
   /**
-   * How long each save of a member takes. They follow each other, and those that wait take no
-   * longer together.
+   * How long each save of a member takes. Saves follow each other, and waiting ones finish
+   * together.
    */
   saveMs?: ((id: bigint) => number) | undefined;
   /** How often a log was asked to make everything durable. */
   syncs: number;
 }
 
-/** A place of logs whose saves can be made to fail, or to wait. */
+/** A log manager whose saves can be made to fail, or to wait. */
 function failing(
   manager: WalManager,
   faults: LogFaults,
@@ -557,7 +560,9 @@ function failing(
     const { wal } = opened;
     let group: Promise<void> | undefined;
     let underWay: Promise<void> = Promise.resolve();
-    /** As a disk does: one sync is under way, and all that come meanwhile share the next one. */
+    /**
+     * As on a disk: one sync is under way, and all saves that come meanwhile share the next one.
+     */
     const slowly = (saveMs: (id: bigint) => number): Promise<void> => {
       group ??= underWay.then(() => {
         group = undefined;

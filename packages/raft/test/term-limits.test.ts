@@ -17,7 +17,7 @@ beforeEach(() => {
 const ofTerm = (term: number): ReturnType<typeof newMessage> =>
   newMessage({ type: MessageType.PreVote, from: 2n, to: 1n, term });
 const refusal = (term: number): string | undefined => limits.refusal(ofTerm(term))?.kind;
-/** The core takes a term over. */
+/** The core takes this term. */
 function adopt(term: number): void {
   expect(refusal(term)).toBe(undefined);
   own = term;
@@ -95,7 +95,7 @@ describe('the allowance', () => {
   });
 
   it('lets an honest member in that a hostile one has raised as far as it could', async () => {
-    // The others have taken all of their allowance from that member, and it campaigns on.
+    // The others have used all of their allowance for that member, and it campaigns on.
     let claimed = own + 2 ** 28;
     let waitedMs = 0;
     do {

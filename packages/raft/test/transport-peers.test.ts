@@ -1,4 +1,4 @@
-/** The transport is told which members to reach, and which not any more. */
+/** The transport is told which members to reach, and which were removed. */
 import { beforeEach, expect, it } from 'vitest';
 import {
   changedMembership,
@@ -40,7 +40,7 @@ it('all but this node are told, learners too, and those who were removed once', 
   expect(told).toEqual(['2 address-2', '3 address-3']);
   change({ op: 'remove', id: 3n });
   told.length = 0;
-  // A snapshot was taken over: what was told before may have been another membership.
+  // A snapshot was installed, so the membership may be another one than before.
   peers.tellAll();
   expect(told).toEqual(['2 address-2', 'not 3']);
 });

@@ -1,4 +1,4 @@
-/** Committed entries that no replica can read: each passes over them, and starts again. */
+/** Committed entries that no replica can read: each replica skips them, and starts again. */
 import {
   ConfChangeTransition,
   ConfChangeType,
@@ -42,7 +42,7 @@ const renewed = encodeEnvelope({
 const later = encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs: 0, payload: garbage });
 later[0] = 2;
 
-/** Appends an entry to the log of a member that has stopped, as a hostile leader would. */
+/** Appends an entry to the log of a stopped member, as a hostile leader would. */
 async function poison(
   { store }: Pick<Member, 'store'>,
   type: EntryType,

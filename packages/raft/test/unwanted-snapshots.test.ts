@@ -1,4 +1,4 @@
-/** Snapshots that nobody asked for: none of their bytes is read, and nothing of them is kept. */
+/** Snapshots that are not wanted: none of their bytes is read, and nothing of them is kept. */
 import { MessageType, newMessage, type ConfState, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TransportHandler } from '../src/index.ts';
@@ -122,7 +122,7 @@ it('files that the core does not take over are given back at once', async () => 
   const follower = await world.follower();
   const before = stored(follower);
   const { manager, message } = await forgedInPlace(follower, leader);
-  // It has the entry at that place with that term: the core needs no snapshot.
+  // The log has the entry at that index with that term, so the core needs no snapshot.
   const handler = handlers.get(idOf(follower));
   const { signal } = new AbortController();
   await world.until(handler?.receiveSnapshot(message, files(), signal) ?? Promise.resolve());
@@ -130,7 +130,7 @@ it('files that the core does not take over are given back at once', async () => 
   expect(stored(follower)).toEqual(before);
 });
 
-/** A snapshot of a place that the follower has in its log and does not know to be committed. */
+/** A snapshot at an index that the follower has in its log and does not know to be committed. */
 async function forgedInPlace(
   follower: Member,
   leader: Member,

@@ -1,6 +1,6 @@
 /**
- * A member that is added with a vote gets it when it can help the quorum; a change that would cost
- * the quorum is refused.
+ * A new voter gets its vote when it can contribute to the quorum; a change that would cost the
+ * quorum is refused.
  */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -265,7 +265,7 @@ describe('the check of the quorum', () => {
     }
     await world.until(raft.removePeer(down ?? 0n));
     await world.until(raft.propose(bytesOf('a')));
-    // Of two that answer either may go.
+    // Either of the two that answer may be removed.
     await world.until(raft.removePeer(up ?? 0n));
     await world.until(raft.propose(bytesOf('b')));
   });

@@ -1,4 +1,4 @@
-/** Many who wait at once: what each costs must not depend on how many there are. */
+/** Many waiting callers: the cost of each must not depend on their number. */
 import { getEventListeners } from 'node:events';
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
@@ -7,8 +7,8 @@ import { IndexWaiters, waiting } from '../src/proposals/waiters.ts';
 
 const many = 30_000;
 /**
- * Far above what it takes, far below what it took when each looked at all the others: ten seconds
- * and more.
+ * Far above the time that it takes, and far below the ten seconds and more of a quadratic
+ * implementation.
  */
 const quickMs = 5000;
 

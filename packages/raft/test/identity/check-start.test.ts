@@ -1,4 +1,6 @@
-/** A start looks at its directories: each bound of what belongs together is tried. */
+/**
+ * A start checks that its directories belong together. These tests try each bound of the checks.
+ */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {
@@ -86,7 +88,7 @@ describe('a log and the record beside it', () => {
   it('do not belong together where that entry is another one', () => {
     const boundTo = { index: 5, term: 1, checksum: 5 };
     expect(check({ boundTo })).toBe('RAFT_OTHER_LOG');
-    // Another term: the entry was replaced, which happens to what is not committed.
+    // Another term means that the entry was replaced, which can happen to uncommitted entries.
     expect(check({ boundTo: { ...boundTo, term: 2 } })).toBe('fine');
   });
 
@@ -126,7 +128,7 @@ describe('a log and the snapshots beside it', () => {
     ['another log', { logId: hex('2') }, 'RAFT_OTHER_LOG'],
   ])('whose folder knows %s', (_, change, expected) => {
     expect(outcome(() => checkOwner({ ...owner, ...change }, record, log))).toBe(expected);
-    // A recovery goes on with what is here, where it is of this log.
+    // A recovery goes on with the existing data when it is of this log.
     const recovered = outcome(() =>
       checkOwner({ ...owner, ...change }, record, { ...log, mayBeOlder: true }),
     );

@@ -95,7 +95,7 @@ describe('what is known of an identity, and what the log tells', () => {
     }
     const newest = all.at(-1) ?? known;
     for (const before of all) expect(mergedIdentity(newest, before, false)).toEqual(newest);
-    // A log that is read from its beginning tells all of them.
+    // A log that is read from its beginning has all of them.
     for (const before of all) expect(mergedIdentity(newest, before, true)).toEqual(newest);
   });
 

@@ -18,7 +18,7 @@ it('a birth id that the core has refused is proposed again when somebody waits f
     isLeader: () => true,
     unbound: () => new Map(),
     toldBirth: () => undefined,
-    // Refused: a leadership transfer is under way, for instance.
+    // The core refuses the proposal, for example during a leadership transfer.
     core: {
       tryRun: () => {
         attempts += 1;
@@ -39,7 +39,7 @@ it('a birth id that the core has refused is proposed again when somebody waits f
   expect(attempts).toBe(2);
 });
 
-/** What a leader proposes that knows of the log of member 2, and was told this birth id. */
+/** The proposals of a leader that knows the log of member 2, and was told this birth id. */
 function leader(toldBirth?: string): {
   fix: FixIdentity;
   state: ReplicatedState;

@@ -1,6 +1,4 @@
-/**
- * Proposals that wait for the birth id of the cluster: whatever ends the waiting is told to them.
- */
+/** Proposals that wait for the birth id of the cluster: each is told how the wait has ended. */
 import { MessageType } from '@babuza/raftpb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesOf, handlersOf, World } from '../support.ts';
@@ -9,7 +7,7 @@ let world: World;
 
 afterEach(() => world.close());
 
-/** What became of the call, as soon as it ended. */
+/** The outcome of the call, as soon as it has one. */
 function ended(call: Promise<unknown>): string[] {
   const noted: string[] = [];
   call.then(
@@ -26,7 +24,7 @@ describe('a proposal that waits for the birth id', () => {
     const { raft } = await world.leader();
     for (let at = 0; at < 20; at += 1) await world.until(raft.propose(bytesOf(`${at}`)));
     await world.until(raft.manualSnapshot());
-    // The joiner hears who leads, and nothing of the log.
+    // The joiner learns the leader, and receives no entries.
     world.wire.refusingSnapshots.add(2n);
     const joiner = await world.start(2n, undefined);
     await world.until(raft.addLearner({ id: 2n, address: 'address-2' }));
@@ -85,7 +83,7 @@ it('a member that learns its cluster from a snapshot says so, and refuses member
   const handler = handlers.get(2n);
   const introduction = JSON.parse(handler?.introduction() ?? '');
   expect(introduction.birth).toBeUndefined();
-  // Nothing is known of the cluster yet, so a member of any one is admitted.
+  // The cluster is not known yet, so a member of any cluster is admitted.
   const stranger = { ...introduction, logId: 'e'.repeat(32), birth: 'f'.repeat(32) };
   expect(handler?.admit(9n, JSON.stringify(stranger))).toBeUndefined();
   const refused: bigint[] = [];

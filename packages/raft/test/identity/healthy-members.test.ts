@@ -1,4 +1,4 @@
-/** Members that are well are admitted, whatever they are doing at the moment. */
+/** Healthy members are admitted, whatever they are doing at the moment. */
 import { walBackend } from '@babuza/wal-memory';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TransportHandler } from '../../src/index.ts';
@@ -34,7 +34,7 @@ function handlerOf({ raft }: Member): TransportHandler {
 }
 
 describe('a member whose log is being truncated', () => {
-  /** The old leader has entries that nobody else has, and its disk does not answer. */
+  /** The old leader has entries that no other member has, and its disk does not answer. */
   async function truncating(): Promise<{ old: Member; next: Member; answer: () => void }> {
     await startThree();
     const old = await world.leader();

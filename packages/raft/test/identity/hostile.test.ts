@@ -1,4 +1,4 @@
-/** Introductions and records that nobody wrote: each is refused, nothing else happens. */
+/** Forged introductions and records: each is refused, and nothing else happens. */
 import { SeededRandom } from '@babuza/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TransportHandler } from '../../src/index.ts';

@@ -1,4 +1,4 @@
-/** Ids in JSON are texts of numbers of 64 bits, and nothing else. */
+/** Ids in JSON are texts of 64-bit numbers, and nothing else. */
 import { expect, it } from 'vitest';
 import { idFromText } from '../../src/identity/id-text.ts';
 import { decodeOperations } from '../../src/membership/membership-codec.ts';

@@ -1,6 +1,4 @@
-/**
- * Entries that concern identities: the first one counts on every replica, whoever proposes others.
- */
+/** Entries about identities: every replica uses the first one, even when others are proposed. */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';

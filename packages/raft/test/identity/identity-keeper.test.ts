@@ -1,6 +1,4 @@
-/**
- * The records of identities: each change is written, one write at a time, and nothing goes back.
- */
+/** The identity records: each change is written, one write at a time, and no value goes back. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterIdentity } from '../../src/identity/cluster-identity.ts';

@@ -1,4 +1,4 @@
-/** A log that has no identity of its own, as one in the bytes of etcd, and whose record is gone. */
+/** A log without an identity of its own, such as one in etcd's format, whose record is lost. */
 import type { WalManager } from '@babuza/wal-core';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { expect, it } from 'vitest';

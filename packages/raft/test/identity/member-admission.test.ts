@@ -143,7 +143,7 @@ describe('a member', () => {
   it('that lacks committed entries which it had acknowledged is refused when it starts again', () => {
     expect(admit()).toBeUndefined();
     matches.set(2n, 18);
-    // In the same start an introduction may be older than an acknowledgement that overtook it.
+    // Within one start an introduction may be older than an acknowledgement that overtook it.
     expect(admit({ lastIndex: 10 })).toBeUndefined();
     expect(admit({ startCount: 4, run: 23, lastIndex: 15 })).toBeUndefined();
     expect(admit({ startCount: 5, run: 24, lastIndex: 14 })).toBe('other-cluster');

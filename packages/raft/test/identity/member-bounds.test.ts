@@ -1,4 +1,7 @@
-/** Which members are admitted, around each bound, and how much is remembered of strangers. */
+/**
+ * Which members are admitted, around each bound, and how much is remembered of nodes that are not
+ * members.
+ */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -219,7 +222,7 @@ describe('what is remembered of strangers', () => {
     expect([2n, ...ids].every((id) => isAdmitted({ birth: hex('c') }, id))).toBe(true);
     keeper.adopt({ origin: hex('a'), birth: hex('b') });
     admission.identityChanged();
-    // Those that are remembered are found to be strangers.
+    // Those that are remembered are found to be of another cluster.
     const found = ids.filter((id) => !admission.takesFrom(id)).length;
     expect([found, admission.takesFrom(2n)]).toEqual([255, false]);
     expect([isAdmitted({ run: 23, startCount: 4 }), admission.takesFrom(2n)]).toEqual([true, true]);

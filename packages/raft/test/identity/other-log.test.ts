@@ -19,7 +19,7 @@ it('stops when a snapshot tells that its id belongs to another log', async () =>
   await world.until(only.raft.waitForLeader());
   const first = await world.start(2n, undefined);
   await world.until(only.raft.addLearner({ id: 2n, address: 'address-2' }));
-  // The wire of this test introduces nobody.
+  // The simulated network of this test does not exchange introductions.
   expect(handlers.get(1n)?.admit(2n, handlers.get(2n)?.introduction())).toBeUndefined();
   await world.pass(1000);
   for (let at = 0; at < 20; at += 1) await world.until(only.raft.propose(bytesOf(`${at}`)));
@@ -27,11 +27,11 @@ it('stops when a snapshot tells that its id belongs to another log', async () =>
   await world.pass(1000);
   expect(first.raft.status().appliedIndex).toBe(only.raft.status().appliedIndex);
   await world.until(first.raft.shutdown());
-  // A leader that has started again does not remember what the member had acknowledged.
+  // A restarted leader does not remember what the member had acknowledged.
   const again = await world.restart(1n);
   await world.until(again.raft.waitForLeader());
   const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
-  // Random numbers are those of the id by default, and the log would have the id of the first.
+  // By default the random numbers are seeded with the id, and both logs would get the same log id.
   const others = { random: new SeededRandom(77) };
   const second = await world.start(2n, undefined, disk, {}, undefined, others);
   await expect(world.until(second.raft.whenStopped())).rejects.toMatchObject({ cause: otherLog });
@@ -64,7 +64,7 @@ it('says of itself after its end what it said last, and reads nothing for it', a
   expect(JSON.parse(told ?? '')).toMatchObject({ lastIndex: last, commitIndex: last });
   await world.pass(5000);
   expect(handler?.introduction()).toBe(told);
-  // Nobody is judged by a log that is closed.
+  // A closed log is not used to judge a member.
   expect(handler?.admit(2n, 'no introduction')).toBeUndefined();
 });
 

@@ -1,5 +1,5 @@
 /**
- * What a start writes before the node says a word: in which order, and what the next start finds.
+ * The order of the writes of a start before the node sends anything, and what the next start finds.
  */
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { emptyHardState } from '@babuza/raftpb';
@@ -24,7 +24,7 @@ const random = new SeededRandom(1);
 const [logId, origin, birth] = ['1'.repeat(32), 'a'.repeat(32), 'b'.repeat(32)];
 const cluster: ClusterIdentity = { ...unknownIdentity, origin, birth };
 
-/** The record beside the log, the one beside the snapshots, and what was written in which order. */
+/** The record beside the log, the one beside the snapshots, and the order of the writes. */
 let record: Uint8Array | undefined;
 let owner: Uint8Array | undefined;
 let written: string[];

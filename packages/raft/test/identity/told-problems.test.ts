@@ -1,4 +1,4 @@
-/** What is reported of members that are refused: whoever can connect can make up both parts. */
+/** Reports about refused members: a node that can connect can make up its id and its problem. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RaftEvent } from '../../src/events.ts';
@@ -134,7 +134,7 @@ describe('the table of problems', () => {
     for (const kind of ['another-log', 'fewer-starts', 'same-start'] as const) {
       for (let id = 0n; id < 1000n; id += 1n) problems.met(id, kind, `${id}`);
     }
-    // Ten members, ten others, and how many there are beside these.
+    // Ten members, ten other nodes, and the number of the remaining ones.
     expect(problems.messages()).toHaveLength(21);
     expect(problems.messages().at(-1)).toBe('the same for 236 other nodes that are not members');
     expect([lines.length, events.length]).toEqual([20, 20]);
