@@ -67,7 +67,7 @@ describe('a survivor without a log', () => {
     expect((await adoptedSnapshot(snapshots)).metadata.index).toBe(5);
   });
 
-  it('is refused where none is whole', async () => {
+  it('is refused when all are damaged', async () => {
     for (const index of [5, 9]) snapshots.damaged.add(index);
     await expect(adoptedSnapshot(snapshots)).rejects.toMatchObject({ code: 'RAFT_NO_LOG' });
   });
@@ -81,7 +81,7 @@ describe('a recovery', () => {
   });
   afterEach(() => world.close());
 
-  it('says the new identity from its first word on', async () => {
+  it('announces the new identity from its first message on', async () => {
     await world.startAll(2);
     const survivor = await world.leader();
     await world.until(survivor.raft.propose(bytesOf('a')));

@@ -106,7 +106,7 @@ describe('answers behind saves that wait', () => {
 });
 
 describe('when the node stops', () => {
-  it('whoever waits for a save or a sync is told, and nothing is answered later', async () => {
+  it('every caller that waits for a save or a sync is told, and gets no later answer', async () => {
     submit(1);
     const saving = outcome(path.save(batchOf(2)));
     const syncing = outcome(path.sync());
@@ -128,7 +128,7 @@ describe('when the node stops', () => {
     expect([saves, path.isBusy]).toEqual([[], false]);
   });
 
-  it('a sync that the log has is not waited for', async () => {
+  it('a sync that the log has been given is not awaited', async () => {
     const syncing = outcome(path.sync());
     await endAll();
     expect(syncs).toHaveLength(1);
@@ -296,7 +296,7 @@ describe('a sync', () => {
   });
 });
 
-describe('what the node is told of its log', () => {
+describe('the reports of the log to the node', () => {
   it('counts saves and syncs that are under way and that have succeeded', async () => {
     expect([path.isBusy, path.finishedCount, path.hasEntries]).toEqual([false, 0, false]);
     submit(1);

@@ -135,7 +135,7 @@ describe('a system that is short of something', () => {
 });
 
 describe('a log that does not answer', () => {
-  it('does not gather without end what is only to be said after older saves', async () => {
+  it('does not collect responses without bound that wait for older saves', async () => {
     submit(1);
     for (let at = 0; at < 100_000; at += 1) path.submit({}, () => done.push(0));
     submit(2);

@@ -60,7 +60,7 @@ describe('a change of the membership', () => {
     '[{ "op": "set", "id": 4, "role": "observer", "address": "a" }]',
     '[{ "op": "replace", "id": 2, "name": "x", "address": "a" }]',
     '[{ "op": "service", "id": 2, "name": 5, "address": "a" }]',
-  ])('that nobody knows is refused: %s', async (text) => {
+  ])('with an unknown operation is refused: %s', async (text) => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.leader();
@@ -82,7 +82,7 @@ describe('a change of the membership', () => {
   });
 });
 
-describe('an address that the transport knows for none', () => {
+describe('an address that the transport refuses', () => {
   /** A transport that refuses some addresses. */
   const startWithPort = async (peers: PeersConfiguration): Promise<Raft> => {
     world = new World();
@@ -125,7 +125,7 @@ describe('an address that the transport knows for none', () => {
 });
 
 describe('first members', () => {
-  it('of a role that nobody knows are refused, and the next attempt begins with others', async () => {
+  it('with an unknown role are refused, and the next attempt begins with others', async () => {
     world = new World();
     const disk = { store: new MemoryStore(), snapshots: new MapSnapshots() };
     const peers: PeersConfiguration = JSON.parse(
@@ -139,7 +139,7 @@ describe('first members', () => {
 });
 
 describe('calls without what they need', () => {
-  it('reject, as all that waits; they never throw at once', async () => {
+  it('reject, as all calls that wait, and never throw synchronously', async () => {
     world = new World();
     await world.startAll(1);
     const { raft } = await world.leader();

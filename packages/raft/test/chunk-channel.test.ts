@@ -32,7 +32,7 @@ const written = async (text: string): Promise<void> =>
   expect(await outcome(channel.write(bytesOf(text)))).toBe('done');
 
 describe('a channel', () => {
-  it('passes each chunk on, whoever comes first', async () => {
+  it('passes each chunk on, whether the reader or the writer comes first', async () => {
     const reading = readToEnd();
     for (const text of ['a', '', 'b']) await written(text);
     channel.end();
@@ -58,7 +58,7 @@ describe('a channel', () => {
     expect(isWritten).toBe(true);
   });
 
-  it('passes on a chunk that is on its way when the end is said', async () => {
+  it('passes on a chunk that is pending when the writer ends', async () => {
     const writing = outcome(channel.write(bytesOf('a')));
     channel.end();
     expect(await readAll()).toEqual(['a', 'end']);
@@ -120,7 +120,7 @@ describe('a channel that fails', () => {
     expect(await writing).toBe('Error: the disk is full');
   });
 
-  it('ends a writer whose chunk nobody took', async () => {
+  it('ends a writer whose chunk was never taken', async () => {
     const writing = outcome(channel.write(bytesOf('a')));
     channel.fail(new Error('nobody reads'));
     expect(await writing).toBe('Error: nobody reads');
@@ -162,7 +162,7 @@ describe('the files of a snapshot', () => {
     return outcome(writeSnapshotFiles(files, bytesOf('node'), saveState));
   };
 
-  it('are none where one cannot be written, and the machine is told', async () => {
+  it('are not created when one cannot be written, and the state machine is told', async () => {
     let isTold = false;
     const failing = async (): Promise<void> => {
       throw new Error('the disk is full');
@@ -178,7 +178,7 @@ describe('the files of a snapshot', () => {
     expect([end, isTold]).toEqual(['Error: the disk is full', true]);
   });
 
-  it('are none where one cannot be written and the machine does not look', async () => {
+  it('are not created when one cannot be written and the state machine ignores it', async () => {
     const failing = async (): Promise<void> => {
       throw new Error('the disk is full');
     };
@@ -187,7 +187,7 @@ describe('the files of a snapshot', () => {
     );
   });
 
-  it('are none where the machine fails in the middle, and the file does not look whole', async () => {
+  it('are not created when the state machine fails in the middle, and the file does not look complete', async () => {
     let seen = '';
     const end = await write(
       async (chunks) => {
@@ -202,7 +202,7 @@ describe('the files of a snapshot', () => {
     expect([end, seen]).toEqual(['Error: the machine cannot do this', 'a']);
   });
 
-  it('are none where a manager leaves in the middle of the state', async () => {
+  it('are not created when a manager stops in the middle of the state', async () => {
     const end = await write(async (chunks) => {
       for await (const chunk of chunks) {
         void chunk;

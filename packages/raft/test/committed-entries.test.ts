@@ -127,7 +127,7 @@ describe('an entry that the state covers', () => {
     expect(log).toEqual(['machine 6', '6 at 6 of term 2']);
   });
 
-  it('is given to a machine on disk no more, whose results are those of the rest', async () => {
+  it('is not given to a machine on disk any more, whose results are those of the rest', async () => {
     await newEntries(3).apply([2, 3, 4, 5].map((index) => proposal(index, `${index}`)));
     expect(log[0]).toBe('machine 45');
     expect([2, 3, 4, 5].map(resultOf)).toEqual(['lost', 'lost', '4!', '5!']);
@@ -333,7 +333,7 @@ describe('a change of the membership', () => {
     expect(state.confState).toBe(before);
   });
 
-  it('that replicas refuse reaches the core as one of nobody, and changes nothing', async () => {
+  it('that replicas refuse reaches the core as a change of node 0, which has no effect', async () => {
     const removed: MembershipOperation = { op: 'remove', id: 1n };
     await newEntries().apply([change(2, removed)]);
     expect(changes.map((one) => one.changes.map(({ nodeId }) => nodeId))).toEqual([[0n]]);
@@ -379,7 +379,7 @@ describe('the entries of a session', () => {
     expect(log.filter((line) => line.startsWith('machine'))).toEqual(['machine a']);
   });
 
-  it('end none where they name none, and the session manager is asked for a number all the same', async () => {
+  it('end no session when they name none, and the session manager is still given a number', async () => {
     state.sessions.register(1, 0);
     const asked: unknown[] = [];
     const unregister = state.sessions.unregister.bind(state.sessions);

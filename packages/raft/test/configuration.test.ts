@@ -215,7 +215,7 @@ describe('the parts', () => {
     await expect(starting).rejects.toEqual(refusal(`component.${part} must have the method`));
   });
 
-  it('that are none are refused', async () => {
+  it('that are missing methods are refused', async () => {
     const config = defaultBabuzaConfig(1, 1, 'a');
     const starting = bootstrapRaftCluster(config, peers, new ListMachine(), untyped(undefined));
     await expect(starting).rejects.toEqual(refusal('component must be an object'));

@@ -49,7 +49,7 @@ describe('a call whose caller waits', () => {
   });
 });
 
-describe('a call for which nobody waits', () => {
+describe('a call that no caller awaits', () => {
   it('is dropped where the core refuses it', () => {
     core.tryRun(throwing(withCode('RAFT_CORE_PROPOSAL_DROPPED')));
     expect(failures).toEqual([]);

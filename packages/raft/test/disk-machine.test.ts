@@ -161,7 +161,7 @@ describe('a state ahead of the snapshot', () => {
     }
   });
 
-  it('has no snapshot by hand before the node has come as far, and says so', async () => {
+  it('refuses a manual snapshot before the node has caught up, with the reason', async () => {
     await begin(12);
     await stop();
     const again = await start({ applyBytesMax: 1 });

@@ -36,7 +36,7 @@ describe('a call that only a leader answers', () => {
     }
   });
 
-  it('does not hand leadership to a learner', async () => {
+  it('does not transfer leadership to a learner', async () => {
     world = new World();
     await world.startAll(1);
     const { raft } = await world.leader();

@@ -72,7 +72,7 @@ describe('a stream', () => {
     await world.close();
   });
 
-  it('that is none is a mistake of the call', async () => {
+  it('that is not a stream is refused as an invalid argument', async () => {
     const one = await exported();
     for (const snapshot of [null, 5, one]) {
       const given = JSON.parse('{}');

@@ -129,7 +129,7 @@ describe('a log that cannot be read', () => {
 });
 
 describe('a logger that throws', () => {
-  it('has no say in what its node does, and a part that does not close is passed over', async () => {
+  it('does not affect its node, and a component that does not close is skipped', async () => {
     const fail = (): never => {
       throw broken;
     };

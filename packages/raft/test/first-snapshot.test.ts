@@ -53,7 +53,7 @@ describe('a first start', () => {
     return snapshots;
   }
 
-  it('takes over the snapshot that one with the same members has left', async () => {
+  it('uses the snapshot that one with the same members has left', async () => {
     const snapshots = await interrupted();
     const { raft } = await world.start(1n, peers, { store: new MemoryStore(), snapshots });
     await world.until(raft.waitForLeader());

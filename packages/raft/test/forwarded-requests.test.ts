@@ -21,7 +21,7 @@ function proposal(number: number, incarnation = 1, nodeId = 2n): Uint8Array {
   return encodeEnvelope({ kind: EnvelopeKind.Payload, proposedAtMs: 0, request, payload });
 }
 
-describe('a proposal that was handed to the leader', () => {
+describe('a proposal that was forwarded to the leader', () => {
   it('is taken once, in any order', () => {
     const forwarded = new ForwardedRequests();
     const numbers = [3, 1, 2, 3, 1, 4, 2, 4];
@@ -29,7 +29,7 @@ describe('a proposal that was handed to the leader', () => {
     expect(taken).toEqual([true, true, true, false, false, true, false, false]);
   });
 
-  it('is another one in another incarnation, and from another sender', () => {
+  it('is a different one in another incarnation, and from another sender', () => {
     const forwarded = new ForwardedRequests();
     const all = [proposal(1, 1), proposal(1, 2), proposal(1, 1, 3n)];
     expect(all.map((data) => forwarded.take(messageOf(data)))).toEqual([true, true, true]);
@@ -62,7 +62,7 @@ describe('a proposal that was handed to the leader', () => {
     expect(forwarded.take(messageOf(undefined))).toBe(true);
   });
 
-  it('is not taken where there is none, or a change of the membership: one is not handed on', () => {
+  it('is not taken from an empty message, nor is a change of the membership, which is never forwarded', () => {
     const forwarded = new ForwardedRequests();
     expect(forwarded.take(messageOf())).toBe(false);
     for (const type of [EntryType.ConfChange, EntryType.ConfChangeV2]) {

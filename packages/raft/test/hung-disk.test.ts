@@ -186,7 +186,7 @@ describe('a leader whose disk hangs', () => {
 });
 
 describe('a leader whose disk is full', () => {
-  it('hands leadership over, and steps down where that fails', async () => {
+  it('transfers leadership, and steps down when that fails', async () => {
     const old = await started(3);
     const events = heard(old);
     let isFull = true;
@@ -228,7 +228,7 @@ describe('a short stall', () => {
   });
 });
 
-describe('a leader that nobody can replace', () => {
+describe('a leader that no member can replace', () => {
   it.each([
     ['alone', 1, false],
     ['of two, which the other cannot replace without its vote', 2, false],
@@ -255,7 +255,7 @@ describe('a cluster whose disks are all slow', () => {
     ['alike', () => 0.9, 25],
     ['alike, a save longer than an election timeout', () => 1.5, 15],
     ['by chance', (random: SeededRandom) => 0.2 + random.below(70) / 100, 40],
-  ])('%s makes progress, and leadership comes to rest', async (_, share, appliedMin) => {
+  ])('%s makes progress, and leadership settles', async (_, share, appliedMin) => {
     await started(3);
     const random = new SeededRandom(3);
     world.faults.saveMs = () => share(random) * electionTimeoutMs;

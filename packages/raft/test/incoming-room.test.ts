@@ -12,7 +12,7 @@ function appendOf(bytes: number): Message {
 const isOver = async (promise: Promise<void> | undefined): Promise<boolean> =>
   Promise.race([promise?.then(() => true) ?? true, Promise.resolve().then(() => false)]);
 
-describe('the room for entries of other members', () => {
+describe('the bound on entries of other members', () => {
   it.each([
     [999, false],
     [1000, false],
@@ -24,7 +24,7 @@ describe('the room for entries of other members', () => {
     expect(room.room !== undefined).toBe(waits);
   });
 
-  it('is there again for all who wait when enough is durable', async () => {
+  it('admits all waiting senders when enough is durable', async () => {
     const room = new IncomingRoom(1000);
     room.given(appendOf(600));
     const first = room.submitted();
@@ -52,7 +52,7 @@ describe('the room for entries of other members', () => {
     expect(room.room).toBeUndefined();
   });
 
-  it('keeps nobody waiting when the node ends', async () => {
+  it('releases all waiting senders when the node stops', async () => {
     const room = new IncomingRoom(1000);
     room.given(appendOf(5000));
     room.submitted();
@@ -62,7 +62,7 @@ describe('the room for entries of other members', () => {
     expect(room.room).toBeUndefined();
   });
 
-  it('has a place for all that two leaders have in flight', () => {
+  it('holds everything that two leaders have in flight', () => {
     const mebibyte = 1024 * 1024;
     expect(incomingBytesMaxOf(mebibyte)).toBe(64 * mebibyte);
     expect(incomingBytesMaxOf(33 * mebibyte)).toBe(66 * mebibyte);

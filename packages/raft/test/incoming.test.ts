@@ -74,7 +74,7 @@ describe('a message', () => {
     expect(log).toEqual(['heard 2', `core gets ${MessageType.Heartbeat} of 2`]);
   });
 
-  it('of a member that is refused reaches nobody', () => {
+  it('of a member that is refused does not reach the core', () => {
     refused.add(2n);
     for (const message of [heartbeat, proposal(1), snapshot]) handler.receive(message);
     expect(log).toEqual([]);

@@ -149,7 +149,7 @@ it('a proposal that the snapshot covers ends: its outcome is unknown here', asyn
   expect(raft.status().proposals.pending).toBe(0);
 });
 
-it('a member that this node knows from a snapshot only is told to its transport', async () => {
+it('a member that this node knows only from a snapshot is reported to its transport', async () => {
   world = new World({ snapshotsKept: 2, compactionMargin: 0 });
   const told: bigint[] = [];
   const peers = [1n, 2n, 3n].map((id) => ({ id, address: `address-${id}` }));

@@ -33,7 +33,7 @@ async function justDeposed(): Promise<Member> {
 }
 
 describe('a leader whose core has heard of another one', () => {
-  it('refuses a change of the membership, and does not hand it on', async () => {
+  it('refuses a change of the membership, and does not forward it', async () => {
     const { raft } = await justDeposed();
     const change = raft.addLearner({ id: 9n, address: 'address-9' });
     const ended = await world.until(change.catch((error: unknown) => error));
@@ -45,7 +45,7 @@ describe('a leader whose core has heard of another one', () => {
 });
 
 describe('a leader that is removed', () => {
-  it('answers everybody who waits: what was proposed behind its removal may be applied or not', async () => {
+  it('answers every caller: a proposal behind its removal may be applied or not', async () => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.leader();

@@ -93,7 +93,7 @@ function hang(): void {
 const steps = (): string[] => log.filter((line) => /transfer|step down/.test(line));
 
 describe('a leader whose save does not finish', () => {
-  it('hands leadership over from the bound on, and not before', () => {
+  it('transfers leadership from the bound on, and not before', () => {
     commit = 11;
     hang();
     ticks(2);
@@ -116,7 +116,7 @@ describe('a leader whose save does not finish', () => {
     expect(steps()).toEqual(['transfer to 2']);
   });
 
-  it('stays where nobody can take over', () => {
+  it('stays leader when no member can take over', () => {
     commit = 11;
     progress = progress.map((one) => ({ ...one, recentActive: one.id === 1n }));
     hang();
@@ -124,7 +124,7 @@ describe('a leader whose save does not finish', () => {
     expect(steps()).toEqual([]);
   });
 
-  it('steps down half an election timeout after it has tried to hand over', () => {
+  it('steps down half an election timeout after it has tried a transfer', () => {
     commit = 11;
     hang();
     ticks(3);
@@ -144,7 +144,7 @@ describe('a leader whose save does not finish', () => {
     expect(steps().slice(0, 2)).toEqual(['transfer to 2', 'transfer to 2']);
   });
 
-  it('proposes an entry where none waits, once, to see whether the others can write', () => {
+  it('proposes one entry when no other is pending, to see whether the others can write', () => {
     saves.hasEntries = false;
     hang();
     ticks(electionTicks - 1);
@@ -188,14 +188,14 @@ describe('a node whose disk is full', () => {
     expect([withheld, guard.reason]).toEqual([false, undefined]);
   });
 
-  it('hands leadership over at once where the others go on', () => {
+  it('transfers leadership at once when the others go on', () => {
     expect(steps()).toEqual([]);
     commit = 11;
     guard.savesRejected();
     expect(steps()).toEqual(['transfer to 2']);
   });
 
-  it('hands leadership over anew where the disk was well in between, and does not step down', () => {
+  it('transfers leadership again when the disk worked in between, and does not step down', () => {
     commit = 11;
     guard.savesRejected();
     [saves.full, saves.waitReason] = [false, undefined];
@@ -261,7 +261,7 @@ describe('a leader whose event loop stood still', () => {
     expect(guard.trustsLease(0)).toBe(expected.length === 0);
   });
 
-  it('doubts them once, and hands over when a quorum has answered', () => {
+  it('doubts them once, and transfers leadership when a quorum has answered', () => {
     progress = progress.map((one) => ({ ...one, recentActive: false }));
     guard.tick(tickMs + 500);
     guard.tick(tickMs + 500);
@@ -287,7 +287,7 @@ describe('a leader whose event loop stood still', () => {
     expect(guard.isSlow).toBe(false);
   });
 
-  it('does not trust its lease after the bound of that, 300 ms behind a tick', () => {
+  it("does not rely on its lease after the lease's bound, 300 ms behind a tick", () => {
     make({ leaseReads: true });
     expect([tickMs + 299, tickMs + 300, tickMs + 301].map((ms) => guard.trustsLease(ms))).toEqual([
       true,

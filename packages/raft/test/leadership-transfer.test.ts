@@ -93,7 +93,7 @@ describe('a transfer of leadership', () => {
     await expectTidy();
   });
 
-  it('is not asked of a core that leads no more, and its end is waited for all the same', async () => {
+  it('is not requested from a core that does not lead any more, and its end is still awaited', async () => {
     const noted = start();
     isLeader = false;
     await clock.advance(3 * tickMs);
@@ -104,7 +104,7 @@ describe('a transfer of leadership', () => {
     await expectTidy();
   });
 
-  it('is waited for no more when the signal fires', async () => {
+  it('is not awaited any more when the signal fires', async () => {
     const control = new AbortController();
     const noted = start(control.signal);
     control.abort(new Error('enough'));
@@ -113,7 +113,7 @@ describe('a transfer of leadership', () => {
     await expectTidy();
   });
 
-  it('is waited for no more when the node stops', async () => {
+  it('is not awaited any more when the node stops', async () => {
     const noted = start();
     for (const stop of stops) stop(new StoppedError());
     await clock.advance(0);

@@ -271,7 +271,7 @@ describe('a change of the membership that no core can make', () => {
     expect(failures).toEqual([]);
   });
 
-  it('is none where the core fails in another way: that stops the node', () => {
+  it('is not refused when the core fails in another way: that stops the node', () => {
     const broken = new Error('the core is in the middle of something');
     node.applyConfChange = () => {
       throw broken;
@@ -282,7 +282,7 @@ describe('a change of the membership that no core can make', () => {
 });
 
 describe('the order of a save', () => {
-  it('what is to be said after it leaves when it has resolved, and what came back to the core too', async () => {
+  it('its responses are sent, and stepped, when it has resolved', async () => {
     loop.receive(appendOf(entry(2)));
     await turn();
     expect([sent, answered]).toEqual([[], []]);
@@ -293,7 +293,7 @@ describe('the order of a save', () => {
     expect(answered).toEqual(sent);
   });
 
-  it('a snapshot shows when its marker is durable, is opened at once, and is restored on the apply path', async () => {
+  it('a snapshot shows when its record is durable, is opened at once, and is restored on the apply path', async () => {
     loop.receive(snapshotAt(10, 1n, 2n));
     await turn();
     expect([events, tasks.length]).toEqual([['installing 10'], 0]);
@@ -304,7 +304,7 @@ describe('the order of a save', () => {
     expect(sent.map(({ type, index }) => [type, index])).toEqual([[MessageType.AppResp, 10]]);
   });
 
-  it('nothing is said any more when the node has stopped', async () => {
+  it('no response is sent any more when the node has stopped', async () => {
     loop.receive(appendOf(entry(2)));
     await turn();
     const { done } = take();
@@ -336,7 +336,7 @@ describe('a turn', () => {
     expect([submitted.length, sends, reads]).toEqual([0, [1], []]);
   });
 
-  it('sends nothing where only this node itself is to hear of something', async () => {
+  it('sends nothing when responses are only for this node itself', async () => {
     const stepped: Message[] = [];
     node.step = (message) => void stepped.push(message);
     const to = localApplyThread;
@@ -401,7 +401,7 @@ describe('a request for votes', () => {
     ]);
   });
 
-  it('does not leave where somebody leads the term meanwhile', async () => {
+  it('is not sent when the term has a leader meanwhile', async () => {
     await campaign();
     loop.receive(newMessage({ type: MessageType.Heartbeat, from: 1n, to: 2n, term: 2 }));
     saveAll();
@@ -493,7 +493,7 @@ describe('a call', () => {
     expect(turns).toBe(2);
   });
 
-  it('that comes while a turn hands on what there is gets another turn', async () => {
+  it('that comes while a turn gives proposals to the core gets another turn', async () => {
     let turns = 0;
     beforeTurn = () => void (turns += 1);
     readyOnce({});

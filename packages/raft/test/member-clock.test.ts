@@ -90,7 +90,7 @@ describe('the clocks of the others', () => {
     expect(memberClock.wallMs()).toBe(right() + clockToleranceMs);
   });
 
-  it('do not count where they are no members, or are not any more', () => {
+  it('do not count for nodes that are not members, or not any more', () => {
     for (const id of [7n, 8n, 9n]) memberClock.heard(id, right() - dayMs);
     expect(memberClock.wallMs()).toBe(right());
     for (const id of [2n, 3n]) memberClock.heard(id, right() - dayMs);

@@ -106,7 +106,7 @@ describe('a change', () => {
     expect(note.end).toBe('done');
   });
 
-  it('that the core has put an empty entry in the place of was not made', async () => {
+  it('that the core has replaced by an empty entry was not made', async () => {
     const note = noted(newChanges().change([service('http')]));
     placed(emptied);
     await turns();

@@ -53,7 +53,7 @@ describe('the end of a node', () => {
   });
 });
 
-describe('a caller whose outcome nobody here will see', () => {
+describe('a caller whose outcome this node cannot learn', () => {
   it('is told where the leader was removed before the entry was committed', async () => {
     world = new World();
     await world.startAll(3);

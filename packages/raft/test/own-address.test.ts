@@ -90,7 +90,7 @@ describe('a node whose address is not the one in the membership', () => {
 });
 
 describe('a survivor at another address', () => {
-  it('that was a learner has it, also where it was that of a voter', async () => {
+  it('that was a learner has it, even if it was that of a voter', async () => {
     world = new World();
     const peers = [1n, 2n].map((id) => ({ id, address: `address-${id}` }));
     const learner = { id: 3n, address: 'address-3', role: 'learner' } as const;

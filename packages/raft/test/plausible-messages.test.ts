@@ -152,7 +152,7 @@ describe('without PreVote', () => {
   });
 });
 
-describe('a node that is no member', () => {
+describe('a node that is not a member', () => {
   const proposal = (): Uint8Array =>
     encodeEnvelope({
       kind: EnvelopeKind.Payload,
@@ -226,7 +226,7 @@ describe('a node that is no member', () => {
   });
 });
 
-describe('a proposal that a member hands on', () => {
+describe('a proposal that a member forwards', () => {
   it.each([
     ['of the node itself', EnvelopeKind.Identity, 0],
     ['of a later format', EnvelopeKind.Payload, 7],
@@ -392,7 +392,7 @@ describe('a read', () => {
     expect(handlers.get(follower)?.receive(newMessage(answer))).toBe(verdict);
   });
 
-  it('does not hold on to the memory of what it came with', async () => {
+  it('does not keep the memory of the frame that it came with', async () => {
     const handlers = handlersOf(world);
     await world.startAll(3);
     const follower = idOf(await world.follower());
@@ -413,7 +413,7 @@ describe('a read', () => {
     expect(answers.map((message) => message.entries[0]?.data)).toEqual([new Uint8Array(20)]);
   });
 
-  it('is answered by nobody but the leader', async () => {
+  it('is answered only by the leader', async () => {
     await world.startAll(3);
     await writes('a');
     const leader = await world.leader();

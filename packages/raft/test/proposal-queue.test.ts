@@ -105,7 +105,7 @@ describe('a batch', () => {
     expect(given).toEqual([1, 1]);
   });
 
-  it('has its places in the order of the calls, and each asks for a turn', () => {
+  it('has its indexes in the order of the calls, and each call asks for a turn', () => {
     for (const name of ['a', 'b', 'c']) add(name);
     expect([wakes, queue.length]).toEqual([3, 3]);
     queue.flush();
@@ -143,7 +143,7 @@ describe('a batch', () => {
 });
 
 describe('proposals of a node that does not lead', () => {
-  it('are handed on one by one where they have a number, and refused where they have none', () => {
+  it('are forwarded one by one when they have a number, and refused when they have none', () => {
     raftState = StateType.Follower;
     add('a', 1, 7);
     add('b', 1);
@@ -156,7 +156,7 @@ describe('proposals of a node that does not lead', () => {
     ]);
   });
 
-  it('are refused one by one where they cannot be handed on', () => {
+  it('are refused one by one when they cannot be forwarded', () => {
     raftState = StateType.Follower;
     let calls = 0;
     give = () => {
@@ -171,7 +171,7 @@ describe('proposals of a node that does not lead', () => {
   });
 });
 
-describe('a caller who leaves', () => {
+describe('a caller that leaves', () => {
   it.each([StateType.Leader, StateType.Follower])(
     'is waited for no more, before the turn and after it (state %i)',
     (role) => {

@@ -25,7 +25,7 @@ const turns = async (): Promise<void> => {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
 };
 
-describe('callers who wait for the entry of an index and a term', () => {
+describe('callers that wait for the entry of an index and a term', () => {
   it('are told that it was dropped when another proposal takes the index', () => {
     const ends: string[] = [];
     const waiters = new ProposalWaiters<string>();
@@ -110,7 +110,7 @@ describe('callers who wait for the entry of an index and a term', () => {
   });
 });
 
-describe('callers who wait until an index is applied', () => {
+describe('callers that wait until an index is applied', () => {
   it('wait for that index, and not for one behind it', async () => {
     let appliedIndex = 4;
     const waiters = new IndexWaiters(() => appliedIndex);
@@ -141,7 +141,7 @@ describe('callers who wait until an index is applied', () => {
     expect(looks).toBe(0);
   });
 
-  it('are told of the end', async () => {
+  it('are rejected when the node stops', async () => {
     const waiters = new IndexWaiters(() => 0);
     const waits = waiters.wait(1, undefined);
     waiters.stop(new Error('the end'));
@@ -198,8 +198,8 @@ describe('a wait', () => {
   });
 });
 
-describe('those who watch a signal', () => {
-  it('all hear of it where the first of them has left', () => {
+describe('watchers of a signal', () => {
+  it('are all called when the first of them has left', () => {
     const control = new AbortController();
     const heard: string[] = [];
     const leave = watchAbort(control.signal, () => heard.push('first'));
@@ -212,7 +212,7 @@ describe('those who watch a signal', () => {
     expect(heard).toEqual(['second', 'third']);
   });
 
-  it('and leave twice take nothing from those who came since', () => {
+  it('that leave twice do not affect those that came since', () => {
     const control = new AbortController();
     let heard = 0;
     const leave = watchAbort(control.signal, () => undefined);
@@ -257,7 +257,7 @@ describe('items until a signal fires', () => {
     await turnOfEventLoop();
   });
 
-  it('are all there where it does not, and who stops reading waits for the end of the source', async () => {
+  it('are complete when it does not fire, and a reader that stops waits for the end of the source', async () => {
     let isClosed = false;
     async function* numbers(): AsyncGenerator<number, void, void> {
       try {

@@ -269,7 +269,7 @@ describe('the leader that a refusal names', () => {
     return error.leader?.id;
   };
 
-  it('is not this node, where only the core knows yet that it leads no more', async () => {
+  it('is not this node, when only the core knows that it does not lead any more', async () => {
     raftState = StateType.Follower;
     expect(await leaderOf(proposals.barrier(undefined))).toBeUndefined();
   });
@@ -279,7 +279,7 @@ describe('the leader that a refusal names', () => {
     expect(await leaderOf(proposals.barrier(undefined))).toBe(1n);
   });
 
-  it('is none where it was lost in the same moment', async () => {
+  it('is absent when it was lost in the same moment', async () => {
     const node = { basicStatus: () => ({ raftState }) };
     raftState = StateType.Follower;
     proposals = newProposals(true, (give) => {
@@ -332,7 +332,7 @@ describe('a forwarded proposal', () => {
   it.each([
     [forwardTimeoutMs - 1, undefined],
     [forwardTimeoutMs, 'RAFT_OUTCOME_UNKNOWN'],
-  ])('that nobody answers ends after its timeout: %i ms', async (ms, expected) => {
+  ])('without an answer ends after its timeout: %i ms', async (ms, expected) => {
     const note = await forward();
     await clock.advance(ms);
     expect(note.end).toBe(expected);
@@ -354,7 +354,7 @@ describe('a forwarded proposal', () => {
     expect(proposals.counts).toEqual({ pending: 0, answered: 1, failed: 1 });
   });
 
-  it('at the place of one that was made here is answered, and that one is told', async () => {
+  it('at the index of one that was made here is answered, and that one is dropped', async () => {
     [raftState, leaderId] = [StateType.Leader, 2n];
     const placed = propose();
     await turns();
@@ -383,7 +383,7 @@ describe('a forwarded proposal', () => {
     expect([refused.end, lost.end, handed]).toEqual(['RAFT_NOT_LEADER', 'RAFT_NOT_LEADER', []]);
   });
 
-  it('that this node leads by the turn has a place, and is answered by it', async () => {
+  it('is appended directly, and answered by its entry, when this node leads by the turn', async () => {
     const note = propose();
     await turns();
     [raftState, leaderId] = [StateType.Leader, 2n];

@@ -60,7 +60,7 @@ describe('a forwarded proposal', () => {
     await expect(answer).resolves.toMatchObject({ entry: { index: 6 } });
   });
 
-  it('that was made as the leader changes is refused, and not handed on', async () => {
+  it('that was made as the leader changes is refused, and not forwarded', async () => {
     // This node believes that it leads, and its core knows that it does not.
     const { proposals, handed } = follower(1, 2n);
     const answer = proposals.propose(EnvelopeKind.Payload, bytesOf('a'), undefined, undefined);

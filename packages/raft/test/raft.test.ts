@@ -61,7 +61,7 @@ describe('proposals', () => {
     });
   });
 
-  it('a follower hands them to the leader where that is asked for, and has the answer', async () => {
+  it('a follower forwards them to the leader if configured, and gets the answer', async () => {
     world = new World({ forwardProposals: true });
     await world.startAll(3);
     await proposeAll('a');
@@ -71,7 +71,7 @@ describe('proposals', () => {
     expect(textOf(answer.result)).toBe('2');
   });
 
-  it('what is too large is refused at the door', async () => {
+  it('a payload that is too large is refused at once', async () => {
     world = new World({ entryBytesMax: 2048 });
     await world.startAll(1);
     const { raft } = await world.leader();
@@ -81,7 +81,7 @@ describe('proposals', () => {
     await world.until(raft.propose(new Uint8Array(1900)));
   });
 
-  it('of a leader that was cut off are dropped when another entry took their place', async () => {
+  it('of a leader that was cut off are dropped when another entry took their index', async () => {
     world = new World();
     await world.startAll(3);
     await proposeAll('a');
@@ -97,7 +97,7 @@ describe('proposals', () => {
     expect(applied()).toEqual(applied().map(() => ['a', 'b', 'c', 'd']));
   });
 
-  it('of a leader that was cut off are dropped also where nothing took their place', async () => {
+  it('of a leader that was cut off are dropped even when no entry took their index', async () => {
     world = new World();
     await world.startAll(3);
     await proposeAll('a');
@@ -113,7 +113,7 @@ describe('proposals', () => {
     );
   });
 
-  it('that a follower hands over are applied once, also where a transport repeats them later', async () => {
+  it('that a follower forwards are applied once, even when a transport repeats them later', async () => {
     world = new World({ forwardProposals: true });
     await world.startAll(3);
     await proposeAll('a');
@@ -125,7 +125,7 @@ describe('proposals', () => {
     expect(applied()).toEqual(applied().map(() => ['a', 'b', 'c']));
   });
 
-  it('that were handed over are not handed on: two leaders could append them', async () => {
+  it('that were forwarded are not forwarded again: two leaders could append them', async () => {
     world = new World({ forwardProposals: true });
     await world.startAll(3);
     await proposeAll('a');
@@ -138,7 +138,7 @@ describe('proposals', () => {
     expect(applied()).toEqual(applied().map(() => ['a', 'b']));
   });
 
-  it('that were handed to the leader and got lost have an end', async () => {
+  it('that were forwarded to the leader and got lost have an end', async () => {
     world = new World({ forwardProposals: true });
     await world.startAll(3);
     await proposeAll('a');
@@ -158,7 +158,7 @@ describe('proposals', () => {
     { sessionId: 1.5, sequence: 1, lowestUnanswered: 1 },
     { sessionId: 1, sequence: 2 ** 53, lowestUnanswered: 1 },
     { sessionId: 0, sequence: 1, lowestUnanswered: -1 },
-  ])('in a session that cannot be are refused at the door: %o', async (session) => {
+  ])('in an invalid session are refused at once: %o', async (session) => {
     world = new World();
     await world.startAll(1);
     const { raft } = await world.leader();
@@ -365,7 +365,7 @@ describe('membership', () => {
 });
 
 describe('leadership', () => {
-  it('goes to the member that is named, and to the furthest when none is', async () => {
+  it('goes to the member that is named, and by default to the one with the highest match index', async () => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.leader();
@@ -396,7 +396,7 @@ describe('leadership', () => {
     expect(raft.leader()?.id).toBe(4n);
   });
 
-  it('is handed over by a leader that shuts down, where that is asked for', async () => {
+  it('is transferred by a leader that shuts down, if requested', async () => {
     world = new World();
     await world.startAll(3);
     const old = await world.leader();
@@ -504,7 +504,7 @@ describe('snapshots', () => {
     expect(again.machine.texts).toEqual(texts(0, 15));
   });
 
-  it('whose files are there and whose marker a crash took, are no reason to send an old one for ever', async () => {
+  it('whose files exist and whose record a crash lost do not make the leader send an old one for ever', async () => {
     world = new World();
     await world.startAll(1);
     await proposeAll('a', 'b');
@@ -527,7 +527,7 @@ describe('snapshots', () => {
     expect(again.raft.status().snapshot?.index).toBe(index);
   });
 
-  it('that is found damaged when it is sent is replaced, also where nothing can be committed without who needs it', async () => {
+  it('that is found damaged when it is sent is replaced, even if nothing can be committed without its receiver', async () => {
     world = new World({ compactionMargin: 0 });
     await world.startAll(1);
     await proposeAll('a', 'b');
@@ -723,7 +723,7 @@ describe('a disk', () => {
     expect(full).toEqual([true, false]);
   });
 
-  it('that no descriptor is left for loses nothing: the node says why it waits, and goes on by itself', async () => {
+  it('without free descriptors loses nothing: the node reports why it waits, and goes on by itself', async () => {
     world = new World();
     await world.startAll(1);
     await proposeAll('a');
@@ -769,7 +769,7 @@ describe('a disk', () => {
 });
 
 describe('what must be durable first', () => {
-  it('requests for votes leave when their term is: else a node that crashes could lead it twice', async () => {
+  it('requests for votes are sent when their term is: otherwise a node that crashes could lead it twice', async () => {
     world = new World();
     await world.startAll(3);
     await proposeAll('a');

@@ -64,7 +64,7 @@ const context = (at: number): Uint8Array => {
 };
 
 describe('an answer', () => {
-  it('counts for those who asked before the round began, and not for those who came since', async () => {
+  it('counts for readers that came before the round began, and not for later ones', async () => {
     const [first, second] = [read(), read()];
     await turns();
     const late = read();
@@ -96,7 +96,7 @@ describe('an answer', () => {
     expect(second.end).toBe(10);
   });
 
-  it('is asked for by nobody where all have left before the round began', async () => {
+  it('is not requested when all readers have left before the round began', async () => {
     read().leave();
     await turns();
     expect([asked, clock.pendingCount]).toEqual([[], 0]);
@@ -106,7 +106,7 @@ describe('an answer', () => {
     expect([next.end, asked.length]).toEqual([10, 1]);
   });
 
-  it('is asked for once, whoever asks in the same turn and in the next one', async () => {
+  it('is requested once, even if readers come in the same turn and in the next one', async () => {
     const readers = [read(), read()];
     await turns();
     readers.push(read(), read());
@@ -120,7 +120,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('does not count for those who came between the callers of a round and its beginning', async () => {
+  it('does not count for readers that came between the callers of a round and its beginning', async () => {
     const readers = [read()];
     // Runs after the microtask that begins the round.
     queueMicrotask(() => void readers.push(read()));
@@ -202,7 +202,7 @@ describe('a round', () => {
     expect([third.end, asked.length]).toEqual([10, 1]);
   });
 
-  it('leaves nothing to do where nobody waits for more', async () => {
+  it('leaves nothing to do when no reader waits', async () => {
     read();
     await turns();
     rounds.answered(10, context(0));
@@ -256,7 +256,7 @@ describe('a read whose index is confirmed', () => {
   });
 });
 
-describe('a read that nobody answers', () => {
+describe('a read without an answer', () => {
   it.each([
     [timeoutMs - 1, undefined],
     [timeoutMs, 'RAFT_OUTCOME_UNKNOWN'],

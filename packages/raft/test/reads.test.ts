@@ -46,7 +46,7 @@ function answer(index: number, at = -1): void {
 const turn = (): Promise<void> => Promise.resolve();
 
 describe('a round', () => {
-  it('is shared by all who ask together, and wakes each of them when its index is applied', async () => {
+  it('is shared by all readers that come together, and wakes each of them when its index is applied', async () => {
     const readers = [reader(), reader(), reader()];
     await turn();
     expect(asked).toHaveLength(1);
@@ -60,7 +60,7 @@ describe('a round', () => {
     expect(readers.map(({ ended }) => ended)).toEqual([[5], [5], [5]]);
   });
 
-  it('does not answer who came when it had begun: something may have been acknowledged since', async () => {
+  it('does not answer readers that came after it had begun: an entry may have been acknowledged since', async () => {
     appliedIndex = 9;
     const early = reader();
     await turn();
@@ -75,7 +75,7 @@ describe('a round', () => {
     expect(late.ended).toEqual([6]);
   });
 
-  it('has an id of its own each time it is asked; any of the current round counts, none of an earlier one', async () => {
+  it('has an id of its own each time it is repeated; any id of the current round counts, and no earlier one', async () => {
     appliedIndex = 9;
     const first = reader();
     await turn();
@@ -109,7 +109,7 @@ describe('a round', () => {
     expect(String(other[0])).not.toBe(String(asked[0]));
   });
 
-  it('ends for who waited too long, and goes on for who came later', async () => {
+  it('ends for readers that have timed out, and goes on for later ones', async () => {
     const early = reader();
     await turn();
     await clock.advance(700);
@@ -124,7 +124,7 @@ describe('a round', () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it('that all have left answers nobody who came later: something may have been acknowledged since', async () => {
+  it('that all readers have left answers no later reader: an entry may have been acknowledged since', async () => {
     appliedIndex = 9;
     const left = reader();
     await turn();

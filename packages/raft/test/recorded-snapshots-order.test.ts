@@ -79,7 +79,7 @@ async function recordWhole(recorded: RecordedSnapshots, index: number): Promise<
 }
 
 describe('a snapshot that was made', () => {
-  it('counts when its marker is durable: the storage, the folder and the log hear of it then', async () => {
+  it('counts when its record is durable: only then are the storage, the folder and the log updated', async () => {
     const recorded = newRecorded();
     const recording = recorded.record(await store(10));
     await turn();
@@ -90,7 +90,7 @@ describe('a snapshot that was made', () => {
     expect(recorded.newest()).toEqual({ index: 10, term: 1 });
   });
 
-  it('does not count where its marker fails, while another waits', async () => {
+  it('does not count when its record fails, while another waits', async () => {
     const recorded = newRecorded();
     const ten = recorded.record(await store(10));
     const twenty = recorded.record(await store(20));
@@ -117,7 +117,7 @@ describe('a snapshot that was made', () => {
     },
   );
 
-  it('is not shown in place of one that was installed while its marker was written', async () => {
+  it('is not shown in place of one that was installed while its record was written', async () => {
     const recorded = newRecorded();
     const recording = recorded.record(await store(10));
     recorded.installing(at(20));
@@ -126,7 +126,7 @@ describe('a snapshot that was made', () => {
     expect(log).not.toContain('shows 10');
   });
 
-  it('in place of a damaged one has its marker already', async () => {
+  it('in place of a damaged one has its record already', async () => {
     await store(10);
     const recorded = newRecorded({}, [10]);
     await recorded.record(await store(10));
@@ -142,7 +142,7 @@ describe('the newest index', () => {
     expect(newRecorded({}, [10, 20, 40]).newestIndex).toBe(20);
   });
 
-  it('does not go back where the marker of an older one follows', () => {
+  it('does not go back when the record of an older one follows', () => {
     const recorded = newRecorded();
     for (const index of [20, 10]) recorded.installing(at(index));
     expect(recorded.newestIndex).toBe(20);
@@ -188,7 +188,7 @@ describe('the log', () => {
     expect(log.filter((line) => line.startsWith('purge'))).toEqual(expected);
   });
 
-  it('is not purged where there is no snapshot with a marker', async () => {
+  it('is not purged when no snapshot has a record', async () => {
     await store(10);
     await newRecorded().tidy();
     expect(log).toEqual(['folder 0']);
@@ -196,7 +196,7 @@ describe('the log', () => {
 });
 
 describe('files', () => {
-  it('whose marker is on its way stay, and take the place of none that counts', async () => {
+  it('whose record is submitted stay, and do not displace a snapshot that counts', async () => {
     const recorded = newRecorded({ snapshotsKept: 1 });
     await recordWhole(recorded, 10);
     await store(20);
@@ -224,7 +224,7 @@ describe('files', () => {
     expect([indexes(), log]).toEqual([[20], ['purge 20']]);
   });
 
-  it('of one that was installed and has gone need its marker again to count', async () => {
+  it('of one that was installed and removed need its record again to count', async () => {
     const recorded = newRecorded({ snapshotsKept: 1 });
     recorded.installing(at(20));
     await store(20);
@@ -240,14 +240,14 @@ describe('files', () => {
     expect([indexes(), removed]).toEqual([[30], [20]]);
   });
 
-  it('without a marker go when there are newer ones', async () => {
+  it('without a record are removed when there are newer ones', async () => {
     const recorded = newRecorded({ snapshotsKept: 1 });
     await store(5);
     await recordWhole(recorded, 10);
     expect([indexes(), removed]).toEqual([[10], [5]]);
   });
 
-  it('without a marker that cannot be removed cost only space', async () => {
+  it('without a record that cannot be removed cost only space', async () => {
     const warnings: string[] = [];
     const logger = { warn: (text: string) => void warnings.push(text) } as never;
     const recorded = newRecorded({}, [], { logger });

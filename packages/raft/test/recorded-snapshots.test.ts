@@ -72,7 +72,7 @@ beforeEach(async () => {
 
 const indexes = (): number[] => manager.list().map(({ metadata }) => metadata.index);
 
-it('nothing counts on a marker that is on its way: the snapshot before it stays', async () => {
+it('a record that is not durable yet does not count: the snapshot before it stays', async () => {
   const twenty = await store(20);
   const recording = recorded.record(twenty);
   // A leader sends one meanwhile: its files are durable, and its record is submitted.
@@ -88,7 +88,7 @@ it('nothing counts on a marker that is on its way: the snapshot before it stays'
   expect(indexes()).toEqual([30]);
 });
 
-it('one that was made while a newer one is installed has no marker, and does not count', async () => {
+it('one that was made while a newer one is installed has no record, and does not count', async () => {
   const twenty = await store(20);
   await store(30);
   recorded.installing(at(30));

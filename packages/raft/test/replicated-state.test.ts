@@ -17,13 +17,13 @@ function filled(): ReplicatedState {
 const confState = { ...emptyConfState, voters: [1n] };
 
 describe('the time of the log', () => {
-  it('goes forward with the clocks of those who propose, and never back', () => {
+  it('goes forward with the clocks of the proposers, and never back', () => {
     const state = new ReplicatedState(new PlainSessions());
     expect([5, 4, 5, 6, 0].map((ms) => state.advanceTime(ms))).toEqual([5, 5, 5, 6, 6]);
   });
 });
 
-describe('a snapshot that is taken over', () => {
+describe('a snapshot that is restored', () => {
   it('brings everything of its index along', () => {
     const state = new ReplicatedState(new PlainSessions());
     state.advanceTime(9000);

@@ -46,8 +46,8 @@ describe('a state machine that is being saved', () => {
   });
 });
 
-describe('who waits when a node ends', () => {
-  it('for a leader, or for another one to take over, is told at once, whatever its parts still do', async () => {
+describe('a caller that waits when a node stops', () => {
+  it('for a leader, or for a transfer, is told at once, whatever its components still do', async () => {
     const world = new World();
     await world.startAll(2);
     const leader = await world.leader();

@@ -104,7 +104,7 @@ describe('a signal', () => {
 });
 
 describe('a change of the role', () => {
-  it('of somebody whom a follower does not know is for the leader to judge', async () => {
+  it('of a member that a follower does not know is judged by the leader', async () => {
     world = new World();
     await world.startAll(3);
     const { raft } = await world.follower();

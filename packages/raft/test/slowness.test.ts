@@ -57,7 +57,7 @@ describe('a tick after a save that waited', () => {
 });
 
 describe('tolerance', () => {
-  it('doubles with each time that leadership is handed over, up to 32', () => {
+  it('doubles each time that leadership is transferred, up to 32', () => {
     const tolerance = new StallTolerance(1000);
     const factors = [tolerance.factor];
     for (let at = 0; at < 7; at += 1) {

@@ -38,7 +38,7 @@ async function restoringMember(): Promise<Restoring> {
   return { member, newest, goOn: gate.open };
 }
 
-describe('while a state machine takes over a snapshot', () => {
+describe('while a state machine restores a snapshot', () => {
   it('no linearizable read is answered from the state before it', async () => {
     const { member, goOn } = await restoringMember();
     const read = member.raft.read(undefined);
@@ -47,7 +47,7 @@ describe('while a state machine takes over a snapshot', () => {
     expect((await world.until(read)).at(-1)).toBe('t99');
   });
 
-  it('more of them may come than are kept: it takes over one after the other', async () => {
+  it('more snapshots may come than are kept: it restores one after the other', async () => {
     const { member, newest, goOn } = await restoringMember();
     const { raft } = await world.leader();
     const { nodeId } = member.raft;
@@ -65,7 +65,7 @@ describe('while a state machine takes over a snapshot', () => {
     expect(member.machine.texts).toEqual((await world.leader()).machine.texts);
   });
 
-  it('nobody is told that the index of the snapshot was applied', async () => {
+  it('no caller is told that the index of the snapshot was applied', async () => {
     const { member, newest, goOn } = await restoringMember();
     let isApplied = false;
     const waiting = member.raft.waitForApplied(newest).then(() => {

@@ -6,8 +6,8 @@ let world: World;
 
 afterEach(() => world.close());
 
-describe('a snapshot that was received and not taken over', () => {
-  it('takes the place of none that a start can use', async () => {
+describe('a snapshot that was received and not installed', () => {
+  it('does not displace one that a start can use', async () => {
     world = new World({ snapshotEntries: 20, compactionMargin: 5, snapshotsKept: 2 });
     await world.startAll(1);
     const member = await world.leader();

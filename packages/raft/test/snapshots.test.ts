@@ -108,8 +108,8 @@ const saving = (gate: Gate): typeof save => {
   };
 };
 
-describe('who asks for a snapshot', () => {
-  it('before its content is fixed shares it, and who asks later gets the next one', async () => {
+describe('a caller that asks for a snapshot', () => {
+  it('before its content is fixed shares it, and a later caller gets the next one', async () => {
     const gate = newGate();
     save = saving(gate);
     const snapshots = newSnapshots();
@@ -194,7 +194,7 @@ describe('who asks for a snapshot', () => {
     expect(noted.end).toBe(expected);
   });
 
-  it('before anything was applied is told so', async () => {
+  it('before anything was applied is rejected', async () => {
     state.confState = undefined;
     const noted = take(newSnapshots());
     await runTasks();
@@ -234,7 +234,7 @@ describe('what belongs to a snapshot', () => {
     expect(textOf(stored?.files.get('node.json'))).toContain('"timeMs":1000');
   });
 
-  it('has the members of its index in its marker, whatever change is applied while it is made', async () => {
+  it('has the members of its index in its record, whatever change is applied while it is made', async () => {
     const gate = newGate();
     save = saving(gate);
     const marked: unknown[] = [];
@@ -335,7 +335,7 @@ describe('automatic snapshots', () => {
 });
 
 describe('the end of the node', () => {
-  it('is told to all who wait for a snapshot, also for the next one', async () => {
+  it('rejects all callers that wait for a snapshot, even for the next one', async () => {
     save = (_, signal) =>
       new Promise((__, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason));
@@ -395,7 +395,7 @@ describe('a snapshot of another member', () => {
     });
   }
 
-  it('is taken over after its state: reads are answered by its index', async () => {
+  it('is installed after its state is restored: reads are answered by its index', async () => {
     await store();
     const snapshots = newSnapshots();
     snapshots.installing(at(20));
@@ -424,7 +424,7 @@ describe('a snapshot of another member', () => {
     expect(removed).toEqual([20, 21]);
   });
 
-  it('that is being installed is the next one: none is made of the state that it replaces', async () => {
+  it('that is being installed is the next one: no snapshot is made of the state that it replaces', async () => {
     await store();
     const snapshots = newSnapshots();
     snapshots.installing(at(20));
@@ -453,7 +453,7 @@ describe('a snapshot of another member', () => {
     expect([manager.list().map(({ metadata }) => metadata.index), purged]).toEqual([[20], [20]]);
   });
 
-  it('is the answer for those who asked while it was on its way, and not for those who ask later', async () => {
+  it('is the result for callers that came while it was under way, and not for later ones', async () => {
     await store();
     const snapshots = newSnapshots();
     snapshots.installing(at(20));
@@ -480,7 +480,7 @@ describe('a snapshot of another member', () => {
     await expect(restore()).rejects.toThrow('no snapshot 20');
   });
 
-  it('is held from when its marker is durable, until its turn comes', async () => {
+  it('is held from when its record is durable, until its turn comes', async () => {
     await store();
     const read = manager.read.bind(manager);
     const reads: number[] = [];
@@ -558,7 +558,7 @@ describe('a snapshot of another member', () => {
     expect(end).toBe(refusal);
   });
 
-  it('is received no more when the node stops, or the connection ends', async () => {
+  it('is not received any more when the node stops, or the connection ends', async () => {
     for (const end of ['node', 'connection']) {
       const control = new AbortController();
       const snapshots = newSnapshots();

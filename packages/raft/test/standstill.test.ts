@@ -97,7 +97,7 @@ function heard({ raft }: Member): RaftEvent[] {
   return events;
 }
 
-describe('a leader that stood still', () => {
+describe('a leader that has stalled', () => {
   it.each([3, 2])('of %i hands leadership to a member that answers then', async (count) => {
     const old = await started(count);
     const events = heard(old);
@@ -136,7 +136,7 @@ describe('a leader that stood still', () => {
     expect(old.raft.status()).toMatchObject({ role: 'leader', term });
   });
 
-  it('and that nobody answers steps down', async () => {
+  it('and gets no answer steps down', async () => {
     const old = await started(3);
     for (const { raft } of await world.followers()) world.wire.cut.add(raft.nodeId);
     await standStill(old, 0.8 * electionTimeoutMs);
@@ -155,7 +155,7 @@ describe('a leader that stood still', () => {
   });
 });
 
-describe('a read that trusts the lease', () => {
+describe('a read that relies on the lease', () => {
   it('is not answered by a leader that stood still while another one was elected', async () => {
     const old = await started(3, { leaseReads: true });
     const { nodeId } = old.raft;

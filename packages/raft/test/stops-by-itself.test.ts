@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 describe('a state machine that throws', () => {
-  it('stops its node with an error line and a rejection, whether somebody waits or not', async () => {
+  it('stops its node with an error line and a rejection, whether a caller waits or not', async () => {
     world = new World();
     await world.startAll(1);
     const { raft } = await world.leader();

@@ -51,7 +51,7 @@ function answer(node: RawNode, from: bigint, index?: number): void {
 }
 
 describe('a successor', () => {
-  it('is a voter that has answered, and the furthest of those', () => {
+  it('is the voter with the highest match index of those that have answered', () => {
     const node = leaderOf({ voters: [1n, 2n, 3n, 4n], learners: [5n] }, [2n, 3n, 4n]);
     expect(activeSuccessor(node.status())).toBeUndefined();
     answer(node, 5n, 2);
@@ -68,7 +68,7 @@ describe('a successor', () => {
   });
 });
 
-describe('the voter that leadership is handed to on request', () => {
+describe('the voter that leadership is transferred to on request', () => {
   type Seen = readonly [id: bigint, match: number, recentActive: boolean, isLearner?: boolean];
   const best = (...members: readonly Seen[]): bigint | undefined => {
     const progress = members.map(([id, match, recentActive, isLearner = false]) => [
@@ -79,7 +79,7 @@ describe('the voter that leadership is handed to on request', () => {
   };
   const self: Seen = [1n, 100, true];
 
-  it('is none where no other voter is there', () => {
+  it('is absent when there is no other voter', () => {
     expect([best(), best(self), best(self, [2n, 100, true, true])]).toEqual([
       undefined,
       undefined,
@@ -87,17 +87,17 @@ describe('the voter that leadership is handed to on request', () => {
     ]);
   });
 
-  it('is the furthest of those that were heard from lately', () => {
+  it('has the highest match index of those that were heard from recently', () => {
     expect(best(self, [2n, 5, true], [3n, 7, true], [4n, 6, true])).toBe(3n);
     expect(best(self, [2n, 5, true], [3n, 9, false], [4n, 4, true])).toBe(2n);
     expect(best(self, [2n, 9, false], [3n, 5, true], [4n, 8, false])).toBe(3n);
   });
 
-  it('is the furthest of all where none was heard from', () => {
+  it('has the highest match index of all when none was heard from', () => {
     expect(best(self, [2n, 5, false], [3n, 7, false], [4n, 6, false])).toBe(3n);
   });
 
-  it('is the first of several that are equally far', () => {
+  it('is the first of several with the same match index', () => {
     expect(best(self, [2n, 7, true], [3n, 7, true])).toBe(2n);
     expect(best(self, [2n, 7, false], [3n, 7, false])).toBe(2n);
   });

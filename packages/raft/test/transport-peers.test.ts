@@ -35,7 +35,7 @@ function change(...operations: MembershipOperation[]): void {
   peers.changed(operations);
 }
 
-it('all but this node are told, learners too, and those who were removed once', () => {
+it('all but this node are reported, learners too, and removed members once', () => {
   peers.tellAll();
   expect(told).toEqual(['2 address-2', '3 address-3']);
   change({ op: 'remove', id: 3n });

@@ -60,7 +60,7 @@ async function offer(to: Member, given: Offer): Promise<unknown> {
 }
 
 describe('a member with a leader', () => {
-  it('takes no snapshot of anybody else, of no term, or of a term that cannot be', async () => {
+  it('takes no snapshot of any other node, of no term, or of an impossible term', async () => {
     await world.startAll(3);
     const leader = await world.leader();
     const follower = await world.follower();

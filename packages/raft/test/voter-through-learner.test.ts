@@ -30,7 +30,7 @@ function kept<T>(promise: Promise<T>): Promise<T> {
 }
 
 describe('addVotingPeer', () => {
-  it('with an address where nobody answers leaves a cluster of one in service, until it is told to end', async () => {
+  it('with an address where no member answers leaves a cluster of one in service, until it is ended', async () => {
     world = new World();
     await world.startAll(1);
     const { raft, machine } = await world.leader();

@@ -31,7 +31,7 @@ function newRounds(asked: Uint8Array[]): ReadRounds {
 
 const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
 
-describe('many who wait', () => {
+describe('many callers that wait', () => {
   it('for a read, and many more for the next one, do not hold up the node', async () => {
     const asked: Uint8Array[] = [];
     const rounds = newRounds(asked);

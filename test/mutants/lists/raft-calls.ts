@@ -25,7 +25,7 @@ export const raftCalls: readonly Mutant[] = [
     file: 'raft/src/raft.ts',
     find: "if (target === undefined || role !== 'voter') {",
     replace: 'if (target === undefined || role === undefined) {',
-    caughtBy: [calls, 'does not hand leadership to a learner'],
+    caughtBy: [calls, 'does not transfer leadership to a learner'],
   },
   {
     name: 'the end of a session that does not exist counts as done',

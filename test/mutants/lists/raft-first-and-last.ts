@@ -31,7 +31,10 @@ export const raftFirstAndLast: readonly Mutant[] = [
     file: 'raft/src/identity/node-identity.ts',
     find: '  leaderChanged(): void {\n    this.gate.changed();',
     replace: '  leaderChanged(): void {',
-    caughtBy: [gate, 'is refused when the leader that was to fix the birth id leads no more'],
+    caughtBy: [
+      gate,
+      'is refused when the leader that was to fix the birth id does not lead any more',
+    ],
   },
   {
     name: 'a snapshot that binds this member to another log is taken',
@@ -186,7 +189,7 @@ export const raftFirstAndLast: readonly Mutant[] = [
     file: 'raft/src/start/standalone.ts',
     find: '  keeper.learned(renewed, true);\n',
     replace: '',
-    caughtBy: [alone, 'says the new identity from its first word on'],
+    caughtBy: [alone, 'announces the new identity from its first message on'],
     promise: 'identity',
   },
   {

@@ -129,7 +129,7 @@ export const raftHostileMembers: readonly Mutant[] = [
     file: 'raft/src/driver/core-errors.ts',
     find: 'return error instanceof Error && isPanic(error) && codeOf(error.cause) === changeCode;',
     replace: 'return error instanceof Error;',
-    caughtBy: [loop, 'is none where the core fails in another way'],
+    caughtBy: [loop, 'is not refused when the core fails in another way: that stops the node'],
   },
   {
     name: 'a change that the core has refused counts in the membership',
@@ -254,14 +254,14 @@ export const raftHostileMembers: readonly Mutant[] = [
     file: 'raft/src/incoming/plausible-incoming.ts',
     find: 'handler.receive(ownCopyOfRead(message))',
     replace: 'handler.receive(message)',
-    caughtBy: [plausible, 'does not hold on to the memory'],
+    caughtBy: [plausible, 'does not keep the memory of the frame that it came with'],
   },
   {
     name: 'any member answers a read',
     file: 'raft/src/incoming/plausible-incoming.ts',
     find: "if (type === MessageType.ReadIndex || leader() === from) return 'plausible';",
     replace: "if (type === MessageType.ReadIndex || leader() !== 0n) return 'plausible';",
-    caughtBy: [plausible, 'is answered by nobody but the leader'],
+    caughtBy: [plausible, 'is answered only by the leader'],
   },
   {
     name: 'only the first of several proposals in a message is stamped',
@@ -304,7 +304,7 @@ export const raftHostileMembers: readonly Mutant[] = [
     file: 'raft/src/identity/told-problems.ts',
     find: 'if (this.#parts.isMember(id)) continue;',
     replace: '',
-    caughtBy: [told, 'forgets the stranger that was met first, and never a member'],
+    caughtBy: [told, 'forgets the node that was met first and is not a member, and never a member'],
   },
   {
     name: 'a problem that was left out counts as told',
@@ -319,6 +319,6 @@ export const raftHostileMembers: readonly Mutant[] = [
     file: 'raft/src/identity/introduction.ts',
     find: 'return value === undefined || isIdentityHex(value);',
     replace: "return value === undefined || typeof value === 'string';",
-    caughtBy: [told, 'is told in printable text'],
+    caughtBy: [told, 'is reported in printable text, whatever it claims'],
   },
 ];

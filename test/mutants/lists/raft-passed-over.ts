@@ -66,7 +66,7 @@ export const raftPassedOver: readonly Mutant[] = [
     file: 'raft/src/snapshots/snapshots.ts',
     find: "'there is nothing to make a snapshot of yet'));\n      return;",
     replace: "'there is nothing to make a snapshot of yet'));",
-    caughtBy: [snapshots, 'before anything was applied is told so'],
+    caughtBy: [snapshots, 'before anything was applied is rejected'],
   },
   {
     name: 'the duration of a snapshot is added to its start',

@@ -89,7 +89,7 @@ export const raftPlausible: readonly Mutant[] = [
     file: 'raft/src/apply/member-clock.ts',
     find: 'if (id === nodeId || !isMember(id)) return;',
     replace: 'if (id === nodeId || !isMember(nodeId)) return;',
-    caughtBy: [clocks, 'do not count where they are no members'],
+    caughtBy: [clocks, 'do not count for nodes that are not members, or not any more'],
   },
   {
     name: 'a stamp at the end of time moves the time of the log',
@@ -103,7 +103,10 @@ export const raftPlausible: readonly Mutant[] = [
     file: 'raft/src/snapshots/wanted-snapshots.ts',
     find: 'if (term === own && lead !== 0n && lead !== from) {',
     replace: 'if (term === own && lead !== 0n && lead !== from && from === 0n) {',
-    caughtBy: [unwanted, 'takes no snapshot of anybody else'],
+    caughtBy: [
+      unwanted,
+      'takes no snapshot of any other node, of no term, or of an impossible term',
+    ],
   },
   {
     name: 'files that the core does not take over stay',

@@ -89,7 +89,10 @@ export const raftShortages: readonly Mutant[] = [
     file: 'raft/src/start/node-parts.ts',
     find: 'throw new BusyError(`this node cannot write: ${waitReason}`);',
     replace: "throw new BusyError('the disk of this node is full');",
-    caughtBy: ['raft/test/raft.test.ts', 'that no descriptor is left for loses nothing'],
+    caughtBy: [
+      'raft/test/raft.test.ts',
+      'without free descriptors loses nothing: the node reports why it waits, and goes on by itself',
+    ],
     promise: 'shortage',
   },
   {

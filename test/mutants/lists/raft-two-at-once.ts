@@ -9,7 +9,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
     replace: 'this.#requestOf(envelope) ?? this.#waiters.take(entry.index, entry.term)',
     caughtBy: [
       'raft/test/proposals-ends.test.ts',
-      'at the place of one that was made here is answered, and that one is told',
+      'at the index of one that was made here is answered, and that one is dropped',
     ],
   },
   {
@@ -30,7 +30,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
       '      while (!this.#stopped && node.hasReady()) this.#handle(node.ready());\n      this.#scheduled = false;',
     caughtBy: [
       'raft/test/loop.test.ts',
-      'that comes while a turn hands on what there is gets another turn',
+      'that comes while a turn gives proposals to the core gets another turn',
     ],
   },
   {
@@ -60,7 +60,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
     replace: '    if (trouble === undefined) return;',
     caughtBy: [
       'raft/test/leadership-guard.test.ts',
-      'hands leadership over anew where the disk was well in between, and does not step down',
+      'transfers leadership again when the disk worked in between, and does not step down',
     ],
   },
   {
@@ -70,7 +70,7 @@ export const raftTwoAtOnce: readonly Mutant[] = [
     replace: '        this.events.emit(',
     caughtBy: [
       'raft/test/install-over-entries.test.ts',
-      'a member that this node knows from a snapshot only is told to its transport',
+      'a member that this node knows only from a snapshot is reported to its transport',
     ],
   },
   {

@@ -166,7 +166,7 @@ export const raft: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'raft/test/proposal-waiters.test.ts',
-      'and leave twice take nothing from those who came since',
+      'that leave twice do not affect those that came since',
     ],
   },
   {
@@ -196,7 +196,7 @@ export const raft: readonly Mutant[] = [
     replace: 'void works;',
     caughtBy: [
       'raft/test/append-path-ends.test.ts',
-      'whoever waits for a save or a sync is told, and nothing is answered later',
+      'every caller that waits for a save or a sync is told, and gets no later answer',
     ],
   },
   {
@@ -214,7 +214,7 @@ export const raft: readonly Mutant[] = [
     replace: '      return;',
     caughtBy: [
       'raft/test/append-path-ends.test.ts',
-      'whoever waits for a save or a sync is told, and nothing is answered later',
+      'every caller that waits for a save or a sync is told, and gets no later answer',
     ],
   },
   {
@@ -338,7 +338,7 @@ export const raft: readonly Mutant[] = [
     replace: 'entry.index >= machineAppliedIndex)',
     caughtBy: [
       'raft/test/committed-entries.test.ts',
-      'is given to a machine on disk no more, whose results are those of the rest',
+      'is not given to a machine on disk any more, whose results are those of the rest',
     ],
   },
   {
@@ -474,7 +474,7 @@ export const raft: readonly Mutant[] = [
     replace: 'void append.save({ snapshot: metadata });',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
-      'does not count where its marker fails, while another waits',
+      'does not count when its record fails, while another waits',
     ],
     promise: 'created snapshot',
   },
@@ -516,7 +516,7 @@ export const raft: readonly Mutant[] = [
     replace: 'config.snapshotsKept',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
-      'whose marker is on its way stay, and take the place of none that counts',
+      'whose record is submitted stay, and do not displace a snapshot that counts',
     ],
     promise: 'removed snapshot',
   },
@@ -527,7 +527,7 @@ export const raft: readonly Mutant[] = [
     replace: 'this.#markers.has(name)',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
-      'whose marker is on its way stay, and take the place of none that counts',
+      'whose record is submitted stay, and do not displace a snapshot that counts',
     ],
     promise: 'removed snapshot',
   },
@@ -538,7 +538,7 @@ export const raft: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
-      'is not shown in place of one that was installed while its marker was written',
+      'is not shown in place of one that was installed while its record was written',
     ],
   },
   {
@@ -548,7 +548,7 @@ export const raft: readonly Mutant[] = [
     replace: 'storage.createSnapshot',
     caughtBy: [
       'raft/test/recorded-snapshots-order.test.ts',
-      'is not shown in place of one that was installed while its marker was written',
+      'is not shown in place of one that was installed while its record was written',
     ],
   },
   {
@@ -558,7 +558,7 @@ export const raft: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'raft/test/chunk-channel.test.ts',
-      'are none where one cannot be written and the machine does not look',
+      'are not created when one cannot be written and the state machine ignores it',
     ],
     promise: 'created snapshot',
   },
@@ -569,7 +569,7 @@ export const raft: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'raft/test/chunk-channel.test.ts',
-      'are none where a manager leaves in the middle of the state',
+      'are not created when a manager stops in the middle of the state',
     ],
     promise: 'created snapshot',
   },
@@ -585,7 +585,7 @@ export const raft: readonly Mutant[] = [
   const writer`,
     caughtBy: [
       'raft/test/chunk-channel.test.ts',
-      'are none where one cannot be written, and the machine is told',
+      'are not created when one cannot be written, and the state machine is told',
     ],
   },
   {
@@ -690,7 +690,7 @@ export const raft: readonly Mutant[] = [
     replace: 'if (false) {',
     caughtBy: [
       'raft/test/membership-changes.test.ts',
-      'that the core has put an empty entry in the place of was not made',
+      'that the core has replaced by an empty entry was not made',
     ],
   },
   {
@@ -698,7 +698,7 @@ export const raft: readonly Mutant[] = [
     file: 'raft/src/incoming/incoming.ts',
     find: 'if (identity.admission.takesFrom(message.from)) {',
     replace: 'if (identity.admission.takesFrom(message.from) || message.from > 0n) {',
-    caughtBy: ['raft/test/incoming.test.ts', 'of a member that is refused reaches nobody'],
+    caughtBy: ['raft/test/incoming.test.ts', 'of a member that is refused does not reach the core'],
     promise: 'identity',
   },
   {
@@ -820,7 +820,7 @@ export const raft: readonly Mutant[] = [
     replace: 'index: place.index',
     caughtBy: [
       'raft/test/proposal-queue.test.ts',
-      'has its places in the order of the calls, and each asks for a turn',
+      'has its indexes in the order of the calls, and each call asks for a turn',
     ],
   },
   {
@@ -964,7 +964,7 @@ export const raft: readonly Mutant[] = [
     replace: 'if (status.commit >= durable) return true;',
     caughtBy: [
       'raft/test/leadership-guard.test.ts',
-      'hands leadership over at once where the others go on',
+      'transfers leadership at once when the others go on',
     ],
   },
   {
@@ -984,7 +984,7 @@ export const raft: readonly Mutant[] = [
     replace: 'sinceTickMs - this.#parts.config.tickMs <= this.#leaseBoundMs',
     caughtBy: [
       'raft/test/leadership-guard.test.ts',
-      'does not trust its lease after the bound of that, 300 ms behind a tick',
+      "does not rely on its lease after the lease's bound, 300 ms behind a tick",
     ],
   },
   {
@@ -1004,7 +1004,7 @@ export const raft: readonly Mutant[] = [
     replace: 'node.withholdCampaigns(isRejecting || this.#mayHaveLost);',
     caughtBy: [
       'raft/test/leadership-guard.test.ts',
-      'hands leadership over from the bound on, and not before',
+      'transfers leadership from the bound on, and not before',
     ],
     promise: 'hanging disk',
   },
@@ -1120,7 +1120,7 @@ export const raft: readonly Mutant[] = [
     replace: '2 * this.#factor',
     caughtBy: [
       'raft/test/slowness.test.ts',
-      'doubles with each time that leadership is handed over, up to 32',
+      'doubles each time that leadership is transferred, up to 32',
     ],
   },
   {
@@ -1222,7 +1222,7 @@ export const raft: readonly Mutant[] = [
     append.submit({ hardState, entries, snapshot: snapshot?.metadata }, () => {
       if (snapshot !== undefined) this.#installed(snapshot);
     });`,
-    caughtBy: ['raft/test/loop.test.ts', 'nothing is said any more when the node has stopped'],
+    caughtBy: ['raft/test/loop.test.ts', 'no response is sent any more when the node has stopped'],
     promise: 'dependent messages',
   },
   {
@@ -1236,7 +1236,7 @@ export const raft: readonly Mutant[] = [
       this.#deliver(responses);`,
     caughtBy: [
       'raft/test/loop.test.ts',
-      'a snapshot shows when its marker is durable, is opened at once, and is restored on the apply path',
+      'a snapshot shows when its record is durable, is opened at once, and is restored on the apply path',
     ],
     promise: 'created snapshot',
   },
@@ -1262,7 +1262,7 @@ export const raft: readonly Mutant[] = [
     replace: 'this.timeMs = proposedAtMs;',
     caughtBy: [
       'raft/test/replicated-state.test.ts',
-      'goes forward with the clocks of those who propose, and never back',
+      'goes forward with the clocks of the proposers, and never back',
     ],
   },
   {
@@ -1482,7 +1482,7 @@ function ownEntry`,
 function ownEntry`,
     caughtBy: [
       'raft/test/identity/identity-entries.test.ts',
-      'is the first one, where something of a user lies behind it',
+      'is the first one, when an entry of a user follows it',
     ],
     promise: 'identity',
   },
@@ -1583,7 +1583,7 @@ function ownEntry`,
     replace: '      return;',
     caughtBy: [
       'raft/test/snapshots.test.ts',
-      'is told to all who wait for a snapshot, also for the next one',
+      'rejects all callers that wait for a snapshot, even for the next one',
     ],
   },
   {
@@ -1631,7 +1631,7 @@ function ownEntry`,
     find: '    if (hasState(open))\n      await stateMachine',
     replace:
       '    state.restore(nodePart, metadata);\n    if (hasState(open))\n      await stateMachine',
-    caughtBy: [restore, 'nobody is told that the index of the snapshot was applied'],
+    caughtBy: [restore, 'no caller is told that the index of the snapshot was applied'],
   },
   {
     name: 'two sends share one hold on the log',
@@ -1675,7 +1675,10 @@ function ownEntry`,
     find: 'await this.#recorded.record(stored);',
     replace:
       'await this.#recorded.record({ ...stored, metadata: { ...stored.metadata, confState: this.#parts.state.confState ?? stored.metadata.confState } });',
-    caughtBy: ['raft/test/snapshots.test.ts', 'has the members of its index in its marker'],
+    caughtBy: [
+      'raft/test/snapshots.test.ts',
+      'has the members of its index in its record, whatever change is applied while it is made',
+    ],
   },
   {
     name: 'a snapshot is made of a state that an installed one is about to replace',

@@ -102,7 +102,7 @@ describe('a log and the record beside it', () => {
     ]);
   });
 
-  it('have marks of the first and the last entry, and of none beyond them', () => {
+  it('have marks of the first and the last entry, and not beyond them', () => {
     const log = logOf() as never;
     expect([0, 1, 10, 11].map((index) => markAt(log, index)?.index)).toEqual([
       undefined,

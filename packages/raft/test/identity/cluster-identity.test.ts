@@ -221,7 +221,7 @@ describe('an introduction', () => {
     JSON.stringify({ ...introduction, logId: hex('Z') }),
     JSON.stringify({ ...introduction, marks: [[1, 2]] }),
     JSON.stringify({ ...introduction, marks: 'x' }),
-  ])('is none: %s', (text) => {
+  ])('is refused: %s', (text) => {
     expect(decodeIntroduction(text)).toBeUndefined();
   });
 

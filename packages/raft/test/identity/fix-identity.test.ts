@@ -8,7 +8,7 @@ import { IdentityGate } from '../../src/identity/identity-gate.ts';
 import { ReplicatedState } from '../../src/apply/replicated-state.ts';
 import { PlainSessions } from '../support.ts';
 
-it('a birth id that the core has refused is proposed again when somebody waits for it', async () => {
+it('a birth id that the core has refused is proposed again when a proposal waits for it', async () => {
   const state = new ReplicatedState(new PlainSessions());
   let attempts = 0;
   const fix = new FixIdentity({

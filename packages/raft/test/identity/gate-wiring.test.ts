@@ -57,7 +57,7 @@ describe('a proposal that waits for the birth id', () => {
     expect([proposal, leader.machine.texts]).toEqual([['done'], ['early']]);
   });
 
-  it('is refused when the leader that was to fix the birth id leads no more', async () => {
+  it('is refused when the leader that was to fix the birth id does not lead any more', async () => {
     world = new World();
     // Leaders are elected, and nothing is ever committed.
     world.wire.loses = ({ type, entries }) => type === MessageType.App && entries.length > 0;

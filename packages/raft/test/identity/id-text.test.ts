@@ -22,7 +22,7 @@ it.each([
   1,
   1n,
   null,
-])('%s is none', (text) => {
+])('%s is not an id', (text) => {
   expect(idFromText(text)).toBeUndefined();
 });
 

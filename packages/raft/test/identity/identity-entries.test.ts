@@ -52,7 +52,7 @@ describe('the log of a member', () => {
     ]);
   });
 
-  it('is none where it is no member, and is forgotten with it', () => {
+  it('is not bound for a node that is not a member, and is forgotten with the member', () => {
     const logIds = new Map([
       [2n, hex('2')],
       [9n, hex('9')],
@@ -155,7 +155,7 @@ describe('a leader', () => {
     expect(proposed).toHaveLength(2);
   });
 
-  it('proposes nothing where the core leads no more, where it does not lead, or where all is fixed', () => {
+  it('proposes nothing when the core does not lead any more, when it does not lead, or when everything is fixed', () => {
     raftState = StateType.Follower;
     fix.leads();
     isLeader = false;
@@ -266,7 +266,7 @@ describe('the birth id that a log proves', () => {
       },
     } as never);
 
-  it('is the first one, where something of a user lies behind it', async () => {
+  it('is the first one, when an entry of a user follows it', async () => {
     const [b, c] = [{ birth: hex('b') }, { birth: hex('c') }];
     expect(await proven(empty(2), identity(3, b), identity(4, c), ofUser(5))).toBe(hex('b'));
     expect(await proven(empty(2), identity(3, b), empty(4))).toBeUndefined();

@@ -102,7 +102,7 @@ describe('a member', () => {
   it.each([
     ['origin', { origin: hex('c') }, /the origin of its cluster is c/],
     ['birth', { birth: hex('c') }, /the birth of its cluster is c/],
-  ])('with another %s is refused with one word', (_, change, message) => {
+  ])('with another %s is refused as other-cluster', (_, change, message) => {
     expect(admit(change)).toBe('other-cluster');
     expect(warnings[0]).toMatch(message);
     expect(events).toMatchObject([{ type: 'member-refused', id: 2n }]);
@@ -170,7 +170,7 @@ describe('a member', () => {
     expect(keeper.known(2n)).toBeUndefined();
   });
 
-  it('that is none is admitted, and not remembered', () => {
+  it('that is not in the membership is admitted, and not remembered', () => {
     expect(admit({}, 9n)).toBeUndefined();
     expect(keeper.known(9n)).toBeUndefined();
   });
@@ -221,7 +221,7 @@ describe('a member that knows no cluster', () => {
     expect(admit({ birth: hex('c') }, 3n)).toBe('other-cluster');
   });
 
-  it('accepts none from somebody who has not introduced himself, or knows none', () => {
+  it('accepts no identity from a node that has not introduced itself, or does not know one', () => {
     make({ origin: hex('a'), birth: undefined, previous: [] } as never);
     admission.heardLeader(2n);
     expect(admit({ birth: undefined })).toBeUndefined();

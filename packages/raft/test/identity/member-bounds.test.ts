@@ -214,7 +214,7 @@ describe('marks of entries', () => {
   });
 });
 
-describe('what is remembered of strangers', () => {
+describe('memory of nodes that are not members', () => {
   it('has a bound, and members are not forgotten for it', () => {
     make(undefined);
     const ids = Array.from({ length: 2000 }, (_, at) => BigInt(at + 10));

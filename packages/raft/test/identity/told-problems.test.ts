@@ -77,7 +77,7 @@ describe('a member that is refused for one reason', () => {
     ['count of starts below the one before', (at) => ({ startCount: at % 5 })],
     ['start of the same count', (at) => ({ startCount: 5, run: at + 100 })],
     ['last index below the one that it had acknowledged', (at) => ({ lastIndex: at % 4 })],
-  ])('is told once, also with another %s each time', (_, change) => {
+  ])('is reported once, even with another %s each time', (_, change) => {
     for (let at = 0; at < 50; at += 1) expect(introduced(change(at))).toBe('other-cluster');
     expect([lines.length, events.length]).toEqual([1, 1]);
   });
@@ -87,7 +87,7 @@ describe('a member that is refused for one reason', () => {
     expect([lines.length, events.length]).toEqual([2, 2]);
   });
 
-  it('is told in printable text, whatever it says', () => {
+  it('is reported in printable text, whatever it claims', () => {
     const text = 'a\n\u001b[2J\u202e\u2028';
     for (const name of ['origin', 'birth', 'logId', 'startCount', 'run', 'lastIndex', 'marks']) {
       expect(introduced({ [name]: text }, 3n)).toBe('other-cluster');
@@ -140,7 +140,7 @@ describe('the table of problems', () => {
     expect([lines.length, events.length]).toEqual([20, 20]);
   });
 
-  it('forgets the stranger that was met first, and never a member', () => {
+  it('forgets the node that was met first and is not a member, and never a member', () => {
     problems.met(2n, 'another-log', 'a member');
     for (let id = 10n; id < 265n; id += 1n) problems.met(id, 'another-log', `${id}`);
     expect(problems.messages().at(-1)).toBe('the same for 245 other nodes that are not members');
@@ -167,13 +167,16 @@ describe('the table of problems', () => {
         'the same for 1 other nodes that are not members',
       ],
     ],
-  ])('lists the latest ten of %i strangers behind the members', (strangers, expected) => {
-    for (let at = 0; at < strangers; at += 1) {
-      problems.met(100n + BigInt(at), 'another-log', `${at}`);
-    }
-    problems.met(2n, 'another-log', 'a member');
-    expect(problems.messages()).toEqual(expected);
-  });
+  ])(
+    'lists the latest ten of %i nodes that are not members, after the members',
+    (strangers, expected) => {
+      for (let at = 0; at < strangers; at += 1) {
+        problems.met(100n + BigInt(at), 'another-log', `${at}`);
+      }
+      problems.met(2n, 'another-log', 'a member');
+      expect(problems.messages()).toEqual(expected);
+    },
+  );
 
   it('tells a problem again that was left out, as soon as there is room', async () => {
     for (let id = 10n; id < 21n; id += 1n) problems.met(id, 'another-log', `${id}`);
