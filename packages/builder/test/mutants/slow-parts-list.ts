@@ -2,7 +2,7 @@
  * Errors that are put into what a node does beside a slow state machine, a slow sender, or a
  * snapshot that is being made while another one is installed.
  */
-import type { Mutant } from './list.ts';
+import type { Mutant } from './mutant.ts';
 
 export const slowPartMutants: readonly Mutant[] = [
   {

@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { Reporter, TestCase } from 'vitest/node';
-import { mutants, mutantSeeds, type Mutant } from './list.ts';
+import { mutants, mutantSeeds } from './list.ts';
+import type { Mutant } from './mutant.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 const resultFile = process.env['BABUZA_MUTANT_RESULTS'];

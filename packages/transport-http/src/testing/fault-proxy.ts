@@ -8,14 +8,7 @@
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Clock } from '@babuza/vfs';
-import { ProxiedConnection } from './proxied-connection.ts';
-
-export interface ProxyFaults {
-  /** Each chunk that passes comes so much later, in ms. */
-  readonly delayMs: number;
-  /** Each connection lets so many bytes a second through. */
-  readonly bytesPerSecond: number;
-}
+import { ProxiedConnection, type ProxyFaults } from './proxied-connection.ts';
 
 export class FaultProxy {
   readonly #clock: Clock;

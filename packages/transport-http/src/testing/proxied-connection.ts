@@ -5,7 +5,13 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@babuza/vfs';
 import { handshakeHeader } from '../connections/handshake.ts';
-import type { ProxyFaults } from './fault-proxy.ts';
+
+export interface ProxyFaults {
+  /** Each chunk that passes comes so much later, in ms. */
+  readonly delayMs: number;
+  /** Each connection lets so many bytes a second through. */
+  readonly bytesPerSecond: number;
+}
 
 export interface ProxiedConnectionParts {
   readonly clock: Clock;
