@@ -3,10 +3,10 @@
  * session, and the payload. All numbers are big-endian integers below 2^53.
  *
  * ```
- *   0         1      2       3      4            12
- *   +---------+------+-------+------+------------+-----------------------+------------------+---------
- *   | version | kind | flags | zero | proposed   | session, 24 bytes     | request, 16 bytes| payload
- *   +---------+------+-------+------+------------+-----------------------+------------------+---------
+ *   0         1      2       3      4          12
+ *   +---------+------+-------+------+----------+-------------------+-------------------+---------
+ *   | version | kind | flags | zero | proposed | session, 24 bytes | request, 16 bytes | payload
+ *   +---------+------+-------+------+----------+-------------------+-------------------+---------
  *   flags 1: with session (id, sequence, lowest unanswered); flags 2: with request (node, number)
  * ```
  *

@@ -4,9 +4,12 @@
  * has, and can be read by later releases.
  *
  * ```
- *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |      integers big-endian; the CRC covers all else
- *   stream: header (JSON: version, clusterId, index, term, snapshotId, identity), then for each file: its name, its chunks; at last: end
+ *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |
+ *   stream: header, then the name and the chunks of each file, then end
  * ```
+ *
+ * Integers are big-endian, and the CRC covers the rest of the frame. The header is JSON with the
+ * version, clusterId, index, term, snapshotId and identity.
  *
  * The sequence counts the frames from 0, and the end says that nothing is missing: a stream that
  * was cut, or put together from several, is refused.

@@ -6,8 +6,10 @@
  * | --- | --- |
  * | `GET`, `PUT`, `DELETE /v1/keys/{key}`, `POST …/compare-and-set` | `keys.ts` |
  * | `POST /v1/sessions`, `DELETE /v1/sessions/{id}` | `sessions.ts` |
- * | `GET`, `POST /v1/members`, `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
- * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics`, `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
+ * | `GET`, `POST /v1/members` | `membership.ts` |
+ * | `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
+ * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics` | `node.ts` |
+ * | `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
  *
  * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`),
  * and so are callers without a token where the API has tokens (`tokens.ts`).
