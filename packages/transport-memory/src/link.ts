@@ -1,22 +1,29 @@
 /** One direction between two members: what is on its way, and when it arrives. */
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
 import type { Clock, Random, Timer } from '@babuza/vfs';
+import type { Endpoint } from './endpoint.ts';
 import type { LinkFaults } from './faults.ts';
-import type { MemoryNetwork } from './memory-network.ts';
-import type { MemoryTransport } from './memory-transport.ts';
+import type { NetworkOutcome } from './network-counts.ts';
+
+/** The state of the network that a link depends on, and its counters. */
+export interface LinkNetwork {
+  isCut(from: string, to: string): boolean;
+  faultsOf(from: string, to: string): LinkFaults;
+  count(outcome: NetworkOutcome): void;
+}
 
 export interface LinkWorld {
   readonly clock: Clock;
   readonly random: Random;
-  readonly network: MemoryNetwork;
+  readonly network: LinkNetwork;
 }
 
 /** Messages that are on their way to a peer; more are dropped. */
 const queuedMax = 256;
 
 interface Carried {
-  readonly sender: MemoryTransport;
-  readonly target: MemoryTransport;
+  readonly sender: Endpoint;
+  readonly target: Endpoint;
   /** Whom the message was for. */
   readonly to: bigint;
   readonly bytes: Uint8Array;
@@ -42,7 +49,7 @@ export class Link {
   }
 
   /** False where too many are on their way; a message that gets lost counts as taken. */
-  carry(sender: MemoryTransport, target: MemoryTransport, message: Message): boolean {
+  carry(sender: Endpoint, target: Endpoint, message: Message): boolean {
     const { network } = this.#world;
     const { loss, duplication } = this.#faults;
     if (this.#isFull) {

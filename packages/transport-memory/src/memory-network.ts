@@ -16,36 +16,14 @@ import { Cuts } from './cuts.ts';
 import { TransportError } from './errors.ts';
 import { FaultRules, type Direction, type LinkFaults } from './faults.ts';
 import { Link } from './link.ts';
-import type { MemoryTransport } from './memory-transport.ts';
-
-/**
- * What became of the messages so far. `sent` and `duplicated` together are the sum of the others
- * and of what is still on its way. Snapshots are not among them.
- */
-export interface NetworkCounts {
-  readonly sent: number;
-  /** Second copies. */
-  readonly duplicated: number;
-  readonly delivered: number;
-  /** By chance, as `loss` says. */
-  readonly lost: number;
-  /** Where the direction was cut. */
-  readonly cut: number;
-  /** The queue to the peer was full. */
-  readonly overflowed: number;
-  /** The peer has no address, or nobody of the group was there, or not until it arrived. */
-  readonly unreachable: number;
-  /** Another member is at the address, or one of the two takes nothing from the other. */
-  readonly refused: number;
-}
-
-export type NetworkOutcome = keyof NetworkCounts;
+import type { Endpoint } from './endpoint.ts';
+import type { NetworkCounts, NetworkOutcome } from './network-counts.ts';
 
 export class MemoryNetwork {
   readonly #clock: Clock;
   readonly #random: Random;
   /** By scope (cluster and group) and address. */
-  readonly #transports = new Map<string, MemoryTransport>();
+  readonly #transports = new Map<string, Endpoint>();
   /** By scope and both addresses. */
   readonly #links = new Map<string, Link>();
   readonly #rules = new FaultRules();
@@ -104,7 +82,7 @@ export class MemoryNetwork {
   }
 
   /** @internal A transport begins to listen. */
-  register(transport: MemoryTransport): void {
+  register(transport: Endpoint): void {
     const name = nameOf(transport.scope, transport.address);
     const other = this.#transports.get(name);
     if (other !== undefined) {
@@ -115,7 +93,7 @@ export class MemoryNetwork {
   }
 
   /** @internal It listens no more; what is on its way to it is lost. */
-  unregister(transport: MemoryTransport): void {
+  unregister(transport: Endpoint): void {
     const { scope, address } = transport;
     if (this.#transports.get(nameOf(scope, address)) !== transport) return;
     this.#transports.delete(nameOf(scope, address));
@@ -129,7 +107,7 @@ export class MemoryNetwork {
   }
 
   /** @internal Who of this scope listens at the address. */
-  listener(scope: string, address: string): MemoryTransport | undefined {
+  listener(scope: string, address: string): Endpoint | undefined {
     return this.#transports.get(nameOf(scope, address));
   }
 
@@ -155,7 +133,7 @@ export class MemoryNetwork {
   }
 
   /** @internal Sends one message; who cannot be reached is told later, never within the call. */
-  send(sender: MemoryTransport, address: string | undefined, message: Message): void {
+  send(sender: Endpoint, address: string | undefined, message: Message): void {
     this.count('sent');
     const target = address === undefined ? undefined : this.listener(sender.scope, address);
     let isOnItsWay = false;

@@ -7,8 +7,7 @@
  */
 import { pause, unlessAborted, type Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
-import type { Link } from './link.ts';
-import type { MemoryNetwork } from './memory-network.ts';
+import type { Link, LinkNetwork } from './link.ts';
 
 /** Larger chunks are divided. */
 const chunkBytesMax = 3 * 1024 * 1024;
@@ -26,7 +25,7 @@ export interface SnapshotReceiver {
 export interface SnapshotStreamParts {
   readonly there: Link;
   readonly back: Link;
-  readonly network: MemoryNetwork;
+  readonly network: Pick<LinkNetwork, 'isCut'>;
   readonly clock: Clock;
   /** Fires when the sender ends, or gives up. */
   readonly sender: AbortSignal;
