@@ -23,7 +23,7 @@ function tooLong(text: string): number[] {
     const begins = /^\s*\/\*/.test(line);
     const isComment = isInside || begins || /^\s*\/\/|;\s*\/\/ /.test(line);
     if (isInside || begins) isInside = !line.includes('*/');
-    return isComment && [...line].length > columnsMax ? [at + 1] : [];
+    return isComment && line.length > columnsMax ? [at + 1] : [];
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MessageType, type Message } from '@babuza/raftpb';
+import { codeOf } from '@babuza/vfs';
 import { framesOf } from '../messages/body.ts';
 import { TransportError } from '../errors.ts';
 import { decodeSingle } from '../messages/frames.ts';
@@ -206,10 +207,6 @@ export class SnapshotReceiver {
  */
 function giveBack(frames: AsyncGenerator<Buffer, void, void>): void {
   frames.return().catch(() => undefined);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function offsetOf({ headers }: IncomingMessage): number {
