@@ -15,13 +15,13 @@ export type RefusedMessageKind =
   | 'term'
   /** The term rises faster than the elections of an honest cluster can raise it. */
   | 'term-jump'
-  /** The sender is no member, and only a member may ask for this. */
+  /** The sender is not a member, and only a member may send this. */
   | 'not-a-member'
-  /** The message has a proposal that no member hands on. */
+  /** The message has a proposal that no member forwards. */
   | 'proposal'
   /** The message is a read, or the answer to one, that no member sends. */
   | 'read'
-  /** The message tells a commit index that this log does not reach. */
+  /** The message has a commit index that this log does not reach. */
   | 'commit'
   /** The message offers a snapshot that this node does not want from this sender. */
   | 'snapshot';

@@ -1,19 +1,22 @@
 /**
- * What became of the messages so far. `sent` and `duplicated` together are the sum of the others
- * and of what is still on its way. Snapshots are not among them.
+ * The outcomes of all messages so far. `sent` and `duplicated` together are the sum of the other
+ * counts and of the messages under way. Snapshots are not counted.
  */
 export interface NetworkCounts {
   readonly sent: number;
   /** Second copies. */
   readonly duplicated: number;
   readonly delivered: number;
-  /** By chance, as `loss` says. */
+  /** Lost at random, by the fault `loss`. */
   readonly lost: number;
-  /** Where the direction was cut. */
+  /** The direction was cut. */
   readonly cut: number;
   /** The queue to the peer was full. */
   readonly overflowed: number;
-  /** The peer has no address, or nobody of the group was there, or not until it arrived. */
+  /**
+   * The peer has no known address, or no member of the group listened there when the message was
+   * sent or arrived.
+   */
   readonly unreachable: number;
   /** Another member is at the address, or one of the two takes nothing from the other. */
   readonly refused: number;

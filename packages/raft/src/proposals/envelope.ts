@@ -1,16 +1,16 @@
 /**
- * What lies in the data of an entry that was proposed here: who proposed it, when, in which
- * session, and the payload. All numbers are big-endian integers below 2^53.
+ * The data of a proposed entry: its kind, its time, its session, the request of the proposing node,
+ * and the payload. All numbers are big-endian integers below 2^53.
  *
  * ```
- *   0         1      2       3      4          12
- *   +---------+------+-------+------+----------+-------------------+-------------------+---------
- *   | version | kind | flags | zero | proposed | session, 24 bytes | request, 16 bytes | payload
- *   +---------+------+-------+------+----------+-------------------+-------------------+---------
+ *   0         1      2       3      4           12
+ *   +---------+------+-------+------+-----------+-------------------+-------------------+---------
+ *   | version | kind | flags | zero | timestamp | session, 24 bytes | request, 16 bytes | payload
+ *   +---------+------+-------+------+-----------+-------------------+-------------------+---------
  *   flags 1: with session (id, sequence, lowest unanswered); flags 2: with request (node, number)
  * ```
  *
- * An entry without data is the one that a leader begins its term with, or that stands for a refused
+ * An entry without data is the one that a leader begins its term with, or replaces a refused
  * change. Decision: docs/decisions/0026-proposals-and-their-outcomes.md. The bytes are fixed by
  * golden files.
  */

@@ -1,18 +1,17 @@
 /**
  * A snapshot as one stream of bytes that is kept outside of the cluster: a backup, or the beginning
- * of a new cluster. It holds the state at one index, whatever snapshot manager and log the node
- * has, and can be read by later releases.
+ * of a new cluster. It holds the state at one index, does not depend on the node's snapshot manager
+ * and log, and can be read by later releases.
  *
  * ```
  *   frame:  | type 1 | length 4 | sequence 4 | CRC-32 4 | payload |
- *   stream: header, then the name and the chunks of each file, then end
+ *            integers are big-endian; the CRC covers everything else
+ *   stream: header (JSON: version, clusterId, index, term, snapshotId, identity),
+ *           then for each file its name and its chunks, then an end frame
  * ```
  *
- * Integers are big-endian, and the CRC covers the rest of the frame. The header is JSON with the
- * version, clusterId, index, term, snapshotId and identity.
- *
- * The sequence counts the frames from 0, and the end says that nothing is missing: a stream that
- * was cut, or put together from several, is refused.
+ * The sequence counts the frames from 0, and the end frame shows that nothing is missing. A stream
+ * that was cut, or put together from several, is refused.
  */
 import { crc32 } from 'node:zlib';
 import { viewOf } from '../support/bytes.ts';

@@ -7,9 +7,9 @@ import type { Clock, Timer } from '@babuza/vfs';
 import { handshakeHeader } from '../connections/handshake.ts';
 
 export interface ProxyFaults {
-  /** Each chunk that passes comes so much later, in ms. */
+  /** The delay of each chunk, in ms. */
   readonly delayMs: number;
-  /** Each connection lets so many bytes a second through. */
+  /** The bandwidth of each connection, in bytes per second. */
   readonly bytesPerSecond: number;
 }
 
