@@ -41,7 +41,7 @@ it(
     expect(broken, stdout).toEqual([]);
     expect([0, 1]).toContain(exitCode);
     expect(stdout).toMatch(
-      /what was acknowledged for \d+ keys is on each of 3 nodes, byte for byte/,
+      /the acknowledged values of \d+ keys are on each of 3 nodes, byte for byte/,
     );
     expect(stdout).toMatch(/half-sent frames +\d+/);
     expect(stdout).toMatch(/web page to the API +\d+ .*refused with 403 API_FOREIGN_/);
