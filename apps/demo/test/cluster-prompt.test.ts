@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(input, { recursive: true, force: true }));
 
-/** What is said behind each line, from the first that is ours. */
+/** Returns the output of each command, by the line that was sent. */
 async function answersTo(lines: readonly string[]): Promise<Map<string, string>> {
   const child = spawn(process.execPath, [program, '--serve', '--input', input], { stdio: 'pipe' });
   let output = '';
@@ -28,7 +28,7 @@ async function answersTo(lines: readonly string[]): Promise<Map<string, string>>
   child.stdin.end(`${lines.join('\n')}\n`);
   await once(child, 'close');
   expect(child.exitCode, output).toBe(0);
-  const [, conversation = ''] = output.split('The cluster is yours');
+  const [, conversation = ''] = output.split('The cluster keeps running: type help');
   return new Map(
     conversation
       .split(/^> /m)

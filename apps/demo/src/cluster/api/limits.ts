@@ -1,6 +1,6 @@
 /**
- * What one node allows its clients. Every bound is there so that no client, slow or mad, takes
- * memory from the others.
+ * The limits of one node for its clients. Each limit keeps a slow or hostile client from using up
+ * memory that others need.
  */
 const mebibyte: number = 1024 * 1024;
 

@@ -3,9 +3,7 @@
  * people.
  */
 
-/**
- * What is known of a write, or of a change of the cluster, that was not answered as it should be.
- */
+/** The known outcome of a write, or of a change of the cluster, that failed. */
 export type Outcome =
   /** It has not taken effect, and never will. */
   | 'not-applied'

@@ -9,7 +9,7 @@ export interface KeyValueClientOptions {
    * where the way to them is encrypted or on one machine. Default: none.
    */
   readonly token?: string | undefined;
-  /** Of a call, with all its attempts. Default: 10,000. */
+  /** The deadline of a call with all its attempts. Default: 10,000. */
   readonly deadlineMs?: number | undefined;
   /**
    * Of one attempt; then another node is tried. Default: 5000. Only nodes that hang make a call
@@ -23,25 +23,23 @@ export interface KeyValueClientOptions {
    * Default: 20.
    */
   readonly backoffMinMs?: number | undefined;
-  /**
-   * The longest pause. Default: 200: while no node leads, so long at most goes by after one does.
-   */
+  /** The longest pause, and so the longest delay after a new leader is elected. Default: 200. */
   readonly backoffMaxMs?: number | undefined;
-  /** To one node at a time; further calls wait for one. Default: 64. */
+  /** The most connections to one node; further calls wait. Default: 64. */
   readonly connectionsMax?: number | undefined;
   /**
    * Writes under way at a time; further ones wait in order. Default: 256. A session keeps at most
    * 1024 answers at the cluster (`resultsPerSessionMax`), so more than that makes no sense.
    */
   readonly writesMax?: number | undefined;
-  /** From 0 to below 1, for pauses. Default: `Math.random`. */
+  /** Random numbers from 0 to below 1, for pauses. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
 export interface CallOptions {
   /** Ends the waiting; the call rejects with its reason. A write may take effect all the same. */
   readonly signal?: AbortSignal | undefined;
-  /** Instead of the client's. */
+  /** Replaces the deadline of the client. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -51,7 +49,9 @@ export interface NodeCallOptions extends CallOptions {
 }
 
 export interface GetOptions extends NodeCallOptions {
-  /** What the node has, at once, perhaps behind. Default: false, linearizable. */
+  /**
+   * Reads the node's own state at once, which may be behind. Default: false, a linearizable read.
+   */
   readonly stale?: boolean | undefined;
 }
 

@@ -75,7 +75,8 @@ export class Writes {
             ...request.headers,
             'babuza-session': session.id.toString(),
             'babuza-sequence': sequence.toString(),
-            // As of now: what was answered since the attempt before need not be kept any more.
+            // The current value, so that the cluster can drop answers that the client has received
+            // since the last attempt.
             'babuza-lowest-unanswered': session.lowestUnanswered.toString(),
           },
         }),
@@ -148,7 +149,7 @@ export class Writes {
         }),
       });
     } catch {
-      // It ends by itself.
+      // An unused session expires by itself.
     }
   }
 }
