@@ -112,7 +112,7 @@ export class NodeHandle {
   }
 
   #tell(request: NodeRequest): void {
-    // Where sending fails the process is gone, or going.
+    // Sending fails only when the process has ended or is ending.
     this.#child?.send(request, () => undefined);
   }
 

@@ -96,7 +96,9 @@ async function listLog(log: ChunkLog): Promise<void> {
   tell({ type: 'listed', entries });
 }
 
-/** What a log that lives in memory, such as etcd's MemoryStorage, takes for the same entries. */
+/**
+ * Measures the memory of the same entries in a log that lives in RAM, such as etcd's MemoryStorage.
+ */
 async function heldBytesOf(log: ChunkLog): Promise<number> {
   const { storage } = log.opened;
   const bytesBefore = await usedBytes();

@@ -90,7 +90,7 @@ export class LiveCluster {
     }
   }
 
-  /** What the honest members know of the log. */
+  /** The highest term, last index and commit index of the honest members. */
   status(): { term: number; lastIndex: number; commit: number } {
     const all = [...this.#nodes.values()].map((node) => node.status());
     return {
@@ -121,7 +121,7 @@ export class LiveCluster {
     );
   }
 
-  /** What each member says of itself and of the membership, for whoever looks into a failure. */
+  /** The status and membership of each member, for the analysis of a failure. */
   #state(): string {
     const texts = [...this.#nodes.values()].map((node) => {
       const { nodeId, role, term, lastIndex, commitIndex } = node.status();

@@ -15,7 +15,8 @@ export interface ApiLimits {
    */
   readonly heldBytesMax: number;
   /**
-   * Of all headers of a request with its path; beyond: `API_HEADERS_TOO_LARGE`. Default: 16 KiB.
+   * The size of the path and all headers of a request; above it the answer is
+   * `API_HEADERS_TOO_LARGE`. Default: 16 KiB.
    */
   readonly headerBytesMax: number;
   /** For the headers of a request to arrive. Default: 10,000 ms. */

@@ -56,7 +56,7 @@ export class KeyValueClient implements AsyncDisposable {
   readonly #writes: Writes;
   #closing: Promise<void> | undefined;
 
-  /** Nothing is sent yet. Throws `KEY_VALUE_INVALID`. */
+  /** Makes a client without sending anything. Throws `KEY_VALUE_INVALID`. */
   constructor(options: KeyValueClientOptions) {
     this.#options = checkedOptions(options);
     this.#nodes = new Nodes(options.nodes);

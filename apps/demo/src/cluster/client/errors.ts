@@ -25,7 +25,7 @@ export type KeyValueErrorCode =
    * A change of the cluster was sent, and its answer got lost: look at `members()` or `status()`.
    */
   | 'KEY_VALUE_OUTCOME_UNKNOWN'
-  /** What came back is no answer of this API. */
+  /** The answer did not come from this API. */
   | 'KEY_VALUE_UNREADABLE'
   /** The client was closed. */
   | 'KEY_VALUE_CLOSED';

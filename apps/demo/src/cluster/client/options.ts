@@ -12,10 +12,10 @@ export interface KeyValueClientOptions {
   /** The deadline of a call with all its attempts. Default: 10,000. */
   readonly deadlineMs?: number | undefined;
   /**
-   * Of one attempt; then another node is tried. Default: 5000. Only nodes that hang make a call
-   * wait so long: one that was killed refuses at once. It should not be short: a busy node accepts
-   * one connection with each turn of its event loop, so that the first calls of hundreds of clients
-   * may take seconds.
+   * The timeout of one attempt, after which the client tries another node. Default: 5000. Only a
+   * node that hangs uses it up; a killed node refuses the connection at once. Do not make it short:
+   * a busy node accepts one connection per turn of its event loop, so the first calls of hundreds
+   * of clients may take seconds.
    */
   readonly attemptTimeoutMs?: number | undefined;
   /**
