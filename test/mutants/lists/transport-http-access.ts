@@ -76,14 +76,14 @@ export const transportHttpAccess: readonly Mutant[] = [
     caughtBy: [secret, 'are accepted by both sides'],
   },
   {
-    name: 'who has taken a connection over speaks as any member',
+    name: 'the sender on a taken-over connection is accepted as any member',
     file: 'transport-http/src/server/admission.ts',
     find: 'if (opener === undefined || opener === from) return undefined;',
     replace: 'if (opener === undefined || opener !== 0n) return undefined;',
     caughtBy: [connections, 'speaks there as the member that has connected only: as 3'],
   },
   {
-    name: 'the id of who opens a connection is not part of the tag',
+    name: 'the id of the member that opens a connection is not part of the tag',
     file: 'transport-http/src/access/secret.ts',
     find: "return Buffer.concat([said, mac(secret, 'tag', [said, channel])]);",
     replace: "return Buffer.concat([said, mac(secret, 'tag', [number, channel])]);",
@@ -153,7 +153,7 @@ export const transportHttpAccess: readonly Mutant[] = [
     caughtBy: [strangers, 'makes room for one of another address'],
   },
   {
-    name: 'who was let in still counts as a stranger',
+    name: 'an admitted member still counts as a stranger',
     file: 'transport-http/src/access/strangers.ts',
     find: '    stranger.watch.cancel();\n',
     replace: '',

@@ -155,7 +155,7 @@ export const transportHttpServer: readonly Mutant[] = [
     caughtBy: [server, 'in the middle of an answer'],
   },
   {
-    name: 'who speaks no HTTP gets an answer in HTTP',
+    name: 'a client that does not speak HTTP gets an answer in HTTP',
     file: 'transport-http/src/server/http-server.ts',
     find: "'code' in error && /^(?:HPE|ERR_HTTP)_/.test(String(error.code))",
     replace: "'code' in error",

@@ -286,7 +286,7 @@ export const walLevel: readonly Mutant[] = [
     promise: 'failed write',
   },
   {
-    name: 'what the witness was told before is not made durable at closing',
+    name: 'earlier writes of the sync record are not made durable when the log closes',
     file: 'wal-level/src/witness.ts',
     find: 'if (batch === this.#told && !durable) return;',
     replace: 'if (batch === this.#told) return;',

@@ -14,7 +14,7 @@ import type { WriterProcess } from './writer-process.ts';
 const problemsShown = 5;
 
 /** The work of one writer process until it was killed or finished. */
-export interface Life {
+export interface WriterRun {
   readonly entries: number;
   readonly contentBytes: number;
   readonly elapsedMs: number;
@@ -31,7 +31,7 @@ export class Run {
   readonly ledger: Ledger = new Ledger();
   /** Sentences; empty when everything that the run claims was verified. */
   readonly failures: string[] = [];
-  readonly lives: Life[] = [];
+  readonly writerRuns: WriterRun[] = [];
   /** Acknowledged entries that a log which is not durable lost with its process. */
   lostByDesign = 0;
 

@@ -34,7 +34,7 @@ export async function tellLogStory(
   const recovery = await recoverAndCheck(run);
   const { opened: recovered } = recovery;
   await finishWriting(run, recovery.writer, recovered, recovery.entries);
-  const counters = run.lives.at(-1)?.counters;
+  const counters = run.writerRuns.at(-1)?.counters;
 
   const { writer, reopened } = await restartCleanly(run, recovery.writer, recovered);
   const entries = await verifyAll(run, writer);

@@ -90,7 +90,7 @@ export class LiveCluster {
     }
   }
 
-  /** The highest term, last index and commit index of the honest members. */
+  /** The highest term and last index of the honest members, and their lowest commit index. */
   status(): { term: number; lastIndex: number; commit: number } {
     const all = [...this.#nodes.values()].map((node) => node.status());
     return {
