@@ -21,7 +21,7 @@ async function run(...args: string[]): Promise<{ exitCode: number | null; stdout
 
 /** What did not hold, sentence by sentence. */
 function failuresIn(stdout: string): string[] {
-  const [, list = ''] = stdout.split('Not everything held:\n');
+  const [, list = ''] = stdout.split('These checks failed:\n');
   return list.split('\n').flatMap((line) => (line.startsWith('  - ') ? [line.slice(4)] : []));
 }
 

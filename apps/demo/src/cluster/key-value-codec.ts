@@ -80,8 +80,8 @@ export function decodeKey(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of a command; everything is copied. Throws `KEY_VALUE_MALFORMED` for what is too large,
- * or a key that is none.
+ * Encodes a command; all parts are copied. Throws `KEY_VALUE_MALFORMED` for an invalid key or a
+ * value that is too large.
  */
 export function encodeCommand(command: KeyValueCommand): Uint8Array {
   const key = encodeKey(command.key);

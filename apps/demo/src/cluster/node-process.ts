@@ -144,7 +144,8 @@ process.on('message', (message: unknown) => {
     else disk.release();
   } else void shutdown();
 });
-// Without the demo nobody would end it; nor may it wait for others, which end as well.
+// Ends this process when the demo has ended. It must not wait for other nodes, which end at the
+// same time.
 process.on('disconnect', () => {
   setTimeout(() => process.exit(1), orphanedMs);
   void shutdown().finally(() => process.exit());

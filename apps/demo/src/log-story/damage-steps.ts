@@ -58,7 +58,9 @@ export async function showTornTail(run: Run, opened: Opened): Promise<void> {
     const text = `${counted(back, 'entry', 'entries')} of the torn batch came back`;
     if (opened.batchAtomic) run.fail(text);
     else
-      terminal.note(`${text}: this log has no borders of batches, and nobody was told otherwise`);
+      terminal.note(
+        `${text}: this log does not promise atomic batches, and none of them was acknowledged`,
+      );
   }
   await workplace.removeCopy(root);
 }

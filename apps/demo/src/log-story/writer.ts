@@ -150,5 +150,5 @@ process.on('message', (message: unknown) => {
 
 // Ctrl-C reaches the whole group of processes; the demo decides what becomes of this one.
 process.on('SIGINT', () => undefined);
-// Without the demo there is nobody to write for.
+// The writer ends when the demo has ended.
 process.on('disconnect', () => process.exit(1));

@@ -100,7 +100,7 @@ export class LiveCluster {
     };
   }
 
-  /** One write, at whoever leads. Throws where none is committed in time. */
+  /** Makes one write at the current leader. Throws when no write is committed in time. */
   async write(timeoutMs: number = recoveryMsMax): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     let last: unknown;

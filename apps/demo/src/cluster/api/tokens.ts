@@ -29,7 +29,7 @@ export class TokenCheck {
   constructor(tokens: readonly ApiToken[]) {
     if (tokens.length === 0) {
       throw new TypeError(
-        "'tokens' of the API is empty: nobody could call it; leave it out instead",
+        "'tokens' of the API is empty, so no call would be allowed; leave it out to allow calls without a token",
       );
     }
     const seen = new Set<string>();

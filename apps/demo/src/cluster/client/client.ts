@@ -105,8 +105,8 @@ export class KeyValueClient implements AsyncDisposable {
   }
 
   /**
-   * Sets `value` where `expected` is the value; `undefined`: where there is none. As with `put`,
-   * they must not change.
+   * Sets `value` if the key has the value `expected`; `undefined` expects that the key has no
+   * value. As with `put`, both must not change meanwhile.
    */
   async compareAndSet(
     key: string,

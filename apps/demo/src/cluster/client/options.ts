@@ -65,7 +65,7 @@ export interface CheckedOptions {
   readonly random: () => number;
 }
 
-/** Throws `KEY_VALUE_INVALID` for a number that is none from 1 on. */
+/** Checks the options. Throws `KEY_VALUE_INVALID` for a number below 1 or one that is not whole. */
 export function checkedOptions(options: KeyValueClientOptions): CheckedOptions {
   const { random = Math.random } = options;
   const whole = (name: Exclude<keyof CheckedOptions, 'random'>, preset: number): number =>

@@ -103,7 +103,10 @@ export class Writes {
     return opening;
   }
 
-  /** Sent again when its answer got lost: a session that nobody uses ends by itself. */
+  /**
+   * Registers a session. It is repeated when its answer is lost, because an unused session expires
+   * by itself.
+   */
   async #register(): Promise<ClientSession> {
     const answer = await this.#attempts.run({
       kind: 'read',
