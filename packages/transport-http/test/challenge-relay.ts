@@ -52,11 +52,11 @@ export class ChallengeRelay {
   }
 
   #pass(client: Socket): void {
-    const place = { port: this.#targetPort, host: '127.0.0.1' };
+    const endpoint = { port: this.#targetPort, host: '127.0.0.1' };
     const target =
       this.#certificate === undefined
-        ? connect(place)
-        : connectTls({ ...place, ...this.#certificate, rejectUnauthorized: false });
+        ? connect(endpoint)
+        : connectTls({ ...endpoint, ...this.#certificate, rejectUnauthorized: false });
     this.#sockets.push(client, target);
     const whole = openingBytes + proofBytes;
     let passed = 0;

@@ -68,7 +68,7 @@ describe('the start of a member', () => {
     const { error, logged } = await startOf({ ...options, ...everywhere, insecure: true });
     expect(error).toBeUndefined();
     expect(logged).toEqual([
-      'warn: whoever reaches this member can speak as a member: insecure is true',
+      'warn: insecure is true: every program that reaches this member can speak as a member',
     ]);
   });
 
@@ -174,7 +174,7 @@ describe.each([true, false])('members with a secret (streams: %s)', (streams) =>
       expect(three.texts).toEqual([]);
       expect(relay.answeredBytes).toBeGreaterThan(0);
       expect(relay.passedBytes).toBe(openingBytes);
-      expect(one.logged[0]).toContain('is member 3, and member 2 was meant');
+      expect(one.logged[0]).toContain('is member 3; expected member 2');
     } finally {
       await relay.close();
     }

@@ -30,8 +30,8 @@ afterEach(async () => {
 });
 
 function addressOfVictim(): string {
-  const place = victim.address();
-  return typeof place === 'object' ? `127.0.0.1:${place?.port}` : '';
+  const bound = victim.address();
+  return typeof bound === 'object' ? `127.0.0.1:${bound?.port}` : '';
 }
 
 describe('a made-up address', () => {
@@ -97,7 +97,9 @@ describe('a joiner', () => {
     clients.push(client);
     client.write(raw.streamHeadOf(raw.handshakeOf(joiner, { from: 70n, address: '127.0.0.2:9' })));
     await until(() => joiner.transport.counts().failedConnections > 0);
-    expect(joiner.logged.join('\n')).toContain('the membership does not have the address');
+    expect(joiner.logged.join('\n')).toContain(
+      'the address that it claims is not in the membership',
+    );
     expect(joiner.transport.counts().connectedPeers).toBe(0);
   });
 });

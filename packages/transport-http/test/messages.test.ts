@@ -28,11 +28,11 @@ describe.each([
   it('carry entries of any size up to the largest', async () => {
     const [one, two] = await net.pair({ streams });
     const sizes = [0, 1, 100, 65_536, 1_000_000];
-    const entries = sizes.map((size, place) => ({
+    const entries = sizes.map((size, at) => ({
       term: 3,
-      index: place + 1,
+      index: at + 1,
       type: EntryType.Normal,
-      data: Buffer.alloc(size, place + 1),
+      data: Buffer.alloc(size, at + 1),
     }));
     const append = newMessage({ type: MessageType.App, from: 1n, to: 2n, term: 3, entries });
     one.transport.send([append, append]);

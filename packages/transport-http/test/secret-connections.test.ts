@@ -92,7 +92,7 @@ describe('members with a secret within TLS', () => {
     one.transport.setPeer({ id: 2n, address: two.address });
     one.transport.send([messageOf(1n, 2n, 'to two')]);
     await until(() => one.logged.length > 0);
-    expect(one.logged[0]).toContain('is a member of group 7, and group 0 was meant');
+    expect(one.logged[0]).toContain('belongs to a member of group 7; expected group 0');
     expect(two.texts).toEqual([]);
   });
 });

@@ -186,7 +186,7 @@ describe('a certificate', () => {
     one.transport.setPeer({ id: 2n, address: two.addressBy('two.example') });
     await until(() => isConnectedTo(one.transport, 2n));
     one.transport.setPeer({ id: 3n, address: two.addressBy('three.example') });
-    await until(() => one.logged.join('\n').includes('is not for three.example'));
+    await until(() => one.logged.join('\n').includes('is not valid for three.example'));
   });
 });
 

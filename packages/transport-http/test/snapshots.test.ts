@@ -33,8 +33,8 @@ describe('a snapshot', () => {
     const source = new Source(3 * mebibyte);
     let left = breaks;
     source.onRead = async (at) => {
-      const place = ((breaks - left + 1) * 3 * mebibyte) / (breaks + 1);
-      if (left === 0 || at < place) return;
+      const breakAt = ((breaks - left + 1) * 3 * mebibyte) / (breaks + 1);
+      if (left === 0 || at < breakAt) return;
       // Something of this attempt is there, and the rest has not been read.
       await until(() => sink.received > (source.offsets.at(-1) ?? 0));
       left -= 1;
@@ -44,8 +44,8 @@ describe('a snapshot', () => {
     expect(sink.bytes.equals(source.bytes)).toBe(true);
     expect(source.offsets.length).toBe(breaks + 1);
     expect(source.offsets[0]).toBe(0);
-    for (const [place, offset] of source.offsets.entries()) {
-      if (place > 0) expect(offset).toBeGreaterThan(source.offsets[place - 1] ?? 0);
+    for (const [number, offset] of source.offsets.entries()) {
+      if (number > 0) expect(offset).toBeGreaterThan(source.offsets[number - 1] ?? 0);
     }
     expect([sink.taken, source.openStreams]).toEqual([1, 0]);
   });

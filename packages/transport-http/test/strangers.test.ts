@@ -89,7 +89,7 @@ describe('texts of strangers', () => {
   const nasty = 'x\r\nERROR forged line\u001b[31m\u202e';
   it('reach the logger escaped, and few of them, however many come', async () => {
     client().write(streamHeadOf(handshakeOf(two, { address: nasty })));
-    await until(() => two.logged.some((line) => line.includes('address is no text')));
+    await until(() => two.logged.some((line) => line.includes('address is not a text')));
     // A text of JavaScript's parser names what it has found.
     client().write(streamHeadOf('\u009bERROR forged line'));
     client().write(streamHeadOf(handshakeOf(two, { address: 'another.example:1' })));

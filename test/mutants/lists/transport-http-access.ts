@@ -270,8 +270,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the text of a peer is in the cause of an error as it is',
     file: 'transport-http/src/connections/handshake.ts',
-    find: "unreadable('it is no JSON', printableError(error))",
-    replace: "unreadable('it is no JSON', error)",
+    find: "unreadable('it is not JSON', printableError(error))",
+    replace: "unreadable('it is not JSON', error)",
     caughtBy: ['transport-http/test/handshake.test.ts', 'does not get into the error as it is'],
   },
   {
@@ -298,8 +298,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'an answer about a snapshot is in the cause of an error as it is',
     file: 'transport-http/src/snapshots/snapshot-outcome.ts',
-    find: "broken('its answer is no JSON', printableError(error))",
-    replace: "broken('its answer is no JSON', error)",
+    find: "broken('its answer is not JSON', printableError(error))",
+    replace: "broken('its answer is not JSON', error)",
     caughtBy: ['transport-http/test/classes/snapshot-outcome.test.ts', 'that is no JSON does not'],
   },
 ];

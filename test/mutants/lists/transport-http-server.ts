@@ -9,14 +9,14 @@ export const transportHttpServer: readonly Mutant[] = [
   {
     name: 'a connection that was made does not shorten the next rest of a name',
     file: 'transport-http/src/connections/name-book.ts',
-    find: '    entry.confirmedMs = this.#nowMs();\n    entry.vainLookUps = 0;\n',
+    find: '    entry.confirmedMs = this.#nowMs();\n    entry.lookUpsWithoutConnection = 0;\n',
     replace: '    entry.confirmedMs = this.#nowMs();\n',
     caughtBy: [book, 'a connection that was made ends the rest'],
   },
   {
     name: 'a member that is back is looked up as seldom as before',
     file: 'transport-http/src/connections/name-book.ts',
-    find: '    entry.vainLookUps = 0;\n    entry.dueMs = 0;\n    this.#lookUpWhenDue(entry);',
+    find: '    entry.lookUpsWithoutConnection = 0;\n    entry.dueMs = 0;\n    this.#lookUpWhenDue(entry);',
     replace: '    entry.dueMs = 0;\n    this.#lookUpWhenDue(entry);',
     caughtBy: [book, 'a member that is back ends the rest'],
   },

@@ -351,8 +351,8 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'a snapshot that gets no further is sent for ever',
     file: 'transport-http/src/snapshots/snapshot-sender.ts',
-    find: 'if (offset > furthest) vain = 1;',
-    replace: 'if (offset >= furthest) vain = 1;',
+    find: 'if (offset > furthest) withoutProgress = 1;',
+    replace: 'if (offset >= furthest) withoutProgress = 1;',
     caughtBy: [inClasses('snapshot-sender'), 'five more after the last'],
   },
   {
@@ -372,8 +372,8 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'a pause between attempts cannot be ended',
     file: 'transport-http/src/snapshots/snapshot-sender.ts',
-    find: 'await pause(wire.clock, pauseMs * 2 ** (vain - 1), signal);',
-    replace: 'await wire.clock.sleep(pauseMs * 2 ** (vain - 1));',
+    find: 'await pause(wire.clock, pauseMs * 2 ** (withoutProgress - 1), signal);',
+    replace: 'await wire.clock.sleep(pauseMs * 2 ** (withoutProgress - 1));',
     caughtBy: [inClasses('snapshot-sender'), 'fires in a pause'],
   },
   {

@@ -114,7 +114,7 @@ describe('a stream with a large frame', () => {
       await turn();
     }
     expect([socket.destroyed, budget.usedBytes]).toEqual([true, 0]);
-    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes a second');
+    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes per second');
   });
 });
 

@@ -74,16 +74,16 @@ describe('members', () => {
   it('ask the node last, and learn nothing of whom it refuses', () => {
     const members = new Members();
     const asked: bigint[] = [];
-    const judge = (id: bigint): 'other-cluster' => {
+    const admitByNode = (id: bigint): 'other-cluster' => {
       asked.push(id);
       return 'other-cluster';
     };
-    members.admit(handshakeOf({ clusterId: 9n }), ours, judge, '127.0.0.1');
-    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, judge, '127.0.0.1');
+    members.admit(handshakeOf({ clusterId: 9n }), ours, admitByNode, '127.0.0.1');
+    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, admitByNode, '127.0.0.1');
     members.remove(3n);
-    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, judge, '127.0.0.1');
+    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, admitByNode, '127.0.0.1');
     expect(asked).toEqual([]);
-    expect(members.admit(handshakeOf(), ours, judge, '127.0.0.1')).toMatchObject({
+    expect(members.admit(handshakeOf(), ours, admitByNode, '127.0.0.1')).toMatchObject({
       reason: 'other-cluster',
     });
     expect([asked, members.routeOf(2n)?.address]).toEqual([[2n], undefined]);
@@ -102,7 +102,7 @@ describe('an admission', () => {
     });
   });
 
-  it('says one word to a member of another cluster, and no id', () => {
+  it('tells only the reason to a member of another cluster, and no id', () => {
     const { admit } = admissionOf();
     expect(admit({ clusterId: 77n })).toEqual({
       isFine: false,

@@ -34,12 +34,12 @@ const saying =
     response.writeHead(200, { [handshakeHeader]: handshake, Connection: 'close' }).end('fine');
   };
 
-function told(word?: 'other-cluster') {
+function told(reason?: 'other-cluster') {
   const events: string[] = [];
   const member = new FakeMember({
     admit: (id, introduction) => {
       events.push(`admit ${id} ${introduction}`);
-      return word;
+      return reason;
     },
     admittedBy: (id) => events.push(`admitted by ${id}`),
     refusedBy: (id) => events.push(`refused by ${id}`),

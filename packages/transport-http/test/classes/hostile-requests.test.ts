@@ -91,7 +91,7 @@ describe('a body that comes slowly', () => {
       await turn();
     }
     expect(terms()).toEqual([]);
-    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes a second');
+    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes per second');
     // What still comes is dropped for one stall timeout, so that the refusal arrives.
     await member.clock.advance(stallTimeoutMs);
     await turn();

@@ -24,8 +24,8 @@ async function clientOf(options: Partial<HttpTransportOptions>): Promise<RawClie
   server = made;
   made.on('request', (_, response: ServerResponse) => response.end());
   await new Promise<void>((resolve) => void made.listen(0, '127.0.0.1', resolve));
-  const place = made.address();
-  const client = new RawClient(typeof place === 'object' && place !== null ? place.port : 0);
+  const bound = made.address();
+  const client = new RawClient(typeof bound === 'object' && bound !== null ? bound.port : 0);
   clients.push(client);
   return client;
 }

@@ -76,7 +76,7 @@ describe('a stream', () => {
     await open(signal);
     const [{ route, question } = {}] = asked;
     expect([asked.length, endedRequests]).toEqual([1, 1]);
-    expect(route).toMatchObject({ ...target, place: { host: 'two.example', port: 2 } });
+    expect(route).toMatchObject({ ...target, hostPort: { host: 'two.example', port: 2 } });
     expect(question).toMatchObject({
       method: 'GET',
       path: '/raft/v1/stream',

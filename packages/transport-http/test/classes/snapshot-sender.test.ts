@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
 import { FrameReader } from '../../src/messages/frame-reader.ts';
 import { Pacer } from '../../src/snapshots/pacer.ts';
-import { fateLine } from '../../src/snapshots/snapshot-outcome.ts';
+import { outcomeLine } from '../../src/snapshots/snapshot-outcome.ts';
 import { sendSnapshot, type SnapshotSending } from '../../src/snapshots/snapshot-sender.ts';
 import { paths } from '../../src/wire.ts';
 import { never, snapshotMessage, Source } from '../snapshot-support.ts';
@@ -94,11 +94,11 @@ beforeEach(() => {
 
 const attempts = (): Asked[] => asked.filter(({ path }) => path === paths.snapshot);
 const take = ({ response }: Asked): void =>
-  void response.push(fateLine({ taken: true, reason: '', message: '' }));
+  void response.push(outcomeLine({ taken: true, reason: '', message: '' }));
 const refuseWith =
   (reason: string) =>
   ({ response }: Asked): void =>
-    void response.push(fateLine({ taken: false, reason, message: 'why' }));
+    void response.push(outcomeLine({ taken: false, reason, message: 'why' }));
 
 /** The outcome; `undefined` while it is under way, `null` when it has arrived. */
 interface Sending {
@@ -357,7 +357,7 @@ describe('attempts to send a snapshot', () => {
   it('repeat what the receiver says of itself on one line, escaped and shortened', async () => {
     onAttempt = ({ response }) => {
       const message = `x\nERROR forged \u001b[2J\u009b${'y'.repeat(9000)}`;
-      response.push(fateLine({ taken: false, reason: 'not-whole', message }));
+      response.push(outcomeLine({ taken: false, reason: 'not-whole', message }));
     };
     const sending = send(new Source(10).open);
     for (let pauses = 0; pauses < 6; pauses += 1) {
