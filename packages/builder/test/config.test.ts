@@ -116,7 +116,7 @@ describe('the other parts', () => {
     for (const [options, [part, type]] of Object.entries(made)) {
       const error = refusal({ [type]: part, [options]: {} });
       expect(error.field).toBe(options);
-      expect(error.allowed).toContain(`left out where ${type} is`);
+      expect(error.allowed).toContain(`left out if ${type} is`);
     }
   });
 

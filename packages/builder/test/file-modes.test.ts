@@ -26,9 +26,9 @@ afterEach(() => rm(root, { recursive: true }));
 const program = `
   import { readdirSync, statSync } from 'node:fs';
   import { join } from 'node:path';
-  const [door, options, umask, root] = process.argv.slice(1);
+  const [entryPoint, options, umask, root] = process.argv.slice(1);
   process.umask(Number(umask));
-  const { walBackend } = await import(door);
+  const { walBackend } = await import(entryPoint);
   const directory = join(root, 'wal');
   const seen = {};
   const look = (when) => {
@@ -75,8 +75,8 @@ const logs: readonly [name: string, packageName: string, options: object][] = [
 
 describe.skipIf(process.platform === 'win32').each(logs)('%s', (_name, packageName, options) => {
   it.each([0o000, 0o022])('makes its files for its user alone, umask %i', async (umask) => {
-    const door = join(packages, packageName, 'dist', 'index.js');
-    const args = ['--input-type=module', '--eval', program, door, JSON.stringify(options)];
+    const entryPoint = join(packages, packageName, 'dist', 'index.js');
+    const args = ['--input-type=module', '--eval', program, entryPoint, JSON.stringify(options)];
     const { stdout } = await promisify(execFile)(process.execPath, [...args, String(umask), root]);
     const seen: Readonly<Record<string, string[]>> = JSON.parse(stdout);
     const modes = Object.keys(seen).sort();

@@ -112,15 +112,15 @@ describe('options that would count for nothing', () => {
     [
       'sessionOptions',
       { sessionType: 'noop', sessionOptions: {} },
-      "left out where sessionType is 'noop'",
+      "left out if sessionType is 'noop'",
     ],
     [
       'metricOptions',
       { metricType: 'none', metricOptions: {} },
-      "left out where metricType is 'none'",
+      "left out if metricType is 'none'",
     ],
-    ['metricOptions', { metricOptions: {} }, "left out where metricType is 'none'"],
-    ['transportOptions', { transportOptions: {} }, 'left out where there is no transportType'],
+    ['metricOptions', { metricOptions: {} }, "left out if metricType is 'none'"],
+    ['transportOptions', { transportOptions: {} }, 'left out if there is no transportType'],
   ])('%s', async (field, wrong, allowed) => {
     expect(await refusal(wrong)).toMatchObject({ code: 'BUILDER_CONFIG', field, allowed });
   });
