@@ -1,5 +1,6 @@
 /**
- * What a builder builds: by name, by synonym, with a back end of one's own, and what it refuses.
+ * The builder: back ends chosen by name, by synonym and by object, and the configurations that it
+ * refuses.
  */
 import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -33,7 +34,7 @@ class RecordingLogger implements Logger {
 
 const base = { clusterId: 7, storageRootDir: '/data/node' };
 
-/** A third party's back end that remembers what it was opened with. */
+/** A back end of a third party that records how it was opened. */
 class OwnBackend implements WalBackend<{ colour: string }> {
   readonly types: readonly [string] = ['own-wal'];
   readonly capabilities = walMemory.capabilities;

@@ -15,7 +15,7 @@ import { expect } from 'vitest';
 import { Client } from './cluster/client.ts';
 import { noCoincidences } from './cluster/coincidences.ts';
 import { AppliedLedger } from './cluster/ledger.ts';
-import { addressOf } from './cluster/life.ts';
+import { addressOf } from './cluster/incarnation.ts';
 import { Member } from './cluster/member.ts';
 import type { ClusterOptions } from './cluster/options.ts';
 
@@ -90,7 +90,7 @@ export class ScriptedCluster {
     );
     let place = 0;
     const nextPlace = (): number => (place += 1);
-    const nodes = () => this.members.flatMap(({ life }) => life?.raft ?? []);
+    const nodes = () => this.members.flatMap(({ incarnation }) => incarnation?.raft ?? []);
     this.#clients = Array.from(
       { length: options.clientCount },
       (_, number) =>
@@ -134,7 +134,7 @@ export class ScriptedCluster {
   }
 
   node(id: bigint): Raft<string, string | undefined> {
-    const { raft } = this.members.find((member) => member.id === id)?.life ?? {};
+    const { raft } = this.members.find((member) => member.id === id)?.incarnation ?? {};
     if (raft === undefined) throw new Error(`node ${id} does not run`);
     return raft;
   }
@@ -143,7 +143,7 @@ export class ScriptedCluster {
   async leader(among = this.members.map(({ id }) => id)): Promise<Member> {
     for (let attempt = 0; attempt < 500; attempt += 1) {
       const leading = this.members.find(
-        ({ id, life }) => among.includes(id) && life?.raft.status().role === 'leader',
+        ({ id, incarnation }) => among.includes(id) && incarnation?.raft.status().role === 'leader',
       );
       if (leading !== undefined) return leading;
       await this.pass(20);
@@ -163,12 +163,14 @@ export class ScriptedCluster {
    * The clients come to an end, all replicas to the same state; what was seen must be what one copy
    * would show.
    */
-  async judge(): Promise<void> {
+  async expectSettled(): Promise<void> {
     this.#isOver = true;
     await this.until(Promise.all(this.#loads));
     const contents = (): string[] =>
-      this.members.flatMap(({ life }) =>
-        life === undefined ? [] : `${life.raft.status().appliedIndex} ${life.machine.content()}`,
+      this.members.flatMap(({ incarnation }) =>
+        incarnation === undefined
+          ? []
+          : `${incarnation.raft.status().appliedIndex} ${incarnation.machine.content()}`,
       );
     for (let attempt = 0; attempt < 200 && new Set(contents()).size > 1; attempt += 1) {
       await this.pass(50);

@@ -5,7 +5,7 @@
 import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
 import { encodeCommand } from './key-value-machine.ts';
-import { addressOf } from './life.ts';
+import { addressOf } from './incarnation.ts';
 import type { Member } from './member.ts';
 import { fatalCalls, survivableCalls } from './slow-parts.ts';
 
@@ -77,7 +77,7 @@ export class PartNemesis {
   /** Snapshots that are made or received, and streams, meet a shortage of the system. */
   async #runShort(): Promise<void> {
     const { random, clock, pick, log } = this.#parts;
-    const member = pick(({ life, slow }) => life !== undefined && !slow.isShort);
+    const member = pick(({ incarnation, slow }) => incarnation !== undefined && !slow.isShort);
     if (member === undefined) return;
     member.slow.isShort = true;
     log(`node ${member.id} is short of descriptors`);
@@ -87,7 +87,9 @@ export class PartNemesis {
 
   #failSnapshot(): void {
     const { random, pick, log } = this.#parts;
-    const member = pick(({ life, slow }) => life !== undefined && slow.failingCall === undefined);
+    const member = pick(
+      ({ incarnation, slow }) => incarnation !== undefined && slow.failingCall === undefined,
+    );
     if (member === undefined) return;
     member.slow.failingCall = random.pick(survivableCalls);
     log(`the next ${member.slow.failingCall} of node ${member.id} fails`);
@@ -97,8 +99,8 @@ export class PartNemesis {
   async #failMachine(): Promise<void> {
     const { random, pick, startAgain } = this.#parts;
     const member = pick(
-      ({ life, isInTrouble, slow }) =>
-        life !== undefined && !isInTrouble && slow.failingCall === undefined,
+      ({ incarnation, isInTrouble, slow }) =>
+        incarnation !== undefined && !isInTrouble && slow.failingCall === undefined,
     );
     if (member === undefined) return;
     member.isInTrouble = true;
@@ -153,7 +155,7 @@ export class PartNemesis {
     const { clock, leader } = this.#parts;
     this.#write(leader());
     await clock.sleep(40);
-    void member.life?.raft.manualSnapshot().catch(() => undefined);
+    void member.incarnation?.raft.manualSnapshot().catch(() => undefined);
     await clock.sleep(10);
   }
 
@@ -161,26 +163,26 @@ export class PartNemesis {
   #write(leader: Member | undefined): void {
     this.#written += 1;
     const command = { kind: 'put', key: 'nobody', value: `written ${this.#written}` } as const;
-    leader?.life?.raft.propose(encodeCommand(command, '')).catch(() => undefined);
+    leader?.incarnation?.raft.propose(encodeCommand(command, '')).catch(() => undefined);
   }
 
   /** Until the leader cannot help with entries any more, if that comes soon. */
   async #untilPurged(member: Member): Promise<void> {
     const { random, pick } = this.#parts;
-    const lastIndex = member.life?.raft.status().lastIndex ?? 0;
+    const lastIndex = member.incarnation?.raft.status().lastIndex ?? 0;
     await this.#until(300 + random.below(1500), () => {
-      const other = pick(({ id, life }) => id !== member.id && leads(life));
+      const other = pick(({ id, incarnation }) => id !== member.id && leads(incarnation));
       for (let count = random.below(8); count > 0; count -= 1) this.#write(other);
-      return (other?.life?.raft.status().firstIndex ?? 0) > lastIndex + 1;
+      return (other?.incarnation?.raft.status().firstIndex ?? 0) > lastIndex + 1;
     });
   }
 
   /** Until the log of the member begins behind a snapshot of another one, if that comes soon. */
   async #untilInstalled(member: Member): Promise<void> {
     const { random, clock } = this.#parts;
-    const lastIndex = member.life?.raft.status().lastIndex ?? 0;
+    const lastIndex = member.incarnation?.raft.status().lastIndex ?? 0;
     await this.#until(100 + random.below(900), () => {
-      return (member.life?.raft.status().firstIndex ?? 0) > lastIndex;
+      return (member.incarnation?.raft.status().firstIndex ?? 0) > lastIndex;
     });
     await clock.sleep(random.below(random.chance(0.5) ? 10 : 200));
   }
@@ -192,12 +194,13 @@ export class PartNemesis {
   }
 }
 
-const runs = ({ life }: Member): boolean => life !== undefined;
+const runs = ({ incarnation }: Member): boolean => incarnation !== undefined;
 
-const leads = (life: Member['life']): boolean => life?.raft.status().role === 'leader';
+const leads = (incarnation: Member['incarnation']): boolean =>
+  incarnation?.raft.status().role === 'leader';
 
 /** It follows, and has a log that can fall behind. */
-const isFollower = ({ life }: Member): boolean => {
-  const status = life?.raft.status();
+const isFollower = ({ incarnation }: Member): boolean => {
+  const status = incarnation?.raft.status();
   return status?.role === 'follower' && status.lastIndex > 0;
 };

@@ -1,6 +1,6 @@
 /**
  * What a node must know again after a crash: what it has told others, and that a change of the
- * membership is in effect. It is written down as it happens, and compared with what the next life
+ * membership is in effect. It is written down as it happens, and compared with what the next incarnation
  * finds on its disk. A cluster forgives most of what a node forgets, for a while; this does not.
  */
 import { MessageType, type HardState, type Message } from '@babuza/raftpb';

@@ -21,9 +21,9 @@ import {
   quorumDiffers,
   unfinished,
   type Complaint,
-} from './judge.ts';
+} from './settled.ts';
 import { AppliedLedger } from './ledger.ts';
-import { addressOf, type Life } from './life.ts';
+import { addressOf, type Incarnation } from './incarnation.ts';
 import { logsDiffer } from './logs.ts';
 import { Member } from './member.ts';
 import { Nemesis } from './nemesis.ts';
@@ -97,7 +97,7 @@ class Simulation {
     const members = this.#members;
     this.#clients = Array.from({ length: options.clientCount }, (_, number) => {
       const nextPlace = (): number => (this.#place += 1);
-      const nodes = () => members.flatMap(({ life }) => life?.raft ?? []);
+      const nodes = () => members.flatMap(({ incarnation }) => incarnation?.raft ?? []);
       return new Client(number, {
         options,
         clock,
@@ -122,10 +122,10 @@ class Simulation {
     });
     await this.#until(this.#nemesis.runUntil(() => !this.#isHostile));
     await this.#until(this.#settle());
-    await this.#until(this.#judgeHungDisk());
+    await this.#until(this.#checkHungDisk());
     this.#isOver = true;
     await this.#until(Promise.all(clients));
-    await this.#until(this.#judge());
+    await this.#until(this.#check());
     const report = this.#report();
     await this.#until(this.#end());
     return report;
@@ -156,7 +156,7 @@ class Simulation {
       member.slow.heal();
       if (member.isDown) member.revive('kill');
       if (member.isGone) await member.shutdown(false);
-      else if (member.hasStarted && member.life === undefined) await member.start();
+      else if (member.hasStarted && member.incarnation === undefined) await member.start();
     }
     const untilMs = this.#clock.monotonicMs() + settleMs;
     while (!this.#isSettled()) {
@@ -181,14 +181,14 @@ class Simulation {
    * While the disk of the leader hangs, and the disks of the others do not, the cluster goes on
    * under another leader.
    */
-  async #judgeHungDisk(): Promise<void> {
+  async #checkHungDisk(): Promise<void> {
     const leader = await this.#leaderThatAppliedAll();
-    const info = leader?.life?.raft.clusterInfo();
+    const info = leader?.incarnation?.raft.clusterInfo();
     const voters = (info?.members ?? []).filter(({ role }) => role === 'voter');
-    if (leader?.life === undefined || voters.length < 3) return;
+    if (leader?.incarnation === undefined || voters.length < 3) return;
     leader.hangDisk();
     this.#log(`the disk of node ${leader.id} hangs, and nothing else is wrong`);
-    leader.life.raft.barrier().catch(() => undefined);
+    leader.incarnation.raft.barrier().catch(() => undefined);
     const untilMs = this.#clock.monotonicMs() + goesOnMs;
     while (!(await this.#goesOnWithout(leader.id))) {
       if (this.#clock.monotonicMs() > untilMs) {
@@ -208,8 +208,11 @@ class Simulation {
   async #leaderThatAppliedAll(): Promise<Member | undefined> {
     const untilMs = this.#clock.monotonicMs() + goesOnMs;
     while (this.#clock.monotonicMs() <= untilMs) {
-      const leader = this.#members.find(({ life }) => life?.raft.status().role === 'leader');
-      if (leader?.life !== undefined && (await this.#appliesBarrier(leader.life))) return leader;
+      const leader = this.#members.find(
+        ({ incarnation }) => incarnation?.raft.status().role === 'leader',
+      );
+      if (leader?.incarnation !== undefined && (await this.#appliesBarrier(leader.incarnation)))
+        return leader;
       await this.#clock.sleep(20);
     }
     return undefined;
@@ -221,7 +224,7 @@ class Simulation {
     return next !== undefined && (await this.#appliesBarrier(next));
   }
 
-  async #appliesBarrier({ raft }: Life): Promise<boolean> {
+  async #appliesBarrier({ raft }: Incarnation): Promise<boolean> {
     const abort = new AbortController();
     const timer = this.#clock.startTimer(400, () => abort.abort());
     try {
@@ -234,10 +237,10 @@ class Simulation {
     }
   }
 
-  async #judge(): Promise<void> {
+  async #check(): Promise<void> {
     // Nobody proposes any more: all must come to the same end.
     await this.#untilNo(unfinished);
-    await this.#judgeMembership();
+    await this.#checkMembership();
     const difference = logsDiffer(
       this.#running().map(({ raft, storage }) => ({ id: raft.nodeId, storage })),
     );
@@ -254,9 +257,9 @@ class Simulation {
   }
 
   /** What the core counts is to be seen of a leader only: each voter leads for a moment. */
-  async #judgeMembership(): Promise<void> {
+  async #checkMembership(): Promise<void> {
     await this.#untilNo(membershipDiffers);
-    await this.#judgeQuorums();
+    await this.#checkQuorums();
     for (const { raft } of this.#running()) {
       const leader = leaderOf(this.#running())?.raft;
       const member = leader?.clusterInfo().members.find(({ id }) => id === raft.nodeId);
@@ -270,7 +273,7 @@ class Simulation {
    * A change that alters no role passes through every core, which says then whom it counts; a
    * snapshot behind it shows that.
    */
-  async #judgeQuorums(): Promise<void> {
+  async #checkQuorums(): Promise<void> {
     await this.#again(async () => {
       const raft = leaderOf(this.#running())?.raft;
       await raft?.publishApplicationService({ name: 'judge', address: 'anywhere' });
@@ -301,7 +304,7 @@ class Simulation {
     }
   }
 
-  async #untilNo(complaintOf: (lives: readonly Life[]) => Complaint): Promise<void> {
+  async #untilNo(complaintOf: (incarnations: readonly Incarnation[]) => Complaint): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + settleMs;
     for (;;) {
       const complaint = complaintOf(this.#running());
@@ -317,7 +320,7 @@ class Simulation {
   /** An orderly end leaves nothing behind. */
   async #end(): Promise<void> {
     for (const member of this.#members) {
-      const clock = member.life?.clock;
+      const clock = member.incarnation?.clock;
       await member.shutdown(this.#random.chance(0.3));
       if (clock !== undefined && clock.pendingCount > 0) {
         this.#fail(`node ${member.id} left ${clock.pendingCount} timers`);
@@ -325,8 +328,8 @@ class Simulation {
     }
   }
 
-  #running(): Life[] {
-    return this.#members.flatMap(({ life }) => life ?? []);
+  #running(): Incarnation[] {
+    return this.#members.flatMap(({ incarnation }) => incarnation ?? []);
   }
 
   #history(): KeyValueOperation[] {
