@@ -1,4 +1,4 @@
-/** Every field of the configuration: what is refused, and how it is said. */
+/** The checks of every field of the configuration and their errors. */
 import { describe, expect, it } from 'vitest';
 import { PrometheusCollector } from '@babuza/metrics/prometheus';
 import { LruSessionManager } from '@babuza/session';

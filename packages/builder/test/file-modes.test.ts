@@ -1,6 +1,6 @@
 /**
- * Files of all logs are for their user alone, 0600 in directories of 0700, whatever the umask is.
- * In a process of its own, because the umask belongs to the whole process.
+ * The files of all logs have mode 0600 and their directories 0700, whatever the umask is. The test
+ * uses a process of its own, because the umask is a property of the process.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

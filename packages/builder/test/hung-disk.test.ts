@@ -1,6 +1,6 @@
 /**
- * Disks that hang or are slow, in a cluster on the native log with clients that go on. An election
- * timeout is 200 ms.
+ * Hanging and slow disks in a cluster on the native log with active clients. The election timeout
+ * is 200 ms.
  */
 import { describe, expect, it } from 'vitest';
 import { ScriptedCluster } from './scripted-cluster.ts';

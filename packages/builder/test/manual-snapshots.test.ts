@@ -1,4 +1,4 @@
-/** Snapshots by hand beside those that are made by themselves. */
+/** Manual snapshots while automatic ones are made. */
 import { expect, it } from 'vitest';
 import { ScriptedCluster } from './scripted-cluster.ts';
 

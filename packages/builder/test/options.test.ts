@@ -1,6 +1,6 @@
 /**
- * Options that cannot be, whichever part they are for: what is refused, and that it is said what
- * was given and what is allowed.
+ * Options that are not valid for any of the parts: they are refused, and the error names the value
+ * that was given and those that are allowed.
  */
 import type { TransportBackend } from '@babuza/raft';
 import { MemoryNetwork } from '@babuza/transport-memory';
@@ -163,7 +163,7 @@ it('a log that does not open leaves no transport behind that was made for it', a
   };
   expect(await refusal({ walType, transportType })).toBe(failure);
   expect(closed).toBe(1);
-  // One that was handed in ready made is still the caller's.
+  // A ready-made object still belongs to the caller.
   expect(await refusal({ walType, transportType: create() })).toBe(failure);
   expect(closed).toBe(1);
 });

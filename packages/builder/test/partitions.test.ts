@@ -1,4 +1,4 @@
-/** Named misfortunes of a cluster of three on the native log, with clients that go on meanwhile. */
+/** Specific faults of a cluster of three on the native log with active clients. */
 import { describe, expect, it } from 'vitest';
 import { addressOf } from './cluster/incarnation.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
@@ -16,7 +16,7 @@ describe('a network', () => {
     const { term } = cluster.node(away.id).status();
     cluster.network.heal();
     await cluster.pass(1000);
-    // Thanks to pre-votes it comes back without an election.
+    // With pre-vote the member comes back without an election.
     expect((await cluster.leader()).incarnation?.raft.status().term).toBe(term);
     await cluster.expectSettled();
   });
@@ -31,7 +31,7 @@ describe('a network', () => {
     const before = cluster.acknowledged;
     await cluster.pass(2000);
     expect(cluster.acknowledged).toBeGreaterThan(before);
-    // It has stepped down, since no quorum answers it.
+    // The leader has stepped down, because no quorum answers it.
     expect(old.incarnation?.raft.status().role).not.toBe('leader');
     cluster.network.heal();
     await cluster.expectSettled();

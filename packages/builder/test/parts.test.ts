@@ -1,4 +1,4 @@
-/** The parts besides the log: by name, by default, handed in, with their options. */
+/** The components besides the log: by name, by default, as objects, and with their options. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * A cluster in the simulated world that does what a test says, with clients whose history is judged
- * at the end.
+ * A simulated cluster that a test controls step by step, with clients whose history is checked at
+ * the end.
  */
 import type { Raft } from '@babuza/raft';
 import {
@@ -107,7 +107,7 @@ export class ScriptedCluster {
     );
   }
 
-  /** All members, with a leader; and the clients at work. */
+  /** Starts all members, waits for a leader and starts the clients. */
   async start(): Promise<void> {
     await this.until(Promise.all(this.members.map((member) => member.start())));
     await this.leader();
@@ -139,7 +139,7 @@ export class ScriptedCluster {
     return raft;
   }
 
-  /** The one that leads among these; waits for it. */
+  /** Waits for a leader among these members and returns it. */
   async leader(among = this.members.map(({ id }) => id)): Promise<Member> {
     for (let attempt = 0; attempt < 500; attempt += 1) {
       const leading = this.members.find(
@@ -159,10 +159,7 @@ export class ScriptedCluster {
     return this.#operations().filter(({ returned }) => returned !== undefined).length;
   }
 
-  /**
-   * The clients come to an end, all replicas to the same state; what was seen must be what one copy
-   * would show.
-   */
+  /** Stops the clients and waits until all replicas are equal; the history must be linearizable. */
   async expectSettled(): Promise<void> {
     this.#isOver = true;
     await this.until(Promise.all(this.#loads));

@@ -1,8 +1,8 @@
 /**
- * A whole cluster in one process, from one seed: real nodes on the native log over simulated disks,
- * a simulated network and clock, clients, and everything that goes wrong. It ends with a world that
- * is healed, in which everything must settle, and is then judged: what was acknowledged, what
- * replicas applied, what their logs hold, what clients saw.
+ * Simulates a whole cluster in one process from one seed: real nodes with the native log on
+ * simulated disks, a simulated network and clock, clients, and faults of all kinds. At the end the
+ * faults are repaired and everything must settle. Then acknowledged operations, applied entries,
+ * logs and the clients' history are checked.
  */
 import {
   checkKeyValueHistory,
@@ -42,13 +42,13 @@ export interface SimulationReport {
   readonly simulatedMs: number;
 }
 
-/** A rule was broken: which, and the lines of the run before it. */
+/** A violation: the rule that was broken, and the log lines before it. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
 const settleMs = 20_000;
-/** Ten election timeouts: so soon another node leads when the disk of the leader hangs. */
+/** Ten election timeouts: within this time another node must lead if the leader's disk hangs. */
 const goesOnMs = 2000;
 const checkerStepsMax = 2_000_000;
 
@@ -148,7 +148,10 @@ class Simulation {
     }
   }
 
-  /** The world is healed: everybody runs, who was removed has ended, and all apply the same. */
+  /**
+   * Repairs all faults. All members must run, removed ones must end, and all must apply the same
+   * entries.
+   */
   async #settle(): Promise<void> {
     this.#network.heal({ faults: true });
     for (const member of this.#members) {
@@ -166,7 +169,8 @@ class Simulation {
   }
 
   /**
-   * There is a leader, and every member of the cluster that runs is as far as it was a moment ago.
+   * There is a leader, and every running member has caught up to the leader's position of a moment
+   * ago.
    */
   #isSettled(): boolean {
     const statuses = this.#running().map(({ raft }) => raft.status());
@@ -177,10 +181,7 @@ class Simulation {
       .every(({ appliedIndex }) => appliedIndex > 0 && appliedIndex >= leader.commitIndex - 20);
   }
 
-  /**
-   * While the disk of the leader hangs, and the disks of the others do not, the cluster goes on
-   * under another leader.
-   */
+  /** Checks that the cluster continues under another leader while only the leader's disk hangs. */
   async #checkHungDisk(): Promise<void> {
     const leader = await this.#leaderThatAppliedAll();
     const info = leader?.incarnation?.raft.clusterInfo();
@@ -202,8 +203,8 @@ class Simulation {
   }
 
   /**
-   * The leader, once it has applied everything in its log. Before that its membership may lack a
-   * change that is committed already: a voter that it still counts may be a learner.
+   * Resolves to the leader once it has applied its whole log. Before that it may not know a
+   * committed membership change and count a learner as a voter.
    */
   async #leaderThatAppliedAll(): Promise<Member | undefined> {
     const untilMs = this.#clock.monotonicMs() + goesOnMs;
@@ -218,7 +219,7 @@ class Simulation {
     return undefined;
   }
 
-  /** Another node leads, and an entry of its own is applied there. */
+  /** Resolves when another node leads and has applied an entry of its own term. */
   async #goesOnWithout(id: bigint): Promise<boolean> {
     const next = leaderOf(this.#running().filter(({ raft }) => raft.nodeId !== id));
     return next !== undefined && (await this.#appliesBarrier(next));
@@ -238,7 +239,7 @@ class Simulation {
   }
 
   async #check(): Promise<void> {
-    // Nobody proposes any more: all must come to the same end.
+    // After the clients have stopped, all replicas must reach the same state.
     await this.#untilNo(unfinished);
     await this.#checkMembership();
     const difference = logsDiffer(
@@ -251,12 +252,12 @@ class Simulation {
         `the history of ${verdict.key} is not linearizable:\n${this.#historyOf(verdict.key ?? '')}`,
       );
     }
-    // Never a pass: nobody knows.
+    // A history that could not be checked in time is a failure.
     if (verdict.verdict === 'unknown')
       this.#fail(`the history of ${verdict.key} was not judged in time`);
   }
 
-  /** What the core counts is to be seen of a leader only: each voter leads for a moment. */
+  /** The quorum of a core can be observed only while it leads, so each voter leads for a moment. */
   async #checkMembership(): Promise<void> {
     await this.#untilNo(membershipDiffers);
     await this.#checkQuorums();
@@ -270,8 +271,8 @@ class Simulation {
   }
 
   /**
-   * A change that alters no role passes through every core, which says then whom it counts; a
-   * snapshot behind it shows that.
+   * A membership change without effect passes through every core, which then reports its
+   * configuration; the snapshot behind it shows that.
    */
   async #checkQuorums(): Promise<void> {
     await this.#again(async () => {
@@ -286,7 +287,7 @@ class Simulation {
     await this.#untilNo(() => quorumDiffers(this.#members));
   }
 
-  /** Makes the attempt again until it succeeds. */
+  /** Repeats the attempt until it succeeds. */
   async #again(attempt: () => Promise<boolean>): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + settleMs;
     let problem: unknown;
@@ -317,7 +318,7 @@ class Simulation {
     }
   }
 
-  /** An orderly end leaves nothing behind. */
+  /** An orderly shutdown leaves nothing behind. */
   async #end(): Promise<void> {
     for (const member of this.#members) {
       const clock = member.incarnation?.clock;
