@@ -116,7 +116,7 @@ export class RealCluster {
     );
   }
 
-  /** Calls `action` at the leader, again if leadership has moved meanwhile. */
+  /** Calls `act` at the leader, again if leadership has moved meanwhile. */
   atLeader<T>(act: (raft: RealNode['raft']) => Promise<T>): Promise<T> {
     return eventually('an answer of the leader', async () => {
       const { raft } = await this.leader();

@@ -1,6 +1,6 @@
 /**
- * A certificate of the right authority speaks for the member that it names, and for nobody else: in
- * both directions, over streams and over requests.
+ * A certificate of a trusted authority speaks only for the member that it names: in both
+ * directions, over streams and over requests.
  */
 import { connect as connectTls } from 'node:tls';
 import { inspect } from 'node:util';
@@ -21,7 +21,7 @@ afterEach(() => net.close());
 
 type More = Omit<HttpTransportTls, 'cert' | 'key' | 'ca'>;
 
-/** Certificates by what was asked for. */
+/** Certificates, cached by their request. */
 const issued = new Map<string, Certificate>();
 
 function tlsOf(request: CertificateRequest, more: More = {}): HttpTransportTls {
@@ -36,7 +36,7 @@ const uriOf = (cluster: bigint | number, node: bigint | number): string =>
   `URI:babuza://cluster/${cluster}/node/${node}`;
 
 interface Case {
-  /** Of the side that claims to be member 2. */
+  /** The certificate of the side that claims to be member 2. */
   readonly request: CertificateRequest;
   /** Options of the member that verifies it. */
   readonly more?: More;
@@ -174,10 +174,10 @@ const taken: readonly (readonly [string, Omit<Case, 'why'>])[] = [
   ],
 ];
 
-/** Every name leads to this machine. */
+/** Every name resolves to this machine. */
 const names = { lookUp: async () => [{ address: '127.0.0.1', family: 4 as const }] };
 
-/** Member 1, which judges, and whoever claims to be member 2. Only one of them connects. */
+/** Member 1, which verifies, and a node that claims to be member 2. Only one of them connects. */
 async function meeting(
   { request, more, host = '127.0.0.1', third }: Omit<Case, 'why'>,
   connects: 'claimant' | 'verifier',
@@ -185,7 +185,7 @@ async function meeting(
 ): Promise<{ verifier: Member; claimant: Member }> {
   const own = tlsOf({ member: 1n }, more);
   const verifier = await net.add(1n, { tls: own, host: 'one.example', names, streams });
-  // It takes everybody.
+  // It admits everyone.
   const loose = tlsOf(request, { identify: () => 1n });
   const claimant = await net.add(2n, { tls: loose, host, names, streams });
   if (third !== undefined) verifier.transport.setPeer({ id: 3n, address: `${third}:1` });
@@ -205,7 +205,7 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
   }
 }
 
-/** The other way takes the same steps: a few of them are enough for it. */
+/** Requests take the same steps as streams, so a few cases are enough. */
 const few = <Row>(rows: readonly Row[], streams: boolean): readonly Row[] =>
   streams ? rows : rows.slice(0, 2);
 
@@ -316,7 +316,7 @@ describe('a member that the membership does not have', () => {
       await sendUntil(claimant, 1n, () => claimant.logged.join().includes('(other-certificate)'));
       await until(() => verifier.logged.join().includes('a member was refused 2'));
       expect(verifier.received).toEqual([]);
-      // What it has told itself is of no use either.
+      // The address that it has claimed itself does not help either.
       await sendUntil(verifier, 2n, () => verifier.unreachable.includes(2n));
       expect(claimant.received).toEqual([]);
       return;

@@ -8,9 +8,9 @@ import { answerBytes, openingBytes, proofBytes } from '../src/access/secret.ts';
 import type { Certificate } from './certificates.ts';
 
 export class ChallengeRelay {
-  /** The bytes of the member that has connected, as far as they belong to the challenge. */
+  /** The bytes of the connecting member that belong to the challenge. */
   passedBytes = 0;
-  /** The bytes that the other member answered the challenge with. */
+  /** The bytes of the other member's answer to the challenge. */
   answeredBytes = 0;
   readonly #server: Server;
   readonly #sockets: Socket[] = [];
@@ -28,8 +28,8 @@ export class ChallengeRelay {
   }
 
   /**
-   * `forged` is what it says to the member at that port once the challenge has been passed. With a
-   * certificate it speaks TLS with both sides.
+   * `forged` is sent to the member at `port` after the challenge was relayed. With a certificate it
+   * speaks TLS with both sides.
    */
   static async open(
     targetPort: number,

@@ -1,4 +1,4 @@
-/** A member that is not protected speaks with this machine only, unless it is told otherwise. */
+/** An unprotected member talks to this machine only, unless the options allow more. */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { openingBytes, openingMagic } from '../src/access/secret.ts';
 import { HttpTransport, TransportError, type HttpTransportOptions } from '../src/index.ts';
@@ -29,7 +29,7 @@ interface Start {
   readonly logged: readonly string[];
 }
 
-/** Starts a member, and what came of it. */
+/** Starts a member and returns the result. */
 async function startOf(options: Partial<HttpTransportOptions>): Promise<Start> {
   const logged: string[] = [];
   const log = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);

@@ -1,4 +1,4 @@
-/** Something else than a member at the address of one, or between two of them. */
+/** Other servers at the address of a member, and proxies between two members. */
 import { createServer, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -36,7 +36,7 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
 }
 
 describe('a proxy that lets no stream through', () => {
-  /** As most do where nobody has told them otherwise: the wish to upgrade goes no further. */
+  /** Most proxies behave like this by default: they do not forward the upgrade. */
   const withoutUpgrades = (port: number | undefined): Server =>
     createServer((incoming, outgoing) => {
       const { connection: _, upgrade: __, ...headers } = incoming.headers;
@@ -49,7 +49,7 @@ describe('a proxy that lets no stream through', () => {
       incoming.pipe(forwarded);
     });
 
-  /** A pair of which the second is behind such a proxy from the start. */
+  /** Two members of which the second is behind such a proxy from the start. */
   const pairBehindProxy = async (): Promise<[Member, Member]> => {
     const one = await net.add(1n);
     const two = await net.add(2n);

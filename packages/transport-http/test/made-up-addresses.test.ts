@@ -1,6 +1,5 @@
 /**
- * What a handshake claims of its address is connected to by nobody but a joiner, and then with
- * care.
+ * Only a joining member connects to the address that a handshake claims, and only under conditions.
  */
 import { createServer, type Server } from 'node:net';
 import { MessageType, newMessage } from '@babuza/raftpb';
@@ -48,7 +47,7 @@ describe('a made-up address', () => {
       await clock.sleep(5);
     }
     expect([connections, two.transport.counts().droppedMessages - before]).toEqual([0, 20]);
-    // The membership says so: now it is.
+    // The address is now in the membership, so it is connected to.
     two.transport.setPeer({ id: 70n, address: addressOfVictim() });
     await until(() => connections > 0);
   });

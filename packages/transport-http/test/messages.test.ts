@@ -80,7 +80,7 @@ describe.each([
       await until(() => two.received.length === 2);
       await until(() => two.transport.counts().connectedPeers === 2);
       two.proxy.strand();
-      // Only the first hears of the return.
+      // Only the first member is told of the return.
       one.proxy.breakAll();
       while (!two.texts.includes('after')) {
         for (const from of [one, three]) from.transport.send([messageOf(from.id, 2n, 'after')]);
@@ -97,7 +97,7 @@ describe.each([
     await until(() => two.received.length === 1);
     two.proxy.cut();
     one.transport.send([messageOf(1n, 2n, 'during')]);
-    // The connection stands still: it is given up.
+    // Nothing moves on the connection, so it is closed.
     await until(() => one.unreachable.includes(2n));
     two.proxy.breakAll();
     two.proxy.heal();

@@ -1,4 +1,4 @@
-/** Snapshots arrive whole, go on where they ended, and leave nothing open. */
+/** Snapshots arrive completely, resume where they ended, and leave nothing open. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { never, Sink, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, mebibyte, Net, until } from './support.ts';
@@ -35,7 +35,7 @@ describe('a snapshot', () => {
     source.onRead = async (at) => {
       const breakAt = ((breaks - left + 1) * 3 * mebibyte) / (breaks + 1);
       if (left === 0 || at < breakAt) return;
-      // Something of this attempt is there, and the rest has not been read.
+      // A part of this attempt has arrived, and the rest was not read.
       await until(() => sink.received > (source.offsets.at(-1) ?? 0));
       left -= 1;
       two.proxy.breakAll();
@@ -74,7 +74,7 @@ describe('a snapshot', () => {
     const gate = new Promise<void>((resolve) => (open = resolve));
     sink.onChunk = (received) => (received > 2 * mebibyte ? gate : undefined);
     const sending = send(one.transport, source);
-    // Longer than a stall: who works is not given up.
+    // Longer than the stall timeout: a receiver that works is not abandoned.
     await clock.sleep(1200);
     expect(source.sentBytes).toBeLessThan(24 * mebibyte);
     open();

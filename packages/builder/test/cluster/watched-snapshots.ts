@@ -42,7 +42,8 @@ export function watchedSnapshots(
     const writeWatched = (files: SnapshotFiles): Promise<void> =>
       write({
         writeFile: (name, chunks) => {
-          // A disk machine that is ahead of the log skips results, and its node knows that.
+          // A disk machine that is ahead of the log produces no results for these entries, and the
+          // file of its node records that.
           if (isSameEverywhere && name === nodeFileName && Array.isArray(chunks)) {
             compare(`of the node at index ${metadata.index}`, Buffer.concat(chunks).toString());
           }

@@ -1,4 +1,4 @@
-/** What is logged of strangers: on one line, printable, and never much. */
+/** Log lines about strangers are single lines, printable and limited in number. */
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { StrangersLog } from '../../src/access/strangers-log.ts';

@@ -1,4 +1,4 @@
-/** Another process may answer at the address of a member: what is made of its answer. */
+/** How answers of other processes at the address of a member are handled. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ import { FakeMember, handshakeOf } from './fakes.ts';
 let server: Server | undefined;
 afterEach(() => new Promise((resolve) => void server?.close(resolve)));
 
-/** Asks member 2, at whose address `listener` answers. */
+/** Sends a request to member 2, at whose address `listener` answers. */
 async function answerBy(member: FakeMember, listener: RequestListener) {
   server = createServer(listener);
   await new Promise<void>((resolve) => void server?.listen(0, '127.0.0.1', resolve));

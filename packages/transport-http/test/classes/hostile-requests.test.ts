@@ -1,4 +1,4 @@
-/** Requests that no member sends: nothing of them reaches the node, and nothing is left behind. */
+/** Requests that no member sends: none of them reaches the node or leaves anything behind. */
 import { describe, expect, it } from 'vitest';
 import { encodeHandshake, handshakeHeader } from '../../src/connections/handshake.ts';
 import { headOf } from '../raw-client.ts';
@@ -92,7 +92,7 @@ describe('a body that comes slowly', () => {
     }
     expect(terms()).toEqual([]);
     expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes per second');
-    // What still comes is dropped for one stall timeout, so that the refusal arrives.
+    // The rest is dropped for one stall timeout, so that the refusal arrives.
     await member.clock.advance(stallTimeoutMs);
     await turn();
     expect([socket.destroyed, member.clock.pendingCount]).toEqual([true, 0]);

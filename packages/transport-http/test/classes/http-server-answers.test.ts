@@ -1,11 +1,11 @@
-/** The server of Node.js as it is set up here, and its last words, on connections of the test. */
+/** The HTTP server with its settings and its final answers, on simulated connections. */
 import type { Server } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { endWith, isOfHttp, newServer } from '../../src/server/http-server.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
 
-/** What a server makes of the head of a request: its path, or the code of the error. */
+/** The path that a server reads from the head of a request, or the code of the error. */
 function heard(server: Server, head: string): Promise<unknown> {
   const socket = new FakeSocket();
   return new Promise((resolve) => {
@@ -33,7 +33,7 @@ describe('a server', () => {
     const server = newServer(new FakeMember().wire);
     expect([server.requestTimeout, server.headersTimeout]).toEqual([0, stallTimeoutMs]);
     expect(server.keepAliveTimeout).toBe(60_000);
-    // A head that stands still is noticed at the end of the second interval at the latest.
+    // An incomplete head is detected at the end of the second check interval at the latest.
     expect(Reflect.get(server, 'connectionsCheckingInterval')).toBe(stallTimeoutMs / 2);
   });
 });

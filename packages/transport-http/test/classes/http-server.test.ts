@@ -1,4 +1,4 @@
-/** The server of a member: how long it waits for what, and how it ends a connection. */
+/** The HTTP server of a member: its time limits, and how it closes a connection. */
 import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
@@ -18,7 +18,7 @@ afterEach(async () => {
   if (closing?.listening === true) await new Promise((resolve) => closing.close(resolve));
 });
 
-/** A client of a server that answers each request with nothing. */
+/** A client of a server that answers each request without a body. */
 async function clientOf(options: Partial<HttpTransportOptions>): Promise<RawClient> {
   const made = newServer(new FakeMember({}, options).wire);
   server = made;
@@ -33,7 +33,7 @@ async function clientOf(options: Partial<HttpTransportOptions>): Promise<RawClie
 describe('the server', () => {
   it('gives a request any time, its head the stall timeout, and an idle connection a minute', () => {
     const { requestTimeout, headersTimeout, keepAliveTimeout } = newServer(new FakeMember().wire);
-    // A snapshot may take longer than the five minutes that Node.js gives a request.
+    // A snapshot may take longer than the five minutes that Node.js allows for a request.
     expect(requestTimeout).toBe(0);
     expect(headersTimeout).toBe(stallTimeoutMs);
     expect(keepAliveTimeout).toBe(60_000);

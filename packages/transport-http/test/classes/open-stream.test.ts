@@ -1,4 +1,4 @@
-/** A stream that is asked for, and the answers that a member or somebody else may give. */
+/** Opening a stream, and the answers that a member or another server may give. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';

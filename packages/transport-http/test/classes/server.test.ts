@@ -1,6 +1,4 @@
-/**
- * The server of a member, on connections that are the test's: without a network but for its end.
- */
+/** The server of a member on simulated connections. */
 import { once } from 'node:events';
 import { encodeMessage } from '@babuza/raftpb';
 import { describe, expect, it, vi } from 'vitest';

@@ -1,4 +1,4 @@
-/** What a receiver says of a snapshot: its last word, behind lines that say that it works. */
+/** The answer of the receiver of a snapshot: progress lines and the outcome. */
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { inspect } from 'node:util';

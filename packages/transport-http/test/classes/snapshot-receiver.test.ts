@@ -1,4 +1,4 @@
-/** Snapshots that arrive: who is taken, in which order attempts are, and what the sender hears. */
+/** Incoming snapshots: the admitted senders, the order of attempts, and the answers. */
 import type { TransportHandler } from '@babuza/raft';
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import { snapshotMessage } from '../snapshot-support.ts';
 import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf, type FakeExchange } from './requests.ts';
 
-/** A snapshot that the node takes: the test says when, and how it ends. */
+/** A snapshot whose end the test controls. */
 class Taking {
   readonly message: Message;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ let takings: Taking[];
 let member: FakeMember;
 let receiver: SnapshotReceiver;
 let received: number;
-/** Whether the node waits for the test before it has taken a snapshot, or given it up. */
+/** Whether the node waits for the test before it has stored or rejected a snapshot. */
 let isSlow: boolean;
 let failure: Error | undefined;
 
@@ -244,7 +244,7 @@ describe('snapshots at once', () => {
     for (let round = 0; round < 20; round += 1) {
       const running = takings.filter(({ isOver }) => !isOver);
       mostRunning = Math.max(mostRunning, running.length);
-      // The last one gets what it needs, the others are ended by the next one.
+      // The last attempt is served; each earlier one is ended by the next.
       for (const each of attempts) if (!each.request.destroyed) await each.push(emptyFrame);
       for (const each of running) each.settle();
       await turn();

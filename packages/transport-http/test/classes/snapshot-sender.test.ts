@@ -1,4 +1,4 @@
-/** A snapshot as it is sent: attempts, pauses, back-pressure, and the end of its source. */
+/** Sending a snapshot: attempts, pauses, backpressure, and the end of its source. */
 import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -30,7 +30,7 @@ vi.mock('../../src/connections/client.ts', async (original) => ({
 
 const broken = new TransportError('TRANSPORT_BROKEN', 'the connection broke');
 
-/** One request of the sender. What it sends lies in the connection; the test answers it. */
+/** One request of the sender. The test reads what was sent and answers it. */
 class Asked {
   readonly request: ClientRequest;
   readonly socket = new FakeSocket();
@@ -62,9 +62,9 @@ class Asked {
 
 let member: FakeMember;
 let asked: Asked[];
-/** The answers of the receiver to each question; the last one stays. An answer may be an error. */
+/** The receiver's answers to the questions; the last one is repeated. An answer may be an error. */
 let offsets: (number | Error)[];
-/** How the receiver answers each attempt. */
+/** The receiver's answer to each attempt. */
 let onAttempt: (attempt: Asked, number: number) => void;
 
 beforeEach(() => {
@@ -100,7 +100,7 @@ const refuseWith =
   ({ response }: Asked): void =>
     void response.push(outcomeLine({ taken: false, reason, message: 'why' }));
 
-/** The outcome; `undefined` while it is under way, `null` when it has arrived. */
+/** The error or result: `undefined` while sending, `null` on success. */
 interface Sending {
   end: unknown;
   readonly done: Promise<void>;

@@ -1,4 +1,4 @@
-/** The watch notices that nothing comes, and hears that something is still done. */
+/** The stall watch and the progress lines that keep it from firing. */
 import { SimulatedClock } from '@babuza/testkit';
 import { ServerResponse, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
