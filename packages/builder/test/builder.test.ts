@@ -119,7 +119,7 @@ describe('names', () => {
     expect(new Set(all).size).toBe(all.length);
   });
 
-  it('a synonym is resolved and reported; a canonical name is not worth a word', async () => {
+  it('a synonym is resolved and reported; a canonical name is not logged', async () => {
     const storageRootDir = await mkdtemp(join(tmpdir(), 'babuza-builder-'));
     for (const [canonical, packageName] of [
       ['level-wal-memory', '@babuza/wal-memory'],

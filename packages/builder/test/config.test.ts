@@ -169,7 +169,7 @@ describe('fields that are not known', () => {
     expect(() => new BabuzaComponentBuilder(fine)).not.toThrow();
   });
 
-  it('a configuration that is none', () => {
+  it('a configuration that is not an object', () => {
     for (const config of [undefined, null, 'x', []]) {
       const make = (): unknown => Reflect.construct(BabuzaComponentBuilder, [config]);
       expect(make).toThrow(BuilderConfigError);

@@ -75,7 +75,7 @@ describe('by name', () => {
     expect(observer).toBeDefined();
   });
 
-  it('transports: memory, and its synonym with a word about it', async () => {
+  it('transports: memory, and its synonym, which is logged', async () => {
     const lines: [string, unknown][] = [];
     const note = (message: string, fields: unknown): void => void lines.push([message, fields]);
     const logger = { debug: note, info: note, warn: note, error: note };

@@ -52,7 +52,7 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
   });
 
-  it('hear one word where the cluster is another one, and each side tells its own node', async () => {
+  it('get only the reason if the cluster is another one, and each side tells its own node', async () => {
     const [one, two] = await net.pair({ streams }, { streams, clusterId: 2n });
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
     const told = one.logged.filter((line) => line.includes('cannot be reached'));
@@ -68,7 +68,7 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
   });
 
   it.each(['asks', 'answers'])(
-    'are refused by the node of the one that %s, with one word on the wire',
+    'are refused by the node of the one that %s, with only the reason on the wire',
     async (who) => {
       const strict = {
         admit: (id: bigint) => (id === 1n ? ('other-cluster' as const) : undefined),
@@ -190,7 +190,7 @@ describe('a handshake', () => {
 });
 
 describe('addresses', () => {
-  it('of who connects are learned', async () => {
+  it('of members that connect are learned', async () => {
     const one = await net.add(1n);
     const two = await net.add(2n);
     one.transport.setPeer({ id: 2n, address: two.address });

@@ -110,7 +110,7 @@ describe('a name', () => {
     expect(await book.addressesOf('a', signal)).toEqual(at('10.0.0.1'));
   });
 
-  it('tells who tries its old addresses when it has none of them any more', async () => {
+  it('notifies attempts to its old addresses when it has none of them any more', async () => {
     let moves = 0;
     await known('a', '10.0.0.1');
     const stop = book.onMoved('a', () => (moves += 1));

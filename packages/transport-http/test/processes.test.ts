@@ -53,7 +53,7 @@ function spawnMember(peer: string, address: string): ChildProcess {
 
 async function start() {
   const one = await net.add(1n);
-  // Tells the proxy in front of it the port of the process.
+  // Only the proxy of this member is used, in front of the process.
   const { proxy } = await net.add(3n);
   const child = spawnMember(one.address, proxy.address);
   let text = '';

@@ -72,7 +72,7 @@ describe.each([true, false])('members with streams: %s', (streams) => {
         await allHear(members);
       }
     }
-    // No connection with a certificate of the former authority is left.
+    // Certificates of the former authority are no longer accepted.
     const old = await net.add(9n, { tls: { ...tlsOf(9n), ca: former.cert + latter.cert } });
     const [first] = members;
     if (first === undefined) throw new Error('there are no members');

@@ -61,7 +61,7 @@ describe('a process at a former address of a member, which it passes connections
     two.transport.setPeer({ id: 1n, address: one.address });
     const port = two.transport.listeningPort ?? 0;
     const forged = speechOf(1n, two, one.address);
-    // Whatever certificate of the authority it has.
+    // Any certificate of the authority is enough for the relay.
     const relay = await ChallengeRelay.open(port, forged, authority.issue());
     try {
       one.transport.setPeer({ id: 2n, address: relay.address });

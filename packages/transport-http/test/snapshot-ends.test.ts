@@ -97,7 +97,7 @@ describe('a snapshot ends', () => {
     expect(sink.taken).toBe(0);
   });
 
-  it.each(['before', 'at the question', 'at the last word'])(
+  it.each(['before', 'at the question', 'at the outcome'])(
     'when the signal fires: %s',
     async (stage) => {
       const source = new Source(1000);
@@ -112,7 +112,7 @@ describe('a snapshot ends', () => {
       const sending = send(source, giveUp.signal);
       sending.catch(() => undefined);
       if (stage === 'at the question') await clock.sleep(30);
-      if (stage === 'at the last word') await until(() => isHeld && source.openStreams === 0);
+      if (stage === 'at the outcome') await until(() => isHeld && source.openStreams === 0);
       giveUp.abort(new Error('enough'));
       const [error, open] = await endOf(sending, source);
       expect(error).toMatchObject({ message: 'enough' });

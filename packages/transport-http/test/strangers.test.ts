@@ -75,7 +75,7 @@ describe('a stranger who never closes its own half', () => {
     await expectService();
   });
 
-  it('takes no place of a member, however often it comes', async () => {
+  it('uses up no connection of a member, however often it comes', async () => {
     for (let count = 0; count < 300; count += 1) {
       client().write(streamHeadOf(handshakeOf(two, { clusterId: 9n })));
     }

@@ -59,7 +59,7 @@ export interface MemberOptions extends Partial<HttpTransportOptions> {
 
 export class Net {
   readonly members: Member[] = [];
-  /** Advances the clock of all members by this time. */
+  /** The clock of all members is ahead by this time. */
   laterMs = 0;
   readonly #clock: Clock = {
     wallMs: () => clock.wallMs(),

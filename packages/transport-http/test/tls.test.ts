@@ -164,7 +164,7 @@ describe('a port with TLS', () => {
     await two.transport.close();
   });
 
-  it('says at the start that a certificate is none', async () => {
+  it('reports at the start that a certificate is not valid', async () => {
     const nonsense = { cert: 'nonsense', key: right.key, ca: authority.cert };
     await expect(net.add(2n, { tls: nonsense })).rejects.toMatchObject({
       code: 'TRANSPORT_INVALID',

@@ -258,7 +258,10 @@ export const transportHttpAccess: readonly Mutant[] = [
     file: 'transport-http/src/access/strangers.ts',
     find: 'return ofOther === none ? ofMember : ofOther;',
     replace: 'return ofMember.size > ofOther.size ? ofMember : ofOther;',
-    caughtBy: [strangers, 'keeps its place where it comes from a member'],
+    caughtBy: [
+      strangers,
+      'stays open if it comes from a member, however many addresses others have',
+    ],
   },
   {
     name: 'a handshake may have an address of several lines',

@@ -61,14 +61,20 @@ export const transportHttpServer: readonly Mutant[] = [
     file: 'transport-http/src/connections/name-book.ts',
     find: 'else entry.error ??= new NameError(entry.host, late);',
     replace: 'else entry.error = new NameError(entry.host, late);',
-    caughtBy: [book, 'of several failures the last one is told'],
+    caughtBy: [
+      book,
+      'the last of several failures is reported, and a look-up that hangs hides none of them',
+    ],
   },
   {
     name: 'the first failure of a name is told for ever',
     file: 'transport-http/src/connections/name-book.ts',
     find: 'if (!signal.aborted) entry.error = error;',
     replace: 'if (!signal.aborted) entry.error ??= error;',
-    caughtBy: [book, 'of several failures the last one is told'],
+    caughtBy: [
+      book,
+      'the last of several failures is reported, and a look-up that hangs hides none of them',
+    ],
   },
   {
     name: 'a host that is found for the first time has moved',

@@ -29,7 +29,10 @@ const queue: readonly Mutant[] = [
     file: 'transport-http/src/messages/message-queue.ts',
     find: '(this.#messages.length > 0 && this.#bytes',
     replace: '(this.#bytes',
-    caughtBy: [inClasses('message-queue'), 'one message of any size'],
+    caughtBy: [
+      inClasses('message-queue'),
+      'takes one message of any size when it is empty, and no second one',
+    ],
   },
   {
     name: 'the sizes of messages stay in the queue when the messages leave',

@@ -87,7 +87,7 @@ describe('the proofs of a challenge', () => {
     }
   });
 
-  it('cannot be sent back: the proof of the server is none of a client', () => {
+  it('cannot be sent back: the proof of the server is not a proof of a client', () => {
     expect(isProof(opening, secret, answer, answer.subarray(-32))).toBe(false);
   });
 

@@ -116,14 +116,14 @@ describe('a connection on which nobody has shown who speaks', () => {
     expect([alive(few), alive(young), strangers.count]).toEqual([2, 40, strangersMax]);
   });
 
-  it('keeps its place where it comes from a member, however many addresses others have', () => {
+  it('stays open if it comes from a member, however many addresses others have', () => {
     const { strangers, add } = world();
     const ofMember = Array.from({ length: 3 }, () => add(memberAddress));
     for (let at = 0; at < 3 * strangersMax; at += 1) add(`192.0.2.${at}`);
     expect([alive(ofMember), strangers.count]).toEqual([3, strangersMax]);
   });
 
-  it('gives its place back when it ends by itself', async () => {
+  it('is no longer counted when it ends by itself', async () => {
     const { clock, strangers, add } = world();
     add('192.0.2.1').destroy();
     await clock.advance(0);

@@ -29,7 +29,7 @@ it('a member has eight connections, and the oldest ends for a new one', () => {
   expect(connections.count).toBe(9);
 });
 
-it('a connection that was closed leaves its place', async () => {
+it('a closed connection is no longer counted', async () => {
   const own = Array.from({ length: 8 }, () => added(2n));
   own[4]?.destroy();
   await new Promise((resolve) => setImmediate(resolve));

@@ -72,7 +72,7 @@ describe('members', () => {
     expect(members.admit(handshakeOf(), ours, fine, '127.0.0.1')).toBeUndefined();
   });
 
-  it('ask the node last, and learn nothing of whom it refuses', () => {
+  it('ask the node last, and do not remember a node that it refuses', () => {
     const members = new Members();
     const asked: bigint[] = [];
     const admitByNode = (id: bigint): 'other-cluster' => {

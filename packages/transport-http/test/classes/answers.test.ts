@@ -48,7 +48,7 @@ function told(reason?: 'other-cluster') {
 }
 
 describe('an answer', () => {
-  it('of the right member is one, and its node is told so', async () => {
+  it('of the right member is accepted, and the node is told so', async () => {
     const { events, member } = told();
     const { response } = await answerBy(member, saying({ introduction: 'two' }));
     expect(await textOf(member.wire, response)).toBe('fine');
@@ -71,7 +71,7 @@ describe('an answer', () => {
     expect(member.clock.pendingCount).toBe(0);
   });
 
-  it('is none where the node does not let the answering member in', async () => {
+  it('is refused if the node does not admit the answering member', async () => {
     const { events, member } = told('other-cluster');
     const answer = answerBy(member, saying({}));
     await expect(answer).rejects.toMatchObject({ reason: 'other-cluster' });

@@ -66,7 +66,7 @@ describe('a frame reader', () => {
   });
 });
 
-describe('what a frame reader holds', () => {
+describe('the memory of a frame reader', () => {
   it('is in few pieces, each of a size that is doubled up to 8 KiB, however small they come', () => {
     const reader = new FrameReader(100_000);
     payloadsAfter(reader, frameHead(Buffer.alloc(50_000)));

@@ -21,7 +21,7 @@ const headWith = (bytes: number): string =>
   `GET /here HTTP/1.1\r\nHost: one.example\r\nLong: ${'x'.repeat(bytes)}\r\n\r\n`;
 
 describe('a server', () => {
-  it('hears a request with a head of almost 16 KiB, and none with a longer one', async () => {
+  it('accepts a head of almost 16 KiB, and refuses a longer one', async () => {
     const { wire } = new FakeMember();
     const few = 100;
     expect(await heard(newServer(wire), headWith(16 * 1024 - few))).toBe('/here');
@@ -51,7 +51,7 @@ describe('an error of a connection', () => {
   });
 });
 
-describe('the last word on a connection', () => {
+describe('the final answer on a connection', () => {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   it('is sent before the connection is closed', async () => {

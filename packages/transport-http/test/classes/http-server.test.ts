@@ -75,7 +75,7 @@ class Connection extends Duplex {
   }
 }
 
-describe('the last word on a connection', () => {
+describe('the final answer on a connection', () => {
   it('is written, and what the other side does with its half is not waited for', async () => {
     const connection = new Connection(true);
     const closed = once(connection, 'close');

@@ -55,7 +55,7 @@ describe('a message queue', () => {
     expect([queue.bytes, queue.length]).toEqual(isTaken ? [600 + bytes, 2] : [600, 1]);
   });
 
-  it('takes one message of any size when it is empty, and none beside it', () => {
+  it('takes one message of any size when it is empty, and no second one', () => {
     const queue = new MessageQueue(small);
     expect(push(queue, sized(5000, 1))).toBe(true);
     expect(push(queue, sized(100, 2))).toBe(false);

@@ -117,7 +117,7 @@ it('an address is looked up again a minute after it was found, each time', async
   }
 });
 
-it('of several failures the last one is told, and none is hidden by a look-up that hangs', async () => {
+it('the last of several failures is reported, and a look-up that hangs hides none of them', async () => {
   for (const why of ['the first reason', 'the second reason']) {
     answers.set('a', new Error(why));
     await expect(book.addressesOf('a', signal)).rejects.toThrow(why);

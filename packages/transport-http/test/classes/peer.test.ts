@@ -133,7 +133,7 @@ async function connected(): Promise<FakeLink> {
 
 const dropped = (): number => member.countersOf(2n).droppedMessages;
 
-describe('what is sent to a peer', () => {
+describe('messages to a peer', () => {
   it('waits for the connection, and goes over it in its order', async () => {
     await send(1, 2);
     await send(3);
@@ -269,7 +269,7 @@ describe('a connection that breaks', () => {
   });
 });
 
-describe('what is told of a peer', () => {
+describe('reports about a peer', () => {
   it('is nothing while it answers and nothing has failed', async () => {
     const link = await connected();
     await member.clock.advance(1000);

@@ -120,7 +120,7 @@ describe('a connection', () => {
     expect([socket.destroyed, server.refusedConnections]).toEqual([true, 1]);
   });
 
-  it('that breaks is closed, and is none that was refused', async () => {
+  it('that breaks is closed, and does not count as refused', async () => {
     const { connected, http, server } = serverOf();
     const socket = await connected('GET / HT');
     http.emit('clientError', errorOf('ECONNRESET'), socket);

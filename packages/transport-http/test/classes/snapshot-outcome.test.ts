@@ -15,7 +15,7 @@ const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await member.clock.advance(0);
 };
 
-describe('the last word of a receiver', () => {
+describe('the outcome that a receiver sends', () => {
   const target = { id: 2n, address: 'two.example:2' };
   const ask = (response: IncomingMessage) =>
     outcomeOf(response, member.wire, target).catch((error: unknown) => error);

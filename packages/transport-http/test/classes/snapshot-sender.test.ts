@@ -301,7 +301,7 @@ describe('attempts to send a snapshot', () => {
     );
   });
 
-  it('that get less far than an earlier one count as vain', async () => {
+  it('that get less far than an earlier one count as attempts without progress', async () => {
     offsets = [50, 10, 20, 30, 40, 49];
     onAttempt = failing;
     const sending = send(new Source(1000).open);
@@ -329,7 +329,7 @@ describe('attempts to send a snapshot', () => {
     expect([sending.end, asking.at(-1)]).toEqual([null, '127.0.0.1:3']);
   });
 
-  it.each(['not-whole', 'other-offset'])('go on after the word %s', async (reason) => {
+  it.each(['not-whole', 'other-offset'])('go on after the outcome %s', async (reason) => {
     onAttempt = (attempt, number) => (number === 1 ? refuseWith(reason) : take)(attempt);
     const sending = send(new Source(10).open);
     await turns();
@@ -376,7 +376,7 @@ describe('attempts to send a snapshot', () => {
     'in a pause',
     'while a chunk waits',
     'while the source is read',
-    'at the last word',
+    'at the outcome',
   ])('end when the signal fires %s, with no source open and no timer', async (when) => {
     const giveUp = new AbortController();
     const source = new Source(10_000, 1000);

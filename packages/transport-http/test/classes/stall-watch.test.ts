@@ -54,7 +54,7 @@ describe('a stall watch', () => {
   });
 });
 
-describe('the word that the receiver still works', () => {
+describe('the progress lines of a receiver', () => {
   it('is said at its time and five times in a stall timeout, until it is stopped', async () => {
     const { clock, wire } = new FakeMember();
     const response = new ServerResponse(new IncomingMessage(new Socket()));
