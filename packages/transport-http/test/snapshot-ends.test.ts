@@ -126,7 +126,7 @@ describe('a snapshot ends', () => {
     const sending = one.transport.sendSnapshot(snapshotMessage(1n, 9n), source.open, never);
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_UNREACHABLE' });
     // Only after several attempts, because the member may become known in a moment.
-    expect(one.logged.filter((line) => line.includes('goes on later'))).toHaveLength(4);
+    expect(one.logged.filter((line) => line.includes('is resumed later'))).toHaveLength(4);
   });
 
   it('although its source hangs in a read', async () => {

@@ -109,7 +109,7 @@ describe('refused is', () => {
         ...authority.issue({ uris: [], hosts: ['DNS:elsewhere.example'] }),
         ca: authority.cert,
       }),
-      /is not for 127\.0\.0\.1/,
+      /is not valid for 127\.0\.0\.1/,
     ],
     ['is not there: no TLS', () => undefined, /wrong version number|packet length/],
   ];

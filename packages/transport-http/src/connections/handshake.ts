@@ -91,22 +91,27 @@ export interface Refusal {
 export function disagreement(theirs: Handshake, ours: Handshake): Refusal | undefined {
   const { min, max } = theirs.protocol;
   if (min > ours.protocol.max || max < ours.protocol.min) {
-    return refusal('other-protocol', 'protocol versions', ours.protocol.max, `${min} to ${max}`);
+    return refusal(
+      'other-protocol',
+      'the range of protocol versions',
+      ours.protocol.max,
+      `${min} to ${max}`,
+    );
   }
   if (theirs.clusterId !== ours.clusterId) {
-    return refusal('other-cluster', 'the cluster', ours.clusterId, theirs.clusterId);
+    return refusal('other-cluster', 'the cluster id', ours.clusterId, theirs.clusterId);
   }
   if (theirs.groupId !== ours.groupId) {
-    return refusal('other-group', 'the group', ours.groupId, theirs.groupId);
+    return refusal('other-group', 'the group id', ours.groupId, theirs.groupId);
   }
   if (theirs.to !== ours.from) {
-    return refusal('other-node', 'the member here', ours.from, theirs.to);
+    return refusal('other-node', 'the id of the receiving member', ours.from, theirs.to);
   }
   if (theirs.from !== ours.to) {
-    return refusal('other-node', 'the member there', ours.to, theirs.from);
+    return refusal('other-node', 'the id of the sending member', ours.to, theirs.from);
   }
   if (theirs.entryBytesMax !== ours.entryBytesMax) {
-    const what = 'the largest entry, entryBytesMax,';
+    const what = 'entryBytesMax';
     return refusal('other-entry-limit', what, ours.entryBytesMax, theirs.entryBytesMax);
   }
   return undefined;
