@@ -24,7 +24,7 @@ export interface HttpTransportOptions {
    */
   readonly address: string;
   /**
-   * Where to listen; by default the host and port of `address`. With port 0 the system chooses a
+   * The host and port to listen on; by default those of `address`. With port 0 the system chooses a
    * free port.
    */
   readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined };

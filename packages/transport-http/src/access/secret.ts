@@ -5,10 +5,10 @@
  * can reach that member only. They also name the member that connects, so the connection can speak
  * for that member only.
  *
- * opening  (client to server): magic (8 bytes), the client's nonce (32), its node id (8), the tag (32)
- * answer   (server to client): the server's nonce (32), its cluster id, group id and node id (8 each),
- *                             the server's proof (32)
- * proof    (client to server): the client's proof (32)
+ * opening (client to server): magic (8 bytes), nonce of the client (32), its node id (8), tag (32)
+ * answer (server to client): nonce of the server (32), its cluster id, group id and node id (8
+ *   each), its proof (32)
+ * proof (client to server): proof of the client (32)
  *
  * Integers are big-endian. Tags and proofs are HMAC-SHA-256 with the secret as the key, over a
  * label and the messages before them. The tag tells the server which of two secrets the client uses
