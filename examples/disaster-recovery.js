@@ -1,6 +1,6 @@
 /**
- * All members but one are lost for good: the survivor goes on alone. And a backup becomes a new
- * cluster.
+ * Recovers from the loss of all members but one: the survivor continues as the only member. Then a
+ * backup becomes a new cluster.
  */
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -25,8 +25,8 @@ await leader.propose(put('account', '250'));
 await Promise.all(nodes.map((node) => node.waitForApplied(leader.status().appliedIndex)));
 await Promise.all(nodes.map((node) => node.shutdown()));
 
-// Nodes 1 and 2 are lost with their disks. Node 3 has the log: all of it is kept, and it is the
-// only member now.
+// Nodes 1 and 2 are lost with their disks. Node 3 keeps all of its log, and becomes the only
+// member.
 const survivor = await recoverAsStandalone(
   configOf(3n),
   new KeyValues(),
@@ -36,7 +36,7 @@ await leaderOf([survivor]);
 console.log(`the survivor alone: account = ${await survivor.read('account')}`);
 await survivor.shutdown();
 
-// Nothing is left but the backup: a new cluster, with an id of its own, begins with it.
+// If only the backup is left, a new cluster with an id of its own begins with it.
 const [id, clusterId] = [7n, 2];
 const component = await componentOf(id, directory, { clusterId });
 const restored = await bootstrapRaftCluster(

@@ -1,18 +1,18 @@
 /**
- * A key-value store as a state machine: what the examples replicate. Commands and answers are JSON
- * in bytes.
+ * The examples replicate this state machine, a key-value store. Commands and results are JSON in
+ * bytes.
  */
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A change of the store, to be proposed. */
+/** Returns a command that sets a key, to be proposed. */
 export const put = (key, value) => encoder.encode(JSON.stringify({ key, value }));
 
 export class KeyValues {
   kind = 'concurrent';
   #values = new Map();
 
-  /** Entries in log order; one result each: here the value that was there before. */
+  /** Applies entries in log order. The result of each is the previous value of its key. */
   apply(entries) {
     return entries.map(({ data }) => {
       const { key, value } = JSON.parse(decoder.decode(data));
@@ -26,7 +26,10 @@ export class KeyValues {
     return this.#values.get(key);
   }
 
-  /** Quick, because nothing is applied meanwhile: the copy is written while the store changes. */
+  /**
+   * Copies the state. This must be quick, because nothing is applied meanwhile; the copy is written
+   * while the store changes.
+   */
   prepareSnapshot() {
     return [...this.#values];
   }

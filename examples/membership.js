@@ -1,6 +1,6 @@
 /**
- * A cluster that grows and shrinks: a learner that catches up, its promotion, a removal, a
- * transfer.
+ * Grows and shrinks a cluster: a learner catches up and is promoted, leadership is transferred, and
+ * a member is removed.
  */
 import { bootstrapRaftCluster, joinRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
@@ -21,7 +21,7 @@ const members = () =>
     .members.map(({ id, role }) => `${id} ${role}`)
     .join(', ');
 
-// First the cluster is told, then the node starts: it gets everything from the leader.
+// Add the learner first, then start its node, which gets everything from the leader.
 await leader.addLearner({ id: 3n, address: addressOf(3n) });
 const joiner = await joinRaftCluster(
   configOf(3n),
@@ -31,8 +31,8 @@ const joiner = await joinRaftCluster(
 await joiner.waitForApplied(leader.status().appliedIndex);
 console.log(`members: ${members()}; the learner has ${joiner.stateMachine.query('key-99')}`);
 
-// Waits until the leader knows that the learner has caught up, and gives it a vote. It would have
-// added the learner, too.
+// This call waits until the leader knows that the learner has caught up, and gives it a vote. It
+// would also have added the learner.
 await leader.addVotingPeer({ id: 3n, address: addressOf(3n) });
 console.log(`members: ${members()}`);
 

@@ -1,4 +1,4 @@
-/** What a node counts, for Prometheus. */
+/** Prints metrics of a node in the format of Prometheus. */
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
 import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';

@@ -1,6 +1,6 @@
 /**
- * One node of an example cluster, put together by the builder. All nodes live in this process and
- * share a network.
+ * Builds the parts of one node of an example cluster. All nodes run in this process and share a
+ * network.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,8 +14,8 @@ const { clock, random } = nodeEnvironment();
 export const network = new MemoryNetwork({ clock, random });
 
 /**
- * Where the nodes keep their files: what the program was given, or a directory of its own, which
- * goes with it.
+ * The directory for the files of the nodes: the first argument of the program, or a temporary
+ * directory that is removed when the program ends.
  */
 export const directory = process.argv[2] ?? ownDirectory();
 
@@ -27,13 +27,13 @@ function ownDirectory() {
 
 export const addressOf = (id) => `node-${id}.example:7000`;
 
-/** Faster than the default of 100 ms a tick, because an example should not take long. */
+/** A configuration with ticks of 20 ms instead of 100 ms, so that the examples are quick. */
 export const configOf = (id, clusterId = 1) => ({
   ...defaultBabuzaConfig(clusterId, id, addressOf(id)),
   tickMs: 20,
 });
 
-/** The parts of a node whose files lie in `directory`. */
+/** Builds the parts of a node whose files are in `directory`. */
 export function componentOf(id, directory, changes = {}) {
   return new BabuzaComponentBuilder({
     clusterId: 1,
@@ -46,7 +46,7 @@ export function componentOf(id, directory, changes = {}) {
   }).build();
 }
 
-/** The node that leads; waits until one does. */
+/** Waits until one of the nodes is leader, and returns it. */
 export async function leaderOf(nodes) {
   for (;;) {
     const leader = nodes.find((node) => node.leader()?.id === node.nodeId);

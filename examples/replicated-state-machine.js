@@ -1,11 +1,11 @@
-/** Three nodes, a state machine of one's own: write, read, lose the leader, go on, come back. */
+/** Runs three nodes: they write and read, lose the leader, continue, and the lost node returns. */
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { KeyValues, put } from './key-values.js';
 import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
 const peers = [1n, 2n, 3n].map((id) => ({ id, address: addressOf(id) }));
 
-/** The same call starts a node for the first time and every time after. */
+/** Starts a node. The first start and every later one use the same call. */
 const start = async (id) =>
   bootstrapRaftCluster(configOf(id), peers, new KeyValues(), await componentOf(id, directory));
 

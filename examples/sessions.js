@@ -1,11 +1,11 @@
 /**
- * A client that does not know whether its proposal was applied sends it again; within a session it
- * applies once.
+ * Sends a proposal twice, as a client does that does not know whether it was applied. Within a
+ * session it is applied once.
  */
 import { bootstrapRaftCluster } from '@babuza/raft';
 import { addressOf, componentOf, configOf, directory, leaderOf } from './node.js';
 
-/** Counts what it applies: it would notice a repetition. */
+/** Counts the entries that it applies, so that a repetition would show. */
 class Counter {
   kind = 'memory';
   count = 0;

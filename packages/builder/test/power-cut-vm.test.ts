@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { SeededRandom } from '@babuza/testkit';
-import { JudgedWriter } from '../../wal-level-disk/test/support/judged-writer.ts';
+import { CheckedWriter } from '../../wal-level-disk/test/support/checked-writer.ts';
 import { has } from '../../wal-level-disk/test/support/tools.ts';
 import { backEnds, type CutBackEnd } from './power-cuts/back-ends.ts';
 import { endBoot } from './power-cuts/end-boot.ts';
@@ -36,14 +36,14 @@ class Machine {
   readonly #disk: LossyDisk;
   readonly #image: string;
   readonly #mountPoint: string;
-  readonly #writer: JudgedWriter;
+  readonly #writer: CheckedWriter;
   readonly #random: SeededRandom;
 
   constructor(disk: LossyDisk, mountPoint: string, backEnd: CutBackEnd) {
     this.#disk = disk;
     this.#image = `${disk.directory}/disk.img`;
     this.#mountPoint = mountPoint;
-    this.#writer = new JudgedWriter(`${mountPoint}/wal`, backEnd);
+    this.#writer = new CheckedWriter(`${mountPoint}/wal`, backEnd);
     this.#random = new SeededRandom(seed);
     execFileSync('cp', ['--sparse=always', `${vm}/disk.img`, this.#image]);
     execFileSync('sync', [this.#image]);
@@ -74,7 +74,7 @@ class Machine {
     execFileSync('mount', ['-o', 'loop', this.#image, this.#mountPoint]);
     try {
       await endBoot(`${this.#mountPoint}/wal`);
-      const { violations } = await this.#writer.judge();
+      const { violations } = await this.#writer.check();
       return violations.map((text) => `cut ${number}, ${afterMs} ms after it was open: ${text}`);
     } finally {
       execFileSync('umount', [this.#mountPoint]);

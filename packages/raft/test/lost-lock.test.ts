@@ -2,7 +2,8 @@
  * A node whose log or snapshot folder belongs to somebody else by now, and the waiting for the
  * locks of both.
  */
-import { LockLostError, WalEventHub, type WalManager } from '@babuza/wal-core';
+import { LockLostError, type WalManager } from '@babuza/wal-core';
+import { WalEventHub } from '@babuza/wal-core/backend';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootstrapRaftCluster, defaultBabuzaConfig, type Raft } from '../src/index.ts';

@@ -1,7 +1,10 @@
-/** Waiting that an `AbortSignal` ends. Nothing is left behind: no listener, no timer. */
+/** Waits that an `AbortSignal` can end. They leave no listener and no timer behind. */
 import type { Clock } from './environment.ts';
 
-/** The promise, or the reason of the signal when that fires first; a later rejection is dropped. */
+/**
+ * Settles as `promise` does, or rejects with the reason of the signal if the signal fires first. A
+ * rejection of `promise` after that is ignored.
+ */
 export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   let onAbort: (() => void) | undefined;
   try {
@@ -17,8 +20,8 @@ export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>)
 }
 
 /**
- * Resolves after `delayMs`; rejects with the reason of the signal within its `abort`, and the timer
- * is gone by then.
+ * Resolves after `delayMs`. If the signal fires first, the timer is cancelled and the promise
+ * rejects with the reason of the signal before `abort` returns.
  */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -35,8 +38,8 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
 }
 
 /**
- * Resolves when the work has ended or after `limitMs`, whichever is first. Rejects as the work
- * does, or with the reason of the signal. The timer is gone by then.
+ * Resolves when `work` has ended or after `limitMs`, whichever is first. Rejects if `work` rejects,
+ * or with the reason of the signal. The timer is cancelled before it settles.
  */
 export async function atMost(
   clock: Clock,

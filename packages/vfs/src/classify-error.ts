@@ -1,6 +1,7 @@
 /**
- * From the platform's error codes to kinds of `FileError`. One table, so that nobody else looks at
- * codes; whatever is not in it counts as a failed device (`io`), which is the careful answer.
+ * Maps the platform's error codes to kinds of `FileError`. This is the only table, so no other code
+ * looks at error codes. A code that is not in it counts as a failed device (`io`), because that is
+ * the kind after which a log stops writing.
  */
 import { FileError } from './file-error.ts';
 import type { FileErrorKind, FileOperation } from './file-error.ts';
@@ -30,14 +31,15 @@ const KIND_OF_CODE: ReadonlyMap<string, FileErrorKind> = new Map([
 ]);
 
 /**
- * What the system answers when a link is not followed, or a FIFO or socket has nobody behind it.
+ * The codes of an `open` that must not follow a link (`ELOOP`, `EMLINK`), or that finds a FIFO or
+ * socket without a reader (`ENXIO`).
  */
 const NOT_A_FILE: ReadonlySet<string> = new Set(['ELOOP', 'EMLINK', 'ENXIO']);
 
-/** The calls that open a file by its name. */
+/** The operations that open a file by its name. */
 const OPENS_FILES: ReadonlySet<FileOperation> = new Set(['open', 'lock']);
 
-/** Calls that Windows refuses while another handle to the same name is open. */
+/** Operations that Windows refuses while another handle to the same name is open. */
 const NEEDS_SOLE_HANDLE: ReadonlySet<FileOperation> = new Set(['rename', 'unlink']);
 
 /** The platform's code of an error, such as `EIO`, or `undefined` if it has none. */
@@ -46,7 +48,7 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** What the caller can do about a platform's code. */
+/** The kind of a platform's error code, which depends on the operation. */
 export function kindOfErrno(errno: string | undefined, operation: FileOperation): FileErrorKind {
   if (errno === undefined) return 'io';
   if (NEEDS_SOLE_HANDLE.has(operation) && platform.openHandleErrnos.has(errno)) return 'busy';
@@ -66,7 +68,7 @@ export function toFileError(error: unknown, operation: FileOperation, path: stri
   });
 }
 
-/** What a message says in place of the bare code, where that would not tell what to do. */
+/** The text of a message that replaces the bare code when the code would not tell what to do. */
 function detailOf(error: unknown, errno: string | undefined, path: string): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (errno === undefined) return error.message;

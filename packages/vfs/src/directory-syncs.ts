@@ -1,9 +1,11 @@
 /**
- * The syncs of the directories of one owner. A sync that failed may have dropped any change of
- * names that was made before it, and a later one that succeeds says nothing about those: a name
- * that is older than the failure may never become durable. So a failure stays: a piece of work that
- * began before it has no later sync of the directory. Two syncs of a directory never run at the
- * same time, or one could succeed while the other drops what both were to make durable.
+ * The syncs of the directories of one owner. After a sync of a directory has failed, the kernel may
+ * have dropped any change of names that was made before it. A later sync that succeeds says nothing
+ * about those changes. So a failure is remembered: work that began before it gets the same error
+ * from every later sync of that directory.
+ *
+ * Two syncs of one directory never run at the same time. Otherwise one could succeed while the
+ * other fails and drops the names that both were to make durable.
  */
 import { FileError } from './file-error.ts';
 
@@ -14,7 +16,9 @@ interface Failure {
 
 export class DirectorySyncs {
   readonly #sync: (path: string) => Promise<void>;
-  /** Settles when the sync that was asked for last has ended. */
+  /**
+   * For each directory, a promise that resolves when the sync that was requested last has ended.
+   */
   readonly #running = new Map<string, Promise<void>>();
   /** The last failure of each directory. */
   readonly #failures = new Map<string, Failure>();
@@ -24,14 +28,16 @@ export class DirectorySyncs {
     this.#sync = sync;
   }
 
-  /** How many syncs have failed: work that begins now passes it to `run`. */
+  /**
+   * How many syncs have failed so far. Work that begins now passes this number to `run` as `since`.
+   */
   get failureCount(): number {
     return this.#failureCount;
   }
 
   /**
-   * Rejects with what the sync rejects with, or with the last failure of the directory where it
-   * came after the first `since` ones.
+   * Syncs the directory after the syncs of it that were requested before. Rejects if the sync
+   * fails, or if an earlier sync of this directory failed after the failure with number `since`.
    */
   run(path: string, since: number): Promise<void> {
     const before = this.#running.get(path);
@@ -52,7 +58,7 @@ export class DirectorySyncs {
     try {
       await this.#sync(path);
     } catch (error) {
-      // A directory that could not be opened was not synced, and has lost nothing.
+      // A directory that could not be opened was not synced, so no name was lost.
       if (error instanceof FileError && error.operation === 'sync-directory') {
         this.#failureCount += 1;
         this.#failures.set(path, { number: this.#failureCount, error });

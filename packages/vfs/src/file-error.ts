@@ -1,14 +1,13 @@
 /**
- * What went wrong with a file, said in a way that programs can act on. Every call of a file system
- * of this package that fails throws a `FileError`; nobody looks at texts or at numbers of one
- * platform.
+ * The error of every failed call of a file system. Its `kind` says what the caller can do, so that
+ * no caller has to look at messages or at the error numbers of one platform.
  */
 
 /**
- * What the caller can do about a failure:
+ * The kinds of failures, which tell the caller what to do:
  *
  * - `no-space`: ENOSPC, EDQUOT, EFBIG. Free space and try again, if nothing was synced in between.
- * - `io`: EIO and everything that is not understood. The device or the file system failed.
+ * - `io`: EIO and every code that is not known here. The device or the file system failed.
  * - `permission`: EACCES, EPERM, EROFS. The operating system does not let this user do it.
  * - `access-denied`: ERR_ACCESS_DENIED. The permission model of Node.js does not let this process
  *   do it.
@@ -17,16 +16,16 @@
  * - `not-found`: ENOENT.
  * - `exists`: EEXIST.
  * - `not-a-directory`: ENOTDIR; `is-a-directory`: EISDIR; `not-empty`: ENOTEMPTY.
- * - `not-a-file`: ELOOP, ENXIO, or seen after opening. A symbolic link, FIFO, socket or device has
- *   the name of a file. It was not followed, read or changed.
+ * - `not-a-file`: ELOOP, ENXIO, or a check after opening. A symbolic link, FIFO, socket or device
+ *   has the name of a file. It was not followed, read or changed.
  * - `too-many-open`: EMFILE, ENFILE. The process or the system has no file descriptor left.
- * - `try-again`: EAGAIN, EINTR, ENOMEM, ENOBUFS. The system was short of something, or a signal
- *   came.
+ * - `try-again`: EAGAIN, EINTR, ENOMEM, ENOBUFS. The system was short of a resource, or a signal
+ *   interrupted the call.
  * - `locked`: another owner holds the lock of the directory.
  * - `lock-lost`: this process held the lock of the directory and no longer does. It must write
  *   nothing more there.
- * - `busy`: EBUSY, and what Windows answers while another handle is open.
- * - `closed`: the handle was closed before.
+ * - `busy`: EBUSY, and the codes of Windows while another handle is open.
+ * - `closed`: the handle was closed before the call.
  *
  * `FileError.isTransient` says whether the same call may succeed later.
  */
@@ -74,8 +73,8 @@ export type FileOperation =
   | 'unlock';
 
 /**
- * Calls that store bytes or make them durable. After a failure of one of them nobody knows what the
- * disk has, whatever the reason was: a sync that failed is never tried again.
+ * Operations that store bytes or make them durable. After one of them has failed, the content of
+ * the disk is unknown, whatever the reason was. So a failed sync is never tried again.
  */
 const storesBytes: ReadonlySet<FileOperation> = new Set([
   'write',
@@ -85,22 +84,22 @@ const storesBytes: ReadonlySet<FileOperation> = new Set([
   'sync-directory',
 ]);
 
-/** The kinds that say what to do: what a message adds to the code of the platform. */
+/** The advice that the message of a kind adds to the code of the platform. */
 const adviceOf: Partial<Record<FileErrorKind, string>> = {
   'too-many-open': 'no file descriptor is left; raise the limit (ulimit -n) or open fewer files',
   'not-a-file':
-    'only a regular file is opened here; find out who put this there, and move it to another place',
+    'only a regular file is opened here; find out who created this one, and move it away',
   'name-too-long': 'the path or a name in it is too long; use a shorter directory',
 };
 
-/** A failed call of a file system: what, where, why. */
+/** A failed call of a file system: the operation, the path and the reason. */
 export class FileError extends Error {
   override readonly name = 'FileError';
   readonly kind: FileErrorKind;
   readonly operation: FileOperation;
   /** The file or directory that the call was about. */
   readonly path: string;
-  /** The platform's own code, such as `EIO`, where there is one. */
+  /** The code of the platform, such as `EIO`, if there is one. */
   readonly errno: string | undefined;
 
   constructor(
@@ -120,9 +119,9 @@ export class FileError extends Error {
     this.errno = options.errno;
   }
   /**
-   * The call did nothing, and the same call may succeed later: the system was short of descriptors
-   * or memory, a signal came, or a permission was missing (EACCES only), and the call was none of
-   * those that store bytes or sync them.
+   * Whether the call had no effect and the same call may succeed later. That is so if the system
+   * was short of descriptors or memory, a signal interrupted the call, or a permission was missing
+   * (EACCES only). It is never so for a call that stores bytes or syncs them.
    */
   get isTransient(): boolean {
     if (storesBytes.has(this.operation)) return false;

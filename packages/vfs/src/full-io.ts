@@ -1,15 +1,18 @@
 /**
- * Whole reads and whole writes. The platform may move fewer bytes than asked, and Node.js then
- * reports the smaller number *without an error* (a nearly full disk does this), so nobody but these
- * loops calls read or write. Callbacks rather than `FileHandle` promises, which cost measurably
- * more.
+ * Complete reads and writes. The platform may move fewer bytes than requested, for instance when
+ * the disk is nearly full, and Node.js then reports the smaller number *without an error*. So only
+ * the loops in this file call read or write. They use callbacks because the promises of a
+ * `FileHandle` cost measurably more.
  */
 import fs from 'node:fs';
 import { errnoOf } from './classify-error.ts';
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;
 
-/** The six calls below everything; tests replace them to be short, interrupted or broken. */
+/**
+ * The six calls of the platform. Tests replace them by calls that are short, interrupted or
+ * failing.
+ */
 export interface RawIo {
   read(fd: number, to: Uint8Array, at: number, bytes: number, position: number, done: Done): void;
   write(
@@ -36,16 +39,21 @@ export const nodeIo: RawIo = {
   writevSync: (fd, parts, position) => fs.writevSync(fd, parts, position),
 };
 
-/** Linux moves at most 2 GiB less a page per call, and Node.js takes lengths below 2 GiB. */
+/**
+ * The most bytes in one call. Linux moves at most 2 GiB less one page per call, and Node.js accepts
+ * lengths below 2 GiB.
+ */
 const CALL_BYTES_MAX = 1024 * 1024 * 1024;
 
-/** `IOV_MAX` of Linux and macOS: more parts in one call are refused. */
+/** The most parts in one call: `IOV_MAX` of Linux and macOS. */
 const CALL_PARTS_MAX = 1024;
 
-/** So many fruitless calls in a row are a failure: nothing here may wait for ever. */
+/**
+ * After this many calls in a row that moved no byte the loop fails, so that it cannot run for ever.
+ */
 const FRUITLESS_CALLS_MAX = 100;
 
-/** Counts bytes moved, continues after interruptions, and gives up where nothing moves. */
+/** Counts the bytes that were moved, and throws when too many calls in a row moved no byte. */
 class Progress {
   bytes = 0;
   #fruitlessCalls = 0;
@@ -56,7 +64,7 @@ class Progress {
     else this.#fruitless(undefined);
   }
 
-  /** Returns if the call may be made again; throws the error otherwise. */
+  /** Returns if the call may be repeated; throws the error otherwise. */
   failed(error: unknown): void {
     const errno = errnoOf(error);
     if (errno !== 'EINTR' && errno !== 'EAGAIN') throw error;
@@ -71,7 +79,8 @@ class Progress {
 }
 
 /**
- * Fills `target` from `position` on; resolves with the bytes read, fewer only at the file's end.
+ * Fills `target` from `position` on. Resolves with the number of bytes read, which is below
+ * `target.length` only at the end of the file.
  */
 export function readFully(
   fd: number,
@@ -121,7 +130,7 @@ export function readFullySync(
   return progress.bytes;
 }
 
-/** Writes all `parts` one behind the other at `position`, or rejects. */
+/** Writes all `parts` one after the other at `position`, or rejects. */
 export function writeFully(
   fd: number,
   parts: readonly Uint8Array[],
@@ -180,7 +189,7 @@ export function writeFullySync(
   }
 }
 
-/** The parts that are still to be written. */
+/** The parts that are not written yet. */
 class PartQueue {
   #parts: readonly Uint8Array[];
   /** Parts before this one are written. */
@@ -194,7 +203,7 @@ class PartQueue {
       : parts;
   }
 
-  /** What the next call may carry; empty when all is written. */
+  /** The parts for the next call; empty when all bytes are written. */
   next(): readonly Uint8Array[] {
     if (this.#index === 0 && this.#offset === 0 && this.#parts.length === 1) return this.#parts;
     const batch: Uint8Array[] = [];
@@ -222,7 +231,7 @@ class PartQueue {
   }
 }
 
-/** Cuts a part that is too large for one call; an empty one vanishes. */
+/** Cuts a part that is too large for one call into pieces. An empty part has no piece. */
 function piecesOf(part: Uint8Array): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   for (let at = 0; at < part.length; at += CALL_BYTES_MAX) {

@@ -1,14 +1,13 @@
 /**
  * A file system whose owner writes only while it holds the lock of its directory. Every call that
- * changes something first asks the lock that was taken through this file system whether it is
- * fresh, and confirms it where it is not. So a process that stood still for a while, in whatever
- * step of its work, learns that another one has taken over before it overwrites, renames or removes
- * anything.
+ * changes something first checks whether the lock that was taken through this file system is fresh,
+ * and confirms it if it is not. So a process that was suspended at any step of its work learns that
+ * another one has taken over before it overwrites, renames or removes anything.
  *
- * While the lock is fresh a call goes to the file system below as it is: no promise and no object
- * more. Only the syncs of a directory go one after the other, and stay failed once one has failed
- * (see `DirectorySyncs`). Reads are never held up. Before a lock is taken everything passes. A
- * synchronous call cannot wait for a confirmation: its caller asks the lock before.
+ * While the lock is fresh, a call is passed on without another promise or object. The syncs of one
+ * directory run one after the other, and a failed one makes all later ones fail (see
+ * `DirectorySyncs`). Reads are never delayed. Before a lock is taken, every call is passed on. A
+ * synchronous call cannot wait for a confirmation: its caller must check the lock first.
  */
 import { DirectorySyncs } from './directory-syncs.ts';
 import type { Environment } from './environment.ts';
@@ -21,17 +20,17 @@ import type {
   OpenMode,
 } from './file-system.ts';
 
-/** A world whose file system has one owner for each directory. */
+/** An environment whose file system is guarded by the lock of a directory. */
 export interface GuardedEnvironment extends Environment {
   readonly fileSystem: GuardedFileSystem;
 }
 
-/** The same world, with a guarded file system. */
+/** The same environment with a guarded file system. */
 export function guardedEnvironment({ fileSystem, clock, random }: Environment): GuardedEnvironment {
   return { fileSystem: new GuardedFileSystem(fileSystem), clock, random };
 }
 
-/** The state that all views of a guarded file system share. */
+/** The state that all views (`fromNow`) of a guarded file system share. */
 interface Owner {
   readonly directorySyncs: DirectorySyncs;
   lock: DirectoryLock | undefined;
@@ -45,10 +44,13 @@ function ownerOf(below: FileSystem): Owner {
 export class GuardedFileSystem implements FileSystem {
   readonly #below: FileSystem;
   readonly #owner: Owner;
-  /** The failures of directory syncs that the work of this view does not have to know. */
+  /**
+   * How many syncs of directories had failed when this view was made; those failures do not matter
+   * to it.
+   */
   readonly #failuresBefore: number;
 
-  /** `owner` is for `fromNow` only. */
+  /** Only `fromNow` passes `owner`. */
   constructor(below: FileSystem, owner: Owner = ownerOf(below)) {
     this.#below = below;
     this.#owner = owner;
@@ -56,15 +58,18 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   /**
-   * The same files under the same lock, for a piece of work that begins now: it is told only of
-   * syncs of directories that fail from now on. Without it a directory whose sync has failed once
-   * has no sync any more.
+   * A view of the same files under the same lock, for work that begins now. Only syncs of
+   * directories that fail from now on make its later syncs fail. Without such a view, a directory
+   * whose sync has failed once could never be synced again.
    */
   fromNow(): GuardedFileSystem {
     return new GuardedFileSystem(this.#below, this.#owner);
   }
 
-  /** For one owner with one directory: the lock that was taken last is the one that counts. */
+  /**
+   * Takes the lock that guards all calls of this file system from now on. A later lock replaces it,
+   * so one guarded file system serves one owner with one directory.
+   */
   async lock(path: string): Promise<DirectoryLock> {
     const lock = await this.#below.lock(path);
     this.#owner.lock = lock;
@@ -72,8 +77,8 @@ export class GuardedFileSystem implements FileSystem {
   }
 
   /**
-   * To be awaited before something is acknowledged that was written. Rejects as
-   * `DirectoryLock.confirm`; `undefined` where the lock is fresh, and where none was taken.
+   * Renews a lock that is not fresh; `undefined` if the lock is fresh or no lock was taken. Await
+   * it before a write is acknowledged. Rejects as `DirectoryLock.confirm` does.
    */
   confirm(): Promise<void> | undefined {
     const { lock } = this.#owner;
@@ -170,8 +175,8 @@ class GuardedFile implements File {
   }
 
   /**
-   * Makes durable what was written before; it changes nothing that another owner could have
-   * written.
+   * Not guarded: it only makes durable what was written before, and changes no byte of another
+   * owner.
    */
   datasync(): Promise<void> {
     return this.#below.datasync();

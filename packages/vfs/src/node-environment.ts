@@ -1,17 +1,17 @@
-/** The real world: the disk, the clock and the random numbers of this machine. */
+/** The real environment: the disk, the clock and the random numbers of this machine. */
 import { randomBytes } from 'node:crypto';
 import type { Clock, Environment, Random, Timer } from './environment.ts';
 import type { FileSystem } from './file-system.ts';
 import { NodeFileSystem } from './node-file-system.ts';
 import { RetryingFileSystem } from './retrying-file-system.ts';
 
-/** The platform fires a timer at once that is given more: 25 days. */
+/**
+ * The longest delay of a timer, about 25 days. The platform fires a timer with a longer delay at
+ * once.
+ */
 const timerMsMax: number = 2 ** 31 - 1;
 
-/**
- * The machine's clock. Its timers keep the process alive only where that is asked for; its sleeps
- * do.
- */
+/** The clock of the machine. A sleep keeps the process alive; a timer does so only on request. */
 export class NodeClock implements Clock {
   monotonicMs(): number {
     return performance.now();
@@ -39,7 +39,10 @@ export class NodeClock implements Clock {
   }
 }
 
-/** So many bytes are fetched from the operating system at once: one call each would be slow. */
+/**
+ * The bytes that one call to the operating system fetches, because a call for each number would be
+ * slow.
+ */
 const POOL_BYTES = 256;
 
 /** Random numbers from the operating system. */

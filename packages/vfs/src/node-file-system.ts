@@ -1,6 +1,6 @@
 /**
- * The real file system. Names are durable after `syncDirectory`, contents after a sync of their
- * file; what a call of the platform means beyond that is never relied on.
+ * The real file system. Names are durable after `syncDirectory` and contents after a sync of their
+ * file. No other guarantee of the platform is relied on.
  */
 import fs from 'node:fs';
 import { dirname } from 'node:path';
@@ -41,9 +41,10 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    // Across directories a crash could show both names or none: two directories, two syncs.
+    // A rename between two directories needs a sync of both; a crash in between could leave both
+    // names, or neither.
     if (dirname(from) !== dirname(to)) {
-      throw new RangeError(`rename ${from} to ${to}: not within one directory`);
+      throw new RangeError(`rename ${from} to ${to}: both names must be in the same directory`);
     }
     await classified('rename', from, () => fs.promises.rename(from, to));
   }
@@ -58,13 +59,14 @@ export class NodeFileSystem implements FileSystem {
       missing.push(existing);
       existing = dirname(existing);
     }
-    // A process that was killed right after its mkdir left a name that is not durable yet. Each
-    // name is synced before the next is made, so only the deepest one can be in that state.
+    // A process that was killed right after its mkdir may have left a name that is not durable yet.
+    // Each name is synced before the next one is made, so only the deepest existing one can be in
+    // that state.
     await syncNameOfForeign(existing);
     for (const directory of missing.reverse()) {
       await classified('mkdir', directory, () => fs.promises.mkdir(directory, 0o700)).catch(
         (error) => {
-          // Somebody else was quicker: as good as ours.
+          // Another process has created it in the meantime, which is just as good.
           if (!(error instanceof FileError) || error.kind !== 'exists') throw error;
         },
       );
@@ -117,8 +119,8 @@ export class NodeFileSystem implements FileSystem {
 }
 
 /**
- * Makes the name of a directory durable that was there before. Where we may not even look into its
- * parent, it was not us who made it.
+ * Makes the name of an existing directory durable. A parent that this user may not open is skipped:
+ * then this user did not create the name.
  */
 async function syncNameOfForeign(path: string): Promise<void> {
   const parent = dirname(path);
@@ -135,8 +137,9 @@ async function syncNameOfForeign(path: string): Promise<void> {
 async function syncDirectory(operation: FileOperation, path: string): Promise<void> {
   if (!platform.syncsDirectories) return;
   const { O_RDONLY, O_DIRECTORY } = fs.constants;
-  // Two steps with two names: without a descriptor nothing was synced and nothing is lost, while a
-  // sync that failed is final, also where its code is one that is transient elsewhere.
+  // Two operations with names of their own. If the directory cannot be opened, nothing was synced
+  // and nothing is lost. A sync that failed is final, even if its code is transient for other
+  // operations.
   const handle = await classified(operation, path, () =>
     fs.promises.open(path, O_RDONLY | O_DIRECTORY),
   );
@@ -151,8 +154,9 @@ async function syncDirectory(operation: FileOperation, path: string): Promise<vo
 }
 
 /**
- * A link that leads nowhere has its name all the same: no file can be made there. What is not a
- * link was made since the look behind links, and counts as what it is.
+ * The kind of a name that `stat` did not find. A link that leads nowhere still occupies its name,
+ * so no file can be created there. Anything else was created after the `stat`, and counts as what
+ * it is.
  */
 async function kindOfLink(path: string): Promise<EntryKind | undefined> {
   const found = await fs.promises.lstat(path).catch(() => undefined);

@@ -1,10 +1,10 @@
 /**
  * An open file of the real file system: one descriptor for reads, writes and syncs, and on Linux a
- * second one with `O_DSYNC` for `writeDurable`. Both are opened together, so that a rename in
- * between cannot lead the second to another file.
+ * second one with `O_DSYNC` for `writeDurable`. Both are opened by one call, so that a later rename
+ * cannot make them refer to different files.
  *
- * A descriptor is closed only when no call is in flight on it: its number is used again at once,
- * and a late write would land in another file.
+ * A descriptor is closed only when no call is in flight on it. The system reuses its number at
+ * once, and a late write would go to another file.
  */
 import fs from 'node:fs';
 import { toFileError } from './classify-error.ts';
@@ -20,7 +20,7 @@ export async function openNodeFile(path: string, mode: OpenMode): Promise<File> 
   try {
     const fd = await openDescriptor(path, flagsOf(mode));
     try {
-      // A file that was just created is one.
+      // A file that was just created is certainly a regular file.
       if (mode !== 'create') await refuseOthers(fd, path);
       const durableFd =
         mode === 'read' || platform.durableWriteFlag === undefined
@@ -29,7 +29,7 @@ export async function openNodeFile(path: string, mode: OpenMode): Promise<File> 
       return new NodeFile(path, mode, fd, durableFd);
     } catch (error) {
       await closeDescriptor(fd).catch(ignore);
-      // A half-made file would answer `exists` to the next try.
+      // If the file stayed, the next attempt would fail with `exists`.
       if (mode === 'create') await removeName(path).catch(ignore);
       throw error;
     }
@@ -83,7 +83,7 @@ class NodeFile implements File {
     this.#assertUsable('write-durable', position);
     this.#runSync('write-durable', () => {
       writeFullySync(this.#durableFd ?? this.#fd, parts, position);
-      // Durable only now where there is no durable descriptor.
+      // Without an `O_DSYNC` descriptor the bytes are durable only after this.
       if (this.#durableFd === undefined) fs.fdatasyncSync(this.#fd);
     });
   }
@@ -120,7 +120,7 @@ class NodeFile implements File {
       });
     }
     const descriptors = this.#durableFd === undefined ? [this.#fd] : [this.#fd, this.#durableFd];
-    // Both are given back whatever happens to the first; the first failure is the one to tell.
+    // Both are closed even if the first close fails. The first failure is reported.
     const results = await Promise.allSettled(descriptors.map(closeDescriptor));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw toFileError(failed.reason, 'close', this.path);
@@ -128,7 +128,7 @@ class NodeFile implements File {
 
   async #writeAndSync(parts: readonly Uint8Array[], position: number): Promise<void> {
     await writeFully(this.#durableFd ?? this.#fd, parts, position);
-    // Durable only now where there is no durable descriptor.
+    // Without an `O_DSYNC` descriptor the bytes are durable only after this.
     if (this.#durableFd === undefined) await syncDescriptor(this.#fd);
   }
 
@@ -157,9 +157,9 @@ class NodeFile implements File {
     if (this.#mode === 'read' && WRITES.has(operation)) {
       throw new FileError('permission', operation, this.path, { detail: 'opened for reading' });
     }
-    // Node.js takes anything but a number for "wherever the last call ended".
+    // Node.js takes a position that is not a number for "where the last call ended".
     if (!Number.isSafeInteger(offset) || offset < 0) {
-      throw new RangeError(`${operation} ${this.path}: ${offset} is no offset`);
+      throw new RangeError(`${operation} ${this.path}: ${offset} is not a valid offset`);
     }
   }
 }
@@ -172,7 +172,10 @@ function flagsOf(mode: OpenMode): number {
   return mode === 'write' ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
 }
 
-/** Linux opens a directory for reading and complains at the first read only. */
+/**
+ * Throws unless the descriptor is that of a regular file. Linux opens a directory for reading
+ * without an error and fails only at the first read.
+ */
 async function refuseOthers(fd: number, path: string): Promise<void> {
   const stats = await statDescriptor(fd);
   if (stats.isDirectory()) throw new FileError('is-a-directory', 'open', path, { errno: 'EISDIR' });

@@ -1,18 +1,21 @@
 /**
- * All that differs between operating systems, in one place (the README says the same in words).
+ * The differences between operating systems that matter here. The README has the same as a table.
  *
- * - Linux: a write through an `O_DSYNC` descriptor is durable when it returns: one call, one trip
- *   through the thread pool, where a write and an `fdatasync` are two.
- * - macOS: has `O_DSYNC` too, but it does not flush the drive's cache. `fdatasync` and `fsync` of
- *   Node.js do: its library asks for `F_FULLFSYNC`. So: write, then `fdatasync`.
- * - Windows: no `O_DSYNC` and no sync of directories; a file that is open elsewhere can often
- *   neither be renamed nor removed, which it says with a code that means "permission" elsewhere.
+ * - Linux: a write through an `O_DSYNC` descriptor is durable when it returns. It is one call in
+ *   the thread pool; a write and an `fdatasync` would be two.
+ * - macOS: `O_DSYNC` exists but does not flush the cache of the drive. `fdatasync` and `fsync` of
+ *   Node.js do, because libuv uses `F_FULLFSYNC`. So a durable write is a write and an `fdatasync`.
+ * - Windows: there is no `O_DSYNC` and no sync of directories. A file that is open elsewhere often
+ *   cannot be renamed or removed; the error code then is one that means "permission" on other
+ *   systems.
  */
 import { constants } from 'node:fs';
 
-/** What one operating system can do. */
+/** The traits of one operating system. */
 export interface PlatformTraits {
-  /** Flag for `open` that makes each write durable, or `undefined` where that cannot be trusted. */
+  /**
+   * Flag for `open` that makes each write durable; `undefined` if the system has no reliable one.
+   */
   readonly durableWriteFlag: number | undefined;
   /** Whether a directory can be synced. */
   readonly syncsDirectories: boolean;

@@ -1,40 +1,41 @@
 /**
- * A small record in a file of its own that is replaced as a whole: after a crash the old bytes or
- * the new ones are there, and any change of them is noticed. Little-endian:
+ * A small record in a file of its own, which is replaced as a whole. After a crash the file has
+ * either the old bytes or the new ones, and a checksum detects any change of them. Numbers are
+ * little-endian:
  *
  *      0   magic "BABUZARC"        8   version u32          12  length of the content u32
  *      16  CRC-32 of bytes 0 to 16 and of all bytes from 20 on
  *      20  content
  *
- * The magic, the version and the checksum keep their places in all versions to come, so that a
- * newer record is told from a damaged one.
+ * The magic, the version and the checksum keep their offsets in all future versions, so that a
+ * reader can tell a newer record from a damaged one.
  */
 import { crc32 } from 'node:zlib';
 import { FileError } from './file-error.ts';
 import type { FileSystem } from './file-system.ts';
 
-/** The largest content of a record. */
+/** The largest content of a record, in bytes. */
 export const recordBytesMax: number = 64 * 1024;
 
-/** What this release writes, and the only version that it reads. */
+/** The version that this release writes, and the only one that it reads. */
 export const recordVersion = 1;
 
 const magic = new TextEncoder().encode('BABUZARC');
 const checksumStart = 16;
 const contentStart = 20;
-/** A file of a newer version may be longer than those of this one; no record is ever this long. */
+/** The largest file that may be a record. Newer versions may allow longer records than this one. */
 const fileBytesMax: number = 1024 * 1024;
 
-/** What a file turned out to hold. */
+/** The result of reading a record. */
 export type StoredRecord =
   | { readonly kind: 'absent' }
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
-  /** The bytes are not those that were written; `why` says what does not fit. */
+  /** The bytes are not those that were written; `why` is the reason. */
   | { readonly kind: 'damaged'; readonly why: string }
-  /** The record is whole, and a newer release wrote it. */
+  /** The record is intact, and a newer release wrote it. */
   | { readonly kind: 'newer'; readonly version: number };
 
-/** Where a new record is written before it gets its name. */
+/** The name under which a new record is written before it is renamed to `name`. */
 export function temporaryRecordName(name: string): string {
   return `${name}.tmp`;
 }
@@ -50,16 +51,18 @@ export async function readRecord(
   } catch (error) {
     const kind = error instanceof FileError ? error.kind : undefined;
     if (kind === 'not-found') return { kind: 'absent' };
-    if (kind === 'is-a-directory') return { kind: 'damaged', why: 'a directory has its name' };
-    if (kind === 'not-a-file') return { kind: 'damaged', why: 'its name is not that of a file' };
+    if (kind === 'is-a-directory')
+      return { kind: 'damaged', why: 'its name is that of a directory' };
+    if (kind === 'not-a-file')
+      return { kind: 'damaged', why: 'its name is not that of a regular file' };
     throw error;
   }
 }
 
 /**
- * Replaces the record `name` of a directory. Two calls for one name must not overlap. Durable when
- * it resolves. When it rejects with a `FileError`, or a crash interrupts it, the old or the new
- * record is there.
+ * Replaces the record `name` of a directory. Two calls for one name must not overlap. The new
+ * record is durable when this resolves. If it rejects with a `FileError`, or a crash interrupts it,
+ * the file has either the old or the new record.
  */
 export async function writeRecord(
   fileSystem: FileSystem,
@@ -70,34 +73,35 @@ export async function writeRecord(
   const temporary = `${directory}/${temporaryRecordName(name)}`;
   try {
     await writeTemporary(fileSystem, temporary, encodeRecord(bytes));
-    // 2. A crash before the directory is synced leaves the old or the new record.
+    // 2. Rename. A crash before step 3, the sync of the directory, leaves the old or the new
+    // record; after it the new one is durable.
     await fileSystem.rename(temporary, `${directory}/${name}`);
   } catch (error) {
     // A file whose write or sync failed never gets the name. If it cannot be removed now, the next
-    // write does.
+    // write removes it.
     await fileSystem.unlink(temporary).catch(() => undefined);
     throw error;
   }
-  // 3. Durable after it: the new record.
   await fileSystem.syncDirectory(directory);
 }
 
 /**
- * Removes the record and what an interrupted write left; fine if there is none. Durable after it.
+ * Removes the record, if it exists, and the file of an interrupted write. The removal is durable
+ * when this resolves.
  */
 export async function removeRecord(
   fileSystem: FileSystem,
   directory: string,
   name: string,
 ): Promise<void> {
+  // The directory is synced even if no file is removed: an earlier call may have failed before it.
   for (const each of [temporaryRecordName(name), name]) {
     await unlinkIfThere(fileSystem, `${directory}/${each}`);
   }
-  // Also where there was none: an earlier removal may have failed before this step.
   await fileSystem.syncDirectory(directory);
 }
 
-/** The bytes of the file with this content. */
+/** The bytes of a file for this content. Throws a `RangeError` if it is too long. */
 export function encodeRecord(content: Uint8Array): Uint8Array {
   if (content.length > recordBytesMax) {
     throw new RangeError(`a record has at most ${recordBytesMax} bytes, got ${content.length}`);
@@ -112,22 +116,25 @@ export function encodeRecord(content: Uint8Array): Uint8Array {
   return file;
 }
 
-/** What the bytes of a file mean. */
+/** Decodes and verifies the bytes of a file. */
 export function decodeRecord(file: Uint8Array): StoredRecord {
   if (file.length < contentStart) {
     return damaged(`it has ${file.length} bytes, and the shortest record has ${contentStart}`);
   }
   if (file.length > fileBytesMax) return damaged(`it has more than ${fileBytesMax} bytes`);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (magic.some((byte, at) => file[at] !== byte)) return damaged('it does not begin as a record');
+  if (magic.some((byte, at) => file[at] !== byte))
+    return damaged('it does not start like a record');
   if (view.getUint32(checksumStart, true) !== checksumOf(file)) {
-    return damaged('its checksum is not that of its bytes');
+    return damaged('its checksum does not match its bytes');
   }
   const version = view.getUint32(8, true);
   if (version !== recordVersion) return { kind: 'newer', version };
   const contentBytes = view.getUint32(12, true);
   if (contentBytes !== file.length - contentStart || contentBytes > recordBytesMax) {
-    return damaged(`it names a length of ${contentBytes} and has ${file.length - contentStart}`);
+    return damaged(
+      `its length field is ${contentBytes}, but its content has ${file.length - contentStart} bytes`,
+    );
   }
   return { kind: 'whole', bytes: file.slice(contentStart) };
 }
@@ -135,7 +142,7 @@ export function decodeRecord(file: Uint8Array): StoredRecord {
 async function readBytes(fileSystem: FileSystem, path: string): Promise<Uint8Array> {
   const file = await fileSystem.open(path, 'read');
   try {
-    // One byte more than is allowed tells that a file is too long, whatever its length is.
+    // Reading one byte more than allowed suffices to see that a file is too long.
     const bytes = new Uint8Array(Math.min(await file.size(), fileBytesMax + 1));
     const got = await file.read(bytes, 0);
     return bytes.subarray(0, got);
@@ -149,12 +156,12 @@ async function writeTemporary(
   path: string,
   bytes: Uint8Array,
 ): Promise<void> {
-  // An interrupted write may have left one.
+  // An interrupted write may have left a temporary file.
   await unlinkIfThere(fileSystem, path);
   const file = await fileSystem.open(path, 'create');
   try {
     await file.write(bytes, 0);
-    // 1. Durable after it: the content. Its name is one that nothing reads.
+    // 1. After this sync the content is durable, under a name that no reader looks at.
     await file.datasync();
   } finally {
     await file.close();

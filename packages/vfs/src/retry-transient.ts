@@ -1,16 +1,17 @@
 /**
- * Calls that fail because the system is short of something are made again a few times before they
- * are told.
+ * Repeats calls that fail because the system is short of a resource before the failure is reported.
  */
 import type { Clock } from './environment.ts';
 import { FileError } from './file-error.ts';
 
-/** The pauses between the attempts, 160 ms in all: a save that waits for a file waits no longer. */
+/**
+ * The pauses between the attempts, 160 ms in total. That bounds how long a save waits for a file.
+ */
 const pausesMs: readonly number[] = [10, 30, 120];
 
 /**
- * Makes a call up to four times while it fails with an error that `isTransient`. Such a call did
- * nothing. The last failure is thrown, and every other one at once.
+ * Makes a call up to four times while it fails with a transient `FileError`, since such a call had
+ * no effect. Throws the last failure, or at once a failure that is not transient.
  */
 export async function retryTransient<Result>(
   clock: Clock,

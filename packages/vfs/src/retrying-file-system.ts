@@ -1,7 +1,7 @@
 /**
- * A file system whose calls on names are made again when the system was short of something for a
- * moment. The calls of an open file are not: short reads and writes are continued in `full-io.ts`,
- * and a write or a sync that failed is never tried again.
+ * A file system that repeats calls on names when the system is short of a resource for a moment.
+ * Calls on an open file are not repeated: `full-io.ts` continues short reads and writes, and a
+ * write or a sync that failed is never tried again.
  */
 import type { Clock } from './environment.ts';
 import type {
@@ -18,7 +18,7 @@ export class RetryingFileSystem implements FileSystem {
   readonly #inner: FileSystem;
   readonly #clock: Clock;
 
-  /** `clock` measures the pauses between the attempts. */
+  /** `clock` times the pauses between the attempts. */
   constructor(inner: FileSystem, clock: Clock) {
     this.#inner = inner;
     this.#clock = clock;

@@ -1,17 +1,17 @@
-/** What a signal ends: at once, with its reason, and nothing is left. */
+/** A signal ends a wait at once, with its reason, and leaves no listener and no timer. */
 import { describe, expect, it } from 'vitest';
 import { nodeEnvironment, pause, unlessAborted, type Clock } from '../src/index.ts';
 
 const reason = new Error('enough');
 
 describe('waiting', () => {
-  it('gives what was waited for', async () => {
+  it('resolves with the result', async () => {
     const { signal } = new AbortController();
     expect(await unlessAborted(signal, Promise.resolve(3))).toBe(3);
     await expect(unlessAborted(signal, Promise.reject(reason))).rejects.toBe(reason);
   });
 
-  it('ends with the reason of a signal, before it or meanwhile', async () => {
+  it('rejects with the reason of a signal that fired before or fires meanwhile', async () => {
     const never = new Promise<never>(() => undefined);
     await expect(unlessAborted(AbortSignal.abort(reason), never)).rejects.toBe(reason);
     const ending = new AbortController();
@@ -22,7 +22,7 @@ describe('waiting', () => {
 });
 
 describe('a pause', () => {
-  /** Timers fire when the test says so. */
+  /** The test fires the timers. */
   const timers = new Set<() => void>();
   const clock: Clock = {
     ...nodeEnvironment().clock,
@@ -32,7 +32,7 @@ describe('a pause', () => {
     },
   };
 
-  it('takes its time', async () => {
+  it('resolves after its delay', async () => {
     const passing = pause(clock, 10, new AbortController().signal);
     expect(timers.size).toBe(1);
     for (const fire of timers) fire();

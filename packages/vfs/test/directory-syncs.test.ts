@@ -1,9 +1,12 @@
-/** A directory whose sync failed is not taken for durable later, whatever is asked for together. */
+/**
+ * After a failed sync of a directory, earlier changes of names never count as durable, even if
+ * syncs overlap.
+ */
 import { expect, it } from 'vitest';
 import { DirectorySyncs } from '../src/directory-syncs.ts';
 import { FileError, type FileOperation } from '../src/index.ts';
 
-/** Syncs that the test ends by hand, in the order in which they began. */
+/** Syncs that the test completes one by one, in the order in which they began. */
 function world() {
   const begun: { path: string; end: (error?: unknown) => void }[] = [];
   const syncs = new DirectorySyncs(
@@ -39,7 +42,7 @@ it('fails each later sync of work that began before the failure', async () => {
   await expect(syncs.run('/wal', 0)).rejects.toBe(failed);
 });
 
-it('begins no sync of a directory beside another one, so that none succeeds after a failure', async () => {
+it('runs the syncs of a directory one after the other, so that none succeeds after a failure', async () => {
   const { syncs, begun, end } = world();
   const failed = failure('sync-directory');
   const outcomes = Promise.allSettled(['/wal', '/wal', '/wal'].map((path) => syncs.run(path, 0)));
@@ -55,7 +58,7 @@ it('begins no sync of a directory beside another one, so that none succeeds afte
   ]);
 });
 
-it('syncs other directories at the same time, and whatever happened to the first', async () => {
+it('syncs other directories at the same time, even if the first sync failed', async () => {
   const { syncs, begun, end } = world();
   const first = expect(syncs.run('/wal', 0)).rejects.toThrow();
   const second = syncs.run('/snap', 0);
@@ -69,7 +72,7 @@ it('syncs other directories at the same time, and whatever happened to the first
   await third;
 });
 
-it('tries again where the directory could not be opened: nothing was lost', async () => {
+it('can be repeated if the directory could not be opened, because nothing was lost', async () => {
   const { syncs, end } = world();
   const first = expect(syncs.run('/wal', 0)).rejects.toThrow();
   const second = syncs.run('/wal', 0);

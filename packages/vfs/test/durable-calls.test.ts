@@ -1,4 +1,4 @@
-/** Which calls of the platform stand behind a promise of durability, and in which order. */
+/** The calls of the platform that make bytes and names durable, and their order. */
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -10,7 +10,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const bytes = Buffer.from('content');
 
-/** The calls that make directories and make names durable, as they are made. */
+/** Records the calls that create directories and sync names. */
 function traced(): string[] {
   const calls: string[] = [];
   const { open, mkdir } = fs.promises;
@@ -33,7 +33,7 @@ function traced(): string[] {
 }
 
 describe('a file', () => {
-  it('is synced by datasync, each time and on the calling thread, too', async () => {
+  it('is synced by each call of datasync and datasyncSync', async () => {
     const file = await fileSystem.open(join(temporaryDirectory(), 'file'), 'create');
     const later = vi.spyOn(fs, 'fdatasync');
     const now = vi.spyOn(fs, 'fdatasyncSync');
@@ -83,7 +83,7 @@ describe('a file', () => {
   );
 
   it.runIf(process.platform === 'linux')(
-    'whose second descriptor cannot be had leaves no name and no descriptor',
+    'leaves no name and no descriptor if its second descriptor cannot be opened',
     async () => {
       const path = join(temporaryDirectory(), 'file');
       const before = fs.readdirSync('/proc/self/fd').length;
@@ -103,7 +103,7 @@ describe('a file', () => {
     },
   );
 
-  it('is made once: a second one of the name is refused', async () => {
+  it('is created once: a second creation under the same name fails', async () => {
     const path = join(temporaryDirectory(), 'file');
     await (await fileSystem.open(path, 'create')).close();
     await expect(fileSystem.open(path, 'create')).rejects.toMatchObject({ kind: 'exists' });
@@ -118,7 +118,7 @@ describe('names', () => {
     expect(calls).toEqual([`sync ${directory}`, `close ${directory}`]);
   });
 
-  it('of directories are synced one by one, and that of the one that is there first', async () => {
+  it('of new directories are synced one by one, after the name of the deepest existing one', async () => {
     const top = temporaryDirectory();
     const [one, two] = [join(top, 'one'), join(top, 'one', 'two')];
     const calls = traced();
@@ -133,7 +133,7 @@ describe('names', () => {
     expect(fs.statSync(two).mode & 0o777).toBe(0o700);
   });
 
-  it('of a directory that is there already are synced again: who made it may not have done it', async () => {
+  it('of an existing directory are synced again, because its creator may not have done so', async () => {
     const directory = temporaryDirectory();
     const calls = traced();
     await fileSystem.makeDirectory(directory);

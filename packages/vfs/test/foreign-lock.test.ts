@@ -9,7 +9,7 @@ import { temporaryDirectory } from './helpers.ts';
 
 const { fileSystem } = nodeEnvironment();
 
-/** As `stat` has it: `makedev` of the C library. */
+/** The device number as `stat` returns it (`makedev` of the C library). */
 function device(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return (
@@ -39,7 +39,7 @@ describe('the table of locks', () => {
       'OFDLCK, process unknown',
     ],
     ['a lock on a whole file', device(0xfe, 0), 1236n, 'FLOCK, process 815'],
-    ['a write lock behind a read lock', device(8, 1), 1238n, 'POSIX, process 44'],
+    ['a write lock after a read lock', device(8, 1), 1238n, 'POSIX, process 44'],
     ['large device numbers', device(0x103, 0x12345), 1239n, 'FLOCK, process 45'],
   ])('shows %s', (_, dev, inode, expected) => {
     expect(findLock(table, dev, inode)).toBe(expected);
@@ -49,12 +49,12 @@ describe('the table of locks', () => {
     ['for another file', device(8, 1), 4n],
     ['for a file of the same number on another disk', device(8, 2), 1234n],
     ['that lets others read', device(8, 1), 1237n],
-    ['that somebody only waits for', device(0xfe, 0), 1240n],
+    ['that a process only waits for', device(0xfe, 0), 1240n],
   ])('shows none %s', (_, dev, inode) => {
     expect(findLock(table, dev, inode)).toBeUndefined();
   });
 
-  it('may be empty, or something else', () => {
+  it('may be empty or have another form', () => {
     expect(findLock('', device(8, 1), 1234n)).toBeUndefined();
     expect(findLock('no table\n\n1:', device(8, 1), 1234n)).toBeUndefined();
   });
@@ -103,7 +103,8 @@ describe('locks of other programs', () => {
     return path;
   };
   /**
-   * Not everywhere: file systems without a disk of their own (major number 0) may have two numbers.
+   * Some file systems without a disk of their own (major number 0) have different numbers in `stat`
+   * and in the table.
    */
   const isShown = (path: string): boolean => {
     const { dev, ino } = fs.statSync(path, { bigint: true });
@@ -112,22 +113,22 @@ describe('locks of other programs', () => {
     return dev >> 8n !== 0n || findLock(table, dev, ino) !== undefined;
   };
 
-  it('are none on a file that nobody has locked', async () => {
+  it('are not reported for a file that no program has locked', async () => {
     const path = newFile();
     expect(await fileSystem.foreignLock(path)).toBeUndefined();
-    // Our own lock is of the directory, and of another kind.
+    // The lock of this package is a file in the directory, not a lock of the kernel.
     const lock = await fileSystem.lock(join(path, '..'));
     expect(await fileSystem.foreignLock(path)).toBeUndefined();
     await lock.release();
   });
 
-  it.runIf(process.platform === 'linux')('cannot be on a file that is not there', async () => {
+  it.runIf(process.platform === 'linux')('cannot be looked up for a missing file', async () => {
     await expect(fileSystem.foreignLock(`${newFile()}-not`)).rejects.toMatchObject({
       kind: 'not-found',
     });
   });
 
-  it.runIf(hasFlock)('are seen when they are of flock(2)', async ({ skip }) => {
+  it.runIf(hasFlock)('are seen if they were taken with flock(2)', async ({ skip }) => {
     const path = newFile();
     const child = await hold('flock', '--exclusive', path, 'sh', '-c', 'echo held; cat');
     skip(!isShown(path), 'the file system of this machine shows its locks under another number');
@@ -136,18 +137,15 @@ describe('locks of other programs', () => {
     expect(await fileSystem.foreignLock(path)).toBeUndefined();
   });
 
-  it.runIf(hasPython)(
-    'are seen when they are of fcntl(2), unless they only read',
-    async ({ skip }) => {
-      const path = newFile();
-      const child = await hold('python3', '-c', python, path, 'write');
-      skip(!isShown(path), 'the file system of this machine shows its locks under another number');
-      expect(await fileSystem.foreignLock(path)).toMatch(/^POSIX, process \d+$/);
-      await end(child);
-      expect(await fileSystem.foreignLock(path)).toBeUndefined();
-      const reader = await hold('python3', '-c', python, path, 'read');
-      expect(await fileSystem.foreignLock(path)).toBeUndefined();
-      await end(reader);
-    },
-  );
+  it.runIf(hasPython)('are seen if they were taken with fcntl(2) for writing', async ({ skip }) => {
+    const path = newFile();
+    const child = await hold('python3', '-c', python, path, 'write');
+    skip(!isShown(path), 'the file system of this machine shows its locks under another number');
+    expect(await fileSystem.foreignLock(path)).toMatch(/^POSIX, process \d+$/);
+    await end(child);
+    expect(await fileSystem.foreignLock(path)).toBeUndefined();
+    const reader = await hold('python3', '-c', python, path, 'read');
+    expect(await fileSystem.foreignLock(path)).toBeUndefined();
+    await end(reader);
+  });
 });

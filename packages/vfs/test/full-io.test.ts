@@ -1,12 +1,15 @@
-/** The loops around short, interrupted and broken calls of the platform. */
+/** The loops that continue short and interrupted calls of the platform. */
 import { describe, expect, it } from 'vitest';
 import { readFully, readFullySync, writeFully, writeFullySync } from '../src/full-io.ts';
 import type { RawIo } from '../src/full-io.ts';
 
-/** What one call of the platform does: moves at most so many bytes, or fails. */
+/** One scripted call: the most bytes that it moves, or the code of its failure. */
 type Step = number | string;
 
-/** A file in memory whose calls follow a script; behind its end they move everything. */
+/**
+ * A file in memory whose calls follow a script. After the end of the script each call moves all
+ * bytes.
+ */
 class ScriptedIo implements RawIo {
   readonly stored: number[] = [];
   readonly calls: string[] = [];
@@ -99,7 +102,7 @@ describe.each([
     expect(io.calls).toEqual(['write 2+10', 'write 5+7', 'write 6+6', 'write 6+6', 'write 10+2']);
   });
 
-  it('continue short writes of parts, in the middle of a part too', async () => {
+  it('continue short writes of parts, even in the middle of a part', async () => {
     const io = new ScriptedIo([2, 1, 4]);
     const parts = [data.subarray(0, 2), data.subarray(2, 2), data.subarray(2, 9), data.subarray(9)];
     await write(io, parts, 0);
@@ -121,7 +124,7 @@ describe.each([
     expect(target).toEqual(data);
   });
 
-  it('end with the error, what was written before it stays', async () => {
+  it('reject with the error and keep the bytes that were written before', async () => {
     const io = new ScriptedIo([4, 'ENOSPC']);
     await expect(write(io, [data], 0)).rejects.toMatchObject({ code: 'ENOSPC' });
     expect(io.stored).toEqual([1, 2, 3, 4]);
@@ -130,7 +133,7 @@ describe.each([
     ).rejects.toMatchObject({ code: 'EIO' });
   });
 
-  it('give up where nothing moves', async () => {
+  it('fail after many calls that move no byte', async () => {
     const zeros = Array.from({ length: 1000 }, () => 0);
     await expect(write(new ScriptedIo(zeros), [data], 0)).rejects.toThrow('no byte was moved');
     const interrupted = Array.from({ length: 1000 }, () => 'EINTR');
@@ -145,14 +148,14 @@ describe.each([
     expect(io.calls).toEqual(['read 4+20', 'read 7+17', 'read 10+14']);
   });
 
-  it('write nothing without a call', async () => {
+  it('make no call to write nothing', async () => {
     const io = new ScriptedIo([]);
     await write(io, [], 0);
     await write(io, [new Uint8Array(0)], 0);
     expect(io.calls).toEqual([]);
   });
 
-  it('cut many parts into calls that the platform takes', async () => {
+  it('split many parts into calls within the limits of the platform', async () => {
     const io = new ScriptedIo([]);
     const parts = Array.from({ length: 2500 }, (_, index) => Uint8Array.of(index));
     await write(io, parts, 0);

@@ -1,4 +1,7 @@
-/** Every call that changes something waits for the lock, and no call that only reads does. */
+/**
+ * Every call that changes something waits until the lock is confirmed, and a call that only reads
+ * does not.
+ */
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -13,7 +16,7 @@ import {
   type FileSystem,
 } from '../src/index.ts';
 import { retryTransient } from '../src/retry-transient.ts';
-import { HandClock } from './hand-clock.ts';
+import { ManualClock } from './manual-clock.ts';
 
 /** A file system that records its calls, behind a lock that the test confirms or loses. */
 function world() {
@@ -112,7 +115,7 @@ describe('a call on a file system whose lock is not fresh', () => {
     expect(calls).toEqual([name]);
   });
 
-  it.each(changes)('is not made where the lock was lost: %s', async (_, call) => {
+  it.each(changes)('is not made if the lock was lost: %s', async (_, call) => {
     const { guarded, calls, settled, grow } = world();
     await guarded.lock('/x');
     const file = await guarded.open('/x/file', 'write');
@@ -124,7 +127,7 @@ describe('a call on a file system whose lock is not fresh', () => {
     expect(calls).toEqual([]);
   });
 
-  it.each(reads)('is made at once where it only reads: %s', async (name, call) => {
+  it.each(reads)('is made at once if it only reads: %s', async (name, call) => {
     const { guarded, calls, settled, grow } = world();
     await guarded.lock('/x');
     const file = await guarded.open('/x/file', 'write');
@@ -137,7 +140,7 @@ describe('a call on a file system whose lock is not fresh', () => {
 
 describe('waiting with a signal', () => {
   it('leaves no listener and no timer, however it ends', async () => {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const giveUp = new AbortController();
     const { signal } = giveUp;
     const left = (): number[] => [getEventListeners(signal, 'abort').length, clock.timerCount];
@@ -158,8 +161,8 @@ describe('waiting with a signal', () => {
     expect(left()).toEqual([0, 0]);
   });
 
-  it('ends at once where the signal has fired before', async () => {
-    const clock = new HandClock();
+  it('ends at once if the signal has fired before', async () => {
+    const clock = new ManualClock();
     const signal = AbortSignal.abort(new Error('enough'));
     const never = new Promise<void>(() => undefined);
     const ended = [
@@ -174,7 +177,7 @@ describe('waiting with a signal', () => {
   });
 });
 
-describe('a call that is made again', () => {
+describe('a call that is repeated', () => {
   const failing = (error: Error, times: number) => {
     let calls = 0;
     return {
@@ -208,15 +211,12 @@ describe('a call that is made again', () => {
     new FileError('try-again', 'write', '/x', { errno: 'EAGAIN' }),
     new FileError('permission', 'unlink', '/x', { errno: 'EROFS' }),
     new Error('something else'),
-  ])(
-    'is none of those that may have changed something, or that fail for good: %s',
-    async (error) => {
-      const clock = new HandClock();
-      const work = failing(error, 1);
-      await expect(retryTransient(clock, work.call)).rejects.toBe(error);
-      expect([work.count(), clock.monotonicMs()]).toEqual([1, 0]);
-    },
-  );
+  ])('is never one that may have changed something or that fails for good: %s', async (error) => {
+    const clock = new ManualClock();
+    const work = failing(error, 1);
+    await expect(retryTransient(clock, work.call)).rejects.toBe(error);
+    expect([work.count(), clock.monotonicMs()]).toEqual([1, 0]);
+  });
 });
 
 describe('the clock and the random numbers of the machine', () => {

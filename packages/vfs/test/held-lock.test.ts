@@ -6,13 +6,16 @@ import { lockDirectoryIn } from '../src/lock/directory-lock.ts';
 import type { LockWorld } from '../src/lock/directory-lock.ts';
 import { decodeRecord, encodeRecord } from '../src/lock/lock-record.ts';
 import { ownIdentity } from '../src/lock/process-identity.ts';
-import { HandClock } from './hand-clock.ts';
+import { ManualClock } from './manual-clock.ts';
 import { startContender, temporaryDirectory } from './helpers.ts';
 
 const timings = { heartbeatMs: 2000, silentMs: 10_000, unreadableMs: 2000, pollMs: 200 };
 
-/** A process in a process namespace of its own: only its heartbeat tells whether it is alive. */
-async function worldOf(namespace: string, clock: HandClock): Promise<LockWorld> {
+/**
+ * The inputs of a lock in a process namespace of its own, where only the heartbeat tells whether
+ * the owner is alive.
+ */
+async function worldOf(namespace: string, clock: ManualClock): Promise<LockWorld> {
   const self = { ...(await ownIdentity()), pidNamespace: `pid:[${namespace}]` };
   return { clock, random: new NodeRandom(), self, timings, usesLinks: true };
 }
@@ -20,14 +23,14 @@ async function worldOf(namespace: string, clock: HandClock): Promise<LockWorld> 
 interface Owner {
   readonly directory: string;
   readonly file: string;
-  readonly clock: HandClock;
+  readonly clock: ManualClock;
   readonly lock: DirectoryLock;
-  /** What the listener was told. */
+  /** The errors that the listener received. */
   readonly losses: FileError[];
 }
 
 async function owner(directory = temporaryDirectory()): Promise<Owner> {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const lock = await lockDirectoryIn(directory, await worldOf('1', clock));
   const losses: FileError[] = [];
   lock.onLost((error) => losses.push(error));
@@ -35,10 +38,10 @@ async function owner(directory = temporaryDirectory()): Promise<Owner> {
 }
 
 async function takeOver(directory: string): Promise<DirectoryLock> {
-  return lockDirectoryIn(directory, await worldOf('2', new HandClock()));
+  return lockDirectoryIn(directory, await worldOf('2', new ManualClock()));
 }
 
-/** The heartbeat of an idle owner, which ends with the owner knowing of its loss. */
+/** Runs the next heartbeat of an idle owner and returns the loss that it finds. */
 async function heartbeatFindsLoss({ clock, losses }: Owner): Promise<FileError | undefined> {
   clock.pass(timings.heartbeatMs);
   clock.fireTimers();
@@ -54,8 +57,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('an owner that stood still for 30 seconds', () => {
-  it('is not fresh, renews the lock and goes on where nobody has taken over', async () => {
+describe('an owner that was suspended for 30 seconds', () => {
+  it('is not fresh, renews the lock and continues if no process has taken over', async () => {
     const { lock, clock, file, losses } = await owner();
     expect(lock.isFresh()).toBe(true);
     const before = fs.statSync(file).mtimeMs;
@@ -68,7 +71,7 @@ describe('an owner that stood still for 30 seconds', () => {
     await lock.release();
   });
 
-  it('has lost the lock where another process has taken over, and leaves it to that one', async () => {
+  it('has lost the lock if another process has taken over, and does not touch its lock', async () => {
     const { lock, clock, directory, file, losses } = await owner();
     clock.pass(30_000);
     const taken = await takeOver(directory);
@@ -85,7 +88,7 @@ describe('an owner that stood still for 30 seconds', () => {
     await taken.release();
   });
 
-  it('is asked to confirm before half of the time has passed after which others take over', async () => {
+  it('must confirm its lock when half of the takeover time has passed', async () => {
     const { lock, clock } = await owner();
     clock.pass(4999);
     expect(lock.isFresh()).toBe(true);
@@ -105,16 +108,16 @@ describe('an owner that stood still for 30 seconds', () => {
     await expect(lock.confirm()).rejects.toMatchObject({ kind: 'lock-lost' });
   });
 
-  it('keeps its lock where it comes back just before the other process would have renamed', async () => {
+  it('keeps its lock if it continues just before the other process would have renamed its record', async () => {
     const { lock, clock, directory, file } = await owner();
     clock.pass(30_000);
-    const other = new HandClock();
+    const other = new ManualClock();
     const link = fs.promises.link.bind(fs.promises);
     vi.spyOn(fs.promises, 'link').mockImplementation(async (from, to) => {
       await link(from, to);
       if (String(to) === file) return;
-      // The right to replace the file was taken: the next look is the one before the rename. From
-      // now on the owner is back, and its heart beats.
+      // The right to replace the file was taken, so the next check is the one before the rename.
+      // The owner continues now and sends a heartbeat.
       await lock.confirm();
       let beats = 2;
       other.onSleep = () => fs.utimesSync(file, beats, (beats += 1));
@@ -129,7 +132,7 @@ describe('an owner that stood still for 30 seconds', () => {
 });
 
 describe('the clocks of an owner', () => {
-  it('tell of a machine that has slept: the monotonic clock stood still', async () => {
+  it('show that the machine has slept, although the monotonic clock stood still', async () => {
     const { lock, clock } = await owner();
     clock.jumpWall(30_000);
     expect(lock.isFresh()).toBe(false);
@@ -138,7 +141,7 @@ describe('the clocks of an owner', () => {
     await lock.release();
   });
 
-  it('may disagree: a wall clock that was set back asks for one confirmation', async () => {
+  it('may disagree: a wall clock that was set back needs one confirmation', async () => {
     const { lock, clock } = await owner();
     clock.jumpWall(-3_600_000);
     expect(lock.isFresh()).toBe(false);
@@ -193,10 +196,10 @@ const losses: [name: string, says: string, lose: (owner: Owner) => void][] = [
 ];
 
 describe.each(losses)('a lock whose file %s', (_, says, lose) => {
-  it('is not fresh from then on, and a confirmation says what was found', async () => {
+  it('is not fresh any more, and a confirmation reports the reason', async () => {
     const own = await owner(fs.mkdtempSync(join(temporaryDirectory(), 'above-')));
     lose(own);
-    // No look at the file is younger than this.
+    // After this the result of the last check of the path is too old to be reused.
     own.clock.pass(1);
     expect(own.lock.isFresh()).toBe(false);
     await expect(own.lock.confirm()).rejects.toMatchObject({
@@ -217,7 +220,7 @@ describe.each(losses)('a lock whose file %s', (_, says, lose) => {
     expect(own.clock.timerCount).toBe(0);
     await expect(own.lock.confirm()).rejects.toBe(error);
     expect(own.losses).toHaveLength(1);
-    // A listener that comes late is told at once.
+    // A listener that is added later is called at once.
     const late: FileError[] = [];
     own.lock.onLost((loss) => late.push(loss));
     expect(late).toEqual([error]);
@@ -234,7 +237,7 @@ describe('a held lock', () => {
     await own.lock.release().catch(() => undefined);
   });
 
-  it('is not lost when a backup links or copies its file, or somebody touches it', async () => {
+  it('is not lost when another program links, copies or touches its file', async () => {
     const { lock, clock, directory, file, losses: told } = await owner();
     fs.linkSync(file, join(directory, 'backup'));
     fs.cpSync(directory, `${directory}-copy`, { recursive: true });
@@ -247,7 +250,7 @@ describe('a held lock', () => {
     await lock.release();
   });
 
-  it('looks at its file at most once in a millisecond', async () => {
+  it('checks its file at most once in a millisecond', async () => {
     const { lock, clock } = await owner();
     clock.pass(1);
     const stat = vi.spyOn(fs, 'lstatSync');
@@ -259,7 +262,7 @@ describe('a held lock', () => {
     await lock.release();
   });
 
-  it('is confirmed in the end when the disk would not say at first', async () => {
+  it('is confirmed when the disk works again after failures', async () => {
     const { lock, clock } = await owner();
     clock.pass(30_000);
     const busy = Object.assign(new Error('EIO'), { code: 'EIO' });
@@ -271,7 +274,7 @@ describe('a held lock', () => {
     await lock.release();
   });
 
-  it('is neither confirmed nor lost when the disk never says', async () => {
+  it('is neither confirmed nor lost while the disk keeps failing', async () => {
     const { lock, clock, losses: told } = await owner();
     clock.pass(30_000);
     const failing = vi
@@ -297,7 +300,7 @@ describe('a held lock', () => {
     await lock.release();
   });
 
-  it('is not kept where it cannot be held: nobody would give it back', async () => {
+  it('is removed if its heartbeat cannot be started', async () => {
     const directory = temporaryDirectory();
     const open = fs.promises.open.bind(fs.promises);
     vi.spyOn(fs.promises, 'open').mockImplementation((path, flags, mode) => {
@@ -309,7 +312,7 @@ describe('a held lock', () => {
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
-  it('is refused to who asks after it was given back', async () => {
+  it('cannot be confirmed after it was released', async () => {
     const { lock, clock } = await owner();
     await lock.release();
     expect(lock.isFresh()).toBe(false);
@@ -321,12 +324,12 @@ describe('a held lock', () => {
 describe('a process that is stopped by SIGSTOP', () => {
   const quick = { heartbeatMs: 20, silentMs: 200, unreadableMs: 100, pollMs: 5 };
 
-  it('renews its lock when it goes on, or learns that another one has taken over', async () => {
+  it('renews its lock when it continues, or learns that another one has taken over', async () => {
     const directory = temporaryDirectory();
-    const holder = startContender(directory, 'holder', 'stand-still');
+    const holder = startContender(directory, 'holder', 'keep');
     await holder.said('held');
     holder.process.kill('SIGSTOP');
-    // Longer than its lock is fresh: the pulse is seen unchanged for so long.
+    // The pulse is unchanged for longer than the lock is fresh.
     await pulseStands(join(directory, 'LOCK'), 2 * quick.silentMs);
     holder.process.kill('SIGCONT');
     holder.process.stdin?.write('?');
@@ -350,7 +353,7 @@ async function realTime() {
   return nodeEnvironment();
 }
 
-/** Resolves when the heartbeat was missing for so long. */
+/** Resolves when there was no heartbeat for `forMs`. */
 async function pulseStands(file: string, forMs: number): Promise<void> {
   const { clock } = await realTime();
   let pulse = fs.statSync(file).mtimeMs;

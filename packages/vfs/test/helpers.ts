@@ -8,7 +8,7 @@ import { afterEach } from 'vitest';
 
 const made: string[] = [];
 
-/** A new directory that is gone after the test. */
+/** Creates a directory that is removed after the test. */
 export function temporaryDirectory(): string {
   const path = fs.mkdtempSync(join(tmpdir(), 'babuza-vfs-'));
   made.push(path);
@@ -19,16 +19,16 @@ afterEach(() => {
   for (const path of made.splice(0)) fs.rmSync(path, { recursive: true, force: true });
 });
 
-/** A child process that contends for a lock, and what it has said. */
+/** A child process that contends for a lock, and its output. */
 export interface Contender {
   readonly process: ChildProcess;
   readonly exited: Promise<void>;
   output(): string;
-  /** Resolves when it has said this; rejects if it ends before. */
+  /** Resolves when the process has printed `text`; rejects if it ends before. */
   said(text: string): Promise<void>;
 }
 
-/** Starts the built code in a process of its own. */
+/** Starts a contender, which runs the built code. */
 export function startContender(directory: string, name: string, work: string): Contender {
   const script = fileURLToPath(new URL('./lock-child.mjs', import.meta.url));
   const child = spawn(process.execPath, [script, directory, name, work], {

@@ -1,5 +1,5 @@
 // One contender for the lock of a directory. Arguments: directory, name, what to do. hold: takes
-// the lock, says "held" and waits to be killed. stand-still: takes the lock with short timings, as
+// the lock, says "held" and waits to be killed. keep: takes the lock with short timings, as
 // if in another process namespace, says "held", and at each byte
 //        on stdin whether the lock was "fresh", "renewed" or "lost"; ends when it was lost.
 // race: at the first byte on stdin tries until it has the lock, checks that it is alone inside, and
@@ -26,7 +26,7 @@ async function takeLock() {
   }
 }
 
-if (work === 'stand-still') {
+if (work === 'keep') {
   const { lockDirectoryIn } = await import('../dist/lock/directory-lock.js');
   const { ownIdentity } = await import('../dist/lock/process-identity.js');
   const timings = { heartbeatMs: 20, silentMs: 200, unreadableMs: 100, pollMs: 5 };

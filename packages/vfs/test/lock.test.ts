@@ -25,7 +25,7 @@ async function world(changes: Partial<LockWorld> = {}): Promise<LockWorld> {
   };
 }
 
-/** Leaves the lock file of an owner that differs from this process. */
+/** Writes the lock file of an owner that differs from this process. */
 async function leaveLock(directory: string, changes: Partial<ProcessIdentity>): Promise<void> {
   const owner = { ...(await ownIdentity()), ...changes };
   const record = { token: 'ab'.repeat(16), owner, since: '2024-01-01T00:00:00.000Z' };
@@ -39,7 +39,7 @@ async function timed(work: Promise<unknown>): Promise<number> {
 }
 
 describe('lock of a directory', () => {
-  it('excludes a second one in the same process, says who holds it, and is given back', async () => {
+  it('excludes a second lock in the same process, names its holder, and can be released', async () => {
     const directory = temporaryDirectory();
     const lock = await fileSystem.lock(directory);
     await expect(fileSystem.lock(directory)).rejects.toMatchObject({
@@ -53,7 +53,7 @@ describe('lock of a directory', () => {
     await (await fileSystem.lock(directory)).release();
   });
 
-  it('lets exactly one of many succeed that try at once', async () => {
+  it('is taken by exactly one of many that try at once', async () => {
     const directory = temporaryDirectory();
     const results = await Promise.allSettled(
       Array.from({ length: 20 }, () => fileSystem.lock(directory)),
@@ -63,7 +63,7 @@ describe('lock of a directory', () => {
     await held[0]?.release();
   });
 
-  it('is refused while another process lives, and taken over when it was killed', async () => {
+  it('is refused while another process is alive, and taken over after it was killed', async () => {
     const directory = temporaryDirectory();
     const holder = startContender(directory, 'holder', 'hold');
     await holder.said('held');
@@ -78,34 +78,28 @@ describe('lock of a directory', () => {
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
-  it.runIf(isLinux)(
-    'takes over from a killed process that its parent has not noticed',
-    async () => {
-      const directory = temporaryDirectory();
-      const script = fileURLToPath(new URL('./lock-child.mjs', import.meta.url));
-      // The shell becomes a program that never waits for its children: they stay zombies.
-      const command = '"$0" "$@" & exec sleep 60';
-      const parent = spawn(
-        'sh',
-        ['-c', command, process.execPath, script, directory, 'z', 'hold'],
-        {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        },
-      );
-      try {
-        await new Promise((resolve) => parent.stdout.once('data', resolve));
-        const { owner } = decodeRecord(fs.readFileSync(join(directory, 'LOCK')))!;
-        await expect(fileSystem.lock(directory)).rejects.toMatchObject({ kind: 'locked' });
-        process.kill(owner.pid, 'SIGKILL');
-        // A zombie whose last thread has ended: before, one of them may be inside a write.
-        const state = (): string => fs.readFileSync(`/proc/${owner.pid}/stat`, 'utf8');
-        await vi.waitFor(() => expect(state()).toMatch(/\) Z (?:\S+ ){16}1 /), 10_000);
-        await (await fileSystem.lock(directory)).release();
-      } finally {
-        parent.kill('SIGKILL');
-      }
-    },
-  );
+  it.runIf(isLinux)('is taken over from a killed process that is still a zombie', async () => {
+    const directory = temporaryDirectory();
+    const script = fileURLToPath(new URL('./lock-child.mjs', import.meta.url));
+    // The shell becomes a program that never waits for its children, so they stay zombies.
+    const command = '"$0" "$@" & exec sleep 60';
+    const parent = spawn('sh', ['-c', command, process.execPath, script, directory, 'z', 'hold'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await new Promise((resolve) => parent.stdout.once('data', resolve));
+      const { owner } = decodeRecord(fs.readFileSync(join(directory, 'LOCK')))!;
+      await expect(fileSystem.lock(directory)).rejects.toMatchObject({ kind: 'locked' });
+      process.kill(owner.pid, 'SIGKILL');
+      // Waits until the last other thread of the zombie has ended; one could still be inside a
+      // write.
+      const state = (): string => fs.readFileSync(`/proc/${owner.pid}/stat`, 'utf8');
+      await vi.waitFor(() => expect(state()).toMatch(/\) Z (?:\S+ ){16}1 /), 10_000);
+      await (await fileSystem.lock(directory)).release();
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
 
   it('never has two holders when processes race for the lock of a dead one', async () => {
     const directory = temporaryDirectory();
@@ -115,7 +109,7 @@ describe('lock of a directory', () => {
     await Promise.all(contenders.map((each) => each.said('ready')));
     for (const each of contenders) each.process.stdin?.write('g');
     await Promise.all(contenders.map((each) => each.exited));
-    // Each of them died holding the lock: seven takeovers, all of them contended.
+    // Each of them died while holding the lock, so there were seven contended takeovers.
     expect(contenders.map((each) => each.output())).toEqual(
       contenders.map((_, index) => `c${index} ready\nc${index} alone\n`),
     );
@@ -136,19 +130,22 @@ describe('lock of a directory', () => {
     await (await fileSystem.lock(directory)).release();
   });
 
-  it.runIf(isLinux)('takes over at once from before a reboot, and from a reused pid', async () => {
-    const directory = temporaryDirectory();
-    await leaveLock(directory, { bootId: 'another' });
-    expect(await timed(fileSystem.lock(directory).then((lock) => lock.release()))).toBeLessThan(
-      1000,
-    );
-    await leaveLock(directory, { startTicks: '1' });
-    expect(await timed(fileSystem.lock(directory).then((lock) => lock.release()))).toBeLessThan(
-      1000,
-    );
-  });
+  it.runIf(isLinux)(
+    'is taken over at once from an owner from before a reboot, or whose pid was reused',
+    async () => {
+      const directory = temporaryDirectory();
+      await leaveLock(directory, { bootId: 'another' });
+      expect(await timed(fileSystem.lock(directory).then((lock) => lock.release()))).toBeLessThan(
+        1000,
+      );
+      await leaveLock(directory, { startTicks: '1' });
+      expect(await timed(fileSystem.lock(directory).then((lock) => lock.release()))).toBeLessThan(
+        1000,
+      );
+    },
+  );
 
-  it('waits for the heartbeat of an owner in another process namespace', async () => {
+  it('is refused when an owner in another process namespace sends a heartbeat', async () => {
     const directory = temporaryDirectory();
     const elsewhere = await world({
       self: { ...(await ownIdentity()), pidNamespace: 'pid:[1]', pid: 1, startTicks: '5' },
@@ -161,7 +158,7 @@ describe('lock of a directory', () => {
     await lock.release();
   });
 
-  it('takes over from an owner in another process namespace that fell silent', async () => {
+  it('is taken over from an owner in another process namespace without a heartbeat', async () => {
     const directory = temporaryDirectory();
     await leaveLock(directory, { pidNamespace: 'pid:[1]', startTicks: null });
     const taking = lockDirectoryIn(directory, await world());
@@ -170,7 +167,7 @@ describe('lock of a directory', () => {
   });
 
   it.each(['', '{"format":"babuza-lo', 'not ours at all'])(
-    'takes over a torn lock file (%j) only when it no longer changes',
+    'is taken over from a torn lock file (%j) only when that no longer changes',
     async (text) => {
       const directory = temporaryDirectory();
       fs.writeFileSync(join(directory, 'LOCK'), text);
@@ -180,7 +177,7 @@ describe('lock of a directory', () => {
     },
   );
 
-  it('does not steal a lock file that its owner is just writing', async () => {
+  it('is not taken over while its owner is just writing the lock file', async () => {
     const directory = temporaryDirectory();
     const file = join(directory, 'LOCK');
     fs.writeFileSync(file, '');
@@ -206,14 +203,14 @@ describe('lock of a directory', () => {
     if (isLinux) await (await lockDirectoryIn(directory, without)).release();
   });
 
-  it('says at release that it was lost', async () => {
+  it('reports at the release that it was lost', async () => {
     const directory = temporaryDirectory();
     const lock = await fileSystem.lock(directory);
     fs.unlinkSync(join(directory, 'LOCK'));
     await expect(lock.release()).rejects.toMatchObject({ kind: 'locked', operation: 'unlock' });
   });
 
-  it('removes what killed contenders left, and nothing else', async () => {
+  it('removes the files of killed contenders, and nothing else', async () => {
     const directory = temporaryDirectory();
     await leaveLock(directory, { bootId: 'another' });
     fs.renameSync(join(directory, 'LOCK'), join(directory, `LOCK.${'ef'.repeat(16)}.tmp`));
@@ -224,7 +221,7 @@ describe('lock of a directory', () => {
     await lock.release();
   });
 
-  it('tells a missing directory from a held lock', async () => {
+  it('reports a missing directory and a held lock as different errors', async () => {
     const directory = temporaryDirectory();
     await expect(fileSystem.lock(join(directory, 'none'))).rejects.toMatchObject({
       kind: 'not-found',
@@ -233,7 +230,7 @@ describe('lock of a directory', () => {
 });
 
 describe('lock record', () => {
-  it('reads back what it wrote, and nothing that could lead to another file', async () => {
+  it('is read back, unless its token could lead to another file', async () => {
     const record = { token: '01'.repeat(16), owner: await ownIdentity(), since: 'now' };
     expect(decodeRecord(encodeRecord(record))).toEqual(record);
     expect(decodeRecord(encodeRecord({ ...record, token: '../../etc/passwd' }))).toBeUndefined();

@@ -1,4 +1,6 @@
-/** Names of hosts: files that change without a sign, bounds, and look-ups whose callers leave. */
+/**
+ * Names of hosts: files that change without another size, bounds, and look-ups whose callers abort.
+ */
 import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +21,7 @@ beforeEach(() => {
   path = `${temporaryDirectory()}/file`;
 });
 
-/** Writes the file, and says that it was written so many seconds after 1970. */
+/** Writes the file and sets its time to `seconds` after 1970. */
 function write(text: string, seconds: number, target = path): void {
   fs.writeFileSync(target, text);
   fs.utimesSync(target, seconds, seconds);
@@ -43,7 +45,7 @@ describe('a file of names', () => {
     expect(hosts.addressesOf('a')).toEqual([v4('10.0.0.2')]);
   });
 
-  it('that was away for a while, and is the same when it is back, is read again', () => {
+  it('is read again when it was missing for a while and came back unchanged', () => {
     write('10.0.0.1 a', 1000);
     const hosts = new HostsFile(path);
     expect(hosts.addressesOf('a')).toEqual([v4('10.0.0.1')]);
@@ -66,7 +68,7 @@ describe('the search domains', () => {
     [14, 16, false],
     [15, 16, true],
     [15, 99, true],
-  ])('come behind a name with %i dots under ndots:%i: %s', (dots, ndots, isFirst) => {
+  ])('come after a name with %i dots under ndots:%i: %s', (dots, ndots, isFirst) => {
     write(`search x\noptions ndots:${ndots}`, 1000);
     const name = `a${'.b'.repeat(dots)}`;
     const [first] = new SearchDomains(path).candidatesOf(name);
@@ -93,7 +95,7 @@ describe('a look-up with the name servers', () => {
 });
 
 describe('a look-up with the system', () => {
-  it('whose callers left before its turn is made for the next one who asks', async () => {
+  it('is made for a later caller when all callers before were aborted', async () => {
     const asked: string[] = [];
     const ends: (() => void)[] = [];
     const names = new SystemNames(new SimulatedClock(), 1, (name) => {
@@ -140,7 +142,7 @@ describe('a look-up with the machine', () => {
     await expect(looking).rejects.toBe(reason);
   });
 
-  it('asks for nothing once its signal has fired, also where the answer is known', async () => {
+  it('asks no source once its signal has fired, even if the answer is known', async () => {
     asked.length = 0;
     const reason = new Error('enough');
     for (const known of [[], [v4('10.0.0.1')]]) {

@@ -1,6 +1,6 @@
 /**
- * How names of hosts are resolved: from which source, in which order, and what a look-up that hangs
- * holds up.
+ * How names of hosts are resolved: the sources, their order, and the threads that a hanging look-up
+ * holds.
  */
 import fs from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -61,7 +61,7 @@ describe('the hosts file', () => {
   });
 
   it.each(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR'])(
-    'keeps what it said while it cannot be read for want of something (%s)',
+    'keeps its content while a shortage prevents reading it (%s)',
     async (code) => {
       const path = await fileOf('10.0.0.1 a-name');
       const hosts = new HostsFile(path);
@@ -162,19 +162,19 @@ describe('a look-up with the name servers', () => {
     expect(isCancelled).toBe(true);
   });
 
-  it('asks for the next candidate where one is unknown', async () => {
+  it('asks for the next candidate if one is unknown', async () => {
     const names = await namesWith({ 'A a.one': failure('ENODATA'), 'AAAA a.two': ['::1'] });
     expect(await names.lookUp('a', signal)).toEqual([v6('::1')]);
     expect(asked).toEqual(['A a.one', 'AAAA a.one', 'A a.two', 'AAAA a.two']);
   });
 
-  it('ends where a server does not answer, and says so rather than that one is unknown', async () => {
+  it('ends if a server does not answer, and reports that rather than an unknown name', async () => {
     const names = await namesWith({ 'AAAA a.one': failure('ETIMEOUT') });
     await expect(names.lookUp('a', signal)).rejects.toMatchObject({ code: 'ETIMEOUT' });
     expect(asked).toEqual(['A a.one', 'AAAA a.one']);
   });
 
-  it('fails where no candidate is known', async () => {
+  it('fails if no candidate is known', async () => {
     const names = await namesWith({});
     await expect(names.lookUp('a', signal)).rejects.toMatchObject({ code: 'ENOTFOUND' });
     expect(asked).toHaveLength(6);
@@ -203,7 +203,7 @@ describe('a look-up with the name servers', () => {
   });
 });
 
-describe('how many look-ups of the system run at a time', () => {
+describe('the number of look-ups with the system at a time', () => {
   it.each([
     [undefined, 2],
     ['4', 2],
@@ -230,7 +230,7 @@ describe('how many look-ups of the system run at a time', () => {
   });
 });
 
-/** Look-ups that end when the test says so. */
+/** Look-ups that the test ends. */
 class Asked {
   readonly log: string[] = [];
   readonly #ends = new Map<string, (error?: Error) => void>();
@@ -249,7 +249,7 @@ class Asked {
 }
 
 describe('a look-up with the system', () => {
-  it('waits for its turn, in order, and is shared by all who ask for the name', async () => {
+  it('waits for its turn, in order, and is shared by all callers with the same name', async () => {
     const asked = new Asked();
     const names = new SystemNames(clock, 2, asked.ask);
     const looking = ['1', '2', '3', '1', '4', '3'].map((name) => names.lookUp(name, signal));
@@ -263,7 +263,7 @@ describe('a look-up with the system', () => {
     expect(asked.log).toEqual(['1', '2', '3', '4']);
   });
 
-  it('is not made for callers that have left, and keeps its thread when it runs already', async () => {
+  it('is not made for aborted callers, and keeps its thread if it is already running', async () => {
     const asked = new Asked();
     const names = new SystemNames(clock, 1, asked.ask);
     const ending = new AbortController();
@@ -325,7 +325,7 @@ describe('a look-up with the machine', () => {
     });
   });
 
-  it('needs no thread of the pool where the hosts file or a name server knows the name', async () => {
+  it('needs no thread of the pool if the hosts file or a name server knows the name', async () => {
     hosts.set('1', [v4('10.0.0.1')]);
     dns.set('2', [v4('10.0.0.2')]);
     expect(await names.lookUp('1', signal)).toEqual([v4('10.0.0.1')]);
@@ -348,7 +348,7 @@ describe('a look-up with the machine', () => {
     expect(asked.log).toHaveLength(2);
   });
 
-  it('asks the system where no name server knows the name', async () => {
+  it('asks the system if no name server knows the name', async () => {
     dns.set('1', failure('ENOTFOUND'));
     const looking = names.lookUp('1', signal);
     await turnOfEventLoop();
@@ -357,7 +357,7 @@ describe('a look-up with the machine', () => {
     expect(clock.pendingCount).toBe(0);
   });
 
-  it('asks the system, too, where the name servers are late', async () => {
+  it('also asks the system if the name servers are late', async () => {
     const looking = names.lookUp('1', signal);
     await clock.advance(499);
     expect(asked.log).toEqual([]);
@@ -366,7 +366,7 @@ describe('a look-up with the machine', () => {
     expect(await looking).toEqual([v4('1')]);
   });
 
-  it('asks no system that has no other source, while the name servers do not answer', async () => {
+  it('does not ask a system without other sources while the name servers do not answer', async () => {
     others.exist = false;
     const ending = new AbortController();
     const hanging = expect(names.lookUp('1', ending.signal)).rejects.toThrow('enough');
@@ -379,7 +379,7 @@ describe('a look-up with the machine', () => {
   });
 
   it.each(['ENOTFOUND', 'ESERVFAIL', 'ECONNREFUSED'])(
-    'asks a system that has no other source after %s',
+    'asks a system without other sources after %s',
     async (code) => {
       others.exist = false;
       dns.set('1', failure(code));
@@ -390,7 +390,7 @@ describe('a look-up with the machine', () => {
     },
   );
 
-  it('says why each source has failed', async () => {
+  it('reports why each source has failed', async () => {
     dns.set('1', failure('ETIMEOUT'));
     const looking = expect(names.lookUp('1', signal)).rejects.toMatchObject({
       code: 'NAME_UNRESOLVED',

@@ -1,4 +1,4 @@
-/** A platform without a flag for durable writes: each of them is followed by a sync. */
+/** On a platform without a flag for durable writes, each durable write is followed by a sync. */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';

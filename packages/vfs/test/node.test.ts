@@ -1,4 +1,4 @@
-/** What is particular to the real disk; the contract itself is tested for all disks in testkit. */
+/** Properties of the real disk only. `testkit` tests the contract for all disks. */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { temporaryDirectory } from './helpers.ts';
 const { fileSystem } = nodeEnvironment();
 const isLinux = process.platform === 'linux';
 
-/** The open descriptors of this process that lead to a path. */
+/** The open descriptors of this process for a path. */
 function descriptorsOf(path: string): string[] {
   return fs.readdirSync('/proc/self/fd').filter((fd) => {
     try {
@@ -69,7 +69,7 @@ describe('platforms', () => {
 });
 
 describe('the real file system', () => {
-  it.runIf(isLinux)('gives both descriptors back', async () => {
+  it.runIf(isLinux)('closes both descriptors', async () => {
     const path = join(fs.realpathSync(temporaryDirectory()), 'a');
     const file = await fileSystem.open(path, 'create');
     expect(descriptorsOf(path)).toHaveLength(2);
@@ -80,19 +80,16 @@ describe('the real file system', () => {
     await reader.close();
   });
 
-  it.runIf(isLinux)(
-    'gives the second descriptor back when the first cannot be closed',
-    async () => {
-      const path = join(fs.realpathSync(temporaryDirectory()), 'a');
-      const file = await fileSystem.open(path, 'create');
-      const [first] = descriptorsOf(path)
-        .map(Number)
-        .sort((a, b) => a - b);
-      fs.closeSync(first ?? -1);
-      await expect(file.close()).rejects.toMatchObject({ operation: 'close', errno: 'EBADF' });
-      expect(descriptorsOf(path)).toEqual([]);
-    },
-  );
+  it.runIf(isLinux)('closes the second descriptor when the first cannot be closed', async () => {
+    const path = join(fs.realpathSync(temporaryDirectory()), 'a');
+    const file = await fileSystem.open(path, 'create');
+    const [first] = descriptorsOf(path)
+      .map(Number)
+      .sort((a, b) => a - b);
+    fs.closeSync(first ?? -1);
+    await expect(file.close()).rejects.toMatchObject({ operation: 'close', errno: 'EBADF' });
+    expect(descriptorsOf(path)).toEqual([]);
+  });
 
   it('closes only after the calls in flight', async () => {
     const file = await fileSystem.open(join(temporaryDirectory(), 'a'), 'create');
@@ -103,7 +100,7 @@ describe('the real file system', () => {
     expect(order).toEqual(['write', 'close']);
   });
 
-  it.runIf(isLinux)('leaves no file behind when there is no descriptor for the second', () => {
+  it.runIf(isLinux)('leaves no file when there is no second descriptor', () => {
     const directory = temporaryDirectory();
     const script = fileURLToPath(new URL('./few-descriptors.mjs', import.meta.url));
     const command = `ulimit -n 64; exec "$0" "$1" "$2"`;
@@ -113,7 +110,7 @@ describe('the real file system', () => {
   });
 
   it.runIf(isLinux)(
-    'syncs above each directory that it makes, and above the one it found',
+    'syncs the parent of each directory that it creates, and of the one that it found',
     async () => {
       const directory = temporaryDirectory();
       const path = (name: string): string => join(directory, name);
@@ -126,7 +123,7 @@ describe('the real file system', () => {
         expect(synced).toEqual([directory, path('found'), path('found/a')]);
         const [, first, second] = opened.mock.invocationCallOrder;
         const [firstMade, secondMade] = made.mock.invocationCallOrder;
-        // A name is durable before the next one is made below it.
+        // A name is durable before the next one is created below it.
         const order = [firstMade, first, secondMade, second];
         expect(order).toEqual(order.slice().sort((x, y) => (x ?? 0) - (y ?? 0)));
       } finally {
@@ -136,7 +133,7 @@ describe('the real file system', () => {
     },
   );
 
-  it('follows a file over a rename, in durable writes too', async () => {
+  it('writes to the same file after a rename, even in durable writes', async () => {
     const directory = temporaryDirectory();
     const file = await fileSystem.open(join(directory, 'a.tmp'), 'create');
     await fileSystem.rename(join(directory, 'a.tmp'), join(directory, 'a'));
@@ -173,7 +170,7 @@ describe('the real file system', () => {
     }
   });
 
-  it('makes one directory for two that ask at once', async () => {
+  it('creates one directory for two calls at once', async () => {
     const path = join(temporaryDirectory(), 'a', 'b', 'c');
     await Promise.all(Array.from({ length: 5 }, () => fileSystem.makeDirectory(path)));
     expect(await fileSystem.kindOf(path)).toBe('directory');
@@ -186,7 +183,7 @@ describe('the real file system', () => {
 });
 
 describe('clock and random numbers', () => {
-  it('pass and differ', async () => {
+  it('advance and differ', async () => {
     const clock = new NodeClock();
     const start = clock.monotonicMs();
     await clock.sleep(5);
@@ -198,7 +195,7 @@ describe('clock and random numbers', () => {
     clock.startTimer(1, () => (fired += 10)).cancel();
     await clock.sleep(20);
     expect(fired).toBe(1);
-    // The platform fires a timer at once that is given more than 31 bits.
+    // The platform fires a timer at once if its delay has more than 31 bits.
     const far = [2 ** 40, Infinity].map((delayMs) =>
       clock.startTimer(delayMs, () => (fired += 100)),
     );
@@ -213,8 +210,8 @@ describe('clock and random numbers', () => {
   });
 });
 
-describe.runIf(process.platform !== 'win32')('what is created', () => {
-  it('is for its user alone, as a log of etcd is', async () => {
+describe.runIf(process.platform !== 'win32')('a new file or directory', () => {
+  it('is private to its user, as in etcd', async () => {
     const directory = join(temporaryDirectory(), 'log');
     await fileSystem.makeDirectory(directory);
     await (await fileSystem.open(join(directory, 'segment'), 'create')).close();

@@ -1,6 +1,6 @@
 /**
- * A record at the bounds of its length, records of other versions, and what a call that fails
- * leaves behind. On the simulated disk.
+ * Records at the bounds of their length, records of other versions, and the state after failed
+ * calls, on the simulated disk.
  */
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ async function newDisk(): Promise<SimulatedDisk> {
   return disk;
 }
 
-/** The bytes of a file, with a checksum that fits. */
+/** The bytes of a file with a valid checksum. */
 function fileOf(version: number, contentBytes: number, namedLength = contentBytes): Uint8Array {
   const file = new Uint8Array(headBytes + contentBytes);
   const view = new DataView(file.buffer);
@@ -50,17 +50,17 @@ describe('a record of version 1', () => {
     else expect(encode).toThrow('at most 65536 bytes');
   });
 
-  it.each([-1, 1])('that names a length that is wrong by %i is damaged', (step) => {
+  it.each([-1, 1])('with a length field that is wrong by %i is damaged', (step) => {
     expect(decodeRecord(fileOf(recordVersion, 40, 40 + step)).kind).toBe('damaged');
   });
 });
 
 describe('a record of another version', () => {
   it.each([0, recordVersion + 1, 2 ** 32 - 1])(
-    'is told from a damaged one, and is never read as version 1: %i',
+    'is not reported as damaged, and is never read as version 1: %i',
     (version) => {
       expect(decodeRecord(fileOf(version, 40))).toEqual({ kind: 'newer', version });
-      // A release to come may use the field of the length for something else.
+      // A future release may use the length field for something else.
       expect(decodeRecord(fileOf(version, 40, 9))).toEqual({ kind: 'newer', version });
     },
   );
@@ -77,7 +77,7 @@ describe('a record of another version', () => {
     expect(decodeRecord(file).kind).toBe(kind);
   });
 
-  it('with more bytes behind the longest file is damaged, although the first bytes fit', async () => {
+  it('in a file that is too long is damaged, although the first bytes fit', async () => {
     const disk = await newDisk();
     const file = new Uint8Array(fileBytesMax + 1);
     file.set(fileOf(recordVersion + 1, fileBytesMax - headBytes));
@@ -90,7 +90,7 @@ describe('a call for a record', () => {
   const fault = { type: 'error', kind: 'io' } as const;
 
   it.each(['open', 'read', 'size'] as const)(
-    'that reads rejects where %s fails, takes nothing for absent, and closes the file',
+    'that reads rejects if %s fails, does not report an absent record, and closes the file',
     async (on) => {
       const disk = await newDisk();
       await writeRecord(disk, directory, 'R', Uint8Array.of(1));
@@ -103,7 +103,7 @@ describe('a call for a record', () => {
   );
 
   it.each(['write', 'datasync', 'rename', 'sync-directory'] as const)(
-    'that writes rejects where %s fails, leaves no second file, and closes the first',
+    'that writes rejects if %s fails, leaves no temporary file, and closes the file',
     async (on) => {
       const disk = await newDisk();
       await writeRecord(disk, directory, 'R', Uint8Array.of(1));
@@ -114,7 +114,7 @@ describe('a call for a record', () => {
     },
   );
 
-  it('that removes takes along what an interrupted write has left', async () => {
+  it('that removes a record also removes the file of an interrupted write', async () => {
     const disk = await newDisk();
     await writeRecord(disk, directory, 'R', Uint8Array.of(1));
     disk.surgery.put(`${directory}/R.tmp`, Uint8Array.of(2));
@@ -122,7 +122,7 @@ describe('a call for a record', () => {
     expect(disk.surgery.files()).toEqual([]);
   });
 
-  it('that removes rejects where the file stays', async () => {
+  it('that removes a record rejects if the file cannot be removed', async () => {
     const disk = await newDisk();
     await writeRecord(disk, directory, 'R', Uint8Array.of(1));
     disk.inject({ on: 'unlink', path: `${directory}/R`, fault });
@@ -130,7 +130,7 @@ describe('a call for a record', () => {
     expect((await readRecord(disk, directory, 'R')).kind).toBe('whole');
   });
 
-  it('that removes a record which is not there makes an earlier removal durable', async () => {
+  it('that removes a missing record makes an earlier removal durable', async () => {
     const disk = await newDisk();
     await writeRecord(disk, directory, 'R', Uint8Array.of(1));
     disk.inject({ on: 'sync-directory', fault });

@@ -1,6 +1,6 @@
 /**
- * A record in a file of its own, on the real disk; crashes are tried by those who keep such
- * records.
+ * A record in a file of its own, on the real disk. The packages that keep such records test
+ * crashes.
  */
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -36,7 +36,7 @@ describe('a record', () => {
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
-  it('is written although an interrupted write has left its file', async () => {
+  it('is written although an interrupted write has left its temporary file', async () => {
     const directory = temporaryDirectory();
     fs.writeFileSync(`${directory}/R.tmp`, 'half');
     await writeRecord(disk, directory, 'R', content(5));
@@ -44,7 +44,7 @@ describe('a record', () => {
     expect(fs.readdirSync(directory)).toEqual(['R']);
   });
 
-  it('has these bytes', () => {
+  it('has the documented bytes', () => {
     expect(Buffer.from(encodeRecord(Uint8Array.of(1, 2, 255))).toString('hex')).toBe(
       '424142555a41524301000000030000008a4f8a780102ff',
     );
@@ -70,13 +70,13 @@ describe('a record', () => {
     expect(decodeRecord(whole)).toEqual({ kind: 'whole', bytes: content(40) });
   });
 
-  it('is damaged where a directory has its name, and not absent', async () => {
+  it('is damaged, not absent, if its name is that of a directory', async () => {
     const directory = temporaryDirectory();
     fs.mkdirSync(`${directory}/R`);
     expect(await readRecord(disk, directory, 'R')).toMatchObject({ kind: 'damaged' });
   });
 
-  it('is not read from a directory that is not one', async () => {
+  it('cannot be read if the directory is a file', async () => {
     const directory = temporaryDirectory();
     fs.writeFileSync(`${directory}/file`, '');
     await expect(readRecord(disk, `${directory}/file`, 'R')).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-/** Names that rest after a slow failure: how long, and how many are kept. */
+/** Names that rest after a slow failure: their times and their number. */
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../testkit/src/seeded-random.ts';
 import { RestingNames } from '../src/names/resting-names.ts';
@@ -19,7 +19,7 @@ describe('a name that failed', () => {
     expect(names.failureOf('b', 1000)).toBeUndefined();
   });
 
-  it('rests as its last failure says', () => {
+  it('rests according to its last failure', () => {
     const names = new RestingNames();
     names.failed('a', failure, 0, 1000);
     names.failed('a', failure, 1000, 1010);
@@ -31,7 +31,7 @@ describe('a name that failed', () => {
 });
 
 describe('the names that are kept', () => {
-  it('are those that rest, however many names have failed one after the other', () => {
+  it('are only those that rest, however many names have failed one after the other', () => {
     const names = new RestingNames();
     for (let at = 0; at < 10_000; at += 1) {
       names.failed(`name-${at}`, failure, at * 1000, (at + 1) * 1000);
@@ -53,12 +53,12 @@ describe('the names that are kept', () => {
     let countMax = 0;
     for (let at = 0; at < 20_000; at += 1) {
       const startedMs = nowMs;
-      // From 1 ms to 33 s, each power of two as often as the others.
+      // Durations from 1 ms to 33 s, with each power of two equally often.
       nowMs += 2 ** (random.uint32() % 16);
       names.failed(`name-${at}`, failure, startedMs, nowMs);
       countMax = Math.max(countMax, names.count);
     }
-    // Shorter and shorter ones are the worst: each rests until behind the end of all the others.
+    // Ever shorter durations are the worst case: each name rests until after the end of all others.
     for (let power = 15; power >= 0; power -= 1) {
       const startedMs = nowMs;
       nowMs += 2 ** power;

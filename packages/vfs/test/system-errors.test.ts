@@ -1,6 +1,6 @@
 /**
- * What the errors of the operating system and of Node.js mean: docs/system-errors.md has the same
- * table.
+ * The meaning of the errors of the operating system and of Node.js. docs/system-errors.md has the
+ * same table.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -59,7 +59,7 @@ describe('an error of a call', () => {
     ['ENOENT', 'not-found', false],
     ['EIO', 'io', false],
     ['ENOSPC', 'no-space', false],
-  ] as const)('with the code %s is of the kind %s; it may pass: %s', (code, kind, mayPass) => {
+  ] as const)('with the code %s has the kind %s; transient: %s', (code, kind, mayPass) => {
     for (const operation of harmless) {
       const { kind: got, isTransient } = errorOf(code, operation);
       expect([operation, got, isTransient]).toEqual([operation, kind, mayPass]);
@@ -70,14 +70,14 @@ describe('an error of a call', () => {
     }
   });
 
-  it('says what to do where the code alone does not', () => {
+  it('says what to do if the code alone does not tell', () => {
     expect(errorOf('EMFILE', 'open').message).toBe(
       'open /a: too-many-open (EMFILE: no file descriptor is left; raise the limit (ulimit -n) or open fewer files)',
     );
     expect(errorOf('ENAMETOOLONG', 'mkdir').message).toContain('use a shorter directory');
   });
 
-  it('tells a name that is too long', async () => {
+  it('reports a name that is too long', async () => {
     const directory = temporaryDirectory();
     const calls = [
       () => fileSystem.open(join(directory, 'a'.repeat(300)), 'create'),
@@ -90,7 +90,7 @@ describe('an error of a call', () => {
     }
   });
 
-  it('tells what the permission model of Node.js forbids, and the flag that allows it', () => {
+  it('names the path that the permission model of Node.js forbids, and the flag that allows it', () => {
     const flag = process.allowedNodeEnvironmentFlags.has('--permission')
       ? '--permission'
       : '--experimental-permission';
@@ -111,7 +111,7 @@ describe('an error of a call', () => {
 });
 
 describe('a process without descriptors', () => {
-  it.runIf(isLinux)('takes a lock or does not, and is never kept out by its own remains', () => {
+  it.runIf(isLinux)('takes a lock or fails, and is never locked out by its own leftovers', () => {
     const script = fileURLToPath(new URL('./lock-few-descriptors.mjs', import.meta.url));
     const command = 'ulimit -n 64; exec "$0" "$1" "$2"';
     const directory = temporaryDirectory();
@@ -120,7 +120,7 @@ describe('a process without descriptors', () => {
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
-  it('gives a lock back later when it cannot now', async () => {
+  it('releases a lock later if it cannot do so now', async () => {
     const directory = temporaryDirectory();
     const { clock, random } = environment;
     const timings = { heartbeatMs: 5, silentMs: 1000, unreadableMs: 1000, pollMs: 5 };

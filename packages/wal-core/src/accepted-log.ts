@@ -1,7 +1,8 @@
 /**
- * The door of every log: checks a batch against what was accepted before, pending saves included,
- * and turns it into a plan. What does not fit is refused here with a clear error, before anything
- * is written, and changes nothing; what passes cannot be refused by a back end for its content.
+ * The check that every log runs on a batch before it accepts it. A batch is compared with
+ * everything that was accepted before, pending saves included, and is turned into a plan. A batch
+ * that does not fit is refused here with a clear error and changes nothing. No back end has a
+ * reason to refuse the content of a plan.
  */
 import {
   entryEncodedSize,
@@ -25,7 +26,7 @@ export class AcceptedLog {
   readonly #state: LogState<TermIndex>;
   readonly #entryBytesMax: number;
 
-  /** `state` is owned by this object from now on. */
+  /** This object takes ownership of `state`. */
   constructor(state: LogState<TermIndex>, entryBytesMax: number) {
     this.#state = state;
     this.#entryBytesMax = entryBytesMax;
@@ -35,7 +36,7 @@ export class AcceptedLog {
     return this.#state.hardState;
   }
 
-  /** Checks a batch and takes it in; throws and changes nothing where it does not fit. */
+  /** Checks a batch and accepts it. Throws and changes nothing when the batch does not fit. */
   acceptSave(batch: SaveBatch): SavePlan {
     const { index, hardState: before } = this.#state;
     const marker = batch.snapshot === undefined ? undefined : this.#checkMarker(batch.snapshot);
@@ -44,11 +45,11 @@ export class AcceptedLog {
     const resets = marker !== undefined && index.term(marker.index) !== marker.term;
     const base = resets ? marker.index : this.#state.baseIndex;
     const last = resets ? marker.index : index.lastIndex;
-    // A copy: what the caller does with its array until the save resolves must not reach the disk.
+    // The caller may change its array before the save resolves, so the log keeps a copy.
     const entries = copyOfEntries(batch.entries);
     const bytes = checkEntries(entries, this.#entryBytesMax);
     const committed = Math.max(before.commit, marker?.index ?? 0);
-    this.#checkJoin(entries, { base, last, committed, marker });
+    this.#checkFollowsLog(entries, { base, last, committed, marker });
     const lastAfter = entries.at(-1)?.index ?? last;
     const hardState = this.#checkHardState(batch.hardState, {
       committed,
@@ -75,7 +76,7 @@ export class AcceptedLog {
     return plan;
   }
 
-  /** Checks a purge and takes it in. */
+  /** Checks a purge and accepts it. */
   acceptPurge(toIndex: number): SavePlan {
     checkIndex('toIndex of a purge', toIndex);
     const { hardState, index, baseIndex } = this.#state;
@@ -90,12 +91,14 @@ export class AcceptedLog {
       throw new InvalidArgumentError(`purge to ${toIndex} is above the last index`);
     }
     this.#state.applyPurge(target);
-    // The hard state goes along: were a lower commit index found after a crash, no marker would be
-    // valid.
+    // The plan carries the hard state so that the commit index is durable with the purge. With a
+    // lower commit index after a crash, no snapshot marker would be valid.
     return { ...emptyPlan, hardState, purgeTo: { index: target, term }, durable: true };
   }
 
-  /** Drops everything above the commit index, and above the snapshot that the start is from. */
+  /**
+   * Drops the entries above the commit index and above the snapshot that the replay starts from.
+   */
   acceptDiscard(snapshotIndex: number): SavePlan {
     const { hardState, index, baseIndex } = this.#state;
     const from = Math.max(hardState.commit, snapshotIndex, baseIndex) + 1;
@@ -110,7 +113,7 @@ export class AcceptedLog {
     checkIndex('term of a snapshot', marker.term);
     if ((marker.index === 0) !== (marker.term === 0)) {
       throw new InvalidArgumentError(
-        `a snapshot has an index and a term above 0, or neither, got index ${marker.index}, term ${marker.term}`,
+        `a snapshot needs an index and a term that are both 0 or both above 0, got index ${marker.index}, term ${marker.term}`,
       );
     }
     const { confState } = marker;
@@ -132,13 +135,15 @@ export class AcceptedLog {
     return copyMarker(marker);
   }
 
-  #checkJoin(
+  #checkFollowsLog(
     entries: readonly Entry[],
     log: {
       base: number;
       last: number;
       committed: number;
-      /** The marker that resets the log, if one does: then no other index has a term. */
+      /**
+       * The marker that resets the log, if there is one. After a reset no other index has a term.
+       */
       marker: SnapshotMetadata | undefined;
     },
   ): void {
@@ -146,17 +151,17 @@ export class AcceptedLog {
     if (first === undefined) return;
     if (first.index > log.last + 1) {
       throw new OutOfOrderError(
-        `entries from ${first.index} on would leave a gap: the log ends at ${log.last}`,
+        `entries from ${first.index} on would leave a gap: the last index of the log is ${log.last}`,
       );
     }
     if (first.index <= log.base) {
       throw new OutOfOrderError(
-        `entries from ${first.index} on lie before the log, which starts at ${log.base + 1}`,
+        `entries from ${first.index} on start before the log, whose first index is ${log.base + 1}`,
       );
     }
     if (first.index <= log.committed) {
       throw new OutOfOrderError(
-        `entries from ${first.index} on would replace committed ones; the commit index is ${log.committed}`,
+        `entries from ${first.index} on would replace committed entries: the commit index is ${log.committed}`,
       );
     }
     const before =
@@ -170,7 +175,7 @@ export class AcceptedLog {
     }
   }
 
-  /** The hard state after the batch, or `undefined` where it does not change. */
+  /** Returns the hard state after the batch, or `undefined` when it does not change. */
   #checkHardState(
     given: HardState | undefined,
     {
@@ -201,17 +206,18 @@ export class AcceptedLog {
 
 function copyOfEntries(entries: readonly Entry[] | undefined): readonly Entry[] {
   if (entries === undefined) return [];
-  if (!Array.isArray(entries)) throw new InvalidArgumentError('entries must be an array');
+  if (!Array.isArray(entries))
+    throw new InvalidArgumentError('the entries of a batch must be an array');
   return [...entries];
 }
 
-/** Checks the entries among themselves and returns the sum of their encoding sizes. */
+/** Checks that the entries fit each other, and returns the sum of their encoding sizes. */
 function checkEntries(entries: readonly Entry[], entryBytesMax: number): number {
   let bytes = 0;
   let previous: Entry | undefined;
   for (const entry of entries) {
     checkObject('an entry', entry);
-    // No texts are built on this path: it runs for every entry.
+    // This path runs for every entry, so error messages are only built when a check fails.
     if (!isPosition(entry.index) || !isPosition(entry.term)) {
       throw new InvalidArgumentError(
         `index and term of an entry must be integers from 1 to 2^53 - 1, got index ${String(entry.index)}, term ${String(entry.term)}`,
@@ -268,7 +274,7 @@ function checkHardStateStep(before: HardState, given: HardState, lastIndex: numb
   }
   if (given.term === before.term && given.vote !== before.vote && before.vote !== 0n) {
     throw new InvalidArgumentError(
-      `the vote of term ${given.term} changes from ${before.vote} to ${given.vote}`,
+      `the vote in term ${given.term} changes from ${before.vote} to ${given.vote}`,
     );
   }
   if (given.commit < before.commit) {
@@ -283,7 +289,10 @@ function checkHardStateStep(before: HardState, given: HardState, lastIndex: numb
   }
 }
 
-/** A lower term is one of another history: nothing of the log before may stay. */
+/**
+ * A lower term belongs to another history, so the snapshot of the same batch must replace the whole
+ * log.
+ */
 function checkRestart({ hardState, snapshot }: SaveBatch, lastIndex: number): void {
   if (hardState !== undefined && snapshot !== undefined && snapshot.index > lastIndex) return;
   throw new InvalidArgumentError(

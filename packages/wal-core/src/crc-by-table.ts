@@ -1,12 +1,13 @@
 /**
- * Cyclic redundancy checks of 32 bits without a library: for the polynomial that `node:zlib` does
- * not have, and for pieces so short that a call of it costs more than they do. Sixteen bytes a
- * step, with one table for each of them ("slicing-by-16", after Kounavis and Berry, 2008). Both
- * polynomials are reflected, and the value is inverted at both ends. For back ends.
+ * CRC-32 and CRC-32C in plain JavaScript. `node:zlib` has no CRC-32C, and for short inputs a call
+ * into a native library costs more than the calculation. The code takes sixteen bytes a step, with
+ * one table for each of them ("slicing-by-16", after Kounavis and Berry, 2008). Both polynomials
+ * are reflected, and the value is inverted at both ends. Only back ends use it.
  */
 
 /**
- * Continues `previous` over `bytes` from `start` up to, not including, `end`. From 0 to 2^32 − 1.
+ * Continues the checksum `previous` over `bytes`, from `start` up to but not including `end`.
+ * Returns an integer from 0 to 2^32 − 1.
  */
 export type CrcByTable = (
   previous: number,
@@ -18,12 +19,12 @@ export type CrcByTable = (
 const stepBytes = 16;
 
 function crcByTable(polynomial: number): CrcByTable {
-  /** Table k, from `256 * k` on: what a byte means that k more bytes follow. */
+  /** Table k starts at `256 * k`. It holds the effect of a byte that k more bytes follow. */
   const t = tablesOf(polynomial);
   return (previous, b, start = 0, end = b.length) => {
     let crc = ~previous;
-    // As integers of the machine, whatever arithmetic they come from: an index that is a double
-    // costs four times.
+    // `| 0` keeps the offsets 32-bit integers. V8 makes an index that is a double four times
+    // slower.
     let i = start | 0;
     const stop = end | 0;
     for (const last = stop - stepBytes; i <= last; i += stepBytes) {
@@ -69,8 +70,10 @@ function tablesOf(polynomial: number): Int32Array {
   return made;
 }
 
-/** CRC-32C (Castagnoli; RFC 3720, appendix B.4). Of "123456789", from 0: E3069283. */
+/**
+ * CRC-32C (Castagnoli; RFC 3720, appendix B.4). The checksum of "123456789", from 0, is E3069283.
+ */
 export const crc32cByTable: CrcByTable = crcByTable(0x82f6_3b78);
 
-/** CRC-32 as `node:zlib` has it. Of "123456789", from 0: CBF43926. */
+/** CRC-32 as `node:zlib` calculates it. The checksum of "123456789", from 0, is CBF43926. */
 export const crc32ByTable: CrcByTable = crcByTable(0xedb8_8320);

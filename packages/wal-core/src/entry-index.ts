@@ -1,31 +1,34 @@
 /**
- * The index of a log: which entries there are and which term each has; here without positions, for
- * stores that find an entry by its key. Terms are kept as runs, one per change of term, not per
- * entry.
+ * The index of a log says which entries exist and which term each of them has. The index in this
+ * file has no positions: it serves stores that find an entry by its key. It keeps one record per
+ * change of term ("run"), not one per entry.
  *
  * Invariant: the log holds exactly the entries from `firstIndex` to `lastIndex`, without gaps, and
- * the term at `firstIndex - 1` is known too (etcd raft's dummy entry).
+ * the term at `firstIndex - 1` is known too (the dummy entry of etcd's `MemoryStorage`).
  */
 import { invariant } from './invariant.ts';
 
-/** What a log and its storage need of an index. */
+/** The operations that a log and its storage need of an index. */
 export interface EntryIndex {
-  /** The first entry; `lastIndex + 1` when there is none. */
+  /** The index of the first entry; `lastIndex + 1` when there are no entries. */
   readonly firstIndex: number;
   readonly lastIndex: number;
-  /** Memory that grows with the number of entries, in bytes. */
+  /** Bytes of the memory that grows with the number of entries. */
   readonly memoryBytes: number;
   /** The term at `index`, or `undefined` outside `firstIndex - 1` to `lastIndex`. */
   term(index: number): number | undefined;
-  /** Drops all entries at and above `index`, which is above `firstIndex - 1`. */
+  /** Drops all entries at and above `index`. `index` must be at least `firstIndex`. */
   truncateFrom(index: number): void;
-  /** Drops all entries up to `index`, which is at most `lastIndex`; below the first: nothing. */
+  /**
+   * Drops all entries up to and including `index`, which is at most `lastIndex`. A lower `index`
+   * than `firstIndex` changes nothing.
+   */
   compactTo(index: number): void;
-  /** Drops all entries: the log starts anew behind `index`, which has `term`. */
+  /** Drops all entries. The log then starts at `index + 1`, and `term` is the term at `index`. */
   resetTo(index: number, term: number): void;
 }
 
-/** Terms by index, as runs. */
+/** An index that keeps the terms alone, as runs. */
 export class TermIndex implements EntryIndex {
   /** Run `k` covers the indexes from `#starts[k]` to just before `#starts[k + 1]`. */
   #starts: number[];
@@ -38,7 +41,7 @@ export class TermIndex implements EntryIndex {
     this.#lastIndex = index;
   }
 
-  /** Another index of the same content, for what may be taken back. */
+  /** Returns an independent copy, for changes that may have to be undone. */
   clone(): TermIndex {
     const copy = new TermIndex();
     copy.#starts = [...this.#starts];
@@ -64,9 +67,14 @@ export class TermIndex implements EntryIndex {
     return this.#terms[this.#runOf(index)];
   }
 
-  /** Adds the entry behind the last one. */
+  /** Adds an entry, whose index must be `lastIndex + 1`. */
   append(index: number, term: number): void {
-    invariant(index === this.#lastIndex + 1, 'an index has no gaps', index, this.#lastIndex);
+    invariant(
+      index === this.#lastIndex + 1,
+      'an entry must follow the last one without a gap',
+      index,
+      this.#lastIndex,
+    );
     this.#lastIndex = index;
     if (term === this.#terms.at(-1)) return;
     this.#starts.push(index);
@@ -84,7 +92,12 @@ export class TermIndex implements EntryIndex {
 
   compactTo(index: number): void {
     if (index < this.firstIndex) return;
-    invariant(index <= this.#lastIndex, 'what is compacted is in the log', index, this.#lastIndex);
+    invariant(
+      index <= this.#lastIndex,
+      'only entries of the log can be compacted',
+      index,
+      this.#lastIndex,
+    );
     const run = this.#runOf(index);
     this.#starts.splice(0, run);
     this.#terms.splice(0, run);
@@ -97,7 +110,7 @@ export class TermIndex implements EntryIndex {
     this.#lastIndex = index;
   }
 
-  /** The last run that starts at or below `index`. */
+  /** Returns the last run that starts at or below `index`. */
   #runOf(index: number): number {
     let low = 0;
     let high = this.#starts.length - 1;

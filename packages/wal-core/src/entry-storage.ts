@@ -1,7 +1,8 @@
 /**
- * The read side of a log: cache, index and reader put together as etcd raft's `Storage`, the same
- * for every back end. `EntryView` is the half that the log writes to, when a batch became durable;
- * `EntryStorage` is the half that is handed out. What is not durable is never visible.
+ * The read side of a log: it combines cache, index and reader into etcd raft's `Storage`, in the
+ * same way for every back end. `EntryView` is the half that the log updates when a batch has become
+ * durable. `EntryStorage` is the half that users get. Entries that are not durable are never
+ * visible.
  */
 import {
   emptyConfState,
@@ -27,30 +28,33 @@ import type { RingCache } from './ring-cache.ts';
 import type { SavePlan } from './save-plan.ts';
 import type { Storage } from './storage.ts';
 
-/** Reads entries from where a back end keeps them. */
+/** Reads entries from the files or the database of a back end. */
 export interface EntryReader {
   /**
-   * The entries from `lo` on, below `hi`, verified: at least one, without gaps. It stops before the
-   * sum of their encoding sizes exceeds `maxBytes`, and may stop earlier for reasons of its own
-   * (the end of a segment, a full buffer): the storage then asks again. What it returns is not
-   * reused.
+   * Returns verified entries from `lo` on, below `hi`: at least one, and without gaps. It stops
+   * before the sum of their encoding sizes exceeds `maxBytes`. It may stop earlier, for example at
+   * the end of a segment or of a buffer; the storage then calls it again. The memory of the result
+   * is never reused.
    *
    * @throws CorruptError, ReadFailedError
    */
   read(lo: number, hi: number, maxBytes: number): Entry[];
 }
 
-/** What `EntryStorage.iterate` reads at a time. */
+/** Bytes that `EntryStorage.iterate` reads at a time, by default. */
 const iteratePageBytes = 1024 * 1024;
 
-/** The published state of a log. For back ends; the log is its only writer. */
+/** The published state of a log. The log is its only writer. */
 export class EntryView<Index extends EntryIndex = EntryIndex> {
   readonly state: LogState<Index>;
   readonly #cache: RingCache;
   readonly #reader: EntryReader;
   snapshot: Snapshot | undefined;
   closed = false;
-  /** Entries up to this index are hidden by `compact`; the log has them until they are purged. */
+  /**
+   * `compact` hides entries up to this index from readers. The log keeps them until they are
+   * purged.
+   */
   #hiddenTo = 0;
   cacheHits = 0;
   cacheMisses = 0;
@@ -67,7 +71,7 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
     this.snapshot = snapshot === undefined ? undefined : { metadata: snapshot };
   }
 
-  /** The first entry that can be read: of the log, or behind what is hidden. */
+  /** The index of the first entry that can be read and is not hidden by `compact`. */
   get firstIndex(): number {
     return Math.max(this.state.index.firstIndex, this.#hiddenTo + 1);
   }
@@ -77,8 +81,8 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
   }
 
   /**
-   * Makes a durable plan visible. `indexEntries` adds the entries to the index, with the positions
-   * that only the back end knows.
+   * Makes a durable plan visible. `indexEntries` adds the entries to the index, because only the
+   * back end knows their positions.
    */
   publish(plan: SavePlan, indexEntries: (entries: readonly Entry[]) => void): void {
     const { state } = this;
@@ -96,7 +100,8 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
     if (plan.purgeTo !== undefined) {
       state.applyPurge(plan.purgeTo.index);
       this.#cache.compactTo(plan.purgeTo.index);
-      // As after a restart: the log that such a snapshot would need behind it is gone.
+      // A snapshot below the purge cannot be used any more: the entries that would follow it are
+      // gone. A restart would not offer it either.
       if ((this.snapshot?.metadata.index ?? Infinity) < plan.purgeTo.index) {
         this.snapshot = undefined;
       }
@@ -104,15 +109,15 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
   }
 
   /**
-   * Hides entries from the readers. The state of the log stays as it is: what is saved later is
-   * judged by what the log has, and a restart shows it.
+   * Hides the entries up to `index` from readers. The state of the log does not change: later saves
+   * are checked against all entries, and a restart shows them again.
    */
   compact(index: number): void {
     this.#hiddenTo = Math.max(this.#hiddenTo, index);
     this.#cache.compactTo(index);
   }
 
-  /** See `Storage.entries`. */
+  /** Implements `Storage.entries` for a range that is in the log. */
   read(lo: number, hi: number, maxBytes: number): Entry[] {
     const result: Entry[] = [];
     let bytes = 0;
@@ -127,12 +132,12 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
         next += 1;
         continue;
       }
-      // The newest entries are cached: what is missing lies before them. An empty cache begins
-      // behind the last entry, or at 1.
+      // The cache holds the newest entries, so a miss lies before them. The first index of an empty
+      // cache is 1, or one above the last entry.
       const cacheFirst = this.#cache.firstIndex;
       const end = cacheFirst > next ? Math.min(hi, cacheFirst) : hi;
       const page = this.#reader.read(next, end, maxBytes - bytes);
-      invariant(page.length > 0, 'a reader returns at least one entry', next, end);
+      invariant(page.length > 0, 'a reader must return at least one entry', next, end);
       for (const entry of page) {
         bytes += entryEncodedSize(entry);
         if (result.length > 0 && bytes > maxBytes) return result;
@@ -151,7 +156,8 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
       this.#cache.clear();
       this.#hiddenTo = 0;
     }
-    // One that was recorded with `createSnapshot` may be newer, or this one with its manifest.
+    // `createSnapshot` may have recorded a newer snapshot, or this one together with its manifest:
+    // both stay.
     const current = this.snapshot;
     if (reset || current === undefined || marker.index > current.metadata.index) {
       this.snapshot = { metadata: marker };
@@ -159,11 +165,11 @@ export class EntryView<Index extends EntryIndex = EntryIndex> {
   }
 }
 
-/** The read side of one open log. It lives as long as the log. */
+/** The read side of one open log. It can be used until the log is closed. */
 export class EntryStorage implements Storage {
   readonly #view: EntryView;
 
-  /** For back ends: users get it from `createWal` and `replayWal`. */
+  /** Back ends construct it. Users get it from `createWal` and `replayWal`. */
   constructor(view: EntryView) {
     this.#view = view;
   }
@@ -212,11 +218,11 @@ export class EntryStorage implements Storage {
   }
 
   /**
-   * Records the snapshot that `snapshot()` returns: one made here, of an index that the log has.
-   * `data` is a manifest that names its files. Nothing is written: the marker is saved with the
-   * log.
+   * Records the snapshot that `snapshot()` will return. It was made by this node, at an index that
+   * the log has. `data` is a manifest that names the files of the snapshot. Nothing is written: the
+   * marker is saved with the log (`Wal.saveSnapshot`).
    *
-   * @throws SnapshotOutOfDateError when there is a newer one
+   * @throws SnapshotOutOfDateError when there is a newer snapshot
    * @throws InvalidArgumentError when the log does not have this index with this term
    */
   createSnapshot(metadata: SnapshotMetadata, data?: Uint8Array): void {
@@ -235,18 +241,19 @@ export class EntryStorage implements Storage {
   }
 
   /**
-   * Records a snapshot that was installed from elsewhere, after its marker was saved: saving it is
-   * what resets the log. Otherwise the same as `createSnapshot`.
+   * Records a snapshot that another node sent. Call it after the marker was saved, because saving
+   * the marker is what resets the log. Otherwise the same as `createSnapshot`.
    */
   applySnapshot(snapshot: Snapshot): void {
     this.createSnapshot(snapshot.metadata, snapshot.data);
   }
 
   /**
-   * Drops all entries up to `index` from this view; the term at `index` stays known. Space comes
-   * back with `Wal.purge`, and a restart shows the entries again until then.
+   * Hides all entries up to and including `index` from this storage; the term at `index` stays
+   * known. `Wal.purge` frees their space. Until then a restart shows the entries again.
    *
-   * @throws CompactedError when that has happened already, UnavailableError above the last index
+   * @throws CompactedError when they are hidden already
+   * @throws UnavailableError when `index` is above the last index
    */
   compact(index: number): void {
     const view = this.#open();
@@ -259,9 +266,10 @@ export class EntryStorage implements Storage {
   }
 
   /**
-   * The entries from `lo` up to, not including, `hi`, read page by page; between pages the caller's
-   * own waiting lets others run. For long reads. Throws as `entries` does, also in the middle: a
-   * purge that overtakes the iteration is a `CompactedError`.
+   * Yields the entries from `lo` up to but not including `hi`, page by page (`pageBytes`, default 1
+   * MiB), and lets the event loop run between two pages. Use it for long reads. It throws the
+   * errors of `entries`, also in the middle: a purge that overtakes the iteration makes it throw
+   * `CompactedError`. An aborted `signal` makes it throw the reason of the abort.
    */
   async *iterate(
     lo: number,
@@ -291,7 +299,8 @@ export class EntryStorage implements Storage {
 }
 
 function checkRange(lo: number, hi: number): void {
-  // The end of a range that ends at the largest index is one above it, which is still exact.
+  // 2^53 is the exclusive end of a range whose last entry has the largest index. It is still an
+  // exact number.
   const exact = Number.isSafeInteger(lo) && (Number.isSafeInteger(hi) || hi === 2 ** 53);
   if (!exact || lo > hi || lo < 0) {
     throw new InvalidArgumentError(

@@ -1,10 +1,10 @@
 /**
- * Every error of a log, grouped by what the caller does about it. The codes are API and never
- * change their meaning; the messages are for people and may. `cause` keeps what was caught. Match
- * by `code`: two copies of this package in one process have different classes.
+ * All errors of a log, grouped by what the caller does about them. The codes are part of the API
+ * and keep their meaning; the messages are for people and may change. `cause` keeps the error that
+ * was caught. Match by `code`: if a process loads two copies of this package, their classes differ.
  */
 
-/** The stable codes. */
+/** The stable codes of all errors. */
 export type WalErrorCode =
   | 'WAL_INVALID'
   | 'WAL_OUT_OF_ORDER'
@@ -30,7 +30,7 @@ export type WalErrorCode =
   | 'WAL_LOCK_LOST'
   | 'WAL_CORRUPT';
 
-/** The base of all errors of a log. */
+/** The base class of all errors of a log. */
 export class WalError extends Error {
   override readonly name: string = 'WalError';
   readonly code: WalErrorCode;
@@ -41,9 +41,9 @@ export class WalError extends Error {
   }
 }
 
-// --- Fix the call: the log is unchanged. ---
+// --- The caller must correct the call. The log is unchanged. ---
 
-/** An argument that no log could take. The log is unchanged. */
+/** An argument is not valid for any log. The log is unchanged. */
 export class InvalidArgumentError extends WalError {
   override readonly name = 'InvalidArgumentError';
   constructor(message: string, cause?: unknown) {
@@ -52,7 +52,8 @@ export class InvalidArgumentError extends WalError {
 }
 
 /**
- * Entries that do not join the log: a gap, an index that was purged or committed. It is unchanged.
+ * The entries do not follow the log: they leave a gap, or their first index is purged or committed.
+ * The log is unchanged.
  */
 export class OutOfOrderError extends WalError {
   override readonly name = 'OutOfOrderError';
@@ -61,9 +62,7 @@ export class OutOfOrderError extends WalError {
   }
 }
 
-/**
- * An entry or a batch above the limit of the log, which could not be read back. It is unchanged.
- */
+/** An entry or a batch exceeds a limit of the log. The log is unchanged. */
 export class TooLargeError extends WalError {
   override readonly name = 'TooLargeError';
   readonly bytes: number;
@@ -75,9 +74,9 @@ export class TooLargeError extends WalError {
   }
 }
 
-// --- Send a snapshot, or wait: nothing is wrong. ---
+// --- Nothing is wrong: the caller sends a snapshot, or waits. ---
 
-/** The index lies before the first one that the log still has (etcd raft: ErrCompacted). */
+/** The index is below the first index of the log (etcd raft: `ErrCompacted`). */
 export class CompactedError extends WalError {
   override readonly name = 'CompactedError';
   constructor(index: number, firstIndex: number) {
@@ -88,15 +87,15 @@ export class CompactedError extends WalError {
   }
 }
 
-/** The index lies behind the last one of the log (etcd raft: ErrUnavailable). */
+/** The index is above the last index of the log (etcd raft: `ErrUnavailable`). */
 export class UnavailableError extends WalError {
   override readonly name = 'UnavailableError';
   constructor(index: number, lastIndex: number) {
-    super('WAL_UNAVAILABLE', `index ${index} is not in the log; it ends at ${lastIndex}`);
+    super('WAL_UNAVAILABLE', `index ${index} is above the last index ${lastIndex} of the log`);
   }
 }
 
-/** A snapshot older than the one that the log has (etcd raft: ErrSnapOutOfDate). */
+/** The snapshot is older than the newest one of the log (etcd raft: `ErrSnapOutOfDate`). */
 export class SnapshotOutOfDateError extends WalError {
   override readonly name = 'SnapshotOutOfDateError';
   constructor(index: number, currentIndex: number) {
@@ -107,7 +106,7 @@ export class SnapshotOutOfDateError extends WalError {
   }
 }
 
-/** No snapshot can be given at the moment (etcd raft: ErrSnapshotTemporarilyUnavailable). */
+/** There is no snapshot at the moment (etcd raft: `ErrSnapshotTemporarilyUnavailable`). */
 export class SnapshotTemporarilyUnavailableError extends WalError {
   override readonly name = 'SnapshotTemporarilyUnavailableError';
   constructor(message = 'no snapshot has been recorded yet') {
@@ -115,10 +114,11 @@ export class SnapshotTemporarilyUnavailableError extends WalError {
   }
 }
 
-// --- Back off: the log is unchanged and usable, nothing was acknowledged. ---
+// --- The caller retries later. The log is unchanged and usable, and nothing was acknowledged. ---
 
 /**
- * The disk is full. Nothing of the batch is in the log; the same entries may be saved again later.
+ * The disk is full. Nothing of the batch is in the log, and the same entries may be saved again
+ * later.
  */
 export class NoSpaceError extends WalError {
   override readonly name = 'NoSpaceError';
@@ -128,9 +128,9 @@ export class NoSpaceError extends WalError {
 }
 
 /**
- * The system was short of something for a moment: a file descriptor, memory, or a permission that
- * came and went. Nothing was changed, and nothing is said about the data. A rejected save is not in
- * the log, and the same call may be made again.
+ * The system lacked a resource for a moment: a file descriptor, memory, or a permission that came
+ * back. Nothing was changed, and the error says nothing about the data. A rejected save is not in
+ * the log. The same call may be made again.
  */
 export class TryAgainError extends WalError {
   override readonly name = 'TryAgainError';
@@ -140,9 +140,8 @@ export class TryAgainError extends WalError {
 }
 
 /**
- * Whether an error that a log rejected a save with left the log usable and without any of the
- * batch: the same save may be made again after a pause. The codes are `WAL_NO_SPACE` and
- * `WAL_TRY_AGAIN`.
+ * Whether a rejected save left the log usable and without any part of the batch, so that the same
+ * save may be made again after a pause. True for the codes `WAL_NO_SPACE` and `WAL_TRY_AGAIN`.
  */
 export function isRefusal(error: unknown): boolean {
   const code: unknown =
@@ -150,9 +149,9 @@ export function isRefusal(error: unknown): boolean {
   return code === 'WAL_NO_SPACE' || code === 'WAL_TRY_AGAIN';
 }
 
-// --- Another owner, life state, directory, release, user or machine. ---
+// --- The log belongs to somebody else, is closed, or cannot be opened here. ---
 
-/** Another process, or another manager in this one, has the log open. */
+/** Another process, or another manager of this process, has the log open. */
 export class LockedError extends WalError {
   override readonly name = 'LockedError';
   constructor(message: string, cause?: unknown) {
@@ -168,7 +167,7 @@ export class ClosedError extends WalError {
   }
 }
 
-/** There is a log already where one should be created. */
+/** `createWal` found an existing log. */
 export class AlreadyExistsError extends WalError {
   override readonly name = 'AlreadyExistsError';
   constructor(message: string) {
@@ -176,7 +175,10 @@ export class AlreadyExistsError extends WalError {
   }
 }
 
-/** There is no log, or no such snapshot marker in it. Never said of a disk that failed. */
+/**
+ * There is no log, or the log has no such snapshot marker. A disk that fails to read is never
+ * reported as this.
+ */
 export class NotFoundError extends WalError {
   override readonly name = 'NotFoundError';
   constructor(message: string) {
@@ -184,7 +186,7 @@ export class NotFoundError extends WalError {
   }
 }
 
-/** The log belongs to another cluster or node, or was created with other limits, than expected. */
+/** The log belongs to another cluster or node than expected, or was created with another limit. */
 export class MetadataMismatchError extends WalError {
   override readonly name = 'MetadataMismatchError';
   readonly field: string;
@@ -197,7 +199,7 @@ export class MetadataMismatchError extends WalError {
   }
 }
 
-/** A file or directory that is not one of ours. Nothing was changed. */
+/** A file or directory does not belong to a log of this kind. Nothing was changed. */
 export class ForeignFileError extends WalError {
   override readonly name = 'ForeignFileError';
   readonly file: string;
@@ -207,17 +209,20 @@ export class ForeignFileError extends WalError {
   }
 }
 
-/** Written in a format version that this release does not read. */
+/** The log was written in a format version that this release does not read. */
 export class UnknownVersionError extends WalError {
   override readonly name = 'UnknownVersionError';
   readonly file: string;
   constructor(file: string, version: number, known: string) {
-    super('WAL_VERSION', `${file}: format version ${version} is unknown here; ${known}`);
+    super(
+      'WAL_VERSION',
+      `${file}: the format version ${version} is not known to this release: ${known}`,
+    );
     this.file = file;
   }
 }
 
-/** The operating system does not let this user in. */
+/** The operating system denies this user access. */
 export class PermissionError extends WalError {
   override readonly name = 'PermissionError';
   constructor(message: string, cause?: unknown) {
@@ -226,14 +231,14 @@ export class PermissionError extends WalError {
 }
 
 /**
- * Why a back end does not run here:
+ * The reason why a back end does not run here:
  *
  * - `platform`: its database has no binary for this platform.
  * - `not-installed`: a package that it needs is not installed.
- * - `bundled`: the package is there, and its binary is not where the package looks for it. A
- *   bundler does that.
- * - `forbidden`: Node.js does not let this process load binaries, or read them.
- * - `not-loadable`: the binary is there and could not be loaded.
+ * - `bundled`: the package is installed, but its binary is not where the package looks for it. A
+ *   bundler causes this.
+ * - `forbidden`: Node.js does not allow this process to load or to read binaries.
+ * - `not-loadable`: the binary is there but could not be loaded.
  */
 export type UnsupportedReason =
   | 'platform'
@@ -242,7 +247,7 @@ export type UnsupportedReason =
   | 'forbidden'
   | 'not-loadable';
 
-/** This back end does not run here; `reason` and the message say why, and what to do. */
+/** This back end does not run here. `reason` and the message say why, and what to do. */
 export class UnsupportedPlatformError extends WalError {
   override readonly name = 'UnsupportedPlatformError';
   readonly reason: UnsupportedReason;
@@ -252,9 +257,12 @@ export class UnsupportedPlatformError extends WalError {
   }
 }
 
-// --- The disk would not read: nothing is known about the data. ---
+// --- The disk failed to read, so nothing is known about the data. ---
 
-/** A read failed. It says nothing about what is stored, and is never reported as "not found". */
+/**
+ * A read failed. The error says nothing about the stored data, and is never reported as "not
+ * found".
+ */
 export class ReadFailedError extends WalError {
   override readonly name = 'ReadFailedError';
   constructor(message: string, cause?: unknown) {
@@ -262,10 +270,13 @@ export class ReadFailedError extends WalError {
   }
 }
 
-// --- The identity record may not be durable: write it again. The log itself is unchanged and
-// usable. ---
+// --- The identity record may not be durable, so the caller writes it again. The log itself is
+// unchanged and usable. ---
 
-/** The identity record of a log could not be replaced: the old or the new one is there, whole. */
+/**
+ * The identity record of a log could not be replaced. Either the old or the new record is there,
+ * whole.
+ */
 export class IdentityWriteError extends WalError {
   override readonly name = 'IdentityWriteError';
   constructor(message: string, cause?: unknown) {
@@ -273,7 +284,8 @@ export class IdentityWriteError extends WalError {
   }
 }
 
-// --- This log takes no more writes: open it again (and so recover), or stop the node. ---
+// --- This log accepts no more writes. The caller opens it again, which recovers it, or stops the
+// node. ---
 
 /** A write failed in a way that leaves the state of the disk unknown. */
 export class WriteFailedError extends WalError {
@@ -283,7 +295,7 @@ export class WriteFailedError extends WalError {
   }
 }
 
-/** A sync failed. It is never tried again: the kernel may have dropped the data already. */
+/** A sync failed. It is never repeated, because the kernel may have dropped the data already. */
 export class SyncFailedError extends WalError {
   override readonly name = 'SyncFailedError';
   constructor(message: string, cause?: unknown) {
@@ -292,41 +304,39 @@ export class SyncFailedError extends WalError {
 }
 
 /**
- * This process held the lock of the directory and no longer does: its file was removed or replaced,
- * the directory was renamed, or another process took over while this one stood still. Whatever was
- * not acknowledged before may be missing or replaced. The log takes no more writes.
+ * This process held the lock of the directory and no longer does: the lock file was removed or
+ * replaced, the directory was renamed, or another process took over while this one was stopped.
+ * Saves that were not acknowledged may be missing or replaced. The log accepts no more writes.
  */
 export class LockLostError extends WalError {
   override readonly name = 'LockLostError';
-  /** `found` says which lock was lost and how, as the file system has told it. */
+  /** `found` says which lock was lost and how, as the file system reported it. */
   constructor(found: string, cause?: unknown) {
     super(
       'WAL_LOCK_LOST',
-      `the log is not this process's any more, and nothing more is written to it: ${found}. ` +
-        'Stop this process, and open the log again only where no other process has it open',
+      `this process no longer owns the log and writes nothing more to it: ${found}. ` +
+        'Stop this process. Open the log again only when no other process has it open',
       cause,
     );
   }
 }
 
-// --- Do not start on this data: repair from peers or by tool. ---
+// --- The node must not start on this data. Repair it from its peers or with a tool. ---
 
-/** Where damage was found and what it affects. */
+/** The position of the damage and the entries that it affects. */
 export interface CorruptionDetails {
   readonly groupId: bigint;
   readonly file: string;
-  /** Byte offset in the file, where known. */
+  /** Byte offset in the file, if it is known. */
   readonly offset?: number | undefined;
-  /** The first and last entry that are affected, as far as the log can tell. */
+  /** The first and the last affected entry, as far as the log can tell. */
   readonly firstIndex?: number | undefined;
   readonly lastIndex?: number | undefined;
-  /** The name of the rule that led to this judgement. */
+  /** The name of the rule by which the data was found to be damaged. */
   readonly verdict: string;
 }
 
-/**
- * Data that had been durable is damaged, or is missing. Nothing was cut and nothing was changed.
- */
+/** Data that had been durable is damaged or missing. Nothing was cut and nothing was changed. */
 export class CorruptError extends WalError implements CorruptionDetails {
   override readonly name = 'CorruptError';
   readonly groupId: bigint;

@@ -1,16 +1,17 @@
 /**
- * What a log tells those who watch it. Events inform; nothing depends on a listener. A listener
- * runs inside the log's own work and must not throw: what it throws is dropped, because a watcher
- * must never be able to fail a write.
+ * The events of a log. They inform; nothing depends on a listener. A listener runs synchronously
+ * inside the log's own work. The log ignores an error that a listener throws, because an observer
+ * must never fail a write.
  */
 import type { PurgeReport } from './wal.ts';
 import type { TailReport } from './wal-manager.ts';
 
 export type WalEvent =
-  /** A log was opened and its tail judged. */
+  /** A log was opened. `tail` says how the log ended. */
   | { readonly type: 'recovered'; readonly groupId: bigint; readonly tail: TailReport }
   /**
-   * Damage that cost nothing was found and worked around, such as one of two copies of a header.
+   * Damage without consequences was found and repaired or bypassed, such as damage to one of two
+   * copies of a header.
    */
   | {
       readonly type: 'repaired';
@@ -18,44 +19,46 @@ export type WalEvent =
       readonly file: string;
       readonly what: string;
     }
-  /** A new segment took over. */
+  /** The log switched to a new segment file. */
   | { readonly type: 'rotated'; readonly groupId: bigint; readonly file: string }
   | { readonly type: 'purged'; readonly groupId: bigint; readonly report: PurgeReport }
-  /** The disk was full; the batch was rejected and the log goes on. */
+  /** The disk was full. The commit batch was rejected, and the log goes on. */
   | { readonly type: 'no-space'; readonly groupId: bigint; readonly error: Error }
-  /** The system was short of something for a moment; the batch was rejected and the log goes on. */
+  /**
+   * The system lacked a resource for a moment. The commit batch was rejected, and the log goes on.
+   */
   | { readonly type: 'try-again'; readonly groupId: bigint; readonly error: Error }
   /**
-   * A write or sync failed, or the lock was lost (`error.code` tells); the log takes no more
+   * A write or sync failed, or the lock was lost (`error.code` says which). The log accepts no more
    * writes.
    */
   | { readonly type: 'poisoned'; readonly groupId: bigint; readonly error: Error }
   /**
-   * Saves that waited together were written together; `durable`: and synced. `latencyMs`: where the
-   * log has a clock.
+   * A commit batch was written. `durable` says whether it was also synced. `latencyMs` is
+   * `undefined` when the log has no clock.
    */
   | {
       readonly type: 'committed';
       readonly groupId: bigint;
       readonly saves: number;
       readonly entries: number;
-      /** With all that the format adds. */
+      /** Bytes written, including everything that the format adds. */
       readonly bytes: number;
       readonly durable: boolean;
       readonly latencyMs: number | undefined;
     }
-  /** A group took longer than a second to become durable. */
+  /** A commit batch took longer than one second to become durable. */
   | { readonly type: 'slow-sync'; readonly groupId: bigint; readonly latencyMs: number };
 
 export type WalEventListener = (event: WalEvent) => void;
 
-/** Where one subscribes. */
+/** A source of events. */
 export interface WalEventSource {
   /** Adds a listener and returns the function that removes it. */
   subscribe(listener: WalEventListener): () => void;
 }
 
-/** The one implementation, for back ends. */
+/** The implementation of `WalEventSource` that all back ends use. */
 export class WalEventHub implements WalEventSource {
   readonly #listeners = new Set<WalEventListener>();
 
@@ -66,7 +69,7 @@ export class WalEventHub implements WalEventSource {
     };
   }
 
-  /** Whether anybody listens: an event that is told often need not be made for nobody. */
+  /** Whether there is a listener. Frequent events need not be built when there is none. */
   get isHeard(): boolean {
     return this.#listeners.size > 0;
   }
@@ -76,7 +79,7 @@ export class WalEventHub implements WalEventSource {
       try {
         listener(event);
       } catch {
-        // See the head of this file: a watcher cannot fail a write.
+        // An observer cannot fail a write, see the head of this file.
       }
     }
   }

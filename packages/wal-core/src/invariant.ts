@@ -1,9 +1,12 @@
-/** A broken promise of our own code: never the fault of a caller or of a disk. It stays on. */
+/**
+ * An error in the code of a log itself, never in a call or on a disk. The checks stay on in
+ * production.
+ */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError';
 }
 
-/** Throws an `InvariantError` unless `condition` holds. `values` go into the message. */
+/** Throws an `InvariantError` unless `condition` holds. The message includes `values`. */
 export function invariant(
   condition: boolean,
   what: string,

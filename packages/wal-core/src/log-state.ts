@@ -1,7 +1,8 @@
 /**
- * What a log contains, payloads aside: which entries with which terms, the hard state, the snapshot
- * markers. The steps by which it changes are here once, for a log that checks a batch, for one that
- * publishes it and for one that replays what it finds on disk, so that the three cannot disagree.
+ * The content of a log without the payloads: the indexes and terms of the entries, the hard state,
+ * the snapshot markers. The transitions are defined here once, for the code that checks a batch,
+ * the code that publishes it and the code that replays it from disk, so that the three cannot
+ * disagree.
  */
 import { emptyHardState, type HardState, type SnapshotMetadata } from '@babuza/raftpb';
 import type { EntryIndex } from './entry-index.ts';
@@ -22,7 +23,7 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
     this.#markers = markers;
   }
 
-  /** The last index that is not an entry of the log: of a snapshot or a purge, or 0. */
+  /** The index before the first entry: the index of a snapshot or a purge, or 0. */
   get baseIndex(): number {
     return this.index.firstIndex - 1;
   }
@@ -31,7 +32,10 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
     return this.#markers;
   }
 
-  /** The markers that a start is possible from. */
+  /**
+   * The markers that a replay can start from: not before the start of the log, and not above the
+   * commit index.
+   */
   validMarkers(): SnapshotMetadata[] {
     return this.#markers.filter(
       ({ index }) => index >= this.baseIndex && index <= this.hardState.commit,
@@ -39,9 +43,10 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
   }
 
   /**
-   * A snapshot exists. Where the log has its index with its term, the log keeps its entries; where
-   * not, the snapshot came from elsewhere and the log starts anew behind it, or stale entries above
-   * it would come back. Returns whether it was reset.
+   * Records that a snapshot exists. If the log has an entry with the index and term of the marker,
+   * it keeps its entries. Otherwise the snapshot came from another node and the log is reset to
+   * start behind it; without the reset, stale entries above the snapshot would come back. Returns
+   * whether the log was reset.
    */
   applyMarker(marker: SnapshotMetadata): boolean {
     const reset = this.index.term(marker.index) !== marker.term;
@@ -52,12 +57,15 @@ export class LogState<Index extends EntryIndex = EntryIndex> {
     return reset;
   }
 
-  /** A marker that was recorded and checked before: it changes nothing else. Ascending. */
+  /**
+   * Adds a marker that an earlier `applyMarker` recorded, and changes nothing else. The calls must
+   * be in ascending order.
+   */
   restoreMarker(marker: SnapshotMetadata): void {
     this.#markers = [...this.#markers, marker];
   }
 
-  /** All entries up to `index` are gone, and the markers that would need one of them. */
+  /** Removes the entries up to `index`, and the markers that would need one of them. */
   applyPurge(index: number): void {
     this.index.compactTo(index);
     this.#dropMarkersBelow(this.baseIndex);

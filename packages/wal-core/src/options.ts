@@ -1,30 +1,39 @@
-/** Checks of what callers give to managers, once for all back ends, and the shared limits. */
+/**
+ * Checks of the arguments that managers take, once for all back ends, and the limits that all logs
+ * share.
+ */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { WalCapabilities } from './capabilities.ts';
 import { InvalidArgumentError, MetadataMismatchError, NotFoundError } from './errors.ts';
 import type { GroupOptions, ReplayOptions, WalMetadata, WalMetadataInput } from './wal-manager.ts';
 
-/** The largest entry of a log unless its metadata says otherwise: every back end can hold it. */
+/**
+ * The default for `entryBytesMax` of the metadata, in bytes of encoding: 8 MiB. Every back end can
+ * hold such entries.
+ */
 export const entryBytesMaxDefault: number = 8 * 1024 * 1024;
 
-/** No log may be created with a larger `entryBytesMax` than this, whatever its back end. */
+/** The upper limit for `entryBytesMax` of the metadata, in bytes, for all back ends: 64 MiB. */
 export const entryBytesMaxLimit: number = 64 * 1024 * 1024;
 
-/** The largest batch of one `save`, as the sum of its entries' encoding sizes. */
+/**
+ * The largest batch of one `save`, as the sum of the encoding sizes of its entries, in bytes: 256
+ * MiB.
+ */
 export const batchBytesMax: number = 256 * 1024 * 1024;
 
-/** The largest `extra` of the metadata. */
+/** The largest `extra` of the metadata, in bytes. */
 export const metadataExtraBytesMax = 1024;
 
-/** The largest `identity` of the metadata. */
+/** The largest `identity` of the metadata, in bytes. */
 export const identityBytesMax = 128;
 
-/** The largest identity record of a log: `WalManager.writeIdentity`. */
+/** The largest identity record of a log (`WalManager.writeIdentity`), in bytes. */
 export const identityRecordBytesMax: number = 64 * 1024;
 
 const idMax = 2n ** 64n - 1n;
 
-/** An id as it is kept: any of 64 bits. Throws `WAL_INVALID` naming `what`. */
+/** Converts an id to a `bigint` from 0 to 2^64 − 1. Throws `WAL_INVALID`, naming `what`. */
 export function checkedId(what: string, id: bigint | number): bigint {
   if (typeof id === 'number' ? !Number.isSafeInteger(id) : typeof id !== 'bigint') {
     throw new InvalidArgumentError(`${what} must be a bigint or a safe integer, got ${String(id)}`);
@@ -36,12 +45,12 @@ export function checkedId(what: string, id: bigint | number): bigint {
   return value;
 }
 
-/** The group that a call means. */
+/** The id of the Raft group that a call is about; `0n` by default. */
 export function checkedGroupId(options: GroupOptions | undefined): bigint {
   return checkedId('groupId', options?.groupId ?? 0n);
 }
 
-/** Metadata as it is stored. Throws `WAL_INVALID`. */
+/** Fills in the defaults of metadata and checks it. Throws `WAL_INVALID`. */
 export function checkedMetadata(
   input: WalMetadataInput,
   capabilities: WalCapabilities,
@@ -65,7 +74,7 @@ export function checkedMetadata(
   };
 }
 
-/** A copy of an identity record, as it is stored. Throws `WAL_INVALID`. */
+/** Checks an identity record and returns a copy of it. Throws `WAL_INVALID`. */
 export function checkedIdentityRecord(bytes: Uint8Array): Uint8Array {
   return checkedBytes('the identity record', bytes, identityRecordBytesMax);
 }
@@ -78,18 +87,20 @@ function optionalBytes(
   return bytes === undefined ? undefined : checkedBytes(what, bytes, bytesMax);
 }
 
-/** A copy: the caller may change its bytes afterwards. */
+/** Checks bytes and returns a copy of them, because the caller may change its own afterwards. */
 function checkedBytes(what: string, bytes: Uint8Array, bytesMax: number): Uint8Array {
   if (!(bytes instanceof Uint8Array)) {
     throw new InvalidArgumentError(`${what} must be a Uint8Array, got ${String(bytes)}`);
   }
   if (bytes.length > bytesMax) {
-    throw new InvalidArgumentError(`${what} may be ${bytesMax} at most, got ${bytes.length}`);
+    throw new InvalidArgumentError(
+      `${what} may have ${bytesMax} bytes at most, got ${bytes.length}`,
+    );
   }
   return new Uint8Array(bytes);
 }
 
-/** Compares stored metadata with what the caller expects. Throws `WAL_METADATA_MISMATCH`. */
+/** Compares the stored metadata with the expected one. Throws `WAL_METADATA_MISMATCH`. */
 export function checkExpectation(
   where: string,
   metadata: WalMetadata,
@@ -113,8 +124,9 @@ export function checkExpectation(
 }
 
 /**
- * The marker that a replay starts from: the wanted one, by default the newest of those that are
- * valid. Throws `WAL_NOT_FOUND` naming those that there are.
+ * Returns the marker that a replay starts from: the one that `wanted` names, or by default the
+ * newest valid one. Throws `WAL_NOT_FOUND` and lists the valid markers when `wanted` is not one of
+ * them.
  */
 export function chosenSnapshot(
   where: string,
@@ -126,6 +138,6 @@ export function chosenSnapshot(
   if (found !== undefined) return found;
   const known = valid.map(({ index, term }) => `index ${index} of term ${term}`).join(', ');
   throw new NotFoundError(
-    `${where} has no marker of a snapshot at index ${wanted.index} of term ${wanted.term}; it has: ${known || 'none'}`,
+    `${where} has no marker of a snapshot at index ${wanted.index} of term ${wanted.term}; its valid markers are: ${known || '(no marker)'}`,
   );
 }

@@ -1,8 +1,8 @@
 /**
- * An index with a position for each entry: the segment that holds it and the offset in there. It
- * takes 4 bytes an entry: an offset is a multiple of 8 and stored divided by 8, in pages of 1,024
- * offsets, so that nothing is ever copied to grow and at most one page per segment is unused in
- * part. Terms and segments are runs.
+ * An index that also keeps the position of each entry: the segment that holds it and the offset in
+ * that segment. It takes 4 bytes an entry. An offset is a multiple of 8 and is stored divided by 8,
+ * in pages of 1,024 offsets. So growing never copies the whole index, and at most one page per
+ * segment is partly unused. Terms and segments are kept as runs.
  */
 import { TermIndex, type EntryIndex } from './entry-index.ts';
 import { invariant } from './invariant.ts';
@@ -10,39 +10,41 @@ import { invariant } from './invariant.ts';
 /** Every position is a multiple of this many bytes. */
 export const positionAlignmentBytes = 8;
 
-/** Offsets end where a 32-bit number of such steps does: at 32 GiB. */
+/**
+ * The end of the range of offsets, 32 GiB: a stored offset has 32 bits and counts steps of 8 bytes.
+ */
 const offsetEnd = 2 ** 32 * positionAlignmentBytes;
 
-/** Offsets per full page: 4 KiB. */
+/** Offsets in a full page, which takes 4 KiB. */
 const pageEntries = 1024;
 
 /**
- * The first page of a run starts smaller and doubles: many small segments must not cost a page
- * each.
+ * The first page of a run starts with this many offsets and doubles, so that a small segment does
+ * not cost a full page.
  */
 const firstPageEntries = 32;
 
-/** Consecutive entries that lie in one segment in ascending order. */
+/** Consecutive entries of one segment, with ascending offsets. */
 interface Run {
   readonly segmentId: number;
-  /** The index whose offset is the first of the first page. */
+  /** The index of the entry whose offset is in the first slot of the first page. */
   origin: number;
   /** The last index of the run. */
   lastIndex: number;
   readonly pages: Uint32Array[];
 }
 
-/** Consecutive entries of one segment, for a reader. Valid until the index changes. */
+/** Consecutive entries of one segment, for a reader. It is valid until the index changes. */
 export interface SegmentRun {
   readonly segmentId: number;
   readonly lastIndex: number;
-  /** The offset in bytes of the entry at `index`, which must lie in the run. */
+  /** Returns the offset in bytes of the entry at `index`, which must be in the run. */
   offsetOf(index: number): number;
 }
 
 export class PositionIndex implements EntryIndex {
   readonly #terms: TermIndex;
-  /** Ascending and adjacent. Two runs may name the same segment after a truncation. */
+  /** Ascending and without gaps. After a truncation two runs may be in the same segment. */
   readonly #runs: Run[] = [];
 
   constructor(index = 0, term = 0) {
@@ -65,7 +67,7 @@ export class PositionIndex implements EntryIndex {
     return bytes;
   }
 
-  /** The terms alone, as a copy. */
+  /** Returns a copy of the terms, without the positions. */
   cloneTerms(): TermIndex {
     return this.#terms.clone();
   }
@@ -74,11 +76,13 @@ export class PositionIndex implements EntryIndex {
     return this.#terms.term(index);
   }
 
-  /** Adds the entry behind the last one. `offset` is a multiple of 8 below 32 GiB. */
+  /**
+   * Adds an entry, whose index must be `lastIndex + 1`. `offset` is a multiple of 8 below 32 GiB.
+   */
   append(index: number, term: number, segmentId: number, offset: number): void {
     invariant(
       offset % positionAlignmentBytes === 0 && offset >= 0 && offset < offsetEnd,
-      'a position is aligned and fits',
+      'a position must be a multiple of 8 below 32 GiB',
       index,
       offset,
     );
@@ -94,12 +98,12 @@ export class PositionIndex implements EntryIndex {
     run.lastIndex = index;
   }
 
-  /** Where the entry at `index` lies, and those behind it in the same segment. */
+  /** Returns the run that holds the entry at `index`. */
   runOf(index: number): SegmentRun {
     const run = this.#runs[this.#ordinalOf(index)];
     invariant(
       run !== undefined && index >= run.origin && index <= run.lastIndex,
-      'an indexed entry has a position',
+      'an entry of the index must have a position',
       index,
     );
     return {
@@ -110,7 +114,7 @@ export class PositionIndex implements EntryIndex {
   }
 
   /**
-   * The entries that lie in one segment, as runs of offsets in bytes. For the footer of a segment.
+   * Returns the entries of one segment as runs of offsets in bytes, for the footer of the segment.
    */
   offsetsIn(segmentId: number): { firstIndex: number; offsets: number[] }[] {
     const { firstIndex: first } = this;
@@ -172,7 +176,7 @@ export class PositionIndex implements EntryIndex {
   }
 }
 
-/** The page with this ordinal, made or enlarged so that it has the slot. */
+/** Returns the page with this ordinal, created or enlarged so that it has the slot. */
 function pageFor(run: Run, ordinal: number, slot: number): Uint32Array {
   const page = run.pages[ordinal];
   if (page !== undefined && slot < page.length) return page;
@@ -187,6 +191,6 @@ function pageFor(run: Run, ordinal: number, slot: number): Uint32Array {
 function offsetIn(run: Run, index: number): number {
   const ordinal = index - run.origin;
   const scaled = run.pages[Math.floor(ordinal / pageEntries)]?.[ordinal % pageEntries];
-  invariant(scaled !== undefined, 'an index asks a run only for its own entries', index);
+  invariant(scaled !== undefined, 'a run has offsets of its own entries only', index);
   return scaled * positionAlignmentBytes;
 }

@@ -1,12 +1,13 @@
 /**
- * The spine of every log: the queue of saves. It checks each batch at the door, gathers those that
- * wait into groups, has the back end make a group durable, and then publishes and acknowledges one
- * after the other, in the order of the calls. One group is under way at a time; what arrives
- * meanwhile is the next group, so that waiting callers share one write and one sync.
+ * The queue of saves that every log has. It checks each batch when `save` is called, collects the
+ * waiting saves into a commit batch, lets the back end make that batch durable, and then publishes
+ * and acknowledges the saves one by one, in the order of the calls. One commit batch is being
+ * written at a time. Saves that arrive meanwhile form the next one, so concurrent callers share one
+ * write and one sync.
  *
- * Failures: no space, or a system that is short of something for a moment, rejects the group and
- * everything queued behind it (they would be gaps), and the log goes on from what is published. Any
- * other failure of a back end poisons the log for good.
+ * Failures: when the disk is full or the system lacks a resource for a moment, the commit batch is
+ * rejected together with everything queued behind it, which would otherwise leave gaps; the log
+ * goes on from its published state. Every other failure of a back end poisons the log for good.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { AcceptedLog } from './accepted-log.ts';
@@ -25,64 +26,59 @@ import { LogState } from './log-state.ts';
 import { emptyPlan, type SavePlan } from './save-plan.ts';
 import type { PurgeReport, SaveBatch, Wal, WalStats } from './wal.ts';
 
-/** What a back end does for its log: the storing, nothing else. */
+/** The part of a log that a back end implements: storing plans, and nothing else. */
 export interface LogStore {
   /**
-   * Writes the plans, in order, as one group. Where `durable` is set all of them, and all before
-   * them, are durable when it returns or resolves. A store that works synchronously returns
-   * nothing.
+   * Writes the plans, in order, as one commit batch. With `durable` these plans and all before them
+   * are durable when the call returns or its promise resolves. A store that works synchronously
+   * returns nothing.
    *
-   * Throws `NoSpaceError` or `TryAgainError` only if nothing of the group is, or will be, in the
-   * log; every other error means that this is not known.
+   * Throws `NoSpaceError` or `TryAgainError` only if no part of the commit batch is, or ever will
+   * be, in the log. Every other error means that the outcome is unknown.
    */
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void;
 
   /**
-   * Makes the plan visible in the view; called once, in order, for each plan of a group that
-   * succeeded.
+   * Makes the plan visible in the view. Called once for each plan of a successful commit batch, in
+   * order.
    */
   publish(plan: SavePlan): void;
 
-  /**
-   * Gives space back after a purge was published. Failing to is not fatal: it says so in the
-   * report.
-   */
+  /** Frees space after a purge was published. A failure is not fatal; the report names it. */
   releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>>;
 
-  /** See `Wal.setUnsafeNoFsync`. */
+  /** Implements `Wal.setUnsafeNoFsync`. */
   setUnsafeNoFsync(): void;
 
-  /**
-   * Gives all resources back; `clean` when everything acknowledged is to be made durable before.
-   */
+  /** Releases all resources. With `clean`, everything acknowledged is made durable first. */
   close(clean: boolean): Promise<void>;
 
   readonly stats: Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'>;
 }
 
-/** The lock of the place of a log, where there is one. */
+/** The lock of the directory of a log. */
 export interface LogLock {
   /**
-   * Whether this process certainly still holds the lock. Asked twice for each group: it must be
-   * cheap.
+   * Whether this process certainly still holds the lock. It is called twice for each commit batch,
+   * so it must be cheap.
    */
   isFresh(): boolean;
   /**
-   * Renews the lock. Rejects with `LockLostError` where it is not this process's any more, and with
-   * any other error where that cannot be told.
+   * Renews the lock. Rejects with `LockLostError` when this process no longer holds it, and with
+   * any other error when that cannot be determined.
    */
   confirm(): Promise<void>;
 }
 
-/** Payload bytes after which a group takes no further save. */
-const groupBytesMax = 1024 * 1024;
+/** A commit batch accepts no further save above this many bytes of entries. */
+const commitBatchBytesMax = 1024 * 1024;
 const slowSyncMs = 1000;
-/** What a log is poisoned with. */
+/** The codes of the errors that poison a log. */
 const poisonCodes: ReadonlySet<WalErrorCode> = new Set(['WAL_POISONED', 'WAL_LOCK_LOST']);
 
 interface PendingSave {
   readonly plan: SavePlan;
-  /** Asked for by `save`, and so counted as one. */
+  /** Whether the caller used `save`, so that the statistics count it. */
   readonly isSave: boolean;
   readonly resolve: () => void;
   readonly reject: (error: WalError) => void;
@@ -94,11 +90,14 @@ export interface QueuedWalParts {
   readonly store: LogStore;
   readonly events: WalEventHub;
   readonly entryBytesMax: number;
-  /** Absent: nobody is told how long a group took. */
+  /** Without a clock, events report no latency. */
   readonly clock?: { monotonicMs(): number } | undefined;
-  /** Absent: nobody else can reach the log. */
+  /** Absent when no other process can open the log. */
   readonly lock?: LogLock | undefined;
-  /** A copy of the terms of the view, for what is accepted but not durable yet. */
+  /**
+   * Returns a copy of the terms of the view. Saves that are accepted but not durable yet are
+   * checked against it.
+   */
   readonly cloneTerms: () => TermIndex;
 }
 
@@ -108,7 +107,7 @@ export class QueuedWal implements Wal {
   readonly #parts: QueuedWalParts;
   #accepted: AcceptedLog;
   #queue: PendingSave[] = [];
-  /** The run of the queue, while there is one. */
+  /** The promise of the running `#drain`, if there is one. */
   #run: Promise<void> | undefined;
   #releasing: Promise<unknown> = Promise.resolve();
   #poison: WalError | undefined;
@@ -124,7 +123,7 @@ export class QueuedWal implements Wal {
     this.#accepted = this.#acceptPublished();
   }
 
-  /** Why the log takes no more writes, if that is so. */
+  /** The error that poisoned the log, or `undefined`. */
   get failure(): WalError | undefined {
     return this.#poison;
   }
@@ -145,7 +144,11 @@ export class QueuedWal implements Wal {
 
   save(batch: SaveBatch): Promise<void> {
     if (typeof batch !== 'object' || batch === null) {
-      return Promise.reject(new InvalidArgumentError('save needs a batch'));
+      return Promise.reject(
+        new InvalidArgumentError(
+          'save needs a batch: an object with entries, hardState or snapshot',
+        ),
+      );
     }
     return this.#submit(() => this.#accepted.acceptSave(batch), true);
   }
@@ -171,8 +174,8 @@ export class QueuedWal implements Wal {
   }
 
   /**
-   * For back ends, before they hand the log out: durably drops what is above the commit index and
-   * above the snapshot of the start.
+   * Durably drops the entries above the commit index and above the snapshot that the replay started
+   * from. A back end calls it before it returns the log to the user.
    */
   discardUncommitted(snapshotIndex: number): Promise<void> {
     return this.#submit(() => this.#accepted.acceptDiscard(snapshotIndex));
@@ -192,9 +195,9 @@ export class QueuedWal implements Wal {
   }
 
   /**
-   * For back ends whose logs share a file or a database: it failed while another log wrote to it,
-   * so this one takes no more writes either, and says so now, not with its next save. What the back
-   * end made durable before is still acknowledged, unless the lock was lost.
+   * Poisons the log at once, not only with its next save. Back ends whose logs share a database
+   * call it when the database failed under another log. Saves that the back end made durable before
+   * are still acknowledged, unless the lock was lost.
    */
   poison(cause: unknown): void {
     if (this.#poison !== undefined) return;
@@ -233,42 +236,42 @@ export class QueuedWal implements Wal {
     do {
       await afterContinuations();
       const { store, clock, events, lock } = this.#parts;
-      const group = this.#takeGroup();
-      const plans = group.map(({ plan }) => plan);
+      const batch = this.#takeBatch();
+      const plans = batch.map(({ plan }) => plan);
       const durable = plans.some((plan) => plan.durable);
       const startedMs = clock?.monotonicMs();
-      // A listener that comes while the group is written hears of the groups behind it.
+      // A listener that subscribes during the write gets the events of later commit batches.
       const bytesBefore = events.isHeard ? store.stats.bytesWritten : undefined;
       try {
-        // Another process may have taken over while this one stood still: its log must not be
-        // overwritten, and what is written to it must not be acknowledged.
+        // Another process may have taken over while this one was stopped. This process must then
+        // not overwrite the log, and must not acknowledge what it wrote.
         if (lock?.isFresh() === false) await lock.confirm();
         if (this.#poison !== undefined) throw this.#poison;
         const writing = store.commit(plans, durable);
         if (writing !== undefined) await writing;
         if (lock?.isFresh() === false) await lock.confirm();
         this.#batches += 1;
-        for (const pending of group) this.#acknowledge(pending);
-        if (bytesBefore !== undefined) this.#tell(group, durable, startedMs, bytesBefore);
+        for (const pending of batch) this.#acknowledge(pending);
+        if (bytesBefore !== undefined) this.#emitCommitted(batch, durable, startedMs, bytesBefore);
       } catch (error) {
-        this.#fail(group, error);
+        this.#fail(batch, error);
       }
     } while (this.#queue.length > 0);
     this.#run = undefined;
   }
 
-  #takeGroup(): PendingSave[] {
+  #takeBatch(): PendingSave[] {
     let bytes = 0;
     let count = 0;
     for (const { plan } of this.#queue) {
       bytes += plan.bytes;
-      if (count > 0 && bytes > groupBytesMax) break;
+      if (count > 0 && bytes > commitBatchBytesMax) break;
       count += 1;
     }
     if (count === this.#queue.length) {
-      const group = this.#queue;
+      const batch = this.#queue;
       this.#queue = [];
-      return group;
+      return batch;
     }
     return this.#queue.splice(0, count);
   }
@@ -280,8 +283,8 @@ export class QueuedWal implements Wal {
     resolve();
   }
 
-  #tell(
-    group: readonly PendingSave[],
+  #emitCommitted(
+    batch: readonly PendingSave[],
     durable: boolean,
     startedMs: number | undefined,
     bytesBefore: number,
@@ -292,13 +295,13 @@ export class QueuedWal implements Wal {
     if (durable && latencyMs !== undefined && latencyMs > slowSyncMs) {
       events.emit({ type: 'slow-sync', groupId, latencyMs });
     }
-    const saves = group.filter(({ isSave }) => isSave).length;
-    const entries = group.reduce((sum, { plan }) => sum + plan.entries.length, 0);
+    const saves = batch.filter(({ isSave }) => isSave).length;
+    const entries = batch.reduce((sum, { plan }) => sum + plan.entries.length, 0);
     const bytes = store.stats.bytesWritten - bytesBefore;
     events.emit({ type: 'committed', groupId, saves, entries, bytes, durable, latencyMs });
   }
 
-  #fail(group: readonly PendingSave[], cause: unknown): void {
+  #fail(batch: readonly PendingSave[], cause: unknown): void {
     const { events, groupId } = this.#parts;
     const isRefused = cause instanceof WalError && isRefusal(cause);
     const error = isRefused ? cause : asPoison(cause);
@@ -311,7 +314,7 @@ export class QueuedWal implements Wal {
     } else {
       this.poison(error);
     }
-    for (const { reject } of group) reject(error);
+    for (const { reject } of batch) reject(error);
     for (const { reject } of behind) reject(error);
   }
 
@@ -321,7 +324,7 @@ export class QueuedWal implements Wal {
     return new AcceptedLog(new LogState(cloneTerms(), hardState, markers), entryBytesMax);
   }
 
-  /** Closing writes as well. */
+  /** Closing a log writes to it, so the lock must still be held. */
   async #confirmBeforeClosing(): Promise<void> {
     const { lock } = this.#parts;
     if (this.#poison !== undefined || lock === undefined || lock.isFresh()) return;
@@ -333,7 +336,7 @@ export class QueuedWal implements Wal {
   }
 
   async #close(): Promise<void> {
-    // From the call on: a read must never meet a file that is closed already.
+    // Reads fail from now on, so that none of them meets a closed file.
     this.#parts.view.closed = true;
     await this.#run;
     await this.#releasing;
@@ -342,15 +345,15 @@ export class QueuedWal implements Wal {
   }
 }
 
-/** Any error but a refusal poisons the log, and says so by its code, whatever a back end threw. */
+/** Every error but a refusal poisons the log. Its code says so, whatever the back end threw. */
 function asPoison(cause: unknown): WalError {
   if (cause instanceof WalError && poisonCodes.has(cause.code)) return cause;
-  return new WriteFailedError('the log failed to write', cause);
+  return new WriteFailedError('a write to the log failed: open the log again', cause);
 }
 
 /**
- * Resolves when the current callback and all promise continuations that it set off have run: the
- * savers that one finished group woke up are then in the queue together, and share the next group.
+ * Resolves when the current callback and all promise continuations that it started have run. The
+ * callers that one commit batch woke up have then saved again, and share the next one.
  */
 function afterContinuations(): Promise<void> {
   return new Promise((resolve) => {

@@ -1,45 +1,47 @@
 /**
- * The newest entries in memory, bounded by count and by bytes, whichever is reached first; the
- * oldest go. Payloads are copied into slabs, so a cached entry never pins the buffer that it was
- * saved from. A slab of which nothing was ever handed out is filled again when its entries are
- * gone; any other one is left to those who hold its payloads, so what was handed out never changes.
+ * A cache of the newest entries, bounded by count and by bytes; when either bound is reached, the
+ * oldest entries go. Payloads are copied into slabs of memory, so a cached entry never keeps the
+ * buffer alive that it was saved from. A slab is reused after its last entry has gone, unless one
+ * of its payloads was returned to a reader: then the slab is left to the readers, and their
+ * payloads never change.
  *
- * Invariant: the cache holds a run of consecutive indexes (or nothing).
+ * Invariant: the cached indexes are consecutive, or there are none.
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
 import { invariant } from './invariant.ts';
 import { uninitializedBytes } from './memory.ts';
 
-/** Bounds of the cache. */
+/** The bounds of a cache. */
 export interface CacheLimits {
-  /** At most this many entries. Default 1,024; 0 turns the cache off. */
+  /** Maximum number of entries. Default 1,024; 0 turns the cache off. */
   readonly entriesMax: number;
-  /** At most this many bytes of payload. Default 1 MiB. A larger entry is not cached. */
+  /** Maximum bytes of payload. Default 1 MiB. A larger entry is not cached. */
   readonly bytesMax: number;
 }
 
 export const defaultCacheLimits: CacheLimits = { entriesMax: 1024, bytesMax: 1024 * 1024 };
 
-/** Payloads from a quarter of this size on get a buffer of their own. */
+/** Bytes of a slab. A payload of a quarter of it or more gets a buffer of its own. */
 const slabBytes = 64 * 1024;
 
-/** Memory that holds the payloads of consecutive entries. */
+/** A piece of memory that holds the payloads of consecutive entries. */
 interface Slab {
   readonly bytes: Uint8Array;
   used: number;
-  /** Entries of the cache that lie in it. */
+  /** Number of cached entries whose payload is in the slab. */
   live: number;
-  /** A payload of it was handed out: it must never be written again. */
+  /** Whether a payload of the slab was returned to a reader. It must then never be overwritten. */
   shared: boolean;
 }
 
-/** Where a cached entry is. Slots are filled again and again: an append makes no garbage. */
+/** A cached entry. Slots are reused, so that an append allocates nothing. */
 interface Slot {
   index: number;
   term: number;
   type: EntryType;
   /**
-   * Holds the payload from `start` on; `undefined` where the entry has no data, or the slot none.
+   * The slab that holds the payload from `start` on; `undefined` when the entry has no data, or the
+   * slot has no entry.
    */
   slab: Slab | undefined;
   start: number;
@@ -48,13 +50,13 @@ interface Slot {
 
 export class RingCache {
   readonly #limits: CacheLimits;
-  /** A ring: the entry at `index` is in slot `index % entriesMax`. */
+  /** A ring buffer: the entry at `index` is in slot `index % entriesMax`. */
   readonly #slots: Slot[] = [];
   #firstIndex = 1;
   #count = 0;
   #bytes = 0;
   #slab: Slab | undefined;
-  /** The next slab to fill, where one came back. */
+  /** An unused slab, if there is one, that is filled next. */
   #spare: Slab | undefined;
 
   constructor(limits: CacheLimits = defaultCacheLimits) {
@@ -74,12 +76,12 @@ export class RingCache {
     return this.#count;
   }
 
-  /** Bytes of payload that are held. */
+  /** Bytes of payload in the cache. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The entry at `index`, or `undefined` where it is not cached. */
+  /** Returns the entry at `index`, or `undefined` when it is not cached. */
   get(index: number): Entry | undefined {
     if (index < this.#firstIndex || index > this.lastIndex) return undefined;
     const { term, type, slab, start, bytes } = this.#slotOf(index);
@@ -88,7 +90,10 @@ export class RingCache {
     return { index, term, type, data: slab.bytes.subarray(start, start + bytes) };
   }
 
-  /** Adds a copy of the entry; it follows the last one, or the cache starts anew with it. */
+  /**
+   * Adds a copy of the entry. When its index does not follow the last one, the cache is emptied
+   * first.
+   */
   append(entry: Entry): void {
     const bytes = entry.data?.length ?? 0;
     if (this.#count === 0 || entry.index !== this.lastIndex + 1) this.#restartAt(entry.index);
@@ -123,7 +128,7 @@ export class RingCache {
     if (this.#count === 0) this.#restartAt(index + 1);
   }
 
-  /** Drops all. */
+  /** Drops all entries. */
   clear(): void {
     this.#restartAt(1);
   }
@@ -141,7 +146,7 @@ export class RingCache {
 
   #release(index: number): void {
     const slot = this.#slotOf(index);
-    invariant(slot.index === index, 'a cached entry is in its slot', index, slot.index);
+    invariant(slot.index === index, 'a cached entry must be in its slot', index, slot.index);
     this.#count -= 1;
     this.#bytes -= slot.bytes;
     const { slab } = slot;
@@ -166,7 +171,7 @@ export class RingCache {
 
   #copy(data: Uint8Array, slot: Slot): void {
     if (data.length >= slabBytes / 4) {
-      // Never `data.slice()`: of a `Buffer` that is a view.
+      // `Buffer.slice` returns a view, so the copy is made by the constructor.
       slot.slab = { bytes: new Uint8Array(data), used: data.length, live: 1, shared: false };
       return;
     }
@@ -183,7 +188,7 @@ export class RingCache {
 
   #nextSlab(): Slab {
     const slab = this.#spare ?? {
-      // What is not filled is never handed out, so it need not be zeros.
+      // Readers only get the filled part, so the memory need not be zeroed.
       bytes: uninitializedBytes(slabBytes),
       used: 0,
       live: 0,

@@ -1,27 +1,34 @@
 /**
- * A batch after it was checked: what a back end has to write, in this order, all or nothing. Back
- * ends decide nothing about Raft; they store plans and give them back.
+ * A checked batch: the changes that a back end must write, in the order of the fields below, all or
+ * nothing. Back ends make no decisions about Raft; they store plans and read them back.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 
 export interface SavePlan {
-  /** A snapshot marker; counts first. */
+  /** A snapshot marker. It is applied first. */
   readonly marker: SnapshotMetadata | undefined;
   /**
-   * The marker does not match the log: everything recorded before goes, the log starts behind it.
+   * Whether the marker resets the log: the log has no entry with its index and term, so everything
+   * recorded before is dropped and the log starts behind it.
    */
   readonly resets: boolean;
-  /** Entries at and above this index are dropped (before `entries` are added). */
+  /** Entries at and above this index are dropped before `entries` are added. */
   readonly truncateFrom: number | undefined;
-  /** May be empty. The first one joins the log as it is after the steps above. */
+  /**
+   * The new entries, or an empty array. The first one follows the log as it is after the steps
+   * above.
+   */
   readonly entries: readonly Entry[];
-  /** The hard state, if it changes. */
+  /** The new hard state, if it changes. */
   readonly hardState: HardState | undefined;
-  /** Entries up to this index go, whose term is given; counts last. */
+  /** Entries up to this index are purged; `term` is the term at the index. Applied last. */
   readonly purgeTo: { readonly index: number; readonly term: number } | undefined;
-  /** Whether the plan must be durable before it is acknowledged; false for a commit index alone. */
+  /**
+   * Whether the plan must be durable before it is acknowledged. False when only the commit index
+   * changes.
+   */
   readonly durable: boolean;
-  /** Sum of the entries' encoding sizes, for limits of a group. */
+  /** Sum of the encoding sizes of the entries, for the size limit of a commit batch. */
   readonly bytes: number;
 }
 

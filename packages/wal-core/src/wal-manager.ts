@@ -1,7 +1,7 @@
 /**
- * The contract of a place that holds logs: a directory, or a database. It says whether there is a
- * log, creates it, and opens it again. One manager at a time owns a place. Every call takes the id
- * of the Raft group whose log is meant, `0n` by default.
+ * The contract of a manager: the owner of a directory or a database that holds logs. It says
+ * whether a log exists, creates it, and opens it again. A directory has one manager at a time.
+ * Every call takes the id of the Raft group, `0n` by default.
  */
 import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { WalCapabilities } from './capabilities.ts';
@@ -9,25 +9,26 @@ import type { EntryStorage } from './entry-storage.ts';
 import type { WalEventSource } from './events.ts';
 import type { Wal } from './wal.ts';
 
-/** Whose log it is, fixed when it is created. */
+/** The identity and the limits of a log. They are fixed when the log is created. */
 export interface WalMetadata {
   readonly clusterId: bigint;
   readonly nodeId: bigint;
   /**
-   * The largest entry, as protobuf encoding size in bytes: one value for a whole cluster. Default
-   * 8 MiB; at most what the capabilities say.
+   * The largest entry, as protobuf encoding size in bytes: one value for the whole cluster. Default
+   * 8 MiB; from 1,024 to the `entryBytesMax` of the capabilities.
    */
   readonly entryBytesMax: number;
-  /** Bytes of the application, at most 1,024. */
+  /** Opaque bytes of the application, at most 1,024. */
   readonly extra?: Uint8Array | undefined;
   /**
-   * Bytes of the node that name the log and its beginning, at most 128. Absent in logs that were
-   * created without them, and where the format has no room (`wal-etcd` with `metadata: 'etcd'`).
+   * Opaque bytes by which a node recognises the log and its origin, at most 128. Absent in logs
+   * that were created without them, and in formats without a field for them (`wal-etcd` with
+   * `metadata: 'etcd'`).
    */
   readonly identity?: Uint8Array | undefined;
 }
 
-/** Metadata as callers give it: ids may be safe integers, the limit may be left out. */
+/** Metadata as callers pass it: ids may be safe integers, and the limit is optional. */
 export interface WalMetadataInput {
   readonly clusterId: bigint | number;
   readonly nodeId: bigint | number;
@@ -37,107 +38,112 @@ export interface WalMetadataInput {
 }
 
 export interface GroupOptions {
-  /** The Raft group whose log is meant, from 0 to 2^64 − 1. Default `0n`. */
+  /** The Raft group whose log the call is about, from 0 to 2^64 − 1. Default `0n`. */
   readonly groupId?: bigint | number | undefined;
 }
 
 export interface ReplayOptions extends GroupOptions {
   /**
-   * The snapshot to start from: one that `findSnapshots` lists, by index and term. Default: the
-   * newest of them, or none. Give an older one when the files of the newest are damaged.
+   * The snapshot to start from, by index and term: one of those that `findSnapshots` lists.
+   * Default: the newest of them, or no snapshot. Name an older one when the files of the newest are
+   * damaged.
    */
   readonly snapshot?: Pick<SnapshotMetadata, 'index' | 'term'> | undefined;
   /**
-   * Durably drops all entries above the commit index (never at or below the snapshot). The commit
-   * index alone is not synced, so this can drop committed entries after a crash: it is for recovery
-   * by decision, not for ordinary starts. Default false.
+   * Durably drops all entries above the commit index, but never at or below the snapshot. The
+   * commit index alone is not synced, so after a crash this can drop committed entries. It is for a
+   * recovery by an operator, not for ordinary starts. Default false.
    */
   readonly discardUncommitted?: boolean | undefined;
-  /** What the metadata must be; a difference is refused with `WAL_METADATA_MISMATCH`. */
+  /** The expected metadata. A difference rejects with `WAL_METADATA_MISMATCH`. */
   readonly expect?: Partial<Omit<WalMetadataInput, 'extra' | 'identity'>> | undefined;
 }
 
 /**
- * What recovery found behind the last whole batch.
+ * The result of recovery for the bytes after the last complete batch.
  *
- * - `clean`: nothing.
- * - `torn`: a batch that a crash interrupted. It was never acknowledged; it was cut.
- * - `uncertain`: the very last batch was damaged, by a crash while it was written or by rot after
- *   it was acknowledged, and nothing behind it can tell which. It was cut; the index range is what
- *   it held.
+ * - `clean`: there were no such bytes.
+ * - `torn`: they were a batch that a crash interrupted. It was never acknowledged, and was cut.
+ * - `uncertain`: they were a damaged last batch. Either a crash interrupted its write, or it was
+ *   acknowledged and damaged later; no later data can tell which. It was cut, and the index range
+ *   says which entries it held.
  */
 export interface TailReport {
   readonly verdict: 'clean' | 'torn' | 'uncertain';
-  /** Bytes that were cut; 0 when clean. */
+  /** Bytes that were cut; 0 when `clean`. */
   readonly bytesDropped: number;
-  /** Where the cut is. */
+  /** The position of the cut. */
   readonly file?: string | undefined;
   readonly offset?: number | undefined;
-  /** The entries of the batch that was cut, as far as they can be told. */
+  /** The entries of the batch that was cut, as far as they are known. */
   readonly firstIndex?: number | undefined;
   readonly lastIndex?: number | undefined;
 }
 
-/** An open log. `createWal` and `replayWal` return the same shape. */
+/** An open log, as `createWal` and `replayWal` return it. */
 export interface OpenedWal {
   readonly wal: Wal;
-  /** The read side of the same log, for the Raft core. */
+  /** The read side of the same log, which the Raft core reads. */
   readonly storage: EntryStorage;
   readonly metadata: WalMetadata;
-  /** As of opening; `commit` lies between the snapshot's index and the last index. */
+  /**
+   * The hard state when the log was opened. `commit` is between the index of the snapshot and the
+   * last index.
+   */
   readonly hardState: HardState;
-  /** The valid snapshot markers, in ascending order: what `findSnapshots` lists. */
+  /** The valid snapshot markers in ascending order, as `findSnapshots` lists them. */
   readonly snapshots: readonly SnapshotMetadata[];
   readonly tail: TailReport;
 }
 
-/** A place that holds logs. */
+/** The owner of a directory (or database) that holds the logs of all Raft groups of a node. */
 export interface WalManager extends AsyncDisposable {
   readonly capabilities: WalCapabilities;
   /** The events of the manager and of all its logs. */
   readonly events: WalEventSource;
 
   /**
-   * Takes the lock of the place now, where there is one that has to be locked. Opening a log takes
-   * it in any case; this is for callers that have to wait for other locks as well, which may take
-   * 10 s each. A place that does not exist yet is not made. Absent where nobody else can reach the
-   * place.
+   * Locks the directory now. Opening a log locks it in any case; this call is for callers that wait
+   * for other locks at the same time, because each wait may take 10 s. A missing directory is not
+   * created. Absent for back ends whose data no other process can open.
    *
    * Rejects with `WAL_LOCKED`, `WAL_PERMISSION`, `WAL_READ_FAILED`.
    */
   takeLock?(): Promise<void>;
 
   /**
-   * Whether there is a log, also one whose entries are all purged: nobody bootstraps over data.
+   * Whether there is a log. A log whose entries are all purged counts too, so that a node never
+   * bootstraps over existing data.
    *
-   * Rejects with `WAL_FOREIGN` where the directory holds a log of another kind; so do all other
+   * Rejects with `WAL_FOREIGN` when the directory holds a log of another kind; so do all other
    * calls.
    */
   hasExistingWal(options?: GroupOptions): Promise<boolean>;
 
   /**
-   * Creates a log, durably, and opens it.
+   * Creates a log durably and opens it.
    *
-   * Rejects with `WAL_EXISTS` when there is one, `WAL_FOREIGN` when there is something else, such
-   * as the identity record of a log whose own files are gone, `WAL_LOCKED`, `WAL_INVALID`,
+   * Rejects with `WAL_EXISTS` when there is a log; `WAL_FOREIGN` when there is something else, such
+   * as the identity record of a log whose own files are gone; `WAL_LOCKED`, `WAL_INVALID`,
    * `WAL_PERMISSION`, `WAL_NO_SPACE`, `WAL_TRY_AGAIN`.
    */
   createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal>;
 
   /**
-   * The snapshot markers that a start is possible from: index not above the commit index and not
-   * before the start of the log; ascending. Nothing is changed. A torn tail does not matter.
+   * Lists the snapshot markers that a replay can start from, in ascending order: their index is not
+   * above the commit index and not before the start of the log. The call changes nothing, and
+   * ignores a torn tail.
    *
-   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when it is
-   * damaged, `WAL_TRY_AGAIN` when the system was short of something: nothing is known then, and the
-   * call may be made again.
+   * Rejects with `WAL_NOT_FOUND` when there is no log, `WAL_FOREIGN`, `WAL_CORRUPT` when the log is
+   * damaged, `WAL_TRY_AGAIN` when the system lacked a resource: nothing is known then, and the call
+   * may be made again.
    */
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]>;
 
   /**
-   * Recovers the log and opens it. A torn tail is cut and reported; damage to what had been durable
-   * is refused with `WAL_CORRUPT`, and then nothing is changed. The entries before the snapshot
-   * that have not been purged stay readable.
+   * Recovers the log and opens it. A torn tail is cut and reported. Damage to data that had been
+   * durable rejects with `WAL_CORRUPT`, and nothing is changed. Entries before the snapshot stay
+   * readable until they are purged.
    *
    * Rejects with `WAL_NOT_FOUND` (no log, or no such snapshot), `WAL_LOCKED`,
    * `WAL_METADATA_MISMATCH`, `WAL_FOREIGN`, `WAL_VERSION`, `WAL_PERMISSION`, `WAL_READ_FAILED`,
@@ -146,8 +152,8 @@ export interface WalManager extends AsyncDisposable {
   replayWal(options?: ReplayOptions): Promise<OpenedWal>;
 
   /**
-   * The identity record of a log: the bytes that `writeIdentity` wrote last, or `undefined` where
-   * none were written or where there is no log. The log need not be open.
+   * Reads the identity record of a log: the bytes that `writeIdentity` wrote last, or `undefined`
+   * when there are none or when there is no log. The log need not be open.
    *
    * Rejects with `WAL_CORRUPT` when the record is damaged, `WAL_VERSION` when a newer release wrote
    * it, `WAL_READ_FAILED`, `WAL_PERMISSION`.
@@ -155,31 +161,32 @@ export interface WalManager extends AsyncDisposable {
   readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined>;
 
   /**
-   * Replaces the identity record of a log that this manager has open: opaque bytes, at most 65,536,
-   * which lie beside the log. They are copied before the call returns. When the promise resolves,
-   * the new bytes are there after any crash; after a crash before that, either the old or the new
-   * bytes are there, whole. Two calls for one group take effect in the order in which they were
+   * Replaces the identity record of a log that this manager has open. The record is opaque bytes,
+   * at most 65,536, stored beside the log. They are copied before the call returns. When the
+   * promise resolves, the new bytes survive any crash; after an earlier crash either the old or the
+   * new bytes are there, whole. Two calls for one group take effect in the order in which they were
    * made.
    *
-   * Rejects with `WAL_INVALID`, `WAL_NOT_FOUND` when there is no log, `WAL_CLOSED` when it is not
-   * open here, `WAL_POISONED` when it takes no more writes. A disk that fails rejects with
-   * `WAL_NO_SPACE`, `WAL_PERMISSION` or `WAL_WRITE_FAILED`, and the log stays usable; a database
-   * whose write fails poisons all of its logs (`WAL_POISONED`). After a failure either the old or
-   * the new bytes are there: write the record again.
+   * Rejects with `WAL_INVALID`, `WAL_NOT_FOUND` when there is no log, `WAL_CLOSED` when this
+   * manager does not have it open, `WAL_POISONED` when it accepts no more writes. When the disk
+   * fails, the call rejects with `WAL_NO_SPACE`, `WAL_PERMISSION` or `WAL_WRITE_FAILED`, and the
+   * log stays usable; when the write to a database fails, all logs of the database are poisoned
+   * (`WAL_POISONED`). After a failure either the old or the new bytes are there: write the record
+   * again.
    */
   writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void>;
 
-  /** Closes all logs and gives the place back. A second call returns the same promise. */
+  /** Closes all logs and unlocks the directory. A second call returns the same promise. */
   close(): Promise<void>;
 }
 
-/** How a back end presents itself: the builder, the tools and third parties need no more. */
+/** A back end, as the builder, the tools and other packages use it. */
 export interface WalBackend<Options extends object = object> {
-  /** The names of the WAL type, the canonical one first; the rest are documented synonyms. */
+  /** The names of the WAL type. The first one is canonical, the others are documented synonyms. */
   readonly types: readonly [string, ...string[]];
   readonly capabilities: WalCapabilities;
   /**
-   * Opens the place `directory`, an absolute path that is made when it is missing. Nothing else is
+   * Opens `directory`, an absolute path, which is created when it is missing. Nothing else is
    * touched until a log is created or opened.
    */
   open(directory: string, options?: Options): Promise<WalManager>;

@@ -1,21 +1,13 @@
-/** The door: what a checked batch becomes, and that a refused one leaves nothing behind. */
-import {
-  AcceptedLog,
-  batchBytesMax,
-  LogState,
-  OutOfOrderError,
-  TermIndex,
-  TooLargeError,
-  type SaveBatch,
-  type SavePlan,
-} from '@babuza/wal-core';
+/** The check of a batch: the plan that it becomes, and that a refused batch changes nothing. */
+import { batchBytesMax, OutOfOrderError, TooLargeError, type SaveBatch } from '@babuza/wal-core';
+import { AcceptedLog, LogState, TermIndex, type SavePlan } from '@babuza/wal-core/backend';
 import { entryEncodedSize } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker } from './samples.ts';
 
 let log: AcceptedLog;
 
-/** Entries 1 to 9 of term 2, committed to 5, term 2 voted for 1. */
+/** Entries 1 to 9 of term 2, with commit index 5 and a vote for node 1 in term 2. */
 beforeEach(() => {
   log = new AcceptedLog(new LogState(new TermIndex()), 1000);
   log.acceptSave({ entries: entries(1, 9, 2), hardState: { term: 2, vote: 1n, commit: 5 } });
@@ -38,14 +30,14 @@ const nothing = {
 };
 
 describe('a save becomes a plan', () => {
-  it('that appends, or drops what it replaces', () => {
+  it('that appends entries, or replaces some', () => {
     const bytes = entryEncodedSize(entry(10, 2));
     expect(plan({ entries: [entry(10, 2)] })).toEqual({ ...nothing, durable: true, bytes });
     expect(plan({ entries: entries(7, 8, 3) })).toMatchObject({ truncateFrom: 7, durable: true });
     expect(plan({ entries: [entry(9, 3)] })).toMatchObject({ truncateFrom: undefined });
   });
 
-  it('that is durable exactly where term, vote, entries or a marker change', () => {
+  it('that is durable exactly when term, vote, entries or a marker change', () => {
     const hardState = { term: 2, vote: 1n, commit: 5 };
     expect(plan({ hardState })).toEqual(nothing);
     expect(plan({})).toEqual(nothing);
@@ -57,7 +49,7 @@ describe('a save becomes a plan', () => {
     expect(plan({ snapshot: marker(7, 2) }).hardState).toBeUndefined();
   });
 
-  it('that resets the log for a snapshot from elsewhere, and joins the entries behind it', () => {
+  it('that resets the log for an installed snapshot and adds the entries after it', () => {
     const made = log.acceptSave({ snapshot: marker(20, 4), entries: entries(21, 22, 4) });
     expect(made).toMatchObject({ resets: true, truncateFrom: undefined });
     expect(made.hardState).toEqual({ term: 2, vote: 1n, commit: 20 });
@@ -66,7 +58,7 @@ describe('a save becomes a plan', () => {
     expect(plan({ entries: [entry(21, 5)] })).toMatchObject({ truncateFrom: 21 });
   });
 
-  it('whose terms are checked against the snapshot that comes with it', () => {
+  it('whose terms are checked against the snapshot of the same batch', () => {
     const lower = { snapshot: marker(20, 4), entries: [entry(21, 3)] };
     expect(() => log.acceptSave(lower)).toThrow(/below term 4/);
     expect(plan({ entries: [entry(10, 2)] }).durable).toBe(true);
@@ -85,7 +77,7 @@ describe('a save becomes a plan', () => {
 });
 
 describe('a refused batch', () => {
-  it('leaves the accepted log as it was, marker and all', () => {
+  it('does not change the accepted log, nor its markers', () => {
     const refused: SaveBatch[] = [
       { snapshot: marker(8, 2), entries: [entry(8, 3)] },
       { snapshot: marker(20, 4), entries: [entry(22, 4)] },
@@ -95,12 +87,14 @@ describe('a refused batch', () => {
     ];
     for (const batch of refused) expect(() => log.acceptSave(batch)).toThrow();
     expect(log.hardState).toEqual({ term: 2, vote: 1n, commit: 5 });
-    expect(() => log.acceptSave({ entries: [entry(11, 2)] })).toThrow(/the log ends at 9/);
+    expect(() => log.acceptSave({ entries: [entry(11, 2)] })).toThrow(
+      /the last index of the log is 9/,
+    );
     expect(plan({ snapshot: marker(6, 2) }).resets).toBe(false);
     expect(plan({ entries: [entry(7, 2)] }).truncateFrom).toBe(7);
   });
 
-  it('names what is too large, and by how much', () => {
+  it('names the entry or batch that is too large, and its size', () => {
     const large = entry(10, 2, 1000);
     const error = catchError(() => log.acceptSave({ entries: [large] }));
     expect(error).toBeInstanceOf(TooLargeError);
@@ -109,13 +103,13 @@ describe('a refused batch', () => {
     const data = new Uint8Array(batchBytesMax / 2);
     const two = [1, 2].map((index) => ({ index, term: 1, type: 0, data }) as const);
     expect(catchError(() => generous.acceptSave({ entries: two }))).toBeInstanceOf(TooLargeError);
-    // What is as large as a batch may be is taken.
+    // A batch of exactly the limit is accepted.
     const exact = data.subarray(entryEncodedSize({ ...entry(1), data }) - data.length);
     const most = two.map((each) => ({ ...each, data: exact }));
     expect(generous.acceptSave({ entries: most }).bytes).toBe(batchBytesMax);
   });
 
-  it('is also one with a snapshot that cannot be', () => {
+  it('is also a batch with an invalid snapshot', () => {
     for (const [index, term] of [
       [7, 0],
       [0, 3],
@@ -134,7 +128,7 @@ describe('a refused batch', () => {
 });
 
 describe('other plans', () => {
-  it('a purge takes the hard state along, and the term of what goes last', () => {
+  it('a purge carries the hard state and the term of the last purged entry', () => {
     const made = log.acceptPurge(4);
     expect(made.purgeTo).toEqual({ index: 4, term: 2 });
     expect(made).toMatchObject({ durable: true, hardState: log.hardState });
@@ -142,14 +136,14 @@ describe('other plans', () => {
     expect(() => log.acceptPurge(6)).toThrow(/above the commit index 5/);
   });
 
-  it('a discard cuts above commit index, snapshot and start, or is nothing', () => {
+  it('a discard drops entries above the commit index, the snapshot and the start, or does nothing', () => {
     const made = log.acceptDiscard(0);
     expect(made).toMatchObject({ truncateFrom: 6, durable: true, hardState: log.hardState });
     expect(log.acceptDiscard(0)).toMatchObject({ truncateFrom: undefined, durable: false });
     expect(plan({ entries: [entry(6, 3)] }).truncateFrom).toBeUndefined();
   });
 
-  it('a discard never cuts at or below the snapshot', () => {
+  it('a discard never drops entries at or below the snapshot', () => {
     expect(log.acceptDiscard(7).truncateFrom).toBe(8);
   });
 });

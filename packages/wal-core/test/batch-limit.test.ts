@@ -1,6 +1,7 @@
-/** The limit of a batch: one byte below, exactly, and one above. Nothing is written here. */
+/** Batches one byte below the size limit, exactly at it, and one byte above. Nothing is written. */
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
-import { AcceptedLog, batchBytesMax, LogState, TermIndex } from '@babuza/wal-core';
+import { batchBytesMax } from '@babuza/wal-core';
+import { AcceptedLog, LogState, TermIndex } from '@babuza/wal-core/backend';
 import { expect, it } from 'vitest';
 
 /** An entry whose encoding has exactly this size. */
@@ -35,7 +36,7 @@ it.each([
       expect.objectContaining({ code: 'WAL_TOO_LARGE' }),
     );
   }
-  // What was refused is not expected to be there, and what was taken is.
+  // The next batch must follow the accepted entries, and not the refused ones.
   const next = { index: isTaken ? 3 : 1, term: 1, type: 0 } as const;
   expect(log.acceptSave({ entries: [next] }).entries).toEqual([next]);
 });

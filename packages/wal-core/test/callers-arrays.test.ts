@@ -1,6 +1,6 @@
 /** Changes that callers make to their arrays while a save is pending do not reach the log. */
 import { describe, expect, it } from 'vitest';
-import { AcceptedLog, LogState, TermIndex } from '@babuza/wal-core';
+import { AcceptedLog, LogState, TermIndex } from '@babuza/wal-core/backend';
 import { entries, marker } from './samples.ts';
 
 describe('a plan', () => {

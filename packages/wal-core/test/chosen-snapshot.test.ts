@@ -1,5 +1,5 @@
 /** Which marker a replay starts from. */
-import { chosenSnapshot } from '@babuza/wal-core';
+import { chosenSnapshot } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import { marker } from './samples.ts';
 
@@ -18,7 +18,7 @@ describe('the snapshot that a replay starts from', () => {
       { index: 5, term: 1 },
     ]) {
       expect(() => chosenSnapshot('/log', valid, wanted)).toThrow(
-        /no marker of a snapshot .* it has: index 4 of term 1, index 9 of term 2/,
+        /no marker of a snapshot .* its valid markers are: index 4 of term 1, index 9 of term 2/,
       );
     }
   });

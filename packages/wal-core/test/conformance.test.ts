@@ -1,9 +1,9 @@
-/** The suite on the reference back end: both are right, or both are wrong in the same way. */
+/** Runs the suite on the reference back end. It checks both against each other. */
 import { describeConformance } from '@babuza/wal-core/conformance';
 import type { WalCapabilities } from '@babuza/wal-core';
 import { describe, expect, it } from 'vitest';
 import {
-  MemoryPlace,
+  MemoryDisk,
   ReferenceManager,
   ReferenceStore,
   referenceCapabilities,
@@ -18,14 +18,14 @@ describeConformance(
     seeds: 30,
     failsOnDemand: true,
     create() {
-      const place = new MemoryPlace();
+      const disk = new MemoryDisk();
       return {
-        open: async () => new ReferenceManager(place),
+        open: async () => new ReferenceManager(disk),
         failNextWrite(kind) {
-          place.nextFailure = kind;
+          disk.nextFailure = kind;
         },
         destroy() {
-          place.logs.clear();
+          disk.logs.clear();
         },
       };
     },
@@ -34,7 +34,7 @@ describeConformance(
 
 const modest: WalCapabilities = { ...referenceCapabilities, durable: false, exactPurge: false };
 
-/** Purges what is shown only: allowed where the capability says so. Never counts a sync. */
+/** Purges the view only, which a back end without `exactPurge` may do. It never counts a sync. */
 class ModestStore extends ReferenceStore {
   protected override purgeTo(): void {}
   protected override sync(): void {}
@@ -42,7 +42,7 @@ class ModestStore extends ReferenceStore {
 
 class ModestManager extends ReferenceManager {
   protected override makeStore(...[log, snapshot, onClose]: StoreTail): ReferenceStore {
-    return new ModestStore(this.place, log, snapshot, onClose);
+    return new ModestStore(this.disk, log, snapshot, onClose);
   }
 }
 
@@ -55,10 +55,10 @@ describeConformance(
     capabilities: modest,
     seeds: 10,
     create() {
-      const place = new MemoryPlace();
+      const disk = new MemoryDisk();
       return {
-        open: async () => new ModestManager(place, modest),
-        destroy: () => place.logs.clear(),
+        open: async () => new ModestManager(disk, modest),
+        destroy: () => disk.logs.clear(),
       };
     },
   },

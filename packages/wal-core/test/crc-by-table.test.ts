@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { crc32ByTable, crc32cByTable, type CrcByTable } from '../src/index.ts';
+import { crc32ByTable, crc32cByTable, type CrcByTable } from '@babuza/wal-core/backend';
 
-/** Bit by bit, as the definition has it. */
+/** Calculates a CRC bit by bit, as the definition has it. */
 function bitwise(polynomial: number, previous: number, bytes: Uint8Array): number {
   let crc = ~previous;
   for (const byte of bytes) {
@@ -24,7 +24,7 @@ describe.each(kinds)('%s by table', (_, byTable, polynomial, check) => {
     expect(byTable(0, new TextEncoder().encode('123456789'))).toBe(check);
   });
 
-  it('is what its definition says, for every length and every beginning within a step', () => {
+  it('agrees with the definition for every length and every offset within a step', () => {
     for (let length = 0; length < 80; length += 1) {
       for (let start = 0; start < 17; start += 1) {
         const part = bytes.subarray(start, start + length);
@@ -34,13 +34,13 @@ describe.each(kinds)('%s by table', (_, byTable, polynomial, check) => {
     }
   });
 
-  it('goes on where it stopped', () => {
+  it('continues a checksum over the next piece', () => {
     for (let cut = 0; cut <= bytes.length; cut += 7) {
       expect(byTable(byTable(0, bytes, 0, cut), bytes, cut)).toBe(byTable(0, bytes));
     }
   });
 });
 
-it('CRC-32 by table is that of zlib', () => {
+it('CRC-32 by table agrees with zlib', () => {
   expect(crc32ByTable(0, bytes)).toBe(crc32(bytes));
 });

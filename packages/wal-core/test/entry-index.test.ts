@@ -1,11 +1,11 @@
-/** The term index against an array that says the same, and its memory. */
-import { InvariantError, TermIndex } from '@babuza/wal-core';
+/** Compares the term index with an array, and checks its memory. */
+import { InvariantError, TermIndex } from '@babuza/wal-core/backend';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyIndexStep, checkIndex, indexSteps, NaiveIndex } from './naive-index.ts';
 
 describe('TermIndex', () => {
-  it('does what an array does, whatever happens to it', () => {
+  it('agrees with an array after random steps', () => {
     fc.assert(
       fc.property(indexSteps, (steps) => {
         const index = new TermIndex();
@@ -47,14 +47,14 @@ describe('TermIndex', () => {
     expect(index.memoryBytes).toBeLessThan(64);
   });
 
-  it('has nothing to drop behind its end', () => {
+  it('ignores a truncation above its last index', () => {
     const index = new TermIndex(5, 1);
     index.append(6, 2);
     index.truncateFrom(20);
     expect([index.lastIndex, index.term(6)]).toEqual([6, 2]);
   });
 
-  it('refuses steps that would break its promise of no gaps', () => {
+  it('refuses steps that would leave a gap', () => {
     const index = new TermIndex(5, 1);
     expect(() => index.append(7, 1)).toThrow(InvariantError);
     expect(() => index.append(5, 1)).toThrow(InvariantError);

@@ -1,4 +1,7 @@
-/** The read side: cache and reader put together, hiding, snapshots, long reads. */
+/**
+ * The read side of a log: reading through cache and reader, hidden entries, snapshots, long reads.
+ */
+import type { CacheLimits } from '@babuza/wal-core';
 import {
   emptyPlan,
   EntryStorage,
@@ -6,20 +9,19 @@ import {
   LogState,
   RingCache,
   TermIndex,
-  type CacheLimits,
   type SavePlan,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker } from './samples.ts';
 
-/** A view over an array; it notes what is read from the "disk". */
+/** A view over an array, which records the reads from the "disk". */
 class Trial {
   readonly stored = new Map<number, Entry>();
   readonly reads: [lo: number, hi: number, maxBytes: number][] = [];
   readonly view: EntryView<TermIndex>;
   readonly storage: EntryStorage;
-  /** A reader may give fewer than it was asked for. */
+  /** A reader may return fewer entries than it was asked for. */
   pageEntriesMax = Infinity;
 
   constructor(limits: CacheLimits) {
@@ -57,7 +59,7 @@ class Trial {
 
 let trial: Trial;
 
-/** Entries 1 to 20, of which 16 to 20 are cached. */
+/** Entries 1 to 20; the cache has 16 to 20. */
 beforeEach(() => {
   trial = new Trial({ entriesMax: 5, bytesMax: 1000 });
   trial.publish({ entries: entries(1, 20) });
@@ -66,7 +68,7 @@ beforeEach(() => {
 const size = entryEncodedSize(entry(1));
 
 describe('reading', () => {
-  it('reads from the store only what the cache does not have', () => {
+  it('reads only entries from the store that are not cached', () => {
     expect(trial.indexes(17, 21)).toEqual([17, 18, 19, 20]);
     expect(trial.reads).toEqual([]);
     expect(trial.indexes(14, 19)).toEqual([14, 15, 16, 17, 18]);
@@ -88,7 +90,7 @@ describe('reading', () => {
     ]);
   });
 
-  it('asks again where a reader stops early, and gives up on one that gives nothing', () => {
+  it('calls a reader again that stops early, and fails when it returns no entries', () => {
     trial.pageEntriesMax = 3;
     expect(trial.indexes(1, 21)).toHaveLength(20);
     trial.pageEntriesMax = 0;
@@ -110,8 +112,8 @@ describe('reading', () => {
   });
 });
 
-describe('entries that follow what is cached', () => {
-  it('keep what the cache has before them, after a conflict and after a discard', () => {
+describe('entries that follow the cached ones', () => {
+  it('leave the earlier cached entries in the cache, after a conflict and after a discard', () => {
     trial.publish({ truncateFrom: 18, entries: entries(18, 18, 2) });
     expect(trial.indexes(16, 19)).toEqual([16, 17, 18]);
     trial.publish({ truncateFrom: 18 });
@@ -121,14 +123,14 @@ describe('entries that follow what is cached', () => {
     expect(trial.reads).toEqual([]);
   });
 
-  it('are read to the end of the range where nothing is cached', () => {
+  it('are read to the end of the range when the cache is empty', () => {
     trial.publish({ truncateFrom: 3 });
     expect(trial.view.cacheBytes).toBe(0);
     expect(trial.indexes(1, 3)).toEqual([1, 2]);
     expect(trial.reads).toEqual([[1, 3, Infinity]]);
   });
 
-  it('are given to the index only where there are any', () => {
+  it('are added to the index only if there are any', () => {
     let calls = 0;
     const plan = { ...emptyPlan, hardState: { term: 2, vote: 0n, commit: 3 } };
     trial.view.publish(plan, () => {
@@ -153,7 +155,7 @@ describe('a range of entries', () => {
     );
   });
 
-  it('has one entry at least, and none where it is empty', () => {
+  it('returns at least one entry, and none if the range is empty', () => {
     expect(trial.indexes(1, 21, 0)).toEqual([1]);
     expect(trial.indexes(18, 21, 0)).toEqual([18]);
     expect(trial.indexes(18, 21, 2 * size)).toEqual([18, 19]);
@@ -166,7 +168,7 @@ describe('a range of entries', () => {
 });
 
 describe('compact', () => {
-  it('hides entries and nothing else', () => {
+  it('hides entries and changes nothing else', () => {
     trial.storage.compact(18);
     expect([trial.storage.firstIndex(), trial.storage.term(18)]).toEqual([19, 1]);
     expect(() => trial.storage.term(17)).toThrow(
@@ -177,7 +179,7 @@ describe('compact', () => {
     expect([trial.view.cacheBytes, trial.view.state.baseIndex]).toEqual([16, 0]);
   });
 
-  it('of everything leaves an empty log that grows', () => {
+  it('of all entries leaves an empty view that can grow', () => {
     trial.storage.compact(20);
     expect([trial.storage.firstIndex(), trial.storage.lastIndex()]).toEqual([21, 20]);
     expect(trial.indexes(21, 21)).toEqual([]);
@@ -185,7 +187,7 @@ describe('compact', () => {
     expect(trial.indexes(21, 22)).toEqual([21]);
   });
 
-  it('gives way to entries that replace what was hidden, and to a reset', () => {
+  it('no longer hides entries that replace hidden ones, or that follow a reset', () => {
     trial.storage.compact(18);
     trial.publish({ truncateFrom: 10, entries: entries(10, 12, 2) });
     expect([trial.storage.firstIndex(), trial.indexes(10, 13)]).toEqual([10, [10, 11, 12]]);
@@ -195,7 +197,7 @@ describe('compact', () => {
     expect([trial.storage.firstIndex(), trial.indexes(6, 7)]).toEqual([6, [6]]);
   });
 
-  it('refuses what is no index of the log', () => {
+  it('refuses an index outside the log', () => {
     const code = (index: number): unknown => {
       try {
         trial.storage.compact(index);
@@ -213,7 +215,7 @@ describe('compact', () => {
 });
 
 describe('snapshots', () => {
-  it('a manifest stays when the marker of the same snapshot is published', () => {
+  it('keep their manifest when the marker of the same snapshot is published', () => {
     trial.storage.createSnapshot(marker(8), Uint8Array.of(1));
     trial.publish({ marker: marker(8) });
     expect(trial.storage.snapshot().data).toEqual(Uint8Array.of(1));
@@ -221,7 +223,7 @@ describe('snapshots', () => {
     expect(trial.storage.snapshot()).toEqual({ metadata: marker(9) });
   });
 
-  it('an older marker does not hide a newer snapshot; an installed one does', () => {
+  it('are replaced by an installed snapshot, and not by an older marker', () => {
     trial.storage.createSnapshot(marker(12));
     trial.publish({ marker: marker(8) });
     expect(trial.storage.snapshot().metadata.index).toBe(12);
@@ -229,7 +231,7 @@ describe('snapshots', () => {
     expect(trial.storage.snapshot().metadata).toEqual(marker(10, 5));
   });
 
-  it('go with the log that they need', () => {
+  it('are dropped when a purge removes the entries that they need', () => {
     trial.publish({ marker: marker(8) });
     trial.publish({ purgeTo: { index: 8, term: 1 } });
     expect(trial.storage.snapshot().metadata.index).toBe(8);
@@ -239,7 +241,7 @@ describe('snapshots', () => {
     );
   });
 
-  it('applySnapshot is checked as createSnapshot is', () => {
+  it('are checked in the same way by applySnapshot and createSnapshot', () => {
     trial.storage.applySnapshot({ metadata: marker(8), data: Uint8Array.of(2) });
     expect(trial.storage.snapshot().data).toEqual(Uint8Array.of(2));
     const apply = (index: number, term: number) => () =>
@@ -254,7 +256,7 @@ describe('snapshots', () => {
 });
 
 describe('iterate', () => {
-  it('reads in pages and lets others run in between', async () => {
+  it('reads in pages and lets the event loop run in between', async () => {
     const seen: number[] = [];
     const others: number[] = [];
     const other = (): void => {
@@ -270,7 +272,7 @@ describe('iterate', () => {
     expect(others).toEqual([4, 8, 12, 15]);
   });
 
-  it('reads a mebibyte at a time where nothing else is said', async () => {
+  it('reads 1 MiB at a time by default', async () => {
     const seen: number[] = [];
     for await (const { index } of trial.storage.iterate(1, 16)) seen.push(index);
     expect(seen).toHaveLength(15);
@@ -292,7 +294,7 @@ describe('iterate', () => {
     await expect(late.next()).rejects.toThrow('enough');
   });
 
-  it('throws as entries does, also for an empty range', async () => {
+  it('throws the errors of entries, also for an empty range', async () => {
     trial.storage.compact(4);
     const { storage } = trial;
     await expect(storage.iterate(4, 4).next()).rejects.toMatchObject({ code: 'WAL_COMPACTED' });
@@ -301,7 +303,7 @@ describe('iterate', () => {
     expect(await storage.iterate(6, 6).next()).toEqual({ done: true, value: undefined });
   });
 
-  it('ends with an error when the log is closed meanwhile', async () => {
+  it('fails when the log is closed meanwhile', async () => {
     const reading = trial.storage.iterate(1, 21, { pageBytes: 1 });
     await reading.next();
     trial.view.closed = true;

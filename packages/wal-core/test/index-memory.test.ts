@@ -1,12 +1,12 @@
-/** What an index takes: `WalStats.indexBytes` is the memory that it holds, and no less. */
-import { InvariantError, PositionIndex, TermIndex } from '@babuza/wal-core';
+/** The memory of an index: `WalStats.indexBytes` is exactly the memory that it holds. */
+import { InvariantError, PositionIndex, TermIndex } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 
 const runOfTerms = 16;
 const offset = 4;
 const pageEntries = 1024;
 
-/** Entries of one term, `counts` of them in each segment, from `base + 1` on. */
+/** Adds entries of one term from `base + 1` on, as many to each segment as `counts` says. */
 function indexOf(counts: readonly number[], base = 0): PositionIndex {
   const index = new PositionIndex(base, 1);
   for (const [segmentId, count] of counts.entries()) {
@@ -36,7 +36,7 @@ describe('the memory of an index with positions', () => {
     expect(bytesOf(indexOf(counts))).toBe(bytes);
   });
 
-  it('shrinks by each page and each segment of which all entries are compacted', () => {
+  it('shrinks by each page and each segment whose entries are all compacted', () => {
     const index = indexOf([3 * pageEntries, 10]);
     const full = bytesOf(index);
     index.compactTo(pageEntries - 1);
@@ -53,7 +53,7 @@ describe('the memory of an index with positions', () => {
     expect(bytesOf(index)).toBe(0);
   });
 
-  it('shrinks by each page and each segment of which all entries are truncated', () => {
+  it('shrinks by each page and each segment whose entries are all truncated', () => {
     const index = indexOf([3 * pageEntries, 10]);
     index.truncateFrom(3 * pageEntries + 2);
     expect(bytesOf(index)).toBe((3 * pageEntries + 32) * offset);
@@ -77,7 +77,7 @@ describe('the memory of an index with positions', () => {
 });
 
 describe('positions', () => {
-  it('are those of entries that the index has, and of no others', () => {
+  it('are known for the entries of the index only', () => {
     const index = indexOf([3, 2], 10);
     expect([11, 13, 14, 15].map((at) => index.runOf(at).segmentId)).toEqual([0, 0, 1, 1]);
     for (const at of [0, 10, 16]) expect(() => index.runOf(at)).toThrow(InvariantError);
@@ -87,14 +87,14 @@ describe('positions', () => {
     expect(() => index.runOf(13)).toThrow(InvariantError);
   });
 
-  it('of one segment are listed without those that are compacted', () => {
+  it('of one segment are listed without compacted entries', () => {
     const index = indexOf([3, 2], 10);
     expect(index.offsetsIn(0)).toEqual([{ firstIndex: 11, offsets: [64, 72, 80] }]);
     expect(index.offsetsIn(1)).toEqual([{ firstIndex: 14, offsets: [64, 72] }]);
     expect(index.offsetsIn(2)).toEqual([]);
     index.compactTo(12);
     expect(index.offsetsIn(0)).toEqual([{ firstIndex: 13, offsets: [80] }]);
-    // After a truncation the same segment can hold two runs, one behind that of another segment.
+    // After a truncation one segment can hold two runs, with a run of another segment between them.
     index.truncateFrom(15);
     index.append(15, 2, 0, 800);
     expect(index.offsetsIn(0)).toEqual([

@@ -1,15 +1,16 @@
 /**
- * The ledger at work: the reference back end is stopped after each single plan that it writes, and
- * each of these states is judged. The right one is never blamed; wrong ones are found out.
+ * Tests the ledger on real crashes: the reference back end is stopped after each single plan that
+ * it writes, and the ledger judges each of these states. It must accept the correct back end and
+ * reject the wrong ones.
  */
-import { EntryStorage, QueuedWal, WalEventHub, type SavePlan } from '@babuza/wal-core';
+import { EntryStorage, QueuedWal, WalEventHub, type SavePlan } from '@babuza/wal-core/backend';
 import { Ledger, type LedgerBatch } from '@babuza/wal-core/conformance';
 import { emptyHardState, type HardState } from '@babuza/raftpb';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { entries, marker } from './samples.ts';
 import {
-  MemoryPlace,
+  MemoryDisk,
   ReferenceStore,
   type StoredLog,
   type StoreParts,
@@ -36,7 +37,7 @@ interface Step {
     | 'purge'
     | 'sync';
   readonly amount: number;
-  /** Whether the step waits for all before it. */
+  /** Whether the step waits for all steps before it. */
   readonly waits: boolean;
 }
 
@@ -58,7 +59,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 
 type Store = new (...parts: StoreParts) => ReferenceStore;
 
-/** Runs the steps and judges what is stored after each plan; returns the first violations. */
+/** Runs the steps and judges the stored state after each plan. Returns the first violations. */
 async function run(Store: Store, list: readonly Step[]): Promise<string[]> {
   const ledger = new Ledger();
   const log: StoredLog = {
@@ -79,7 +80,7 @@ async function run(Store: Store, list: readonly Step[]): Promise<string[]> {
       judge();
     }
   }
-  const store = new JudgedStore(new MemoryPlace(), log, undefined, () => undefined);
+  const store = new JudgedStore(new MemoryDisk(), log, undefined, () => undefined);
   const view = store.entryView;
   const wal = new QueuedWal({
     groupId: 0n,
@@ -111,15 +112,15 @@ async function call(wal: QueuedWal, batch: LedgerBatch): Promise<void> {
   else await wal.save(batch);
 }
 
-/** A copy of what is stored, opened. */
+/** Opens a copy of the stored state. */
 function reopened(log: StoredLog) {
   const copy = { ...log, entries: new Map(log.entries) };
-  const view = new ReferenceStore(new MemoryPlace(), copy, undefined, () => undefined).entryView;
+  const view = new ReferenceStore(new MemoryDisk(), copy, undefined, () => undefined).entryView;
   const { hardState } = view.state;
   return { storage: new EntryStorage(view), hardState, snapshots: view.state.validMarkers() };
 }
 
-/** A node that makes calls that a log must accept. */
+/** A node that makes valid calls only. */
 class Caller {
   #last = 0;
   #base = 0;
@@ -178,7 +179,7 @@ class Caller {
 }
 
 describe('every state between two plans', () => {
-  it('of the right back end is allowed', async () => {
+  it('of the correct back end is allowed', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (list) => {
         expect(await run(ReferenceStore, list)).toEqual([]);
@@ -198,7 +199,7 @@ describe('every state between two plans', () => {
     RoundsIds,
   ];
   for (const Store of wrong) {
-    it(`of ${Store.name} is found out`, async () => {
+    it(`of ${Store.name} is rejected`, async () => {
       const all = await Promise.all(
         fc.sample(steps, { numRuns: 60, seed: 1 }).map((list) => run(Store, list)),
       );

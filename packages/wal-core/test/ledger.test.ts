@@ -1,4 +1,4 @@
-/** The judge of crash tests must accept all that is allowed and nothing else. */
+/** The ledger must accept everything that a crash may leave, and nothing else. */
 import { Ledger, type ReopenedLog } from '@babuza/wal-core/conformance';
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { CompactedError, NoSpaceError, WriteFailedError } from '@babuza/wal-core';
@@ -13,7 +13,7 @@ interface Content {
 
 const none: HardState = { term: 0, vote: 0n, commit: 0 };
 
-/** A log that was opened again and contains just this. */
+/** A reopened log with exactly this content. */
 function reopened({ base, entries = [], hardState = none, snapshots = [] }: Content): ReopenedLog {
   const start = base ?? { index: 0, term: 0 };
   const at = (index: number): Entry => {
@@ -48,7 +48,7 @@ function marker(index: number, term = 1): SnapshotMetadata {
   return { index, term, confState };
 }
 
-/** A ledger with entries 1 to 3 acknowledged. */
+/** A ledger on which entries 1 to 3 are acknowledged. */
 function threeAcknowledged(ledger = new Ledger()): Ledger {
   ledger.acknowledge(ledger.attempt({ entries: [entry(1), entry(2), entry(3)] }));
   return ledger;
@@ -57,12 +57,12 @@ function threeAcknowledged(ledger = new Ledger()): Ledger {
 const three = [entry(1), entry(2), entry(3)];
 
 describe('entries', () => {
-  it('accepts exactly what was acknowledged', () => {
+  it('must be exactly the acknowledged ones', () => {
     expect(new Ledger().judge(reopened({}))).toEqual([]);
     expect(threeAcknowledged().judge(reopened({ entries: three }))).toEqual([]);
   });
 
-  it('sees a lost, an altered and an invented entry', () => {
+  it('are reported if they are lost, altered or invented', () => {
     const ledger = threeAcknowledged();
     expect(ledger.judge(reopened({ entries: three.slice(0, 2) }))[0]).toMatch(/3 to 3 are lost/);
     expect(ledger.judge(reopened({}))[0]).toMatch(/entries 1 to 3 are lost/);
@@ -76,7 +76,7 @@ describe('entries', () => {
     expect(ledger.judge(reopened({ entries: more }))[0]).toMatch(/4 to 4 should not be there/);
   });
 
-  it('allows an attempted batch whole or not at all, and in order', () => {
+  it('of an attempted batch are allowed completely or not at all, and in order', () => {
     const ledger = threeAcknowledged();
     ledger.attempt({ entries: [entry(4), entry(5)] });
     ledger.attempt({ entries: [entry(6)], hardState: { term: 1, vote: 2n, commit: 0 } });
@@ -87,11 +87,11 @@ describe('entries', () => {
     const hardState = { term: 1, vote: 2n, commit: 0 };
     expect(ledger.judge(reopened({ entries: [...five, entry(6)], hardState }))).toEqual([]);
     expect(ledger.judge(reopened({ entries: [...five, entry(6)] }))).not.toEqual([]);
-    // The later batch without the earlier one.
+    // The log has the later batch without the earlier one.
     expect(ledger.judge(reopened({ entries: three, hardState }))).not.toEqual([]);
   });
 
-  it('allows parts of the last batches where batches are not atomic', () => {
+  it('of the last batches may be there in part if batches are not atomic', () => {
     const ledger = threeAcknowledged(new Ledger({ batchAtomic: false }));
     ledger.attempt({ entries: [entry(4), entry(5)], hardState: { term: 2, vote: 1n, commit: 0 } });
     const four = [...three, entry(4)];
@@ -101,21 +101,21 @@ describe('entries', () => {
     expect(ledger.judge(reopened({ entries: three.slice(0, 2) }))).not.toEqual([]);
   });
 
-  it('allows the hard state that covers a marker without the entries behind it', () => {
+  it('may be missing after the hard state that covers a marker', () => {
     const ledger = threeAcknowledged(new Ledger({ batchAtomic: false }));
     const hardState = { term: 2, vote: 1n, commit: 3 };
     ledger.attempt({ snapshot: marker(2), entries: [entry(4), entry(5)], hardState });
     const part = { hardState: { ...hardState, commit: 2 }, snapshots: [marker(2)] };
     expect(ledger.judge(reopened({ ...part, entries: three }))).toEqual([]);
     expect(ledger.judge(reopened({ ...part, entries: [...three, entry(4)] }))).toEqual([]);
-    // The hard state behind the entries is the last record.
+    // The hard state after the entries is the last record.
     expect(ledger.judge(reopened({ ...part, hardState, entries: three }))).not.toEqual([]);
     const atomic = threeAcknowledged();
     atomic.attempt({ snapshot: marker(2), entries: [entry(4), entry(5)], hardState });
     expect(atomic.judge(reopened({ ...part, entries: three }))).not.toEqual([]);
   });
 
-  it('sees old entries that come back after a conflict', () => {
+  it('are reported if they reappear after a conflict', () => {
     const ledger = threeAcknowledged();
     ledger.acknowledge(ledger.attempt({ entries: [entry(2, 2)] }));
     expect(ledger.judge(reopened({ entries: [entry(1), entry(2, 2)] }))).toEqual([]);
@@ -124,7 +124,7 @@ describe('entries', () => {
     expect(ledger.judge(reopened({ entries: resurrected }))[0]).toMatch(/3 to 3 should not be/);
   });
 
-  it('remembers payloads as they were when the batch was attempted', () => {
+  it('are compared with the payloads at the time of the attempt', () => {
     const ledger = new Ledger();
     const reused = entry(1);
     ledger.acknowledge(ledger.attempt({ entries: [reused] }));
@@ -134,7 +134,7 @@ describe('entries', () => {
   });
 });
 
-it('a copy goes its own way', () => {
+it('a copy is independent of its original', () => {
   const ledger = threeAcknowledged();
   ledger.attempt({ entries: [entry(4)] });
   const copy = ledger.copy();
@@ -146,7 +146,7 @@ it('a copy goes its own way', () => {
 });
 
 describe('rejections', () => {
-  it('a batch that found no space is not there', () => {
+  it('a batch that was rejected for want of space must not be there', () => {
     const ledger = threeAcknowledged();
     const id = ledger.attempt({ entries: [entry(4)] });
     const behind = ledger.attempt({ entries: [entry(5)] });
@@ -154,12 +154,12 @@ describe('rejections', () => {
     ledger.reject(behind, new NoSpaceError('full'));
     expect(ledger.judge(reopened({ entries: three }))).toEqual([]);
     expect(ledger.judge(reopened({ entries: [...three, entry(4)] }))).not.toEqual([]);
-    // The same indexes again, with other payloads.
+    // The same indexes are saved again with other payloads.
     ledger.acknowledge(ledger.attempt({ entries: [entry(4, 2)] }));
     expect(ledger.judge(reopened({ entries: [...three, entry(4, 2)] }))).toEqual([]);
   });
 
-  it('a batch that a broken write rejected may be there', () => {
+  it('a batch that was rejected by a failed write may be there', () => {
     const ledger = threeAcknowledged();
     const id = ledger.attempt({ entries: [entry(4)] });
     ledger.reject(id, new WriteFailedError('broken'));
@@ -177,7 +177,7 @@ describe('rejections', () => {
   });
 });
 
-it('of calls that overlap the log holds the first ones, in the order of the calls', () => {
+it('a log may hold only a prefix of overlapping calls, in the order of the calls', () => {
   const overlapping = (): Ledger => {
     const ledger = threeAcknowledged();
     ledger.acknowledge(ledger.attempt({ hardState: { term: 1, vote: 1n, commit: 2 } }));
@@ -197,13 +197,14 @@ it('of calls that overlap the log holds the first ones, in the order of the call
   ]) {
     expect(overlapping().judge(reopened({ ...content, hardState }))).toEqual([]);
   }
-  // The last save is there, the purge before it is not; and the purge without the save before it.
+  // The log may not have the last save without the purge before it, nor the purge without the save
+  // before it.
   for (const content of [{ entries: whole }, { entries: whole.slice(2, 3), base }]) {
     expect(overlapping().judge(reopened({ ...content, hardState }))).not.toEqual([]);
   }
 });
 
-it('a purge may be acknowledged after the saves behind it, which say that it is done', () => {
+it('a purge may be acknowledged after later saves, which imply that it is durable', () => {
   const ledger = threeAcknowledged();
   ledger.acknowledge(ledger.attempt({ hardState: { term: 0, vote: 0n, commit: 2 } }));
   const purge = ledger.attempt({ purgeTo: 1 });
@@ -232,7 +233,7 @@ describe('hard state', () => {
     expect(judge({ ...second, vote: 1n })).not.toEqual([]);
   });
 
-  it('a commit index that was saved alone may be lower, but no lower than what is durable', () => {
+  it('a commit index that was saved alone may be lower, but not lower than the durable one', () => {
     const ledger = threeAcknowledged();
     const at = (commit: number) =>
       ledger.judge(reopened({ entries: three, hardState: { term: 1, vote: 1n, commit } }));
@@ -245,13 +246,13 @@ describe('hard state', () => {
     expect(at(2)[0]).toMatch(/the commit index is 2, expected 3 to 3/);
   });
 
-  it('a commit index above what was ever saved is a violation', () => {
+  it('a commit index above every saved one is a violation', () => {
     const ledger = threeAcknowledged();
     const hardState = { term: 0, vote: 0n, commit: 2 };
     expect(ledger.judge(reopened({ entries: three, hardState }))[0]).toMatch(/commit index is 2/);
   });
 
-  it('the storage and the result of the replay agree', () => {
+  it('the storage and the result of the replay must agree', () => {
     const log = reopened({ entries: three });
     const hardState = { term: 0, vote: 1n, commit: 0 };
     expect(threeAcknowledged().judge({ ...log, hardState })[0]).toMatch(/another hard state/);
@@ -261,7 +262,7 @@ describe('hard state', () => {
 describe('markers and purges', () => {
   const committed = { term: 0, vote: 0n, commit: 2 };
 
-  it('an acknowledged marker is there, an attempted one may be', () => {
+  it('an acknowledged marker must be there, an attempted one may be', () => {
     const ledger = threeAcknowledged();
     ledger.acknowledge(ledger.attempt({ snapshot: marker(2) }));
     const found = (content: Content) => ledger.judge(reopened({ entries: three, ...content }));
@@ -275,7 +276,7 @@ describe('markers and purges', () => {
     expect(found({ ...both, snapshots: [marker(3)] })).not.toEqual([]);
   });
 
-  it('an installed snapshot leaves nothing of the old log', () => {
+  it('an installed snapshot must leave nothing of the old log', () => {
     const ledger = threeAcknowledged();
     ledger.acknowledge(ledger.attempt({ snapshot: marker(2, 5), entries: [entry(3, 5)] }));
     const rest = { hardState: committed, snapshots: [marker(2, 5)] };
@@ -285,7 +286,7 @@ describe('markers and purges', () => {
     expect(ledger.judge(reopened({ ...rest, entries: three }))).not.toEqual([]);
   });
 
-  it('a purge is done when it was acknowledged, and may be when not', () => {
+  it('an acknowledged purge must be done, an attempted one may be', () => {
     const ledger = threeAcknowledged();
     ledger.acknowledge(ledger.attempt({ hardState: committed }));
     const whole = reopened({ entries: three, hardState: committed });
@@ -311,8 +312,8 @@ describe('markers and purges', () => {
   });
 });
 
-describe('going on after a crash', () => {
-  it('what was shown once must stay', () => {
+describe('after a crash', () => {
+  it('entries that a reopened log showed must stay', () => {
     const ledger = threeAcknowledged();
     ledger.attempt({ entries: [entry(4)] });
     const four = reopened({ entries: [...three, entry(4)] });
@@ -324,7 +325,7 @@ describe('going on after a crash', () => {
     expect(ledger.judge(reopened({ entries: [...three, entry(4), entry(5)] }))).toEqual([]);
   });
 
-  it('what was not shown must not come later', () => {
+  it('entries that a reopened log did not show must not appear later', () => {
     const ledger = threeAcknowledged();
     ledger.attempt({ entries: [entry(4)] });
     ledger.adopt(reopened({ entries: three }));

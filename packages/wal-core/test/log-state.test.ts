@@ -1,11 +1,11 @@
-/** The steps by which a log changes, markers above all. */
-import { LogState, TermIndex } from '@babuza/wal-core';
+/** The transitions of a log, those of markers above all. */
+import { LogState, TermIndex } from '@babuza/wal-core/backend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { marker } from './samples.ts';
 
 let state: LogState<TermIndex>;
 
-/** Entries 1 to 9 of term 1, committed to 8. */
+/** Entries 1 to 9 of term 1, with commit index 8. */
 beforeEach(() => {
   state = new LogState(new TermIndex());
   for (let index = 1; index <= 9; index += 1) state.index.append(index, 1);
@@ -27,7 +27,7 @@ describe('a marker', () => {
     expect([state.index.term(50), markers()]).toEqual([3, [50]]);
   });
 
-  it('of the same index replaces the one before', () => {
+  it('replaces an earlier one of the same index', () => {
     state.applyMarker(marker(4, 1, 1n));
     state.applyMarker(marker(4, 1, 2n));
     expect(state.markers).toEqual([marker(4, 1, 2n)]);
@@ -47,12 +47,12 @@ describe('a marker', () => {
   });
 });
 
-it('markers that were loaded from before the log are not valid', () => {
+it('restored markers below the start of the log are not valid', () => {
   const loaded = new LogState(new TermIndex(5, 1), state.hardState, [marker(3), marker(5)]);
   expect(loaded.validMarkers()).toEqual([marker(5)]);
 });
 
-it('a purge of what was purged changes nothing', () => {
+it('a repeated purge changes nothing', () => {
   state.applyMarker(marker(3));
   state.applyPurge(3);
   state.applyPurge(2);

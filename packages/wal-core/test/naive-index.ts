@@ -1,5 +1,5 @@
-/** What an index does, as an array of terms; and random steps to compare with. */
-import type { EntryIndex } from '@babuza/wal-core';
+/** An index as an array of terms, and random steps for comparing it with a real one. */
+import type { EntryIndex } from '@babuza/wal-core/backend';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 
@@ -22,7 +22,7 @@ export class NaiveIndex {
 
 export interface IndexStep {
   readonly kind: 'append' | 'truncate' | 'compact' | 'reset';
-  /** How many entries to append, or where to cut, as a part of the log. */
+  /** The number of entries to append, or the position to cut at, as a fraction of the log. */
   readonly amount: number;
   readonly termStep: number;
 }
@@ -35,7 +35,7 @@ const step: fc.Arbitrary<IndexStep> = fc.record({
 
 export const indexSteps: fc.Arbitrary<IndexStep[]> = fc.array(step, { maxLength: 25 });
 
-/** Makes the same step on both. Up to `appendMax` entries are appended. */
+/** Makes the same step on both indexes. It appends up to `appendMax` entries. */
 export function applyIndexStep(
   { kind, amount, termStep }: IndexStep,
   naive: NaiveIndex,

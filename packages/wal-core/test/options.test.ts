@@ -1,15 +1,13 @@
 /** Checks of ids, groups, metadata and expectations, which are the same for every back end. */
 import {
-  checkedGroupId,
   checkedId,
-  checkedMetadata,
-  checkExpectation,
   entryBytesMaxDefault,
   entryBytesMaxLimit,
   InvalidArgumentError,
   MetadataMismatchError,
   type WalMetadata,
 } from '@babuza/wal-core';
+import { checkedGroupId, checkedMetadata, checkExpectation } from '@babuza/wal-core/backend';
 import { describe, expect, it } from 'vitest';
 import { referenceCapabilities } from './wrong-backends/reference.ts';
 
@@ -21,7 +19,7 @@ function check(entryBytesMax: number, most: number): WalMetadata {
 const ids = { clusterId: 1n, nodeId: 2n };
 
 describe('ids', () => {
-  it('are any 64 bits, as bigint or safe integer', () => {
+  it('have up to 64 bits, as bigint or safe integer', () => {
     expect(checkedId('id', 2n ** 64n - 1n)).toBe(2n ** 64n - 1n);
     expect(checkedId('id', 0)).toBe(0n);
     expect(checkedId('id', Number.MAX_SAFE_INTEGER)).toBe(2n ** 53n - 1n);
@@ -31,14 +29,14 @@ describe('ids', () => {
     expect(() => checkedId('nodeId', 2 ** 53)).toThrow(/nodeId/);
   });
 
-  it('of groups are 0 unless given', () => {
+  it('of groups are 0 by default', () => {
     expect([checkedGroupId(undefined), checkedGroupId({})]).toEqual([0n, 0n]);
     expect(checkedGroupId({ groupId: 7 })).toBe(7n);
   });
 });
 
 describe('metadata', () => {
-  it('is completed and copied', () => {
+  it('gets its defaults and is copied', () => {
     const extra = Uint8Array.of(1, 2);
     const metadata = checkedMetadata({ clusterId: 1, nodeId: 2, extra }, referenceCapabilities);
     extra.fill(0);
@@ -49,7 +47,7 @@ describe('metadata', () => {
     });
   });
 
-  it('allows no larger entry than the back end, nor than any log', () => {
+  it('allows no larger entries than the back end and the general limit', () => {
     expect(check(2000, 2000).entryBytesMax).toBe(2000);
     expect(() => check(2001, 2000)).toThrow(/from 1024 to 2000, got 2001/);
     expect(() => check(1023, 2000)).toThrow(InvalidArgumentError);
@@ -57,7 +55,7 @@ describe('metadata', () => {
     expect(() => check(entryBytesMaxLimit + 1, Infinity)).toThrow(InvalidArgumentError);
   });
 
-  it('that differs from what is expected is named in the error', () => {
+  it('that differs from the expected one is named in the error', () => {
     const metadata = { ...ids, entryBytesMax: 5000 };
     checkExpectation('here', metadata, undefined);
     checkExpectation('here', metadata, { clusterId: 1, nodeId: 2n, entryBytesMax: 5000 });

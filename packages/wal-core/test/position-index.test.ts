@@ -1,5 +1,5 @@
-/** The position index against a map that says the same, and the promise about its memory. */
-import { InvariantError, PositionIndex } from '@babuza/wal-core';
+/** Compares the position index with a map, and checks its memory. */
+import { InvariantError, PositionIndex } from '@babuza/wal-core/backend';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyIndexStep, checkIndex, indexSteps, NaiveIndex } from './naive-index.ts';
@@ -9,7 +9,7 @@ interface Position {
   readonly offset: number;
 }
 
-/** Hands out positions as a log does: ascending, now and then in a new segment. */
+/** Returns positions as a log does: ascending, and now and then in a new segment. */
 class Positions {
   readonly #entriesPerSegment: number;
   readonly #known = new Map<number, Position>();
@@ -40,7 +40,7 @@ class Positions {
 }
 
 describe('PositionIndex', () => {
-  it('does what a map does, in small and large segments, within and across pages', () => {
+  it('agrees with a map, in small and large segments, within and across pages', () => {
     const segments = fc.constantFrom(1, 3, 700, 5000);
     const appendMax = fc.constantFrom(8, 1500);
     fc.assert(
@@ -72,7 +72,7 @@ describe('PositionIndex', () => {
     }
   });
 
-  it('gives memory back when it is compacted, truncated and reset', () => {
+  it('frees memory when it is compacted, truncated and reset', () => {
     const index = new PositionIndex();
     const positions = new Positions(30_000);
     for (let at = 1; at <= 100_000; at += 1) {
@@ -88,7 +88,7 @@ describe('PositionIndex', () => {
     expect(index.memoryBytes).toBeLessThan(64);
   });
 
-  it('keeps offsets up to 32 GiB, and refuses what would be rounded', () => {
+  it('keeps offsets up to 32 GiB, and refuses offsets that it would round', () => {
     const index = new PositionIndex();
     const last = 2 ** 35 - 8;
     index.append(1, 1, 7, last);
@@ -100,7 +100,7 @@ describe('PositionIndex', () => {
     expect(() => index.runOf(2)).toThrow(InvariantError);
   });
 
-  it('its copy of the terms goes its own way', () => {
+  it('returns a copy of the terms that is independent', () => {
     const index = new PositionIndex(10, 2);
     index.append(11, 3, 0, 0);
     const terms = index.cloneTerms();

@@ -1,20 +1,25 @@
-/** The queue: groups, order, failures, closing; with a store that the test opens step by step. */
+/**
+ * The queue: commit batches, order, failures, closing. The store waits until the test lets each
+ * write end.
+ */
+import {
+  NoSpaceError,
+  ReadFailedError,
+  SyncFailedError,
+  TryAgainError,
+  type WalEvent,
+} from '@babuza/wal-core';
 import {
   EntryStorage,
   EntryView,
   LogState,
-  NoSpaceError,
   QueuedWal,
-  ReadFailedError,
   RingCache,
-  SyncFailedError,
   TermIndex,
-  TryAgainError,
   WalEventHub,
   type LogStore,
   type SavePlan,
-  type WalEvent,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker, turn } from './samples.ts';
@@ -23,10 +28,10 @@ function readsNothing(): never {
   throw new Error('nothing is read here');
 }
 
-/** Each group waits until the test lets it end. */
+/** A store in which each commit batch waits until the test ends it. */
 class SteppedStore implements LogStore {
   readonly stats = { syncs: 0, bytesWritten: 0, segments: 1 };
-  readonly groups: { plans: readonly SavePlan[]; durable: boolean }[] = [];
+  readonly batches: { plans: readonly SavePlan[]; durable: boolean }[] = [];
   readonly view: EntryView<TermIndex>;
   closedClean: boolean | undefined;
   unsafe = false;
@@ -43,13 +48,13 @@ class SteppedStore implements LogStore {
   }
 
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> {
-    this.groups.push({ plans, durable });
+    this.batches.push({ plans, durable });
     return new Promise((resolve, reject) => {
       this.#ends.push((error) => (error === undefined ? resolve() : reject(error)));
     });
   }
 
-  /** Ends the group that is under way, and lets the next one begin. */
+  /** Ends the current write and lets the next one begin. */
   async end(error?: unknown): Promise<void> {
     await turn();
     this.#ends.shift()?.(error);
@@ -112,7 +117,7 @@ beforeEach(() => {
   });
 });
 
-/** How calls end, by name, in the order in which they do. */
+/** Records the outcomes of calls by name, in the order in which they end. */
 function watch(calls: Record<string, Promise<unknown>>): string[] {
   const ended: string[] = [];
   for (const [name, call] of Object.entries(calls)) {
@@ -124,24 +129,24 @@ function watch(calls: Record<string, Promise<unknown>>): string[] {
   return ended;
 }
 
-describe('groups', () => {
-  it('what arrives while a group is under way is the next group', async () => {
+describe('commit batches', () => {
+  it('consist of the saves that arrive during the write before', async () => {
     const ended = watch({
       a: wal.save({ entries: [entry(1)] }),
       b: wal.save({ entries: [entry(2)] }),
     });
     await turn();
     const later = watch({ c: wal.save({ entries: [entry(3)] }), d: wal.save({}) });
-    expect(store.groups.map(({ plans }) => plans.length)).toEqual([2]);
+    expect(store.batches.map(({ plans }) => plans.length)).toEqual([2]);
     await store.end();
     expect([ended, later]).toEqual([['a', 'b'], []]);
-    expect([store.groups.length, storage.lastIndex()]).toEqual([2, 2]);
+    expect([store.batches.length, storage.lastIndex()]).toEqual([2, 2]);
     await store.end();
     expect(later).toEqual(['c', 'd']);
     expect(wal.stats).toMatchObject({ saves: 4, entries: 3, batches: 2 });
   });
 
-  it('those whom one group woke up share the next one, however late in the turn they save', async () => {
+  it('are shared by all callers that the one before woke up in the same turn', async () => {
     const first = wal.save({ entries: [entry(1)] });
     const saveAfter = async (index: number, steps: number): Promise<void> => {
       await first;
@@ -152,17 +157,17 @@ describe('groups', () => {
     await store.end();
     await store.end();
     await Promise.all(calls);
-    expect(store.groups.map(({ plans }) => plans.length)).toEqual([1, 2]);
+    expect(store.batches.map(({ plans }) => plans.length)).toEqual([1, 2]);
   });
 
-  it('a group ends where it would become large', async () => {
+  it('are limited in size', async () => {
     const calls = entries(1, 10, 1, 300_000).map((one) => wal.save({ entries: [one] }));
-    for (let group = 0; group < 4; group += 1) await store.end();
+    for (let batch = 0; batch < 4; batch += 1) await store.end();
     await Promise.all(calls);
-    expect(store.groups.map(({ plans }) => plans.length)).toEqual([3, 3, 3, 1]);
+    expect(store.batches.map(({ plans }) => plans.length)).toEqual([3, 3, 3, 1]);
   });
 
-  it('a group is durable when one of its saves must be', async () => {
+  it('are durable when one of their saves must be', async () => {
     const calls = [wal.save({ entries: [entry(1)] })];
     await store.end();
     calls.push(wal.save({ hardState: { term: 0, vote: 0n, commit: 1 } }), wal.save({}));
@@ -170,11 +175,11 @@ describe('groups', () => {
     calls.push(wal.save({}), wal.sync());
     await store.end();
     await Promise.all(calls);
-    expect(store.groups.map(({ durable }) => durable)).toEqual([true, false, true]);
-    expect(store.groups[2]?.plans.at(-1)?.hardState?.commit).toBe(1);
+    expect(store.batches.map(({ durable }) => durable)).toEqual([true, false, true]);
+    expect(store.batches[2]?.plans.at(-1)?.hardState?.commit).toBe(1);
   });
 
-  it('counts saves, not the other calls that go through the queue', async () => {
+  it('count saves only, not other calls that go through the queue', async () => {
     const calls = [wal.save({ entries: [entry(1)] }), wal.sync(), wal.purge(0)];
     await store.end();
     await Promise.all(calls);
@@ -183,7 +188,7 @@ describe('groups', () => {
 });
 
 describe('events', () => {
-  it('tell of each group what was in it and how long it took, and of those that were slow', async () => {
+  it('report the content and latency of each commit batch, and the slow ones', async () => {
     const calls = [wal.save({ entries: entries(1, 3) }), wal.save({}), wal.sync()];
     await turn();
     nowMs = 7;
@@ -198,19 +203,19 @@ describe('events', () => {
     nowMs = 3001;
     await store.end();
     await Promise.all(calls);
-    const group = { type: 'committed', groupId: 3n, bytes: 0 };
+    const event = { type: 'committed', groupId: 3n, bytes: 0 };
     expect(committed).toEqual([
-      { ...group, saves: 2, entries: 3, bytes: 99, durable: true, latencyMs: 7 },
-      { ...group, saves: 1, entries: 0, durable: false, latencyMs: 1993 },
-      { ...group, saves: 1, entries: 1, durable: true, latencyMs: 1001 },
+      { ...event, saves: 2, entries: 3, bytes: 99, durable: true, latencyMs: 7 },
+      { ...event, saves: 1, entries: 0, durable: false, latencyMs: 1993 },
+      { ...event, saves: 1, entries: 1, durable: true, latencyMs: 1001 },
     ]);
-    // Only what was to be durable counts as slow.
+    // Only durable commit batches count as slow.
     expect(events).toEqual([{ type: 'slow-sync', groupId: 3n, latencyMs: 1001 }]);
   });
 });
 
 describe('listeners', () => {
-  it('hear of whole groups only: one that was under way when they came is not told', async () => {
+  it('get no event for a commit batch that was being written when they subscribed', async () => {
     const log = new QueuedWal({
       groupId: 4n,
       view: store.view,
@@ -232,14 +237,14 @@ describe('listeners', () => {
     store.stats.bytesWritten += 70;
     await store.end();
     await Promise.all(calls);
-    // This log has no clock, so nobody is told how long it took.
-    const group = { type: 'committed', groupId: 4n, durable: true, latencyMs: undefined };
-    expect(heard).toEqual([{ ...group, saves: 1, entries: 1, bytes: 70 }]);
+    // This log has no clock, so its events have no latency.
+    const event = { type: 'committed', groupId: 4n, durable: true, latencyMs: undefined };
+    expect(heard).toEqual([{ ...event, saves: 1, entries: 1, bytes: 70 }]);
   });
 });
 
-describe('a shortage that passes', () => {
-  it('rejects the group and all behind it, and the same saves are taken later', async () => {
+describe('a temporary shortage', () => {
+  it('rejects all queued saves, and the same saves are accepted later', async () => {
     const ended = watch({ a: wal.save({ entries: [entry(1)] }) });
     await turn();
     const behind = watch({ b: wal.save({ entries: [entry(2)] }) });
@@ -257,12 +262,12 @@ describe('a shortage that passes', () => {
 });
 
 describe('a discard', () => {
-  it('drops durably what is above the commit index and above the snapshot', async () => {
+  it('durably drops the entries above the commit index and above the snapshot', async () => {
     const saved = wal.save({ entries: entries(1, 9), hardState: { term: 1, vote: 0n, commit: 3 } });
     const discards = [wal.discardUncommitted(5), wal.discardUncommitted(0)];
     await store.end();
     await Promise.all([saved, ...discards]);
-    expect(store.groups[0]?.plans.map(({ truncateFrom }) => truncateFrom)).toEqual([
+    expect(store.batches[0]?.plans.map(({ truncateFrom }) => truncateFrom)).toEqual([
       undefined,
       6,
       4,
@@ -273,7 +278,7 @@ describe('a discard', () => {
 });
 
 describe('no space', () => {
-  it('rejects the group and all behind it, and goes on from what is published', async () => {
+  it('rejects all queued saves, and the log goes on from its published state', async () => {
     const kept = wal.save({ entries: entries(1, 3), hardState: { term: 1, vote: 1n, commit: 0 } });
     await store.end();
     await kept;
@@ -292,7 +297,7 @@ describe('no space', () => {
     expect(events).toMatchObject([
       { type: 'no-space', groupId: 3n, error: { code: 'WAL_NO_SPACE' } },
     ]);
-    // Term 1 again, and the same entries: nothing of what was rejected counts.
+    // The rejected saves do not count, so term 1 and the same entries can be saved again.
     await expect(wal.save({ entries: [entry(6, 2)] })).rejects.toMatchObject({
       code: 'WAL_OUT_OF_ORDER',
     });
@@ -305,7 +310,7 @@ describe('no space', () => {
     expect(storage.lastIndex()).toBe(5);
   });
 
-  it('does not confuse later checks with entries that the readers hid', async () => {
+  it('does not confuse later checks with hidden entries', async () => {
     const kept = wal.save({ entries: entries(1, 9), hardState: { term: 1, vote: 0n, commit: 3 } });
     await store.end();
     await kept;
@@ -321,7 +326,7 @@ describe('no space', () => {
 });
 
 describe('poison', () => {
-  it('ends the log: what is queued and all that comes is rejected, nothing is written', async () => {
+  it('rejects all queued and later calls, and nothing more is written', async () => {
     const ended = watch({ a: wal.save({ entries: [entry(1)] }) });
     await turn();
     const behind = watch({ b: wal.save({ entries: [entry(2)] }) });
@@ -331,14 +336,14 @@ describe('poison', () => {
     await turn();
     expect(after).toHaveLength(3);
     expect(after.every((text) => text.endsWith('WAL_POISONED'))).toBe(true);
-    expect(store.groups).toHaveLength(1);
+    expect(store.batches).toHaveLength(1);
     expect(events).toMatchObject([{ type: 'poisoned', groupId: 3n }]);
     expect(storage.lastIndex()).toBe(0);
     await wal.close();
     expect(store.closedClean).toBe(false);
   });
 
-  it('says so by its code whatever the store threw, and keeps the cause', async () => {
+  it('has its own code whatever the store threw, and keeps the cause', async () => {
     for (const cause of [new Error('EIO'), new ReadFailedError('unreadable'), 'a text']) {
       const { view } = new SteppedStore();
       const failing = Object.assign(new SteppedStore(), {
@@ -365,18 +370,18 @@ describe('poison', () => {
 describe('poison from outside', () => {
   const failure = new SyncFailedError('of another log');
 
-  it('ends an idle log at once, and says so once', async () => {
+  it('poisons an idle log at once and emits one event', async () => {
     wal.poison(failure);
     wal.poison(new Error('later'));
     await expect(wal.save({ entries: entries(1, 1, 1) })).rejects.toBe(failure);
     await expect(wal.sync()).rejects.toBe(failure);
     expect(events).toEqual([{ type: 'poisoned', groupId: 3n, error: failure }]);
-    expect(store.groups.length).toBe(0);
+    expect(store.batches.length).toBe(0);
     await wal.close();
     expect(store.closedClean).toBe(false);
   });
 
-  it('acknowledges what is durable, and writes nothing that waits', async () => {
+  it('lets durable saves be acknowledged, and writes no waiting ones', async () => {
     const first = wal.save({ entries: entries(1, 2, 1) });
     await turn();
     const behind = wal.save({ entries: entries(3, 3, 1) });
@@ -385,10 +390,10 @@ describe('poison from outside', () => {
     await store.end();
     await first;
     await rejected;
-    expect([store.groups.length, storage.lastIndex(), events.length]).toEqual([1, 2, 1]);
+    expect([store.batches.length, storage.lastIndex(), events.length]).toEqual([1, 2, 1]);
   });
 
-  it('is that of the group under way, too, which fails with it', async () => {
+  it('fails the commit batch that is being written', async () => {
     const saving = wal.save({ entries: entries(1, 2, 1) });
     const rejected = expect(saving).rejects.toBe(failure);
     await turn();
@@ -398,7 +403,7 @@ describe('poison from outside', () => {
     expect([storage.lastIndex(), events.length]).toEqual([0, 1]);
   });
 
-  it('keeps what it was caused by, whatever it was', async () => {
+  it('keeps its cause', async () => {
     const cause = new Error('a database that broke');
     wal.poison(cause);
     await expect(wal.save({})).rejects.toMatchObject({ code: 'WAL_POISONED', cause });
@@ -406,7 +411,7 @@ describe('poison from outside', () => {
 });
 
 describe('closing', () => {
-  it('waits for what is queued and for what a purge gives back', async () => {
+  it('waits for queued saves and for running purges', async () => {
     const saved = wal.save({ entries: entries(1, 3), hardState: { term: 1, vote: 0n, commit: 3 } });
     const purged = wal.purge(2);
     let closed = false;
@@ -421,7 +426,7 @@ describe('closing', () => {
     expect(store.closedClean).toBe(true);
   });
 
-  it('ends reads at once, so that none meets a closed file', async () => {
+  it('refuses reads at once, so that none meets a closed file', async () => {
     const closing = wal.close();
     expect(() => storage.lastIndex()).toThrow(/closed/);
     await closing;
@@ -429,7 +434,7 @@ describe('closing', () => {
   });
 });
 
-it('a log that is closed, or about to be, takes no more calls', async () => {
+it('a closed or closing log refuses all calls', async () => {
   const first = wal.save({ entries: [entry(1)] });
   const closing = wal.close();
   const calls = (): Promise<unknown>[] => [
@@ -444,11 +449,11 @@ it('a log that is closed, or about to be, takes no more calls', async () => {
   await store.end();
   await Promise.all([first, closing]);
   for (const call of calls()) await expect(call).rejects.toMatchObject({ code });
-  expect(store.groups.map(({ plans }) => plans.length)).toEqual([1]);
+  expect(store.batches.map(({ plans }) => plans.length)).toEqual([1]);
 });
 
 describe('purges', () => {
-  it('give space back one after the other, each with its own report', async () => {
+  it('free space one after the other, each with its own report', async () => {
     const saved = wal.save({ entries: entries(1, 9), hardState: { term: 1, vote: 0n, commit: 9 } });
     const reports = [wal.purge(2), wal.purge(5), wal.purge(4)];
     await store.end();
@@ -472,14 +477,14 @@ it('a save without a batch is refused, not thrown', async () => {
   await expect(wal.save(text)).rejects.toMatchObject({ code: 'WAL_INVALID' });
 });
 
-describe('the size of a group', () => {
+describe('the size of a commit batch', () => {
   const mebibyte = 1024 * 1024;
-  /** An entry whose encoding has so many bytes. */
+  /** An entry whose encoding has this many bytes. */
   const sized = (index: number, bytes: number): Entry => {
     const dataBytes = bytes - (entryEncodedSize(entry(index, 1, bytes)) - bytes);
     return entry(index, 1, dataBytes);
   };
-  const counts = (): number[] => store.groups.map(({ plans }) => plans.length);
+  const counts = (): number[] => store.batches.map(({ plans }) => plans.length);
 
   for (const more of [-1, 0, 1]) {
     it(`is one mebibyte at most: two saves of ${mebibyte + more} bytes`, async () => {

@@ -1,6 +1,7 @@
-/** Each thing that a batch must not contain is refused with a message that names it. */
+/** Every invalid part of a batch is refused with a message that names it. */
 import { EntryType } from '@babuza/raftpb';
-import { AcceptedLog, emptyPlan, LogState, TermIndex, type SaveBatch } from '@babuza/wal-core';
+import type { SaveBatch } from '@babuza/wal-core';
+import { AcceptedLog, emptyPlan, LogState, TermIndex } from '@babuza/wal-core/backend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { entries, entry, marker } from './samples.ts';
 
@@ -12,15 +13,15 @@ beforeEach(() => {
   log.acceptSave({ entries: entries(1, 9, 2), hardState: { term: 2, vote: 1n, commit: 5 } });
 });
 
-/** A batch whose parts need not be what their types say. */
+/** A batch whose parts may have wrong types. */
 const batchOf = (parts: Readonly<Record<string, unknown>>): SaveBatch => Object.assign({}, parts);
 
 const hardState = { term: 2, vote: 1n, commit: 5 };
 const integer = /must be (?:an integer|integers) from/;
 
 const badEntries: readonly [unknown, string, RegExp][] = [
-  ['text', 'WAL_INVALID', /entries must be an array/],
-  [{ 0: entry(10, 2), length: 1 }, 'WAL_INVALID', /entries must be an array/],
+  ['text', 'WAL_INVALID', /must be an array/],
+  [{ 0: entry(10, 2), length: 1 }, 'WAL_INVALID', /must be an array/],
   [[null], 'WAL_INVALID', /an entry must be an object, got null/],
   [[undefined], 'WAL_INVALID', /an entry must be an object, got undefined/],
   [['entry'], 'WAL_INVALID', /an entry must be an object, got entry/],
@@ -45,8 +46,8 @@ const badEntries: readonly [unknown, string, RegExp][] = [
   [[entry(10, 3), entry(11, 2)], 'WAL_INVALID', /entry 11 has term 2, below term 3/],
   [[entry(10, 1)], 'WAL_INVALID', /entry 10 has term 1, below term 2 of the entry before it/],
   [[entry(7, 1)], 'WAL_INVALID', /entry 7 has term 1, below term 2 of the entry before it/],
-  [[entry(11, 2)], 'WAL_OUT_OF_ORDER', /would leave a gap: the log ends at 9/],
-  [[entry(5, 3)], 'WAL_OUT_OF_ORDER', /would replace committed ones; the commit index is 5/],
+  [[entry(11, 2)], 'WAL_OUT_OF_ORDER', /would leave a gap: the last index of the log is 9/],
+  [[entry(5, 3)], 'WAL_OUT_OF_ORDER', /would replace committed entries: the commit index is 5/],
 ];
 
 const badHardStates: readonly [unknown, RegExp][] = [
@@ -60,8 +61,8 @@ const badHardStates: readonly [unknown, RegExp][] = [
   [{ ...hardState, term: 3, vote: -1n }, /vote of the hard state must be from 0/],
   [{ ...hardState, term: 3, vote: 2n ** 64n }, /vote of the hard state must be from 0/],
   [{ ...hardState, term: 1 }, /the term of the hard state goes back from 2 to 1/],
-  [{ ...hardState, vote: 2n }, /the vote of term 2 changes from 1 to 2/],
-  [{ ...hardState, vote: 0n }, /the vote of term 2 changes from 1 to 0/],
+  [{ ...hardState, vote: 2n }, /the vote in term 2 changes from 1 to 2/],
+  [{ ...hardState, vote: 0n }, /the vote in term 2 changes from 1 to 0/],
   [{ ...hardState, commit: 4 }, /the commit index goes back from 5 to 4/],
   [{ ...hardState, commit: 10 }, /the commit index 10 is above the last index 9/],
 ];
@@ -100,16 +101,16 @@ describe('a batch', () => {
     expect(log.hardState.vote).toBe(2n ** 64n - 1n);
   });
 
-  it('that lies before the log is refused, and the message says where the log starts', () => {
+  it('that starts before the log is refused, and the message names the first index', () => {
     log.acceptPurge(4);
     expect(() => log.acceptSave({ entries: [entry(4, 2)] })).toThrow(
-      'lie before the log, which starts at 5',
+      'start before the log, whose first index is 5',
     );
     expect(() => log.acceptSave({ entries: [entry(5, 2)] })).toThrow('would replace committed');
     expect(log.acceptSave({ entries: [entry(6, 2)] }).truncateFrom).toBe(6);
   });
 
-  it('is joined with the entry that stands before its first one', () => {
+  it('is checked against the entry before its first one', () => {
     log.acceptSave({ entries: entries(8, 9, 4) });
     // Entry 7 has term 2, and entry 8, which is replaced, has term 4.
     expect(log.acceptSave({ entries: [entry(8, 3)] }).truncateFrom).toBe(8);
@@ -125,8 +126,8 @@ describe('a snapshot', () => {
     ['text', 'WAL_INVALID', /the metadata of a snapshot must be an object, got text/],
     [marker(1.5, 1), 'WAL_INVALID', /the index of a snapshot must be an integer/],
     [marker(7, Number.NaN), 'WAL_INVALID', /the term of a snapshot must be an integer/],
-    [marker(7, 0), 'WAL_INVALID', /an index and a term above 0, or neither/],
-    [marker(0, 7), 'WAL_INVALID', /an index and a term above 0, or neither/],
+    [marker(7, 0), 'WAL_INVALID', /both 0 or both above 0/],
+    [marker(0, 7), 'WAL_INVALID', /both 0 or both above 0/],
     [marker(5, 3), 'WAL_INVALID', /but the committed entry there has term 2/],
     [marker(7, 2, -1n), 'WAL_INVALID', /a member of confState.voters must be from 0/],
     [{ index: 7, term: 2 }, 'WAL_INVALID', /confState needs the list voters/],
@@ -166,7 +167,7 @@ describe('a snapshot', () => {
     });
   });
 
-  it('is not older than the newest one, nor than the log', () => {
+  it('must not be older than the newest one or the start of the log', () => {
     log.acceptSave({ snapshot: marker(7, 2) });
     const code = 'WAL_SNAPSHOT_OUT_OF_DATE';
     expect(() => log.acceptSave({ snapshot: marker(6, 2) })).toThrow(

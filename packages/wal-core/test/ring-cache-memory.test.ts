@@ -1,5 +1,5 @@
-/** The memory of the cache: what shares it, what is used again, and what is never written again. */
-import { RingCache } from '@babuza/wal-core';
+/** The memory of the cache: which payloads share it, and when it is reused. */
+import { RingCache } from '@babuza/wal-core/backend';
 import type { Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 
@@ -23,7 +23,7 @@ function filled(entriesMax: number, count: number, bytesOf: (index: number) => n
 }
 
 describe('the memory of cached payloads', () => {
-  it('is shared by small ones until 64 KiB are full', () => {
+  it('is shared by small payloads until 64 KiB are full', () => {
     const cache = filled(100, 17, () => 8 * kib);
     const indexes = Array.from({ length: 17 }, (_, at) => at + 1);
     const shares = indexes.map((index) =>
@@ -34,14 +34,14 @@ describe('the memory of cached payloads', () => {
     expect([1, 2, 9].map((index) => cache.get(index)?.data?.byteOffset)).toEqual([0, 8 * kib, 0]);
   });
 
-  it('is that of one payload from 16 KiB on', () => {
+  it('holds a single payload from 16 KiB on', () => {
     const cache = filled(100, 2, (index) => 16 * kib - (index % 2));
     expect(bufferAt(cache, 1)?.byteLength).toBe(slabBytes);
     expect(bufferAt(cache, 2)?.byteLength).toBe(16 * kib);
   });
 
-  it('is used again where nobody was given a payload of it', () => {
-    // Nine entries of 7,000 bytes fit into 64 KiB, and the rest keeps what was there before.
+  it('is reused if no reader has a payload of it', () => {
+    // Nine entries of 7,000 bytes fit into 64 KiB; the rest of the slab keeps its old content.
     const cache = new RingCache({ entriesMax: 9, bytesMax: 1000 * kib });
     for (let index = 1; index <= 18; index += 1) cache.append(entry(index, 7000, 0xa5));
     cache.append(entry(19, 1, 0));
@@ -52,9 +52,9 @@ describe('the memory of cached payloads', () => {
     expect(old.every((byte) => byte === 0xa5)).toBe(true);
   });
 
-  it('that is used again is used once: what comes when it is full gets another one', () => {
+  it('is reused once: when it is full, another slab is used', () => {
     const cache = filled(100, 20, () => 15 * kib);
-    // Four entries fill 64 KiB. The first ones are given up while the second ones still live.
+    // Four entries fill 64 KiB. The first ones are dropped while the second ones are still cached.
     cache.compactTo(16);
     for (let index = 21; index <= 32; index += 1) cache.append(entry(index, 15 * kib));
     for (let index = 17; index <= 32; index += 1) {
@@ -62,7 +62,7 @@ describe('the memory of cached payloads', () => {
     }
   });
 
-  it('is used again also where one payload had all of the 64 KiB', () => {
+  it('is reused also after a single payload of 64 KiB', () => {
     const cache = new RingCache({ entriesMax: 1, bytesMax: 1000 * kib });
     cache.append(entry(1, slabBytes, 0xa5));
     cache.append(entry(2, 1, 0));
@@ -88,7 +88,7 @@ describe('the memory of cached payloads', () => {
     }
   });
 
-  it('of a payload that was handed out is not filled on after the cache was cleared', () => {
+  it('with a payload that a reader has is not filled after the cache was cleared', () => {
     const cache = filled(8, 1, () => 100);
     const buffer = bufferAt(cache, 1);
     cache.clear();
@@ -107,7 +107,7 @@ describe('a run of cached entries', () => {
     bytes,
   ];
 
-  it('keeps what lies before a truncation, and goes on behind it', () => {
+  it('keeps the entries below a truncation, and continues there', () => {
     const cache = new RingCache({ entriesMax: 8, bytesMax: 1000 });
     for (let index = 3; index <= 9; index += 1) cache.append(entry(index, 10));
     cache.truncateFrom(10);
@@ -125,7 +125,7 @@ describe('a run of cached entries', () => {
     expect(indexesOf(cache)).toEqual([2]);
   });
 
-  it('keeps what lies behind a compaction, and goes on behind all of it', () => {
+  it('keeps the entries above a compaction, and continues after them', () => {
     const cache = new RingCache({ entriesMax: 8, bytesMax: 1000 });
     for (let index = 3; index <= 9; index += 1) cache.append(entry(index, 10));
     cache.compactTo(2);
@@ -140,7 +140,7 @@ describe('a run of cached entries', () => {
     expect(boundsOf(cache)).toEqual([12, 12, 1, 10]);
   });
 
-  it('holds entries without data, which take no bytes', () => {
+  it('holds entries without data, which need no bytes', () => {
     const cache = new RingCache({ entriesMax: 8, bytesMax: 10 });
     cache.append({ index: 1, term: 4, type: 2, data: undefined });
     cache.append(entry(2, 10));

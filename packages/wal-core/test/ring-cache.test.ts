@@ -1,5 +1,6 @@
-/** The cache: its bounds, what it copies, and that a payload once handed out stays as it was. */
-import { RingCache, type CacheLimits } from '@babuza/wal-core';
+/** The cache: its bounds, its copies, and that a payload which a reader has never changes. */
+import type { CacheLimits } from '@babuza/wal-core';
+import { RingCache } from '@babuza/wal-core/backend';
 import type { Entry } from '@babuza/raftpb';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,14 +16,14 @@ function cached(cache: RingCache, from: number, to: number): number[] {
 }
 
 describe('RingCache', () => {
-  it('keeps the newest entries, at most so many', () => {
+  it('keeps the newest entries up to a number', () => {
     const cache = new RingCache({ entriesMax: 4, bytesMax: 1000 });
     for (let index = 1; index <= 10; index += 1) cache.append(entry(index, 10));
     expect(cached(cache, 0, 12)).toEqual([7, 8, 9, 10]);
     expect([cache.firstIndex, cache.lastIndex, cache.count, cache.bytes]).toEqual([7, 10, 4, 40]);
   });
 
-  it('keeps at most so many bytes', () => {
+  it('keeps the newest entries up to a number of bytes', () => {
     const cache = new RingCache({ entriesMax: 100, bytesMax: 1000 });
     for (let index = 1; index <= 9; index += 1) cache.append(entry(index, 300));
     expect([cached(cache, 0, 12), cache.bytes]).toEqual([[7, 8, 9], 900]);
@@ -30,7 +31,7 @@ describe('RingCache', () => {
     expect([cached(cache, 0, 12), cache.bytes]).toEqual([[10], 1000]);
   });
 
-  it('does not keep an entry larger than all of it, nor what lies before', () => {
+  it('keeps no entry larger than its bound, and none before it', () => {
     const cache = new RingCache({ entriesMax: 100, bytesMax: 1000 });
     cache.append(entry(1, 10));
     cache.append(entry(2, 1001));
@@ -39,13 +40,13 @@ describe('RingCache', () => {
     expect(cached(cache, 0, 5)).toEqual([3]);
   });
 
-  it('starts anew with an entry that does not follow the last one', () => {
+  it('is emptied by an entry that does not follow the last one', () => {
     const cache = new RingCache();
     for (const index of [1, 2, 3, 9]) cache.append(entry(index, 10));
     expect([cached(cache, 0, 12), cache.bytes]).toEqual([[9], 10]);
   });
 
-  it('is off with no entries allowed', () => {
+  it('is off when no entries are allowed', () => {
     const cache = new RingCache({ entriesMax: 0, bytesMax: 1000 });
     cache.append(entry(1, 10));
     cache.append(entry(2, 0));
@@ -54,7 +55,7 @@ describe('RingCache', () => {
     expect([cache.get(1), cache.count, cache.bytes]).toEqual([undefined, 0, 0]);
   });
 
-  it('copies payloads, of buffers too, and returns plain bytes of their own', () => {
+  it('copies payloads, those of buffers too, and returns plain byte arrays', () => {
     const cache = new RingCache();
     const parent = Buffer.alloc(1000, 7);
     const large = Buffer.alloc(40_000, 8);
@@ -75,7 +76,7 @@ describe('RingCache', () => {
     }
   });
 
-  it('never fills memory again of which a payload was handed out', () => {
+  it('never reuses memory that a reader has a payload of', () => {
     const cache = new RingCache({ entriesMax: 8, bytesMax: 1_000_000 });
     const bytes = 10_000;
     const handedOut: [index: number, data: Uint8Array | undefined][] = [];
@@ -87,7 +88,7 @@ describe('RingCache', () => {
     expect(changed.map(([index]) => index)).toEqual([]);
   });
 
-  it('does what a list of the newest does, and never changes what it handed out', () => {
+  it('agrees with a list of the newest entries, and never changes a payload that a reader has', () => {
     const limits = fc.record({
       entriesMax: fc.integer({ min: 1, max: 40 }),
       bytesMax: fc.integer({ min: 1, max: 300_000 }),
@@ -96,7 +97,8 @@ describe('RingCache', () => {
       kind: fc.constantFrom(...Array<string>(8).fill('append'), 'conflict', 'compact', 'clear'),
       bytes: fc.oneof(fc.nat(50), fc.nat(16_000), fc.nat(16_000), fc.nat(40_000)),
       at: fc.nat(15),
-      // Memory of which nothing was handed out may be used again: do not always look.
+      // Memory is reused only while no reader has a part of it, so the test must not read every
+      // time.
       look: fc.integer({ min: 0, max: 29 }),
     });
     fc.assert(

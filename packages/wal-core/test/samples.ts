@@ -24,7 +24,7 @@ export function marker(index: number, term = 1, ...voters: bigint[]): SnapshotMe
   };
 }
 
-/** Every callback and continuation that is due now has run when it resolves. */
+/** Resolves when every callback and continuation that is due now has run. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

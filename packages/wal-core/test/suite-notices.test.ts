@@ -1,19 +1,15 @@
 /**
- * The suite is tested, too: each wrong back end must be noticed, by the tests that are there for
- * it.
+ * Tests the suite itself: the tests that exist for a defect must fail on the wrong back end that
+ * has it.
  */
 import { describeConformance } from '@babuza/wal-core/conformance';
 import { describe, expect, it } from 'vitest';
 import { wrongBackends, type WrongBackend } from './wrong-backends/list.ts';
-import {
-  MemoryPlace,
-  ReferenceManager,
-  referenceCapabilities,
-} from './wrong-backends/reference.ts';
+import { MemoryDisk, ReferenceManager, referenceCapabilities } from './wrong-backends/reference.ts';
 
 type Body = () => Promise<void>;
 
-/** The suite's tests for a back end, by name, not run yet. */
+/** Collects the suite's tests for a back end by name, without running them. */
 function testsOf(open: WrongBackend['open']): Map<string, Body> {
   const tests = new Map<string, Body>();
   const runner = {
@@ -26,14 +22,14 @@ function testsOf(open: WrongBackend['open']): Map<string, Body> {
     capabilities: referenceCapabilities,
     failsOnDemand: true,
     create() {
-      const place = new MemoryPlace();
+      const disk = new MemoryDisk();
       return {
-        open: async () => open(place),
+        open: async () => open(disk),
         failNextWrite(kind) {
-          place.nextFailure = kind;
+          disk.nextFailure = kind;
         },
         destroy() {
-          place.logs.clear();
+          disk.logs.clear();
         },
       };
     },
@@ -54,8 +50,8 @@ describe('the suite notices', () => {
   }
 });
 
-it('the same tests pass on the right one', async () => {
-  const tests = testsOf((place) => new ReferenceManager(place));
+it('the same tests pass on the correct back end', async () => {
+  const tests = testsOf((disk) => new ReferenceManager(disk));
   const starts = wrongBackends.flatMap(({ failing }) => failing);
   for (const [name, body] of tests) {
     if (starts.some((start) => name.startsWith(start))) await body();

@@ -2,14 +2,14 @@ import type { WalCapabilities } from '@babuza/wal-core';
 import { recordBytesLimit34 } from './format/layout.ts';
 
 /**
- * What etcd's format can promise. It has no borders of batches, and its checksum covers neither the
- * type of a record nor its length: `docs/etcd-wal.md` has the consequences.
+ * The guarantees of etcd's format. It does not mark the end of a batch, and its checksum covers
+ * neither the type nor the length of a record. `docs/etcd-wal.md` describes the consequences.
  */
 export const capabilities: WalCapabilities = Object.freeze({
   durable: true,
   batchAtomic: false,
   detectsEveryFlip: false,
   exactPurge: false,
-  // A little less than the largest record: room for what a record adds to an entry.
+  // A record adds fewer than 64 bytes to an entry.
   entryBytesMax: recordBytesLimit34 - 64,
 });

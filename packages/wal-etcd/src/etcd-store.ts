@@ -1,28 +1,31 @@
 /**
- * The storing half of a log in etcd's format: groups of plans become records, in the order that
- * etcd's `Save` has: entries, then the hard state. A snapshot marker comes first, with a hard state
- * that covers it: only then does it count. What a batch may contain was decided before
- * (`QueuedWal`), where a segment is cut by `WalWriter`, in etcd's manner.
+ * The store of a log in etcd's format. It writes commit batches as records in the order of etcd's
+ * `WAL.Save`: first the entries, then the hard state. A snapshot marker is written before them,
+ * followed by a hard state that covers it, because etcd accepts a snapshot record only with such a
+ * hard state. `QueuedWal` has checked the batches before. `WalWriter` decides when a segment is
+ * full, as etcd does.
  */
 import { encodeHardState, type Entry, type HardState } from '@babuza/raftpb';
 import {
   isRefusal,
   WriteFailedError,
-  type EntryView,
-  type LogStore,
-  type PositionIndex,
   type PurgeReport,
-  type SavePlan,
   type WalError,
-  type WalEventHub,
   type WalStats,
 } from '@babuza/wal-core';
+import type {
+  EntryView,
+  LogStore,
+  PositionIndex,
+  SavePlan,
+  WalEventHub,
+} from '@babuza/wal-core/backend';
 import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { RecordType } from './format/layout.ts';
 import { encodeEtcdSnapshot } from './format/messages.ts';
 import type { CheckedOptions } from './options.ts';
 import { SegmentRemoval } from './purge/release-segments.ts';
-import type { LogBase } from './recovery/replayed-log.ts';
+import type { LogStart } from './recovery/replayed-log.ts';
 import type { EtcdEntryReader } from './segment/entry-reader.ts';
 import type { EtcdSegment } from './segment/segment.ts';
 import { rewriteLog } from './writer/rewrite-log.ts';
@@ -37,19 +40,19 @@ export interface EtcdStoreParts {
   readonly spares: SpareFiles;
   readonly reader: EtcdEntryReader;
   readonly writer: WalWriter;
-  readonly base: LogBase;
+  readonly start: LogStart;
   readonly events: WalEventHub;
-  /** Called once, when everything is closed. */
+  /** Called once, after all files are closed. */
   readonly onClosed: () => void;
 }
 
-/** Consecutive entries that have new places, from `firstIndex` on. */
-interface Placed {
+/** Consecutive entries from `firstIndex` on, and the positions at which they were written. */
+interface WrittenEntries {
   readonly firstIndex: number;
   readonly positions: readonly number[];
 }
 
-/** What a refused group is taken back to. */
+/** The state that is restored after a refused commit batch. */
 interface Undo {
   readonly mark: WriterMark;
   readonly unwritten: HardState | undefined;
@@ -58,18 +61,18 @@ interface Undo {
 
 export class EtcdStore implements LogStore {
   readonly #parts: EtcdStoreParts;
-  #base: LogBase;
-  /** The hard state of the last record, and a newer one that was not worth a write yet. */
+  #start: LogStart;
+  /**
+   * The hard state of the last record, and a newer one that waits for the next write because only
+   * its commit index has changed.
+   */
   #writtenHardState: HardState;
   #unwrittenHardState: HardState | undefined;
-  /**
-   * Places of entries that are written but not published yet, one for each plan that has some, in
-   * order.
-   */
-  #placed: Placed[] = [];
-  /** The segment that the records of the group under way are in. */
+  /** Entries that are written but not published yet, in the order of their plans. */
+  #unpublished: WrittenEntries[] = [];
+  /** The segment that holds the records of the current commit batch. */
   #segmentId = 0;
-  /** The last entry of the log with the plans that were added so far. */
+  /** The last index of the log, including the plans that were added so far. */
   #lastIndex = 0;
   readonly #removal: SegmentRemoval;
   #noFsync = false;
@@ -78,7 +81,7 @@ export class EtcdStore implements LogStore {
 
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
-    this.#base = parts.base;
+    this.#start = parts.start;
     this.#writtenHardState = parts.view.state.hardState;
     this.#removal = new SegmentRemoval(parts.options.environment.fileSystem, parts.directory);
   }
@@ -101,7 +104,7 @@ export class EtcdStore implements LogStore {
       unwritten: before,
       written: this.#writtenHardState,
     };
-    this.#placed = [];
+    this.#unpublished = [];
     this.#segmentId = writer.segment.segmentId;
     this.#lastIndex = view.state.index.lastIndex;
     return options.inline && !plans.some(dropsOnly)
@@ -115,13 +118,15 @@ export class EtcdStore implements LogStore {
     if (purgeTo !== undefined) this.#notePurge(purgeTo.index);
     view.publish(plan, (entries) => this.#indexEntries(entries));
     if (dropsOnly(plan)) this.#indexRewritten();
-    if (plan.resets) this.#base = { segmentId: this.#segmentId, position: undefined };
+    if (plan.resets) this.#start = { segmentId: this.#segmentId, position: undefined };
   }
 
   releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
     const { segments, view } = this.#parts;
-    // The snapshots that count are recorded behind it: what they cover was committed before them.
-    const belowSegmentId = this.#base.segmentId;
+    // A snapshot is recorded after the entries that it covers. So every snapshot record at or above
+    // the start is in the segment of the start or in a later one, and the earlier segments are not
+    // needed.
+    const belowSegmentId = this.#start.segmentId;
     const { firstIndex } = view.state.index;
     return this.#removal.release({ segments, belowSegmentId, firstIndex });
   }
@@ -147,7 +152,7 @@ export class EtcdStore implements LogStore {
     this.#unwrittenHardState = same(hardState, this.#writtenHardState) ? undefined : hardState;
   }
 
-  /** On the calling thread, where the group needs nothing but one write. */
+  /** Writes on the calling thread, if one write is enough for the commit batch. */
   #writeInline(plans: readonly SavePlan[], undo: Undo): Promise<void> | void {
     const { writer } = this.#parts;
     for (const plan of plans) this.#addPlan(plan);
@@ -176,7 +181,7 @@ export class EtcdStore implements LogStore {
     await this.#finish(undo);
   }
 
-  /** Writes the records of the group. */
+  /** Writes the records of the commit batch. */
   async #finish(undo: Undo): Promise<void> {
     const { writer } = this.#parts;
     const bytes = writer.pendingBytes;
@@ -198,7 +203,8 @@ export class EtcdStore implements LogStore {
   }
 
   /**
-   * Nothing of a refused group may stay, or the next one, or the close, would write it after all.
+   * Undoes a refused commit batch. If a part of it stayed in memory, the next write or the close
+   * would make it durable.
    */
   #refused(cause: unknown, { mark, unwritten, written }: Undo): WalError {
     const error = commitFailure(cause);
@@ -224,17 +230,20 @@ export class EtcdStore implements LogStore {
     }
     if (entries.length > 0) {
       const positions = entries.map((entry) => writer.addEntry(entry));
-      this.#placed.push({ firstIndex: entries[0]?.index ?? 0, positions });
+      this.#unpublished.push({ firstIndex: entries[0]?.index ?? 0, positions });
       this.#lastIndex = entries.at(-1)?.index ?? 0;
     }
-    // Not only at the end of the group: what a crash leaves of a group must be whole batches, and a
-    // part of one.
+    // The hard state follows the entries of its own plan, not those of the whole commit batch. So a
+    // crash leaves a prefix of complete batches, and at most one incomplete batch after them.
     if (hardState !== undefined && !same(hardState, this.#writtenHardState)) {
       this.#addHardState(hardState);
     }
   }
 
-  /** Entries behind a marker must not be there without the hard state that makes it count. */
+  /**
+   * Entries that follow a marker must not be there without the hard state that makes the marker
+   * valid.
+   */
   #coverMarker(index: number, next: HardState | undefined): void {
     const { term, vote } = next ?? this.#writtenHardState;
     const { commit } = this.#writtenHardState;
@@ -242,21 +251,22 @@ export class EtcdStore implements LogStore {
   }
 
   /**
-   * Drops the entries from `index` on, with none to replace them. An entry that is recorded again
-   * drops all behind it, also for etcd; but etcd passes over entries that its snapshot covers, so
-   * where there is none above the newest marker, the log is written anew.
+   * Drops the entries from `index` on without a replacement. The last remaining entry is recorded
+   * again: for this code and for etcd, a repeated entry drops all entries above it. But etcd
+   * ignores entries that its snapshot covers. If no entry remains above the newest marker, the
+   * whole log is written again.
    */
   async #dropFrom(index: number): Promise<void> {
     const { view, reader, writer, segments, directory, options } = this.#parts;
     const { state } = view;
     const last = index - 1;
     this.#lastIndex = last;
-    const { position, segmentId } = this.#base;
+    const { position, segmentId } = this.#start;
     if (last > (state.markers.at(-1)?.index ?? 0)) {
       if (last > state.baseIndex) {
         const [entry] = reader.read(last, index, Infinity);
-        if (entry === undefined) throw new RangeError(`entry ${last} is not there`);
-        this.#placed.push({ firstIndex: last, positions: [writer.addEntry(entry)] });
+        if (entry === undefined) throw new RangeError(`entry ${last} must be in the log`);
+        this.#unpublished.push({ firstIndex: last, positions: [writer.addEntry(entry)] });
         return;
       }
       if (position !== undefined) {
@@ -266,11 +276,11 @@ export class EtcdStore implements LogStore {
     }
     const hardState = this.#writtenHardState;
     const { fileSystem } = options.environment;
-    const log = { directory, writer, segments, reader, state, base: this.#base };
-    const { base, positions } = await rewriteLog(fileSystem, log, last, hardState);
-    this.#base = base;
-    this.#segmentId = base.segmentId;
-    this.#placed.push({ firstIndex: state.baseIndex + 1, positions });
+    const log = { directory, writer, segments, reader, state, start: this.#start };
+    const { start, positions } = await rewriteLog(fileSystem, log, last, hardState);
+    this.#start = start;
+    this.#segmentId = start.segmentId;
+    this.#unpublished.push({ firstIndex: state.baseIndex + 1, positions });
   }
 
   #addUnwrittenHardState(): void {
@@ -284,7 +294,7 @@ export class EtcdStore implements LogStore {
     if (unwritten !== undefined && same(unwritten, hardState)) this.#unwrittenHardState = undefined;
   }
 
-  /** The group is written to the end of this segment, and the next one takes over. */
+  /** Writes the commit batch to the end of this segment and starts the next segment. */
   async #cut(): Promise<void> {
     const { writer, segments, events, groupId } = this.#parts;
     const next = {
@@ -297,19 +307,19 @@ export class EtcdStore implements LogStore {
   }
 
   #indexEntries(entries: readonly Entry[]): void {
-    const positions = this.#placed.shift()?.positions ?? [];
+    const positions = this.#unpublished.shift()?.positions ?? [];
     const { index } = this.#parts.view.state;
     for (const [at, entry] of entries.entries()) {
       index.append(entry.index, entry.term, this.#segmentId, positions[at] ?? 0);
     }
   }
 
-  /** Entries that the log has already, and that were recorded again. */
+  /** Gives new positions to entries that the log already has and that were recorded again. */
   #indexRewritten(): void {
-    const placed = this.#placed.shift();
-    if (placed === undefined || placed.positions.length === 0) return;
+    const written = this.#unpublished.shift();
+    if (written === undefined || written.positions.length === 0) return;
     const { index } = this.#parts.view.state;
-    const { firstIndex, positions } = placed;
+    const { firstIndex, positions } = written;
     const terms = positions.map((_, at) => index.term(firstIndex + at) ?? 0);
     index.truncateFrom(firstIndex);
     for (const [at, position] of positions.entries()) {
@@ -321,11 +331,11 @@ export class EtcdStore implements LogStore {
     const { state } = this.#parts.view;
     if (index <= state.baseIndex) return;
     const run = state.index.runOf(index);
-    this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };
+    this.#start = { segmentId: run.segmentId, position: run.offsetOf(index) };
   }
 }
 
-/** The plan of `discardUncommitted`: entries go, and none replaces them. */
+/** Whether the plan only drops entries, as that of `discardUncommitted` does. */
 function dropsOnly({ truncateFrom, entries }: SavePlan): boolean {
   return truncateFrom !== undefined && entries.length === 0;
 }

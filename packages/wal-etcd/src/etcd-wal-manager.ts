@@ -1,4 +1,7 @@
-/** A directory of logs in etcd's format: what `FileWalManager` does, with that format below it. */
+/**
+ * The manager of a directory of logs in etcd's format: `FileWalManager` with the files of that
+ * format.
+ */
 import { guardedEnvironment } from '@babuza/vfs';
 import { FileWalManager } from '@babuza/wal-files';
 import { capabilities } from './capabilities.ts';
@@ -7,7 +10,7 @@ import { checkedOptions, type EtcdWalOptions } from './options.ts';
 import { ETCDWal } from './wal-type.ts';
 
 export class EtcdWalManager extends FileWalManager {
-  /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
+  /** Throws `WAL_INVALID` if `directory` is not a path or an option is not valid. */
   constructor(directory: string, options: EtcdWalOptions = {}) {
     const checked = checkedOptions(options);
     const { cache } = checked;

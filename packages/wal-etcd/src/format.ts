@@ -1,7 +1,7 @@
 /**
- * The third door, `@babuza/wal-etcd/format`: etcd's log as etcd has it, for tools, tests and
- * whoever prepares a member directory: every number of 64 bits, any metadata, `Save`,
- * `SaveSnapshot`, cut and `Repair`.
+ * The entry point `@babuza/wal-etcd/format`: the log with all features of etcd's own package
+ * (`server/storage/wal`), for tools, for tests and for creating a member directory. Numbers have
+ * all 64 bits, the metadata is arbitrary, and there are `Save`, `SaveSnapshot`, cut and `Repair`.
  */
 import { guardedEnvironment, nodeEnvironment, type Environment } from '@babuza/vfs';
 import { readFailure, translating } from '@babuza/wal-files';
@@ -17,13 +17,14 @@ export type { EtcdVerdict } from './recovery/damage.ts';
 export { crc32c } from './format/crc32c.ts';
 
 /**
- * etcd's `Repair`: where the last segment ends within a record, it is cut in front of that record,
- * and a copy of what it was stays as `NAME.wal.broken`. Returns false, and changes nothing, where
- * the last segment is damaged in another way, or there is none; also true where there was nothing
- * to repair. Damage in other segments is not looked at. **What is cut may have been acknowledged**:
- * this format cannot tell.
+ * Repairs a log as etcd's `Repair` does (`server/storage/wal/repair.go`). If the last segment ends
+ * within a record, it is cut before that record, and a copy of the old segment stays as
+ * `NAME.wal.broken`. Returns true after a repair, and when there was nothing to repair. Returns
+ * false and changes nothing when the last segment is damaged in another way, or when there is no
+ * segment. Other segments are not checked. **The removed record may have been acknowledged**: this
+ * format cannot tell.
  *
- * @throws LockedError where somebody has the log open, ReadFailedError
+ * @throws LockedError when another process has the log open, ReadFailedError
  */
 export function repair(
   directory: string,

@@ -4,7 +4,7 @@ import { EtcdWalManager } from './etcd-wal-manager.ts';
 import type { EtcdWalOptions } from './options.ts';
 import { ETCDWal } from './wal-type.ts';
 
-/** The log in etcd's format as the builder, the tools and users open it. */
+/** The back end for logs in etcd's format. */
 export const walBackend: WalBackend<EtcdWalOptions> = {
   types: [ETCDWal],
   capabilities,

@@ -1,7 +1,7 @@
 /**
- * The second door, `@babuza/wal-etcd/inspect`: looks at a log in etcd's format without its lock and
- * without changing a byte. Directories of etcd servers are read as well as our own. Nothing above
- * is kept in memory but what is returned; `readWal` returns all entries.
+ * The entry point `@babuza/wal-etcd/inspect`: reads a log in etcd's format without its lock and
+ * without changing a byte. It also reads the directories of etcd servers. Memory is only needed for
+ * the result; `readWal` returns all entries.
  */
 import { nodeEnvironment, type Environment, type FileSystem } from '@babuza/vfs';
 import { NotFoundError } from '@babuza/wal-core';
@@ -25,7 +25,10 @@ export interface InspectOptions {
   readonly environment?: Pick<Environment, 'fileSystem'> | undefined;
 }
 
-/** Where to start: a snapshot record of the log; index and term 0 are the beginning. */
+/**
+ * A snapshot record of the log, from which reading starts. Index and term 0 stand for the
+ * beginning.
+ */
 export interface SnapshotPosition {
   readonly index: bigint;
   readonly term: bigint;
@@ -34,18 +37,18 @@ export interface SnapshotPosition {
 const beginning: SnapshotPosition = Object.freeze({ index: 0n, term: 0n });
 
 /**
- * What etcd's `ReadAll` of a log opened for reading returns. A record that is not all there ends it
+ * Reads a log as etcd's `ReadAll` does after `OpenForRead`. An incomplete record ends the result
  * without an error, **also in the middle of the log, whose later segments are then not read**.
  *
- * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError with etcd's name of
- * the error as its `verdict`, ReadFailedError
+ * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError whose `verdict` is
+ * etcd's name of the error, ReadFailedError
  */
 export function readWal(
   directory: string,
   snapshot: SnapshotPosition = beginning,
   options: InspectOptions = {},
 ): Promise<ReadAllResult> {
-  return looking(directory, options, async (fileSystem, names) => {
+  return withSegments(directory, options, async (fileSystem, names) => {
     const log = new ReadLog(snapshot, true);
     const chosen = segmentsFrom(directory, names, snapshot.index);
     const error = await visitAll(fileSystem, directory, chosen, log);
@@ -54,13 +57,13 @@ export function readWal(
       return { metadata: undefined, hardState, entries, error };
     }
     if (error !== undefined) throw error;
-    return { metadata, hardState, entries, error: missing(log, directory, snapshot) };
+    return { metadata, hardState, entries, error: missingSnapshot(log, directory, snapshot) };
   });
 }
 
 /**
- * The snapshot records that etcd could start from (`ValidSnapshotEntries`): index not above the
- * commit index of the last hard state.
+ * Lists the snapshot records that etcd could start from (etcd: `ValidSnapshotEntries`): those whose
+ * index is not above the commit index of the last hard state.
  *
  * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError, ReadFailedError
  */
@@ -68,7 +71,7 @@ export function findSnapshots(
   directory: string,
   options: InspectOptions = {},
 ): Promise<EtcdSnapshot[]> {
-  return looking(directory, options, async (fileSystem, names) => {
+  return withSegments(directory, options, async (fileSystem, names) => {
     const records = new SnapshotRecords();
     const error = await visitAll(fileSystem, directory, names, records);
     if (error !== undefined) throw error;
@@ -77,8 +80,8 @@ export function findSnapshots(
 }
 
 /**
- * Checks all records from a snapshot on, without looking at the entries (etcd: `Verify`), and
- * returns the last hard state.
+ * Checks all records from a snapshot on without decoding the entries (etcd: `Verify`), and returns
+ * the last hard state.
  *
  * @throws NotFoundError, ForeignFileError (a log of another kind), CorruptError, ReadFailedError
  */
@@ -87,27 +90,28 @@ export function verify(
   snapshot: SnapshotPosition = beginning,
   options: InspectOptions = {},
 ): Promise<EtcdHardState> {
-  return looking(directory, options, async (fileSystem, names) => {
+  return withSegments(directory, options, async (fileSystem, names) => {
     const log = new ReadLog(snapshot, false);
     const chosen = segmentsFrom(directory, names, snapshot.index);
     const error =
-      (await visitAll(fileSystem, directory, chosen, log)) ?? missing(log, directory, snapshot);
+      (await visitAll(fileSystem, directory, chosen, log)) ??
+      missingSnapshot(log, directory, snapshot);
     if (error !== undefined) throw error;
     return log.hardState;
   });
 }
 
-function missing(
+function missingSnapshot(
   log: ReadLog,
   directory: string,
   snapshot: SnapshotPosition,
 ): ReadAllResult['error'] {
   if (log.snapshotFound) return undefined;
-  const message = `no record of a snapshot at index ${snapshot.index} of term ${snapshot.term}`;
+  const message = `the log has no snapshot record with index ${snapshot.index} and term ${snapshot.term}`;
   return damage('ErrSnapshotNotFound', message, { file: directory });
 }
 
-async function looking<Result>(
+async function withSegments<Result>(
   directory: string,
   { environment }: InspectOptions,
   look: (fileSystem: FileSystem, names: readonly SegmentName[]) => Promise<Result>,
@@ -124,7 +128,7 @@ async function looking<Result>(
   });
 }
 
-/** An unexpected end is an end here, as it is to etcd when it only reads. */
+/** As in etcd's `OpenForRead`, an incomplete record is treated as the end of the log. */
 async function visitAll(
   fileSystem: FileSystem,
   directory: string,

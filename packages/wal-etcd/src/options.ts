@@ -1,4 +1,4 @@
-/** What a user can choose, with defaults and ranges; checked once, here. */
+/** The options of a log in etcd's format, with their defaults and ranges, and their check. */
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
 import { InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
 import {
@@ -11,28 +11,29 @@ import { segmentBytesDefault } from './format/layout.ts';
 
 export interface EtcdWalOptions {
   /**
-   * The nominal size of a segment in bytes, from 16,384 to 1 GiB. Default 64,000,000, as etcd. A
-   * segment may be longer. A log may be opened with another value than before.
+   * The nominal size of a segment in bytes, from 16,384 to 1 GiB. Default 64,000,000, as in etcd. A
+   * segment may become longer. The value may change each time a log is opened.
    */
   readonly segmentBytes?: number | undefined;
   /** Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB. */
   readonly cache?: CacheLimits | undefined;
   /**
-   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop
-   * waits for the disk. Default false.
+   * Whether to write and sync on the calling thread. This has the lowest latency for a single
+   * caller, but the event loop waits for the disk. Default false.
    */
   readonly inline?: boolean | undefined;
   /**
-   * What is written as metadata: `babuza`, which an etcd reads too, or `etcd`, node and cluster id
-   * alone, as a server of etcd writes them. Default `babuza`. Both are always read.
+   * The form of the metadata of a new log. `babuza` has fields of this package, which etcd ignores.
+   * `etcd` has node and cluster id alone, as an etcd server writes them. Default `babuza`. Both
+   * forms can always be read.
    */
   readonly metadata?: 'babuza' | 'etcd' | undefined;
   /**
-   * What to do when the log ends in a way that a crash explains, and damage as well: `cut` it there
-   * and report, as a server of etcd does, or `refuse` to open. Default `cut`.
+   * The handling of a log that ends in a way that a crash or damage could explain: `cut` drops that
+   * end and reports it, as an etcd server does; `refuse` rejects with `WAL_CORRUPT`. Default `cut`.
    */
   readonly uncertainTail?: 'cut' | 'refuse' | undefined;
-  /** The world of files, time and chance. Default: that of Node.js. */
+  /** File system, clock and random numbers. Default: those of Node.js. */
   readonly environment?: Environment | undefined;
 }
 
@@ -50,8 +51,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof EtcdWalOptions>([
 ]);
 
 /**
- * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
- * allowed.
+ * Fills in the defaults. Throws `WAL_INVALID` with the name of the option, the value and the
+ * allowed range.
  */
 export function checkedOptions(options: EtcdWalOptions = {}): CheckedOptions {
   checkOptionNames(options, optionNames);

@@ -1,10 +1,10 @@
 /**
- * etcd's `WAL` as its own package has it: create, open at a snapshot, `ReadAll`, `Save`,
- * `SaveSnapshot`, cut, with all 64 bits of each number and any metadata. The same calls give the
- * same bytes. It does not check what is saved, keeps no index, and `readAll` returns all entries at
- * once: the log behind the contract is `EtcdWalManager`. Calls must be awaited one after the other.
- * After a write that failed, also for want of space, nothing more is written: the log must be
- * opened again.
+ * The `WAL` type of etcd's package `server/storage/wal`: create, open at a snapshot, `ReadAll`,
+ * `Save`, `SaveSnapshot` and cut, with all 64 bits of each number and arbitrary metadata. The same
+ * calls write the same bytes as etcd. It does not check the saved data, keeps no index, and
+ * `readAll` returns all entries at once; use `EtcdWalManager` for a log with the contract of
+ * wal-core. Each call must be awaited before the next one. After a failed write, even on a full
+ * disk, nothing more is written, and the log must be opened again.
  */
 import {
   guardedEnvironment,
@@ -46,7 +46,7 @@ import {
   type EtcdSnapshot,
 } from './format/messages.ts';
 import { spareNames } from './format/segment-name.ts';
-import { appendPointOf, leftoverBytes, settle } from './recovery/append-point.ts';
+import { appendPointOf, leftoverBytes, makeTailDurable } from './recovery/append-point.ts';
 import { hasSegments, listSegments, segmentsFrom } from './recovery/list-segments.ts';
 import { noHardState, ReadLog, visitRecords } from './recovery/read-all.ts';
 import { refuseRunningEtcd } from './segment/foreign-lock.ts';
@@ -56,30 +56,30 @@ import { ETCDWal } from './wal-type.ts';
 import { WalWriter, type WalWriterParts } from './writer/wal-writer.ts';
 
 export interface RawWalOptions {
-  /** The nominal size of a segment in bytes; from 4,096. Default: 64,000,000, as etcd. */
+  /** The nominal size of a segment in bytes, at least 4,096. Default 64,000,000, as in etcd. */
   readonly segmentBytes?: number | undefined;
   /**
-   * No record may have so many bytes, padding included. Default: 10 MiB, above which etcd 3.4
-   * cannot read back what it wrote; later versions can.
+   * The exclusive limit of the size of a record in bytes, including padding. Default 10 MiB: etcd
+   * 3.4 writes larger records but cannot read them; later versions can.
    */
   readonly recordBytesLimit?: number | undefined;
   /**
-   * Normal entries are written without their type, as etcd does from 3.7 on; every version reads
-   * both forms. Default: false.
+   * Whether normal entries are written without their type, as etcd does since 3.7. Every version
+   * reads both forms. Default false.
    */
   readonly omitsNormalType?: boolean | undefined;
-  /** Default: the world of Node.js. */
+  /** File system, clock and random numbers. Default: those of Node.js. */
   readonly environment?: Environment | undefined;
 }
 
-/** What `ReadAll` returns. */
+/** The result of `readAll`. */
 export interface ReadAllResult {
   readonly metadata: Uint8Array | undefined;
   readonly hardState: EtcdHardState;
   readonly entries: readonly EtcdEntry[];
   /**
-   * With `ErrSliceOutOfRange` the hard state and the entries before it are there, with
-   * `ErrSnapshotNotFound` everything; every other error is thrown.
+   * With `ErrSliceOutOfRange` the result has the hard state and the entries before the error; with
+   * `ErrSnapshotNotFound` it is complete. Every other error is thrown.
    */
   readonly error: CorruptError | undefined;
 }
@@ -89,14 +89,14 @@ export class RawWal {
   readonly #recordBytesLimit: number;
   readonly #omitsNormalType: boolean;
   readonly #lock: DirectoryLock;
-  /** Those that are open; the last one is the writer's. */
+  /** The open segments. The writer appends to the last one. */
   readonly #segments: OpenSegment[];
   readonly #snapshot: { readonly index: bigint; readonly term: bigint };
   #writer: WalWriter | undefined;
   #hardState: EtcdHardState = noHardState;
   #lastIndex = 0n;
   #durable = true;
-  /** Of the first write that failed. */
+  /** The error of the first failed write. */
   #failure: unknown;
   #closing: Promise<void> | undefined;
 
@@ -118,10 +118,9 @@ export class RawWal {
   }
 
   /**
-   * Creates a log with a snapshot record of index 0, durably. The directory is made when it is
-   * missing.
+   * Creates a log durably, with a snapshot record of index 0. A missing directory is created.
    *
-   * @throws AlreadyExistsError where there is a segment, ForeignFileError where there is a log of
+   * @throws AlreadyExistsError when there is a segment, ForeignFileError when there is a log of
    * another kind, LockedError, NoSpaceError, PermissionError
    */
   static async create(
@@ -150,8 +149,8 @@ export class RawWal {
   }
 
   /**
-   * Opens a log for reading and, after `readAll`, for writing, from a snapshot on; index and term 0
-   * are the beginning.
+   * Opens a log at a snapshot, for reading and, after `readAll`, for writing. Index and term 0
+   * stand for the beginning.
    *
    * @throws NotFoundError, CorruptError (`missing-segment`), ForeignFileError (a log of another
    * kind), LockedError
@@ -188,13 +187,17 @@ export class RawWal {
   }
 
   /**
-   * Reads all records and makes the log ready for writing: what lies behind the last one is made
-   * zero. Must be the first call after `open`; the second one is etcd's `ErrDecoderNotFound`.
+   * Reads all records, and prepares the log for writing: the bytes after the last record are
+   * overwritten with zeros. It must be the first call after `open`. A second call throws, like
+   * etcd's `ErrDecoderNotFound`.
    *
-   * @throws CorruptError with etcd's name of the error as its `verdict`; then nothing was changed
+   * @throws CorruptError whose `verdict` is etcd's name of the error; then nothing was changed
    */
   async readAll(): Promise<ReadAllResult> {
-    if (this.#writer !== undefined) throw new InvalidArgumentError('the log was read already');
+    if (this.#writer !== undefined)
+      throw new InvalidArgumentError(
+        'readAll was called before: open the log again to read it again',
+      );
     return translating(readFailure, async () => {
       const log = new ReadLog(this.#snapshot, true);
       const { last, scan, error } = await visitRecords(this.#segments, log);
@@ -204,7 +207,7 @@ export class RawWal {
       }
       if (error !== undefined) throw error;
       const leftover = await leftoverBytes(last.file, scan.validEnd);
-      await translating(commitFailure, () => settle(last.file, scan.validEnd, leftover));
+      await translating(commitFailure, () => makeTailDurable(last.file, scan.validEnd, leftover));
       const parts = { ...this.#parts, metadata: log.metadata };
       this.#writer = new WalWriter(parts, appendPointOf(last, scan));
       this.#lastIndex = log.lastIndex;
@@ -213,10 +216,11 @@ export class RawWal {
   }
 
   /**
-   * Adds the entries and then the hard state, unless it is all zeros. Durable after it, where there
-   * are entries, or term or vote have changed; a commit index alone is held back.
+   * Appends the entries and then the hard state, unless it is all zeros. When the call resolves,
+   * they are durable if there are entries, or if term or vote have changed. A commit index alone
+   * may stay in memory.
    *
-   * @throws TooLargeError where a record would reach the limit; then nothing was added
+   * @throws TooLargeError when a record would reach the limit; then nothing was appended
    */
   async save(hardState: EtcdHardState, entries: readonly EtcdEntry[]): Promise<void> {
     const { term, vote, commit } = hardState;
@@ -240,8 +244,8 @@ export class RawWal {
   }
 
   /**
-   * Adds a snapshot record. Durable after it. Etcd from 3.5 on wants the membership where the index
-   * is not 0.
+   * Appends a snapshot record. It is durable when the call resolves. Since 3.5, etcd needs the
+   * membership if the index is not 0.
    */
   async saveSnapshot(snapshot: EtcdSnapshot): Promise<void> {
     const data = encodeEtcdSnapshot(snapshot);
@@ -251,7 +255,7 @@ export class RawWal {
     await this.#flush();
   }
 
-  /** Ends the segment and begins the next one. Durable after it: everything. */
+  /** Ends the segment and begins the next one. Everything is durable when the call resolves. */
   async cut(): Promise<void> {
     const writer = this.#ready();
     const { term, vote, commit } = this.#hardState;
@@ -261,25 +265,25 @@ export class RawWal {
       hardState: hasState ? encodeEtcdHardState(this.#hardState) : undefined,
     };
     await this.#writing(async () => {
+      // The new segment is open after the cut, even if the lock turns out to be lost.
       await writer.cut(next, this.#durable);
-      // It is open from here on, also where the lock turns out to be lost.
       this.#segments.push(writer.segment);
     });
   }
 
-  /** Durable after it: everything. */
+  /** Everything is durable when the call resolves. */
   async sync(): Promise<void> {
     await this.#flush();
   }
 
-  /** Leaves out the syncs of contents from now on. The bytes are the same. */
+  /** Turns syncs of the file contents off from now on. The bytes do not change. */
   setUnsafeNoFsync(): void {
     this.#durable = false;
   }
 
   /**
-   * Makes everything durable and gives all back. The last segment keeps its length. Twice is
-   * harmless.
+   * Makes everything durable, and closes the files and the lock. The last segment keeps its length.
+   * A second call returns the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -308,12 +312,15 @@ export class RawWal {
     return this.#writing(() => writer.flush(this.#durable));
   }
 
-  /** What failed may be half there, and the checksums go on from it: no record may follow. */
+  /**
+   * After a failed write a part of its records may be in the file, and the checksum of a new record
+   * would not follow them. So nothing may be written afterwards.
+   */
   async #writing(write: () => Promise<void>): Promise<void> {
     try {
       await translating(commitFailure, async () => {
         await write();
-        // What was written counts only while the log is still this process's.
+        // The write only succeeded if this process still owns the log.
         if (!this.#lock.isFresh()) await this.#lock.confirm();
       });
     } catch (error) {
@@ -325,9 +332,13 @@ export class RawWal {
   #ready(): WalWriter {
     if (this.#closing !== undefined) throw new ClosedError('the log');
     if (this.#failure !== undefined) {
-      throw new WriteFailedError('a write has failed: open the log again', this.#failure);
+      throw new WriteFailedError(
+        'an earlier write to the log failed: open the log again',
+        this.#failure,
+      );
     }
-    if (this.#writer === undefined) throw new InvalidArgumentError('the log must be read first');
+    if (this.#writer === undefined)
+      throw new InvalidArgumentError('the log must be read with readAll before it is written');
     return this.#writer;
   }
 

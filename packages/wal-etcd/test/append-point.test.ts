@@ -1,18 +1,15 @@
-/**
- * Where the next record goes after a recovery: what lies behind the last one, and what is made
- * durable.
- */
+/** The append point after a recovery: the bytes after the last record, and what is made durable. */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
 import type { File } from '@babuza/vfs';
 import { bytesBetweenSyncsMax } from '../src/format/layout.ts';
-import { appendPointOf, leftoverBytes, settle } from '../src/recovery/append-point.ts';
+import { appendPointOf, leftoverBytes, makeTailDurable } from '../src/recovery/append-point.ts';
 import { changes, diskWith, nameOf, openSegment, pathOf, watchOrder } from './support/crafted.ts';
 
 const mebibyte = 1024 * 1024;
 const name = nameOf(0, 0);
 
-/** A file of so many bytes, with the value 1 at these places. */
+/** A file of this many bytes, with the value 1 at these offsets. */
 async function fileWith(fileBytes: number, ...places: number[]): Promise<[SimulatedDisk, File]> {
   const bytes = new Uint8Array(fileBytes);
   for (const place of places) bytes[place] = 1;
@@ -20,7 +17,7 @@ async function fileWith(fileBytes: number, ...places: number[]): Promise<[Simula
   return [disk, await disk.open(pathOf(name), 'write')];
 }
 
-/** A file that says so many bytes, of which some are not there any more. */
+/** A file that reports a larger size than it has. */
 function shrinkingFile(saidBytes: number, readableBytes: number): File {
   let reads = 0;
   const file: Pick<File, 'size' | 'read'> = {
@@ -35,8 +32,8 @@ function shrinkingFile(saidBytes: number, readableBytes: number): File {
   return file as File;
 }
 
-describe('what lies behind the last record', () => {
-  it('ends where a file ends that became shorter meanwhile', async () => {
+describe('the bytes after the last record', () => {
+  it('end with a file that has become shorter', async () => {
     expect(await leftoverBytes(shrinkingFile(100, 60), 40)).toBe(20);
     expect(await leftoverBytes(shrinkingFile(100, 40), 40)).toBe(0);
     expect(await leftoverBytes(shrinkingFile(30, 30), 40)).toBe(0);
@@ -55,14 +52,14 @@ describe('what lies behind the last record', () => {
     ['the last of several', 3 * mebibyte, 0, [5, 2 * mebibyte + 7], 2 * mebibyte + 8],
   ];
   for (const [what, fileBytes, start, places, expected] of cases) {
-    it(`is counted up to the last byte that is not zero: ${what}`, async () => {
+    it(`are counted up to the last byte that is not zero: ${what}`, async () => {
       const [disk, file] = await fileWith(fileBytes, ...places);
       const strays = watchOrder(disk);
       const from = disk.calls.length;
       expect(await leftoverBytes(file, start)).toBe(expected);
       expect([strays(), changes(disk)]).toEqual([[], []]);
       const reads = disk.calls.slice(from).filter(({ operation }) => operation === 'read');
-      // Each byte is asked for once.
+      // Each byte is read once.
       const ends = reads.map(({ position = 0, bytes = 0 }) => position + bytes);
       const next = [start, ...ends];
       expect(reads.map(({ position }) => position)).toEqual(next.slice(0, -1));
@@ -72,39 +69,39 @@ describe('what lies behind the last record', () => {
   }
 });
 
-describe('a file that is settled', () => {
+describe('a file whose tail is made durable', () => {
   const at = (position: number, bytes: number): string =>
     `write ${name.fileName} ${position} ${bytes}`;
   const sync = `datasync ${name.fileName}`;
 
-  it('has its records written again, and is synced', async () => {
+  it('has its newest records written again, and is synced', async () => {
     const [disk, file] = await fileWith(100, 0, 39);
     const strays = watchOrder(disk);
-    await settle(file, 40, 0);
+    await makeTailDurable(file, 40, 0);
     expect(changes(disk)).toEqual([at(0, 40), sync]);
     expect(disk.surgery.contents(pathOf(name)).filter((byte) => byte === 1)).toHaveLength(2);
     expect(strays()).toEqual([]);
   });
 
-  it('has zeros behind the last record, as far as something lay there', async () => {
+  it('has zeros in place of the bytes after the last record', async () => {
     const [disk, file] = await fileWith(100, 0, 39, 40, 59);
-    await settle(file, 40, 20);
+    await makeTailDurable(file, 40, 20);
     expect(changes(disk)).toEqual([at(0, 60), sync]);
     const left = disk.crash(1).surgery.contents(pathOf(name));
     expect([left[0], left[39], left[40], left[59]]).toEqual([1, 1, 0, 0]);
   });
 
-  it('is only synced where it has no record, and nothing lay there', async () => {
+  it('is only synced if it has no records and only zeros', async () => {
     const [disk, file] = await fileWith(100);
-    await settle(file, 0, 0);
+    await makeTailDurable(file, 0, 0);
     expect(changes(disk)).toEqual([sync]);
   });
 
-  it('has as much written again as may wait for a sync, and nothing before', async () => {
+  it('has only the bytes written again that a failed sync can have lost', async () => {
     const end = bytesBetweenSyncsMax + mebibyte + 24;
     const [disk, file] = await fileWith(end + 3 * mebibyte, end - 1, end + 5);
     const strays = watchOrder(disk);
-    await settle(file, end, 6);
+    await makeTailDurable(file, end, 6);
     const start = mebibyte + 24;
     const pieces = [0, 1, 2, 3].map((piece) => at(start + piece * mebibyte, mebibyte));
     expect(changes(disk)).toEqual([...pieces, at(end, 6), sync]);
@@ -114,13 +111,13 @@ describe('a file that is settled', () => {
   });
 
   for (const leftover of [mebibyte - 8, mebibyte - 7, mebibyte, mebibyte + 1]) {
-    it(`is zeros across a border of pieces where ${leftover} bytes lay there`, async () => {
+    it(`has zeros across a boundary of pieces in place of ${leftover} bytes`, async () => {
       const end = 8;
       const borders = [mebibyte - 1, mebibyte, mebibyte + 1].filter(
         (place) => place < end + leftover,
       );
       const [disk, file] = await fileWith(3 * mebibyte, 7, ...borders);
-      await settle(file, end, leftover);
+      await makeTailDurable(file, end, leftover);
       const first = at(0, mebibyte);
       const rest = end + leftover - mebibyte;
       expect(changes(disk)).toEqual(rest > 0 ? [first, at(mebibyte, rest), sync] : [first, sync]);
@@ -134,7 +131,7 @@ describe('a file that is settled', () => {
 });
 
 describe('the point to append at', () => {
-  it('is the end of the last record that counts, with the length of the file', async () => {
+  it('is the end of the last valid record, with the length of the file', async () => {
     const disk = diskWith([[name, new Uint8Array(100)]]);
     const segment = { ...(await openSegment(disk, name)), startChecksum: 5 };
     const scan = {

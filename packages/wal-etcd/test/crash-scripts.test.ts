@@ -1,7 +1,7 @@
 /**
- * Power cuts at every call of scripts, of the recovery that follows, and of the one after that:
- * what every log does, and what only this format needs: a log that is written anew, a segment that
- * grows.
+ * Power cuts at every call of scripts, of the recovery after them, and of the next recovery. The
+ * scripts are those of all logs, and scripts for this format: a log that is written again, and a
+ * segment that grows.
  */
 import { afterAll, describe, it } from 'vitest';
 import {

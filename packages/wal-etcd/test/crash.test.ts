@@ -1,9 +1,9 @@
 /**
- * Power cuts at random calls of random work. What was acknowledged is there; of a batch that was
- * not, the first records may be; and the few states that this format cannot tell from damage are
+ * Power cuts at random calls of random work. Acknowledged batches must be there. The first records
+ * of other batches may be there. The few states that this format cannot distinguish from damage are
  * counted and printed.
  *
- * `BABUZA_CRASH_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
+ * `BABUZA_CRASH_STATES` sets the number of states, `BABUZA_SEED` the first seed.
  */
 import { describe, expect, it } from 'vitest';
 import { RandomCrashes } from '@babuza/testkit/ladder';

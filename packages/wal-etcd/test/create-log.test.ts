@@ -1,4 +1,7 @@
-/** Making the first segment of a log: the steps, and what is left when one of them fails. */
+/**
+ * Creation of the first segment of a log: the order of the steps, and the state after a failure of
+ * each.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Fault, SimulatedDisk } from '@babuza/testkit';
 import { NoSpaceError, TryAgainError } from '@babuza/wal-core';
@@ -25,7 +28,7 @@ const failure = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** Without what fills the file of the next segment. */
+/** The calls of the disk, without those that fill the file of the next segment. */
 const steps = (calls: readonly string[]): string[] =>
   calls.filter((call) => !/\d\.tmp 0 4096|datasync \d\.tmp/.test(call));
 
@@ -33,7 +36,7 @@ describe('a log that is created', () => {
   const first = nameOf(0, 0);
   const create = (disk: SimulatedDisk) => createLog(partsOn(disk, 4096));
 
-  it('has its first records durably before its name', async () => {
+  it('has durable first records before it gets its name', async () => {
     const disk = diskWith([]);
     const strays = watchOrder(disk);
     const changes = watchChanges(disk);
@@ -53,7 +56,7 @@ describe('a log that is created', () => {
       startChecksum: 0,
     });
     expect(writer.end).toBe(made.end);
-    // And goes on behind them.
+    // The next record follows them.
     expect(writer.add(RecordType.State, state)).toBe(made.offsets[2]);
     await writer.flush(true);
     expect(changes()).toEqual([`write-durable 0.tmp ${made.end} 24`]);
@@ -61,7 +64,7 @@ describe('a log that is created', () => {
     expect(Buffer.compare(disk.surgery.contents(pathOf(first)), more.bytes)).toBe(0);
   });
 
-  it('is refused with nothing left where there is no space', async () => {
+  it('is refused and leaves nothing behind on a full disk', async () => {
     const disk = diskWith([]);
     disk.inject({ on: 'write', fault: { type: 'error', kind: 'no-space' } });
     expect(await failure(create(disk))).toBeInstanceOf(NoSpaceError);
@@ -69,7 +72,7 @@ describe('a log that is created', () => {
   });
 
   for (const on of ['rename', 'open-directory'] as const) {
-    it(`is refused with nothing left where the system was short of something: ${on}`, async () => {
+    it(`is refused and leaves nothing behind when the system lacks a resource: ${on}`, async () => {
       const disk = diskWith([]);
       disk.inject({ on, fault: tooManyOpen });
       const strays = watchOrder(disk);
@@ -78,14 +81,14 @@ describe('a log that is created', () => {
     });
   }
 
-  it('is refused for that reason also where what is left cannot be removed', async () => {
+  it('is refused with the same error when its files cannot be removed', async () => {
     const disk = diskWith([]);
     disk.inject({ on: 'rename', fault: tooManyOpen });
     disk.inject({ on: 'unlink', sticky: true, fault: { type: 'error', kind: 'io' } });
     expect(await failure(create(disk))).toBeInstanceOf(TryAgainError);
   });
 
-  it('leaves what is there, closed, where the disk fails', async () => {
+  it('leaves its files, closed, when the disk fails', async () => {
     const disk = diskWith([]);
     disk.inject({ on: 'sync-directory', fault: { type: 'sync-error', pending: 'kept' } });
     const strays = watchOrder(disk);

@@ -1,5 +1,6 @@
 /**
- * Ending a segment and beginning the next one: the steps, and what is owed when one of them fails.
+ * Ending a segment and starting the next one: the order of the steps, and what is pending after a
+ * failure of each.
  */
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '@babuza/testkit';
@@ -29,12 +30,12 @@ const failure = (call: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** Without what fills the file of the next segment. */
+/** The calls of the disk, without those that fill the file of the next segment. */
 const steps = (calls: readonly string[]): string[] =>
   calls.filter((call) => !/\d\.tmp 0 4096|datasync \d\.tmp/.test(call));
 
 describe('a cut', () => {
-  it('ends the old segment at its last record, and gives the next one its name when its head is durable', async () => {
+  it('ends the old segment at its last record, and renames the next one after its first records are durable', async () => {
     const { writer, disk, changes } = await writerWorld();
     const strays = watchOrder(disk);
     writer.add(RecordType.State, state);
@@ -69,12 +70,12 @@ describe('a cut', () => {
     expect(checksum).not.toBe(0);
   });
 
-  it('goes on in the next segment, whose places begin anew', async () => {
+  it('continues in the next segment, with offsets from 0', async () => {
     const { writer, changes } = await writerWorld();
     writer.add(RecordType.State, state);
     let place: number | undefined;
     const addRecords = async (): Promise<void> => {
-      // Behind the two records of the head.
+      // The entry follows the two records at the beginning.
       place = writer.add(RecordType.State, state);
       await Promise.resolve();
     };
@@ -85,11 +86,11 @@ describe('a cut', () => {
     expect(writer.add(RecordType.State, state)).toBeGreaterThan(place ?? 0);
     const { end, pendingBytes } = writer;
     await writer.flush(true);
-    // It is still called by the name under which it was opened.
+    // The simulated disk still reports the name under which the file was opened.
     expect(changes()).toEqual([`write-durable 1.tmp ${end} ${pendingBytes}`]);
   });
 
-  it('takes the size of a segment for the next one, which is full at that size', async () => {
+  it('creates the next segment with the configured size, at which it is full', async () => {
     const probe = await writerWorld();
     await probe.writer.cut(next, true);
     const { end } = probe.writer;
@@ -98,7 +99,7 @@ describe('a cut', () => {
       [end + 1, false],
     ] as const) {
       const { writer, disk } = await writerWorld({ segmentBytes, fileBytes: 4096 });
-      // What the segment before has does not count.
+      // The bytes of the segment before do not count.
       writer.addEntry(entryOf(1, 100));
       await writer.cut(next, true);
       expect([writer.end, writer.isFull]).toEqual([end, isFull]);
@@ -106,7 +107,7 @@ describe('a cut', () => {
     }
   });
 
-  it('begins a file of that size, whatever the length of the one before', async () => {
+  it('creates a file of that size, whatever the length of the one before', async () => {
     for (const fileBytes of [2048, 8192]) {
       const { writer, changes } = await writerWorld({ fileBytes, segmentBytes: 4096 });
       await writer.cut(next, true);
@@ -125,7 +126,7 @@ describe('a cut', () => {
     }
   });
 
-  it('prepares its file under the name that the segment before did not have', async () => {
+  it('alternates the temporary names of the segments', async () => {
     const first = await writerWorld({ name: nameOf(0, 0) });
     await first.writer.cut(next, true);
     expect(first.changes()).toContain('rename 1.tmp');
@@ -134,7 +135,7 @@ describe('a cut', () => {
     expect(first.writer.segment.fileName).toBe(nameOf(2, 12).fileName);
   });
 
-  it('syncs the old segment also in a log without syncs, and no other', async () => {
+  it('syncs the old segment and nothing else when syncs are turned off', async () => {
     const { writer, changes } = await writerWorld();
     writer.add(RecordType.State, state);
     const { pendingBytes: end } = writer;
@@ -152,7 +153,7 @@ describe('a cut', () => {
 });
 
 describe('a cut that fails', () => {
-  it('has written nothing where there is no space for the next segment', async () => {
+  it('has written nothing when there is no space for the next segment', async () => {
     const { writer, disk, changes } = await writerWorld();
     writer.add(RecordType.State, state);
     const mark = { ...writer.mark(), end: 0 };
@@ -168,7 +169,7 @@ describe('a cut that fails', () => {
     expect(writer.pendingBytes).toBeGreaterThan(0);
   });
 
-  it('gives the file of the next segment back', async () => {
+  it('closes the file of the next segment', async () => {
     for (const on of ['truncate', 'datasync'] as const) {
       const { writer, disk } = await writerWorld();
       disk.inject({ on, path: /wal$/, fault: { type: 'error', kind: 'io' } });
@@ -180,7 +181,7 @@ describe('a cut that fails', () => {
   });
 
   for (const on of ['rename', 'open-directory'] as const) {
-    it(`owes the name of the next segment where the system was short of something: ${on}`, async () => {
+    it(`leaves the rename of the next segment pending when the system lacks a resource: ${on}`, async () => {
       const { writer, disk, changes } = await writerWorld();
       const shortage = disk.inject({ on, sticky: true, fault: tooManyOpen });
       writer.add(RecordType.State, state);
@@ -190,7 +191,7 @@ describe('a cut that fails', () => {
       writer.add(RecordType.State, state);
       expect(writer.fitsOneWrite).toBe(false);
       changes();
-      // Nothing is written before it has its name, and no next one is begun.
+      // Nothing is written before the segment has its name, and no other segment is started.
       expect(await failure(writer.flush(true))).toBeInstanceOf(TryAgainError);
       expect(await failure(writer.cut({ ...next, firstIndex: 20n }, true))).toBeInstanceOf(
         TryAgainError,
@@ -214,7 +215,7 @@ describe('a cut that fails', () => {
     });
   }
 
-  it('owes nothing to a flush of nothing', async () => {
+  it('does not repeat the rename for an empty flush', async () => {
     const { writer, disk, changes } = await writerWorld();
     disk.inject({ on: 'rename', fault: tooManyOpen, sticky: true });
     await writer.cut(next, true);
@@ -223,7 +224,7 @@ describe('a cut that fails', () => {
     expect(changes()).toEqual([]);
   });
 
-  it('settles the name before it prepares another segment', async () => {
+  it('repeats the rename before it prepares another segment', async () => {
     const { writer, disk, changes } = await writerWorld();
     const shortage = disk.inject({ on: 'rename', fault: tooManyOpen, sticky: true });
     await writer.cut(next, true);
@@ -240,7 +241,7 @@ describe('a cut that fails', () => {
     expect([strays(), writer.segment.fileName]).toEqual([[], nameOf(6, 20).fileName]);
   });
 
-  it('owes no name where the new segment holds what others rely on, nor after another failure', async () => {
+  it('fails at once when the new segment is needed, and after any other failure', async () => {
     const addRecords = (): Promise<void> => Promise.resolve();
     for (const [fault, parts, expected] of [
       [tooManyOpen, { ...next, addRecords }, TryAgainError],
@@ -254,7 +255,7 @@ describe('a cut that fails', () => {
     }
   });
 
-  it('waits for the records that are added, and fails with them', async () => {
+  it('waits for the additional records, and fails with them', async () => {
     const { writer, disk, changes } = await writerWorld();
     const strays = watchOrder(disk);
     const addRecords = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-/** What the end of a scan means, and how damage is called. */
+/** The meaning of the end of a scan, and the verdicts on damage. */
 import { describe, expect, it } from 'vitest';
 import { decodeEntry, RaftpbDecodeError } from '@babuza/raftpb';
 import { damage, damageOf, whyNotReadable } from '../src/recovery/damage.ts';
@@ -14,7 +14,7 @@ describe('the end of a scan', () => {
     ['checksum', 'ErrCRCMismatch'],
     ['no-message', 'no-message'],
   ] as const) {
-    it(`is damage at the end of the last record that counts: ${end}`, () => {
+    it(`is damage at the end of the last valid record: ${end}`, () => {
       const error = damageOf(scanTo(end), '/wal/a', { firstIndex: 9, groupId: 4n });
       expect(error).toMatchObject({
         code: 'WAL_CORRUPT',
@@ -27,19 +27,19 @@ describe('the end of a scan', () => {
     });
   }
 
-  it('is no damage where the segment ends, or the scan was stopped', () => {
+  it('is not damage when the segment ends or the scan was stopped', () => {
     expect(damageOf(scanTo('end'), '/wal/a')).toBeUndefined();
     expect(damageOf(scanTo('stopped'), '/wal/a')).toBeUndefined();
   });
 
-  it('is damage to group 0 where no group is said, as with a log of etcd', () => {
+  it('is damage to group 0 by default, as for a log of etcd', () => {
     expect(damageOf(scanTo('checksum'), '/wal/a')?.groupId).toBe(0n);
     expect(damage('no-message', 'x', { file: '/wal/a' }).groupId).toBe(0n);
   });
 });
 
 describe('a message that cannot be decoded', () => {
-  it('says why, and an error of the program is thrown as it is', () => {
+  it('has a reason, and any other error is thrown unchanged', () => {
     let seen: unknown;
     try {
       decodeEntry(Uint8Array.of(0x08, 0xff));

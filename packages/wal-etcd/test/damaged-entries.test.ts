@@ -6,8 +6,8 @@ import { RecordType } from '../src/format/layout.ts';
 import { entryRecord, stateRecord, type CraftedRecord } from './support/crafted.ts';
 import { complaint, path, records, world } from './support/read-worlds.ts';
 
-describe('damage that came after the log was opened', () => {
-  /** Reads entry 2 of three, by itself, with others, and at its place, after the damage. */
+describe('damage after the log was opened', () => {
+  /** Reads entry 2 of three after the damage: alone, with others, and by its position. */
   async function hurt(
     damage: (disk: SimulatedDisk, offsets: readonly number[]) => void,
     bytes = 10,
@@ -23,31 +23,31 @@ describe('damage that came after the log was opened', () => {
     const { complaints, offsets } = await hurt((disk, places) =>
       disk.surgery.flipBit(path, 8 * (at(places, 5) - 8)),
     );
-    const expected = [2, offsets[4], 'a record with a wrong checksum'];
+    const expected = [2, offsets[4], 'the checksum of the record is wrong'];
     expect(complaints).toEqual([expected, expected]);
   });
 
-  it('is found where the record is no message', async () => {
+  it('is found when the record is not a message', async () => {
     const { complaints, offsets } = await hurt((disk, places) =>
       disk.surgery.overwrite(path, at(places, 4) + 8, new Uint8Array(8).fill(0xff)),
     );
-    const expected = [2, offsets[4], 'a record that is no protobuf message'];
+    const expected = [2, offsets[4], 'the record is not a protobuf message'];
     expect(complaints).toEqual([expected, expected]);
   });
 
-  it('is found where the record is gone', async () => {
+  it('is found when the record is missing', async () => {
     const { complaints, offsets } = await hurt((disk, places) =>
       disk.surgery.zero(path, at(places, 4), 8),
     );
-    const expected = [2, offsets[4], 'no record'];
+    const expected = [2, offsets[4], 'there is no record'];
     expect(complaints).toEqual([expected, expected]);
   });
 
-  it('is found where the record before it is gone', async () => {
+  it('is found when the record before it is missing', async () => {
     const { complaints, offsets } = await hurt((disk, places) =>
       disk.surgery.zero(path, at(places, 3), 8),
     );
-    const expected = [2, offsets[3], 'no record'];
+    const expected = [2, offsets[3], 'there is no record'];
     expect(complaints).toEqual([expected, expected]);
   });
 
@@ -64,7 +64,7 @@ describe('damage that came after the log was opened', () => {
     ['before its last byte', (places: readonly number[]) => at(places, 5) - 1],
     ['before the last byte of the record before', (places: readonly number[]) => at(places, 4) - 1],
   ] as const) {
-    it(`is found where the file ends ${what}`, async () => {
+    it(`is found when the file ends ${what}`, async () => {
       for (const bytes of [10, 270 * 1024]) {
         const { complaints } = await hurt(
           (disk, places) => disk.surgery.cut(path, cutAt(places)),
@@ -81,47 +81,51 @@ describe('damage that came after the log was opened', () => {
     ['of the entry', 4],
     ['of the record before it', 3],
   ] as const) {
-    it(`is found where a length ${what} became too large, without memory for it`, async () => {
+    it(`is found when a length ${what} became too large, without allocating it`, async () => {
       for (const byte of [3, 4, 5, 6]) {
         const { complaints } = await hurt((disk, places) =>
           disk.surgery.overwrite(path, at(places, place) + byte, Uint8Array.of(0x7f)),
         );
         for (const each of complaints) {
-          expect(each).toEqual([2, expect.any(Number), expect.stringMatching(/shorter|longer/)]);
+          expect(each).toEqual([2, expect.any(Number), expect.stringMatching(/shorter|larger/)]);
         }
       }
     });
   }
 
-  it('is found where a length is larger than any number of a file', async () => {
-    // 2^53 - 16, so that the end of the record alone is above 2^53.
+  it('is found when a length is larger than any file', async () => {
+    // The length is 2^53 - 16, so that only the end of the record is above 2^53.
     const length = Uint8Array.of(0xf0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f, 0);
     for (const place of [3, 4]) {
       const { complaints } = await hurt((disk, places) =>
         disk.surgery.overwrite(path, at(places, place), length),
       );
-      const longer = expect.stringMatching(/longer than any file/) as unknown;
+      const longer = expect.stringMatching(/larger than any file/) as unknown;
       for (const each of complaints) expect(each).toEqual([2, expect.any(Number), longer]);
     }
   });
 
-  it('is found where another record lies there, whole', async () => {
+  it('is found when another complete record is there', async () => {
     const other = async (record: CraftedRecord): Promise<unknown> => {
       const { reader, offsets } = await world([...records(1, 10), record]);
       const found = complaint(() => reader.read(2, 3, Infinity));
       return Array.isArray(found) && found[1] === offsets[4] ? found[2] : found;
     };
-    expect(await other(entryRecord(7))).toBe('another record than the index says');
-    expect(await other({ ...entryRecord(2), type: RecordType.State })).toBe(
-      'another record than the index says',
+    expect(await other(entryRecord(7))).toBe(
+      'the record is not the entry that the index has there',
     );
-    expect(await other(stateRecord(1, 1))).toBe('another record than the index says');
+    expect(await other({ ...entryRecord(2), type: RecordType.State })).toBe(
+      'the record is not the entry that the index has there',
+    );
+    expect(await other(stateRecord(1, 1))).toBe(
+      'the record is not the entry that the index has there',
+    );
     const reader = (await world([...records(1, 10), { type: 2, data: Uint8Array.of(0x08, 0xff) }]))
       .reader;
-    expect(() => reader.read(2, 3, Infinity)).toThrow(/no entry: /);
+    expect(() => reader.read(2, 3, Infinity)).toThrow(/the record is not an entry: /);
   });
 
-  it('is no damage where the disk does not read', async () => {
+  it('is not reported when the disk fails to read', async () => {
     const { disk, reader } = await world(records(2, 10));
     disk.surgery.makeUnreadable(path, 0, 512);
     expect(() => reader.read(1, 2, Infinity)).toThrow(ReadFailedError);

@@ -1,22 +1,24 @@
-/** Reading single entries and runs of them from segments: what is read, and how much. */
+/**
+ * Reading single entries and ranges of entries from segments: the results, and how much is read.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '@babuza/raftpb';
-import { PositionIndex } from '@babuza/wal-core';
+import { PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { EtcdEntryReader } from '../src/segment/entry-reader.ts';
 import { startOfSegment, type EtcdSegment } from '../src/segment/segment.ts';
 import { beginning, craft, diskWith, entryRecord, framed, openSegment } from './support/crafted.ts';
 import { complaint, entry, name, path, payload, records, world } from './support/read-worlds.ts';
 
-/** Entries with their payloads as texts, which are compared faster. */
+/** Entries with their payloads as texts, which can be compared faster. */
 const shown = (entries: readonly Entry[]): unknown[] =>
   entries.map(({ data, ...numbers }) => ({
     ...numbers,
     data: Buffer.from(data ?? []).toString('latin1'),
   }));
 
-describe('entries that are read', () => {
-  it('are those from one index on up to, not including, another', async () => {
+describe('read entries', () => {
+  it('are those from one index up to but not including another', async () => {
     const { reader } = await world(records(5, 10));
     for (let lo = 1; lo <= 5; lo += 1) {
       for (let hi = lo + 1; hi <= 6; hi += 1) {
@@ -26,23 +28,23 @@ describe('entries that are read', () => {
     }
   });
 
-  it('are read with no more than lies between them, and the record before', async () => {
+  it('are read together with the record before, and nothing else', async () => {
     const { reader, offsets, reads } = await world(records(6, 5000));
     const between = (from: number, to: number): number => (offsets[to] ?? 0) - (offsets[from] ?? 0);
     expect(reader.read(2, 4, Infinity)).toEqual([entry(2, 5000), entry(3, 5000)]);
-    // Entry 2 is record 4, and goes on from record 3.
+    // Entry 2 is record 4, and continues the checksum of record 3.
     expect(reads()).toEqual([between(3, 6)]);
     expect(reader.read(2, 3, Infinity)).toEqual([entry(2, 5000)]);
     expect(reads()).toEqual([between(3, 5)]);
   });
 
-  it('end with the segment', async () => {
+  it('end at the end of the segment', async () => {
     const { reader } = await world(records(3, 10));
     expect(reader.read(2, 100, Infinity)).toEqual([entry(2, 10), entry(3, 10)]);
     expect(reader.read(3, 100, Infinity)).toEqual([entry(3, 10)]);
   });
 
-  it('are as many as lie in what is read, and one at least', async () => {
+  it('are those that fit into one read, and at least one', async () => {
     const { reader } = await world(records(9, 5000));
     const some = reader.read(1, 10, 7000);
     expect(some.length).toBeGreaterThan(0);
@@ -51,7 +53,7 @@ describe('entries that are read', () => {
     expect(reader.read(1, 10, 0).length).toBe(1);
   });
 
-  it('have no payload where none was saved, and an empty one where that was', async () => {
+  it('keep absent and empty payloads apart', async () => {
     const { reader } = await world([
       ...beginning,
       entryRecord(1),
@@ -63,7 +65,7 @@ describe('entries that are read', () => {
     expect(reader.read(2, 3, Infinity)[0]?.data).toEqual(payload(2, 0));
   });
 
-  it('stay as they are when others are read', async () => {
+  it('do not change when other entries are read', async () => {
     const { reader, offsets } = await world(records(4, 100));
     const several = reader.read(1, 3, Infinity);
     const single = reader.read(3, 4, Infinity);
@@ -71,7 +73,7 @@ describe('entries that are read', () => {
     expect(slow).toBeDefined();
     reader.read(4, 5, Infinity);
     expect([...several, ...single]).toEqual([entry(1, 100), entry(2, 100), entry(3, 100)]);
-    // A single one does not keep the memory that it was read into.
+    // A single entry does not keep the buffer alive that it was read into.
     const [one] = reader.read(1, 2, Infinity);
     const [other] = reader.read(3, 4, Infinity);
     expect(one?.data?.buffer).toBe(other?.data?.buffer);
@@ -82,7 +84,7 @@ describe('entries that are read', () => {
 describe('an entry that is larger than what is read at a time', () => {
   const large = 400 * 1024;
 
-  it('is read whole, by itself, as the one behind it is', async () => {
+  it('is read completely by itself, as is the entry after it', async () => {
     const { reader, reads, offsets } = await world([
       ...beginning,
       entryRecord(1, 1, payload(1, 10)),
@@ -95,15 +97,16 @@ describe('an entry that is larger than what is read at a time', () => {
     expect(shown(reader.read(1, 4, Infinity))).toEqual(shown([entry(1, 10)]));
     reads();
     expect(shown(reader.read(3, 4, Infinity))).toEqual(shown([entry(3, 10)]));
-    // Of each record the length, and whether it is there to its end; of the large one no more.
+    // For each record the length is read, and whether the file reaches to its end. Nothing else of
+    // the large record is read.
     const [attempt, ...slow] = reads();
     expect(attempt).toBeGreaterThan(22);
     expect(slow).toEqual([22, 1, 8, 1, (offsets[6] ?? 0) - (offsets[5] ?? 0)]);
   });
 
-  it('goes on from a record that is not as etcd writes it, which is read whole', async () => {
+  it('can follow a record that is not encoded as etcd does it', async () => {
     const data = payload(1, 300 * 1024);
-    // The checksum comes first, and then the type.
+    // The checksum is encoded before the type.
     const first = craft([entryRecord(1, 1, data)]);
     const [crc = 0] = first.checksums;
     const { data: encoded = data } = entryRecord(1, 1, data);
@@ -124,7 +127,7 @@ describe('an entry that is larger than what is read at a time', () => {
     for (const [at, place] of [startOfSegment, 0, frame.length].entries())
       index.append(at + 1, 1, 3, place);
     const reader = new EtcdEntryReader(index, new SegmentList<EtcdSegment>([segment]), 6n);
-    // Another checksum is remembered from before.
+    // The reader still has another checksum from before.
     expect(shown(reader.read(3, 4, Infinity))).toEqual(shown([entry(3, 10)]));
     expect(shown(reader.read(2, 3, Infinity))).toEqual(shown([entry(2, 10)]));
     expect(shown(reader.read(1, 4, Infinity))).toEqual(shown([entry(1, 300 * 1024)]));
@@ -132,13 +135,13 @@ describe('an entry that is larger than what is read at a time', () => {
     expect(complaint(() => reader.read(2, 3, Infinity))).toEqual([
       2,
       0,
-      'a record that is no protobuf message',
+      'the record is not a protobuf message',
     ]);
   });
 });
 
 describe('an entry that is the first record of its segment', () => {
-  it('goes on from the segment before', async () => {
+  it('continues the checksum of the segment before', async () => {
     const { reader } = await world(records(3, 10).slice(3), 0, 77);
     expect(reader.read(1, 2, Infinity)).toEqual([entry(1, 10)]);
     expect(reader.read(1, 4, Infinity)[0]).toEqual(entry(1, 10));
@@ -146,25 +149,25 @@ describe('an entry that is the first record of its segment', () => {
     expect(reader.readAt(3, startOfSegment, 1)).toEqual(entry(1, 10));
   });
 
-  it('has the largest place that an index can hold, so that no record is there', () => {
+  it('has the largest possible position, where no record can be', () => {
     const index = new PositionIndex();
     index.append(1, 1, 3, startOfSegment);
     expect(index.runOf(1).offsetOf(1)).toBe(startOfSegment);
     expect(() => index.append(2, 1, 3, startOfSegment + 8)).toThrow(
-      'a position is aligned and fits',
+      'a position must be a multiple of 8 below 32 GiB',
     );
   });
 });
 
-describe('an entry at a place', () => {
-  it('is read also where the index does not have it', async () => {
+describe('an entry at a position', () => {
+  it('can be read when the index does not have it', async () => {
     const { reader, offsets } = await world(records(3, 10));
     expect(reader.readAt(3, offsets[4] ?? 0, 3)).toEqual(entry(3, 10));
   });
 
-  it('must be in a segment that is open', async () => {
+  it('must be in an open segment', async () => {
     const { reader } = await world(records(3, 10));
-    expect(() => reader.readAt(4, 0, 3)).toThrow('an indexed segment is open');
+    expect(() => reader.readAt(4, 0, 3)).toThrow('a segment of the index must be open');
   });
 });
 

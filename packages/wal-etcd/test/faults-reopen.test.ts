@@ -1,7 +1,7 @@
 /**
- * Every call of the disk fails while a log is opened again, used and closed. What fails is
- * reported, or is something that nobody waits for; no place that calls the disk goes without having
- * failed.
+ * Every call of the disk fails while a log is opened again, used and closed. Each failure must be
+ * reported, unless nobody waits for the call. Every place in the sources that calls the disk must
+ * have failed once.
  *
  * Some of the logs were built by overlapping calls. `BABUZA_CONCURRENT_SEEDS` sets how many,
  * `BABUZA_SEED` the first seed.
@@ -18,16 +18,20 @@ import { backEnd } from './support/back-end.ts';
 
 const faults = new ReopenFaults(backEnd, {
   optionsOf: (inline) => ({ inline }),
-  // A file for later, and the copy of a damaged one for people, where there is no room for it.
+  // The file of the next segment, and the copy of a damaged segment on a full disk: nobody waits
+  // for them.
   isOptional: ({ path, operation, outcome }) =>
     path.endsWith('.tmp') ||
     path.endsWith('.broken') ||
     (outcome === 'ENOSPC' && /size|read|(?:open|sync)-directory/.test(operation)),
-  // A file that could not be filled, nor removed.
+  // A file that could neither be filled nor removed.
   isUnreachable: (site) => site.startsWith('unlink fill'),
 });
 
-/** Up to the end of a sector: no record of this format is known to be torn within one. */
+/**
+ * A short write ends at a sector, because this format cannot recognise a record that is torn within
+ * a sector.
+ */
 const tornBytes = 944;
 
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
@@ -61,8 +65,7 @@ describe('a disk that fails while a log is opened again', () => {
           const failed = await faults.run(start, fault, sticky);
           if (start.step === undefined) expect(failed, start.name).toBeGreaterThan(4);
         }
-        // A write that ended within a sector looks like damage: this format has nothing that would
-        // tell.
+        // A write that ended within a sector looks like damage in this format.
         const withinSector = fault.type === 'partial-write' && fault.bytes % 512 !== 0;
         if (!withinSector) expect(faults.verdicts.refused).toBe(refused);
       }, 300_000);

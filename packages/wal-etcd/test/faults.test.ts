@@ -1,6 +1,6 @@
 /**
- * Every call of the disk fails: once, and from then on. What fails is said with a typed error,
- * nothing that was not durable is acknowledged, a full disk leaves the log usable, everything else
+ * Every call of the disk fails, once or from then on. Each failure is reported by a typed error,
+ * only durable saves are acknowledged, a full disk leaves the log usable, and every other failure
  * poisons it.
  */
 import { afterAll, describe, expect, it } from 'vitest';
@@ -24,8 +24,7 @@ describe('a failing disk', () => {
         let runs = 0;
         for (const workload of workloads) runs += await faults.run(workload, failure, sticky);
         expect(runs).toBeGreaterThan(workloads.length * 10);
-        // A write that ended within a sector looks like damage: this format has nothing that would
-        // tell.
+        // A write that ended within a sector looks like damage in this format.
         if (failure.fault.type !== 'partial-write') {
           expect(faults.verdicts.refused).toBe(refused);
         }

@@ -1,6 +1,6 @@
 /**
- * The logs of real etcd servers and clusters, stopped, killed, purged and restored: the same
- * answers as etcd's own.
+ * Logs of real etcd servers and clusters, stopped, killed, purged and restored: this package gives
+ * the same answers as etcd's own code.
  */
 import { afterAll, describe, it } from 'vitest';
 import { checkFixture, tellMissing } from './support/check-fixture.ts';

@@ -1,8 +1,9 @@
 /**
- * What etcd's own code wrote, and what it said of damaged logs, against ours on the real disk: the
- * same bytes from the same calls, the same answers to the same files. `BABUZA_ETCD_WAL_FIXTURES`
- * names another folder of the same form; without any, this says so, and fails where `CI` or
- * `BABUZA_REQUIRE_FIXTURES` wants it. What real servers wrote is in `fixtures-real.test.ts`.
+ * Compares this package with the output of etcd's own code on the real disk: the same calls must
+ * write the same bytes, and the same files, damaged ones too, must give the same answers.
+ * `BABUZA_ETCD_WAL_FIXTURES` names another folder of the same form. Missing fixtures are reported,
+ * and fail the test if `CI` or `BABUZA_REQUIRE_FIXTURES` is set. `fixtures-real.test.ts` has the
+ * logs of real servers.
  */
 import { afterAll, describe, it } from 'vitest';
 import { checkFixture, tellMissing } from './support/check-fixture.ts';

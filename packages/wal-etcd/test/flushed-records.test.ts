@@ -1,4 +1,7 @@
-/** Writing what waits: how it is made durable, in which pieces, and a disk without space. */
+/**
+ * Writing of the encoded records: how they become durable, in which pieces they are written, and
+ * what happens on a full disk.
+ */
 import { describe, expect, it } from 'vitest';
 import type { File } from '@babuza/vfs';
 import { NoSpaceError } from '@babuza/wal-core';
@@ -23,19 +26,19 @@ describe('a flush', () => {
   };
   const sync = expect.stringMatching(/^datasync/) as unknown;
 
-  it('is one durable write where it can be', async () => {
+  it('is a single durable write if possible', async () => {
     const world = await writerWorld();
     expect(await run(world, true)).toEqual({
       calls: ['write-durable 0 96'],
       unsynced: false,
       end: 96,
     });
-    // Up to the end of the file.
+    // The second write ends at the end of the file.
     const rest = { calls: ['write-durable 96 4000'], unsynced: false, end: 4096 };
     expect(await run(world, true, 4000)).toEqual(rest);
   });
 
-  it('is a write and a sync where the file becomes longer', async () => {
+  it('is a write and a sync if the file becomes longer', async () => {
     const world = await writerWorld();
     await run(world, true);
     expect(await run(world, true, 4008)).toEqual({
@@ -50,7 +53,7 @@ describe('a flush', () => {
     });
   });
 
-  it('is a write alone where it need not be durable, and the next one syncs all', async () => {
+  it('is only a write if it need not be durable, and the next one syncs everything', async () => {
     const world = await writerWorld();
     expect(await run(world, false)).toEqual({ calls: ['write 0 96'], unsynced: true, end: 96 });
     expect(await run(world, false)).toEqual({ calls: ['write 96 96'], unsynced: true, end: 192 });
@@ -66,7 +69,7 @@ describe('a flush', () => {
     });
   });
 
-  it('syncs what was written before, also where nothing waits', async () => {
+  it('syncs earlier writes, even without encoded records', async () => {
     const world = await writerWorld();
     await run(world, false);
     expect(await run(world, false, 0)).toEqual({ calls: [], unsynced: true, end: 96 });
@@ -79,11 +82,11 @@ describe('a flush', () => {
     return (await run(world, durable, bytesBetweenSyncsMax + more)).calls;
   };
 
-  it('is one write up to what may wait for a sync', async () => {
+  it('is one write up to the limit between two syncs', async () => {
     expect(await large(true, 0)).toEqual([`write-durable 0 ${bytesBetweenSyncsMax}`]);
   });
 
-  it('is in pieces with syncs above that', async () => {
+  it('is split into pieces with syncs above that limit', async () => {
     const half = bytesBetweenSyncsMax / 2;
     const writes = [`write 0 ${half}`, `write ${half} ${half}`, `write ${2 * half} 8`];
     expect(await large(true, 8)).toEqual([writes[0], sync, writes[1], sync, writes[2], sync]);
@@ -91,7 +94,7 @@ describe('a flush', () => {
     expect(await large(false, 0)).toEqual(writes.slice(0, 2));
   });
 
-  it('writes pieces that end with a page of the file, whatever lies before and is in one part', async () => {
+  it('writes pieces that end at page boundaries of the file', async () => {
     const world = await writerWorld({ segmentBytes: 4 * bytesBetweenSyncsMax });
     await run(world, true);
     for (let index = 1; index < 50; index += 1) {
@@ -118,7 +121,7 @@ describe('a flush', () => {
     expect(Buffer.compare(content, craft(records, { checksum }).bytes)).toBe(0);
   });
 
-  it('copies nothing of a single part that is written without a sync', async () => {
+  it('does not copy a single part that is written without a sync', async () => {
     for (const [pendingBytes, isCopied] of [
       [8000, false],
       [bytesBetweenSyncsMax / 2, false],
@@ -147,19 +150,19 @@ describe('a flush', () => {
       await writer.flush(false);
       const total = written.reduce((sum, { length }) => sum + length, 0);
       expect([written.length > 1, total]).toEqual([isCopied, pendingBytes]);
-      // A copy is as large as what it holds; the memory of the encoder is larger.
+      // A copy has exactly the size of its content; the buffer of the encoder is larger.
       const [first] = written;
       expect(first?.buffer.byteLength === first?.length).toBe(isCopied);
     }
   });
 });
 
-/** The data of a record that takes so many bytes in the file. */
+/** The data of a record whose frame has this many bytes. */
 const fittingBytes = (frame: number): number => frame - 8 - 16;
 
 function recordChecksum({ disk, segment }: WriterWorld, at: number): number {
   const bytes = Buffer.from(disk.surgery.contents(segment.path));
-  // `08 type 10 checksum`, behind the length field.
+  // The record begins with `08 type 10 checksum`, after the length field.
   let value = 0;
   let place = at + 8 + 3;
   for (let factor = 1; ; factor *= 0x80) {
@@ -169,8 +172,8 @@ function recordChecksum({ disk, segment }: WriterWorld, at: number): number {
   }
 }
 
-describe('the pages that etcd would not hold back', () => {
-  it('are written with all that waits, without a sync, from 128 KiB on', async () => {
+describe('the pages that etcd would write', () => {
+  it('are written without a sync, with all encoded records, from 128 KiB on', async () => {
     const world = await writerWorld({ segmentBytes: 1024 * 1024 });
     const strays = watchOrder(world.disk);
     addUpTo(world.writer, 96);
@@ -209,7 +212,7 @@ describe('a write beyond the end of the file that finds no space', () => {
     });
   }
 
-  it('is refused only for that reason: every other failure leaves the file as it may be', async () => {
+  it('is the only refusal: after any other failure the state of the file is unknown', async () => {
     for (const [kind, pendingBytes] of [
       ['io', 5000],
       ['no-space', 200],
@@ -224,7 +227,7 @@ describe('a write beyond the end of the file that finds no space', () => {
     }
   });
 
-  it('is no refusal where the file cannot be made as it was', async () => {
+  it('is not a refusal if the old length of the file cannot be restored', async () => {
     for (const on of ['truncate', 'datasync'] as const) {
       const { writer, disk } = await writerWorld();
       disk.inject({ on: 'write', fault: { type: 'error', kind: 'no-space' } });

@@ -1,6 +1,6 @@
 /**
- * The small parts of the format: checksum, length field, names, torn records. Messages have their
- * own file.
+ * The small parts of the format: checksum, length field, names, torn records. `messages.test.ts`
+ * has the messages.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ import { isTornRecord } from '../src/recovery/torn-record.ts';
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 const counted = (length: number): Uint8Array => Uint8Array.from({ length }, (_, at) => at);
 
-/** The definition, one bit after the other. */
+/** Calculates the checksum bit by bit, as the definition has it. */
 function bitwise(previous: number, bytes: Uint8Array): number {
   let crc = ~previous;
   for (const byte of bytes) {
@@ -34,7 +34,8 @@ function bitwise(previous: number, bytes: Uint8Array): number {
 }
 
 describe('CRC-32C', () => {
-  // The first one is the check value of the catalogue, the others are of RFC 3720, section B.4.
+  // The first one is the check value of the CRC catalogue, the others are from RFC 3720, section
+  // B.4.
   it.each([
     ['123456789', ascii('123456789'), 0xe3069283],
     ['nothing', new Uint8Array(0), 0],
@@ -46,7 +47,7 @@ describe('CRC-32C', () => {
     expect(crc32c(0, bytes)).toBe(expected);
   });
 
-  it('is what the definition gives, for every length up to 64 at every alignment', () => {
+  it('agrees with the definition for every length up to 64 at every alignment', () => {
     const bytes = counted(96).map((byte) => (byte * 167 + 13) & 255);
     for (let start = 0; start < 16; start += 1) {
       for (let length = 0; length <= 64; length += 1) {
@@ -56,7 +57,7 @@ describe('CRC-32C', () => {
     }
   });
 
-  it('continues where it stopped, wherever the bytes are cut', () => {
+  it('can be continued at every offset', () => {
     const cuts = fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.nat(300), fc.nat(0xffff_ffff));
     fc.assert(
       fc.property(cuts, ([bytes, at, previous]) => {
@@ -82,7 +83,7 @@ describe('length field', () => {
     return field;
   };
 
-  // Length fields as packages/wal-etcd/src/format/README.md, "A segment", describes them.
+  // Lengths around a multiple of 8, and a large one.
   it.each([
     [4, '0400000000000084'],
     [14, '0e00000000000082'],
@@ -91,7 +92,7 @@ describe('length field', () => {
     expect(Buffer.from(written(recordBytes)).toString('hex')).toBe(hex);
   });
 
-  it('says length and padding, which fill up to a multiple of 8', () => {
+  it('has length and padding, which fill up to a multiple of 8', () => {
     const lengths = [...Array(65).keys(), 255, 256, 65_535, 2 ** 24, 2 ** 32, 2 ** 40 + 3].slice(1);
     for (const recordBytes of lengths) {
       const padding = paddingOf(recordBytes);
@@ -102,11 +103,11 @@ describe('length field', () => {
     }
   });
 
-  it('of 0 says that nothing follows', () => {
+  it('of 0 ends the file', () => {
     expect(read(new Uint8Array(8))).toBeUndefined();
   });
 
-  it('has four bits that mean nothing', () => {
+  it('has four unused bits', () => {
     for (let spare = 0; spare < 16; spare += 1) {
       const field = written(14);
       field[7] = (field[7] ?? 0) | (spare << 3);
@@ -114,7 +115,7 @@ describe('length field', () => {
     }
   });
 
-  it('counts the padding only with the bit that announces it, and believes it whatever it is', () => {
+  it('has padding only with the top bit, and every value of it is accepted', () => {
     expect(read(Uint8Array.of(14, 0, 0, 0, 0, 0, 0, 0x07))).toEqual({
       recordBytes: 14,
       padding: 0,
@@ -126,7 +127,7 @@ describe('length field', () => {
     expect(read(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0x80))).toEqual({ recordBytes: 0, padding: 0 });
   });
 
-  it('holds 56 bits, some of which no file can have', () => {
+  it('can hold lengths of 56 bits', () => {
     const found = read(new Uint8Array(8).fill(0xff));
     expect(found).toEqual({ recordBytes: 2 ** 56, padding: 7 });
   });
@@ -147,7 +148,7 @@ describe('segment names', () => {
     ['9-ff.wal', 9n, 255n],
     ['0-0.wal', 0n, 0n],
     ['00000000000000AB-0000000000000001.wal', 171n, 1n],
-    // What stands behind the form is not looked at, as long as the name ends as it must.
+    // etcd does not check the characters after the pattern, if the name ends with the suffix.
     ['1-2.wal.wal', 1n, 2n],
     ['1-2.wal and more.wal', 1n, 2n],
   ])('are read leniently: %s', (fileName, sequence, firstIndex) => {
@@ -172,12 +173,12 @@ describe('segment names', () => {
     expect(parseSegmentName(fileName)).toBeUndefined();
   });
 
-  it('any file that ends in .wal says that there is a log', () => {
+  it('any file that ends in .wal counts as a log', () => {
     expect(hasSegmentSuffix('zz.wal')).toBe(true);
     expect(hasSegmentSuffix('0000000000000000-0000000000000000.wal.broken')).toBe(false);
   });
 
-  it('of files that are being prepared', () => {
+  it('of prepared files are temporary', () => {
     expect(['0.tmp', '1.tmp', '12.tmp', 'a.tmp', '0.tmp.1'].map(isTemporaryName)).toEqual([
       true,
       true,
@@ -189,7 +190,9 @@ describe('segment names', () => {
 });
 
 describe('torn records', () => {
-  /** The rule as it is written down: a byte belongs to the sector of its offset in the file. */
+  /**
+   * A direct implementation of the rule: each byte belongs to the sector of its offset in the file.
+   */
   function byTheRule(bytes: Uint8Array, fileOffset: number): boolean {
     const sectors = new Map<number, boolean>();
     for (const [at, byte] of bytes.entries()) {
@@ -202,18 +205,18 @@ describe('torn records', () => {
   it('have a sector of zeros', () => {
     const bytes = new Uint8Array(2000).fill(1);
     expect(isTornRecord(bytes, 8)).toBe(false);
-    // The sector from 512 to 1023 of the file.
+    // The sector from 512 to 1023 of the file is zero.
     expect(isTornRecord(bytes.slice().fill(0, 504, 1016), 8)).toBe(true);
     expect(isTornRecord(bytes.slice().fill(0, 505, 1016), 8)).toBe(false);
     expect(isTornRecord(bytes.slice().fill(0, 504, 1015), 8)).toBe(false);
-    // The beginning and the end need not be whole sectors.
+    // The first and the last part may be shorter than a sector.
     expect(isTornRecord(bytes.slice().fill(0, 0, 504), 8)).toBe(true);
     expect(isTornRecord(bytes.slice().fill(0, 1528), 8)).toBe(true);
     expect(isTornRecord(new Uint8Array(3), 1000)).toBe(true);
     expect(isTornRecord(new Uint8Array(0), 1000)).toBe(false);
   });
 
-  it('are those of the rule, wherever zeros are', () => {
+  it('agree with the rule for zeros at every offset', () => {
     const zeros = fc.tuple(fc.nat(3000), fc.nat(1200));
     const record = fc.tuple(
       fc.integer({ min: 1, max: 3000 }),

@@ -1,7 +1,7 @@
 /**
- * A full disk is no damage: the save is refused, the log is as before, to the last byte, and goes
- * on when there is room. Space runs out in two places: at a cut, and in a segment that was
- * shortened by a repair and grows.
+ * A full disk is not damage: the save is refused, the log stays as before, to the last byte, and
+ * continues when there is space. The space runs out in two situations: at a cut, and in a segment
+ * that a repair shortened and that grows.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
@@ -20,7 +20,8 @@ interface World {
 }
 
 /**
- * Ten entries in the first segment, which is made shorter if it shall grow, and no room for more.
+ * Ten entries in the first segment, and no space for more. The segment is shortened if it shall
+ * grow.
  */
 async function inFullWorld(
   grows: boolean,
@@ -37,7 +38,7 @@ async function inFullWorld(
   });
   const disk = first.fileSystem.kill(1);
   const bytes = disk.surgery.contents(path);
-  // As a repair leaves it, with half a record behind it that the opening cuts.
+  // The file ends as after a repair, plus half a record that the next opening cuts.
   const end = Math.ceil((bytes.findLastIndex((byte) => byte !== 0) + 1) / 8) * 8;
   if (grows) {
     disk.surgery.overwrite(path, end, new Uint8Array([200, 0, 0, 0, 0, 0, 0, 0, 8, 2]));
@@ -62,15 +63,12 @@ async function inFullWorld(
 }
 
 const hardState = { term: 2, vote: 2n, commit: 3 };
-/** Fills what is left of the segment, and more. */
+/** Fills the rest of the segment and more. */
 const large = { entries: entriesFrom(11, 20, 2, 900), hardState };
 
 for (const grows of [false, true]) {
   describe(`a full disk ${grows ? 'under a segment that grows' : 'at a cut'}`, () => {
-    /**
-     * Where there is room for the rest of the segment, the save that meets the full disk is a later
-     * one.
-     */
+    /** If there is space for the rest of the segment, a later save meets the full disk. */
     const fill = async ({ save, disk }: World): Promise<string> => {
       if (grows) return save(large);
       disk.capacityBytes += 8 * 1024;
@@ -79,7 +77,7 @@ for (const grows of [false, true]) {
     };
     const last = grows ? 10 : 30;
 
-    it('leaves the log usable, and the same entries can be saved once there is room', async () => {
+    it('leaves the log usable, and the same entries can be saved once there is space', async () => {
       const { storage } = await inFullWorld(grows, async (world) => {
         expect(await fill(world)).toBe('WAL_NO_SPACE');
         expect(await fillAgain(world)).toBe('WAL_NO_SPACE');
@@ -93,7 +91,7 @@ for (const grows of [false, true]) {
     const fillAgain = ({ save }: World): Promise<string> =>
       save({ entries: entriesFrom(last + 1, 2, 2, grows ? 9000 : 900), hardState });
 
-    it('nothing of what was refused comes back with a clean close', async () => {
+    it('leaves no refused data in the log after a clean close', async () => {
       const opened = await inFullWorld(grows, async (world) => {
         expect(await fill(world)).toBe('WAL_NO_SPACE');
         await world.close();
@@ -102,7 +100,7 @@ for (const grows of [false, true]) {
       expect(opened.storage.lastIndex()).toBe(last);
     });
 
-    it('nothing of what was refused comes back with a process that is killed', async () => {
+    it('leaves no refused data in the log after the process was killed', async () => {
       const opened = await inFullWorld(grows, async (world) => {
         expect(await fill(world)).toBe('WAL_NO_SPACE');
       });
@@ -113,7 +111,7 @@ for (const grows of [false, true]) {
 }
 
 describe('a full disk', () => {
-  it('random work is refused now and then, and judged by the ledger', async () => {
+  it('refuses random work now and then, and the ledger accepts the result', async () => {
     for (let seed = 1; seed <= 25; seed += 1) {
       const disk = new SimulatedDisk({ seed });
       const environment = simulatedEnvironment(seed, disk);
@@ -131,7 +129,8 @@ describe('a full disk', () => {
           expect(error.code, `seed ${seed}`).toBe('WAL_NO_SPACE');
           refused += 1;
           if (refused % 3 === 0) disk.capacityBytes += segmentBytes;
-          // The author has lost count: another one goes on, now and then after a restart.
+          // The author of the random work does not know the state any more, so a new one continues,
+          // sometimes after a restart.
           if (refused % 2 === 0) {
             await opened.wal.close();
             opened = await manager.replayWal();

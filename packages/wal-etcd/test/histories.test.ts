@@ -1,6 +1,6 @@
 /**
- * Short histories of a log in etcd's format, each of which shows one promise: what a close, a
- * refusal, an installed snapshot, a discard and a crash in the middle of one leave.
+ * Short histories of a log in etcd's format. Each shows one guarantee: the state after a close, a
+ * refusal, an installed snapshot, a discard, and a crash in the middle of one.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -19,12 +19,12 @@ import {
   withoutCache,
 } from './support/worlds.ts';
 
-/** The number of unlinks of segments that the disk has seen. */
+/** The number of segments that were unlinked. */
 const unlinksOf = ({ calls }: SimulatedDisk): number =>
   calls.filter(({ operation, path }) => operation === 'unlink' && path.endsWith('.wal')).length;
 
 describe('a close', () => {
-  it('makes the newest of the commit indexes durable that were not worth a write', async () => {
+  it('makes the newest unwritten commit index durable', async () => {
     const disk = await inWorld(undefined, async (manager) => {
       const { wal } = await manager.createWal(metadata);
       await wal.save({ entries: entriesFrom(1, 5, 1, 100), ...commitTo(0) });
@@ -36,7 +36,7 @@ describe('a close', () => {
 });
 
 describe('an installed snapshot', () => {
-  it('counts by itself after a crash, and the entries behind it with it', async () => {
+  it('is valid after a crash, with or without the entries after it', async () => {
     const disk = await created(async (opened) => {
       await opened.wal.save({ entries: entriesFrom(1, 5, 1, 100), ...commitTo(2) });
       await opened.wal.saveSnapshot(snapshotAt(500, 2));
@@ -49,7 +49,7 @@ describe('an installed snapshot', () => {
     });
   });
 
-  it('lets a purge give back all that was before it', async () => {
+  it('lets a purge remove all segments before it', async () => {
     await created(async (opened) => {
       await fillTo(opened, 4);
       await opened.wal.saveSnapshot(snapshotAt(500, 2));
@@ -112,7 +112,7 @@ describe('a log that is opened with smaller segments than before', () => {
 describe('a save that is refused', () => {
   const fault = { type: 'error', kind: 'too-many-open' } as const;
 
-  it('leaves nothing behind: its vote is written with the next one, and later entries are read', async () => {
+  it('leaves nothing behind: the next save writes its vote, and later entries can be read', async () => {
     const environment = simulatedEnvironment(1);
     const disk = environment.fileSystem;
     let last = 0;
@@ -130,7 +130,7 @@ describe('a save that is refused', () => {
       }
       expect(outcome).toBe('WAL_TRY_AGAIN');
       shortage.remove();
-      // Other entries than those that were refused, with the same vote.
+      // The entries differ from the refused ones, with the same vote.
       await wal.save({ entries: entriesFrom(last + 1, 4, 1, 300), ...commitTo(0, term) });
       await wal.save({ entries: entriesFrom(last + 5, 4, 1, 200) });
       last += 8;
@@ -149,7 +149,7 @@ describe('a save that is refused', () => {
 describe('a save of entries that is refused', () => {
   const fault = { type: 'error', kind: 'too-many-open' } as const;
 
-  it('does not count in the name of the next segment, which a save without entries begins', async () => {
+  it('does not change the name of the next segment, which a save without entries starts', async () => {
     let last = 0;
     const disk = await inWorld(undefined, async (manager, files) => {
       const { wal, storage } = await manager.createWal(metadata);
@@ -167,9 +167,9 @@ describe('a save of entries that is refused', () => {
   });
 });
 
-describe('a save after a rotation whose name is owed', () => {
+describe('a save while the rename of the segment is pending', () => {
   for (const on of ['rename', 'open-directory'] as const) {
-    it(`is not written to a segment without a name, and not taken for written: ${on}`, async () => {
+    it(`is not written before the rename, and does not count as written: ${on}`, async () => {
       const environment = simulatedEnvironment(1);
       const disk = environment.fileSystem;
       let last = 0;
@@ -184,10 +184,10 @@ describe('a save after a rotation whose name is owed', () => {
           last = storage.lastIndex();
           term += 1;
         }
-        // Only one segment has filled up: nothing went to the one behind it.
+        // Only one segment is full: nothing was written to the next one.
         expect(last * 900).toBeLessThan(20 * 1024);
         shortage.remove();
-        // The vote of the refused save alone.
+        // The next save has only the vote of the refused one.
         await wal.save(commitTo(0, term));
       });
       for (const seed of [1, 2, 3]) {
@@ -201,7 +201,7 @@ describe('a save after a rotation whose name is owed', () => {
 });
 
 describe('a read', () => {
-  it('of one entry keeps its payload when another one is read, and tells empty from absent', async () => {
+  it('of one entry keeps its payload when another one is read, and keeps empty and absent apart', async () => {
     await inWorld(
       undefined,
       async (manager) => {
@@ -218,8 +218,8 @@ describe('a read', () => {
   });
 });
 
-describe('what an interrupted write left', () => {
-  it('is zero behind what is appended in its place', async () => {
+describe('the bytes of an interrupted write', () => {
+  it('are zeroed after the record that replaces them', async () => {
     const disk = await inWorld(undefined, async (manager) => {
       const { wal } = await manager.createWal(metadata);
       await wal.save({ entries: entriesFrom(1, 2, 1, 100) });
@@ -255,7 +255,7 @@ describe('a missing segment', () => {
 });
 
 describe('a creation that is refused', () => {
-  it('leaves no log behind, and can be made again', async () => {
+  it('leaves no log behind, and can be repeated', async () => {
     await inWorld(undefined, async (manager, disk) => {
       await manager.createWal(metadata, { groupId: 5n });
       const fault = { type: 'error', kind: 'too-many-open' } as const;
@@ -270,7 +270,7 @@ describe('a creation that is refused', () => {
   });
 });
 
-describe('a discard down to the newest snapshot, which writes the log anew', () => {
+describe('a discard down to the newest snapshot, which writes the log again', () => {
   const discards: ReplayOptions = { discardUncommitted: true };
 
   const before = (): Promise<SimulatedDisk> =>
@@ -289,7 +289,7 @@ describe('a discard down to the newest snapshot, which writes the log anew', () 
     await reopened(once.crash(1), look);
   });
 
-  it('leaves the old log or the new one, wherever it is interrupted', async () => {
+  it('leaves the old log or the new one after a crash at any call', async () => {
     const finished = await before();
     await reopened(finished, () => undefined, discards);
     const unlinks = unlinksOf(finished);
@@ -313,7 +313,7 @@ describe('a discard down to the newest snapshot, which writes the log anew', () 
     }
   });
 
-  it('removes nothing of the old log while the name of the new one is not durable', async () => {
+  it('removes no old segment before the name of the new one is durable', async () => {
     for (let nth = 1; nth <= 6; nth += 1) {
       const disk = await before();
       const fault = { type: 'error', kind: 'too-many-open' } as const;

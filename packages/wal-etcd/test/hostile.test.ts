@@ -1,7 +1,6 @@
 /**
- * Bytes that nobody wrote on purpose: random ones, and logs with random damage. Whatever lies
- * there, every door ends, with an answer or with an error of ours, and asks for no more memory than
- * there are bytes.
+ * Random bytes, and logs with random damage. Every entry point must return a result or a typed
+ * error, and must not allocate more memory than there are bytes.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -29,7 +28,10 @@ async function diskWith(files: Files): Promise<SimulatedEnvironment> {
   return environment;
 }
 
-/** Calls every door; returns what each has said: a number of entries, or the code of an error. */
+/**
+ * Calls every entry point. Returns the result of each: a number of entries, or the code of an
+ * error.
+ */
 async function askAll(files: Files): Promise<string[]> {
   const said: string[] = [];
   const ask = async (
@@ -55,14 +57,17 @@ async function askAll(files: Files): Promise<string[]> {
   await ask(async (environment) => (await findSnapshots(directory, { environment })).length);
   await ask(async (environment) => {
     const isRepaired = await repair(directory, { environment });
-    // What was repaired has no torn end any more.
+    // After a repair there is no torn end any more.
     if (isRepaired) expect(await repair(directory, { environment })).toBe(true);
     return isRepaired;
   });
   return said;
 }
 
-/** What can be opened for writing takes another entry, which is read back with those before it. */
+/**
+ * If the log can be opened for writing, it must accept another entry, and that entry must be
+ * readable with those before it.
+ */
 async function openAndAppend(
   environment: SimulatedEnvironment,
   snapshot: { readonly index: bigint; readonly term: bigint },
@@ -85,9 +90,7 @@ async function openAndAppend(
   }
 }
 
-/**
- * Nothing longer than the longest file, and the entry that was added to it, was ever read at once.
- */
+/** No read may be longer than the longest file with the entry that was added to it. */
 function demandModesty(disk: SimulatedDisk, files: Files): void {
   const longest = Math.max(...[...files.values()].map(({ length }) => length), 256 * 1024);
   for (const { operation, bytes, path } of disk.calls) {
@@ -129,7 +132,7 @@ async function soundLog(): Promise<Files> {
   return new Map(names.map((path) => [path.slice(directory.length + 1), surgery.contents(path)]));
 }
 
-/** What happens to one file: several damages in a row. */
+/** Damages one file several times. */
 interface Damage {
   readonly what: 'flip' | 'cut' | 'zero' | 'random' | 'length' | 'remove' | 'rename' | 'swap';
   readonly file: number;
@@ -183,7 +186,7 @@ function changed(original: Uint8Array, { what, at, size, bytes }: Damage): Uint8
   const content = new Uint8Array(original);
   if (content.length < 16) return content;
   const start = at % content.length;
-  // Length fields lie at multiples of 8.
+  // Length fields are at multiples of 8.
   const field = Math.min(start - (start % 8), content.length - 16);
   if (what === 'cut') return content.subarray(0, start);
   if (what === 'flip') content[start] = (content[start] ?? 0) ^ (1 << (size % 8));
@@ -214,7 +217,7 @@ describe('hostile bytes', () => {
   it('random ones', async () => {
     const content = fc.oneof(
       fc.uint8Array({ maxLength: 600 }),
-      // Something that looks like a frame at first.
+      // The beginning looks like a frame.
       fc
         .tuple(fc.nat(64), fc.uint8Array({ maxLength: 300 }))
         .map(([length, bytes]) =>
@@ -265,7 +268,7 @@ describe('hostile bytes', () => {
       }),
       { numRuns: 250 },
     );
-    // Some are read whole, some in part, some not at all.
+    // Some logs must be read completely, some partly, and some not at all.
     expect([...said]).toEqual(expect.arrayContaining(['60', 'WAL_CORRUPT', 'WAL_NOT_FOUND']));
   });
 
@@ -290,13 +293,13 @@ describe('hostile bytes', () => {
   });
 
   it.each([2 ** 20, 2 ** 31, 2 ** 32, 2 ** 53 - 8, 2 ** 56])(
-    'a length of %i is compared with the file before it is believed',
+    'a length of %i is compared with the length of the file before it is used',
     async (length) => {
       const content = new Uint8Array(4096).fill(0x08);
       new DataView(content.buffer).setBigUint64(0, BigInt(length) & 0xff_ffff_ffff_ffffn, true);
       if (length === 2 ** 56) content.fill(0xff, 0, 8);
       const environment = await diskWith(new Map([[firstName, content]]));
-      // etcd: an unexpected end, which reading takes for the end.
+      // etcd reports an unexpected end, which ends a read.
       const reading = await readWal(directory, undefined, { environment });
       expect(reading.error?.verdict).toBe('ErrSnapshotNotFound');
       const wal = await RawWal.open(directory, undefined, { environment });
@@ -307,7 +310,7 @@ describe('hostile bytes', () => {
     },
   );
 
-  it('a length inside a record that says more than there is', async () => {
+  it('a length inside a record that is larger than the record', async () => {
     const { frame } = framed(2, new Uint8Array(20), 0);
     // The data length becomes 2^63.
     const head = recordHeadBytes(2, crc32c(0, new Uint8Array(20)), undefined);

@@ -21,10 +21,10 @@ const storage = identityOfLog(backEnd);
 const metadata = { clusterId: 1n, nodeId: 1n };
 const file = `${directory}/IDENTITY`;
 
-/** For each of about 60 calls; `BABUZA_CRASH_STATES` names the sum. */
+/** The number of states for each of about 60 calls. `BABUZA_CRASH_STATES` sets the sum. */
 const samples = Math.ceil(Number(process.env['BABUZA_CRASH_STATES'] ?? 360) / 60);
 
-/** Runs the work in a new world, with a manager that is closed afterwards. */
+/** Runs the work on a new disk, with a manager that is closed afterwards. */
 async function inWorld(
   work: (environment: SimulatedEnvironment, manager: WalManager) => Promise<void>,
 ): Promise<SimulatedEnvironment> {
@@ -45,7 +45,7 @@ describe('the identity record', () => {
     expect(await crashAtEveryCall(storage, samples)).toBeGreaterThan(150);
   });
 
-  it('is not changed by the opening after a crash, which crashes at any call', async () => {
+  it('is not changed when the opening after a crash crashes at any call', async () => {
     expect(await crashInTheOpening(storage, 4)).toBeGreaterThan(20);
   });
 
@@ -57,14 +57,14 @@ describe('the identity record', () => {
     });
   }
 
-  it('is refused when any bit is wrong, and when it is cut at any length', async () => {
+  it('is refused with any wrong bit and any shorter length', async () => {
     const damages = await damageEverywhere(storage, (error, context) => {
       expect(error, context).toMatchObject({ code: 'WAL_CORRUPT', file, groupId: 0n });
     });
     expect(damages).toBe(161);
   });
 
-  it('of a newer release is refused by its version', async () => {
+  it('of a newer release is refused, and the error names the version', async () => {
     await inWorld(async ({ fileSystem }, manager) => {
       await manager.createWal(metadata);
       fileSystem.surgery.put(file, newerRecord());
@@ -106,7 +106,7 @@ describe('a disk that fails while the identity record is written', () => {
     }
   }
 
-  it('never lets a file whose sync failed get the name', async () => {
+  it('never renames a file whose sync failed', async () => {
     await inWorld(async ({ fileSystem }, manager) => {
       await manager.createWal(metadata);
       await manager.writeIdentity(Uint8Array.of(1));
@@ -125,7 +125,7 @@ describe('a disk that fails while the identity record is written', () => {
 
 describe('an identity record without its log', () => {
   for (const name of ['IDENTITY', 'IDENTITY.tmp']) {
-    it(`keeps a new log from beginning there: ${name}`, async () => {
+    it(`prevents the creation of a log: ${name}`, async () => {
       await inWorld(async ({ fileSystem }, manager) => {
         await fileSystem.makeDirectory(directory);
         fileSystem.surgery.put(`${directory}/${name}`, Uint8Array.of(1));
@@ -145,7 +145,7 @@ describe('an identity record without its log', () => {
     });
   }
 
-  it('of another group does not matter', async () => {
+  it('of another group has no effect', async () => {
     await inWorld(async ({ fileSystem }, manager) => {
       await manager.createWal(metadata, { groupId: 1n });
       await manager.writeIdentity(Uint8Array.of(1), { groupId: 1n });
@@ -156,7 +156,7 @@ describe('an identity record without its log', () => {
   });
 });
 
-/** A whole record of version 2: its checksum is right. */
+/** A complete record of version 2 with a correct checksum. */
 function newerRecord(): Uint8Array {
   const record = encodeRecord(Uint8Array.of(1, 2, 3));
   const view = new DataView(record.buffer);

@@ -1,9 +1,8 @@
 /**
- * Calls that overlap, in every order of their calls of the disk that is within a bound of switches,
- * and a power cut at each moment.
+ * Overlapping calls in every order of their calls of the disk within a bound of switches, with a
+ * power cut at each moment.
  *
- * `BABUZA_SWITCHES` sets the bound, `BABUZA_MOMENT_STATES` how many states are looked at after each
- * call.
+ * `BABUZA_SWITCHES` sets the bound, `BABUZA_MOMENT_STATES` the number of states after each call.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Interleavings, overlapsOf } from '@babuza/testkit/ladder';
@@ -29,7 +28,7 @@ describe('a power cut at every moment of every interleaving', () => {
       overlap.name,
       async () => {
         const runs = await interleavings.run(overlap);
-        // Where pieces of a write are whole sectors, no crash of these calls looks like damage.
+        // With writes that are torn at sectors, no crash of these calls looks like damage.
         expect(interleavings.verdicts.refusals).toEqual(new Map());
         console.log(`${overlap.name}: ${runs} interleavings`);
       },

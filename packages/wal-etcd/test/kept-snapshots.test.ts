@@ -1,13 +1,13 @@
 /**
- * A purge keeps the segments of the snapshots that count: each start that is possible after it
- * finds all of them, whether the log was open before, or was opened and purged then.
+ * A purge keeps the segments of the valid snapshots. A replay from each of them must find all of
+ * them, whether the log stayed open or was opened again before the purge.
  */
 import { describe, expect, it } from 'vitest';
 import type { OpenedWal } from '@babuza/wal-core';
 import { entriesFrom } from '@babuza/testkit/ladder';
 import { allEntries, commitTo, created, fillTo, reopened, snapshotAt } from './support/worlds.ts';
 
-/** Three snapshots, each in a segment of its own, and two segments of entries behind them. */
+/** Three snapshots, each in a segment of its own, followed by two segments of entries. */
 async function write(opened: OpenedWal): Promise<number[]> {
   const indexes: number[] = [];
   for (const segments of [2, 4, 6]) {
@@ -23,7 +23,7 @@ async function write(opened: OpenedWal): Promise<number[]> {
 describe('a purge of a log with three snapshots', () => {
   for (const [which, name] of ['oldest', 'second', 'newest'].entries()) {
     for (const restarts of [false, true]) {
-      it(`to the ${name} one keeps it and those behind it, after a restart: ${restarts}`, async () => {
+      it(`to the ${name} one keeps it and those after it, after a restart: ${restarts}`, async () => {
         let indexes: number[] = [];
         let last = 0;
         const purge = async ({ wal, storage }: OpenedWal): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * The largest records: one byte below, exactly, and one byte above the limit. A refused entry loses
- * nothing, and the log goes on.
+ * Records one byte below the limit, exactly at it, and one byte above. A refused entry must not
+ * change the log.
  */
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { simulatedEnvironment } from '@babuza/testkit';
@@ -29,7 +29,7 @@ const lengthsOf = (entries: readonly { readonly data?: Uint8Array | undefined }[
   entries.map(({ data }) => data?.length);
 
 describe('the largest entry that this format allows', () => {
-  it('is taken, and one byte more is refused, which leaves the log as it was', async () => {
+  it('is accepted; one byte more is refused and does not change the log', async () => {
     const environment = simulatedEnvironment(1);
     const { entryBytesMax } = walBackend.capabilities;
     const options = { segmentBytes: 1024 * 1024 };
@@ -49,18 +49,18 @@ describe('the largest entry that this format allows', () => {
     const expected = [...lengthsOf(taken), 5];
     expect(lengthsOf(storage.entries(1, 4, Infinity))).toEqual(expected);
     await again.close();
-    // A server of etcd reads records that are shorter than its limit with their padding.
+    // An etcd server reads records that are shorter than its limit, with padding.
     expect(entryBytesMax + 14 + 7).toBeLessThan(recordBytesLimit34);
     const seen = await readWal(directory, beginning, { environment });
     expect(lengthsOf(seen.entries)).toEqual(expected);
   });
 });
 
-describe('an entry of etcd, where records are limited to 4,096 bytes', () => {
+describe('an entry of etcd with records of at most 4,096 bytes', () => {
   const recordBytesLimit = 4096;
-  /** The head of an entry with data of this size. */
+  /** The encoding of an entry with data of this size, without the data. */
   const headBytes = 9;
-  /** 14 bytes of the record, and its padding to 8 bytes, leave it shorter than the limit. */
+  /** The record adds 14 bytes and padding to a multiple of 8, and stays below the limit. */
   const largestBytes = recordBytesLimit - 8 - 14 - headBytes;
   const entry = (index: number, bytes: number): EtcdEntry => ({
     type: 0,
@@ -82,7 +82,7 @@ describe('an entry of etcd, where records are limited to 4,096 bytes', () => {
     const saving = wal.save(nothing, [entry(2, bytes)]);
     if (isTaken) await saving;
     else await expect(saving).rejects.toMatchObject({ code: 'WAL_TOO_LARGE', bytesMax: 4096 });
-    // The log goes on.
+    // The log accepts further entries.
     await wal.save(nothing, [entry(isTaken ? 3 : 2, 100)]);
     await wal.close();
     const { entries } = await readWal(directory, beginning, { environment });

@@ -1,4 +1,4 @@
-/** Which files of a directory are segments, and from which one a log is read. */
+/** The segments of a directory, and the first one that is read. */
 import { describe, expect, it } from 'vitest';
 import { NotFoundError } from '@babuza/wal-core';
 import type { SegmentName } from '../src/format/segment-name.ts';
@@ -8,7 +8,7 @@ import { damageFrom, directory, diskWith, nameOf, watchOrder } from './support/c
 const nothing = new Uint8Array(0);
 
 describe('the segments of a directory', () => {
-  it('are those whose names have the form, in the order of the names', async () => {
+  it('are the files whose names match, in the order of the names', async () => {
     const names = [nameOf(0, 0), nameOf(1, 9), nameOf(16, 20)];
     const disk = diskWith([...names].reverse().map((name) => [name, nothing]));
     for (const other of ['0.tmp', 'LOCK', '1-2.wal.broken', 'x.wal']) {
@@ -19,7 +19,7 @@ describe('the segments of a directory', () => {
     expect(strays()).toEqual([]);
   });
 
-  it('are said to be there where one name of several ends as that of a segment', async () => {
+  it('exist if one of several names has the suffix of a segment', async () => {
     const disk = diskWith([]);
     expect(await hasSegments(disk, directory)).toBe(false);
     disk.surgery.put(`${directory}/0.tmp`, nothing);
@@ -35,7 +35,7 @@ describe('the segments that are read from a snapshot on', () => {
   const names = [nameOf(4, 10), nameOf(5, 20), nameOf(6, 30)];
   const from = (index: bigint): readonly SegmentName[] => segmentsFrom(directory, names, index);
 
-  it('begin with the last one whose index is not above that of the snapshot', () => {
+  it('start with the last one whose index is not above that of the snapshot', () => {
     expect(from(10n)).toEqual(names);
     expect(from(19n)).toEqual(names);
     expect(from(20n)).toEqual(names.slice(1));
@@ -43,7 +43,7 @@ describe('the segments that are read from a snapshot on', () => {
     expect(from(1000n)).toEqual(names.slice(2));
   });
 
-  it('are not there where the first one begins behind the snapshot', () => {
+  it('do not exist if the first one starts after the snapshot', () => {
     expect(() => from(9n)).toThrow(NotFoundError);
     expect(() => segmentsFrom(directory, [], 5n)).toThrow(NotFoundError);
   });
@@ -55,13 +55,12 @@ describe('the segments that are read from a snapshot on', () => {
     [5, 4],
     [1, 2, 4, 5],
   ]) {
-    it(`must go up by one: ${sequences.join(', ')}`, async () => {
+    it(`must have consecutive numbers: ${sequences.join(', ')}`, async () => {
       const gapped = sequences.map((sequence) => nameOf(sequence, 1));
       const at = sequences.findIndex((each, before) => {
         return before > 0 && each !== (sequences[before - 1] ?? 0) + 1;
       });
-      // All of them begin at the same index: the first one is found by a snapshot before the
-      // others.
+      // All of them start at the same index. The first one is found by an earlier snapshot.
       const shifted = gapped.map((name, each) => ({ ...name, firstIndex: each === 0 ? 1n : 9n }));
       const look = async (): Promise<unknown> => segmentsFrom(directory, shifted, 1n);
       const error = await damageFrom(look());
@@ -74,7 +73,7 @@ describe('the segments that are read from a snapshot on', () => {
     });
   }
 
-  it('may have any number behind number 0, as etcd takes it', () => {
+  it('may have any number after number 0, as in etcd', () => {
     const chosen = [nameOf(0, 0), nameOf(7, 9), nameOf(8, 9)];
     expect(segmentsFrom(directory, chosen, 0n)).toEqual(chosen);
   });

@@ -1,7 +1,7 @@
 /**
- * The owner of a log stands still, or its lock is taken away, at every step of its work. The lock
- * itself is tested in `packages/vfs/test`, the real disk with all back ends in
- * `packages/builder/test/lost-locks.test.ts`.
+ * The owner of a log is stopped, or its lock is taken away, at every step of its work.
+ * `packages/vfs/test` tests the lock itself, and `packages/builder/test/lost-locks.test.ts` all
+ * back ends on the real disk.
  */
 import { EntryType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ async function inWorld(run: (environment: SimulatedEnvironment) => Promise<void>
 
 describe('a lost lock', () => {
   it.each<StallPoint>(['after a call', 'before a write'])(
-    'at any step, %s: nothing more is acknowledged, and nothing that was acknowledged is lost',
+    'at any step, %s: nothing more is acknowledged, and no acknowledged save is lost',
     async (point) => {
       const { calls, acknowledged } = await loseLockAt(backEnd, 0, point);
       expect(acknowledged).toEqual([60, 0]);
@@ -40,7 +40,7 @@ describe('a lost lock', () => {
     'stops a save before it writes, and poisons the log: %o',
     async (options) => {
       await inWorld(async (environment) => {
-        // So large that no next segment is prepared: nothing but the saves asks for the lock.
+        // The segment is so large that no next one is prepared: only the saves check the lock.
         const manager = openManager(environment, { ...options, segmentBytes: 256 * 1024 });
         const { wal, storage } = await manager.createWal(metadata);
         const events: WalEvent[] = [];
@@ -58,7 +58,7 @@ describe('a lost lock', () => {
         await expect(wal.purge(1)).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
         await expect(wal.sync()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
         expect(events.filter(({ type }) => type === 'poisoned')).toHaveLength(1);
-        // What was durable can still be read.
+        // Durable entries can still be read.
         expect(storage.lastIndex()).toBe(1);
         expect(storage.entries(1, 2, Infinity)).toHaveLength(1);
         await expect(manager.close()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
@@ -68,7 +68,7 @@ describe('a lost lock', () => {
   );
 
   it.each([{ inline: false }, { inline: true }])(
-    'is confirmed after a stall, without anybody noticing: %o',
+    'is confirmed after a stall, and the log goes on: %o',
     async (options) => {
       await inWorld(async (environment) => {
         const manager = openManager(environment, options);
@@ -89,7 +89,7 @@ describe('a lost lock', () => {
     },
   );
 
-  it('is not acknowledged where it was lost while the save was written', async () => {
+  it('keeps a save from being acknowledged if it was lost during the write', async () => {
     await inWorld(async (environment) => {
       const manager = openManager(environment);
       const { wal } = await manager.createWal(metadata);
@@ -102,7 +102,7 @@ describe('a lost lock', () => {
     });
   });
 
-  it('is told at once to logs of all groups, also to those that nobody writes to', async () => {
+  it('poisons the logs of all groups at once, also idle ones', async () => {
     await inWorld(async (environment) => {
       const manager = openManager(environment);
       const logs = [
@@ -122,7 +122,7 @@ describe('a lost lock', () => {
       for (const { wal } of logs) {
         await expect(wal.save(save(1))).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
       }
-      // The manager is of no use any more: a new one is needed.
+      // The manager cannot be used any more: a new one is needed.
       await expect(manager.createWal(metadata, { groupId: 3n })).rejects.toMatchObject({
         code: 'WAL_LOCK_LOST',
       });
@@ -130,7 +130,7 @@ describe('a lost lock', () => {
     });
   });
 
-  it('ends a raw log as well: nothing is written, nothing acknowledged', async () => {
+  it('ends a raw log too: nothing is written or acknowledged', async () => {
     await inWorld(async (environment) => {
       const raw = await RawWal.create(directory, undefined, {
         environment,

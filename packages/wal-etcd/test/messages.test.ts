@@ -1,4 +1,4 @@
-/** Records and the messages in them, beside another implementation of protobuf. */
+/** Compares records and their messages with another implementation of protobuf. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RaftpbDecodeError } from '@babuza/raftpb';
@@ -29,7 +29,7 @@ const number64: fc.Arbitrary<bigint> = fc.oneof(
 );
 const payload = fc.uint8Array({ maxLength: 200 });
 
-/** Fields as they may lie in a message: any order, again and again, and such as nobody knows. */
+/** Fields in any order, repeated, and unknown ones. */
 function messageOf(known: readonly fc.Arbitrary<Uint8Array>[]): fc.Arbitrary<Uint8Array> {
   const unknown = fc.oneof(
     fc
@@ -67,7 +67,7 @@ interface PlainRecord {
   readonly data: Uint8Array | undefined;
 }
 
-/** As it is read in the middle of other bytes. */
+/** Parses the record in the middle of other bytes. */
 function parse(record: Uint8Array): PlainRecord | undefined {
   const around = Buffer.concat([Buffer.of(0x1a, 0xff), record, Buffer.of(0x1a, 0xff)]);
   const found = newRecord();
@@ -114,7 +114,7 @@ describe('records', () => {
     );
   });
 
-  it('are read as the other library reads them, whatever fields there are', () => {
+  it('with any fields are read as the other library reads them', () => {
     fc.assert(
       fc.property(messageOf([number(1), number(2), bytes(3)]), (record) => {
         expect(parse(record)).toEqual(referenceRecord(record));
@@ -148,13 +148,13 @@ describe('records', () => {
     expect(parse(new Uint8Array(0))).toEqual({ type: 0, crc: 0, data: undefined });
   });
 
-  it('have a type of 64 bits: one above 2^32 is none that is known', () => {
+  it('have a type of 64 bits: a number above 2^32 is not a known type', () => {
     expect(parse(numberField(1, 2n ** 32n + 2n))?.type).toBe(2 ** 32 + 2);
     expect(parse(numberField(1, 2n ** 64n - 1n))?.type).toBe(-1);
   });
 
   it.each(['0f0f0f', '0802', '08', '0a0101', '120101', '1805', '00', '1a05aabb', '80'])(
-    'that are none: %s',
+    'that are not valid: %s',
     (hex) => {
       const expected = hex === '0802' ? { type: 2, crc: 0, data: undefined } : undefined;
       expect(parse(Buffer.from(hex, 'hex'))).toEqual(expected);
@@ -169,7 +169,7 @@ describe('messages', () => {
     Snapshot: decodeEtcdSnapshot,
     Metadata: decodeEtcdMetadata,
   };
-  /** What is absent reads as this. */
+  /** The values of absent fields. */
   const defaults = {
     Entry: { type: 0, term: 0n, index: 0n },
     HardState: { term: 0n, vote: 0n, commit: 0n },
@@ -193,18 +193,15 @@ describe('messages', () => {
       ['Metadata', messageOf([number(1), number(2)])],
     ];
 
-  it.each(messages)(
-    '%s is read as the other library reads it, whatever fields there are',
-    (name, message) => {
-      fc.assert(
-        fc.property(message, (encoded) => {
-          const theirs = { ...defaults[name], ...referenceDecode(name, encoded) };
-          expect(decoders[name](encoded)).toEqual(theirs);
-        }),
-        { numRuns: 500 },
-      );
-    },
-  );
+  it.each(messages)('%s with any fields is read as the other library reads it', (name, message) => {
+    fc.assert(
+      fc.property(message, (encoded) => {
+        const theirs = { ...defaults[name], ...referenceDecode(name, encoded) };
+        expect(decoders[name](encoded)).toEqual(theirs);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   it.each(messages)('%s with damage is refused with an error of its own', (name, message) => {
     let refused = 0;
@@ -250,7 +247,7 @@ describe('messages', () => {
     { requiredKeys: ['index', 'term'], noNullPrototype: true },
   );
 
-  it('are written with every number, also zero, and read back', () => {
+  it('are written with every number, zeros too, and read back', () => {
     fc.assert(
       fc.property(anyEntry, anySnapshot, number64, (entry, snapshot, id) => {
         const encoded = encodeEtcdEntry(entry);
@@ -272,7 +269,7 @@ describe('messages', () => {
     );
   });
 
-  it('in the form of etcd 3.7 lack the type of normal entries, and no other', () => {
+  it('in the form of etcd 3.7 omit the type of normal entries only', () => {
     const entry = { type: 0, term: 0n, index: 1n, data: Uint8Array.of(7) };
     expect(Buffer.from(encodeEtcdEntry(entry)).toString('hex')).toBe('080010001801220107');
     expect(Buffer.from(encodeEtcdEntry(entry, true)).toString('hex')).toBe('10001801220107');

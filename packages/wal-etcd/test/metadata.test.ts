@@ -1,4 +1,4 @@
-/** The metadata of our logs: its bytes with and without an identity, and what a log keeps of it. */
+/** The metadata of a log: its bytes with and without an identity, and what is stored. */
 import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { decodeMetadata, encodeMetadata } from '../src/format/metadata.ts';
@@ -11,7 +11,7 @@ const extra = Uint8Array.of(1, 2);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 describe('metadata', () => {
-  it('without an identity has the bytes of the releases before', () => {
+  it('without an identity has the bytes of earlier releases', () => {
     expect(hex(encodeMetadata(plain, 5n, 'babuza'))).toBe('0802100350015805608020');
     const written = hex(encodeMetadata({ ...plain, extra }, 5n, 'babuza'));
     expect(written).toBe('08021003500158056080206a020102');
@@ -22,11 +22,11 @@ describe('metadata', () => {
     const written = encodeMetadata({ ...plain, extra, identity }, 5n, 'babuza');
     expect(hex(written)).toBe('08021003500258056080206a02010272030708ff');
     expect(decodeMetadata(written, '/log').metadata).toEqual({ ...plain, extra, identity });
-    // A server of etcd reads its own fields, and passes over the others.
+    // An etcd server reads its own fields and ignores the others.
     expect(decodeEtcdMetadata(written)).toEqual({ nodeId: 2n, clusterId: 3n });
   });
 
-  it('of an unknown version is refused by name', () => {
+  it('of an unknown version is refused, and the error names the version', () => {
     const written = encodeMetadata({ ...plain, identity }, 5n, 'babuza');
     written[5] = 3;
     expect(() => decodeMetadata(written, '/log')).toThrow(/version 3/);
@@ -34,7 +34,7 @@ describe('metadata', () => {
 });
 
 describe('the identity of a log', () => {
-  it('stays when the log is written anew into one segment, and when it is cut', async () => {
+  it('stays when the log is written again into one segment, and when a segment is cut', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const manager = openManager(environment);
@@ -59,7 +59,7 @@ describe('the identity of a log', () => {
       await manager.writeIdentity(Uint8Array.of(4));
       await manager.close();
       const again = openManager(environment);
-      // The newest snapshot covers what stays: the log is written anew.
+      // The newest snapshot covers the remaining entries, so the log is written again.
       const opened = await again.replayWal({ discardUncommitted: true });
       expect(opened.storage.lastIndex()).toBe(100);
       expect(opened.metadata).toMatchObject({ identity, extra });
@@ -71,7 +71,7 @@ describe('the identity of a log', () => {
     });
   });
 
-  it('is not kept where the metadata is that of a server of etcd; the record is', async () => {
+  it('is not stored in the metadata of an etcd server, but the identity record is', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const manager = openManager(environment, { metadata: 'etcd' });

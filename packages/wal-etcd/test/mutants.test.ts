@@ -1,6 +1,6 @@
 /**
- * Who tests the tests? Logs that stand on something broken must be caught by the rungs; on the
- * honest file system the same rungs find nothing.
+ * Tests the tests: the rungs must fail for logs on a broken file system or with a broken recovery,
+ * and must pass on the correct ones.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -18,8 +18,7 @@ import {
 import { backEnd } from './support/back-end.ts';
 
 /**
- * Flaws that show only where this log uses these calls: at a cut, where a segment grows, in a
- * recovery.
+ * Flaws that only matter for the calls of this log: at a cut, in a growing segment, in a recovery.
  */
 const own: readonly Flaw[] = [
   { name: 'a sync does nothing', file: () => ({ datasync: () => Promise.resolve() }) },
@@ -32,7 +31,7 @@ const own: readonly Flaw[] = [
   },
 ];
 
-/** A recovery that does not make durable what it read. */
+/** A recovery that does not make the records durable that it read. */
 const noRewrite: Flaw = {
   name: 'a write that changes nothing is not made',
   file: (below) => ({
@@ -45,7 +44,7 @@ const noRewrite: Flaw = {
   }),
 };
 
-/** A recovery that leaves what it cut. */
+/** A recovery that does not remove the cut bytes. */
 const noZeros: Flaw = {
   name: 'zeros behind the end are not written, and nothing is cut',
   file: (below) => ({
@@ -57,7 +56,7 @@ const noZeros: Flaw = {
   }),
 };
 
-/** What a rung found. */
+/** The findings of a rung. */
 async function foundBy(run: () => Promise<void>): Promise<string> {
   return run().then(
     () => 'nothing',
@@ -66,7 +65,7 @@ async function foundBy(run: () => Promise<void>): Promise<string> {
 }
 
 describe('mutants', () => {
-  it('the honest one passes', async () => {
+  it('the correct one passes', async () => {
     expect(await worldsUntilCaught(backEnd, undefined, 6)).toBeUndefined();
   });
 
@@ -78,14 +77,14 @@ describe('mutants', () => {
     });
   }
 
-  it('what was read is not written again in a recovery: caught by a failed sync and a power cut', async () => {
+  it('a recovery that does not write the newest records again: caught by a failed sync and a power cut', async () => {
     const pageCache = new PageCache(withFlaw(backEnd, noRewrite), () => ({}));
     const [dropped] = failedSyncs;
     if (dropped === undefined) throw new Error('there are failed syncs');
     expect(await foundBy(() => pageCache.runFailedSyncs(dropped, 12))).toMatch(/power cut .*lost/s);
   });
 
-  it('what was cut stays: caught by opening once more', async () => {
+  it('a recovery that does not remove the cut bytes: caught by opening once more', async () => {
     const crashes = new ScriptCrashes(withFlaw(backEnd, noZeros), {
       exhaustiveMax: 16,
       samples: 10,
@@ -95,7 +94,7 @@ describe('mutants', () => {
     expect(await foundBy(() => crashes.run(script))).toMatch(/the tail is/);
   });
 
-  it('the lock is not taken: caught by a second manager', async () => {
+  it('a missing lock: caught by a second manager', async () => {
     expect(await secondOpening(backEnd, undefined)).toBe('WAL_LOCKED');
     expect(await secondOpening(backEnd, unlocked)).toBe('opened twice');
   });

@@ -1,8 +1,8 @@
 /**
- * What a process reads after a restart may be in the memory of the kernel only: the process before
- * was killed between a write and its sync, or its sync failed and the kernel has marked the bytes
- * as clean. Recovery must make durable what it builds on, or a later power cut takes it away from
- * under what was acknowledged since.
+ * The page cache may hold bytes that are not on the disk: the process before was killed between a
+ * write and its sync, or its sync failed and the kernel marked the bytes as clean. A recovery must
+ * make everything durable that it builds on. Otherwise a later power cut removes it from under
+ * acknowledged saves.
  */
 import { afterAll, describe, it } from 'vitest';
 import { failedSyncs, PageCache } from '@babuza/testkit/ladder';
@@ -14,7 +14,7 @@ afterAll(() =>
   console.log(`lives after a kill or a failed sync: ${pageCache.verdicts.toString()}`),
 );
 
-describe('the kernel remembers more than the disk', () => {
+describe('the page cache has more than the disk', () => {
   it('killed at any call, restarted, and then a power cut', () => pageCache.runKilled(12));
 
   for (const fault of failedSyncs) {

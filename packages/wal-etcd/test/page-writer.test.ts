@@ -1,4 +1,4 @@
-/** `PageWriter` counts; here is the same as etcd does it, with bytes that move, beside it. */
+/** Compares `PageWriter`, which only counts, with a model of etcd's writer that moves bytes. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PageWriter } from '../src/writer/page-writer.ts';
@@ -6,7 +6,7 @@ import { PageWriter } from '../src/writer/page-writer.ts';
 const page = 4096;
 const bufferMax = 128 * 1024;
 
-/** etcd's `pkg/ioutil/pagewriter.go`, step by step. */
+/** A model of etcd's `client/pkg/ioutil/pagewriter.go`, `PageWriter.Write`, step by step. */
 class ByteMovingWriter {
   readonly file: number[];
   #buffer: number[] = [];
@@ -24,12 +24,12 @@ class ByteMovingWriter {
   write(piece: readonly number[]): void {
     let rest = piece;
     for (;;) {
-      // 1. What fits is buffered.
+      // 1. Bytes that fit are buffered.
       if (this.#buffer.length + rest.length <= bufferMax) {
         this.#buffer = this.#buffer.concat(rest);
         return;
       }
-      // 2. The page that was begun is filled up.
+      // 2. The current page is filled.
       const slack = page - ((this.#pageOffset + this.#buffer.length) % page);
       if (slack !== page) {
         const moved = rest.slice(0, slack);
@@ -45,7 +45,7 @@ class ByteMovingWriter {
         for (const byte of rest.slice(0, direct)) this.file.push(byte);
         rest = rest.slice(direct);
       }
-      // 5. And again.
+      // 5. The steps are repeated for the rest.
     }
   }
 
@@ -56,7 +56,7 @@ class ByteMovingWriter {
   }
 }
 
-/** Numbers of bytes around those that matter; `undefined` is a flush. */
+/** Numbers of bytes around the constants; `undefined` is a flush. */
 const piece: fc.Arbitrary<number | undefined> = fc.oneof(
   { weight: 4, arbitrary: fc.nat(300) },
   { weight: 3, arbitrary: fc.nat(10_000) },
@@ -91,7 +91,7 @@ describe('page writer', () => {
           }
           expect(writer.fileOffset).toBe(model.file.length);
         }
-        // The model itself loses and exchanges nothing.
+        // The model itself must not lose or swap bytes.
         const all = model.file.slice(start).concat(model.buffered);
         expect(all.length).toBe(given);
         expect(all.findIndex((byte, at) => byte !== (at & 255))).toBe(-1);
@@ -100,7 +100,7 @@ describe('page writer', () => {
     );
   });
 
-  it('holds back 128 KiB, and then ends at a page', () => {
+  it('buffers 128 KiB, and then ends at a page', () => {
     const writer = new PageWriter(0);
     writer.write(bufferMax);
     expect(writer.fileOffset).toBe(0);
@@ -110,17 +110,17 @@ describe('page writer', () => {
     expect(writer.fileOffset).toBe(bufferMax + 8);
   });
 
-  it('does not write while the piece ends within the page', () => {
+  it('does not write if the piece ends within the page', () => {
     const writer = new PageWriter(100);
     writer.write(bufferMax - 50);
-    // 50 bytes fit; 60 do not, and yet end before the next border of a page.
+    // 50 bytes fit. 60 bytes do not fit, but end before the next page boundary.
     writer.write(60);
     expect(writer.fileOffset).toBe(100);
     writer.write(page);
     expect(writer.fileOffset % page).toBe(0);
   });
 
-  it('writes directly only what is more than a page', () => {
+  it('writes only more than a page directly', () => {
     const writer = new PageWriter(0);
     writer.write(bufferMax);
     writer.write(page);
@@ -131,7 +131,7 @@ describe('page writer', () => {
     expect(writer.fileOffset).toBe(2 * bufferMax + 2 * page);
   });
 
-  it('copies are on their own', () => {
+  it('copies are independent', () => {
     const writer = new PageWriter(5);
     writer.write(10);
     const copy = writer.copy();

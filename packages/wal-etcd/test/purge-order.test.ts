@@ -1,5 +1,5 @@
 /**
- * A purge that cannot remove a segment: the ones behind it stay until it is gone, so that there is
+ * A purge that cannot remove a segment keeps all later ones until it is removed, so that there is
  * never a gap.
  */
 import { describe, expect, it } from 'vitest';
@@ -59,8 +59,8 @@ describe('a purge that cannot remove a segment', () => {
   }
 });
 
-describe('a purge that cannot learn the length of a segment', () => {
-  it('closes it all the same', async () => {
+describe('a purge that cannot read the size of a segment', () => {
+  it('closes it nevertheless', async () => {
     const environment = simulatedEnvironment(2);
     const disk = environment.fileSystem;
     await runWorkload(environment, async () => {

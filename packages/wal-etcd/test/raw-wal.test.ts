@@ -1,4 +1,4 @@
-/** What `RawWal` does that no fixture shows: locks, refusals, durability, a disk that fails. */
+/** The behaviour of `RawWal` that no fixture shows: locks, refusals, durability, a failing disk. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import { RawWal, repair, type EtcdEntry } from '../src/format.ts';
@@ -40,14 +40,14 @@ describe('opening', () => {
     await expect(create(environment)).rejects.toMatchObject({ code: 'WAL_EXISTS' });
   });
 
-  it('creates none where etcd says that there is one', async () => {
+  it('creates no log if etcd would find one', async () => {
     const environment = simulatedEnvironment(1);
     await environment.fileSystem.makeDirectory(directory);
     environment.fileSystem.surgery.put(`${directory}/zz.wal`, new Uint8Array(1));
     await expect(create(environment)).rejects.toMatchObject({ code: 'WAL_EXISTS' });
   });
 
-  it('excludes a second owner, and gives the lock back', async () => {
+  it('excludes a second owner, and releases the lock', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     await expect(RawWal.open(directory, beginning, { environment })).rejects.toMatchObject({
@@ -59,7 +59,7 @@ describe('opening', () => {
     expect(await repair(directory, { environment })).toBe(true);
   });
 
-  it('refuses a log that another program has locked, and can be tried again', async () => {
+  it('refuses a log that another program has locked, and can be repeated', async () => {
     const environment = simulatedEnvironment(1);
     await (await create(environment)).close();
     environment.fileSystem.foreignLocks.set(firstName, 'OFDLCK, process unknown');
@@ -69,14 +69,14 @@ describe('opening', () => {
     };
     await expect(RawWal.open(directory, beginning, { environment })).rejects.toMatchObject(locked);
     await expect(repair(directory, { environment })).rejects.toMatchObject(locked);
-    // Looking is allowed.
+    // Reading is allowed.
     expect((await readWal(directory, beginning, { environment })).entries).toEqual([]);
     environment.fileSystem.foreignLocks.clear();
     await (await RawWal.open(directory, beginning, { environment })).close();
     expect(environment.fileSystem.openPaths).toEqual([]);
   });
 
-  it('finds no log where there is no directory, and changes nothing', async () => {
+  it('finds no log without a directory, and changes nothing', async () => {
     const environment = simulatedEnvironment(1);
     const notFound = { code: 'WAL_NOT_FOUND' };
     await expect(RawWal.open(directory, beginning, { environment })).rejects.toMatchObject(
@@ -90,7 +90,7 @@ describe('opening', () => {
   });
 });
 
-describe('order of calls', () => {
+describe('the order of calls', () => {
   it('is kept', async () => {
     const environment = simulatedEnvironment(1);
     await (await create(environment)).close();
@@ -108,7 +108,7 @@ describe('order of calls', () => {
     expect(await lastIndexOf(environment.fileSystem)).toBe(1);
   });
 
-  it('saves nothing for nothing', async () => {
+  it('an empty save writes nothing', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     const before = environment.fileSystem.mutationCount;
@@ -144,7 +144,7 @@ describe('durability', () => {
     );
   });
 
-  it('a snapshot record is durable, and so is what was held back before it', async () => {
+  it('a snapshot record is durable, and so are the records before it', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     await wal.save(hardState(0), [entry(1)]);
@@ -155,7 +155,7 @@ describe('durability', () => {
     expect(found).toEqual([beginning, { index: 1n, term: 1n }]);
   });
 
-  it('without syncs of contents the bytes are the same', async () => {
+  it('without syncs the bytes are the same', async () => {
     const run = async (isSynced: boolean): Promise<{ files: string[]; syncs: number }> => {
       const environment = simulatedEnvironment(1);
       const wal = await create(environment);
@@ -179,7 +179,7 @@ describe('durability', () => {
 });
 
 describe('limits and failures', () => {
-  it('no record may be as large as etcd 3.4 cannot read, unless told so', async () => {
+  it('a record that etcd 3.4 cannot read is refused, unless an option allows it', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     const limit = 10 * 1024 * 1024;
@@ -200,7 +200,7 @@ describe('limits and failures', () => {
     expect(await lastIndexOf(environment.fileSystem)).toBe(2);
   });
 
-  it('a full disk ends the log; what was acknowledged is there, and nothing half', async () => {
+  it('a full disk ends the log, which keeps acknowledged records only', async () => {
     const environment = simulatedEnvironment(
       1,
       new SimulatedDisk({ seed: 1, capacityBytes: 80_000 }),
@@ -216,7 +216,7 @@ describe('limits and failures', () => {
     await expect(untilFull()).rejects.toMatchObject({ code: 'WAL_NO_SPACE' });
     expect(acknowledged).toBeGreaterThan(20);
     environment.fileSystem.capacityBytes = Infinity;
-    // Its checksums would go on from records that are not there.
+    // Its checksum would continue records that are not there.
     await expect(wal.save(nothing, [entry(acknowledged + 1)])).rejects.toMatchObject({
       code: 'WAL_POISONED',
     });
@@ -230,14 +230,14 @@ describe('limits and failures', () => {
     expect(await lastIndexOf(environment.fileSystem)).toBe(acknowledged + 1);
   });
 
-  it('nor does a smaller entry follow one that found no room', async () => {
+  it('a smaller entry cannot follow one that did not fit on the disk', async () => {
     const environment = simulatedEnvironment(
       1,
       new SimulatedDisk({ seed: 1, capacityBytes: 40_000 }),
     );
     const wal = await create(environment);
     await wal.save(hardState(0), [entry(1)]);
-    // Beyond the end of the segment, where there is no room any more.
+    // The entry would extend the segment, and there is no space for that.
     await expect(wal.save(nothing, [entry(2, 60_000)])).rejects.toMatchObject({
       code: 'WAL_NO_SPACE',
     });
@@ -246,7 +246,7 @@ describe('limits and failures', () => {
     expect(await lastIndexOf(environment.fileSystem)).toBe(1);
   });
 
-  it('a failed sync is not tried again', async () => {
+  it('a failed sync is not repeated', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     environment.fileSystem.inject({
@@ -265,7 +265,7 @@ describe('limits and failures', () => {
   });
 });
 
-describe('a segment that a cut begins', () => {
+describe('a segment that a cut starts', () => {
   it('is closed with the log', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
@@ -276,7 +276,7 @@ describe('a segment that a cut begins', () => {
     expect(environment.fileSystem.openPaths).toEqual([]);
   });
 
-  it('has the index behind the snapshot in its name, and is found from it', async () => {
+  it('has the index of the snapshot plus 1 in its name, and is found from the snapshot', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     const snapshot = { index: 500n, term: 1n };
@@ -292,7 +292,7 @@ describe('a segment that a cut begins', () => {
     expect(entries.map(({ index }) => index)).toEqual([501n]);
   });
 
-  it('is closed also where the lock is lost while it is begun', async () => {
+  it('is closed when the lock is lost during the cut', async () => {
     const environment = simulatedEnvironment(1);
     const wal = await create(environment);
     await wal.save(hardState(0), [entry(1)]);
@@ -308,7 +308,7 @@ describe('a segment that a cut begins', () => {
 });
 
 describe('the lock of a raw log', () => {
-  it('is asked again when the bytes are written: what is saved without it is not acknowledged', async () => {
+  it('is checked after each write: a save without it is not acknowledged', async () => {
     const environment = simulatedEnvironment(1);
     const { fileSystem } = environment;
     const wal = await create(environment);
@@ -322,7 +322,7 @@ describe('the lock of a raw log', () => {
     await expect(wal.close()).rejects.toMatchObject({ code: 'WAL_LOCK_LOST' });
   });
 
-  it('is given back where the creation fails, so that it can be made again', async () => {
+  it('is released when the creation fails, which can then be repeated', async () => {
     const environment = simulatedEnvironment(1);
     const fault = { type: 'error', kind: 'too-many-open' } as const;
     environment.fileSystem.inject({ on: 'rename', fault });

@@ -1,4 +1,4 @@
-/** What `ReadAll`, `ValidSnapshotEntries` and `Verify` make of the records of a log. */
+/** The results of `ReadAll`, `ValidSnapshotEntries` and `Verify` for the records of a log. */
 import { describe, expect, it } from 'vitest';
 import { confState } from '@babuza/testkit/ladder';
 import {
@@ -28,7 +28,7 @@ const second = nameOf(1, 4);
 
 type Visited = Awaited<ReturnType<typeof visitRecords>>;
 
-/** Visits the records of one segment, or of two where there is a second list. */
+/** Visits the records of one segment, or of two if there is a second list. */
 async function visit(
   visitor: RecordVisitor,
   records: readonly CraftedRecord[],
@@ -52,7 +52,7 @@ const readFrom = (index: bigint, term = 1n, keepsEntries = true): ReadLog =>
 const indexes = ({ entries }: ReadLog): bigint[] => entries.map(({ index }) => index);
 
 describe('the records of a log', () => {
-  it('are visited over all segments, which go on from each other', async () => {
+  it('are visited in all segments, whose checksums are chained', async () => {
     const log = readFrom(0n, 0n);
     const head = [...beginning, entryRecord(1)];
     const made = craft(head);
@@ -78,7 +78,7 @@ describe('the records of a log', () => {
     expect(indexes(log)).toEqual([]);
   });
 
-  it('end where the visitor finds something wrong', async () => {
+  it('end where the visitor finds damage', async () => {
     const log = readFrom(0n, 0n);
     const { error, scan } = await visit(log, [
       ...beginning,
@@ -90,7 +90,7 @@ describe('the records of a log', () => {
     expect(error?.message).toContain('type 9');
   });
 
-  it('are there up to the end that is not all there, also in a segment that is not the last', async () => {
+  it('are visited up to an incomplete record, in earlier segments too', async () => {
     const log = readFrom(0n, 0n);
     const disk = diskWith([
       [first, craft([...beginning, entryRecord(1)]).bytes.slice(0, -4)],
@@ -101,7 +101,7 @@ describe('the records of a log', () => {
     expect([error?.verdict, last.segmentId]).toEqual(['ErrUnexpectedEOF', 0]);
   });
 
-  it('of a log without any leave all as it is at the beginning', async () => {
+  it('may be missing, which leaves the initial state', async () => {
     const log = readFrom(0n, 0n);
     await visit(log, [crcRecord()]);
     expect(log).toMatchObject({
@@ -114,8 +114,8 @@ describe('the records of a log', () => {
   });
 });
 
-describe('the entries that are read', () => {
-  it('are those behind the snapshot; the index of the last record is told whatever became of it', async () => {
+describe('the read entries', () => {
+  it('are those after the snapshot; the last index is that of the last record, even if it was dropped', async () => {
     const log = readFrom(3n);
     await visit(log, [...beginning, ...[1, 2, 3, 4, 5].map((index) => entryRecord(index))]);
     expect([indexes(log), log.lastIndex]).toEqual([[4n, 5n], 5n]);
@@ -123,7 +123,7 @@ describe('the entries that are read', () => {
     expect([indexes(log), log.lastIndex]).toEqual([[4n, 5n], 2n]);
   });
 
-  it('go when one of them is recorded again', async () => {
+  it('are dropped from an index on that is recorded again', async () => {
     const log = readFrom(0n, 0n);
     const again = [entryRecord(1), entryRecord(2), entryRecord(3), entryRecord(2, 7)];
     await visit(log, [...beginning, ...again]);
@@ -133,18 +133,18 @@ describe('the entries that are read', () => {
     ]);
   });
 
-  it('have no gap', async () => {
+  it('must have no gap', async () => {
     const log = readFrom(3n);
     const { error } = await visit(log, [...beginning, entryRecord(4), entryRecord(6)]);
     expect(error).toMatchObject({ verdict: 'ErrSliceOutOfRange' });
-    expect(error?.message).toContain('entry 6 follows 1 entries behind index 3');
+    expect(error?.message).toContain('entry 6 leaves a gap: the log has 1 entries after index 3');
     expect(indexes(log)).toEqual([4n]);
     expect((await visit(readFrom(3n), [...beginning, entryRecord(5)])).error?.verdict).toBe(
       'ErrSliceOutOfRange',
     );
   });
 
-  it('are passed over where nobody wants them, whatever they are', async () => {
+  it('are not decoded if they are not requested', async () => {
     const log = readFrom(0n, 0n, false);
     const { error } = await visit(log, [
       ...beginning,
@@ -154,7 +154,7 @@ describe('the entries that are read', () => {
     expect([error, indexes(log), log.lastIndex]).toEqual([undefined, [], 0n]);
   });
 
-  it('keep their data when the memory that was read is used again', async () => {
+  it('keep their data when the read buffer is reused', async () => {
     const log = readFrom(0n, 0n);
     const large = [1, 2, 3, 4].map((index) =>
       entryRecord(index, 1, new Uint8Array(400_000).fill(index)),
@@ -167,7 +167,7 @@ describe('the entries that are read', () => {
   });
 });
 
-describe('the metadata that is read', () => {
+describe('the read metadata', () => {
   const conflicts = async (...datas: readonly (Uint8Array | undefined)[]): Promise<unknown> => {
     const log = readFrom(0n, 0n);
     const metadata = datas.map((data): CraftedRecord => ({ type: 1, data }));
@@ -177,7 +177,7 @@ describe('the metadata that is read', () => {
   const some = Uint8Array.of(8, 1);
   const none = new Uint8Array(0);
 
-  it('may be absent first, and is the last one that was read', async () => {
+  it('may be absent first, and is that of the last record', async () => {
     expect(await conflicts(undefined, some)).toEqual(some);
     expect(await conflicts(some, some)).toEqual(some);
     expect(await conflicts(none, undefined)).toBeUndefined();
@@ -196,8 +196,8 @@ describe('the metadata that is read', () => {
   });
 });
 
-describe('the snapshot that is read from', () => {
-  it('is found by its index, and must have its term', async () => {
+describe('the requested snapshot', () => {
+  it('is found by its index, and must have the requested term', async () => {
     const records = [...beginning, snapshotRecord(3, 1), snapshotRecord(9, 2)];
     for (const [index, term, expected] of [
       [3n, 1n, true],
@@ -211,10 +211,10 @@ describe('the snapshot that is read from', () => {
     const log = readFrom(9n, 1n);
     const { error } = await visit(log, records);
     expect([error?.verdict, log.snapshotFound]).toEqual(['ErrSnapshotMismatch', false]);
-    expect(error?.message).toContain('the snapshot at index 9 has term 2, expected 1');
+    expect(error?.message).toContain('the snapshot record at index 9 has term 2, expected term 1');
   });
 
-  it('moves the last index forward only', async () => {
+  it('never decreases the last index', async () => {
     const log = readFrom(0n, 0n);
     await visit(log, [...beginning, entryRecord(1), entryRecord(2), snapshotRecord(1)]);
     expect(log.lastIndex).toBe(2n);
@@ -223,7 +223,7 @@ describe('the snapshot that is read from', () => {
   });
 });
 
-describe('the snapshots that a start is possible from', () => {
+describe('the valid snapshots', () => {
   it('are those up to the commit index of the last hard state', async () => {
     const records = new SnapshotRecords();
     const marks = [3, 4, 5].map((index) => snapshotRecord(index, 1, confState));
@@ -239,14 +239,14 @@ describe('the snapshots that a start is possible from', () => {
     expect(records.valid.map(({ index }) => index)).toEqual([0n, 3n, 4n]);
   });
 
-  it('are those of index 0 where there is no hard state', async () => {
+  it('are those of index 0 if there is no hard state', async () => {
     const records = new SnapshotRecords();
     await visit(records, [...beginning, snapshotRecord(1)]);
     expect(records.valid.map(({ index }) => index)).toEqual([0n]);
   });
 });
 
-describe('data that is not what its type says', () => {
+describe('data that does not match its type', () => {
   const broken = (type: number): CraftedRecord => ({ type, data: Uint8Array.of(0x08, 0xff) });
   for (const [what, type, make] of [
     ['an entry', 2, () => readFrom(0n, 0n)],
@@ -266,7 +266,7 @@ describe('data that is not what its type says', () => {
     });
   }
 
-  it('is not what an error of the program is taken for', async () => {
+  it('is not reported for an error of the program', async () => {
     const visitor = new ReadLog({ index: 0n, term: 0n }, true);
     Object.freeze(visitor.entries);
     await expect(visit(visitor, [...beginning, entryRecord(1)])).rejects.toThrow(TypeError);

@@ -1,6 +1,6 @@
 /**
- * A real etcd and the contract take turns on one log: what each of them drops, cuts, purges and
- * adds is so for the other. Needs what `real-etcd.test.ts` needs.
+ * A real etcd and `EtcdWalManager` take turns on one log: each must see what the other one drops,
+ * cuts, purges and appends. The tests have the requirements of `real-etcd.test.ts`.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, openSync, readFileSync, writeSync, closeSync } from 'node:fs';
@@ -29,7 +29,7 @@ async function has(server: EtcdServer, key: string): Promise<boolean> {
   return (await server.everything()).some((each) => each.key === wanted);
 }
 
-describe.runIf(members.isPossible)('a real etcd and the contract take turns', () => {
+describe.runIf(members.isPossible)('a real etcd and EtcdWalManager take turns', () => {
   const original = members.folder('original');
   const smallSegments = { metadata: 'etcd', segmentBytes: 16 * 1024 } as const;
   const segments = { metadata: 'etcd', segmentBytes: 1024 * 1024 } as const;
@@ -61,7 +61,7 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
     expect(storage.lastIndex()).toBe(commit);
     await again.close();
 
-    // An election commits what the log has beyond the commit index.
+    // An election commits the entries above the commit index.
     const withThem = await members.start(kept);
     expect(await has(withThem, 'second-unsure')).toBe(true);
     await withThem.stop();
@@ -70,10 +70,10 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
     expect(await has(without, 'key-1')).toBe(true);
   });
 
-  it('a torn end is cut by both at the same place', async () => {
+  it('a torn end is cut by both at the same offset', async () => {
     const theirs = members.folder('torn');
     const { entries } = await rewrite(original, theirs, segments);
-    // A record of several sectors, of which one was never written.
+    // A record of several sectors, one of which was never written.
     const last = entries.length + 1;
     const term = entries.at(-1)?.term ?? 0;
     const manager = new EtcdWalManager(walOf(theirs));
@@ -90,7 +90,7 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
     const copy = members.folder('torn-copy');
     cpSync(walOf(theirs), copy, { recursive: true });
 
-    // Torn is not uncertain: it is opened even so.
+    // A torn tail is not an uncertain one, so the log is opened.
     const ours = new EtcdWalManager(copy, { uncertainTail: 'refuse' });
     const { tail, storage } = await ours.replayWal();
     expect(tail).toMatchObject({ verdict: 'torn', offset: record?.offset, firstIndex: last });
@@ -110,14 +110,14 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
     expect(theirEntries.at(last - 1)).toMatchObject({ index: last, type: 0, data: undefined });
   });
 
-  it('what etcd purged is opened here; what is added and purged here is served by etcd', async () => {
+  it('a log that etcd purged can be opened, and etcd serves it after appends and a purge', async () => {
     const dataDir = members.folder('purged');
     await rewrite(original, dataDir, smallSegments);
     const snapshotting = await members.start(dataDir, ['--snapshot-count=50']);
     for (let at = 0; at < 60; at += 1) await snapshotting.put(`more-${at}`, 'x');
     await snapshotting.stop();
     const before = segmentsOf(dataDir).length;
-    // It starts at its newest snapshot, and removes the segments before that at once.
+    // etcd starts at its newest snapshot and removes the earlier segments at once.
     const purging = await members.start(dataDir, ['--max-wals=1']);
     for (let wait = 0; wait < 600 && segmentsOf(dataDir).length === before; wait += 1)
       await sleep(50);
@@ -178,8 +178,8 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
       { env: { ...process.env, ETCDCTL_API: '2' }, stdio: 'pipe' },
     );
     const copied = await readWal(walOf(backup));
-    // It keeps what is neither a change of members nor a request of the newer interface: next to
-    // nothing.
+    // etcdctl keeps only entries that are neither changes of members nor requests of the v3
+    // interface, which is almost nothing.
     expect(copied.entries.some(({ data }) => Buffer.from(data ?? []).includes('/0/version'))).toBe(
       true,
     );
@@ -191,7 +191,7 @@ describe.runIf(members.isPossible)('a real etcd and the contract take turns', ()
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    // It has read all of it: there are keys of the newer interface only.
+    // etcdctl has read the whole log, which only has keys of the v3 interface.
     expect(said).toContain('no v2 keys to migrate');
 
     const server = await members.start(dataDir);

@@ -1,7 +1,7 @@
 /**
- * Against a real etcd: it starts on what this package wrote, and what it wrote is read here. Needs
- * the programs `etcd` and `etcdctl` (Debian: etcd-server and etcd-client); `BABUZA_REQUIRE_ETCD=1`
- * makes their absence a failure.
+ * Tests with a real etcd: it starts on logs of this package, and its logs are read here. They need
+ * the programs `etcd` and `etcdctl` (Debian: etcd-server and etcd-client). With
+ * `BABUZA_REQUIRE_ETCD=1` their absence is a failure.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,8 @@ describe.runIf(members.isPossible)('a real etcd and a log that was written here'
       expect(await server.hashKv()).toBe(hash);
       await server.put('from-etcd', 'on our log');
       await server.stop();
-      // It went on in our last segment: all of ours is there, and what it added.
+      // etcd has continued in the last segment: all earlier entries are there, and its own after
+      // them.
       const entries = await replayed(walOf(ours));
       expect(linesOf(entries.slice(0, written.length))).toEqual(linesOf(written));
       expect(entries.length).toBeGreaterThan(written.length);
@@ -54,7 +55,7 @@ describe.runIf(members.isPossible)('a real etcd and a log that was written here'
 });
 
 describe.runIf(members.isPossible)('a real etcd and a log with an identity', () => {
-  it('serves the same keys with the same hash, goes on, and leaves the identity', async () => {
+  it('serves the same keys with the same hash, continues the log, and leaves the identity', async () => {
     const original = members.folder('before-identity');
     const first = await members.start(original);
     await load(first);
@@ -66,7 +67,7 @@ describe.runIf(members.isPossible)('a real etcd and a log with an identity', () 
       const ours = members.folder(`identity-${at}`);
       await rewrite(original, ours, options, identity);
       expect(readdirSync(walOf(ours))).toContain('IDENTITY');
-      // Twice: it starts on what it went on with, too.
+      // Two rounds: etcd must also start on the log that it has continued.
       for (const key of ['one', 'two']) {
         const server = await members.start(ours);
         if (key === 'one') expect(await server.everything()).toEqual(keys);
@@ -82,7 +83,7 @@ describe.runIf(members.isPossible)('a real etcd and a log with an identity', () 
     }
   });
 
-  it('starts on its own log beside which an identity record was written later', async () => {
+  it('starts on its own log after an identity record was written beside it', async () => {
     const folder = members.folder('adopted');
     const server = await members.start(folder);
     await server.put('before', '1');
@@ -116,7 +117,7 @@ describe.runIf(members.isPossible)('docs/etcd-wal.md', () => {
     await server.stop();
     const said: string[] = [];
     for (const [at, program] of programs.entries()) {
-      // In the package, so that its own name means what was built.
+      // The program runs in the package, so that the package's own name resolves to the build.
       const file = new URL(`../dist/etcd-wal-page-${at}.mjs`, import.meta.url);
       const here = program.replaceAll('/var/lib/etcd', original).replaceAll('/tmp/etcd-copy', copy);
       writeFileSync(file, here);
@@ -133,7 +134,7 @@ describe.runIf(members.isPossible)('docs/etcd-wal.md', () => {
 });
 
 describe.runIf(members.isPossible)('the log of a real etcd', () => {
-  it('that was killed under load is replayed to the same entries, with all that it acknowledged', async () => {
+  it('that was killed under load has the same entries here, with all acknowledged ones', async () => {
     const dataDir = members.folder('killed');
     const server = await members.start(dataDir);
     const acknowledged: string[] = [];
@@ -144,7 +145,7 @@ describe.runIf(members.isPossible)('the log of a real etcd', () => {
           await server.put(key, new Uint8Array(1 + ((at * 131) % 3000)).fill(name));
           acknowledged.push(key);
         } catch {
-          // It was killed.
+          // etcd was killed.
           return;
         }
       }
@@ -169,7 +170,7 @@ describe.runIf(members.isPossible)('the log of a real etcd', () => {
     expect(lost).toEqual([]);
   });
 
-  it('that is running is not opened, and can be looked at', async () => {
+  it('that is running is not opened, but can be inspected', async () => {
     const dataDir = members.folder('running');
     const server = await members.start(dataDir);
     await server.put('k', 'v');
@@ -190,7 +191,7 @@ describe.runIf(members.isPossible)('the log of a real etcd', () => {
     await server.put('k', 'still served');
   });
 
-  it('with snapshots is opened at the newest, and lists those that etcd could start from', async () => {
+  it('with snapshots is opened at the newest one, and lists those that etcd could start from', async () => {
     const dataDir = members.folder('snapshots');
     const server = await members.start(dataDir, ['--snapshot-count=50']);
     for (let at = 0; at < 230; at += 1) await server.put(`key-${at % 40}`, `value ${at}`);
@@ -206,7 +207,7 @@ describe.runIf(members.isPossible)('the log of a real etcd', () => {
     ).toEqual(listed.map(({ index, term }) => ({ index, term })));
     const { index, term } = storage.snapshot().metadata;
     expect(index).toBe(snapshots.at(-1)?.index);
-    // What the snapshot covers is still there to be read, as long as nobody purges it.
+    // Entries that the snapshot covers can be read until they are purged.
     expect(storage.firstIndex()).toBe(1);
     const end = storage.lastIndex() + 1;
     const all = await readWal(directory);

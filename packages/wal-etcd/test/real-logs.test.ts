@@ -1,8 +1,8 @@
 /**
- * Logs of real etcd servers, opened through the contract: killed, torn, purged, restored ones, and
- * one of a member that was added late. What the storage reads is held against etcd's own answers to
- * the same files and, from wherever the contract starts, against `inspect`. Without the fixtures
- * this says so, as their test does.
+ * Logs of real etcd servers, opened with `EtcdWalManager`: of killed servers, with torn ends,
+ * purged, restored, and of a member that was added later. The content of the storage is compared
+ * with etcd's own answers for the same files and, from the start of the storage on, with `inspect`.
+ * Missing fixtures are reported as in `fixtures.test.ts`.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
@@ -26,12 +26,12 @@ import { WorkingCopy } from './support/working-copy.ts';
 const fixtures = readIndex('index-real.json');
 const areRequired = process.env['CI'] === 'true' || process.env['BABUZA_REQUIRE_FIXTURES'] === '1';
 
-/** What is read from a storage at a time. */
+/** Bytes that are read from a storage at a time. */
 const pieceBytes: number = 4 * 1024 * 1024;
 
 const seen = { logs: 0, entries: 0, answers: 0, indexBytes: 0 };
 
-/** All that can be read. */
+/** Reads all entries. */
 function entriesOf(storage: EntryStorage): EtcdEntry[] {
   const entries: EtcdEntry[] = [];
   const end = storage.lastIndex() + 1;
@@ -49,7 +49,7 @@ function above(entries: readonly EtcdEntry[], index: bigint): readonly EtcdEntry
   return entries.filter((entry) => entry.index > index);
 }
 
-/** Over all of each entry; absent and empty data differ. */
+/** A hash over all fields of the entries. Absent and empty data differ. */
 function fingerprint(entries: Iterable<EtcdEntry>): {
   readonly count: number;
   readonly sha256: string;
@@ -68,7 +68,7 @@ function asPosition(snapshot: SnapshotMetadata | undefined): { index: bigint; te
   return { index: BigInt(snapshot?.index ?? 0), term: BigInt(snapshot?.term ?? 0) };
 }
 
-/** What etcd said when it opened the same files at a snapshot, wherever the fixture asks. */
+/** etcd's answers when it opened the same files, for each snapshot that the fixture uses. */
 function compareWithEtcd(
   fixture: Fixture,
   { storage, hardState }: OpenedWal,
@@ -79,7 +79,7 @@ function compareWithEtcd(
     const line = said.readAll('read');
     if (line === undefined || line.error !== null) continue;
     const snapshot = said.all('dump')[0]?.snap ?? { index: '0', term: '0' };
-    // A log begins behind the last snapshot that was installed: what was before it is gone.
+    // A log starts after the last installed snapshot: earlier entries are dropped.
     if (Number(snapshot.index) + 1 < storage.firstIndex()) continue;
     const chosen = above(entries, BigInt(snapshot.index));
     expect(chosen.length, `at ${snapshot.index}`).toBe(line.entries);
@@ -91,7 +91,7 @@ function compareWithEtcd(
   }
 }
 
-/** Demands the snapshots that etcd could start from, index 0 aside. */
+/** Checks the snapshots that etcd could start from, except index 0. */
 async function compareSnapshots(
   fixture: Fixture,
   copy: WorkingCopy,
@@ -112,7 +112,7 @@ async function compareSnapshots(
   );
 }
 
-/** Opens the log through the contract, and demands what `inspect` read of it before. */
+/** Opens the log with `EtcdWalManager`, and checks that it has what `inspect` read before. */
 async function compareReplay(fixture: Fixture, copy: WorkingCopy): Promise<void> {
   const manager = new EtcdWalManager(copy.directory);
   try {
@@ -134,13 +134,14 @@ async function compareReplay(fixture: Fixture, copy: WorkingCopy): Promise<void>
     expect(hardState).toEqual({ term: Number(term), vote, commit: Number(commit) });
     compareWithEtcd(fixture, opened, entries);
 
-    // Where a log does not begin at index 1, the term before it must be known: raft asks for it.
+    // If a log does not start at index 1, the term before it must be known, because Raft asks for
+    // it.
     const first = storage.firstIndex();
     if (first > 1) expect(storage.term(first - 1)).toBeGreaterThan(0);
 
     const count = entries.length;
     const { indexBytes, cacheBytes } = wal.stats;
-    // 4 bytes an entry; the rest is a page begun in each segment, and the runs of terms.
+    // The index takes 4 bytes an entry, plus a partly used page per segment and the runs of terms.
     expect(indexBytes).toBeLessThanOrEqual(4 * count + 16 * 1024);
     expect(cacheBytes).toBeLessThanOrEqual(1024 * 1024);
     seen.logs += 1;
@@ -152,7 +153,10 @@ async function compareReplay(fixture: Fixture, copy: WorkingCopy): Promise<void>
   }
 }
 
-/** One more entry, a close, a second opening: nothing else has changed, also for `inspect`. */
+/**
+ * Appends an entry, closes and opens the log again. Nothing else may have changed, for `inspect`
+ * too.
+ */
 async function appendAndCompare(
   copy: WorkingCopy,
   manager: EtcdWalManager,
@@ -189,7 +193,7 @@ if (fixtures === undefined) {
     expect(areRequired, 'the fixtures are required, and missing').toBe(false);
   });
 } else {
-  describe('the log of a real server, through the contract', () => {
+  describe('the log of a real server, opened with EtcdWalManager', () => {
     for (const fixture of fixtures) {
       it(`${fixture.name}: ${fixture.about}`, async () => {
         const archive = readArchive(`${fixtureFolder}/${fixture.archive}`);

@@ -1,4 +1,4 @@
-/** Records in memory: the same bytes as the format says, in memory that is used again. */
+/** Records in memory: their bytes, and the reuse of the memory. */
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { RecordType } from '../src/format/layout.ts';
@@ -28,12 +28,14 @@ const entry = (index: number, data?: Uint8Array, term = 1): Entry => ({
 });
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(0xa5);
 
-/** The memory that a record with so many bytes of data wants: its frame with all of the padding. */
+/**
+ * The memory that a record with this many bytes of data needs: its frame with the largest padding.
+ */
 const wanted = (bytes: number): number => 8 + recordHeadBytes(9, 0xffff_ffff, bytes) + bytes + 8;
-/** The data that a record wants so much memory with. */
+/** The number of bytes of data for which a record needs this much memory. */
 const dataFor = (memory: number): Uint8Array => payload(2 * memory - wanted(memory));
 
-describe('records that are encoded', () => {
+describe('encoded records', () => {
   const records: readonly CraftedRecord[] = [
     { type: RecordType.Crc },
     metadataRecord(),
@@ -42,7 +44,7 @@ describe('records that are encoded', () => {
     { type: 200, data: payload(300) },
   ];
 
-  it('are framed, and chained from the checksum before', () => {
+  it('are framed, and their checksums are chained', () => {
     const encoder = newEncoder(77);
     for (const record of records) add(encoder, record);
     const made = craft(records, { checksum: 77 });
@@ -51,7 +53,7 @@ describe('records that are encoded', () => {
     expect([encoder.bytes, encoder.checksum]).toEqual([0, made.checksums.at(-1)]);
   });
 
-  it('have no data, and leave the checksum, where none is given', () => {
+  it('without data do not change the checksum', () => {
     const encoder = newEncoder(77);
     encoder.add(RecordType.Metadata, undefined);
     const made = craft([{ type: RecordType.Metadata }], { checksum: 77 });
@@ -83,12 +85,12 @@ describe('records that are encoded', () => {
     });
   }
 
-  it('are none where nothing waits', () => {
+  it('may be none', () => {
     const encoder = newEncoder();
     expect([encoder.take(), encoder.bytes]).toEqual([[], 0]);
   });
 
-  it('are right whatever room is left for them in memory', () => {
+  it('are right whatever memory is left for them', () => {
     for (let left = 0; left < 64; left += 1) {
       for (const data of [20, 4096, 4100].map(payload)) {
         const encoder = newEncoder();
@@ -108,8 +110,8 @@ describe('records that are encoded', () => {
   });
 });
 
-describe('records that are dropped', () => {
-  it('leave the encoder as it was, and the ones behind them go on from before', () => {
+describe('dropped records', () => {
+  it('leave the encoder as it was, and the next ones continue the checksum before them', () => {
     const encoder = newEncoder();
     add(encoder, stateRecord(1, 1));
     encoder.take();
@@ -127,7 +129,7 @@ describe('records that are dropped', () => {
     expect(Buffer.compare(joined(encoder.take()), made.bytes)).toBe(0);
   });
 
-  it('do not count in the pages of the mark, which is a copy', () => {
+  it('do not change the pages of the mark', () => {
     const encoder = newEncoder();
     const { pages } = encoder.mark();
     encoder.addEntry(entry(1, payload(200_000)));
@@ -140,7 +142,7 @@ describe('the memory of records', () => {
   const parts = (encoder: RecordEncoder): [number, number][] =>
     encoder.take().map(({ length, buffer }) => [length, buffer.byteLength]);
 
-  it('has the payloads that are small, and refers to those from 4 KiB on', () => {
+  it('has copies of small payloads, and references to those from 4 KiB on', () => {
     const encoder = newEncoder();
     for (const [bytes, isReferred] of [
       [4095, false],
@@ -151,13 +153,13 @@ describe('the memory of records', () => {
       encoder.addEntry(entry(1, data));
       expect(encoder.take().includes(data)).toBe(isReferred);
     }
-    // Data that is no payload of an entry may change at once: it is copied whatever its size.
+    // Data that is not the payload of an entry may change at once, so it is always copied.
     const metadata = payload(8192);
     encoder.add(RecordType.Metadata, metadata);
     expect(encoder.take().includes(metadata)).toBe(false);
   });
 
-  it('is used again, 16 KiB at first', () => {
+  it('is reused, 16 KiB at first', () => {
     const encoder = newEncoder();
     add(encoder, stateRecord(1, 1));
     const [first] = encoder.take();
@@ -167,7 +169,7 @@ describe('the memory of records', () => {
     expect(first?.buffer.byteLength).toBe(16 * 1024);
   });
 
-  it('is used to its end before there is more, twice as much', () => {
+  it('is used to its end before it is doubled', () => {
     const room = 16 * 1024;
     for (const [left, isEnough] of [
       [0, true],
@@ -180,7 +182,7 @@ describe('the memory of records', () => {
       const data = dataFor(room - bytes + left);
       expect(wanted(data.length)).toBe(room - bytes + left);
       encoder.add(9, data);
-      // The checksum takes 5 bytes, as most do.
+      // The checksum takes 5 bytes, like most checksums.
       expect(encoder.checksum).toBeGreaterThanOrEqual(2 ** 28);
       const all = encoder.bytes;
       const expected = isEnough
@@ -193,7 +195,7 @@ describe('the memory of records', () => {
     }
   });
 
-  it('is as large as one record wants that is larger', () => {
+  it('is enlarged for a single large record', () => {
     const encoder = newEncoder();
     const data = payload(100_000);
     encoder.add(9, data);
@@ -201,7 +203,7 @@ describe('the memory of records', () => {
     expect(parts(encoder)).toEqual([[bytes, wanted(100_000)]]);
   });
 
-  it('is not there for payloads that are referred to', () => {
+  it('is not used for referenced payloads', () => {
     const encoder = newEncoder();
     for (let index = 1; index < 9; index += 1) encoder.addEntry(entry(index, payload(500_000)));
     add(encoder, stateRecord(1, 1));
@@ -209,7 +211,7 @@ describe('the memory of records', () => {
     expect(new Set(buffers)).toEqual(new Set([16 * 1024, 500_000]));
   });
 
-  it('is given back above 512 KiB, and kept up to there', () => {
+  it('is freed above 512 KiB, and kept up to there', () => {
     const kept = 512 * 1024;
     const encoder = newEncoder();
     encoder.add(9, payload(kept));
@@ -231,7 +233,7 @@ describe('the memory of records', () => {
 });
 
 describe('the pages that etcd would have written', () => {
-  it('are counted for each length field, and each record with its padding', () => {
+  it('are counted for each length field and for each record with its padding', () => {
     for (let bytes = 30_000; bytes < 30_009; bytes += 1) {
       const encoder = newEncoder();
       const pages = new PageWriter(0);

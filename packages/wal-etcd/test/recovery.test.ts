@@ -1,6 +1,4 @@
-/**
- * Logs that a replay once took for something else: each of them was found by a rung of the ladder.
- */
+/** Logs that an earlier replay misread. The crash tests found each of them. */
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { crashStates, runWorkload, simulatedEnvironment } from '@babuza/testkit';
@@ -18,7 +16,7 @@ function entriesFrom(first: number, count: number, term: number, bytes: number):
 }
 
 describe('recovery', () => {
-  it('reads a log once, unless a snapshot in it does not count', async () => {
+  it('reads a log once, unless it has a snapshot that is not valid', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const manager = openManager(environment);
@@ -37,18 +35,18 @@ describe('recovery', () => {
       for (const path of environment.fileSystem.surgery.files()) {
         stored += environment.fileSystem.surgery.contents(path).length;
       }
-      // And once more the newest part, which is written again.
+      // The newest part is read once more, because it is written again.
       expect(read).toBeGreaterThan(stored);
       expect(read).toBeLessThanOrEqual(2 * stored);
     });
   });
 
-  it('an entry that the first segment holds twice tells the term before the log by its last record', async () => {
+  it('uses the last record of an entry for the term before the log', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const manager = openManager(environment);
       const { wal } = await manager.createWal(metadata);
-      // The second segment begins with entry 21 of term 1, and has it of term 2 further on.
+      // The second segment starts with entry 21 of term 1, and later has it with term 2.
       await wal.save({ entries: entriesFrom(1, 19, 1, 900) });
       await wal.save({ entries: entriesFrom(20, 1, 1, 10) });
       await wal.save({ entries: entriesFrom(21, 3, 1, 10) });
@@ -67,7 +65,7 @@ describe('recovery', () => {
     });
   });
 
-  it('a snapshot whose hard state a crash took does not count later, when the commit index passes it', async () => {
+  it('keeps a snapshot without its hard state invalid when the commit index passes it later', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const manager = openManager(environment);
@@ -83,7 +81,7 @@ describe('recovery', () => {
     });
     const disk = environment.fileSystem.kill(1);
     const path = `${directory}/0000000000000000-0000000000000000.wal`;
-    // Of the last two records the second one is a hard state of 24 bytes.
+    // The last record is a hard state of 24 bytes.
     const end = disk.surgery.contents(path).findLastIndex((byte) => byte !== 0) + 1;
     const start = Math.ceil(end / 8) * 8 - 24;
     disk.surgery.zero(path, start, 24);
@@ -106,7 +104,7 @@ describe('recovery', () => {
 });
 
 describe('a snapshot of entries that the log has', () => {
-  it('does not count later where a crash took its hard state, when other entries are there', async () => {
+  it('stays invalid without its hard state when other entries are saved later', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const { wal } = await openManager(environment).createWal(metadata);
@@ -137,13 +135,13 @@ describe('a snapshot of entries that the log has', () => {
 });
 
 describe('a power cut', () => {
-  it('of a save that makes the file longer, with a payload that is not copied, is never taken for damage', async () => {
+  it('during a save that extends the file, with a referenced payload, is never taken for damage', async () => {
     const environment = simulatedEnvironment(1);
     const { fileSystem: disk } = environment;
     await runWorkload(environment, async () => {
       const { wal } = await openManager(environment).createWal(metadata);
       await wal.save({ entries: entriesFrom(1, 3, 1, 5000) });
-      // The next segment is prepared, and synced, until then.
+      // Wait until the next segment is prepared and synced.
       await environment.clock.sleep(100);
       disk.stopWhen(({ operation }) => operation === 'datasync');
       await wal.save({ entries: entriesFrom(4, 1, 1, 4100) });
@@ -166,7 +164,7 @@ describe('a power cut', () => {
 });
 
 describe('a segment whose name was not durable when its process was killed', () => {
-  it('is there after a power cut when a later process has saved to it', async () => {
+  it('is there after a power cut if a later process has saved to it', async () => {
     const environment = simulatedEnvironment(1);
     const { fileSystem } = environment;
     const isNamed = (): boolean =>

@@ -1,6 +1,6 @@
 /**
- * The last save of a segment makes its file longer. Where the disk has no room for that the save is
- * refused, and the file is as it was, durably: its length, and each of its bytes.
+ * The last save of a segment extends its file. If the disk has no space for that, the save is
+ * refused, and the file durably keeps its length and all its bytes.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -24,8 +24,8 @@ interface Refusal {
 }
 
 /**
- * A segment that a save of 18,000 bytes would make longer than it is, with so much room for that,
- * and with the segment behind it prepared. Then the entries that are saved next.
+ * Creates a segment that a save of 18,000 bytes would extend, on a disk with this much space, with
+ * the next segment prepared. Returns the entries of the next saves.
  */
 async function refuse(roomBytes: number, inline: boolean, next: number): Promise<Refusal> {
   let before = Buffer.alloc(0);
@@ -36,7 +36,7 @@ async function refuse(roomBytes: number, inline: boolean, next: number): Promise
     const save = (first: number, count: number): Promise<unknown> =>
       codeOf(wal.save({ entries: entriesFrom(first, count, 1, 900) }));
     expect(await save(1, 10)).toBe('done');
-    // The next segment is prepared until then.
+    // Wait until the next segment is prepared.
     await environment.clock.sleep(100);
     before = Buffer.from(disk.surgery.contents(path));
     disk.capacityBytes = usedBytes(disk) + roomBytes;
@@ -46,10 +46,10 @@ async function refuse(roomBytes: number, inline: boolean, next: number): Promise
   return { before, disk };
 }
 
-describe('a save that finds no room to make its segment longer', () => {
+describe('a save without space to extend its segment', () => {
   for (const inline of [false, true]) {
     for (const roomBytes of [0, pageBytes, 2 * pageBytes]) {
-      it(`leaves the file as it was, with room for ${roomBytes} bytes, inline ${inline}`, async () => {
+      it(`leaves the file as it was, with space for ${roomBytes} bytes, inline ${inline}`, async () => {
         const { before, disk } = await refuse(roomBytes, inline, 0);
         expect(Buffer.compare(disk.surgery.contents(path), before)).toBe(0);
         for (const seed of [1, 2, 3, 4]) {
@@ -58,7 +58,7 @@ describe('a save that finds no room to make its segment longer', () => {
         }
       });
 
-      it(`is followed by one that fits, with room for ${roomBytes} bytes, inline ${inline}`, async () => {
+      it(`can be followed by one that fits, with space for ${roomBytes} bytes, inline ${inline}`, async () => {
         const { disk } = await refuse(roomBytes, inline, 2);
         for (const seed of [1, 2, 3, 4]) {
           await reopened(disk.crash(seed), (opened) => {

@@ -1,6 +1,4 @@
-/**
- * Giving segments back after a purge: the order of the steps, what fails, and what the report says.
- */
+/** Removing segments after a purge: the order of the steps, failures, and the report. */
 import { describe, expect, it } from 'vitest';
 import type { Fault, SimulatedDisk } from '@babuza/testkit';
 import { SegmentList } from '@babuza/wal-files';
@@ -22,7 +20,7 @@ const [first = '', second = ''] = names.map(({ fileName }) => fileName);
 interface World {
   readonly disk: SimulatedDisk;
   readonly segments: SegmentList<EtcdSegment>;
-  /** Calls that were not made one after the other. */
+  /** Calls that overlapped. */
   readonly strays: () => string[];
   readonly release: (belowSegmentId: number) => ReturnType<SegmentRemoval['release']>;
 }
@@ -44,10 +42,10 @@ async function world(): Promise<World> {
 }
 
 const holds = (fileName: string): string =>
-  `${fileName} holds entries from 42 on, or the term before them, or a snapshot record`;
+  `${fileName} holds entry 42, the term before it, or a snapshot record`;
 const error = (kind: 'io' | 'permission'): Fault => ({ type: 'error', kind });
 
-describe('giving segments back', () => {
+describe('removing segments', () => {
   it('removes the oldest first, each durably before the next one, and reports it', async () => {
     const { disk, release, strays } = await world();
     const from = disk.calls.length;
@@ -68,7 +66,7 @@ describe('giving segments back', () => {
     ]);
   });
 
-  it('has nothing to do where all segments are needed', async () => {
+  it('does nothing if all segments are needed', async () => {
     const { disk, release } = await world();
     expect(await release(3)).toEqual({
       segmentsRemoved: 0,
@@ -80,7 +78,7 @@ describe('giving segments back', () => {
     expect(changes(disk)).toEqual([]);
   });
 
-  it('names nothing that holds segments where none is left', async () => {
+  it('names no reason for kept segments if there are none', async () => {
     const { release } = await world();
     expect(await release(7)).toMatchObject({
       segmentsRemoved: 4,
@@ -90,8 +88,8 @@ describe('giving segments back', () => {
   });
 });
 
-describe('giving segments back when a step fails', () => {
-  it('stops at the first that cannot be removed, counts it as kept, and tries it first later', async () => {
+describe('removing segments when a step fails', () => {
+  it('stops at the first one that cannot be removed, counts it as kept, and starts with it later', async () => {
     const { disk, release } = await world();
     const failing = disk.inject({
       on: 'unlink',
@@ -105,7 +103,9 @@ describe('giving segments back when a step fails', () => {
       bytesFreed: 100,
       segmentsKept: 3,
       heldBy: expect.stringMatching(
-        new RegExp(`^files that could not be removed, a later purge does: .*${second}`),
+        new RegExp(
+          `^some files could not be removed and will be removed by a later purge: .*${second}`,
+        ),
       ) as unknown,
     });
     failing.remove();
@@ -118,7 +118,7 @@ describe('giving segments back when a step fails', () => {
     expect(changes(disk, from)[0]).toBe(`unlink ${second}`);
   });
 
-  it('removes no name twice: after a sync that could not begin only the sync is made again', async () => {
+  it('unlinks no file twice: after a sync that could not start only the sync is repeated', async () => {
     const { disk, release } = await world();
     disk.inject({ on: 'open-directory', nth: 1, fault: error('permission') });
     expect(await release(5)).toMatchObject({ segmentsRemoved: 0, bytesFreed: 0, segmentsKept: 4 });
@@ -135,7 +135,7 @@ describe('giving segments back when a step fails', () => {
     ]);
   });
 
-  it('closes a file whose length it cannot learn, removes it, and says what has failed', async () => {
+  it('closes and removes a file whose size cannot be read, and reports the failure', async () => {
     const { disk, release, strays } = await world();
     disk.inject({ on: 'size', path: new RegExp(first), fault: error('io') });
     const { heldBy, ...report } = await release(5);
@@ -150,7 +150,7 @@ describe('giving segments back when a step fails', () => {
     expect(strays()).toEqual([]);
   });
 
-  it('says the first of several failures', async () => {
+  it('reports the first of several failures', async () => {
     const { disk, release } = await world();
     disk.inject({ on: 'size', path: new RegExp(first), fault: error('io') });
     disk.inject({ on: 'size', path: new RegExp(second), fault: error('io') });

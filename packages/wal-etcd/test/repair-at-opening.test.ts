@@ -1,6 +1,6 @@
 /**
- * A segment that ends within a record is cut when its log is opened. A copy of it is kept for
- * people, as it was before; it is whole, or there is none.
+ * A segment that ends within a record is cut when its log is opened. A copy of the old segment is
+ * kept for people. The copy is complete, or there is no copy.
  */
 import { describe, expect, it } from 'vitest';
 import { simulatedEnvironment, type Fault, type SimulatedDisk } from '@babuza/testkit';
@@ -24,14 +24,14 @@ async function broken(): Promise<SimulatedDisk> {
 const hasCopy = (disk: SimulatedDisk): boolean => disk.surgery.files().includes(copyPath);
 
 describe('the copy of a segment that ends within a record', () => {
-  it('has all that the segment had before it was cut', async () => {
+  it('has all bytes of the segment before the cut', async () => {
     const disk = await broken();
     const before = Buffer.from(disk.surgery.contents(path));
     const once = await reopened(disk, (opened) => expect(allEntries(opened)).toEqual(entries));
     expect(Buffer.compare(once.crash(1).surgery.contents(copyPath), before)).toBe(0);
   });
 
-  it('has it wherever a power cut interrupts the opening after which the segment is cut', async () => {
+  it('has all bytes after a power cut at any call of the opening that cuts', async () => {
     const finished = await broken();
     const before = Buffer.from(finished.surgery.contents(path));
     await reopened(finished.kill(1), () => undefined);
@@ -54,7 +54,7 @@ describe('the copy of a segment that ends within a record', () => {
     }
   });
 
-  it('is not there in part where the disk has no room for it, and the log opens', async () => {
+  it('is removed if the disk has no space for it, and the log opens', async () => {
     const disk = await broken();
     const fault: Fault = { type: 'partial-write', kind: 'no-space', bytes: 1000 };
     const failing = disk.inject({ on: 'write', path: /\.broken$/, fault });
@@ -62,7 +62,7 @@ describe('the copy of a segment that ends within a record', () => {
     expect([failing.hits, hasCopy(disk), hasCopy(once)]).toEqual([1, false, false]);
   });
 
-  it('is made before anything is cut where the disk fails: the log does not open until it can be', async () => {
+  it('is needed before the cut: if the disk fails to write it, the log does not open', async () => {
     const disk = await broken();
     const before = Buffer.from(disk.surgery.contents(path));
     const fault: Fault = { type: 'error', kind: 'io' };
@@ -78,7 +78,7 @@ describe('the copy of a segment that ends within a record', () => {
   });
 });
 
-/** The last record lacks a sector: the file keeps its length. */
+/** The last record lacks a sector; the file keeps its length. */
 async function torn(): Promise<SimulatedDisk> {
   const disk = await created(async ({ wal }) => {
     await wal.save({ entries });
@@ -90,7 +90,7 @@ async function torn(): Promise<SimulatedDisk> {
 }
 
 describe('a log that was cut when it was opened', () => {
-  it('refuses a save that its shortened file has no room for, and takes it when there is room', async () => {
+  it('refuses a save that does not fit into the shortened file on a full disk, and accepts it later', async () => {
     const disk = await torn();
     const save = { entries: entriesFrom(4, 4, 1, 2000) };
     const once = await reopened(disk, async (opened) => {
@@ -131,7 +131,7 @@ describe('a repair', () => {
 });
 
 describe('a record that lacks a sector', () => {
-  it('is no interrupted write where something else lies behind it', async () => {
+  it('is not an interrupted write if other bytes follow it', async () => {
     const disk = await torn();
     const end = disk.surgery.contents(path).findLastIndex((byte) => byte !== 0);
     disk.surgery.overwrite(path, end + 1000, new Uint8Array(8).fill(7));

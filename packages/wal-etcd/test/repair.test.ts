@@ -1,7 +1,7 @@
 /** etcd's `Repair` of the last segment, and the copy of a damaged segment. */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
-import { cutAt, keepBroken, repairLastSegment } from '../src/recovery/repair.ts';
+import { cutAt, keepBrokenCopy, repairLastSegment } from '../src/recovery/repair.ts';
 import {
   beginning,
   changes,
@@ -43,7 +43,7 @@ describe('a repair', () => {
     ['ends within its last record', cutWithin],
     ['lacks a sector of its last record', torn],
   ] as const) {
-    it(`cuts a segment that ${what}, when a copy of it is durable`, async () => {
+    it(`cuts a segment that ${what}, after a copy of it is durable`, async () => {
       const { isRepaired, disk } = await repaired(bytes);
       expect(isRepaired).toBe(true);
       expect(changes(disk)).toEqual([
@@ -60,14 +60,14 @@ describe('a repair', () => {
     });
   }
 
-  it('has nothing to do where the segment is whole, whatever it goes on from', async () => {
+  it('does nothing if the segment is undamaged', async () => {
     for (const bytes of [made.bytes, ofPurged, new Uint8Array(0), new Uint8Array(100)]) {
       const { isRepaired, disk } = await repaired(bytes);
       expect([isRepaired, changes(disk)]).toEqual([true, []]);
     }
   });
 
-  it('changes nothing where the segment is damaged in another way', async () => {
+  it('changes nothing if the segment is damaged in another way', async () => {
     const wrong = Uint8Array.from(made.bytes).fill(9, -12, -8);
     const noMessage = Uint8Array.from(made.bytes).fill(0xff, keptBytes + 8, keptBytes + 16);
     for (const bytes of [wrong, noMessage]) {
@@ -78,32 +78,32 @@ describe('a repair', () => {
 });
 
 describe('the copy of a damaged segment', () => {
-  it('replaces an older one, and has all bytes whatever their number', async () => {
+  it('replaces an older one, and has all bytes', async () => {
     for (const length of [0, 1, 2, 1024 * 1024, 2 * 1024 * 1024 + 1]) {
       const bytes = new Uint8Array(length).map((_, at) => at % 251);
       const disk = diskWith([[name, bytes]]);
       disk.surgery.put(copyPath, new Uint8Array(3_000_000).fill(1));
       const { file } = await openSegment(disk, name);
       const strays = watchOrder(disk);
-      await keepBroken(disk, directory, file, copyPath);
+      await keepBrokenCopy(disk, directory, file, copyPath);
       expect([strays(), disk.openPaths]).toEqual([[], [pathOf(name)]]);
       expect(Buffer.compare(disk.surgery.contents(copyPath), bytes)).toBe(0);
       expect(changes(disk)[0]).toBe(`unlink ${copyName}`);
     }
   });
 
-  it('is closed where it cannot be written', async () => {
+  it('is closed if it cannot be written', async () => {
     const disk = diskWith([[name, made.bytes]]);
     const { file } = await openSegment(disk, name);
     disk.inject({ on: 'write', fault: { type: 'error', kind: 'io' } });
     const strays = watchOrder(disk);
-    await expect(keepBroken(disk, directory, file, copyPath)).rejects.toThrow('EIO');
+    await expect(keepBrokenCopy(disk, directory, file, copyPath)).rejects.toThrow('EIO');
     expect([strays(), disk.openPaths]).toEqual([[], [pathOf(name)]]);
   });
 });
 
 describe('a segment that is cut', () => {
-  it('has its length durably', async () => {
+  it('durably has its new length', async () => {
     const disk = diskWith([[name, made.bytes]]);
     const { file } = await openSegment(disk, name);
     const strays = watchOrder(disk);

@@ -1,4 +1,4 @@
-/** What the records of a log add up to: its entries, its base, its metadata. */
+/** The state of a log after a replay: its entries, its start, its metadata. */
 import { describe, expect, it } from 'vitest';
 import { RecordType } from '../src/format/layout.ts';
 import { newRecord } from '../src/format/record.ts';
@@ -21,8 +21,8 @@ import {
   type Replayed,
 } from './support/replayed.ts';
 
-describe('the entries that are replayed', () => {
-  it('have their terms and places, the place being that of the record before', async () => {
+describe('the replayed entries', () => {
+  it('have their terms and positions, the position being that of the record before', async () => {
     const { log, offsets } = await replayed(0, [...entries(1, 2), entryRecord(3, 4)]);
     const run = log.state.index.runOf(2);
     expect([run.segmentId, run.lastIndex, run.offsetOf(2), run.offsetOf(3)]).toEqual([
@@ -34,7 +34,7 @@ describe('the entries that are replayed', () => {
     expect([1, 2, 3].map((index) => log.state.index.term(index))).toEqual([1, 1, 4]);
   });
 
-  it('drop all behind them where they are recorded again', async () => {
+  it('drop all entries above them when they are recorded again', async () => {
     const again = await replayed(0, [...entries(1, 2, 3, 4), entryRecord(3, 2)]);
     expect([range(again), again.log.state.index.term(3)]).toEqual([[1, 3], 2]);
     const last = await replayed(0, [...entries(1, 2, 3), entryRecord(3, 2)]);
@@ -42,11 +42,13 @@ describe('the entries that are replayed', () => {
     expect(range(await replayed(0, entries(1, 2, 3, 1)))).toEqual([1, 1]);
   });
 
-  it('have no gap', async () => {
+  it('must have no gap', async () => {
     const { error, offsets } = await replayed(0, entries(1, 3));
     expect(error).toMatchObject({
       verdict: 'ErrSliceOutOfRange',
-      message: expect.stringContaining('entry 3 follows 1: some are missing') as unknown,
+      message: expect.stringContaining(
+        'entry 3 leaves a gap: the last index of the log is 1',
+      ) as unknown,
       file,
       offset: offsets[1],
       firstIndex: 2,
@@ -55,7 +57,7 @@ describe('the entries that are replayed', () => {
     expect((await replayed(0, entries(2))).error?.verdict).toBe('ErrSliceOutOfRange');
   });
 
-  it('do not come back where they are purged, but drop all behind them', async () => {
+  it('stay purged, but drop all entries above them', async () => {
     const records = [marker(9), stateRecord(1, 9), ...entries(10, 11, 12)];
     expect(range(await replayed(0, records))).toEqual([10, 12]);
     expect(range(await replayed(0, [...records, ...entries(9)]))).toEqual([10, 9]);
@@ -64,15 +66,15 @@ describe('the entries that are replayed', () => {
   });
 });
 
-describe('the base of a log whose first segments are purged', () => {
+describe('the start of a log whose first segments are purged', () => {
   const baseOf = ({ log, offsets }: Replayed): unknown[] => [
     log.state.baseIndex,
     log.state.index.term(log.state.baseIndex),
-    log.base.segmentId,
-    log.base.position === undefined ? undefined : offsets.indexOf(log.base.position) + 1,
+    log.start.segmentId,
+    log.start.position === undefined ? undefined : offsets.indexOf(log.start.position) + 1,
   ];
 
-  it('is the first entry, with its own place, where it is not above the name', async () => {
+  it('is the first entry, with its position, if it is not above the index in the name', async () => {
     for (const first of [20, 19, 5]) {
       const log = await replayed(20, [
         stateRecord(2, 3),
@@ -84,12 +86,12 @@ describe('the base of a log whose first segments are purged', () => {
         [first + 1, first + 1],
       ]);
       expect(log.log.finish(file)).toBeUndefined();
-      // What is purged was committed.
+      // Purged entries were committed.
       expect(log.log.state.hardState).toEqual({ term: 2, vote: 1n, commit: first });
     }
   });
 
-  it('is the lowest entry that is met, also when it comes later, with its last record', async () => {
+  it('is the lowest entry, even if it comes later, with its last record', async () => {
     const lower = await replayed(20, [
       ...entries(20, 21, 22),
       entryRecord(19, 7),
@@ -116,7 +118,7 @@ describe('the base of a log whose first segments are purged', () => {
     ]);
   });
 
-  it('is a snapshot at the entry before the name or above, and no other', async () => {
+  it('is a snapshot at or above the index before the one in the name', async () => {
     const at = await replayed(20, [marker(19, 3), entryRecord(20, 3), entryRecord(21, 3)]);
     expect([baseOf(at), range(at), markers(at)]).toEqual([[19, 3, 6, undefined], [20, 21], [19]]);
     const above = await replayed(20, [marker(30, 3), entryRecord(31, 3)]);
@@ -127,10 +129,10 @@ describe('the base of a log whose first segments are purged', () => {
     ]);
     const below = await replayed(20, [marker(18, 3), ...entries(20, 21)]);
     expect([baseOf(below), range(below), markers(below)]).toEqual([[20, 1, 6, 1], [21, 21], []]);
-    expect(above.log.believedTooMuch).toBe(false);
+    expect(above.log.hasUncoveredReset).toBe(false);
   });
 
-  it('stays where it is when an entry is below a snapshot that told it', async () => {
+  it('does not change for an entry below the snapshot that gives it', async () => {
     const told = await replayed(20, [marker(19, 3), ...entries(20, 21, 5)]);
     expect([baseOf(told)[0], range(told)]).toEqual([19, [20, 19]]);
     const reset = await replayed(20, [...entries(20, 21), marker(40, 3), ...entries(41, 15)]);
@@ -140,12 +142,12 @@ describe('the base of a log whose first segments are purged', () => {
     ]);
   });
 
-  it('must be told by something', async () => {
+  it('must be given by a record', async () => {
     for (const firstIndex of [1, 20]) {
       const { log } = await replayed(firstIndex, [stateRecord(1, 0)]);
       expect(log.finish(file)).toMatchObject({
         verdict: 'missing-segment',
-        message: expect.stringContaining(`what was before index ${firstIndex}`) as unknown,
+        message: expect.stringContaining(`the term before index ${firstIndex}`) as unknown,
         file,
         groupId: 5n,
       });
@@ -154,29 +156,29 @@ describe('the base of a log whose first segments are purged', () => {
     expect(error).toMatchObject({ verdict: 'ErrSliceOutOfRange', firstIndex: 20 });
   });
 
-  it('is index 0 in a log that has its first segment', async () => {
+  it('is index 0 in a log with its first segment', async () => {
     const log = await replayed(0, []);
-    expect(log.log.base).toEqual({ segmentId: 6, position: undefined });
+    expect(log.log.start).toEqual({ segmentId: 6, position: undefined });
     expect([range(log), log.log.finish(file)]).toEqual([[1, 0], undefined]);
     expect((await replayed(1, entries(1, 2))).log.state.baseIndex).toBe(1);
   });
 });
 
-describe('the whole of a log', () => {
+describe('a whole log', () => {
   it('has a commit index up to its last entry', async () => {
     const at = await replayed(0, [...entries(1, 2), stateRecord(1, 2)]);
     expect(at.log.finish(file)).toBeUndefined();
     const beyond = await replayed(0, [...entries(1, 2), stateRecord(1, 3)]);
     expect(beyond.log.finish(file)).toMatchObject({
       verdict: 'commit-beyond-end',
-      message: expect.stringContaining('commit index is 3, but the log ends at 2') as unknown,
+      message: expect.stringContaining('the commit index 3 is above the last index 2') as unknown,
       firstIndex: 3,
       groupId: 5n,
       file,
     });
   });
 
-  it('has its hard state as it was written, unless the base is above its commit index', async () => {
+  it('has the hard state of the last record, unless the start is above its commit index', async () => {
     for (const commit of [4, 5, 6]) {
       const { log } = await replayed(5, [...entries(5, 6), stateRecord(3, commit, 9n)]);
       const written = log.state.hardState;
@@ -187,7 +189,7 @@ describe('the whole of a log', () => {
   });
 });
 
-describe('the metadata that is replayed', () => {
+describe('the replayed metadata', () => {
   const metadata = async (...datas: readonly (Uint8Array | undefined)[]): Promise<unknown> => {
     const records = datas.map((data): CraftedRecord => ({ type: 1, data }));
     const { log, error, offsets } = await replayed(0, records);
@@ -204,7 +206,7 @@ describe('the metadata that is replayed', () => {
     expect(await metadata(some, undefined)).toBe('ErrMetadataConflict');
   });
 
-  it('is a copy: the memory that was read is used again', async () => {
+  it('is a copy, because the read buffer is reused', async () => {
     const large = [1, 2, 3, 4, 5].map((index) =>
       entryRecord(index, 1, new Uint8Array(400_000).fill(3)),
     );
@@ -213,8 +215,8 @@ describe('the metadata that is replayed', () => {
   });
 });
 
-describe('a record that cannot be taken in', () => {
-  it('is damage, with its place and its cause', async () => {
+describe('a record that cannot be replayed', () => {
+  it('is damage, with its position and its cause', async () => {
     for (const type of [2, 3, 5]) {
       const bad = { type, data: Uint8Array.of(0x08, 0xff) };
       const { error, offsets } = await replayed(0, [...entries(1), bad]);
@@ -237,7 +239,7 @@ describe('a record that cannot be taken in', () => {
     });
   });
 
-  it('is not what an error of the program is taken for', async () => {
+  it('is not reported for an error of the program', async () => {
     const log = new ReplayedLog(nameOf(0, 0), 0n);
     const record: ScannedRecord = {
       ...newRecord(),

@@ -1,10 +1,10 @@
-/** Snapshots in a log that is replayed: which count, and which drop entries. */
+/** Snapshots in a replayed log: which are valid, and which drop entries. */
 import { describe, expect, it } from 'vitest';
 import { confState } from '@babuza/testkit/ladder';
 import { entryRecord, snapshotRecord, stateRecord, type CraftedRecord } from './support/crafted.ts';
 import { entries, marker, markers, range, replayed } from './support/replayed.ts';
 
-describe('the snapshots that are replayed', () => {
+describe('the replayed snapshots', () => {
   it('are kept, ascending, with the entries that they cover', async () => {
     const log = await replayed(0, [
       ...entries(1, 2, 3, 4),
@@ -18,7 +18,7 @@ describe('the snapshots that are replayed', () => {
     ]);
   });
 
-  it('are passed over where they are older than one that is there, or than the base', async () => {
+  it('are ignored if they are older than another one or than the start', async () => {
     const older = await replayed(0, [...entries(1, 2, 3, 4), marker(3), marker(2)]);
     expect([markers(older), range(older)]).toEqual([[3], [1, 4]]);
     const belowBase = await replayed(20, [...entries(20, 21), marker(5)]);
@@ -27,13 +27,13 @@ describe('the snapshots that are replayed', () => {
     expect([markers(atBase), range(atBase)]).toEqual([[20], [21, 21]]);
   });
 
-  it('are the last of those with the same index', async () => {
+  it('replace earlier ones with the same index', async () => {
     const other = { ...confState, voters: [77n] };
     const log = await replayed(0, [...entries(1, 2), marker(2), snapshotRecord(2, 1, other)]);
     expect(log.log.state.markers).toEqual([{ index: 2, term: 1, confState: other }]);
   });
 
-  it('may have index 0 where they have a membership, and none where etcd 3.4 wrote them', async () => {
+  it('may have index 0 with a membership, and no membership as in etcd 3.4', async () => {
     expect(markers(await replayed(0, [snapshotRecord(0, 0)]))).toEqual([]);
     expect(markers(await replayed(0, [snapshotRecord(0, 0, confState)]))).toEqual([0]);
     const old = await replayed(0, [...entries(1), snapshotRecord(1)]);
@@ -41,15 +41,15 @@ describe('the snapshots that are replayed', () => {
     expect([only?.index, only?.confState.voters]).toEqual([1, []]);
   });
 
-  it('drop the entries where the log has none with their index and term', async () => {
+  it('drop the entries if the log has no entry with their index and term', async () => {
     const log = await replayed(0, [
       ...entries(1, 2),
       stateRecord(1, 9),
       marker(9, 3),
       entryRecord(10, 3),
     ]);
-    expect([range(log), log.log.base]).toEqual([[10, 10], { segmentId: 6, position: undefined }]);
-    expect(log.log.believedTooMuch).toBe(false);
+    expect([range(log), log.log.start]).toEqual([[10, 10], { segmentId: 6, position: undefined }]);
+    expect(log.log.hasUncoveredReset).toBe(false);
     const stale = await replayed(0, [...entries(1, 2), marker(2, 3)]);
     expect([range(stale), stale.log.state.index.term(2)]).toEqual([[3, 2], 3]);
   });
@@ -78,9 +78,10 @@ describe('the snapshots that are replayed', () => {
 });
 
 describe('a snapshot that no hard state covers', () => {
-  it('was believed too much where it dropped entries, until a hard state covers it', async () => {
+  it('needs a second replay if it dropped entries, until a hard state covers it', async () => {
     const believed = async (...records: readonly CraftedRecord[]): Promise<boolean> =>
-      (await replayed(0, [...entries(1, 2, 3), stateRecord(1, 2), ...records])).log.believedTooMuch;
+      (await replayed(0, [...entries(1, 2, 3), stateRecord(1, 2), ...records])).log
+        .hasUncoveredReset;
     expect(await believed()).toBe(false);
     expect(await believed(marker(20))).toBe(true);
     expect(await believed(marker(20), stateRecord(2, 19))).toBe(true);
@@ -91,7 +92,7 @@ describe('a snapshot that no hard state covers', () => {
     expect(await believed(marker(3))).toBe(false);
   });
 
-  it('was believed too much also behind another one that a hard state covers', async () => {
+  it('needs a second replay even after another one that a hard state covers', async () => {
     const records = [
       ...entries(1, 2),
       marker(20),
@@ -100,21 +101,21 @@ describe('a snapshot that no hard state covers', () => {
       ...entries(21, 22),
     ];
     const first = await replayed(0, records);
-    expect(first.log.believedTooMuch).toBe(true);
+    expect(first.log.hasUncoveredReset).toBe(true);
     const again = await replayed(0, records, 25);
-    expect([range(again), markers(again), again.log.believedTooMuch]).toEqual([
+    expect([range(again), markers(again), again.log.hasUncoveredReset]).toEqual([
       [21, 22],
       [20],
       false,
     ]);
   });
 
-  it('is passed over above the index that is believed', async () => {
+  it('is ignored above the limit of the second replay', async () => {
     expect(range(await replayed(0, [...entries(1), marker(20)], 20))).toEqual([21, 20]);
     expect(range(await replayed(0, [...entries(1), marker(20)], 19))).toEqual([1, 1]);
   });
 
-  it('ends the log where it is the last record', async () => {
+  it('ends the log if it is the last record', async () => {
     const end = async (...records: readonly CraftedRecord[]): Promise<number | undefined> => {
       const { log, offsets } = await replayed(0, [
         ...entries(1, 2, 3),

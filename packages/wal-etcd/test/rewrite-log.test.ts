@@ -1,4 +1,7 @@
-/** Writing a log anew into one segment: what is in it, in which order the old segments go. */
+/**
+ * Writing a log again into one segment: its content, and the order in which the old segments are
+ * removed.
+ */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
 import { confState } from '@babuza/testkit/ladder';
@@ -32,21 +35,21 @@ interface Rewritten {
   readonly log: RewrittenLog;
   readonly result: Awaited<ReturnType<typeof rewriteLog>>;
   readonly changes: readonly string[];
-  /** How often the disk was asked for bytes. */
+  /** The number of reads of the disk. */
   readonly reads: number;
 }
 
-/** Opens a log of these segments, and writes it anew up to an entry. */
+/** Opens a log with these segments and writes it again up to an entry. */
 async function rewritten(segments: readonly Made[], last: number): Promise<Rewritten> {
   const disk = diskWith(segments);
   const { replayed, scan, ...log } = await found(disk);
-  const { state, base } = replayed;
+  const { state, start } = replayed;
   const list = new SegmentList<EtcdSegment>(log.segments);
   const reader = new EtcdEntryReader(state.index, list, 0n);
   const newest = list.last;
   if (newest === undefined) throw new Error('no segment');
   const writer = new WalWriter(partsOn(disk, 4096), appendPointOf(newest, scan));
-  const parts = { directory, writer, segments: list, reader, state, base };
+  const parts = { directory, writer, segments: list, reader, state, start };
   const changes = watchChanges(disk);
   const strays = watchOrder(disk);
   const from = disk.calls.length;
@@ -56,7 +59,9 @@ async function rewritten(segments: readonly Made[], last: number): Promise<Rewri
   return { disk, log: parts, result, changes: changes(), reads };
 }
 
-/** Demands that the new segment has these records behind its head, and returns their places. */
+/**
+ * Checks that the new segment has these records after its first ones, and returns their offsets.
+ */
 function demand({ disk, log }: Rewritten, records: readonly CraftedRecord[]): readonly number[] {
   const { segment } = log.writer;
   const checksum = segment.startChecksum;
@@ -74,21 +79,21 @@ const fromBeginning = chain(0, [
   { firstIndex: 7, records: [stateRecord(1, 2), ...entries(7, 8)] },
 ]);
 
-describe('a log that is written anew', () => {
-  it('has its entries up to the last one, and its markers, in a segment behind all others', async () => {
+describe('a log that is written again', () => {
+  it('has its entries up to the last one, and its markers, in a segment after all others', async () => {
     const all = await rewritten(fromBeginning, 4);
     const places = demand(all, [snapshotRecord(0, 0), ...entries(1, 4), marker(2)]);
     expect(all.log.writer.segment.fileName).toBe(nameOf(3, 0).fileName);
     expect(all.result).toEqual({
-      base: { segmentId: 3, position: undefined },
-      // The place of an entry is that of the record before it.
+      start: { segmentId: 3, position: undefined },
+      // The position of an entry is that of the record before it.
       positions: places.slice(1, 5),
     });
-    // The entries of a segment are read together.
+    // The entries of a segment are read with one call.
     expect(all.reads).toBe(2);
   });
 
-  it('gets its name durably before the older segments go, the newest of them first', async () => {
+  it('durably gets its name before the older segments are removed, the newest first', async () => {
     const { changes, log } = await rewritten(fromBeginning, 4);
     const at = changes.indexOf('rename 1.tmp');
     expect(changes[at - 1]).toBe(`write-durable 1.tmp 0 ${log.writer.end}`);
@@ -103,7 +108,7 @@ describe('a log that is written anew', () => {
     expect(none.result.positions).toEqual([]);
   });
 
-  it('begins with the marker that tells its base, once', async () => {
+  it('starts with the marker that gives its start, once', async () => {
     const segments = chain(6, [
       { firstIndex: 5, records: [marker(9), stateRecord(1, 11), ...entries(10, 13), marker(11)] },
     ]);
@@ -111,7 +116,7 @@ describe('a log that is written anew', () => {
     const places = demand(all, [marker(9), ...entries(10, 12), marker(11)]);
     expect(all.log.writer.segment.fileName).toBe(nameOf(7, 9).fileName);
     expect(all.result).toEqual({
-      base: { segmentId: 7, position: undefined },
+      start: { segmentId: 7, position: undefined },
       positions: places.slice(1, 4),
     });
   });
@@ -120,14 +125,14 @@ describe('a log that is written anew', () => {
     ['', []],
     [', with the marker there', [marker(5)]],
   ] as const) {
-    it(`begins with the entry that tells its base${what}`, async () => {
+    it(`starts with the entry that gives its start${what}`, async () => {
       const segments = chain(6, [
         { firstIndex: 5, records: [...entries(5, 8), stateRecord(1, 6), ...markers] },
       ]);
       const all = await rewritten(segments, 7);
       const places = demand(all, [...entries(5, 5), ...markers, ...entries(6, 7)]);
       expect(all.result).toEqual({
-        base: { segmentId: 7, position: places[0] },
+        start: { segmentId: 7, position: places[0] },
         positions: places.slice(1 + markers.length, 3 + markers.length),
       });
     });
@@ -143,7 +148,7 @@ describe('a log that is written anew', () => {
       stateRecord(5, 2, 3n),
       snapshotRecord(0, 0),
     ];
-    // The first piece ends exactly with an entry.
+    // The first piece ends exactly at the end of an entry.
     const records = [large(1, mebibyte - 120), large(2, 300_000), large(3, 300_000)];
     const segments = chain(0, [{ firstIndex: 0, records: [snapshotRecord(0, 0), ...records] }]);
     const made = craft([crcRecord(), metadataRecord(), snapshotRecord(0, 0), ...records]);

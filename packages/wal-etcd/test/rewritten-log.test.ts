@@ -1,6 +1,6 @@
 /**
- * A discard down to the newest snapshot, or to the start of the log, writes the log anew into one
- * segment. What was there before the discard and is not discarded must be there after it.
+ * A discard down to the newest snapshot, or to the start of the log, writes the log again into one
+ * segment. Everything that is not discarded must still be there.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -22,10 +22,7 @@ const discards: ReplayOptions = { discardUncommitted: true };
 const first: SnapshotMetadata = snapshotAt(1, 1);
 const second: SnapshotMetadata = snapshotAt(3, 1, { ...confState, voters: [1n, 2n, 7n] });
 
-/**
- * Two snapshots, the entries up to the newer one, and three segments of entries that are not
- * committed.
- */
+/** Two snapshots, the entries up to the newer one, and three segments of uncommitted entries. */
 const before = (): Promise<SimulatedDisk> =>
   created(async (opened) => {
     await opened.wal.save({ entries: entriesFrom(1, 3, 1, 100), ...commitTo(3) });
@@ -34,7 +31,7 @@ const before = (): Promise<SimulatedDisk> =>
     await fillTo(opened, 4);
   });
 
-/** Only the last two entries are not committed, and the snapshot is just before them. */
+/** Only the last two entries are uncommitted, and the snapshot is just before them. */
 const nearlyAllCommitted = (): Promise<SimulatedDisk> =>
   created(async (opened) => {
     const last = 3 + (await fillTo(opened, 4));
@@ -42,7 +39,7 @@ const nearlyAllCommitted = (): Promise<SimulatedDisk> =>
     await opened.wal.saveSnapshot(snapshotAt(last - 2, 1));
   });
 
-/** Compared at once: the payloads are long. */
+/** The long payloads are compared with one call. */
 const textOf = (entries: readonly Entry[]): string =>
   entries
     .map(
@@ -50,14 +47,14 @@ const textOf = (entries: readonly Entry[]): string =>
     )
     .join();
 
-/** The committed part of the log, all of it. */
+/** The whole committed part of the log. */
 function expectCommitted({ hardState, snapshots, storage }: OpenedWal, context: string): void {
   expect(hardState, context).toEqual(commitTo(3).hardState);
   expect(snapshots, context).toEqual([first, second]);
   expect(storage.entries(1, 4, Infinity), context).toEqual(entriesFrom(1, 3, 1, 100));
 }
 
-describe('a log that is written anew', () => {
+describe('a log that is written again', () => {
   it('has the hard state, all entries, and each snapshot with its own members', async () => {
     const once = await reopened(
       await before(),
@@ -70,7 +67,7 @@ describe('a log that is written anew', () => {
     });
   });
 
-  it('has all of it wherever a power cut interrupts it, also where nearly all of it is committed', async () => {
+  it('has all of it after a power cut at any call, even if nearly all of it is committed', async () => {
     const start = await nearlyAllCommitted();
     const finished = start.kill(1);
     let committed: Entry[] = [];
@@ -104,7 +101,7 @@ describe('a log that is written anew', () => {
   });
 
   for (const on of ['rename', 'open-directory'] as const) {
-    it(`is the old one or the new one where the system is short of something once: ${on}`, async () => {
+    it(`is the old one or the new one if the system lacks a resource once: ${on}`, async () => {
       const fault: Fault = { type: 'error', kind: 'too-many-open' };
       const start = await before();
       for (let nth = 1; ; nth += 1) {
@@ -121,7 +118,7 @@ describe('a log that is written anew', () => {
     });
   }
 
-  it('removes nothing more after a sync of the directory has failed', async () => {
+  it('removes no more segments after a failed sync of the directory', async () => {
     const fault: Fault = { type: 'sync-error', pending: 'kept' };
     let failures = 0;
     const start = await before();
@@ -152,7 +149,7 @@ function thirdSegmentOf(disk: SimulatedDisk): number {
 
 describe('a discard down to the first entry of the oldest segment', () => {
   for (const withSnapshot of [false, true]) {
-    it(`keeps what tells its term, with a snapshot: ${withSnapshot}`, async () => {
+    it(`keeps the record that gives its term, with a snapshot: ${withSnapshot}`, async () => {
       let base = 0;
       const disk = await inWorld(undefined, async (manager, files) => {
         const opened = await manager.createWal(metadata);

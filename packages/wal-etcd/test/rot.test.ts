@@ -1,14 +1,14 @@
 /**
- * Rot: a bit flips, a sector is lost, a file is cut, exchanged, renamed or gone. This format
- * protects its data and the order of its records, not their types and lengths, and nothing says
- * where a log ended: so some damage cannot be seen by any reader. The table counts what became of
- * each; the tests hold that nothing else goes unseen, that no entry comes back with other bytes,
- * and that every error has a type.
+ * Damage: a flipped bit, a lost sector, a file that is cut, swapped, renamed or missing. This
+ * format protects the data and the order of its records, but not their types and lengths, and does
+ * not mark the end of the log, so no reader can detect some of the damage. The tests print a table
+ * of the results. They check that no other damage stays undetected, that no entry is returned with
+ * other bytes, and that every error is typed.
  *
- * `BABUZA_ROT=every`: no byte and no length is left out.
+ * With `BABUZA_ROT=every` no byte and no length is left out.
  *
- * Some of the logs were built by overlapping calls, and of these a sample of the places is damaged.
- * `BABUZA_ROT_SEEDS` sets how many, `BABUZA_SEED` the first seed.
+ * Some of the logs were built by overlapping calls, and a sample of their bytes is damaged.
+ * `BABUZA_ROT_SEEDS` sets how many logs, `BABUZA_SEED` the first seed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -56,9 +56,9 @@ interface Sample {
   readonly name: string;
   readonly disk: SimulatedDisk;
   readonly content: string;
-  /** Every entry that was ever saved, also those that were replaced. */
+  /** Every entry that was ever saved, including replaced ones. */
   readonly saved: ReadonlySet<string>;
-  /** One of so many places is damaged, of those that are taken of the other logs. */
+  /** Only every n-th of the damages of the other logs is tried. */
   readonly oneOf: number;
 }
 
@@ -79,7 +79,8 @@ function contentOf(opened: OpenedWal): string {
 }
 
 /**
- * A life with conflicts, a marker, a purge: in one segment that is closed, or in three, and killed.
+ * A history with conflicts, a marker and a purge: in one segment that is closed, or in three that
+ * are killed.
  */
 async function makeSample(name: string, payloadBytes: number, closed: boolean): Promise<Sample> {
   const environment = simulatedEnvironment(11);
@@ -116,7 +117,7 @@ async function contentOn(disk: SimulatedDisk): Promise<string> {
   return reopened.value;
 }
 
-/** A log that several callers have built at the same time. */
+/** A log that several concurrent callers have built. */
 async function makeOverlappingSample(seed: number, end: EndOfBuild): Promise<Sample> {
   const { disk, ledger } = await buildOverlapping(backEnd, { seed, calls: 36, end, options: {} });
   const batches = [...ledger.calls.values()];
@@ -125,7 +126,7 @@ async function makeOverlappingSample(seed: number, end: EndOfBuild): Promise<Sam
   return { name, disk, content: await contentOn(disk), saved, oneOf: everyPlace ? 1 : 29 };
 }
 
-/** Opens a damaged copy and says what became of it. */
+/** Opens a damaged copy and returns the result. */
 async function outcomeOf(sample: Sample, damaged: SimulatedDisk, context: string): Promise<string> {
   const environment = simulatedEnvironment(1, damaged);
   let events = 0;
@@ -185,13 +186,13 @@ async function damage(
   return outcome;
 }
 
-/** Takes every place, or one of so many. */
+/** Takes every offset, or every n-th one. */
 function takes(oneOf: number): boolean {
   return everyPlace || random.below(oneOf) === 0;
 }
 
-describe('rot', () => {
-  it('a bit flips: only types and length fields can go unseen', async () => {
+describe('damage', () => {
+  it('a flipped bit: only types and length fields can stay undetected', async () => {
     const unseen = new Set<string>();
     for (const sample of samples) {
       const isSmall = sample.name === 'closed';
@@ -209,8 +210,8 @@ describe('rot', () => {
               surgery.flipBit(path, at * 8 + bit),
             );
             if (outcome.startsWith('NOT SEEN')) unseen.add(kind);
-            // A hard state whose type is that of an entry: nothing else can bring bytes that were
-            // never saved.
+            // A hard state with the type of an entry: nothing else can return bytes that were never
+            // saved.
             if (outcome.endsWith('never was')) expect(kind).toBe('type');
           }
         }
@@ -219,7 +220,7 @@ describe('rot', () => {
     expect([...unseen].filter((kind) => kind !== 'type' && kind !== 'length field')).toEqual([]);
   }, 900_000);
 
-  it('a file is cut: only where a record ends, in the last segment, can it go unseen', async () => {
+  it('a cut file: only a cut at the end of a record in the last segment can stay undetected', async () => {
     for (const sample of samples) {
       const paths = segmentsOf(sample.disk);
       for (const path of paths) {
@@ -239,7 +240,7 @@ describe('rot', () => {
     }
   }, 900_000);
 
-  it('a sector is lost: only the end of the log can go unseen', async () => {
+  it('a lost sector: only the end of the log can stay undetected', async () => {
     for (const sample of samples) {
       for (const path of segmentsOf(sample.disk)) {
         const bytes = sample.disk.surgery.contents(path);
@@ -258,7 +259,7 @@ describe('rot', () => {
     }
   });
 
-  it('a zeroed length field ends the log, and what is behind it is reported', async () => {
+  it('a zeroed length field ends the log, and the bytes after it are reported', async () => {
     for (const sample of samples) {
       const path = segmentsOf(sample.disk).at(-1) ?? '';
       const { ends } = mapOf(sample.disk.surgery.contents(path));
@@ -269,13 +270,13 @@ describe('rot', () => {
           `${path} at ${start}`,
           (disk) => disk.surgery.zero(path, start, 8),
         );
-        // What is behind it may add nothing: a hard state that is there already.
+        // The records after it may have no effect, such as a hard state that is there already.
         expect(outcome).toMatch(/(?:cut|same), uncertain|refused/);
       }
     }
   });
 
-  it('a segment is gone, doubled, exchanged or renamed: only the first and the last can be missed', async () => {
+  it('a missing, copied, swapped or renamed segment: only the first and the last can stay undetected', async () => {
     for (const sample of samples) {
       const paths = segmentsOf(sample.disk);
       for (const [at, path] of paths.entries()) {
@@ -293,8 +294,8 @@ describe('rot', () => {
           if (paths.length === 1 && what === 'exchanged') continue;
           const outcome = await damage(sample, `${place} segment ${what}`, path, harm);
           if (/NOT SEEN|event/.test(outcome)) {
-            // One that is doubled or renamed looks like a log that was written anew; an event says
-            // what is not read.
+            // A copied or renamed segment looks like a log that was written again. An event names
+            // the files that are not read.
             const misplaced = at === 0 && outcome === 'other contents, with an event';
             expect([misplaced || what === 'gone', isEdge]).toEqual([true, true]);
           }

@@ -1,4 +1,4 @@
-/** Reading the records of one segment: what is told of each, and what ends a segment. */
+/** Reading the records of one segment: the properties of each, and the end of a segment. */
 import { describe, expect, it } from 'vitest';
 import { confState } from '@babuza/testkit/ladder';
 import type { File } from '@babuza/vfs';
@@ -29,11 +29,11 @@ interface Scanned extends SegmentScan {
 interface Start {
   readonly checksum?: number;
   readonly isLast?: boolean;
-  /** The record that is not wanted. */
+  /** The record that is refused. */
   readonly stopAt?: number;
 }
 
-/** Scans a file with these bytes, and demands that its reads are awaited. */
+/** Scans a file with these bytes, and checks that its reads are awaited. */
 async function scanned(
   bytes: Uint8Array,
   { checksum = 0, isLast = true, stopAt = Infinity }: Start = {},
@@ -67,7 +67,7 @@ const whole = {
   lastOffset: last,
   tornBytes: 0,
 };
-/** Up to the last record, which does not count. */
+/** Ends before the last record, which does not count. */
 const without = {
   validEnd: last,
   checksum: made.checksums.at(-2),
@@ -76,7 +76,7 @@ const without = {
 };
 
 describe('the records of a segment', () => {
-  it('are told in order, each with its place and that of the one before', async () => {
+  it('are reported in order, each with its offset and that of the record before', async () => {
     const scan = await scanned(made.bytes);
     expect(scan.records).toEqual(
       records.map(({ type, data }, at) => ({
@@ -103,7 +103,7 @@ describe('the records of a segment', () => {
     }
   });
 
-  it('end at the one that is not wanted, which does not count', async () => {
+  it('end at a refused one, which does not count', async () => {
     const { records: told, ...scan } = await scanned(made.bytes, { stopAt: records.length - 1 });
     expect(told).toHaveLength(records.length - 1);
     expect(scan).toMatchObject({ ...without, end: 'stopped' });
@@ -115,7 +115,7 @@ describe('the records of a segment', () => {
     });
   });
 
-  it('may be larger than what is read at a time', async () => {
+  it('may be larger than one read', async () => {
     const large = Array.from({ length: 8 }, (_, at) =>
       entryRecord(at + 1, 1, new Uint8Array(300_000).fill(at + 1)),
     );
@@ -132,7 +132,7 @@ describe('the records of a segment', () => {
 });
 
 describe('a scan that is stopped', () => {
-  it('waits for what is still read ahead, so that the file can be closed', async () => {
+  it('waits for the reads ahead, so that the file can be closed', async () => {
     const large = Array.from({ length: 8 }, (_, at) =>
       entryRecord(at + 1, 1, new Uint8Array(300_000)),
     );
@@ -165,14 +165,14 @@ describe('a scan that is stopped', () => {
 });
 
 describe('a segment that ends within a record', () => {
-  it('ends in front of it, wherever it is cut', async () => {
+  it('ends before it, wherever it is cut', async () => {
     for (let length = last + 1; length < made.end; length += 1) {
       const scan = await scanned(made.bytes.slice(0, length));
       expect(scan).toMatchObject({ ...without, end: 'unexpected-end', fileBytes: length });
     }
   });
 
-  it('ends so also where fewer than 8 bytes are left, whatever they are', async () => {
+  it('ends before it if fewer than 8 bytes are left', async () => {
     for (let more = 1; more < 8; more += 1) {
       for (const value of [0, 1]) {
         const bytes = Buffer.concat([made.bytes, new Uint8Array(more).fill(value)]);
@@ -182,7 +182,7 @@ describe('a segment that ends within a record', () => {
     expect(await scanned(new Uint8Array(3))).toMatchObject({ end: 'unexpected-end', validEnd: 0 });
   });
 
-  it('ends so also where the file becomes shorter while it is read', async () => {
+  it('ends before it if the file becomes shorter during the scan', async () => {
     const said = made.bytes.length;
     let reads = 0;
     const file: Pick<File, 'size' | 'read'> = {
@@ -202,7 +202,7 @@ describe('a segment that ends within a record', () => {
     });
   });
 
-  it('ends so where a length is far beyond the end of the file', async () => {
+  it('ends before it if a length is far larger than the file', async () => {
     const bytes = Buffer.concat([made.bytes, Uint8Array.of(1, 0, 0, 0, 0, 0, 9, 0)]);
     expect(await scanned(bytes)).toMatchObject({ ...whole, end: 'unexpected-end' });
   });
@@ -211,7 +211,7 @@ describe('a segment that ends within a record', () => {
 describe('the checksums of a segment', () => {
   const goesOn = craft([crcRecord(77), stateRecord(1, 1)]);
 
-  it('go on from those of the segment before, and may begin anywhere', async () => {
+  it('continue those of the segment before, and may start with any value', async () => {
     expect((await scanned(goesOn.bytes)).end).toBe('end');
     expect((await scanned(goesOn.bytes, { checksum: 77 })).end).toBe('end');
     const { end, validEnd } = await scanned(goesOn.bytes, { checksum: 78 });
@@ -237,8 +237,8 @@ describe('the checksums of a segment', () => {
   });
 });
 
-describe('a record that is no message', () => {
-  it('ends the segment in front of it', async () => {
+describe('a record that is not a message', () => {
+  it('ends the segment before it', async () => {
     const bytes = Buffer.concat([made.bytes, framed(Uint8Array.of(0xff, 0xff, 0xff))]);
     expect(await scanned(bytes)).toMatchObject({ ...whole, end: 'no-message' });
   });
@@ -260,8 +260,8 @@ describe('a record that lacks a sector', () => {
     expect(await scanned(torn.bytes, { isLast: false })).toMatchObject({ ...end, end: 'checksum' });
   });
 
-  it('is torn in the last segment, and no message in any other, where its head is missing', async () => {
-    // The head of the record lies at a border of sectors, behind the length field.
+  it('is torn in the last segment, and not a message in any other, if its beginning is missing', async () => {
+    // The beginning of the record is at a sector boundary, after the length field.
     const filler = entryRecord(2, 1, new Uint8Array(4600 - made.end - 8 - 20).fill(1));
     const { offsets, bytes, end } = craft([...records, filler, entryRecord(3, 1, payload)]);
     const start = (offsets.at(-1) ?? 0) + 8;
@@ -274,7 +274,7 @@ describe('a record that lacks a sector', () => {
     });
   });
 
-  it('is torn also where the sector has only its last byte and the padding', async () => {
+  it('is torn even if the sector has only its last byte and the padding', async () => {
     for (let size = 1000; size < 1600; size += 1) {
       const { offsets, bytes, end } = craft([
         ...records,
@@ -289,7 +289,7 @@ describe('a record that lacks a sector', () => {
     expect.unreachable('no payload ends so');
   });
 
-  it('is not torn where a byte of each sector is there', async () => {
+  it('is not torn if a byte of each sector is there', async () => {
     const bytes = Uint8Array.from(torn.bytes);
     bytes[1200] = 1;
     expect((await scanned(bytes)).end).toBe('checksum');

@@ -1,4 +1,4 @@
-/** Saves with sizes around the constants of the code, interrupted, and opened again. */
+/** Saves with sizes around the constants of the code, interrupted by crashes. */
 import { afterAll, describe, it } from 'vitest';
 import {
   confState,
@@ -24,7 +24,7 @@ const inSmallSegments = new SizedSaves(
   { fillBytes: 9000 },
 );
 
-/** All subsets of the removals are looked at. */
+/** All subsets of the removals are tried. */
 const purges = new SizedSaves(backEnd, { segmentBytes: smallSegmentBytes }, { samples: 32 });
 
 afterAll(() =>
@@ -33,12 +33,12 @@ afterAll(() =>
 
 describe('a save that is written as', () => {
   for (const bytes of around(bytesBetweenSyncsMax)) {
-    it(`${bytes} bytes, of which a sync fails`, async () => {
+    it(`${bytes} bytes, with a failed sync`, async () => {
       await inLargeSegments.failSyncs(`${bytes} bytes`, [[await inLargeSegments.saveOf(bytes)]]);
     });
   }
 
-  it('a part more than is written between two syncs, of which one fails', async () => {
+  it('more bytes than the limit between two syncs, one of which fails', async () => {
     const save = await inLargeSegments.saveOf(bytesBetweenSyncsMax + 300 * kibibyte);
     await inLargeSegments.failSyncs('a part more', [[save]]);
   });
@@ -68,9 +68,9 @@ describe('a save that is written as', () => {
   });
 });
 
-describe('the end of a segment', () => {
+describe('the end of a segment,', () => {
   for (const entryCount of [2, 120]) {
-    it(`is met by a save of ${entryCount} entries, with a crash at every call`, async () => {
+    it(`reached by a save of ${entryCount} entries, with a crash at every call`, async () => {
       const bytes = await inSmallSegments.rotatingPayload(entryCount, smallSegmentBytes);
       for (const payloadBytes of around(bytes)) {
         const groups = [[manyEntries(entryCount, payloadBytes)], [oneMore(entryCount)]];
@@ -83,19 +83,19 @@ describe('the end of a segment', () => {
 describe('a purge of many segments without a marker between', () => {
   const filled = [0, 1, 2, 3, 4, 5].map((at) => [{ entries: entriesFrom(3 + 2 * at, 2, 1, 9000) }]);
 
-  it('that waits for nothing, with a crash at every call', async () => {
+  it('on an idle log, with a crash at every call', async () => {
     const groups = [...filled, [{ hardState: state(1, 13) }], [{ purgeTo: 11 }]];
     await purges.crash('a purge', groups, 7);
   });
 
-  it('and of the one that has the newest marker, with a crash at every call', async () => {
+  it('and of the segment with the newest marker, with a crash at every call', async () => {
     const snapshot = { index: 14, term: 1, confState };
     const behind = [15, 17, 19].map((index) => [{ entries: entriesFrom(index, 2, 1, 9000) }]);
     const groups = [...filled, [{ hardState: state(1, 14), snapshot }], ...behind];
     await purges.crash('a purge', [...groups, [{ purgeTo: 14 }]], 10);
   });
 
-  it('beside saves, with a crash at every call', async () => {
+  it('during saves, with a crash at every call', async () => {
     const beside = [{ purgeTo: 11 }, { entries: entriesFrom(15, 2, 1, 9000) }, { sync: true }];
     const groups = [...filled, [{ hardState: state(1, 13) }], beside];
     await purges.crash('a purge beside saves', groups, 7);

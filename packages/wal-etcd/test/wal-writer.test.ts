@@ -1,4 +1,4 @@
-/** Records that wait to be written: their places, going back, when a segment is full. */
+/** Encoded records before they are written: their positions, rolling back, and a full segment. */
 import { describe, expect, it } from 'vitest';
 import { bytesBetweenSyncsMax, RecordType } from '../src/format/layout.ts';
 import { startOfSegment } from '../src/segment/segment.ts';
@@ -7,8 +7,8 @@ import { addUpTo, entryOf, short, writerWorld } from './support/writers.ts';
 
 const state = stateRecord(1, 1).data;
 
-describe('records that wait', () => {
-  it('have the places of the records before them, which begin at none', async () => {
+describe('encoded records', () => {
+  it('have the positions of the records before them; the first one has no record before it', async () => {
     const { writer } = await writerWorld();
     const first = writer.add(RecordType.State, state);
     const second = writer.addEntry(entryOf(1, 10));
@@ -25,7 +25,7 @@ describe('records that wait', () => {
     expect([fifth, sixth]).toEqual([pendingBytes, pendingBytes + 8 + 24 - 8]);
   });
 
-  it('are written as the format says, and chained', async () => {
+  it('are written in the format, with chained checksums', async () => {
     const { writer, disk, segment } = await writerWorld({ checksum: 50 });
     writer.addHead(undefined);
     writer.addEntry(entryOf(1, 10));
@@ -41,7 +41,7 @@ describe('records that wait', () => {
     expect([writer.end, writer.segment]).toEqual([made.end, segment]);
   });
 
-  it('are dropped by going back to a mark', async () => {
+  it('are dropped by rolling back to a mark', async () => {
     const { writer, changes } = await writerWorld();
     writer.add(RecordType.State, state);
     await writer.flush(true);
@@ -57,7 +57,7 @@ describe('records that wait', () => {
     expect(writer.add(RecordType.State, state)).toBe(before);
   });
 
-  it('cannot be dropped when they are written', async () => {
+  it('cannot be dropped after they are written', async () => {
     const { writer } = await writerWorld();
     const mark = writer.mark();
     writer.add(RecordType.State, state);
@@ -67,14 +67,14 @@ describe('records that wait', () => {
     expect(writer.hasWrittenSince(afterwards)).toBe(false);
     await writer.cut({ firstIndex: 3n, hardState: undefined }, true);
     expect(writer.hasWrittenSince(afterwards)).toBe(true);
-    // The end alone tells nothing when the next segment ends at the same place.
+    // The end alone is not enough: the next segment may end at the same offset.
     const { segment } = writer;
     expect(writer.hasWrittenSince({ ...writer.mark(), segment: { ...segment } })).toBe(true);
   });
 });
 
 describe('a segment that is full', () => {
-  it('is so when the file of etcd would have reached its size', async () => {
+  it('is full when the file of etcd would have reached its size', async () => {
     const { end } = craft([crcRecord(), metadataRecord()]);
     for (const [segmentBytes, isFull] of [
       [end - 1, true],
@@ -91,7 +91,7 @@ describe('a segment that is full', () => {
     }
   });
 
-  it('may be so by what waits, of which etcd holds back 128 KiB', async () => {
+  it('may be full with unwritten records, of which etcd buffers 128 KiB', async () => {
     const { writer } = await writerWorld({ segmentBytes: 256 * 1024 });
     writer.addEntry(entryOf(1, 300 * 1024));
     expect(writer.isFull).toBe(true);
@@ -102,7 +102,7 @@ describe('a segment that is full', () => {
 });
 
 describe('one write', () => {
-  it('is enough where records wait that fit into the file', async () => {
+  it('is enough for records that fit into the file', async () => {
     for (const [more, fits] of [
       [-8, true],
       [0, true],
@@ -118,7 +118,7 @@ describe('one write', () => {
     }
   });
 
-  it('is enough up to what may wait for a sync', async () => {
+  it('is enough up to the limit between two syncs', async () => {
     for (const [more, fits] of [
       [-8, true],
       [0, true],
@@ -164,7 +164,7 @@ describe('one write', () => {
     expect(
       Buffer.compare(disk.surgery.contents(segment.path).subarray(0, made.end), made.bytes),
     ).toBe(0);
-    // What etcd would have written counts all of it.
+    // The count of etcd's writer includes all of it.
     writer.add(RecordType.State, state);
     await writer.flushPages();
     expect(changes()).toEqual([]);

@@ -1,8 +1,8 @@
 /**
- * Keeps late writes of a former owner out of a log. An owner whose heartbeat was missing for long
- * may still live; when it stopped, a write may have been on its way to a segment that it has open.
- * Such a write cannot be called back. So the segments that it may have open are replaced by copies:
- * the write then arrives in a file that has no name any more.
+ * Keeps late writes of a former owner out of a log. An owner without heartbeats may still be
+ * running. When it was suspended, a write to a segment may have been in flight, and such a write
+ * cannot be cancelled. So the segments that it may have open are replaced by copies. The late write
+ * then reaches a file that has no name any more.
  */
 import { FileError, type FileSystem } from '@babuza/vfs';
 import type { LastSegments } from './log-files.ts';
@@ -10,8 +10,8 @@ import type { LastSegments } from './log-files.ts';
 const pieceBytes: number = 1024 * 1024;
 
 /**
- * Replaces the segments by copies of themselves, durably. Segments for whose copy the disk has no
- * space stay as they are.
+ * Replaces the segments by copies of themselves, durably. When the disk has no space for a copy,
+ * the remaining segments are not replaced.
  */
 export async function detachSegments(
   fileSystem: FileSystem,
@@ -23,18 +23,18 @@ export async function detachSegments(
   try {
     for (const fileName of fileNames) {
       const path = `${directory}/${fileName}`;
-      // Durable after it: the content of the copy. A crash just before leaves it under a name that
-      // nobody reads.
+      // After this the content of the copy is durable. A crash just before leaves a partial copy
+      // under a temporary name, which recovery removes.
       await copyFile(fileSystem, path, copy);
       await fileSystem.rename(copy, path);
     }
   } catch (error) {
     if (!(error instanceof FileError) || error.kind !== 'no-space') throw error;
-    // The space may be missing for the name of the copy, too.
+    // Removes the partial copy. If the disk had no space even for its name, it does not exist.
     await unlinkIfThere(fileSystem, copy);
   }
-  // Durable after it: that the names lead to the copies. A crash just before leaves either, with
-  // the same content.
+  // After this sync the names refer to the copies durably. A crash just before leaves the original
+  // or the copy, which have the same content.
   await fileSystem.syncDirectory(directory);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a failure of the disk means to a log, depending on what the log was doing. Reading,
- * preparing and committing have different consequences; the rules are in `docs/DURABILITY.md`.
+ * Translates failures of the disk to errors of a log. The same failure has different consequences
+ * while reading, preparing and committing; `docs/DURABILITY.md` has the rules.
  */
 import { FileError } from '@babuza/vfs';
 import {
@@ -19,8 +19,8 @@ import {
 } from '@babuza/wal-core';
 
 /**
- * A lock that this process held and lost, at whatever step that was found; `undefined` for
- * everything else. When a lock is given back, `locked` means the same.
+ * The error for a lock that this process held and lost; `undefined` for every other failure. While
+ * a lock is released, `locked` has the same meaning.
  */
 export function lockFailure(cause: unknown): LockLostError | undefined {
   if (cause instanceof LockLostError) return cause;
@@ -30,7 +30,10 @@ export function lockFailure(cause: unknown): LockLostError | undefined {
   return isLost ? new LockLostError(cause.message, cause) : undefined;
 }
 
-/** While looking at files: nothing was changed, and nothing is known about the data. */
+/**
+ * Translates a failure to read files. Nothing was changed, and the failure says nothing about the
+ * data.
+ */
 export function readFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
   const lost = lockFailure(cause);
@@ -43,10 +46,12 @@ export function readFailure(cause: unknown): unknown {
   if (cause.kind === 'not-a-directory') {
     return new NotFoundError(`${cause.path} is not a directory`);
   }
-  return new ReadFailedError(`the disk would not read: ${cause.message}`, cause);
+  return new ReadFailedError(`the disk failed to read: ${cause.message}`, cause);
 }
 
-/** While preparing what the next batch needs: nothing of the batch was written yet. */
+/**
+ * Translates a failure to prepare files for the next batch. Nothing of the batch was written yet.
+ */
 export function prepareFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
   if (cause.kind === 'no-space') {
@@ -61,7 +66,8 @@ export function prepareFailure(cause: unknown): unknown {
 }
 
 /**
- * While making the directory of a log: a path that cannot be one is the caller's, not the disk's.
+ * Translates a failure to create the directory of a log. An impossible path is an error of the
+ * caller, not of the disk.
  */
 export function directoryFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
@@ -69,9 +75,9 @@ export function directoryFailure(cause: unknown): unknown {
     return new ForeignFileError(cause.path, `is not a directory: ${cause.message}`);
   }
   if (cause.kind === 'not-found') {
-    return new InvalidArgumentError(`no directory can be made here: ${cause.message}`, cause);
+    return new InvalidArgumentError(`the directory cannot be created: ${cause.message}`, cause);
   }
-  // A caller waits for this one, and can be told that the permission is missing.
+  // In contrast to other steps, a caller waits for this one and can act on a missing permission.
   if (isForbidden(cause)) return new PermissionError(cause.message, cause);
   return prepareFailure(cause);
 }
@@ -80,7 +86,7 @@ function isForbidden({ kind }: FileError): boolean {
   return kind === 'permission' || kind === 'access-denied';
 }
 
-/** A link, FIFO, socket or device was put in place of a file; it was left as it is. */
+/** The error for a link, FIFO, socket or device with the name of a file; it was not changed. */
 function notAFile(cause: FileError): ForeignFileError {
   return new ForeignFileError(cause.path, `is not a regular file: ${cause.message}`, cause);
 }
@@ -91,7 +97,8 @@ function tryAgain(done: 'read' | 'written', cause: FileError): TryAgainError {
 }
 
 /**
- * While writing what must not be half written: the log takes no more writes. Always a `WalError`.
+ * Translates a failure to write or sync a batch. The batch may be partly on the disk, so the log
+ * takes no more writes. Always a `WalError`.
  */
 export function commitFailure(cause: unknown): WalError {
   if (cause instanceof WalError) return cause;
@@ -109,9 +116,9 @@ export function commitFailure(cause: unknown): WalError {
 }
 
 /**
- * While doing a step that changes nothing that was durable, such as syncing a directory whose names
- * are new, or giving a lock back: a transient failure leaves it to be done later, and every other
- * one is that of a commit.
+ * Translates a failure of a step that changes nothing durable, such as syncing a directory with new
+ * names or releasing a lock. After a transient failure the step can be repeated; every other
+ * failure is treated as one of a commit.
  */
 export function stepFailure(cause: unknown): WalError {
   return cause instanceof FileError && cause.isTransient
@@ -120,9 +127,9 @@ export function stepFailure(cause: unknown): WalError {
 }
 
 /**
- * While opening or recovering a log: a transient failure leaves the same log, which can be opened
- * again. An error that wraps one, after the log had refused to go on, means the same as long as
- * nobody has the log.
+ * Translates a failure to open or recover a log. After a transient failure the log is unchanged and
+ * can be opened again. The same holds if a transient failure is the cause of `WAL_POISONED`,
+ * because no caller has the log yet.
  */
 export function recoveryFailure(cause: unknown): WalError {
   const reason = cause instanceof WalError && cause.code === 'WAL_POISONED' ? cause.cause : cause;
@@ -132,7 +139,7 @@ export function recoveryFailure(cause: unknown): WalError {
     : tryAgain('read', reason);
 }
 
-/** Runs `work` and turns its file errors with one of the functions above. */
+/** Runs `work` and translates its errors with one of the functions above. */
 export async function translating<Result>(
   translate: (cause: unknown) => unknown,
   work: () => Promise<Result>,

@@ -1,42 +1,44 @@
 /**
- * A directory of logs, whatever their files look like: which logs are open, the lock of the
- * directory, and how an opened log is put together. The log of group 0 is in the directory itself,
- * those of other groups in folders of their own. The directory is locked from the first log that is
- * opened until the manager is closed.
+ * A directory of logs, independent of the format of their files. It keeps track of the open logs,
+ * owns the lock of the directory, and assembles an opened log from its parts. The log of group 0 is
+ * in the directory itself, and those of other groups are in folders of their own. The directory is
+ * locked from the first opening of a log until the manager is closed.
  */
 import { resolve } from 'node:path';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { DirectoryLock, GuardedEnvironment } from '@babuza/vfs';
 import {
   AlreadyExistsError,
-  checkedGroupId,
-  checkedIdentityRecord,
-  checkedMetadata,
-  checkExpectation,
-  chosenSnapshot,
   ClosedError,
-  EntryStorage,
-  EntryView,
   ForeignFileError,
   InvalidArgumentError,
   LockedError,
   NotFoundError,
-  QueuedWal,
-  RingCache,
-  WalEventHub,
   type CacheLimits,
   type GroupOptions,
   type OpenedWal,
-  type PositionIndex,
   type ReplayOptions,
   type TailReport,
-  type LogLock,
   type WalCapabilities,
   type WalError,
   type WalManager,
   type WalMetadata,
   type WalMetadataInput,
 } from '@babuza/wal-core';
+import {
+  checkedGroupId,
+  checkedIdentityRecord,
+  checkedMetadata,
+  checkExpectation,
+  chosenSnapshot,
+  EntryStorage,
+  EntryView,
+  QueuedWal,
+  RingCache,
+  WalEventHub,
+  type PositionIndex,
+  type LogLock,
+} from '@babuza/wal-core/backend';
 import { detachSegments } from './detach-segments.ts';
 import {
   commitFailure,
@@ -49,34 +51,34 @@ import {
 } from './disk-errors.ts';
 import { directoryOfGroup, isNameBesideLog } from './group-folder.ts';
 import { IdentityRecords, refuseLostLog } from './identity-records.ts';
-import type { FoundLog, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
+import type { FoundLog, LogFiles, LogLocation, ReadyLog } from './log-files.ts';
 import { readSteadily } from './read-steadily.ts';
 import { refuseOtherKinds } from './refuse-other-kinds.ts';
 
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 
-/** A log that is open, or about to be. */
+/** An entry for a log that is open or being opened. */
 interface Slot {
   /** `undefined` until the log is open. */
   log: Assembled | undefined;
   readonly opening: Promise<unknown>;
 }
 
-/** A log as its user gets it, and what the manager keeps of it. */
+/** An opened log: the object that the user gets, and the parts that the manager needs. */
 interface Assembled {
   readonly wal: QueuedWal;
-  /** The log's content, as readers see it. */
+  /** The published content of the log. */
   readonly view: EntryView<PositionIndex>;
   readonly opened: OpenedWal;
 }
 
-/** The lock of the directory as logs get it. */
+/** The lock of the directory in the form that logs use. */
 interface OwnedLock extends LogLock {
   readonly tookFromSilentOwner: boolean;
 }
 
 export interface FileWalManagerParts {
-  /** The canonical name of the WAL type: its name in the table of kinds of logs. */
+  /** The canonical name of the WAL type, as in the table of kinds of logs. */
   readonly walType: string;
   readonly capabilities: WalCapabilities;
   readonly environment: GuardedEnvironment;
@@ -95,15 +97,15 @@ export class FileWalManager implements WalManager {
   readonly #walType: string;
   #lock: Promise<DirectoryLock> | undefined;
   #holdsLock = false;
-  /** The directory was found to hold no other kind of log while its lock was held. */
+  /** Whether a check under the lock found no other kind of log in the directory. */
   #holdsOwnKindOnly = false;
-  /** Why this manager does not own the directory any more. */
+  /** The reason why this manager no longer owns the directory. */
   #lockLost: WalError | undefined;
-  /** The logs that are open, or about to be. */
+  /** The logs that are open or being opened, by group id. */
   readonly #open = new Map<bigint, Slot>();
   #closing: Promise<void> | undefined;
 
-  /** Throws `WAL_INVALID` where `directory` is no path. */
+  /** Throws `WAL_INVALID` if `directory` is not a path. */
   constructor(directory: string, parts: FileWalManagerParts) {
     if (typeof directory !== 'string' || directory === '') {
       throw new InvalidArgumentError(`a log needs a directory, got ${JSON.stringify(directory)}`);
@@ -121,14 +123,14 @@ export class FileWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const { fileSystem } = this.#environment;
       const kind = await translating(readFailure, () => fileSystem.kindOf(this.#directory));
-      // A lock that is taken after the end of the manager would never be given back.
+      // A lock that is taken after `close` would never be released.
       if (this.#closing !== undefined) throw new ClosedError('the manager');
       if (kind === 'directory') await this.#lockDirectory();
     });
   }
 
   hasExistingWal(options?: GroupOptions): Promise<boolean> {
-    return this.#whileOpen(() => this.#hasLog(this.#placeOf(checkedGroupId(options))));
+    return this.#whileOpen(() => this.#hasLog(this.#locationOf(checkedGroupId(options))));
   }
 
   createWal(input: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal> {
@@ -145,14 +147,14 @@ export class FileWalManager implements WalManager {
   findSnapshots(options?: GroupOptions): Promise<SnapshotMetadata[]> {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
-      // The answer is known for a log that is open here, and its files are changing.
+      // An open log knows its markers, while its files are changing and cannot be read.
       const open = this.#open.get(groupId)?.log;
       if (open !== undefined) return open.view.state.validMarkers();
-      const place = this.#placeOf(groupId);
-      await this.#mustExist(place);
+      const location = this.#locationOf(groupId);
+      await this.#mustExist(location);
       return translating(readFailure, () =>
         readSteadily(this.#environment.clock, async () => {
-          const { tail, markers } = await this.#files.look(place);
+          const { tail, markers } = await this.#files.look(location);
           return { tail, value: markers };
         }),
       );
@@ -168,22 +170,22 @@ export class FileWalManager implements WalManager {
 
   readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
     return this.#whileOpen(async () => {
-      const place = this.#placeOf(checkedGroupId(options));
-      if (!this.#open.has(place.groupId) && !(await this.#hasLog(place))) return undefined;
-      return this.#identities.read(place);
+      const location = this.#locationOf(checkedGroupId(options));
+      if (!this.#open.has(location.groupId) && !(await this.#hasLog(location))) return undefined;
+      return this.#identities.read(location);
     });
   }
 
   writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void> {
     return this.#whileOpen(async () => {
-      const place = this.#placeOf(checkedGroupId(options));
+      const location = this.#locationOf(checkedGroupId(options));
       const record = checkedIdentityRecord(bytes);
-      const slot = this.#open.get(place.groupId);
-      if (slot?.log === undefined) await this.#mustExist(place);
-      return this.#identities.write(place, record, () => {
-        // Only the lock of a log that is open keeps others from writing this file.
-        if (slot?.log === undefined || this.#open.get(place.groupId) !== slot) {
-          throw new ClosedError(`the log of group ${place.groupId}`);
+      const slot = this.#open.get(location.groupId);
+      if (slot?.log === undefined) await this.#mustExist(location);
+      return this.#identities.write(location, record, () => {
+        // Only while the log is open does the lock keep other processes from writing this file.
+        if (slot?.log === undefined || this.#open.get(location.groupId) !== slot) {
+          throw new ClosedError(`the log of group ${location.groupId}`);
         }
         const { failure } = slot.log.wal;
         if (failure !== undefined) throw failure;
@@ -205,7 +207,7 @@ export class FileWalManager implements WalManager {
     return work();
   }
 
-  /** One log of a group at a time, and only with the lock of the directory. */
+  /** Opens a log, unless the log of the group is open or being opened already. */
   async #opening(groupId: bigint, open: () => Promise<Assembled>): Promise<OpenedWal> {
     if (this.#open.has(groupId)) {
       throw new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
@@ -216,7 +218,7 @@ export class FileWalManager implements WalManager {
     try {
       const log = await opening;
       slot.log = log;
-      // The lock may have been lost before the log was there to be told.
+      // If the lock was lost during the opening, `#loseLock` could not poison this log yet.
       if (this.#lockLost !== undefined) log.wal.poison(this.#lockLost);
       return log.opened;
     } catch (error) {
@@ -227,26 +229,27 @@ export class FileWalManager implements WalManager {
 
   async #create(groupId: bigint, metadata: WalMetadata): Promise<Assembled> {
     const { fileSystem } = this.#environment;
-    const place = this.#placeOf(groupId);
-    // Without the lock, so that a directory with another kind of log stays as it is.
+    const location = this.#locationOf(groupId);
+    // This check runs before the lock is taken, so that a directory with another kind of log stays
+    // unchanged.
     await this.#refuseOtherKinds();
     await translating(directoryFailure, () => fileSystem.makeDirectory(this.#directory));
     const lock = await this.#lockDirectory();
-    await translating(directoryFailure, () => fileSystem.makeDirectory(place.directory));
-    await this.#refuseOccupied(place);
-    const ready = await this.#files.create(place, metadata);
+    await translating(directoryFailure, () => fileSystem.makeDirectory(location.directory));
+    await this.#refuseOccupied(location);
+    const ready = await this.#files.create(location, metadata);
     return this.#assemble(groupId, lock, ready, { snapshot: undefined, tail: cleanTail });
   }
 
   async #replay(groupId: bigint, options: ReplayOptions): Promise<Assembled> {
-    const place = this.#placeOf(groupId);
-    // Without a log there is nothing to lock, and nothing is made.
-    await this.#mustExist(place);
+    const location = this.#locationOf(groupId);
+    // If there is no log, no lock file is created.
+    await this.#mustExist(location);
     const lock = await this.#lockDirectory();
-    if (lock.tookFromSilentOwner) await this.#keepOutSilentOwner(place);
-    const found: FoundLog = await translating(readFailure, () => this.#files.find(place));
+    if (lock.tookFromSilentOwner) await this.#keepOutSilentOwner(location);
+    const found: FoundLog = await translating(readFailure, () => this.#files.find(location));
     try {
-      const { directory } = place;
+      const { directory } = location;
       checkExpectation(directory, found.metadata, options.expect);
       const snapshot = chosenSnapshot(directory, found.state.validMarkers(), options.snapshot);
       const { tail, ready } = await translating(recoveryFailure, () => found.recover());
@@ -273,7 +276,8 @@ export class FileWalManager implements WalManager {
     const view = new EntryView(state, new RingCache(this.#cache), reader, snapshot);
     let isGivenUp = false;
     const store = ready.openStore(view, events, () => {
-      // While the opening fails the slot keeps a second opening of the group out.
+      // If the opening fails, the slot stays until that is over, so that a second opening cannot
+      // begin.
       if (!isGivenUp) this.#open.delete(groupId);
     });
     const wal = new QueuedWal({
@@ -290,7 +294,7 @@ export class FileWalManager implements WalManager {
       try {
         await translating(recoveryFailure, () => wal.discardUncommitted(snapshot?.index ?? 0));
       } catch (error) {
-        // The store may have opened files that recovery did not know, such as the next segment.
+        // The store may have opened files after recovery, such as the next segment.
         isGivenUp = true;
         await store.close(false).catch(() => undefined);
         throw error;
@@ -308,12 +312,12 @@ export class FileWalManager implements WalManager {
     return { wal, view, opened };
   }
 
-  async #mustExist(place: LogPlace): Promise<void> {
-    if (await this.#hasLog(place)) return;
-    throw new NotFoundError(`there is no log in ${place.directory}`);
+  async #mustExist(location: LogLocation): Promise<void> {
+    if (await this.#hasLog(location)) return;
+    throw new NotFoundError(`there is no log in ${location.directory}`);
   }
 
-  async #hasLog({ directory }: LogPlace): Promise<boolean> {
+  async #hasLog({ directory }: LogLocation): Promise<boolean> {
     await this.#refuseOtherKinds();
     return translating(readFailure, async () => {
       const kind = await this.#environment.fileSystem.kindOf(directory);
@@ -323,7 +327,7 @@ export class FileWalManager implements WalManager {
     });
   }
 
-  /** All groups are looked at, because the logs of a directory are all of one kind. */
+  /** Checks all groups, because the logs of one directory are all of one kind. */
   async #refuseOtherKinds(): Promise<void> {
     if (this.#holdsOwnKindOnly) return;
     const holdsLock = this.#holdsLock;
@@ -331,14 +335,14 @@ export class FileWalManager implements WalManager {
     await translating(readFailure, () =>
       refuseOtherKinds(fileSystem, this.#directory, this.#walType),
     );
-    // No back end makes a log without this lock, so it need not be asked again.
+    // No back end creates a log without this lock, so one check under the lock suffices.
     this.#holdsOwnKindOnly = holdsLock;
   }
 
-  async #refuseOccupied(place: LogPlace): Promise<void> {
-    const { directory } = place;
+  async #refuseOccupied(location: LogLocation): Promise<void> {
+    const { directory } = location;
     const { fileSystem } = this.#environment;
-    if (await this.#hasLog(place)) {
+    if (await this.#hasLog(location)) {
       throw new AlreadyExistsError(`there is a log in ${directory} already`);
     }
     const entries = await translating(readFailure, () => fileSystem.list(directory));
@@ -349,21 +353,21 @@ export class FileWalManager implements WalManager {
       else if (!isNameBesideLog(name)) {
         throw new ForeignFileError(
           `${directory}/${name}`,
-          'no log has such a file, and a new log is made in an empty directory only. Nothing was changed. Move it to another place, or use another directory',
+          'no log has such a file, and a new log is created in an empty directory only. Nothing was changed. Move the file away, or use another directory',
         );
       }
     }
-    // Left over from a creation that a crash interrupted.
+    // These files are left over from a creation that a crash interrupted.
     await translating(prepareFailure, async () => {
       for (const path of leftovers) await fileSystem.unlink(path);
     });
   }
 
-  #placeOf(groupId: bigint): LogPlace {
+  #locationOf(groupId: bigint): LogLocation {
     return { groupId, directory: directoryOfGroup(this.#directory, groupId) };
   }
 
-  /** The lock of the directory, which is taken once. */
+  /** Takes the lock of the directory at the first call; later calls share it. */
   async #lockDirectory(): Promise<OwnedLock> {
     if (this.#lockLost !== undefined) throw this.#lockLost;
     const { fileSystem } = this.#environment;
@@ -385,15 +389,18 @@ export class FileWalManager implements WalManager {
     }
   }
 
-  /** A write of an owner that stood still must not arrive in the log that is opened now. */
-  async #keepOutSilentOwner({ directory }: LogPlace): Promise<void> {
+  /**
+   * A late write of the former owner, which may only be suspended, must not reach the log that is
+   * opened now.
+   */
+  async #keepOutSilentOwner({ directory }: LogLocation): Promise<void> {
     const { fileSystem } = this.#environment;
     await translating(prepareFailure, async () => {
       await detachSegments(fileSystem, directory, await this.#files.lastSegments(directory));
     });
   }
 
-  /** Also a log that nobody writes to is told at once. */
+  /** Poisons all open logs at once, including those that are not being written. */
   #loseLock(cause: unknown): void {
     const error = commitFailure(cause);
     this.#lockLost = error;
@@ -402,7 +409,7 @@ export class FileWalManager implements WalManager {
 
   async #close(): Promise<void> {
     const slots = [...this.#open.values()];
-    // A log that is just being opened would be left behind without an owner.
+    // A log that is still being opened must be closed as well.
     await Promise.allSettled(slots.map(({ opening }) => opening));
     const results = await Promise.allSettled(slots.map(async ({ log }) => log?.wal.close()));
     await this.#identities.settled();

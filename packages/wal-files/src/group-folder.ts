@@ -1,5 +1,6 @@
 /**
- * The log of group 0 lies in the directory itself, those of other groups in folders of their own.
+ * The names of the folders of Raft groups. The log of group 0 is in the directory itself, and those
+ * of other groups are in folders of their own.
  */
 
 const groupPattern = /^group-[0-9a-f]{16}$/;
@@ -13,12 +14,15 @@ export function isGroupFolder(name: string): boolean {
   return groupPattern.test(name);
 }
 
-/** Where the log of a group is. */
+/** The directory with the log of a group. */
 export function directoryOfGroup(directory: string, groupId: bigint): string {
   return groupId === 0n ? directory : `${directory}/${groupFolder(groupId)}`;
 }
 
-/** Names in the directory of a log that are no part of the log, and no obstacle to a new one. */
+/**
+ * Whether a name in the directory of a log belongs to the lock or to another group, and so does not
+ * prevent a new log there.
+ */
 export function isNameBesideLog(name: string): boolean {
   return isGroupFolder(name) || name.startsWith('LOCK');
 }

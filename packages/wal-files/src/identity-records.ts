@@ -1,7 +1,7 @@
 /**
  * The identity records of logs in segment files: one file beside the log of each group. Reads and
- * writes of one group take turns, so that a read never meets a rename, and a later write is never
- * overtaken.
+ * writes for one group run one after the other, so that a read never overlaps a rename and writes
+ * take effect in the order of their calls.
  */
 import {
   FileError,
@@ -21,7 +21,7 @@ import {
   WalError,
 } from '@babuza/wal-core';
 import { lockFailure, readFailure, translating } from './disk-errors.ts';
-import type { LogPlace } from './log-files.ts';
+import type { LogLocation } from './log-files.ts';
 
 /** The name of the record in the directory of a log. */
 export const identityFileName = 'IDENTITY';
@@ -33,15 +33,15 @@ const identityFileNames: ReadonlySet<string> = new Set([
 
 export class IdentityRecords {
   readonly #fileSystem: GuardedFileSystem;
-  /** The end of the last call of each group; it never rejects. */
+  /** For each group, a promise for the end of the last call. It never rejects. */
   readonly #turns = new Map<bigint, Promise<unknown>>();
 
   constructor(fileSystem: GuardedFileSystem) {
     this.#fileSystem = fileSystem;
   }
 
-  /** The record, or `undefined` where there is none. Throws errors of wal-core. */
-  read({ groupId, directory }: LogPlace): Promise<Uint8Array | undefined> {
+  /** The record, or `undefined` if it does not exist. Throws errors of wal-core. */
+  read({ groupId, directory }: LogLocation): Promise<Uint8Array | undefined> {
     return this.#inTurn(groupId, async () => {
       const file = `${directory}/${identityFileName}`;
       const record = await translating(readFailure, () =>
@@ -59,19 +59,24 @@ export class IdentityRecords {
   }
 
   /**
-   * Replaces the record; `mayWrite` throws where that is not allowed any more when its turn comes.
+   * Replaces the record. `mayWrite` is called just before the write and throws if it is no longer
+   * allowed.
    */
-  write({ groupId, directory }: LogPlace, bytes: Uint8Array, mayWrite: () => void): Promise<void> {
+  write(
+    { groupId, directory }: LogLocation,
+    bytes: Uint8Array,
+    mayWrite: () => void,
+  ): Promise<void> {
     return this.#inTurn(groupId, () => {
       mayWrite();
       return translating(writeFailure, () =>
-        // A sync of the directory that failed before says nothing of this record.
+        // An earlier failed sync of the directory does not concern this record.
         writeRecord(this.#fileSystem.fromNow(), directory, identityFileName, bytes),
       );
     });
   }
 
-  /** Resolves when no call is under way. */
+  /** Resolves when all calls have ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#turns.values());
   }
@@ -87,8 +92,8 @@ export class IdentityRecords {
 }
 
 /**
- * Throws `WAL_FOREIGN` where the name says that a log was in this directory: its own files are
- * gone.
+ * Throws `WAL_FOREIGN` if the name is that of an identity record: then the directory had a log
+ * whose files are gone.
  */
 export function refuseLostLog(directory: string, name: string): void {
   if (!identityFileNames.has(name)) return;
@@ -98,7 +103,10 @@ export function refuseLostLog(directory: string, name: string): void {
   );
 }
 
-/** Nothing of the log itself was touched, so no failure of these writes poisons it. */
+/**
+ * Translates a failure to write the record. The log itself was not touched, so no such failure
+ * poisons it.
+ */
 function writeFailure(cause: unknown): WalError {
   if (cause instanceof WalError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);

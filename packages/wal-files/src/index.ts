@@ -1,6 +1,6 @@
 export { FileWalManager } from './file-wal-manager.ts';
 export type { FileWalManagerParts } from './file-wal-manager.ts';
-export type { FoundLog, LastSegments, LogFiles, LogPlace, ReadyLog } from './log-files.ts';
+export type { FoundLog, LastSegments, LogFiles, LogLocation, ReadyLog } from './log-files.ts';
 export {
   commitFailure,
   directoryFailure,

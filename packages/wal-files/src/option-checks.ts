@@ -1,7 +1,7 @@
-/** Checks of options, so that all back ends refuse the same things with the same words. */
+/** Checks of options, so that all back ends reject the same values with the same messages. */
 import { defaultCacheLimits, InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
 
-/** Refuses what is no object, and names that mean nothing. Throws `WAL_INVALID`. */
+/** Throws `WAL_INVALID` if `options` is not an object or has a name that is not in `names`. */
 export function checkOptionNames(options: object, names: ReadonlySet<string>): void {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgumentError(`options must be an object, got ${String(options)}`);
@@ -12,7 +12,7 @@ export function checkOptionNames(options: object, names: ReadonlySet<string>): v
   }
 }
 
-/** Throws `WAL_INVALID` naming the option, what was given and what is allowed. */
+/** Throws `WAL_INVALID` unless the value is an integer from `min` to `max`. */
 export function checkInteger(name: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
     throw new InvalidArgumentError(
@@ -21,13 +21,13 @@ export function checkInteger(name: string, value: number, min: number, max: numb
   }
 }
 
-/** Throws `WAL_INVALID` where it is neither true nor false. */
+/** Throws `WAL_INVALID` unless the value is a boolean. */
 export function checkBoolean(name: string, value: boolean): void {
   if (typeof value === 'boolean') return;
   throw new InvalidArgumentError(`${name} must be true or false, got ${String(value)}`);
 }
 
-/** The bounds of the cache, or the default ones. Throws `WAL_INVALID`. */
+/** The bounds of the cache, or the default ones. Throws `WAL_INVALID` if they are out of range. */
 export function checkedCacheLimits(limits: CacheLimits = defaultCacheLimits): CacheLimits {
   checkInteger('cache.entriesMax', limits.entriesMax, 0, 2 ** 24);
   checkInteger('cache.bytesMax', limits.bytesMax, 0, 2 ** 32);

@@ -1,31 +1,35 @@
 /**
- * Memory for reading entries from files. What is handed out belongs to the caller and is never
- * written again: a range is read into a buffer of its own, of which the payloads are parts; a
- * single entry is read into a buffer that is used again, and its payload copied.
+ * Memory for reading entries from files. A payload that was returned belongs to the caller and is
+ * never overwritten. A range of entries is read into a new buffer, and the payloads are views of
+ * it. A single entry is read into a reused buffer, and its payload is copied.
  */
-import { CorruptError, uninitializedBytes, type SegmentRun } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import { uninitializedBytes, type SegmentRun } from '@babuza/wal-core/backend';
 import { readFailure } from './disk-errors.ts';
 import type { SegmentFile } from './segment-list.ts';
 
-/** The most that is read at a time, unless one entry is larger. */
+/** The most bytes of one read, unless a single entry is larger. */
 const readBytesMax: number = 256 * 1024;
 
-/** The buffer that stays, for single entries. */
+/** The size of the reused buffer for single entries. */
 const slabBytes: number = 64 * 1024;
 
-/** Copies of single payloads share memory of this size; larger ones get their own. */
+/**
+ * Copies of small payloads share memory of this size. A payload from a quarter of it on gets memory
+ * of its own.
+ */
 const arenaBytes: number = 64 * 1024;
 
-/** What is read for an entry whose end the index does not tell. */
+/** The bytes that are read for an entry whose end is not in the index. */
 const guessBytes: number = 4 * 1024;
 
 export class ReadBuffers {
   #slab: Uint8Array | undefined;
-  /** Filled once from the front. */
+  /** Memory for copies, filled from the front and never reused. */
   #arena: Uint8Array | undefined;
   #arenaUsed = 0;
 
-  /** Where `length` bytes are read to. With `reused` it is valid until the next call. */
+  /** A buffer for a read of `length` bytes. With `reused` it is valid until the next call. */
   target(length: number, reused: boolean): Uint8Array {
     if (!reused || length > slabBytes) return uninitializedBytes(length);
     this.#slab ??= new Uint8Array(slabBytes);
@@ -46,8 +50,8 @@ export class ReadBuffers {
 }
 
 /**
- * How many bytes are worth reading for the entries from `lo` on, below `hi`: to the end of the last
- * one that starts within `maxBytes`, or a guess where the index does not tell that end.
+ * How many bytes to read for the entries from `lo` to below `hi`: up to the end of the last one
+ * that starts within `maxBytes`, or a guess if that end is not in the index.
  */
 export function bytesToRead(run: SegmentRun, lo: number, hi: number, maxBytes: number): number {
   const limit = Math.min(readBytesMax, maxBytes + guessBytes);
@@ -60,7 +64,10 @@ export function bytesToRead(run: SegmentRun, lo: number, hi: number, maxBytes: n
   return Math.min(run.offsetOf(index) - start + guessBytes, readBytesMax);
 }
 
-/** Fills `target` from a segment that has so many bytes, for the entry at `index`. */
+/**
+ * Fills `target` from a segment at `offset`, for the entry at `index`. Throws if the file is too
+ * short.
+ */
 export function readSegment(
   segment: SegmentFile,
   offset: number,
@@ -79,7 +86,9 @@ export function readSegment(
   }
 }
 
-/** An entry that was right when the log was opened, or written, is not any more. */
+/**
+ * The error for an entry that was intact when it was written or the log was opened, and now is not.
+ */
 export function damageWhenRead(
   segment: SegmentFile,
   offset: number,

@@ -1,57 +1,56 @@
 /**
- * Looking at a log without owning it, also while a node writes it. A reader that is slower than the
- * writer sees a batch that is half there, a list of files that is older than a rotation, a file
- * that was purged or written again: what it takes for damage may be gone a moment later. Damage
- * stays where it is. So what looks wrong is looked at again, with pauses, and believed when it is
- * the same thing several times.
+ * Reads a log without owning it, even while a node writes it. A reader may see a batch that is only
+ * partly written, a list of files from before a rotation, or a file that was purged or reused. Such
+ * apparent damage is gone a moment later, while real damage stays the same. So the log is read
+ * again after a pause, and damage counts only if several reads in a row find the same.
  */
 import { FileError, type Clock } from '@babuza/vfs';
 import { CorruptError, WalError, type TailReport } from '@babuza/wal-core';
 
-/** So often in a row the same damage must be seen. */
-const sightingsMin = 4;
+/** How many reads in a row must find the same damage. */
+const equalReadsMin = 4;
 
-/** After so many attempts a log that never looked the same twice is given up. */
+/** The most reads, for a log that keeps changing. */
 const attemptsMax = 100;
 
 const pauseMs = 40;
 
 /**
- * Calls `look` until what it says is sure: a clean log at once, anything else when it stays the
- * same.
+ * Calls `look` until its result is certain: at once if the log is clean, otherwise when several
+ * calls in a row have the same result.
  */
 export async function readSteadily<Value>(
   clock: Clock,
   look: () => Promise<{ tail: TailReport; value: Value }>,
 ): Promise<Value> {
   let seen = '';
-  let sightings = 0;
+  let equalReads = 0;
   for (let attempt = 1; ; attempt += 1) {
-    let complaint: string;
+    let damage: string;
     let settle: () => Value;
     try {
       const { tail, value } = await look();
       if (tail.verdict === 'clean') return value;
-      complaint = `${tail.verdict} ${tail.file} ${tail.offset}`;
+      damage = `${tail.verdict} ${tail.file} ${tail.offset}`;
       settle = () => value;
     } catch (error) {
-      complaint = complaintOf(error);
+      damage = damageOf(error);
       settle = () => {
         throw error;
       };
     }
-    sightings = complaint === seen ? sightings + 1 : 1;
-    seen = complaint;
-    if (sightings >= sightingsMin || attempt === attemptsMax) return settle();
+    equalReads = damage === seen ? equalReads + 1 : 1;
+    seen = damage;
+    if (equalReads >= equalReadsMin || attempt === attemptsMax) return settle();
     await clock.sleep(pauseMs);
   }
 }
 
 /**
- * What a failure complains of, so that two can be compared. Rethrows what looking again cannot
- * mend.
+ * Describes the damage that an error reports, so that two can be compared. Rethrows an error that
+ * another read cannot change.
  */
-function complaintOf(error: unknown): string {
+function damageOf(error: unknown): string {
   if (error instanceof CorruptError) return `${error.verdict} ${error.file} ${error.offset}`;
   if (error instanceof FileError && error.kind === 'not-found') return `gone ${error.path}`;
   if (error instanceof WalError && error.code === 'WAL_FOREIGN') return error.message;

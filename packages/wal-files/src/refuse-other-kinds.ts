@@ -1,14 +1,14 @@
-/** Refuses a directory that holds a log of another kind than the one that is opened. */
+/** Refuses a directory with a log of another kind than the one that is being opened. */
 import type { FileSystem } from '@babuza/vfs';
 import { ForeignFileError } from '@babuza/wal-core';
 import { findLogKinds, type FoundKind } from './log-kinds.ts';
 
 /**
- * Resolves where the directory holds no log, or logs of the kind `walType` only; nothing is
- * changed. `walType` is the canonical name of a WAL type, such as `babuza-wal`.
+ * Resolves if the directory holds no log, or only logs of the kind `walType`. Changes nothing.
+ * `walType` is the canonical name of a WAL type, such as `babuza-wal`.
  *
- * Rejects with `ForeignFileError` (`WAL_FOREIGN`), which names every kind that was found and what
- * to do, and with `FileError` where the directory cannot be read.
+ * Rejects with a `ForeignFileError` (`WAL_FOREIGN`), whose message names every kind that was found
+ * and what to do, or with a `FileError` if the directory cannot be read.
  */
 export async function refuseOtherKinds(
   fileSystem: FileSystem,
@@ -24,14 +24,14 @@ export async function refuseOtherKinds(
 }
 
 function otherKind(found: FoundKind, opened: string): string {
-  const { walType, wayOut } = found.kind;
+  const { walType, advice } = found.kind;
   const described = `the directory holds ${describe(found)} and was opened as '${opened}'. Nothing was changed.`;
-  if (walType === undefined) return `${described} ${wayOut ?? ''}`.trimEnd();
+  if (walType === undefined) return `${described} ${advice ?? ''}`.trimEnd();
   return `${described} Set walType to '${walType}'. To change the type of a log, call exportSnapshot on a node that still uses '${walType}', and start a new cluster from that snapshot in empty directories.`;
 }
 
 function severalKinds(found: readonly FoundKind[], opened: string): string {
-  return `the directory holds ${found.map(describe).join(' and ')} and was opened as '${opened}'. A directory holds one kind of log. Nothing was changed. Find out which of them this node wrote last, move the files of the others to another place without deleting them, and start the node with the walType of the one that stays.`;
+  return `the directory holds ${found.map(describe).join(' and ')} and was opened as '${opened}'. A directory holds one kind of log. Nothing was changed. Find out which of them this node wrote last, move the files of the others away without deleting them, and start the node with the walType of the one that stays.`;
 }
 
 function describe({ kind: { title, walType }, evidence }: FoundKind): string {

@@ -1,18 +1,18 @@
 /**
- * The part of a file that a scan looks at. While one part is looked at the next one is read, so
- * that reading and verifying overlap. A frame that lies across the border is brought together in
- * front of the next part.
+ * A window of a file for a scan. The next part of the file is read while the scan verifies the
+ * current one, so that reading and verifying overlap. A frame that crosses the border of two parts
+ * is joined: its beginning is copied in front of the next part.
  */
 import type { File } from '@babuza/vfs';
-import { uninitializedBytes } from '@babuza/wal-core';
+import { uninitializedBytes } from '@babuza/wal-core/backend';
 
-/** What is read at a time. */
+/** The bytes of one read. */
 const partBytes: number = 512 * 1024;
 
-/** Room in front of a part for the beginning of a frame that ends in it. */
+/** Space in front of a part for the beginning of a frame that ends in it. */
 const headroomBytes: number = 64 * 1024;
 
-/** How much of a file is read at a time, and the room in front of it. */
+/** The bytes of one read, and of the space in front of it. */
 export interface WindowSizes {
   readonly partBytes: number;
   readonly headroomBytes: number;
@@ -20,7 +20,9 @@ export interface WindowSizes {
 
 const usualSizes: WindowSizes = { partBytes, headroomBytes };
 
-/** The next part, on its way: in the buffer it starts behind the headroom. */
+/**
+ * The read of the next part, which is in flight. In the buffer, the part starts after the headroom.
+ */
 interface Ahead {
   readonly buffer: Uint8Array;
   readonly start: number;
@@ -31,18 +33,18 @@ export class ScanWindow {
   readonly #file: Pick<File, 'read'>;
   readonly #fileBytes: number;
   readonly #sizes: WindowSizes;
-  /** The buffer that is looked at, and the one that is free. */
+  /** The buffer of the current window, and a free one for the next part. */
   #current: Uint8Array | undefined;
   #free: Uint8Array | undefined;
   #ahead: Ahead | undefined;
   #loads = 0;
-  /** What is there of the file: from `start` up to, not including, `end`. */
+  /** The bytes of the file from `start` to below `end`. */
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(this.bytes.buffer);
   start = 0;
   end = 0;
 
-  /** `sizes` differ from the usual ones only in tests. */
+  /** Only tests pass `sizes`. */
   constructor(file: Pick<File, 'read'>, fileBytes: number, sizes: WindowSizes = usualSizes) {
     this.#file = file;
     this.#fileBytes = fileBytes;
@@ -53,7 +55,7 @@ export class ScanWindow {
     return offset >= this.start && offset + length <= this.end;
   }
 
-  /** Makes `length` bytes from `offset` on available; false where the file ends before. */
+  /** Makes `length` bytes from `offset` on available. Returns false if the file ends before. */
   async load(offset: number, length: number): Promise<boolean> {
     if (this.has(offset, length)) return true;
     if (offset + length > this.#fileBytes) return false;
@@ -61,12 +63,12 @@ export class ScanWindow {
     if (!this.has(offset, length)) await this.#read(offset, length);
     if (!this.has(offset, length)) return false;
     this.#loads += 1;
-    // Who looks only at the beginning of a file reads no more of it.
+    // The first load does not read ahead, because some scans need only the beginning of a file.
     if (this.#loads > 1) this.#startAhead();
     return true;
   }
 
-  /** Waits for what is still on its way. */
+  /** Waits for a read that is in flight. */
   async close(): Promise<void> {
     await this.#ahead?.read.catch(() => undefined);
     this.#ahead = undefined;
@@ -82,7 +84,7 @@ export class ScanWindow {
     const wanted = Math.min(Math.max(length, partBytes), this.#fileBytes - offset);
     let buffer = this.#current;
     if (buffer === undefined || buffer.length < wanted) {
-      // A small file never has a part that is read ahead.
+      // A file of one part never needs a buffer for reading ahead.
       buffer = uninitializedBytes(
         this.#fileBytes > partBytes ? Math.max(wanted, this.#bufferBytes) : wanted,
       );
@@ -100,12 +102,16 @@ export class ScanWindow {
     const buffer = this.#free ?? uninitializedBytes(this.#bufferBytes);
     this.#free = undefined;
     const read = this.#file.read(buffer.subarray(headroomBytes, headroomBytes + length), start);
-    // Whoever needs the part meets its failure; until then it is nobody's.
+    // A failure is thrown when the part is used. If it never is, the rejection must count as
+    // handled.
     read.catch(() => undefined);
     this.#ahead = { buffer, start, read };
   }
 
-  /** Moves on to the part that was read ahead, where `offset` lies in the headroom before it. */
+  /**
+   * Moves the window to the part that was read ahead, if `offset` lies within the headroom before
+   * it.
+   */
   async #useAhead(offset: number): Promise<void> {
     const { headroomBytes } = this.#sizes;
     const ahead = this.#ahead;

@@ -1,15 +1,15 @@
-/** The names in the directory of a log, as the table of kinds of logs asks for them. */
+/** The names in the directory of a log, for the table of kinds of logs. */
 import { FileError, type FileErrorKind, type FileSystem } from '@babuza/vfs';
 import { isGroupFolder } from './group-folder.ts';
 
 type Test = (name: string, path: string) => Promise<boolean>;
 
-/** A directory while the table of kinds is asked about it. Each folder is listed once. */
+/** A directory that is searched for kinds of logs. Each folder is listed only once. */
 export class SearchedDirectory {
   readonly #fileSystem: FileSystem;
   readonly #path: string;
   readonly #listed = new Map<string, readonly string[]>();
-  /** By folder. */
+  /** Results of `startsAsEtcd`, by folder. */
   readonly #startsAsEtcd = new Map<string, boolean>();
 
   constructor(fileSystem: FileSystem, path: string) {
@@ -17,13 +17,13 @@ export class SearchedDirectory {
     this.#path = path;
   }
 
-  /** The first name of a folder that fits; the folder '' is the directory itself. */
+  /** The first name in a folder that matches the pattern. The folder '' is the directory itself. */
   async find(folder: string, pattern: RegExp): Promise<string | undefined> {
     const name = (await this.#list(folder)).find((listed) => pattern.test(listed));
     return name === undefined ? undefined : below(folder, name);
   }
 
-  /** The first name that passes, in the directory itself or in the folder of a group. */
+  /** The first name that passes the test, in the directory itself or in the folder of a group. */
   async findInGroups(test: Test): Promise<string | undefined> {
     const groups = (await this.#list('')).filter(isGroupFolder);
     for (const folder of ['', ...groups]) {
@@ -36,9 +36,9 @@ export class SearchedDirectory {
   }
 
   /**
-   * Whether a file begins with a record of etcd that holds a checksum, as each of its segments
-   * does. This tells a segment of etcd that somebody gave the name of a native one. Only the first
-   * file of a folder is read, and answers for the others: a long log has many segments.
+   * Whether a file begins with a checksum record of etcd, as every segment of etcd does. This
+   * recognises a segment of etcd whose name could be that of a native one. Only the first file of a
+   * folder is read and decides for all, because a long log has many segments.
    */
   async startsAsEtcd(path: string): Promise<boolean> {
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
@@ -50,7 +50,7 @@ export class SearchedDirectory {
     return starts;
   }
 
-  /** Zeros for a file that was removed in the meantime, and for a directory. */
+  /** The first bytes of a file; zeros if it was removed in the meantime or is a directory. */
   async #readStart(path: string): Promise<Uint8Array> {
     const bytes = new Uint8Array(lengthFieldBytes + etcdChecksumRecord.length);
     try {
@@ -66,7 +66,7 @@ export class SearchedDirectory {
     return bytes;
   }
 
-  /** The names in a folder, none of a folder that does not exist. */
+  /** The names in a folder; empty if the folder does not exist. */
   async #list(folder: string): Promise<readonly string[]> {
     let names = this.#listed.get(folder);
     if (names === undefined) {
@@ -81,7 +81,7 @@ export class SearchedDirectory {
       const entries = await this.#fileSystem.list(
         folder === '' ? this.#path : `${this.#path}/${folder}`,
       );
-      // A link counts, and is refused later: it is no reason to believe that there is no log.
+      // A link counts as well: there may be a log, and the link is refused when it is opened.
       return entries.map(({ name }) => name);
     } catch (error) {
       if (!isFileError(error, 'not-found', 'not-a-directory')) throw error;
@@ -94,9 +94,9 @@ function isFileError(error: unknown, ...kinds: FileErrorKind[]): boolean {
   return error instanceof FileError && kinds.includes(error.kind);
 }
 
-/** The length of a record stands before it. */
+/** Every record of etcd follows its length. */
 const lengthFieldBytes = 8;
-/** A record of etcd with the type "checksum": field 1 is 4, then comes field 2. */
+/** The start of a checksum record of etcd: field 1, the type, is 4; then the tag of field 2. */
 const etcdChecksumRecord: readonly number[] = [0x08, 0x04, 0x10];
 
 function below(folder: string, name: string): string {

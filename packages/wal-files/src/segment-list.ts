@@ -1,9 +1,9 @@
 /** The open segment files of one log. */
 import type { File } from '@babuza/vfs';
 
-/** What every segment has, whatever its format. */
+/** The properties of a segment that do not depend on the format. */
 export interface SegmentFile {
-  /** One more than that of the segment before it. */
+  /** Ids are consecutive: one more than that of the segment before. */
   readonly segmentId: number;
   readonly path: string;
   readonly fileName: string;
@@ -34,13 +34,13 @@ export class SegmentList<Segment extends SegmentFile> {
     this.#segments.push(segment);
   }
 
-  /** The segment with this id; ids are consecutive. */
+  /** The segment with this id, or `undefined`. */
   get(segmentId: number): Segment | undefined {
     const first = this.#segments[0];
     return first === undefined ? undefined : this.#segments[segmentId - first.segmentId];
   }
 
-  /** Takes the segments below `segmentId` out of the list, and returns them. */
+  /** Removes the segments below `segmentId` from the list and returns them. */
   removeBelow(segmentId: number): Segment[] {
     const first = this.#segments[0]?.segmentId ?? segmentId;
     return this.#segments.splice(0, Math.max(0, segmentId - first));
@@ -51,7 +51,7 @@ export class SegmentList<Segment extends SegmentFile> {
   }
 }
 
-/** Closes all of them, also where one fails; then throws what the first failure was. */
+/** Closes all segments even if one fails; then throws the first failure. */
 export async function closeSegments(segments: readonly SegmentFile[]): Promise<void> {
   const results = await Promise.allSettled(segments.map(({ file }) => file.close()));
   for (const result of results) {

@@ -1,18 +1,18 @@
 /**
- * Files for the next segment, made ready before they are needed: a purged segment that is written
- * again, or a new file filled with zeros. Overwriting blocks that exist costs a sync nothing extra;
- * a file that grows costs a journal commit with each sync.
+ * Prepares the file for the next segment before it is needed: a purged segment that is reused, or a
+ * new file that is filled with zeros. A sync of overwritten blocks costs nothing extra, while each
+ * sync of a growing file costs a commit of the file system's journal.
  *
- * Filling goes gently while the log is written: small synced pieces with pauses, because one large
- * unsynced fill delays every commit beside it. A failure in the background belongs to the save that
- * needs the file: it is met again, and reported, there.
+ * A file is filled slowly while the log is being written, in small synced pieces with pauses,
+ * because one large unsynced write delays every commit beside it. A failure in the background is
+ * not reported: the save that needs the file tries again and reports it.
  */
 import type { Environment, File, Timer } from '@babuza/vfs';
 
 const pieceBytes: number = 256 * 1024;
 const pauseMs = 5;
 
-/** A file of the right length whose content does not matter, open for writing. */
+/** A file of the right length, open for writing. Its content does not matter. */
 export interface SpareFile {
   readonly path: string;
   readonly file: File;
@@ -25,11 +25,11 @@ interface Preparation {
   stop(): void;
 }
 
-/** How the files of a back end are called while they are no segments. */
+/** The names of the files of a back end while they are not segments. */
 export interface SpareNames {
-  /** The file that is being prepared for this segment. */
+  /** The name of the file that is being prepared for this segment. */
   spare(segmentId: number): string;
-  /** The file of a purged segment that waits for its next use. */
+  /** The name of the purged segment with this id until it is reused. */
   recycled(segmentId: number): string;
 }
 
@@ -48,7 +48,10 @@ export class SpareFiles {
     this.#recycledMax = recycledMax;
   }
 
-  /** Starts making a file ready in the background, unless there is one. Never throws. */
+  /**
+   * Starts to prepare a file in the background, unless one is ready or being prepared. Never
+   * throws.
+   */
   prepareAhead(segmentId: number, bytes: number): void {
     if (this.#preparation !== undefined || this.#recycled.some((file) => file.bytes === bytes)) {
       return;
@@ -56,7 +59,10 @@ export class SpareFiles {
     this.#preparation = this.#prepare(segmentId, bytes, true);
   }
 
-  /** A file for this segment. What fails here fails before anything of a batch was written. */
+  /**
+   * Returns a file for this segment. It is called before anything of a batch is written, so the log
+   * is unchanged if it rejects.
+   */
   async take(segmentId: number, bytes: number): Promise<SpareFile> {
     const at = this.#recycled.findIndex((file) => file.bytes === bytes);
     const recycled = this.#recycled[at];
@@ -69,7 +75,7 @@ export class SpareFiles {
     this.#preparation = undefined;
     if (preparation !== undefined && preparation.bytes === bytes) {
       preparation.hurry();
-      // Where the background failed, trying once more tells whether it still does.
+      // If the background work failed, one more attempt shows whether the cause is still there.
       const prepared = await preparation.done.catch(() => undefined);
       if (prepared !== undefined) return prepared;
     } else if (preparation !== undefined) {
@@ -83,20 +89,20 @@ export class SpareFiles {
     return this.#recycledMax - this.#recycled.length;
   }
 
-  /** The name that a purged segment gets while it waits. */
+  /** The path of a purged segment until it is reused. */
   recycledPath(segmentId: number): string {
     return `${this.#directory}/${this.#names.recycled(segmentId)}`;
   }
 
   /**
-   * Adds a purged segment, whose renaming is durable: else its new content could appear under its
-   * old name.
+   * Adds a purged segment. Its rename must be durable: otherwise a crash could show its new content
+   * under its old name.
    */
   addRecycled(path: string, bytes: number): void {
     this.#recycled.push({ path, bytes });
   }
 
-  /** Stops the background work. Files that are left are removed at the next opening. */
+  /** Stops the background work. The next opening removes files that are left. */
   async close(): Promise<void> {
     const preparation = this.#preparation;
     this.#preparation = undefined;
@@ -107,13 +113,13 @@ export class SpareFiles {
     const path = `${this.#directory}/${this.#names.spare(segmentId)}`;
     const pace = new Pace(this.#environment, gently);
     const done = fill(this.#environment, path, bytes, pace);
-    // The failure is met by whoever takes the file; until then it is nobody's.
+    // `take` handles a failure. If it is never called, the rejection must count as handled.
     done.catch(() => undefined);
     return { bytes, done, hurry: () => pace.hurry(), stop: () => pace.stop() };
   }
 }
 
-/** Waits between pieces, until somebody is in a hurry. */
+/** Pauses between pieces until `hurry` is called. */
 class Pace {
   readonly #environment: Environment;
   #gentle: boolean;
@@ -156,21 +162,22 @@ async function fill(
   bytes: number,
   pace: Pace,
 ): Promise<SpareFile> {
-  // Left over from a preparation that failed.
+  // A preparation that failed may have left a file.
   if ((await fileSystem.kindOf(path)) !== undefined) await fileSystem.unlink(path);
   const file = await fileSystem.open(path, 'create');
   try {
     const piece = new Uint8Array(Math.min(pieceBytes, bytes));
     for (let offset = 0; offset < bytes && !pace.stopped; offset += piece.length) {
       await file.write(piece.subarray(0, Math.min(piece.length, bytes - offset)), offset);
-      // The zeros are durable: later writes of this file change no block map and no size.
+      // After this the zeros are durable, so later writes to this file change neither its size nor
+      // its block map.
       await file.datasync();
       await pace.pause();
     }
     return { path, file };
   } catch (error) {
     await file.close().catch(() => undefined);
-    // What was filled takes space that somebody is short of.
+    // The partial file is useless and takes space.
     await fileSystem.unlink(path).catch(() => undefined);
     throw error;
   }
@@ -183,6 +190,6 @@ async function discard({ fileSystem }: Environment, preparation: Preparation): P
     await file.close();
     await fileSystem.unlink(path);
   } catch {
-    // Nobody waits for this file; an opening removes what is left of it.
+    // No caller waits for this file. The next opening removes it if it is left.
   }
 }

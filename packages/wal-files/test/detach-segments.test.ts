@@ -1,4 +1,4 @@
-/** Copies take the names of the segments that a former owner may still have open. */
+/** The segments that a former owner may still have open are replaced by copies. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk } from '@babuza/testkit';
 import { detachSegments } from '../src/detach-segments.ts';
@@ -36,7 +36,7 @@ describe('detached segments', () => {
       const calls = disk.calls.length;
       await detachSegments(disk, directory, { ...names, fileNames: ['2.wal'] });
       expect(Buffer.compare(disk.surgery.contents(last), content)).toBe(0);
-      // The copy takes as few reads as pieces of 1 MiB need, and writes nothing that is empty.
+      // The copy needs one read for each piece of 1 MiB, and makes no empty write.
       const made = disk.calls.slice(calls).map(({ operation }) => operation);
       const reads = Math.floor(bytes / pieceBytes) + 1;
       expect(made.filter((each) => each === 'read')).toHaveLength(reads);
@@ -44,7 +44,7 @@ describe('detached segments', () => {
     },
   );
 
-  it('are not reached by a write to the files that had their names before', async () => {
+  it('are not changed by a late write through an old file handle', async () => {
     const disk = await diskWithLog();
     const late = [await disk.open(older, 'write'), await disk.open(last, 'write')];
     await detachSegments(disk, directory, names);
@@ -55,7 +55,7 @@ describe('detached segments', () => {
     expect(disk.surgery.files()).toEqual([older, last]);
   });
 
-  it('are the copies after a power cut, so that no late write comes back', async () => {
+  it('are still the copies after a power cut', async () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const disk = await diskWithLog();
       const late = await disk.open(last, 'write');
@@ -79,7 +79,7 @@ describe('detached segments', () => {
     }
   });
 
-  it('replace a copy that an interrupted opening left over', async () => {
+  it('replace a copy that an interrupted opening left', async () => {
     const disk = await diskWithLog();
     disk.surgery.put(copy, new Uint8Array(9000).fill(0xee));
     await detachSegments(disk, directory, names);
@@ -90,7 +90,7 @@ describe('detached segments', () => {
 
 describe('segments that cannot be detached', () => {
   it.each(['open', 'write', 'datasync', 'close', 'rename'] as const)(
-    'stay as they are where %s finds no space',
+    'stay unchanged if %s finds no space',
     async (on) => {
       const disk = await diskWithLog();
       const path = copy;
@@ -103,7 +103,7 @@ describe('segments that cannot be detached', () => {
     },
   );
 
-  it('keep the name of a copy durable that was made before the space ran out', async () => {
+  it('keep a copy durably that was made before the space ran out', async () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const disk = await diskWithLog();
       const late = await disk.open(older, 'write');
@@ -131,7 +131,7 @@ describe('segments that cannot be detached', () => {
     ['rename', copy],
     ['open-directory', directory],
     ['sync-directory', directory],
-  ] as const)('are reported where %s of %s fails, and are whole', async (on, path) => {
+  ] as const)('are reported if %s of %s fails, and stay intact', async (on, path) => {
     const disk = await diskWithLog();
     const fault = disk.inject({ on, path, fault: { type: 'error', kind: 'io' } });
     await expect(detachSegments(disk, directory, names)).rejects.toMatchObject({
@@ -143,7 +143,7 @@ describe('segments that cannot be detached', () => {
     expectBothWhole(disk);
   });
 
-  it('are reported where the copy that is left over cannot be removed', async () => {
+  it('are reported if a leftover copy cannot be removed', async () => {
     const disk = await diskWithLog();
     disk.surgery.put(copy, new Uint8Array(1));
     disk.inject({ on: 'unlink', path: copy, fault: { type: 'error', kind: 'io' } });

@@ -1,5 +1,5 @@
 /**
- * What a failed call of the disk means to a log, by what the log was doing: the table of
+ * The error of a log for a failed call of the disk, by the step that failed, as in the table of
  * docs/system-errors.md.
  */
 import { describe, expect, it } from 'vitest';
@@ -60,7 +60,7 @@ const rows: readonly [
     },
   ],
   [
-    'making a directory',
+    'creating a directory',
     directoryFailure,
     {
       'too-many-open': again,
@@ -73,7 +73,7 @@ const rows: readonly [
     },
   ],
   [
-    'a step that can be done later',
+    'doing a step that can be repeated later',
     stepFailure,
     {
       'too-many-open': again,
@@ -105,7 +105,7 @@ const storing: readonly FileOperation[] = [
 ];
 
 describe.each(rows)('a call that stores nothing and fails while %s', (_, translate, expected) => {
-  it.each(Object.entries(expected))('with %s is told as %s', (kind, code) => {
+  it.each(Object.entries(expected))('with %s is reported as %s', (kind, code) => {
     const cause = fileError(kind as FileErrorKind, 'open-directory');
     const failure = translate(cause);
     expect(codeOf(failure)).toBe(code);
@@ -116,10 +116,10 @@ describe.each(rows)('a call that stores nothing and fails while %s', (_, transla
 describe('a call that stores bytes', () => {
   it.each([
     ['preparing a batch', prepareFailure],
-    ['a step that can be done later', stepFailure],
+    ['doing a step that can be repeated later', stepFailure],
     ['recovering', recoveryFailure],
     ['committing', commitFailure],
-  ])('poisons the log for every reason but a full disk while %s', (_, translate) => {
+  ])('poisons the log for every reason except a full disk while %s', (_, translate) => {
     for (const operation of storing) {
       for (const kind of ['too-many-open', 'try-again', 'io'] as const) {
         expect([operation, codeOf(translate(fileError(kind, operation)))]).toEqual([
@@ -134,7 +134,7 @@ describe('a call that stores bytes', () => {
 describe('a lock that is found held by another owner', () => {
   const locked = (operation: FileOperation) => codeOf(stepFailure(fileError('locked', operation)));
 
-  it('when it is given back was lost before: what was written since may not count', () => {
+  it('when it is released was lost before, so later writes may not count', () => {
     expect(locked('unlock')).toBe('WAL_LOCK_LOST');
     expect(codeOf(readFailure(fileError('locked', 'unlock')))).toBe('WAL_LOCK_LOST');
     expect(codeOf(commitFailure(fileError('locked', 'unlock')))).toBe('WAL_LOCK_LOST');

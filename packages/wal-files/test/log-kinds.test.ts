@@ -1,6 +1,6 @@
 /**
- * How kinds of logs are told apart, on a simulated disk: names, links, first bytes, disks that
- * fail.
+ * How kinds of logs are recognised, on a simulated disk: by names, links and first bytes, and with
+ * failing disks.
  */
 import { describe, expect, it } from 'vitest';
 import { FileError } from '@babuza/vfs';
@@ -46,7 +46,7 @@ describe('a kind of log', () => {
     ['db/000005.sst', 'level-wal'],
     ['witness/00000000000000ff', 'level-wal'],
     [`member/wal/${etcd}`, 'the data directory of an etcd server'],
-  ])('is told by %s: %s', async (name, kind) => {
+  ])('is recognised by %s: %s', async (name, kind) => {
     expect(await kindsOf(name)).toEqual([`${kind}: ${name}`]);
   });
 
@@ -56,11 +56,11 @@ describe('a kind of log', () => {
     ['db/LOCK', 'db/LOG', 'db/MANIFEST-000001', 'db/000001.dbtmp', 'witness/0000000000000001.tmp'],
     ['group-00000000000000ff/', 'member/wal/', 'member/snap/db', 'CURRENT'],
     [`group-ff/${native}`, `other/${native}`, `db/${native}`, `witness/${etcd}`],
-  ])('is not told by %s, %s and the like', async (...names) => {
+  ])('is not recognised by names such as %s and %s', async (...names) => {
     expect(await kindsOf(...names)).toEqual([]);
   });
 
-  it('is told of every kind that is there, in the order of the table', async () => {
+  it('is reported for every kind in the directory, in the order of the table', async () => {
     const names = ['witness/0000000000000000', etcd, `group-0000000000000001/${native}`];
     expect(await kindsOf(...names)).toEqual([
       `babuza-wal: group-0000000000000001/${native}`,
@@ -70,7 +70,7 @@ describe('a kind of log', () => {
     expect(new Set(logKinds.map(({ title }) => title)).size).toBe(logKinds.length);
   });
 
-  it('is told by the first record of etcd where the name is that of a native segment', async () => {
+  it('is recognised by the first record of etcd if the name could be that of a native segment', async () => {
     const start = Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0x84, 8, 4, 16, 0, 0, 0, 0, 0);
     const disk = await diskWith({ [native]: start });
     await expect(refuseOtherKinds(disk, directory, 'etcd-wal')).resolves.toBeUndefined();
@@ -80,7 +80,7 @@ describe('a kind of log', () => {
     });
   });
 
-  it('is told with one read of one file, however many segments there are', async () => {
+  it('is recognised with one read of one file, however many segments there are', async () => {
     const names = [1, 2, 3, 4].map((id) => `000000000000000${id}-00c0ffee.wal`);
     const disk = await diskWith(
       Object.fromEntries(names.map((name) => [name, new Uint8Array(16)])),
@@ -90,7 +90,7 @@ describe('a kind of log', () => {
     expect([second.matches, second.hits]).toEqual([1, 0]);
   });
 
-  it('is told by the name where the segment has gone in the meantime, or is a folder', async () => {
+  it('is recognised by its name if the segment was removed meanwhile or is a folder', async () => {
     const gone = await diskWith({ [native]: new Uint8Array(16) });
     const kind = 'not-found';
     gone.inject({ on: 'open', sticky: true, fault: { type: 'error', kind } });
@@ -103,7 +103,7 @@ describe('a kind of log', () => {
     }
   });
 
-  it.each(['open', 'read', 'close'] as const)('is not guessed where %s fails', async (on) => {
+  it.each(['open', 'read', 'close'] as const)('is not guessed if %s fails', async (on) => {
     const disk = await diskWith({ [native]: new Uint8Array(16) });
     disk.inject({ on, fault: io });
     await expect(refuseOtherKinds(disk, directory, 'etcd-wal')).rejects.toBeInstanceOf(FileError);
@@ -118,7 +118,7 @@ describe('a directory', () => {
     expect(await findLogKinds(disk, `${directory}/file`)).toEqual([]);
   });
 
-  it('that cannot be listed is not taken for an empty one', async () => {
+  it('that cannot be listed does not count as empty', async () => {
     const disk = await diskWith({ [native]: new Uint8Array(16) });
     disk.inject({ on: 'list', path: directory, fault: io });
     await expect(refuseOtherKinds(disk, directory, 'level-wal')).rejects.toBeInstanceOf(FileError);

@@ -1,4 +1,4 @@
-/** What a manager finds in its directory, what it makes there, and what it refuses. */
+/** The directory of a manager: the logs and files that it finds, creates and refuses. */
 import { emptyConfState } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
@@ -17,7 +17,7 @@ const etcdSegment = '0000000000000000-0000000000000000.wal';
 const groupDirectory = `${directory}/group-0000000000000002`;
 const group = { groupId: 2n };
 
-/** A disk with these files, which are empty. */
+/** An environment with these empty files on its disk. */
 async function worldWith(...paths: readonly string[]): Promise<SimulatedEnvironment> {
   const environment = simulatedEnvironment(1, new SimulatedDisk({ seed: 1 }));
   const { fileSystem } = environment;
@@ -30,7 +30,7 @@ async function worldWith(...paths: readonly string[]): Promise<SimulatedEnvironm
 }
 
 describe('a directory without a log', () => {
-  it('gets one, of which everything is known', async () => {
+  it('gets a new log, and the manager knows its whole state', async () => {
     const environment = await worldWith();
     const { manager } = fakeManager(environment);
     const events: unknown[] = [];
@@ -48,7 +48,7 @@ describe('a directory without a log', () => {
     await manager.close();
   });
 
-  it('is not touched by calls that look for one', async () => {
+  it('is not changed by calls that look for a log', async () => {
     const environment = simulatedEnvironment(1);
     const { fileSystem } = environment;
     const { manager } = fakeManager(environment);
@@ -63,7 +63,7 @@ describe('a directory without a log', () => {
     await manager.close();
   });
 
-  it('gets a log beside locks and groups, and loses what an interrupted creation left', async () => {
+  it('gets a log beside locks and groups, and the files of an interrupted creation are removed', async () => {
     const leftovers = [`${directory}/1.tmp`, `${directory}/2.tmp`];
     const beside = [`${directory}/LOCK.0123`, `${groupDirectory}/3.tmp`];
     const environment = await worldWith(...leftovers, ...beside);
@@ -73,7 +73,7 @@ describe('a directory without a log', () => {
     expect(environment.fileSystem.surgery.files()).toEqual([segmentPath, ...beside]);
   });
 
-  it('gets no log before what was left over is gone', async () => {
+  it('gets no log before leftover files are removed', async () => {
     const environment = await worldWith(`${directory}/1.tmp`);
     const fault = { type: 'error', kind: 'access-denied' } as const;
     environment.fileSystem.inject({ on: 'unlink', fault });
@@ -88,7 +88,7 @@ describe('a directory without a log', () => {
   it.each([
     ['no log has such a file', `${directory}/notes.txt`],
     ['this is the identity record of a log', `${directory}/${identityFileName}`],
-  ])('gets no log where it is said that %s: %s', async (what, path) => {
+  ])('gets no log, with the message that %s: %s', async (what, path) => {
     const left = [`${directory}/1.tmp`, path, `${directory}/z.tmp`];
     const environment = await worldWith(...left);
     const { manager, files } = fakeManager(environment);
@@ -101,7 +101,7 @@ describe('a directory without a log', () => {
     expect(environment.fileSystem.surgery.files()).toEqual(left);
   });
 
-  it.each([directory, groupDirectory])('gets no log where %s cannot be made', async (path) => {
+  it.each([directory, groupDirectory])('gets no log if %s cannot be created', async (path) => {
     const environment = simulatedEnvironment(1);
     const { fileSystem } = environment;
     fileSystem.inject({ on: 'mkdir', path, fault: { type: 'error', kind: 'access-denied' } });
@@ -116,7 +116,7 @@ describe('a directory without a log', () => {
     await manager.close();
   });
 
-  it('is a path that is not empty', () => {
+  it('needs a path that is not empty', () => {
     const environment = simulatedEnvironment(1);
     const { capabilities } = fakeManager(environment).manager;
     const parts = { walType: 'babuza-wal', capabilities, environment };
@@ -131,7 +131,7 @@ describe('a directory without a log', () => {
 });
 
 describe('a directory with a log', () => {
-  it('gets no other one', async () => {
+  it('gets no second log', async () => {
     const environment = await worldWith(segmentPath);
     const { manager, files } = fakeManager(environment);
     const code = 'WAL_EXISTS';
@@ -154,7 +154,7 @@ describe('a directory with a log', () => {
     goOn();
     const { wal } = await opening;
     await expect(manager.replayWal()).rejects.toMatchObject({ code });
-    // The logs of other groups, and this one after it was closed, can be opened.
+    // The logs of other groups can be opened, and this one after it was closed.
     await manager.createWal(metadata, group);
     await wal.close();
     await manager.replayWal();
@@ -163,7 +163,7 @@ describe('a directory with a log', () => {
 });
 
 describe('a directory with a log of another kind', () => {
-  it('is refused by every call, and stays as it is', async () => {
+  it('is refused by every call, and is not changed', async () => {
     const environment = await worldWith(`${directory}/${etcdSegment}`);
     const { fileSystem } = environment;
     const { manager, files } = fakeManager(environment);
@@ -185,7 +185,7 @@ describe('a directory with a log of another kind', () => {
     await manager.close();
   });
 
-  it('is refused also where that log came after the first look', async () => {
+  it('is refused even if that log was created after the first check', async () => {
     const environment = await worldWith();
     const { manager, files } = fakeManager(environment);
     expect(await manager.hasExistingWal()).toBe(false);
@@ -195,7 +195,7 @@ describe('a directory with a log of another kind', () => {
     await manager.close();
   });
 
-  it('is not looked for any more once this kind of log is there and the lock is held', async () => {
+  it('is not searched for again once this kind of log was found and the lock is held', async () => {
     const environment = await worldWith(segmentPath);
     const { fileSystem } = environment;
     const { manager } = fakeManager(environment);
@@ -210,7 +210,7 @@ describe('a directory with a log of another kind', () => {
   it.each([
     ['list', directory],
     ['stat', groupDirectory],
-  ] as const)('is not ruled out where %s of %s fails', async (on, path) => {
+  ] as const)('is not ruled out if %s of %s fails', async (on, path) => {
     const environment = await worldWith(`${groupDirectory}/${segmentName}`);
     environment.fileSystem.inject({ on, path, fault: { type: 'error', kind: 'io' } });
     const { manager } = fakeManager(environment);
@@ -221,7 +221,7 @@ describe('a directory with a log of another kind', () => {
   });
 });
 
-it('a file in the place of a group is not taken for a log', async () => {
+it('a file with the name of a group does not count as a log', async () => {
   const environment = await worldWith(groupDirectory);
   const { manager } = fakeManager(environment);
   await expect(manager.hasExistingWal(group)).rejects.toMatchObject({
@@ -245,7 +245,7 @@ describe('snapshots that a log can be started from', () => {
     await manager.close();
   });
 
-  it('are those of a log that is open, without a look at its files', async () => {
+  it('are those of an open log, without reading its files', async () => {
     const environment = await worldWith(segmentPath);
     const { manager, files } = fakeManager(environment);
     Object.assign(files, { entries: 5, commit: 5, markers: [marker] });
@@ -279,12 +279,12 @@ describe('the identity record', () => {
     expect(await fakeManager(environment).manager.readIdentity()).toEqual(record);
   });
 
-  it('is none of a log whose files are gone', async () => {
+  it('is not returned for a log whose files are gone', async () => {
     const environment = await worldWith(`${directory}/${identityFileName}`);
     expect(await fakeManager(environment).manager.readIdentity()).toBeUndefined();
   });
 
-  it('is not written where the log takes no more writes', async () => {
+  it('is not written if the log takes no more writes', async () => {
     const environment = await worldWith();
     const { manager, files } = fakeManager(environment);
     const { wal } = await manager.createWal(metadata);

@@ -1,4 +1,7 @@
-/** Who owns the directory of a manager: its lock, a former owner, a lock that is lost, the end. */
+/**
+ * The ownership of the directory of a manager: its lock, a former owner, a lost lock, and the
+ * close.
+ */
 import { describe, expect, it } from 'vitest';
 import { simulatedEnvironment, turnOfEventLoop, type SimulatedEnvironment } from '@babuza/testkit';
 import { identityFileName } from '../src/index.ts';
@@ -19,7 +22,7 @@ async function worldWithDirectory(): Promise<SimulatedEnvironment> {
   return environment;
 }
 
-/** A log was created, and its manager closed. */
+/** An environment in which a log was created and its manager closed. */
 async function worldWithLog(): Promise<SimulatedEnvironment> {
   const environment = await worldWithDirectory();
   const { manager } = fakeManager(environment);
@@ -40,29 +43,32 @@ describe('the lock of a directory', () => {
     await expect(other.takeLock()).rejects.toMatchObject({ code: 'WAL_LOCKED' });
     await expect(other.createWal(metadata)).rejects.toMatchObject({ code: 'WAL_LOCKED' });
     await manager.close();
-    // A lock that could not be taken is asked for again.
+    // A lock that could not be taken is tried again.
     await other.takeLock();
     await other.createWal(metadata);
     await other.close();
   });
 
-  it.each(['nothing', 'a file'])('is not taken where %s has its name', async (what) => {
-    const environment = simulatedEnvironment(1);
-    const { fileSystem } = environment;
-    await fileSystem.makeDirectory('/node');
-    if (what === 'a file') fileSystem.surgery.put(directory, new Uint8Array(1));
-    const { manager } = fakeManager(environment);
-    const before = fileSystem.mutationCount;
-    await manager.takeLock();
-    expect(operationsOf(environment)).not.toContain('lock');
-    expect(fileSystem.mutationCount).toBe(before);
-    await manager.close();
-  });
+  it.each(['nothing', 'a file'])(
+    'is not taken if there is %s with the name of the directory',
+    async (what) => {
+      const environment = simulatedEnvironment(1);
+      const { fileSystem } = environment;
+      await fileSystem.makeDirectory('/node');
+      if (what === 'a file') fileSystem.surgery.put(directory, new Uint8Array(1));
+      const { manager } = fakeManager(environment);
+      const before = fileSystem.mutationCount;
+      await manager.takeLock();
+      expect(operationsOf(environment)).not.toContain('lock');
+      expect(fileSystem.mutationCount).toBe(before);
+      await manager.close();
+    },
+  );
 
   it.each([
     ['stat', 'WAL_READ_FAILED'],
     ['lock', 'WAL_READ_FAILED'],
-  ] as const)('is reported as not taken where %s fails', async (on, code) => {
+  ] as const)('is reported as not taken if %s fails', async (on, code) => {
     const environment = await worldWithDirectory();
     environment.fileSystem.inject({ on, path: directory, fault: io });
     const { manager } = fakeManager(environment);
@@ -86,7 +92,7 @@ describe('the lock of a directory', () => {
     expect(operationsOf(environment)).not.toContain('lock');
   });
 
-  it('is given back where the manager is closed while it is taken', async () => {
+  it('is released if the manager is closed while it is taken', async () => {
     const environment = await worldWithDirectory();
     const { manager } = fakeManager(environment);
     const taking = manager.takeLock();
@@ -96,7 +102,7 @@ describe('the lock of a directory', () => {
     expect(operationsOf(environment).at(-1)).toBe('unlock');
   });
 
-  it('is given back also where a log does not close, and the failure is reported', async () => {
+  it('is released even if a log does not close, and the failure is reported', async () => {
     const environment = await worldWithDirectory();
     const { manager, files } = fakeManager(environment);
     await manager.createWal(metadata);
@@ -112,7 +118,7 @@ describe('the lock of a directory', () => {
     await fakeManager(environment).manager.takeLock();
   });
 
-  it('that cannot be given back fails the end of the manager', async () => {
+  it('makes the close of the manager fail if it cannot be released', async () => {
     const environment = await worldWithDirectory();
     const { manager } = fakeManager(environment);
     await manager.takeLock();
@@ -121,8 +127,8 @@ describe('the lock of a directory', () => {
   });
 });
 
-describe('a former owner that gave no sign of life', () => {
-  it('reaches the log no more once it is opened', async () => {
+describe('a former owner without a heartbeat', () => {
+  it('cannot write to the log any more once it is opened', async () => {
     const environment = await worldWithLog();
     const { fileSystem } = environment;
     await fakeManager(environment).manager.takeLock();
@@ -143,7 +149,7 @@ describe('a former owner that gave no sign of life', () => {
     await manager.close();
   });
 
-  it('keeps a log from being opened whose segments cannot be copied, until they can', async () => {
+  it('prevents the opening of a log until its segments can be copied', async () => {
     const environment = await worldWithLog();
     const { fileSystem } = environment;
     await fakeManager(environment).manager.takeLock();
@@ -157,7 +163,7 @@ describe('a former owner that gave no sign of life', () => {
     await manager.close();
   });
 
-  it('is not looked for where the lock was given back', async () => {
+  it('does not matter if the lock was released', async () => {
     const environment = await worldWithLog();
     const { manager } = fakeManager(environment);
     await manager.replayWal();
@@ -190,7 +196,7 @@ describe('a lock that is lost', () => {
     await expect(manager.close()).rejects.toMatchObject({ code });
   });
 
-  it('poisons a log that was being opened in that moment', async () => {
+  it('poisons a log that is being opened at that moment', async () => {
     const environment = await worldWithDirectory();
     const { manager, files } = fakeManager(environment);
     files.atStep = (step) => {
@@ -205,7 +211,7 @@ describe('a lock that is lost', () => {
     await manager.close().catch(() => undefined);
   });
 
-  it('is asked for before a save that follows a stall', async () => {
+  it('is found before a save that follows a stall', async () => {
     const environment = await worldWithDirectory();
     const { fileSystem } = environment;
     const { manager, files } = fakeManager(environment);

@@ -1,6 +1,4 @@
-/**
- * Logs that are opened again: what is reported, what is dropped on demand, what a failure leaves.
- */
+/** Reopening a log: reports, uncommitted entries, and the state after a failure. */
 import { emptyConfState } from '@babuza/raftpb';
 import { FileError } from '@babuza/vfs';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +18,7 @@ interface World {
   readonly files: FakeLogFiles;
 }
 
-/** A log of five entries, of which three are committed. */
+/** A log of five entries; three of them are committed. */
 async function worldWithLog(): Promise<World> {
   const environment = simulatedEnvironment(1);
   await environment.fileSystem.makeDirectory(directory);
@@ -39,7 +37,7 @@ const marker = (
 });
 
 describe('opening a log again', () => {
-  it('tells what was repaired and what was found behind the last batch', async () => {
+  it('reports what was repaired and what was found after the last batch', async () => {
     const { manager, files } = await worldWithLog();
     const tail: TailReport = { verdict: 'torn', bytesDropped: 7, file: segmentPath, offset: 9 };
     const repaired = { file: segmentPath, what: 'one of two headers' };
@@ -58,7 +56,7 @@ describe('opening a log again', () => {
     await manager.close();
   });
 
-  it('starts from the snapshot that is wanted', async () => {
+  it('starts from the requested snapshot', async () => {
     const { manager, files } = await worldWithLog();
     files.markers = [marker(1), marker(2)];
     const newest = await manager.replayWal();
@@ -70,7 +68,7 @@ describe('opening a log again', () => {
     await manager.close();
   });
 
-  it('drops what is above the commit index where that is asked for', async () => {
+  it('drops the entries above the commit index on request', async () => {
     const { manager, files } = await worldWithLog();
     const { storage } = await manager.replayWal({ discardUncommitted: true });
     expect(storage.lastIndex()).toBe(3);
@@ -78,7 +76,7 @@ describe('opening a log again', () => {
     await manager.close();
   });
 
-  it('drops everything where nothing is committed', async () => {
+  it('drops everything if nothing is committed', async () => {
     const { manager, files } = await worldWithLog();
     files.commit = 0;
     const { storage } = await manager.replayWal({ discardUncommitted: true });
@@ -117,7 +115,7 @@ describe('a log that cannot be opened', () => {
   it.each([
     [{ expect: { clusterId: 9n } }, 'WAL_METADATA_MISMATCH'],
     [{ snapshot: { index: 2, term: 1 } }, 'WAL_NOT_FOUND'],
-  ])('because it is not the one that is meant (%o) leaves no file open', async (options, code) => {
+  ])('because it is not the expected one (%o) leaves no file open', async (options, code) => {
     const { environment, manager, files } = await worldWithLog();
     await expect(manager.replayWal(options)).rejects.toMatchObject({ code });
     expect(environment.fileSystem.openPaths).toEqual([]);
@@ -126,7 +124,7 @@ describe('a log that cannot be opened', () => {
     await manager.close();
   });
 
-  it('because what is uncommitted cannot be dropped is closed before anybody may open it', async () => {
+  it('because uncommitted entries cannot be dropped is closed before it can be opened again', async () => {
     const { environment, manager, files } = await worldWithLog();
     const refused: unknown[] = [];
     files.atStep = async (step) => {

@@ -8,7 +8,7 @@ const invalid = (message: string | RegExp): object => ({
 });
 
 describe('checks of options', () => {
-  it('refuse names that mean nothing', () => {
+  it('refuse unknown names', () => {
     const names = new Set(['size', 'count']);
     checkOptionNames({}, names);
     checkOptionNames({ size: 1, count: undefined }, names);
@@ -17,13 +17,13 @@ describe('checks of options', () => {
     );
   });
 
-  it.each([null, 3, 'x', undefined])('refuse %j for options', (options) => {
+  it.each([null, 3, 'x', undefined])('refuse %j as options', (options) => {
     expect(() => checkOptionNames(options as unknown as object, new Set())).toThrow(
       expect.objectContaining(invalid(`options must be an object, got ${String(options)}`)),
     );
   });
 
-  it('take integers within their bounds', () => {
+  it('accept integers within their bounds', () => {
     for (const value of [0, 5, 10]) checkInteger('size', value, 0, 10);
     for (const value of [-1, 11, 1.5, NaN, Infinity, '5', null, undefined]) {
       expect(() => checkInteger('size', value as number, 0, 10)).toThrow(
@@ -34,7 +34,7 @@ describe('checks of options', () => {
     }
   });
 
-  it('take true and false, and nothing like them', () => {
+  it('accept true and false only', () => {
     checkBoolean('fast', true);
     checkBoolean('fast', false);
     for (const value of [0, 1, 'true', null, undefined]) {

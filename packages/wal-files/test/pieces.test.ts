@@ -1,4 +1,4 @@
-/** Files that are copied or filled in pieces: lengths around one piece and several of them. */
+/** Files that are copied or filled in pieces, with lengths around multiples of a piece. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
 import { detachSegments } from '../src/detach-segments.ts';
@@ -35,7 +35,7 @@ describe('a segment that is replaced by a copy of itself', () => {
     },
   );
 
-  it('stays as it is where there is no space for the copy', async () => {
+  it('stays unchanged if there is no space for the copy', async () => {
     const disk = await newDisk();
     const content = counted(copiedAtATime + 1);
     disk.surgery.put(`${directory}/a`, content);
@@ -49,7 +49,7 @@ describe('a segment that is replaced by a copy of itself', () => {
 
 describe('a spare file', () => {
   it.each([1, ...around(filledAtATime), ...around(2 * filledAtATime)])(
-    'of %i bytes is as long as it was asked for, and filled with one sync for each piece',
+    'of %i bytes has the requested length, and is filled with one sync for each piece',
     async (bytes) => {
       const disk = await newDisk();
       const environment = simulatedEnvironment(1, disk);

@@ -1,14 +1,14 @@
-/** How much is read for entries, and who owns the memory. */
+/** The number of bytes that are read for entries, and the ownership of the memory. */
 import { describe, expect, it } from 'vitest';
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
-import type { SegmentRun } from '@babuza/wal-core';
+import type { SegmentRun } from '@babuza/wal-core/backend';
 import { bytesToRead, ReadBuffers, readSegment, type SegmentFile } from '../src/index.ts';
 
 const kib = 1024;
 const readBytesMax = 256 * kib;
 const guess = 4 * kib;
 
-/** Entries of so many bytes from index 1 on, behind a head of 512 bytes. */
+/** Entries of these sizes from index 1 on, after a head of 512 bytes. */
 function runOf(...sizes: readonly number[]): SegmentRun {
   const offsets = [512];
   for (const size of sizes) offsets.push((offsets.at(-1) ?? 0) + size);
@@ -23,31 +23,32 @@ function runOf(...sizes: readonly number[]): SegmentRun {
   };
 }
 
-describe('bytes that are worth reading', () => {
+describe('the bytes to read', () => {
   const run = runOf(100, 200, 300, 400, 500);
 
-  it('go to the end of the last entry that is wanted', () => {
+  it('end with the last requested entry', () => {
     expect(bytesToRead(run, 1, 2, Infinity)).toBe(100);
     expect(bytesToRead(run, 1, 4, Infinity)).toBe(600);
     expect(bytesToRead(run, 2, 5, Infinity)).toBe(900);
   });
 
-  it('are a guess where the index does not tell the end of the last one', () => {
+  it('are a guess if the end of the last entry is not in the index', () => {
     expect(bytesToRead(run, 5, 6, Infinity)).toBe(guess);
     expect(bytesToRead(run, 1, 6, Infinity)).toBe(1000 + guess);
-    // Those behind the run lie in another file.
+    // Entries after the run are in another file.
     expect(bytesToRead(run, 4, 100, Infinity)).toBe(400 + guess);
   });
 
   it('end with the entry that reaches the limit', () => {
     const large = runOf(...Array.from({ length: 50 }, () => 2 * kib));
-    // The third one begins at 4 KiB and the fourth at 6 KiB: not below 1 KiB and the guess.
+    // The limit is 1 KiB and the guess. The third entry begins at 4 KiB, and the fourth, at 6 KiB,
+    // is beyond it.
     expect(bytesToRead(large, 1, 40, kib)).toBe(6 * kib);
     expect(bytesToRead(large, 1, 40, 0)).toBe(4 * kib);
     expect(bytesToRead(large, 1, 2, 0)).toBe(2 * kib);
   });
 
-  it('are never more than the most that is read at a time', () => {
+  it('are never more than the limit of one read', () => {
     const many = runOf(...Array.from({ length: 1000 }, () => kib));
     expect(bytesToRead(many, 1, 1000, Infinity)).toBe(readBytesMax);
     const odd = runOf(...Array.from({ length: 1000 }, () => 1000));
@@ -67,7 +68,7 @@ describe('read buffers', () => {
     expect(first).toHaveLength(100);
     const reused = buffers.target(100, true);
     expect(buffers.target(64 * kib, true).buffer === reused.buffer).toBe(true);
-    // What does not fit is on its own.
+    // A payload that does not fit gets memory of its own.
     const large = buffers.target(64 * kib + 1, true);
     expect(large).toHaveLength(64 * kib + 1);
     expect(large.buffer === reused.buffer).toBe(false);
@@ -84,11 +85,11 @@ describe('read buffers', () => {
     const mixed = new ReadBuffers();
     const shared = [mixed.copy(new Uint8Array(16 * kib - 1)), mixed.copy(new Uint8Array(1))];
     expect(shared[0]?.buffer === shared[1]?.buffer).toBe(true);
-    // A larger payload has its own memory, of which it leaves nothing unused.
+    // A larger payload has memory of its own of exactly its size.
     expect(mixed.copy(new Uint8Array(16 * kib)).buffer.byteLength).toBe(16 * kib);
   });
 
-  it('copies keep their bytes, whatever is copied behind them', () => {
+  it('copies keep their bytes, whatever is copied afterwards', () => {
     const buffers = new ReadBuffers();
     const sizes = [0, 1, 100, 4000, 16 * kib - 1, 16 * kib, 70 * kib];
     const copies = Array.from({ length: 100 }, (_, at) => {
@@ -119,7 +120,7 @@ describe('reading a segment', () => {
     expect(target).toEqual(new Uint8Array(10).fill(7));
   });
 
-  it('says which entry is not there any more', async () => {
+  it('names the entry that is missing', async () => {
     const short = (await segment(99)).segment;
     expect(() => readSegment(short, 90, new Uint8Array(10), 5, 2n)).toThrow(
       expect.objectContaining({
@@ -134,7 +135,7 @@ describe('reading a segment', () => {
     );
   });
 
-  it('does not take a disk that will not read for damage', async () => {
+  it('does not report a failed read as damage', async () => {
     const { disk, segment: file } = await segment(100);
     disk.surgery.makeUnreadable('/segment', 90, 10);
     expect(() => readSegment(file, 90, new Uint8Array(10), 5, 0n)).toThrow(

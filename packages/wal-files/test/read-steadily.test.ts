@@ -1,4 +1,4 @@
-/** Damage that a reader sees while somebody writes, and damage that stays. */
+/** Apparent damage while a log is being written, and real damage. */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
 import { FileError } from '@babuza/vfs';
@@ -20,7 +20,7 @@ const torn = (offset: number, file = 'a'): TailReport => ({
 const corrupt = (offset: number, verdict = 'checksum'): CorruptError =>
   new CorruptError('damage', { groupId: 0n, file: 'a', offset, verdict });
 
-/** Looks as often as it is asked to; the last sight stays. */
+/** Reads a log that has these states one after the other; the last one stays. */
 async function read(
   ...sights: readonly (Sight | Error)[]
 ): Promise<{ outcome: unknown; looks: number; ms: number }> {
@@ -41,11 +41,11 @@ async function read(
 }
 
 describe('reading steadily', () => {
-  it('believes a clean log at once', async () => {
+  it('returns a clean log at once', async () => {
     expect(await read({ tail: clean, value: 'x' })).toEqual({ outcome: 'x', looks: 1, ms: 0 });
   });
 
-  it('looks again where something is wrong, until it is right', async () => {
+  it('reads again after apparent damage, until the log is clean', async () => {
     const seen = await read(
       { tail: torn(5), value: 'old' },
       corrupt(5),
@@ -56,7 +56,7 @@ describe('reading steadily', () => {
     expect(seen).toEqual({ outcome: 'new', looks: 5, ms: 160 });
   });
 
-  it('believes a torn end that stays the same four times', async () => {
+  it('returns a torn tail that is the same in four reads', async () => {
     const tail = torn(5);
     const seen = await read({ tail: torn(4), value: 'first' }, { tail, value: 'x' });
     expect(seen).toEqual({ outcome: 'x', looks: 5, ms: 160 });
@@ -66,7 +66,7 @@ describe('reading steadily', () => {
     ['damage', corrupt(5)],
     ['a file that is gone', new FileError('not-found', 'open', '/a')],
     ['a file of somebody else', new ForeignFileError('/a', 'of another log')],
-  ])('believes %s that stays the same four times', async (_, error) => {
+  ])('reports %s that is the same in four reads', async (_, error) => {
     expect(await read({ tail: torn(5), value: 'x' }, error)).toEqual({
       outcome: error,
       looks: 5,
@@ -74,7 +74,7 @@ describe('reading steadily', () => {
     });
   });
 
-  it('counts from the beginning when anything about it is another', async () => {
+  it('counts from the beginning when the damage changes', async () => {
     const differing = [
       corrupt(5),
       corrupt(5),
@@ -92,7 +92,7 @@ describe('reading steadily', () => {
     expect(files).toMatchObject({ outcome: 'b', looks: 5 });
   });
 
-  it('gives up after a hundred looks at a log that never looks the same', async () => {
+  it('gives up after a hundred reads of a log that keeps changing', async () => {
     const sights = Array.from({ length: 200 }, (_, at) => ({ tail: torn(at), value: `${at}` }));
     expect(await read(...sights)).toEqual({ outcome: '99', looks: 100, ms: 99 * 40 });
     const errors = Array.from({ length: 200 }, (_, at) => corrupt(at));
@@ -104,7 +104,7 @@ describe('reading steadily', () => {
     new FileError('permission', 'open', '/a'),
     new ReadFailedError('the disk would not read'),
     new TypeError('a bug'),
-  ])('does not look again after what looking does not mend: %s', async (error) => {
+  ])('does not read again after an error that another read cannot change: %s', async (error) => {
     expect(await read(error)).toEqual({ outcome: error, looks: 1, ms: 0 });
   });
 });

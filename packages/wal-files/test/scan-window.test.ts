@@ -1,18 +1,16 @@
-/**
- * The part of a file that a scan looks at: frames of every length, at every place of its borders.
- */
+/** The window of a scan: frames of every length, at every offset around the border of a part. */
 import { turnOfEventLoop } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { ScanWindow } from '../src/index.ts';
 
 const sizes = { partBytes: 64, headroomBytes: 16 };
 
-/** A file of so many bytes, of which no two that are near each other are the same. */
+/** A file of `bytes` bytes, in which bytes close to each other differ. */
 class CountedFile {
   readonly content: Uint8Array;
   readonly reads: [offset: number, bytes: number][] = [];
   readonly buffers = new Set<ArrayBufferLike>();
-  /** Reads from here on fail. */
+  /** Reads from this offset on fail. */
   failsFrom = Infinity;
 
   constructor(bytes: number) {
@@ -25,12 +23,12 @@ class CountedFile {
     target.set(found);
     this.reads.push([offset, target.length]);
     this.buffers.add(target.buffer);
-    if (offset >= this.failsFrom) throw new Error('the disk would not read');
+    if (offset >= this.failsFrom) throw new Error('the disk failed to read');
     return found.length;
   }
 }
 
-/** Loads the frame, and says how what is shown differs from the file. */
+/** Loads the bytes and describes how the window differs from the file. */
 async function differenceAt(
   window: ScanWindow,
   { content }: CountedFile,
@@ -48,7 +46,7 @@ async function differenceAt(
   return length > 0 && window.view.getUint8(at) !== content[offset] ? 'another view' : undefined;
 }
 
-/** Around the sizes of a part, of the headroom, of both, and of two parts. */
+/** Sizes around those of a part, of the headroom, of both, and of two parts. */
 const frameSizes = [
   1, 2, 3, 5, 7, 15, 16, 17, 31, 47, 48, 49, 63, 64, 65, 79, 80, 81, 127, 128, 129, 150,
 ];
@@ -56,7 +54,7 @@ const frameSizes = [
 const fileSizes = [0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 193, 400];
 
 describe('a window', () => {
-  it('shows frames of many lengths, one behind the other, to the end of files of every size', async () => {
+  it('shows frames of many lengths, one after the other, to the end of files of every size', async () => {
     for (const fileBytes of fileSizes) {
       for (const length of frameSizes) {
         const file = new CountedFile(fileBytes);
@@ -70,12 +68,12 @@ describe('a window', () => {
     }
   });
 
-  it('shows a long frame at every place around the border of a part, and what follows it', async () => {
+  it('shows a long frame at every offset around the border of a part, and the bytes after it', async () => {
     for (const length of [15, 16, 17, 63, 64, 65, 79, 80, 81, 130]) {
       for (let start = 64 - 20; start <= 64 + 2; start += 1) {
         const file = new CountedFile(400);
         const window = new ScanWindow(file, 400, sizes);
-        // The first load reads a part, the second one begins to read ahead.
+        // The first load reads a part, and the second one begins to read ahead.
         const frames = [
           [0, 8],
           [8, start - 8],
@@ -91,7 +89,7 @@ describe('a window', () => {
     }
   });
 
-  it('shows what lies before, after a step back', async () => {
+  it('shows earlier bytes after a step back', async () => {
     const file = new CountedFile(400);
     const window = new ScanWindow(file, 400, sizes);
     for (const [offset, bytes] of [
@@ -121,7 +119,7 @@ describe('a window', () => {
     expect([window.has(0, 0), window.has(0, 1), window.bytes.length]).toEqual([true, false, 0]);
   });
 
-  it('reads ahead only where more than the beginning is looked at', async () => {
+  it('reads ahead only from the second load on', async () => {
     const file = new CountedFile(400);
     const window = new ScanWindow(file, 400, sizes);
     for (const offset of [0, 8, 56]) expect(await window.load(offset, 8)).toBe(true);
@@ -135,16 +133,30 @@ describe('a window', () => {
     await window.close();
   });
 
-  it('reads again only what it does not have after steps back and forth', async () => {
+  it('reads a last part of one byte ahead, and nothing at the end of a file', async () => {
+    for (const [fileBytes, ahead] of [
+      [128, []],
+      [129, [[128, 1]]],
+    ] as const) {
+      const file = new CountedFile(fileBytes);
+      const window = new ScanWindow(file, fileBytes, sizes);
+      for (const offset of [0, 64]) expect(await window.load(offset, 8)).toBe(true);
+      await window.close();
+      expect(file.reads.slice(2), `${fileBytes} bytes`).toEqual(ahead);
+    }
+  });
+
+  it('reads only missing bytes again after steps back and forth', async () => {
     const file = new CountedFile(400);
     const window = new ScanWindow(file, 400, sizes);
     const steps: readonly [offset: number, bytes: number, reads: readonly number[]][] = [
       [0, 8, [0]],
       [60, 8, [60, 124]],
-      // A frame that begins in the headroom is brought together with the part that was read ahead.
+      // A frame that begins in the headroom is joined with the part that was read ahead.
       [108, 20, [188]],
       [180, 16, [252]],
-      // One that begins before the headroom is not; what was read ahead is dropped.
+      // A frame that begins before the headroom is not, and the part that was read ahead is
+      // dropped.
       [235, 20, [235, 299]],
       [0, 8, [0, 64]],
       [40, 100, [40, 140]],
@@ -167,7 +179,7 @@ describe('a window', () => {
     await window.close();
   });
 
-  it('takes no more memory for a small file than the file has', async () => {
+  it('uses no more memory for a small file than its size', async () => {
     for (const bytes of [20, 64]) {
       const file = new CountedFile(bytes);
       expect(await new ScanWindow(file, bytes, sizes).load(0, 8)).toBe(true);
@@ -178,7 +190,7 @@ describe('a window', () => {
     expect([...larger.buffers].map(({ byteLength }) => byteLength)).toEqual([80]);
   });
 
-  it('reads 512 KiB at a time, and brings frames of up to 64 KiB together', async () => {
+  it('reads 512 KiB at a time, and joins frames of up to 64 KiB', async () => {
     const kib = 1024;
     const file = new CountedFile(2048 * kib);
     const window = new ScanWindow(file, 2048 * kib);
@@ -198,7 +210,7 @@ describe('a window', () => {
     ]);
   });
 
-  it('says that a frame is not there where the file has become shorter', async () => {
+  it('returns false if the file has become shorter', async () => {
     const file = new CountedFile(70);
     const window = new ScanWindow(file, 400, sizes);
     expect(await window.load(0, 64)).toBe(true);
@@ -208,23 +220,23 @@ describe('a window', () => {
     await window.close();
   });
 
-  it('meets a failure where the part that failed is needed, and nowhere else', async () => {
+  it('throws a failure of reading ahead only if that part is needed', async () => {
     const file = new CountedFile(400);
     file.failsFrom = 128;
     const window = new ScanWindow(file, 400, sizes);
     await window.load(0, 8);
     await window.load(64, 8);
     await window.load(100, 8);
-    // Nobody waits for the part that failed, and the process goes on.
+    // No caller needs the part that failed, so nothing is thrown.
     await turnOfEventLoop();
     await window.close();
     await window.load(0, 8);
     await window.load(64, 8);
-    await expect(window.load(128, 8)).rejects.toThrow('the disk would not read');
+    await expect(window.load(128, 8)).rejects.toThrow('the disk failed to read');
     await window.close();
   });
 
-  it('waits at its end for what is still being read', async () => {
+  it('waits in close for a read in flight', async () => {
     const file = new CountedFile(400);
     let pending = 0;
     const slow = {

@@ -1,4 +1,4 @@
-/** The segments of a log that are open: found by id, taken out from the front, closed together. */
+/** The list of open segments: looking up by id, removing from the front, closing. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk } from '@babuza/testkit';
 import { closeSegments, SegmentList, type SegmentFile } from '../src/index.ts';
@@ -17,7 +17,7 @@ async function segments(disk: SimulatedDisk, ...ids: number[]): Promise<SegmentF
 const idsOf = (list: readonly SegmentFile[]): number[] => list.map(({ segmentId }) => segmentId);
 
 describe('a list of segments', () => {
-  it('gives a segment by its id, and none for an id that it does not have', async () => {
+  it('returns a segment by its id, and undefined for an unknown id', async () => {
     const [fifth, sixth, seventh] = await segments(new SimulatedDisk(), 5, 6, 7);
     const list = new SegmentList([fifth, sixth, seventh].filter((each) => each !== undefined));
     expect([5, 6, 7].map((id) => list.get(id))).toEqual([fifth, sixth, seventh]);
@@ -38,7 +38,7 @@ describe('a list of segments', () => {
     expect(list.all).toEqual([]);
   });
 
-  it('takes out the segments below an id, and finds the others by their ids', async () => {
+  it('removes the segments below an id, and finds the others by their ids', async () => {
     const made = await segments(new SimulatedDisk(), 5, 6, 7);
     const list = new SegmentList(made.slice(0, 2));
     for (const segment of made.slice(2)) list.add(segment);
@@ -52,7 +52,7 @@ describe('a list of segments', () => {
     expect(list.count).toBe(0);
   });
 
-  it('is a copy of what it was made from', async () => {
+  it('copies the array that it is made from', async () => {
     const made = await segments(new SimulatedDisk(), 5, 6);
     const list = new SegmentList(made);
     made.pop();
@@ -61,7 +61,7 @@ describe('a list of segments', () => {
 });
 
 describe('closing segments', () => {
-  it('closes all of them, also where one fails, and reports that failure', async () => {
+  it('closes all of them even if one fails, and reports that failure', async () => {
     const disk = new SimulatedDisk();
     const made = await segments(disk, 5, 6, 7);
     disk.inject({ on: 'close', path: '/5.wal', fault: { type: 'error', kind: 'io' } });

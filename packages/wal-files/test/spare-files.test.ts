@@ -1,4 +1,4 @@
-/** Files for the next segment: made ahead, taken, in a hurry, failing, left over. */
+/** Files for the next segment: preparing, taking and recycling them, and failures. */
 import { describe, expect, it } from 'vitest';
 import {
   SimulatedDisk,
@@ -26,14 +26,14 @@ async function world(recycledMax = 0): Promise<World> {
   return { ...environment, spares: new SpareFiles(environment, directory, names, recycledMax) };
 }
 
-/** The file is closed, all zeros and durable. */
+/** Checks that the file is closed, all zeros and durable. */
 async function expectZeros(
   { fileSystem }: World,
   { file, path }: SpareFile,
   length: number,
 ): Promise<void> {
   await file.close();
-  // Not its name: that becomes durable with the name of the segment.
+  // Its name need not be durable; the name of the segment will be.
   await fileSystem.syncDirectory(directory);
   const after = fileSystem.crash(1);
   expect(Buffer.compare(after.surgery.contents(path), new Uint8Array(length))).toBe(0);
@@ -43,7 +43,7 @@ const writes = ({ fileSystem }: World): number =>
   fileSystem.calls.filter(({ operation }) => operation === 'write').length;
 
 describe('spare files', () => {
-  it('are made when they are taken, unless they were made before', async () => {
+  it('are created when they are taken, unless they were prepared before', async () => {
     const machine = await world();
     const spare = await machine.spares.take(7, bytes);
     expect(spare.path).toBe(`${directory}/7.spare`);
@@ -51,7 +51,7 @@ describe('spare files', () => {
     await expectZeros(machine, spare, bytes);
   });
 
-  it('are made ahead in small synced pieces with pauses', async () => {
+  it('are prepared in small synced pieces with pauses', async () => {
     const machine = await world();
     machine.spares.prepareAhead(7, bytes);
     await turnOfEventLoop();
@@ -83,7 +83,7 @@ describe('spare files', () => {
     expect(machine.fileSystem.surgery.files()).toEqual([]);
   });
 
-  it('are closed before they are removed, as some systems ask for', async () => {
+  it('are closed before they are removed, as some systems require', async () => {
     const machine = await world();
     const { fileSystem } = machine;
     const closedAtUnlink: string[] = [];
@@ -100,7 +100,7 @@ describe('spare files', () => {
     expect(closedAtUnlink).toEqual(['ok', 'ok']);
   });
 
-  it('are made once, however often they are asked for', async () => {
+  it('are prepared once, however often that is requested', async () => {
     const machine = await world();
     machine.spares.prepareAhead(7, bytes);
     machine.spares.prepareAhead(8, bytes);
@@ -109,19 +109,19 @@ describe('spare files', () => {
     await machine.spares.close();
   });
 
-  it('hurry when they are taken', async () => {
+  it('are filled without pauses once they are taken', async () => {
     const machine = await world();
     machine.spares.prepareAhead(7, bytes);
     await turnOfEventLoop();
     expect(machine.clock.pendingCount).toBe(1);
-    // The clock stands still: a pause that went on would last for ever.
+    // The clock does not advance, so a pause that did not end would last for ever.
     const spare = await machine.spares.take(7, bytes);
     expect(machine.clock.pendingCount).toBe(0);
     expect(writes(machine)).toBe(4);
     await expectZeros(machine, spare, bytes);
   });
 
-  it('of another length are not taken, and removed', async () => {
+  it('of another length are removed, and not taken', async () => {
     const machine = await world();
     machine.spares.prepareAhead(7, bytes);
     await turnOfEventLoop();
@@ -132,13 +132,13 @@ describe('spare files', () => {
     await expectZeros(machine, spare, pieceBytes);
   });
 
-  it('replace what was left over', async () => {
+  it('replace a leftover file', async () => {
     const machine = await world();
     machine.fileSystem.surgery.put(`${directory}/7.spare`, new Uint8Array(2 * bytes).fill(0xee));
     await expectZeros(machine, await machine.spares.take(7, bytes), bytes);
   });
 
-  it('that failed in the background are tried again by who takes them', async () => {
+  it('that failed in the background are tried again when they are taken', async () => {
     const machine = await world();
     const fault = machine.fileSystem.inject({
       on: 'write',
@@ -148,13 +148,13 @@ describe('spare files', () => {
     machine.spares.prepareAhead(7, bytes);
     await machine.clock.advance(100);
     expect(fault.hits).toBe(1);
-    // The space is given back at once.
+    // The space is free again at once.
     expect(machine.fileSystem.surgery.files()).toEqual([]);
     expect(machine.fileSystem.openPaths).toEqual([]);
     await expectZeros(machine, await machine.spares.take(7, bytes), bytes);
   });
 
-  it('that fail again fail whoever takes them, who may come again', async () => {
+  it('that fail again reject the take, which can be repeated', async () => {
     const machine = await world();
     machine.fileSystem.capacityBytes = pieceBytes;
     machine.spares.prepareAhead(7, bytes);
@@ -175,7 +175,8 @@ describe('spare files', () => {
     expect(machine.clock.pendingCount).toBe(0);
     expect(machine.fileSystem.surgery.files()).toEqual([]);
     expect(machine.fileSystem.openPaths).toEqual([]);
-    // Again, and after one that failed. A file that the next owner has made since then stays.
+    // The same after a preparation that failed. A file that the next owner has created since then
+    // stays.
     const path = `${directory}/7.spare`;
     machine.fileSystem.surgery.put(path, new Uint8Array(1));
     await machine.spares.close();
@@ -187,7 +188,7 @@ describe('spare files', () => {
 });
 
 describe('purged segments', () => {
-  it('are used again, as they are, before new files are made', async () => {
+  it('are reused unchanged before new files are created', async () => {
     const machine = await world(2);
     expect(machine.spares.wanted).toBe(2);
     const path = machine.spares.recycledPath(3);
@@ -206,7 +207,7 @@ describe('purged segments', () => {
     expect((await machine.spares.take(8, bytes)).path).toBe(`${directory}/8.spare`);
   });
 
-  it('of another length wait', async () => {
+  it('of another length are kept', async () => {
     const machine = await world(2);
     machine.spares.addRecycled(machine.spares.recycledPath(3), bytes);
     const spare = await machine.spares.take(7, pieceBytes);

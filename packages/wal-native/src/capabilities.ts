@@ -1,6 +1,6 @@
 import { entryBytesMaxLimit, type WalCapabilities } from '@babuza/wal-core';
 
-/** What the native log promises; `docs/DURABILITY.md` says under which assumptions. */
+/** The guarantees of the native log; `docs/DURABILITY.md` states the assumptions behind them. */
 export const capabilities: WalCapabilities = Object.freeze({
   durable: true,
   batchAtomic: true,

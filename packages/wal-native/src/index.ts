@@ -4,7 +4,7 @@ import { NativeWalManager } from './native-wal-manager.ts';
 import type { NativeWalOptions } from './options.ts';
 import { BabuzaWal } from './wal-type.ts';
 
-/** The native log as the builder, the tools and users open it. */
+/** The back end of the native log, for the builder and for users that open a log themselves. */
 export const walBackend: WalBackend<NativeWalOptions> = {
   types: [BabuzaWal],
   capabilities,

@@ -1,19 +1,19 @@
 /**
- * The second door, `@babuza/wal-native/inspect`: looks at a log without taking its lock and without
- * changing a byte, also while a node writes it. What recovery would decide is what it reports.
+ * The entry point `@babuza/wal-native/inspect`. It reads a log without taking its lock and without
+ * changing a byte, even while a node writes it, and reports what recovery would decide.
  *
- * A log that is being written changes under the reader: `recovery/look.ts` says how that is told
- * from damage.
+ * A log that is being written changes while it is read. `readSteadily` of `@babuza/wal-files` tells
+ * that from damage.
  */
 import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
 import {
-  checkedGroupId,
   NotFoundError,
   type GroupOptions,
   type TailReport,
   type WalMetadata,
 } from '@babuza/wal-core';
+import { checkedGroupId } from '@babuza/wal-core/backend';
 import {
   directoryOfGroup,
   readFailure,
@@ -21,22 +21,22 @@ import {
   refuseOtherKinds,
   translating,
 } from '@babuza/wal-files';
-import { lookAtLog } from './recovery/look.ts';
+import { readLogOnce } from './recovery/read-log-once.ts';
 import type { LogContents } from './recovery/read-log.ts';
 import type { VerdictName } from './recovery/verdict.ts';
 import { BabuzaWal } from './wal-type.ts';
 
-/** One segment as it was found. */
+/** The state of one segment. */
 export interface SegmentReport {
   readonly file: string;
   readonly segmentId: number;
   readonly bytes: number;
   readonly sealed: boolean;
   readonly batches: number;
-  /** Frames of entries, those that were superseded later included. */
+  /** The number of entry frames, including entries that were superseded later. */
   readonly entries: number;
   readonly verdict: VerdictName;
-  /** Where the frames end, and why they do. */
+  /** The offset at which the frames end, and the reason. */
   readonly endOffset: number;
   readonly endReason: string;
 }
@@ -50,9 +50,9 @@ export interface LogReport {
   readonly lastIndex: number;
   readonly snapshots: readonly SnapshotMetadata[];
   readonly segments: readonly SegmentReport[];
-  /** What recovery would cut. */
+  /** The tail that recovery would cut. */
   readonly tail: TailReport;
-  /** Damage that costs nothing. */
+  /** Damage without loss, which recovery repairs or works around. */
   readonly repaired: readonly { readonly file: string; readonly what: string }[];
 }
 
@@ -62,11 +62,11 @@ export interface InspectOptions extends GroupOptions {
 }
 
 /**
- * Verifies every checksum of a log and says what is in it. What looks damaged is looked at again
- * before it is believed, because a node may be writing the log at this moment.
+ * Verifies every checksum of a log and reports its content. A log that looks damaged is read again
+ * before the damage is reported, because a node may be writing the log at the same time.
  *
- * @throws CorruptError (of wal-core) where recovery would refuse to start; NotFoundError where
- * there is no log; ForeignFileError where the directory holds a log of another kind
+ * @throws CorruptError (of wal-core) if recovery would refuse to open the log; NotFoundError if
+ * there is no log; ForeignFileError if the directory holds a log of another kind
  */
 export async function inspectLog(
   directory: string,
@@ -82,7 +82,7 @@ export async function inspectLog(
       throw new NotFoundError(`there is no directory ${folder}`);
     }
     return readSteadily(clock, async () => {
-      const { log, tail } = await lookAtLog(fileSystem, folder, groupId);
+      const { log, tail } = await readLogOnce(fileSystem, folder, groupId);
       return { tail, value: reportOf(log, tail) };
     });
   });

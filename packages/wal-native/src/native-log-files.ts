@@ -1,5 +1,9 @@
-/** The files of native logs: finding, creating and recovering them, and what is put on top. */
-import { LogState, PositionIndex, type TailReport, type WalMetadata } from '@babuza/wal-core';
+/**
+ * Creates, finds and recovers the files of a native log, and assembles the reader and the store on
+ * top of them.
+ */
+import type { TailReport, WalMetadata } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
   SegmentList,
@@ -7,22 +11,23 @@ import {
   type FoundLog,
   type LastSegments,
   type LogFiles,
-  type LogPlace,
+  type LogLocation,
   type ReadyLog,
 } from '@babuza/wal-files';
 import { isTemporaryName, spareNames } from './format/segment-name.ts';
 import { NativeStore } from './native-store.ts';
 import type { CheckedOptions } from './options.ts';
-import { lookAtLog } from './recovery/look.ts';
-import { listLog, readLog } from './recovery/read-log.ts';
+import { listLog } from './recovery/list-log.ts';
+import { readLogOnce } from './recovery/read-log-once.ts';
+import { readLog } from './recovery/read-log.ts';
 import { recover, type AppendPoint } from './recovery/recover.ts';
 import type { LogStart } from './recovery/replayed-log.ts';
 import { SegmentEntryReader } from './segment/entry-reader.ts';
 import type { Segment } from './segment/segment.ts';
 import { createFirstSegment, firstAppendPoint } from './writer/create-segment.ts';
-import { GroupEncoder } from './writer/group-encoder.ts';
+import { BatchEncoder } from './writer/batch-encoder.ts';
 
-/** What opening a log comes to, whether it was created or recovered. */
+/** The parts of an open log, whether it was created or recovered. */
 interface Assembly {
   readonly metadata: WalMetadata;
   readonly state: LogState<PositionIndex>;
@@ -54,16 +59,16 @@ export class NativeLogFiles implements LogFiles {
     return { fileNames, temporaryName: spareNames.spare(0) };
   }
 
-  async create(place: LogPlace, metadata: WalMetadata): Promise<ReadyLog> {
+  async create(location: LogLocation, metadata: WalMetadata): Promise<ReadyLog> {
     const { environment, segmentBytes } = this.#options;
-    const spares = this.#sparesOf(place);
+    const spares = this.#sparesOf(location);
     const state = new LogState(new PositionIndex());
     const start = { index: 0, term: 0, segmentId: 1 };
     const created = await createFirstSegment(
       {
         environment,
-        directory: place.directory,
-        groupId: place.groupId,
+        directory: location.directory,
+        groupId: location.groupId,
         metadata,
         segmentBytes,
         segmentId: 1,
@@ -71,27 +76,27 @@ export class NativeLogFiles implements LogFiles {
         predecessor: undefined,
         state,
         start,
-        group: undefined,
+        batch: undefined,
       },
       spares,
-      new GroupEncoder(place.groupId),
+      new BatchEncoder(location.groupId),
     );
     const appendPoint = firstAppendPoint(created);
     const segments = [created.segment];
-    return this.#assemble(place, { metadata, state, start, segments, appendPoint, spares });
+    return this.#assemble(location, { metadata, state, start, segments, appendPoint, spares });
   }
 
   async look({
     directory,
     groupId,
-  }: LogPlace): Promise<{ tail: TailReport; markers: SnapshotMetadata[] }> {
+  }: LogLocation): Promise<{ tail: TailReport; markers: SnapshotMetadata[] }> {
     const { fileSystem } = this.#options.environment;
-    const { log, tail } = await lookAtLog(fileSystem, directory, groupId);
+    const { log, tail } = await readLogOnce(fileSystem, directory, groupId);
     return { tail, markers: log.replayed.state.validMarkers() };
   }
 
-  async find(place: LogPlace): Promise<FoundLog> {
-    const { directory, groupId } = place;
+  async find(location: LogLocation): Promise<FoundLog> {
+    const { directory, groupId } = location;
     const { uncertainTail, environment } = this.#options;
     const { fileSystem } = environment;
     const listing = await listLog(fileSystem, directory);
@@ -105,9 +110,9 @@ export class NativeLogFiles implements LogFiles {
       repaired,
       recover: async () => {
         const { tail, appendPoint } = await recover(fileSystem, contents, uncertainTail);
-        const spares = this.#sparesOf(place);
+        const spares = this.#sparesOf(location);
         const assembly = { metadata, state, start, segments, appendPoint, spares };
-        return { tail, ready: this.#assemble(place, assembly) };
+        return { tail, ready: this.#assemble(location, assembly) };
       },
       abandon: async () => {
         for (const { file } of segments) await file.close().catch(() => undefined);
@@ -115,12 +120,12 @@ export class NativeLogFiles implements LogFiles {
     };
   }
 
-  #sparesOf({ directory }: LogPlace): SpareFiles {
+  #sparesOf({ directory }: LogLocation): SpareFiles {
     const { environment, recycledMax } = this.#options;
     return new SpareFiles(environment, directory, spareNames, recycledMax);
   }
 
-  #assemble({ directory, groupId }: LogPlace, assembly: Assembly): ReadyLog {
+  #assemble({ directory, groupId }: LogLocation, assembly: Assembly): ReadyLog {
     const { metadata, state } = assembly;
     const segments = new SegmentList(assembly.segments);
     return {
@@ -136,7 +141,7 @@ export class NativeLogFiles implements LogFiles {
           view,
           segments,
           spares: assembly.spares,
-          encoder: new GroupEncoder(groupId),
+          encoder: new BatchEncoder(groupId),
           events,
           start: assembly.start,
           appendPoint: assembly.appendPoint,

@@ -1,23 +1,25 @@
 /**
- * The storing half of a native log: groups of plans become batches in segments. It decides when a
- * new segment is due, writes the marks that later tell damage from a crash, and gives segments back
- * when their entries are purged. What a batch may contain was decided before (`QueuedWal`), what is
- * on disk is decided in `format/`.
+ * Writes a native log: it turns the plans of waiting saves into one batch and appends it to a
+ * segment. It starts a new segment when a batch does not fit, writes the marks by which recovery
+ * later tells damage from a crash, and releases segments when their entries are purged. `QueuedWal`
+ * has checked the plans; `format/` defines the bytes.
  */
 import type { HardState } from '@babuza/raftpb';
 import type { Timer } from '@babuza/vfs';
 import {
   isRefusal,
-  type EntryView,
-  type LogStore,
-  type PositionIndex,
   type PurgeReport,
-  type SavePlan,
   type WalError,
-  type WalEventHub,
   type WalMetadata,
   type WalStats,
 } from '@babuza/wal-core';
+import type {
+  EntryView,
+  LogStore,
+  PositionIndex,
+  SavePlan,
+  WalEventHub,
+} from '@babuza/wal-core/backend';
 import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';
@@ -33,13 +35,13 @@ import {
   type NamedSegment,
 } from './writer/create-segment.ts';
 import {
-  controlGroup,
-  groupOf,
+  controlBatch,
+  batchOf,
   hardStateFrame,
-  type Group,
-  type GroupEncoder,
-  type PlacedEntries,
-} from './writer/group-encoder.ts';
+  type Batch,
+  type BatchEncoder,
+  type EncodedEntries,
+} from './writer/batch-encoder.ts';
 import { SegmentAppender } from './writer/segment-appender.ts';
 
 export interface NativeStoreParts {
@@ -50,11 +52,11 @@ export interface NativeStoreParts {
   readonly view: EntryView<PositionIndex>;
   readonly segments: SegmentList<Segment>;
   readonly spares: SpareFiles;
-  readonly encoder: GroupEncoder;
+  readonly encoder: BatchEncoder;
   readonly events: WalEventHub;
   readonly start: LogStart;
   readonly appendPoint: AppendPoint;
-  /** Called once, when everything is closed. */
+  /** Called once, when all files are closed. */
   readonly onClosed: () => void;
 }
 
@@ -62,23 +64,28 @@ export class NativeStore implements LogStore {
   readonly #parts: NativeStoreParts;
   #appender: SegmentAppender;
   #start: LogStart;
-  /** The hard state of the last batch, and a newer one that was not worth a write yet. */
+  /** The hard state of the last batch. */
   #writtenHardState: HardState;
+  /** A newer hard state that only changes the commit index and waits for the next batch. */
   #unwrittenHardState: HardState | undefined;
-  /** Entries of the plans that are written but not published yet, in order. */
-  #placed: PlacedEntries[] = [];
+  /** The entries of plans that are written but not published yet, in order. */
+  #unpublished: EncodedEntries[] = [];
   /**
-   * What the batch under way says of the first segment needed: what is released must be the same.
+   * The first needed segment according to the batch in flight. `publish` must use the same value,
+   * because recovery reads it from the batch.
    */
   #purgeSegmentId = 1;
   readonly #unreleased: Unreleased = { segments: [], recycled: [] };
   #noFsync = false;
   /**
-   * The next segment, while the sync of its name is owed. It says where this one ends, so nothing
-   * may be written before the sync, not even a mark.
+   * The next segment while the sync of its name is pending. Its header has the end offset of the
+   * current segment, so until the sync nothing may be written to the current one, not even a mark.
    */
   #successor: NamedSegment | undefined;
-  /** A batch is being written: a mark now would share its buffer and its place in the file. */
+  /**
+   * Whether a batch is being written. A mark at that time would use the same buffer and the same
+   * offset.
+   */
   #busy = false;
   #idleTimer: Timer | undefined;
   #lastWriteMs = 0;
@@ -106,22 +113,23 @@ export class NativeStore implements LogStore {
     for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
     if (!durable) return undefined;
     this.#purgeSegmentId = this.#firstSegmentNeeded(plans);
-    const group = groupOf(plans, this.#unwrittenHardState, this.#purgeSegmentId);
-    if (group.frameCount === 0) return this.#appender.hasUnsynced ? this.#datasync() : undefined;
-    // All before was published, or refused: of a refused group nothing may stay.
-    this.#placed = group.items.filter((item): item is PlacedEntries => 'entries' in item);
-    if (this.#parts.options.inline && this.#mayWriteAtOnce(group)) {
-      this.#writeSync(group);
+    const batch = batchOf(plans, this.#unwrittenHardState, this.#purgeSegmentId);
+    if (batch.frameCount === 0) return this.#appender.hasUnsynced ? this.#datasync() : undefined;
+    // Replaces the list, because the previous batch was published completely or refused. A refused
+    // batch must leave no entries here.
+    this.#unpublished = batch.items.filter((item): item is EncodedEntries => 'entries' in item);
+    if (this.#parts.options.inline && this.#mayWriteAtOnce(batch)) {
+      this.#writeSync(batch);
       return undefined;
     }
-    return this.#write(group, unwrittenBefore);
+    return this.#write(batch, unwrittenBefore);
   }
 
   publish(plan: SavePlan): void {
     const { view } = this.#parts;
     view.publish(plan, (entries) => {
-      const placed = this.#placed.shift();
-      let offset = placed?.offset ?? 0;
+      const encoded = this.#unpublished.shift();
+      let offset = encoded?.offset ?? 0;
       const { segmentId } = this.#appender.segment;
       for (const entry of entries) {
         view.state.index.append(entry.index, entry.term, segmentId, offset);
@@ -166,10 +174,13 @@ export class NativeStore implements LogStore {
     }
   }
 
-  /** On the calling thread: nothing but one write of this group is to be done. */
-  #mayWriteAtOnce(group: Group): boolean {
+  /**
+   * Whether the batch can be written on the calling thread, because one write is all that is
+   * needed.
+   */
+  #mayWriteAtOnce(batch: Batch): boolean {
     const isIdle = this.#idleMark === undefined && this.#successor === undefined;
-    return isIdle && this.#appender.fits(group);
+    return isIdle && this.#appender.fits(batch);
   }
 
   #noteHardState(hardState: HardState): void {
@@ -179,7 +190,8 @@ export class NativeStore implements LogStore {
   }
 
   /**
-   * The segment that holds the first entry which a purge in this group keeps; a lower one is fine.
+   * The segment of the first entry that the purges in these plans keep. A lower segment would be
+   * correct as well, but releases less.
    */
   #firstSegmentNeeded(plans: readonly SavePlan[]): number {
     const purge = plans.findLast(({ purgeTo }) => purgeTo !== undefined)?.purgeTo;
@@ -193,17 +205,18 @@ export class NativeStore implements LogStore {
       : this.#appender.segment.segmentId;
   }
 
-  async #write(group: Group, unwrittenBefore: HardState | undefined): Promise<void> {
+  async #write(batch: Batch, unwrittenBefore: HardState | undefined): Promise<void> {
     this.#busy = true;
     try {
       await this.#idleMark;
       if (this.#successor !== undefined) await this.#takeOver(this.#successor);
-      if (!this.#appender.fits(group)) await this.#rotate(group);
-      await this.#appender.append(group, !this.#noFsync);
-      this.#afterWrite(group);
+      if (!this.#appender.fits(batch)) await this.#rotate(batch);
+      await this.#appender.append(batch, !this.#noFsync);
+      this.#afterWrite(batch);
     } catch (cause) {
       const error = this.#failure(cause);
-      // Refused with the group: else the next batch, a mark or the close would write it after all.
+      // The hard state was refused with the batch. Otherwise the next batch, a mark or the close
+      // would write it.
       if (isRefusal(error)) this.#unwrittenHardState = unwrittenBefore;
       throw error;
     } finally {
@@ -211,16 +224,19 @@ export class NativeStore implements LogStore {
     }
   }
 
-  #writeSync(group: Group): void {
+  #writeSync(batch: Batch): void {
     try {
-      this.#appender.appendSync(group, !this.#noFsync);
+      this.#appender.appendSync(batch, !this.#noFsync);
     } catch (error) {
       throw this.#failure(error);
     }
-    this.#afterWrite(group);
+    this.#afterWrite(batch);
   }
 
-  /** After anything but a refusal the log writes nothing more, marks included. */
+  /**
+   * Translates a failure. Unless the batch was refused without effect, the log must not write any
+   * more, including marks.
+   */
   #failure(cause: unknown): WalError {
     const error = commitFailure(cause);
     if (!isRefusal(error)) this.#stopMarks();
@@ -232,10 +248,10 @@ export class NativeStore implements LogStore {
     this.#idleTimer = undefined;
   }
 
-  #afterWrite(group: Group): void {
+  #afterWrite(batch: Batch): void {
     const { options, spares, segments } = this.#parts;
     if (!this.#noFsync) this.#syncs += 1;
-    this.#bytesWritten += group.bytes;
+    this.#bytesWritten += batch.bytes;
     if (this.#unwrittenHardState !== undefined) this.#writtenHardState = this.#unwrittenHardState;
     this.#unwrittenHardState = undefined;
     const { header } = this.#appender.segment;
@@ -255,8 +271,8 @@ export class NativeStore implements LogStore {
     this.#syncs += 1;
   }
 
-  /** A group does not fit: the next segment takes over. Nothing of the group is written yet. */
-  async #rotate(group: Group): Promise<void> {
+  /** Starts a new segment because the batch does not fit. Nothing of the batch is written yet. */
+  async #rotate(batch: Batch): Promise<void> {
     const { options, directory, groupId, metadata, view, spares, encoder } = this.#parts;
     const { segment: full, end, nextBatchNumber } = this.#appender;
     if (this.#appender.hasUnsynced) await this.#datasync();
@@ -277,7 +293,7 @@ export class NativeStore implements LogStore {
         },
         state: view.state,
         start: this.#start,
-        group,
+        batch,
       },
       spares,
       encoder,
@@ -286,8 +302,8 @@ export class NativeStore implements LogStore {
   }
 
   /**
-   * The name of the next segment becomes durable, then the full one is sealed and the next one
-   * takes the batches.
+   * Makes the name of the next segment durable, seals the full one, and appends to the next one
+   * from now on.
    */
   async #takeOver(successor: NamedSegment): Promise<void> {
     const { options, directory, groupId, view, encoder, segments, events } = this.#parts;
@@ -296,7 +312,8 @@ export class NativeStore implements LogStore {
     this.#successor = undefined;
     segments.add(segment);
     const { segment: full, end, lastBatchNumber } = this.#appender;
-    // Only after the successor's name is durable: a sealed segment without one is always damage.
+    // The seal is written only when the name of the successor is durable, so a sealed newest
+    // segment always means that a segment is missing.
     const nextSalt = segment.header.salt;
     await sealSegment(full, view.state.index, { framesEnd: end, lastBatchNumber, nextSalt });
     this.#appender = new SegmentAppender(firstAppendPoint(successor), encoder);
@@ -320,14 +337,17 @@ export class NativeStore implements LogStore {
     });
   }
 
-  /** It only helps a later recovery to tell: if it fails, the next write will find out. */
+  /**
+   * A failure is ignored: the mark only helps a later recovery, and the next write meets the same
+   * failure.
+   */
   async #writeIdleMark(): Promise<void> {
     const hardState = this.#unwrittenHardState;
     const frames = hardState === undefined ? [] : [hardStateFrame(hardState)];
     await this.#appender.writeIdleMark(frames).catch(() => undefined);
   }
 
-  /** Durable after it: everything, and that nothing more was under way. */
+  /** Makes everything durable, and with marks the fact that no write was in flight at the close. */
   async #writeClosingMark(): Promise<void> {
     const hardState = this.#unwrittenHardState;
     if (this.#appender.marked && hardState === undefined) return;
@@ -342,10 +362,10 @@ export class NativeStore implements LogStore {
   }
 
   async #writeLastHardState(hardState: HardState): Promise<void> {
-    const group = controlGroup([hardStateFrame(hardState)]);
-    if (this.#appender.fitsMark(group)) await this.#appender.append(group, true);
-    // The head of the next segment says it, too.
-    else await this.#rotate(group);
+    const batch = controlBatch([hardStateFrame(hardState)]);
+    if (this.#appender.fitsMark(batch)) await this.#appender.append(batch, true);
+    // The head of the next segment has the hard state as well.
+    else await this.#rotate(batch);
   }
 }
 

@@ -1,4 +1,4 @@
-/** A directory of native logs: what `FileWalManager` does, with the native format below it. */
+/** A directory of native logs: `FileWalManager` with the files of the native format. */
 import { guardedEnvironment } from '@babuza/vfs';
 import { FileWalManager } from '@babuza/wal-files';
 import { capabilities } from './capabilities.ts';
@@ -7,7 +7,7 @@ import { checkedOptions, type NativeWalOptions } from './options.ts';
 import { BabuzaWal } from './wal-type.ts';
 
 export class NativeWalManager extends FileWalManager {
-  /** Throws `WAL_INVALID` where `directory` is no path or an option is not what it may be. */
+  /** Throws `WAL_INVALID` if `directory` is not a path or an option is invalid. */
   constructor(directory: string, options: NativeWalOptions = {}) {
     const checked = checkedOptions(options);
     const { cache } = checked;

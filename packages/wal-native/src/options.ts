@@ -1,4 +1,4 @@
-/** What a user can choose, with defaults and ranges; checked once, here. */
+/** The options of a native log, their defaults and their checks. */
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
 import { InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
 import {
@@ -12,29 +12,29 @@ import { segmentBytesDefault, segmentBytesMax, segmentBytesMin } from './format/
 export interface NativeWalOptions {
   /**
    * The size of a segment file in bytes, a multiple of 4,096 from 16 KiB to 1 GiB. Default 64 MiB.
-   * A log may be opened with another value than before: it counts for new segments.
+   * A log may be opened with another value than before; it applies to new segments.
    */
   readonly segmentBytes?: number | undefined;
   /** Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB. */
   readonly cache?: CacheLimits | undefined;
   /**
-   * Write and sync on the calling thread: the lowest latency for one caller, but the event loop
-   * waits for the disk. Default false.
+   * Whether to write and sync on the calling thread. This gives one caller the lowest latency, but
+   * the event loop waits for the disk. Default false.
    */
   readonly inline?: boolean | undefined;
   /**
-   * What to do when the very last batch is damaged and nothing tells whether it had been
-   * acknowledged: `cut` it and report, or `refuse` to open. Default `cut`.
+   * The action if the last batch is damaged and it is unknown whether it was acknowledged: `cut` it
+   * and report that, or `refuse` to open the log. Default `cut`.
    */
   readonly uncertainTail?: 'cut' | 'refuse' | undefined;
   /**
-   * After so many milliseconds without a write, a mark says in the file that all before it is
-   * durable. From 1 to 60,000. Default 50.
+   * The milliseconds without a write after which a mark records in the file that everything before
+   * it is durable. From 1 to 60,000. Default 50.
    */
   readonly idleMarkMs?: number | undefined;
-  /** How many purged segments are kept to be written again, from 0 to 16. Default 2. */
+  /** The number of purged segments that are kept for reuse, from 0 to 16. Default 2. */
   readonly recycledMax?: number | undefined;
-  /** The world of files, time and chance. Default: that of Node.js. */
+  /** The files, the clock and the random numbers. Default: those of Node.js. */
   readonly environment?: Environment | undefined;
 }
 
@@ -53,8 +53,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof NativeWalOptions>([
 ]);
 
 /**
- * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
- * allowed.
+ * Checks the options and fills in the defaults. Throws `WAL_INVALID` with the name of the option,
+ * its value and the values that are allowed.
  */
 export function checkedOptions(options: NativeWalOptions = {}): CheckedOptions {
   checkOptionNames(options, optionNames);

@@ -1,4 +1,4 @@
-/** What callers get wrong: a clear error at the door, and nothing of the log changes. */
+/** Invalid arguments are rejected with a clear error, and the log does not change. */
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,11 +15,11 @@ afterEach(() => rm(directory, { recursive: true }));
 
 const small = { segmentBytes: 64 * 1024 };
 const entry = (index: number) => ({ index, term: 1, type: 0 as const, data: new Uint8Array(900) });
-/** What JavaScript callers can do although the types forbid it. */
+/** Passes a value that the types forbid, as a JavaScript caller could. */
 const untyped = (value: unknown): never => value as never;
 
 describe('bad input', () => {
-  it('saves of what is no batch are refused, and the log goes on', async () => {
+  it('invalid batches are refused, and the log stays usable', async () => {
     const manager = await walBackend.open(directory, small);
     const { wal, storage } = await manager.createWal({ clusterId: 1, nodeId: 1 });
     await wal.save({ entries: [entry(1)] });
@@ -56,7 +56,7 @@ describe('bad input', () => {
     await manager.close();
   });
 
-  it('a directory that cannot be one, and options that there are not, are named', async () => {
+  it('an invalid directory and unknown options are named in the error', async () => {
     await writeFile(`${directory}/file`, 'text');
     const inFile = await walBackend.open(`${directory}/file/below`);
     const metadata = { clusterId: 1, nodeId: 1 };
@@ -77,8 +77,8 @@ describe('bad input', () => {
   });
 });
 
-describe('looking at a log that is being written', () => {
-  it('never takes work in progress for damage', async () => {
+describe('reading a log that is being written', () => {
+  it('never reports work in progress as damage', async () => {
     const manager = await walBackend.open(directory, { segmentBytes: 16 * 1024 });
     const { wal } = await manager.createWal({ clusterId: 1, nodeId: 1 });
     let last = 0;

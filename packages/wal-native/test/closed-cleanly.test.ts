@@ -1,11 +1,11 @@
-/** After a clean close nothing is uncertain, and nothing that was saved is missing. */
+/** After a clean close the tail is never uncertain, and no saved entry is missing. */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { OpenedWal, WalManager } from '@babuza/wal-core';
 import { entriesOf, reopen, segmentAt, segmentsOf } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
-/** The disk after a log was created, or opened, and closed. */
+/** The disk after a log was created or opened, and closed. */
 async function closedAfter(
   work: (opened: OpenedWal) => Promise<void>,
   before?: SimulatedDisk,
@@ -28,7 +28,10 @@ async function commitIn(disk: SimulatedDisk): Promise<number> {
   return commit;
 }
 
-/** Loses each sector behind the head of the only segment: all entries are there, or it is told. */
+/**
+ * Zeroes each sector after the head of the only segment: the opening returns all entries or reports
+ * the damage.
+ */
 async function expectNoSectorIsMissed(disk: SimulatedDisk, last: number): Promise<number> {
   const path = segmentAt(disk, 0);
   expect(segmentsOf(disk)).toHaveLength(1);
@@ -49,9 +52,9 @@ async function expectNoSectorIsMissed(disk: SimulatedDisk, last: number): Promis
 }
 
 describe('a log that was closed', () => {
-  // The batch ends at all kinds of places in a sector.
+  // The batch ends at various offsets in a sector.
   for (const bytes of [40, 104, 168, 232, 296, 360, 424, 488]) {
-    it(`tells the loss of any sector, with a last entry of ${bytes} bytes`, async () => {
+    it(`reports the loss of any sector, with a last entry of ${bytes} bytes`, async () => {
       const disk = await closedAfter(async ({ wal }) => {
         await wal.save({ entries: entriesOf(1, 3, 1, 300) });
         await wal.save({ entries: entriesOf(4, 4, 1, bytes) });
@@ -86,7 +89,7 @@ describe('a log that was closed', () => {
     });
   }
 
-  it('has the newest of the commit indexes that were not worth a write', async () => {
+  it('has the newest commit index that was not written on its own', async () => {
     const disk = await closedAfter(async ({ wal }) => {
       await wal.save({ entries: entriesOf(1, 5), hardState: { term: 1, vote: 3n, commit: 0 } });
       for (const commit of [1, 3, 4]) await wal.save({ hardState: { term: 1, vote: 3n, commit } });
@@ -94,8 +97,8 @@ describe('a log that was closed', () => {
     expect(await commitIn(disk.crash(1))).toBe(4);
   });
 
-  it('has it also where its segment is used up by one close after the other', async () => {
-    // Every room from none to enough for another batch, in steps of a frame.
+  it('has it even if one close after the other fills its segment', async () => {
+    // Every free space from none to enough for another batch, in steps of a frame.
     for (let room = 0; room <= 240; room += 40) {
       const hardState = { term: 1, vote: 3n, commit: 0 };
       let disk = await closedAfter(async ({ wal }) => {
@@ -114,7 +117,7 @@ describe('a log that was closed', () => {
 });
 
 describe('a close that a power cut interrupts', () => {
-  it('leaves a log that opens with all that was acknowledged, whatever of its marks is there', async () => {
+  it('leaves a log with everything acknowledged, whichever of its marks are on the disk', async () => {
     for (const bytes of [40, 104, 168, 232, 296, 360, 424, 488]) {
       const environment = simulatedEnvironment(1);
       const disk = environment.fileSystem;

@@ -1,7 +1,7 @@
 /**
- * Power cuts at every call of scripted workloads, one for each thing that a log does, and then at
- * every call of the recovery that follows, and of the one after that. Recovery must come to the
- * same log however often it is interrupted.
+ * Power cuts at every call of scripted workloads, one for each operation of a log, then at every
+ * call of the following recovery, and of the recovery after that. Recovery must come to the same
+ * log however often it is interrupted.
  */
 import { afterAll, describe, it } from 'vitest';
 import { ScriptCrashes, scripts } from '@babuza/testkit/ladder';

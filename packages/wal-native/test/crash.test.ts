@@ -1,9 +1,9 @@
 /**
- * Power cuts. Random work runs on the simulated disk; at some call the world ends, and of what was
- * not synced any subset of sectors and names survives. The log must open without complaint, hold
- * everything that was acknowledged and nothing that was not attempted, and go on.
+ * Power cuts. Random work runs on the simulated disk. At some call the power is cut, and any subset
+ * of the sectors and names that were not synced survives. The log must open without an error,
+ * contain everything acknowledged and nothing that was never attempted, and accept new saves.
  *
- * `BABUZA_CRASH_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
+ * `BABUZA_CRASH_STATES` sets how many states are tested, `BABUZA_SEED` the first seed.
  */
 import { describe, expect, it } from 'vitest';
 import { RandomCrashes } from '@babuza/testkit/ladder';

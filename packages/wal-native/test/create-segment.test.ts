@@ -1,7 +1,7 @@
-/** A new segment says where it continues, and has room for the batch that it is made for. */
+/** A new segment names its predecessor, and has space for the batch that it is created for. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
-import { LogState, PositionIndex, emptyPlan } from '@babuza/wal-core';
+import { LogState, PositionIndex, emptyPlan } from '@babuza/wal-core/backend';
 import { SpareFiles } from '@babuza/wal-files';
 import { segmentName, spareNames } from '../src/format/segment-name.ts';
 import { openSegment } from '../src/segment/open-segment.ts';
@@ -12,7 +12,7 @@ import {
   syncName,
   type SegmentRequest,
 } from '../src/writer/create-segment.ts';
-import { controlGroup, GroupEncoder, groupOf, type Group } from '../src/writer/group-encoder.ts';
+import { controlBatch, BatchEncoder, batchOf, type Batch } from '../src/writer/batch-encoder.ts';
 import { SegmentAppender } from '../src/writer/segment-appender.ts';
 import { directory, groupId } from './support/crafted-log.ts';
 
@@ -24,7 +24,7 @@ const metadata = {
   identity: undefined,
 };
 
-/** A file is removed a turn of the event loop later. */
+/** A disk that removes a file one turn of the event loop later. */
 class SlowDisk extends SimulatedDisk {
   override async unlink(path: string): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
@@ -39,7 +39,7 @@ function world(
   environment: SimulatedEnvironment;
   request: SegmentRequest;
   spares: SpareFiles;
-  encoder: GroupEncoder;
+  encoder: BatchEncoder;
 } {
   const environment = simulatedEnvironment(1, disk);
   environment.fileSystem.surgery.makeDirectory(directory);
@@ -54,28 +54,28 @@ function world(
     predecessor: undefined,
     state: new LogState(new PositionIndex(0, 0)),
     start: { index: 0, term: 0, segmentId: 1 },
-    group: undefined,
+    batch: undefined,
     ...changes,
   };
   const spares = new SpareFiles(environment, directory, spareNames, 0);
-  return { environment, request, spares, encoder: new GroupEncoder(groupId) };
+  return { environment, request, spares, encoder: new BatchEncoder(groupId) };
 }
 
-function groupWith(count: number, bytes: number): Group {
+function batchWith(count: number, bytes: number): Batch {
   const entries = Array.from({ length: count }, (_, at) => ({
     index: 1 + at,
     term: 1,
     type: 0 as const,
     data: new Uint8Array(at === 0 ? bytes : 0),
   }));
-  return groupOf([{ ...emptyPlan, entries }], undefined, 1);
+  return batchOf([{ ...emptyPlan, entries }], undefined, 1);
 }
 
 describe('a new segment', () => {
   it.each([
-    ['follows none where it is the first', undefined, [0, 0, 0]],
+    ['has no predecessor if it is the first', undefined, [0, 0, 0]],
     [
-      'says which one it follows, and where that ends',
+      'names its predecessor and the end of its frames',
       { salt: 9, end: 12_000, nextBatchSequence: 77 },
       [9, 12_000, 77],
     ],
@@ -97,23 +97,23 @@ describe('a new segment', () => {
     });
   });
 
-  it('has the usual size, or what its batch needs and less than a page more', async () => {
+  it('has the configured size, or less than a page more than its batch needs', async () => {
     for (const count of [1, 300]) {
       for (let bytes = 20_000; bytes < 20_000 + 4096 + 64; bytes += 104) {
-        const group = groupWith(count, bytes);
-        const { request, spares, encoder } = world({ group });
+        const batch = batchWith(count, bytes);
+        const { request, spares, encoder } = world({ batch });
         const created = await nameSegment(request, spares, encoder);
         const { segmentBytes } = created.segment.header;
         const appender = new SegmentAppender(firstAppendPoint(created), encoder);
-        expect(appender.fits(group), `${count} entries, ${bytes} bytes`).toBe(true);
-        await appender.append(group, true);
-        expect(appender.fitsMark(controlGroup([]))).toBe(true);
-        // Footer, mark and seal of so few entries take less than a page, too.
-        const most = created.end + group.bytes + 2 * 4096 + 4 * count;
+        expect(appender.fits(batch), `${count} entries, ${bytes} bytes`).toBe(true);
+        await appender.append(batch, true);
+        expect(appender.fitsMark(controlBatch([]))).toBe(true);
+        // Footer, mark and seal of so few entries also take less than a page.
+        const most = created.end + batch.bytes + 2 * 4096 + 4 * count;
         expect([segmentBytes % 4096, segmentBytes < most]).toEqual([0, true]);
       }
     }
-    const { request, spares, encoder } = world({ group: groupWith(1, 100) });
+    const { request, spares, encoder } = world({ batch: batchWith(1, 100) });
     const { segment } = await nameSegment(request, spares, encoder);
     expect(segment.header.segmentBytes).toBe(16 * 1024);
   });
@@ -128,7 +128,7 @@ describe('a new segment that fails', () => {
     ['permission', 'rename', 'WAL_TRY_AGAIN'],
     ['locked', 'rename', 'WAL_POISONED'],
   ] as const;
-  it.each(cases)('with %s at %s leaves no file, and says so: %s', async (kind, on, code) => {
+  it.each(cases)('with %s at %s leaves no file, and throws %s', async (kind, on, code) => {
     const { environment, request, spares, encoder } = world();
     const { fileSystem } = environment;
     fileSystem.inject({ on, fault: { type: 'error', kind } });
@@ -136,7 +136,7 @@ describe('a new segment that fails', () => {
     expect([fileSystem.surgery.files(), fileSystem.openPaths]).toEqual([[], []]);
   });
 
-  it('has left no file when it says so, also where the removal takes long', async () => {
+  it('has removed its file when it rejects, even if the removal takes long', async () => {
     const disk = new SlowDisk({ seed: 1 });
     const { request, spares, encoder } = world({}, disk);
     disk.inject({ on: 'rename', fault: { type: 'error', kind: 'io' } });
@@ -157,7 +157,7 @@ describe('a new segment that fails', () => {
     expect(await firstFilesAt).toEqual([]);
   });
 
-  it('is no log yet where the sync of its name is to be tried again', async () => {
+  it('is removed if the sync of its name has to be tried again', async () => {
     const { environment, request, spares, encoder } = world();
     const { fileSystem } = environment;
     const fault = { type: 'error', kind: 'too-many-open' } as const;

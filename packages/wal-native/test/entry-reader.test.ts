@@ -1,6 +1,9 @@
-/** Entries are read where the index says, and only those that are what the index says. */
+/**
+ * Entries are read at the offsets in the index, and a frame that is not the expected entry is
+ * refused.
+ */
 import { describe, expect, it } from 'vitest';
-import { InvariantError, PositionIndex } from '@babuza/wal-core';
+import { InvariantError, PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { segmentName } from '../src/format/segment-name.ts';
 import { SegmentEntryReader } from '../src/segment/entry-reader.ts';
@@ -18,18 +21,18 @@ import {
 
 async function readerOf(
   crafted: CraftedSegment,
-  places: readonly (readonly [index: number, offset: number])[],
+  positions: readonly (readonly [index: number, offset: number])[],
 ): Promise<SegmentEntryReader> {
   const { salt, segmentId } = crafted.header;
   const disk = diskOf([crafted]);
   const name = segmentName(segmentId, salt);
   const { segment } = await openSegment(disk, directory, name, groupId, 'read');
   const index = new PositionIndex(0, 0);
-  for (const [at, offset] of places) index.append(at, 1, segmentId, offset);
+  for (const [at, offset] of positions) index.append(at, 1, segmentId, offset);
   return new SegmentEntryReader(index, new SegmentList([segment]), groupId);
 }
 
-/** A reader of the frames, which the index takes for entries from 1 on. */
+/** A reader of these frames, with an index that takes them for entries from 1 on. */
 function readerOfFrames(...frames: readonly CraftedFrame[]): Promise<SegmentEntryReader> {
   const segment = new CraftedSegment(firstHead, { segmentBytes: 32 * 1024 });
   segment.batch(frames);
@@ -44,7 +47,7 @@ const indexesOf = (reader: SegmentEntryReader, lo: number, hi: number, bytes: nu
   reader.read(lo, hi, bytes).map(({ index }) => index);
 
 describe('entries of a segment', () => {
-  it('are read one by one and together, whatever they hold', async () => {
+  it('are read one by one and together, whatever their payload', async () => {
     const nothing = { ...entry(3), flags: 0, body: new Uint8Array(0) };
     const empty = entry(4, 1, 0);
     const reader = await readerOfFrames(entry(1), entry(2, 1, 10_000), nothing, empty, entry(5));
@@ -62,7 +65,7 @@ describe('entries of a segment', () => {
     }
   });
 
-  it('are read as far as they are whole in what was read at once', async () => {
+  it('are returned as far as they are complete in one read', async () => {
     const reader = await readerOfFrames(entry(1), entry(2, 1, 10_000), entry(3));
     expect(indexesOf(reader, 1, 4, 0)).toEqual([1, 2]);
     const open = await readerOfFrames(entry(1), entry(2, 1, 5000));
@@ -70,7 +73,7 @@ describe('entries of a segment', () => {
     expect(indexesOf(open, 2, 3, Infinity)).toEqual([2]);
   });
 
-  it('may end where the file does', async () => {
+  it('may end at the end of the file', async () => {
     const segment = new CraftedSegment(firstHead);
     segment.end = segment.bytes.length - 40 - 104;
     segment.batch([entry(1)], { missing: true });
@@ -90,7 +93,7 @@ describe('entries of a segment', () => {
     expect(indexesOf(reader, 1, 4, Infinity)).toEqual([1, 2]);
   });
 
-  it('are in a segment that is open: all else is a fault of the program', () => {
+  it('must be in an open segment; anything else is a bug', () => {
     const index = new PositionIndex(0, 0);
     index.append(1, 1, 1, 8192);
     const reader = new SegmentEntryReader(index, new SegmentList([]), groupId);
@@ -100,14 +103,14 @@ describe('entries of a segment', () => {
 
 describe('an entry that is damaged', () => {
   it.each([
-    ['its header', 9, 'no valid frame header'],
-    ['its payload', 50, 'a frame with a wrong checksum'],
-  ])('is told by %s, whether it is read alone or behind another', async (_, byte, what) => {
+    ['its header', 9, 'the frame header is not valid'],
+    ['its payload', 50, 'the frame has a wrong checksum'],
+  ])('is detected by %s, whether it is read alone or after another', async (_, byte, what) => {
     const segment = new CraftedSegment(firstHead).batch([entry(1), entry(2)]);
     const [first = 0, second = 0] = segment.offsets.slice(4);
     segment.bytes[second + byte] = (segment.bytes[second + byte] ?? 0) ^ 1;
-    const places = [first, second].map((offset, at) => [at + 1, offset] as const);
-    const reader = await readerOf(segment, places);
+    const positions = [first, second].map((offset, at) => [at + 1, offset] as const);
+    const reader = await readerOf(segment, positions);
     expect(indexesOf(reader, 1, 2, Infinity)).toEqual([1]);
     for (const lo of [1, 2]) {
       expect(() => reader.read(lo, 3, Infinity)).toThrow(
@@ -116,7 +119,7 @@ describe('an entry that is damaged', () => {
     }
   });
 
-  it('is told by its own header, not by that of the entry that was read before', async () => {
+  it('is detected by its own header, not by that of the entry before', async () => {
     const segment = new CraftedSegment(firstHead).batch([entry(1, 1, 5000)]);
     const last = segment.bytes.length - 40 - 104;
     segment.end = last;
@@ -127,21 +130,21 @@ describe('an entry that is damaged', () => {
       [2, last],
     ]);
     expect(indexesOf(reader, 1, 2, Infinity)).toEqual([1]);
-    expect(() => reader.read(2, 3, Infinity)).toThrow('no valid frame header');
+    expect(() => reader.read(2, 3, Infinity)).toThrow('the frame header is not valid');
   });
 });
 
 describe('a frame that is not the entry of the index', () => {
-  const otherFrame = 'another frame than the index says';
-  const longer = 'a frame that is longer than the file';
+  const otherFrame = 'the frame is not the one that the index expects';
+  const longer = 'the frame is longer than the file';
   const cases: readonly [string, CraftedFrame, string][] = [
     ['is of another kind', tail(2), otherFrame],
     ['is of another entry', entry(3), otherFrame],
     ['is of another group', { ...entry(2), groupId: groupId + 1n }, otherFrame],
     ['is of a group 2^32 above', { ...entry(2), groupId: groupId + 2n ** 32n }, otherFrame],
-    ['says to be longer than the file', { ...entry(2), bodyBytes: 2 ** 32 - 1 }, longer],
+    ['has a length beyond the end of the file', { ...entry(2), bodyBytes: 2 ** 32 - 1 }, longer],
   ];
-  it.each(cases)('is damage where it %s', async (_, frame, what) => {
+  it.each(cases)('is damage if it %s', async (_, frame, what) => {
     const reader = await readerOfFrames(entry(1), frame, entry(3));
     for (const lo of what === longer ? [2] : [1, 2]) {
       expect(() => reader.read(lo, 3, Infinity)).toThrow(

@@ -1,9 +1,8 @@
 /**
- * Every call of the disk fails while a log is opened again, used and closed: after a clean close,
- * in the middle of a rotation, with a torn tail, with files that a purge has left. What fails is
- * reported, or is something that nobody waits for; no call of the disk in the sources goes without
- * having failed; and what is on the disk afterwards opens, for a machine that goes on as well as
- * after a power cut.
+ * Every call of the disk fails while a log is reopened, used and closed: after a clean close, in
+ * the middle of a rotation, with a torn tail, with leftover files of a purge. Each failure is
+ * reported, unless no caller waits for that work. Every call site in the sources fails at least
+ * once. The log on the disk afterwards can be opened, both with and without a power cut.
  *
  * Some of the logs were built by overlapping calls. `BABUZA_CONCURRENT_SEEDS` sets how many,
  * `BABUZA_SEED` the first seed.
@@ -22,7 +21,7 @@ const faults = new ReopenFaults(backEnd, {
   optionsOf: (inline) => ({ inline, recycledMax: 1 }),
   isOptional: ({ operation, path, bytes }) =>
     /\/(?:spare|recycled)-/.test(path) || (operation === 'write' && (bytes ?? 0) < 250),
-  // A file that could not be filled, nor removed.
+  // The removal of a spare file that could not be filled.
   isUnreachable: (site) => site.startsWith('unlink fill'),
 });
 
@@ -42,12 +41,12 @@ beforeAll(async () => {
 afterAll(() => {
   const never = faults.sites.filter(([, failures]) => failures === 0).map(([site]) => site);
   console.log(
-    `${faults.sites.length} places in the sources call the disk, ${never.length} never failed`,
+    `${faults.sites.length} call sites of the disk in the sources, ${never.length} never failed`,
   );
   expect(never).toEqual([]);
 });
 
-describe('a disk that fails while a log is opened again', () => {
+describe('a disk that fails while a log is reopened', () => {
   for (const sticky of [false, true]) {
     for (const fault of sticky ? reopenFaults.slice(0, 2) : reopenFaults) {
       it(`${JSON.stringify(fault)}, ${sticky ? 'from a call on' : 'once'}`, async () => {

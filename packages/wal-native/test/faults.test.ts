@@ -1,7 +1,7 @@
 /**
- * Every call of the disk fails: once, and from then on. What fails is said with a typed error,
- * nothing that was not durable is acknowledged, a full disk leaves the log usable, everything else
- * poisons it, and what is on the disk afterwards opens to what the ledger allows.
+ * Every call of the disk fails, once or from then on. Each failure is a typed error, and nothing is
+ * acknowledged that is not durable. A full disk leaves the log usable, and everything else poisons
+ * it. The log on the disk afterwards opens to a state that the ledger allows.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';

@@ -1,12 +1,13 @@
 /**
- * The bytes of format version 1: as the golden files have them, read back as they were written, and
- * not read at all where anything about them is wrong.
+ * The bytes of format version 1: they equal the golden files, are read back as written, and are
+ * rejected if any bit is wrong.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { runWorkload, simulatedEnvironment } from '@babuza/testkit';
-import { emptyPlan, UnknownVersionError } from '@babuza/wal-core';
+import { UnknownVersionError } from '@babuza/wal-core';
+import { emptyPlan } from '@babuza/wal-core/backend';
 import { checksum, frameSeed } from '../src/format/checksum.ts';
 import {
   entryHasData,
@@ -30,7 +31,12 @@ import {
   encodeSegmentHeader,
   type SegmentHeader,
 } from '../src/format/segment-header.ts';
-import { GroupEncoder, groupOf, type Group, type Place } from '../src/writer/group-encoder.ts';
+import {
+  BatchEncoder,
+  batchOf,
+  type Batch,
+  type BatchPosition,
+} from '../src/writer/batch-encoder.ts';
 import { goldenHex, toHex } from './golden/golden-files.ts';
 import { metadata, openManager } from './support/workload.ts';
 
@@ -76,29 +82,29 @@ const entries: readonly Entry[] = [
   { index: 14, term: 4, type: EntryType.ConfChangeV2, data: new Uint8Array([8, 1, 16, 2]) },
 ];
 
-const samplePlace: Place = {
+const samplePosition: BatchPosition = {
   salt: 0xdead_beef,
   offset: 9216,
   batchNumber: 41,
   durableUpTo: 8856,
 };
 
-/** Marker, entries, start, truncate, hard state. */
-function sampleGroup(): Group {
+/** The content of a batch with a marker, entries, a start, a truncation and a hard state. */
+function sampleContent(): Batch {
   const marker = { index: 10, term: 3, confState };
   const purgeTo = { index: 10, term: 3 };
   const plans = [
     { ...emptyPlan, marker, resets: true, entries, purgeTo },
     { ...emptyPlan, truncateFrom: 15 },
   ];
-  return groupOf(plans, { term: 4, vote: 2n ** 64n - 3n, commit: 12 }, 2 ** 33);
+  return batchOf(plans, { term: 4, vote: 2n ** 64n - 3n, commit: 12 }, 2 ** 33);
 }
 
-function sampleBatch(place: Place = samplePlace): Uint8Array {
-  return concat(new GroupEncoder(groupId).encode(sampleGroup(), place));
+function sampleBatch(position: BatchPosition = samplePosition): Uint8Array {
+  return concat(new BatchEncoder(groupId).encode(sampleContent(), position));
 }
 
-/** The header of the frame at `at`, if it and its body are whole at this place of the file. */
+/** The header of the frame at `at`, if header and body are intact for this offset in the file. */
 function readWhole(
   bytes: Uint8Array,
   at: number,
@@ -113,11 +119,14 @@ function readWhole(
 }
 
 /** All frames of a batch, in order. */
-function readFrames(bytes: Uint8Array, place: Place): { header: FrameHeader; body: Uint8Array }[] {
+function readFrames(
+  bytes: Uint8Array,
+  position: BatchPosition,
+): { header: FrameHeader; body: Uint8Array }[] {
   const frames: { header: FrameHeader; body: Uint8Array }[] = [];
   let at = 0;
   while (at + endSlotBytes < bytes.length) {
-    const header = readWhole(bytes, at, place.salt, place.offset + at);
+    const header = readWhole(bytes, at, position.salt, position.offset + at);
     if (header === undefined) throw new Error(`no frame at ${at}`);
     const start = at + frameHeaderBytes;
     frames.push({ header, body: bytes.slice(start, start + header.bodyBytes) });
@@ -149,7 +158,7 @@ describe('the header of a segment', () => {
     expect(Buffer.compare(first, both.subarray(headerPageBytes))).toBe(0);
   });
 
-  it('is read back, with an identity, an empty one and the longest, whatever the extra bytes', () => {
+  it('is read back with an identity, an empty one and the longest, whatever the extra bytes', () => {
     for (const bytes of [0, 1, 128]) {
       for (const extra of [undefined, new Uint8Array(0), new Uint8Array(1024).fill(255)]) {
         const header = { ...sampleHeader, extra, identity: new Uint8Array(bytes).fill(254) };
@@ -159,7 +168,7 @@ describe('the header of a segment', () => {
     }
   });
 
-  it('is not read where its version and its identity contradict each other', () => {
+  it('is not read if its version and its identity contradict each other', () => {
     const identity = new Uint8Array(5).fill(7);
     const second = encodeSegmentHeader({ ...sampleHeader, identity }).slice(0, headerPageBytes);
     const changes: [Uint8Array, number, number][] = [
@@ -179,7 +188,7 @@ describe('the header of a segment', () => {
     }
   });
 
-  it('is read back, with extra bytes, empty ones, the longest and none', () => {
+  it('is read back with extra bytes, with empty, absent and the longest ones', () => {
     for (const extra of [sampleHeader.extra, new Uint8Array(0), new Uint8Array(1024).fill(255)]) {
       const header = { ...sampleHeader, extra };
       const written = encodeSegmentHeader(header).subarray(0, headerPageBytes);
@@ -236,12 +245,12 @@ describe('a batch', () => {
 
   it('is the golden one', async () => {
     expect(toHex(batch)).toBe(await goldenHex('batch.hex', batch));
-    expect(batch).toHaveLength(sampleGroup().bytes + endSlotBytes);
+    expect(batch).toHaveLength(sampleContent().bytes + endSlotBytes);
     expect(isEmptySlot(viewOf(batch), batch.length - endSlotBytes)).toBe(true);
   });
 
   it('is read back frame by frame', () => {
-    const frames = readFrames(batch, samplePlace);
+    const frames = readFrames(batch, samplePosition);
     expect(frames.map(({ header: { kind, index, term } }) => [kind, index, term])).toEqual([
       [FrameKind.Marker, 10, 3],
       [FrameKind.Entry, 11, 3],
@@ -267,7 +276,7 @@ describe('a batch', () => {
   });
 
   it('ends with a commit frame that describes it', () => {
-    const commit = readFrames(batch, samplePlace).at(-1);
+    const commit = readFrames(batch, samplePosition).at(-1);
     if (commit === undefined) throw new Error('no frames');
     const body = readCommitBody(viewOf(commit.body), 0);
     expect(body).toMatchObject({
@@ -279,25 +288,25 @@ describe('a batch', () => {
     });
   });
 
-  it('is the same whether payloads are copied or referred to', () => {
+  it('is the same whether payloads are copied or written in place', () => {
     const data = new Uint8Array(5001).fill(7);
     const plan = { ...emptyPlan, entries: [{ index: 1, term: 1, type: EntryType.Normal, data }] };
-    const group = (): Group => groupOf([plan], undefined, 1);
-    const encoder = new GroupEncoder(groupId);
-    const first = concat(encoder.encode(group(), samplePlace));
-    expect(concat(encoder.encode(group(), samplePlace))).toEqual(first);
-    const [entry] = readFrames(first, samplePlace);
+    const batch = (): Batch => batchOf([plan], undefined, 1);
+    const encoder = new BatchEncoder(groupId);
+    const first = concat(encoder.encode(batch(), samplePosition));
+    expect(concat(encoder.encode(batch(), samplePosition))).toEqual(first);
+    const [entry] = readFrames(first, samplePosition);
     expect(entry?.body).toEqual(data);
   });
 });
 
 describe('a frame', () => {
-  const place = { salt: 0x1234_5678, offset: 8192 };
+  const position = { salt: 0x1234_5678, offset: 8192 };
 
   function written(header: Omit<FrameHeader, 'checksum'>, body: Uint8Array): Uint8Array {
     const bytes = new Uint8Array(frameBytes(body.length));
     bytes.set(body, frameHeaderBytes);
-    const seed = frameSeed(place.salt, place.offset);
+    const seed = frameSeed(position.salt, position.offset);
     writeFrameHeader(viewOf(bytes), 0, seed, header);
     sealFrame(viewOf(bytes), 0, frameChecksum(bytes, 0, seed, body.length));
     return bytes;
@@ -315,33 +324,33 @@ describe('a frame', () => {
   const bytes = written(sample, new Uint8Array(11).fill(0xa5));
 
   it('holds the largest index and term', () => {
-    expect(readWhole(bytes, 0, place.salt, place.offset)).toMatchObject(sample);
+    expect(readWhole(bytes, 0, position.salt, position.offset)).toMatchObject(sample);
   });
 
-  it('fits its own segment and offset only', () => {
+  it('is valid in its own segment and at its own offset only', () => {
     for (let bit = 0; bit < 32; bit += 1) {
-      const salt = (place.salt ^ (1 << bit)) >>> 0;
+      const salt = (position.salt ^ (1 << bit)) >>> 0;
       expect(readFrameHeader(viewOf(bytes), 0, frameSeed(salt, 8192), newFrameHeader())).toBe(
         false,
       );
     }
     for (let offset = 8; offset < 2 ** 30; offset = offset * 2 + 8) {
-      if (offset === place.offset) continue;
-      expect(readWhole(bytes, 0, place.salt, offset), `at ${offset}`).toBeUndefined();
+      if (offset === position.offset) continue;
+      expect(readWhole(bytes, 0, position.salt, offset), `at ${offset}`).toBeUndefined();
     }
   });
 
   it('is not read with a flipped bit anywhere', () => {
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const damaged = flipped(bytes, bit);
-      expect(readWhole(damaged, 0, place.salt, place.offset), `bit ${bit}`).toBeUndefined();
+      expect(readWhole(damaged, 0, position.salt, position.offset), `bit ${bit}`).toBeUndefined();
       if (bit < 32 || bit >= frameHeaderBytes * 8) continue;
-      const seed = frameSeed(place.salt, place.offset);
+      const seed = frameSeed(position.salt, position.offset);
       expect(readFrameHeader(viewOf(damaged), 0, seed, newFrameHeader())).toBe(false);
     }
   });
 
-  it('is read back whatever it says', () => {
+  it('is read back with any content', () => {
     const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
     const header = fc.record({
       bodyBytes: uint32,
@@ -361,7 +370,7 @@ describe('a frame', () => {
         const read = newFrameHeader();
         expect(readFrameHeader(view, 0, frameSeed(salt, here * 8), read)).toBe(true);
         expect(read).toEqual({ ...fields, checksum: 0 });
-        // The chance of one in 2^32 is below what the number of runs could meet.
+        // A checksum matches by chance once in 2^32 runs, far more than there are.
         const moved = readFrameHeader(view, 0, frameSeed(salt, there * 8), newFrameHeader());
         expect(moved).toBe(here === there);
       }),
@@ -385,7 +394,7 @@ describe('the seal', () => {
     expect(block).toHaveLength(sealBytes(2, 5));
   });
 
-  it('is read back, and knows its footer', () => {
+  it('is read back, and verifies its footer', () => {
     const seal = decodeTrailer(trailer, segment);
     expect(seal).toMatchObject({ ...ends, runCount: 2, footerBytes: block.length - 64 });
     if (seal === undefined) throw new Error('no seal');

@@ -1,7 +1,7 @@
 /**
- * A full disk is no damage: the save is refused, the log is as before, and goes on when there is
- * room. "As before" is meant to the last byte: what was refused must not come back with a later
- * batch, with a mark or with a close, and what is saved afterwards must be found where it is.
+ * A full disk is not damage. The save is refused, the log is unchanged, and it accepts saves again
+ * when there is space. A refused batch must not come back in part with a later batch, a mark or a
+ * close, and entries that are saved afterwards must be read at their own offsets.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,9 @@ function entriesFrom(first: number, count: number, term: number, bytes: number):
   }));
 }
 
-/** A log whose first segment is nearly full, on a disk without room for another one. */
+/**
+ * Runs `work` on a log whose first segment is nearly full, on a disk without space for another one.
+ */
 async function inFullWorld(
   run: (world: {
     readonly disk: SimulatedDisk;
@@ -59,7 +61,7 @@ async function inFullWorld(
   return reopened;
 }
 
-/** What a replay would say of a log that is open. */
+/** The state of an open log in the form that a replay returns. */
 function nowOf(opened: OpenedWal): OpenedWal {
   const { hardState } = opened.storage.initialState();
   return { ...opened, hardState };
@@ -71,7 +73,7 @@ const tooMuch = {
 };
 
 describe('a full disk', () => {
-  it('entries that are saved afterwards are read from where they are', async () => {
+  it('entries that are saved afterwards are read at their own offsets', async () => {
     await inFullWorld(async ({ disk, opened, save }) => {
       expect(await save(tooMuch)).toBe('WAL_NO_SPACE');
       expect(await save({ entries: entriesFrom(11, 2, 1, 50) })).toBe('saved');
@@ -101,7 +103,7 @@ describe('a full disk', () => {
     expect(hardState).toEqual({ term: 1, vote: 1n, commit: 0 });
   });
 
-  it('a save that is refused does not keep the mark of an idle log from being written', async () => {
+  it('a refused save does not prevent the mark of an idle log', async () => {
     await inFullWorld(async ({ disk, save, sleep }) => {
       expect(await save(tooMuch)).toBe('WAL_NO_SPACE');
       const before = disk.calls.length;
@@ -131,7 +133,7 @@ describe('a full disk', () => {
     expect(hardState).toEqual({ term: 1, vote: 1n, commit: 7 });
   });
 
-  it('random work is refused now and then, and judged by the ledger', async () => {
+  it('random work is sometimes refused, and the ledger finds no error', async () => {
     for (let seed = 1; seed <= 25; seed += 1) {
       const disk = new SimulatedDisk({ seed });
       const environment = simulatedEnvironment(seed, disk);
@@ -149,7 +151,8 @@ describe('a full disk', () => {
           expect(error.code, `seed ${seed}`).toBe('WAL_NO_SPACE');
           refused += 1;
           if (refused % 3 === 0) disk.capacityBytes += segmentBytes;
-          // The author has lost count: another one goes on, now and then after a restart.
+          // The author no longer knows the state of the log, so another one continues, sometimes
+          // after a restart.
           if (refused % 2 === 0) {
             await opened.wal.close();
             opened = await manager.replayWal();

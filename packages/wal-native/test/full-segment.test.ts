@@ -1,8 +1,8 @@
 /**
- * The end of a segment: what frames, the marks of idle, closed and recovered logs, and the index
- * footer share. A log is restarted over and over when its segment is nearly full, each time with a
- * new commit index that a mark takes along, and then goes on into the next segment. Nothing may run
- * into the footer.
+ * Frames, the marks of idle, closed and recovered logs, and the index footer share the end of a
+ * segment. A log is restarted many times while its segment is nearly full, each time with a new
+ * commit index that a mark contains, and then continues in the next segment. Nothing may be written
+ * into the space of the footer.
  */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ function entry(index: number, bytes: number): Entry {
   return { index, term: 1, type: EntryType.Normal, data: new Uint8Array(bytes).fill(index) };
 }
 
-/** Appends until the segment has room for less than `spare` bytes of another batch. */
+/** Appends until the segment has less than `spare` bytes for another batch. */
 async function fill(ledger: Ledger, spare: number): Promise<SimulatedDisk> {
   const environment = simulatedEnvironment(1);
   await runWorkload(environment, async () => {
@@ -25,8 +25,7 @@ async function fill(ledger: Ledger, spare: number): Promise<SimulatedDisk> {
       const batch = { entries, hardState: { term: 1, vote: 1n, commit: 0 } };
       expect(await perform(opened, ledger, batch)).toBeUndefined();
     };
-    // 60 entries of 48 bytes with 4 bytes each in the footer, and then one that leaves so much
-    // room.
+    // 60 entries of 48 bytes, with 4 bytes each in the footer, then one that leaves `spare` bytes.
     await save(Array.from({ length: 60 }, (_, at) => entry(at + 1, 8)));
     await save([entry(61, 3550 - spare)]);
     expect(opened.wal.stats.segments).toBe(1);
@@ -43,31 +42,31 @@ async function commitIn(disk: SimulatedDisk): Promise<number> {
   return commit;
 }
 
-/** One life: a higher commit index, an idle moment, and the end. */
-async function live(
+/** Opens the log, saves a higher commit index, is idle for a while, and kills or closes it. */
+async function restartOnce(
   disk: SimulatedDisk,
   ledger: Ledger,
-  life: number,
+  restart: number,
   end: End,
 ): Promise<SimulatedDisk> {
-  const environment = simulatedEnvironment(life + 10, disk);
+  const environment = simulatedEnvironment(restart + 10, disk);
   await runWorkload(environment, async () => {
     const manager = openManager(environment);
     const opened = await manager.replayWal();
     expect(ledger.judge(opened)).toEqual([]);
     ledger.adopt(opened);
-    const hardState = { term: 1, vote: 1n, commit: life };
+    const hardState = { term: 1, vote: 1n, commit: restart };
     expect(await perform(opened, ledger, { hardState })).toBeUndefined();
-    if (life % 2 === 0) await environment.clock.sleep(100);
+    if (restart % 2 === 0) await environment.clock.sleep(100);
     if (end === 'close') await manager.close();
   });
-  const left = disk.kill(life);
-  // A clean close makes everything durable, also what costs no sync of its own.
-  if (end === 'close') expect(await commitIn(disk.crash(life))).toBe(life);
+  const left = disk.kill(restart);
+  // A clean close makes everything durable, including a commit index that has no sync of its own.
+  if (end === 'close') expect(await commitIn(disk.crash(restart))).toBe(restart);
   return left;
 }
 
-/** Goes on into the next segment, and opens the log again. */
+/** Continues into the next segment, and opens the log again. */
 async function goOn(disk: SimulatedDisk, ledger: Ledger): Promise<void> {
   const environment = simulatedEnvironment(2, disk);
   await runWorkload(environment, async () => {
@@ -86,14 +85,15 @@ async function goOn(disk: SimulatedDisk, ledger: Ledger): Promise<void> {
 
 describe('a segment that is nearly full', () => {
   for (const end of ['kill', 'close'] as const) {
-    it(`restarted up to twelve times (${end}), with every room from 0 to 2,000 bytes`, async () => {
+    it(`restarted up to twelve times (${end}), with 0 to 2,000 bytes of free space`, async () => {
       for (let spare = 0; spare <= 2000; spare += 64) {
-        for (const lives of [1, 3, 12]) {
+        for (const restarts of [1, 3, 12]) {
           const ledger = new Ledger();
           let disk = await fill(ledger, spare);
-          for (let life = 1; life <= lives; life += 1) disk = await live(disk, ledger, life, end);
+          for (let restart = 1; restart <= restarts; restart += 1)
+            disk = await restartOnce(disk, ledger, restart, end);
           await goOn(disk, ledger).catch((error: unknown) => {
-            throw new Error(`${spare} bytes of room, ${lives} lives`, { cause: error });
+            throw new Error(`${spare} free bytes, ${restarts} restarts`, { cause: error });
           });
         }
       }
@@ -101,16 +101,13 @@ describe('a segment that is nearly full', () => {
   }
 });
 
-/**
- * Sixty small entries and a large one, then a commit index that only the mark of an idle log takes
- * along.
- */
+/** Sixty small entries and a large one, then a commit index that only an idle mark contains. */
 async function withMark(lastBytes: number): Promise<{ segments: number; disk: SimulatedDisk }> {
   const environment = simulatedEnvironment(1);
   let segments = 0;
   await runWorkload(environment, async () => {
     const { wal } = await openManager(environment).createWal(metadata);
-    // Its encoding is nearly as long as a hard state can be.
+    // The encoding of this hard state is nearly the longest possible.
     const state = { term: 1, vote: 2n ** 64n - 1n };
     const small = Array.from({ length: 60 }, (_, at) => entry(at + 1, 8));
     await wal.save({ entries: small, hardState: { ...state, commit: 0 } });
@@ -123,7 +120,7 @@ async function withMark(lastBytes: number): Promise<{ segments: number; disk: Si
 }
 
 describe('the mark of a recovery', () => {
-  it('behind the mark of an idle log does not run into the footer, whatever room is left', async () => {
+  it('after an idle mark does not overlap the footer, whatever space is left', async () => {
     let lastBytes = 4400;
     while ((await withMark(lastBytes)).segments > 1) lastBytes -= 8;
     for (let fewer = 0; fewer <= 64; fewer += 8) {

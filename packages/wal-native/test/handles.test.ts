@@ -1,4 +1,4 @@
-/** Handles, names and space are given back, whatever a call comes to. */
+/** File handles, names and space are released, however a call ends. */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, SimulatedDisk } from '@babuza/testkit';
 import type { WalManager } from '@babuza/wal-core';
@@ -7,7 +7,8 @@ import { entriesOf, large, segmentAt } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
 /**
- * Runs `work` with a manager, closes it, and returns the paths of the files that are still open.
+ * Runs `work` with a manager, closes the manager, and returns the paths of files that are still
+ * open.
  */
 async function leftOpen(
   disk: SimulatedDisk,
@@ -48,7 +49,7 @@ describe('a log that is refused', () => {
     });
   }
 
-  it('leaves no file open where it is whole, and not the one that was asked for', async () => {
+  it('leaves no file open if it is intact but not the expected one', async () => {
     const disk = await large();
     const open = await leftOpen(disk, async (manager) => {
       const snapshot = { index: 999, term: 1 };
@@ -88,7 +89,7 @@ describe('a rotation that is refused', () => {
 });
 
 describe('a creation that is refused', () => {
-  it('leaves no log behind, and can be made again', async () => {
+  it('leaves no log, and can be repeated', async () => {
     const disk = new SimulatedDisk({ seed: 2 });
     const open = await leftOpen(disk, async (manager) => {
       await manager.createWal(metadata, { groupId: 5n });
@@ -103,8 +104,8 @@ describe('a creation that is refused', () => {
   });
 });
 
-describe('an opening that shall discard entries, and cannot', () => {
-  // The last call of each kind that succeeds: some of the recovery, some of the rotation behind it.
+describe('an opening that fails to discard entries', () => {
+  // The last call of each kind that succeeds, in the recovery or in the rotation after it.
   for (const [on, kind] of [
     ['open-directory', 'too-many-open'],
     ['write-durable', 'io'],
@@ -112,7 +113,7 @@ describe('an opening that shall discard entries, and cannot', () => {
     it(`leaves no file open: ${on}`, async () => {
       let rotations = 0;
       for (let nth = 1; nth <= 8; nth += 1) {
-        // A segment without room for the discard itself: the next one has to begin.
+        // The segment has no space for the discard, so the next segment is needed.
         const made = simulatedEnvironment(1);
         await runWorkload(made, async () => {
           const { wal } = await openManager(made).createWal(metadata);

@@ -1,5 +1,5 @@
 /**
- * The native log and its identity record: crashes and failures at every call, damage, and a record
+ * The identity record of a native log: crashes and failures at every call, damage, and a record
  * without its log.
  */
 import { crc32 } from 'node:zlib';
@@ -21,10 +21,10 @@ const storage = identityOfLog(backEnd);
 const metadata = { clusterId: 1n, nodeId: 1n };
 const file = `${directory}/IDENTITY`;
 
-/** For each of about 60 calls; `BABUZA_CRASH_STATES` names the sum. */
+/** The states for each of about 60 calls; `BABUZA_CRASH_STATES` sets the total. */
 const samples = Math.ceil(Number(process.env['BABUZA_CRASH_STATES'] ?? 360) / 60);
 
-/** Runs the work in a new world, with a manager that is closed afterwards. */
+/** Runs the work in a new environment, with a manager that is closed afterwards. */
 async function inWorld(
   work: (environment: SimulatedEnvironment, manager: WalManager) => Promise<void>,
 ): Promise<SimulatedEnvironment> {
@@ -45,7 +45,7 @@ describe('the identity record', () => {
     expect(await crashAtEveryCall(storage, samples)).toBeGreaterThan(150);
   });
 
-  it('is not changed by the opening after a crash, which crashes at any call', async () => {
+  it('is not changed by the opening after a crash, even if that crashes at any call', async () => {
     expect(await crashInTheOpening(storage, 4)).toBeGreaterThan(20);
   });
 
@@ -57,7 +57,7 @@ describe('the identity record', () => {
     });
   }
 
-  it('is refused when any bit is wrong, and when it is cut at any length', async () => {
+  it('is refused if any bit is wrong, and if it is cut at any length', async () => {
     const damages = await damageEverywhere(storage, (error, context) => {
       expect(error, context).toMatchObject({ code: 'WAL_CORRUPT', file, groupId: 0n });
     });
@@ -85,7 +85,7 @@ describe('a disk that fails while the identity record is written', () => {
             path: operation === 'sync-directory' ? directory : /IDENTITY/,
             fault: { type: 'error', kind },
           });
-          // A call that stores bytes has failed, whatever the system was short of.
+          // A failed call that stores bytes is a failed write, whatever the reason.
           const stores = operation !== 'open' && operation !== 'rename';
           const shortage = stores ? 'WAL_WRITE_FAILED' : 'WAL_TRY_AGAIN';
           const codes = {
@@ -111,7 +111,7 @@ describe('a disk that fails while the identity record is written', () => {
     }
   }
 
-  it('never lets a file whose sync failed get the name', async () => {
+  it('never renames a file whose sync failed', async () => {
     await inWorld(async ({ fileSystem }, manager) => {
       await manager.createWal(metadata);
       await manager.writeIdentity(Uint8Array.of(1));
@@ -130,7 +130,7 @@ describe('a disk that fails while the identity record is written', () => {
 
 describe('an identity record without its log', () => {
   for (const name of ['IDENTITY', 'IDENTITY.tmp']) {
-    it(`keeps a new log from beginning there: ${name}`, async () => {
+    it(`prevents a new log in its directory: ${name}`, async () => {
       await inWorld(async ({ fileSystem }, manager) => {
         await fileSystem.makeDirectory(directory);
         fileSystem.surgery.put(`${directory}/${name}`, Uint8Array.of(1));
@@ -161,7 +161,7 @@ describe('an identity record without its log', () => {
   });
 });
 
-/** A whole record of version 2: its checksum is right. */
+/** An intact record of version 2. */
 function newerRecord(): Uint8Array {
   const record = encodeRecord(Uint8Array.of(1, 2, 3));
   const view = new DataView(record.buffer);

@@ -4,7 +4,7 @@ import type { File, FileSystem, OpenMode } from '@babuza/vfs';
 import { NativeWalManager } from '../src/index.ts';
 
 /**
- * A disk whose durable writes wait, after the data was handed over, until somebody lets them go.
+ * A disk whose durable writes have taken their data, and wait until the test lets them continue.
  */
 class SlowDisk implements Pick<FileSystem, 'open'> {
   readonly #disk: FileSystem;
@@ -34,7 +34,7 @@ class SlowDisk implements Pick<FileSystem, 'open'> {
         if (name === 'writeDurable') {
           return async (parts: readonly Uint8Array[], position: number) => {
             await wait();
-            // What is written is what the buffers hold now: nobody may have touched them meanwhile.
+            // Writes the current content of the buffers, which must be unchanged since the call.
             await target.writeDurable(parts, position);
           };
         }
@@ -46,7 +46,7 @@ class SlowDisk implements Pick<FileSystem, 'open'> {
 }
 
 describe('the mark of an idle log', () => {
-  it('leaves a write alone that is under way for longer than the log may be idle', async () => {
+  it('is not written while a write is in flight for longer than the idle time', async () => {
     const environment = simulatedEnvironment(3);
     const slow = new SlowDisk(environment.fileSystem);
     const fileSystem = new Proxy<FileSystem>(environment.fileSystem, {
@@ -81,7 +81,7 @@ describe('the mark of an idle log', () => {
     expect(reopened.storage.entries(1, 4, Infinity)).toEqual([entry(1), entry(2), entry(3)]);
   });
 
-  it('lets a later recovery refuse damage to what was acknowledged before the log was idle', async () => {
+  it('lets a later recovery refuse damage to entries acknowledged before the log was idle', async () => {
     const environment = simulatedEnvironment(4);
     const manager = new NativeWalManager('/log', { segmentBytes: 32 * 1024, environment });
     const { wal } = await manager.createWal({ clusterId: 1, nodeId: 1 });

@@ -1,9 +1,9 @@
 /**
- * Calls that overlap, in every order of their calls of the disk that is within a bound of switches,
- * and a power cut at each moment.
+ * Overlapping calls, with every order of their calls of the disk up to a number of switches, and a
+ * power cut at each moment.
  *
- * `BABUZA_SWITCHES` sets the bound, `BABUZA_MOMENT_STATES` how many states are looked at after each
- * call.
+ * `BABUZA_SWITCHES` sets the number of switches, `BABUZA_MOMENT_STATES` how many states are tested
+ * after each call.
  */
 import { afterAll, describe, it } from 'vitest';
 import { Interleavings, overlapsOf } from '@babuza/testkit/ladder';

@@ -1,7 +1,4 @@
-/**
- * Batches, records and reads that are larger than the memory, or the segment, that is usual for
- * them.
- */
+/** Batches, frames and reads that are larger than the usual buffer or segment. */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { OpenedWal } from '@babuza/wal-core';
@@ -9,7 +6,7 @@ import type { NativeWalOptions } from '../src/index.ts';
 import { allEntries, entriesOf, makeLog, reopen, segmentAt } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
-/** The disk after a process that created a log, did some work, and was killed. */
+/** The disk after a process created a log, did some work, and was killed. */
 async function created(
   options: NativeWalOptions,
   work: (opened: OpenedWal) => Promise<void>,
@@ -24,11 +21,11 @@ async function created(
 const withoutCache = { entriesMax: 0, bytesMax: 0 };
 
 describe('a batch', () => {
-  it('of so many entries that its footer takes pages gets a segment with room for it', async () => {
+  it('of so many entries that its footer takes pages gets a segment with space for it', async () => {
     const many = entriesOf(1, 4000, 1, 8);
     const disk = await created({}, async ({ wal }) => {
       await wal.save({ entries: many });
-      // The segment is full now, and sealed when the next one takes over.
+      // The segment is full now, and is sealed when the next one is created.
       await wal.save({ entries: entriesOf(4001, 4003, 1, 4000) });
     });
     const seen = await reopen(disk);
@@ -36,7 +33,7 @@ describe('a batch', () => {
     expect(seen.entries).toEqual([...many, ...entriesOf(4001, 4003, 1, 4000)]);
   });
 
-  it('larger than the buffer that is kept ends with an empty slot, over old bytes, too', async () => {
+  it('larger than the kept buffer ends with an empty slot, even over old bytes', async () => {
     const segmentBytes = 2 * 1024 * 1024;
     const large = entriesOf(4, 203, 1, 4000);
     const environment = simulatedEnvironment(1);
@@ -44,7 +41,7 @@ describe('a batch', () => {
     await runWorkload(environment, async () => {
       const opened = await openManager(environment, { segmentBytes }).createWal(metadata);
       await opened.wal.save({ entries: entriesOf(1, 3) });
-      // An interrupted write left this behind the place of the batch.
+      // An interrupted write left these bytes after the offset of the batch.
       const old = new Uint8Array(segmentBytes - 1024 * 1024).fill(0xa5);
       disk.surgery.overwrite(segmentAt(disk, 0), 900 * 1024, old.subarray(0, 512 * 1024));
       disk.surgery.overwrite(segmentAt(disk, 0), 16 * 1024, old.subarray(0, 880 * 1024));
@@ -56,8 +53,8 @@ describe('a batch', () => {
     expect(seen.tail?.verdict).toBe('clean');
   });
 
-  it('that gets a longer segment leaves room for the mark of an idle log, whatever its size', async () => {
-    // The length of the file is a multiple of 4,096: it leaves any room from 0 on.
+  it('that gets a longer segment leaves space for an idle mark, whatever its size', async () => {
+    // The length of the file is a multiple of 4,096, so the free space varies from 0 on.
     for (let bytes = 20_000; bytes < 20_000 + 4096; bytes += 48) {
       const environment = simulatedEnvironment(1);
       const { calls } = environment.fileSystem;
@@ -74,7 +71,7 @@ describe('a batch', () => {
     }
   });
 
-  it('may hold a snapshot whose members take more bytes than what is copied at once', async () => {
+  it('may contain a snapshot marker that is too large to be copied', async () => {
     const voters = Array.from({ length: 1500 }, (_, at) => 2n ** 60n + BigInt(at));
     const confState = {
       voters,
@@ -96,8 +93,8 @@ describe('a batch', () => {
   });
 });
 
-describe('a damage', () => {
-  it('is told by what was written half a mebibyte and more behind it', async () => {
+describe('damage', () => {
+  it('is detected by a frame half a mebibyte and more after it', async () => {
     const segmentBytes = 4 * 1024 * 1024;
     const disk = await created({ segmentBytes }, async ({ wal }) => {
       await wal.save({ entries: entriesOf(1, 3, 1, 1000) });
@@ -110,7 +107,7 @@ describe('a damage', () => {
 });
 
 describe('a read', () => {
-  it('of one entry keeps its payload when another one is read', async () => {
+  it('of one entry returns a payload that later reads do not change', async () => {
     const disk = await makeLog(3, 100);
     const seen = await reopen(disk, { cache: withoutCache }, async ({ storage }) => {
       const [first] = storage.entries(1, 2, Infinity);
@@ -120,7 +117,7 @@ describe('a read', () => {
     expect(seen.error).toBeUndefined();
   });
 
-  it('of a range begins with an entry that is larger than what is read at once', async () => {
+  it('of a range may begin with an entry that is larger than one read', async () => {
     const entries = [...entriesOf(1, 1, 1, 300 * 1024), ...entriesOf(2, 4, 1, 100)];
     const disk = await created({ segmentBytes: 1024 * 1024 }, ({ wal }) => wal.save({ entries }));
     const seen = await reopen(disk, { cache: withoutCache }, async (opened) => {

@@ -1,7 +1,7 @@
 /**
- * Who tests the tests? Each mutant is a log that stands on something broken: a sync that does not
- * sync, a rename that is not made durable, a write that says too early that it is done. Power cuts
- * must show every one of them; on the honest file system the same harness must find nothing.
+ * Tests of the crash tests. Each mutant is a log on a broken file system: a sync that does nothing,
+ * a rename that does not become durable, a write that resolves too early. Power cuts must reveal
+ * every mutant, and the same harness must find no error on the correct file system.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,7 +14,7 @@ import {
 import { backEnd } from './support/workload.ts';
 
 describe('mutants', () => {
-  it('the honest one passes', async () => {
+  it('the correct file system passes', async () => {
     expect(await worldsUntilCaught(backEnd, undefined, 6)).toBeUndefined();
   });
 

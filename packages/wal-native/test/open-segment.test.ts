@@ -1,6 +1,4 @@
-/**
- * A segment file is opened only where it is the one that its name says, whole and of this group.
- */
+/** A segment file is opened only if it is intact and matches its name and its group. */
 import { describe, expect, it } from 'vitest';
 import type { SimulatedDisk } from '@babuza/testkit';
 import { segmentName } from '../src/format/segment-name.ts';
@@ -34,17 +32,17 @@ const cases: readonly Case[] = [
   {
     name: 'a damaged first page',
     change: flipped(100),
-    repaired: 'header page 1 of 2 is damaged, the other serves',
+    repaired: 'header page 1 of 2 is damaged; the other one is used',
   },
   {
     name: 'a damaged second page',
     change: flipped(4096 + 100),
-    repaired: 'header page 2 of 2 is damaged, the other serves',
+    repaired: 'header page 2 of 2 is damaged; the other one is used',
   },
   {
     name: 'a lost first page',
     change: (contents) => contents.slice().fill(0, 0, 4096),
-    repaired: 'header page 1 of 2 is damaged, the other serves',
+    repaired: 'header page 1 of 2 is damaged; the other one is used',
   },
   { name: 'two damaged pages', change: flipped(100, 4096 + 100), error: headerError },
   { name: 'a foreign and a damaged page', change: flipped(0, 4096 + 100), error: headerError },
@@ -64,12 +62,12 @@ const cases: readonly Case[] = [
     error: { code: 'WAL_FOREIGN' },
   },
   {
-    name: 'a file that is shorter than its header says',
+    name: 'a file that is shorter than its length in its header',
     change: (contents) => contents.slice(0, -8),
     error: { ...lengthError, offset: bytes.length - 8 },
   },
   {
-    name: 'a file that is longer than its header says',
+    name: 'a file that is longer than its length in its header',
     change: (contents) => new Uint8Array([...contents, 0, 0, 0, 0, 0, 0, 0, 0]),
     error: { ...lengthError, offset: bytes.length },
   },

@@ -1,8 +1,8 @@
 /**
- * What a process reads after a restart may be in the memory of the kernel only: the process before
- * was killed between a write and its sync, or its sync failed and the kernel has marked the bytes
- * as clean. Recovery must make durable what it builds on, or a later power cut takes it away from
- * under what was acknowledged since.
+ * After a restart, the bytes that a process reads may be in the page cache only: the process before
+ * was killed between a write and its sync, or its sync failed and the kernel marked the pages as
+ * clean. Recovery must make the batches that it accepts durable. Otherwise a later power cut
+ * removes them, although acknowledged batches follow them.
  */
 import { afterAll, describe, it } from 'vitest';
 import { failedSyncs, PageCache } from '@babuza/testkit/ladder';
@@ -11,10 +11,10 @@ import { backEnd } from './support/workload.ts';
 const pageCache = new PageCache(backEnd, (seed) => ({ recycledMax: seed % 3 }));
 
 afterAll(() =>
-  console.log(`lives after a kill or a failed sync: ${pageCache.verdicts.toString()}`),
+  console.log(`restarts after a kill or a failed sync: ${pageCache.verdicts.toString()}`),
 );
 
-describe('the kernel remembers more than the disk', () => {
+describe('the page cache has more than the disk', () => {
   it('killed at any call, restarted, and then a power cut', () => pageCache.runKilled(12));
 
   for (const fault of failedSyncs) {

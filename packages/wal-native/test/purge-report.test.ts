@@ -1,5 +1,6 @@
 /**
- * A purge tells what it has given back, what it keeps and why, and syncs only what it has changed.
+ * A purge reports the segments that it released, the ones that it keeps and why, and syncs only if
+ * it changed a name.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
@@ -15,7 +16,7 @@ interface Purgeable {
   readonly opened: OpenedWal;
 }
 
-/** Runs `work` on a log of five segments, of which a purge to its last entry can give back four. */
+/** Runs `work` on a log of five segments; a purge to its last entry can release four of them. */
 async function withSegments(
   options: NativeWalOptions,
   work: (log: Purgeable) => Promise<void>,
@@ -40,7 +41,7 @@ const filesOf = ({ fileSystem }: SimulatedEnvironment): number =>
   fileSystem.surgery.files().filter((path) => path.endsWith('.wal')).length;
 
 describe('a purge of whole segments', () => {
-  it('tells how many it has removed and recycled, and their bytes', async () => {
+  it('reports how many it has removed and recycled, and their bytes', async () => {
     await withSegments({ recycledMax: 1 }, async ({ environment, opened: { wal, storage } }) => {
       const toIndex = storage.lastIndex();
       const before = filesOf(environment);
@@ -57,7 +58,7 @@ describe('a purge of whole segments', () => {
     });
   });
 
-  it('counts in each report only what that purge has recycled', async () => {
+  it('counts in each report only the files that this purge has recycled', async () => {
     await withSegments({ recycledMax: 4 }, async ({ opened: { wal, storage } }) => {
       const last = storage.lastIndex();
       const first = await wal.purge(Math.floor(last / 2));
@@ -68,7 +69,7 @@ describe('a purge of whole segments', () => {
     });
   });
 
-  it('has removed durably what it says that it has removed', async () => {
+  it('has removed the reported files durably', async () => {
     const environment = simulatedEnvironment(3);
     await runWorkload(environment, async () => {
       const manager = openManager(environment, { segmentBytes, recycledMax: 0 });
@@ -86,7 +87,7 @@ describe('a purge of whole segments', () => {
     }
   });
 
-  it('removes a segment that is longer than usual: no later one would take its file', async () => {
+  it('removes a segment of another length, which no later segment could reuse', async () => {
     const environment = simulatedEnvironment(3);
     await runWorkload(environment, async () => {
       const manager = openManager(environment, { segmentBytes, recycledMax: 4 });
@@ -102,7 +103,7 @@ describe('a purge of whole segments', () => {
     });
   });
 
-  it('gives recycled files to the writer', async () => {
+  it('offers recycled files to the writer', async () => {
     await withSegments({ recycledMax: 4 }, async ({ environment, opened }) => {
       const { wal, storage } = opened;
       await wal.purge(storage.lastIndex());
@@ -120,7 +121,7 @@ describe('a purge of whole segments', () => {
     });
   });
 
-  it('does not sync the directory where no segment was given back', async () => {
+  it('does not sync the directory if no segment was released', async () => {
     await withSegments({}, async ({ environment, opened: { wal } }) => {
       const syncs = environment.fileSystem.inject({
         on: 'sync-directory',
@@ -132,13 +133,13 @@ describe('a purge of whole segments', () => {
     });
   });
 
-  it('names the files that it could not remove, and the next purge removes them', async () => {
+  it('names files that it could not remove, and the next purge removes them', async () => {
     await withSegments({ recycledMax: 0 }, async ({ environment, opened: { wal, storage } }) => {
       const last = storage.lastIndex();
       environment.fileSystem.inject({ on: 'unlink', fault: { type: 'error', kind: 'io' } });
       const report = await wal.purge(last);
       expect(report).toMatchObject({ segmentsRemoved: 3, bytesFreed: 3 * segmentBytes });
-      expect(report.heldBy).toMatch(/^files that could not be removed yet.*: .*unlink/);
+      expect(report.heldBy).toMatch(/^some files could not be removed yet.*: .*unlink/);
       await wal.save({ entries: entriesOf(last + 1, last + 1, 1) });
       await wal.save({ hardState: { term: 1, vote: 1n, commit: last + 1 } });
       const next = await wal.purge(last + 1);

@@ -1,6 +1,6 @@
 /**
- * Named damages, one by one: what a killed process, a power cut, rot or a careless hand leaves, and
- * what opening the log makes of it. The random ones are in `rot.test.ts` and `crash.test.ts`.
+ * Specific damage, case by case, as left by a killed process, a power cut, bit rot or manual
+ * changes, and the result of opening the log. `rot.test.ts` and `crash.test.ts` have random damage.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -24,7 +24,7 @@ import {
   segmentAt,
   segmentsOf,
   small,
-  type PlacedFrame,
+  type LocatedFrame,
 } from './support/damaged-log.ts';
 import { directory, metadata, openLog, openManager } from './support/workload.ts';
 
@@ -40,9 +40,9 @@ interface Damage {
 
 const isEntry =
   (index: number) =>
-  (frame: PlacedFrame): boolean =>
+  (frame: LocatedFrame): boolean =>
     frame.kind === FrameKind.Entry && frame.index === index;
-const isCommit = ({ kind }: PlacedFrame): boolean => kind === FrameKind.Commit;
+const isCommit = ({ kind }: LocatedFrame): boolean => kind === FrameKind.Commit;
 
 function rotPages(...pages: readonly number[]): (disk: SimulatedDisk) => void {
   return (disk) => {
@@ -50,7 +50,7 @@ function rotPages(...pages: readonly number[]): (disk: SimulatedDisk) => void {
   };
 }
 
-/** Puts a segment of another node's log in the place of one of this log. */
+/** Replaces a segment of this log by one of another node's log. */
 function exchange(at: number, input: WalMetadataInput): (disk: SimulatedDisk) => Promise<void> {
   return async (disk) => {
     const other = await makeLog(8, 1000, { input, seed: 2 });
@@ -116,19 +116,19 @@ const damages: readonly Damage[] = [
     expected: { code: 'WAL_CORRUPT', verdict: 'corrupt-durable' },
   },
   {
-    name: 'the first header page is rotten',
+    name: 'the first header page is damaged',
     prepare: small,
     damage: rotPages(0),
     expected: { last: 9, tail: { verdict: 'clean' }, repaired: 'header page 1 of 2' },
   },
   {
-    name: 'the second header page is rotten',
+    name: 'the second header page is damaged',
     prepare: small,
     damage: rotPages(1),
     expected: { last: 9, tail: { verdict: 'clean' }, repaired: 'header page 2 of 2' },
   },
   {
-    name: 'both header pages are rotten',
+    name: 'both header pages are damaged',
     prepare: small,
     damage: rotPages(0, 1),
     expected: { code: 'WAL_CORRUPT', verdict: 'corrupt-header' },
@@ -162,7 +162,7 @@ const damages: readonly Damage[] = [
     expected: { code: 'WAL_FOREIGN' },
   },
   {
-    name: 'a segment is there twice',
+    name: 'a segment exists twice',
     prepare: small,
     damage: (disk) => {
       const path = segmentAt(disk, 0);
@@ -184,7 +184,7 @@ describe('damage', () => {
     await damage(disk);
     const before = digestsOf(disk);
     const seen = await reopen(disk, options, async ({ wal, storage }) => {
-      // The log takes appends again, right behind what was kept.
+      // The log accepts entries again, right after those that were kept.
       await wal.save({ entries: entriesOf(storage.lastIndex() + 1, storage.lastIndex() + 1, 2) });
     });
     if ('code' in expected) {
@@ -205,8 +205,8 @@ describe('damage', () => {
   });
 });
 
-describe('what a crash leaves', () => {
-  it('leftovers of segments to come are removed', async () => {
+describe('after a crash', () => {
+  it('leftover spare and recycled files are removed', async () => {
     const disk = await small();
     const garbage = new Uint8Array(5000).fill(65);
     const names = ['spare-0000000000000002', 'spare-0000000000000009', 'recycled-0000000000000001'];
@@ -219,7 +219,7 @@ describe('what a crash leaves', () => {
     }
   });
 
-  it('any of the purged segments may come back', async () => {
+  it('any of the purged segments may reappear', async () => {
     const purged = new Map<string, Uint8Array>();
     const whole = await makeLog(10, 1000, {}, async ({ wal }, disk) => {
       const confState = { voters: [3n], learners: [], votersOutgoing: [], learnersNext: [] };
@@ -245,7 +245,7 @@ describe('what a crash leaves', () => {
     }
   });
 
-  it('frames behind a cut stay dead, whatever is written before them', async () => {
+  it('frames after a cut stay invalid, whatever is written before them', async () => {
     const torn = await makeLog(2, 100, {}, async ({ wal }) => {
       await wal.save({ entries: entriesOf(7, 20, 1, 100) });
     });
@@ -257,7 +257,7 @@ describe('what a crash leaves', () => {
       });
       expect(first.tail).toMatchObject({ verdict: 'torn', firstIndex: 7, lastIndex: 20 });
       const expected = [...entriesOf(1, 6), ...entriesOf(7, 7, 2, bytes)];
-      // After the killed process, and again after the recovery from that.
+      // After the killed process, and again after its recovery.
       const second = disk.kill(4);
       const { entries, tail } = await reopen(second);
       expect(entries).toEqual(expected);
@@ -266,14 +266,14 @@ describe('what a crash leaves', () => {
     }
   });
 
-  it('a frame behind a cut stays dead even where the empty slot before it was lost', async () => {
+  it('a frame after a cut stays invalid even if the empty slot before it was lost', async () => {
     const torn = await makeLog(2, 100, {}, async ({ wal }) => {
       await wal.save({ entries: entriesOf(7, 20, 1, 100) });
     });
     const { path, frames } = lastBatch(torn);
     loseFrames(torn, isCommit);
     const before = torn.surgery.contents(path);
-    // The mark of the cut, one entry and its commit frame end where the frame of entry 9 starts.
+    // The mark of the cut, one entry and its commit frame end at the start of the frame of entry 9.
     await reopen(torn, {}, async ({ wal }) => {
       await wal.save({ entries: entriesOf(7, 7, 2, 88) });
     });
@@ -286,7 +286,7 @@ describe('what a crash leaves', () => {
     expect(tail).toEqual({ verdict: 'clean', bytesDropped: 0 });
   });
 
-  it('a batch larger than a segment has one of its own', async () => {
+  it('a batch larger than a segment gets a segment of its own', async () => {
     const disk = await makeLog(2, 100, {}, async ({ wal }) => {
       await wal.save({ entries: entriesOf(7, 8, 1, 40_000) });
       await wal.save({ entries: entriesOf(9, 9) });
@@ -304,7 +304,7 @@ describe('what a crash leaves', () => {
 });
 
 describe('a directory', () => {
-  it('that is a file is refused, and stays', async () => {
+  it('that is a file is refused and not changed', async () => {
     const environment = simulatedEnvironment(1);
     const disk = environment.fileSystem;
     await disk.makeDirectory('/node');
@@ -317,7 +317,7 @@ describe('a directory', () => {
     expect(disk.surgery.contents(directory)).toEqual(new Uint8Array([1, 2, 3]));
   });
 
-  it('with files of somebody else takes no new log', async () => {
+  it('with unknown files gets no new log', async () => {
     const environment = simulatedEnvironment(1);
     const disk = environment.fileSystem;
     await disk.makeDirectory('/node');
@@ -330,7 +330,7 @@ describe('a directory', () => {
     expect(digestsOf(disk)).toEqual(before);
   });
 
-  it('with a log takes no other one', async () => {
+  it('with a log gets no second log', async () => {
     const disk = await small();
     const before = digestsOf(disk);
     const manager = openManager(simulatedEnvironment(2, disk));

@@ -1,6 +1,6 @@
 /**
- * A purged segment is written again only when its new name is durable: under its old name a power
- * cut would show bytes that do not belong there.
+ * A purged segment is reused only when its new name is durable. Otherwise a power cut could show
+ * the new bytes under its old name.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -26,9 +26,9 @@ async function fillTo({ wal, storage }: OpenedWal, segments: number): Promise<vo
 const recycledOf = ({ fileSystem }: SimulatedEnvironment): string[] =>
   fileSystem.surgery.files().filter((path) => path.includes('/recycled-'));
 
-describe('purged segments whose new names a failed sync left in doubt', () => {
+describe('purged segments whose new names may not be durable after a failed sync', () => {
   for (const pending of ['dropped', 'kept'] as const) {
-    it(`are never written again, and the log is whole after a power cut: ${pending}`, async () => {
+    it(`are never reused, and the log is intact after a power cut: ${pending}`, async () => {
       const environment = simulatedEnvironment(3);
       const { fileSystem } = environment;
       await runWorkload(environment, async () => {
@@ -45,7 +45,8 @@ describe('purged segments whose new names a failed sync left in doubt', () => {
         const inDoubt = recycledOf(environment);
         expect(inDoubt.length).toBeGreaterThan(1);
         const from = fileSystem.calls.length;
-        // The log goes on in the segment that it has; the next one would have a name in doubt, too.
+        // The log continues in its current segment, because the name of a next one might not become
+        // durable either.
         const filling = fillTo(opened, wal.stats.segments + 2);
         await expect(filling).rejects.toMatchObject({ code: 'WAL_POISONED' });
         const used = fileSystem.calls

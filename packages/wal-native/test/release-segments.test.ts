@@ -1,4 +1,6 @@
-/** Giving segments back: what is done, what is reported, and what the next release makes up for. */
+/**
+ * Releasing segments: removal, recycling, the report, and the files that the next release handles.
+ */
 import { describe, expect, it } from 'vitest';
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import { SegmentList, SpareFiles } from '@babuza/wal-files';
@@ -13,11 +15,11 @@ interface World {
   readonly unreleased: Unreleased;
   readonly spares: SpareFiles;
   readonly release: (belowSegmentId: number) => ReturnType<typeof releaseSegments>;
-  /** The files below the directory of the log. */
+  /** The names of the files in the directory of the log. */
   readonly files: () => readonly string[];
 }
 
-/** Three segments, of which the first two are to be given back. */
+/** Three segments; the first two are to be released. */
 async function world(recycledMax: number): Promise<World> {
   const crafted = [1, 2, 3].map((segmentId) => new CraftedSegment(firstHead, { segmentId }));
   const disk = diskOf(crafted);
@@ -58,17 +60,20 @@ describe('a release', () => {
     [1, 2, { segmentsRemoved: 0, segmentsRecycled: 1, segmentsKept: 2 }],
     [1, 3, { segmentsRemoved: 1, segmentsRecycled: 1, segmentsKept: 1 }],
     [2, 3, { segmentsRemoved: 0, segmentsRecycled: 2, segmentsKept: 1 }],
-  ])('with room for %i files below segment %i is durable', async (room, below, expected) => {
-    const { disk, release, unreleased, spares } = await world(room);
-    const report = await release(below);
-    expect(report).toEqual({ ...expected, bytesFreed: (below - 1) * bytes, heldBy: kept });
-    expect([syncsOf(disk), unreleased]).toEqual([1, { segments: [], recycled: [] }]);
-    expect(spares.wanted).toBe(room - expected.segmentsRecycled);
-    const left = disk.crash(1).surgery.files();
-    expect(left.filter((path) => path.endsWith('.wal'))).toHaveLength(4 - below);
-  });
+  ])(
+    'with up to %i recycled files, below segment %i, is durable',
+    async (room, below, expected) => {
+      const { disk, release, unreleased, spares } = await world(room);
+      const report = await release(below);
+      expect(report).toEqual({ ...expected, bytesFreed: (below - 1) * bytes, heldBy: kept });
+      expect([syncsOf(disk), unreleased]).toEqual([1, { segments: [], recycled: [] }]);
+      expect(spares.wanted).toBe(room - expected.segmentsRecycled);
+      const left = disk.crash(1).surgery.files();
+      expect(left.filter((path) => path.endsWith('.wal'))).toHaveLength(4 - below);
+    },
+  );
 
-  it('of nothing does nothing', async () => {
+  it('without segments to release does nothing', async () => {
     const { disk, release } = await world(1);
     const before = disk.calls.length;
     const nothing = { segmentsRemoved: 0, segmentsRecycled: 0, segmentsKept: 3, bytesFreed: 0 };
@@ -77,7 +82,7 @@ describe('a release', () => {
   });
 
   it.each(['unlink', 'close', 'rename'] as const)(
-    'keeps in mind a file that is held back by %s, and gives back the others',
+    'remembers a file whose %s fails, and releases the others',
     async (on) => {
       const { disk, release, unreleased, files } = await world(on === 'rename' ? 2 : 0);
       disk.inject({ on, fault: { type: 'error', kind: 'io' } });
@@ -94,7 +99,7 @@ describe('a release', () => {
     },
   );
 
-  it('offers files whose new names could not be synced yet with the next release', async () => {
+  it('offers files whose new names could not be synced after the next release', async () => {
     const { disk, release, unreleased, spares } = await world(3);
     const fault = { type: 'error', kind: 'too-many-open' } as const;
     disk.inject({ on: 'open-directory', fault });
@@ -104,7 +109,7 @@ describe('a release', () => {
     expect([unreleased.recycled.length, spares.wanted]).toEqual([0, 1]);
   });
 
-  it('offers them also where nothing else is to be given back', async () => {
+  it('offers them even if no further segment is to be released', async () => {
     const { disk, release, unreleased, spares } = await world(3);
     const fault = { type: 'error', kind: 'too-many-open' } as const;
     disk.inject({ on: 'open-directory', fault });
@@ -113,7 +118,7 @@ describe('a release', () => {
     expect([unreleased.recycled.length, spares.wanted]).toEqual([0, 2]);
   });
 
-  it('of a log without segments is held by none', async () => {
+  it('of a log without segments reports no segment that holds entries', async () => {
     const { disk, spares, unreleased } = await world(0);
     const segments = new SegmentList<Segment>([]);
     const parts = { segments, spares, belowSegmentId: 1, firstIndex: 9, segmentBytes: bytes };
@@ -121,7 +126,7 @@ describe('a release', () => {
     expect(heldBy).toBeUndefined();
   });
 
-  it('never offers files whose new names a failed sync left in doubt', async () => {
+  it('never offers files after a failed sync of their new names', async () => {
     const { disk, release, unreleased, spares } = await world(3);
     disk.inject({ on: 'sync-directory', fault: { type: 'sync-error', pending: 'kept' } });
     expect(await release(3)).toMatchObject({ segmentsRecycled: 2, heldBy: held });

@@ -1,6 +1,6 @@
 /**
- * What the frames of a log add up to, frame by frame: what a frame may follow, what it leaves, and
- * what is refused as a frame that cannot stand where it is.
+ * Replaying a log frame by frame: the frames that may follow each other, the resulting state, and
+ * the frames that are refused.
  */
 import { describe, expect, it } from 'vitest';
 import { FrameKind } from '../src/format/frame.ts';
@@ -44,7 +44,7 @@ function batchOf(frames: readonly CraftedFrame[]): ScannedBatch {
   };
 }
 
-/** A log whose first head says that it starts here, and ends here. */
+/** A log with this start and end according to its first head. */
 interface Beginning {
   readonly start?: LogStart;
   readonly tailIndex?: number;
@@ -84,7 +84,7 @@ const purged = { index: 5, term: 2, segmentId: 3 };
 
 interface Case extends Beginning {
   readonly name: string;
-  /** Applied in segment 4, each frame a batch. */
+  /** Each frame is applied as a batch in segment 4. */
   readonly frames: readonly CraftedFrame[];
   readonly leaves: Partial<Outcome>;
 }
@@ -96,17 +96,17 @@ const fitting: readonly Case[] = [
     leaves: { first: 1, terms: [1, 1, 1, 1, 1, 1], whole: true },
   },
   {
-    name: 'an entry takes the place of a later one with all that follow',
+    name: 'an entry replaces a later one and all that follow',
     frames: [entry(1), entry(2), entry(3), entry(2, 2)],
     leaves: { terms: [1, 2] },
   },
   {
-    name: 'entries are dropped without others in their place',
+    name: 'entries are dropped without a replacement',
     frames: [entry(1), entry(2), entry(3), truncate(2)],
     leaves: { terms: [1] },
   },
   {
-    name: 'a truncation behind the last entry drops nothing',
+    name: 'a truncation after the last entry drops nothing',
     frames: [entry(1), truncate(2)],
     leaves: { terms: [1], whole: true },
   },
@@ -118,35 +118,35 @@ const fitting: readonly Case[] = [
     leaves: { first: 6, terms: [], whole: true },
   },
   {
-    name: 'entries of which the beginning is gone are missing at the end',
+    name: 'entries whose beginning is gone are missing at the end',
     start: purged,
     tailIndex: 6,
     frames: [],
     leaves: { terms: [], whole: false },
   },
   {
-    name: 'entries of which the beginning is gone may go on, and are missing at the end',
+    name: 'entries whose beginning is gone may go on, and are missing at the end',
     start: purged,
     tailIndex: 8,
     frames: [entry(9, 2), entry(10, 2)],
     leaves: { first: 6, terms: [], whole: false },
   },
   {
-    name: 'entries of which the beginning is gone may be overwritten',
+    name: 'entries whose beginning is gone may be overwritten',
     start: purged,
     tailIndex: 8,
     frames: [entry(9, 2), entry(6, 3), entry(7, 3)],
     leaves: { first: 6, terms: [3, 3], whole: true },
   },
   {
-    name: 'entries of which the beginning is gone may be dropped',
+    name: 'entries whose beginning is gone may be dropped',
     start: purged,
     tailIndex: 8,
     frames: [truncate(6)],
     leaves: { first: 6, terms: [], whole: true },
   },
   {
-    name: 'an entry that was purged since drops those above it',
+    name: 'an entry that was purged later drops those above it',
     start: purged,
     frames: [entry(6, 2), entry(7, 2), entry(4, 2)],
     leaves: { first: 6, terms: [] },
@@ -163,12 +163,12 @@ const fitting: readonly Case[] = [
     leaves: { first: 1, terms: [1, 1], markers: [1], start: { index: 0, term: 0, segmentId: 1 } },
   },
   {
-    name: 'a resetting marker starts the log anew in its segment',
+    name: 'a resetting marker starts the log again in its segment',
     frames: [entry(1), marker(9, 3, true), entry(10, 3)],
     leaves: { first: 10, terms: [3], markers: [9], start: { index: 9, term: 3, segmentId: 4 } },
   },
   {
-    name: 'a resetting marker that was purged since drops the entries above it',
+    name: 'a resetting marker that was purged later drops the entries above it',
     start: purged,
     frames: [entry(6, 2), marker(4, 2, true)],
     leaves: { first: 6, terms: [], markers: [] },
@@ -180,27 +180,27 @@ const fitting: readonly Case[] = [
     leaves: { first: 6, terms: [], markers: [5], start: purged },
   },
   {
-    name: 'a marker below the start is passed over',
+    name: 'a marker below the start is skipped',
     start: purged,
     frames: [entry(6, 2), marker(4, 2)],
     leaves: { first: 6, terms: [2], markers: [], start: purged },
   },
   {
-    name: 'a marker at the start says nothing of entries of which the beginning is gone',
+    name: 'a marker at the start is compatible with entries whose beginning is gone',
     start: purged,
     tailIndex: 8,
     frames: [marker(5, 2)],
     leaves: { first: 6, whole: false, markers: [5] },
   },
   {
-    name: 'a resetting marker ends the entries of which the beginning is gone',
+    name: 'a resetting marker ends the entries whose beginning is gone',
     start: purged,
     tailIndex: 8,
     frames: [marker(9, 3, true)],
     leaves: { first: 10, whole: true, start: { index: 9, term: 3, segmentId: 4 } },
   },
   {
-    name: 'markers of the head below the start are passed over',
+    name: 'markers of the head below the start are skipped',
     start: purged,
     markers: [marker(4, 2), marker(5, 2)],
     frames: [],
@@ -234,7 +234,7 @@ const fitting: readonly Case[] = [
 interface Misfit extends Beginning {
   readonly name: string;
   readonly frames: readonly CraftedFrame[];
-  /** Of the last frame. */
+  /** The reason why the last frame is refused. */
   readonly why: string;
 }
 
@@ -246,7 +246,7 @@ const short = (bytes: number): CraftedFrame => ({
 const misfits: readonly Misfit[] = [
   { name: 'a gap', frames: [entry(1), entry(3)], why: 'entry 3 follows entry 1' },
   {
-    name: 'a gap among entries of which the beginning is gone',
+    name: 'a gap among entries whose beginning is gone',
     start: purged,
     tailIndex: 8,
     frames: [entry(10, 2)],
@@ -262,7 +262,11 @@ const misfits: readonly Misfit[] = [
     frames: [{ ...entry(1), flags }],
     why: `entry 1 has unknown flags ${flags}`,
   })),
-  { name: 'a tail within a log', frames: [tail(1)], why: 'a frame of kind 7 inside a batch' },
+  {
+    name: 'a tail within a log',
+    frames: [tail(1)],
+    why: 'a frame of kind 7 is not allowed inside a batch',
+  },
   ...[
     { ...marker(1), index: 2 },
     { ...marker(1), term: 2 },
@@ -270,24 +274,24 @@ const misfits: readonly Misfit[] = [
   ].map((frame) => ({
     name: `a marker with index ${frame.index}, term ${frame.term} and flags ${frame.flags}`,
     frames: [entry(1), entry(2), frame],
-    why: 'contradicts itself',
+    why: 'does not match its frame header',
   })),
   {
-    name: 'a marker among entries of which the beginning is gone',
+    name: 'a marker among entries whose beginning is gone',
     start: purged,
     tailIndex: 8,
     frames: [marker(7, 2)],
-    why: 'a marker of index 7 among entries that are gone',
+    why: 'the marker at index 7 follows entries that are gone',
   },
   {
     name: 'a marker that resets a log which has its entry',
     frames: [entry(1), marker(1, 1, true)],
-    why: 'the marker of index 1 does not match the log before it',
+    why: 'the marker at index 1 does not match the log before it',
   },
   {
     name: 'a marker that does not reset a log which lacks its entry',
     frames: [entry(1), marker(2)],
-    why: 'the marker of index 2 does not match the log before it',
+    why: 'the marker at index 2 does not match the log before it',
   },
   {
     name: 'a purge to an entry of another term',
@@ -295,38 +299,38 @@ const misfits: readonly Misfit[] = [
     why: 'purged to 1, which it does not have',
   },
   {
-    name: 'a purge behind the last entry',
+    name: 'a purge after the last entry',
     frames: [entry(1), start(2, 1, 1)],
     why: 'purged to 2, which it does not have',
   },
   ...[7, 9].map((bytes) => ({
     name: `a start frame of ${bytes} bytes`,
     frames: [entry(1), short(bytes)],
-    why: 'a start frame of a wrong length',
+    why: 'the body of a start frame has a wrong length',
   })),
   {
     name: 'a start without a body',
     frames: [{ kind: FrameKind.Start }],
-    why: 'a start frame of a wrong length',
+    why: 'the body of a start frame has a wrong length',
   },
   {
     name: 'a hard state without a body',
     frames: [{ kind: FrameKind.HardState }],
-    why: 'a control frame without a body',
+    why: 'a control frame has no body',
   },
   {
-    name: 'a hard state that no decoder reads',
+    name: 'a hard state that cannot be decoded',
     frames: [{ kind: FrameKind.HardState, body: new Uint8Array([255]) }],
     why: '',
   },
   {
-    name: 'a snapshot that no decoder reads',
+    name: 'a snapshot marker that cannot be decoded',
     frames: [{ ...marker(1), body: new Uint8Array([255]) }],
     why: '',
   },
 ];
 
-describe('a log that is replayed', () => {
+describe('a replayed log', () => {
   it.each(fitting)('$name', ({ frames, leaves, ...beginning }) => {
     const log = logFrom(beginning);
     for (const frame of frames) expect(log.apply(4, batchOf([frame]), false)).toBeUndefined();
@@ -340,7 +344,7 @@ describe('a log that is replayed', () => {
     expect(answers.every((answer) => answer === undefined)).toBe(true);
   });
 
-  it('knows where each entry lies', () => {
+  it('knows the position of each entry', () => {
     const log = logFrom({});
     log.apply(1, batchOf([entry(1), entry(2)]), false);
     log.apply(2, batchOf([entry(3)]), false);
@@ -358,7 +362,7 @@ describe('a log that is replayed', () => {
     expect(log.state.hardState).toEqual({ term: 4, vote: 5n, commit: 0 });
   });
 
-  it('is not whole where the hard state commits an entry that it does not have', () => {
+  it('is not complete if the hard state commits an entry that it does not have', () => {
     const log = logFrom({});
     log.apply(1, batchOf([entry(1), hardState(1, 1)]), false);
     expect([log.isWhole, log.state.hardState]).toEqual([true, { term: 1, vote: 1n, commit: 1 }]);
@@ -366,8 +370,8 @@ describe('a log that is replayed', () => {
     expect(log.isWhole).toBe(false);
   });
 
-  it('takes no fault of the program for one of the log', () => {
-    const fault = new RangeError('a fault of the program');
+  it('does not report a bug as damage', () => {
+    const fault = new RangeError('a bug');
     const batch = {
       ...batchOf([]),
       get frames(): never {
@@ -395,7 +399,7 @@ describe('the head of a segment', () => {
     expect(outcomeOf(log).terms).toEqual([1, 1]);
   });
 
-  it.each([1, 3])('does not fit where it continues at %i, and the log ends at 2', (tailIndex) => {
+  it.each([1, 3])('does not fit if it continues at %i and the log ends at 2', (tailIndex) => {
     const log = logFrom({});
     log.apply(1, batchOf([entry(1), entry(2)]), false);
     expect(log.apply(2, batchOf(next(tailIndex)), true)).toBe(
@@ -403,14 +407,14 @@ describe('the head of a segment', () => {
     );
   });
 
-  it('continues entries of which the beginning is gone', () => {
+  it('continues entries whose beginning is gone', () => {
     const log = logFrom({ start: purged, tailIndex: 8 });
     const head = [hardState(0), start(5, 2, 3), tail(8)];
     expect(log.apply(4, batchOf(head), true)).toBeUndefined();
     expect(log.isWhole).toBe(false);
   });
 
-  it('may end below the start of the log, which was purged further since', () => {
+  it('may end below the start of a log that was purged further later', () => {
     const log = logFrom({ start: purged });
     expect(log.apply(4, batchOf([hardState(0), start(2, 1, 1), tail(3)]), true)).toBeUndefined();
   });

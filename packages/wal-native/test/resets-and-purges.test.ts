@@ -1,6 +1,6 @@
 /**
- * Histories in which an entry, a marker or a start means something else later: what is overwritten,
- * installed and purged is replayed from what the files still have.
+ * Histories in which later frames change the meaning of an entry, a marker or a start: a log with
+ * overwritten entries, installed snapshots and purges is replayed from the remaining files.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { confState } from '@babuza/testkit/ladder';
@@ -14,7 +14,7 @@ const snapshotAt = (index: number, term: number): SnapshotMetadata => ({ index, 
 
 const commitTo = (commit: number, term = 1) => ({ hardState: { term, vote: 3n, commit } });
 
-/** The disk after a process that created a log, did some work, and was killed. */
+/** The disk after a process created a log, did some work, and was killed. */
 async function created(work: (opened: OpenedWal) => Promise<void>): Promise<SimulatedDisk> {
   const environment = simulatedEnvironment(1);
   await runWorkload(environment, async () => {
@@ -23,7 +23,7 @@ async function created(work: (opened: OpenedWal) => Promise<void>): Promise<Simu
   return environment.fileSystem.kill(1);
 }
 
-/** The disk after the log was opened, looked at, and killed. */
+/** The disk after the log was opened, read, and killed. */
 async function reopened(
   disk: SimulatedDisk,
   look: (opened: OpenedWal) => Promise<void> | void,
@@ -35,7 +35,7 @@ async function reopened(
   return disk.kill(2);
 }
 
-/** Fills segments with entries from the last one on, until so many are there. */
+/** Appends entries until the log has this many segments. */
 async function fillTo({ wal, storage }: OpenedWal, segments: number, term = 1): Promise<number> {
   while (wal.stats.segments < segments) {
     const next = storage.lastIndex() + 1;
@@ -44,7 +44,7 @@ async function fillTo({ wal, storage }: OpenedWal, segments: number, term = 1): 
   return storage.lastIndex();
 }
 
-/** Fills segments with hard states alone. */
+/** Appends hard states only until the log has this many segments. */
 async function fillWithVotes({ wal }: OpenedWal, segments: number, term: number): Promise<void> {
   for (let next = term; wal.stats.segments < segments; next += 1) {
     await wal.save({ hardState: { term: next, vote: 3n, commit: 10 } });
@@ -66,10 +66,10 @@ describe('a snapshot that the log covers', () => {
     });
   });
 
-  it('counts at the very start of a log whose uncommitted entries were overwritten behind it', async () => {
+  it('counts at the very start of a log whose uncommitted entries were overwritten after it', async () => {
     const disk = await created(async (opened) => {
       await opened.wal.save({ entries: entriesOf(1, 10), ...commitTo(8) });
-      // Entries of an old leader, in the first segment and the second.
+      // Entries of an old leader in the first and the second segment.
       await fillTo(opened, 2);
       await opened.wal.saveSnapshot(snapshotAt(8, 1));
       await opened.wal.save({ entries: entriesOf(9, 10, 2), ...commitTo(8, 2) });
@@ -84,7 +84,7 @@ describe('a snapshot that the log covers', () => {
 
   it('counts at the very start of a log whose earlier segments are purged', async () => {
     const disk = await created(async ({ wal }) => {
-      // One entry in each segment: the record of the marker lies in the one that is purged.
+      // Each segment has one entry, so the frame of the marker is in a segment that is purged.
       await wal.save({ entries: entriesOf(1, 1, 1, 6000), ...commitTo(1) });
       await wal.saveSnapshot(snapshotAt(1, 1));
       for (const index of [2, 3]) await wal.save({ entries: entriesOf(index, index, 1, 6000) });
@@ -97,7 +97,7 @@ describe('a snapshot that the log covers', () => {
 });
 
 describe('an installed snapshot', () => {
-  it('starts the log anew also for the second opening, when older segments are gone', async () => {
+  it('still starts the log at the second opening, when older segments are gone', async () => {
     const disk = await created(async (opened) => {
       await fillTo(opened, 4);
       await opened.wal.saveSnapshot(snapshotAt(500, 2));
@@ -111,7 +111,7 @@ describe('an installed snapshot', () => {
     await reopened(once, look);
   });
 
-  it('drops the entries above it when nothing but hard states follows in its segment', async () => {
+  it('drops the entries above it when only hard states follow in its segment', async () => {
     const disk = await created(async (opened) => {
       await opened.wal.save({ entries: entriesOf(1, 20, 1, 50) });
       await opened.wal.saveSnapshot(snapshotAt(10, 2));
@@ -128,7 +128,7 @@ describe('an entry at the start of the log that had an older term', () => {
   it('is not compared with the entry that followed its older version', async () => {
     const base = 2;
     const disk = await created(async (opened) => {
-      // The base and its successor in term 2, and the same two again in term 5.
+      // The entry at the start and the next one in term 2, and both again in term 5.
       await opened.wal.save({ entries: entriesOf(1, 3, 2) });
       await opened.wal.save({ entries: entriesOf(2, 3, 5) });
       await fillTo(opened, 2, 5);
@@ -144,7 +144,7 @@ describe('an entry at the start of the log that had an older term', () => {
 });
 
 describe('files of purged segments', () => {
-  it('that wait for their next use are removed by an opening', async () => {
+  it('that wait to be reused are removed at an opening', async () => {
     const environment = simulatedEnvironment(1);
     await runWorkload(environment, async () => {
       const opened = await openManager(environment).createWal(metadata);

@@ -1,6 +1,7 @@
 /**
- * Rot of a log that is open: what was whole when it was opened is damaged before it is read. Every
- * read checks, names the file, the offset and the entry, and is an error for that read alone.
+ * Bit rot of an open log: entries that were intact at the opening are damaged before they are read.
+ * Every read verifies its entries. The error names file, offset and entry, and concerns only that
+ * read.
  */
 import { describe, expect, it } from 'vitest';
 import { EntryType } from '@babuza/raftpb';
@@ -10,7 +11,7 @@ import { metadata, openManager } from './support/workload.ts';
 
 const entryBytes = 100;
 
-/** An open log of nine entries without a cache, and the file that holds them. */
+/** An open log of nine entries without a cache, and its file. */
 async function withOpenLog(
   run: (opened: OpenedWal, disk: SimulatedDisk, path: string) => Promise<void>,
 ): Promise<void> {
@@ -31,7 +32,7 @@ async function withOpenLog(
   });
 }
 
-/** Where the payload of entry 5 starts, found by its bytes. */
+/** The offset of the payload of entry 5, found by its bytes. */
 function payloadOf(disk: SimulatedDisk, path: string): number {
   return Buffer.from(disk.surgery.contents(path)).indexOf(Buffer.alloc(entryBytes, 5));
 }
@@ -46,7 +47,7 @@ function failureOf(read: () => unknown): unknown {
 }
 
 describe('a log that rots while it is open', () => {
-  it('a flipped bit anywhere in an entry is found by each read that meets it', async () => {
+  it('a flipped bit anywhere in an entry is detected by each read of it', async () => {
     await withOpenLog(async ({ storage }, disk, path) => {
       const payload = payloadOf(disk, path);
       const frame = payload - 40;
@@ -78,7 +79,7 @@ describe('a log that rots while it is open', () => {
     });
   });
 
-  it('a sector that is lost, a file that is cut', async () => {
+  it('a lost sector and a cut file are detected', async () => {
     await withOpenLog(async ({ storage }, disk, path) => {
       const payload = payloadOf(disk, path);
       const contents = disk.surgery.contents(path);
@@ -90,7 +91,7 @@ describe('a log that rots while it is open', () => {
     });
   });
 
-  it('a sector that cannot be read is no damage: nothing is known about it', async () => {
+  it('a sector that cannot be read is not reported as damage', async () => {
     await withOpenLog(async ({ storage }, disk, path) => {
       disk.surgery.makeUnreadable(path, payloadOf(disk, path), 1);
       expect(failureOf(() => storage.entries(5, 6, Infinity))).toBeInstanceOf(ReadFailedError);

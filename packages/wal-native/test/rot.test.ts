@@ -1,13 +1,13 @@
 /**
- * Rot: a bit flips, a sector is lost, a file is cut, swapped, renamed or gone. Whatever happens to
- * a closed log, opening it must say so or give back exactly what was there: never a silently
- * shorter or different log.
+ * Bit rot: a bit flips, a sector is lost, a file is cut, swapped, renamed or removed. Opening the
+ * log must report it or return exactly the same content, and never a shorter or different log
+ * without a report.
  *
- * Three answers are right: a typed error; the same content; and, for the very last batch alone, a
- * tail that is reported as torn or uncertain. The table at the end counts them, and the one case
- * that nobody can see.
+ * Three results are right: a typed error, the same content, and, for the last batch only, a tail
+ * that is reported as torn or uncertain. The table at the end counts them, and the one case that
+ * cannot be detected.
  *
- * Some of the logs were built by overlapping calls, and of these a sample of the places is damaged.
+ * Some of the logs were built by overlapping calls; these are damaged at a sample of offsets.
  * `BABUZA_ROT_SEEDS` sets how many, `BABUZA_SEED` the first seed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,8 +17,8 @@ import { WalError, type OpenedWal } from '@babuza/wal-core';
 import { inspectLog } from '../src/inspect.ts';
 import { backEnd, directory, metadata, openManager } from './support/workload.ts';
 
-/** `BABUZA_ROT=every`: no byte and no length is left out. */
-const everyPlace = process.env['BABUZA_ROT'] === 'every';
+/** `BABUZA_ROT=every` damages every byte and tries every length. */
+const everyOffset = process.env['BABUZA_ROT'] === 'every';
 const overlappingCount = Number(process.env['BABUZA_ROT_SEEDS'] ?? 2);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
@@ -43,11 +43,11 @@ interface Sample {
   readonly content: Content;
   readonly isClosed: boolean;
   /**
-   * What is wrong with a log that has lost its last batch, which rot may take with a report where
-   * no mark stands behind it.
+   * Returns what is wrong with a log that has lost its last batch. That is allowed with a report if
+   * no mark follows the batch.
    */
   judgeShorter(opened: OpenedWal): string[];
-  /** One of so many places is damaged. */
+  /** Only one of this many offsets is damaged. */
   readonly oneOf: number;
 }
 
@@ -74,7 +74,7 @@ function contentOf({ storage, hardState, snapshots }: OpenedWal): Content {
   };
 }
 
-/** A log of two segments, with conflicts, a marker and a purge in its life. */
+/** A log of two segments with conflicts, a marker and a purge. */
 async function makeSample(name: string, closed: boolean): Promise<Sample> {
   const disk = new SimulatedDisk({ seed: 11 });
   const environment = simulatedEnvironment(11, disk);
@@ -132,7 +132,7 @@ async function makeSample(name: string, closed: boolean): Promise<Sample> {
   };
 }
 
-/** A log that four callers have built, whose last group may have a call of each of them. */
+/** A log that four callers have built; its last batch may have a save of each of them. */
 async function makeOverlappingSample(seed: number, isClosed: boolean): Promise<Sample> {
   const end = isClosed ? 'closed' : 'killed';
   const options = { recycledMax: 2 };
@@ -150,11 +150,11 @@ async function makeOverlappingSample(seed: number, isClosed: boolean): Promise<S
     content: reopened.value,
     isClosed,
     judgeShorter: (opened) => ledgerWithout(built, 4, backEnd).judge(opened),
-    oneOf: everyPlace ? 1 : 29,
+    oneOf: everyOffset ? 1 : 29,
   };
 }
 
-/** Opens a damaged copy; says what became of it, and fails where it may not. */
+/** Opens a damaged copy and describes the result; throws if the result is not allowed. */
 async function outcomeOf(sample: Sample, damaged: SimulatedDisk, context: string): Promise<string> {
   const environment = simulatedEnvironment(1, damaged);
   const repaired: string[] = [];
@@ -185,9 +185,7 @@ function segmentsOf(disk: SimulatedDisk): string[] {
   return disk.surgery.files().filter((path) => path.startsWith(directory) && path.endsWith('.wal'));
 }
 
-/**
- * A copy of the disk; what was not synced does not matter, because the log was closed or killed.
- */
+/** A copy of the disk. Unsynced bytes do not matter, because the log was closed or killed. */
 function copyOf({ disk }: Sample): SimulatedDisk {
   return disk.kill(1);
 }
@@ -201,9 +199,7 @@ beforeAll(async () => {
   }
 });
 
-/**
- * Damages a copy of each sample in the ways that `damages` names: all of them, or one of so many.
- */
+/** Damages a copy of each sample in each way that `damages` yields, or in a sample of them. */
 async function damage(
   rot: string,
   damages: (sample: Sample) => Iterable<readonly [string, (disk: SimulatedDisk) => void]>,
@@ -224,16 +220,16 @@ async function damage(
   }
 }
 
-describe('rot', () => {
+describe('bit rot', () => {
   it('a bit flips in every byte', async () => {
     const random = new SeededRandom(3);
     await damage('a flipped bit', function* flips({ disk }) {
       for (const path of segmentsOf(disk)) {
         const bytes = disk.surgery.contents(path);
         for (let at = 0; at < bytes.length; at += 1) {
-          // Of long runs of zeros every 16th byte stands for the others, unless all are wanted.
+          // In long runs of zeros only every 16th byte is damaged, unless all are requested.
           if (
-            !everyPlace &&
+            !everyOffset &&
             at % 16 !== 0 &&
             bytes.subarray(at - 16, at + 64).every((byte) => byte === 0)
           )
@@ -250,7 +246,7 @@ describe('rot', () => {
 
   it('a file is cut', async () => {
     await damage('a cut', function* cuts({ disk }) {
-      const step = everyPlace ? 1 : 17;
+      const step = everyOffset ? 1 : 17;
       for (const path of segmentsOf(disk)) {
         const bytes = disk.surgery.contents(path).length;
         for (let length = 0; length < bytes; length += length < 64 ? 1 : step) {
@@ -270,14 +266,15 @@ describe('rot', () => {
         }
       }
     });
-    // A mark in another sector than the end of the last batch tells that this had been durable.
+    // A mark in another sector than the end of the last batch proves that the batch had been
+    // durable.
     for (const { name, isClosed } of samples) {
       const outcomes = [...(counts.get(`${name}: a zeroed sector`)?.keys() ?? [])].join();
       if (isClosed) expect(outcomes, name).not.toContain('cut');
     }
   });
 
-  it('two sectors change places', async () => {
+  it('two sectors are swapped', async () => {
     const random = new SeededRandom(5);
     await damage('swapped sectors', function* swaps({ disk }) {
       for (const path of segmentsOf(disk)) {
@@ -293,7 +290,7 @@ describe('rot', () => {
     });
   });
 
-  it('the whole last batch is lost, and nothing behind it testifies: what nobody can see', async () => {
+  it('the whole last batch is lost and no frame follows it, which cannot be detected', async () => {
     const environment = simulatedEnvironment(21);
     const disk = environment.fileSystem;
     const entry = (index: number) => ({
@@ -323,7 +320,7 @@ describe('rot', () => {
     count('killed: the last batch lost whole', 'NOT SEEN: shorter by the last batch');
   });
 
-  it('a file is gone, doubled, renamed or exchanged', async () => {
+  it('a file is removed, duplicated, renamed or swapped', async () => {
     await damage('files', function* files({ disk }) {
       const paths = segmentsOf(disk);
       for (const [at, path] of paths.entries()) {

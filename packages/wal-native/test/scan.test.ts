@@ -1,15 +1,14 @@
 /**
- * Where a scan of a segment stops, what it says of that place, and what it finds behind it. What
- * that means is in `verdict.test.ts` and `crafted-logs.test.ts`.
+ * The point at which a scan of a segment stops, the facts about it, and the frames after it.
+ * `verdict.test.ts` and `log-endings.test.ts` test the meaning.
  */
 import { describe, expect, it } from 'vitest';
 import type { File } from '@babuza/vfs';
 import { FrameKind } from '../src/format/frame.ts';
 import { framesStart, trailerBytes } from '../src/format/layout.ts';
+import { scanAfterStop, type AfterStop } from '../src/recovery/scan-after-stop.ts';
 import {
-  lookBehind,
   scanSegment,
-  type Behind,
   type ScannedBatch,
   type ScanRequest,
   type ScanStop,
@@ -43,17 +42,17 @@ function requestOf({ bytes, header }: CraftedSegment, file: Reading = fileOf(byt
 async function scanned(request: ScanRequest): Promise<{
   stop: ScanStop;
   batches: ScannedBatch[];
-  behind: Behind;
+  afterStop: AfterStop;
 }> {
   const batches: ScannedBatch[] = [];
   const stop = await scanSegment(request, (batch) => {
     batches.push(batch);
     return undefined;
   });
-  return { stop, batches, behind: await lookBehind(request, stop) };
+  return { stop, batches, afterStop: await scanAfterStop(request, stop) };
 }
 
-/** A head and a batch of the entries 1 and 2. */
+/** A segment with a head and a batch of the entries 1 and 2. */
 const whole = (): CraftedSegment =>
   new CraftedSegment(firstHead).batch([hardState(1), entry(1), entry(2)]);
 
@@ -61,17 +60,17 @@ interface Stopped {
   readonly name: string;
   readonly craft: (segment: CraftedSegment) => CraftedSegment;
   readonly stop: Pick<ScanStop, 'slot' | 'bodyOk' | 'why'>;
-  /** Counted from the frame behind the two whole batches. */
+  /** The number of the frame, counted from the one after the two complete batches. */
   readonly frame?: number;
-  /** Of the batch, where it is not the third. */
+  /** The number of the incomplete batch, if it is not the third. */
   readonly accepted?: number;
-  readonly behind: Partial<Behind>;
+  readonly afterStop: Partial<AfterStop>;
 }
 
 const otherBatch: CraftedFrame = { ...entry(4), batchNumber: 3 };
 const nothing = { frames: 0, durableUpTo: 0, firstIndex: 0, lastIndex: 0, batchNumberMax: 1 };
 
-/** Writes into the frame at `offsets.at(at)`. */
+/** Changes a byte of the frame at `offsets.at(at)`. */
 function damage(segment: CraftedSegment, at: number, byte: number): CraftedSegment {
   const offset = (segment.offsets.at(at) ?? 0) + byte;
   segment.bytes[offset] = (segment.bytes[offset] ?? 0) ^ 255;
@@ -80,49 +79,49 @@ function damage(segment: CraftedSegment, at: number, byte: number): CraftedSegme
 
 const stops: readonly Stopped[] = [
   {
-    name: 'there is nothing more',
+    name: 'there are no more frames',
     craft: (segment) => segment,
-    stop: { slot: 'empty', bodyOk: false, why: 'no frame' },
-    behind: nothing,
+    stop: { slot: 'empty', bodyOk: false, why: 'there is no frame' },
+    afterStop: nothing,
   },
   {
     name: 'a batch has no end',
     craft: (segment) => segment.batch([entry(3), entry(4)], { missing: true }),
-    stop: { slot: 'empty', bodyOk: false, why: 'no frame' },
+    stop: { slot: 'empty', bodyOk: false, why: 'there is no frame' },
     frame: 2,
-    behind: { ...nothing, firstIndex: 3, lastIndex: 4, batchNumberMax: 2 },
+    afterStop: { ...nothing, firstIndex: 3, lastIndex: 4, batchNumberMax: 2 },
   },
   {
-    name: 'a frame of an earlier batch was left behind',
+    name: 'a frame of an earlier batch was left',
     craft: (segment) => segment.batch([{ ...entry(3), batchNumber: 1 }], { missing: true }),
-    stop: { slot: 'empty', bodyOk: false, why: 'a frame from before the last batch' },
-    behind: nothing,
+    stop: { slot: 'empty', bodyOk: false, why: 'the frame is older than the last batch' },
+    afterStop: nothing,
   },
   {
     name: 'a header is damaged',
     craft: (segment) => damage(segment.batch([entry(3)], { missing: true }), -1, 9),
-    stop: { slot: 'garbage', bodyOk: false, why: 'no valid frame header' },
-    behind: nothing,
+    stop: { slot: 'garbage', bodyOk: false, why: 'the frame header is not valid' },
+    afterStop: nothing,
   },
   {
     name: 'a payload is damaged',
     craft: (segment) => damage(segment.batch([entry(3), entry(4)]), -3, 50),
-    stop: { slot: 'header', bodyOk: false, why: 'a frame with a wrong length or checksum' },
-    behind: { frames: 2, firstIndex: 3, lastIndex: 4, batchNumberMax: 2 },
+    stop: { slot: 'header', bodyOk: false, why: 'the frame has a wrong length or checksum' },
+    afterStop: { frames: 2, firstIndex: 3, lastIndex: 4, batchNumberMax: 2 },
   },
   {
-    name: 'a frame goes on into the next batch',
+    name: 'the next frame belongs to another batch',
     craft: (segment) => segment.batch([entry(3), otherBatch]),
-    stop: { slot: 'header', bodyOk: false, why: 'a frame of another batch' },
+    stop: { slot: 'header', bodyOk: false, why: 'the frame belongs to another batch' },
     frame: 1,
-    behind: { frames: 1, firstIndex: 3, lastIndex: 4, batchNumberMax: 3 },
+    afterStop: { frames: 1, firstIndex: 3, lastIndex: 4, batchNumberMax: 3 },
   },
   ...[groupId + 1n, groupId + 2n ** 32n].map((other) => ({
     name: `a frame is of group ${other}`,
     craft: (segment: CraftedSegment) => segment.batch([entry(3), { ...entry(4), groupId: other }]),
-    stop: { slot: 'header', bodyOk: true, why: 'a frame of another group' } as const,
+    stop: { slot: 'header', bodyOk: true, why: 'the frame belongs to another group' } as const,
     frame: 1,
-    behind: { frames: 1 },
+    afterStop: { frames: 1 },
   })),
   ...[{ batchStart: 8 }, { frameCount: 1 }, { batchChecksum: 5 }].map((changes) => ({
     name: `a commit frame has another ${Object.keys(changes).join('')}`,
@@ -130,22 +129,22 @@ const stops: readonly Stopped[] = [
     stop: {
       slot: 'header',
       bodyOk: false,
-      why: 'a commit frame that closes other frames',
+      why: 'the commit frame does not match the frames before it',
     } as const,
     frame: 2,
-    behind: { frames: 0, firstIndex: 3, lastIndex: 4 },
+    afterStop: { frames: 0, firstIndex: 3, lastIndex: 4 },
   })),
   {
     name: 'the first batch is damaged',
     craft: (segment) => damage(segment, 0, 45),
-    stop: { slot: 'header', bodyOk: false, why: 'a frame with a wrong length or checksum' },
+    stop: { slot: 'header', bodyOk: false, why: 'the frame has a wrong length or checksum' },
     accepted: 0,
-    behind: { frames: 7, batchNumberMax: 1, firstIndex: 1, lastIndex: 2 },
+    afterStop: { frames: 7, batchNumberMax: 1, firstIndex: 1, lastIndex: 2 },
   },
 ];
 
 describe('a scan', () => {
-  it('hands over whole batches, without payloads of entries', async () => {
+  it('passes on complete batches, without payloads of entries', async () => {
     const segment = whole();
     const { batches, stop } = await scanned(requestOf(segment));
     expect(batches.map(({ batchNumber, start, end }) => [batchNumber, start, end])).toEqual([
@@ -162,9 +161,9 @@ describe('a scan', () => {
     expect([stop.lastBatchNumber, stop.fits]).toEqual([1, false]);
   });
 
-  it.each(stops)('stops where $name', async ({ craft, stop: facts, frame = 0, ...expected }) => {
+  it.each(stops)('stops if $name', async ({ craft, stop: facts, frame = 0, ...expected }) => {
     const segment = craft(whole());
-    const { stop, batches, behind } = await scanned(requestOf(segment));
+    const { stop, batches, afterStop } = await scanned(requestOf(segment));
     const { accepted = 2 } = expected;
     const batchStart = segment.batchStarts[accepted] ?? segment.end;
     expect(stop).toEqual({
@@ -175,11 +174,13 @@ describe('a scan', () => {
       lastBatchNumber: accepted - 1,
     });
     expect(batches).toHaveLength(accepted);
-    expect(behind).toMatchObject(expected.behind);
-    expect(behind.end).toBe(behind.frames > 0 ? segment.end : Math.max(stop.offset, behind.end));
+    expect(afterStop).toMatchObject(expected.afterStop);
+    expect(afterStop.end).toBe(
+      afterStop.frames > 0 ? segment.end : Math.max(stop.offset, afterStop.end),
+    );
   });
 
-  it('stops at a batch that does not fit, which is a whole frame in a wrong place', async () => {
+  it('stops at a batch that does not fit, and reports an intact frame', async () => {
     const segment = whole();
     const stop = await scanSegment(requestOf(segment), ({ batchNumber }) =>
       batchNumber === 1 ? 'it does not fit' : undefined,
@@ -189,7 +190,7 @@ describe('a scan', () => {
     expect(stop).toEqual({ ...facts, batchStart, offset: batchStart, lastBatchNumber: 0 });
   });
 
-  it('stops at a frame that says to be longer than the space for frames', async () => {
+  it('stops at a frame whose length exceeds the space for frames', async () => {
     const segment = whole();
     const request = requestOf(segment);
     // Within the entry before the commit frame.
@@ -200,31 +201,31 @@ describe('a scan', () => {
       slot: 'header',
       bodyOk: false,
       offset: segment.offsets[6],
-      why: 'a frame with a wrong length or checksum',
+      why: 'the frame has a wrong length or checksum',
     });
     const atEnd = await scanned({ ...request, limit: segment.end });
     expect(atEnd.batches).toHaveLength(2);
-    expect(atEnd.stop).toMatchObject({ slot: 'empty', why: 'the end of the space for frames' });
+    expect(atEnd.stop).toMatchObject({ slot: 'empty', why: 'the space for frames ends here' });
   });
 
-  it('ends where the file is shorter than it should be', async () => {
+  it('ends at the end of a file that is too short', async () => {
     const segment = whole();
     const file = fileOf(segment.bytes.subarray(0, segment.end + 64));
-    const { batches, stop, behind } = await scanned(requestOf(segment, file));
-    expect([batches.length, stop.slot, behind.frames]).toEqual([2, 'empty', 0]);
+    const { batches, stop, afterStop } = await scanned(requestOf(segment, file));
+    expect([batches.length, stop.slot, afterStop.frames]).toEqual([2, 'empty', 0]);
   });
 });
 
-describe('a look behind a stop', () => {
+describe('a scan after a stop', () => {
   const lost = (segment: CraftedSegment): CraftedSegment => segment.lose(8, 9);
 
-  it('finds the end of the batch, what it says, and the batches behind it', async () => {
+  it('finds the commit frame of the batch, and the batches after it', async () => {
     const segment = whole()
       .batch([entry(3), entry(4)])
       .batch([entry(5), tail(99), entry(6)], { durableUpTo: 8 })
       .mark();
-    const { behind } = await scanned(requestOf(lost(segment)));
-    expect(behind).toMatchObject({
+    const { afterStop } = await scanned(requestOf(lost(segment)));
+    expect(afterStop).toMatchObject({
       durableUpTo: segment.batchStarts[4],
       frames: 7,
       end: segment.end,
@@ -232,34 +233,38 @@ describe('a look behind a stop', () => {
       firstIndex: 3,
       lastIndex: 6,
     });
-    expect(behind.commit).toMatchObject({ firstIndex: 3, lastIndex: 4, frameCount: 2 });
+    expect(afterStop.commit).toMatchObject({ firstIndex: 3, lastIndex: 4, frameCount: 2 });
   });
 
   it('counts no frame of a batch that is accepted', async () => {
     const segment = whole().batch([entry(3), { ...entry(9), batchNumber: 1 }, entry(4)]);
-    const { behind } = await scanned(requestOf(lost(segment)));
-    expect([behind.frames, behind.firstIndex, behind.lastIndex]).toEqual([2, 3, 4]);
+    const { afterStop } = await scanned(requestOf(lost(segment)));
+    expect([afterStop.frames, afterStop.firstIndex, afterStop.lastIndex]).toEqual([2, 3, 4]);
   });
 
-  it.each([0, 8])('sees a frame that ends %i bytes before the end of the space', async (bytes) => {
+  it.each([0, 8])('finds a frame that ends %i bytes before the end of the space', async (bytes) => {
     const segment = whole().batch([tail(1)], { missing: true });
     const limit = segment.end + bytes;
     const stop = { ...(await scanned(requestOf(segment))).stop, offset: segment.end - 48 };
-    const behind = await lookBehind({ ...requestOf(segment), limit }, stop);
-    expect([behind.frames, behind.batchNumberMax, behind.end]).toEqual([1, 2, segment.end]);
+    const afterStop = await scanAfterStop({ ...requestOf(segment), limit }, stop);
+    expect([afterStop.frames, afterStop.batchNumberMax, afterStop.end]).toEqual([
+      1,
+      2,
+      segment.end,
+    ]);
   });
 
-  it('finds a frame behind two parts of nothing', async () => {
+  it('finds a frame after two empty parts of the window', async () => {
     const segment = new CraftedSegment(firstHead, { segmentBytes: 2 * 1024 * 1024 });
     segment.end += 1_200_000;
     segment.batch([entry(1, 1, 700_000)]);
-    const { behind } = await scanned(requestOf(segment));
-    expect([behind.frames, behind.lastIndex, behind.end]).toEqual([2, 1, segment.end]);
+    const { afterStop } = await scanned(requestOf(segment));
+    expect([afterStop.frames, afterStop.lastIndex, afterStop.end]).toEqual([2, 1, segment.end]);
   });
 });
 
-describe('a read ahead', () => {
-  /** Reads of this and later offsets wait until they are let go. */
+describe('reading ahead', () => {
+  /** A file whose reads from this offset on wait until `letGo` is called. */
   function heldFrom(bytes: Uint8Array, from: number): { file: Reading; letGo: () => void } {
     const file = fileOf(bytes);
     let letGo = (): void => undefined;
@@ -273,7 +278,7 @@ describe('a read ahead', () => {
     return { file: { read }, letGo };
   }
 
-  /** Whether it waits for the reads that are held, and ends when they are let go. */
+  /** Whether `work` waits for the held reads, and ends when they continue. */
   async function waitsFor(work: Promise<unknown>, letGo: () => void): Promise<boolean> {
     let ended = false;
     const ending = work.then(() => {
@@ -286,7 +291,7 @@ describe('a read ahead', () => {
     return waited;
   }
 
-  it('is over when a scan ends', async () => {
+  it('has ended when a scan ends', async () => {
     const segment = new CraftedSegment(firstHead, { segmentBytes: 3 * 1024 * 1024 });
     segment.batch([entry(1, 1, 600_000)]);
     const { file, letGo } = heldFrom(segment.bytes, 1_100_000);
@@ -296,17 +301,17 @@ describe('a read ahead', () => {
     expect(await waitsFor(scan, letGo)).toBe(true);
   });
 
-  it('is over when a look behind a stop ends', async () => {
+  it('has ended when a scan after a stop ends', async () => {
     const segment = new CraftedSegment(firstHead, { segmentBytes: 2 * 1024 * 1024 });
     const part = 512 * 1024;
     const from = segment.end;
-    // The look begins at `from`. Its second part begins 32 bytes before the end of the first one.
+    // The scan begins at `from`. Its second part begins 32 bytes before the end of the first one.
     const end = from + 2 * part - 32;
     segment.end = end - 24 - 40;
     segment.batch([tail(1)], { missing: true });
     const { file, letGo } = heldFrom(segment.bytes, end);
     const request = { ...requestOf(segment, file), limit: end + 8 };
     const { stop } = await scanned({ ...requestOf(segment), limit: from });
-    expect(await waitsFor(lookBehind(request, stop), letGo)).toBe(true);
+    expect(await waitsFor(scanAfterStop(request, stop), letGo)).toBe(true);
   });
 });

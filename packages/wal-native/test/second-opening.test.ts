@@ -1,7 +1,7 @@
 /**
- * A killed process, or a failed sync, leaves data in the memory of the kernel. What an opening
- * accepts must be durable afterwards, and what it cuts must stay away: a power cut after it, and
- * the opening after that, show the same log.
+ * A killed process or a failed sync leaves bytes in the page cache. The batches that an opening
+ * accepts must be durable afterwards, and the batches that it cuts must not come back: after a
+ * power cut the next opening finds the same log.
  */
 import type { Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import type { NativeWalOptions } from '../src/index.ts';
 import { entriesOf, reopen } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
-/** The disk after a process that created a log, did some work, and was killed or failed. */
+/** The disk after a process created a log, did some work, and was killed or failed. */
 async function created(
   options: NativeWalOptions,
   work: (opened: OpenedWal) => Promise<void>,
@@ -27,7 +27,7 @@ async function created(
 
 const none = new Uint8Array(0);
 
-describe('what an opening accepted', () => {
+describe('the content that an opening accepted', () => {
   it('is durable, however much of it there is', async () => {
     const options = { segmentBytes: 4 * 1024 * 1024 };
     const entries = entriesOf(1, 10, 1, 300 * 1024);
@@ -39,7 +39,7 @@ describe('what an opening accepted', () => {
     expect((await reopen(disk, options)).entries.length).toBe(10);
     const after = await reopen(disk.crash(1), options);
     expect(after.error).toBeUndefined();
-    // Compared as a whole: this is faster than byte by byte.
+    // Comparing buffers is faster than comparing byte by byte.
     const bytesOf = (list: readonly Entry[]) => Buffer.concat(list.map(({ data }) => data ?? none));
     expect(bytesOf(after.entries).equals(bytesOf(entries))).toBe(true);
   });
@@ -78,8 +78,8 @@ describe('what an opening accepted', () => {
     const environment = simulatedEnvironment(2, disk);
     await runWorkload(environment, async () => {
       const { wal } = await openManager(environment).replayWal();
-      // The head of the next segment is the first durable write of the rotation, the seal the
-      // second.
+      // The first durable write of the rotation is the head of the next segment, the second is the
+      // seal.
       const fault = { type: 'sync-error', pending: 'dropped' } as const;
       const failing = disk.inject({ on: 'write-durable', path: /-[0-9a-f]{8}\.wal$/, fault });
       await expect(wal.save({ entries: entriesOf(7, 12, 1, 1000) })).rejects.toMatchObject({
@@ -137,8 +137,8 @@ describe('what an opening accepted', () => {
   });
 });
 
-describe('what an opening cut', () => {
-  it('stays away, also where many batches of it were there', async () => {
+describe('the content that an opening cut', () => {
+  it('does not come back, even if it had many batches', async () => {
     const options = { segmentBytes: 64 * 1024 };
     const environment = simulatedEnvironment(1);
     let lostAt = 0;
@@ -175,7 +175,7 @@ describe('what an opening cut', () => {
 });
 
 describe('a log that is killed, opened and written to in a segment that is nearly full', () => {
-  it('keeps the place of its footer', async () => {
+  it('keeps the space of its footer', async () => {
     for (let room = 0; room <= 1600; room += 40) {
       const many = entriesOf(1, 80, 1, 8);
       const disk = await created({}, async ({ wal }) => {
@@ -188,7 +188,7 @@ describe('a log that is killed, opened and written to in a segment that is nearl
         await wal.save({ entries: entriesOf(102, 104, 1, 3000) });
       });
       const after = await reopen(disk.kill(2));
-      expect(after.error, `${room} bytes of room`).toBeUndefined();
+      expect(after.error, `${room} free bytes`).toBeUndefined();
       expect(after.entries.length).toBe(104);
     }
   });

@@ -1,9 +1,9 @@
 /**
- * Batches are appended where room is left for what comes after them: a mark, and the seal with its
- * footer. What is durable is known at each moment.
+ * Batches are appended only if there is space for a mark and the seal with its footer after them,
+ * and the appender knows at each moment what is durable.
  */
 import { describe, expect, it } from 'vitest';
-import { InvariantError, emptyPlan } from '@babuza/wal-core';
+import { InvariantError, emptyPlan } from '@babuza/wal-core/backend';
 import type { SimulatedDisk } from '@babuza/testkit';
 import {
   commitFrameBytes,
@@ -14,26 +14,26 @@ import {
 import { sealBytes } from '../src/format/seal.ts';
 import type { AppendPoint } from '../src/recovery/recover.ts';
 import {
-  controlGroup,
-  GroupEncoder,
-  groupOf,
+  controlBatch,
+  BatchEncoder,
+  batchOf,
   hardStateFrame,
-  type Group,
-} from '../src/writer/group-encoder.ts';
+  type Batch,
+} from '../src/writer/batch-encoder.ts';
 import { SegmentAppender } from '../src/writer/segment-appender.ts';
 import { CraftedSegment, diskOf, firstHead, groupId, recoverFrom } from './support/crafted-log.ts';
 
-function groupWith(count: number, bytes: number, first = 1): Group {
+function batchWith(count: number, bytes: number, first = 1): Batch {
   const entries = Array.from({ length: count }, (_, at) => ({
     index: first + at,
     term: 1,
     type: 0 as const,
     data: new Uint8Array(at === 0 ? bytes : 0).fill(7),
   }));
-  return groupOf([{ ...emptyPlan, entries }], undefined, 1);
+  return batchOf([{ ...emptyPlan, entries }], undefined, 1);
 }
 
-/** An appender behind the head of a segment whose free bytes are those of an older file. */
+/** An appender after the head of a segment whose free space has the bytes of an older file. */
 async function appenderOf(
   changes: Partial<AppendPoint> = {},
 ): Promise<{ appender: SegmentAppender; disk: SimulatedDisk; path: string; end: number }> {
@@ -48,7 +48,7 @@ async function appenderOf(
   const { end, batchNumber } = crafted;
   const numbers = { nextBatchNumber: batchNumber, lastBatchNumber: batchNumber - 1 };
   const point = { ...appendPoint, segment, end, ...numbers, marked: false, ...changes };
-  const appender = new SegmentAppender(point, new GroupEncoder(groupId));
+  const appender = new SegmentAppender(point, new BatchEncoder(groupId));
   return { appender, disk, path: crafted.path, end: point.end };
 }
 
@@ -58,16 +58,16 @@ const writesOf = (disk: SimulatedDisk): (readonly [string, number | undefined])[
     .map(({ operation, position }) => [operation, position]);
 
 describe('a batch fits', () => {
-  it('where a mark and the seal with a footer for all entries fit behind it', async () => {
+  it('if a mark and the seal with a footer for all entries fit after it', async () => {
     for (const before of [0, 1, 2, 101]) {
       for (const count of [1, 2, 3, 60]) {
         const { appender, end } = await appenderOf({ entries: before });
         const { segmentBytes } = appender.segment.header;
         const fixed = end + tailReserveBytes + sealBytes(1, before + count);
-        const most = segmentBytes - fixed - groupWith(count, 0).bytes;
+        const most = segmentBytes - fixed - batchWith(count, 0).bytes;
         for (let bytes = most - 64; bytes <= most + 64; bytes += 8) {
           const free = most - bytes;
-          const fits = appender.fits(groupWith(count, bytes));
+          const fits = appender.fits(batchWith(count, bytes));
           if (free < 0) expect(fits, `${before} and ${count} entries, ${free} free`).toBe(false);
           if (free >= 16) expect(fits, `${before} and ${count} entries, ${free} free`).toBe(true);
         }
@@ -75,17 +75,17 @@ describe('a batch fits', () => {
     }
   });
 
-  it('counts the entries that were appended', async () => {
+  it('only with the footer of the entries that were appended before', async () => {
     const { appender } = await appenderOf();
-    const group = groupWith(40, 0);
-    await appender.append(group, true);
+    const batch = batchWith(40, 0);
+    await appender.append(batch, true);
     const fixed = appender.end + tailReserveBytes + sealBytes(1, 41);
-    const most = appender.segment.header.segmentBytes - fixed - groupWith(1, 0).bytes;
-    expect(appender.fits(groupWith(1, most - 16, 41))).toBe(true);
-    expect(appender.fits(groupWith(1, most + 8, 41))).toBe(false);
+    const most = appender.segment.header.segmentBytes - fixed - batchWith(1, 0).bytes;
+    expect(appender.fits(batchWith(1, most - 16, 41))).toBe(true);
+    expect(appender.fits(batchWith(1, most + 8, 41))).toBe(false);
   });
 
-  it('as a mark where the seal fits behind it', async () => {
+  it('as a mark if the seal fits after it', async () => {
     for (const entries of [0, 1, 101]) {
       for (const [free, fits] of [
         [0, true],
@@ -95,7 +95,7 @@ describe('a batch fits', () => {
         const room = commitFrameBytes + endSlotBytes + sealBytes(1, entries) + free;
         const end = segment.header.segmentBytes - room;
         const { appender, disk } = await appenderOf({ entries, end });
-        expect(appender.fitsMark(controlGroup([]))).toBe(fits);
+        expect(appender.fitsMark(controlBatch([]))).toBe(fits);
         await appender.writeIdleMark([]);
         expect(writesOf(disk)).toEqual(fits ? [['write', end]] : []);
         await appender.appendMarks();
@@ -106,44 +106,47 @@ describe('a batch fits', () => {
   });
 });
 
-describe('what is appended', () => {
-  it.each([true, false])('is durable when it says so, on either thread: %s', async (durable) => {
-    for (const isSync of [true, false]) {
-      const { appender, disk, end } = await appenderOf();
-      const group = groupWith(2, 5000);
-      if (isSync) appender.appendSync(group, durable);
-      else await appender.append(group, durable);
-      expect([appender.hasUnsynced, appender.marked]).toEqual([!durable, false]);
-      expect([appender.end, appender.lastBatchNumber, appender.nextBatchNumber]).toEqual([
-        end + group.bytes,
-        1,
-        2,
-      ]);
-      const { contents } = await recoverFrom(durable ? disk.crash(3) : disk.kill(3));
-      expect(contents.replayed.state.index.lastIndex).toBe(2);
-    }
-  });
+describe('an appended batch', () => {
+  it.each([true, false])(
+    'is durable when the call returns, on either thread: %s',
+    async (durable) => {
+      for (const isSync of [true, false]) {
+        const { appender, disk, end } = await appenderOf();
+        const batch = batchWith(2, 5000);
+        if (isSync) appender.appendSync(batch, durable);
+        else await appender.append(batch, durable);
+        expect([appender.hasUnsynced, appender.marked]).toEqual([!durable, false]);
+        expect([appender.end, appender.lastBatchNumber, appender.nextBatchNumber]).toEqual([
+          end + batch.bytes,
+          1,
+          2,
+        ]);
+        const { contents } = await recoverFrom(durable ? disk.crash(3) : disk.kill(3));
+        expect(contents.replayed.state.index.lastIndex).toBe(2);
+      }
+    },
+  );
 
-  it('is durable after a sync, and only after one that did not fail', async () => {
+  it('is durable only after a sync that did not fail', async () => {
     const { appender, disk } = await appenderOf();
-    await appender.append(groupWith(1, 10), false);
-    await appender.append(groupWith(1, 10, 2), false);
+    await appender.append(batchWith(1, 10), false);
+    await appender.append(batchWith(1, 10, 2), false);
     const fault = { type: 'sync-error', pending: 'kept' } as const;
     disk.inject({ on: 'datasync', fault });
     await expect(appender.datasync()).rejects.toMatchObject({ kind: 'io' });
     expect(appender.hasUnsynced).toBe(true);
-    await expect(appender.append(groupWith(1, 10, 3), true)).rejects.toThrow(InvariantError);
+    await expect(appender.append(batchWith(1, 10, 3), true)).rejects.toThrow(InvariantError);
     await appender.datasync();
     expect(appender.hasUnsynced).toBe(false);
     const { contents } = await recoverFrom(disk.crash(3));
     expect(contents.replayed.state.index.lastIndex).toBe(2);
   });
 
-  it('is known as a mark where it has no frames', async () => {
+  it('counts as a mark if it has no frames', async () => {
     const { appender } = await appenderOf();
-    await appender.append(controlGroup([]), true);
+    await appender.append(controlBatch([]), true);
     expect(appender.marked).toBe(true);
-    await appender.append(controlGroup([]), false);
+    await appender.append(controlBatch([]), false);
     expect(appender.marked).toBe(false);
     expect((await appenderOf({ marked: true })).appender.marked).toBe(true);
   });
@@ -152,7 +155,7 @@ describe('what is appended', () => {
 describe('the marks of a close', () => {
   it('reach a sector of their own, are durable, and end with an empty slot', async () => {
     const { appender, disk, path, end } = await appenderOf();
-    await appender.append(groupWith(3, 100), true);
+    await appender.append(batchWith(3, 100), true);
     const from = appender.end;
     expect(from).toBeGreaterThan(end);
     await appender.appendMarks();
@@ -173,7 +176,7 @@ describe('the marks of a close', () => {
   it('can be followed by a durable batch', async () => {
     const { appender, disk } = await appenderOf();
     await appender.appendMarks();
-    await appender.append(groupWith(1, 10), true);
+    await appender.append(batchWith(1, 10), true);
     const { contents } = await recoverFrom(disk.crash(2));
     expect(contents.replayed.state.index.lastIndex).toBe(1);
   });
@@ -186,16 +189,16 @@ describe('the mark of an idle log', () => {
     expect([appender.end, appender.lastBatchNumber, appender.nextBatchNumber]).toEqual([end, 0, 2]);
     const { contents } = await recoverFrom(disk.kill(1, true));
     expect(contents.replayed.state.hardState.term).toBe(2);
-    await appender.append(groupWith(1, 10), true);
+    await appender.append(batchWith(1, 10), true);
     expect(writesOf(disk)).toEqual([
       ['write', end],
       ['write-durable', end],
     ]);
   });
 
-  it('is not written where something before it was not synced', async () => {
+  it('is not written if a batch before it was not synced', async () => {
     const { appender, disk } = await appenderOf();
-    await appender.append(groupWith(1, 10), false);
+    await appender.append(batchWith(1, 10), false);
     const before = writesOf(disk).length;
     await appender.writeIdleMark([]);
     expect(writesOf(disk)).toHaveLength(before);

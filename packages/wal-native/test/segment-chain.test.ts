@@ -1,6 +1,6 @@
 /**
- * The segments of a log follow each other: each says which one it follows, and the one before it is
- * sealed before anything but its head is written to it.
+ * The segments of a log form a chain: each names its predecessor, which is sealed before anything
+ * but a head is written to the segment.
  */
 import { describe, expect, it } from 'vitest';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -11,13 +11,13 @@ import { decodeHeaderPage, type SegmentHeader } from '../src/format/segment-head
 import { entriesOf, loseFrames, reopen, segmentAt, segmentsOf } from './support/damaged-log.ts';
 import { metadata, openManager } from './support/workload.ts';
 
-/** A log of two segments, the second of which has so many batches behind its head. */
+/** A log of two segments; the second one has `batches` batches after its head. */
 async function logOfTwo(batches: number, seed = 1): Promise<SimulatedDisk> {
   const environment = simulatedEnvironment(seed);
   const disk = environment.fileSystem;
   await runWorkload(environment, async () => {
     const { wal, storage } = await openManager(environment).createWal(metadata);
-    // Where no batch is wanted the process ends when the successor has its name.
+    // Without batches, the process ends when the successor has its name.
     const isNamed = (): boolean => segmentsOf(disk).length === 2;
     if (batches === 0) disk.stopWhen((call) => call.operation === 'sync-directory' && isNamed());
     while (wal.stats.segments < 2) {
@@ -50,7 +50,7 @@ function loseSeal(disk: SimulatedDisk): void {
 
 describe('a seal that is damaged', () => {
   for (const batches of [1, 2, 3]) {
-    it(`is told where its successor has ${batches} batches behind its head`, async () => {
+    it(`is detected if its successor has ${batches} batches after its head`, async () => {
       const disk = await logOfTwo(batches);
       loseSeal(disk);
       const { error } = await reopen(disk);
@@ -58,7 +58,7 @@ describe('a seal that is damaged', () => {
     });
   }
 
-  it('is told where the first batch of its successor was interrupted', async () => {
+  it('is detected if the first batch of its successor was interrupted', async () => {
     const disk = await logOfTwo(1);
     loseFrames(disk, ({ kind }) => kind === FrameKind.Commit);
     loseSeal(disk);
@@ -67,8 +67,8 @@ describe('a seal that is damaged', () => {
   });
 });
 
-describe('a seal that a crash kept from being written', () => {
-  it('is written by the next opening, wherever that is interrupted', async () => {
+describe('a seal that is missing after a crash', () => {
+  it('is written by the next opening, even if that is interrupted at any call', async () => {
     const start = await logOfTwo(0);
     const last = (await reopen(start.kill(1))).entries.length;
     expect([last > 3, sealOf(start)]).toEqual([true, undefined]);
@@ -90,7 +90,7 @@ describe('a seal that a crash kept from being written', () => {
 });
 
 describe('a segment', () => {
-  it('counts on from the batches of the one before it', async () => {
+  it('continues the batch sequence of the one before it', async () => {
     const disk = await logOfTwo(1);
     const before = headerAt(disk, 0);
     const used = (sealOf(disk)?.lastBatchNumber ?? 0) + 1;
@@ -114,7 +114,7 @@ describe('a segment', () => {
     expect([salts[0] === salts[1], salts[1] === salts[2]]).toEqual([false, false]);
   });
 
-  it('of another log is refused in the place of its own successor', async () => {
+  it('of another log is refused as a successor', async () => {
     const [disk, other] = [await logOfTwo(1), await logOfTwo(1, 2)];
     const theirs = segmentAt(other, 1);
     expect(theirs).not.toBe(segmentAt(disk, 1));
@@ -125,7 +125,7 @@ describe('a segment', () => {
   });
 
   for (const [at, what] of ['sealed', 'last'].entries()) {
-    it(`that is ${what} and longer than it was made is damaged`, async () => {
+    it(`that is ${what} and longer than when it was created is damaged`, async () => {
       const disk = await logOfTwo(1);
       const path = segmentAt(disk, at);
       const { length } = disk.surgery.contents(path);

@@ -1,5 +1,5 @@
 /**
- * Saves of every shape at every position of a group, with a power cut at every call of the group.
+ * Saves of every shape at every position of a batch, with a power cut at every call for the batch.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { RefusedShapes, ShapeCrashes } from '@babuza/testkit/ladder';
@@ -16,7 +16,7 @@ const refusals = new RefusedShapes(backEnd, {
 
 afterAll(() => console.log(`${String(crashes)}\n${String(refusals)}`));
 
-describe('a power cut at every call of a group', () => {
+describe('a power cut at every call of a batch', () => {
   for (const position of groupPositions) {
     it(`with a save of every shape, ${position}`, async () => {
       for (const [at, group] of shapedGroups(position).entries()) await crashes.run(group, at);
@@ -28,7 +28,7 @@ describe('a power cut at every call of a group', () => {
   });
 });
 
-describe('a group that found no space, and a power cut', () => {
+describe('a batch that found no space, and a power cut', () => {
   for (const position of ['alone', 'first, before saves with a sync'] as const) {
     it(`and a save of every shape, ${position}`, async () => {
       const fittedBefore = refusals.fitted;

@@ -24,7 +24,7 @@ const inSmallSegments = new SizedSaves(
   { fillBytes: 6000 },
 );
 
-/** More subsets of the removals are looked at. */
+/** More subsets of the removals are tested. */
 const purges = new SizedSaves(backEnd, { segmentBytes: smallSegmentBytes }, { samples: 12 });
 
 afterAll(() =>
@@ -68,8 +68,8 @@ describe('the end of a segment', () => {
     it(`is met by a save of ${entryCount} entries, with a crash at every call`, async () => {
       const bytes = await inSmallSegments.rotatingPayload(entryCount, smallSegmentBytes);
       expect(bytes).toBeLessThan(8 * kibibyte);
-      // Up to the save that does not fit itself: the one behind it begins the next segment until
-      // then.
+      // Up to the first payload that does not fit; with smaller ones, the next save begins the next
+      // segment.
       for (const more of [-8, 0, 8, 80, 160, 240, 320, 400]) {
         const payloadBytes = bytes + more;
         const isNear = more < 8;
@@ -84,7 +84,8 @@ describe('the end of a segment', () => {
   }
 
   it('is too near for a save, whose segment is longer', async () => {
-    // A length of the file that is a multiple of 4,096 leaves any room from 0 to 4,095 bytes.
+    // The length of the file is a multiple of 4,096, so the free space has any size from 0 to 4,095
+    // bytes.
     for (let payloadBytes = 4000; payloadBytes < 8192; payloadBytes += 360) {
       const groups = [[manyEntries(250, payloadBytes)], [oneMore(250)]];
       await inSmallSegments.crash(`a last payload of ${payloadBytes} bytes`, groups, 2);
@@ -95,7 +96,7 @@ describe('the end of a segment', () => {
 describe('a purge of many segments without a marker between', () => {
   const filled = [0, 1, 2, 3, 4, 5].map((at) => [{ entries: entriesFrom(3 + 2 * at, 2, 1, 3000) }]);
 
-  it('that waits for nothing, with a crash at every call', async () => {
+  it('that runs alone, with a crash at every call', async () => {
     const groups = [...filled, [{ hardState: state(1, 13) }], [{ purgeTo: 11 }]];
     await purges.crash('a purge', groups, 7);
   });
@@ -107,7 +108,7 @@ describe('a purge of many segments without a marker between', () => {
     await purges.crash('a purge', [...groups, [{ purgeTo: 14 }]], 10);
   });
 
-  it('beside saves, with a crash at every call', async () => {
+  it('during saves, with a crash at every call', async () => {
     const beside = [{ purgeTo: 11 }, { entries: entriesFrom(15, 2, 1, 3000) }, { sync: true }];
     const groups = [...filled, [{ hardState: state(1, 13) }], beside];
     await purges.crash('a purge beside saves', groups, 7);

@@ -1,21 +1,25 @@
-/**
- * The table of verdicts: it is total and unambiguous, and agrees with docs/DURABILITY.md on crashes
- * and damage.
- */
+/** The table of verdicts is complete and unambiguous, and has the expected verdicts. */
 import { describe, expect, it } from 'vitest';
 import {
   canOccur,
-  judge,
+  verdictOf,
   matchingRows,
   verdictTable,
   type Facts,
   type VerdictName,
 } from '../src/recovery/verdict.ts';
 
-const booleans = ['openEnded', 'bodyOk', 'fits', 'commitOk', 'laterMark', 'framesBehind'] as const;
+const booleans = [
+  'openEnded',
+  'bodyOk',
+  'fits',
+  'commitOk',
+  'knownDurable',
+  'framesFollow',
+] as const;
 const slots = ['empty', 'header', 'garbage'] as const;
 
-/** Every combination, whether it can occur or not. */
+/** Every combination of facts, whether it can occur or not. */
 function* allFacts(): Generator<Facts> {
   for (const slot of slots) {
     for (let bits = 0; bits < 2 ** booleans.length; bits += 1) {
@@ -27,8 +31,8 @@ function* allFacts(): Generator<Facts> {
         bodyOk: flag('bodyOk'),
         fits: flag('fits'),
         commitOk: flag('commitOk'),
-        laterMark: flag('laterMark'),
-        framesBehind: flag('framesBehind'),
+        knownDurable: flag('knownDurable'),
+        framesFollow: flag('framesFollow'),
       };
     }
   }
@@ -37,7 +41,7 @@ function* allFacts(): Generator<Facts> {
 const everything = [...allFacts()];
 const possible = everything.filter(canOccur);
 
-/** An open-ended segment that ends in an empty slot, but for what is said otherwise. */
+/** The facts about an open-ended segment that ends in an empty slot, with these differences. */
 function facts(differing: Partial<Facts>): Facts {
   return {
     openEnded: true,
@@ -45,8 +49,8 @@ function facts(differing: Partial<Facts>): Facts {
     bodyOk: false,
     fits: false,
     commitOk: false,
-    laterMark: false,
-    framesBehind: false,
+    knownDurable: false,
+    framesFollow: false,
     ...differing,
   };
 }
@@ -54,45 +58,45 @@ function facts(differing: Partial<Facts>): Facts {
 const wholeFrame = { slot: 'header', bodyOk: true, fits: true } as const;
 const badBody = { slot: 'header', bodyOk: false } as const;
 
-/** The rows of the table, written down again by hand. */
+/** The expected verdicts, written down independently of the table. */
 const expectations: readonly (readonly [string, Partial<Facts>, VerdictName])[] = [
-  ['a whole frame of a whole batch', { ...wholeFrame, commitOk: true, framesBehind: true }, 'ok'],
+  ['a whole frame of a whole batch', { ...wholeFrame, commitOk: true, framesFollow: true }, 'ok'],
   [
     'a whole frame of a whole batch in a sealed segment',
     { ...wholeFrame, openEnded: false, commitOk: true },
     'ok',
   ],
-  ['nothing, and nothing behind', {}, 'end'],
-  ['nothing, but unsynced frames behind', { framesBehind: true }, 'torn'],
-  ['a batch that never ended', { ...wholeFrame, framesBehind: true }, 'torn'],
+  ['no frame, and no later frames', {}, 'end'],
+  ['no frame, but later unsynced frames', { framesFollow: true }, 'torn'],
+  ['a batch that never ended', { ...wholeFrame, framesFollow: true }, 'torn'],
   ['a bad body, and no end of the batch', badBody, 'torn'],
-  ['a bad body, frames behind, no end of the batch', { ...badBody, framesBehind: true }, 'torn'],
+  ['a bad body, later frames, no end of the batch', { ...badBody, framesFollow: true }, 'torn'],
   ['a bad header, and no end of the batch', { slot: 'garbage' }, 'torn'],
-  ['a lost frame before the end of its batch', { commitOk: true, framesBehind: true }, 'uncertain'],
+  ['a lost frame before the end of its batch', { commitOk: true, framesFollow: true }, 'uncertain'],
   [
     'a bad body before the end of its batch',
-    { ...badBody, commitOk: true, framesBehind: true },
+    { ...badBody, commitOk: true, framesFollow: true },
     'uncertain',
   ],
   [
     'a bad header before the end of its batch',
-    { slot: 'garbage', commitOk: true, framesBehind: true },
+    { slot: 'garbage', commitOk: true, framesFollow: true },
     'uncertain',
   ],
-  ['a lost frame before a mark', { laterMark: true, framesBehind: true }, 'corrupt-durable'],
+  ['a lost frame before a mark', { knownDurable: true, framesFollow: true }, 'corrupt-durable'],
   [
     'a bad body before a mark',
-    { ...badBody, laterMark: true, framesBehind: true },
+    { ...badBody, knownDurable: true, framesFollow: true },
     'corrupt-durable',
   ],
   [
     'a bad header of a whole batch before a mark',
-    { slot: 'garbage', commitOk: true, laterMark: true, framesBehind: true },
+    { slot: 'garbage', commitOk: true, knownDurable: true, framesFollow: true },
     'corrupt-durable',
   ],
   [
     'a batch without its end before a mark',
-    { ...wholeFrame, laterMark: true, framesBehind: true },
+    { ...wholeFrame, knownDurable: true, framesFollow: true },
     'corrupt-durable',
   ],
   ['an empty slot in a sealed segment', { openEnded: false }, 'corrupt-sealed'],
@@ -111,7 +115,7 @@ const expectations: readonly (readonly [string, Partial<Facts>, VerdictName])[] 
   ],
   [
     'a frame that cannot follow, before a mark',
-    { ...wholeFrame, fits: false, laterMark: true, framesBehind: true },
+    { ...wholeFrame, fits: false, knownDurable: true, framesFollow: true },
     'corrupt-order',
   ],
 ];
@@ -123,11 +127,11 @@ describe('the table of verdicts', () => {
     for (const combination of possible) {
       const rows = matchingRows(combination);
       expect(rows, JSON.stringify(combination)).toHaveLength(1);
-      expect(judge(combination)).toBe(rows[0]?.verdict);
+      expect(verdictOf(combination)).toBe(rows[0]?.verdict);
     }
   });
 
-  it('has no row and no verdict that nothing leads to', () => {
+  it('has no row and no verdict that is never used', () => {
     for (const row of verdictTable) {
       const reached = possible.some((combination) => matchingRows(combination).includes(row));
       expect(reached, JSON.stringify(row)).toBe(true);
@@ -141,19 +145,19 @@ describe('the table of verdicts', () => {
       'corrupt-sealed': true,
       'corrupt-order': true,
     };
-    expect(new Set(possible.map(judge))).toEqual(new Set(Object.keys(names)));
+    expect(new Set(possible.map(verdictOf))).toEqual(new Set(Object.keys(names)));
   });
 
   it.each(expectations)('%s', (_name, differing, verdict) => {
     const combination = facts(differing);
     expect(canOccur(combination)).toBe(true);
-    expect(judge(combination)).toBe(verdict);
+    expect(verdictOf(combination)).toBe(verdict);
   });
 
-  it('never takes a sealed segment or durable data for a tail', () => {
+  it('never cuts a sealed segment or durable data as a tail', () => {
     for (const combination of possible) {
-      if (combination.openEnded && !combination.laterMark) continue;
-      expect(judge(combination)).toMatch(/^(?:ok|corrupt-.*)$/);
+      if (combination.openEnded && !combination.knownDurable) continue;
+      expect(verdictOf(combination)).toMatch(/^(?:ok|corrupt-.*)$/);
     }
   });
 });

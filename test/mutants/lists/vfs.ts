@@ -6,25 +6,25 @@ const guarded = 'vfs/test/guarded-calls.test.ts';
 const held = 'vfs/test/held-lock.test.ts';
 const resting = 'vfs/test/resting-names.test.ts';
 
-const others = 'vfs/test/other-than-files.test.ts';
+const others = 'vfs/test/not-regular-files.test.ts';
 
 export const vfs: readonly Mutant[] = [
   {
-    name: 'a name that was made since the look behind links counts as a link to nowhere',
+    name: 'a name that was created between stat and lstat counts as a broken link',
     file: 'vfs/src/node-file-system.ts',
     find: 'found === undefined ? undefined : kindOfEntry(found)',
     replace: "found === undefined ? undefined : 'other'",
-    caughtBy: [others, 'somebody else makes between'],
+    caughtBy: [others, 'that another process creates between'],
   },
   {
-    name: 'a link in place of a file is followed',
+    name: 'a link with the name of a file is followed',
     file: 'vfs/src/regular-file.ts',
     find: 'definedFlag(fs.constants.O_NOFOLLOW) | ',
     replace: '',
     caughtBy: [others, 'a file is refused when it is opened'],
   },
   {
-    name: 'a device is taken for a file',
+    name: 'a device is opened as a file',
     file: 'vfs/src/regular-file.ts',
     find: '  if (stats.isFile()) return;',
     replace: '  if (stats.isFile() || !stats.isFIFO()) return;',
@@ -50,7 +50,7 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/node-file.ts',
     find: 'fs.fdatasync(fd, done)',
     replace: 'fs.fstat(fd, (error) => done(error))',
-    caughtBy: [durable, 'is synced by datasync'],
+    caughtBy: [durable, 'is synced by each call of datasync'],
     promise: 'power cut',
   },
   {
@@ -58,7 +58,7 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/node-file.ts',
     find: '      fs.fdatasyncSync(this.#fd);\n    });\n  }\n\n  async truncate',
     replace: '    });\n  }\n\n  async truncate',
-    caughtBy: [durable, 'is synced by datasync'],
+    caughtBy: [durable, 'is synced by each call of datasync'],
     promise: 'power cut',
   },
   {
@@ -93,7 +93,7 @@ export const vfs: readonly Mutant[] = [
     caughtBy: [durable, 'through a descriptor that syncs each write'],
   },
   {
-    name: 'a file that could not be opened whole keeps its name',
+    name: 'a file whose second descriptor could not be opened keeps its name',
     file: 'vfs/src/node-file.ts',
     find: "      if (mode === 'create') await removeName(path).catch(ignore);\n",
     replace: '',
@@ -113,11 +113,11 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/node-file-system.ts',
     find: "      await syncDirectory('mkdir', dirname(directory));\n",
     replace: '',
-    caughtBy: [durable, 'of directories are synced one by one'],
+    caughtBy: [durable, 'of new directories are synced one by one'],
     promise: 'power cut',
   },
   {
-    name: 'the name of a directory that another process made is believed',
+    name: 'the name of a directory of another process counts as durable',
     file: 'vfs/src/node-file-system.ts',
     find: '    await syncNameOfForeign(existing);\n',
     replace: '',
@@ -137,7 +137,7 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/guarded-file-system.ts',
     find: 'return this.#guarded(() => this.#below.rename(from, to));',
     replace: 'return this.#below.rename(from, to);',
-    caughtBy: [guarded, 'where the lock was lost: rename'],
+    caughtBy: [guarded, 'if the lock was lost: rename'],
     promise: 'lost lock',
   },
   {
@@ -145,7 +145,7 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/guarded-file-system.ts',
     find: 'return confirming.then(() => this.#below.truncate(bytes));',
     replace: 'return this.#below.truncate(bytes);',
-    caughtBy: [guarded, 'where the lock was lost: truncate'],
+    caughtBy: [guarded, 'if the lock was lost: truncate'],
     promise: 'lost lock',
   },
   {
@@ -153,7 +153,7 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/file-error.ts',
     find: '    if (storesBytes.has(this.operation)) return false;\n',
     replace: '',
-    caughtBy: [guarded, 'none of those that may have changed something'],
+    caughtBy: [guarded, 'never one that may have changed something'],
     promise: 'failed write',
   },
   {
@@ -168,7 +168,7 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/abort.ts',
     find: '      if (signal.aborted) onAbort();\n',
     replace: '',
-    caughtBy: [guarded, 'where the signal has fired before'],
+    caughtBy: [guarded, 'if the signal has fired before'],
   },
   {
     name: 'a timer of more than 24 days fires at once',
@@ -178,19 +178,19 @@ export const vfs: readonly Mutant[] = [
     caughtBy: [guarded, 'at most as long as the platform can'],
   },
   {
-    name: 'an owner counts as fresh until others take over',
+    name: 'a lock counts as fresh until another process may take over',
     file: 'vfs/src/lock/held-lock.ts',
     find: 'const youngMs = timings.silentMs / 2;',
     replace: 'const youngMs = timings.silentMs;',
-    caughtBy: [held, 'before half of the time has passed'],
+    caughtBy: [held, 'when half of the takeover time has passed'],
     promise: 'lost lock',
   },
   {
-    name: 'a machine that has slept counts as fresh',
+    name: 'a lock counts as fresh after the machine has slept',
     file: 'vfs/src/lock/held-lock.ts',
     find: 'return ageMs >= 0 && ageMs < youngMs;',
     replace: 'return ageMs < Infinity;',
-    caughtBy: [held, 'tell of a machine that has slept'],
+    caughtBy: [held, 'show that the machine has slept'],
     promise: 'lost lock',
   },
   {
@@ -202,7 +202,7 @@ export const vfs: readonly Mutant[] = [
     promise: 'lost lock',
   },
   {
-    name: 'the lock of an owner that has come back is taken over',
+    name: 'the lock of an owner that continues is taken over',
     file: 'vfs/src/lock/directory-lock.ts',
     find: ' || now.pulse !== seen.pulse',
     replace: '',
@@ -214,13 +214,13 @@ export const vfs: readonly Mutant[] = [
     file: 'vfs/src/names/resting-names.ts',
     find: 'if (restsUntilMs <= nowMs) this.#failures.delete(other);',
     replace: '',
-    caughtBy: [resting, 'are those that rest, however many names have failed'],
+    caughtBy: [resting, 'are only those that rest, however many names have failed'],
   },
   {
     name: 'names that still rest are forgotten when another one fails',
     file: 'vfs/src/names/resting-names.ts',
     find: 'if (restsUntilMs <= nowMs) this',
     replace: 'this',
-    caughtBy: [resting, 'are those that rest, however many names have failed'],
+    caughtBy: [resting, 'are only those that rest, however many names have failed'],
   },
 ];

@@ -27,7 +27,7 @@ export const walCore: readonly Mutant[] = [
     replace: 'if (first.index < log.committed) {',
     caughtBy: [
       'wal-core/test/accepted-log.test.ts',
-      'leaves the accepted log as it was, marker and all',
+      'does not change the accepted log, nor its markers',
     ],
   },
   {
@@ -37,7 +37,7 @@ export const walCore: readonly Mutant[] = [
     replace: 'this',
     caughtBy: [
       'wal-core/test/accepted-log.test.ts',
-      'whose terms are checked against the snapshot that comes with it',
+      'whose terms are checked against the snapshot of the same batch',
     ],
   },
   {
@@ -47,7 +47,7 @@ export const walCore: readonly Mutant[] = [
     replace: 'hardState.term !== before.term),',
     caughtBy: [
       'wal-core/test/accepted-log.test.ts',
-      'that is durable exactly where term, vote, entries or a marker change',
+      'that is durable exactly when term, vote, entries or a marker change',
     ],
     promise: 'power cut',
   },
@@ -56,7 +56,7 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/accepted-log.ts',
     find: 'return { ...emptyPlan, hardState, purgeTo',
     replace: 'return { ...emptyPlan, purgeTo',
-    caughtBy: ['wal-core/test/accepted-log.test.ts', 'a purge takes the hard state along'],
+    caughtBy: ['wal-core/test/accepted-log.test.ts', 'a purge carries the hard state'],
     promise: 'purge',
   },
   {
@@ -66,7 +66,7 @@ export const walCore: readonly Mutant[] = [
     replace: 'const from = Math.max(hardState.commit, baseIndex) + 1;',
     caughtBy: [
       'wal-core/test/accepted-log.test.ts',
-      'a discard never cuts at or below the snapshot',
+      'a discard never drops entries at or below the snapshot',
     ],
   },
   {
@@ -76,7 +76,7 @@ export const walCore: readonly Mutant[] = [
     replace: '    const lastAfter = Math.max(entries.at(-1)?.index ?? last, last);',
     caughtBy: [
       'wal-core/test/accepted-log.test.ts',
-      'leaves the accepted log as it was, marker and all',
+      'does not change the accepted log, nor its markers',
     ],
   },
   {
@@ -85,8 +85,8 @@ export const walCore: readonly Mutant[] = [
     find: 'if (lock?.isFresh() === false) await lock.confirm();\n        if (this.#poison',
     replace: 'if (this.#poison',
     caughtBy: [
-      'wal-core/test/groups-and-locks.test.ts',
-      'keeps a group from being written where it is lost',
+      'wal-core/test/commit-batches-and-locks.test.ts',
+      'keeps a commit batch from being written if it is lost',
     ],
     promise: 'lost lock',
   },
@@ -95,7 +95,10 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/queued-wal.ts',
     find: 'if (lock?.isFresh() === false) await lock.confirm();\n        this.#batches',
     replace: 'this.#batches',
-    caughtBy: ['wal-core/test/groups-and-locks.test.ts', 'keeps a group from being acknowledged'],
+    caughtBy: [
+      'wal-core/test/commit-batches-and-locks.test.ts',
+      'keeps a commit batch from being acknowledged',
+    ],
     promise: 'lost lock',
   },
   {
@@ -103,7 +106,7 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/queued-wal.ts',
     find: 'for (const { reject } of behind) reject(error);',
     replace: 'if (!isRefused) for (const { reject } of behind) reject(error);',
-    caughtBy: ['wal-core/test/queued-wal.test.ts', 'rejects the group and all behind it'],
+    caughtBy: ['wal-core/test/queued-wal.test.ts', 'rejects all queued saves'],
   },
   {
     name: 'the last save of a group decides alone whether the group is durable',
@@ -111,8 +114,8 @@ export const walCore: readonly Mutant[] = [
     find: 'const durable = plans.some((plan) => plan.durable);',
     replace: 'const durable = plans.at(-1)?.durable ?? false;',
     caughtBy: [
-      'wal-core/test/groups-and-locks.test.ts',
-      'is durable when the save at place 0 of three must be',
+      'wal-core/test/commit-batches-and-locks.test.ts',
+      'is durable when the save at position 0 of three must be',
     ],
     promise: 'power cut',
   },
@@ -121,10 +124,7 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/queued-wal.ts',
     find: '    await this.#releasing;\n    await this.#confirmBeforeClosing',
     replace: '    await this.#confirmBeforeClosing',
-    caughtBy: [
-      'wal-core/test/queued-wal.test.ts',
-      'waits for what is queued and for what a purge gives back',
-    ],
+    caughtBy: ['wal-core/test/queued-wal.test.ts', 'waits for queued saves and for running purges'],
     promise: 'lost lock',
   },
   {
@@ -132,7 +132,7 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/queued-wal.ts',
     find: 'const releasing = this.#releasing.then(() => store.releasePurged());',
     replace: 'const releasing = store.releasePurged();',
-    caughtBy: ['wal-core/test/queued-wal.test.ts', 'give space back one after the other'],
+    caughtBy: ['wal-core/test/queued-wal.test.ts', 'free space one after the other'],
     promise: 'purge',
   },
   {
@@ -141,8 +141,8 @@ export const walCore: readonly Mutant[] = [
     find: 'this.#releasing = releasing.catch(() => undefined);',
     replace: 'this.#releasing = releasing;',
     caughtBy: [
-      'wal-core/test/groups-and-locks.test.ts',
-      'fails alone: the next purge and the close go on',
+      'wal-core/test/commit-batches-and-locks.test.ts',
+      'fails alone: the next purge and the close succeed',
     ],
   },
   {
@@ -151,8 +151,8 @@ export const walCore: readonly Mutant[] = [
     find: 'if (this.#poison !== undefined || lock === undefined || lock.isFresh()) return;',
     replace: 'return;',
     caughtBy: [
-      'wal-core/test/groups-and-locks.test.ts',
-      'keeps a close from writing where it is lost',
+      'wal-core/test/commit-batches-and-locks.test.ts',
+      'keeps a close from writing if it is lost',
     ],
     promise: 'lost lock',
   },
@@ -163,7 +163,7 @@ export const walCore: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'wal-core/test/entry-storage.test.ts',
-      'gives way to entries that replace what was hidden',
+      'no longer hides entries that replace hidden ones',
     ],
   },
   {
@@ -181,28 +181,28 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/entry-storage.ts',
     find: 'if (lo < firstIndex) throw new CompactedError(lo, firstIndex);',
     replace: 'if (lo < view.state.index.firstIndex) throw new CompactedError(lo, firstIndex);',
-    caughtBy: ['wal-core/test/entry-storage.test.ts', 'hides entries and nothing else'],
+    caughtBy: ['wal-core/test/entry-storage.test.ts', 'hides entries and changes nothing else'],
   },
   {
     name: 'an entry too large for the cache leaves a gap',
     file: 'wal-core/src/ring-cache.ts',
     find: '      this.#restartAt(entry.index + 1);\n      return;',
     replace: '      return;',
-    caughtBy: ['wal-core/test/ring-cache.test.ts', 'does not keep an entry larger than all of it'],
+    caughtBy: ['wal-core/test/ring-cache.test.ts', 'keeps no entry larger than its bound'],
   },
   {
     name: 'large payloads are not copied',
     file: 'wal-core/src/ring-cache.ts',
     find: 'slot.slab = { bytes: new Uint8Array(data), used',
     replace: 'slot.slab = { bytes: data, used',
-    caughtBy: ['wal-core/test/ring-cache.test.ts', 'copies payloads, of buffers too'],
+    caughtBy: ['wal-core/test/ring-cache.test.ts', 'copies payloads, those of buffers too'],
   },
   {
     name: 'a compaction drops pages and not their entries',
     file: 'wal-core/src/position-index.ts',
     find: '    first.pages.splice(0, pages);\n    first.origin += pages * pageEntries;',
     replace: '    first.pages.splice(0, pages);',
-    caughtBy: ['wal-core/test/position-index.test.ts', 'gives memory back when it is compacted'],
+    caughtBy: ['wal-core/test/position-index.test.ts', 'frees memory when it is compacted'],
   },
   {
     name: 'a snapshot is chosen by its index alone',
@@ -248,7 +248,7 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/ring-cache.ts',
     find: 'slab.live === 0 && !slab.shared &&',
     replace: 'slab.live === 0 &&',
-    caughtBy: ['wal-core/test/ring-cache.test.ts', 'never fills memory again'],
+    caughtBy: ['wal-core/test/ring-cache.test.ts', 'never reuses memory'],
   },
   {
     name: 'a marker does not raise the commit index',
@@ -263,7 +263,10 @@ export const walCore: readonly Mutant[] = [
     find: `      this.#accepted = this.#acceptPublished();
       const type`,
     replace: '      const type',
-    caughtBy: ['wal-core/test/conformance.test.ts', 'saves of every shape that found no space'],
+    caughtBy: [
+      'wal-core/test/conformance.test.ts',
+      'saves of every shape that fail on a full disk',
+    ],
     promise: 'full disk',
   },
   {
@@ -278,21 +281,21 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/position-index.ts',
     find: 'Math.floor((index + 1 - first.origin) / pageEntries)',
     replace: 'Math.ceil((index + 1 - first.origin) / pageEntries)',
-    caughtBy: ['wal-native/test/conformance.test.ts', '1025 entries, of which a part is replaced'],
+    caughtBy: ['wal-native/test/conformance.test.ts', '1025 entries, some of which are replaced'],
   },
   {
     name: 'a truncation drops the page of positions that it ends in',
     file: 'wal-core/src/position-index.ts',
     find: 'Math.floor((run.lastIndex - run.origin) / pageEntries) + 1;',
     replace: 'Math.floor((run.lastIndex - run.origin) / pageEntries);',
-    caughtBy: ['wal-core/test/position-index.test.ts', 'gives memory back when it is compacted'],
+    caughtBy: ['wal-core/test/position-index.test.ts', 'frees memory when it is compacted'],
   },
   {
     name: 'the cache takes one entry more than it has room for',
     file: 'wal-core/src/ring-cache.ts',
     find: 'while (this.#count === entriesMax ||',
     replace: 'while (this.#count > entriesMax ||',
-    caughtBy: ['wal-core/test/conformance.test.ts', '2049 entries, of which a part is replaced'],
+    caughtBy: ['wal-core/test/conformance.test.ts', '2049 entries, some of which are replaced'],
   },
   {
     name: 'entries behind a reset are taken for a gap',
@@ -306,14 +309,14 @@ export const walCore: readonly Mutant[] = [
     file: 'wal-core/src/accepted-log.ts',
     find: 'first.index <= last ?',
     replace: 'first.index < last ?',
-    caughtBy: ['wal-core/test/conformance.test.ts', 'law 2: a conflict at every offset'],
+    caughtBy: ['wal-core/test/conformance.test.ts', 'entries can be replaced from every index on'],
   },
   {
     name: 'a marker that is saved again is kept twice',
     file: 'wal-core/src/log-state.ts',
     find: 'index < marker.index);',
     replace: 'index <= marker.index);',
-    caughtBy: ['wal-core/test/log-state.test.ts', 'of the same index replaces the one before'],
+    caughtBy: ['wal-core/test/log-state.test.ts', 'replaces an earlier one of the same index'],
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {
@@ -366,7 +369,7 @@ export const walCore: readonly Mutant[] = [
     if (isRefused) {`,
     replace: `    const behind: PendingSave[] = [];
     if (isRefused) {`,
-    caughtBy: [queue, 'rejects the group and all behind it'],
+    caughtBy: [queue, 'rejects all queued saves'],
     promise: 'full disk',
   },
 ];

@@ -10,7 +10,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'this.#writtenHardState = written;\n    return error;',
     replace: 'return error;',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'does not count as written: rename'],
     promise: 'shortage',
   },
   {
@@ -18,22 +18,25 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/etcd-store.ts',
     find: 'writer.rollBack(mark);',
     replace: '',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'does not count as written: rename'],
     promise: 'shortage',
   },
   {
-    name: 'a reset does not move the base',
+    name: 'a reset does not move the start of the log',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: 'if (plan.resets) this.#base = { segmentId: this.#segmentId, position: undefined };',
+    find: 'if (plan.resets) this.#start = { segmentId: this.#segmentId, position: undefined };',
     replace: '',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'lets a purge give back all'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'lets a purge remove all segments'],
   },
   {
     name: 'a close does not write the last commit index',
     file: 'wal-etcd/src/etcd-store.ts',
     find: '        this.#addUnwrittenHardState();\n        await translating',
     replace: '        await translating',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'makes the newest of the commit indexes durable'],
+    caughtBy: [
+      'wal-etcd/test/histories.test.ts',
+      'makes the newest unwritten commit index durable',
+    ],
   },
   {
     name: 'a close does not sync what was written without syncs',
@@ -53,7 +56,7 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'entries of a log that was written anew are looked for in the segment before',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: 'this.#segmentId = base.segmentId;',
+    find: 'this.#segmentId = start.segmentId;',
     replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'keeps the snapshot, and the entries up to it'],
   },
@@ -79,14 +82,14 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/writer/wal-writer.ts',
     find: 'this.#encoder.pages = new PageWriter(0);',
     replace: '',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'lets a purge give back all'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'lets a purge remove all segments'],
   },
   {
-    name: 'a segment is renamed again after its sync was owed',
+    name: 'a segment is renamed again while its sync is pending',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'if (!owed.isRenamed) await environment',
+    find: 'if (!pending.isRenamed) await environment',
     replace: 'await environment',
-    caughtBy: ['wal-etcd/test/owed-name.test.ts', 'open-directory, inline false'],
+    caughtBy: ['wal-etcd/test/pending-rename.test.ts', 'open-directory, inline false'],
     promise: 'owed sync',
   },
   {
@@ -94,14 +97,14 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/writer/wal-writer.ts',
     find: '      await spare.file.close().catch(() => undefined);\n      throw error;',
     replace: '      throw error;',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'removes nothing of the old log'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'removes no old segment before'],
   },
   {
-    name: 'records are written to a segment whose name is owed',
+    name: 'records are written to a segment whose rename is pending',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'if (bytes !== 0) await this.#settleName();',
+    find: 'if (bytes !== 0) await this.#finishRename();',
     replace: '',
-    caughtBy: ['wal-etcd/test/histories.test.ts', 'not taken for written: rename'],
+    caughtBy: ['wal-etcd/test/histories.test.ts', 'does not count as written: rename'],
     promise: 'owed sync',
   },
   {
@@ -113,7 +116,7 @@ export const walEtcd: readonly Mutant[] = [
     promise: 'shortage',
   },
   {
-    name: 'a log that is written anew loses the marker behind its base',
+    name: 'a log that is written again loses the marker after its start',
     file: 'wal-etcd/src/writer/rewrite-log.ts',
     find: 'if (marker.index > state.baseIndex) addMarker',
     replace: 'if (marker.index > state.baseIndex + 1) addMarker',
@@ -146,7 +149,7 @@ export const walEtcd: readonly Mutant[] = [
   },
   {
     name: 'a gap in the segments is accepted',
-    file: 'wal-etcd/src/recovery/find-log.ts',
+    file: 'wal-etcd/src/recovery/read-log.ts',
     find: 'if (skipped.length === 0 || first.firstIndex === 0n) return;\n  if (state.validMarkers().length > 0) return;',
     replace: 'return;',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'in the middle is damage'],
@@ -154,15 +157,15 @@ export const walEtcd: readonly Mutant[] = [
   },
   {
     name: 'a refused log stays open',
-    file: 'wal-etcd/src/recovery/find-log.ts',
+    file: 'wal-etcd/src/recovery/read-log.ts',
     find: '    await closeSegments(opened).catch(() => undefined);\n    throw error;',
     replace: '    throw error;',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'in the middle is damage'],
   },
   {
-    name: 'a removal whose sync is owed is made again',
+    name: 'a removal whose sync is pending is made again',
     file: 'wal-etcd/src/purge/release-segments.ts',
-    find: 'if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldestPath);',
+    find: 'if (!this.#syncIsPending) await this.#fileSystem.unlink(oldestPath);',
     replace: 'await this.#fileSystem.unlink(oldestPath);',
     caughtBy: ['wal-etcd/test/purge-order.test.ts', 'leaves no gap: open-directory'],
     promise: 'purge',
@@ -173,7 +176,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/recovery/append-point.ts',
     find: 'end - bytesBetweenSyncsMax)',
     replace: 'end - bytesBetweenSyncsMax / 4)',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', '4194304 bytes, of which a sync fails'],
+    caughtBy: ['wal-etcd/test/sizes.test.ts', '4194304 bytes, with a failed sync'],
     promise: 'recovery',
   },
   {
@@ -181,7 +184,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/writer/wal-writer.ts',
     find: 'const pieces = durable && bytes > bytesBetweenSyncsMax;',
     replace: 'const pieces = false as boolean;',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'a part more than is written between two syncs'],
+    caughtBy: ['wal-etcd/test/sizes.test.ts', 'more bytes than the limit between two syncs'],
     promise: 'recovery',
   },
   {
@@ -226,15 +229,15 @@ export const walEtcd: readonly Mutant[] = [
     find: '    await this.#fileSystem.syncDirectory(this.#directory);',
     replace:
       '    if (this.#waiting.length === 1) await this.#fileSystem.syncDirectory(this.#directory);',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
+    caughtBy: ['wal-etcd/test/sizes.test.ts', 'on an idle log, with a crash at every call'],
     promise: 'purge',
   },
   {
     name: 'a purge releases the segment that tells the term before the log',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: 'const belowSegmentId = this.#base.segmentId;',
-    replace: 'const belowSegmentId = this.#base.segmentId + 1;',
-    caughtBy: ['wal-etcd/test/sizes.test.ts', 'that waits for nothing, with a crash at every call'],
+    find: 'const belowSegmentId = this.#start.segmentId;',
+    replace: 'const belowSegmentId = this.#start.segmentId + 1;',
+    caughtBy: ['wal-etcd/test/sizes.test.ts', 'on an idle log, with a crash at every call'],
     promise: 'purge',
   },
   {
@@ -242,7 +245,7 @@ export const walEtcd: readonly Mutant[] = [
     file: 'wal-etcd/src/writer/record-encoder.ts',
     find: 'this.#makeRoom(copies ? recordBytes : recordBytes - payloadBytes);',
     replace: 'this.#makeRoom(recordBytes - payloadBytes);',
-    caughtBy: ['wal-etcd/test/record-encoder.test.ts', 'right whatever room is left'],
+    caughtBy: ['wal-etcd/test/record-encoder.test.ts', 'right whatever memory is left'],
   },
   {
     name: 'a hard state that raises only the commit index counts as the same',
@@ -263,9 +266,9 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'the saves of a group share the positions of the first one',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: 'const positions = this.#placed.shift()?.positions ?? [];',
-    replace: 'const positions = this.#placed[0]?.positions ?? [];',
-    caughtBy: ['wal-etcd/test/conformance.test.ts', 'each two shapes of saves in one group'],
+    find: 'const positions = this.#unpublished.shift()?.positions ?? [];',
+    replace: 'const positions = this.#unpublished[0]?.positions ?? [];',
+    caughtBy: ['wal-etcd/test/conformance.test.ts', 'each two shapes of saves in one commit batch'],
   },
   // Errors that need two things at once: calls that overlap, and a crash or a failure beside them.
   {
@@ -279,9 +282,9 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'the records behind a new segment do not wait for its name to be durable',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: `      owed.isRenamed = true;
+    find: `      pending.isRenamed = true;
       await environment.fileSystem.syncDirectory(directory);`,
-    replace: `      owed.isRenamed = true;
+    replace: `      pending.isRenamed = true;
       void environment.fileSystem.syncDirectory(directory).catch(() => undefined);`,
     caughtBy: [
       interleavings,
@@ -315,9 +318,9 @@ export const walEtcd: readonly Mutant[] = [
     name: 'the term before the log is not kept by a purge',
     file: 'wal-etcd/src/etcd-store.ts',
     find: `    const run = state.index.runOf(index);
-    this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
+    this.#start = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
     replace: `    const run = state.index.runOf(Math.min(index + 1, state.index.lastIndex));
-    this.#base = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
+    this.#start = { segmentId: run.segmentId, position: run.offsetOf(index) };`,
     caughtBy: [interleavings, 'a purge up to the end of a segment and the close'],
     promise: 'purge',
   },
@@ -327,21 +330,21 @@ export const walEtcd: readonly Mutant[] = [
     find: `    writer.rollBack(mark);
     this.#unwrittenHardState`,
     replace: `    this.#unwrittenHardState`,
-    caughtBy: ['wal-etcd/test/full-disk.test.ts', 'comes back with a clean close'],
+    caughtBy: ['wal-etcd/test/full-disk.test.ts', 'after a clean close'],
     promise: 'full disk',
   },
   {
-    name: 'the name of a segment that is owed is forgotten after a failure that passes',
+    name: 'a pending rename is forgotten after a temporary failure',
     file: 'wal-etcd/src/writer/wal-writer.ts',
     find: `    } catch (error) {
       throw stepFailure(error);
     }
-    this.#owedName = undefined;`,
+    this.#pendingRename = undefined;`,
     replace: `    } catch (error) {
-      this.#owedName = undefined;
+      this.#pendingRename = undefined;
       throw stepFailure(error);
     }
-    this.#owedName = undefined;`,
+    this.#pendingRename = undefined;`,
     caughtBy: [faults, 'too-many-open, once'],
     promise: 'owed sync',
   },
@@ -353,12 +356,12 @@ export const walEtcd: readonly Mutant[] = [
     replace: '    await fileSystem.syncDirectory(directory).catch(() => undefined);',
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
-      'removes nothing more after a sync of the directory has failed',
+      'removes no more segments after a failed sync of the directory',
     ],
     promise: 'purge',
   },
   {
-    name: 'a log that is written anew forgets the vote',
+    name: 'a log that is written again forgets the vote',
     file: 'wal-etcd/src/writer/rewrite-log.ts',
     find: 'hardState: encodeHardState(hardState),',
     replace: 'hardState: encodeHardState({ ...hardState, vote: 0n }),',
@@ -369,21 +372,21 @@ export const walEtcd: readonly Mutant[] = [
     promise: 'power cut',
   },
   {
-    name: 'a log that is written anew removes the old one while its own name is owed',
+    name: 'a log that is written again removes the old one while its own rename is pending',
     file: 'wal-etcd/src/writer/wal-writer.ts',
     find: 'if (!isRefusal(error) || next.addRecords !== undefined) throw error;',
     replace: 'if (!isRefusal(error)) throw error;',
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
-      'where the system is short of something once: rename',
+      'if the system lacks a resource once: rename',
     ],
     promise: 'new segment',
   },
   {
-    name: 'a log that is written anew does not wait for its name',
+    name: 'a log that is written again does not wait for its name',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'await this.#settleName().catch(',
-    replace: 'if (next.addRecords === undefined) await this.#settleName().catch(',
+    find: 'await this.#finishRename().catch(',
+    replace: 'if (next.addRecords === undefined) await this.#finishRename().catch(',
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
       'has the hard state, all entries, and each snapshot',
@@ -391,18 +394,18 @@ export const walEtcd: readonly Mutant[] = [
     promise: 'new segment',
   },
   {
-    name: 'a log that is written anew removes the oldest segments first',
+    name: 'a log that is written again removes the oldest segments first',
     file: 'wal-etcd/src/writer/rewrite-log.ts',
     find: '.removeBelow(segment.segmentId).reverse()',
     replace: '.removeBelow(segment.segmentId)',
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
-      'has all of it wherever a power cut interrupts it',
+      'has all of it after a power cut at any call',
     ],
     promise: 'power cut',
   },
   {
-    name: 'a log that is written anew has the newest members in all markers',
+    name: 'a log that is written again has the newest members in all markers',
     file: 'wal-etcd/src/writer/rewrite-log.ts',
     find: 'if (marker.index > state.baseIndex) addMarker(writer, marker);',
     replace:
@@ -416,11 +419,11 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a recovery forgets the entry that tells the term before the log',
     file: 'wal-etcd/src/recovery/replayed-log.ts',
-    find: 'this.#setBase(index, term, { segmentId, position });',
-    replace: 'this.#setBase(index, term, { segmentId, position: undefined });',
+    find: 'this.#setStart(index, term, { segmentId, position });',
+    replace: 'this.#setStart(index, term, { segmentId, position: undefined });',
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
-      'keeps what tells its term, with a snapshot: false',
+      'keeps the record that gives its term, with a snapshot: false',
     ],
     promise: 'power cut',
   },
@@ -430,8 +433,8 @@ export const walEtcd: readonly Mutant[] = [
     find: 'if (index > commit) this.#addHardState',
     replace: 'if (index > commit && next === undefined) this.#addHardState',
     caughtBy: [
-      'wal-etcd/test/markers-and-bases.test.ts',
-      'leave a log that opens behind each of their records',
+      'wal-etcd/test/markers-and-starts.test.ts',
+      'leave a log that opens after each of their records',
     ],
     promise: 'unacknowledged save',
   },
@@ -441,7 +444,10 @@ export const walEtcd: readonly Mutant[] = [
     find: `    this.#unwrittenHardState = unwritten;
 `,
     replace: '',
-    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'takes its commit index along'],
+    caughtBy: [
+      'wal-etcd/test/markers-and-starts.test.ts',
+      'drops its commit index and keeps the one before it',
+    ],
     promise: 'shortage',
   },
   {
@@ -451,30 +457,27 @@ export const walEtcd: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: [
-      'wal-etcd/test/markers-and-bases.test.ts',
-      'that end a segment give the next one the index behind them',
+      'wal-etcd/test/markers-and-starts.test.ts',
+      'at the end of a segment give the next one their index plus 1',
     ],
   },
   {
     name: 'what is behind the end of a log is made zero only where it is a torn record',
-    file: 'wal-etcd/src/etcd-log-files.ts',
+    file: 'wal-etcd/src/recovery/recover.ts',
     find: 'let leftover = tail.bytesDropped;',
     replace: `let leftover = tail.verdict === 'torn' ? tail.bytesDropped : 0;`,
     caughtBy: [
-      'wal-etcd/test/markers-and-bases.test.ts',
-      'are the end of the log, and what was behind them is made zero',
+      'wal-etcd/test/markers-and-starts.test.ts',
+      'are the end of the log, and the bytes after them are zeroed',
     ],
     promise: 'interrupted write',
   },
   {
     name: 'the raw log does not make zero what is behind its end',
     file: 'wal-etcd/src/raw-wal.ts',
-    find: 'settle(last.file, scan.validEnd, leftover)',
-    replace: 'settle(last.file, scan.validEnd, 0 * leftover)',
-    caughtBy: [
-      'wal-etcd/test/markers-and-bases.test.ts',
-      'are made zero by the log that has all 64 bits',
-    ],
+    find: 'makeTailDurable(last.file, scan.validEnd, leftover)',
+    replace: 'makeTailDurable(last.file, scan.validEnd, 0 * leftover)',
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'are the end of a raw log too'],
   },
   {
     name: 'an entry that the snapshot covers is taken into the log',
@@ -482,14 +485,14 @@ export const walEtcd: readonly Mutant[] = [
     find: `    if (index < log.firstIndex) return undefined;
 `,
     replace: '',
-    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'is passed over, as etcd does it'],
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'is ignored, as in etcd'],
   },
   {
     name: 'an entry that the snapshot covers moves the start of the log',
     file: 'wal-etcd/src/recovery/replayed-log.ts',
-    find: 'const isLowest = this.#baseIsEntry && index < log.firstIndex;',
+    find: 'const isLowest = this.#startIsEntry && index < log.firstIndex;',
     replace: 'const isLowest = index < log.firstIndex && log.firstIndex > 1;',
-    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'is passed over, as etcd does it'],
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'is ignored, as in etcd'],
   },
   {
     name: 'a snapshot is recorded with the members of the one before it',
@@ -497,7 +500,7 @@ export const walEtcd: readonly Mutant[] = [
     find: 'const { index, term, confState } = marker;',
     replace:
       'const { index, term } = marker; const { confState } = this.#parts.view.state.markers.at(-1) ?? marker;',
-    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'keep their own members'],
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'keep their own members'],
     promise: 'killed process',
   },
   {
@@ -506,22 +509,22 @@ export const walEtcd: readonly Mutant[] = [
     find: 'const reset = state.applyMarker(marker);',
     replace:
       'const reset = state.applyMarker({ ...marker, confState: (state.markers.at(-1) ?? marker).confState });',
-    caughtBy: ['wal-etcd/test/markers-and-bases.test.ts', 'keep their own members'],
+    caughtBy: ['wal-etcd/test/markers-and-starts.test.ts', 'keep their own members'],
     promise: 'killed process',
   },
   {
-    name: 'the name of a log that is written anew is not synced',
+    name: 'the name of a log that is written again is not synced',
     file: 'wal-etcd/src/writer/wal-writer.ts',
-    find: 'await this.#settleName().catch(',
-    replace: `const unsynced = next.addRecords === undefined ? undefined : this.#owedName;
+    find: 'await this.#finishRename().catch(',
+    replace: `const unsynced = next.addRecords === undefined ? undefined : this.#pendingRename;
       if (unsynced !== undefined) {
         await this.#parts.environment.fileSystem.rename(unsynced.from, unsynced.to);
-        this.#owedName = undefined;
+        this.#pendingRename = undefined;
       }
-      await this.#settleName().catch(`,
+      await this.#finishRename().catch(`,
     caughtBy: [
       'wal-etcd/test/rewritten-log.test.ts',
-      'has all of it wherever a power cut interrupts it',
+      'has all of it after a power cut at any call',
     ],
     promise: 'new segment',
   },

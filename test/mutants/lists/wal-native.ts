@@ -21,7 +21,10 @@ export const walNative: readonly Mutant[] = [
     file: 'wal-native/src/native-store.ts',
     find: 'const isIdle = this.#idleMark === undefined && this.#successor === undefined;',
     replace: 'const isIdle = this.#successor === undefined;',
-    caughtBy: ['wal-native/test/beside-the-idle-mark.test.ts', 'a save waits for it, inline true'],
+    caughtBy: [
+      'wal-native/test/calls-during-idle-mark.test.ts',
+      'a save waits for it, inline true',
+    ],
     promise: 'killed process',
   },
   {
@@ -29,7 +32,10 @@ export const walNative: readonly Mutant[] = [
     file: 'wal-native/src/native-store.ts',
     find: 'await this.#idleMark;\n      if (this.#successor',
     replace: 'if (this.#successor',
-    caughtBy: ['wal-native/test/beside-the-idle-mark.test.ts', 'a save waits for it, inline false'],
+    caughtBy: [
+      'wal-native/test/calls-during-idle-mark.test.ts',
+      'a save waits for it, inline false',
+    ],
     promise: 'killed process',
   },
   {
@@ -43,11 +49,11 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'a close of a full segment drops the last commit index',
     file: 'wal-native/src/native-store.ts',
-    find: '    else await this.#rotate(group);',
+    find: '    else await this.#rotate(batch);',
     replace: '',
     caughtBy: [
       'wal-native/test/closed-cleanly.test.ts',
-      'has it also where its segment is used up',
+      'has it even if one close after the other',
     ],
   },
   {
@@ -56,49 +62,49 @@ export const walNative: readonly Mutant[] = [
     find: 'this.#stopMarks();\n    await this.#idleMark;',
     replace: 'this.#stopMarks();',
     caughtBy: [
-      'wal-native/test/beside-the-idle-mark.test.ts',
-      'a close waits for it, because it gives the lock back, inline false',
+      'wal-native/test/calls-during-idle-mark.test.ts',
+      'a close waits for it, because it releases the lock, inline false',
     ],
     promise: 'lost lock',
   },
   {
-    name: 'a log that failed goes on writing marks',
+    name: 'a poisoned log still writes marks',
     file: 'wal-native/src/native-store.ts',
     find: 'if (!isRefusal(error)) this.#stopMarks();',
     replace: '',
-    caughtBy: [
-      'wal-native/test/beside-the-idle-mark.test.ts',
-      'a log that failed writes no mark any more',
-    ],
+    caughtBy: ['wal-native/test/calls-during-idle-mark.test.ts', 'a poisoned log writes no mark'],
     promise: 'failed write',
   },
   {
-    name: 'only the first of the commit indexes that wait is kept',
+    name: 'only the first of the waiting commit indexes is kept',
     file: 'wal-native/src/native-store.ts',
     find: 'this.#noteHardState(hardState);',
     replace:
       'if (this.#unwrittenHardState === undefined || durable) this.#noteHardState(hardState);',
-    caughtBy: ['wal-native/test/closed-cleanly.test.ts', 'has the newest of the commit indexes'],
+    caughtBy: [
+      'wal-native/test/closed-cleanly.test.ts',
+      'has the newest commit index that was not written on its own',
+    ],
   },
   {
-    name: 'the buffer has no room for the slot that ends a batch',
-    file: 'wal-native/src/writer/group-encoder.ts',
-    find: 'const needed = scratchBytesOf(group) + endSlotBytes;',
-    replace: 'const needed = scratchBytesOf(group);',
-    caughtBy: ['wal-native/test/large-batches.test.ts', 'larger than the buffer that is kept'],
+    name: 'the buffer has no space for the empty slot after a batch',
+    file: 'wal-native/src/writer/batch-encoder.ts',
+    find: 'const needed = scratchBytesOf(batch) + endSlotBytes;',
+    replace: 'const needed = scratchBytesOf(batch);',
+    caughtBy: ['wal-native/test/large-batches.test.ts', 'larger than the kept buffer'],
   },
   {
-    name: 'the bodies of control frames get no room in the buffer',
-    file: 'wal-native/src/writer/group-encoder.ts',
+    name: 'the bodies of control frames get no space in the buffer',
+    file: 'wal-native/src/writer/batch-encoder.ts',
     find: 'if (item.body.length >= copyBytesMax) bytes -= item.body.length;',
     replace: 'bytes -= item.body.length;',
-    caughtBy: ['wal-native/test/large-batches.test.ts', 'larger than the buffer that is kept'],
+    caughtBy: ['wal-native/test/large-batches.test.ts', 'larger than the kept buffer'],
   },
   {
-    name: 'a log that was marked once counts as marked for good',
+    name: 'a log that was marked once counts as marked for ever',
     file: 'wal-native/src/writer/segment-appender.ts',
-    find: 'this.#marked = durable && group.frameCount === 0;',
-    replace: 'if (durable && group.frameCount === 0) this.#marked = true;',
+    find: 'this.#marked = durable && batch.frameCount === 0;',
+    replace: 'if (durable && batch.frameCount === 0) this.#marked = true;',
     caughtBy: [
       'wal-native/test/closed-cleanly.test.ts',
       'after it was closed, written to and closed again',
@@ -114,7 +120,7 @@ export const walNative: readonly Mutant[] = [
     promise: 'damage',
   },
   {
-    name: 'the parts of an unsynced batch are written at one place',
+    name: 'the parts of an unsynced batch are written at one offset',
     file: 'wal-native/src/writer/segment-appender.ts',
     find: '        await file.write(part, position);\n        position += part.length;',
     replace: '        await file.write(part, position);',
@@ -122,7 +128,7 @@ export const walNative: readonly Mutant[] = [
     promise: 'killed process',
   },
   {
-    name: 'the parts of an unsynced inline batch are written at one place',
+    name: 'the parts of an unsynced inline batch are written at one offset',
     file: 'wal-native/src/writer/segment-appender.ts',
     find: '        file.writeSync(part, position);\n        position += part.length;',
     replace: '        file.writeSync(part, position);',
@@ -138,9 +144,9 @@ export const walNative: readonly Mutant[] = [
     promise: 'damage',
   },
   {
-    name: 'a segment for a large batch has no room for its footer',
+    name: 'a segment for a large batch has no space for its footer',
     file: 'wal-native/src/writer/create-segment.ts',
-    find: 'sealBytes(1, group?.entryCount ?? 0) +',
+    find: 'sealBytes(1, batch?.entryCount ?? 0) +',
     replace: 'sealBytes(1, 0) +',
     caughtBy: [
       'wal-native/test/large-batches.test.ts',
@@ -162,19 +168,22 @@ export const walNative: readonly Mutant[] = [
     caughtBy: ['wal-native/test/handles.test.ts', 'leaves neither an open file nor a prepared one'],
   },
   {
-    name: 'a refused creation of a native log leaves its file behind',
+    name: 'a refused creation of a native log leaves its file',
     file: 'wal-native/src/writer/create-segment.ts',
     find: 'await request.environment.fileSystem.unlink(path).catch(() => undefined);',
     replace: '',
-    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no log behind, and can be made again'],
+    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no log, and can be repeated'],
     promise: 'first start',
   },
   {
-    name: 'a single entry is handed out in the buffer that is used again',
+    name: 'a single entry is returned in the reused buffer',
     file: 'wal-native/src/segment/entry-reader.ts',
     find: 'return single && only?.data !== undefined\n',
     replace: 'return only !== undefined && only.data === undefined && single\n',
-    caughtBy: ['wal-native/test/large-batches.test.ts', 'of one entry keeps its payload'],
+    caughtBy: [
+      'wal-native/test/large-batches.test.ts',
+      'of one entry returns a payload that later reads do not change',
+    ],
   },
   {
     name: 'the first entry of a range is not read again when it is large',
@@ -183,7 +192,7 @@ export const walNative: readonly Mutant[] = [
     replace: '    if (first > target.length && single) {',
     caughtBy: [
       'wal-native/test/large-batches.test.ts',
-      'of a range begins with an entry that is larger',
+      'of a range may begin with an entry that is larger',
     ],
   },
   {
@@ -193,12 +202,12 @@ export const walNative: readonly Mutant[] = [
     replace: 'return undefined;',
     caughtBy: [
       'wal-native/test/resets-and-purges.test.ts',
-      'starts the log anew also for the second opening',
+      'still starts the log at the second opening',
     ],
     promise: 'killed process',
   },
   {
-    name: 'a seal that looks whole is not written again',
+    name: 'a seal that looks intact is not written again',
     file: 'wal-native/src/recovery/read-log.ts',
     find: 'if (interrupted) needsSeal = finding;',
     replace: 'if (interrupted && problem !== undefined) needsSeal = finding;',
@@ -224,12 +233,9 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'recovery uses batch numbers of the tail again',
     file: 'wal-native/src/recovery/recover.ts',
-    find: 'behind.batchNumberMax + 1',
+    find: 'afterStop.batchNumberMax + 1',
     replace: 'stop.lastBatchNumber + 1',
-    caughtBy: [
-      'wal-native/test/second-opening.test.ts',
-      'also where many batches of it were there',
-    ],
+    caughtBy: ['wal-native/test/second-opening.test.ts', 'even if it had many batches'],
     promise: 'interrupted write',
   },
   {
@@ -237,7 +243,7 @@ export const walNative: readonly Mutant[] = [
     file: 'wal-native/src/recovery/recover.ts',
     find: '    lastBatchNumber: batchNumber,\n    entries,',
     replace: '    lastBatchNumber: batchNumber,\n    entries: 0,',
-    caughtBy: ['wal-native/test/second-opening.test.ts', 'keeps the place of its footer'],
+    caughtBy: ['wal-native/test/second-opening.test.ts', 'keeps the space of its footer'],
   },
   {
     name: 'recovery does not sync the names it read',
@@ -259,13 +265,13 @@ export const walNative: readonly Mutant[] = [
     promise: 'damage',
   },
   {
-    name: 'the successor of an older base entry is judged by the newer base',
+    name: 'the entry after an older version of the start is compared with the newer version',
     file: 'wal-native/src/recovery/replayed-log.ts',
     find: 'index > entries.firstIndex ? entries.term(index - 1) : undefined;',
     replace: 'entries.term(index - 1);',
     caughtBy: [
       'wal-native/test/resets-and-purges.test.ts',
-      'drops the entries above it when nothing but hard states follows',
+      'drops the entries above it when only hard states follow',
     ],
     promise: 'killed process',
   },
@@ -276,7 +282,7 @@ export const walNative: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'wal-native/test/resets-and-purges.test.ts',
-      'drops the entries above it when nothing but hard states follows',
+      'drops the entries above it when only hard states follow',
     ],
     promise: 'killed process',
   },
@@ -289,11 +295,11 @@ export const walNative: readonly Mutant[] = [
     promise: 'purge',
   },
   {
-    name: 'testimony is looked for in the next 512 KiB only',
-    file: 'wal-native/src/recovery/scan.ts',
+    name: 'proof of durability is searched for in the next 512 KiB only',
+    file: 'wal-native/src/recovery/scan-after-stop.ts',
     find: 'if (await window.load(offset, frame)) continue;',
     replace: 'if (offset < stop.offset + 524256 && (await window.load(offset, frame))) continue;',
-    caughtBy: ['wal-native/test/large-batches.test.ts', 'half a mebibyte and more behind it'],
+    caughtBy: ['wal-native/test/large-batches.test.ts', 'half a mebibyte and more after it'],
     promise: 'damage',
   },
   {
@@ -301,7 +307,7 @@ export const walNative: readonly Mutant[] = [
     file: 'wal-native/src/native-log-files.ts',
     find: 'for (const { file } of segments) await file.close().catch(() => undefined);',
     replace: '',
-    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no file open where it is whole'],
+    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no file open if it is intact'],
   },
   {
     name: 'a damaged log is left open',
@@ -311,11 +317,11 @@ export const walNative: readonly Mutant[] = [
     caughtBy: ['wal-native/test/handles.test.ts', 'a damaged entry'],
   },
   {
-    name: 'the look at a log leaves its segments open',
-    file: 'wal-native/src/recovery/look.ts',
+    name: 'reading a log without its lock leaves its segments open',
+    file: 'wal-native/src/recovery/read-log-once.ts',
     find: '  await closeSegments(log.findings.map(({ segment }) => segment));\n',
     replace: '',
-    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no file open where it is whole'],
+    caughtBy: ['wal-native/test/handles.test.ts', 'leaves no file open if it is intact'],
   },
   {
     name: 'a segment that is refused stays open',
@@ -325,37 +331,37 @@ export const walNative: readonly Mutant[] = [
     caughtBy: ['wal-native/test/handles.test.ts', 'a damaged header'],
   },
   {
-    name: 'recycled files are not known as temporary',
+    name: 'recycled files are not recognised as temporary',
     file: 'wal-native/src/format/segment-name.ts',
     find: 'return temporaryPattern.test(fileName);',
     replace: `return temporaryPattern.test(fileName) && fileName.startsWith('spare');`,
-    caughtBy: ['wal-native/test/resets-and-purges.test.ts', 'wait for their next use are removed'],
+    caughtBy: ['wal-native/test/resets-and-purges.test.ts', 'wait to be reused are removed'],
   },
   // Sizes and shapes of saves.
   {
-    name: 'the footer of the entries of the group itself is not counted',
+    name: 'the footer of the entries of the batch itself is not counted',
     file: 'wal-native/src/writer/segment-appender.ts',
-    find: 'sealBytes(1, this.#entries) + group.entryCount * footerEntryBytes + 8;',
+    find: 'sealBytes(1, this.#entries) + batch.entryCount * footerEntryBytes + 8;',
     replace: 'sealBytes(1, this.#entries) + 8;',
     caughtBy: ['wal-native/test/sizes.test.ts', 'is met by a save of 100 entries'],
   },
   {
-    name: 'a longer segment has no room for the footer of its batch',
+    name: 'a longer segment has no space for the footer of its batch',
     file: 'wal-native/src/writer/create-segment.ts',
-    find: 'sealBytes(1, group?.entryCount ?? 0)',
+    find: 'sealBytes(1, batch?.entryCount ?? 0)',
     replace: 'sealBytes(1, 0)',
     caughtBy: ['wal-native/test/sizes.test.ts', 'whose segment is longer'],
   },
   {
     name: 'a segment that was opened again forgets how many entries its footer lists',
-    file: 'wal-native/src/recovery/read-log.ts',
+    file: 'wal-native/src/recovery/replay-segment.ts',
     find: 'if (frame.kind === FrameKind.Entry) entries += 1;',
     replace: 'if (frame.kind === FrameKind.Entry) entries = 1;',
     caughtBy: ['wal-native/test/sizes.test.ts', 'is met by a save of 100 entries'],
   },
   {
     name: 'a marker that resets the log is recorded as one that matches',
-    file: 'wal-native/src/writer/group-encoder.ts',
+    file: 'wal-native/src/writer/batch-encoder.ts',
     find: 'markerFrame(plan.marker, plan.resets)',
     replace: 'markerFrame(plan.marker, false)',
     caughtBy: ['wal-native/test/shapes.test.ts', 'with a save of every shape, alone'],
@@ -370,7 +376,7 @@ export const walNative: readonly Mutant[] = [
     promise: 'killed process',
   },
   {
-    name: 'the hard state of a refused group is kept for the next one',
+    name: 'the hard state of a refused batch is kept for the next one',
     file: 'wal-native/src/native-store.ts',
     find: 'if (isRefusal(error)) this.#unwrittenHardState = unwrittenBefore;',
     replace: '',
@@ -396,7 +402,7 @@ export const walNative: readonly Mutant[] = [
   },
   {
     name: 'a large payload is not padded to the next frame',
-    file: 'wal-native/src/writer/group-encoder.ts',
+    file: 'wal-native/src/writer/batch-encoder.ts',
     find: `    this.#filled += padding;
     return value;`,
     replace: '    return value;',
@@ -404,21 +410,18 @@ export const walNative: readonly Mutant[] = [
     promise: 'killed process',
   },
   {
-    name: 'a purge releases the first segment that is needed, too',
+    name: 'a purge also releases the first segment that is needed',
     file: 'wal-native/src/purge/release-segments.ts',
     find: 'segments.removeBelow(belowSegmentId)',
     replace: 'segments.removeBelow(belowSegmentId + 1)',
-    caughtBy: [
-      'wal-native/test/sizes.test.ts',
-      'that waits for nothing, with a crash at every call',
-    ],
+    caughtBy: ['wal-native/test/sizes.test.ts', 'that runs alone, with a crash at every call'],
     promise: 'purge',
   },
   {
-    name: 'the saves of a group share the position of the first one',
+    name: 'the saves of a batch share the position of the first one',
     file: 'wal-native/src/native-store.ts',
-    find: 'const placed = this.#placed.shift();',
-    replace: 'const placed = this.#placed[0];',
+    find: 'const encoded = this.#unpublished.shift();',
+    replace: 'const encoded = this.#unpublished[0];',
     caughtBy: [
       'wal-native/test/shapes.test.ts',
       'and a save of every shape, first, before saves with a sync',
@@ -463,14 +466,14 @@ export const walNative: readonly Mutant[] = [
     file: 'wal-native/src/native-store.ts',
     find: `      await this.#idleMark;
       if (this.#successor !== undefined) await this.#takeOver(this.#successor);
-      if (!this.#appender.fits(group))`,
+      if (!this.#appender.fits(batch))`,
     replace: `      if (this.#successor !== undefined) await this.#takeOver(this.#successor);
-      if (!this.#appender.fits(group))`,
+      if (!this.#appender.fits(batch))`,
     caughtBy: [interleavings, 'two saves and the marks of an idle log'],
     promise: 'killed process',
   },
   {
-    name: 'the mark of an idle log does not look for a write that is under way',
+    name: 'an idle mark does not wait for a write in flight',
     file: 'wal-native/src/native-store.ts',
     find: `const isBusy = this.#busy || this.#successor !== undefined;`,
     replace: `const isBusy = this.#successor !== undefined;`,
@@ -489,7 +492,7 @@ export const walNative: readonly Mutant[] = [
     promise: 'lost lock',
   },
   {
-    name: 'the segments that a purge keeps are chosen when the group is published, from the segment of that time',
+    name: 'the segments that a purge keeps are chosen when the batch is published, from the segment of that time',
     file: 'wal-native/src/native-store.ts',
     find: `      belowSegmentId: this.#start.segmentId,`,
     replace: `      belowSegmentId: this.#appender.segment.segmentId,`,
@@ -497,7 +500,7 @@ export const walNative: readonly Mutant[] = [
     promise: 'purge',
   },
   {
-    name: 'segments are given back before the purge is durable',
+    name: 'segments are released before the purge is durable',
     file: 'wal-native/src/native-store.ts',
     find: `    this.#purgeSegmentId = this.#firstSegmentNeeded(plans);`,
     replace: `    this.#purgeSegmentId = this.#firstSegmentNeeded(plans);
@@ -537,7 +540,7 @@ export const walNative: readonly Mutant[] = [
     caughtBy: [interleavings, 'a commit index, the mark of an idle log, a save and the close'],
   },
   {
-    name: 'a segment whose name could not be made durable takes over all the same',
+    name: 'a segment is used although its name could not be made durable',
     file: 'wal-native/src/native-store.ts',
     find: `    await syncName(options.environment, directory);
     this.#successor = undefined;`,
@@ -547,14 +550,14 @@ export const walNative: readonly Mutant[] = [
     promise: 'owed sync',
   },
   {
-    name: 'a marker at the start of the log is not believed beside entries that were overwritten',
+    name: 'a marker at the start of the log is refused beside entries that were overwritten',
     file: 'wal-native/src/recovery/replayed-log.ts',
     find: 'const isAtStart = marker.index === this.#start.index;',
     replace: 'const isAtStart = false;',
-    caughtBy: ['wal-native/test/resets-and-purges.test.ts', 'were overwritten behind it'],
+    caughtBy: ['wal-native/test/resets-and-purges.test.ts', 'were overwritten after it'],
   },
   {
-    name: 'a directory whose sync failed is taken for durable by a later sync',
+    name: 'a directory whose sync failed counts as durable after a later sync',
     file: 'vfs/src/directory-syncs.ts',
     find: 'if (failure !== undefined && failure.number > since) throw failure.error;',
     replace: '',
@@ -568,18 +571,18 @@ export const walNative: readonly Mutant[] = [
     replace: 'await fileSystem.syncDirectory(directory).catch(() => undefined);',
     caughtBy: [
       'wal-native/test/recycled-files.test.ts',
-      'are never written again, and the log is whole after a power cut: dropped',
+      'are never reused, and the log is intact after a power cut: dropped',
     ],
     promise: 'purge',
   },
   {
-    name: 'the mark of a recovery may run into the footer of a full segment',
+    name: 'the mark of a recovery may overlap the footer of a full segment',
     file: 'wal-native/src/recovery/recover.ts',
     find: 'markEnds + endSlotBytes + sealBytes(1, entries) <=',
     replace: 'markEnds + endSlotBytes <=',
     caughtBy: [
       'wal-native/test/full-segment.test.ts',
-      'behind the mark of an idle log does not run into the footer',
+      'after an idle mark does not overlap the footer',
     ],
     promise: 'killed process',
   },

@@ -187,8 +187,8 @@ const clusterMutants: readonly Mutant[] = [
   {
     name: 'sessions whose last use is that of their beginning',
     file: 'session/src/sessions-in-order.ts',
-    find: 'if (place === undefined || place === this.#newest) return;',
-    replace: 'if (place === undefined || session.id > 0) return;',
+    find: 'if (link === undefined || link === this.#newest) return;',
+    replace: 'if (link === undefined || session.id > 0) return;',
   },
   {
     name: 'members of an installed snapshot that the transport is not told of',

@@ -4,11 +4,11 @@ import { repair } from '@babuza/wal-etcd/format';
 import { walBackend as native } from '@babuza/wal-native';
 import {
   levelBackEnd,
-  type JudgedBackEnd,
-} from '../../../wal-level-disk/test/support/judged-writer.ts';
+  type TestedBackEnd,
+} from '../../../wal-level-disk/test/support/checked-writer.ts';
 import type { NameRule } from './lossy-disk.ts';
 
-export interface CutBackEnd extends JudgedBackEnd {
+export interface CutBackEnd extends TestedBackEnd {
   readonly name: string;
   readonly names: NameRule;
   /**

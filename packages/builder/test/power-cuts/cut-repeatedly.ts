@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { inspect } from 'node:util';
 import { CorruptError } from '@babuza/wal-core';
 import { SeededRandom } from '@babuza/testkit';
-import { JudgedWriter } from '../../../wal-level-disk/test/support/judged-writer.ts';
+import { CheckedWriter } from '../../../wal-level-disk/test/support/checked-writer.ts';
 import type { CutBackEnd } from './back-ends.ts';
 import { endBoot } from './end-boot.ts';
 import type { LossyDisk } from './lossy-disk.ts';
@@ -29,7 +29,7 @@ export class Cuts {
   readonly #seed: number;
   readonly #random: SeededRandom;
   #directory: string;
-  #writer: JudgedWriter;
+  #writer: CheckedWriter;
 
   constructor(disk: LossyDisk, backEnd: CutBackEnd, seed: number) {
     this.#disk = disk;
@@ -37,7 +37,7 @@ export class Cuts {
     this.#seed = seed;
     this.#random = new SeededRandom(seed);
     this.#directory = `${disk.directory}/0`;
-    this.#writer = new JudgedWriter(this.#directory, backEnd);
+    this.#writer = new CheckedWriter(this.#directory, backEnd);
   }
 
   /** Returns the problems of the log after this cut. */
@@ -100,13 +100,13 @@ export class Cuts {
 
   async #judge(number: number): Promise<string[]> {
     try {
-      return (await this.#writer.judge()).violations;
+      return (await this.#writer.check()).violations;
     } catch (error) {
       if (!(error instanceof CorruptError) || this.#backEnd.repair === undefined) {
         return [`the log was refused: ${inspect(error)}`];
       }
       if (await this.#backEnd.repair(this.#directory)) {
-        const repaired = await this.#writer.judge().catch(() => undefined);
+        const repaired = await this.#writer.check().catch(() => undefined);
         if (repaired !== undefined) {
           this.counts.repaired += 1;
           return repaired.violations;
@@ -116,7 +116,7 @@ export class Cuts {
     // The next cut needs a log that opens.
     this.counts.unrepaired += 1;
     this.#directory = `${this.#disk.directory}/${number}`;
-    this.#writer = new JudgedWriter(this.#directory, this.#backEnd);
+    this.#writer = new CheckedWriter(this.#directory, this.#backEnd);
     return [];
   }
 }

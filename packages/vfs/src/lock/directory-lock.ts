@@ -1,20 +1,21 @@
 /**
- * The lock of a directory: the file `LOCK` in it, which names its owner. Node.js offers no lock
- * that the kernel gives back, so the lock of an owner that is gone has to be taken over, and two
- * processes that try this at the same time must not both succeed.
+ * The lock of a directory is the file `LOCK` in it, which names its owner. Node.js offers no lock
+ * that the kernel releases when a process ends. So the lock of an owner that is gone has to be
+ * taken over, and of two processes that try this at the same time at most one may succeed.
  *
- * 1. A record is written and synced under a name of its own, then linked to `LOCK`: the link is
- *    atomic, fails if the name exists, and nobody ever sees half a record.
+ * 1. A record is written and synced under a temporary name, then linked to `LOCK`. The link is
+ *    atomic and fails if the name exists, so no process ever reads half a record.
  * 2. If `LOCK` names an owner that is gone, with token S, the right to replace it is the file
- *    `LOCK.S`, taken by the very same steps. Its holder looks again, and only if `LOCK` still names
- *    S renames its own record over it. S never comes back, since tokens are not used twice, so
- *    whoever gets `LOCK.S` later finds another token and lets go.
+ *    `LOCK.S`, taken by the very same steps. Its holder reads `LOCK` again and renames its own
+ *    record over it only if it still names S. No token is used twice, so a process that gets
+ *    `LOCK.S` later finds another token in `LOCK` and gives up the right.
  * 3. If the holder of `LOCK.S`, with token T, is gone too, its right is taken over by `LOCK.T`.
  *
- * An owner is gone if its process is (`process-identity.ts`). Where that cannot be told, because
- * the owner lives in another process namespace or the platform does not say, its heartbeat decides:
- * the owner touches the file every two seconds, and another process that sees it unchanged for ten
- * takes it over. What an owner does that stood still for so long is described in `held-lock.ts`.
+ * An owner is gone if its process is gone (`process-identity.ts`). If that cannot be decided,
+ * because the owner runs in another process namespace or the platform does not tell, the heartbeat
+ * decides: the owner touches the file every two seconds, and another process takes the lock over
+ * after it has seen the file unchanged for ten. `held-lock.ts` describes how an owner that was
+ * suspended for so long notices this.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +39,7 @@ const TIMINGS: LockTimings = {
   pollMs: 200,
 };
 
-/** What file systems answer that have no hard links. */
+/** The error codes of file systems without hard links. */
 const NO_LINKS: ReadonlySet<string | undefined> = new Set([
   'EPERM',
   'ENOTSUP',
@@ -46,7 +47,10 @@ const NO_LINKS: ReadonlySet<string | undefined> = new Set([
   'ENOSYS',
 ]);
 
-/** Each attempt follows a change by somebody else; so many in a row do not happen. */
+/**
+ * Bounds the loop. Each further attempt follows a change by another process, so this many in a row
+ * do not happen in practice.
+ */
 const ATTEMPTS_MAX = 1000;
 
 /**
@@ -66,7 +70,7 @@ export async function lockDirectory(
   return lockDirectoryIn(path, { clock, random, self, timings: TIMINGS, usesLinks: true });
 }
 
-/** The same in a world that the caller makes. */
+/** The same with the clock, identity and timings of the caller. */
 export async function lockDirectoryIn(path: string, world: LockWorld): Promise<DirectoryLock> {
   const acquisition = new Acquisition(path, world);
   try {
@@ -83,22 +87,22 @@ export async function lockDirectoryIn(path: string, world: LockWorld): Promise<D
 }
 
 /**
- * The owner is certainly gone; it gave no sign of life for long enough; the file has changed, look
- * again.
+ * `gone`: the process of the owner has ended. `silent`: it sent no heartbeat for long enough.
+ * `changed`: the file has changed, so it must be read again.
  */
-type Judgement = 'gone' | 'silent' | 'changed';
+type OwnerState = 'gone' | 'silent' | 'changed';
 
 /** One try to take a lock. */
 class Acquisition {
   readonly record: LockRecord;
-  /** The owner that was replaced may still live. */
+  /** Whether the owner that was replaced may still be running. */
   tookFromSilentOwner = false;
   readonly #directory: string;
   readonly #world: LockWorld;
   readonly #lockFile: string;
-  /** The finished record, ready to be linked or renamed to where it is needed. */
+  /** The complete record under its temporary name, ready to be linked or renamed. */
   readonly #recordFile: string;
-  /** The files that this acquisition has made its own: all of them go when it fails. */
+  /** The lock files that this acquisition has created. All of them are removed if it fails. */
   readonly #taken = new Set<string>();
   #attempts = 0;
 
@@ -119,17 +123,20 @@ class Acquisition {
       await this.#writeRecordFile();
       await this.#takeFile(this.#lockFile);
     } catch (error) {
-      // A lock that nobody holds would keep everybody out for as long as this process runs.
+      // A lock file that stayed behind would lock the directory for as long as this process runs.
       for (const file of this.#taken) await remove(file).catch(() => undefined);
       throw error;
     } finally {
-      // The next acquisition removes what cannot be removed now.
+      // If the file cannot be removed now, the next acquisition removes it.
       await remove(this.#recordFile).catch(() => undefined);
     }
     await this.#removeLeftovers().catch(() => undefined);
   }
 
-  /** Removes the lock file, where it is this acquisition's: else it would keep this process out. */
+  /**
+   * Removes the lock file if it belongs to this acquisition. Otherwise it would lock out this
+   * process.
+   */
   async giveBack(): Promise<void> {
     const seen = await seeLock(this.#lockFile).catch(() => undefined);
     if (seen?.id === this.record.token) await remove(this.#lockFile).catch(() => undefined);
@@ -142,9 +149,9 @@ class Acquisition {
       if (await this.#create(file)) return;
       const seen = await seeLock(file);
       if (seen === undefined) continue;
-      const judgement = await this.#judge(file, seen);
-      if (judgement === 'changed' || !(await this.#replace(file, seen))) continue;
-      if (file === this.#lockFile) this.tookFromSilentOwner = judgement === 'silent';
+      const ownerState = await this.#ownerStateOf(file, seen);
+      if (ownerState === 'changed' || !(await this.#replace(file, seen))) continue;
+      if (file === this.#lockFile) this.tookFromSilentOwner = ownerState === 'silent';
       return;
     }
   }
@@ -163,7 +170,7 @@ class Acquisition {
     }
   }
 
-  /** Others may see the file before its record is whole: they wait for it to be. */
+  /** Other processes may see the file before its record is complete; they wait until it is. */
   async #createWithoutLink(file: string): Promise<boolean> {
     try {
       await writeSynced(file, encodeRecord(this.record));
@@ -172,20 +179,20 @@ class Acquisition {
       throw error;
     }
     this.#taken.add(file);
-    // Whoever waited long enough for the record has taken the file away.
+    // A process that waited too long for the record may have replaced the file.
     const isOurs = (await seeLock(file))?.id === this.record.token;
     if (!isOurs) this.#taken.delete(file);
     return isOurs;
   }
 
-  /** Takes the place of what was seen; returns false if something else is there by now. */
+  /** Replaces the lock file that was seen. Returns false if the file has changed since then. */
   async #replace(file: string, seen: SeenLock): Promise<boolean> {
     const rightFile = `${this.#lockFile}.${seen.id}`;
     await this.#takeFile(rightFile);
     try {
-      // Only the holder of the right changes the file of an owner that is gone, so that what is
-      // seen now still holds at the rename. An owner that only stood still may have touched its
-      // file since it was last looked at: the pulse is compared as well.
+      // Only the holder of the right changes the file of an owner that is gone, so the check here
+      // still holds at the rename. An owner that was only suspended may have touched its file since
+      // the last look, so the pulse is compared as well.
       const now = await seeLock(file);
       if (now?.id !== seen.id || now.pulse !== seen.pulse) return false;
       await fs.promises.rename(this.#recordFile, file);
@@ -198,8 +205,8 @@ class Acquisition {
     }
   }
 
-  /** Judges whether the owner of a file is gone; throws if the owner is there. */
-  async #judge(file: string, seen: SeenLock): Promise<Judgement> {
+  /** Decides whether the owner of a file is gone; throws if the owner is alive. */
+  async #ownerStateOf(file: string, seen: SeenLock): Promise<OwnerState> {
     const { self, timings } = this.#world;
     if (seen.record === undefined) {
       return (await this.#staysSame(file, seen, timings.unreadableMs)) ? 'silent' : 'changed';
@@ -208,7 +215,7 @@ class Acquisition {
     if (liveness === 'gone') return 'gone';
     if (liveness === 'alive') throw this.#lockedError(describeOwner(seen.record));
     if (await this.#staysSame(file, seen, timings.silentMs)) return 'silent';
-    // A sign of life of the same owner: held. Another one: look again.
+    // The file has changed. If the owner is the same, that was a heartbeat.
     if ((await seeLock(file))?.id === seen.id) throw this.#lockedError(describeOwner(seen.record));
     return 'changed';
   }
@@ -223,13 +230,13 @@ class Acquisition {
     return true;
   }
 
-  /** Removes what acquisitions left that were killed on their way. */
+  /** Removes files of acquisitions whose process was killed. */
   async #removeLeftovers(): Promise<void> {
     for (const name of await fs.promises.readdir(this.#directory)) {
       if (!name.startsWith(`${LOCK_NAME}.`)) continue;
       const file = join(this.#directory, name);
       const seen = await seeLock(file).catch(() => undefined);
-      // One that cannot be understood may be in the making.
+      // A file that cannot be decoded may be one that another process is just writing.
       if (seen?.record === undefined) continue;
       if ((await livenessOf(seen.record.owner, this.#world.self)) === 'gone') await remove(file);
     }
@@ -251,7 +258,8 @@ function newToken(random: Random): string {
 }
 
 /**
- * Makes a file that must not exist; its bytes are durable after this, so that no crash tears them.
+ * Creates a file, which must not exist. Its bytes are durable after this call, so no crash tears
+ * them.
  */
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await fs.promises.open(file, 'wx', 0o600);

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { toFileError } from '../classify-error.ts';
 import { platform } from '../platform.ts';
 
-/** Who holds a write lock on the file, in words, or `undefined` where nobody is seen. */
+/** Describes the holder of a write lock on the file; `undefined` if there is no such lock. */
 export async function foreignLockOf(path: string): Promise<string | undefined> {
   if (!platform.hasProc) return undefined;
   let stats: fs.BigIntStats;
@@ -20,7 +20,7 @@ export async function foreignLockOf(path: string): Promise<string | undefined> {
   return findLock(table, stats.dev, stats.ino);
 }
 
-/** The line of the table about this file, in words. */
+/** Finds the write lock on this file in the text of `/proc/locks` and describes its holder. */
 export function findLock(table: string, device: bigint, inode: bigint): string | undefined {
   const wanted = `${deviceText(device)}:${inode}`;
   for (const line of table.split('\n')) {
@@ -31,7 +31,10 @@ export function findLock(table: string, device: bigint, inode: bigint): string |
   return undefined;
 }
 
-/** As the kernel prints it: major and minor number, two digits at least. */
+/**
+ * The device as the kernel prints it: major and minor number in hexadecimal, at least two digits
+ * each.
+ */
 function deviceText(device: bigint): string {
   // The layout of `dev_t` in the C library: the bits of the two numbers are interleaved.
   const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);

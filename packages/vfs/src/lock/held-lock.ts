@@ -1,16 +1,17 @@
 /**
- * A lock that is held: it gives signs of life until it is given back, and notices when it was lost.
+ * A lock that is held. It sends heartbeats until it is released, and notices when it was lost.
  *
- * - A heartbeat touches the lock file every two seconds, then looks whether the file is still this
- *   owner's and in its place. The file is held open, so that its inode number is not used again:
- *   the path leads to the same inode only while nobody has removed, renamed or replaced the file,
- *   its directory or one above it.
- * - Another process may take over after ten seconds without a heartbeat. An owner whose last
- *   heartbeat is older than half of that is not fresh: it must renew the lock before it writes or
- *   acknowledges. The age is measured by two clocks. The monotonic one stands still while a machine
- *   sleeps, the wall clock can be set back.
- * - A removed file is free for others at once. So `isFresh` also looks at the path by itself, at
- *   most once in a millisecond: one `stat` of 2 microseconds, 0.2 % of the time at the most.
+ * - A heartbeat touches the lock file every two seconds, then checks that the path still leads to
+ *   the same file and that the file still holds this owner's record. The file stays open, so its
+ *   inode number is not used again: the path leads to the same inode only while no process has
+ *   removed, renamed or replaced the file, its directory or one above it.
+ * - Another process may take over after ten seconds without a heartbeat. A lock whose last
+ *   heartbeat is older than half of that is not fresh: its owner must renew it before it writes or
+ *   acknowledges. Two clocks measure the age, because the monotonic clock stops while a machine
+ *   sleeps and the wall clock can be set back.
+ * - Another process can take the lock as soon as the file is removed. So `isFresh` also checks the
+ *   path, at most once in a millisecond: one `stat` takes 2 microseconds, at most 0.2 % of the
+ *   time.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -24,10 +25,12 @@ import { describeOwner, LOCK_NAME, readRecord, seeLock } from './lock-record.ts'
 import type { LockRecord } from './lock-record.ts';
 import type { LockWorld } from './lock-world.ts';
 
-/** The shortest time between two looks at the lock file by `isFresh`, in milliseconds. */
+/** The shortest time between two checks of the path by `isFresh`, in milliseconds. */
 const lookMs = 1;
 
-/** The numbers that tell a file or directory from all others that exist at the same time. */
+/**
+ * Device and inode, which together identify a file or directory among all that exist at one time.
+ */
 type Identity = Pick<fs.BigIntStats, 'dev' | 'ino'>;
 
 /** How the lock was taken. */
@@ -46,7 +49,7 @@ export class HeldLock implements DirectoryLock {
   readonly #fileIdentity: Identity;
   readonly #directoryIdentity: Identity;
   readonly #listeners: ((error: FileError) => void)[] = [];
-  /** When the last heartbeat that found the lock in order began, by both clocks. */
+  /** When the last successful heartbeat began, by both clocks. */
   #beatMonotonicMs = -Infinity;
   #beatWallMs = -Infinity;
   #lookedMonotonicMs = -Infinity;
@@ -74,7 +77,7 @@ export class HeldLock implements DirectoryLock {
     this.#directoryIdentity = identities.directory;
   }
 
-  /** For the owner of the record that has just become the content of the lock file. */
+  /** Starts the heartbeats of a lock whose file has just been created with `taken.record` in it. */
   static async hold(directory: string, taken: Taken, world: LockWorld): Promise<HeldLock> {
     const handle = await openLockFile(join(directory, LOCK_NAME), fs.constants.O_RDWR);
     try {
@@ -123,7 +126,7 @@ export class HeldLock implements DirectoryLock {
     try {
       await retryTransient(this.#world.clock, () => this.#giveBack());
     } catch (error) {
-      // This process still has the lock and nobody else would remove it, so it goes on trying.
+      // This process still holds the lock and no other process would remove it, so it keeps trying.
       if (toFileError(error, 'unlock', this.#directory).isTransient) this.#giveBackLater();
       else await this.#handle.close().catch(() => undefined);
       if (!isLost(error)) throw toFileError(error, 'unlock', this.#directory);
@@ -161,8 +164,8 @@ export class HeldLock implements DirectoryLock {
       if (this.#released) throw new FileError('closed', 'lock', this.#directory);
       try {
         await this.#beatOnce();
-        // A process that had looked just before this beat may be about to take over: it shows
-        // itself in this time.
+        // A process that read the file just before this heartbeat may be about to take over. Its
+        // record is visible after this time.
         await clock.sleep(timings.pollMs);
         await this.#verify();
         if (this.#isYoung(clock.monotonicMs())) return;
@@ -176,7 +179,7 @@ export class HeldLock implements DirectoryLock {
 
   #isYoung(nowMs: number): boolean {
     const { clock, timings } = this.#world;
-    // Half of the time after which others may take over is left for the write under way.
+    // The write in flight has the other half of the time after which another process may take over.
     const youngMs = timings.silentMs / 2;
     if (nowMs - this.#beatMonotonicMs >= youngMs) return false;
     const ageMs = clock.wallMs() - this.#beatWallMs;
@@ -184,15 +187,15 @@ export class HeldLock implements DirectoryLock {
   }
 
   /**
-   * On the calling thread: nothing can come between this and what follows but a stop of the
-   * process.
+   * Synchronous, so that only a suspension of the whole process can come between this check and the
+   * write that follows it.
    */
   #isInPlace(): boolean {
     try {
       const found = fs.lstatSync(this.#file, { bigint: true, throwIfNoEntry: false });
       return found !== undefined && isSame(found, this.#fileIdentity);
     } catch {
-      // `confirm` finds out.
+      // `confirm` finds the reason.
       return false;
     }
   }
@@ -200,7 +203,8 @@ export class HeldLock implements DirectoryLock {
   #scheduleBeat(): Timer {
     const { clock, timings } = this.#world;
     return clock.startTimer(timings.heartbeatMs, () => {
-      // A beat that fails is made up for by the next one; a lost lock was told to the listeners.
+      // A failed heartbeat is repeated by the next one, and `#lose` has told the listeners of a
+      // lost lock.
       void this.#beatOnce().catch(() => undefined);
       if (!this.#released && this.#lost === undefined) this.#timer = this.#scheduleBeat();
     });
@@ -214,8 +218,9 @@ export class HeldLock implements DirectoryLock {
   }
 
   /**
-   * First the touch, then the look: what another process does to the file before it has seen the
-   * touch is seen here. The touch goes to the inode of this owner, wherever it is by now.
+   * Touches the file first and checks it afterwards, so that the check sees every change by a
+   * process that had not seen the touch. The touch goes through the open handle and so always to
+   * the inode of this owner.
    */
   async #beat(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
@@ -229,12 +234,12 @@ export class HeldLock implements DirectoryLock {
     this.#beatWallMs = wallMs;
   }
 
-  /** Throws a `LostLock` unless the lock file is this owner's and in its place. */
+  /** Throws a `LostLock` unless the path leads to the lock file of this owner. */
   async #verify(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
     const found = await statOf(this.#file, fs.promises.lstat);
     if (found !== undefined && isSame(found, this.#fileIdentity)) {
-      // Through the handle, which is there also while the process has no descriptor left.
+      // The open handle can be read even if the process has no free descriptor.
       const record = await readRecord(this.#handle);
       if (record?.token === this.#record.token) return;
     }
@@ -260,7 +265,7 @@ export class HeldLock implements DirectoryLock {
     this.#lost ??= error;
     this.#timer?.cancel();
     void this.#handle.close().catch(() => undefined);
-    // The one who gives the lock back is told by `release`.
+    // During `release` the caller gets the error from that call.
     if (!this.#released) for (const listener of this.#listeners.splice(0)) listener(error);
     throw this.#lost;
   }
@@ -280,7 +285,10 @@ function isLost(error: unknown): error is LostLock {
   return error instanceof LostLock;
 }
 
-/** `stat` follows links, as for a directory that lies elsewhere; `lstat` does not. */
+/**
+ * Calls `look` and maps a missing file to `undefined`. Pass `stat` for the directory, which may be
+ * a link, and `lstat` for the lock file, which may not.
+ */
 async function statOf(
   path: string,
   look: (path: string, options: { bigint: true }) => Promise<Identity>,
@@ -295,8 +303,8 @@ async function statOf(
 }
 
 /**
- * A file system may have given the file other rights than it was made with. One that has no modes
- * may refuse; the lock works all the same.
+ * Makes the lock file private to its user, because some file systems ignore the mode of a new file.
+ * A file system without modes may refuse; the lock works all the same.
  */
 async function restrictLockFile(handle: fs.promises.FileHandle, mode: bigint): Promise<void> {
   if ((mode & 0o077n) !== 0n) await handle.chmod(0o600).catch(() => undefined);

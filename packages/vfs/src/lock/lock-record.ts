@@ -1,6 +1,6 @@
 /**
- * What stands in a lock file, and what can be seen of one. A lock file that cannot be understood is
- * told by its inode and times: it may be half written by a live owner, or torn by a power cut.
+ * The record in a lock file. A lock file that cannot be decoded is identified by its inode, time
+ * and size: a live owner may have written only half of it, or a power cut may have torn it.
  */
 import fs from 'node:fs';
 import { errnoOf } from '../classify-error.ts';
@@ -15,21 +15,21 @@ export interface LockRecord {
   /** 128 random bits in hexadecimal digits: no two acquisitions share one. */
   readonly token: string;
   readonly owner: ProcessIdentity;
-  /** When it was taken, by the owner's clock, as ISO 8601. For people only. */
+  /** When the lock was taken, by the owner's clock, as ISO 8601. Only for error messages. */
   readonly since: string;
 }
 
-/** A lock file at one moment. */
+/** The state of a lock file at one moment. */
 export interface SeenLock {
-  /** The token, or a name made of inode and times where there is none to be read. */
+  /** The token; if it cannot be read, a name made of inode, time and size. */
   readonly id: string;
   /** Changes with each heartbeat. */
   readonly pulse: string;
-  /** `undefined` if the file cannot be understood. */
+  /** `undefined` if the file cannot be decoded. */
   readonly record: LockRecord | undefined;
 }
 
-/** Records are about 300 bytes; nothing longer is ours. */
+/** The most bytes of a lock file that are read. Records have about 300 bytes. */
 const RECORD_BYTES_MAX = 4096;
 
 const FORMAT = 'babuza-lock-1';
@@ -39,7 +39,7 @@ export function encodeRecord(record: LockRecord): Uint8Array {
   return Buffer.from(`${JSON.stringify({ format: FORMAT, ...record })}\n`);
 }
 
-/** The record in the bytes of a lock file, or `undefined` if they are not a whole one. */
+/** The record in the bytes of a lock file, or `undefined` if they are not a complete record. */
 export function decodeRecord(bytes: Uint8Array): LockRecord | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString());
@@ -47,7 +47,7 @@ export function decodeRecord(bytes: Uint8Array): LockRecord | undefined {
       return undefined;
     const { token, since, owner } = value;
     const { pid, host, bootId, pidNamespace, startTicks } = value['owner'];
-    // The token becomes part of file names.
+    // The token becomes part of a file name, so its characters are checked.
     if (typeof token !== 'string' || !/^[0-9a-f]{32}$/.test(token)) return undefined;
     if (typeof since !== 'string' || typeof host !== 'string' || owner === undefined)
       return undefined;
@@ -61,14 +61,14 @@ export function decodeRecord(bytes: Uint8Array): LockRecord | undefined {
   }
 }
 
-/** The owner in words, for error messages. */
+/** Describes the owner for error messages. */
 export function describeOwner(record: LockRecord): string {
   return `held by process ${record.owner.pid} on ${record.owner.host} since ${record.since}`;
 }
 
 /**
- * Looks at a lock file; `undefined` if there is none. Throws a `FileError` of kind `not-a-file`
- * where the name is not that of a regular file.
+ * Reads the state of a lock file; `undefined` if it does not exist. Throws a `FileError` of kind
+ * `not-a-file` if the name is not that of a regular file.
  */
 export async function seeLock(path: string): Promise<SeenLock | undefined> {
   let handle: fs.promises.FileHandle;
@@ -88,7 +88,7 @@ export async function seeLock(path: string): Promise<SeenLock | undefined> {
   }
 }
 
-/** The record in an open lock file, or `undefined` if there is no whole one in it. */
+/** The record in an open lock file, or `undefined` if the file has no complete record. */
 export async function readRecord(handle: fs.promises.FileHandle): Promise<LockRecord | undefined> {
   const buffer = Buffer.alloc(RECORD_BYTES_MAX);
   const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);

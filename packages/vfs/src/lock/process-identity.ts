@@ -1,14 +1,16 @@
 /**
- * Which process is this, and is that other one still running? A process id alone does not say: ids
- * are used again, and a container that starts anew has the same one. On Linux an id counts only
- * together with the boot, the process namespace and the moment the process was started.
+ * Identifies this process and tells whether another one is still running. A process id alone does
+ * not suffice: ids are used again, and a restarted container has the same one. On Linux a process
+ * is identified by its id, the boot, the process namespace and its start time.
  */
 import fs from 'node:fs';
 import { hostname } from 'node:os';
 import { errnoOf, toFileError } from '../classify-error.ts';
 import { platform } from '../platform.ts';
 
-/** What tells one process from all others; fields that the platform does not tell are `null`. */
+/**
+ * The identity of a process among all others. Fields that the platform does not tell are `null`.
+ */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly host: string;
@@ -20,7 +22,7 @@ export interface ProcessIdentity {
   readonly startTicks: string | null;
 }
 
-/** `unknown` if it cannot be decided from here: then only a heartbeat tells. */
+/** `unknown` if this process cannot decide it; then only the heartbeat tells. */
 export type Liveness = 'alive' | 'gone' | 'unknown';
 
 /** The identity of this process. */
@@ -45,19 +47,20 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
 export async function livenessOf(owner: ProcessIdentity, self: ProcessIdentity): Promise<Liveness> {
   if (owner.bootId !== null && self.bootId !== null && owner.bootId !== self.bootId) return 'gone';
   if (owner.pidNamespace !== self.pidNamespace || owner.host !== self.host) {
-    // The id means another process here. A host name alone may have been changed by hand.
+    // The process id belongs to another namespace or host, so it means another process here. If
+    // only the host names differ, the name may have been changed, and the namespace decides.
     if (owner.pidNamespace === null || owner.pidNamespace !== self.pidNamespace) return 'unknown';
   }
   if (!processExists(owner.pid)) return 'gone';
   if (owner.startTicks === null || self.startTicks === null) return 'unknown';
   const state = await processState(owner.pid);
   if (state === null) {
-    // It ended just now, or this user may not look at it.
+    // The process ended just now, or this user may not read its state.
     return processExists(owner.pid) ? 'unknown' : 'gone';
   }
   if (state.startTicks !== owner.startTicks) return 'gone';
-  // A killed process that nobody has waited for. While it still has threads, one of them may be
-  // inside a write.
+  // A zombie: the process was killed and its parent has not waited for it. While it still has other
+  // threads, one of them may be inside a write.
   if (state.isZombie && state.threads <= 1) return 'gone';
   return 'alive';
 }
@@ -93,9 +96,8 @@ async function textOf(path: string): Promise<string | null> {
 }
 
 /**
- * What a file of the kernel says, or null where it does not tell. A process without a descriptor
- * must not take that for an answer: it would write a lock that does not say whose it is, so the
- * failure is thrown.
+ * The content of a file of the kernel, or null if the platform does not have it. A shortage, such
+ * as no free descriptor, throws: with null in its place the lock would not name its owner.
  */
 async function orNull(
   path: string,

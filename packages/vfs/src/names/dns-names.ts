@@ -1,6 +1,6 @@
 /**
- * Look-ups with the name servers of this machine. They take no thread of the pool, can be
- * cancelled, and have time limits.
+ * Look-ups with the name servers of this machine. They use no thread of the pool, can be cancelled,
+ * and have time limits.
  */
 import { Resolver } from 'node:dns/promises';
 import { atMost } from '../abort.ts';
@@ -8,7 +8,7 @@ import type { Clock } from '../environment.ts';
 import type { HostAddress, HostNames } from './host-names.ts';
 import type { SearchDomains } from './local-files.ts';
 
-/** The part of a resolver that a look-up needs: Node.js' own one, or a simulated one. */
+/** The methods of a resolver that a look-up needs: that of Node.js, or a simulated one. */
 export interface AddressResolver {
   resolve4(name: string): Promise<string[]>;
   resolve6(name: string): Promise<string[]>;
@@ -19,12 +19,12 @@ export interface AddressResolver {
 /** A name server has 1 s for an answer, and twice as long each time when it is asked again. */
 const resolverOptions = { timeout: 1000, tries: 3 };
 
-/** When the addresses of one family are known, those of the other one are waited for so long. */
+/** How long to wait for the addresses of the second family after those of the first are known. */
 const otherFamilyMs = 50;
 
 /**
- * The server knows the name and has no such address, or knows no such name: the next candidate is
- * asked for.
+ * Whether the server knows the name but has no such address, or does not know the name. In both
+ * cases the next candidate is tried.
  */
 const isUnknown = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && /^(?:ENODATA|ENOTFOUND)$/.test(String(error.code));
@@ -35,8 +35,8 @@ export class DnsNames implements HostNames {
   readonly #newResolver: () => AddressResolver;
 
   /**
-   * A resolver is made for each look-up: it reads the addresses of the name servers when it is
-   * made.
+   * `newResolver` is called for each look-up, because a resolver reads the addresses of the name
+   * servers when it is made.
    */
   constructor(
     clock: Clock,
@@ -72,8 +72,8 @@ export class DnsNames implements HostNames {
   }
 
   /**
-   * Rejects with the failure that says most: a server that does not answer comes before a name that
-   * has no address.
+   * Rejects with the failure that says most: a server that does not answer takes precedence over a
+   * name that has no address.
    */
   async #ask(
     resolver: AddressResolver,

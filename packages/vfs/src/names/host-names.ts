@@ -1,4 +1,4 @@
-/** The names of hosts, as the outside world resolves them. */
+/** The contract for looking up names of hosts. */
 
 /** An IP address of a host. */
 export interface HostAddress {
@@ -9,8 +9,8 @@ export interface HostAddress {
 /** A way to find the addresses of a host by its name. */
 export interface HostNames {
   /**
-   * Resolves with at least one address. Rejects where the name cannot be resolved now, or with the
-   * reason of the signal: whatever can be cancelled ends then.
+   * Resolves with at least one address. Rejects if the name cannot be resolved now, or with the
+   * reason of the signal, which also cancels every query that can be cancelled.
    */
   lookUp(name: string, signal: AbortSignal): Promise<readonly HostAddress[]>;
 }
@@ -26,8 +26,8 @@ export class NameError extends Error {
 }
 
 /**
- * The reason of a failure; of several failures, the reason of each: the message of Node.js names
- * none of them.
+ * The message of an error. For an `AggregateError`, the messages of all its errors, because its own
+ * message does not contain them.
  */
 export function describeCause(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(describeCause).join(', ');

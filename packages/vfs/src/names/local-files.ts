@@ -1,7 +1,7 @@
 /**
  * The files that configure names on a machine: the hosts file, `resolv.conf` and `nsswitch.conf`.
- * They are read synchronously: a read in the thread pool would wait behind look-ups and saves that
- * hang there, and take a thread from the saves.
+ * They are read synchronously. A read in the thread pool would wait behind look-ups and saves that
+ * hang there, and would take a thread from the saves.
  */
 import fs from 'node:fs';
 import { isIP } from 'node:net';
@@ -9,8 +9,9 @@ import { toFileError } from '../classify-error.ts';
 import type { HostAddress } from './host-names.ts';
 
 /**
- * Keeps what a file means until the file changes, or while the system is too short of something to
- * read it. A file that cannot be read for another reason means the same as an empty one.
+ * The parsed content of a file, which is read again when the file has changed. If the system is
+ * short of a resource, the previous content is kept. A file that cannot be read for another reason
+ * counts as empty.
  */
 class ParsedFile<T> {
   readonly #path: string;
@@ -32,7 +33,7 @@ class ParsedFile<T> {
       this.#parsed = this.#parse(fs.readFileSync(this.#path, 'utf8'));
       this.#version = version;
     } catch (error) {
-      // A shortage says nothing about the file: it is read when the next name is looked up.
+      // A shortage says nothing about the file. It is read at the next look-up.
       if (toFileError(error, 'read', this.#path).isTransient) return this.#parsed;
       this.#parsed = this.#parse('');
       this.#version = '';
@@ -46,7 +47,7 @@ const hostsPath = (): string =>
     ? `${process.env['SystemRoot'] ?? String.raw`C:\Windows`}\\System32\\drivers\\etc\\hosts`
     : '/etc/hosts';
 
-/** The names that this machine itself gives to addresses. */
+/** The names and addresses in the hosts file of this machine. */
 export class HostsFile {
   readonly #file: ParsedFile<Map<string, HostAddress[]>>;
 
@@ -55,7 +56,7 @@ export class HostsFile {
   }
 
   /**
-   * The addresses of the name in the order of the file; none where the file does not have the name.
+   * The addresses of the name in the order of the file; empty if the file does not have the name.
    */
   addressesOf(name: string): readonly HostAddress[] {
     return this.#file.read().get(keyOf(name)) ?? [];
@@ -79,11 +80,11 @@ function parseHosts(text: string): Map<string, HostAddress[]> {
 
 interface SearchRules {
   readonly domains: readonly string[];
-  /** A name with at least so many dots is asked for as it is first. */
+  /** A name with at least this many dots is first tried as it is. */
   readonly dotsMin: number;
 }
 
-/** Which full names a short name may stand for: the search domains of `resolv.conf`. */
+/** The full names that a short name may stand for, by the search domains of `resolv.conf`. */
 export class SearchDomains {
   readonly #file: ParsedFile<SearchRules>;
 
@@ -91,7 +92,7 @@ export class SearchDomains {
     this.#file = new ParsedFile(path, parseSearch);
   }
 
-  /** In the order in which the system's own resolver asks for them. */
+  /** The candidates in the order in which the system's own resolver tries them. */
   candidatesOf(name: string): string[] {
     if (name.endsWith('.')) return [name];
     const { domains, dotsMin } = this.#file.read();
@@ -100,7 +101,7 @@ export class SearchDomains {
   }
 }
 
-/** The last `search` or `domain` counts. */
+/** If there are several lines `search` or `domain`, the last one counts. */
 function parseSearch(text: string): SearchRules {
   let domains: string[] = [];
   let dotsMin = 1;
@@ -121,7 +122,10 @@ function parseSearch(text: string): SearchRules {
   return { domains: full, dotsMin };
 }
 
-/** Whether the system knows names from other sources than the hosts file and the name servers. */
+/**
+ * Tells whether the system looks up names in sources other than the hosts file and the name
+ * servers.
+ */
 export class OtherSources {
   readonly #file: ParsedFile<boolean>;
   readonly #platform: NodeJS.Platform;
@@ -131,15 +135,15 @@ export class OtherSources {
     this.#platform = platform;
   }
 
-  /** Only Linux says it; elsewhere the answer is true. */
+  /** Only Linux tells; on other platforms the answer is true. */
   get exist(): boolean {
     return this.#platform !== 'linux' || this.#file.read();
   }
 }
 
 /**
- * `myhostname` knows this machine only. Without a line for hosts the system asks these sources,
- * too.
+ * Sources that do not count as others. `myhostname` knows this machine only. Without a line for
+ * hosts the system uses `files` and `dns` as well.
  */
 const ownSources = ['files', 'dns', 'myhostname'];
 

@@ -1,7 +1,4 @@
-/**
- * The names of hosts as this machine resolves them, without holding up anything else in the
- * process.
- */
+/** Looks up names of hosts as this machine does, without delaying anything else in the process. */
 import { atMost, unlessAborted } from '../abort.ts';
 import type { Clock } from '../environment.ts';
 import { NodeClock } from '../node-environment.ts';
@@ -10,22 +7,22 @@ import { NameError, describeCause, type HostAddress, type HostNames } from './ho
 import { HostsFile, OtherSources, SearchDomains } from './local-files.ts';
 import { SystemNames } from './system-names.ts';
 
-/** A name server that has not answered after so long is late. */
+/** How long the name servers have to answer before the system is asked as well. */
 const lateAfterMs = 500;
 
 export interface NameSources {
   readonly hosts: Pick<HostsFile, 'addressesOf'>;
   readonly dns: HostNames;
   readonly system: HostNames;
-  /** Whether the system has sources of names beside the hosts file and the name servers. */
+  /** Whether the system has sources of names other than the hosts file and the name servers. */
   readonly others: Pick<OtherSources, 'exist'>;
 }
 
 /**
- * Asks the hosts file, then the name servers, then the system. Only the system takes a thread of
- * the pool, and the process cannot end while it is asked. So it is asked where it answers soon:
- * where the name servers have answered that they do not know the name. Where they do not answer, it
- * is asked only if it has other sources.
+ * Tries the hosts file, then the name servers, then the system. Only a look-up by the system takes
+ * a thread of the pool, and the process cannot end while it runs. So the system is asked when it
+ * will answer soon, which is when the name servers have answered that they do not know the name. If
+ * they do not answer, it is asked only if it has other sources.
  */
 export class MachineNames implements HostNames {
   readonly #clock: Clock;
@@ -61,7 +58,7 @@ export class MachineNames implements HostNames {
     signal: AbortSignal,
   ): Promise<readonly HostAddress[]> {
     const failure = answer.then(
-      // The signal ends this look-up when the name servers answer.
+      // The name servers have answered, so the signal ends this look-up.
       () => new Promise<never>(() => undefined),
       (error: unknown) => error,
     );
@@ -81,8 +78,8 @@ const isSilence = (error: unknown): boolean =>
 let names: MachineNames | undefined;
 
 /**
- * The names as this machine resolves them. All of a process share it, so that the bound for the
- * thread pool holds.
+ * The names of hosts as this machine resolves them. The whole process shares one object, so that
+ * the bound on threads of the pool holds.
  */
 export function nodeNames(): HostNames {
   const clock = new NodeClock();

@@ -1,14 +1,11 @@
 /**
- * Names whose last look-up failed slowly, and which rest for a time after it. A name is kept only
- * while it rests. How many rest at a time has a bound: a look-up holds a thread while it fails, and
- * rests for a fixed multiple of that time, so each thread has only a few dozen names that rest,
- * however many names fail one after the other.
+ * Names that are not looked up again for some time because their last look-up failed slowly. A name
+ * is kept only while it rests. The number of names has a bound: a failing look-up holds a thread,
+ * and its name rests for a fixed multiple of that time, so each thread accounts for a few names at
+ * a time, however many names fail one after the other.
  */
 
-/**
- * After a failure a name is not asked for again until so many times the duration of the failed
- * look-up has passed.
- */
+/** A name rests for this multiple of the duration of its failed look-up. */
 const restFactor = 3;
 
 interface Failure {
@@ -24,13 +21,13 @@ export class RestingNames {
     return this.#failures.size;
   }
 
-  /** The failure of a name that rests; `undefined` where the name may be asked for. */
+  /** The failure of a name that rests; `undefined` if the name may be looked up. */
   failureOf(name: string, nowMs: number): Pick<Failure, 'error'> | undefined {
     const failure = this.#failures.get(name);
     return failure !== undefined && nowMs < failure.restsUntilMs ? failure : undefined;
   }
 
-  /** A look-up of the name has failed now. */
+  /** Records that a look-up of the name has failed now. */
   failed(name: string, error: unknown, startedMs: number, nowMs: number): void {
     this.#failures.delete(name);
     for (const [other, { restsUntilMs }] of this.#failures) {

@@ -1,8 +1,8 @@
 /**
  * Look-ups with the system (`getaddrinfo`), which knows names from every source of the machine.
- * Each takes a thread of the pool of Node.js, in which files are written, too; it cannot be
- * cancelled, and takes 10 seconds and more where a name server does not answer. So the number that
- * runs at a time is bounded for the whole process.
+ * Each look-up takes a thread of the pool of Node.js, which also serves the writes of files. It
+ * cannot be cancelled, and takes 10 seconds and more if a name server does not answer. So the
+ * number that runs at a time is bounded for the whole process.
  */
 import dns from 'node:dns';
 import { unlessAborted } from '../abort.ts';
@@ -10,20 +10,20 @@ import type { Clock } from '../environment.ts';
 import type { HostAddress, HostNames } from './host-names.ts';
 import { RestingNames } from './resting-names.ts';
 
-/** Asks the system; rejects with the system's reason. */
+/** Asks the system; rejects with the error of the system. */
 export type SystemLookUp = (name: string) => Promise<readonly HostAddress[]>;
 
-/** The pool has this many threads where nothing else is asked for. */
+/** The number of threads of the pool if `UV_THREADPOOL_SIZE` is not set. */
 const poolThreadsDefault = 4;
 
 /**
  * How many look-ups may hold a thread of the pool at a time: half of the threads, rounded down.
- * With one thread there is none, because every save would wait for it.
+ * With one thread no look-up is made, because every save would wait for it.
  */
 export function systemLookUpsMax(environment: NodeJS.ProcessEnv = process.env): number {
   const given = environment['UV_THREADPOOL_SIZE'];
   if (given === undefined) return Math.floor(poolThreadsDefault / 2);
-  // libuv reads the leading digits, and makes one thread at least and 1,024 at most.
+  // libuv reads the leading digits, and starts at least one thread and at most 1,024.
   const threads = Number.parseInt(given, 10);
   return Math.floor(Math.min(1024, Math.max(1, Number.isNaN(threads) ? 1 : threads)) / 2);
 }
@@ -40,7 +40,7 @@ export class SystemNames implements HostNames {
   readonly #clock: Clock;
   readonly #atATimeMax: number;
   readonly #ask: SystemLookUp;
-  /** Those that run and those that wait, by name. */
+  /** The look-ups that run or wait, by name. */
   readonly #lookUps = new Map<string, LookUp>();
   readonly #queue: LookUp[] = [];
   readonly #resting = new RestingNames();
@@ -57,14 +57,14 @@ export class SystemNames implements HostNames {
   }
 
   /**
-   * Callers that ask for the same name share one look-up. A name that failed slowly rests, and its
-   * last failure is the answer meanwhile: so a name that hangs holds a thread for a quarter of the
-   * time at most.
+   * Callers that ask for the same name share one look-up. A name whose look-up failed slowly is not
+   * looked up again for a while, and its last failure is the answer. So a name that hangs holds a
+   * thread for at most a quarter of the time.
    */
   async lookUp(name: string, signal: AbortSignal): Promise<readonly HostAddress[]> {
     if (this.#atATimeMax === 0) {
       throw new Error(
-        'the system is not asked, because UV_THREADPOOL_SIZE leaves one thread to the saves',
+        'the system is not asked, because UV_THREADPOOL_SIZE allows one thread only, which the saves need',
       );
     }
     const failure = this.#resting.failureOf(name, this.#clock.monotonicMs());
@@ -84,7 +84,7 @@ export class SystemNames implements HostNames {
     const result = new Promise<readonly HostAddress[]>((resolve, reject) => {
       start = () => this.#run(name).then(resolve, reject);
     });
-    // The callers may all have left when it fails.
+    // All callers may have been aborted when the look-up fails.
     result.catch(() => undefined);
     const lookUp = { name, result, start: async () => start?.(), waiting: 0 };
     this.#lookUps.set(name, lookUp);

@@ -1,12 +1,13 @@
 /**
- * Appending: what was saved is there, byte for byte, now and after a restart. Holes are refused.
+ * Appending: saved entries can be read byte for byte, at once and after a restart. Gaps are
+ * refused.
  */
 import type { Entry } from '@babuza/raftpb';
 import { failureOf, rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, marker, payload, texts } from './samples.ts';
 import type { Suite } from './suite.ts';
 
-/** Lengths around what formats align, pad and buffer by. */
+/** Lengths around the alignment, padding and buffer sizes of the formats. */
 const payloadBytes = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 511, 512, 513, 4095, 4096, 4097];
 const largerPayloadBytes = [16_383, 16_384, 65_535, 65_536, 65_537, 300_000];
 
@@ -73,7 +74,7 @@ export function appendTests(suite: Suite): void {
 
 function ownershipTests(suite: Suite): void {
   suite.test(
-    'rule 6: a buffer that its owner uses again after the save is not seen',
+    'a buffer that its owner changes after the save does not change the log',
     async (world) => {
       const { wal, storage } = await world.create();
       const shared = Buffer.from(payload(1, 1, 600));
@@ -95,7 +96,7 @@ function ownershipTests(suite: Suite): void {
   );
 
   suite.test(
-    'rule 6: what was handed out never changes, whatever happens to the log',
+    'entries that a reader has never change, whatever happens to the log',
     async (world) => {
       const { wal, storage } = await world.create();
       await wal.save({
@@ -120,7 +121,7 @@ function ownershipTests(suite: Suite): void {
     },
   );
 
-  suite.test('indexes, terms and ids use all the bits they may', async (world) => {
+  suite.test('the largest indexes, terms and ids are stored', async (world) => {
     const { wal } = await world.create();
     const index = 2 ** 52;
     const term = 2 ** 53 - 3;
@@ -139,7 +140,7 @@ function ownershipTests(suite: Suite): void {
 
 function orderTests(suite: Suite): void {
   suite.test(
-    'law 4: a hole is refused, at the front, inside and in pending saves',
+    'a gap is refused before a batch, inside it and between pending saves',
     async (world) => {
       const opened = await world.create();
       const { wal } = opened;
@@ -157,9 +158,9 @@ function orderTests(suite: Suite): void {
       suite.expect(await rejectionOf(wal.save({ entries: twice }))).toBe('WAL_OUT_OF_ORDER');
       suite.expect(contentOf(opened)).toEqual(before);
       const first = wal.save({ entries: [entry(6, 1)] });
-      const hole = rejectionOf(wal.save({ entries: [entry(8, 1)] }));
+      const gap = rejectionOf(wal.save({ entries: [entry(8, 1)] }));
       const second = wal.save({ entries: [entry(7, 1)] });
-      suite.expect(await hole).toBe('WAL_OUT_OF_ORDER');
+      suite.expect(await gap).toBe('WAL_OUT_OF_ORDER');
       await Promise.all([first, second]);
       const again = await world.restart();
       suite
@@ -168,17 +169,20 @@ function orderTests(suite: Suite): void {
     },
   );
 
-  suite.test('order strictly by call: many appends of one entry each', async (world) => {
-    const { wal, storage } = await world.create();
-    const written = entries(1, 60, 4, 100);
-    const pending = written.map((one) => wal.save({ entries: [one] }));
-    await Promise.all(pending);
-    suite.expect(texts(storage.entries(1, 61, Infinity))).toEqual(texts(written));
-    const again = await world.restart();
-    suite.expect(texts(again.storage.entries(1, 61, Infinity))).toEqual(texts(written));
-    await again.wal.save({ entries: [entry(61, 4)] });
-    suite.expect(again.storage.lastIndex()).toBe(61);
-  });
+  suite.test(
+    'many pending appends of one entry each keep the order of the calls',
+    async (world) => {
+      const { wal, storage } = await world.create();
+      const written = entries(1, 60, 4, 100);
+      const pending = written.map((one) => wal.save({ entries: [one] }));
+      await Promise.all(pending);
+      suite.expect(texts(storage.entries(1, 61, Infinity))).toEqual(texts(written));
+      const again = await world.restart();
+      suite.expect(texts(again.storage.entries(1, 61, Infinity))).toEqual(texts(written));
+      await again.wal.save({ entries: [entry(61, 4)] });
+      suite.expect(again.storage.lastIndex()).toBe(61);
+    },
+  );
 
   suite.test('an empty batch is accepted and changes nothing', async (world) => {
     const opened = await world.create();

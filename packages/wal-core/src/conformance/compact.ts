@@ -1,4 +1,7 @@
-/** Purging: exactly what was asked for goes, and a log without entries is a log all the same. */
+/**
+ * Purging: it removes exactly the entries up to its index, and a log without entries is still a
+ * log.
+ */
 import type { WalEvent } from '../events.ts';
 import type { EntryStorage } from '../entry-storage.ts';
 import { failureOf, rejectionOf } from './failures.ts';
@@ -6,7 +9,7 @@ import { contentOf, entries, entry, marker, markerText, texts } from './samples.
 import { sampleMetadata, type Suite } from './suite.ts';
 
 export function compactTests(suite: Suite): void {
-  suite.test('law 8: everything that a purge covers goes, however much it is', async (world) => {
+  suite.test('a purge removes all entries up to its index, and no others', async (world) => {
     let { wal, storage } = await world.create();
     const hardState = { term: 1, vote: 0n, commit: 900 };
     for (let first = 1; first < 1000; first += 100) {
@@ -32,7 +35,7 @@ export function compactTests(suite: Suite): void {
     }
   });
 
-  suite.test('law 7: a log whose entries are all purged still exists', async (world) => {
+  suite.test('a log whose entries are all purged still exists', async (world) => {
     const { wal } = await world.create();
     await wal.save({ entries: entries(1, 12, 3), hardState: { term: 3, vote: 2n, commit: 12 } });
     await wal.purge(12);
@@ -55,7 +58,7 @@ export function compactTests(suite: Suite): void {
   });
 
   suite.test(
-    'a purge above the commit index is refused; one that was done before is fine',
+    'a purge above the commit index is refused; a repeated purge is accepted',
     async (world) => {
       const opened = await world.create();
       const { wal } = opened;
@@ -89,20 +92,23 @@ function checkStart(suite: Suite, storage: EntryStorage, purgedTo: number): void
 }
 
 function markerTests(suite: Suite): void {
-  suite.test('markers below a purge go, those at and above it stay valid', async (world) => {
-    const { wal } = await world.create();
-    await wal.save({ entries: entries(1, 20, 1), hardState: { term: 1, vote: 0n, commit: 18 } });
-    for (const index of [4, 8, 12]) await wal.saveSnapshot(marker(index, 1));
-    await wal.purge(8);
-    await world.close();
-    const found = await (await world.manager()).findSnapshots();
-    const kept = found.filter(({ index }) => suite.target.capabilities.exactPurge || index >= 8);
-    suite.expect(kept.map(markerText)).toEqual([marker(8, 1), marker(12, 1)].map(markerText));
-    const { storage, snapshots } = await world.replay();
-    suite.expect(snapshots.map(markerText)).toEqual(found.map(markerText));
-    suite.expect(storage.snapshot().metadata.index).toBe(12);
-    suite.expect(texts(storage.entries(9, 21, Infinity))).toEqual(texts(entries(9, 20, 1)));
-  });
+  suite.test(
+    'markers below a purge are removed, those at and above it stay valid',
+    async (world) => {
+      const { wal } = await world.create();
+      await wal.save({ entries: entries(1, 20, 1), hardState: { term: 1, vote: 0n, commit: 18 } });
+      for (const index of [4, 8, 12]) await wal.saveSnapshot(marker(index, 1));
+      await wal.purge(8);
+      await world.close();
+      const found = await (await world.manager()).findSnapshots();
+      const kept = found.filter(({ index }) => suite.target.capabilities.exactPurge || index >= 8);
+      suite.expect(kept.map(markerText)).toEqual([marker(8, 1), marker(12, 1)].map(markerText));
+      const { storage, snapshots } = await world.replay();
+      suite.expect(snapshots.map(markerText)).toEqual(found.map(markerText));
+      suite.expect(storage.snapshot().metadata.index).toBe(12);
+      suite.expect(texts(storage.entries(9, 21, Infinity))).toEqual(texts(entries(9, 20, 1)));
+    },
+  );
 
   suite.test('a snapshot whose marker was purged is not offered any more', async (world) => {
     const { wal, storage } = await world.create();
@@ -115,7 +121,7 @@ function markerTests(suite: Suite): void {
   });
 
   suite.test(
-    'a purge takes the commit index along, so that it is valid after a restart',
+    'a purge makes the commit index durable, so that a restart accepts it',
     async (world) => {
       const { wal } = await world.create();
       await wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 0n, commit: 1 } });
@@ -131,7 +137,7 @@ function markerTests(suite: Suite): void {
 }
 
 function orderTests(suite: Suite): void {
-  suite.test('a purge keeps its place among pending saves', async (world) => {
+  suite.test('a purge takes effect between the saves around its call', async (world) => {
     const { wal, storage } = await world.create();
     const saved = wal.save({
       entries: entries(1, 9, 1),
@@ -150,7 +156,7 @@ function orderTests(suite: Suite): void {
     checkStart(suite, again.storage, 5);
   });
 
-  suite.test('a purge is announced with its report', async (world) => {
+  suite.test('an event reports a purge', async (world) => {
     const { wal } = await world.create();
     const seen: WalEvent[] = [];
     const unsubscribe = wal.events.subscribe((event) => seen.push(event));

@@ -1,4 +1,7 @@
-/** Failures: a refused call changes nothing, a full disk is survived, a broken one ends the log. */
+/**
+ * Failures: a refused call changes nothing, the log survives a full disk, and a broken disk ends
+ * its writes.
+ */
 import type { Entry } from '@babuza/raftpb';
 import type { WalEvent } from '../events.ts';
 import type { SaveBatch } from '../wal.ts';
@@ -8,44 +11,47 @@ import { contentOf, entries, entry, marker, texts } from './samples.ts';
 import type { Suite, World } from './suite.ts';
 
 export function failureTests(suite: Suite): void {
-  suite.test('a refused batch leaves the log unchanged, whatever else is in it', async (world) => {
-    const opened = await world.create();
-    const { wal } = opened;
-    await wal.save({ entries: entries(1, 9, 2), hardState: { term: 2, vote: 1n, commit: 5 } });
-    const before = contentOf(opened);
-    const hardState = { term: 3, vote: 2n, commit: 6 };
-    const refused: [string, SaveBatch][] = [
-      ['a gap', { entries: [entry(11, 2)], hardState }],
-      [
-        'a good conflict and a bad hard state',
-        { entries: [entry(7, 3)], hardState: { ...hardState, term: 1 } },
-      ],
-      [
-        'a good conflict and a commit above it',
-        { entries: [entry(6, 3)], hardState: { ...hardState, commit: 9 } },
-      ],
-      ['a term that goes down', { entries: [entry(10, 1)], hardState }],
-      ['a term that goes down inside', { entries: [entry(10, 4), entry(11, 3)], hardState }],
-      ['an index of 0', { entries: [entry(0, 2)] }],
-      ['a term of 0', { entries: [entry(10, 0)] }],
-      ['an index that is no integer', { entries: [entry(10.5, 2)] }],
-      ['an index above 2^53 - 1', { entries: [entry(2 ** 53, 2)] }],
-      ['a term above 2^53 - 1', { entries: [entry(10, 2 ** 53)] }],
-      ['an unknown type', { entries: [wrongEntry({ type: 7 })] }],
-      ['data that is no bytes', { entries: [wrongEntry({ data: 'text' })] }],
-    ];
-    for (const [name, batch] of refused) {
-      const code = await rejectionOf(wal.save(batch));
-      suite.check(code === 'WAL_INVALID' || code === 'WAL_OUT_OF_ORDER', `${name}: ${code}`);
-      suite.expect(contentOf(opened), name).toEqual(before);
-    }
-    // The checks, too, go by what is in the log, not by what was refused.
-    await wal.save({ hardState: { term: 2, vote: 1n, commit: 6 } });
-    await wal.save({ entries: [entry(10, 2)] });
-    const after = contentOf(opened);
-    suite.expect(after['last']).toBe(10);
-    suite.expect(contentOf(await world.restart())).toEqual(after);
-  });
+  suite.test(
+    'a refused batch leaves the log unchanged, even if some of its parts are valid',
+    async (world) => {
+      const opened = await world.create();
+      const { wal } = opened;
+      await wal.save({ entries: entries(1, 9, 2), hardState: { term: 2, vote: 1n, commit: 5 } });
+      const before = contentOf(opened);
+      const hardState = { term: 3, vote: 2n, commit: 6 };
+      const refused: [string, SaveBatch][] = [
+        ['a gap', { entries: [entry(11, 2)], hardState }],
+        [
+          'a good conflict and a bad hard state',
+          { entries: [entry(7, 3)], hardState: { ...hardState, term: 1 } },
+        ],
+        [
+          'a good conflict and a commit above it',
+          { entries: [entry(6, 3)], hardState: { ...hardState, commit: 9 } },
+        ],
+        ['a term that goes down', { entries: [entry(10, 1)], hardState }],
+        ['a term that goes down inside', { entries: [entry(10, 4), entry(11, 3)], hardState }],
+        ['an index of 0', { entries: [entry(0, 2)] }],
+        ['a term of 0', { entries: [entry(10, 0)] }],
+        ['an index that is no integer', { entries: [entry(10.5, 2)] }],
+        ['an index above 2^53 - 1', { entries: [entry(2 ** 53, 2)] }],
+        ['a term above 2^53 - 1', { entries: [entry(10, 2 ** 53)] }],
+        ['an unknown type', { entries: [wrongEntry({ type: 7 })] }],
+        ['data that is no bytes', { entries: [wrongEntry({ data: 'text' })] }],
+      ];
+      for (const [name, batch] of refused) {
+        const code = await rejectionOf(wal.save(batch));
+        suite.check(code === 'WAL_INVALID' || code === 'WAL_OUT_OF_ORDER', `${name}: ${code}`);
+        suite.expect(contentOf(opened), name).toEqual(before);
+      }
+      // Later batches are checked against the log, not against the refused batch.
+      await wal.save({ hardState: { term: 2, vote: 1n, commit: 6 } });
+      await wal.save({ entries: [entry(10, 2)] });
+      const after = contentOf(opened);
+      suite.expect(after['last']).toBe(10);
+      suite.expect(contentOf(await world.restart())).toEqual(after);
+    },
+  );
 
   suite.test('no call throws synchronously', async (world) => {
     const { wal } = await world.create();
@@ -71,11 +77,11 @@ export function failureTests(suite: Suite): void {
     suite.expect((await world.restart()).storage.lastIndex()).toBe(5);
   });
 
-  faultTest(suite, 'rule 5: no space rejects all that is queued; the log goes on', noSpace);
-  faultTest(suite, 'rule 5: a broken write ends the log; what is durable is readable', broken);
+  faultTest(suite, 'a full disk rejects all queued saves, and the log goes on', noSpace);
+  faultTest(suite, 'a failed write poisons the log; durable entries stay readable', broken);
 }
 
-/** An entry as a caller without types might make it. */
+/** An invalid entry, as a caller without type checks can build it. */
 function wrongEntry(wrong: Record<string, unknown>): Entry {
   return Object.assign({ ...entry(10, 2) }, wrong);
 }
@@ -107,8 +113,8 @@ async function noSpace(suite: Suite, world: World, fail: Fail): Promise<void> {
   const before = contentOf(opened);
   await saveWithoutSpace(suite, opened, fail);
   suite.expect(contentOf(opened)).toEqual(before);
-  suite.check(seen.includes('no-space'), 'it is announced');
-  // Checked against the log again, not against what was rejected.
+  suite.check(seen.includes('no-space'), 'an event reports it');
+  // The batch is checked against the log, not against the rejected saves.
   suite.expect(await rejectionOf(wal.save({ entries: [entry(9, 2)] }))).toBe('WAL_OUT_OF_ORDER');
   await wal.save({ entries: entries(4, 8, 2), hardState: { term: 2, vote: 2n, commit: 4 } });
   const after = contentOf(opened);
@@ -119,7 +125,7 @@ async function noSpace(suite: Suite, world: World, fail: Fail): Promise<void> {
   suite.expect(contentOf(await world.restart())).toEqual(after);
 }
 
-/** Several saves that are pending together, of which none has space. */
+/** Makes several pending saves fail together for want of space. */
 async function saveWithoutSpace(
   suite: Suite,
   { wal, storage }: OpenedWal,
@@ -161,7 +167,7 @@ async function broken(suite: Suite, world: World, fail: Fail): Promise<void> {
   suite.expect(await rejectionOf(wal.purge(0))).toBe('WAL_POISONED');
   suite.expect(await rejectionOf(wal.sync())).toBe('WAL_POISONED');
   suite.expect(contentOf(opened)).toEqual(before);
-  suite.check(seen.includes('poisoned'), 'it is announced');
+  suite.check(seen.includes('poisoned'), 'an event reports it');
   const again = await world.restart();
   suite.expect(texts(again.storage.entries(1, 6, Infinity))).toEqual(texts(entries(1, 5, 1)));
 }

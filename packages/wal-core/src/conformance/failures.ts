@@ -1,13 +1,13 @@
-/** How the suite names what a call failed with: by code, as users match it. */
+/** The suite compares failures by their codes, as users do. */
 
-/** The code of an error; for what is no error of a log, a text that no code equals. */
+/** The code of an error. For anything else it is a text that no code equals. */
 export function codeOf(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string')
     return error.code;
-  return `no error of a log: ${String(error)}`;
+  return `not an error of a log: ${String(error)}`;
 }
 
-/** The code that `call` throws, or `undefined`. */
+/** The code of the error that `call` throws, or `undefined`. */
 export function failureOf(call: () => unknown): string | undefined {
   try {
     call();
@@ -17,7 +17,7 @@ export function failureOf(call: () => unknown): string | undefined {
   }
 }
 
-/** The code that the promise is rejected with, or `undefined`. */
+/** The code of the error that the promise rejects with, or `undefined`. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<string | undefined> {
   try {
     await promise;

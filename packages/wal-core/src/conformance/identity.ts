@@ -1,4 +1,4 @@
-/** The identity in the metadata, and the identity record beside the log. */
+/** The identity in the metadata of a log, and the identity record beside the log. */
 import { identityBytesMax, identityRecordBytesMax, metadataExtraBytesMax } from '../options.ts';
 import { rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, marker, payload } from './samples.ts';
@@ -12,33 +12,36 @@ export function identityTests(suite: Suite): void {
 }
 
 function metadataTests(suite: Suite): void {
-  suite.test('the identity of the metadata comes back, beside the extra bytes', async (world) => {
-    for (const [at, [identityBytes, extraBytes]] of [
-      [0, 0],
-      [1, undefined],
-      [identityBytesMax - 1, metadataExtraBytesMax - 1],
-      [identityBytesMax, metadataExtraBytesMax],
-      [undefined, 7],
-      [undefined, undefined],
-    ].entries()) {
-      const groupId = BigInt(at);
-      const identity = identityBytes === undefined ? undefined : payload(1, 1, identityBytes);
-      const extra = extraBytes === undefined ? undefined : payload(2, 2, extraBytes);
-      const given = [listOf(identity), listOf(extra)];
-      const created = await world.create({ ...sampleMetadata, identity, extra }, { groupId });
-      identity?.fill(9);
-      extra?.fill(9);
-      suite
-        .expect([listOf(created.metadata.identity), listOf(created.metadata.extra)])
-        .toEqual(given);
-      await created.wal.save({ entries: entries(1, 3, 1) });
-      const { metadata } = await world.restart({ groupId });
-      suite.expect([listOf(metadata.identity), listOf(metadata.extra)]).toEqual(given);
-    }
-  });
+  suite.test(
+    'a restart restores the identity of the metadata and the extra bytes',
+    async (world) => {
+      for (const [at, [identityBytes, extraBytes]] of [
+        [0, 0],
+        [1, undefined],
+        [identityBytesMax - 1, metadataExtraBytesMax - 1],
+        [identityBytesMax, metadataExtraBytesMax],
+        [undefined, 7],
+        [undefined, undefined],
+      ].entries()) {
+        const groupId = BigInt(at);
+        const identity = identityBytes === undefined ? undefined : payload(1, 1, identityBytes);
+        const extra = extraBytes === undefined ? undefined : payload(2, 2, extraBytes);
+        const given = [listOf(identity), listOf(extra)];
+        const created = await world.create({ ...sampleMetadata, identity, extra }, { groupId });
+        identity?.fill(9);
+        extra?.fill(9);
+        suite
+          .expect([listOf(created.metadata.identity), listOf(created.metadata.extra)])
+          .toEqual(given);
+        await created.wal.save({ entries: entries(1, 3, 1) });
+        const { metadata } = await world.restart({ groupId });
+        suite.expect([listOf(metadata.identity), listOf(metadata.extra)]).toEqual(given);
+      }
+    },
+  );
 
   suite.test(
-    'the identity of the metadata outlives compaction and an installed snapshot',
+    'the identity of the metadata survives a purge and an installed snapshot',
     async (world) => {
       const identity = payload(3, 3, identityBytesMax);
       const { wal } = await world.create({ ...sampleMetadata, identity });
@@ -56,20 +59,23 @@ function metadataTests(suite: Suite): void {
     },
   );
 
-  suite.test('an identity that is too long or no bytes makes no log', async (world) => {
-    const manager = await world.manager();
-    const tooLong = new Uint8Array(identityBytesMax + 1);
-    for (const identity of [tooLong, wrongBytes('text'), wrongBytes([1, 2]), wrongBytes(null)]) {
-      const refused = manager.createWal({ ...sampleMetadata, identity });
-      suite.expect(await rejectionOf(refused)).toBe('WAL_INVALID');
-    }
-    suite.expect(await manager.hasExistingWal()).toBe(false);
-  });
+  suite.test(
+    'an identity that is too long or not bytes is refused, and no log is created',
+    async (world) => {
+      const manager = await world.manager();
+      const tooLong = new Uint8Array(identityBytesMax + 1);
+      for (const identity of [tooLong, wrongBytes('text'), wrongBytes([1, 2]), wrongBytes(null)]) {
+        const refused = manager.createWal({ ...sampleMetadata, identity });
+        suite.expect(await rejectionOf(refused)).toBe('WAL_INVALID');
+      }
+      suite.expect(await manager.hasExistingWal()).toBe(false);
+    },
+  );
 }
 
 function recordTests(suite: Suite): void {
   suite.test(
-    'an identity record is absent until it is written, and makes no log',
+    'an identity record is absent until it is written, and does not count as a log',
     async (world) => {
       const manager = await world.manager();
       suite.expect(await manager.readIdentity()).toBe(undefined);
@@ -85,7 +91,7 @@ function recordTests(suite: Suite): void {
   );
 
   suite.test(
-    'an identity record comes back after a restart, open or not, whatever its size',
+    'an identity record of any size can be read after a restart, before and after opening the log',
     async (world) => {
       await world.create();
       for (const bytes of [0, 1, 300, identityRecordBytesMax - 1, identityRecordBytesMax, 2]) {
@@ -103,7 +109,7 @@ function recordTests(suite: Suite): void {
   );
 
   suite.test(
-    'an identity record is a copy, when it is given and when it is read',
+    'an identity record is copied when it is written and when it is read',
     async (world) => {
       await world.create();
       const manager = await world.manager();
@@ -117,7 +123,7 @@ function recordTests(suite: Suite): void {
     },
   );
 
-  suite.test('an identity record and the log do not disturb each other', async (world) => {
+  suite.test('an identity record and the log do not affect each other', async (world) => {
     const opened = await world.create();
     const manager = await world.manager();
     const record = payload(4, 4, 900);
@@ -130,7 +136,7 @@ function recordTests(suite: Suite): void {
     const content = contentOf(opened);
     const again = await world.restart();
     suite.expect(contentOf(again)).toEqual(content);
-    // A purge does not release the record.
+    // A purge must not remove the record.
     await again.wal.purge(60);
     suite.expect(listOf(await recordOf(world))).toEqual([...record]);
     suite
@@ -156,7 +162,7 @@ function recordTests(suite: Suite): void {
 
 function orderTests(suite: Suite): void {
   suite.test(
-    'identity records that are written at once take effect in the order of the calls',
+    'concurrent writes of identity records take effect in the order of the calls',
     async (world) => {
       await world.create();
       const manager = await world.manager();
@@ -192,7 +198,7 @@ function orderTests(suite: Suite): void {
 }
 
 function refusalTests(suite: Suite): void {
-  suite.test('an identity record that is refused leaves the one before', async (world) => {
+  suite.test('a refused identity record leaves the record before it', async (world) => {
     const opened = await world.create();
     const manager = await world.manager();
     await manager.writeIdentity(Uint8Array.of(1, 2));
@@ -214,8 +220,9 @@ function refusalTests(suite: Suite): void {
     suite.expect(listOf((await recordAfter(world)) ?? undefined)).toEqual([1, 2]);
   });
 
-  const name = 'a log that takes no more writes refuses an identity record, too';
-  if (suite.target.failsOnDemand !== true) return suite.notTested(name, 'it fails on demand only');
+  const name = 'a poisoned log refuses an identity record';
+  if (suite.target.failsOnDemand !== true)
+    return suite.notTested(name, 'the harness cannot provoke it');
   suite.test(name, async (world) => {
     const { wal } = await world.create();
     const manager = await world.manager();
@@ -234,7 +241,7 @@ async function recordOf(world: World): Promise<Uint8Array | undefined> {
   return (await world.manager()).readIdentity();
 }
 
-/** The record after the manager was closed by the test itself. */
+/** Reads the record after the test itself closed the manager. */
 async function recordAfter(world: World): Promise<Uint8Array | undefined> {
   await world.close();
   return recordOf(world);
@@ -252,7 +259,7 @@ function hardStateAt(commit: number): { term: number; vote: bigint; commit: numb
   return { term: 1, vote: 1n, commit };
 }
 
-/** A caller without types might give these. */
+/** A value that a caller without type checks could pass as bytes. */
 function wrongBytes(value: unknown): Uint8Array {
   const holder: { bytes: Uint8Array } = { bytes: new Uint8Array(0) };
   Object.assign(holder, { bytes: value });

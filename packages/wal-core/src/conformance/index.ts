@@ -1,6 +1,6 @@
 /**
- * The conformance suite: the contract of a log as tests that any back end runs. See the package's
- * README for the fifteen lines that it takes.
+ * The conformance suite: the contract of a log as tests that any back end can run. The README of
+ * the package shows the fifteen lines that it takes.
  */
 import { appendTests } from './append.ts';
 import { compactTests } from './compact.ts';
@@ -27,7 +27,7 @@ export { groupPositions, shapedGroups, shapedPairs } from './save-shapes.ts';
 export type { GroupPosition, ShapedGroup } from './save-shapes.ts';
 export type { ConformanceHarness, ConformanceTarget, Expectation, TestRunner } from './runner.ts';
 
-/** Registers the suite's tests with the runner. */
+/** Registers all tests of the suite with the runner. */
 export function describeConformance(runner: TestRunner, target: ConformanceTarget): void {
   const suite = new Suite(runner, target);
   suite.group(`conformance of ${target.name}`, () => {

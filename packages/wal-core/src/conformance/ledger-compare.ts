@@ -1,11 +1,17 @@
-/** How a log that was opened again differs from what it should contain; a few lines are enough. */
+/**
+ * Compares a reopened log with the model of what it must contain, and describes the first
+ * differences.
+ */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { Storage } from '../storage.ts';
 import type { ModelLog } from './model-log.ts';
 import { codeOf } from './failures.ts';
 import { entryText, markerText } from './samples.ts';
 
-/** What `replayWal` (without `discardUncommitted`) and `createWal` return. */
+/**
+ * The part of the results of `replayWal` (without `discardUncommitted`) and `createWal` that is
+ * compared.
+ */
 export interface ReopenedLog {
   readonly storage: Storage;
   readonly hardState: HardState;
@@ -74,7 +80,7 @@ function entryDifferences(model: ModelLog, { storage }: ReopenedLog): string[] {
       found.push(`entry ${index} is altered: ${entryText(entry)}, expected ${entryText(expected)}`);
     } else if (storage.term(index) !== expected.term) {
       found.push(
-        `the index says term ${storage.term(index)} of entry ${index}, not ${expected.term}`,
+        `the index has term ${storage.term(index)} for entry ${index}, expected ${expected.term}`,
       );
     }
   }
@@ -107,14 +113,14 @@ function hardStateDifferences(model: ModelLog, { storage, hardState }: ReopenedL
 }
 
 function markerDifferences(model: ModelLog, { hardState, snapshots }: ReopenedLog): string[] {
-  // Markers of what was purged may show again where the purge is not exact.
+  // A back end without exact purge may list markers below the purge again.
   const read = snapshots.filter(({ index }) => index >= model.baseIndex).map(markerText);
   const expected = model.markers.filter(({ index }) => index <= hardState.commit).map(markerText);
   if (read.join('; ') === expected.join('; ')) return [];
   return [`the markers are [${read.join('; ')}], expected [${expected.join('; ')}]`];
 }
 
-/** Whether both are the same entry with the same bytes; absent and empty data differ. */
+/** Whether two entries are equal, including their bytes. Absent and empty data differ. */
 export function sameEntry(a: Entry, b: Entry): boolean {
   if (a.index !== b.index || a.term !== b.term || a.type !== b.type) return false;
   if (a.data === undefined || b.data === undefined) return a.data === b.data;

@@ -1,24 +1,25 @@
 /**
- * The judge of crash and fault tests. A test tells it every batch before the call and how the call
- * ended; after a crash it compares the reopened log with what is allowed:
+ * Decides in crash and fault tests whether a reopened log is allowed. The test reports every batch
+ * before the call, and the outcome of the call. After a crash the ledger compares the reopened log
+ * with these rules:
  *
- * - An acknowledged batch is there: same entries, same bytes; same term, vote and markers.
- * - An attempted batch (no answer yet, or poisoned) is there whole or not at all, and only together
- *   with all before it. Without the capability `batchAtomic` it may be there up to any of its
- *   parts.
- * - What was never attempted, or was refused, is not there.
- * - The commit index may be lower than the last one saved, but not lower than what a durable batch,
- *   marker, purge or sync took along.
+ * - An acknowledged batch is there: with the same entries and bytes, term, vote and markers.
+ * - An attempted batch (without an answer yet, or poisoned) is there completely or not at all, and
+ *   only together with all batches before it. Without the capability `batchAtomic` a prefix of its
+ *   records may be there.
+ * - A batch that was never attempted, or that was refused, is not there.
+ * - The commit index may be lower than the last saved one, but not lower than the one that a
+ *   durable batch, marker, purge or sync included.
  *
- * So the reopened log must equal the log after some number of the attempted batches, at least all
- * that were acknowledged. The ledger tries each number, and reports how the nearest one differs.
+ * So the reopened log must equal the log after the first N attempted batches, where N covers all
+ * acknowledged ones. The ledger tries each N and reports the differences from the nearest one.
  */
 import type { SaveBatch } from '../wal.ts';
 import { codeOf } from './failures.ts';
 import { differences, type ReopenedLog } from './ledger-compare.ts';
 import { ModelLog } from './model-log.ts';
 
-/** One call: a save, a purge (`purgeTo`), a `sync`, or an opening with `discardUncommitted`. */
+/** One call: a save, a purge (`purgeTo`), a `sync`, or a replay with `discardUncommitted`. */
 export interface LedgerBatch extends SaveBatch {
   readonly purgeTo?: number | undefined;
   readonly sync?: boolean | undefined;
@@ -40,12 +41,12 @@ interface Attempt {
 
 interface Candidate {
   readonly model: ModelLog;
-  /** How many attempts it holds whole. */
+  /** The number of attempts that it contains completely. */
   readonly count: number;
   readonly name: string;
 }
 
-/** Rejections that say for certain that nothing of the batch is, or will be, in the log. */
+/** Codes which guarantee that nothing of the batch is, or ever will be, in the log. */
 const refusals: ReadonlySet<string> = new Set([
   'WAL_NO_SPACE',
   'WAL_TRY_AGAIN',
@@ -59,7 +60,7 @@ const refusals: ReadonlySet<string> = new Set([
 export class Ledger {
   readonly #batchAtomic: boolean;
   readonly #exactPurge: boolean;
-  /** The log after all attempts that are not in the list any more. */
+  /** The log after all attempts that were removed from the list because they were acknowledged. */
   #settled = new ModelLog();
   #attempts: Attempt[] = [];
   #nextId = 1;
@@ -70,7 +71,10 @@ export class Ledger {
     this.#exactPurge = options.exactPurge ?? true;
   }
 
-  /** A call is about to be made. Payloads are copied. Returns the id for its outcome. */
+  /**
+   * Records a call that is about to be made. Payloads are copied. Returns the id for reporting the
+   * outcome.
+   */
   attempt(batch: LedgerBatch): number {
     const id = this.#nextId;
     this.#nextId += 1;
@@ -78,13 +82,14 @@ export class Ledger {
     return id;
   }
 
-  /** The call resolved. */
+  /** Records that the call resolved. */
   acknowledge(id: number): void {
     const at = this.#attempts.findIndex((attempt) => attempt.id === id);
     const attempt = this.#attempts[at];
     if (attempt === undefined) return;
     attempt.acknowledged = true;
-    // A purge resolves when its space is given back, and saves behind it need not wait for that.
+    // A purge resolves when its space is freed. Saves that were called after it may resolve
+    // earlier.
     const earlier = this.#attempts
       .slice(0, at)
       .find(({ acknowledged, batch }) => !acknowledged && batch.purgeTo === undefined);
@@ -98,15 +103,19 @@ export class Ledger {
   }
 
   /**
-   * The call was rejected. After a refusal nothing of it may be in the log; after any other error,
-   * a poisoned log above all, nobody knows, and it stays an attempt.
+   * Records that the call rejected. After a refusal nothing of it may be in the log. After any
+   * other error, such as that of a poisoned log, the outcome is unknown, and the call stays an
+   * attempt.
    */
   reject(id: number, error: unknown): void {
     if (!refusals.has(codeOf(error))) return;
     this.#attempts = this.#attempts.filter((attempt) => attempt.id !== id);
   }
 
-  /** Compares a log that was opened again with what is allowed. Empty: all is well. */
+  /**
+   * Compares a reopened log with what is allowed. Returns the violations; an empty list means that
+   * there are none.
+   */
   judge(reopened: ReopenedLog): string[] {
     if (this.#outOfOrder.length > 0) return [...this.#outOfOrder];
     const { best, violations } = this.#nearest(reopened);
@@ -118,8 +127,8 @@ export class Ledger {
   }
 
   /**
-   * Goes on from the log as it was reopened, which was judged to be right: what is there now was
-   * shown, and must stay. For a crash after a crash.
+   * Continues from a reopened log that `judge` accepted, for a crash after a crash. Everything that
+   * the log shows now was visible to readers and must stay.
    */
   adopt(reopened: ReopenedLog): void {
     const { best } = this.#nearest(reopened);
@@ -129,9 +138,7 @@ export class Ledger {
     this.#outOfOrder = [];
   }
 
-  /**
-   * A ledger that knows the same, and goes its own way from here: for several crashes of one world.
-   */
+  /** Returns an independent copy, to check several crashes of one history. */
   copy(): Ledger {
     const copy = new Ledger({ batchAtomic: this.#batchAtomic, exactPurge: this.#exactPurge });
     copy.#settled = this.#settled.clone();
@@ -143,7 +150,8 @@ export class Ledger {
 
   #nearest(reopened: ReopenedLog): { best: Candidate; violations: string[] } {
     const candidates = this.#candidates();
-    // The fullest first: where several fit, the log holds all of them.
+    // The candidate with the most batches comes first: if several match, the log contains all of
+    // them.
     candidates.reverse();
     let best: Candidate | undefined;
     let violations: string[] = [];
@@ -193,14 +201,17 @@ function applyTo(model: ModelLog, batch: LedgerBatch): void {
 }
 
 /**
- * What is written record by record may be there without the hard state behind it: before it was
- * acknowledged, it promises no commit index but that of its marker.
+ * Without atomic batches, a batch may be there without the hard state that follows it. Before its
+ * acknowledgement it guarantees no commit index but that of its marker.
  */
 function unpromise(model: ModelLog, before: ModelLog, { snapshot }: SaveBatch): void {
   model.durableCommit = Math.max(before.durableCommit, snapshot?.index ?? 0);
 }
 
-/** What may be there of a batch that is written record by record, without the whole. */
+/**
+ * Returns the incomplete contents that a crash can leave of a batch that is written record by
+ * record.
+ */
 function partsOf({ snapshot, entries = [], hardState }: SaveBatch, commit: number): SaveBatch[] {
   const parts: SaveBatch[] = [];
   if (snapshot !== undefined) parts.push({ snapshot });
@@ -208,8 +219,8 @@ function partsOf({ snapshot, entries = [], hardState }: SaveBatch, commit: numbe
     parts.push({ snapshot, entries: entries.slice(0, count) });
   }
   if (snapshot === undefined || hardState === undefined || snapshot.index <= commit) return parts;
-  // A marker above the commit index counts only with a hard state that covers it, which stands
-  // before the entries and has the new term and vote already.
+  // A marker above the commit index is valid only with a hard state that covers it. That hard state
+  // is written before the entries and already has the new term and vote.
   const covering = { ...hardState, commit: snapshot.index };
   return [...parts, ...parts.map((part) => ({ ...part, hardState: covering }))];
 }

@@ -1,18 +1,21 @@
-/** Creating, opening, closing; who owns a place; what is kept of whose log it is. */
+/** Creating, opening and closing logs, their metadata, and the single owner of a directory. */
 import type { WalEvent } from '../events.ts';
 import { failureOf, rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, marker, texts } from './samples.ts';
 import { sampleMetadata, type Suite } from './suite.ts';
 
 export function lifecycleTests(suite: Suite): void {
-  suite.test('an empty place has no log, and looking does not make one', async (world) => {
-    const manager = await world.manager();
-    suite.expect(await manager.hasExistingWal()).toBe(false);
-    suite.expect(await rejectionOf(manager.findSnapshots())).toBe('WAL_NOT_FOUND');
-    suite.expect(await rejectionOf(manager.replayWal())).toBe('WAL_NOT_FOUND');
-    await world.close();
-    suite.expect(await (await world.manager()).hasExistingWal()).toBe(false);
-  });
+  suite.test(
+    'a new directory has no log, and looking for one does not create it',
+    async (world) => {
+      const manager = await world.manager();
+      suite.expect(await manager.hasExistingWal()).toBe(false);
+      suite.expect(await rejectionOf(manager.findSnapshots())).toBe('WAL_NOT_FOUND');
+      suite.expect(await rejectionOf(manager.replayWal())).toBe('WAL_NOT_FOUND');
+      await world.close();
+      suite.expect(await (await world.manager()).hasExistingWal()).toBe(false);
+    },
+  );
 
   suite.test('a log is created once', async (world) => {
     await world.create();
@@ -25,19 +28,22 @@ export function lifecycleTests(suite: Suite): void {
     suite.expect(await rejectionOf(reopened.createWal(sampleMetadata))).toBe('WAL_EXISTS');
   });
 
-  suite.test('the manager says what the back end says it can do', async (world) => {
+  suite.test('the manager has the capabilities of its back end', async (world) => {
     suite.expect((await world.manager()).capabilities).toEqual(suite.target.capabilities);
   });
 
-  suite.test('an opening is announced with the judgement of the tail', async (world) => {
-    await world.create();
-    await world.close();
-    const seen: WalEvent[] = [];
-    (await world.manager()).events.subscribe((event) => seen.push(event));
-    const { tail } = await world.replay();
-    const recovered = seen.filter(({ type }) => type === 'recovered');
-    suite.expect(recovered).toEqual([{ type: 'recovered', groupId: 0n, tail }]);
-  });
+  suite.test(
+    'an event reports that a log was opened, with the verdict on its tail',
+    async (world) => {
+      await world.create();
+      await world.close();
+      const seen: WalEvent[] = [];
+      (await world.manager()).events.subscribe((event) => seen.push(event));
+      const { tail } = await world.replay();
+      const recovered = seen.filter(({ type }) => type === 'recovered');
+      suite.expect(recovered).toEqual([{ type: 'recovered', groupId: 0n, tail }]);
+    },
+  );
 
   metadataTests(suite);
   groupTests(suite);
@@ -46,17 +52,20 @@ export function lifecycleTests(suite: Suite): void {
 }
 
 function metadataTests(suite: Suite): void {
-  suite.test('metadata comes back: 64-bit ids, extra bytes, the limit', async (world) => {
-    const extra = Uint8Array.of(0, 1, 255);
-    const given = { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 63n, entryBytesMax: 4096, extra };
-    const { metadata: created } = await world.create(given);
-    extra.fill(9);
-    const { metadata } = await world.restart();
-    for (const { clusterId, nodeId, entryBytesMax, extra: bytes } of [created, metadata]) {
-      suite.expect([clusterId, nodeId, entryBytesMax]).toEqual([2n ** 64n - 1n, 2n ** 63n, 4096]);
-      suite.expect([...(bytes ?? [])]).toEqual([0, 1, 255]);
-    }
-  });
+  suite.test(
+    'a restart restores the metadata: 64-bit ids, extra bytes, the limit',
+    async (world) => {
+      const extra = Uint8Array.of(0, 1, 255);
+      const given = { clusterId: 2n ** 64n - 1n, nodeId: 2n ** 63n, entryBytesMax: 4096, extra };
+      const { metadata: created } = await world.create(given);
+      extra.fill(9);
+      const { metadata } = await world.restart();
+      for (const { clusterId, nodeId, entryBytesMax, extra: bytes } of [created, metadata]) {
+        suite.expect([clusterId, nodeId, entryBytesMax]).toEqual([2n ** 64n - 1n, 2n ** 63n, 4096]);
+        suite.expect([...(bytes ?? [])]).toEqual([0, 1, 255]);
+      }
+    },
+  );
 
   suite.test('ids may be given as safe integers', async (world) => {
     await world.create({ clusterId: 2 ** 53 - 1, nodeId: 5 });
@@ -65,7 +74,7 @@ function metadataTests(suite: Suite): void {
     suite.expect(metadata.extra === undefined || metadata.extra.length === 0).toBe(true);
   });
 
-  suite.test('law 10: a log of another cluster, node or limit is not opened', async (world) => {
+  suite.test('a log of another cluster, node or limit is not opened', async (world) => {
     const opened = await world.create({ clusterId: 7n, nodeId: 8n });
     await opened.wal.save({ entries: entries(1, 3, 1) });
     const before = contentOf(opened);
@@ -82,7 +91,7 @@ function metadataTests(suite: Suite): void {
         .expect(await rejectionOf(refused), Object.keys(expect).join())
         .toBe('WAL_METADATA_MISMATCH');
     }
-    // A refusal keeps nothing open.
+    // A refused replay must leave no file open.
     const again = await world.replay({ expect: { clusterId: 7n, nodeId: 8n } });
     suite.expect(contentOf(again)).toEqual(before);
   });
@@ -91,7 +100,7 @@ function metadataTests(suite: Suite): void {
 function groupTests(suite: Suite): void {
   const groups = [0n, 1n, 2n ** 64n - 1n];
 
-  suite.test('rule 11: the logs of several groups in one place are independent', async (world) => {
+  suite.test('the logs of several groups in one directory are independent', async (world) => {
     const manager = await world.manager();
     for (const groupId of groups) {
       suite.expect(await manager.hasExistingWal({ groupId })).toBe(false);
@@ -127,7 +136,7 @@ function groupTests(suite: Suite): void {
     }
   });
 
-  suite.test('rule 11: groups write at the same time', async (world) => {
+  suite.test('groups write at the same time', async (world) => {
     const opened = await Promise.all(
       groups.map((groupId) => world.create(sampleMetadata, { groupId })),
     );
@@ -137,7 +146,7 @@ function groupTests(suite: Suite): void {
         saves.push(wal.save({ entries: [entry(index, at + 1)] }));
     }
     await Promise.all(saves);
-    // One group that is closed does not take the others along.
+    // Closing the log of one group does not affect the others.
     await opened[0]?.wal.close();
     await opened[1]?.wal.save({ entries: [entry(31, 2)] });
     await world.close();
@@ -153,7 +162,7 @@ function groupTests(suite: Suite): void {
 }
 
 function closeTests(suite: Suite): void {
-  suite.test('law 10: closing waits for what is queued, and keeps it', async (world) => {
+  suite.test('closing waits for the queued saves and keeps them', async (world) => {
     const { wal } = await world.create();
     const pending = [
       wal.save({ entries: entries(1, 20, 1, 3000) }),
@@ -175,7 +184,7 @@ function closeTests(suite: Suite): void {
     suite.expect(storage.lastIndex()).toBe(20);
   });
 
-  suite.test('law 10: a closed log does nothing any more', async (world) => {
+  suite.test('a closed log refuses every call', async (world) => {
     const { wal, storage } = await world.create();
     await wal.save({ entries: entries(1, 5, 1) });
     const closing = wal.close();
@@ -206,7 +215,7 @@ function closeTests(suite: Suite): void {
     }
   });
 
-  suite.test('law 10: a manager that closes takes its logs along', async (world) => {
+  suite.test('closing a manager closes its logs', async (world) => {
     const { wal } = await world.create();
     const manager = await world.manager();
     const saving = wal.save({ entries: entries(1, 5, 1) });
@@ -235,12 +244,12 @@ function ownerTests(suite: Suite): void {
 
   if (!suite.target.capabilities.durable) {
     suite.notTested(
-      'one manager at a time owns a place',
-      'it is not durable, so nobody else can open it',
+      'a directory has one manager at a time',
+      'no other manager can open a log in memory',
     );
     return;
   }
-  suite.test('one manager at a time owns a place', async (world) => {
+  suite.test('a directory has one manager at a time', async (world) => {
     const { wal } = await world.create();
     await wal.save({ entries: entries(1, 3, 1) });
     const intrude = async (): Promise<void> => {

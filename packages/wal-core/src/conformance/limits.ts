@@ -1,11 +1,11 @@
-/** Limits are met when writing, and never first when reading. */
+/** Limits: a log refuses to write what it could not read back. */
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import { batchBytesMax, entryBytesMaxDefault, metadataExtraBytesMax } from '../options.ts';
 import { rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, texts } from './samples.ts';
 import { sampleMetadata, type Suite } from './suite.ts';
 
-/** An entry of exactly this encoded size. */
+/** Returns an entry of exactly this encoded size. */
 function entryOfSize(index: number, bytes: number): Entry {
   let dataBytes = bytes;
   while (entryEncodedSize({ index, term: 1, type: 0, data: new Uint8Array(dataBytes) }) > bytes) {
@@ -16,7 +16,7 @@ function entryOfSize(index: number, bytes: number): Entry {
 
 export function limitsTests(suite: Suite): void {
   suite.test(
-    'law 9: an entry of exactly the limit is stored, one byte more is refused',
+    'an entry of exactly the limit is stored, an entry of one byte more is refused',
     async (world) => {
       const limit = 2000;
       const opened = await world.create({ ...sampleMetadata, entryBytesMax: limit });
@@ -30,7 +30,7 @@ export function limitsTests(suite: Suite): void {
       const batch = [entry(2, 1), entryOfSize(3, limit + 1)];
       suite.expect(await rejectionOf(wal.save({ entries: batch }))).toBe('WAL_TOO_LARGE');
       suite.expect(contentOf(opened)).toEqual(before);
-      // The limit is of the log: it holds after a restart, too.
+      // The limit belongs to the log, so it holds after a restart too.
       const again = await world.restart();
       suite.expect(contentOf(again)).toEqual(before);
       suite.expect(again.metadata.entryBytesMax).toBe(limit);
@@ -41,7 +41,7 @@ export function limitsTests(suite: Suite): void {
     },
   );
 
-  suite.test('rule 12: an entry of the default limit is stored and read again', async (world) => {
+  suite.test('an entry of the default limit is stored and can be read', async (world) => {
     const { wal, storage, metadata } = await world.create();
     suite.expect(metadata.entryBytesMax).toBe(entryBytesMaxDefault);
     const written = [entry(1, 1), entryOfSize(2, entryBytesMaxDefault), entry(3, 1)];
@@ -54,26 +54,23 @@ export function limitsTests(suite: Suite): void {
     suite.expect(await rejectionOf(again.wal.save({ entries: [over] }))).toBe('WAL_TOO_LARGE');
   });
 
-  suite.test(
-    'law 9: a batch above the limit is refused and leaves the log unchanged',
-    async (world) => {
-      const opened = await world.create();
-      await opened.wal.save({ entries: entries(1, 2, 1) });
-      const before = contentOf(opened);
-      const data = new Uint8Array(entryBytesMaxDefault - 100);
-      const count = Math.floor(batchBytesMax / data.length) + 1;
-      const batch = Array.from(
-        { length: count },
-        (_, at) => ({ index: at + 3, term: 1, type: 0, data }) as const,
-      );
-      suite.expect(await rejectionOf(opened.wal.save({ entries: batch }))).toBe('WAL_TOO_LARGE');
-      suite.expect(contentOf(opened)).toEqual(before);
-      await opened.wal.save({ entries: [entry(3, 1)] });
-      suite.expect((await world.restart()).storage.lastIndex()).toBe(3);
-    },
-  );
+  suite.test('a batch above the limit is refused and leaves the log unchanged', async (world) => {
+    const opened = await world.create();
+    await opened.wal.save({ entries: entries(1, 2, 1) });
+    const before = contentOf(opened);
+    const data = new Uint8Array(entryBytesMaxDefault - 100);
+    const count = Math.floor(batchBytesMax / data.length) + 1;
+    const batch = Array.from(
+      { length: count },
+      (_, at) => ({ index: at + 3, term: 1, type: 0, data }) as const,
+    );
+    suite.expect(await rejectionOf(opened.wal.save({ entries: batch }))).toBe('WAL_TOO_LARGE');
+    suite.expect(contentOf(opened)).toEqual(before);
+    await opened.wal.save({ entries: [entry(3, 1)] });
+    suite.expect((await world.restart()).storage.lastIndex()).toBe(3);
+  });
 
-  suite.test('metadata outside the limits is refused and creates nothing', async (world) => {
+  suite.test('metadata outside the limits is refused, and no log is created', async (world) => {
     const manager = await world.manager();
     const { entryBytesMax } = suite.target.capabilities;
     const refused = [
@@ -97,13 +94,10 @@ export function limitsTests(suite: Suite): void {
     suite.expect(await manager.hasExistingWal()).toBe(false);
   });
 
-  suite.test(
-    'a log with the largest entries that the back end can hold is created',
-    async (world) => {
-      const entryBytesMax = Math.min(suite.target.capabilities.entryBytesMax, 64 * 1024 * 1024);
-      suite.check(entryBytesMax >= entryBytesMaxDefault, 'every back end can hold the default');
-      await world.create({ ...sampleMetadata, entryBytesMax });
-      suite.expect((await world.restart()).metadata.entryBytesMax).toBe(entryBytesMax);
-    },
-  );
+  suite.test('a log can be created with the largest limit of the back end', async (world) => {
+    const entryBytesMax = Math.min(suite.target.capabilities.entryBytesMax, 64 * 1024 * 1024);
+    suite.check(entryBytesMax >= entryBytesMaxDefault, 'every back end can hold the default');
+    await world.create({ ...sampleMetadata, entryBytesMax });
+    suite.expect((await world.restart()).metadata.entryBytesMax).toBe(entryBytesMax);
+  });
 }

@@ -1,22 +1,22 @@
 /**
- * What a log must contain after a list of calls, as simply as it can be said: arrays, no index, no
- * cache, nothing shared with the implementation. The ledger and the model test compare with it. It
- * is only given calls that a log must accept.
+ * A model of a log: the required content after a list of calls, kept in plain arrays without index
+ * and cache, and without code that the implementation uses. The ledger and the model test compare
+ * with it. It is only given calls that a log must accept.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { SaveBatch } from '../wal.ts';
 
 export class ModelLog {
-  /** The log starts behind this index. */
+  /** The index before the first entry. */
   baseIndex = 0;
   baseTerm = 0;
-  /** From `baseIndex + 1` on. */
+  /** The entries from `baseIndex + 1` on. */
   entries: Entry[] = [];
-  /** Entries before the log that were purged, which a back end without exact purge may show. */
+  /** Purged entries, which a back end without exact purge may show again. */
   purged: Entry[] = [];
   hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   markers: SnapshotMetadata[] = [];
-  /** The commit index cannot come back lower than this after a crash. */
+  /** The lowest commit index that is allowed after a crash. */
   durableCommit = 0;
 
   clone(): ModelLog {
@@ -35,7 +35,7 @@ export class ModelLog {
     return this.baseIndex + this.entries.length;
   }
 
-  /** The term at `index`, or `undefined` where the log does not know it. */
+  /** Returns the term at `index`, or `undefined` when the log does not know it. */
   termAt(index: number): number | undefined {
     return index === this.baseIndex
       ? this.baseTerm

@@ -1,6 +1,6 @@
 /**
- * Random histories: lists of calls from a seed, made on a log and on a model of it, which must
- * agree after every step and after every restart. A failure names its seed.
+ * Random histories: calls that are generated from a seed and made on both a log and a model of it,
+ * which must agree after every step and every restart. A failure names its seed.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal } from '../wal-manager.ts';
@@ -15,7 +15,7 @@ const stepsPerSeed = 40;
 export function modelTests(suite: Suite): void {
   const { seeds = 20, firstSeed = 1 } = suite.target;
   for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
-    suite.test(`random calls from seed ${seed} do what the model does`, async (world) => {
+    suite.test(`random calls from seed ${seed} agree with the model`, async (world) => {
       await new History(suite, world, seed).run();
     });
   }
@@ -44,7 +44,7 @@ class History {
       if (kind < 70) this.#save(opened);
       else if (kind < 80) this.#purge(opened);
       else opened = await this.#reopen(kind < 85);
-      // Some calls are left pending together with the next ones.
+      // Some calls stay pending while the next ones are made.
       if (this.#below(3) > 0) await this.#compare(opened);
     }
     await this.#compare(await this.#reopen(false));
@@ -66,7 +66,7 @@ class History {
 
   async #reopen(discardUncommitted: boolean): Promise<OpenedWal> {
     this.#steps.push(discardUncommitted ? 'restart, discarding' : 'restart');
-    // Closing waits for what is pending.
+    // Closing waits for the pending calls.
     const opened = await this.#world.restart({ discardUncommitted });
     if (discardUncommitted) this.#model.discardUncommitted(0);
     await this.#compare(opened, opened.snapshots);
@@ -121,7 +121,10 @@ class History {
     return batch;
   }
 
-  /** Of an entry of the log, mostly; else of one that the log does not have with this term. */
+  /**
+   * Returns a marker, usually for an entry of the log, else for an index that the log does not have
+   * with this term.
+   */
   #randomMarker(): SaveBatch['snapshot'] {
     const { baseIndex, lastIndex, hardState, markers } = this.#model;
     const lowest = Math.max(baseIndex, markers.at(-1)?.index ?? 0);
@@ -137,7 +140,7 @@ class History {
     const lowest = Math.max(log.baseIndex, log.hardState.commit) + 1;
     const first =
       this.#below(3) === 0 ? lowest + this.#below(log.lastIndex - lowest + 2) : log.lastIndex + 1;
-    // A conflict comes from a newer leader.
+    // Conflicting entries come from a newer leader, so they have a higher term.
     const before = Math.max(
       log.termAt(first - 1) ?? 0,
       log.termAt(first) ?? 0,
@@ -156,7 +159,7 @@ class History {
     return result;
   }
 
-  /** A whole number from 0 to `limit` - 1. */
+  /** Returns a pseudo-random integer from 0 to `limit` - 1. */
   #below(limit: number): number {
     this.#randomState = (this.#randomState + 0x9e37_79b9) >>> 0;
     let mixed = this.#randomState ^ (this.#randomState >>> 16);

@@ -1,4 +1,4 @@
-/** Reading: limits in encoded sizes, errors by code, the bounded cache, long reads. */
+/** Reading: size limits, error codes, the bounded cache, and long reads. */
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
 import type { EntryStorage } from '../entry-storage.ts';
 import { failureOf, rejectionOf } from './failures.ts';
@@ -7,7 +7,7 @@ import { turn, type Suite } from './suite.ts';
 
 export function readTests(suite: Suite): void {
   suite.test(
-    'entries stops before maxBytes of encoded size, but gives at least one',
+    'entries stops before maxBytes of encoded size, but returns at least one entry',
     async (world) => {
       const written = [30, 1, 500, 0, 90, 200].map((bytes, at) => entry(at + 1, 1, bytes));
       const { wal, storage } = await world.create();
@@ -17,27 +17,24 @@ export function readTests(suite: Suite): void {
     },
   );
 
-  suite.test(
-    'ranges and indexes outside the log are errors with their own codes',
-    async (world) => {
-      const { wal, storage } = await world.create();
-      await wal.save({ entries: entries(1, 10, 2), hardState: { term: 2, vote: 0n, commit: 8 } });
-      await wal.purge(4);
-      suite.expect(failureOf(() => storage.entries(4, 6, Infinity))).toBe('WAL_COMPACTED');
-      suite.expect(failureOf(() => storage.entries(0, 6, Infinity))).toBe('WAL_COMPACTED');
-      suite.expect(failureOf(() => storage.entries(5, 12, Infinity))).toBe('WAL_UNAVAILABLE');
-      suite.expect(failureOf(() => storage.entries(11, 12, 0))).toBe('WAL_UNAVAILABLE');
-      suite.expect(failureOf(() => storage.entries(7, 6, Infinity))).toBe('WAL_INVALID');
-      suite.expect(failureOf(() => storage.entries(5.5, 6, Infinity))).toBe('WAL_INVALID');
-      suite.expect(failureOf(() => storage.entries(5, 6, Number.NaN))).toBe('WAL_INVALID');
-      suite.expect(failureOf(() => storage.entries(5, 6, -1))).toBe('WAL_INVALID');
-      suite.expect(storage.entries(5, 5, Infinity)).toEqual([]);
-      suite.expect(storage.entries(11, 11, Infinity)).toEqual([]);
-      suite.expect(storage.term(4)).toBe(2);
-      suite.expect(failureOf(() => storage.term(3))).toBe('WAL_COMPACTED');
-      suite.expect(failureOf(() => storage.term(11))).toBe('WAL_UNAVAILABLE');
-    },
-  );
+  suite.test('ranges and indexes outside the log have error codes of their own', async (world) => {
+    const { wal, storage } = await world.create();
+    await wal.save({ entries: entries(1, 10, 2), hardState: { term: 2, vote: 0n, commit: 8 } });
+    await wal.purge(4);
+    suite.expect(failureOf(() => storage.entries(4, 6, Infinity))).toBe('WAL_COMPACTED');
+    suite.expect(failureOf(() => storage.entries(0, 6, Infinity))).toBe('WAL_COMPACTED');
+    suite.expect(failureOf(() => storage.entries(5, 12, Infinity))).toBe('WAL_UNAVAILABLE');
+    suite.expect(failureOf(() => storage.entries(11, 12, 0))).toBe('WAL_UNAVAILABLE');
+    suite.expect(failureOf(() => storage.entries(7, 6, Infinity))).toBe('WAL_INVALID');
+    suite.expect(failureOf(() => storage.entries(5.5, 6, Infinity))).toBe('WAL_INVALID');
+    suite.expect(failureOf(() => storage.entries(5, 6, Number.NaN))).toBe('WAL_INVALID');
+    suite.expect(failureOf(() => storage.entries(5, 6, -1))).toBe('WAL_INVALID');
+    suite.expect(storage.entries(5, 5, Infinity)).toEqual([]);
+    suite.expect(storage.entries(11, 11, Infinity)).toEqual([]);
+    suite.expect(storage.term(4)).toBe(2);
+    suite.expect(failureOf(() => storage.term(3))).toBe('WAL_COMPACTED');
+    suite.expect(failureOf(() => storage.term(11))).toBe('WAL_UNAVAILABLE');
+  });
 
   suite.test('the array of entries belongs to the caller', async (world) => {
     const { wal, storage } = await world.create();
@@ -73,7 +70,7 @@ function checkLimits(suite: Suite, storage: EntryStorage, written: readonly Entr
 
 function cacheTests(suite: Suite): void {
   suite.test(
-    'law 3: the cache stays within its bounds and the rest is read from the store',
+    'the cache stays within its bounds, and other entries are read from the store',
     async (world) => {
       const { entriesMax, bytesMax } = suite.cacheLimits;
       const small = entries(1, Math.min(entriesMax, 2000) + 300, 1, 10);
@@ -93,7 +90,7 @@ function cacheTests(suite: Suite): void {
       const { cacheMisses, cacheHits, indexBytes } = wal.stats;
       suite.check(cacheMisses >= 300, `only ${cacheMisses} entries were read from the store`);
       suite.check(cacheMisses + cacheHits === written.length, 'each entry is a hit or a miss');
-      // Six bytes an entry, and what is allocated in advance.
+      // Six bytes an entry, plus the pages that are allocated in advance.
       suite.check(indexBytes <= written.length * 6 + 16_384, `the index takes ${indexBytes} bytes`);
       const again = await world.restart();
       suite
@@ -106,21 +103,21 @@ function cacheTests(suite: Suite): void {
     },
   );
 
-  suite.test('law 3: an entry larger than the whole cache is stored and read', async (world) => {
+  suite.test('an entry larger than the whole cache is stored and read', async (world) => {
     const bytes = Math.min(suite.cacheLimits.bytesMax + 10_000, 2 * 1024 * 1024);
     const written = [entry(1, 1), entry(2, 1, bytes), entry(3, 1), entry(4, 1, bytes)];
     const { wal, storage } = await world.create();
     await wal.save({ entries: written });
     suite.expect(texts(storage.entries(1, 5, Infinity))).toEqual(texts(written));
     suite.expect(texts(storage.entries(2, 5, 100))).toEqual(texts(written.slice(1, 2)));
-    suite.check(wal.stats.cacheBytes <= suite.cacheLimits.bytesMax, 'the cache is over its bound');
+    suite.check(wal.stats.cacheBytes <= suite.cacheLimits.bytesMax, 'the cache exceeds its bound');
     const again = await world.restart();
     suite.expect(texts(again.storage.entries(1, 5, Infinity))).toEqual(texts(written));
   });
 }
 
 function iterateTests(suite: Suite): void {
-  suite.test('iterate gives the whole range, page by page', async (world) => {
+  suite.test('iterate yields the whole range, page by page', async (world) => {
     const { wal, storage } = await world.create();
     const written = entries(1, 120, 1, 50);
     await wal.save({ entries: written });
@@ -138,7 +135,7 @@ function iterateTests(suite: Suite): void {
     suite.expect(await rejectionOf(storage.iterate(5, 4).next())).toBe('WAL_INVALID');
   });
 
-  suite.test('iterate stops at an abort, and says so when a purge overtakes it', async (world) => {
+  suite.test('iterate stops at an abort, and fails when a purge overtakes it', async (world) => {
     const { wal, storage } = await world.create();
     await wal.save({ entries: entries(1, 50, 1), hardState: { term: 1, vote: 0n, commit: 50 } });
     const aborter = new AbortController();
@@ -158,7 +155,7 @@ function iterateTests(suite: Suite): void {
 }
 
 function viewTests(suite: Suite): void {
-  suite.test('compact hides entries until a restart; the log goes on as before', async (world) => {
+  suite.test('compact hides entries until a restart and does not change the log', async (world) => {
     const { wal, storage } = await world.create();
     await wal.save({ entries: entries(1, 20, 1), hardState: { term: 1, vote: 0n, commit: 12 } });
     storage.compact(10);
@@ -167,11 +164,11 @@ function viewTests(suite: Suite): void {
     suite.expect(failureOf(() => storage.term(9))).toBe('WAL_COMPACTED');
     suite.expect(failureOf(() => storage.compact(10))).toBe('WAL_COMPACTED');
     suite.expect(failureOf(() => storage.compact(21))).toBe('WAL_UNAVAILABLE');
-    // A marker of a hidden entry matches the log all the same: the tail stays.
+    // A marker for a hidden entry still matches the log, so the entries above it stay.
     await wal.saveSnapshot(marker(8, 1));
     suite.expect([storage.firstIndex(), storage.lastIndex()]).toEqual([11, 20]);
     storage.compact(15);
-    // Above the commit index the log may still be rewritten, also where it is hidden.
+    // Entries above the commit index may be replaced even if they are hidden.
     await wal.save({ entries: entries(13, 22, 2) });
     suite.expect([storage.lastIndex(), storage.term(13)]).toEqual([22, 2]);
     const again = await world.restart();
@@ -193,7 +190,7 @@ function viewTests(suite: Suite): void {
       .toBe('WAL_SNAPSHOT_OUT_OF_DATE');
     suite.expect(failureOf(() => storage.createSnapshot(marker(6, 2)))).toBe('WAL_INVALID');
     suite.expect(failureOf(() => storage.createSnapshot(marker(10, 3)))).toBe('WAL_INVALID');
-    // Saving the marker of an older snapshot does not hide the newer one, nor its manifest.
+    // Saving the marker of an older snapshot must not hide the newer one or its manifest.
     await wal.saveSnapshot(marker(5, 3, 7n));
     suite.expect([...(storage.snapshot().data ?? [])]).toEqual([1, 2]);
     await turn();

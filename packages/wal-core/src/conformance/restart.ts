@@ -1,10 +1,10 @@
-/** Restarts: all comes back, again and again; dropping the uncommitted tail is durable. */
+/** Restarts: the whole log is restored each time, and dropping the uncommitted tail is durable. */
 import { rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, marker, markerText, texts } from './samples.ts';
 import type { Suite } from './suite.ts';
 
 export function restartTests(suite: Suite): void {
-  suite.test('an empty log comes back empty, and is a log', async (world) => {
+  suite.test('an empty log is still empty after a restart, and takes entries', async (world) => {
     const before = contentOf(await world.create());
     const again = await world.restart();
     suite.expect(contentOf(again)).toEqual(before);
@@ -13,26 +13,29 @@ export function restartTests(suite: Suite): void {
     suite.expect((await world.restart()).storage.lastIndex()).toBe(1);
   });
 
-  suite.test('all comes back, twice, and a clean close leaves a clean tail', async (world) => {
-    const opened = await world.create();
-    await opened.wal.save({
-      entries: entries(1, 20, 1),
-      hardState: { term: 1, vote: 1n, commit: 10 },
-    });
-    await opened.wal.saveSnapshot(marker(8, 1, 4n));
-    await opened.wal.save({
-      entries: entries(15, 18, 2),
-      hardState: { term: 2, vote: 2n, commit: 14 },
-    });
-    const before = contentOf(opened);
-    for (let time = 0; time < 2; time += 1) {
-      const again = await world.restart();
-      suite.expect(contentOf(again)).toEqual(before);
-      suite.expect(again.hardState).toEqual({ term: 2, vote: 2n, commit: 14 });
-      suite.expect(again.snapshots.map(markerText)).toEqual([markerText(marker(8, 1, 4n))]);
-      suite.expect([again.tail.verdict, again.tail.bytesDropped]).toEqual(['clean', 0]);
-    }
-  });
+  suite.test(
+    'two restarts restore the whole log, and a clean close leaves a clean tail',
+    async (world) => {
+      const opened = await world.create();
+      await opened.wal.save({
+        entries: entries(1, 20, 1),
+        hardState: { term: 1, vote: 1n, commit: 10 },
+      });
+      await opened.wal.saveSnapshot(marker(8, 1, 4n));
+      await opened.wal.save({
+        entries: entries(15, 18, 2),
+        hardState: { term: 2, vote: 2n, commit: 14 },
+      });
+      const before = contentOf(opened);
+      for (let time = 0; time < 2; time += 1) {
+        const again = await world.restart();
+        suite.expect(contentOf(again)).toEqual(before);
+        suite.expect(again.hardState).toEqual({ term: 2, vote: 2n, commit: 14 });
+        suite.expect(again.snapshots.map(markerText)).toEqual([markerText(marker(8, 1, 4n))]);
+        suite.expect([again.tail.verdict, again.tail.bytesDropped]).toEqual(['clean', 0]);
+      }
+    },
+  );
 
   suite.test('a log grows over many restarts', async (world) => {
     let opened = await world.create();
@@ -66,7 +69,7 @@ export function restartTests(suite: Suite): void {
 
 function discardTests(suite: Suite): void {
   suite.test(
-    'law 5: discardUncommitted drops what is above the commit index, for good',
+    'discardUncommitted drops the entries above the commit index for good',
     async (world) => {
       const { wal } = await world.create();
       await wal.save({ entries: entries(1, 20, 1), hardState: { term: 1, vote: 0n, commit: 12 } });
@@ -87,7 +90,7 @@ function discardTests(suite: Suite): void {
     },
   );
 
-  suite.test('law 5: discardUncommitted when no entry is committed', async (world) => {
+  suite.test('discardUncommitted when no entry is committed', async (world) => {
     const { wal } = await world.create();
     await wal.save({ entries: entries(1, 8, 1), hardState: { term: 3, vote: 2n, commit: 0 } });
     const { storage, hardState } = await world.restart({ discardUncommitted: true });
@@ -100,54 +103,43 @@ function discardTests(suite: Suite): void {
     suite.expect(texts(reopened.storage.entries(1, 2, Infinity))).toEqual(texts([entry(1, 4)]));
   });
 
-  suite.test(
-    'law 5: discardUncommitted when the first kept entry is uncommitted',
-    async (world) => {
-      const { wal } = await world.create();
-      // Behind an installed snapshot.
-      await wal.save({ snapshot: marker(10, 2), entries: entries(11, 15, 2) });
-      const installed = await world.restart({ discardUncommitted: true });
-      suite
-        .expect([installed.storage.firstIndex(), installed.storage.lastIndex()])
-        .toEqual([11, 10]);
-      suite.expect((await world.restart()).storage.lastIndex()).toBe(10);
-    },
-  );
+  suite.test('discardUncommitted when the first kept entry is uncommitted', async (world) => {
+    const { wal } = await world.create();
+    // The entries follow an installed snapshot.
+    await wal.save({ snapshot: marker(10, 2), entries: entries(11, 15, 2) });
+    const installed = await world.restart({ discardUncommitted: true });
+    suite.expect([installed.storage.firstIndex(), installed.storage.lastIndex()]).toEqual([11, 10]);
+    suite.expect((await world.restart()).storage.lastIndex()).toBe(10);
+  });
 
-  suite.test(
-    'law 5: discardUncommitted behind a purge of all that was committed',
-    async (world) => {
-      const { wal } = await world.create();
-      await wal.save({ entries: entries(1, 20, 1), hardState: { term: 1, vote: 0n, commit: 12 } });
-      await wal.purge(12);
-      const { storage } = await world.restart({ discardUncommitted: true });
-      suite.expect([storage.lastIndex(), storage.term(12)]).toEqual([12, 1]);
-      const again = await world.restart();
-      suite.expect(again.storage.lastIndex()).toBe(12);
-      await again.wal.save({ entries: [entry(13, 2)] });
-      suite.expect((await world.restart()).storage.term(13)).toBe(2);
-    },
-  );
+  suite.test('discardUncommitted after a purge of all committed entries', async (world) => {
+    const { wal } = await world.create();
+    await wal.save({ entries: entries(1, 20, 1), hardState: { term: 1, vote: 0n, commit: 12 } });
+    await wal.purge(12);
+    const { storage } = await world.restart({ discardUncommitted: true });
+    suite.expect([storage.lastIndex(), storage.term(12)]).toEqual([12, 1]);
+    const again = await world.restart();
+    suite.expect(again.storage.lastIndex()).toBe(12);
+    await again.wal.save({ entries: [entry(13, 2)] });
+    suite.expect((await world.restart()).storage.term(13)).toBe(2);
+  });
 
-  suite.test(
-    'law 5: discardUncommitted keeps the snapshot, and a log that is all committed',
-    async (world) => {
-      const { wal } = await world.create();
-      await wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 0n, commit: 4 } });
-      await wal.saveSnapshot(marker(4, 1));
-      await wal.saveSnapshot(marker(7, 1));
-      const older = await world.restart({
-        discardUncommitted: true,
-        snapshot: { index: 4, term: 1 },
-      });
-      suite.expect([older.storage.lastIndex(), older.hardState.commit]).toEqual([7, 7]);
-      const before = contentOf(await world.restart());
-      suite.expect(before['last']).toBe(7);
-      suite.expect(contentOf(await world.restart({ discardUncommitted: true }))).toEqual(before);
-    },
-  );
+  suite.test('discardUncommitted keeps the snapshot and all committed entries', async (world) => {
+    const { wal } = await world.create();
+    await wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 0n, commit: 4 } });
+    await wal.saveSnapshot(marker(4, 1));
+    await wal.saveSnapshot(marker(7, 1));
+    const older = await world.restart({
+      discardUncommitted: true,
+      snapshot: { index: 4, term: 1 },
+    });
+    suite.expect([older.storage.lastIndex(), older.hardState.commit]).toEqual([7, 7]);
+    const before = contentOf(await world.restart());
+    suite.expect(before['last']).toBe(7);
+    suite.expect(contentOf(await world.restart({ discardUncommitted: true }))).toEqual(before);
+  });
 
-  suite.test('a start with a wrong expectation discards nothing', async (world) => {
+  suite.test('a replay with wrong expected metadata discards nothing', async (world) => {
     const opened = await world.create();
     await opened.wal.save({
       entries: entries(1, 9, 1),

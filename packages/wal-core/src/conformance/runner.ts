@@ -1,6 +1,6 @@
 /**
- * What the suite needs from outside: a test runner and a back end. The runner is handed in, so that
- * this package depends on no test library; vitest's `{ describe, it, expect }` fits as it is.
+ * The interface of the suite to a test library and to a back end. The test library is a parameter,
+ * so that this package depends on none; vitest's `{ describe, it, expect }` fits as it is.
  */
 import type { WalCapabilities } from '../capabilities.ts';
 import type { CacheLimits } from '../ring-cache.ts';
@@ -11,57 +11,58 @@ export interface Expectation {
   toEqual(expected: unknown): void;
 }
 
-/** The part of a test library that the suite uses. */
+/** The functions of a test library that the suite uses. */
 export interface TestRunner {
   readonly describe: (name: string, body: () => void) => unknown;
   readonly it: (name: string, body: () => Promise<void>, timeoutMs?: number) => unknown;
   readonly expect: (actual: unknown, message?: string) => Expectation;
 }
 
-/** One fresh place that can hold logs. */
+/** A new directory (or the like) that can hold logs. */
 export interface ConformanceHarness {
   /**
-   * Opens the place. The suite closes a manager before it opens the next one: that is a restart on
-   * the same data. (One test opens a second one on purpose.)
+   * Opens the directory. The suite closes a manager before it opens the next one, which is a
+   * restart on the same data. (One test opens a second manager on purpose.)
    */
   open(): Promise<WalManager>;
 
   /**
-   * For targets that say `failsOnDemand`: makes the next write of a log fail. `no-space`: nothing
-   * of it is kept, and later writes succeed again; `broken`: the log is poisoned.
+   * Makes the next write of a log fail, for targets with `failsOnDemand`. With `no-space` nothing
+   * of the write is kept, and later writes succeed again; with `broken` the log is poisoned.
    */
   failNextWrite?(kind: 'no-space' | 'broken'): void;
 
-  /** Removes all that `open` made; all managers are closed. */
+  /** Removes everything that `open` created. All managers are closed. */
   destroy(): Promise<void> | void;
 }
 
-/** The back end to test, in one configuration. */
+/** A back end in one configuration, as the suite tests it. */
 export interface ConformanceTarget {
-  /** Back end and configuration, for the report. */
+  /** The name of the back end and its configuration, for the report. */
   readonly name: string;
   /**
-   * What the back end says of itself; the suite adapts to it, and checks that the manager agrees.
+   * The capabilities that the back end declares. The suite adapts to them, and checks that the
+   * manager has the same.
    */
   readonly capabilities: WalCapabilities;
-  /** A place that nothing was ever written to. */
+  /** Creates a harness whose directory was never written to. */
   create(): Promise<ConformanceHarness> | ConformanceHarness;
   /**
-   * Whether its harnesses have `failNextWrite`. Where not, the report says that these rules were
-   * not tested here. Default false.
+   * Whether the harnesses have `failNextWrite`. If not, the report says that the rules about
+   * failures were not tested. Default false.
    */
   readonly failsOnDemand?: boolean | undefined;
-  /** Bounds of the cache in this configuration. Default: `defaultCacheLimits`. */
+  /** The bounds of the cache in this configuration. Default: `defaultCacheLimits`. */
   readonly cacheLimits?: CacheLimits | undefined;
-  /** How many random histories the model test runs. Default 20. */
+  /** The number of random histories of the model test. Default 20. */
   readonly seeds?: number | undefined;
-  /** The first seed; to run one failure again, give its seed and `seeds: 1`. Default 1. */
+  /** The first seed. To repeat one failure, pass its seed and `seeds: 1`. Default 1. */
   readonly firstSeed?: number | undefined;
   /**
-   * For places where a sync is slow: only each n-th combination of the shape of a save with its
-   * position in a group is tested. Default 1: all of them.
+   * With n, only every n-th combination of the shape of a save and its position in a commit batch
+   * is tested. For disks with slow syncs. Default 1: all of them.
    */
   readonly shapeStride?: number | undefined;
-  /** For places where a sync is slow. Default 60,000 per test. */
+  /** Timeout of each test in milliseconds. Default 60,000. */
   readonly timeoutMs?: number | undefined;
 }

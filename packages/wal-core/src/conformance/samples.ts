@@ -1,9 +1,12 @@
-/** Sample data of the suite, and texts that stand for entries where they are compared. */
+/** Sample data of the suite, and texts that represent entries in comparisons. */
 import type { ConfState, Entry, EntryType, SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal } from '../wal-manager.ts';
 import { failureOf } from './failures.ts';
 
-/** A payload that differs for every index and term, so that a mixed-up entry is always seen. */
+/**
+ * Returns a payload that differs for every index and term, so that swapped entries are always
+ * noticed.
+ */
 export function payload(index: number, term: number, bytes = 24): Uint8Array {
   const data = new Uint8Array(bytes);
   let state =
@@ -19,7 +22,7 @@ export function entry(index: number, term: number, bytes = 24, type: EntryType =
   return { index, term, type, data: payload(index, term, bytes) };
 }
 
-/** Entries from `first` to `last`, both included. */
+/** Returns the entries from `first` to `last`, both included. */
 export function entries(first: number, last: number, term: number, bytes = 24): Entry[] {
   const result: Entry[] = [];
   for (let index = first; index <= last; index += 1) result.push(entry(index, term, bytes));
@@ -38,7 +41,7 @@ export function marker(
   return { index, term, confState: confState(...(voters.length > 0 ? voters : [1n, 2n, 3n])) };
 }
 
-/** One line that is the same exactly for entries that are the same, absent and empty data apart. */
+/** Returns a line of text that is equal for equal entries only. Absent and empty data differ. */
 export function entryText({ index, term, type, data }: Entry): string {
   const head = `${index} term ${term} type ${type}`;
   if (data === undefined) return `${head} without data`;
@@ -56,7 +59,7 @@ export function markerText({ index, term, confState: members }: SnapshotMetadata
   return `${index} term ${term} members ${lists.join(' / ')}${autoLeave ? ' autoLeave' : ''}`;
 }
 
-/** Everything that can be read from a log, as text. */
+/** Returns everything that can be read from a log, as text. */
 export function contentOf({ storage }: Pick<OpenedWal, 'storage'>): Record<string, unknown> {
   const first = storage.firstIndex();
   const last = storage.lastIndex();
@@ -78,7 +81,7 @@ export function contentOf({ storage }: Pick<OpenedWal, 'storage'>): Record<strin
   };
 }
 
-/** FNV-1a, 32 bits. */
+/** The 32-bit FNV-1a hash. */
 function checksum(data: Uint8Array): string {
   let hash = 0x811c_9dc5;
   for (const byte of data) hash = Math.imul(hash ^ byte, 0x0100_0193);

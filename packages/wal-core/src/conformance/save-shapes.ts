@@ -1,6 +1,6 @@
 /**
- * Every shape of a save: each combination of snapshot marker, entries and hard state, at each
- * position in a group of saves that wait together. Tests play them on a log and judge what is left.
+ * All shapes of a save: each combination of snapshot marker, entries and hard state, at each
+ * position in a commit batch. Tests save them and compare the log with the model.
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { SaveBatch } from '../wal.ts';
@@ -18,18 +18,23 @@ interface SaveShape {
   readonly hardState: (typeof hardStateShapes)[number];
 }
 
-/** Saves that a log must take together, on top of `savesBefore`. */
+/** Saves that form one commit batch, on top of `savesBefore`. */
 export interface ShapedGroup {
   readonly name: string;
-  /** Saves that are awaited one after the other before the group. */
+  /** Saves that are made before, each awaited. */
   readonly savesBefore: readonly SaveBatch[];
-  /** Saves that are called without waiting in between, so that they become one group. */
+  /** Saves that are called without waiting in between, so that they form one commit batch. */
   readonly saves: readonly SaveBatch[];
-  /** Whether one of `saves` must be durable before it resolves, so that the group costs a sync. */
+  /**
+   * Whether one of `saves` must be durable before it resolves, so that the commit batch costs a
+   * sync.
+   */
   readonly syncs: boolean;
 }
 
-/** The position of the save under test in its group, and whether the others need a sync. */
+/**
+ * The position of the save under test in its commit batch, and whether the other saves need a sync.
+ */
 export const groupPositions = [
   'alone',
   'first, before saves without a sync',
@@ -41,7 +46,7 @@ export const groupPositions = [
 ] as const;
 export type GroupPosition = (typeof groupPositions)[number];
 
-/** Every shape at this position of a group. */
+/** Returns a commit batch for every shape at this position. */
 export function shapedGroups(position: GroupPosition): ShapedGroup[] {
   const [before, behind] = neighboursAt(position);
   const neighbour = position.includes('without') ? commitOnly : appendOnly;
@@ -51,7 +56,10 @@ export function shapedGroups(position: GroupPosition): ShapedGroup[] {
   });
 }
 
-/** Each two shapes behind each other in one group. The hard states take turns. */
+/**
+ * Returns a commit batch for each two shapes, one after the other. The shapes of the hard state
+ * alternate.
+ */
 export function shapedPairs(): ShapedGroup[] {
   const contents = allShapes().filter(({ hardState }) => hardState === 'no state');
   const groups: ShapedGroup[] = [];
@@ -82,7 +90,10 @@ function repeated(shape: SaveShape, count: number): SaveShape[] {
   return Array.from({ length: count }, () => shape);
 }
 
-/** All combinations but those that no log can take: behind a reset there is nothing to replace. */
+/**
+ * Returns all combinations except those that no log accepts: after a reset there are no entries to
+ * replace.
+ */
 function allShapes(): SaveShape[] {
   const shapes: SaveShape[] = [];
   for (const snapshot of snapshotShapes) {
@@ -91,7 +102,7 @@ function allShapes(): SaveShape[] {
       for (const hardState of hardStateShapes) shapes.push({ snapshot, entries: kind, hardState });
     }
   }
-  // The first one is a save of nothing.
+  // The first combination is an empty save.
   return shapes.slice(1);
 }
 
@@ -99,14 +110,17 @@ function textOf({ snapshot, entries: kind, hardState }: SaveShape): string {
   return [snapshot, kind, hardState].join(' + ');
 }
 
-/** Entries 1 to 12 of two terms, committed to 4, with a marker at 3. */
+/** Saves entries 1 to 12 of two terms with commit index 4 and a marker at 3. */
 const savesBefore: readonly SaveBatch[] = [
   { entries: entries(1, 6, 1), hardState: { term: 1, vote: 2n, commit: 3 } },
   { snapshot: marker(3, 1) },
   { entries: entries(7, 12, 2), hardState: { term: 2, vote: 0n, commit: 4 } },
 ];
 
-/** The group of these shapes; none where one of them is impossible behind those before it. */
+/**
+ * Returns the commit batch of these shapes, or an empty list if one of them is impossible after
+ * those before it.
+ */
 function groupOf(name: string, shapes: readonly SaveShape[]): ShapedGroup[] {
   const log = new ModelLog();
   for (const save of savesBefore) log.save(save);
@@ -144,7 +158,8 @@ function snapshotOf(log: ModelLog, shape: SaveShape['snapshot']): SnapshotMetada
     const index = Math.min(commit + 1, lastIndex);
     return marker(index, log.termAt(index) ?? 0, BigInt(index));
   }
-  // Over an entry of another term, and not over the last one: the entries above it go, too.
+  // The marker replaces an entry of another term that is not the last one, so that the entries
+  // above it are dropped.
   const inside = shape === 'a reset inside' && lastIndex - 1 > commit;
   return inside ? marker(lastIndex - 1, termAbove(log), 5n) : undefined;
 }
@@ -155,7 +170,7 @@ function entriesOf(log: ModelLog, shape: SaveShape['entries']): Entry[] | undefi
     const term = Math.max(log.termAt(lastIndex) ?? 0, log.hardState.term);
     return [...entries(lastIndex + 1, lastIndex + 2, term), entry(lastIndex + 3, term + 1)];
   }
-  // Fewer than there were: a tail that comes back is seen.
+  // Replaces entries by fewer entries, so that a reappearing old tail would be noticed.
   const from = Math.max(log.hardState.commit + 1, lastIndex - 3);
   if (shape !== 'replaces' || from > lastIndex) return undefined;
   return entries(from, Math.max(from, lastIndex - 2), termAbove(log));

@@ -1,7 +1,7 @@
 /**
- * Saves of every shape at every position of a group: what was acknowledged is there, at once and
- * after the log was closed and opened again, and a group that must be durable costs a sync wherever
- * the save that needs it stands.
+ * Saves of every shape at every position in a commit batch. Acknowledged saves must be readable at
+ * once and after the log was closed and opened again. A commit batch that must be durable must cost
+ * a sync, whichever of its saves needs it.
  */
 import type { OpenedWal } from '../wal-manager.ts';
 import { rejectionOf } from './failures.ts';
@@ -11,7 +11,7 @@ import { entry } from './samples.ts';
 import { groupPositions, shapedGroups, shapedPairs, type ShapedGroup } from './save-shapes.ts';
 import { sampleMetadata, type Suite, type World } from './suite.ts';
 
-/** So many logs are open at a time: each shape has a log of its own. */
+/** Number of logs that are open at a time. Each shape has a log of its own. */
 const logsMax = 40;
 
 export function shapeTests(suite: Suite): void {
@@ -23,10 +23,10 @@ export function shapeTests(suite: Suite): void {
       await playTogether(suite, world, sample(shapedGroups(position), offset));
     });
   }
-  suite.test('each two shapes of saves in one group', async (world) => {
+  suite.test('each two shapes of saves in one commit batch', async (world) => {
     await playTogether(suite, world, sample(shapedPairs(), 0));
   });
-  const refused = 'saves of every shape that found no space, and are saved again';
+  const refused = 'saves of every shape that fail on a full disk and are repeated';
   if (suite.target.failsOnDemand !== true) {
     suite.notTested(refused, 'the harness cannot provoke it');
     return;
@@ -45,7 +45,7 @@ export function shapeTests(suite: Suite): void {
   });
 }
 
-/** Plays each group on a log of its own; then all logs are closed, opened and judged. */
+/** Saves each commit batch on a log of its own, then closes, reopens and compares all logs. */
 async function playTogether(
   suite: Suite,
   world: World,
@@ -64,7 +64,7 @@ async function playTogether(
   }
 }
 
-/** One log on which one group is saved, and the model that it is compared with. */
+/** A log on which one commit batch is saved, and the model that it is compared with. */
 class ShapedLog {
   readonly #suite: Suite;
   readonly #group: ShapedGroup;
@@ -98,7 +98,7 @@ class ShapedLog {
     this.#suite.check(syncs ? cost > 0 : cost === 0, `${name}: it cost ${cost} syncs`);
   }
 
-  /** The group finds no space and leaves nothing behind. */
+  /** Makes the commit batch fail for want of space, and checks that nothing of it is left. */
   async refuse({ harness }: World): Promise<void> {
     harness.failNextWrite?.('no-space');
     const { wal } = this.#opened;
@@ -115,7 +115,7 @@ class ShapedLog {
     this.#suite.expect(snapshots, this.#group.name).toEqual(expected);
   }
 
-  /** The next save is read from where it was written. */
+  /** Checks that a save after the restart can be read. */
   async goOn(): Promise<void> {
     const { lastIndex, hardState } = this.#model;
     const term = Math.max(this.#model.termAt(lastIndex) ?? 0, hardState.term, 1);

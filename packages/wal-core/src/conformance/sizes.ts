@@ -1,6 +1,6 @@
 /**
- * Payloads with sizes around those that back ends copy, cache and read at a time: read one by one,
- * in ranges, and after a restart.
+ * Payloads with sizes around the buffer, cache and page sizes of the back ends. They are read one
+ * by one, in ranges, and after a restart.
  */
 import type { Entry } from '@babuza/raftpb';
 import type { EntryStorage } from '../entry-storage.ts';
@@ -9,7 +9,10 @@ import { entries, entry, entryText, texts } from './samples.ts';
 import type { Suite } from './suite.ts';
 
 const kibibyte = 1024;
-/** The bytes that a record or a frame adds to a payload, and one byte less and more. */
+/**
+ * Differences to a size: the bytes that a record or a frame adds to a payload, and one byte less
+ * and more.
+ */
 const smallSteps = [-81, -48, -41, -40, -39, -25, -9, -8, -1, 0, 1, 8];
 const smallSizes = [512, 4 * kibibyte, 16 * kibibyte].flatMap((size) =>
   smallSteps.map((step) => size + step),
@@ -43,7 +46,7 @@ export function sizeTests(suite: Suite): void {
   });
 
   for (const count of [1023, 1024, 1025, 2049]) {
-    suite.test(`${count} entries, of which a part is replaced and a part purged`, async (world) => {
+    suite.test(`${count} entries, some of which are replaced and some purged`, async (world) => {
       let opened = await world.create();
       const hardState = { term: 1, vote: 1n, commit: count - 20 };
       await opened.wal.save({ entries: entries(1, count, 1, 16), hardState });

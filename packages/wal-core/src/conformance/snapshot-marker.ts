@@ -1,6 +1,6 @@
 /**
- * Snapshot markers: which are valid, what an installed snapshot does to the log, where a start
- * begins.
+ * Snapshot markers: which of them are valid, how an installed snapshot changes the log, and where a
+ * replay starts.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { failureOf, rejectionOf } from './failures.ts';
@@ -58,16 +58,19 @@ export function snapshotMarkerTests(suite: Suite): void {
     suite.expect([storage.firstIndex(), storage.lastIndex()]).toEqual([1, 0]);
   });
 
-  suite.test('metadata that its owner changes after the save is not seen', async (world) => {
-    const { wal, storage } = await world.create();
-    await wal.save({ entries: entries(1, 3, 1) });
-    const voters = [1n, 2n];
-    const mine = { index: 2, term: 1, confState: { ...marker(2, 1).confState, voters } };
-    await wal.saveSnapshot(mine);
-    voters.length = 0;
-    mine.index = 3;
-    suite.expect(markerText(storage.snapshot().metadata)).toBe(markerText(marker(2, 1, 1n, 2n)));
-  });
+  suite.test(
+    'snapshot metadata that its owner changes after the save does not change the log',
+    async (world) => {
+      const { wal, storage } = await world.create();
+      await wal.save({ entries: entries(1, 3, 1) });
+      const voters = [1n, 2n];
+      const mine = { index: 2, term: 1, confState: { ...marker(2, 1).confState, voters } };
+      await wal.saveSnapshot(mine);
+      voters.length = 0;
+      mine.index = 3;
+      suite.expect(markerText(storage.snapshot().metadata)).toBe(markerText(marker(2, 1, 1n, 2n)));
+    },
+  );
 
   installTests(suite);
   validityTests(suite);
@@ -76,7 +79,8 @@ export function snapshotMarkerTests(suite: Suite): void {
 
 function installTests(suite: Suite): void {
   /**
-   * Installs the snapshot over entries 1 to 9 of term 1, committed to 3, and checks what is left.
+   * Installs the snapshot on a log with entries 1 to 9 of term 1 and commit index 3, and checks the
+   * result.
    */
   const install = async (world: World, snapshot: SnapshotMetadata): Promise<void> => {
     const opened = await world.create();
@@ -117,22 +121,25 @@ function installTests(suite: Suite): void {
     (world) => install(world, marker(9, 3)),
   );
 
-  suite.test('an installed snapshot with entries and hard state is one batch', async (world) => {
-    const opened = await world.create();
-    const { wal } = opened;
-    await wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 1n, commit: 3 } });
-    await wal.save({
-      snapshot: marker(20, 5),
-      entries: entries(21, 25, 6),
-      hardState: { term: 6, vote: 2n, commit: 22 },
-    });
-    const before = contentOf(opened);
-    suite.expect([before['first'], before['last']]).toEqual([21, 25]);
-    suite.expect(before['hardState']).toBe('term 6 vote 2 commit 22');
-    suite.expect(contentOf(await world.restart())).toEqual(before);
-  });
+  suite.test(
+    'a snapshot can be installed with entries and a hard state in one batch',
+    async (world) => {
+      const opened = await world.create();
+      const { wal } = opened;
+      await wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 1n, commit: 3 } });
+      await wal.save({
+        snapshot: marker(20, 5),
+        entries: entries(21, 25, 6),
+        hardState: { term: 6, vote: 2n, commit: 22 },
+      });
+      const before = contentOf(opened);
+      suite.expect([before['first'], before['last']]).toEqual([21, 25]);
+      suite.expect(before['hardState']).toBe('term 6 vote 2 commit 22');
+      suite.expect(contentOf(await world.restart())).toEqual(before);
+    },
+  );
 
-  suite.test('a snapshot above the log may begin anew with the terms', async (world) => {
+  suite.test('a snapshot above the log may restart the terms', async (world) => {
     const opened = await world.create();
     const { wal } = opened;
     const last = 2 ** 53 - 1;
@@ -155,41 +162,41 @@ function installTests(suite: Suite): void {
     suite.expect(contentOf(await world.restart())).toEqual(before);
   });
 
-  suite.test('an installed snapshot keeps its place among pending saves', async (world) => {
-    const opened = await world.create();
-    const { wal } = opened;
-    await Promise.all([
-      wal.save({ entries: entries(1, 9, 1) }),
-      wal.save({ snapshot: marker(30, 2) }),
-      wal.save({ entries: entries(31, 35, 2) }),
-      wal.save({ entries: entries(33, 33, 3) }),
-      wal.saveSnapshot(marker(32, 2)),
-    ]);
-    const before = contentOf(opened);
-    suite.expect(before['entries']).toEqual(texts([...entries(31, 32, 2), entry(33, 3)]));
-    suite.expect(before['hardState']).toBe('term 0 vote 0 commit 32');
-    suite.expect(contentOf(await world.restart())).toEqual(before);
-  });
-
   suite.test(
-    'stale entries never come back when the log grows again after a reset',
+    'an installed snapshot takes effect between the saves around its call',
     async (world) => {
-      const { wal } = await world.create();
-      await wal.save({ entries: entries(1, 40, 1) });
-      await wal.saveSnapshot(marker(10, 2));
-      await wal.save({ entries: entries(11, 12, 2) });
-      const first = await world.restart();
-      suite.expect(first.storage.lastIndex()).toBe(12);
-      await first.wal.save({ entries: entries(13, 20, 2) });
-      const { storage } = await world.restart();
-      suite.expect([storage.firstIndex(), storage.lastIndex()]).toEqual([11, 20]);
-      suite.expect(texts(storage.entries(11, 21, Infinity))).toEqual(texts(entries(11, 20, 2)));
+      const opened = await world.create();
+      const { wal } = opened;
+      await Promise.all([
+        wal.save({ entries: entries(1, 9, 1) }),
+        wal.save({ snapshot: marker(30, 2) }),
+        wal.save({ entries: entries(31, 35, 2) }),
+        wal.save({ entries: entries(33, 33, 3) }),
+        wal.saveSnapshot(marker(32, 2)),
+      ]);
+      const before = contentOf(opened);
+      suite.expect(before['entries']).toEqual(texts([...entries(31, 32, 2), entry(33, 3)]));
+      suite.expect(before['hardState']).toBe('term 0 vote 0 commit 32');
+      suite.expect(contentOf(await world.restart())).toEqual(before);
     },
   );
+
+  suite.test('stale entries never reappear when the log grows after a reset', async (world) => {
+    const { wal } = await world.create();
+    await wal.save({ entries: entries(1, 40, 1) });
+    await wal.saveSnapshot(marker(10, 2));
+    await wal.save({ entries: entries(11, 12, 2) });
+    const first = await world.restart();
+    suite.expect(first.storage.lastIndex()).toBe(12);
+    await first.wal.save({ entries: entries(13, 20, 2) });
+    const { storage } = await world.restart();
+    suite.expect([storage.firstIndex(), storage.lastIndex()]).toEqual([11, 20]);
+    suite.expect(texts(storage.entries(11, 21, Infinity))).toEqual(texts(entries(11, 20, 2)));
+  });
 }
 
 function validityTests(suite: Suite): void {
-  suite.test('markers that cannot be are refused and change nothing', async (world) => {
+  suite.test('invalid markers are refused and change nothing', async (world) => {
     const opened = await world.create();
     const { wal } = opened;
     await wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 0n, commit: 7 } });
@@ -218,7 +225,7 @@ function validityTests(suite: Suite): void {
     suite
       .expect(await rejectionOf(again.wal.saveSnapshot(marker(5, 1))))
       .toBe('WAL_SNAPSHOT_OUT_OF_DATE');
-    // It starts right behind this one, so it matches.
+    // The log starts right behind this marker, so the marker matches.
     await again.wal.saveSnapshot(marker(6, 1));
     suite.expect([again.storage.firstIndex(), again.storage.lastIndex()]).toEqual([7, 9]);
   });
@@ -243,23 +250,26 @@ function validityTests(suite: Suite): void {
 }
 
 function startTests(suite: Suite): void {
-  suite.test('a start from an older snapshot: the log and the commit index stay', async (world) => {
-    const { wal } = await world.create();
-    await wal.save({ entries: entries(1, 30, 1), hardState: { term: 1, vote: 0n, commit: 25 } });
-    for (const index of [5, 15]) await wal.saveSnapshot(marker(index, 1, BigInt(index)));
-    const older = await world.restart({ snapshot: { index: 5, term: 1 } });
-    suite.expect(older.storage.snapshot().metadata.index).toBe(5);
-    suite.expect(older.storage.initialState().confState.voters).toEqual([5n]);
-    suite.expect(older.hardState.commit).toBe(25);
-    suite.expect(older.snapshots.map(({ index }) => index)).toEqual([5, 15]);
-    suite.expect(texts(older.storage.entries(6, 31, Infinity))).toEqual(texts(entries(6, 30, 1)));
-    const newest = await world.restart();
-    suite.expect(newest.storage.snapshot().metadata.index).toBe(15);
-    suite.expect(newest.storage.firstIndex()).toBe(1);
-  });
+  suite.test(
+    'a replay from an older snapshot keeps the log and the commit index',
+    async (world) => {
+      const { wal } = await world.create();
+      await wal.save({ entries: entries(1, 30, 1), hardState: { term: 1, vote: 0n, commit: 25 } });
+      for (const index of [5, 15]) await wal.saveSnapshot(marker(index, 1, BigInt(index)));
+      const older = await world.restart({ snapshot: { index: 5, term: 1 } });
+      suite.expect(older.storage.snapshot().metadata.index).toBe(5);
+      suite.expect(older.storage.initialState().confState.voters).toEqual([5n]);
+      suite.expect(older.hardState.commit).toBe(25);
+      suite.expect(older.snapshots.map(({ index }) => index)).toEqual([5, 15]);
+      suite.expect(texts(older.storage.entries(6, 31, Infinity))).toEqual(texts(entries(6, 30, 1)));
+      const newest = await world.restart();
+      suite.expect(newest.storage.snapshot().metadata.index).toBe(15);
+      suite.expect(newest.storage.firstIndex()).toBe(1);
+    },
+  );
 
   suite.test(
-    'a start from an unknown snapshot is refused and leaves the log as it is',
+    'a replay from an unknown snapshot is refused and does not change the log',
     async (world) => {
       const opened = await world.create();
       await opened.wal.save({

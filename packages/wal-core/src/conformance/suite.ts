@@ -1,6 +1,6 @@
 /**
- * What the tests of the suite are written with. Every test has a world of its own: a fresh place,
- * the manager that has it open, and the log that is looked at.
+ * The tools of the tests in the suite. Every test has a world of its own: a new directory, the
+ * manager that has it open, and the log under test.
  */
 import type {
   GroupOptions,
@@ -12,10 +12,10 @@ import type {
 import { defaultCacheLimits, type CacheLimits } from '../ring-cache.ts';
 import type { ConformanceHarness, ConformanceTarget, Expectation, TestRunner } from './runner.ts';
 
-/** Whose log the tests write, unless they say otherwise. */
+/** The metadata of the log, unless a test says otherwise. */
 export const sampleMetadata: WalMetadataInput = { clusterId: 0xc1n, nodeId: 1n };
 
-/** One place and who has it open. */
+/** A directory and the manager that has it open. */
 export class World {
   readonly harness: ConformanceHarness;
   #manager: Promise<WalManager> | undefined;
@@ -24,7 +24,7 @@ export class World {
     this.harness = harness;
   }
 
-  /** The manager that has the place open; opens it where that is not so. */
+  /** Returns the manager that has the directory open; opens it if necessary. */
   manager(): Promise<WalManager> {
     this.#manager ??= this.harness.open();
     return this.#manager;
@@ -41,14 +41,14 @@ export class World {
     return (await this.manager()).replayWal(options);
   }
 
-  /** Closes the place, with all its logs. */
+  /** Closes the manager with all its logs. */
   async close(): Promise<void> {
     const manager = this.#manager;
     this.#manager = undefined;
     await (await manager)?.close();
   }
 
-  /** Closes the place, opens it again and replays the log. */
+  /** Closes the manager, opens the directory again and replays the log. */
   async restart(options?: ReplayOptions): Promise<OpenedWal> {
     await this.close();
     return this.replay(options);
@@ -70,7 +70,7 @@ export class Suite {
     return this.#runner.expect(actual, message);
   }
 
-  /** Fails with `message` where `condition` does not hold. */
+  /** Fails with `message` if `condition` is false. */
   check(condition: boolean, message: string): void {
     this.expect(condition, message).toBe(true);
   }
@@ -92,13 +92,13 @@ export class Suite {
     this.#runner.it(name, run, this.target.timeoutMs ?? 60_000);
   }
 
-  /** Says in the report that something could not be tested here, and why. */
+  /** Reports that something could not be tested, and why. */
   notTested(name: string, reason: string): void {
     this.#runner.it(`${name} (not tested: ${reason})`, () => Promise.resolve());
   }
 }
 
-/** Lets everything go on that waits for callbacks of the event loop. */
+/** Resolves after one turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

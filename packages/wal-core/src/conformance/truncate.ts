@@ -1,68 +1,68 @@
-/** Conflicts: new entries replace old ones, in cache, index and store, and for good. */
+/**
+ * Conflicts: new entries replace old ones in cache, index and store, and the old ones never
+ * reappear.
+ */
 import { rejectionOf } from './failures.ts';
 import { contentOf, entries, entry, texts } from './samples.ts';
 import type { Suite } from './suite.ts';
 
 export function truncateTests(suite: Suite): void {
-  suite.test('law 2: a conflict at every offset, before and after a restart', async (world) => {
-    const count = 6;
-    let { wal, storage } = await world.create();
-    for (let from = 1; from <= count; from += 1) {
-      const term = from * 2;
-      await wal.save({ entries: entries(1, count, term - 1) });
-      const replacing = entries(from, from + 1, term);
-      await wal.save({ entries: replacing });
-      const expected = texts([...entries(1, from - 1, term - 1), ...replacing]);
-      suite.expect(storage.lastIndex()).toBe(from + 1);
-      suite.expect(texts(storage.entries(1, from + 2, Infinity))).toEqual(expected);
-      ({ wal, storage } = await world.restart());
-      suite.expect(storage.lastIndex(), `conflict at ${from}, reopened`).toBe(from + 1);
-      suite.expect(texts(storage.entries(1, from + 2, Infinity))).toEqual(expected);
-    }
+  suite.test(
+    'entries can be replaced from every index on, before and after a restart',
+    async (world) => {
+      const count = 6;
+      let { wal, storage } = await world.create();
+      for (let from = 1; from <= count; from += 1) {
+        const term = from * 2;
+        await wal.save({ entries: entries(1, count, term - 1) });
+        const replacing = entries(from, from + 1, term);
+        await wal.save({ entries: replacing });
+        const expected = texts([...entries(1, from - 1, term - 1), ...replacing]);
+        suite.expect(storage.lastIndex()).toBe(from + 1);
+        suite.expect(texts(storage.entries(1, from + 2, Infinity))).toEqual(expected);
+        ({ wal, storage } = await world.restart());
+        suite.expect(storage.lastIndex(), `conflict at ${from}, reopened`).toBe(from + 1);
+        suite.expect(texts(storage.entries(1, from + 2, Infinity))).toEqual(expected);
+      }
+    },
+  );
+
+  suite.test('replacing an entry removes all higher entries for good', async (world) => {
+    const { wal } = await world.create();
+    await wal.save({ entries: entries(1, 30, 1) });
+    await wal.save({ entries: [entry(10, 2)] });
+    let opened = await world.restart();
+    suite.expect(opened.storage.lastIndex()).toBe(10);
+    await opened.wal.save({ entries: [entry(11, 2)] });
+    opened = await world.restart();
+    suite.expect(opened.storage.lastIndex()).toBe(11);
+    await opened.wal.save({ entries: entries(12, 20, 3) });
+    opened = await world.restart();
+    const expected = [...entries(1, 9, 1), ...entries(10, 11, 2), ...entries(12, 20, 3)];
+    suite.expect(opened.storage.lastIndex()).toBe(20);
+    suite.expect(texts(opened.storage.entries(1, 21, Infinity))).toEqual(texts(expected));
+    const terms = [9, 10, 11, 12, 20].map((index) => opened.storage.term(index));
+    suite.expect(terms).toEqual([1, 2, 2, 3, 3]);
   });
 
-  suite.test(
-    'law 4: higher entries are gone for good when lower ones are replaced',
-    async (world) => {
-      const { wal } = await world.create();
-      await wal.save({ entries: entries(1, 30, 1) });
-      await wal.save({ entries: [entry(10, 2)] });
-      let opened = await world.restart();
-      suite.expect(opened.storage.lastIndex()).toBe(10);
-      await opened.wal.save({ entries: [entry(11, 2)] });
-      opened = await world.restart();
-      suite.expect(opened.storage.lastIndex()).toBe(11);
-      await opened.wal.save({ entries: entries(12, 20, 3) });
-      opened = await world.restart();
-      const expected = [...entries(1, 9, 1), ...entries(10, 11, 2), ...entries(12, 20, 3)];
-      suite.expect(opened.storage.lastIndex()).toBe(20);
-      suite.expect(texts(opened.storage.entries(1, 21, Infinity))).toEqual(texts(expected));
-      const terms = [9, 10, 11, 12, 20].map((index) => opened.storage.term(index));
-      suite.expect(terms).toEqual([1, 2, 2, 3, 3]);
-    },
-  );
+  suite.test('the entries of a new leader replace an uncommitted tail', async (world) => {
+    const { wal } = await world.create();
+    const hardState = { term: 1, vote: 1n, commit: 3 };
+    await wal.save({ entries: entries(1, 8, 1), hardState });
+    const reopened = await world.restart();
+    suite.expect(reopened.storage.lastIndex()).toBe(8);
+    await reopened.wal.save({
+      entries: entries(4, 6, 2),
+      hardState: { term: 2, vote: 0n, commit: 3 },
+    });
+    const expected = texts([...entries(1, 3, 1), ...entries(4, 6, 2)]);
+    suite.expect(texts(reopened.storage.entries(1, 7, Infinity))).toEqual(expected);
+    const { storage } = await world.restart();
+    suite.expect(storage.lastIndex()).toBe(6);
+    suite.expect(texts(storage.entries(1, 7, Infinity))).toEqual(expected);
+  });
 
-  suite.test(
-    'law 2: an uncommitted tail and a new leader: the new payloads, never the old',
-    async (world) => {
-      const { wal } = await world.create();
-      const hardState = { term: 1, vote: 1n, commit: 3 };
-      await wal.save({ entries: entries(1, 8, 1), hardState });
-      const reopened = await world.restart();
-      suite.expect(reopened.storage.lastIndex()).toBe(8);
-      await reopened.wal.save({
-        entries: entries(4, 6, 2),
-        hardState: { term: 2, vote: 0n, commit: 3 },
-      });
-      const expected = texts([...entries(1, 3, 1), ...entries(4, 6, 2)]);
-      suite.expect(texts(reopened.storage.entries(1, 7, Infinity))).toEqual(expected);
-      const { storage } = await world.restart();
-      suite.expect(storage.lastIndex()).toBe(6);
-      suite.expect(texts(storage.entries(1, 7, Infinity))).toEqual(expected);
-    },
-  );
-
-  suite.test('law 2: conflicts among saves that are pending together', async (world) => {
+  suite.test('pending saves can replace entries of each other', async (world) => {
     const opened = await world.create();
     const { wal } = opened;
     await Promise.all([
@@ -78,7 +78,7 @@ export function truncateTests(suite: Suite): void {
     suite.expect(contentOf(await world.restart())).toEqual(before);
   });
 
-  suite.test('law 2: a conflict far below what is cached', async (world) => {
+  suite.test('entries far below the cached ones can be replaced', async (world) => {
     const { entriesMax } = suite.cacheLimits;
     const count = Math.min(entriesMax, 2000) + 500;
     const { wal, storage } = await world.create();
@@ -112,7 +112,7 @@ export function truncateTests(suite: Suite): void {
     suite.expect(contentOf(await world.restart())).toEqual(after);
   });
 
-  suite.test('many conflicts in a row leave exactly the last version', async (world) => {
+  suite.test('many conflicts in a row leave exactly the last entries', async (world) => {
     const { wal } = await world.create();
     await wal.save({ entries: entries(1, 40, 1) });
     const pending: Promise<void>[] = [];

@@ -1,38 +1,41 @@
 /**
- * A correct back end in about two hundred lines: the log lies in maps in memory, as it would lie in
- * a key-value store. It is an example for those who write one, and what the wrong ones are made
- * from. "Durable" is what is in the `MemoryPlace`; a restart is a new manager on the same place.
+ * A correct back end in about two hundred lines. It keeps the log in maps in memory, in the layout
+ * of a key-value store. It is an example for authors of back ends, and the wrong back ends are
+ * derived from it. The content of a `MemoryDisk` is durable; a restart is a new manager on the same
+ * disk.
  */
 import {
   AlreadyExistsError,
-  checkedGroupId,
-  checkedIdentityRecord,
-  checkedMetadata,
-  checkExpectation,
   ClosedError,
-  EntryStorage,
-  EntryView,
   LockedError,
-  LogState,
   NoSpaceError,
   NotFoundError,
-  QueuedWal,
-  RingCache,
-  TermIndex,
-  WalEventHub,
-  type EntryReader,
   type GroupOptions,
-  type LogStore,
   type OpenedWal,
   type PurgeReport,
   type ReplayOptions,
-  type SavePlan,
   type TailReport,
   type WalCapabilities,
   type WalManager,
   type WalMetadata,
   type WalMetadataInput,
 } from '@babuza/wal-core';
+import {
+  checkedGroupId,
+  checkedIdentityRecord,
+  checkedMetadata,
+  checkExpectation,
+  EntryStorage,
+  EntryView,
+  LogState,
+  QueuedWal,
+  RingCache,
+  TermIndex,
+  WalEventHub,
+  type EntryReader,
+  type LogStore,
+  type SavePlan,
+} from '@babuza/wal-core/backend';
 import {
   emptyHardState,
   entryEncodedSize,
@@ -49,7 +52,7 @@ export const referenceCapabilities: WalCapabilities = {
   entryBytesMax: 16 * 1024 * 1024,
 };
 
-/** What is stored of one log. */
+/** The stored state of one log. */
 export interface StoredLog {
   readonly metadata: WalMetadata;
   baseIndex: number;
@@ -60,33 +63,33 @@ export interface StoredLog {
 }
 
 /** The "disk". */
-export class MemoryPlace {
+export class MemoryDisk {
   readonly logs = new Map<bigint, StoredLog>();
   readonly identities = new Map<bigint, Uint8Array>();
   owner: ReferenceManager | undefined;
-  /** What the next write fails with. */
+  /** The failure of the next write, if the test wants one. */
   nextFailure: 'no-space' | 'broken' | undefined;
 }
 
-/** What a store is made from. */
+/** The parameters of a store. */
 export type StoreParts = ConstructorParameters<typeof ReferenceStore>;
 
 export class ReferenceStore implements LogStore, EntryReader {
   readonly stats = { syncs: 0, bytesWritten: 0, segments: 1 };
-  protected readonly place: MemoryPlace;
+  protected readonly disk: MemoryDisk;
   protected readonly log: StoredLog;
   protected readonly view: EntryView<TermIndex>;
   protected unsafeNoFsync = false;
   readonly #onClose: () => void;
 
   constructor(
-    place: MemoryPlace,
+    disk: MemoryDisk,
     log: StoredLog,
     snapshot: SnapshotMetadata | undefined,
     onClose: () => void,
     cache: RingCache = new RingCache(),
   ) {
-    this.place = place;
+    this.disk = disk;
     this.log = log;
     this.#onClose = onClose;
     this.view = new EntryView(stateOf(log), cache, this, snapshot);
@@ -140,13 +143,13 @@ export class ReferenceStore implements LogStore, EntryReader {
     return Promise.resolve();
   }
 
-  /** The time that a write takes, and the failure that a test asked for. */
+  /** Takes the time of a write, and fails if a test asked for it. */
   protected async write(): Promise<void> {
     await new Promise<void>((resolve) => {
       setImmediate(resolve);
     });
-    const failure = this.place.nextFailure;
-    this.place.nextFailure = undefined;
+    const failure = this.disk.nextFailure;
+    this.disk.nextFailure = undefined;
     if (failure === 'no-space') throw new NoSpaceError('the test wants no space');
     if (failure === 'broken') throw new Error('the test wants a broken disk');
   }
@@ -155,7 +158,7 @@ export class ReferenceStore implements LogStore, EntryReader {
     if (!this.unsafeNoFsync) this.stats.syncs += 1;
   }
 
-  /** Steps and their order are those of the plan. */
+  /** Applies the changes of the plan in its order. */
   protected apply(plan: SavePlan): void {
     const { log } = this;
     if (plan.marker !== undefined) this.applyMarker(plan.marker, plan.resets);
@@ -196,7 +199,7 @@ export class ReferenceStore implements LogStore, EntryReader {
   }
 }
 
-/** What a log contains, from what is stored. */
+/** Builds the state of a log from the stored state. */
 export function stateOf(log: StoredLog): LogState<TermIndex> {
   const index = new TermIndex(log.baseIndex, log.baseTerm);
   for (;;) {
@@ -209,18 +212,18 @@ export function stateOf(log: StoredLog): LogState<TermIndex> {
 export class ReferenceManager implements WalManager {
   readonly capabilities: WalCapabilities;
   readonly events = new WalEventHub();
-  protected readonly place: MemoryPlace;
+  protected readonly disk: MemoryDisk;
   readonly #open = new Map<bigint, QueuedWal>();
   #closing: Promise<void> | undefined;
 
-  constructor(place: MemoryPlace, capabilities: WalCapabilities = referenceCapabilities) {
-    this.place = place;
+  constructor(disk: MemoryDisk, capabilities: WalCapabilities = referenceCapabilities) {
+    this.disk = disk;
     this.capabilities = capabilities;
   }
 
   async hasExistingWal(options?: GroupOptions): Promise<boolean> {
     this.#checkOpen();
-    return this.place.logs.has(checkedGroupId(options));
+    return this.disk.logs.has(checkedGroupId(options));
   }
 
   async createWal(input: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal> {
@@ -228,7 +231,7 @@ export class ReferenceManager implements WalManager {
     const groupId = checkedGroupId(options);
     const metadata = checkedMetadata(input, this.capabilities);
     this.checkOwner();
-    if (this.place.logs.has(groupId)) {
+    if (this.disk.logs.has(groupId)) {
       throw new AlreadyExistsError(`there is a log of group ${groupId}`);
     }
     const log: StoredLog = {
@@ -239,7 +242,7 @@ export class ReferenceManager implements WalManager {
       hardState: emptyHardState,
       markers: [],
     };
-    this.place.logs.set(groupId, log);
+    this.disk.logs.set(groupId, log);
     return this.#opened(groupId, log, undefined, false);
   }
 
@@ -263,7 +266,7 @@ export class ReferenceManager implements WalManager {
 
   async readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
     this.#checkOpen();
-    return this.place.identities.get(checkedGroupId(options))?.slice();
+    return this.disk.identities.get(checkedGroupId(options))?.slice();
   }
 
   async writeIdentity(bytes: Uint8Array, options?: GroupOptions): Promise<void> {
@@ -279,9 +282,9 @@ export class ReferenceManager implements WalManager {
     this.keepIdentity(groupId, record);
   }
 
-  /** What makes the record durable. */
+  /** Makes the record durable. */
   protected keepIdentity(groupId: bigint, record: Uint8Array): void {
-    this.place.identities.set(groupId, record);
+    this.disk.identities.set(groupId, record);
   }
 
   close(): Promise<void> {
@@ -295,7 +298,7 @@ export class ReferenceManager implements WalManager {
 
   protected async closeLogs(logs: readonly QueuedWal[]): Promise<void> {
     await Promise.all(logs.map((log) => log.close()));
-    if (this.place.owner === this) this.place.owner = undefined;
+    if (this.disk.owner === this) this.disk.owner = undefined;
   }
 
   protected checkMetadata(metadata: WalMetadata, expect: ReplayOptions['expect']): void {
@@ -318,8 +321,8 @@ export class ReferenceManager implements WalManager {
   }
 
   protected checkOwner(): void {
-    this.place.owner ??= this;
-    if (this.place.owner !== this) throw new LockedError('another manager owns the place');
+    this.disk.owner ??= this;
+    if (this.disk.owner !== this) throw new LockedError('another manager owns the disk');
   }
 
   protected checkNotOpen(isOpen: boolean): void {
@@ -331,10 +334,10 @@ export class ReferenceManager implements WalManager {
     snapshot: SnapshotMetadata | undefined,
     onClose: () => void,
   ): ReferenceStore {
-    return new ReferenceStore(this.place, log, snapshot, onClose);
+    return new ReferenceStore(this.disk, log, snapshot, onClose);
   }
 
-  /** Where the wrong ones put something of theirs around a log. */
+  /** A hook for wrong back ends: it may wrap the opened log. */
   protected handOut(opened: OpenedWal, _view: EntryView): OpenedWal {
     return opened;
   }
@@ -371,7 +374,7 @@ export class ReferenceManager implements WalManager {
   }
 
   #find(groupId: bigint): StoredLog {
-    const log = this.place.logs.get(groupId);
+    const log = this.disk.logs.get(groupId);
     if (log === undefined) throw new NotFoundError(`there is no log of group ${groupId}`);
     return log;
   }

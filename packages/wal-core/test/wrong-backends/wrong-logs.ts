@@ -1,8 +1,6 @@
-/** What is put around a right log to make it break one law. */
+/** Wrappers around a correct log. Each breaks one rule of the contract. */
 import {
-  EntryStorage,
   TooLargeError,
-  type EntryView,
   type OpenedWal,
   type PurgeReport,
   type SaveBatch,
@@ -10,9 +8,10 @@ import {
   type WalEventSource,
   type WalStats,
 } from '@babuza/wal-core';
+import { EntryStorage, type EntryView } from '@babuza/wal-core/backend';
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 
-/** A log that passes every call on. */
+/** A wrapper that forwards every call. */
 class Passing implements Wal {
   protected readonly inner: Wal;
 
@@ -61,7 +60,7 @@ class Passing implements Wal {
   }
 }
 
-/** Law 4: a gap is taken without an error. */
+/** A gap is accepted without an error. */
 class AcceptsHoles extends Passing {
   override async save(batch: SaveBatch): Promise<void> {
     const first = batch.entries?.[0];
@@ -72,7 +71,7 @@ class AcceptsHoles extends Passing {
   }
 }
 
-/** Rule 4: what needs no sync is acknowledged at once. */
+/** A save that needs no sync is acknowledged at once, before earlier saves. */
 class AcknowledgesOutOfOrder extends Passing {
   override save(batch: SaveBatch): Promise<void> {
     const saving = this.inner.save(batch);
@@ -81,7 +80,7 @@ class AcknowledgesOutOfOrder extends Passing {
   }
 }
 
-/** Law 10: closing does not close. */
+/** Closing does not close the log. */
 class NeverCloses extends Passing {
   readonly #closing = Promise.resolve();
 
@@ -100,7 +99,7 @@ class SavesWhatItCan extends Passing {
   }
 }
 
-/** A purge above the commit index does what it can instead of saying so. */
+/** A purge above the commit index purges to the commit index and reports no error. */
 class PurgesToCommit extends Passing {
   readonly #storage: EntryStorage;
 
@@ -115,7 +114,7 @@ class PurgesToCommit extends Passing {
   }
 }
 
-/** Law 9: the limit is noticed when an entry is read. */
+/** The limit is noticed only when an entry is read. */
 class LimitsOnRead extends EntryStorage {
   readonly #entryBytesMax: number;
 
@@ -154,7 +153,7 @@ class CountsPayloads extends EntryStorage {
   }
 }
 
-/** A page of nothing where `maxBytes` is less than the first entry. */
+/** No entry is returned when `maxBytes` is smaller than the first one. */
 class MayReturnNothing extends EntryStorage {
   override entries(lo: number, hi: number, maxBytes: number): Entry[] {
     return maxBytes === 0 ? [] : super.entries(lo, hi, maxBytes);

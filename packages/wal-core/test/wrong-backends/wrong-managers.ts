@@ -1,26 +1,21 @@
-/** Managers that break one law each. */
-import type {
-  EntryView,
-  GroupOptions,
-  OpenedWal,
-  ReplayOptions,
-  WalMetadataInput,
-} from '@babuza/wal-core';
+/** Managers that each break one rule of the contract. */
+import type { GroupOptions, OpenedWal, ReplayOptions, WalMetadataInput } from '@babuza/wal-core';
+import type { EntryView } from '@babuza/wal-core/backend';
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import { MemoryPlace, ReferenceManager, ReferenceStore, type StoreParts } from './reference.ts';
+import { MemoryDisk, ReferenceManager, ReferenceStore, type StoreParts } from './reference.ts';
 import type { HandOut } from './wrong-logs.ts';
 
-/** A manager with another store, or with something put around its logs. */
+/** A manager with another store, or with a wrapper around its logs. */
 export class PatchedManager extends ReferenceManager {
   readonly #Store: new (...parts: StoreParts) => ReferenceStore;
   readonly #handOut: HandOut;
 
   constructor(
-    place: MemoryPlace,
+    disk: MemoryDisk,
     Store: new (...parts: StoreParts) => ReferenceStore = ReferenceStore,
     handOut: HandOut = (opened) => opened,
   ) {
-    super(place);
+    super(disk);
     this.#Store = Store;
     this.#handOut = handOut;
   }
@@ -30,7 +25,7 @@ export class PatchedManager extends ReferenceManager {
     snapshot: SnapshotMetadata | undefined,
     onClose: () => void,
   ): ReferenceStore {
-    return new this.#Store(this.place, log, snapshot, onClose);
+    return new this.#Store(this.disk, log, snapshot, onClose);
   }
 
   protected override handOut(opened: OpenedWal, view: EntryView): OpenedWal {
@@ -38,27 +33,27 @@ export class PatchedManager extends ReferenceManager {
   }
 }
 
-/** Law 9: no limit when writing. */
+/** Entries above the limit are written. */
 export class NoLimitOnWrite extends PatchedManager {
   protected override entryBytesMax(): number {
     return Number.MAX_SAFE_INTEGER;
   }
 }
 
-/** Law 7: a log without entries does not count. */
+/** A log without entries does not count as a log. */
 export class ForgetsEmptyLogs extends ReferenceManager {
   override async hasExistingWal(options?: GroupOptions): Promise<boolean> {
     await super.hasExistingWal(options);
-    return [...this.place.logs.values()].some(({ entries }) => entries.size > 0);
+    return [...this.disk.logs.values()].some(({ entries }) => entries.size > 0);
   }
 }
 
-/** Law 10: whose log it is does not matter. */
+/** The expected metadata is not compared. */
 export class SkipsMetadataCheck extends ReferenceManager {
   protected override checkMetadata(): void {}
 }
 
-/** An unknown snapshot is answered with the newest. */
+/** An unknown snapshot is replaced by the newest one. */
 export class StartsFromAnySnapshot extends ReferenceManager {
   protected override findMarker(
     markers: readonly SnapshotMetadata[],
@@ -74,7 +69,7 @@ export class OpensTwice extends ReferenceManager {
   protected override checkNotOpen(): void {}
 }
 
-/** Rule 11: all groups share one log. */
+/** All groups share one log. */
 export class OneLogForAllGroups extends ReferenceManager {
   override hasExistingWal(): Promise<boolean> {
     return super.hasExistingWal();
@@ -93,28 +88,28 @@ export class OneLogForAllGroups extends ReferenceManager {
   }
 }
 
-/** Creating replaces the log that is there. */
+/** Creating a log replaces an existing one. */
 export class CreatesOverALog extends ReferenceManager {
   override async createWal(metadata: WalMetadataInput, options?: GroupOptions): Promise<OpenedWal> {
-    const kept = new Map(this.place.logs);
-    this.place.logs.delete(BigInt(options?.groupId ?? 0n));
+    const kept = new Map(this.disk.logs);
+    this.disk.logs.delete(BigInt(options?.groupId ?? 0n));
     try {
       return await super.createWal(metadata, options);
     } catch (error) {
-      for (const [groupId, log] of kept) this.place.logs.set(groupId, log);
+      for (const [groupId, log] of kept) this.disk.logs.set(groupId, log);
       throw error;
     }
   }
 }
 
-/** Law 10: a closed manager goes on. */
+/** A closed manager keeps working. */
 export class NeverClosesManager extends ReferenceManager {
   readonly #logs: OpenedWal[] = [];
   #closing: Promise<void> | undefined;
 
   override close(): Promise<void> {
     this.#closing ??= Promise.all(this.#logs.map(({ wal }) => wal.close())).then(() => {
-      this.place.owner = undefined;
+      this.disk.owner = undefined;
     });
     return this.#closing;
   }
@@ -125,7 +120,7 @@ export class NeverClosesManager extends ReferenceManager {
   }
 }
 
-/** The identity record is kept by the manager, and not by the place. */
+/** The manager keeps the identity record in its own memory, not on the disk. */
 export class ForgetsIdentityRecord extends ReferenceManager {
   readonly #records = new Map<bigint, Uint8Array>();
 
@@ -154,7 +149,7 @@ export class OneIdentityRecord extends ReferenceManager {
 export class SharesIdentityRecord extends ReferenceManager {
   override async readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
     await super.readIdentity(options);
-    return this.place.identities.get(BigInt(options?.groupId ?? 0n));
+    return this.disk.identities.get(BigInt(options?.groupId ?? 0n));
   }
 }
 
@@ -166,13 +161,13 @@ export class ForgetsIdentity extends ReferenceManager {
   }
 }
 
-/** The recovery is not announced, and nothing else either. */
+/** No event is emitted. */
 export class SaysNothing extends ReferenceManager {
   override readonly events: ReferenceManager['events'] = silentHub();
 }
 
 function silentHub(): ReferenceManager['events'] {
-  const { events } = new ReferenceManager(new MemoryPlace());
+  const { events } = new ReferenceManager(new MemoryDisk());
   events.emit = () => undefined;
   return events;
 }

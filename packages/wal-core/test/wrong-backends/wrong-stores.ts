@@ -1,9 +1,9 @@
-/** Stores that break one law each. Everything else about them is right. */
-import { RingCache, type SavePlan } from '@babuza/wal-core';
+/** Stores that each break one rule of the contract, and are correct otherwise. */
+import { RingCache, type SavePlan } from '@babuza/wal-core/backend';
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { ReferenceStore, type StoreParts } from './reference.ts';
 
-/** Law 1: a changed term or vote alone is not synced. */
+/** A changed term or vote alone is not synced. */
 export class NoSyncForVotes extends ReferenceStore {
   override commit(plans: readonly SavePlan[]): Promise<void> {
     return super.commit(
@@ -13,7 +13,7 @@ export class NoSyncForVotes extends ReferenceStore {
   }
 }
 
-/** Law 1: a commit index alone is synced. */
+/** A commit index alone is synced. */
 export class SyncsAlways extends ReferenceStore {
   override commit(plans: readonly SavePlan[]): Promise<void> {
     return super.commit(plans, true);
@@ -28,7 +28,7 @@ export class AcknowledgesBeforeSync extends ReferenceStore {
   }
 }
 
-/** No group commit: as many syncs as saves. */
+/** There is no group commit: each save costs a sync. */
 export class SyncsEachSave extends ReferenceStore {
   override async commit(plans: readonly SavePlan[], durable: boolean): Promise<void> {
     await super.commit(plans, false);
@@ -36,7 +36,7 @@ export class SyncsEachSave extends ReferenceStore {
   }
 }
 
-/** Syncs go on after they were turned off. */
+/** Syncs continue after `setUnsafeNoFsync`. */
 export class SyncsWhenUnsafe extends ReferenceStore {
   override setUnsafeNoFsync(): void {}
 }
@@ -59,14 +59,14 @@ class StaleCache extends RingCache {
   }
 }
 
-/** Law 2: the cache keeps what was replaced. */
+/** The cache keeps replaced entries. */
 export class KeepsStaleCache extends ReferenceStore {
-  constructor(...[place, log, snapshot, onClose]: StoreParts) {
-    super(place, log, snapshot, onClose, new StaleCache());
+  constructor(...[disk, log, snapshot, onClose]: StoreParts) {
+    super(disk, log, snapshot, onClose, new StaleCache());
   }
 }
 
-/** Law 2: the old payload stays in the store when an entry is replaced. */
+/** The store keeps the old payload of a replaced entry. */
 export class KeepsOldPayloads extends ReferenceStore {
   protected override truncateFrom(): void {}
 
@@ -80,20 +80,20 @@ export class KeepsOldPayloads extends ReferenceStore {
   }
 }
 
-/** Law 3: nothing leaves the cache. */
+/** The cache drops no entries. */
 export class NeverEvicts extends ReferenceStore {
-  constructor(...[place, log, snapshot, onClose]: StoreParts) {
+  constructor(...[disk, log, snapshot, onClose]: StoreParts) {
     const limits = { entriesMax: 100_000, bytesMax: Infinity };
-    super(place, log, snapshot, onClose, new RingCache(limits));
+    super(disk, log, snapshot, onClose, new RingCache(limits));
   }
 }
 
-/** Law 4: an overwritten index leaves the higher ones in the store. */
+/** Replacing an entry leaves the higher entries in the store. */
 export class ResurrectsHigherEntries extends ReferenceStore {
   protected override truncateFrom(): void {}
 }
 
-/** Law 5: the uncommitted tail is dropped in memory only. */
+/** The uncommitted tail is dropped in memory only. */
 export class ForgetsDiscard extends ReferenceStore {
   protected override apply(plan: SavePlan): void {
     const discards = plan.truncateFrom !== undefined && plan.entries.length === 0;
@@ -101,7 +101,7 @@ export class ForgetsDiscard extends ReferenceStore {
   }
 }
 
-/** Law 5: as above, only where the first kept entry is uncommitted. */
+/** The uncommitted tail is dropped in memory only, if the first kept entry is uncommitted. */
 export class ForgetsDiscardOfAll extends ReferenceStore {
   protected override apply(plan: SavePlan): void {
     const all = plan.truncateFrom === this.log.baseIndex + 1 && plan.entries.length === 0;
@@ -109,7 +109,7 @@ export class ForgetsDiscardOfAll extends ReferenceStore {
   }
 }
 
-/** Law 8: a purge removes half of what it covers from the store. */
+/** A purge removes only half of the entries from the store. */
 export class PurgesHalf extends ReferenceStore {
   protected override purgeTo(index: number, term: number): void {
     const { baseIndex } = this.log;
@@ -117,21 +117,21 @@ export class PurgesHalf extends ReferenceStore {
   }
 }
 
-/** Law 7: the term of the last purged entry is forgotten. */
+/** The term of the last purged entry is lost. */
 export class ForgetsTermOfPurge extends ReferenceStore {
   protected override purgeTo(index: number): void {
     super.purgeTo(index, 0);
   }
 }
 
-/** Rule 6: the caller's buffer is kept instead of a copy. */
+/** The caller's buffer is kept instead of a copy. */
 export class KeepsCallersBuffers extends ReferenceStore {
   protected override copyOf(entry: Entry): Entry {
     return entry;
   }
 }
 
-/** Rule 6: all reads are handed out in one buffer. */
+/** All reads return payloads in the same buffer. */
 export class ReusesReadBuffer extends ReferenceStore {
   readonly #buffer = new Uint8Array(16 * 1024 * 1024);
 
@@ -153,7 +153,7 @@ export class EmptyIsAbsent extends ReferenceStore {
   }
 }
 
-/** Ids pass through numbers. */
+/** Ids are rounded to numbers. */
 export class RoundsIds extends ReferenceStore {
   protected override apply(plan: SavePlan): void {
     super.apply(plan);
@@ -171,7 +171,7 @@ export class ForgetsReset extends ReferenceStore {
   }
 }
 
-/** Every marker resets the log, also one that matches an entry. */
+/** Every marker resets the log, even one that matches an entry. */
 export class ResetsAlways extends ReferenceStore {
   protected override applyMarker(marker: SnapshotMetadata): void {
     super.applyMarker(marker, true);
@@ -210,11 +210,11 @@ export class ForgetsCommitOfMarker extends ReferenceStore {
   }
 }
 
-/** Rule 5: a part of a batch that found no space stays. */
+/** A part of a batch that was rejected for want of space stays. */
 export class KeepsPartWithoutSpace extends ReferenceStore {
   override async commit(plans: readonly SavePlan[], durable: boolean): Promise<void> {
     const first = plans[0];
-    if (this.place.nextFailure === 'no-space' && first !== undefined) this.apply(first);
+    if (this.disk.nextFailure === 'no-space' && first !== undefined) this.apply(first);
     await super.commit(plans, durable);
   }
 }

@@ -1,22 +1,22 @@
 /**
- * CRC-32C, chained: the value that goes in is that of everything before, as with `crc32.Update` in
- * Go. `crc32c(0, "123456789")` is E3069283.
+ * Chained CRC-32C: the checksum continues that of all bytes before, like `crc32.Update` in Go.
+ * `crc32c(0, "123456789")` is E3069283.
  *
- * A native library does larger pieces where it is installed: an optional dependency with shipped
- * binaries. Below 512 bytes its call costs more than it saves. Without it everything is the same,
- * and 1 KB takes about twice as long: `docs/performance.md` has the figures.
+ * Larger inputs go to a native library if it is installed: an optional dependency with prebuilt
+ * binaries. Below 512 bytes its call costs more than it saves. Without it the results are the same,
+ * and 1 KB takes about twice as long; `docs/performance.md` has the figures.
  */
 import { createRequire } from 'node:module';
-import { crc32cByTable } from '@babuza/wal-core';
+import { crc32cByTable } from '@babuza/wal-core/backend';
 
 type NativeCrc32c = (bytes: Uint8Array, previous: number) => number;
 
-/** Smaller pieces are done by table. */
+/** Smaller inputs are calculated by table. */
 const nativeBytesMin = 512;
 
 const native: NativeCrc32c | undefined = loadNative();
 
-/** Continues `previous` over `bytes` from `start` up to, not including, `end`. */
+/** Continues the checksum `previous` over `bytes`, from `start` up to but not including `end`. */
 export function crc32c(
   previous: number,
   bytes: Uint8Array,
@@ -37,7 +37,7 @@ function loadNative(): NativeCrc32c | undefined {
       ? loaded.crc32c
       : undefined;
   } catch {
-    // Not installed, or no binary for this platform.
+    // The library is not installed, or has no binary for this platform.
     return undefined;
   }
 }

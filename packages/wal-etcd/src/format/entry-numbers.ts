@@ -1,6 +1,6 @@
 /**
- * Index, term and type of an entry, without its payload: what a replay needs of each. The form that
- * every etcd writes is read in place; whatever else protobuf allows goes through raftpb.
+ * Reads index, term and type of an entry without its payload, for replay. The encoding that every
+ * etcd writes is parsed in place; any other valid protobuf encoding is decoded by raftpb.
  */
 import { decodeEntry, type EntryType } from '@babuza/raftpb';
 import { bytesTag, varintTag } from '@babuza/raftpb/wire';
@@ -11,7 +11,8 @@ const indexTag = varintTag(3);
 const dataTag = bytesTag(4);
 
 /**
- * An entry that was read: filled again and again. Offsets are those of the bytes that were read.
+ * The result of reading an entry; the object is reused. The offsets are those in the bytes that
+ * were read.
  */
 export interface EntryNumbers {
   index: number;
@@ -19,7 +20,7 @@ export interface EntryNumbers {
   type: EntryType;
   hasData: boolean;
   dataStart: number;
-  /** The payload ends here. */
+  /** The end of the payload. */
   dataEnd: number;
 }
 
@@ -28,9 +29,10 @@ export function newEntryNumbers(): EntryNumbers {
 }
 
 /**
- * Reads the entry from `start` up to, not including, `end`.
+ * Reads the entry from `start` up to but not including `end`.
  *
- * @throws RaftpbDecodeError as `decodeEntry`: no entry, an unknown type, a number above 2^53 − 1
+ * @throws RaftpbDecodeError like `decodeEntry`: the bytes are not an entry, its type is unknown, or
+ * a number is above 2^53 − 1
  */
 export function readEntryNumbers(
   bytes: Uint8Array,
@@ -49,7 +51,10 @@ export function readEntryNumbers(
   entry.dataEnd = entry.dataStart + (data?.length ?? 0);
 }
 
-/** The last number that was read, and where it ends; an end of 0 is none of up to 28 bits. */
+/**
+ * The last number that `readSmall` read. It returns the end of the number, or 0 if it has more than
+ * 28 bits.
+ */
 let value = 0;
 
 function readSmall(bytes: Uint8Array, start: number, end: number): number {

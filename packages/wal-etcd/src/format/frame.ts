@@ -1,21 +1,21 @@
 /**
- * The frame of a record: a length field of 8 bytes (little-endian; the low 56 bits are the length
- * of the record, the top byte is `0x80 | padding` where there is padding), the record, zeros up to
- * a multiple of 8. A length field of 0 means that nothing follows in this file.
+ * The frame of a record. It consists of a length field of 8 bytes (little-endian; the low 56 bits
+ * are the length of the record, the top byte is `0x80 | padding` if there is padding), the record,
+ * and zeros up to a multiple of 8. A length field of 0 means that no record follows in this file.
  */
 import { lengthFieldBytes } from './layout.ts';
 
-/** The zeros behind a record of so many bytes. */
+/** The number of zeros after a record of this length. */
 export function paddingOf(recordBytes: number): number {
   return (8 - (recordBytes % 8)) % 8;
 }
 
-/** What a record of so many bytes takes in the file. */
+/** The length of the frame of a record of this length. */
 export function frameBytes(recordBytes: number): number {
   return lengthFieldBytes + recordBytes + paddingOf(recordBytes);
 }
 
-/** Writes the length field at `at`. */
+/** Writes the length field at offset `at`. */
 export function writeLengthField(target: Uint8Array, at: number, recordBytes: number): void {
   const padding = paddingOf(recordBytes);
   let rest = recordBytes;
@@ -26,7 +26,7 @@ export function writeLengthField(target: Uint8Array, at: number, recordBytes: nu
   target[at + 7] = padding === 0 ? 0 : 0x80 | padding;
 }
 
-/** A length field that was read: filled again and again. */
+/** The result of reading a length field; the object is reused. */
 export interface LengthField {
   recordBytes: number;
   padding: number;
@@ -37,15 +37,15 @@ export function newLengthField(): LengthField {
 }
 
 /**
- * Reads the length field at `at`; false where it is 0. The top byte says how much padding there is,
- * which a reader believes whatever the length is; its bits 3 to 6 mean nothing.
+ * Reads the length field at offset `at`. Returns false if it is 0. Like etcd, it takes the padding
+ * from the top byte, whatever the length is; bits 3 to 6 of that byte are ignored.
  */
 export function readLengthField(view: DataView, at: number, field: LengthField): boolean {
   const low = view.getUint32(at, true);
   const high = view.getUint32(at + 4, true);
   if (low === 0 && high === 0) return false;
   const upper = high & 0xff_ffff;
-  // Small ones stay integers of the machine.
+  // Lengths below 2^32 stay 32-bit integers.
   field.recordBytes = upper === 0 ? low : upper * 0x1_0000_0000 + low;
   const top = high >>> 24;
   field.padding = (top & 0x80) === 0 ? 0 : top & 7;

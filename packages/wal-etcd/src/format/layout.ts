@@ -1,43 +1,45 @@
-/** The sizes of etcd's format. `README.md` in this folder has the pictures. */
+/** The sizes in etcd's format. `README.md` in this folder has pictures of them. */
 
-/** The nominal size of a segment in bytes: 64 million, not 64 MiB. A segment may be longer. */
+/** The nominal size of a segment in bytes: 64 million, not 64 MiB. A segment may become longer. */
 export const segmentBytesDefault: number = 64 * 1000 * 1000;
 
-/** The length field in front of each record. Frames start at multiples of it. */
+/** Bytes of the length field in front of each record. Frames start at multiples of it. */
 export const lengthFieldBytes = 8;
 
-/** What a disk writes as a whole: a torn write loses whole ones. */
+/** Bytes that a disk writes atomically. A torn write loses whole sectors. */
 export const sectorBytes = 512;
 
-/** etcd writes its buffer in whole pages of so many bytes ... */
+/** etcd writes its buffer in whole pages of this many bytes. */
 export const pageBytes = 4096;
 
-/** ... and holds so many back before it writes. */
+/** etcd buffers up to this many bytes before it writes. */
 export const writeBufferBytes: number = 128 * 1024;
 
 /**
- * etcd 3.4 reads no record of this size or more, padding included, and yet writes it; so we do not,
- * unless told to.
+ * etcd 3.4 writes records of this size or more, padding included, but cannot read them. So they are
+ * not written here unless an option allows it.
  */
 export const recordBytesLimit34: number = 10 * 1024 * 1024;
 
 /**
- * No more is written between two syncs, so that a recovery knows how much a failed sync can have
- * lost. A save that is larger is no more atomic for being one write: this format has no borders of
- * batches.
+ * At most this many bytes are written between two syncs, so that a recovery knows how much a failed
+ * sync can have lost. A larger save is written in several pieces; one write would not make it
+ * atomic, because this format does not mark the end of a batch.
  */
 export const bytesBetweenSyncsMax: number = 4 * 1024 * 1024;
 
-/** What a record adds to the encoding of an entry, at most: tags, type, checksum, data length. */
+/**
+ * The most bytes that a record adds to the encoding of an entry: tags, type, checksum, data length.
+ */
 export const recordOverheadBytes: number = 2 + 6 + 6;
 
 /**
- * An entry without its payload, at most: three numbers of up to 10 bytes and a length, with their
- * tags.
+ * The largest encoding of an entry without its payload: three numbers of up to 10 bytes and a
+ * length, with their tags.
  */
 export const entryHeadBytesMax = 40;
 
-/** The types of records. */
+/** The types of records (etcd: `server/storage/wal/walpb`). */
 export const RecordType = {
   Metadata: 1,
   Entry: 2,

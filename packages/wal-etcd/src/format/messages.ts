@@ -1,10 +1,10 @@
 /**
- * The messages inside records with all 64 bits of every number, as etcd has them. What the log
- * behind the contract stores is read with raftpb, whose terms and indexes end at 2^53 − 1; this is
- * for the doors that show and write whatever etcd can.
+ * The messages in records, with all 64 bits of every number as in etcd. Logs with the contract of
+ * wal-core are read with raftpb, whose terms and indexes end at 2^53 − 1. This file is for the
+ * entry points `inspect` and `format`, which read and write everything that etcd can.
  *
- * Source: `raftpb.Entry`, `raftpb.HardState` and `walpb.Snapshot` in the form that etcd writes up
- * to 3.6: every number, also zero.
+ * Source: `raftpb.Entry`, `raftpb.HardState` and `walpb.Snapshot`, in the form that etcd writes up
+ * to 3.6: zero values are written too.
  */
 import { decodeConfState, encodeConfState, type ConfState } from '@babuza/raftpb';
 import {
@@ -18,13 +18,13 @@ import {
   writeId,
 } from '@babuza/raftpb/wire';
 
-/** An entry as it lies in etcd's log. */
+/** An entry in etcd's log. */
 export interface EtcdEntry {
-  /** 0 normal, 1 ConfChange, 2 ConfChangeV2; a reader may meet others. */
+  /** 0 normal, 1 ConfChange, 2 ConfChangeV2. A log may contain other values. */
   readonly type: number;
   readonly term: bigint;
   readonly index: bigint;
-  /** Absent and empty are different. */
+  /** Absent and empty data differ. */
   readonly data?: Uint8Array | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface EtcdSnapshot {
   readonly confState?: ConfState | undefined;
 }
 
-/** `etcdserverpb.Metadata`: what a server of etcd keeps as metadata of its log. */
+/** `etcdserverpb.Metadata`: the metadata that an etcd server writes to its log. */
 export interface EtcdMetadata {
   readonly nodeId: bigint;
   readonly clusterId: bigint;
@@ -53,13 +53,13 @@ const third = varintTag(3);
 const thirdBytes = bytesTag(3);
 const fourthBytes = bytesTag(4);
 
-/** With `omitsNormalType` a type of 0 is left out, as etcd does from 3.7 on. */
+/** With `omitsNormalType` a type of 0 is omitted, as etcd does since 3.7. */
 export function encodeEtcdEntry(
   { type, term, index, data }: EtcdEntry,
   omitsNormalType = false,
 ): Uint8Array {
   const payload = data === undefined ? 0 : tagBytes + sizeOfBytes(data, 'Entry.data');
-  // An enumeration may be negative, and then has all 64 bits on the wire.
+  // A negative enumeration value has 64 bits in the protobuf encoding.
   const typeBits = BigInt.asUintN(64, BigInt(type));
   const numbers = [omitsNormalType && type === 0 ? undefined : typeBits, term, index];
   const { bytes, end } = encodeNumbers(numbers, payload);
@@ -112,19 +112,20 @@ export function decodeEtcdSnapshot(bytes: Uint8Array): EtcdSnapshot {
     return true;
   });
   if (confStates.length === 0) return { index, term };
-  // Several are one: protobuf merges them as if their bytes were joined.
+  // Protobuf merges repeated occurrences of a message field as if their bytes were joined.
   for (const each of confStates) decodeConfState(each);
   return { index, term, confState: decodeConfState(Buffer.concat(confStates)) };
 }
 
-/** The metadata of an etcd server, for a log that one is to start on. */
+/** Encodes the metadata of an etcd server, for a log that an etcd will be started on. */
 export function encodeEtcdMetadata({ nodeId, clusterId }: EtcdMetadata): Uint8Array {
   return encodeNumbers([nodeId, clusterId]).bytes;
 }
 
 /**
- * @throws RaftpbDecodeError where the bytes are no protobuf message. Unknown fields are passed
- * over.
+ * Decodes the metadata of an etcd server. Unknown fields are ignored.
+ *
+ * @throws RaftpbDecodeError when the bytes are not a protobuf message
  */
 export function decodeEtcdMetadata(bytes: Uint8Array): EtcdMetadata {
   const numbers = decodeNumbers(bytes, 'Metadata', 2);
@@ -132,8 +133,8 @@ export function decodeEtcdMetadata(bytes: Uint8Array): EtcdMetadata {
 }
 
 /**
- * Numbers as the fields 1, 2, …, without those that are `undefined`, and room for `moreBytes`
- * behind them.
+ * Encodes numbers as the fields 1, 2, …, without those that are `undefined`, and leaves `moreBytes`
+ * free after them.
  */
 function encodeNumbers(
   numbers: readonly (bigint | undefined)[],
@@ -163,7 +164,8 @@ function decodeNumbers(bytes: Uint8Array, message: string, count: number): bigin
 }
 
 /**
- * Calls `read` for each field; one that it does not take is skipped, or refused where it is known.
+ * Calls `read` for each field. A field that it does not accept is skipped, or refused if its number
+ * is a known one.
  */
 function readFields(
   bytes: Uint8Array,

@@ -1,8 +1,8 @@
 /**
- * The metadata of our logs: etcd's own message (`08` node id, `10` cluster id) with fields of ours
- * behind it, which etcd passes over: `50` version (2 where there is an identity), `58` group id,
- * `60` largest entry, `6a` extra bytes, `72` identity. So a log of ours names the same member to an
- * etcd, and the metadata of an etcd server is read by the same code.
+ * The metadata of logs that this package creates: etcd's own message (`08` node id, `10` cluster
+ * id) followed by fields that etcd ignores: `50` version (2 if there is an identity), `58` group
+ * id, `60` largest entry, `6a` extra bytes, `72` identity. So etcd finds the same member in such a
+ * log, and the same code reads the metadata of an etcd server.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import {
@@ -24,7 +24,7 @@ import {
 import { encodeEtcdMetadata } from './messages.ts';
 
 /**
- * The newest version that this release reads. Metadata without an identity is written in version 1.
+ * The newest version that this release reads. Metadata without an identity is written as version 1.
  */
 const version = 2n;
 const nodeIdField = 1;
@@ -36,7 +36,8 @@ const extraTag = bytesTag(13);
 const identityTag = bytesTag(14);
 
 /**
- * The metadata of a log, and the group that it was created for; `undefined` where etcd wrote it.
+ * The metadata of a log and the group that it was created for; the group is `undefined` if etcd
+ * wrote the metadata.
  */
 export interface StoredMetadata {
   readonly metadata: WalMetadata;
@@ -69,7 +70,7 @@ export function encodeMetadata(
 }
 
 /**
- * Throws `ForeignFileError` where it is neither ours nor that of an etcd server,
+ * Throws `ForeignFileError` if neither this package nor an etcd server wrote the metadata, and
  * `UnknownVersionError`.
  */
 export function decodeMetadata(bytes: Uint8Array | undefined, file: string): StoredMetadata {
@@ -77,7 +78,7 @@ export function decodeMetadata(bytes: Uint8Array | undefined, file: string): Sto
   let extra: Uint8Array | undefined;
   let identity: Uint8Array | undefined;
   try {
-    if (bytes === undefined) throw foreign(file, 'there is none');
+    if (bytes === undefined) throw foreign(file, 'the log has no metadata');
     const reader = new Reader(bytes);
     while (reader.hasMore()) {
       const tag = reader.tag('Metadata');
@@ -94,7 +95,7 @@ export function decodeMetadata(bytes: Uint8Array | undefined, file: string): Sto
   const nodeId = numbers.get(nodeIdField);
   const clusterId = numbers.get(clusterIdField);
   if (nodeId === undefined || clusterId === undefined) {
-    throw foreign(file, 'it names no node and no cluster');
+    throw foreign(file, 'the node id or the cluster id is missing');
   }
   const written = numbers.get(versionField) ?? 1n;
   if (written > version) {
@@ -114,6 +115,6 @@ export function decodeMetadata(bytes: Uint8Array | undefined, file: string): Sto
 function foreign(file: string, why: string): ForeignFileError {
   return new ForeignFileError(
     file,
-    `has metadata that is neither ours nor an etcd server's (${why}); @babuza/wal-etcd/inspect reads such logs`,
+    `the metadata was written neither by @babuza/wal-etcd nor by an etcd server (${why}); @babuza/wal-etcd/inspect reads such logs`,
   );
 }

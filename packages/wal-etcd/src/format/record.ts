@@ -1,7 +1,7 @@
 /**
- * The record: the protobuf message in a frame, `08 type`, `10 checksum`, and, where there is data,
- * `1a length data`. The checksum goes over the data of all records up to this one, chained; type,
- * frame and padding are protected by nothing.
+ * The record in a frame: a protobuf message with `08 type`, `10 checksum` and, if there is data,
+ * `1a length data`. The checksum is chained over the data of all records up to this one. No
+ * checksum protects the type, the frame and the padding.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import { bytesTag, Reader, varintTag, writeNumber } from '@babuza/raftpb/wire';
@@ -12,7 +12,8 @@ const dataTag = bytesTag(3);
 const knownFieldMax = 3;
 
 /**
- * A record that was read: filled again and again. Offsets are those of the bytes that were parsed.
+ * The result of parsing a record; the object is reused. The offsets are those in the bytes that
+ * were parsed.
  */
 export interface ParsedRecord {
   type: number;
@@ -27,13 +28,13 @@ export function newRecord(): ParsedRecord {
   return { type: 0, crc: 0, hasData: false, dataStart: 0, dataEnd: 0 };
 }
 
-/** The bytes of a record in front of its data: all of it where there is none. */
+/** The length of a record without its data. */
 export function recordHeadBytes(type: number, crc: number, dataBytes: number | undefined): number {
   const head = 1 + varintBytes(type) + 1 + varintBytes(crc);
   return dataBytes === undefined ? head : head + 1 + varintBytes(dataBytes);
 }
 
-/** Writes what comes in front of the data, at `at`; returns the offset behind it. */
+/** Writes the part of a record before its data at offset `at`. Returns the offset after it. */
 export function writeRecordHead(
   target: Uint8Array,
   at: number,
@@ -45,7 +46,10 @@ export function writeRecordHead(
   return dataBytes === undefined ? end : writeNumber(target, end, dataTag, dataBytes);
 }
 
-/** Parses the record from `start` up to, not including, `end`; false where it is no message. */
+/**
+ * Parses the record from `start` up to but not including `end`. Returns false if it is not a
+ * protobuf message.
+ */
 export function parseRecord(
   bytes: Uint8Array,
   start: number,
@@ -55,7 +59,7 @@ export function parseRecord(
   return parseCommonRecord(bytes, start, end, record) || parseAnyRecord(bytes, start, end, record);
 }
 
-/** The form that every etcd writes: the three fields in order, the data last. */
+/** Parses the encoding that every etcd writes: the three fields in order, the data last. */
 function parseCommonRecord(
   bytes: Uint8Array,
   start: number,
@@ -82,8 +86,8 @@ function parseCommonRecord(
 }
 
 /**
- * The checksum of a record of which only the beginning is there; `undefined` where it does not
- * begin as etcd begins each.
+ * Reads the checksum of a record when only its beginning is in memory. Returns `undefined` if the
+ * record does not have the encoding that etcd writes.
  */
 export function readRecordChecksum(
   bytes: Uint8Array,
@@ -95,10 +99,13 @@ export function readRecordChecksum(
   return readUint32(bytes, start + 3, end) === 0 ? undefined : readValue;
 }
 
-/** What the last `readUint32` read. */
+/** The result of the last `readUint32`. */
 let readValue = 0;
 
-/** Reads a number of up to 32 bits into `readValue`; returns the offset behind it, or 0. */
+/**
+ * Reads a number of up to 32 bits into `readValue`. Returns the offset after it, or 0 if it is
+ * longer.
+ */
 function readUint32(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
   let at = start;
@@ -114,7 +121,10 @@ function readUint32(bytes: Uint8Array, start: number, end: number): number {
   return 0;
 }
 
-/** Whatever protobuf allows: any order, absent and unknown fields, the last one wins. */
+/**
+ * Parses every encoding that protobuf allows: fields in any order, absent, unknown and repeated
+ * fields. The last occurrence of a field counts.
+ */
 function parseAnyRecord(
   bytes: Uint8Array,
   start: number,
@@ -127,7 +137,7 @@ function parseAnyRecord(
   try {
     while (reader.hasMore()) {
       const tag = reader.tag('Record');
-      // All 64 bits count: none above 2^32 may pass for a type that is known.
+      // All 64 bits are compared, so that a larger number cannot pass for a known type.
       if (tag === typeTag) record.type = Number(BigInt.asIntN(64, reader.id('Record.type')));
       else if (tag === crcTag) record.crc = Number(BigInt.asUintN(32, reader.id('Record.crc')));
       else if (tag === dataTag) {

@@ -1,8 +1,8 @@
 /**
  * Names of segments: `%016x-%016x.wal`, the sequence number and the index that the first entry is
- * expected to have. etcd reads them leniently: up to 16 hexadecimal digits each, so `9-ff.wal` is a
- * segment, and sorts behind all others. It scans the form from the front and looks apart from that
- * at the end of the name only: `1-2.wal.wal` is a segment, too.
+ * expected to have. Like etcd (`parseWALName`), up to 16 hexadecimal digits are accepted for each,
+ * so `9-ff.wal` is a segment, and sorts after all others. etcd scans the pattern from the start of
+ * the name and checks the suffix separately, so `1-2.wal.wal` is a segment too.
  */
 import type { SpareNames } from '@babuza/wal-files';
 
@@ -11,9 +11,9 @@ const temporaryPattern = /^[0-9]+\.tmp$/;
 
 export interface SegmentName {
   readonly fileName: string;
-  /** From 0, one more for each segment. */
+  /** The sequence number, from 0 on. */
   readonly sequence: bigint;
-  /** The last saved index when the segment was begun, plus 1; 0 for the first segment. */
+  /** One above the last saved index when the segment was created; 0 for the first segment. */
   readonly firstIndex: bigint;
 }
 
@@ -21,7 +21,7 @@ export function segmentName(sequence: bigint, firstIndex: bigint): SegmentName {
   return { fileName: `${hex(sequence)}-${hex(firstIndex)}.wal`, sequence, firstIndex };
 }
 
-/** The parts of the name of a segment, or `undefined` where it is none. */
+/** Parses the name of a segment. Returns `undefined` if it is not one. */
 export function parseSegmentName(fileName: string): SegmentName | undefined {
   const match = pattern.exec(fileName);
   if (match === null) return undefined;
@@ -32,14 +32,14 @@ export function parseSegmentName(fileName: string): SegmentName | undefined {
   };
 }
 
-/** Whether etcd says of a directory with such a file that there is a log. */
+/** Whether etcd considers a directory with such a file to have a log. */
 export function hasSegmentSuffix(fileName: string): boolean {
   return fileName.endsWith('.wal');
 }
 
 /**
- * The next segment, while it is prepared: etcd calls it `0.tmp` and `1.tmp` in turn. Never
- * recycled.
+ * The name of a segment that is being prepared. Like etcd, it is `0.tmp` and `1.tmp` in turn.
+ * Segments are never recycled.
  */
 export const spareNames: SpareNames = {
   spare: (segmentId) => `${segmentId % 2}.tmp`,

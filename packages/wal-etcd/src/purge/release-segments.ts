@@ -1,6 +1,7 @@
 /**
- * Gives segments back after a purge, oldest first, each durably: a crash never leaves a gap, which
- * nobody could tell from a lost segment. etcd, too, removes them in this order.
+ * Removes segments after a purge. The oldest segment goes first, and each removal is made durable
+ * before the next one. A crash therefore never leaves a gap, which recovery could not distinguish
+ * from a lost segment. etcd removes its segments in the same order.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
@@ -9,12 +10,12 @@ import type { EtcdSegment } from '../segment/segment.ts';
 
 export interface Release {
   readonly segments: SegmentList<EtcdSegment>;
-  /** The first segment that is needed. */
+  /** Segments below this id are not needed. */
   readonly belowSegmentId: number;
   readonly firstIndex: number;
 }
 
-/** A file that is no part of the log any more. */
+/** A file that does not belong to the log any more. */
 interface DispensableFile {
   readonly path: string;
   readonly bytes: number;
@@ -23,10 +24,13 @@ interface DispensableFile {
 export class SegmentRemoval {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
-  /** Oldest first. What could not be removed stays here and is tried first with the next purge. */
+  /**
+   * Files that are not removed yet, oldest first. After a failure they stay here until the next
+   * purge.
+   */
   readonly #waiting: DispensableFile[] = [];
-  /** The oldest one has lost its name, which is not durable yet. */
-  #syncIsOwed = false;
+  /** Whether the oldest file is unlinked, but the directory is not synced yet. */
+  #syncIsPending = false;
 
   constructor(fileSystem: FileSystem, directory: string) {
     this.#fileSystem = fileSystem;
@@ -56,7 +60,7 @@ export class SegmentRemoval {
         removed += 1;
       }
     } catch (error) {
-      // After one that could not be removed the others stay, too.
+      // If one file could not be removed, the newer ones must stay too.
       failure ??= textOf(error);
     }
     return {
@@ -69,12 +73,12 @@ export class SegmentRemoval {
   }
 
   async #remove(oldestPath: string): Promise<void> {
-    if (!this.#syncIsOwed) await this.#fileSystem.unlink(oldestPath);
-    this.#syncIsOwed = true;
-    // Durable after it: that this one is gone. Only then may the next one go, and so none does
-    // after a sync that failed: there is no later one of the directory.
+    if (!this.#syncIsPending) await this.#fileSystem.unlink(oldestPath);
+    this.#syncIsPending = true;
+    // The removal must be durable before the next file is removed. After a failed sync the file
+    // system refuses all later syncs of the directory, so no further file is removed.
     await this.#fileSystem.syncDirectory(this.#directory);
-    this.#syncIsOwed = false;
+    this.#syncIsPending = false;
   }
 }
 
@@ -82,7 +86,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Closed whatever fails: nobody has it any more. */
+/** Closes the file even when its size cannot be read. */
 async function sizeWhenClosed(file: File): Promise<number> {
   try {
     return await file.size();
@@ -97,9 +101,9 @@ function heldBy(
   failure: string | undefined,
 ): string | undefined {
   if (failure !== undefined) {
-    return `files that could not be removed, a later purge does: ${failure}`;
+    return `some files could not be removed and will be removed by a later purge: ${failure}`;
   }
   return first === undefined
     ? undefined
-    : `${first.fileName} holds entries from ${firstIndex} on, or the term before them, or a snapshot record`;
+    : `${first.fileName} holds entry ${firstIndex}, the term before it, or a snapshot record`;
 }

@@ -1,6 +1,6 @@
 /**
- * From the end of a scan to where the next record goes: nothing but zeros may lie behind it, and
- * all that was read must be durable before anything is built on it.
+ * Derives the append point from a scan. Only zeros may follow the last record, and all records that
+ * were read must be durable before anything is appended to them.
  */
 import type { File } from '@babuza/vfs';
 import { bytesBetweenSyncsMax } from '../format/layout.ts';
@@ -9,7 +9,7 @@ import type { AppendPoint } from '../writer/wal-writer.ts';
 import { pieceBytesMax, piecesOf } from './pieces.ts';
 import type { SegmentScan } from './scan.ts';
 
-/** Zeros are compared by the machine: there may be tens of megabytes of them. */
+/** A block of zeros for `Buffer.compare`, because there may be tens of megabytes to check. */
 const zeros: Uint8Array = new Uint8Array(pieceBytesMax);
 
 export function appendPointOf(segment: EtcdSegment, scan: SegmentScan): AppendPoint {
@@ -17,7 +17,7 @@ export function appendPointOf(segment: EtcdSegment, scan: SegmentScan): AppendPo
   return { segment, end, fileBytes, checksum, lastOffset };
 }
 
-/** Bytes from `start` to the last one that is not zero. */
+/** Returns the distance from `start` to the end of the last byte that is not zero. */
 export async function leftoverBytes(file: File, start: number): Promise<number> {
   let last = start;
   for await (const { piece, offset } of piecesOf(file, start)) {
@@ -28,13 +28,14 @@ export async function leftoverBytes(file: File, start: number): Promise<number> 
 }
 
 /**
- * Durable after it: all records of the file, and zeros behind them, where something else was found.
- * The newest records are written again as they are: after a failed sync they may be in the memory
- * of the kernel only, and no later sync would tell. Everything before them was synced before they
- * were written. What a torn write left behind could be taken for records later. A crash before
- * leaves each piece as it was, or zero.
+ * After this call all records of the file are durable and only zeros follow them; `leftover` is the
+ * number of bytes after `end` to overwrite. The newest records are written again unchanged: after a
+ * failed sync they may exist only in the page cache, and no later sync would report it. Older
+ * records were synced before the newest ones were written. The bytes of a torn write must be
+ * zeroed, because a later recovery could take them for records. A crash leaves each piece as it
+ * was, or zeroed.
  */
-export async function settle(file: File, end: number, leftover: number): Promise<void> {
+export async function makeTailDurable(file: File, end: number, leftover: number): Promise<void> {
   const newest = Math.max(0, end - bytesBetweenSyncsMax);
   for await (const { piece, offset } of piecesOf(file, newest)) {
     const touched = end + leftover - offset;

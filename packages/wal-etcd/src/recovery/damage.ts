@@ -1,6 +1,6 @@
 /**
- * How etcd's errors are called here. A damaged log is a `CorruptError` whose `verdict` is etcd's
- * own name of the error, where it has one; the others are named here.
+ * The verdicts on damaged logs. The `verdict` of a `CorruptError` is etcd's name of the error where
+ * etcd has one, and one of the other names below otherwise.
  */
 import { RaftpbDecodeError } from '@babuza/raftpb';
 import { CorruptError } from '@babuza/wal-core';
@@ -13,25 +13,28 @@ export type EtcdVerdict =
   | 'ErrSnapshotMismatch'
   | 'ErrSnapshotNotFound'
   | 'ErrSliceOutOfRange'
-  /** A record that is no protobuf message. */
+  /** A record is not a protobuf message. */
   | 'no-message'
-  /** A record of an unknown type ("unexpected block type"). */
+  /** A record has an unknown type (etcd: "unexpected block type"). */
   | 'unexpected-block-type'
   /** The sequence numbers of the segments have a gap. */
   | 'missing-segment'
   /**
-   * An entry, hard state or snapshot whose bytes are none: etcd panics. In the log behind the
-   * contract also a number above 2^53 − 1.
+   * The data of an entry, hard state or snapshot cannot be decoded; etcd panics. In a log with the
+   * contract of wal-core also a number above 2^53 − 1.
    */
   | 'not-readable'
   /**
-   * A record whose length field makes it end between two multiples of 8. etcd reads on from there;
-   * no writer makes such a record, and there is no position for what follows it.
+   * A record ends between two multiples of 8, according to its length field. etcd continues to read
+   * there. No writer makes such a record, and the index has no position for the record after it.
    */
   | 'not-aligned'
-  /** The commit index lies beyond the last entry. */
+  /** The commit index is above the last index. */
   | 'commit-beyond-end'
-  /** An entry has a lower term than the one before it, which no Raft log has. etcd reads on. */
+  /**
+   * An entry has a lower term than the entry before it, which cannot occur in a Raft log. etcd
+   * accepts it.
+   */
   | 'term-goes-back';
 
 export function damage(
@@ -49,15 +52,15 @@ export function damage(
   return new CorruptError(message, { groupId, file, offset, firstIndex, verdict }, cause);
 }
 
-/** Why a message could not be decoded. Throws every error that says something else. */
+/** Returns why a message could not be decoded. Rethrows any other error. */
 export function whyNotReadable(error: unknown): string {
   if (error instanceof RaftpbDecodeError) return error.message;
   throw error;
 }
 
 /**
- * What a scan that did not reach the end of the segment means; nothing where it did, or was
- * stopped.
+ * Translates the end of a scan into an error. Returns `undefined` if the scan reached the end of
+ * the segment or was stopped.
  */
 export function damageOf(
   scan: SegmentScan,
@@ -69,11 +72,11 @@ export function damageOf(
     case 'unexpected-end':
       return damage('ErrUnexpectedEOF', 'the file ends within a record', at);
     case 'torn':
-      return damage('ErrUnexpectedEOF', 'a record of which a sector was never written', at);
+      return damage('ErrUnexpectedEOF', 'a sector of a record was never written', at);
     case 'checksum':
-      return damage('ErrCRCMismatch', 'a record with a wrong checksum', at);
+      return damage('ErrCRCMismatch', 'the checksum of a record is wrong', at);
     case 'no-message':
-      return damage('no-message', 'a record that is no protobuf message', at);
+      return damage('no-message', 'a record is not a protobuf message', at);
     default:
       return undefined;
   }

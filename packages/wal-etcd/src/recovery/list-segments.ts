@@ -1,10 +1,10 @@
-/** Which files of a directory are segments, and from which one etcd reads. */
+/** Lists the segments of a directory, and chooses the ones that etcd would read. */
 import type { FileSystem } from '@babuza/vfs';
 import { NotFoundError, type CorruptError } from '@babuza/wal-core';
 import { hasSegmentSuffix, parseSegmentName, type SegmentName } from '../format/segment-name.ts';
 import { damage } from './damage.ts';
 
-/** All segments, in the order of their names. */
+/** Returns all segments in the order of their names. */
 export async function listSegments(
   fileSystem: FileSystem,
   directory: string,
@@ -17,19 +17,19 @@ export async function listSegments(
   return names;
 }
 
-/** Whether etcd would say that a log exists here. */
+/** Whether etcd would find a log here (`wal.Exist`). */
 export async function hasSegments(fileSystem: FileSystem, directory: string): Promise<boolean> {
   const entries = await fileSystem.list(directory);
   return entries.some(({ name }) => hasSegmentSuffix(name));
 }
 
 /**
- * The segments that are read to start at a snapshot: from the last one, in the order of the names,
- * whose index is not above that of the snapshot. From there on the numbers must go up by one; a
- * segment behind number 0 is not looked at, as etcd does not.
+ * Returns the segments that must be read to start at a snapshot: from the last one whose index is
+ * not above that of the snapshot. Their numbers must be consecutive; like etcd, it does not check
+ * the segment after number 0.
  *
- * @throws NotFoundError where there is no such segment, CorruptError (`missing-segment`) where
- * there is a gap
+ * @throws NotFoundError when there is no such segment, CorruptError (`missing-segment`) when there
+ * is a gap
  */
 export function segmentsFrom(
   directory: string,

@@ -1,9 +1,9 @@
 /**
- * etcd's `ReadAll`, `ValidSnapshotEntries` and `Verify`: the records of a log in order, and what
- * they add up to. All entries are in memory afterwards: this is for looking at logs, for tools and
- * for tests. The log behind the contract is read by `replayed-log.ts`, which keeps none of them.
+ * etcd's `ReadAll`, `ValidSnapshotEntries` and `Verify`: they read the records of a log in order
+ * and accumulate them. All entries stay in memory, so this is for inspection, tools and tests. Logs
+ * with the contract of wal-core are read by `replayed-log.ts`, which keeps no payloads.
  *
- * Source: etcd `server/storage/wal/wal.go`.
+ * Source: etcd `server/storage/wal/wal.go`, the functions of these names.
  */
 import type { CorruptError } from '@babuza/wal-core';
 import { RecordType } from '../format/layout.ts';
@@ -19,17 +19,18 @@ import type { EtcdSegment, OpenSegment } from '../segment/segment.ts';
 import { damage, damageOf, whyNotReadable } from './damage.ts';
 import { scanSegment, type ScannedRecord, type SegmentScan } from './scan.ts';
 
-/** The hard state of a log without one. */
+/** The hard state of a log that has no record of one. */
 export const noHardState: EtcdHardState = Object.freeze({ term: 0n, vote: 0n, commit: 0n });
 
-/** Takes in the records of a log, one by one. */
+/** Receives the records of a log one by one. */
 export interface RecordVisitor {
-  /** Returns what is wrong with the record, or nothing. */
+  /** Processes a record. Returns its damage, or nothing. */
   visit(record: ScannedRecord, file: string): CorruptError | undefined;
 }
 
 /**
- * Reads the segments until their end, or until something is wrong: `last` is the one where that is.
+ * Reads the segments to their end, or to the first damage. `last` is the segment where reading
+ * ended.
  */
 export async function visitRecords(
   segments: readonly OpenSegment[],
@@ -49,19 +50,21 @@ export async function visitRecords(
     const error = refused ?? damageOf(scan, path);
     if (error !== undefined || isLast) return { last, scan, error };
   }
-  throw new RangeError('a log has segments');
+  throw new RangeError('a log must have a segment');
 }
 
-/** What `ReadAll` returns. */
+/** The result of `ReadAll`, while the records are read. */
 export class ReadLog implements RecordVisitor {
   readonly #snapshot: { readonly index: bigint; readonly term: bigint };
   readonly #keepsEntries: boolean;
   metadata: Uint8Array | undefined;
   hardState: EtcdHardState = noHardState;
   entries: EtcdEntry[] = [];
-  /** The record of the snapshot that is read from was there. */
+  /** Whether the record of the requested snapshot was found. */
   snapshotFound = false;
-  /** The index of the last entry record, whatever became of it (etcd: `enti`). */
+  /**
+   * The index of the last entry record, even if the entry was skipped or dropped (etcd: `enti`).
+   */
   lastIndex = 0n;
 
   constructor(snapshot: { readonly index: bigint; readonly term: bigint }, keepsEntries: boolean) {
@@ -85,7 +88,10 @@ export class ReadLog implements RecordVisitor {
         case RecordType.Snapshot:
           return this.#addSnapshot(record, file);
         default:
-          return damage('unexpected-block-type', `a record of type ${type}`, { file, offset });
+          return damage('unexpected-block-type', `the type ${type} of a record is unknown`, {
+            file,
+            offset,
+          });
       }
     } catch (error) {
       return notReadable(error, file, offset);
@@ -100,7 +106,7 @@ export class ReadLog implements RecordVisitor {
     if (at > BigInt(this.entries.length)) {
       return damage(
         'ErrSliceOutOfRange',
-        `entry ${entry.index} follows ${this.entries.length} entries behind index ${this.#snapshot.index}`,
+        `entry ${entry.index} leaves a gap: the log has ${this.entries.length} entries after index ${this.#snapshot.index}`,
         { file, offset: record.offset },
       );
     }
@@ -113,7 +119,10 @@ export class ReadLog implements RecordVisitor {
     const data = record.hasData ? copyOfData(record) : undefined;
     if (this.metadata !== undefined && !sameBytes(this.metadata, data ?? new Uint8Array(0))) {
       const { offset } = record;
-      return damage('ErrMetadataConflict', 'other metadata than before', { file, offset });
+      return damage('ErrMetadataConflict', 'the metadata differs from that of an earlier record', {
+        file,
+        offset,
+      });
     }
     this.metadata = data;
     return undefined;
@@ -124,7 +133,7 @@ export class ReadLog implements RecordVisitor {
     this.lastIndex = index > this.lastIndex ? index : this.lastIndex;
     if (index !== this.#snapshot.index) return undefined;
     if (term !== this.#snapshot.term) {
-      const message = `the snapshot at index ${index} has term ${term}, expected ${this.#snapshot.term}`;
+      const message = `the snapshot record at index ${index} has term ${term}, expected term ${this.#snapshot.term}`;
       return damage('ErrSnapshotMismatch', message, { file, offset: record.offset });
     }
     this.snapshotFound = true;
@@ -132,12 +141,12 @@ export class ReadLog implements RecordVisitor {
   }
 }
 
-/** What `ValidSnapshotEntries` looks at. */
+/** The records that `ValidSnapshotEntries` reads. */
 export class SnapshotRecords implements RecordVisitor {
   readonly #snapshots: EtcdSnapshot[] = [];
   #commit = 0n;
 
-  /** The snapshots up to the commit index of the last hard state. */
+  /** The snapshots that are not above the commit index of the last hard state. */
   get valid(): EtcdSnapshot[] {
     return this.#snapshots.filter(({ index }) => index <= this.#commit);
   }
@@ -156,7 +165,7 @@ export class SnapshotRecords implements RecordVisitor {
   }
 }
 
-/** The data of the record: a view that is valid as long as the record is. */
+/** Returns the data of the record as a view, which is valid as long as the record is. */
 export function dataOf({ bytes, dataStart, dataEnd }: ScannedRecord): Uint8Array {
   return bytes.subarray(dataStart, dataEnd);
 }
@@ -166,7 +175,7 @@ function copyOfData({ bytes, dataStart, dataEnd }: ScannedRecord): Uint8Array {
 }
 
 function notReadable(error: unknown, file: string, offset: number): CorruptError {
-  const message = `a record whose data is not what its type says: ${whyNotReadable(error)}`;
+  const message = `the data of a record does not match its type: ${whyNotReadable(error)}`;
   return damage('not-readable', message, { file, offset }, error);
 }
 

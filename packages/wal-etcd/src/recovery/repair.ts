@@ -1,6 +1,6 @@
 /**
- * etcd's `Repair`: cuts the last segment where a record is not all there, and keeps a copy of what
- * it was.
+ * etcd's `Repair`: cuts the last segment before an incomplete record, and keeps a copy of the
+ * segment as it was.
  *
  * Source: etcd `server/storage/wal/repair.go`, `Repair`.
  */
@@ -10,8 +10,8 @@ import { piecesOf } from './pieces.ts';
 import { scanSegment } from './scan.ts';
 
 /**
- * Returns false where the end of the last segment is damaged in a way that is no interrupted write:
- * then nothing was changed. It looks at no other segment and at no type.
+ * Repairs the last segment. Returns false, and changes nothing, if it has damage that is not an
+ * interrupted write. It does not check other segments or the types of records.
  */
 export async function repairLastSegment(
   fileSystem: FileSystem,
@@ -24,7 +24,7 @@ export async function repairLastSegment(
     const scan = await scanSegment({ file, checksum: 0, isLast: true }, () => true);
     if (scan.end === 'end') return true;
     if (scan.end !== 'unexpected-end' && scan.end !== 'torn') return false;
-    await keepBroken(fileSystem, directory, file, `${path}.broken`);
+    await keepBrokenCopy(fileSystem, directory, file, `${path}.broken`);
     await cutAt(file, scan.validEnd);
     return true;
   } finally {
@@ -32,14 +32,14 @@ export async function repairLastSegment(
   }
 }
 
-/** Durable after it: the file ends at `end`. A crash before leaves the same damage. */
+/** After this call the file durably ends at `end`. A crash before leaves the same damage. */
 export async function cutAt(file: File, end: number): Promise<void> {
   await file.truncate(end);
   await file.datasync();
 }
 
-/** A copy of the damaged file, under the name that etcd gives it; an older one is replaced. */
-export async function keepBroken(
+/** Copies the damaged file to the name that etcd uses. An older copy is replaced. */
+export async function keepBrokenCopy(
   fileSystem: FileSystem,
   directory: string,
   file: File,

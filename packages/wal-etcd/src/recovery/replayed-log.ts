@@ -1,13 +1,13 @@
 /**
- * What the records of a log add up to, for the log behind the contract: an index without payloads,
- * the hard state, the snapshot markers. It opens what etcd opens, and knows two things that etcd
- * does not need: where a log starts whose first segments were purged, and that an installed
- * snapshot drops what was recorded before.
+ * The state of a log after its records were replayed, for the contract of wal-core: an index
+ * without payloads, the hard state and the snapshot markers. It opens every log that etcd opens.
+ * Beyond etcd, it finds the start of a log whose first segments were purged, and drops the entries
+ * before an installed snapshot.
  *
- * A snapshot record counts only where a hard state covers it (etcd: `ValidSnapshotEntries`), and
- * the hard state comes behind it. So a replay first believes each of them. If in the end one that
- * dropped entries was not covered, a crash came between the two, and the log is replayed again
- * without it (`believesUpTo`).
+ * A snapshot record is valid only if a hard state covers it (etcd: `ValidSnapshotEntries`), and
+ * that hard state is recorded after it. So the first replay applies every snapshot record. If one
+ * that dropped entries turns out not to be covered, a crash happened between the two records, and
+ * the log is replayed again without it (`snapshotIndexMax`).
  */
 import {
   decodeHardState,
@@ -16,7 +16,8 @@ import {
   type HardState,
   type SnapshotMetadata,
 } from '@babuza/raftpb';
-import { LogState, PositionIndex, type CorruptError } from '@babuza/wal-core';
+import type { CorruptError } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import { newEntryNumbers, readEntryNumbers } from '../format/entry-numbers.ts';
 import { RecordType } from '../format/layout.ts';
 import { decodeEtcdSnapshot } from '../format/messages.ts';
@@ -25,63 +26,73 @@ import { damage, whyNotReadable } from './damage.ts';
 import { dataOf, sameBytes } from './read-all.ts';
 import type { ScannedRecord } from './scan.ts';
 
-/** What tells the term just before the first entry: nothing is readable without it. */
-export interface LogBase {
-  /** The segment that must stay for it. */
+/** The record that gives the term just before the first entry. Without it no entry is readable. */
+export interface LogStart {
+  /** The segment that holds the record and must not be removed. */
   readonly segmentId: number;
-  /** The position of the entry there, which is itself purged; `undefined` where it is no entry. */
+  /**
+   * The position of the record if it is an entry (which is itself purged); `undefined` if it is a
+   * snapshot record, or if the log starts at index 1.
+   */
   readonly position: number | undefined;
 }
 
-/** Numbers above this are refused; etcd takes 64 bits. */
+/** The largest index and term. etcd uses 64 bits. */
 const largest = BigInt(Number.MAX_SAFE_INTEGER);
 
 export class ReplayedLog {
   readonly state: LogState<PositionIndex>;
   metadata: Uint8Array | undefined;
-  base: LogBase;
-  /** The newest snapshot that dropped entries, as long as no hard state covers it. */
-  #unconfirmed = Infinity;
-  /** The log goes on from earlier segments, which are purged: nothing has told its base yet. */
-  #baseUnknown: boolean;
-  /** The base is the lowest entry that was met so far: a lower one may follow, and replaces it. */
-  #baseIsEntry = false;
-  /** The marker that is the last record so far, whatever it counts. */
-  #trailing: { readonly index: number; readonly offset: number } | undefined;
+  start: LogStart;
+  /** The index of the newest snapshot that dropped entries, until a hard state covers it. */
+  #uncoveredReset = Infinity;
+  /**
+   * Whether the earlier segments are purged, and no record has given the term before the first
+   * entry yet.
+   */
+  #startUnknown: boolean;
+  /**
+   * Whether the start is the lowest entry so far. An entry with a lower index may follow and
+   * replace it.
+   */
+  #startIsEntry = false;
+  /** The snapshot record, valid or not, if it is the last record so far. */
+  #lastMarker: { readonly index: number; readonly offset: number } | undefined;
   readonly #firstIndex: number;
-  readonly #believesUpTo: number;
+  readonly #snapshotIndexMax: number;
   readonly #groupId: bigint;
   readonly #entry = newEntryNumbers();
 
-  /** `believesUpTo`: snapshots above are passed over. */
-  constructor(first: SegmentName, groupId: bigint, believesUpTo: number = Infinity) {
+  /** Snapshot records above `snapshotIndexMax` are ignored. */
+  constructor(first: SegmentName, groupId: bigint, snapshotIndexMax: number = Infinity) {
     this.#firstIndex = Number(first.firstIndex);
-    this.#baseUnknown = this.#firstIndex > 0;
-    this.#believesUpTo = believesUpTo;
+    this.#startUnknown = this.#firstIndex > 0;
+    this.#snapshotIndexMax = snapshotIndexMax;
     this.#groupId = groupId;
-    this.base = { segmentId: Number(first.sequence), position: undefined };
+    this.start = { segmentId: Number(first.sequence), position: undefined };
     this.state = new LogState(new PositionIndex(Math.max(0, this.#firstIndex - 1)));
   }
 
-  /** Snapshots were believed that the hard state does not cover. */
-  get believedTooMuch(): boolean {
-    return this.#unconfirmed !== Infinity;
+  /** Whether the log was reset by a snapshot record that no hard state covers. */
+  get hasUncoveredReset(): boolean {
+    return this.#uncoveredReset !== Infinity;
   }
 
   /**
-   * Where the last record is, if it is a marker that no hard state covers: a crash came between the
-   * two. If it stayed, it would count as soon as the commit index passes it, and drop entries that
-   * were saved since.
+   * The offset of the last record, if it is a snapshot record that no hard state covers, because a
+   * crash happened between the two. If it stayed, it would become valid as soon as the commit index
+   * passes it, and would drop entries that were saved since.
    */
   get uncoveredEnd(): number | undefined {
-    const trailing = this.#trailing;
-    if (trailing === undefined || trailing.index <= this.state.hardState.commit) return undefined;
-    return trailing.offset;
+    const lastMarker = this.#lastMarker;
+    if (lastMarker === undefined || lastMarker.index <= this.state.hardState.commit)
+      return undefined;
+    return lastMarker.offset;
   }
 
-  /** Takes in a record; returns what is wrong with it, or nothing. */
+  /** Applies a record. Returns its damage, or nothing. */
   visit(record: ScannedRecord, segmentId: number, file: string): CorruptError | undefined {
-    this.#trailing = undefined;
+    this.#lastMarker = undefined;
     try {
       switch (record.type) {
         case RecordType.Entry:
@@ -99,33 +110,33 @@ export class ReplayedLog {
         default:
           return this.#damage(
             'unexpected-block-type',
-            `a record of type ${record.type}`,
+            `the type ${record.type} of a record is unknown`,
             record,
             file,
           );
       }
     } catch (error) {
-      const message = `a record whose data is not what its type says: ${whyNotReadable(error)}`;
+      const message = `the data of a record does not match its type: ${whyNotReadable(error)}`;
       return this.#damage('not-readable', message, record, file, error);
     }
   }
 
-  /** When all was read: what is wrong with the whole, or nothing. */
+  /** Checks the state after the last record. Returns the damage, or nothing. */
   finish(file: string): CorruptError | undefined {
     const { state } = this;
     const { index, hardState } = state;
-    if (this.#baseUnknown) {
-      const message = `nothing tells what was before index ${this.#firstIndex}`;
+    if (this.#startUnknown) {
+      const message = `no record gives the term before index ${this.#firstIndex}: earlier segments are missing`;
       return damage('missing-segment', message, { file, groupId: this.#groupId });
     }
     if (hardState.commit > index.lastIndex) {
       return damage(
         'commit-beyond-end',
-        `the commit index is ${hardState.commit}, but the log ends at ${index.lastIndex}`,
+        `the commit index ${hardState.commit} is above the last index ${index.lastIndex} of the log`,
         { file, firstIndex: index.lastIndex + 1, groupId: this.#groupId },
       );
     }
-    // What is purged was committed, whatever the last hard state on disk says.
+    // Purged entries were committed, even if the last hard state on disk has a lower commit index.
     if (hardState.commit < state.baseIndex) {
       state.hardState = { ...hardState, commit: state.baseIndex };
     }
@@ -138,24 +149,24 @@ export class ReplayedLog {
     const { index, term } = entry;
     const log = this.state.index;
     const position = record.previousOffset;
-    const isLowest = this.#baseIsEntry && index < log.firstIndex;
-    if (isLowest || (this.#baseUnknown && index <= this.#firstIndex)) {
-      // Its own term is known, that before it is not.
-      this.#setBase(index, term, { segmentId, position });
-      this.#baseUnknown = false;
-      this.#baseIsEntry = true;
+    const isLowest = this.#startIsEntry && index < log.firstIndex;
+    if (isLowest || (this.#startUnknown && index <= this.#firstIndex)) {
+      // The term of this entry is known, but not the term before it. So the log starts after it.
+      this.#setStart(index, term, { segmentId, position });
+      this.#startUnknown = false;
+      this.#startIsEntry = true;
       return undefined;
     }
     if (index > log.lastIndex + 1) {
-      const message = `entry ${index} follows ${log.lastIndex}: some are missing`;
+      const message = `entry ${index} leaves a gap: the last index of the log is ${log.lastIndex}`;
       return this.#damage('ErrSliceOutOfRange', message, record, file);
     }
-    // What is purged does not come back; but an entry that is written again drops all behind it.
+    // Purged entries stay purged. But a repeated entry drops all entries above it.
     log.truncateFrom(Math.max(index, log.firstIndex));
     if (index < log.firstIndex) return undefined;
     const termBefore = log.term(index - 1);
     if (termBefore !== undefined && term < termBefore) {
-      const message = `entry ${index} has term ${term}, and the one before it has term ${termBefore}`;
+      const message = `entry ${index} has term ${term}, below term ${termBefore} of the entry before it`;
       return this.#damage('term-goes-back', message, record, file);
     }
     log.append(index, term, segmentId, position);
@@ -164,42 +175,47 @@ export class ReplayedLog {
 
   #setHardState(hardState: HardState): void {
     this.state.hardState = hardState;
-    if (hardState.commit >= this.#unconfirmed) this.#unconfirmed = Infinity;
+    if (hardState.commit >= this.#uncoveredReset) this.#uncoveredReset = Infinity;
   }
 
   #addMetadata(record: ScannedRecord, file: string): CorruptError | undefined {
     const data = dataOf(record);
-    // None first and some later is no conflict to etcd.
+    // etcd accepts a first metadata record without data and a later one with data.
     if (this.metadata === undefined && record.hasData) this.metadata = data.slice();
     if (sameBytes(this.metadata ?? data, data)) return undefined;
-    return this.#damage('ErrMetadataConflict', 'other metadata than before', record, file);
+    return this.#damage(
+      'ErrMetadataConflict',
+      'the metadata differs from that of an earlier record',
+      record,
+      file,
+    );
   }
 
   #addSnapshot(record: ScannedRecord, segmentId: number): void {
     const marker = markerOf(dataOf(record));
     const { state } = this;
     if (marker === undefined) return;
-    this.#trailing = { index: marker.index, offset: record.offset };
-    if (marker.index > this.#believesUpTo) return;
-    if (this.#baseUnknown) {
-      // It may tell the term that the purged segments took along; older ones are of no use any
-      // more.
+    this.#lastMarker = { index: marker.index, offset: record.offset };
+    if (marker.index > this.#snapshotIndexMax) return;
+    if (this.#startUnknown) {
+      // The snapshot record may give the term before the first entry. Older snapshot records
+      // cannot.
       if (marker.index < this.#firstIndex - 1) return;
-      this.#baseUnknown = false;
-      this.#setBase(marker.index, marker.term, { segmentId, position: undefined });
+      this.#startUnknown = false;
+      this.#setStart(marker.index, marker.term, { segmentId, position: undefined });
     }
     const newest = state.markers.at(-1)?.index ?? 0;
     if (marker.index < Math.max(state.baseIndex, newest)) return;
     const reset = state.applyMarker(marker);
     if (!reset) return;
-    this.#baseIsEntry = false;
-    this.base = { segmentId, position: undefined };
-    if (marker.index > state.hardState.commit) this.#unconfirmed = marker.index;
+    this.#startIsEntry = false;
+    this.start = { segmentId, position: undefined };
+    if (marker.index > state.hardState.commit) this.#uncoveredReset = marker.index;
   }
 
-  #setBase(index: number, term: number, base: LogBase): void {
+  #setStart(index: number, term: number, start: LogStart): void {
     this.state.index.resetTo(index, term);
-    this.base = base;
+    this.start = start;
   }
 
   #damage(
@@ -215,8 +231,9 @@ export class ReplayedLog {
 }
 
 /**
- * A snapshot record as a marker. That of index 0 without a membership begins every log and is none.
- * etcd 3.4 records no membership; then it is empty here.
+ * Decodes a snapshot record into a marker. Returns `undefined` for the record of index 0 without a
+ * membership, which begins every log. etcd 3.4 records no membership; the marker then has an empty
+ * one.
  */
 function markerOf(data: Uint8Array): SnapshotMetadata | undefined {
   const { index, term, confState } = decodeEtcdSnapshot(data);

@@ -1,8 +1,8 @@
 /**
- * Reads the records of one segment in order, as etcd's decoder does: what ends a segment, what is
- * an unexpected end, what is damage. It changes nothing and keeps nothing.
+ * Reads the records of one segment in order, with the rules of etcd's decoder for the end of a
+ * segment, an unexpected end and damage. It changes nothing and keeps no records.
  *
- * Source: etcd 3.7 `server/storage/wal/decoder.go`, `decodeRecord`.
+ * Source: etcd `server/storage/wal/decoder.go`, `decodeRecord`, as of etcd 3.7.
  */
 import type { File } from '@babuza/vfs';
 import { ScanWindow } from '@babuza/wal-files';
@@ -13,52 +13,54 @@ import { newRecord, parseRecord, type ParsedRecord } from '../format/record.ts';
 import { startOfSegment } from '../segment/segment.ts';
 import { isTornRecord } from './torn-record.ts';
 
-/** A record on its way: valid until the next one. */
+/** A record, valid until the next one is read. */
 export interface ScannedRecord extends ParsedRecord {
-  /** What `dataStart` and `dataEnd` are offsets of. */
+  /** The bytes that `dataStart` and `dataEnd` are offsets in. */
   bytes: Uint8Array;
-  /** Where the frame is in the file, and that of the record before it in the same file. */
+  /** The offset of the frame in the file, and that of the frame before it in the same file. */
   offset: number;
   previousOffset: number;
 }
 
-/** Why a scan of a segment ended. */
+/** The reason why the scan of a segment ended. */
 export type ScanEnd =
-  /** The file ends here, or a length field of 0 says so. */
+  /** The file ends here, or a length field is 0. */
   | 'end'
-  /** A record that is not all there (etcd: `ErrUnexpectedEOF`). */
+  /** A record is incomplete (etcd: `ErrUnexpectedEOF`). */
   | 'unexpected-end'
-  /** The same, and by the rule of sectors an interrupted write. */
+  /** A record has a zeroed sector, so its write was interrupted (etcd: `ErrUnexpectedEOF`). */
   | 'torn'
-  /** etcd: `ErrCRCMismatch`. */
+  /** The checksum of a record is wrong (etcd: `ErrCRCMismatch`). */
   | 'checksum'
-  /** The record is no protobuf message. */
+  /** A record is not a protobuf message. */
   | 'no-message'
-  /** `onRecord` did not want the last record: it does not count. */
+  /** `onRecord` refused the last record, which does not count as read. */
   | 'stopped';
 
 export interface SegmentScan {
   readonly end: ScanEnd;
-  /** Where the last accepted record ends. */
+  /** The end of the last accepted record. */
   readonly validEnd: number;
   readonly checksum: number;
-  /** The last accepted record; `startOfSegment` where there is none. */
+  /** The offset of the last accepted record; `startOfSegment` if there is no record. */
   readonly lastOffset: number;
   readonly fileBytes: number;
-  /** What the record takes that is torn; 0 where none is. */
+  /** The length of the torn record; 0 if no record is torn. */
   readonly tornBytes: number;
 }
 
-/** What a scan starts with. */
+/** The parameters of a scan. */
 export interface ScanStart {
   readonly file: File;
-  /** Of the record before; 0 for the first segment that is read. */
+  /** The checksum of the record before; 0 for the first segment that is read. */
   readonly checksum: number;
-  /** Only in the last segment of a log there are interrupted writes. */
+  /**
+   * Whether this is the last segment of the log. Only the last one can have an interrupted write.
+   */
   readonly isLast: boolean;
 }
 
-/** Scans until something ends it. `onRecord` returns false to stop. */
+/** Scans the segment. `onRecord` returns false to stop the scan. */
 export async function scanSegment(
   start: ScanStart,
   onRecord: (record: ScannedRecord) => boolean,
@@ -123,7 +125,7 @@ class RecordScan {
     };
   }
 
-  /** Takes in the next record. Answers with a number when so many bytes have to be loaded first. */
+  /** Reads the next record. Returns a number if that many bytes have to be loaded first. */
   #step(): 'record' | ScanEnd | number {
     if (this.#offset === this.#fileBytes) return 'end';
     const window = this.#window;
@@ -157,12 +159,15 @@ class RecordScan {
     return 'record';
   }
 
-  /** What the frame takes whose length field was read last. */
+  /** The length of the frame whose length field was read last. */
   get #frameBytes(): number {
     return lengthFieldBytes + this.#field.recordBytes + this.#field.padding;
   }
 
-  /** The record that was read last, with its padding, lies there in the window. */
+  /**
+   * Whether the record that was read last is torn. It lies at `start` to `end` of the window,
+   * including padding.
+   */
   #isTorn(start: number, end: number): boolean {
     const record = this.#window.bytes.subarray(start, end);
     return this.#isLast && isTornRecord(record, this.#offset + lengthFieldBytes);

@@ -1,12 +1,12 @@
 /**
- * etcd's rule for a write that was interrupted: the bytes of a record, cut at the sectors of the
- * file, and one of the pieces is all zeros. The file was zeros before, so that sector was never
- * written. The first piece starts behind the length field. It only counts in the last file of a
- * log.
+ * etcd's rule for an interrupted write (`server/storage/wal/decoder.go`, `isTornEntry`): the bytes
+ * of a record are divided at the sector boundaries of the file, and one of the parts is all zeros.
+ * New segments are filled with zeros, so that sector was never written. The first part starts after
+ * the length field. The rule applies to the last segment of a log only.
  */
 import { sectorBytes } from '../format/layout.ts';
 
-/** `bytes` are those of the record with its padding, which lie at `fileOffset`. */
+/** `bytes` is the record with its padding, which lies at `fileOffset`. */
 export function isTornRecord(bytes: Uint8Array, fileOffset: number): boolean {
   let start = 0;
   while (start < bytes.length) {

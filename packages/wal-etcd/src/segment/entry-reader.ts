@@ -1,15 +1,11 @@
 /**
- * Reads entries from segments on demand. The position of an entry is that of the record before it,
- * because its checksum goes on from that record's: so every entry that is read is verified, however
- * it was found.
+ * Reads entries from segments. The index keeps, for each entry, the position of the record before
+ * it, because the checksum of an entry continues the checksum stored there. So every entry can be
+ * verified by itself.
  */
 import type { Entry } from '@babuza/raftpb';
-import {
-  invariant,
-  type CorruptError,
-  type EntryReader,
-  type PositionIndex,
-} from '@babuza/wal-core';
+import type { CorruptError } from '@babuza/wal-core';
+import { invariant, type EntryReader, type PositionIndex } from '@babuza/wal-core/backend';
 import {
   bytesToRead,
   damageWhenRead,
@@ -25,13 +21,10 @@ import { newRecord, parseRecord, readRecordChecksum } from '../format/record.ts'
 import { whyNotReadable } from '../recovery/damage.ts';
 import { startOfSegment, type EtcdSegment } from './segment.ts';
 
-/**
- * What is read of a record that only lends its checksum: its length field and what comes before its
- * data.
- */
+/** Bytes at the beginning of a record that contain its length field and its checksum. */
 const headBytes: number = lengthFieldBytes + recordOverheadBytes;
 
-/** A part of a file in memory. */
+/** A part of a file that is in memory. */
 interface Window {
   readonly segment: EtcdSegment;
   readonly start: number;
@@ -61,27 +54,28 @@ export class EtcdEntryReader implements EntryReader {
     const end = Math.min(hi, run.lastIndex + 1);
     const position = run.offsetOf(lo);
     if (position === startOfSegment) return [this.readAt(run.segmentId, position, lo)];
-    // One more: the positions are those of the records before.
+    // The position of an entry is that of the record before it, so one more record has to be read.
     const length = bytesToRead(run, lo, end + 1, maxBytes);
     const window = this.#load(segment, position, length, single, lo);
     const entries: Entry[] = [];
     for (let index = lo; index < end; index += 1) {
-      const entry = this.#entryBehind(window, run.offsetOf(index), index);
+      const entry = this.#decodeEntryAfter(window, run.offsetOf(index), index);
       if (entry === undefined) break;
       entries.push(entry);
     }
     const [first] = entries;
-    // It is read whatever its size, or that of the record before it.
+    // A single entry is always returned, even if it or the record before it is larger than the
+    // read.
     if (first === undefined) return [this.readAt(run.segmentId, position, lo)];
     return single && first.data !== undefined
       ? [{ ...first, data: this.#buffers.copy(first.data) }]
       : entries;
   }
 
-  /** The entry at a position: also one that the index does not have any more. */
+  /** Returns the entry after a position, even if the index does not have it any more. */
   readAt(segmentId: number, position: number, index: number): Entry {
     const segment = this.#segmentOf(segmentId);
-    const { start, checksum } = this.#placeBehind(segment, position, index);
+    const { start, checksum } = this.#entryAfter(segment, position, index);
     const head = this.#load(segment, start, lengthFieldBytes, false, index);
     const length = this.#wholeLength(head, start, index);
     return this.#decoded(this.#load(segment, start, length, false, index), start, checksum, index);
@@ -89,7 +83,7 @@ export class EtcdEntryReader implements EntryReader {
 
   #segmentOf(segmentId: number): EtcdSegment {
     const segment = this.#segments.get(segmentId);
-    invariant(segment !== undefined, 'an indexed segment is open', segmentId);
+    invariant(segment !== undefined, 'a segment of the index must be open', segmentId);
     return segment;
   }
 
@@ -108,15 +102,22 @@ export class EtcdEntryReader implements EntryReader {
       throw readFailure(error);
     }
     const bytes = target.subarray(0, read);
-    if (read === 0) throw this.#damage(segment, start, index, 'the file is shorter than it was');
+    if (read === 0)
+      throw this.#damage(
+        segment,
+        start,
+        index,
+        'the file has become shorter since the log was opened',
+      );
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return { segment, start, bytes, view };
   }
 
   /**
-   * The entry behind the record at `position`; `undefined` where not all of both is in the window.
+   * Returns the entry after the record at `position`, or `undefined` if one of both is not
+   * completely in the window.
    */
-  #entryBehind(window: Window, position: number, index: number): Entry | undefined {
+  #decodeEntryAfter(window: Window, position: number, index: number): Entry | undefined {
     const length = this.#frameLength(window, position);
     if (length === undefined || !holds(window, position, length)) return undefined;
     this.#readRecord(window, position, index);
@@ -124,10 +125,10 @@ export class EtcdEntryReader implements EntryReader {
   }
 
   /**
-   * Where the entry behind a position is, and what its checksum goes on from, with a read of its
-   * own.
+   * Reads the record at a position and returns the offset of the entry after it, and the checksum
+   * that the entry continues.
    */
-  #placeBehind(
+  #entryAfter(
     segment: EtcdSegment,
     position: number,
     index: number,
@@ -137,7 +138,7 @@ export class EtcdEntryReader implements EntryReader {
     const length = this.#wholeLength(head, position, index);
     const checksum = readRecordChecksum(head.bytes, lengthFieldBytes, head.bytes.length);
     if (checksum === undefined) {
-      // Not the form that etcd writes: all of it must be looked at.
+      // The record does not have the form that etcd writes, so it is read and parsed completely.
       const whole = this.#load(segment, position, length, false, index);
       this.#readRecord(whole, position, index);
     }
@@ -145,8 +146,8 @@ export class EtcdEntryReader implements EntryReader {
   }
 
   /**
-   * What the frame at `offset` takes; `undefined` where its length field is not in the window, or
-   * 0.
+   * Returns the length of the frame at `offset`, or `undefined` if its length field is not in the
+   * window or is 0.
    */
   #frameLength(window: Window, offset: number): number | undefined {
     if (!holds(window, offset, lengthFieldBytes)) return undefined;
@@ -156,15 +157,15 @@ export class EtcdEntryReader implements EntryReader {
   }
 
   /**
-   * The same, of a frame that the file has to its end: a length field that was damaged since the
-   * log was opened must not make anybody ask for memory.
+   * Returns the length of a frame after checking that the file is long enough for it. A length
+   * field that was damaged since the log was opened must not cause a huge allocation.
    */
   #wholeLength(window: Window, offset: number, index: number): number {
     const { segment } = window;
     const length = this.#frameLength(window, offset);
-    if (length === undefined) throw this.#damage(segment, offset, index, 'no record');
+    if (length === undefined) throw this.#damage(segment, offset, index, 'there is no record');
     if (!Number.isSafeInteger(offset + length)) {
-      throw this.#damage(segment, offset, index, 'a record that is longer than any file');
+      throw this.#damage(segment, offset, index, 'the length field is larger than any file');
     }
     this.#load(segment, offset + length - 1, 1, true, index);
     return length;
@@ -174,7 +175,7 @@ export class EtcdEntryReader implements EntryReader {
   #readRecord({ segment, start, bytes }: Window, offset: number, index: number): void {
     const at = offset - start + lengthFieldBytes;
     if (parseRecord(bytes, at, at + this.#field.recordBytes, this.#record)) return;
-    throw this.#damage(segment, offset, index, 'a record that is no protobuf message');
+    throw this.#damage(segment, offset, index, 'the record is not a protobuf message');
   }
 
   #entryAt(window: Window, offset: number, checksum: number, index: number): Entry | undefined {
@@ -183,22 +184,32 @@ export class EtcdEntryReader implements EntryReader {
     return this.#decoded(window, offset, checksum, index);
   }
 
-  /** The entry whose length field was read last. */
+  /** Decodes and verifies the entry whose length field was read last. */
   #decoded(window: Window, offset: number, checksum: number, index: number): Entry {
     this.#readRecord(window, offset, index);
     const { segment, bytes } = window;
     const record = this.#record;
     if (crc32c(checksum, bytes, record.dataStart, record.dataEnd) !== record.crc) {
-      throw this.#damage(segment, offset, index, 'a record with a wrong checksum');
+      throw this.#damage(segment, offset, index, 'the checksum of the record is wrong');
     }
     const entry = this.#entry;
     try {
       readEntryNumbers(bytes, record.dataStart, record.dataEnd, entry);
     } catch (error) {
-      throw this.#damage(segment, offset, index, `no entry: ${whyNotReadable(error)}`);
+      throw this.#damage(
+        segment,
+        offset,
+        index,
+        `the record is not an entry: ${whyNotReadable(error)}`,
+      );
     }
     if (record.type !== RecordType.Entry || entry.index !== index) {
-      throw this.#damage(segment, offset, index, 'another record than the index says');
+      throw this.#damage(
+        segment,
+        offset,
+        index,
+        'the record is not the entry that the index has there',
+      );
     }
     const { term, type, hasData, dataStart, dataEnd } = entry;
     return { index, term, type, data: hasData ? bytes.subarray(dataStart, dataEnd) : undefined };

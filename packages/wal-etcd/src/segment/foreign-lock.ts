@@ -1,11 +1,11 @@
 /**
- * A running etcd locks every segment that it has open. Node.js cannot take such a lock, but on
- * Linux it can see that somebody holds one: then the log is not opened.
+ * Detects a running etcd, which locks every segment that it has open. Node.js cannot take such a
+ * lock, but on Linux it can see that another process holds one. The log is then not opened.
  */
 import type { FileSystem } from '@babuza/vfs';
 import { LockedError } from '@babuza/wal-core';
 
-/** @throws LockedError where another program has locked the file, as far as that can be seen */
+/** @throws LockedError when another program has locked the file, as far as that can be detected */
 export async function refuseRunningEtcd(fileSystem: FileSystem, path: string): Promise<void> {
   const holder = await fileSystem.foreignLock(path);
   if (holder === undefined) return;

@@ -1,4 +1,4 @@
-/** A segment file that is open. */
+/** An open segment file. */
 import type { File } from '@babuza/vfs';
 import type { SegmentFile } from '@babuza/wal-files';
 import type { SegmentName } from '../format/segment-name.ts';
@@ -7,15 +7,15 @@ export interface OpenSegment extends SegmentFile {
   readonly name: SegmentName;
 }
 
-/** One whose entries can be read. */
+/** A segment whose entries can be read. */
 export interface EtcdSegment extends OpenSegment {
-  /** The checksum that the first record goes on from; 0 for the first segment that is read. */
+  /** The checksum that the first record continues; 0 for the first segment that is read. */
   readonly startChecksum: number;
 }
 
 /**
- * The position of an entry in the index is that of the record before it; this one says that there
- * is none.
+ * The position of an entry is that of the record before it. This value means that there is no
+ * record before it in the segment.
  */
 export const startOfSegment: number = (2 ** 32 - 1) * 8;
 

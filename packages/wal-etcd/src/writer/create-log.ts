@@ -1,8 +1,8 @@
 /**
- * Makes the first segment of a log: checksum record, metadata, a snapshot record of index 0; then
- * its name. A crash in between leaves only a `.tmp` file, which etcd ignores and the next creation
- * removes. (etcd makes `DIR.tmp` beside the directory and renames that; here the directory holds a
- * lock already.)
+ * Creates the first segment of a log with its checksum record, its metadata and a snapshot record
+ * of index 0, and then renames it to its final name. A crash before the rename leaves a `.tmp` file
+ * only, which etcd ignores and the next creation removes. (etcd creates `DIR.tmp` beside the
+ * directory and renames that. Here the directory already holds the lock.)
  */
 import { isRefusal } from '@babuza/wal-core';
 import { prepareFailure, stepFailure, type SpareFile } from '@babuza/wal-files';
@@ -33,17 +33,16 @@ export async function createLog(parts: WalWriterParts): Promise<WalWriter> {
     });
     writer.addHead(undefined);
     writer.add(RecordType.Snapshot, encodeEtcdSnapshot({ index: 0n, term: 0n }));
-    // 1. Durable after it: the content. The name is still that of a file that is never read.
+    // 1. After this step the content is durable, under a temporary name that is never read.
     await writer.flush(true);
-    // 2. Durable after it: the log.
+    // 2. After this step the log exists durably.
     await environment.fileSystem.rename(spare.path, path);
     await environment.fileSystem.syncDirectory(directory);
     return writer;
   } catch (error) {
     await spare.file.close().catch(() => undefined);
     const failure = stepFailure(error);
-    // The creation was refused and can be tried again: a name that stayed would say that there is a
-    // log.
+    // A refused creation can be repeated, so no file may stay that looks like a log.
     if (isRefusal(failure)) {
       for (const name of [path, spare.path]) {
         await environment.fileSystem.unlink(name).catch(() => undefined);

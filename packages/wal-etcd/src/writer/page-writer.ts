@@ -1,15 +1,15 @@
 /**
- * How much of what was written etcd would have given to the file by now. Its writer holds back up
- * to 128 KiB and then writes whole pages, so that a torn write ends at a sector; where a segment is
- * cut depends on it, because etcd looks at the offset of its file. Here no byte moves: this only
- * counts.
+ * Calculates how many of the written bytes etcd would have passed to the file so far. etcd's writer
+ * buffers up to 128 KiB and then writes whole pages, so that a torn write ends at a sector. etcd
+ * starts a new segment based on the offset of its file, so the same calculation is needed to start
+ * segments at the same records. No bytes are buffered here.
  *
- * Source: etcd `pkg/ioutil/pagewriter.go`, `PageWriter`.
+ * Source: etcd `client/pkg/ioutil/pagewriter.go`, `PageWriter.Write`.
  */
 import { pageBytes, writeBufferBytes } from '../format/layout.ts';
 
 export class PageWriter {
-  /** Bytes that the file would have. */
+  /** The number of bytes in the file. */
   #fileOffset: number;
   #buffered = 0;
 
@@ -27,7 +27,10 @@ export class PageWriter {
     return copy;
   }
 
-  /** One call of etcd's writer: the length field of a record, or the record with its padding. */
+  /**
+   * Accounts for one call of etcd's writer, which writes either the length field of a record or the
+   * record with its padding.
+   */
   write(bytes: number): void {
     let rest = bytes;
     while (this.#buffered + rest > writeBufferBytes) {
@@ -36,7 +39,7 @@ export class PageWriter {
         const moved = Math.min(slack, rest);
         this.#buffered += moved;
         rest -= moved;
-        // Shorter than the slack: a flush now would end within a page.
+        // The bytes do not fill the page, so etcd does not flush it.
         if (moved < slack) return;
       }
       this.flush();

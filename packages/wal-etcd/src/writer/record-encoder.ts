@@ -1,6 +1,7 @@
 /**
- * Puts records into memory, framed and chained, until they are written. Small payloads are copied;
- * large ones are referred to, and must not change until they are written.
+ * Encodes records into memory, with their frames and chained checksums, until they are written.
+ * Small payloads are copied. Large payloads are referenced and must not change until they are
+ * written.
  */
 import type { Entry } from '@babuza/raftpb';
 import { bytesTag, varintTag, writeNumber } from '@babuza/raftpb/wire';
@@ -15,26 +16,29 @@ const termTag = varintTag(2);
 const indexTag = varintTag(3);
 const dataTag = bytesTag(4);
 
-/** Payloads from this size on are referred to. */
+/** Payloads of this size or more are referenced, not copied. */
 const copyBytesMax: number = 4 * 1024;
 
-/** The scratch memory is given back where it grew beyond this. */
+/** A larger scratch buffer is freed after the write. */
 const scratchBytesKept: number = 512 * 1024;
 
-/** What a refused group is taken back to. */
+/** The state that is restored after a refused commit batch. */
 export interface EncoderMark {
   readonly checksum: number;
   readonly pages: PageWriter;
 }
 
 export class RecordEncoder {
-  /** The checksum of the last record: the next one goes on from it. */
+  /** The checksum of the last record, which the next record continues. */
   checksum: number;
-  /** Where etcd's file would be by now. */
+  /** The calculated offset of etcd's file. */
   pages: PageWriter;
   #scratch: Uint8Array = new Uint8Array(16 * 1024);
   #parts: Uint8Array[] = [];
-  /** Bytes of the scratch that are filled, and those that are in `#parts` already. */
+  /**
+   * `#filled` bytes of the scratch buffer are used, and the first `#taken` of them are already in
+   * `#parts`.
+   */
   #filled = 0;
   #taken = 0;
   #bytes = 0;
@@ -45,7 +49,7 @@ export class RecordEncoder {
     this.pages = pages;
   }
 
-  /** Bytes that wait to be written. */
+  /** Encoded bytes that are not written yet. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -54,14 +58,14 @@ export class RecordEncoder {
     return { checksum: this.checksum, pages: this.pages.copy() };
   }
 
-  /** Drops what waits. Nothing may have been waiting at the mark. */
+  /** Drops all encoded records. There must have been none when the mark was made. */
   rollBack({ checksum, pages }: EncoderMark): void {
     this.checksum = checksum;
     this.pages = pages;
     this.#clear();
   }
 
-  /** Adds a record with data, or without. Its data is copied. */
+  /** Encodes a record, with or without data. The data is copied. */
   add(type: number, data: Uint8Array | undefined): void {
     if (data !== undefined) this.checksum = crc32c(this.checksum, data);
     this.#addFrame(type, data, undefined);
@@ -79,7 +83,10 @@ export class RecordEncoder {
     this.#addFrame(RecordType.Entry, head.subarray(0, end), data);
   }
 
-  /** The parts of one write: all that waits. They are valid until the next record is added. */
+  /**
+   * Returns the parts of one write with all encoded records. They are valid until the next record
+   * is added.
+   */
   take(): readonly Uint8Array[] {
     this.#takeScratch();
     const parts = this.#parts;
@@ -95,7 +102,7 @@ export class RecordEncoder {
     if (this.#scratch.length > scratchBytesKept) this.#scratch = new Uint8Array(scratchBytesKept);
   }
 
-  /** The data of the record is `data` with `payload` behind it. */
+  /** Encodes a frame. The data of its record is `data` followed by `payload`. */
   #addFrame(type: number, data: Uint8Array | undefined, payload: Uint8Array | undefined): void {
     const { checksum } = this;
     const payloadBytes = payload?.length ?? 0;
@@ -121,7 +128,7 @@ export class RecordEncoder {
       this.#parts.push(payload);
     }
     const padding = paddingOf(recordBytes);
-    // The scratch is used again: what pads the record must be made zero.
+    // The scratch buffer is reused, so the padding must be zeroed.
     this.#scratch.fill(0, this.#filled, this.#filled + padding);
     this.#filled += padding;
     this.#bytes += frameBytes(recordBytes);
@@ -129,7 +136,7 @@ export class RecordEncoder {
     this.pages.write(recordBytes + padding);
   }
 
-  /** Room for so many bytes of a record, with its frame. What was encoded stays where it is. */
+  /** Makes room for a record of this many bytes, with its frame. Encoded records do not move. */
   #makeRoom(bytes: number): void {
     const needed = bytes + 2 * lengthFieldBytes;
     if (this.#filled + needed <= this.#scratch.length) return;
@@ -139,7 +146,7 @@ export class RecordEncoder {
     this.#taken = 0;
   }
 
-  /** Moves what was filled since the last time to the parts. */
+  /** Adds the newly used bytes of the scratch buffer to the parts. */
   #takeScratch(): void {
     if (this.#filled === this.#taken) return;
     this.#parts.push(this.#scratch.subarray(this.#taken, this.#filled));

@@ -1,48 +1,49 @@
 /**
- * Writes a log anew into one segment: what tells its base, the entries up to an index, the markers,
- * the hard state. The segment gets its name when all of it is durable; from then on a replay of all
- * segments gives the new log, because entries that are recorded again drop those behind them. Then
- * the older segments go, the newest first: a gap says that what is before it does not count.
+ * Writes the whole log again into one new segment: the record that gives the term before the first
+ * entry, the entries up to an index, the markers and the hard state. The segment gets its name when
+ * all of it is durable. From then on a replay of all segments yields the new log, because repeated
+ * entries drop the entries above them. Then the older segments are removed, the newest first: the
+ * gap in the numbers tells a replay to ignore the segments before it.
  */
 import { encodeHardState, type HardState, type SnapshotMetadata } from '@babuza/raftpb';
 import type { FileSystem } from '@babuza/vfs';
-import type { LogState, PositionIndex } from '@babuza/wal-core';
+import type { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import type { SegmentList } from '@babuza/wal-files';
 import { RecordType } from '../format/layout.ts';
 import { encodeEtcdSnapshot } from '../format/messages.ts';
-import type { LogBase } from '../recovery/replayed-log.ts';
+import type { LogStart } from '../recovery/replayed-log.ts';
 import type { EtcdEntryReader } from '../segment/entry-reader.ts';
 import type { EtcdSegment } from '../segment/segment.ts';
 import type { WalWriter } from './wal-writer.ts';
 
-/** What is read, and written, at a time. */
+/** Bytes that are read and written at a time. */
 const pieceBytes: number = 1024 * 1024;
 
-/** The log that is written anew. */
+/** The parts of the log that is written again. */
 export interface RewrittenLog {
   readonly directory: string;
   readonly writer: WalWriter;
   readonly segments: SegmentList<EtcdSegment>;
   readonly reader: EtcdEntryReader;
   readonly state: LogState<PositionIndex>;
-  readonly base: LogBase;
+  readonly start: LogStart;
 }
 
-/** Returns where the base is now, and the positions of the entries behind it up to `last`. */
+/** Returns the new start of the log, and the positions of the entries after it up to `last`. */
 export async function rewriteLog(
   fileSystem: FileSystem,
   log: RewrittenLog,
   last: number,
   hardState: HardState,
-): Promise<{ base: LogBase; positions: number[] }> {
+): Promise<{ start: LogStart; positions: number[] }> {
   const { writer, segments, directory, state } = log;
-  const written = { basePosition: undefined as number | undefined, positions: [] as number[] };
+  const written = { startPosition: undefined as number | undefined, positions: [] as number[] };
   await writer.cut(
     {
       firstIndex: BigInt(state.baseIndex),
       hardState: encodeHardState(hardState),
       addRecords: async () => {
-        written.basePosition = addBase(log);
+        written.startPosition = addStart(log);
         written.positions = await addEntries(log, last);
         for (const marker of state.markers) {
           if (marker.index > state.baseIndex) addMarker(writer, marker);
@@ -56,20 +57,23 @@ export async function rewriteLog(
   for (const { file, path } of segments.removeBelow(segment.segmentId).reverse()) {
     await file.close();
     await fileSystem.unlink(path);
-    // Durable after it: that the last one before the new segment is gone, and so all before it do
-    // not count.
+    // The newest of the old segments is removed durably first. After that the gap makes a replay
+    // ignore all older ones.
     await fileSystem.syncDirectory(directory);
   }
-  const { basePosition: position, positions } = written;
-  return { base: { segmentId: segment.segmentId, position }, positions };
+  const { startPosition: position, positions } = written;
+  return { start: { segmentId: segment.segmentId, position }, positions };
 }
 
-/** What tells the term at the base: its entry, its marker, or the record that begins every log. */
-function addBase({ writer, reader, state, base }: RewrittenLog): number | undefined {
+/**
+ * Writes the record that gives the term before the first entry: an entry, a marker, or the record
+ * at the beginning of every log.
+ */
+function addStart({ writer, reader, state, start }: RewrittenLog): number | undefined {
   const { baseIndex } = state;
   const marker = state.markers.find(({ index }) => index === baseIndex);
-  if (base.position !== undefined) {
-    const entry = reader.readAt(base.segmentId, base.position, baseIndex);
+  if (start.position !== undefined) {
+    const entry = reader.readAt(start.segmentId, start.position, baseIndex);
     const position = writer.addEntry(entry);
     if (marker !== undefined) addMarker(writer, marker);
     return position;

@@ -1,9 +1,8 @@
 /**
- * Appends records to the last segment of a log and begins the next one when it is full. Records are
- * encoded into memory; `flush` and `cut` write them.
+ * Appends records to the last segment of a log, and begins the next segment when it is full.
+ * Records are encoded into memory; `flush` and `cut` write them.
  *
- * Invariant: everything below `end` is whole records; the file is zeros behind it, as far as it
- * goes.
+ * Invariant: the file has complete records below `end`, and zeros above it.
  */
 import type { Entry } from '@babuza/raftpb';
 import { FileError, type Environment } from '@babuza/vfs';
@@ -15,53 +14,50 @@ import { segmentOf, type EtcdSegment } from '../segment/segment.ts';
 import { PageWriter } from './page-writer.ts';
 import { RecordEncoder, type EncoderMark } from './record-encoder.ts';
 
-/** Where the next record goes. */
+/** The position of the next record. */
 export interface AppendPoint {
   readonly segment: EtcdSegment;
   readonly end: number;
-  /** The length of the file: what lies behind `end` is zeros. */
+  /** The length of the file. The bytes from `end` on are zeros. */
   readonly fileBytes: number;
   readonly checksum: number;
-  /** The last record of the segment; `startOfSegment` where there is none. */
+  /** The offset of the last record in the segment; `startOfSegment` if there is no record. */
   readonly lastOffset: number;
 }
 
-/** A state to go back to. */
+/** A state that `rollBack` restores. */
 export interface WriterMark {
   readonly encoder: EncoderMark;
   readonly lastOffset: number;
-  /** The segment and its end, which tell whether anything was written since. */
+  /** The segment and its end, which show whether records were written since. */
   readonly segment: EtcdSegment;
   readonly end: number;
 }
 
-/** What the head of the next segment says. */
+/** The content of the records at the beginning of the next segment. */
 export interface NextSegment {
-  /** The index in its name: of the first entry that it is expected to have. */
+  /** The index in the name of the segment: that of the first entry which it is expected to have. */
   readonly firstIndex: bigint;
-  /** The encoded hard state, where there is one to repeat. */
+  /** The encoded hard state, if there is one to repeat. */
   readonly hardState: Uint8Array | undefined;
-  /**
-   * Adds what belongs to its head besides: the segment gets its name only when all of it is
-   * durable.
-   */
+  /** Adds further records. The segment gets its name only after all of them are durable. */
   readonly addRecords?: (() => Promise<void>) | undefined;
 }
 
-/** The last steps of a change to the next segment, whose head is durable. */
-interface OwedName {
+/** The pending rename of a new segment whose first records are durable. */
+interface PendingRename {
   readonly from: string;
   readonly to: string;
-  /** The file has its name, which is not durable yet. */
+  /** Whether the file is renamed, but the directory is not synced yet. */
   isRenamed: boolean;
 }
 
 export interface WalWriterParts {
   readonly environment: Environment;
   readonly directory: string;
-  /** The length that a new segment is made with. It must hold its head. */
+  /** The length of a new segment. Its first records must fit into it. */
   readonly segmentBytes: number;
-  /** Repeated at the head of each segment; absent and empty differ. */
+  /** The metadata, which every segment repeats. Absent and empty metadata differ. */
   readonly metadata: Uint8Array | undefined;
   readonly spares: SpareFiles;
 }
@@ -71,12 +67,12 @@ export class WalWriter {
   readonly #encoder: RecordEncoder;
   #segment: EtcdSegment;
   #end: number;
-  /** The length that the file has unless records lie beyond it. */
+  /** The length of the file, unless records extend beyond it. */
   #fileBytes: number;
   #lastOffset: number;
   #unsynced = false;
-  /** While the name of the segment is owed nothing is written to it. */
-  #owedName: OwedName | undefined;
+  /** While the rename of the segment is pending, nothing is written to it. */
+  #pendingRename: PendingRename | undefined;
 
   constructor(parts: WalWriterParts, point: AppendPoint) {
     this.#parts = parts;
@@ -95,33 +91,35 @@ export class WalWriter {
     return this.#end;
   }
 
-  /** Bytes of records that wait to be written. */
+  /** Bytes of encoded records that are not written yet. */
   get pendingBytes(): number {
     return this.#encoder.bytes;
   }
 
-  /** Written, but not synced. */
+  /** Whether there are records that are written but not synced. */
   get hasUnsynced(): boolean {
     return this.#unsynced;
   }
 
   /**
-   * etcd would begin another segment with the save that waits; its records still belong to this
-   * one.
+   * Whether etcd would start a new segment with the next save. The encoded records still belong to
+   * this segment.
    */
   get isFull(): boolean {
     return this.#encoder.pages.fileOffset >= this.#parts.segmentBytes;
   }
 
-  /** What waits fits into the file, and one write is enough. */
+  /** Whether the encoded records fit into the file and can be written by a single write. */
   get fitsOneWrite(): boolean {
     const { bytes } = this.#encoder;
     const fits = this.#end + bytes <= this.#fileBytes && bytes <= bytesBetweenSyncsMax;
-    const isReady = this.#owedName === undefined && !this.isFull;
+    const isReady = this.#pendingRename === undefined && !this.isFull;
     return bytes !== 0 && fits && isReady;
   }
 
-  /** Adds an entry, and returns its position for the index: that of the record before it. */
+  /**
+   * Encodes an entry and returns its position for the index, which is that of the record before it.
+   */
   addEntry(entry: Entry): number {
     const previous = this.#lastOffset;
     this.#lastOffset = this.#end + this.#encoder.bytes;
@@ -129,7 +127,10 @@ export class WalWriter {
     return previous;
   }
 
-  /** The same for any other record, or an entry that is encoded already. */
+  /**
+   * Encodes any other record, or an entry that is encoded already. Returns its position like
+   * `addEntry`.
+   */
   add(type: number, data: Uint8Array | undefined): number {
     const previous = this.#lastOffset;
     this.#lastOffset = this.#end + this.#encoder.bytes;
@@ -137,7 +138,7 @@ export class WalWriter {
     return previous;
   }
 
-  /** Only while nothing waits. */
+  /** Returns a mark of the current state. There must be no encoded records. */
   mark(): WriterMark {
     return {
       encoder: this.#encoder.mark(),
@@ -147,32 +148,32 @@ export class WalWriter {
     };
   }
 
-  /** Whether anything was written since the mark, so that going back to it is impossible. */
+  /** Whether records were written since the mark. A roll back is then not possible. */
   hasWrittenSince({ segment, end }: WriterMark): boolean {
     return this.#segment !== segment || this.#end !== end;
   }
 
-  /** Drops the records that were added since the mark. None of them may have been written. */
+  /** Drops the records that were added since the mark. They must not have been written. */
   rollBack(mark: WriterMark): void {
     this.#encoder.rollBack(mark.encoder);
     this.#lastOffset = mark.lastOffset;
   }
 
   /**
-   * Writes what waits. Durable after it, where `durable` is set: all records so far; a crash just
-   * before leaves any part of them. Throws `NoSpaceError` and `TryAgainError` only if the file is
-   * as it was.
+   * Writes the encoded records. With `durable`, all records so far are durable when the call
+   * resolves; a crash before may leave any part of them. Throws `NoSpaceError` and `TryAgainError`
+   * only if the file has not changed.
    */
   async flush(durable: boolean): Promise<void> {
     const { file } = this.#segment;
     const bytes = this.#encoder.bytes;
-    if (bytes !== 0) await this.#settleName();
+    if (bytes !== 0) await this.#finishRename();
     const parts = this.#encoder.take();
     this.#encoder.pages.flush();
     if (bytes !== 0) {
       const grows = this.#end + bytes > this.#fileBytes;
       const pieces = durable && bytes > bytesBetweenSyncsMax;
-      // A durable write answers for its own bytes alone.
+      // A durable write syncs its own bytes only.
       if (grows || pieces || !durable || this.#unsynced) await this.#write(parts, grows, pieces);
       else await file.writeDurable(parts, this.#end);
       this.#unsynced ||= grows || pieces || !durable;
@@ -184,7 +185,7 @@ export class WalWriter {
     }
   }
 
-  /** `flush` on the calling thread, where `fitsOneWrite`. */
+  /** Like `flush`, on the calling thread. `fitsOneWrite` must be true. */
   flushSync(durable: boolean): void {
     const { file } = this.#segment;
     const { bytes } = this.#encoder;
@@ -203,21 +204,21 @@ export class WalWriter {
     this.#end += bytes;
   }
 
-  /** Writes the whole pages that etcd would not hold back any longer, without a sync. */
+  /** Writes the records without a sync if etcd would have written some of their pages by now. */
   async flushPages(): Promise<void> {
     if (this.#encoder.pages.fileOffset !== this.#end) await this.flush(false);
   }
 
   /**
-   * Writes what waits at the end of this segment and begins the next one. What takes space is done
-   * first: `NoSpaceError` and `TryAgainError` mean that nothing was written. Durable after it: all
-   * records, and the next segment; where the system was short of something for a moment, its name
-   * is made durable before the next write.
+   * Writes the encoded records to the end of this segment and begins the next one. Space is
+   * allocated first: `NoSpaceError` and `TryAgainError` mean that nothing was written. All records
+   * and the next segment are durable when the call resolves. One exception: if the rename fails
+   * because the system lacks a resource for a moment, it is repeated before the next write.
    */
   async cut(next: NextSegment, durable: boolean): Promise<void> {
     const { spares, segmentBytes } = this.#parts;
     const full = this.#segment;
-    await this.#settleName();
+    await this.#finishRename();
     let spare: SpareFile;
     try {
       spare = await spares.take(full.segmentId + 1, segmentBytes);
@@ -225,16 +226,16 @@ export class WalWriter {
       throw prepareFailure(error);
     }
     try {
-      // 1. Durable after it: the old segment, which ends at its last record. A crash leaves a log
-      //    without a next segment, which is whole. A log without syncs is synced here, too: a close
-      //    can only sync the last segment.
+      // 1. After this step the old segment is durable and ends at its last record. After a crash
+      // the log is complete without a next segment. The sync also happens when syncs are turned
+      // off, because a close can only sync the last segment.
       await this.flush(durable);
       await full.file.truncate(this.#end);
       await full.file.datasync();
       await this.#takeOver(spare, next, durable);
-      await this.#settleName().catch((error: unknown) => {
-        // All records are durable in the segment before. A log that is written anew relies on the
-        // new one.
+      await this.#finishRename().catch((error: unknown) => {
+        // All records are durable in the segment before, so the rename may be repeated later. A log
+        // that is written again needs its new segment at once.
         if (!isRefusal(error) || next.addRecords !== undefined) throw error;
       });
     } catch (error) {
@@ -243,7 +244,7 @@ export class WalWriter {
     }
   }
 
-  /** Adds the records that every segment begins with. */
+  /** Encodes the records at the beginning of every segment. */
   addHead(hardState: Uint8Array | undefined): void {
     this.add(RecordType.Crc, undefined);
     this.add(RecordType.Metadata, this.#parts.metadata);
@@ -264,27 +265,30 @@ export class WalWriter {
     this.#encoder.pages = new PageWriter(0);
     this.addHead(next.hardState);
     await next.addRecords?.();
-    // 2. Durable after it: the head of the next one, under a name that nobody reads.
+    // 2. After this step the first records of the next segment are durable, under a temporary name
+    // that is never read.
     await this.flush(durable);
-    this.#owedName = { from: sparePath, to: path, isRenamed: false };
+    this.#pendingRename = { from: sparePath, to: path, isRenamed: false };
   }
 
-  /** 3. Durable after it: the name of the segment. Only now may anything else be written to it. */
-  async #settleName(): Promise<void> {
-    const owed = this.#owedName;
-    if (owed === undefined) return;
+  /**
+   * 3. After this step the name of the segment is durable, and other records may be written to it.
+   */
+  async #finishRename(): Promise<void> {
+    const pending = this.#pendingRename;
+    if (pending === undefined) return;
     const { environment, directory } = this.#parts;
     try {
-      if (!owed.isRenamed) await environment.fileSystem.rename(owed.from, owed.to);
-      owed.isRenamed = true;
+      if (!pending.isRenamed) await environment.fileSystem.rename(pending.from, pending.to);
+      pending.isRenamed = true;
       await environment.fileSystem.syncDirectory(directory);
     } catch (error) {
       throw stepFailure(error);
     }
-    this.#owedName = undefined;
+    this.#pendingRename = undefined;
   }
 
-  /** With `pieces` no more than `bytesBetweenSyncsMax` is ever waiting for a sync. */
+  /** With `pieces`, at most `bytesBetweenSyncsMax` bytes are written before a sync. */
   async #write(parts: readonly Uint8Array[], grows: boolean, pieces: boolean): Promise<void> {
     const { file } = this.#segment;
     let position = this.#end;
@@ -296,28 +300,27 @@ export class WalWriter {
       }
     } catch (error) {
       if (!grows || !(error instanceof FileError) || error.kind !== 'no-space') throw error;
-      await this.#takeBack();
+      await this.#undoGrowth();
       throw new NoSpaceError(`no space to append to a segment: ${error.message}`, error);
     }
   }
 
   /**
-   * After a write beyond the end of the file that found no space: the file is made as it was
-   * before.
+   * Durably restores the old length of the file after a write beyond its end that found no space.
    */
-  async #takeBack(): Promise<void> {
+  async #undoGrowth(): Promise<void> {
     const { file } = this.#segment;
     await file.truncate(this.#end);
     if (this.#fileBytes > this.#end) await file.truncate(this.#fileBytes);
-    // Durable after it: that nothing of the refused records is there.
     await file.datasync();
   }
 }
 
 /**
- * What is written at `position`, one byte at least, in pieces that end with a page of the file. Two
- * writes must not share a sector: a crash could leave one with the first of them alone, which no
- * rule would take for an interrupted write.
+ * Splits the parts, which have one byte at least, into pieces for writes from `position` on. Each
+ * piece ends at a page boundary of the file. Two writes must not share a sector: a crash could
+ * leave the sector with the bytes of the first write only, which the rule for torn records would
+ * not recognise.
  */
 function* pagesOf(parts: readonly Uint8Array[], position: number): Generator<Uint8Array> {
   const pieceBytes = bytesBetweenSyncsMax / 2;

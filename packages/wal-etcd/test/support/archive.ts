@@ -1,14 +1,14 @@
-/** Reads `.tar.gz` files of the ustar format, and writes their files without their zeros. */
+/** Reads `.tar.gz` archives in the ustar format, and writes their files as sparse files. */
 import fs from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
 const blockBytes = 512;
 const unpackedBytesMax: number = 2 ** 31;
 
-/** What is skipped when it is all zeros. */
+/** Bytes of a block that is skipped if it is all zeros. */
 const zeros: Buffer = Buffer.alloc(64 * 1024);
 
-/** The regular files of an archive by their paths: parts of one buffer. */
+/** Returns the regular files of an archive by their paths. They share one buffer. */
 export function readArchive(path: string): Map<string, Buffer> {
   const tar = gunzipSync(fs.readFileSync(path), { maxOutputLength: unpackedBytesMax });
   const files = new Map<string, Buffer>();
@@ -27,7 +27,7 @@ export function readArchive(path: string): Map<string, Buffer> {
   return files;
 }
 
-/** The files of one folder of an archive, by their names. */
+/** Returns the files of one folder of an archive by their names. */
 export function filesOfFolder(
   files: ReadonlyMap<string, Buffer>,
   folder: string,
@@ -39,7 +39,7 @@ export function filesOfFolder(
   return found;
 }
 
-/** Makes a file with this content; where there are zeros, it has holes. */
+/** Creates a file with this content. Long runs of zeros become holes. */
 export function writeSparse(path: string, bytes: Uint8Array): void {
   const file = fs.openSync(path, 'w', 0o600);
   try {
@@ -50,7 +50,7 @@ export function writeSparse(path: string, bytes: Uint8Array): void {
   }
 }
 
-/** Makes a file that is there have this content again: only what differs is written. */
+/** Restores the content of an existing file by writing the differences only. */
 export function restore(path: string, bytes: Uint8Array): void {
   const file = fs.openSync(path, 'r+');
   try {

@@ -1,4 +1,4 @@
-/** The log in etcd's format as the rungs of the ladder know it. */
+/** The log in etcd's format, for the crash and fault tests of the testkit. */
 import type { Environment } from '@babuza/vfs';
 import type { BackEnd } from '@babuza/testkit/ladder';
 import { repair } from '../../src/format.ts';
@@ -15,12 +15,14 @@ export function openManager(
 }
 
 /**
- * What records that were written in part can look like in this format. A log that only crashed and
- * is refused for any other reason was written, purged or recovered wrongly.
+ * The verdicts that partly written records can have in this format. If a log that only crashed is
+ * refused for any other reason, it was written, purged or recovered wrongly.
  */
 const verdictsOfTornWrites: ReadonlySet<string> = new Set(['ErrCRCMismatch', 'no-message']);
 
-/** The same on a disk that tears a sector, and so the length field or the head of a record. */
+/**
+ * The verdicts on a disk that tears a sector, and so the length field or the beginning of a record.
+ */
 const verdictsOfTornSectors: ReadonlySet<string> = new Set([
   ...verdictsOfTornWrites,
   'not-aligned',
@@ -40,7 +42,7 @@ export const backEnd: BackEnd<EtcdWalOptions> = {
     if (!expected.has(verdict)) throw error;
     const repaired = await repair(directory, { environment });
     const manager = openManager(environment);
-    // A repair says yes also where it found nothing to do: it looks at no types.
+    // `repair` also returns true if there was nothing to do, because it does not check types.
     const opened = repaired ? await manager.replayWal().catch(() => undefined) : undefined;
     return { how: `${verdict}, ${opened ? 'opened by repair' : 'no repair'}`, opened };
   },

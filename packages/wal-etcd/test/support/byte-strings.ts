@@ -49,8 +49,8 @@ export function bytesOf(spec: ByteString | undefined): Uint8Array | undefined {
 }
 
 /**
- * The bytes of a 32-bit xorshift; only the first `period` of them, again and again, where that is
- * not 0.
+ * The bytes of a 32-bit xorshift. If `period` is not 0, only the first `period` bytes are used,
+ * repeatedly.
  */
 export function generated(seed: number, size: number, period: number): Uint8Array {
   const bytes = new Uint8Array(size);
@@ -66,7 +66,7 @@ export function generated(seed: number, size: number, period: number): Uint8Arra
   return bytes;
 }
 
-/** A tag, and a number or bytes; what is `undefined` is absent. */
+/** A tag and a number or bytes; `undefined` fields are absent. */
 type Field = readonly [tag: number, value: Number64 | Uint8Array | undefined];
 
 function message(...fields: readonly Field[]): Uint8Array {

@@ -1,4 +1,4 @@
-/** What each byte of an undamaged segment is, by the records in it. */
+/** The meaning of each byte of an undamaged segment, according to the records in it. */
 import { readLengthField } from '../../src/format/frame.ts';
 import { lengthFieldBytes, RecordType } from '../../src/format/layout.ts';
 import { newRecord, parseRecord } from '../../src/format/record.ts';
@@ -14,7 +14,7 @@ export type KindOfByte =
 
 export interface SegmentMap {
   readonly kinds: readonly KindOfByte[];
-  /** Where each record ends, and 0. */
+  /** The end of each record, and 0. */
   readonly ends: readonly number[];
 }
 
@@ -30,7 +30,7 @@ export function mapOf(bytes: Uint8Array): SegmentMap {
     const end = start + field.recordBytes;
     if (!parseRecord(bytes, start, end, record)) throw new Error(`no record at ${offset}`);
     kinds.fill('length field', offset, start);
-    // etcd writes 08 type 10 checksum [1a length data].
+    // etcd writes `08 type 10 checksum [1a length data]`.
     kinds.fill('other bytes of a record', start, end);
     kinds[start + 1] = 'type';
     let at = start + 3;

@@ -1,6 +1,6 @@
 /**
- * One fixture of etcd's against our log: the same bytes from the same calls, the same answers to
- * the same files.
+ * Compares this package with one fixture of etcd: the same calls must write the same bytes, and the
+ * same files must give the same answers.
  */
 import { expect } from 'vitest';
 import { filesOfFolder, readArchive } from './archive.ts';
@@ -33,7 +33,7 @@ export async function checkFixture(fixture: Fixture): Promise<void> {
 const areRequired: boolean =
   process.env['CI'] === 'true' || process.env['BABUZA_REQUIRE_FIXTURES'] === '1';
 
-/** Says loudly that they are not there. */
+/** Prints that the fixtures are missing. */
 export function tellMissing(): void {
   console.error(`\n*** not run: etcd's WAL fixtures: there are none in ${fixtureFolder}\n`);
   expect(areRequired, 'the fixtures are required, and missing').toBe(false);

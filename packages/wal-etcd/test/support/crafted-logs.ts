@@ -1,8 +1,8 @@
-/** Logs of several segments that are made record by record, and what is found in them. */
+/** Logs of several segments that are built record by record, and their content after reading. */
 import type { SimulatedDisk } from '@babuza/testkit';
 import type { OpenMode } from '@babuza/vfs';
 import type { SegmentName } from '../../src/format/segment-name.ts';
-import { findLog, type FoundEtcdLog } from '../../src/recovery/find-log.ts';
+import { readLog, type LogContents } from '../../src/recovery/read-log.ts';
 import {
   craft,
   crcRecord,
@@ -21,9 +21,12 @@ export const found = (
   disk: SimulatedDisk,
   groupId = 0n,
   mode: OpenMode = 'write',
-): Promise<FoundEtcdLog> => findLog(disk, directory, groupId, mode);
+): Promise<LogContents> => readLog(disk, directory, groupId, mode);
 
-/** Segments that go on from each other, from a sequence on; each begins with its head. */
+/**
+ * Segments with chained checksums, from a sequence number on. Each starts with the records of every
+ * segment.
+ */
 export function chain(
   sequence: number,
   parts: readonly { readonly firstIndex: number; readonly records: readonly CraftedRecord[] }[],
@@ -41,7 +44,7 @@ export function chain(
 export const entries = (first: number, last: number): CraftedRecord[] =>
   Array.from({ length: last - first + 1 }, (_, at) => entryRecord(first + at));
 
-export const range = ({ replayed }: FoundEtcdLog): [number, number] => {
+export const range = ({ replayed }: LogContents): [number, number] => {
   const { index } = replayed.state;
   return [index.firstIndex, index.lastIndex];
 };

@@ -1,4 +1,4 @@
-/** Segments that are made record by record, and disks with them, for tests of single classes. */
+/** Segments that are built record by record, and disks with them, for tests of single classes. */
 import { encodeHardState, type ConfState } from '@babuza/raftpb';
 import { SimulatedDisk, type CallRecord } from '@babuza/testkit';
 import { CorruptError } from '@babuza/wal-core';
@@ -16,7 +16,7 @@ import { segmentOf, type OpenSegment } from '../../src/segment/segment.ts';
 
 export const directory = '/wal';
 
-/** A record without its checksum, or with a checksum of its own. */
+/** A record without a checksum, or with a given one. */
 export interface CraftedRecord {
   readonly type: number;
   readonly data?: Uint8Array | undefined;
@@ -52,7 +52,7 @@ export const beginning: readonly CraftedRecord[] = [
 
 export interface CraftedSegment {
   readonly bytes: Uint8Array;
-  /** Where each record is, and where the last one ends. */
+  /** The offset of each record, and the end of the last one. */
   readonly offsets: readonly number[];
   readonly end: number;
   /** The checksum of each record. */
@@ -60,7 +60,7 @@ export interface CraftedSegment {
 }
 
 /**
- * The records one behind the other, as a writer chains them, in a file of at least so many bytes.
+ * Encodes the records in order, with chained checksums, into a file of at least this many bytes.
  */
 export function craft(
   records: readonly CraftedRecord[],
@@ -85,7 +85,7 @@ export function craft(
   return { bytes: Buffer.concat(frames), offsets, end, checksums };
 }
 
-/** What is in a frame may be no record. */
+/** The content of a frame need not be a valid record. */
 export function framed(record: Uint8Array): Uint8Array {
   const frame = new Uint8Array(frameBytes(record.length));
   writeLengthField(frame, 0, record.length);
@@ -110,7 +110,7 @@ export async function openSegment(disk: SimulatedDisk, name: SegmentName): Promi
   return segmentOf(pathOf(name), name, await disk.open(pathOf(name), 'write'));
 }
 
-/** The calls that change something or make it durable, as short texts, without the directory. */
+/** The calls that change the disk or sync it, as short texts without the directory. */
 export function changes(disk: SimulatedDisk, from = 0): string[] {
   return disk.calls.slice(from).filter(isChange).map(textOf);
 }
@@ -126,9 +126,8 @@ const textOf = ({ operation, path, position, bytes }: CallRecord): string =>
     .join(' ');
 
 /**
- * Watches a disk whose calls are to be made one after the other, but for files that are closed
- * together: what is returned says which calls were made while another one was in flight, and which
- * ones nobody has waited for.
+ * Watches a disk whose calls must be made one after the other, except for files that are closed
+ * together. Returns the calls that overlapped another one, and those that nobody has awaited.
  */
 export function watchOrder(disk: SimulatedDisk): () => string[] {
   const from = disk.calls.length;
@@ -143,7 +142,7 @@ export function watchOrder(disk: SimulatedDisk): () => string[] {
   return () => [...strays, ...disk.calls.filter(isInFlight).map(textOf)];
 }
 
-/** The damage that a call complains of. */
+/** The damage that a call reports. */
 export async function damageFrom(call: Promise<unknown>): Promise<CorruptError> {
   const error: unknown = await call.then(
     () => undefined,

@@ -1,7 +1,4 @@
-/**
- * A real etcd of one member, on loopback, in a folder of its own; spoken to through its HTTP
- * gateway.
- */
+/** A real etcd with one member, on loopback, in its own folder. The tests use its HTTP gateway. */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -11,8 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 /**
- * The program, where there are both, it and `etcdctl`: in `BABUZA_ETCD_BIN`, else wherever the
- * shell finds them.
+ * The path of `etcd`, if both `etcd` and `etcdctl` are found: in `BABUZA_ETCD_BIN`, else in `PATH`.
  */
 export function findEtcd(): string | undefined {
   return findProgram('etcdctl') === undefined ? undefined : findProgram('etcd');
@@ -37,7 +33,7 @@ function findProgram(name: string): string | undefined {
   }
 }
 
-/** Less than a test may take, so that it is this that fails. */
+/** Less than the timeout of a test, so that this error is reported first. */
 const startMsMax = 40_000;
 
 export interface KeyValue {
@@ -62,8 +58,8 @@ export class EtcdServer {
   }
 
   /**
-   * Starts it; `ready` waits for it. The timings of a single member are short, so that it does not
-   * take long.
+   * Starts the server; `ready` waits for it. A single member uses short timings, so that it starts
+   * quickly.
    */
   static async start(dataDir: string, more: readonly string[] = []): Promise<EtcdServer> {
     const client = await freePort();
@@ -96,7 +92,7 @@ export class EtcdServer {
     return new EtcdServer(child, client, () => text);
   }
 
-  /** Waits until it serves; fails with its last words where it does not. */
+  /** Waits until the server serves requests. Fails with its last output otherwise. */
   async ready(): Promise<void> {
     const start = performance.now();
     while (performance.now() - start < startMsMax) {
@@ -120,7 +116,7 @@ export class EtcdServer {
     await this.#call('/v3/kv/deleterange', { key: base64(key) });
   }
 
-  /** Several puts in one transaction. */
+  /** Makes several puts in one transaction. */
   async putAll(pairs: readonly KeyValue[]): Promise<void> {
     const success = pairs.map(({ key, value }) => ({
       requestPut: { key: base64(key), value: base64(value) },
@@ -128,14 +124,16 @@ export class EtcdServer {
     await this.#call('/v3/kv/txn', { compare: [], success });
   }
 
-  /** All keys with their values, in order. */
+  /** Returns all keys with their values, in order. */
   async everything(): Promise<KeyValue[]> {
     const answer = await this.#call('/v3/kv/range', { key: 'AA==', range_end: 'AA==' });
     const kvs = (answer['kvs'] ?? []) as Kv[];
     return kvs.map(({ key, value = '' }) => ({ key, value }));
   }
 
-  /** The hash over all keys with their revisions, as `etcdctl endpoint hashkv` prints it. */
+  /**
+   * Returns the hash over all keys with their revisions, as `etcdctl endpoint hashkv` prints it.
+   */
   async hashKv(): Promise<number> {
     const { stdout } = await promisify(execFile)(
       etcdProgram('etcdctl'),
@@ -149,7 +147,7 @@ export class EtcdServer {
     return answer.HashKV.hash;
   }
 
-  /** Ends it in order. */
+  /** Stops the server cleanly. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
   }

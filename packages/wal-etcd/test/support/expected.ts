@@ -1,4 +1,6 @@
-/** What etcd said of a log, line by line, and whether we say the same. */
+/**
+ * etcd's answers about a log, line by line, and the comparison with the answers of this package.
+ */
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { CorruptError, NotFoundError, WalError } from '@babuza/wal-core';
@@ -87,7 +89,7 @@ export interface RecordLine {
   readonly bad?: string;
 }
 
-/** The lines of one file, and questions about them. */
+/** The lines of one file, with functions to query them. */
 export class Expectation {
   readonly #lines: readonly ExpectedLine[];
 
@@ -95,7 +97,7 @@ export class Expectation {
     this.#lines = lines;
   }
 
-  /** Of the etcd that was asked. */
+  /** The version of etcd that gave the answers. */
   get version(): string {
     return this.all('dump')[0]?.etcd ?? '';
   }
@@ -139,7 +141,7 @@ const etcdNames: ReadonlySet<string> = new Set([
   'ErrExist',
 ]);
 
-/** Demands the error that etcd named, or none. */
+/** Checks that the error is the one that etcd named, or that there is no error. */
 export function expectError(error: unknown, said: Said, when: string): void {
   if (error !== undefined && !(error instanceof WalError)) throw error;
   const ours = nameOf(error);
@@ -148,7 +150,7 @@ export function expectError(error: unknown, said: Said, when: string): void {
   else {
     expect(said.name, when).toBe('other');
     expect(ours, when).toBeDefined();
-    // etcd from 3.6 on has no name for segments that are not there.
+    // Since 3.6 etcd has no name for the error about missing segments.
     if (!(error instanceof NotFoundError)) expect(etcdNames, when).not.toContain(ours);
   }
 }
@@ -158,7 +160,7 @@ function nameOf(error: WalError | undefined): string | undefined {
   return error instanceof NotFoundError ? 'ErrFileNotFound' : error?.code;
 }
 
-/** What one reading of a log gave. */
+/** The result of reading a log once. */
 export interface Reading {
   readonly metadata: Uint8Array | undefined;
   readonly hardState: EtcdHardState;
@@ -173,7 +175,7 @@ export const nothingRead: Reading = {
   error: undefined,
 };
 
-/** Demands of what was read what the line says. */
+/** Checks a result against the line. */
 export function expectReading(reading: Reading, line: ReadAllLine, when: string): void {
   expectError(reading.error, line.error, when);
   const { entries } = reading;
@@ -197,7 +199,7 @@ export function expectHardState(ours: EtcdHardState, line: HardStateFields, when
   expect(ours, when).toEqual({ term: BigInt(term), vote: BigInt(vote), commit: BigInt(commit) });
 }
 
-/** One line for each entry, so that a difference can be read. */
+/** One line for each entry, so that differences are readable. */
 export function describeEntry({ type, term, index, data }: EtcdEntry): string {
   const payload = data ?? new Uint8Array(0);
   return `${term}/${index} type ${type}: ${data === undefined ? 'nil' : payload.length} ${digest(payload)}`;
@@ -207,7 +209,7 @@ export function describeEntryLine({ type, term, index, len, sha256, nil }: Entry
   return `${term}/${index} type ${type}: ${nil === true ? 'nil' : len} ${sha256}`;
 }
 
-/** The membership is compared where the version writes it down. */
+/** The membership is only compared if the version of etcd writes it. */
 export function expectSnapshots(
   ours: readonly EtcdSnapshot[],
   lines: readonly SnapshotLine[],
@@ -231,7 +233,7 @@ export function expectSnapshots(
 
 const digests = new WeakMap<readonly EtcdEntry[], string>();
 
-/** Over all that is known of them. Absent and empty data are the same to it. */
+/** A hash over all known fields. Absent and empty data are the same in it. */
 export function digestOfEntries(entries: readonly EtcdEntry[]): string {
   const known = digests.get(entries) ?? computeDigest(entries);
   digests.set(entries, known);

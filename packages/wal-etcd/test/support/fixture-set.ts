@@ -1,6 +1,6 @@
 /**
- * The files of a folder of fixtures: two indexes, either of which may be missing, and what they
- * name. The `README.md` of the folder explains them.
+ * The files of a folder of fixtures: two indexes, either of which may be missing, and the files
+ * that they name. The `README.md` of the folder explains them.
  */
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,10 +10,10 @@ const sharedFolder = fileURLToPath(
   new URL('../../../../../shared/fixtures/etcd-wal', import.meta.url),
 );
 
-/** The folder with the fixtures; another one by the environment variable. */
+/** The folder with the fixtures. The environment variable can name another one. */
 export const fixtureFolder: string = process.env['BABUZA_ETCD_WAL_FIXTURES'] ?? sharedFolder;
 
-/** By the version of etcd: only those that say something of their own. */
+/** Answers by the version of etcd. Versions with the answers of an earlier one are omitted. */
 type ExpectedFiles = Readonly<Partial<Record<'3.4' | '3.5' | 'main', string>>>;
 
 export interface SnapshotPlace {
@@ -32,14 +32,14 @@ export interface Fixture {
   readonly expected: ExpectedFiles;
   readonly at?: readonly (SnapshotPlace & { readonly expected: ExpectedFiles })[];
   /**
-   * Only of real servers: all files of the archive with their sizes, and the snapshots to start
-   * from.
+   * For fixtures of real servers: all files of the archive with their sizes, and the snapshots to
+   * start from.
    */
   readonly files?: Readonly<Record<string, number>>;
   readonly snapshotFiles?: readonly SnapshotPlace[];
 }
 
-/** What an index names, or `undefined` where the folder has no such index. */
+/** Returns the content of an index, or `undefined` if the folder does not have it. */
 export function readIndex(name: 'index.json' | 'index-real.json'): readonly Fixture[] | undefined {
   const path = `${fixtureFolder}/${name}`;
   if (!fs.existsSync(path)) return undefined;
@@ -47,7 +47,7 @@ export function readIndex(name: 'index.json' | 'index-real.json'): readonly Fixt
   return index.fixtures;
 }
 
-/** The lines of a file of the folder that has one JSON value a line, packed or not. */
+/** Returns the lines of a file with one JSON value a line, compressed or not. */
 export function readLines<Line>(name: string): Line[] {
   const bytes = fs.readFileSync(`${fixtureFolder}/${name}`);
   const text = (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
@@ -57,7 +57,7 @@ export function readLines<Line>(name: string): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-/** What the newest version says that says something of its own. */
+/** Returns the answers of the newest version that has answers of its own. */
 export function expectedFile(expected: ExpectedFiles): string {
   const file = expected.main ?? expected['3.5'] ?? expected['3.4'];
   if (file === undefined) throw new Error('a fixture without anything expected');

@@ -1,6 +1,6 @@
 /**
- * Damages a directory, or makes its files, as a forge file says. Files are in memory, by their
- * names.
+ * Damages a directory, or creates its files, as a forge file describes it. The files are in memory,
+ * by name.
  */
 import { crc32c } from '../../src/format/crc32c.ts';
 import { frameBytes, writeLengthField } from '../../src/format/frame.ts';
@@ -46,7 +46,7 @@ export type ForgeLine =
     }
   | { readonly op: 'appendRaw'; readonly seg?: number; readonly records: readonly RawRecord[] };
 
-/** Does all of it, in order. The contents of `files` are copied before they are changed. */
+/** Applies all steps in order. The contents of `files` are copied before they are changed. */
 export function forge(files: Map<string, Uint8Array>, lines: readonly ForgeLine[]): void {
   for (const line of lines) forgeOne(files, line);
 }
@@ -145,7 +145,7 @@ function offsetOf(bytes: Uint8Array, position: Position): number {
     len: record.offset,
     type: start + 1,
     crc,
-    // Behind the last byte of the checksum and the tag.
+    // The offset after the last byte of the checksum and the tag.
     dataLen: dataLength + 2,
     data: record.dataStart,
     pad: start + record.recordBytes,
@@ -154,7 +154,7 @@ function offsetOf(bytes: Uint8Array, position: Position): number {
   return parts[part] + at;
 }
 
-/** The record with its padding, cut at the sectors of the file. */
+/** The record with its padding, divided at the sector boundaries of the file. */
 function chunksOf({ offset, recordBytes, padding }: PlacedRecord): [number, number][] {
   const end = offset + 8 + recordBytes + padding;
   const chunks: [number, number][] = [];
@@ -175,7 +175,7 @@ function appended(bytes: Uint8Array, records: readonly RawRecord[]): Uint8Array 
   return target;
 }
 
-/** Frames of records that go on from a checksum; one that a record brings along is believed. */
+/** Frames of records that continue a checksum. A checksum that a record already has is kept. */
 function encodeRecords(
   records: readonly RawRecord[],
   checksum: number,

@@ -1,6 +1,5 @@
 /**
- * Members of a real etcd for tests: their folders, servers that are ended in any case, and their
- * logs.
+ * Members of a real etcd for tests: their folders, their logs, and servers that are always stopped.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +17,7 @@ import { digest } from './working-copy.ts';
 
 /** The servers and folders of one test file. Call it at the top of the file. */
 export class Members {
-  /** Whether there is an etcd at all. */
+  /** Whether etcd is installed. */
   readonly isPossible: boolean = findEtcd() !== undefined;
   readonly #scratch = mkdtempSync(`${tmpdir()}/babuza-real-etcd-`);
   readonly #running: EtcdServer[] = [];
@@ -36,19 +35,19 @@ export class Members {
       for (const server of this.#running.splice(0)) await server.kill();
     };
     afterEach(killAll);
-    // Where a `beforeAll` failed, there was no test.
+    // If a `beforeAll` failed, no test ran.
     afterAll(async () => {
       await killAll();
       rmSync(this.#scratch, { recursive: true });
     });
   }
 
-  /** A folder for the data of a member; it is not made. */
+  /** Returns a folder for the data of a member, which is not created. */
   folder(name: string): string {
     return `${this.#scratch}/${name}`;
   }
 
-  /** Starts a server and waits until it serves. It ends with the test. */
+  /** Starts a server and waits until it serves requests. It is stopped at the end of the test. */
   async start(dataDir: string, more: readonly string[] = []): Promise<EtcdServer> {
     const server = await EtcdServer.start(dataDir, more);
     this.#running.push(server);
@@ -65,7 +64,7 @@ export function segmentsOf(dataDir: string): string[] {
   return readdirSync(walOf(dataDir)).filter((name) => name.endsWith('.wal'));
 }
 
-/** Puts of many sizes, some overwritten, some deleted, some in a transaction. */
+/** Makes puts of many sizes, overwrites some, deletes some, and makes some in a transaction. */
 export async function load(server: EtcdServer): Promise<void> {
   for (let at = 0; at < 300; at += 1) {
     const bytes = at % 60 === 59 ? 100_000 : 1 + ((at * 37) % 3000);
@@ -85,7 +84,7 @@ function asNumbers({ entries }: Pick<ReadAllResult, 'entries'>): Entry[] {
   });
 }
 
-/** A line for each entry: comparing their bytes in a test is slow, and its report unreadable. */
+/** A line for each entry. Comparing their bytes would be slow, and its report unreadable. */
 export function linesOf(entries: readonly (Entry | EtcdEntry)[]): string[] {
   return entries.map(({ term, index, type, data }) => {
     const length = data === undefined ? 'nil' : `${data.length} bytes`;
@@ -93,14 +92,14 @@ export function linesOf(entries: readonly (Entry | EtcdEntry)[]): string[] {
   });
 }
 
-/** What a rewritten log contains. */
+/** The content of a rewritten log. */
 export interface Rewritten {
   readonly entries: readonly Entry[];
   readonly hardState: HardState;
 }
 
 /**
- * The log of a server, written anew through the contract into a fresh member, in saves of a few
+ * Writes the log of a server again with `EtcdWalManager` into a new member, in saves of a few
  * entries.
  */
 export async function rewrite(
@@ -134,7 +133,7 @@ export async function rewrite(
   return { entries, hardState };
 }
 
-/** All entries that the log behind the contract can read. */
+/** Reads all entries with `EtcdWalManager`. */
 export async function replayed(directory: string): Promise<Entry[]> {
   const manager = new EtcdWalManager(directory);
   const { storage } = await manager.replayWal();
@@ -144,8 +143,8 @@ export async function replayed(directory: string): Promise<Entry[]> {
 }
 
 /**
- * What an etcd applies as a put: `etcdserverpb.InternalRaftRequest` with its header and a
- * `PutRequest`.
+ * Encodes a request that etcd applies as a put: an `etcdserverpb.InternalRaftRequest` with its
+ * header and a `PutRequest`.
  */
 export function putRequest(requestId: number, key: string, value: string): Uint8Array {
   const field = (tag: readonly number[], bytes: Uint8Array): Uint8Array => {

@@ -1,4 +1,4 @@
-/** Does what a specification says, with the log as etcd has it. */
+/** Performs the operations of a specification with `RawWal`. */
 import type { ConfState } from '@babuza/raftpb';
 import { RawWal, type EtcdEntry, type RawWalOptions } from '../../src/format.ts';
 import { bytesOf, generated, type ByteString } from './byte-strings.ts';
@@ -59,7 +59,7 @@ export type SpecLine = Operation;
 
 const noHardState = { term: 0n, vote: 0n, commit: 0n };
 
-/** Performs the operations; returns the log where they end like a kill, still open. */
+/** Performs the operations. If they end like a kill, the log is returned open. */
 export async function performSpec(
   directory: string,
   operations: readonly SpecLine[],

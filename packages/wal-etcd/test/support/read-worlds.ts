@@ -2,7 +2,8 @@
 import { expect } from 'vitest';
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { SimulatedDisk } from '@babuza/testkit';
-import { CorruptError, PositionIndex } from '@babuza/wal-core';
+import { CorruptError } from '@babuza/wal-core';
+import { PositionIndex } from '@babuza/wal-core/backend';
 import { SegmentList } from '@babuza/wal-files';
 import { RecordType } from '../../src/format/layout.ts';
 import type { SegmentName } from '../../src/format/segment-name.ts';
@@ -26,11 +27,11 @@ export interface World {
   readonly disk: SimulatedDisk;
   readonly reader: EtcdEntryReader;
   readonly offsets: readonly number[];
-  /** The bytes of each read since the last call. */
+  /** The lengths of the reads since the last call. */
   readonly reads: () => number[];
 }
 
-/** A segment whose records from `first` on are the entries from 1 on. */
+/** A segment whose records from `first` on are entries with indexes from 1. */
 export async function world(
   records: readonly CraftedRecord[],
   first: number = records.findIndex(({ type }) => type === RecordType.Entry),
@@ -66,7 +67,7 @@ export const records = (count: number, bytes: number): CraftedRecord[] => [
   ...Array.from({ length: count }, (_, at) => entryRecord(at + 1, 1, payload(at + 1, bytes))),
 ];
 
-/** What is read, or what is wrong with it: the entry, the place, and what was found. */
+/** Reads entries and returns them, or the damage: the entry, the offset and what was found. */
 export function complaint(read: () => unknown): unknown {
   try {
     return read();

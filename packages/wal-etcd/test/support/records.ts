@@ -1,19 +1,19 @@
-/** The records of a segment as they lie there: nothing is judged, and no checksum is looked at. */
+/** Reads the records of a segment without checking anything, not even their checksums. */
 import { readLengthField } from '../../src/format/frame.ts';
 import { newRecord, parseRecord, type ParsedRecord } from '../../src/format/record.ts';
 
 export interface PlacedRecord extends ParsedRecord {
-  /** Of the frame. */
+  /** The offset of the frame. */
   readonly offset: number;
   readonly recordBytes: number;
   readonly padding: number;
-  /** It is no message, or longer than the file. */
+  /** The record is not a message, or is longer than the file. */
   readonly isBad: boolean;
 }
 
 /**
- * All records up to a length field of 0, the end of the file, or one that is bad, which is
- * included.
+ * Returns all records up to a length field of 0, the end of the file, or an invalid record, which
+ * is included.
  */
 export function recordsIn(bytes: Uint8Array): PlacedRecord[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -35,8 +35,8 @@ export function recordsIn(bytes: Uint8Array): PlacedRecord[] {
 }
 
 /**
- * The reader of the fixtures takes pairs of zeros for fields with the number 0, which protobuf does
- * not have.
+ * The reader that made the fixtures accepts pairs of zeros as fields with the number 0, which
+ * protobuf does not have.
  */
 function isZeroRecord(bytes: Uint8Array, start: number, end: number): boolean {
   return (end - start) % 2 === 0 && bytes.subarray(start, end).every((byte) => byte === 0);

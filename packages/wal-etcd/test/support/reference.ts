@@ -1,6 +1,6 @@
 /**
- * The messages of etcd's log through @bufbuild/protobuf, which we did not write. Its descriptors
- * are built here from etcd's `server/storage/wal/walpb/record.proto` and `raftpb/raft.proto`.
+ * The messages of etcd's log in @bufbuild/protobuf, an independent implementation. The descriptors
+ * are built from etcd's `raft.proto`, `walpb/record.proto` and `etcdserver.proto`.
  */
 import {
   create,
@@ -46,7 +46,7 @@ const file = create(FileDescriptorProtoSchema, {
     {
       name: 'Entry',
       field: [
-        // An enum in etcd; whose numbers are read as these.
+        // etcd has an enum here, whose numbers have the same encoding.
         field('type', 1, Type.INT32),
         field('term', 2, Type.UINT64),
         field('index', 3, Type.UINT64),
@@ -89,7 +89,7 @@ const registry = createFileRegistry(file, () => undefined);
 
 export type MessageName = 'Record' | 'Entry' | 'HardState' | 'Snapshot' | 'Metadata';
 
-/** The fields that are set, by the names of our types. */
+/** Returns the fields that are set, by the names of this package's types. */
 export type ReferenceFields = Readonly<Record<string, unknown>>;
 
 function descriptorOf(name: string): DescMessage {
@@ -98,7 +98,9 @@ function descriptorOf(name: string): DescMessage {
   return descriptor;
 }
 
-/** What the other library reads: only what is set, and all of a membership. */
+/**
+ * Reads a message with the other library: only the fields that are set, and the whole membership.
+ */
 export function referenceDecode(name: MessageName, bytes: Uint8Array): ReferenceFields {
   const descriptor = descriptorOf(name);
   return fieldsOf(reflect(descriptor, fromBinary(descriptor, bytes)));
@@ -117,7 +119,7 @@ function fieldsOf(message: ReturnType<typeof reflect>): ReferenceFields {
   return fields;
 }
 
-/** What the other library writes for numbers and bytes; fields that are `undefined` are absent. */
+/** Writes numbers and bytes with the other library. Fields that are `undefined` are absent. */
 export function referenceEncode(name: MessageName, fields: ReferenceFields): Uint8Array {
   const descriptor = descriptorOf(name);
   return toBinary(descriptor, build(descriptor, fields).message);

@@ -1,4 +1,4 @@
-/** Replays records that are made one by one. */
+/** Replays records that are built one by one. */
 import { confState } from '@babuza/testkit/ladder';
 import type { CorruptError } from '@babuza/wal-core';
 import { ReplayedLog } from '../../src/recovery/replayed-log.ts';
@@ -21,16 +21,19 @@ export interface Replayed {
 
 export const file = '/wal/a';
 
-/** Replays records whose first segment has this index in its name; all are in segment 6. */
+/**
+ * Replays records of a log whose first segment has this index in its name. All records are in
+ * segment 6.
+ */
 export async function replayed(
   firstIndex: number,
   records: readonly CraftedRecord[],
-  believesUpTo?: number,
+  snapshotIndexMax?: number,
 ): Promise<Replayed> {
   const name = nameOf(6, firstIndex);
   const { bytes, offsets } = craft(records);
   const segment = await openSegment(diskWith([[name, bytes]]), name);
-  const log = new ReplayedLog(name, 5n, believesUpTo);
+  const log = new ReplayedLog(name, 5n, snapshotIndexMax);
   let error: CorruptError | undefined;
   await scanSegment({ file: segment.file, checksum: 0, isLast: true }, (record) => {
     error = log.visit(record, 6, file);

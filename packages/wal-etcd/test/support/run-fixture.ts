@@ -1,4 +1,4 @@
-/** Puts our code beside what etcd said of one fixture. */
+/** Compares this package with etcd's answers about one fixture. */
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -28,10 +28,10 @@ import { scratchRoot, type WorkingCopy } from './working-copy.ts';
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
-/** The limit is that of etcd 3.4, which wrote larger records all the same. */
+/** The limit is that of etcd 3.4, which nevertheless wrote larger records. */
 const recordBytesLimit: number = 2 ** 30;
 
-/** Writes and damages the fixture here, and demands the files of the archive. */
+/** Writes and damages the fixture, and checks the result against the files of the archive. */
 export async function reproduce(fixture: Fixture, archived: Files): Promise<void> {
   const files =
     fixture.spec === undefined
@@ -52,7 +52,7 @@ export async function reproduce(fixture: Fixture, archived: Files): Promise<void
   }
 }
 
-/** What a specification leaves on the disk, whether it closes the log or not. */
+/** Returns the files that a specification leaves, whether it closes the log or not. */
 async function written(
   lines: readonly SpecLine[],
   options: RawWalOptions,
@@ -65,7 +65,7 @@ async function written(
     for (const name of fs.readdirSync(directory)) {
       if (name.startsWith('LOCK')) continue;
       const { buffer, byteOffset, length } = fs.readFileSync(join(directory, name));
-      // No `Buffer`, whose `slice` is no copy.
+      // A `Buffer` must not be used here, because its `slice` does not copy.
       files.set(name, new Uint8Array(buffer, byteOffset, length));
     }
     await open?.close();
@@ -81,12 +81,12 @@ function firstDifference(ours: Uint8Array, theirs: Uint8Array): number | undefin
   return at === -1 ? ours.length : at;
 }
 
-/** Only etcd from 3.7 on leaves the type of normal entries out. */
+/** Only etcd 3.7 and later omit the type of normal entries. */
 function omitsNormalType(version: string | undefined): boolean {
   return version !== undefined && /\bmain\b|\b3\.(?:[7-9]|\d\d)\b/.test(version);
 }
 
-/** What is compared: a log, the place where it is opened, and what etcd said then. */
+/** The inputs of a comparison: a log, the snapshot at which it is opened, and etcd's answers. */
 interface Case {
   readonly fixture: Fixture;
   readonly copy: WorkingCopy;
@@ -95,8 +95,8 @@ interface Case {
 }
 
 /**
- * Reads, opens, appends to and repairs the files; demands what etcd said when it was asked at a
- * place.
+ * Reads, opens, appends to and repairs the files, and checks the results against etcd's answers for
+ * a snapshot.
  */
 export async function compare(
   fixture: Fixture,
@@ -144,7 +144,7 @@ function compareRecords(archived: Files, lines: readonly RecordLine[]): void {
       return { ...place, type, crc, ...dataLen };
     }),
   );
-  // How etcd words what is bad is nobody's business.
+  // The wording of etcd's errors is not compared.
   expect(ours).toEqual(lines.map((line) => (line.bad === undefined ? line : { ...line, bad: '' })));
 }
 
@@ -169,7 +169,7 @@ async function compareReading({ copy, at, expected }: Case): Promise<Reading> {
   if (verified !== undefined) {
     const { value, error } = await settled(() => verify(directory, at));
     expectError(error, verified.error, 'verify');
-    // Of entries that do not join, `verify` knows nothing: it reads on where reading ends.
+    // `verify` does not check gaps between entries: it continues where reading ends.
     const hardState = line?.error === null ? expected.all('hardstate')[0] : undefined;
     if (value !== undefined && hardState !== undefined) {
       expectHardState(value, hardState, 'verify');
@@ -183,7 +183,7 @@ type Settled<Value> = { readonly value: Value | undefined; readonly error: unkno
 
 const knownSnapshots = new WeakMap<WorkingCopy, Settled<EtcdSnapshot[]>>();
 
-/** The same wherever the log is opened: asked for once. */
+/** The answers are the same for every snapshot, so they are checked once. */
 async function snapshotsOf(copy: WorkingCopy): Promise<Settled<EtcdSnapshot[]>> {
   const known = knownSnapshots.get(copy) ?? (await settled(() => findSnapshots(copy.directory)));
   knownSnapshots.set(copy, known);
@@ -207,7 +207,7 @@ function compareContents(reading: Reading, expected: Expectation): void {
   expect(reading.entries.map(describeEntry)).toEqual(entries.map(describeEntryLine));
 }
 
-/** Returns whether the log could not be opened for writing. */
+/** Returns true if the log could not be opened for writing. */
 async function compareWriting(compared: Case, reading: Reading): Promise<boolean> {
   const { expected } = compared;
   if (expected.open('write') === undefined) return false;
@@ -218,7 +218,7 @@ async function compareWriting(compared: Case, reading: Reading): Promise<boolean
   return opened.error !== undefined;
 }
 
-/** Opens for writing and appends an entry; the same is done after a repair. */
+/** Opens the log for writing and appends an entry. The same is done after a repair. */
 async function compareOpened(compared: Case, suffix: '' | '-after-repair'): Promise<Reading> {
   const { copy, at, expected, fixture } = compared;
   const { directory } = copy;
@@ -264,12 +264,12 @@ async function compareAppend(
   expectReading(await readingOf(() => readWal(copy.directory, at)), line, append.t);
 }
 
-/** The files without the lock, which our own log holds while it is open. */
+/** The files without the lock, which exists while the log is open. */
 function ownStates(copy: WorkingCopy): ReturnType<WorkingCopy['states']> {
   return copy.states().filter(({ name }) => !name.startsWith('LOCK'));
 }
 
-/** The snapshot files whose content is whole and that the log has a record of. */
+/** Returns the snapshot files that are complete and that the log has a record of. */
 export async function compareSnapshotFiles(
   fixture: Fixture,
   copy: WorkingCopy,
@@ -288,7 +288,8 @@ export async function compareSnapshotFiles(
 }
 
 /**
- * Index and term, as the name and the content of a snapshot file say; its checksum must be right.
+ * Returns index and term of a snapshot file from its name and content. Its checksum must be
+ * correct.
  */
 function snapshotPlace(name: string, bytes: Uint8Array): string {
   const reader = new Reader(bytes);

@@ -1,11 +1,11 @@
-/** A directory on the real disk with the files of a fixture, that can be made as it was. */
+/** A directory on the real disk with the files of a fixture, which can be restored. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { restore, writeSparse } from './archive.ts';
 
-/** The time of change of files that nobody has written to: any write gives them another one. */
+/** The modification time of untouched files. Every write changes it. */
 const untouchedSeconds = 1;
 
 export interface FileState {
@@ -15,8 +15,8 @@ export interface FileState {
 }
 
 /**
- * In memory where there is such a place: segments of 64 MB, nearly all zeros, are written again and
- * again.
+ * A directory in memory, if there is one: segments of 64 MB, nearly all zeros, are rewritten again
+ * and again.
  */
 export const scratchRoot: string = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
@@ -26,7 +26,7 @@ export class WorkingCopy {
   readonly #original: ReadonlyMap<string, Uint8Array>;
   readonly #digests = new Map<string, string>();
   /**
-   * What changed files had when they were last looked at: large files change the same way again.
+   * The content of changed files at the last check: large files often change in the same way again.
    */
   readonly #changed = new Map<string, { readonly bytes: Buffer; readonly sha256: string }>();
 
@@ -41,7 +41,7 @@ export class WorkingCopy {
     }
   }
 
-  /** Gives every file its original content again, and removes what else there is. */
+  /** Restores the original content of every file, and removes other files. */
   reset(): void {
     for (const name of fs.readdirSync(this.directory)) {
       if (!this.#original.has(name)) fs.rmSync(join(this.directory, name));
@@ -55,7 +55,7 @@ export class WorkingCopy {
     }
   }
 
-  /** The files as they are now, sorted, without those that `etcd` prepares. */
+  /** The current files in order, without those that etcd prepares. */
   states(): FileState[] {
     return fs
       .readdirSync(this.directory)
@@ -64,7 +64,7 @@ export class WorkingCopy {
       .map((name) => this.#state(name));
   }
 
-  /** The files as they were, sorted. */
+  /** The original files in order. */
   originalStates(): FileState[] {
     return [...this.#original]
       .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,7 +1,4 @@
-/**
- * Short histories of a log: a process that works with it, is killed, and the next one that opens
- * it.
- */
+/** Short histories of a log: a process uses it and is killed, and the next process opens it. */
 import type { ConfState, Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import { confState, entriesFrom, metadata } from '@babuza/testkit/ladder';
@@ -25,7 +22,7 @@ export const codeOf = (call: Promise<unknown>): Promise<unknown> =>
     (error: { code?: unknown }) => error.code,
   );
 
-/** Runs `work` in a world with a manager. */
+/** Runs `work` on a simulated disk with a manager. */
 export async function inWorld(
   disk: SimulatedDisk | undefined,
   work: (manager: WalManager, disk: SimulatedDisk) => Promise<void>,
@@ -38,13 +35,13 @@ export async function inWorld(
   return environment.fileSystem;
 }
 
-/** The disk after a process that created a log, did some work, and was killed. */
+/** The disk after a process created a log, did some work and was killed. */
 export async function created(work: (opened: OpenedWal) => Promise<void>): Promise<SimulatedDisk> {
   const disk = await inWorld(undefined, async (manager) => work(await manager.createWal(metadata)));
   return disk.kill(1);
 }
 
-/** The disk after the log was opened and looked at, and its process killed. */
+/** The disk after the log was opened and read, and its process killed. */
 export async function reopened(
   disk: SimulatedDisk,
   look: (opened: OpenedWal) => Promise<void> | void,

@@ -1,4 +1,4 @@
-// The process that is killed from outside. Arguments: directory, number.
+// A process that the test kills. Arguments: directory, number.
 import { writeSync } from 'node:fs';
 import { writeUntilKilled } from '@babuza/testkit/ladder';
 import { walBackend } from '../../dist/index.js';

@@ -1,4 +1,4 @@
-/** A writer on a disk with one segment, for tests of single calls. */
+/** A writer on a disk with one segment, for tests of single methods. */
 import { EntryType, type Entry } from '@babuza/raftpb';
 import {
   simulatedEnvironment,
@@ -18,14 +18,14 @@ export interface WriterWorld {
   readonly parts: WalWriterParts;
   readonly segment: EtcdSegment;
   readonly writer: WalWriter;
-  /** What has changed the disk since the last call. */
+  /** The calls that changed the disk since the last call of this function. */
   readonly changes: () => string[];
 }
 
 export interface WriterWishes {
   readonly name?: SegmentName;
   readonly segmentBytes?: number;
-  /** The length of the file, `segmentBytes` where none is given. */
+  /** The length of the file; by default `segmentBytes`. */
   readonly fileBytes?: number;
   readonly checksum?: number;
 }
@@ -50,7 +50,7 @@ export function watchChanges(disk: SimulatedDisk): () => string[] {
   };
 }
 
-/** A writer at the beginning of a segment of zeros, 4 KiB long where nothing else is wished. */
+/** A writer at the beginning of a segment of zeros, by default of 4 KiB. */
 export async function writerWorld({
   name = nameOf(4, 9),
   segmentBytes = 4096,
@@ -73,7 +73,7 @@ export const entryOf = (index: number, payloadBytes: number, term = 1): Entry =>
   data: new Uint8Array(payloadBytes).fill(index),
 });
 
-/** Adds an entry to a writer with which nothing waits, so that so many bytes do. */
+/** Adds an entry to an empty writer, so that this many bytes are encoded. */
 export function addUpTo(writer: WalWriter, pendingBytes: number): void {
   for (const around of [32, 30, 34, 28, 36, 26]) {
     const mark = writer.mark();
@@ -84,6 +84,6 @@ export function addUpTo(writer: WalWriter, pendingBytes: number): void {
   throw new Error(`no entry takes ${pendingBytes} bytes`);
 }
 
-/** A call without the name of the segment. */
+/** A call of the disk without the name of the segment. */
 export const short = (text: string): string =>
   text.replaceAll(/[0-9a-f]{16}-[0-9a-f]{16}\.wal /g, '');

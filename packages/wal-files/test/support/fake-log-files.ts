@@ -1,25 +1,23 @@
 /**
- * The simplest log in files: one segment file that says nothing, and a state that a test gives. It
- * shows what a manager asks of a back end, and can be made to wait or fail at each step.
+ * A fake back end: one segment file without content, and a state that the test provides. It records
+ * the calls of the manager, and can wait or fail at each step.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { guardedEnvironment, type Environment } from '@babuza/vfs';
+import { defaultCacheLimits, type TailReport, type WalMetadata } from '@babuza/wal-core';
 import {
-  defaultCacheLimits,
   LogState,
   PositionIndex,
   type EntryView,
   type LogStore,
   type SavePlan,
-  type TailReport,
-  type WalMetadata,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import {
   FileWalManager,
   type FoundLog,
   type LastSegments,
   type LogFiles,
-  type LogPlace,
+  type LogLocation,
   type ReadyLog,
 } from '../../src/index.ts';
 
@@ -37,7 +35,7 @@ const capabilities = {
   entryBytesMax: 1024,
 };
 
-/** The steps at which a test can wait or fail. */
+/** The steps at which a test can make the back end wait or fail. */
 export type Step =
   | 'create'
   | 'created'
@@ -51,11 +49,11 @@ export type Step =
 
 export class FakeLogFiles implements LogFiles {
   readonly #environment: Environment;
-  /** What happened, in order. */
+  /** The steps so far, in order. */
   readonly steps: Step[] = [];
-  /** A test may wait or throw here. */
+  /** Called at each step; it may wait or throw. */
   atStep: (step: Step) => Promise<void> | void = () => {};
-  /** What a log contains when it is found. */
+  /** The content of a log that is found. */
   entries = 0;
   commit = 0;
   markers: readonly SnapshotMetadata[] = [];
@@ -81,9 +79,9 @@ export class FakeLogFiles implements LogFiles {
     return { fileNames: [segmentName], temporaryName: 'copy.tmp' };
   }
 
-  async create(place: LogPlace, created: WalMetadata): Promise<ReadyLog> {
+  async create(location: LogLocation, created: WalMetadata): Promise<ReadyLog> {
     await this.#step('create');
-    const path = `${place.directory}/${segmentName}`;
+    const path = `${location.directory}/${segmentName}`;
     const file = await this.#environment.fileSystem.open(path, 'create');
     await file.close();
     await this.#step('created');
@@ -95,9 +93,9 @@ export class FakeLogFiles implements LogFiles {
     return { tail: this.tail, markers: [...this.markers] };
   }
 
-  async find(place: LogPlace): Promise<FoundLog> {
+  async find(location: LogLocation): Promise<FoundLog> {
     await this.#step('find');
-    const path = `${place.directory}/${segmentName}`;
+    const path = `${location.directory}/${segmentName}`;
     const file = await this.#environment.fileSystem.open(path, 'write');
     const ready = this.#ready(metadata);
     return {
@@ -160,7 +158,7 @@ export class FakeLogFiles implements LogFiles {
   }
 }
 
-/** The first call of the step tells with `reached` that it was made, and waits for `goOn`. */
+/** The first call of the step resolves `reached` and then waits for `goOn`. */
 export function pauseAt(
   files: FakeLogFiles,
   step: Step,
@@ -182,7 +180,7 @@ export function pauseAt(
   return { reached, goOn: () => goOn() };
 }
 
-/** A manager whose logs are fake ones. */
+/** A manager with the fake back end. */
 export function fakeManager(
   environment: Environment,
   files: FakeLogFiles = new FakeLogFiles(environment),

@@ -1,12 +1,12 @@
 /**
- * Two checksums guard a frame. The long one is CRC-32 over header and body: it proves the content.
- * The short one covers the header alone, so that a wrong length is known as such before it is
- * believed; it is a mixing function over eight words, because a call of `zlib` for 32 bytes costs
- * more than the work.
+ * Each frame has two checksums. A CRC-32 covers header and body. A header check covers the header
+ * alone, so that a damaged length is detected before it is used. The header check is a hash over
+ * eight words in JavaScript, because the overhead of a call of `zlib` for 32 bytes is larger than
+ * that.
  *
- * Both start from a seed made of the segment's salt and the frame's offset: a frame of another
- * segment, of an earlier life of a recycled file, or at another place of the same file does not
- * fit.
+ * Both start from a seed made of the salt of the segment and the offset of the frame. So a frame of
+ * another segment, of an earlier use of a recycled file, or at another offset of the same file does
+ * not pass.
  */
 import { crc32 } from 'node:zlib';
 
@@ -28,7 +28,7 @@ export function finish(hash: number): number {
   return (next ^ (next >>> 16)) >>> 0;
 }
 
-/** What both checksums of the frame at `offset` start from. Unsigned. */
+/** The start value of both checksums of the frame at `offset`. Unsigned. */
 export function frameSeed(salt: number, offset: number): number {
   return finish(mix(mix(0x62616275, salt), offset >>> 3));
 }

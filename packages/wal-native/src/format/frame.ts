@@ -1,5 +1,6 @@
 /**
- * Frames: what a segment consists of. Little-endian. The header, 40 bytes at a multiple of 8:
+ * The encoding of frames, of which a segment consists. A frame starts at a multiple of 8 with a
+ * header of 40 bytes. Numbers are little-endian:
  *
  *      0        4        8        12       16                23   24               31   32       40
  *      ┌────────┬────────┬────────┬────────┬─────────────────┬────┬────────────────┬────┬────────┐
@@ -7,42 +8,48 @@
  *      │        │  check │ length │ number │                 │    │                │    │   id   │
  *      └────────┴────────┴────────┴────────┴─────────────────┴────┴────────────────┴────┴────────┘
  *
- * Then the body, and zeros up to the next multiple of 8. `checksum` covers everything from byte 4
- * to the end of those zeros; `header check` covers bytes 8 to 40. Forty zero bytes are the empty
- * slot.
+ * The body follows, then zeros up to the next multiple of 8. `checksum` covers everything from byte
+ * 4 to the end of those zeros; `header check` covers bytes 8 to 40. 40 zero bytes in place of a
+ * header are an empty slot.
  */
 import { checksum, finish, frameSeed, mix } from './checksum.ts';
 import { alignedBytes, frameHeaderBytes } from './layout.ts';
 
 export const FrameKind = {
-  /** An entry; index, term; flags: its type, and whether it has data. The body is the payload. */
+  /**
+   * An entry with index and term. The flags are its type and whether it has data; the body is the
+   * payload.
+   */
   Entry: 1,
-  /** The hard state from here on; the body is its protobuf encoding. */
+  /** A new hard state; the body is its protobuf encoding. */
   HardState: 2,
-  /** A snapshot marker; index, term; the body is the protobuf encoding of its metadata. */
+  /** A snapshot marker with index and term; the body is the protobuf encoding of its metadata. */
   Marker: 3,
-  /** Everything up to index is purged; index, term; the body is the first segment still needed. */
+  /**
+   * The start of the log after a purge: the last purged index and its term; the body is the id of
+   * the first segment that is still needed.
+   */
   Start: 4,
-  /** Entries from index on are dropped, without others in their place. */
+  /** Drops the entries from index on, without replacing them. */
   Truncate: 5,
-  /** Ends a batch. Without frames before it, it is a mark. */
+  /** Ends a batch. A batch without other frames is a mark. */
   Commit: 6,
-  /** In the head of a segment: the last index and term when it was created. */
+  /** The last index and term when the segment was created. Only in the head of a segment. */
   Tail: 7,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
 const lastKind = FrameKind.Tail;
 
-/** Flags of an entry: two bits of type, one for data that is there, even if empty. */
+/** Flags of an entry: two bits for its type, and one that tells empty data from absent data. */
 export const entryTypeMask = 0b011;
 export const entryHasData = 0b100;
 
 const twoTo32 = 0x1_0000_0000;
-/** Indexes and terms are below 2^53: the upper 3 bits of their 7 bytes are zero, and checked. */
+/** Indexes and terms are below 2^53, so the upper 3 bits of their 7 bytes must be zero. */
 const highBitsMax = 0x1f_ffff;
 
-/** The fields of a header, filled again and again by `readFrameHeader`. */
+/** The fields of a header. `readFrameHeader` fills the same object again for each frame. */
 export interface FrameHeader {
   checksum: number;
   bodyBytes: number;
@@ -51,12 +58,15 @@ export interface FrameHeader {
   flags: number;
   index: number;
   term: number;
-  /** The group id as two halves: a `bigint` for each frame would be garbage for each frame. */
+  /**
+   * The group id as two numbers of 32 bits, because a `bigint` would be an allocation for each
+   * frame.
+   */
   groupLow: number;
   groupHigh: number;
 }
 
-/** The halves of a group id. */
+/** Splits a group id into two numbers of 32 bits. */
 export function groupWords(groupId: bigint): { groupLow: number; groupHigh: number } {
   return { groupLow: Number(groupId & 0xffff_ffffn), groupHigh: Number(groupId >> 32n) };
 }
@@ -75,14 +85,14 @@ export function newFrameHeader(): FrameHeader {
   };
 }
 
-/** What a frame with such a body takes in the file. */
+/** The bytes that a frame with a body of `bodyBytes` takes in the file. */
 export function frameBytes(bodyBytes: number): number {
   return frameHeaderBytes + alignedBytes(bodyBytes);
 }
 
 /**
- * Writes the header without `checksum` to `at` of the view. `seed` is that of the frame's place in
- * the file. The checksum follows with `sealFrame`, when the body is known.
+ * Writes the header, except for `checksum`, at `at` of the view. `seed` is the one for the offset
+ * of the frame in the file. `sealFrame` writes the checksum when the body is known.
  */
 export function writeFrameHeader(
   view: DataView,
@@ -101,16 +111,13 @@ export function writeFrameHeader(
   view.setUint32(at + 4, headerCheck(view, at, seed), true);
 }
 
-/**
- * Stores the checksum of the frame; returns it. `body` continues what follows the header in
- * `bytes`.
- */
+/** Stores the checksum of the frame and returns it. */
 export function sealFrame(view: DataView, at: number, value: number): number {
   view.setUint32(at, value, true);
   return value;
 }
 
-/** Whether there is the empty slot at `at`. */
+/** Whether there is an empty slot at `at`. */
 export function isEmptySlot(view: DataView, at: number): boolean {
   for (let word = 0; word < frameHeaderBytes; word += 8) {
     if (view.getUint32(at + word) !== 0 || view.getUint32(at + word + 4) !== 0) return false;
@@ -119,8 +126,8 @@ export function isEmptySlot(view: DataView, at: number): boolean {
 }
 
 /**
- * Reads the header at `at` into `target`; false when it is not one of a frame at this place, whose
- * `seed` is given. The body is not looked at.
+ * Reads the header at `at` into `target`. Returns false if it is not a valid header for this
+ * `seed`. The body is not verified.
  */
 export function readFrameHeader(
   view: DataView,
@@ -148,7 +155,7 @@ export function readFrameHeader(
   return true;
 }
 
-/** The checksum of the whole frame at `at` of `bytes`, as it should be stored. */
+/** Computes the checksum of the whole frame at `at` of `bytes`. */
 export function frameChecksum(
   bytes: Uint8Array,
   at: number,
@@ -177,10 +184,11 @@ function headerCheck(view: DataView, at: number, seed: number): number {
  */
 export interface CommitBody {
   frameCount: number;
-  /** Over the checksums of the frames of the batch, in order. */
+  /** A hash of the checksums of the other frames of the batch, in order. */
   batchChecksum: number;
   /**
-   * Everything of this segment below this offset was known to be durable when the batch was built.
+   * All bytes of this segment below this offset were known to be durable when the batch was
+   * encoded.
    */
   durableUpTo: number;
   batchStart: number;
@@ -197,7 +205,7 @@ export function writeCommitBody(view: DataView, at: number, body: CommitBody): v
   view.setBigUint64(at + 32, BigInt(body.lastIndex), true);
 }
 
-/** Reads it; the length and the checksum of its frame were verified before. */
+/** Reads the body of a commit frame whose length and checksum were verified before. */
 export function readCommitBody(view: DataView, at: number): CommitBody {
   return {
     frameCount: view.getUint32(at, true),
@@ -209,7 +217,9 @@ export function readCommitBody(view: DataView, at: number): CommitBody {
   };
 }
 
-/** The start of a batch checksum, and how a frame's checksum continues it. */
+/**
+ * The checksum of a batch starts with this value and is continued by the checksum of each frame.
+ */
 export const emptyBatchChecksum = 0x0bab_02a0;
 export function continueBatchChecksum(batch: number, frame: number): number {
   return mix(batch, frame) >>> 0;

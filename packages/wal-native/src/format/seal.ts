@@ -1,7 +1,7 @@
 /**
- * The seal of a full segment: an index footer and, in the last 64 bytes of the file, a trailer. The
- * footer repeats which entry lies where, so that a segment's part of the index can be dropped from
- * memory and loaded again. Little-endian.
+ * The encoding of the seal of a full segment: an index footer and, in the last 64 bytes of the
+ * file, a trailer. The footer has the offsets of the entries, so that a reader can load the index
+ * of a segment without scanning it. Numbers are little-endian.
  *
  *      footer:   for each run   first index u64 · entries u32 · zero u32 · offset / 8 as u32 each
  *      trailer:  0 checksum of the rest (seeded as a frame at its offset)   4 magic "SEAL"
@@ -9,14 +9,15 @@
  *                24 offset of the footer u64  32 length of the footer u32   36 its CRC-32
  *                40 salt of the successor u32 44 zero up to 64
  *
- * The footer lists entries as they were written: those that later frames superseded are among them.
+ * The footer lists the entries of the segment that were live when it was sealed. Later segments may
+ * have superseded some of them.
  */
 import { checksum, frameSeed } from './checksum.ts';
 import { alignedBytes, footerEntryBytes, footerRunBytes, trailerBytes } from './layout.ts';
 
 const sealMagic = 0x4c414553;
 
-/** Consecutive indexes as they were written to one segment. */
+/** Entries with consecutive indexes in one segment. */
 export interface WrittenRun {
   readonly firstIndex: number;
   /** Offsets divided by 8. */
@@ -33,12 +34,12 @@ export interface Seal {
   readonly nextSalt: number;
 }
 
-/** What the seal of a segment with so many runs and entries takes. */
+/** The bytes of the seal of a segment with so many runs and entries. */
 export function sealBytes(runs: number, entries: number): number {
   return alignedBytes(runs * footerRunBytes + entries * footerEntryBytes) + trailerBytes;
 }
 
-/** Footer and trailer as one block for the end of the file. */
+/** Encodes footer and trailer as one block for the end of the file. */
 export function encodeSeal(
   segment: { salt: number; segmentBytes: number },
   runs: readonly WrittenRun[],
@@ -70,7 +71,7 @@ export function encodeSeal(
   return block;
 }
 
-/** Reads the trailer of a segment; `undefined` where there is no valid one. */
+/** Decodes the trailer of a segment; `undefined` if it is not valid. */
 export function decodeTrailer(
   trailer: Uint8Array,
   segment: { salt: number; segmentBytes: number },

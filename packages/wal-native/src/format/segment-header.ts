@@ -1,6 +1,6 @@
 /**
- * The header of a segment: one page of 4,096 bytes at offset 0 and the same page again at 4,096.
- * Little-endian; what is not named is zero, and checked.
+ * The encoding of the header of a segment: one page of 4,096 bytes at offset 0, and the same page
+ * again at 4,096. Numbers are little-endian. Bytes without a name must be zero.
  *
  *      0   magic "BABUZAWL"        8   version u32          12  salt u32
  *      16  segment id u64          24  file length u64      32  cluster id u64
@@ -10,8 +10,8 @@
  *      96  extra (at most 1,024)   …   zeros
  *    1120  identity (at most 128)  …   zeros                4092 CRC-32 of bytes 0 to 4,092
  *
- * A header is durable before the file gets the name of a segment, so a segment without one is
- * damage.
+ * The header is durable before the file gets the name of a segment, so a segment without a valid
+ * header is damaged.
  */
 import { checksum } from './checksum.ts';
 import { formatVersion, framesStart, headerPageBytes, versionWithIdentity } from './layout.ts';
@@ -19,16 +19,16 @@ import { formatVersion, framesStart, headerPageBytes, versionWithIdentity } from
 const magic = new TextEncoder().encode('BABUZAWL');
 const extraStart = 96;
 const checksumAt: number = headerPageBytes - 4;
-/** Room for the extra bytes of the metadata (wal-core's limit). */
+/** The space for the extra bytes of the metadata, which is the limit of wal-core. */
 const extraBytesMax = 1024;
 const identityStart: number = extraStart + extraBytesMax;
-/** Room for the identity of the metadata (wal-core's limit). */
+/** The space for the identity of the metadata, which is the limit of wal-core. */
 const identityBytesMax = 128;
 
 export interface SegmentHeader {
   readonly salt: number;
   readonly segmentId: number;
-  /** The length that the file has for all its life. */
+  /** The length of the file, which never changes. */
   readonly segmentBytes: number;
   readonly clusterId: bigint;
   readonly nodeId: bigint;
@@ -36,18 +36,16 @@ export interface SegmentHeader {
   readonly entryBytesMax: number;
   readonly extra: Uint8Array | undefined;
   readonly identity: Uint8Array | undefined;
-  /**
-   * The batch number 0 of this segment has this sequence; never used twice in the life of a log.
-   */
+  /** The sequence number of batch 0 of this segment. Sequence numbers are unique within a log. */
   readonly baseBatchSequence: number;
-  /** Where the frames of the segment before end; 0 for the first. */
+  /** The offset at which the frames of the previous segment end; 0 for the first segment. */
   readonly predecessorEnd: number;
   readonly predecessorSalt: number;
-  /** The end of the first batch, which was durable before the file got its name. */
+  /** The end of the head (the first batch), which was durable before the file got its name. */
   readonly headEnd: number;
 }
 
-/** Both pages. */
+/** Encodes the header as two equal pages. */
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(framesStart);
   const view = new DataView(bytes.buffer);
@@ -73,15 +71,15 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   return bytes;
 }
 
-/** What one page turned out to be. */
+/** The result of decoding one page. */
 export type HeaderPage =
   | { readonly kind: 'ok'; readonly header: SegmentHeader }
   | { readonly kind: 'unknown-version'; readonly version: number }
-  /** Our magic, but not whole. */
+  /** The page has the magic of a native segment, but is damaged. */
   | { readonly kind: 'damaged' }
   | { readonly kind: 'foreign' };
 
-/** Reads one page. */
+/** Decodes and verifies one page. */
 export function decodeHeaderPage(page: Uint8Array): HeaderPage {
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   const ours = page.length === headerPageBytes && magic.every((byte, at) => page[at] === byte);
@@ -122,7 +120,9 @@ export function decodeHeaderPage(page: Uint8Array): HeaderPage {
   };
 }
 
-/** One more than the length: 0 stands for absent, 1 for empty. */
+/**
+ * The value of a length field: one more than the length, so that 0 means absent and 1 means empty.
+ */
 function lengthField(bytes: Uint8Array | undefined): number {
   return bytes === undefined ? 0 : bytes.length + 1;
 }

@@ -1,7 +1,7 @@
 /**
- * Names of files. A segment is `<segment id>-<salt>.wal`, 16 and 8 hexadecimal digits: its salt is
- * known even where its header is not. Everything that is not a segment yet, or not any more, ends
- * in `.tmp` and is never parsed.
+ * Names of files. A segment is `<segment id>-<salt>.wal` with 16 and 8 hexadecimal digits, so that
+ * its salt can be compared with the header. A file that is not yet, or no longer, a segment ends in
+ * `.tmp` and is never parsed.
  */
 import type { SpareNames } from '@babuza/wal-files';
 
@@ -9,7 +9,7 @@ const segmentPattern = /^([0-9a-f]{16})-([0-9a-f]{8})\.wal$/;
 const temporaryPattern = /^(?:spare|recycled)-[0-9a-f]{16}\.tmp$/;
 
 export interface SegmentName {
-  /** From 1, one more for each segment. */
+  /** Ids start at 1 and are consecutive. */
   readonly segmentId: number;
   readonly salt: number;
   readonly fileName: string;
@@ -19,7 +19,7 @@ export function segmentName(segmentId: number, salt: number): SegmentName {
   return { segmentId, salt, fileName: `${hex(segmentId, 16)}-${hex(salt, 8)}.wal` };
 }
 
-/** The parts of the name of a segment, or `undefined` where it is not one. */
+/** Parses the name of a segment; `undefined` if it is another name. */
 export function parseSegmentName(fileName: string): SegmentName | undefined {
   const match = segmentPattern.exec(fileName);
   if (match === null) return undefined;
@@ -30,7 +30,7 @@ export function parseSegmentName(fileName: string): SegmentName | undefined {
     : undefined;
 }
 
-/** Files that are being prepared, and those of purged segments that wait for their next use. */
+/** Names of files that are being prepared and of purged segments that will be reused. */
 export const spareNames: SpareNames = {
   spare: (segmentId) => `spare-${hex(segmentId, 16)}.tmp`,
   recycled: (segmentId) => `recycled-${hex(segmentId, 16)}.tmp`,

@@ -1,6 +1,6 @@
 /**
- * Gives segments back after a purge. That the log starts behind them is durable already, so a crash
- * may leave any of the files: an opening removes what is below the start.
+ * Removes or recycles segments after a purge. The new start of the log is durable already, so a
+ * crash may leave any of these files; the next opening removes files below the start.
  */
 import { FileError, type FileSystem } from '@babuza/vfs';
 import type { PurgeReport } from '@babuza/wal-core';
@@ -10,21 +10,18 @@ import type { SegmentList, SpareFiles } from '@babuza/wal-files';
 export interface Release {
   readonly segments: SegmentList<Segment>;
   readonly spares: SpareFiles;
-  /** The first segment that is needed. */
+  /** The first segment that is still needed. */
   readonly belowSegmentId: number;
   readonly firstIndex: number;
   readonly segmentBytes: number;
-  /** The removals that an earlier release could not make. */
+  /** Files of earlier releases that could not be removed. */
   readonly unreleased: Unreleased;
 }
 
-/**
- * Files that a release could not give back. They are kept in mind, and the next release tries
- * again.
- */
+/** Files that a release could not remove or recycle. The next release tries again. */
 export interface Unreleased {
   readonly segments: Segment[];
-  /** They have their new names, which are not durable yet. */
+  /** Files that were renamed, and whose new names are not durable yet. */
   readonly recycled: { readonly path: string; readonly bytes: number }[];
 }
 
@@ -61,13 +58,13 @@ export async function releaseSegments(
   const segmentsRecycled = recycled.length - recycledBefore;
   if (gone.length > 0 || recycled.length > 0) {
     try {
-      // Durable after it: the new names. Before it nothing may be written to a recycled file, or a
-      // crash could show the new bytes under the name of the old segment.
+      // After this sync the new names are durable. Nothing may be written to a recycled file
+      // before, because a crash could then show the new bytes under the name of the old segment.
       await fileSystem.syncDirectory(directory);
       for (const { path, bytes } of recycled.splice(0)) spares.addRecycled(path, bytes);
     } catch (error) {
-      // After a sync that failed nobody knows which names are durable: an opening removes the
-      // files.
+      // After a failed sync it is unknown which names are durable, so these files are not reused.
+      // The next opening removes them.
       if (!(error instanceof FileError) || !error.isTransient) recycled.length = 0;
       failures.push(error instanceof Error ? error.message : String(error));
     }
@@ -87,7 +84,7 @@ function heldBy(
   failures: readonly string[],
 ): string | undefined {
   if (failures.length > 0) {
-    return `files that could not be removed yet, the next purge or opening does: ${failures.join('; ')}`;
+    return `some files could not be removed yet; the next purge or opening removes them: ${failures.join('; ')}`;
   }
   const first = kept[0];
   return first === undefined

@@ -1,15 +1,17 @@
 /**
- * Reads a whole log and judges it: which segments there are, what their frames add up to, how the
- * last one ends. It changes nothing, so it serves those who only look (`findSnapshots`, `inspect`)
- * as well as recovery, which acts on its findings.
+ * Reads and verifies a whole log: finds its segments, replays their frames, and decides how the
+ * last segment ends. It changes nothing, so it serves both callers that only read (`findSnapshots`,
+ * `inspectLog`) and recovery, which acts on the findings.
  */
 import type { FileSystem } from '@babuza/vfs';
-import { CorruptError, ForeignFileError, invariant, type WalMetadata } from '@babuza/wal-core';
+import { CorruptError, ForeignFileError, type WalMetadata } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import { FrameKind } from '../format/frame.ts';
-import { ownSectorEnd, trailerBytes } from '../format/layout.ts';
-import { isTemporaryName, parseSegmentName, type SegmentName } from '../format/segment-name.ts';
+import type { SegmentName } from '../format/segment-name.ts';
 import { footerIsWhole, openSegment } from '../segment/open-segment.ts';
 import type { Segment } from '../segment/segment.ts';
+import type { Listing } from './list-log.ts';
+import { replaySegment, requestFor, type SegmentFinding } from './replay-segment.ts';
 import {
   headOf,
   MisfitError,
@@ -18,37 +20,7 @@ import {
   type Head,
   type LogStart,
 } from './replayed-log.ts';
-import {
-  lookBehind,
-  nothingBehind,
-  scanSegment,
-  type Behind,
-  type ScanRequest,
-  type ScannedBatch,
-  type ScannedFrame,
-  type ScanStop,
-} from './scan.ts';
-import { judge, type Facts, type VerdictName } from './verdict.ts';
-
-/** What a scan of one segment found. */
-export interface SegmentFinding {
-  readonly segment: Segment;
-  readonly batches: number;
-  /** Frames of entries, also of those that were superseded later. */
-  readonly entries: number;
-  readonly stop: ScanStop;
-  /** Everything below this offset was durable when a later frame was written. */
-  readonly durableUpTo: number;
-  readonly behind: Behind;
-  readonly facts: Facts;
-  readonly verdict: VerdictName;
-  /** The last batch is a mark, and so says that everything before it is durable. */
-  readonly endsWithMark: boolean;
-  /**
-   * The marks at the end reach into a sector of their own, so that no lost sector takes them all.
-   */
-  readonly marksReachOwnSector: boolean;
-}
+import { scanSegment, type ScannedBatch, type ScannedFrame } from './scan.ts';
 
 export interface LogContents {
   readonly directory: string;
@@ -56,42 +28,21 @@ export interface LogContents {
   readonly metadata: WalMetadata;
   readonly findings: readonly SegmentFinding[];
   readonly replayed: ReplayedLog;
-  /** The segment before the last one has no seal yet, or nobody has built on its seal. */
+  /** The segment before the last one, if its seal is missing or may not be durable. */
   readonly needsSeal: SegmentFinding | undefined;
-  /** Paths of files that are not needed any more, or not yet. */
+  /** Paths of purged segments and temporary files, which recovery removes. */
   readonly leftovers: readonly string[];
   readonly repaired: readonly { file: string; what: string }[];
 }
 
-export interface Listing {
-  readonly segments: readonly SegmentName[];
-  readonly temporaries: readonly string[];
-}
-
-/** The files of one log. Names that look like a log's but are not ours are refused. */
-export async function listLog(fileSystem: FileSystem, directory: string): Promise<Listing> {
-  const segments: SegmentName[] = [];
-  const temporaries: string[] = [];
-  for (const { name, kind } of await fileSystem.list(directory)) {
-    const segment = parseSegmentName(name);
-    if (segment !== undefined && kind === 'file') segments.push(segment);
-    else if (isTemporaryName(name)) temporaries.push(`${directory}/${name}`);
-    else if (name.endsWith('.wal')) {
-      throw new ForeignFileError(`${directory}/${name}`, 'is not a file of a native log');
-    }
-  }
-  segments.sort((left, right) => left.segmentId - right.segmentId);
-  return { segments, temporaries };
-}
-
-/** The newest segment is the one that has a tail. */
+/** The finding of the newest segment, the only one that can have a tail. */
 export function lastFinding({ findings }: LogContents): SegmentFinding {
   const last = findings.at(-1);
   invariant(last !== undefined, 'a log has segments');
   return last;
 }
 
-/** Reads the log; throws `CorruptError` and closes its files where it may not be started from. */
+/** Reads the log. If the log is damaged, it closes the files and throws `CorruptError`. */
 export async function readLog(
   fileSystem: FileSystem,
   directory: string,
@@ -147,7 +98,7 @@ class LogReading {
     const replayed = new ReplayedLog(start);
     const findings: SegmentFinding[] = [];
     for (const [at, segment] of segments.entries()) {
-      const finding = await this.#replaySegment(segment, segments[at + 1], replayed);
+      const finding = await replaySegment(segment, segments[at + 1], replayed, this.#groupId);
       findings.push(finding);
       this.#refuseDamage(finding, replayed);
     }
@@ -157,7 +108,7 @@ class LogReading {
         newest,
         undefined,
         'corrupt-order',
-        'entries before the last are missing',
+        'entries before the last one are missing',
       );
     }
     if (replayed.firstTerm < replayed.start.term) {
@@ -197,19 +148,20 @@ class LogReading {
       if (names[at + 1]?.segmentId === name.segmentId) {
         throw new ForeignFileError(
           `${this.#directory}/${name.fileName}`,
-          `segment ${name.segmentId} is there twice`,
+          `segment ${name.segmentId} exists twice, with different salts`,
         );
       }
     }
   }
 
   /**
-   * Where the log starts, as of the newest segment's head. Segments between that and a later purge
-   * may be gone: then the newest segment's own frames say so.
+   * The start of the log according to the head of the newest segment. If segments from there on are
+   * missing, a later purge may have removed them; then the newest segment has a frame with the
+   * later start.
    */
   async #findStart(newest: Segment, names: readonly SegmentName[]): Promise<LogStart> {
     let head: Head | undefined;
-    const first = await scanSegment(this.#requestFor(newest), (batch) => {
+    const first = await scanSegment(requestFor(newest, this.#groupId), (batch) => {
       head ??= this.#fitting(newest, batch, () => headOf(batch));
       return 'only the head is wanted';
     });
@@ -233,7 +185,7 @@ class LogReading {
   async #findLastStart(newest: Segment, fromHead: LogStart): Promise<LogStart> {
     let start = fromHead;
     const { segmentId } = newest.header;
-    await scanSegment(this.#requestFor(newest), (batch) => {
+    await scanSegment(requestFor(newest, this.#groupId), (batch) => {
       for (const frame of batch.frames) {
         const later = this.#fitting(newest, batch, () => laterStart(start, frame, segmentId));
         start = later ?? start;
@@ -244,8 +196,8 @@ class LogReading {
   }
 
   /**
-   * What `read` returns. Frames that contradict the format, although their checksums are right, are
-   * damage.
+   * Calls `read` and reports a `MisfitError` as damage: the checksums of the frames are right, but
+   * the frames do not fit together.
    */
   #fitting<Read>(segment: Segment, { start }: ScannedBatch, read: () => Read): Read {
     try {
@@ -280,73 +232,35 @@ class LogReading {
         header.nodeId === before.header.nodeId &&
         header.entryBytesMax === before.header.entryBytesMax;
       if (!sameLog || header.predecessorSalt !== before.header.salt) {
-        throw new ForeignFileError(segment.path, `does not follow ${before.path}: another log`);
+        throw new ForeignFileError(
+          segment.path,
+          `does not follow ${before.path}: the two files belong to different logs`,
+        );
       }
     }
   }
 
-  #requestFor(segment: Segment, next?: Segment): ScanRequest {
-    const { salt, segmentBytes } = segment.header;
-    const limit =
-      next?.header.predecessorEnd ?? segment.seal?.framesEnd ?? segmentBytes - trailerBytes;
-    return { file: segment.file, salt, limit, groupId: this.#groupId };
-  }
-
-  async #replaySegment(
-    segment: Segment,
-    next: Segment | undefined,
+  #refuseDamage(
+    { segment, stop, afterStop, verdict }: SegmentFinding,
     replayed: ReplayedLog,
-  ): Promise<SegmentFinding> {
-    let batches = 0;
-    let entries = 0;
-    /** Where the marks behind the last batch that is none begin. */
-    let marksFrom: number | undefined;
-    let endsWithMark = false;
-    let marksReachOwnSector = false;
-    let durableUpTo = segment.header.headEnd;
-    const request = this.#requestFor(segment, next);
-    const stop = await scanSegment(request, (batch) => {
-      const misfit = replayed.apply(segment.header.segmentId, batch, batches === 0);
-      if (misfit !== undefined) return misfit;
-      batches += 1;
-      for (const frame of batch.frames) if (frame.kind === FrameKind.Entry) entries += 1;
-      durableUpTo = Math.max(durableUpTo, batch.commit.durableUpTo);
-      marksFrom = batch.frames.length === 0 ? (marksFrom ?? batch.start) : undefined;
-      endsWithMark = marksFrom !== undefined && batch.commit.durableUpTo >= marksFrom;
-      marksReachOwnSector = marksFrom !== undefined && batch.end >= ownSectorEnd(marksFrom);
-      return undefined;
-    });
-    const marks = { endsWithMark, marksReachOwnSector };
-    const found = { segment, batches, entries, stop, durableUpTo, ...marks };
-    const openEnded = next === undefined && segment.seal === undefined;
-    if (!openEnded && stop.batchStart === request.limit) {
-      const behind = nothingBehind(stop);
-      return { ...found, behind, facts: factsOf(stop, behind, false), verdict: 'end' };
-    }
-    const behind = await lookBehind(request, stop);
-    const headDurable = stop.batchStart < segment.header.headEnd;
-    const facts = factsOf(stop, behind, openEnded, headDurable);
-    return { ...found, behind, facts, verdict: judge(facts) };
-  }
-
-  #refuseDamage({ segment, stop, behind, verdict }: SegmentFinding, replayed: ReplayedLog): void {
+  ): void {
     if (!verdict.startsWith('corrupt')) return;
-    const { commit } = behind;
+    const { commit } = afterStop;
     if (commit !== undefined && commit.firstIndex > 0) {
-      // The end of the batch is there: it says what the damage can have hit.
+      // The commit frame of the damaged batch is intact and names the entries that are affected.
       throw this.#corrupt(segment, stop.offset, verdict, stop.why, commit);
     }
     const next = replayed.state.index.lastIndex + 1;
     throw this.#corrupt(segment, stop.offset, verdict, stop.why, {
-      firstIndex: Math.min(next, behind.firstIndex || next),
-      lastIndex: behind.lastIndex || undefined,
+      firstIndex: Math.min(next, afterStop.firstIndex || next),
+      lastIndex: afterStop.lastIndex || undefined,
     });
   }
 
   /**
-   * A segment that has a successor is sealed. Only the last seal can be missing or half written
-   * after a crash: nothing but the head may have been written to the successor before the seal was
-   * durable.
+   * Checks the seals of all segments that have a successor. After a crash only the last seal can be
+   * missing or torn, and only if the successor has nothing but its head, because nothing else is
+   * written to it before the seal is durable. Returns the segment that recovery has to seal again.
    */
   async #checkSeals(findings: readonly SegmentFinding[]): Promise<SegmentFinding | undefined> {
     let needsSeal: SegmentFinding | undefined;
@@ -361,8 +275,8 @@ class LogReading {
       }
       const problem = await sealProblem(finding, following.segment);
       const interrupted =
-        at === findings.length - 2 && following.batches === 1 && !following.facts.framesBehind;
-      // Also a seal that looks whole: it may have been read from the memory of the kernel only.
+        at === findings.length - 2 && following.batches === 1 && !following.facts.framesFollow;
+      // A seal that looks intact is written again as well: it may be in the page cache only.
       if (interrupted) needsSeal = finding;
       else if (problem !== undefined) {
         throw this.#corrupt(segment, seal?.footerOffset, 'corrupt-sealed', problem);
@@ -383,7 +297,7 @@ class LogReading {
   }
 }
 
-/** What is wrong with the seal of a segment that has a successor. */
+/** Describes what is wrong with the seal of a segment that has a successor. */
 async function sealProblem(
   { segment, stop }: SegmentFinding,
   next: Segment,
@@ -398,26 +312,11 @@ async function sealProblem(
   return agrees ? undefined : `the seal contradicts ${next.path}`;
 }
 
-function factsOf(stop: ScanStop, behind: Behind, openEnded: boolean, headDurable = false): Facts {
-  const pending = stop.offset > stop.batchStart;
-  const laterMark = headDurable || behind.durableUpTo > stop.batchStart;
-  const commitOk = behind.commit !== undefined;
-  return {
-    openEnded,
-    slot: stop.slot,
-    bodyOk: stop.bodyOk,
-    fits: stop.fits,
-    commitOk,
-    laterMark,
-    framesBehind: pending || laterMark || commitOk || behind.frames > 0,
-  };
-}
-
-/** The start of the log after this frame, where it says something about that. */
+/** The start of the log after this frame, if the frame changes it. */
 function laterStart(start: LogStart, frame: ScannedFrame, segmentId: number): LogStart | undefined {
   if (frame.kind === FrameKind.Start) return startOf(frame);
   const { kind, flags, index, term } = frame;
-  // An installed snapshot: the log starts anew behind its marker.
+  // A marker that resets the log, for an installed snapshot: the log starts after it.
   const resets = kind === FrameKind.Marker && flags === 1 && index > start.index;
   return resets ? { index, term, segmentId } : undefined;
 }

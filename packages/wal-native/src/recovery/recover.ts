@@ -1,11 +1,11 @@
 /**
- * Acts on what `read-log` found: makes durable what is accepted, cuts what is not, finishes a
- * rotation that a crash interrupted, and removes files that nobody needs. A crash at any point of
- * it leads to the same findings again.
+ * Recovers a log that `readLog` has verified: makes the accepted batches durable, cuts the tail,
+ * finishes a rotation that a crash interrupted, and removes leftover files. After a crash at any
+ * step, the next recovery comes to the same result.
  *
- * Cutting is writing: a mark at the end of the accepted batches, with a batch number above all that
- * were ever seen. What lies behind it is stale from then on. No space is needed and no file is
- * created.
+ * The tail is cut by writing a mark after the accepted batches, with a batch number above all that
+ * were found. All frames after the mark are stale from then on. This needs no space and creates no
+ * file.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 import { CorruptError, type TailReport } from '@babuza/wal-core';
@@ -14,26 +14,29 @@ import { commitFrameBytes, endSlotBytes, ownSectorEnd } from '../format/layout.t
 import { sealBytes } from '../format/seal.ts';
 import { sealSegment } from '../segment/seal-segment.ts';
 import type { Segment } from '../segment/segment.ts';
-import { controlGroup, GroupEncoder } from '../writer/group-encoder.ts';
-import { lastFinding, type LogContents, type SegmentFinding } from './read-log.ts';
+import { controlBatch, BatchEncoder } from '../writer/batch-encoder.ts';
+import { lastFinding, type LogContents } from './read-log.ts';
+import type { SegmentFinding } from './replay-segment.ts';
 
 /**
- * What is written again at a time; usually one batch, a whole segment where syncs were turned off.
+ * The most bytes of one write when batches are written again. Usually only the last batch is, but a
+ * whole segment if syncs were turned off.
  */
 const rewriteBytesMax: number = 1024 * 1024;
 
-/** Where the next batch goes. */
+/** The point at which the next batch is appended. */
 export interface AppendPoint {
   readonly segment: Segment;
   readonly end: number;
-  /** Above all numbers that were ever used in this segment. */
+  /** A number above all batch numbers that were ever used in this segment. */
   readonly nextBatchNumber: number;
   /** The number of the last batch before `end`. */
   readonly lastBatchNumber: number;
-  /** Frames of entries that the segment has: its footer will need room for so many. */
+  /** The number of entry frames in the segment, for which its footer needs space. */
   readonly entries: number;
   /**
-   * The log ends with durable marks that reach into a sector of their own: a close needs no more.
+   * The log ends with durable marks that reach into a sector of their own, so `close` needs to
+   * write none.
    */
   readonly marked: boolean;
 }
@@ -47,15 +50,18 @@ export async function recover(
   const tail = tailReport(last);
   refuseUncertain(contents, last, tail, uncertainTail);
   const { segment } = last;
-  // What was read may be in the memory of the kernel only: after a killed process not written yet,
-  // after a failed sync never to be written, and no sync would tell. What is built on must be
-  // durable.
-  // 1. The names. Without it a power cut takes a segment with all that will be acknowledged in it.
+  // The bytes that were read may be in the page cache only. After a killed process the kernel may
+  // not have written them yet; after a failed sync it may never write them, and a later sync would
+  // not report that. All bytes that new batches rely on must be durable, so they are written again.
+  //
+  // 1. Sync the names. Otherwise a power cut could remove a segment with batches that are
+  //    acknowledged from now on.
   await fileSystem.syncDirectory(contents.directory);
-  // 2. The frames that no later frame has testified to, written again as they are: were the mark of
-  //    step 4 durable and they were not, a crash would leave a hole.
+  // 2. Write the batches again that no later frame records as durable. If only the mark of step 4
+  //    became durable, a crash would leave a gap.
   await writeAgain(segment.file, last.durableUpTo, last.stop.batchStart);
-  // 3. The successor exists, so the seal is due before anything else is written to it.
+  // 3. Write the seal that a crash may have interrupted. It must be durable before the last segment
+  //    gets another batch.
   const { needsSeal } = contents;
   if (needsSeal !== undefined) {
     await sealSegment(needsSeal.segment, contents.replayed.state.index, {
@@ -64,15 +70,16 @@ export async function recover(
       nextSalt: segment.header.salt,
     });
   }
-  // 4. Now the cut. A crash before leaves the same tail, a crash after finds the log clean.
+  // 4. Cut the tail. A crash before leaves the same tail; after it the log is clean.
   const appendPoint = await markEnd(contents.groupId, last);
-  // 5. Files below the start of the log, and those that never became segments. They may come back.
+  // 5. Remove files below the start of the log and files that never became segments. After a crash
+  //    they may reappear, and are removed again.
   for (const path of contents.leftovers) await fileSystem.unlink(path);
   if (contents.leftovers.length > 0) await fileSystem.syncDirectory(contents.directory);
   return { tail, appendPoint };
 }
 
-/** Durable after it: the bytes from `start` to `end`. A crash before it leaves each as it was. */
+/** Writes the bytes from `start` to `end` again, unchanged, and makes them durable. */
 async function writeAgain(file: File, start: number, end: number): Promise<void> {
   const buffer = new Uint8Array(Math.max(0, Math.min(end - start, rewriteBytesMax)));
   for (let offset = start; offset < end; offset += buffer.length) {
@@ -104,27 +111,27 @@ function refuseUncertain(
   }
 }
 
-export function tailReport({ segment, stop, behind, verdict }: SegmentFinding): TailReport {
+export function tailReport({ segment, stop, afterStop, verdict }: SegmentFinding): TailReport {
   if (verdict !== 'torn' && verdict !== 'uncertain') return { verdict: 'clean', bytesDropped: 0 };
-  const { commit } = behind;
-  // A slot that is not empty is dropped too, even if nothing of it can be read.
+  const { commit } = afterStop;
+  // A header that is not empty is dropped as well, even if it cannot be read.
   const slotEnd = stop.offset + (stop.slot === 'empty' ? 0 : endSlotBytes);
   return {
     verdict,
-    bytesDropped: Math.max(behind.end, slotEnd) - stop.batchStart,
+    bytesDropped: Math.max(afterStop.end, slotEnd) - stop.batchStart,
     file: segment.path,
     offset: stop.batchStart,
-    firstIndex: (commit?.firstIndex ?? behind.firstIndex) || undefined,
-    lastIndex: (commit?.lastIndex ?? behind.lastIndex) || undefined,
+    firstIndex: (commit?.firstIndex ?? afterStop.firstIndex) || undefined,
+    lastIndex: (commit?.lastIndex ?? afterStop.lastIndex) || undefined,
   };
 }
 
 async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<AppendPoint> {
-  const { segment, stop, behind, verdict, entries } = finding;
-  const batchNumber = behind.batchNumberMax + 1;
+  const { segment, stop, afterStop, verdict, entries } = finding;
+  const batchNumber = afterStop.batchNumberMax + 1;
   const end = stop.batchStart;
   const markEnds = end + commitFrameBytes;
-  // The footer needs its place: the seal would overwrite what lies there.
+  // The mark must not use the space of the footer, because the seal would overwrite it.
   const fits = markEnds + endSlotBytes + sealBytes(1, entries) <= segment.header.segmentBytes;
   const clean = verdict === 'end' && finding.endsWithMark;
   if (clean || !fits) {
@@ -132,7 +139,7 @@ async function markEnd(groupId: bigint, finding: SegmentFinding): Promise<Append
     const marked = clean && finding.marksReachOwnSector;
     return { segment, end, nextBatchNumber: batchNumber, lastBatchNumber, entries, marked };
   }
-  const parts = new GroupEncoder(groupId).encode(controlGroup([]), {
+  const parts = new BatchEncoder(groupId).encode(controlBatch([]), {
     salt: segment.header.salt,
     offset: end,
     batchNumber,

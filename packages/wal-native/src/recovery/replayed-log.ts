@@ -1,31 +1,33 @@
 /**
- * What the frames of a log add up to, while they are replayed in order. It starts from what the
- * newest segment says of the last purge, so a log whose first segments are gone is replayed like
+ * Replays the frames of a log in order and keeps the resulting state. It begins at the start of the
+ * log according to the newest segment, so a log whose first segments were purged is replayed like
  * any other.
  *
- * Between the start of the first segment and the first entry that is still needed there can be
- * entries whose beginning was purged with older segments ("ghosts"): all of them were overwritten
- * later, or the purge would have kept those segments. They are passed over, and none may be left at
- * the end.
+ * The first segment may contain entries that continue a sequence whose beginning was purged with
+ * older segments. All of them were overwritten later, or the purge would have kept those segments.
+ * They are skipped, and at the end of the replay no skipped entry may be part of the log.
  */
 import { decodeHardState, decodeSnapshotMetadata } from '@babuza/raftpb';
-import { LogState, PositionIndex } from '@babuza/wal-core';
+import { LogState, PositionIndex } from '@babuza/wal-core/backend';
 import { entryHasData, entryTypeMask, FrameKind } from '../format/frame.ts';
 import type { ScannedBatch, ScannedFrame } from './scan.ts';
 
-/** Everything up to `index` is purged; segments below `segmentId` are not needed. */
+/**
+ * The start of a log: everything up to `index` is purged, and segments below `segmentId` are not
+ * needed.
+ */
 export interface LogStart {
   readonly index: number;
   readonly term: number;
   readonly segmentId: number;
 }
 
-/** A frame or batch that is whole, but cannot follow what was before it. */
+/** Thrown for a frame or batch that is intact but cannot follow the frames before it. */
 export class MisfitError extends Error {
   override readonly name = 'MisfitError';
 }
 
-/** What the head of a segment says of the log before it. */
+/** The state of the log before a segment, according to its head. */
 export interface Head {
   readonly start: LogStart;
   readonly tailIndex: number;
@@ -35,8 +37,8 @@ export interface Head {
 export class ReplayedLog {
   readonly state: LogState<PositionIndex>;
   #start: LogStart;
-  /** The last ghost, or `undefined` when entries join without a gap. */
-  #ghostIndex: number | undefined;
+  /** The index of the last skipped entry, or `undefined` if there is no gap. */
+  #skippedIndex: number | undefined;
   #headSeen = false;
 
   constructor(start: LogStart) {
@@ -50,18 +52,18 @@ export class ReplayedLog {
 
   get isWhole(): boolean {
     return (
-      this.#ghostIndex === undefined && this.state.hardState.commit <= this.state.index.lastIndex
+      this.#skippedIndex === undefined && this.state.hardState.commit <= this.state.index.lastIndex
     );
   }
 
-  /** The term of the first entry; that before it where there are none. */
+  /** The term of the first entry; if there is no entry, the term at the start of the log. */
   get firstTerm(): number {
     const { index } = this.state;
     const { term } = this.#start;
     return index.firstIndex > index.lastIndex ? term : (index.term(index.firstIndex) ?? term);
   }
 
-  /** Applies a whole batch of a segment. Returns why it does not fit, or nothing. */
+  /** Applies a batch. Returns the reason if it does not fit. */
   apply(segmentId: number, batch: ScannedBatch, isHead: boolean): string | undefined {
     try {
       if (isHead) this.#applyHead(batch);
@@ -69,25 +71,27 @@ export class ReplayedLog {
       return undefined;
     } catch (error) {
       if (error instanceof MisfitError) return error.message;
-      // A body that its checksum calls right but no decoder can read was written wrong, not
-      // damaged.
+      // A body with a right checksum that cannot be decoded was not damaged but written that way.
       if (error instanceof Error && 'code' in error) return error.message;
       throw error;
     }
   }
 
-  /** The first batch of the first segment says everything, that of a later one repeats it. */
+  /**
+   * Applies the head of a segment. The first head sets the whole state; a later one repeats it and
+   * is only checked, except for its hard state.
+   */
   #applyHead(batch: ScannedBatch): void {
     const head = headOf(batch);
     const { index } = this.state;
     if (this.#headSeen) {
-      const last = this.#ghostIndex ?? index.lastIndex;
+      const last = this.#skippedIndex ?? index.lastIndex;
       if (Math.max(head.tailIndex, this.#start.index) !== last) {
         throw new MisfitError(
           `the segment continues at ${head.tailIndex}, the log ends at ${last}`,
         );
       }
-      // A commit index that was not worth a write of its own is in here for the first time.
+      // The head may be the first batch with a commit index that was not written on its own.
       for (const frame of batch.frames) {
         if (frame.kind === FrameKind.HardState)
           this.state.hardState = decodeHardState(bodyOf(frame));
@@ -95,7 +99,7 @@ export class ReplayedLog {
       return;
     }
     this.#headSeen = true;
-    if (head.tailIndex > index.lastIndex) this.#ghostIndex = head.tailIndex;
+    if (head.tailIndex > index.lastIndex) this.#skippedIndex = head.tailIndex;
     for (const frame of batch.frames) {
       if (frame.kind === FrameKind.HardState) this.state.hardState = decodeHardState(bodyOf(frame));
       if (frame.kind === FrameKind.Marker && frame.index >= this.#start.index) {
@@ -122,7 +126,7 @@ export class ReplayedLog {
         this.#truncateFrom(frame.index);
         return;
       default:
-        throw new MisfitError(`a frame of kind ${frame.kind} inside a batch`);
+        throw new MisfitError(`a frame of kind ${frame.kind} is not allowed inside a batch`);
     }
   }
 
@@ -132,17 +136,17 @@ export class ReplayedLog {
     }
     const entries = this.state.index;
     if (index > entries.lastIndex + 1) {
-      if (this.#ghostIndex === undefined || index > this.#ghostIndex + 1) {
+      if (this.#skippedIndex === undefined || index > this.#skippedIndex + 1) {
         throw new MisfitError(`entry ${index} follows entry ${entries.lastIndex}`);
       }
-      this.#ghostIndex = index;
+      this.#skippedIndex = index;
       return;
     }
     this.#truncateFrom(index);
-    // Purged since: it only shows where the entries above it were overwritten.
+    // The entry was purged later. It only truncates the entries above it.
     if (index < entries.firstIndex) return;
-    // Of the entry at the base only the last version is known; this may be the successor of an
-    // older one.
+    // The start of the log has only the last version of the entry before the first one, and this
+    // entry may follow an older version. So the first entry is not checked here.
     const before = index > entries.firstIndex ? entries.term(index - 1) : undefined;
     if (before !== undefined && before > term) {
       throw new MisfitError(`entry ${index} has term ${term}, the one before it term ${before}`);
@@ -153,28 +157,30 @@ export class ReplayedLog {
   #applyMarker(segmentId: number, frame: ScannedFrame): void {
     const marker = decodeSnapshotMetadata(bodyOf(frame));
     if (marker.index !== frame.index || marker.term !== frame.term || frame.flags > 1) {
-      throw new MisfitError(`the marker of index ${frame.index} contradicts itself`);
+      throw new MisfitError(`the marker at index ${frame.index} does not match its frame header`);
     }
     const resets = frame.flags === 1;
-    // Purged since, so the log cannot tell any more what it was: the flag does.
+    // The log was purged past the marker later, so only the flag tells that the marker reset the
+    // log.
     if (resets && marker.index <= this.#start.index) this.#truncateFrom(marker.index);
     if (marker.index < this.#start.index) return;
-    // At the start a marker says nothing of the entries above it, which may be overwritten later.
+    // A marker at the start of the log is compatible with any entries above it, including skipped
+    // ones.
     const isAtStart = marker.index === this.#start.index;
-    if (this.#ghostIndex !== undefined && !resets && !isAtStart) {
-      throw new MisfitError(`a marker of index ${marker.index} among entries that are gone`);
+    if (this.#skippedIndex !== undefined && !resets && !isAtStart) {
+      throw new MisfitError(`the marker at index ${marker.index} follows entries that are gone`);
     }
-    if (resets) this.#ghostIndex = undefined;
+    if (resets) this.#skippedIndex = undefined;
     const hasReset = this.state.applyMarker(marker);
     if (hasReset !== (resets && marker.index > this.#start.index)) {
-      throw new MisfitError(`the marker of index ${marker.index} does not match the log before it`);
+      throw new MisfitError(`the marker at index ${marker.index} does not match the log before it`);
     }
     if (hasReset) this.#start = { index: marker.index, term: marker.term, segmentId };
   }
 
   #applyStart(currentSegmentId: number, frame: ScannedFrame): void {
     const { segmentId } = startOf(frame);
-    // All segments before it are removed after the recovery.
+    // A start in a later segment would make recovery remove this one.
     if (segmentId > currentSegmentId) {
       throw new MisfitError(
         `the log begins in segment ${segmentId}, and this is segment ${currentSegmentId}`,
@@ -194,12 +200,12 @@ export class ReplayedLog {
   #truncateFrom(index: number): void {
     const entries = this.state.index;
     const from = Math.max(index, entries.firstIndex);
-    this.#ghostIndex = undefined;
+    this.#skippedIndex = undefined;
     if (from <= entries.lastIndex) entries.truncateFrom(from);
   }
 }
 
-/** Reads the head of a segment. */
+/** Decodes the head of a segment. */
 export function headOf(batch: ScannedBatch): Head {
   const start = batch.frames.find(({ kind }) => kind === FrameKind.Start);
   const tail = batch.frames.find(({ kind }) => kind === FrameKind.Tail);
@@ -209,14 +215,14 @@ export function headOf(batch: ScannedBatch): Head {
   return { start: startOf(start), tailIndex: tail.index, tailTerm: tail.term };
 }
 
-/** Reads a start frame. */
+/** Decodes a start frame. */
 export function startOf({ index, term, body }: ScannedFrame): LogStart {
-  if (body?.length !== 8) throw new MisfitError('a start frame of a wrong length');
+  if (body?.length !== 8) throw new MisfitError('the body of a start frame has a wrong length');
   const segmentId = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0, true));
   return { index, term, segmentId };
 }
 
 function bodyOf(frame: ScannedFrame): Uint8Array {
-  if (frame.body === undefined) throw new MisfitError('a control frame without a body');
+  if (frame.body === undefined) throw new MisfitError('a control frame has no body');
   return frame.body;
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the frames of one segment in order and hands over each whole batch. It stops at the first
- * place that is not one and says what it saw there; what that means is for `verdict.ts`. Nothing is
+ * Reads the frames of one segment in order and passes on each complete batch. It stops at the first
+ * offset without one and reports what is there; `verdict.ts` decides what that means. Nothing is
  * changed.
  */
 import type { File } from '@babuza/vfs';
@@ -20,21 +20,16 @@ import {
   type CommitBody,
   type FrameHeader,
 } from '../format/frame.ts';
-import {
-  commitBodyBytes,
-  frameAlignmentBytes,
-  frameHeaderBytes,
-  framesStart,
-} from '../format/layout.ts';
+import { commitBodyBytes, frameHeaderBytes, framesStart } from '../format/layout.ts';
 
-/** One frame of a batch that is being collected. */
+/** One frame of a batch. */
 export interface ScannedFrame {
   readonly kind: number;
   readonly flags: number;
   readonly index: number;
   readonly term: number;
   readonly offset: number;
-  /** The bodies of control frames; payloads of entries are not kept. */
+  /** The body of a control frame; `undefined` for an entry, whose payload is not kept. */
   readonly body: Uint8Array | undefined;
 }
 
@@ -42,36 +37,40 @@ export interface ScannedBatch {
   readonly frames: readonly ScannedFrame[];
   readonly commit: CommitBody;
   readonly batchNumber: number;
-  /** Where the batch starts, and where the next one would. */
+  /** The offset of the first frame. */
   readonly start: number;
+  /** The offset after the commit frame, where the next batch starts. */
   readonly end: number;
 }
 
-/** Where a scan stopped. */
+/** The point at which a scan stopped, and the reason. */
 export interface ScanStop {
-  /** The start of the batch that is not whole: everything before is accepted. */
+  /** The start of the incomplete batch. Everything before it is accepted. */
   readonly batchStart: number;
-  /** The frame in question. */
+  /** The offset of the frame at which the scan stopped. */
   readonly offset: number;
   readonly slot: 'empty' | 'header' | 'garbage';
   readonly bodyOk: boolean;
   readonly fits: boolean;
   readonly why: string;
-  /** Of the last batch that was accepted; −1 where there is none. */
+  /** The number of the last accepted batch; −1 if no batch was accepted. */
   readonly lastBatchNumber: number;
 }
 
 export interface ScanRequest {
   readonly file: Pick<File, 'read'>;
   readonly salt: number;
-  /** Frames lie below this offset: the footer or the end of the file. */
+  /**
+   * All frames end at or below this offset: the end of the frames if it is known, otherwise the
+   * start of the trailer.
+   */
   readonly limit: number;
   readonly groupId: bigint;
 }
 
 /**
- * Scans until `limit` or until something is not a whole batch. `onBatch` returns why a batch does
- * not fit what came before it, or nothing; at one that does not fit the scan stops.
+ * Scans up to `limit` or to the first offset without a complete batch. `onBatch` returns a reason
+ * if a batch does not fit the ones before it; then the scan stops.
  */
 export async function scanSegment(
   request: ScanRequest,
@@ -112,7 +111,10 @@ async function scanBatches(
   }
 }
 
-/** Reads frames from `start` on until a commit frame closes them, or something else ends it. */
+/**
+ * Reads the frames from `start` on up to a commit frame, or up to a frame that is not part of the
+ * batch.
+ */
 async function collectBatch(
   window: ScanWindow,
   request: ScanRequest,
@@ -143,7 +145,7 @@ async function collectBatch(
     }
     if (seen !== 'ok') return stop(meaning[seen]);
     if (header.groupLow !== groupLow || header.groupHigh !== groupHigh) {
-      return stop({ slot: 'header', bodyOk: true, why: 'a frame of another group' });
+      return stop({ slot: 'header', bodyOk: true, why: 'the frame belongs to another group' });
     }
     batchNumber = header.batchNumber;
     const at = offset - window.start;
@@ -158,7 +160,7 @@ async function collectBatch(
       return stop({
         slot: 'header',
         bodyOk: false,
-        why: 'a commit frame that closes other frames',
+        why: 'the commit frame does not match the frames before it',
       });
     }
     batchChecksum = continueBatchChecksum(batchChecksum, header.checksum);
@@ -178,20 +180,20 @@ type Unreadable = 'empty' | 'garbage' | 'broken' | 'stale' | 'other-batch' | 'cu
 type SeenFrame = 'ok' | Unreadable;
 
 const meaning: Record<Unreadable, Pick<ScanStop, 'slot' | 'bodyOk' | 'why'>> = {
-  empty: { slot: 'empty', bodyOk: false, why: 'no frame' },
-  // What a cut left behind: later batches have higher numbers, so it is as good as an empty slot.
-  stale: { slot: 'empty', bodyOk: false, why: 'a frame from before the last batch' },
-  cut: { slot: 'empty', bodyOk: false, why: 'the end of the space for frames' },
-  garbage: { slot: 'garbage', bodyOk: false, why: 'no valid frame header' },
-  broken: { slot: 'header', bodyOk: false, why: 'a frame with a wrong length or checksum' },
-  'other-batch': { slot: 'header', bodyOk: false, why: 'a frame of another batch' },
+  empty: { slot: 'empty', bodyOk: false, why: 'there is no frame' },
+  // A frame of a batch that was cut: later batches have higher numbers. It counts as an empty slot.
+  stale: { slot: 'empty', bodyOk: false, why: 'the frame is older than the last batch' },
+  cut: { slot: 'empty', bodyOk: false, why: 'the space for frames ends here' },
+  garbage: { slot: 'garbage', bodyOk: false, why: 'the frame header is not valid' },
+  broken: { slot: 'header', bodyOk: false, why: 'the frame has a wrong length or checksum' },
+  'other-batch': { slot: 'header', bodyOk: false, why: 'the frame belongs to another batch' },
 };
 
 /**
- * Reads and verifies the frame at `offset` into `header`. Answers with a number when so many bytes
- * from `offset` on have to be loaded first.
+ * Reads and verifies the frame at `offset` into `header`. Returns a number if that many bytes from
+ * `offset` on have to be loaded first.
  */
-function readFrame(
+export function readFrame(
   window: ScanWindow,
   { salt, limit }: ScanRequest,
   offset: number,
@@ -205,102 +207,14 @@ function readFrame(
   }
   const bytes = frameBytes(header.bodyBytes);
   if (offset + bytes > limit) return 'broken';
-  // Every commit frame has the same length, and what follows reads that many bytes.
+  // Every commit frame has the same length, which `readCommitBody` relies on.
   if (header.kind === FrameKind.Commit && header.bodyBytes !== commitBodyBytes) return 'broken';
   if (!window.has(offset, bytes)) return bytes;
-  const wholesome = frameChecksum(window.bytes, at, seed, header.bodyBytes) === header.checksum;
-  return wholesome ? 'ok' : 'broken';
+  const intact = frameChecksum(window.bytes, at, seed, header.bodyBytes) === header.checksum;
+  return intact ? 'ok' : 'broken';
 }
 
 function bodyOf(bytes: Uint8Array, at: number, header: FrameHeader): Uint8Array {
   const start = at + frameHeaderBytes;
   return bytes.slice(start, start + header.bodyBytes);
-}
-
-type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
-
-/** What lies behind a stop. */
-export interface Behind {
-  /** The start of a batch that a later frame says to be durable; the largest such offset. */
-  readonly durableUpTo: number;
-  /** How many valid frames start behind the offset of the stop. */
-  readonly frames: number;
-  /** The commit frame of the batch that the scan stopped in. */
-  readonly commit: CommitBody | undefined;
-  /** The end of the last valid frame; the offset of the stop where there is none. */
-  readonly end: number;
-  /** At least that of the last accepted batch: frames of the one that was stopped in count, too. */
-  readonly batchNumberMax: number;
-  /** The lowest and highest entries that are seen behind, 0 where there are none. */
-  readonly firstIndex: number;
-  readonly lastIndex: number;
-}
-
-/** What there is where nothing is behind a stop. */
-export function nothingBehind(stop: ScanStop): Behind {
-  return {
-    durableUpTo: 0,
-    frames: 0,
-    commit: undefined,
-    end: stop.offset,
-    batchNumberMax: stop.lastBatchNumber,
-    firstIndex: 0,
-    lastIndex: 0,
-  };
-}
-
-/**
- * Looks for frames of this segment behind a stop, at every place where one can start. Frames of
- * batches up to the last accepted one are stale and do not count.
- */
-export async function lookBehind(request: ScanRequest, stop: ScanStop): Promise<Behind> {
-  const window = new ScanWindow(request.file, request.limit);
-  const header = newFrameHeader();
-  const seen: Writable<Behind> = nothingBehind(stop);
-  const note = (index: number): void => {
-    if (index === 0) return;
-    seen.firstIndex = seen.firstIndex === 0 ? index : Math.min(seen.firstIndex, index);
-    seen.lastIndex = Math.max(seen.lastIndex, index);
-  };
-  // From the start of the batch: its frames before the stop say which entries it held.
-  let offset = stop.batchStart;
-  for (;;) {
-    offset = skipZeros(window, offset);
-    const frame = readFrame(window, request, offset, header);
-    if (typeof frame === 'number') {
-      if (await window.load(offset, frame)) continue;
-      // What is left of the space, or of the file, is shorter than a frame.
-      break;
-    }
-    if (frame !== 'ok' || header.batchNumber <= stop.lastBatchNumber) {
-      offset += frameAlignmentBytes;
-      continue;
-    }
-    const at = offset - window.start;
-    if (offset > stop.offset) seen.frames += 1;
-    seen.batchNumberMax = Math.max(seen.batchNumberMax, header.batchNumber);
-    if (header.kind === FrameKind.Entry) note(header.index);
-    if (header.kind === FrameKind.Commit) {
-      const commit = readCommitBody(window.view, at + frameHeaderBytes);
-      seen.durableUpTo = Math.max(seen.durableUpTo, commit.durableUpTo);
-      if (commit.batchStart === stop.batchStart) seen.commit = commit;
-      note(commit.firstIndex);
-      note(commit.lastIndex);
-    }
-    offset += frameBytes(header.bodyBytes);
-    seen.end = Math.max(seen.end, offset);
-  }
-  await window.close();
-  return seen;
-}
-
-/** The next offset in the window where not all of a header's word with the kind is zero. */
-function skipZeros(window: ScanWindow, from: number): number {
-  const { view, start, end } = window;
-  let offset = from;
-  // Byte 23 of a header is its kind, which is never zero.
-  while (offset + frameHeaderBytes <= end && view.getUint8(offset - start + 23) === 0) {
-    offset += frameAlignmentBytes;
-  }
-  return offset;
 }

@@ -1,58 +1,65 @@
 /**
- * What a scan saw where it could not go on, and what that means. The table is the code; its labels
- * are used in errors and reports. The reasoning is in `docs/DURABILITY.md`: later data can testify
- * that earlier data had been durable, and a torn write is a claim that needs such evidence to be
- * absent.
+ * Decides what it means that a scan stopped: the end of the log, a torn write, or damage. The
+ * decision is a table, and the names of the verdicts are used in errors and reports.
+ * `docs/DURABILITY.md` explains it: later frames can prove that earlier bytes had been durable, and
+ * a write counts as torn only if there is no such proof.
  */
 
-/** Facts at the first place of a segment that is not a whole, fitting batch. */
+/** Facts about the first offset of a segment without a complete batch that fits. */
 export interface Facts {
-  /** Nothing may follow this segment, and it was not sealed: it may have a tail. */
+  /** The segment is the newest one and not sealed, so it may have a torn tail. */
   readonly openEnded: boolean;
   /**
-   * The slot of the next frame: empty (or a frame from before the last batch), a header, or
+   * The bytes at the offset of the next frame: an empty slot (or a stale frame), a valid header, or
    * neither.
    */
   readonly slot: 'empty' | 'header' | 'garbage';
-  /** The frame is whole and its checksum right. Only with a header. */
+  /** The frame is complete and its checksum is right. Only with a valid header. */
   readonly bodyOk: boolean;
-  /** Kind, group, batch, index and term are what can follow. Only with a right body. */
+  /** Kind, group, batch, index and term are possible at this point. Only with a right body. */
   readonly fits: boolean;
-  /** The commit frame of this batch is there and right. */
+  /** The commit frame of this batch exists and is intact. */
   readonly commitOk: boolean;
-  /** A later frame of this segment says that this place had been durable. */
-  readonly laterMark: boolean;
-  /** There are later frames of this segment. */
-  readonly framesBehind: boolean;
+  /**
+   * The start of the batch had been durable: a later frame of this segment records it, or it lies
+   * in the head.
+   */
+  readonly knownDurable: boolean;
+  /** There are valid frames of this batch or after it. */
+  readonly framesFollow: boolean;
 }
 
 export type VerdictName =
-  /** A frame of a batch that goes on. */
+  /** The batch continues. */
   | 'ok'
   /** The log ends here. */
   | 'end'
-  /** An interrupted write; never acknowledged. */
+  /** A write was interrupted. It was never acknowledged. */
   | 'torn'
-  /** The last batch, and nothing that could testify: interrupted, or damaged later. */
+  /**
+   * The last batch is incomplete, and there is no proof that it had been durable: its write was
+   * interrupted, or it was damaged later.
+   */
   | 'uncertain'
-  /** It had been durable, or stands where there are no tails. */
+  /** The batch had been durable. */
   | 'corrupt-durable'
+  /** The segment cannot have a tail, so an incomplete batch is damage. */
   | 'corrupt-sealed'
-  /** A valid frame that cannot follow what is before it. */
+  /** A valid frame cannot follow the frames before it. */
   | 'corrupt-order';
 
-/** One row: the facts it is about, and what they mean. An absent fact may be either. */
+/** One row of the table: facts and their verdict. A fact that is absent may have any value. */
 interface Row {
   readonly when: Partial<Facts>;
   readonly verdict: VerdictName;
 }
 
-/** Every combination of facts that can occur matches exactly one row: a test goes through all. */
+/** Every combination of facts that can occur matches exactly one row, which a test checks. */
 export const verdictTable: readonly Row[] = [
-  // A frame can be right and still be in the wrong place: never skipped, wherever it is.
+  // An intact frame that does not fit is always damage and is never skipped.
   { when: { slot: 'header', bodyOk: true, fits: false }, verdict: 'corrupt-order' },
   { when: { slot: 'header', bodyOk: true, fits: true, commitOk: true }, verdict: 'ok' },
-  // A sealed segment has no tail.
+  // A segment that is sealed or has a successor has no tail.
   { when: { openEnded: false, slot: 'empty' }, verdict: 'corrupt-sealed' },
   { when: { openEnded: false, slot: 'garbage' }, verdict: 'corrupt-sealed' },
   { when: { openEnded: false, slot: 'header', bodyOk: false }, verdict: 'corrupt-sealed' },
@@ -60,11 +67,11 @@ export const verdictTable: readonly Row[] = [
     when: { openEnded: false, slot: 'header', bodyOk: true, fits: true, commitOk: false },
     verdict: 'corrupt-sealed',
   },
-  // Somebody testifies.
-  { when: { openEnded: true, slot: 'empty', laterMark: true }, verdict: 'corrupt-durable' },
-  { when: { openEnded: true, slot: 'garbage', laterMark: true }, verdict: 'corrupt-durable' },
+  // The batch is known to have been durable.
+  { when: { openEnded: true, slot: 'empty', knownDurable: true }, verdict: 'corrupt-durable' },
+  { when: { openEnded: true, slot: 'garbage', knownDurable: true }, verdict: 'corrupt-durable' },
   {
-    when: { openEnded: true, slot: 'header', bodyOk: false, laterMark: true },
+    when: { openEnded: true, slot: 'header', bodyOk: false, knownDurable: true },
     verdict: 'corrupt-durable',
   },
   {
@@ -74,44 +81,51 @@ export const verdictTable: readonly Row[] = [
       bodyOk: true,
       fits: true,
       commitOk: false,
-      laterMark: true,
+      knownDurable: true,
     },
     verdict: 'corrupt-durable',
   },
-  // Nobody does, and the end of the batch is there: its middle was lost, sooner or later.
+  // There is no proof, and the commit frame exists: a part before it was not written, or was
+  // damaged later.
   {
-    when: { openEnded: true, slot: 'empty', laterMark: false, commitOk: true },
+    when: { openEnded: true, slot: 'empty', knownDurable: false, commitOk: true },
     verdict: 'uncertain',
   },
   {
-    when: { openEnded: true, slot: 'garbage', laterMark: false, commitOk: true },
+    when: { openEnded: true, slot: 'garbage', knownDurable: false, commitOk: true },
     verdict: 'uncertain',
   },
   {
-    when: { openEnded: true, slot: 'header', bodyOk: false, laterMark: false, commitOk: true },
+    when: { openEnded: true, slot: 'header', bodyOk: false, knownDurable: false, commitOk: true },
     verdict: 'uncertain',
   },
-  // Nobody does, and the batch never ended.
+  // There is no proof, and the commit frame does not exist.
   {
     when: {
       openEnded: true,
       slot: 'empty',
-      laterMark: false,
+      knownDurable: false,
       commitOk: false,
-      framesBehind: false,
+      framesFollow: false,
     },
     verdict: 'end',
   },
   {
-    when: { openEnded: true, slot: 'empty', laterMark: false, commitOk: false, framesBehind: true },
+    when: {
+      openEnded: true,
+      slot: 'empty',
+      knownDurable: false,
+      commitOk: false,
+      framesFollow: true,
+    },
     verdict: 'torn',
   },
   {
-    when: { openEnded: true, slot: 'garbage', laterMark: false, commitOk: false },
+    when: { openEnded: true, slot: 'garbage', knownDurable: false, commitOk: false },
     verdict: 'torn',
   },
   {
-    when: { openEnded: true, slot: 'header', bodyOk: false, laterMark: false, commitOk: false },
+    when: { openEnded: true, slot: 'header', bodyOk: false, knownDurable: false, commitOk: false },
     verdict: 'torn',
   },
   {
@@ -121,13 +135,13 @@ export const verdictTable: readonly Row[] = [
       bodyOk: true,
       fits: true,
       commitOk: false,
-      laterMark: false,
+      knownDurable: false,
     },
     verdict: 'torn',
   },
 ];
 
-/** The rows that the facts match: exactly one for facts that can occur. */
+/** The rows that match the facts; exactly one for facts that can occur. */
 export function matchingRows(facts: Facts): readonly Row[] {
   return verdictTable.filter(({ when }) =>
     (Object.keys(when) as (keyof Facts)[]).every((fact) => when[fact] === facts[fact]),
@@ -138,14 +152,14 @@ export function matchingRows(facts: Facts): readonly Row[] {
 export function canOccur(facts: Facts): boolean {
   if (facts.slot !== 'header' && facts.bodyOk) return false;
   if (!facts.bodyOk && facts.fits) return false;
-  // A later mark and the batch's own commit frame are themselves frames behind, unless the frame in
-  // question is the last of its batch.
-  if (facts.laterMark && !facts.framesBehind) return false;
-  return !(facts.slot === 'empty' && facts.commitOk && !facts.framesBehind);
+  // A frame that proves durability, and the commit frame of the batch, are later frames themselves,
+  // unless the scan stopped at the commit frame.
+  if (facts.knownDurable && !facts.framesFollow) return false;
+  return !(facts.slot === 'empty' && facts.commitOk && !facts.framesFollow);
 }
 
-/** The meaning of facts. */
-export function judge(facts: Facts): VerdictName {
+/** The verdict on the facts. */
+export function verdictOf(facts: Facts): VerdictName {
   const row = matchingRows(facts)[0];
   if (row === undefined) throw new RangeError(`facts without a verdict: ${JSON.stringify(facts)}`);
   return row.verdict;

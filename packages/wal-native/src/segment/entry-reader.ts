@@ -1,15 +1,15 @@
 /**
- * Reads entries from segments on demand: where the index says, as many as are asked for with one
- * read, every one verified.
+ * Reads entries from segments at the offsets in the index. One read fetches as many entries as
+ * requested, and every entry is verified.
  */
 import type { Entry, EntryType } from '@babuza/raftpb';
+import type { CorruptError } from '@babuza/wal-core';
 import {
-  type CorruptError,
   invariant,
   type EntryReader,
   type PositionIndex,
   type SegmentRun,
-} from '@babuza/wal-core';
+} from '@babuza/wal-core/backend';
 import { frameSeed } from '../format/checksum.ts';
 import {
   entryHasData,
@@ -68,21 +68,21 @@ export class SegmentEntryReader implements EntryReader {
       : entries;
   }
 
-  /** The bytes of the first frame, whose header is verified here. */
+  /** Verifies the header of the first frame and returns the length of the frame. */
   #frameLength(segment: Segment, bytes: Uint8Array, offset: number, index: number): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const seed = frameSeed(segment.header.salt, offset);
     if (!readFrameHeader(view, 0, seed, this.#header)) {
-      throw this.#damage(segment, offset, index, 'no valid frame header');
+      throw this.#damage(segment, offset, index, 'the frame header is not valid');
     }
     const length = frameBytes(this.#header.bodyBytes);
     if (offset + length > segment.header.segmentBytes) {
-      throw this.#damage(segment, offset, index, 'a frame that is longer than the file');
+      throw this.#damage(segment, offset, index, 'the frame is longer than the file');
     }
     return length;
   }
 
-  /** All whole entries in `bytes`; the first one is whole. */
+  /** Decodes all complete entries in `bytes`; the first one is always complete. */
   #parse(
     segment: Segment,
     run: SegmentRun,
@@ -101,11 +101,11 @@ export class SegmentEntryReader implements EntryReader {
       if (at + frameHeaderBytes > bytes.length) break;
       const seed = frameSeed(segment.header.salt, offset);
       if (!readFrameHeader(view, at, seed, header)) {
-        throw this.#damage(segment, offset, index, 'no valid frame header');
+        throw this.#damage(segment, offset, index, 'the frame header is not valid');
       }
       if (at + frameBytes(header.bodyBytes) > bytes.length) break;
       if (frameChecksum(bytes, at, seed, header.bodyBytes) !== header.checksum) {
-        throw this.#damage(segment, offset, index, 'a frame with a wrong checksum');
+        throw this.#damage(segment, offset, index, 'the frame has a wrong checksum');
       }
       if (
         header.kind !== FrameKind.Entry ||
@@ -113,7 +113,12 @@ export class SegmentEntryReader implements EntryReader {
         header.groupLow !== this.#words.groupLow ||
         header.groupHigh !== this.#words.groupHigh
       ) {
-        throw this.#damage(segment, offset, index, 'another frame than the index says');
+        throw this.#damage(
+          segment,
+          offset,
+          index,
+          'the frame is not the one that the index expects',
+        );
       }
       const bodyAt = at + frameHeaderBytes;
       entries.push(entryOf(header, bytes, bodyAt));

@@ -1,6 +1,6 @@
 /**
- * Opens a segment file and reads its header: whether it is one of ours, whole, and the one that its
- * name says. Whatever is wrong is said with the file's name; nothing is changed.
+ * Opens a segment file and verifies its header: it must be intact, and match the name of the file
+ * and the group. Changes nothing.
  */
 import type { FileSystem, OpenMode } from '@babuza/vfs';
 import { CorruptError, ForeignFileError, UnknownVersionError } from '@babuza/wal-core';
@@ -12,7 +12,7 @@ import type { Segment } from './segment.ts';
 
 export interface OpenedSegment {
   readonly segment: Segment;
-  /** One of the two header pages is damaged; the other one serves. */
+  /** Set if one of the two header pages is damaged and the other one was used. */
   readonly repaired: string | undefined;
 }
 
@@ -53,7 +53,7 @@ export async function openSegment(
   }
 }
 
-/** Whether the footer of a sealed segment is as it was written. */
+/** Whether the footer of a sealed segment is intact. */
 export async function footerIsWhole(segment: Segment, seal: Seal): Promise<boolean> {
   const footer = new Uint8Array(seal.footerBytes);
   const read = await segment.file.read(footer, seal.footerOffset);
@@ -91,11 +91,11 @@ function chooseHeader(
       verdict: 'corrupt-header',
     });
   }
-  throw new ForeignFileError(path, 'has the name of a segment of this log but is none');
+  throw new ForeignFileError(path, 'has the name of a segment but is not one');
 }
 
 function damagedPage(page: number): string {
-  return `header page ${page} of 2 is damaged, the other serves`;
+  return `header page ${page} of 2 is damaged; the other one is used`;
 }
 
 function checkBelonging(

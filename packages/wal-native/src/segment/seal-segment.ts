@@ -1,12 +1,15 @@
 /**
- * Seals a full segment: index footer and trailer at the end of the file, durable before it returns.
+ * Seals a full segment: writes index footer and trailer at the end of the file and makes them
+ * durable.
  */
-import { positionAlignmentBytes, type PositionIndex } from '@babuza/wal-core';
+import { positionAlignmentBytes, type PositionIndex } from '@babuza/wal-core/backend';
 import { trailerBytes } from '../format/layout.ts';
 import { decodeTrailer, encodeSeal, type Seal } from '../format/seal.ts';
 import type { Segment } from './segment.ts';
 
-/** The index holds what is still live of the segment's entries: that is what the footer lists. */
+/**
+ * The footer lists the entries of the segment that are in the index, which are those still live.
+ */
 export async function sealSegment(
   segment: Segment,
   index: PositionIndex,
@@ -18,8 +21,8 @@ export async function sealSegment(
   }));
   const block = encodeSeal(segment.header, runs, facts);
   const { segmentBytes } = segment.header;
-  // Durable after it: nothing is ever appended here again. A crash before it leaves a successor
-  // that has only its head, and recovery writes the seal.
+  // After this the seal is durable, and nothing is appended to this segment again. A crash before
+  // leaves a successor with only its head, and recovery writes the seal.
   await segment.file.writeDurable([block], segmentBytes - block.length);
   segment.seal = decodeTrailer(block.subarray(-trailerBytes), segment.header);
 }

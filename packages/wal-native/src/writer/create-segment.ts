@@ -1,15 +1,15 @@
 /**
- * Makes the next segment of a log: header and head are written to a file that is not a segment yet
- * and synced, then the file gets its name, then the name is made durable. So a file with the name
- * of a segment always has a whole header, and a crash in between leaves only a file that the next
- * opening removes.
+ * Creates a segment. Header and head are written to a spare file and synced, then the file is
+ * renamed, then the directory is synced. So a file with the name of a segment always has a complete
+ * header, and a crash in between leaves only a spare file, which the next opening removes.
  *
- * The last step needs a descriptor for the directory. Where the system has none the step is owed:
- * the caller keeps the named segment and writes nothing, to this segment or to the one before it,
- * until the sync is done.
+ * The last step needs a descriptor for the directory. If the system has none left, the step stays
+ * pending: the caller keeps the named segment, and writes nothing to it or to the segment before it
+ * until the sync has succeeded.
  */
 import type { Environment } from '@babuza/vfs';
-import { isRefusal, type LogState, type WalError, type WalMetadata } from '@babuza/wal-core';
+import { isRefusal, type WalError, type WalMetadata } from '@babuza/wal-core';
+import type { LogState } from '@babuza/wal-core/backend';
 import {
   commitFailure,
   prepareFailure,
@@ -25,14 +25,14 @@ import type { AppendPoint } from '../recovery/recover.ts';
 import type { LogStart } from '../recovery/replayed-log.ts';
 import type { Segment } from '../segment/segment.ts';
 import {
-  controlGroup,
+  controlBatch,
   hardStateFrame,
   markerFrame,
   startFrame,
   tailFrame,
-  type Group,
-  type GroupEncoder,
-} from './group-encoder.ts';
+  type Batch,
+  type BatchEncoder,
+} from './batch-encoder.ts';
 
 export interface SegmentRequest {
   readonly environment: Environment;
@@ -47,16 +47,17 @@ export interface SegmentRequest {
     | undefined;
   readonly state: LogState;
   readonly start: LogStart;
-  /** The batch that the segment is made for; it must fit. */
-  readonly group: Group | undefined;
+  /** The batch that does not fit into the segment before; it must fit into this one. */
+  readonly batch: Batch | undefined;
 }
 
 /**
- * Everything that was durable before the first batch: it makes the segments before it dispensable.
+ * The head: the state of the log before this segment. With it, older segments are needed only for
+ * their entries.
  */
-function headGroup({ state, start }: SegmentRequest): Group {
+function headBatch({ state, start }: SegmentRequest): Batch {
   const { index } = state;
-  return controlGroup([
+  return controlBatch([
     hardStateFrame(state.hardState),
     ...state.markers.map((marker) => markerFrame(marker, false)),
     startFrame(start),
@@ -64,34 +65,34 @@ function headGroup({ state, start }: SegmentRequest): Group {
   ]);
 }
 
-/** The usual size, or as much as an unusually large batch needs. */
-function bytesFor(request: SegmentRequest, head: Group): number {
-  const { group, segmentBytes } = request;
+/** The length of the file: the configured one, or more if the batch needs it. */
+function bytesFor(request: SegmentRequest, head: Batch): number {
+  const { batch, segmentBytes } = request;
   const needed =
     framesStart +
     head.bytes +
-    (group?.bytes ?? 0) +
+    (batch?.bytes ?? 0) +
     2 * tailReserveBytes +
-    sealBytes(1, group?.entryCount ?? 0) +
+    sealBytes(1, batch?.entryCount ?? 0) +
     trailerBytes;
   return Math.max(segmentBytes, Math.ceil(needed / 4096) * 4096);
 }
 
-/** A segment that is open and has its name. */
+/** An open segment that has its final name. */
 export interface NamedSegment {
   readonly segment: Segment;
-  /** The offset of its first batch. */
+  /** The end of the head, where the first batch goes. */
   readonly end: number;
 }
 
 /**
- * The first segment of a log, durable. Throws errors of wal-core; then there is no segment, if the
- * disk lets us.
+ * Creates the first segment of a log durably. Throws errors of wal-core. If the creation was
+ * refused, it tries to remove the segment.
  */
 export async function createFirstSegment(
   request: SegmentRequest,
   spares: SpareFiles,
-  encoder: GroupEncoder,
+  encoder: BatchEncoder,
 ): Promise<NamedSegment> {
   const created = await nameSegment(request, spares, encoder);
   try {
@@ -99,8 +100,7 @@ export async function createFirstSegment(
   } catch (error) {
     const { file, path } = created.segment;
     await file.close().catch(() => undefined);
-    // The creation was refused and can be tried again: a name that stayed would say that there is a
-    // log.
+    // The caller may create the log again, which would fail if this segment stayed.
     if (isRefusal(error)) {
       await request.environment.fileSystem.unlink(path).catch(() => undefined);
     }
@@ -110,8 +110,8 @@ export async function createFirstSegment(
 }
 
 /**
- * Makes the name of a new segment durable. Throws `TryAgainError` where the directory could not be
- * opened: nothing is lost then, and the sync is still to be done.
+ * Makes the name of a new segment durable. Throws `TryAgainError` if the directory could not be
+ * opened; then nothing is lost and the sync can be repeated.
  */
 export async function syncName({ fileSystem }: Environment, directory: string): Promise<void> {
   try {
@@ -122,15 +122,15 @@ export async function syncName({ fileSystem }: Environment, directory: string): 
 }
 
 /**
- * Returns a segment that has its name, which is not durable before `syncName`. Throws what `commit`
- * of a log throws.
+ * Creates a segment with its final name, which is not durable before `syncName`. Throws the same
+ * errors as `LogStore.commit`.
  */
 export async function nameSegment(
   request: SegmentRequest,
   spares: SpareFiles,
-  encoder: GroupEncoder,
+  encoder: BatchEncoder,
 ): Promise<NamedSegment> {
-  const head = headGroup(request);
+  const head = headBatch(request);
   const segmentBytes = bytesFor(request, head);
   const { segmentId, salt, predecessor, metadata } = request;
   const header: SegmentHeader = {
@@ -148,7 +148,7 @@ export async function nameSegment(
     predecessorSalt: predecessor?.salt ?? 0,
     headEnd: framesStart + head.bytes,
   };
-  const place = { salt, offset: framesStart, batchNumber: 0, durableUpTo: 0 };
+  const position = { salt, offset: framesStart, batchNumber: 0, durableUpTo: 0 };
   let spare: SpareFile;
   try {
     spare = await spares.take(segmentId, segmentBytes);
@@ -158,22 +158,21 @@ export async function nameSegment(
   const { fileName } = segmentName(segmentId, salt);
   const path = `${request.directory}/${fileName}`;
   try {
-    const parts = [encodeSegmentHeader(header), ...encoder.encode(head, place)];
-    // 1. Durable after it: the content. The name is still that of a file that is never parsed.
+    const parts = [encodeSegmentHeader(header), ...encoder.encode(head, position)];
+    // 1. After this the content is durable, under a name that is never parsed.
     await spare.file.writeDurable(parts, 0);
-    // 2. A crash before the directory is synced leaves one name or the other; both are fine.
+    // 2. A crash before the directory is synced leaves either name; recovery handles both.
     await request.environment.fileSystem.rename(spare.path, path);
   } catch (error) {
     throw await givenUp(request.environment, spare, error);
   }
-  // 3. `syncName`. Durable after it: the segment. Only then may anything be written that relies on
-  // it.
+  // 3. The caller calls `syncName`, and only then writes anything that relies on this segment.
   const { file } = spare;
   const segment: Segment = { segmentId, path, fileName, file, header, seal: undefined };
   return { segment, end: header.headEnd };
 }
 
-/** Where the first batch of a new segment goes: behind its head, which was batch 0. */
+/** The append point of a new segment: after its head, which is batch 0. */
 export function firstAppendPoint(created: NamedSegment): AppendPoint {
   return { ...created, nextBatchNumber: 1, lastBatchNumber: 0, entries: 0, marked: false };
 }

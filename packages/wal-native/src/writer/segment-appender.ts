@@ -1,11 +1,11 @@
 /**
- * Appends batches to the segment that is open for writing, one at a time, and knows how far it is
- * durable. A batch, its commit frame and the empty slot behind it are one write.
+ * Appends batches to the newest segment, one at a time, and keeps track of how far the segment is
+ * durable. A batch with its commit frame and the empty slot after it is one write.
  *
- * Invariant: everything below `end` is a whole batch; everything below `durableEnd` survives a
- * crash.
+ * Invariant: all bytes below `end` belong to complete batches, and all bytes below `#durableEnd`
+ * survive a crash.
  */
-import { invariant } from '@babuza/wal-core';
+import { invariant } from '@babuza/wal-core/backend';
 import {
   endSlotBytes,
   footerEntryBytes,
@@ -15,14 +15,14 @@ import {
 import { sealBytes } from '../format/seal.ts';
 import type { AppendPoint } from '../recovery/recover.ts';
 import type { Segment } from '../segment/segment.ts';
-import { controlGroup, type ControlFrame, type Group, type GroupEncoder } from './group-encoder.ts';
+import { controlBatch, type ControlFrame, type Batch, type BatchEncoder } from './batch-encoder.ts';
 
 export class SegmentAppender {
   readonly segment: Segment;
-  readonly #encoder: GroupEncoder;
+  readonly #encoder: BatchEncoder;
   #end: number;
   #durableEnd: number;
-  /** The number of the next batch; a mark that does not count has used its number up, too. */
+  /** The number of the next batch. An idle mark uses up a number as well. */
   #nextBatchNumber: number;
   /** The number of the last batch below `end`. */
   #lastBatchNumber: number;
@@ -30,7 +30,7 @@ export class SegmentAppender {
   /** The log ends with durable marks that reach into a sector of their own. */
   #marked: boolean;
 
-  constructor(point: AppendPoint, encoder: GroupEncoder) {
+  constructor(point: AppendPoint, encoder: BatchEncoder) {
     this.segment = point.segment;
     this.#encoder = encoder;
     this.#end = point.end;
@@ -57,29 +57,30 @@ export class SegmentAppender {
     return this.#marked;
   }
 
-  /** Written, but not synced: only where syncs are turned off. */
+  /** Whether batches were written without a sync, which happens only if syncs are turned off. */
   get hasUnsynced(): boolean {
     return this.#durableEnd < this.#end;
   }
 
-  /** Whether the batch fits, with the footer that its entries will need, and a mark behind it. */
-  fits(group: Group): boolean {
-    const footer = sealBytes(1, this.#entries) + group.entryCount * footerEntryBytes + 8;
-    const needed = this.#end + group.bytes + tailReserveBytes + footer;
+  /** Whether the batch fits together with a mark after it and the footer for all entries. */
+  fits(batch: Batch): boolean {
+    const footer = sealBytes(1, this.#entries) + batch.entryCount * footerEntryBytes + 8;
+    const needed = this.#end + batch.bytes + tailReserveBytes + footer;
     return needed <= this.segment.header.segmentBytes;
   }
 
-  fitsMark(group: Group): boolean {
+  fitsMark(batch: Batch): boolean {
     const footer = sealBytes(1, this.#entries);
-    return this.#end + group.bytes + endSlotBytes + footer <= this.segment.header.segmentBytes;
+    return this.#end + batch.bytes + endSlotBytes + footer <= this.segment.header.segmentBytes;
   }
 
-  /** Writes the batch so that it is durable when this resolves, or without a sync. */
-  async append(group: Group, durable: boolean): Promise<void> {
+  /** Writes the batch. With `durable` it is durable when this resolves. */
+  async append(batch: Batch, durable: boolean): Promise<void> {
     const { file } = this.segment;
-    const parts = this.#encode(group, durable);
+    const parts = this.#encode(batch, durable);
     if (durable) {
-      // Durable after it: the batch, and all before it. A crash before leaves some of its sectors.
+      // After this the batch and everything before it are durable. A crash during the write leaves
+      // any of its sectors.
       await file.writeDurable(parts, this.#end);
     } else {
       let position = this.#end;
@@ -88,13 +89,13 @@ export class SegmentAppender {
         position += part.length;
       }
     }
-    this.#advance(group, durable);
+    this.#advance(batch, durable);
   }
 
-  /** The same on the calling thread. */
-  appendSync(group: Group, durable: boolean): void {
+  /** The same as `append`, on the calling thread. */
+  appendSync(batch: Batch, durable: boolean): void {
     const { file } = this.segment;
-    const parts = this.#encode(group, durable);
+    const parts = this.#encode(batch, durable);
     if (durable) {
       file.writeDurableSync(parts, this.#end);
     } else {
@@ -104,32 +105,32 @@ export class SegmentAppender {
         position += part.length;
       }
     }
-    this.#advance(group, durable);
+    this.#advance(batch, durable);
   }
 
   /**
-   * Writes a mark that is not synced and does not count: the next batch overwrites it. What it
-   * says, that all before it is durable, is true already.
+   * Writes a mark without a sync, which the next batch overwrites. The mark needs no sync, because
+   * everything that it records as durable is durable already.
    */
   async writeIdleMark(frames: readonly ControlFrame[]): Promise<void> {
-    const group = controlGroup(frames);
-    if (this.hasUnsynced || !this.fitsMark(group)) return;
-    const [mark] = this.#encode(group, false);
+    const batch = controlBatch(frames);
+    if (this.hasUnsynced || !this.fitsMark(batch)) return;
+    const [mark] = this.#encode(batch, false);
     if (mark !== undefined) await this.segment.file.write(mark, this.#end);
   }
 
   /**
-   * Writes marks, durably, until one lies in a sector of its own behind the last batch: were there
-   * only one, losing the sector that it shares with the end of that batch would look like a write
-   * that was interrupted. As many as fit; one write and one sync for all.
+   * Writes marks until one of them lies in another sector than the end of the last batch. If the
+   * only mark shared a sector with the end of that batch, the loss of the sector would look like an
+   * interrupted write. All marks that fit are one write and one sync.
    */
   async appendMarks(): Promise<void> {
-    const mark = controlGroup([]);
+    const mark = controlBatch([]);
     const start = this.#end;
     const reached = ownSectorEnd(start);
     const written: Uint8Array[] = [];
     while (this.#end < reached && this.fitsMark(mark)) {
-      // What each says to be durable is what was so before all of them.
+      // Each mark records only what was durable before this write.
       const [bytes] = this.#encode(mark, false);
       if (bytes !== undefined) written.push(bytes.slice(0, mark.bytes));
       this.#advance(mark, false);
@@ -141,19 +142,20 @@ export class SegmentAppender {
     this.#marked = true;
   }
 
-  /** Makes durable what was written without a sync. */
+  /** Makes the batches durable that were written without a sync. */
   async datasync(): Promise<void> {
     const { end } = this;
     await this.segment.file.datasync();
     this.#durableEnd = end;
   }
 
-  #encode(group: Group, durable: boolean): readonly Uint8Array[] {
-    // A durable write answers for its own bytes alone: with a gap before them they would be a lie.
+  #encode(batch: Batch, durable: boolean): readonly Uint8Array[] {
+    // A durable write makes only its own bytes durable, so all bytes before it must be durable
+    // already.
     invariant(!durable || !this.hasUnsynced, 'a durable batch follows a durable one', this.#end);
     const batchNumber = this.#nextBatchNumber;
     this.#nextBatchNumber += 1;
-    return this.#encoder.encode(group, {
+    return this.#encoder.encode(batch, {
       salt: this.segment.header.salt,
       offset: this.#end,
       batchNumber,
@@ -161,11 +163,11 @@ export class SegmentAppender {
     });
   }
 
-  #advance(group: Group, durable: boolean): void {
-    this.#end += group.bytes;
+  #advance(batch: Batch, durable: boolean): void {
+    this.#end += batch.bytes;
     this.#lastBatchNumber = this.#nextBatchNumber - 1;
-    this.#entries += group.entryCount;
+    this.#entries += batch.entryCount;
     if (durable) this.#durableEnd = this.#end;
-    this.#marked = durable && group.frameCount === 0;
+    this.#marked = durable && batch.frameCount === 0;
   }
 }

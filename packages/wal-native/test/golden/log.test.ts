@@ -1,5 +1,6 @@
 /**
- * A whole log of format version 1, as a released version would have left it, is read by this one.
+ * This version reads a complete log of format version 1, as a released version would have written
+ * it.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
@@ -16,7 +17,7 @@ const confState = {
   autoLeave: false,
 };
 
-/** Absent, empty, and 1 to 700 bytes that follow from index and term. */
+/** An entry whose payload is absent, empty or 1 to 700 bytes, depending on index and term. */
 function entryOf(index: number, term: number): Entry {
   const type = index % 7 === 0 ? (1 as const) : (0 as const);
   if (index % 10 === 0) return { index, term, type };

@@ -1,6 +1,6 @@
 /**
- * Segments whose frames are chosen one by one, also such as the writer never writes. They lie on a
- * simulated disk, and the parts of a recovery are called on them directly.
+ * Segments whose frames are chosen one by one, including frames that the writer never writes. They
+ * are on a simulated disk, and the steps of a recovery are called on them directly.
  */
 import { encodeHardState, encodeSnapshotMetadata } from '@babuza/raftpb';
 import { SimulatedDisk, type CallRecord } from '@babuza/testkit';
@@ -22,7 +22,8 @@ import { commitBodyBytes, frameHeaderBytes, framesStart } from '../../src/format
 import { encodeSeal, type Seal, type WrittenRun } from '../../src/format/seal.ts';
 import { encodeSegmentHeader, type SegmentHeader } from '../../src/format/segment-header.ts';
 import { segmentName } from '../../src/format/segment-name.ts';
-import { listLog, readLog, type LogContents } from '../../src/recovery/read-log.ts';
+import { listLog } from '../../src/recovery/list-log.ts';
+import { readLog, type LogContents } from '../../src/recovery/read-log.ts';
 import { recover, type AppendPoint } from '../../src/recovery/recover.ts';
 import type { TailReport } from '@babuza/wal-core';
 
@@ -35,7 +36,7 @@ export interface CraftedFrame {
   readonly index?: number;
   readonly term?: number;
   readonly body?: Uint8Array;
-  /** What the header says, where that is not the length of the body. */
+  /** The length field of the header, if it differs from the length of the body. */
   readonly bodyBytes?: number;
   readonly batchNumber?: number;
   readonly groupId?: bigint;
@@ -89,7 +90,7 @@ export const truncate = (index: number): CraftedFrame => ({ kind: FrameKind.Trun
 /** The head of a log that starts with index 1. */
 export const firstHead = [hardState(0), start(0, 0, 1), tail(0, 0)];
 
-/** What of a commit frame differs from the right one. */
+/** The fields of a commit frame that differ from the right ones. */
 export interface CommitChanges extends Partial<CommitBody> {
   readonly missing?: boolean;
 }
@@ -99,10 +100,10 @@ export class CraftedSegment {
   readonly bytes: Uint8Array;
   readonly path: string;
   readonly #view: DataView;
-  /** Where the next frame goes, and the number of the next batch. */
+  /** The offset of the next frame. */
   end: number = framesStart;
   batchNumber = 0;
-  /** Of each frame, commit frames included. */
+  /** The offset of each frame, including commit frames. */
   readonly offsets: number[] = [];
   readonly batchStarts: number[] = [];
 
@@ -136,7 +137,7 @@ export class CraftedSegment {
     this.batch(head, { durableUpTo: 0 });
   }
 
-  /** The segment that follows this one where it is now. */
+  /** The segment that follows this one in its current state. */
   next(head: readonly CraftedFrame[], header: Partial<SegmentHeader> = {}): CraftedSegment {
     const { segmentId, salt } = this.header;
     return new CraftedSegment(head, {
@@ -148,7 +149,7 @@ export class CraftedSegment {
     });
   }
 
-  /** Adds frames and their commit frame, which says that everything before them is durable. */
+  /** Adds frames and their commit frame, which records everything before them as durable. */
   batch(frames: readonly CraftedFrame[], changes: CommitChanges = {}): this {
     const batchStart = this.end;
     this.batchStarts.push(batchStart);
@@ -177,18 +178,18 @@ export class CraftedSegment {
     return this;
   }
 
-  /** A batch without frames. */
+  /** Adds a mark, a batch without frames. */
   mark(): this {
     return this.batch([]);
   }
 
-  /** Makes the frames from one of `offsets` up to another unreadable. */
+  /** Overwrites the frames between two of `offsets`. */
   lose(from: number, to: number): this {
     this.bytes.fill(0, this.offsets.at(from), to === 0 ? this.end : this.offsets.at(to));
     return this;
   }
 
-  /** Seals the segment for its successor, with what differs from the right seal. */
+  /** Seals the segment for its successor, with the given changes of the right seal. */
   seal(next: CraftedSegment, changes: Partial<Seal> = {}, runs: readonly WrittenRun[] = []): this {
     const block = encodeSeal(this.header, runs, {
       framesEnd: this.end,
@@ -220,7 +221,7 @@ export class CraftedSegment {
   }
 }
 
-/** A disk that holds the segments, and nothing else but these files. */
+/** A disk with these segments and files only. */
 export function diskOf(
   segments: readonly CraftedSegment[],
   others: readonly string[] = [],
@@ -232,7 +233,7 @@ export function diskOf(
   return disk;
 }
 
-/** Reads the log on a disk; throws what `readLog` throws. */
+/** Reads the log on a disk. Throws what `readLog` throws. */
 export async function readFrom(disk: SimulatedDisk): Promise<LogContents> {
   return readLog(disk, directory, groupId, await listLog(disk, directory), 'write');
 }
@@ -241,7 +242,7 @@ export interface Recovered {
   readonly contents: LogContents;
   readonly tail: TailReport;
   readonly appendPoint: AppendPoint;
-  /** What the recovery did, reading the log not included. */
+  /** The calls of the recovery, without those of reading the log. */
   readonly calls: readonly CallRecord[];
 }
 

@@ -1,4 +1,4 @@
-/** Logs to be damaged by hand: making them, finding the frames in them, opening what is left. */
+/** Logs that tests damage: creating them, finding their frames, and opening them again. */
 import { createHash } from 'node:crypto';
 import type { Entry } from '@babuza/raftpb';
 import { runWorkload, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
@@ -17,7 +17,7 @@ export function entriesOf(first: number, last: number, term = 1, bytes = 100): E
   });
 }
 
-/** Batches of three entries, then what else is wanted, then a killed process or a clean close. */
+/** Batches of three entries, then additional work, then a killed process or a clean close. */
 export async function makeLog(
   batches: number,
   bytes: number,
@@ -44,7 +44,7 @@ export async function makeLog(
 }
 
 export const small = (): Promise<SimulatedDisk> => makeLog(3, 100);
-/** Eight batches of 3 × 1000 bytes: two a segment. */
+/** Eight batches of 3 × 1000 bytes, two in each segment. */
 export const large = (): Promise<SimulatedDisk> => makeLog(8, 1000);
 
 export function segmentsOf(disk: SimulatedDisk): string[] {
@@ -57,7 +57,7 @@ export function segmentAt(disk: SimulatedDisk, at: number): string {
   return path;
 }
 
-export interface PlacedFrame {
+export interface LocatedFrame {
   readonly kind: number;
   readonly index: number;
   readonly offset: number;
@@ -65,14 +65,14 @@ export interface PlacedFrame {
 }
 
 /** The frames of the last batch of the newest segment. */
-export function lastBatch(disk: SimulatedDisk): { path: string; frames: PlacedFrame[] } {
+export function lastBatch(disk: SimulatedDisk): { path: string; frames: LocatedFrame[] } {
   const path = segmentAt(disk, -1);
   const salt = parseSegmentName(path.slice(directory.length + 1))?.salt ?? 0;
   const contents = disk.surgery.contents(path);
   const view = new DataView(contents.buffer, contents.byteOffset, contents.length);
   const header = newFrameHeader();
-  let batch: PlacedFrame[] = [];
-  let next: PlacedFrame[] = [];
+  let batch: LocatedFrame[] = [];
+  let next: LocatedFrame[] = [];
   let offset = framesStart;
   while (readFrameHeader(view, offset, frameSeed(salt, offset), header)) {
     const bytes = frameBytes(header.bodyBytes);
@@ -85,15 +85,15 @@ export function lastBatch(disk: SimulatedDisk): { path: string; frames: PlacedFr
   return { path, frames: batch };
 }
 
-/** Takes the frames of the last batch that `which` chooses. */
-export function loseFrames(disk: SimulatedDisk, which: (frame: PlacedFrame) => boolean): void {
+/** Zeroes the frames of the last batch that `which` selects. */
+export function loseFrames(disk: SimulatedDisk, which: (frame: LocatedFrame) => boolean): void {
   const { path, frames } = lastBatch(disk);
   const lost = frames.filter(which);
   if (lost.length === 0) throw new Error('no frame was lost');
   for (const { offset, bytes } of lost) disk.surgery.zero(path, offset, bytes);
 }
 
-/** A digest of each file. The lock is an empty file that stays. */
+/** A digest of each file except the lock, an empty file that stays. */
 export function digestsOf({ surgery }: SimulatedDisk): Map<string, string> {
   const digest = (path: string): string =>
     createHash('sha256').update(surgery.contents(path)).digest('hex');
@@ -112,7 +112,7 @@ export function allEntries({ storage }: OpenedWal): readonly Entry[] {
   return storage.entries(storage.firstIndex(), storage.lastIndex() + 1, Infinity);
 }
 
-/** Opens the log, works on it and leaves it without closing it. */
+/** Opens the log, runs `work` and does not close it. */
 export async function reopen(
   disk: SimulatedDisk,
   options: NativeWalOptions = {},

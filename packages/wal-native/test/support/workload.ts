@@ -1,4 +1,4 @@
-/** The native log as the rungs of the ladder know it. */
+/** The native log as a back end for the test harnesses of testkit. */
 import type { Environment } from '@babuza/vfs';
 import type { BackEnd } from '@babuza/testkit/ladder';
 import { NativeWalManager, walBackend, type NativeWalOptions } from '../../src/index.ts';
